@@ -1,0 +1,289 @@
+"""What a lab is: data (topology, controls, predictions, charts) plus a few functions (actions, checks, the reference run).
+
+A lab is one folder under labs/catalogue that exports `LAB`. Nothing else has to be touched: it is listed, drawn, run
+headless and tested from this. Knows no web and starts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from labs.errors import BadInput
+from labs.events import CheckStatus, Value
+
+if TYPE_CHECKING:
+    from labs.sandbox.sandbox import Sandbox
+
+Gear = Literal["step", "load", "break"]
+Engine = Literal["app", "redis", "memcached", "postgres"]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A place in the drawing: the application, or a server. With `choices`, a control of that name picks the engine."""
+
+    name: str
+    label: str
+    engine: Engine
+    engine_setting: str = ""
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What lies between two nodes; it can be slowed, cut and restored."""
+
+    name: str
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """The nodes in drawing order (application first) and the links between them."""
+
+    nodes: tuple[Node, ...]
+    links: tuple[Link, ...]
+
+    @property
+    def servers(self) -> tuple[Node, ...]:
+        """The nodes that are real servers."""
+        return tuple(node for node in self.nodes if node.engine != "app")
+
+    def node(self, name: str) -> Node:
+        """The node of this name, or BadInput."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise BadInput(f"No server here is called {name[:40]!r}.", hint="There are " + ", ".join(n.name for n in self.servers) + ".")
+
+    def link(self, name: str) -> Link:
+        """The link of this name, or BadInput."""
+        for link in self.links:
+            if link.name == name:
+                return link
+        raise BadInput(f"No link here is called {name[:40]!r}.", hint="There are " + ", ".join(part.name for part in self.links) + ".")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A control with named values: `options` are (value, label)."""
+
+    name: str
+    label: str
+    options: tuple[tuple[str, str], ...]
+    default: str
+    gear: Gear | Literal["all"] = "all"
+    help: str = ""
+
+    def parse(self, raw: object) -> str:
+        """The value that `raw` means; BadInput names what would be right."""
+        if isinstance(raw, str) and raw in dict(self.options):
+            return raw
+        raise BadInput(f"{self.label} cannot be {str(raw)[:40]!r}.", hint="It is one of " + ", ".join(v for v, _ in self.options) + ".")
+
+    def show(self, value: Value) -> str:
+        """The value as a reader sees it."""
+        return dict(self.options).get(str(value), str(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A control on a scale, from `minimum` to `maximum`, both allowed."""
+
+    name: str
+    label: str
+    minimum: float
+    maximum: float
+    step: float
+    default: float
+    unit: str = ""
+    scale: Literal["linear", "log"] = "linear"
+    gear: Gear | Literal["all"] = "all"
+    help: str = ""
+
+    def parse(self, raw: object) -> float:
+        """The number that `raw` means; BadInput names the range."""
+        try:
+            value = float(raw) if isinstance(raw, (str, int, float)) and not isinstance(raw, bool) else float("nan")
+        except ValueError:
+            value = float("nan")
+        if self.minimum <= value <= self.maximum:
+            return value
+        raise BadInput(f"{self.label} cannot be {str(raw)[:40]!r}.", hint=f"It is a number from {self.minimum:g} to {self.maximum:g}{' ' + self.unit if self.unit else ''}.")
+
+    def show(self, value: Value) -> str:
+        """The value as a reader sees it."""
+        return f"{value:g}" + (f" {self.unit}" if self.unit else "") if isinstance(value, (int, float)) else str(value)
+
+
+Control = Choice | Number
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that the learner does on the bench; `run` returns the sentence that says what happened.
+
+    `fields` are asked for beside the button. `here` and `aws` say what stands in for what, where something of AWS is imitated.
+    """
+
+    name: str
+    label: str
+    gear: Gear
+    run: Callable[..., str]
+    fields: tuple[Control, ...] = ()
+    primary: bool = False
+    fault: bool = False
+    here: str = ""
+    aws: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A question that the learner answers before it is measured; `measure` runs the experiment in the learner's own sandbox.
+
+    With `options` the answer is one of them, else a number in `unit`. A number within `tolerance` times the measured value
+    (or within `slack`, whichever is wider) counts as right; both come from repeated runs.
+    """
+
+    name: str
+    question: str
+    measure: Callable[[Sandbox], Value]
+    unit: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+    tolerance: float = 0.0
+    slack: float = 0.0
+    decimals: int = 0
+    why: str = ""
+
+    def parse(self, raw: object) -> Value:
+        """The learner's answer as a value; BadInput says what would be one."""
+        if self.options:
+            if isinstance(raw, str) and raw in dict(self.options):
+                return raw
+            raise BadInput("Choose one of the answers.")
+        try:
+            value = float(raw) if isinstance(raw, (str, int, float)) and not isinstance(raw, bool) else float("nan")
+        except ValueError:
+            value = float("nan")
+        if value != value or abs(value) > 1e12:
+            raise BadInput("Your prediction is a number.", hint=f"For example 10{' ' + self.unit if self.unit else ''}.")
+        return value
+
+    def show(self, value: Value) -> str:
+        """The value as a reader sees it, with its unit."""
+        if self.options:
+            return dict(self.options).get(str(value), str(value))
+        number = f"{float(value):.{self.decimals}f}"
+        return number + (f" {self.unit}" if self.unit else "")
+
+    def holds(self, predicted: Value, measured: Value) -> bool:
+        """True if the prediction is as good as the measurement's own spread allows."""
+        if self.options or isinstance(measured, str) or isinstance(predicted, str):
+            return str(predicted) == str(measured)
+        return abs(float(predicted) - float(measured)) <= max(self.slack, abs(float(measured)) * self.tolerance)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check found: its status, a sentence, and the counters that prove it (name to value, before and after)."""
+
+    status: CheckStatus
+    message: str
+    evidence: Mapping[str, Value] = field(default_factory=dict)
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A claim about the sandbox. `judge` only reads; it is asked again after every event that matters."""
+
+    name: str
+    claim: str
+    judge: Callable[[Sandbox], Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart of one or more metrics with one unit (names of labs.measure.metrics)."""
+
+    title: str
+    metrics: tuple[str, ...]
+    scale: Literal["linear", "log"] = "linear"
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A caching strategy as the learner reads it: `read(shop, cache, key, ttl_s)` and, where it has one, `write(...)`."""
+
+    name: str
+    label: str
+    read: Callable[..., object]
+    write: Callable[..., object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WrongSolution:
+    """A sabotaged lab that must be caught at `caught_at`: strategies that lie, forget or never store."""
+
+    name: str
+    about: str
+    caught_at: str
+    strategies: Mapping[str, Strategy] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """One experiment, whole."""
+
+    id: str
+    title: str
+    question: str
+    about: str
+    minutes: int
+    topology: Topology
+    controls: tuple[Control, ...]
+    strategies: Mapping[str, Strategy]
+    pick_strategy: Callable[[Mapping[str, Value]], str]
+    actions: tuple[Action, ...]
+    checks: tuple[Check, ...]
+    charts: tuple[Chart, ...]
+    tiles: tuple[str, ...]
+    reference: Callable[[Sandbox], None]
+    predictions: tuple[Prediction, ...] = ()
+    wrong: tuple[WrongSolution, ...] = ()
+    prepare: Callable[[Sandbox], None] | None = None
+    seconds: int = 15
+
+    def control(self, name: str) -> Control:
+        """The control of this name, or BadInput."""
+        return _named(self.controls, name, "control")
+
+    def action(self, name: str) -> Action:
+        """The action of this name, or BadInput."""
+        return _named(self.actions, name, "action")
+
+    def prediction(self, name: str) -> Prediction:
+        """The prediction of this name, or BadInput."""
+        return _named(self.predictions, name, "prediction")
+
+    def settings(self, given: Mapping[str, object] | None = None) -> dict[str, Value]:
+        """Every control's value: what was given, else its default. An unknown name or a bad value raises BadInput."""
+        given = dict(given or {})
+        values: dict[str, Value] = {c.name: c.parse(given.pop(c.name)) if c.name in given else c.default for c in self.controls}
+        if given:
+            unknown = sorted(given)[0]
+            raise BadInput(f"The lab {self.id} has no setting {unknown[:40]!r}.", hint="Its settings are " + ", ".join(values) + ".")
+        return values
+
+
+_Named = TypeVar("_Named", Choice | Number, Action, Prediction)
+
+
+def _named(things: tuple[_Named, ...], name: str, what: str) -> _Named:
+    for thing in things:
+        if thing.name == name:
+            return thing
+    raise BadInput(f"This lab has no {what} {name[:40]!r}.", hint="It has " + ", ".join(t.name for t in things) + ".")

@@ -1,0 +1,380 @@
+"""What happened in a sandbox: one list of small frozen events, which every reader shares.
+
+The page, the timeline, the charts, the tests and the headless run all read this list. No HTML here, no transport.
+An event knows its words (`says`) and its meaning (`sense`), because the timeline is also what a screen reader reads.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, get_args
+
+from labs.errors import BadInput
+
+Sense = Literal["hit", "miss", "read", "write", "stale", "error", "here", "none"]
+ServerState = Literal["starting", "loading", "up", "paused", "promoting", "down", "stopped"]
+LinkState = Literal["open", "slow", "cut"]
+CheckStatus = Literal["met", "unmet", "error"]
+Value = str | float | bool
+
+_TEXT_LIMIT = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of all events: `type` is its name on the wire."""
+
+    type: ClassVar[str] = ""
+
+    @property
+    def says(self) -> str:
+        """The event in words for the timeline; empty if it is not news to a reader."""
+        return ""
+
+    @property
+    def sense(self) -> Sense:
+        """What the event means: hit, miss, read, write, stale, error, or none of these."""
+        return "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxOpened(Event):
+    """The sandbox is ready: its settings and what runs in it."""
+
+    type: ClassVar[str] = "sandbox-opened"
+    lab: str
+    isolation: str
+    settings: dict[str, Value]
+    versions: dict[str, str]
+
+    @property
+    def says(self) -> str:
+        running = ", ".join(f"{name} {version}" for name, version in sorted(self.versions.items()))
+        return f"Your sandbox is open: {running}" if running else "Your sandbox is open"
+
+    @property
+    def sense(self) -> Sense:
+        return "here"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerChanged(Event):
+    """A server went from one state to another; `why` says on whose account."""
+
+    type: ClassVar[str] = "server-changed"
+    server: str
+    state: ServerState
+    why: str = ""
+    version: str = ""
+
+    @property
+    def says(self) -> str:
+        if self.state in ("starting", "loading"):
+            return ""
+        words = {"up": "answers", "paused": "is paused", "down": "is down", "stopped": "has stopped", "promoting": "is being promoted"}
+        return f"{self.server} {words[self.state]}" + (f": {self.why}" if self.why else "")
+
+    @property
+    def sense(self) -> Sense:
+        return "error" if self.state in ("down", "paused") else "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkChanged(Event):
+    """What lies between two nodes was slowed, cut or restored."""
+
+    type: ClassVar[str] = "link-changed"
+    link: str
+    state: LinkState
+    delay_ms: float = 0.0
+
+    @property
+    def says(self) -> str:
+        words = {"open": "is whole again", "cut": "is cut", "slow": f"is slowed by {self.delay_ms:g} ms each way"}
+        return f"The link {self.link} {words[self.state]}"
+
+    @property
+    def sense(self) -> Sense:
+        return "none" if self.state == "open" else "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingChanged(Event):
+    """A control of the lab has a new value."""
+
+    type: ClassVar[str] = "setting-changed"
+    name: str
+    label: str
+    value: Value
+    shown: str
+
+    @property
+    def says(self) -> str:
+        return f"{self.label}: {self.shown}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened(Event):
+    """Something that the learner or the lab did, in words: actions, faults, refusals."""
+
+    type: ClassVar[str] = "happened"
+    text: str
+    meaning: Sense = "none"
+
+    @property
+    def says(self) -> str:
+        return self.text
+
+    @property
+    def sense(self) -> Sense:
+        return self.meaning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said(Event):
+    """The sentence under the drawing: what the picture shows now. `strong` is the part that matters most, inside `text`."""
+
+    type: ClassVar[str] = "said"
+    text: str
+    strong: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted(Event):
+    """One request runs in slow motion; `strategy` and `function` name the text that is lit."""
+
+    type: ClassVar[str] = "step-started"
+    request: int
+    strategy: str
+    function: str
+    call: str
+
+    @property
+    def says(self) -> str:
+        return f"Request {self.request}: {self.call}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineReached(Event):
+    """The stepped request stands before this statement: `line` to `last_line`, counted from 1 in the text shown."""
+
+    type: ClassVar[str] = "line-reached"
+    request: int
+    line: int
+    last_line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRan(Event):
+    """A command that the application sent to a server, with its reply and the time it took."""
+
+    type: ClassVar[str] = "command-ran"
+    request: int
+    server: str
+    command: str
+    reply: str
+    took_ms: float
+    meaning: Sense
+
+    @property
+    def says(self) -> str:
+        words = {"hit": "had it", "miss": "had nothing", "read": "answered", "write": "stored it", "error": "failed"}
+        return f"Request {self.request}: {self.server} {words.get(self.meaning, 'answered')} in {self.took_ms:.2f} ms"
+
+    @property
+    def sense(self) -> Sense:
+        return self.meaning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFinished(Event):
+    """The stepped request is over: what it meant, what it answered and how long its server calls took together."""
+
+    type: ClassVar[str] = "step-finished"
+    request: int
+    meaning: Sense
+    answer: str
+    took_ms: float
+
+    @property
+    def says(self) -> str:
+        words = {"hit": "a hit", "miss": "a miss", "write": "a write", "stale": "a stale answer", "error": "an error", "read": "a database read"}
+        return f"Request {self.request} was {words.get(self.meaning, 'answered')}, {self.took_ms:.2f} ms with the servers"
+
+    @property
+    def sense(self) -> Sense:
+        return self.meaning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadChanged(Event):
+    """The workload started or stopped."""
+
+    type: ClassVar[str] = "load-changed"
+    running: bool
+    about: str = ""
+
+    @property
+    def says(self) -> str:
+        return f"Load runs: {self.about}" if self.running else "Load stopped" + (f": {self.about}" if self.about else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingTaken(Event):
+    """Readings of one moment: metric name (labs.measure.metrics) to value. A metric that could not be read is absent."""
+
+    type: ClassVar[str] = "reading-taken"
+    readings: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckChanged(Event):
+    """A check has a new status or new evidence."""
+
+    type: ClassVar[str] = "check-changed"
+    check: str
+    claim: str
+    status: CheckStatus
+    message: str
+    hint: str = ""
+    evidence: dict[str, Value] = field(default_factory=dict)
+    news: bool = True
+
+    @property
+    def says(self) -> str:
+        if not self.news or self.status != "met":
+            return ""
+        return f"Check met: {self.claim}"
+
+    @property
+    def sense(self) -> Sense:
+        return "here"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured(Event):
+    """A prediction's experiment was run in this sandbox: what came out."""
+
+    type: ClassVar[str] = "measured"
+    prediction: str
+    value: Value
+    shown: str
+
+    @property
+    def says(self) -> str:
+        return f"Measured: {self.shown}"
+
+    @property
+    def sense(self) -> Sense:
+        return "here"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending(Event):
+    """The sandbox will end unless somebody does something."""
+
+    type: ClassVar[str] = "ending"
+    reason: str
+    in_s: float
+
+    @property
+    def says(self) -> str:
+        return self.reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxClosed(Event):
+    """The last event of a sandbox: nothing of it runs any more."""
+
+    type: ClassVar[str] = "sandbox-closed"
+    reason: str
+
+    @property
+    def says(self) -> str:
+        return self.reason
+
+    @property
+    def sense(self) -> Sense:
+        return "here"
+
+
+TYPES: dict[str, type[Event]] = {
+    kind.type: kind
+    for kind in (
+        SandboxOpened, ServerChanged, LinkChanged, SettingChanged, Happened, Said, StepStarted, LineReached, CommandRan,
+        StepFinished, LoadChanged, ReadingTaken, CheckChanged, Measured, Ending, SandboxClosed,
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event with its place in the list: `seq` counts from 1 without gaps, `at` is Unix time in seconds."""
+
+    seq: int
+    at: float
+    event: Event
+
+
+def encode(entry: Entry) -> dict[str, Any]:
+    """The entry as plain data for JSON: the event's own fields, and its words, beside `seq`, `at` and `type`."""
+    data = {f.name: getattr(entry.event, f.name) for f in dataclasses.fields(entry.event)}
+    data.update(seq=entry.seq, at=round(entry.at, 4), type=entry.event.type)
+    if entry.event.says:
+        data["says"] = entry.event.says
+    data["sense"] = entry.event.sense
+    return data
+
+
+def decode(data: object) -> Entry:
+    """The entry that `encode` made. A sandbox is hostile: anything unknown, missing, oversized or of a wrong shape raises BadInput."""
+    if not isinstance(data, dict):
+        raise BadInput("An event is an object.")
+    kind = TYPES.get(data.get("type", "")) if isinstance(data.get("type"), str) else None
+    if kind is None:
+        raise BadInput(f"No event has the type {str(data.get('type'))[:60]!r}.")
+    seq, at = data.get("seq"), data.get("at")
+    if not isinstance(seq, int) or isinstance(seq, bool) or seq < 1 or not isinstance(at, (int, float)):
+        raise BadInput("An event has a whole number `seq` from 1 and a time `at`.")
+    known = {f.name: f for f in dataclasses.fields(kind)}
+    extra = set(data) - set(known) - {"type", "seq", "at", "says", "sense"}
+    if extra:
+        raise BadInput(f"The event {kind.type} has no field {sorted(extra)[0]!r}.")
+    hints = _hints(kind)
+    values: dict[str, Any] = {}
+    for name, spec in known.items():
+        if name in data:
+            values[name] = _checked(kind.type, name, data[name], hints[name])
+        elif spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
+            raise BadInput(f"The event {kind.type} lacks {name!r}.")
+    return Entry(seq, float(at), kind(**values))
+
+
+_hint_cache: dict[type[Event], dict[str, Any]] = {}
+
+
+def _hints(kind: type[Event]) -> dict[str, Any]:
+    if kind not in _hint_cache:
+        _hint_cache[kind] = typing.get_type_hints(kind)
+    return _hint_cache[kind]
+
+
+def _checked(event: str, name: str, value: Any, hint: Any) -> Any:
+    if hint is str and isinstance(value, str):
+        return value[:_TEXT_LIMIT]
+    if hint is bool and isinstance(value, bool):
+        return value
+    if hint is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if typing.get_origin(hint) is Literal and value in get_args(hint):
+        return value
+    if hint == Value and isinstance(value, (str, int, float, bool)):
+        return value[:_TEXT_LIMIT] if isinstance(value, str) else value
+    if typing.get_origin(hint) is dict and isinstance(value, dict) and len(value) <= 100:
+        item = get_args(hint)[1]
+        return {str(key)[:80]: _checked(event, f"{name}[{str(key)[:40]}]", part, item) for key, part in value.items()}
+    raise BadInput(f"In the event {event}, {name!r} has a wrong value.")

@@ -1,0 +1,59 @@
+"""The metrics of all labs: what each is called here, what CloudWatch calls it, its formula and the counter behind it.
+
+Names and formulas of CloudWatch: facts B12 (User Guide, CacheMetrics). Refuses to measure: that is done where the counters are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from labs.events import Sense
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One number that a page may show: `cloudwatch` is empty where ElastiCache publishes no such metric."""
+
+    name: str
+    label: str
+    unit: str
+    sense: Sense
+    formula: str
+    source: str
+    cloudwatch: str = ""
+    decimals: int = 0
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("hit_rate_percent", "Hit rate", "%", "hit", "100 × hits / (hits + misses), since the last reading",
+               "Redis INFO stats: keyspace_hits, keyspace_misses. Memcached stats: get_hits, get_misses", "CacheHitRate", 1),
+        Metric("cache_hits_per_s", "Hits", "/s", "hit", "increase of the counter per second",
+               "keyspace_hits (Redis), get_hits (Memcached)", "CacheHits"),
+        Metric("cache_misses_per_s", "Misses", "/s", "miss", "increase of the counter per second",
+               "keyspace_misses (Redis), get_misses (Memcached)", "CacheMisses"),
+        Metric("cache_ops_per_s", "Cache operations", "/s", "none", "commands that the cache executed, per second",
+               "total_commands_processed (Redis) less our own; cmd_get + cmd_set + cmd_touch (Memcached)"),
+        Metric("database_queries_per_s", "Database queries", "/s", "read", "statements of the application, per second",
+               "pg_stat_statements: sum of calls of the role shop_app"),
+        Metric("hit_p50_ms", "A hit takes, median", "ms", "hit", "median of requests that were hits, since the last reading", "timed by the load's clients", decimals=2),
+        Metric("hit_p99_ms", "A hit takes, p99", "ms", "hit", "99th percentile of requests that were hits", "timed by the load's clients", decimals=2),
+        Metric("miss_p50_ms", "A miss takes, median", "ms", "miss", "median of requests that were misses", "timed by the load's clients", decimals=2),
+        Metric("miss_p99_ms", "A miss takes, p99", "ms", "miss", "99th percentile of requests that were misses", "timed by the load's clients", decimals=2),
+        Metric("cache_p50_ms", "Cache answers, median", "ms", "hit", "median time of a command to the cache", "timed by the load's clients", decimals=2),
+        Metric("cache_p99_ms", "Cache answers, p99", "ms", "hit", "99th percentile of a command to the cache", "timed by the load's clients", decimals=2),
+        Metric("database_p50_ms", "Database answers, median", "ms", "read", "median time of a statement", "timed by the load's clients", decimals=2),
+        Metric("database_p99_ms", "Database answers, p99", "ms", "read", "99th percentile of a statement", "timed by the load's clients", decimals=2),
+        Metric("scheduled_per_s", "Requests wanted", "/s", "none", "arrivals of the open-loop schedule per second", "the workload's shape"),
+        Metric("done_per_s", "Requests done", "/s", "none", "requests finished per second", "counted by the load's clients"),
+        Metric("stale_reads_per_s", "Stale reads", "/s", "stale", "reads that answered with less than the database had committed before the read began", "counted by the load's clients"),
+        Metric("errors_per_s", "Errors", "/s", "error", "requests that were not answered, per second", "counted by the load's clients"),
+        Metric("writes_per_s", "Writes", "/s", "write", "writes committed per second", "counted by the load's clients"),
+        Metric("items", "Keys in the cache", "", "none", "keys stored now", "keyspace keys= (Redis), curr_items (Memcached)", "CurrItems"),
+        Metric("evictions_per_s", "Evictions", "/s", "none", "keys pushed out for memory, per second", "evicted_keys (Redis), evictions (Memcached)", "Evictions"),
+        Metric("expired_per_s", "Expired", "/s", "none", "keys whose time to live ended, per second", "expired_keys (Redis), reclaimed (Memcached)", "Reclaimed"),
+        Metric("cache_bytes", "Memory used by the cache", "B", "none", "bytes", "used_memory (Redis), bytes (Memcached)", "BytesUsedForCache"),
+        Metric("cache_connections", "Connections to the cache", "", "none", "connections open now", "connected_clients (Redis), curr_connections (Memcached)", "CurrConnections"),
+    )
+}

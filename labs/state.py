@@ -1,0 +1,107 @@
+"""What is so in a sandbox now: the fold of its events. The labs host keeps one per sandbox and the page is drawn from it.
+
+Pure: no clock, no transport. `SandboxState.to_data` is what crosses to the portal beside the feed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from labs import events
+from labs.events import Entry, Value, encode
+
+TIMELINE_LENGTH = 200
+READINGS_LENGTH = 1_200
+
+
+@dataclass(slots=True)
+class SandboxState:
+    """Everything that a page needs to draw a sandbox without having seen its past."""
+
+    lab: str = ""
+    isolation: str = ""
+    seq: int = 0
+    opened_at: float = 0.0
+    closed: str = ""
+    settings: dict[str, Value] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    servers: dict[str, dict[str, str]] = field(default_factory=dict)
+    links: dict[str, dict[str, Value]] = field(default_factory=dict)
+    checks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    measured: dict[str, Value] = field(default_factory=dict)
+    said: dict[str, str] = field(default_factory=dict)
+    step: dict[str, Any] = field(default_factory=dict)
+    exchange: list[dict[str, Any]] = field(default_factory=list)
+    load: dict[str, Any] = field(default_factory=lambda: {"running": False, "about": ""})
+    reading: dict[str, float] = field(default_factory=dict)
+    ending: dict[str, Any] = field(default_factory=dict)
+    timeline: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=TIMELINE_LENGTH))
+    readings: list[dict[str, Any]] = field(default_factory=list)
+    thinned: int = 1
+    _skipped: int = 0
+
+    def apply(self, entry: Entry) -> None:
+        """Take one more event into account."""
+        event = entry.event
+        self.seq = entry.seq
+        match event:
+            case events.SandboxOpened():
+                self.lab, self.isolation, self.opened_at = event.lab, event.isolation, entry.at
+                self.settings, self.versions = dict(event.settings), dict(event.versions)
+            case events.ServerChanged():
+                self.servers[event.server] = {"state": event.state, "why": event.why, "version": event.version or self.servers.get(event.server, {}).get("version", "")}
+            case events.LinkChanged():
+                self.links[event.link] = {"state": event.state, "delay_ms": event.delay_ms}
+            case events.SettingChanged():
+                self.settings[event.name] = event.value
+            case events.Said():
+                self.said = {"text": event.text, "strong": event.strong}
+            case events.StepStarted():
+                self.step = {"request": event.request, "strategy": event.strategy, "function": event.function, "call": event.call, "line": 0, "last_line": 0, "running": True, "done_lines": []}
+                self.exchange = []
+            case events.LineReached():
+                if self.step.get("line"):
+                    self.step["done_lines"].append(self.step["line"])
+                self.step.update(line=event.line, last_line=event.last_line)
+            case events.CommandRan():
+                self.exchange = [*self.exchange[-19:], encode(entry)]
+            case events.StepFinished():
+                self.step.update(running=False, meaning=event.meaning, answer=event.answer, took_ms=event.took_ms)
+            case events.LoadChanged():
+                self.load = {"running": event.running, "about": event.about}
+            case events.ReadingTaken():
+                self.reading = dict(event.readings)
+                self._keep(entry)
+            case events.CheckChanged():
+                self.checks[event.check] = encode(entry)
+            case events.Measured():
+                self.measured[event.prediction] = event.value
+            case events.Ending():
+                self.ending = {"reason": event.reason, "at": entry.at + event.in_s}
+            case events.SandboxClosed():
+                self.closed = event.reason
+        if event.says:
+            self.timeline.append(encode(entry))
+
+    def _keep(self, entry: Entry) -> None:
+        """History of the whole run in bounded room: when it is full, every second reading goes and fewer are kept from then on."""
+        assert isinstance(entry.event, events.ReadingTaken)
+        self._skipped += 1
+        if self._skipped < self.thinned:
+            return
+        self._skipped = 0
+        self.readings.append({"at": round(entry.at, 2), **entry.event.readings})
+        if len(self.readings) >= READINGS_LENGTH:
+            self.readings = self.readings[::2]
+            self.thinned *= 2
+
+    def to_data(self, *, history: bool = False) -> dict[str, Any]:
+        """The state as plain data for JSON; `history` adds all readings kept."""
+        names = ("lab", "isolation", "seq", "opened_at", "closed", "settings", "versions", "servers", "links", "checks", "measured", "said", "step", "exchange", "load", "reading", "ending")
+        data: dict[str, Any] = {name: getattr(self, name) for name in names}
+        data["timeline"] = list(self.timeline)
+        if history:
+            data["readings"] = self.readings
+        return data
