@@ -1,0 +1,32 @@
+"""Cache-aside, also called lazy loading: the application looks in the cache, else asks the database, then stores."""
+
+import json
+from contextlib import suppress
+
+from labs.caching.cache import Cache, CacheDown
+from labs.shop.shop import Shop
+
+
+def read(shop: Shop, cache: Cache, item: int, ttl_s: float) -> dict[str, object]:
+    key = f"{shop.what}:{item}"
+    try:
+        found = cache.get(key)
+    except CacheDown:
+        return shop.read(item)  # slower, never wrong
+    if found is not None:
+        return json.loads(found)
+    answer = shop.read(item)
+    with suppress(CacheDown):
+        cache.set(key, json.dumps(answer), ttl_s)
+    return answer
+
+
+def write(shop: Shop, cache: Cache, item: int, price: float) -> int:
+    version = shop.change_price(item, price)
+    with suppress(CacheDown):
+        cache.delete(f"{shop.what}:{item}")
+    return version
+
+
+def write_untold(shop: Shop, cache: Cache, item: int, price: float) -> int:
+    return shop.change_price(item, price)  # nobody tells the cache

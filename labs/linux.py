@@ -1,0 +1,88 @@
+"""The few Linux calls that Python does not have: parent-death signals, entering namespaces, giving up capabilities.
+
+Thin, and nothing else. Everything raises OSError where the kernel refuses.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+
+CLONE_NEWNS = 0x0002_0000
+CLONE_NEWUTS = 0x0400_0000
+CLONE_NEWIPC = 0x0800_0000
+CLONE_NEWUSER = 0x1000_0000
+CLONE_NEWPID = 0x2000_0000
+CLONE_NEWNET = 0x4000_0000
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
+_PR_CAPBSET_DROP = 24
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NO_NEW_PRIVS = 38
+_CAPABILITY_VERSION_3 = 0x2008_0522
+_LAST_CAPABILITY = 40
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def die_with_parent(parent: int, number: int) -> None:
+    """Have the kernel send this process a signal when the thread that made it ends.
+
+    `parent` is the parent's pid as seen before the fork: if it is already gone, this process ends at once, for the signal will not come.
+    A change of credentials clears the setting, so call this after one.
+    """
+    _prctl(_PR_SET_PDEATHSIG, number)
+    if os.getppid() not in (parent, 0):
+        os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of descendants whose own parent ends, so that it can reap them."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def set_name(name: str) -> None:
+    """Name this process in listings (15 bytes)."""
+    _libc.prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()[:15]), 0, 0, 0)
+
+
+def enter_namespaces(pid: int) -> None:
+    """Enter all namespaces of a process of the same user. The pid namespace is for children: fork after this."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS
+        if _libc.setns(descriptor, flags) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, f"setns: {os.strerror(number)}")
+    finally:
+        os.close(descriptor)
+
+
+def give_up_privileges() -> None:
+    """No capabilities now, and none by any later exec."""
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    for capability in range(_LAST_CAPABILITY + 1):
+        _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+    header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_VERSION_3, 0))
+    data = ctypes.create_string_buffer(struct.pack("=6I", 0, 0, 0, 0, 0, 0))
+    if _libc.capset(header, data) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"capset: {os.strerror(number)}")
+
+
+def become(uid: int) -> None:
+    """Take on an unprivileged user and group id for good; call as root, or with one's own id."""
+    if os.getuid() == 0:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    elif os.getuid() != uid:
+        raise PermissionError(f"Only root can become user {uid}.")
+
+
+def _prctl(option: int, value: int) -> None:
+    if _libc.prctl(option, value, 0, 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"prctl: {os.strerror(number)}")

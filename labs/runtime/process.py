@@ -1,0 +1,182 @@
+"""Servers as plain processes with a parent-death signal and a log. Also how they live inside a cage, which adds nothing but its walls."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from labs.engines.launch import Launch
+from labs.errors import DidNotStart
+
+FIRST_PORT, LAST_PORT = 20_000, 32_000
+_SETPRIV = "/usr/bin/setpriv"
+
+
+class Spawner:
+    """One thread that starts every server and never ends: a parent-death signal follows the thread that spawned."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[tuple[Callable[[], subprocess.Popen[bytes]], queue.SimpleQueue[object]]] = queue.SimpleQueue()
+        threading.Thread(target=self._run, name="spawner", daemon=True).start()
+
+    def popen(self, make: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+        """What `make` returns, made in the spawner's thread; its exceptions are raised here."""
+        answer: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self._jobs.put((make, answer))
+        made = answer.get()
+        if isinstance(made, BaseException):
+            raise made
+        assert isinstance(made, subprocess.Popen)
+        return made
+
+    def _run(self) -> None:
+        while True:
+            make, answer = self._jobs.get()
+            try:
+                answer.put(make())
+            except BaseException as exc:  # noqa: BLE001 - handed to the caller, who raises it
+                answer.put(exc)
+
+
+class RunningProcess:
+    """A server process and its children."""
+
+    def __init__(self, process: subprocess.Popen[bytes], launch: Launch, log: Path) -> None:
+        self._process = process
+        self._launch = launch
+        self._log = log
+        self._lock = threading.Lock()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        with self._lock:
+            return self._process.poll()
+
+    def stop(self, deadline_s: float = 5.0) -> None:
+        self.resume()
+        self._signal(self._launch.stop_signal)
+        if not self._wait(deadline_s):
+            self._end()
+
+    def kill(self) -> None:
+        self.resume()
+        self._signal(self._launch.death_signal)
+        if not self._wait(3.0):
+            self._end()
+
+    def pause(self) -> None:
+        for member in self._family():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.suspend()
+
+    def resume(self) -> None:
+        for member in self._family():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.resume()
+
+    def log_tail(self, lines: int = 40) -> list[str]:
+        with contextlib.suppress(OSError), self._log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - 64 * 1024))
+            return file.read().decode(errors="replace").splitlines()[-lines:]
+        return []
+
+    def _family(self) -> list[psutil.Process]:
+        try:
+            parent = psutil.Process(self._process.pid)
+            return [parent, *parent.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def _signal(self, number: int) -> None:
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+    def _end(self) -> None:
+        family = self._family()
+        for member in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
+        self._wait(5.0)
+        psutil.wait_procs(family, timeout=5.0)
+
+    def _wait(self, deadline_s: float) -> bool:
+        end = time.monotonic() + deadline_s
+        pause_s = 0.001
+        while self.poll() is None:
+            if time.monotonic() > end:
+                return False
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 2, 0.02)
+        return True
+
+
+class ProcessRuntime:
+    """Real processes under the user that runs this one. `own_loopback` says that the network namespace is the sandbox's alone."""
+
+    def __init__(self, *, slot: int = 0, own_loopback: bool = False) -> None:
+        self.name = "cage" if own_loopback else "process"
+        self._slot = slot
+        self._own_loopback = own_loopback
+        self._spawner = Spawner()
+        self._started: list[RunningProcess] = []
+        self._given: set[int] = set()
+
+    def host(self, index: int) -> str:
+        if self._own_loopback:
+            return f"127.0.0.{index + 1}"
+        return f"127.{64 + self._slot // 250}.{self._slot % 250 + 1}.{index + 1}"
+
+    def port(self, usual: int) -> int:
+        return usual if self._own_loopback else self._free_port()
+
+    def start(self, launch: Launch, log: Path) -> RunningProcess:
+        for path, text in launch.files.items():
+            path.touch(mode=0o600)
+            path.write_text(text)
+        argv = (_SETPRIV, f"--pdeathsig={signal.Signals(launch.death_signal).name[3:]}", "--", *launch.argv)
+        environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **launch.env}
+
+        def make() -> subprocess.Popen[bytes]:
+            with log.open("ab") as out:
+                return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=environment, cwd=log.parent, start_new_session=True)
+
+        try:
+            process = self._spawner.popen(make)
+        except OSError as exc:
+            raise DidNotStart(f"{Path(launch.argv[0]).name} could not be executed.", detail=str(exc)) from exc
+        running = RunningProcess(process, launch, log)
+        self._started.append(running)
+        return running
+
+    def close(self) -> None:
+        for running in self._started:
+            running.kill()
+        self._started.clear()
+
+    def _free_port(self) -> int:
+        """A port free on all of this sandbox's addresses now. Another process could take it before the server does: the server then says so."""
+        for port in range(FIRST_PORT + self._slot * 11 % 11_000, LAST_PORT):
+            if port in self._given:
+                continue
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                with contextlib.suppress(OSError):
+                    probe.bind((self.host(0), port))
+                    self._given.add(port)
+                    return port
+        raise DidNotStart("No free port is left for a server.", hint="Close other sandboxes first.")

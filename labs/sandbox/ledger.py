@@ -1,0 +1,74 @@
+"""What single requests did, with the servers' own counters before and after. Checks judge this; strategies can't write it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from labs.events import Sense
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request of the application, alone on its servers. Times are monotonic seconds.
+
+    `hits`, `misses` and `queries` are increases of the servers' own counters (keyspace_hits / get_hits, …, pg_stat_statements);
+    they mean nothing unless `alone`. `version` is what the answer carried, `committed` what the database held before a read began.
+    """
+
+    number: int
+    function: str
+    strategy: str
+    engine: str
+    item: int
+    what: str
+    meaning: Sense
+    began: float
+    ended: float
+    took_ms: float
+    hits: int
+    misses: int
+    queries: int
+    alone: bool
+    version: int | None
+    committed: int | None
+    ttl_s: float
+    cache_down: bool
+    answered: bool
+
+    @property
+    def stale(self) -> bool:
+        """A read that answered with less than the database had committed before it began."""
+        return self.function == "read" and self.version is not None and self.committed is not None and self.version < self.committed
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The requests of this sandbox in order, since it was opened or reset; the oldest go when there are too many."""
+
+    requests: list[Request] = field(default_factory=list)
+    emptied_at: list[float] = field(default_factory=list)
+    number: int = 0
+
+    def next_number(self) -> int:
+        """A number for the next request."""
+        self.number += 1
+        return self.number
+
+    def add(self, request: Request) -> None:
+        """Keep one more."""
+        self.requests.append(request)
+        if len(self.requests) > 5_000:
+            del self.requests[:1_000]
+
+    def reads(self, *, item: int | None = None) -> list[Request]:
+        """Reads in order, of one item or of all."""
+        return [r for r in self.requests if r.function == "read" and (item is None or r.item == item)]
+
+    def writes(self) -> list[Request]:
+        """Writes in order."""
+        return [r for r in self.requests if r.function == "write"]
+
+    def clear(self) -> None:
+        """Start anew."""
+        self.requests.clear()
+        self.emptied_at.clear()
