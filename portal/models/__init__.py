@@ -1,0 +1,9 @@
+"""The rows that may not be lost. Facts about a row live here; nothing here commits, renders or asks another server."""
+
+from portal.models.answer import Answer
+from portal.models.learner import Learner, Recovery
+from portal.models.outcome import Outcome
+from portal.models.prediction import CONFIDENCES, Prediction
+from portal.models.progress import Progress
+
+__all__ = ["CONFIDENCES", "Answer", "Learner", "Outcome", "Prediction", "Progress", "Recovery"]

@@ -1,0 +1,37 @@
+"""What a learner said would happen, before it was measured; and what was measured."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, get_args
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from labs import Value
+from portal.db import Base, now
+
+Confidence = Literal["guessing", "fairly", "certain"]
+CONFIDENCES: tuple[Confidence, ...] = get_args(Confidence)
+
+
+class Prediction(Base):
+    """A value that was committed to, with the confidence in it. `measured` and `held` are empty until it was run."""
+
+    __tablename__ = "prediction"
+    __table_args__ = (
+        Index("ix_prediction_learner_id_lab_name", "learner_id", "lab", "name"),
+        CheckConstraint("confidence IN ('guessing', 'fairly', 'certain')", name="confidence"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    learner_id: Mapped[str] = mapped_column(ForeignKey("learner.id", ondelete="CASCADE"))
+    lab: Mapped[str] = mapped_column(String(80))
+    name: Mapped[str] = mapped_column(String(80))
+    value: Mapped[Value] = mapped_column(JSONB)
+    confidence: Mapped[str] = mapped_column(String(10))
+    at: Mapped[datetime] = mapped_column(default=now)
+    measured: Mapped[Value | None] = mapped_column(JSONB(none_as_null=True))
+    held: Mapped[bool | None]
+    measured_at: Mapped[datetime | None]

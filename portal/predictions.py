@@ -1,0 +1,49 @@
+"""Predictions, committed and measured: what the bench, the quizzes and the recorder share. Commits nothing."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from labs import BadInput, Value, find
+from portal.db import now
+from portal.models import CONFIDENCES, Prediction
+
+
+def predict(session: Session, *, learner: str, lab: str, name: str, raw: object, confidence: str) -> Prediction:
+    """Add a learner's prediction, not yet measured. BadInput if the value or the confidence is none."""
+    asked = find(lab).prediction(name)
+    if confidence not in CONFIDENCES:
+        raise BadInput("Say how sure you are.", hint="Guessing, fairly, or certain.")
+    prediction = Prediction(learner_id=learner, lab=lab, name=name, value=asked.parse(raw), confidence=confidence)
+    session.add(prediction)
+    return prediction
+
+
+def settle(session: Session, *, learner: str, lab: str, name: str, measured: Value) -> Prediction | None:
+    """Write what was measured beside the learner's newest prediction that waits for it; None if none waits.
+
+    Asking twice is harmless, so the page and the recorder may both tell of the same measurement.
+    """
+    newest = latest(session, learner=learner, lab=lab, name=name)
+    if newest is None or newest.measured_at is not None:
+        return None
+    newest.measured = measured
+    newest.held = find(lab).prediction(name).holds(newest.value, measured)
+    newest.measured_at = now()
+    return newest
+
+
+def latest(session: Session, *, learner: str, lab: str, name: str) -> Prediction | None:
+    """The learner's newest prediction of this name."""
+    return session.scalars(
+        select(Prediction).where(Prediction.learner_id == learner, Prediction.lab == lab, Prediction.name == name).order_by(Prediction.id.desc()).limit(1)
+    ).first()
+
+
+def latest_of_labs(session: Session, *, learner: str, labs: list[str]) -> dict[tuple[str, str], Prediction]:
+    """The learner's newest prediction of each name in these labs, by (lab, name)."""
+    rows = session.scalars(
+        select(Prediction).where(Prediction.learner_id == learner, Prediction.lab.in_(labs)).distinct(Prediction.lab, Prediction.name).order_by(Prediction.lab, Prediction.name, Prediction.id.desc())
+    )
+    return {(row.lab, row.name): row for row in rows}
