@@ -1,0 +1,11 @@
+"""The lessons, read once into frozen objects. All problems are collected, each with its file and place; nothing here raises for a bad lesson."""
+
+from portal.content.loading import Problem, load
+from portal.content.model import (
+    Block, CheckQuestion, Course, Figure, Html, Instructor, LabLink, Lesson, Measured, Option, Part, Place, Predict, Question, RunSnippet, Section,
+)
+
+__all__ = [
+    "Block", "CheckQuestion", "Course", "Figure", "Html", "Instructor", "LabLink", "Lesson", "Measured", "Option", "Part", "Place", "Predict",
+    "Problem", "Question", "RunSnippet", "Section", "load",
+]

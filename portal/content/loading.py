@@ -1,0 +1,212 @@
+"""Reads a folder of lessons into a course. Collects every problem, with its file and place, and goes on with what is right."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from markupsafe import Markup
+from pydantic import BaseModel, ValidationError
+
+from portal.content import schema
+from portal.content.dialect import Rendered, Surroundings, render, render_inline
+from portal.content.labs import KnownLab, known_labs
+from portal.content.model import CheckQuestion, Course, Lesson, Measured, Option, Part, Place, Question
+
+
+_Spec = TypeVar("_Spec", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in the lessons that has to be put right."""
+
+    place: Place
+    text: str
+
+    def __str__(self) -> str:
+        where = f" ({self.place.where})" if self.place.where else ""
+        return f"{self.place.file}{where}: {self.text}"
+
+
+def load(folder: Path) -> Course:
+    """The course in this folder. What cannot be read is left out and told in `problems`."""
+    reader = _Reader(folder)
+    return reader.course()
+
+
+class _Reader:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.problems: list[Problem] = []
+        self.labs: Mapping[str, KnownLab] = known_labs()
+        self.measured: dict[str, Measured] = {}
+
+    def course(self) -> Course:
+        self.measured = self._measured()
+        spec = self._read("course.toml", schema.CourseSpec)
+        if spec is None:
+            return Course("Course", (), self.measured, tuple(self.problems))
+        parts: list[Part] = []
+        number = 0
+        seen: set[str] = set()
+        for part in spec.part:
+            lessons: list[Lesson] = []
+            for entry in part.lesson:
+                number += 1
+                if entry.slug in seen:
+                    self._problem("course.toml", entry.slug, "the slug is there twice")
+                    continue
+                seen.add(entry.slug)
+                lessons.append(self._lesson(entry, number, part.title))
+            parts.append(Part(part.title, tuple(lessons)))
+        for path in sorted(self.folder.glob("*/lesson.md")):
+            if path.parent.name not in seen:
+                self._problem(f"{path.parent.name}/lesson.md", "", "course.toml does not name this lesson")
+        return Course(spec.title, tuple(parts), self.measured, tuple(self.problems))
+
+    def _lesson(self, entry: schema.LessonSpec, number: int, part: str) -> Lesson:
+        plain = Lesson(entry.slug, number, entry.title, entry.line, entry.minutes, tuple(entry.labs), part)
+        path = self.folder / entry.slug / "lesson.md"
+        if not path.is_file():
+            return plain
+        for lab in entry.labs:
+            if lab not in self.labs:
+                self._problem("course.toml", entry.slug, f"there is no lab {lab}")
+        questions = self._quiz(entry.slug)
+        rendered = self._text(entry.slug, path, frozenset(question.id for question in questions))
+        known = {question.id for question in questions}
+        blocks = tuple(block for block in rendered.blocks if not isinstance(block, CheckQuestion) or block.question in known)
+        return Lesson(
+            entry.slug, number, entry.title, entry.line, entry.minutes, tuple(entry.labs), part,
+            blocks=blocks, sections=rendered.sections, questions=questions,
+        )
+
+    def _text(self, slug: str, path: Path, questions: frozenset[str]) -> Rendered:
+        file = f"{slug}/lesson.md"
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            self._problem(file, "", "it cannot be read as UTF-8")
+            return Rendered((), ())
+        return render(text, self._around(file, "", questions))
+
+    def _quiz(self, slug: str) -> tuple[Question, ...]:
+        file = f"{slug}/quiz.toml"
+        if not (self.folder / file).is_file():
+            self._problem(file, "", "a lesson has a quiz")
+            return ()
+        spec = self._read(file, schema.QuizSpec)
+        questions: dict[str, Question] = {}
+        for entry in spec.question if spec else ():
+            if entry.id in questions:
+                self._problem(file, entry.id, "the id is there twice")
+                continue
+            questions[entry.id] = self._question(file, entry)
+        return tuple(questions.values())
+
+    def _question(self, file: str, entry: schema.ChoiceSpec | schema.NumberSpec | schema.MeasureSpec) -> Question:
+        def inline(text: str) -> Markup:
+            return render_inline(text, self._around(file, entry.id, frozenset()))
+
+        if entry.lab and entry.lab not in self.labs:
+            self._problem(file, entry.id, f"there is no lab {entry.lab}")
+        match entry:
+            case schema.ChoiceSpec():
+                rights = sum(option.right for option in entry.option)
+                if rights != 1 and entry.kind == "one":
+                    self._problem(file, entry.id, f"one choice has one right option, not {rights}")
+                if rights == 0 and entry.kind == "several":
+                    self._problem(file, entry.id, "no option is right")
+                options = tuple(
+                    Option(hashlib.sha256(f"{entry.id}\0{option.text}".encode()).hexdigest()[:10], inline(option.text), option.right, inline(option.why))
+                    for option in entry.option
+                )
+                if len({option.key for option in options}) < len(options):
+                    self._problem(file, entry.id, "two options are the same")
+                return Question(entry.id, entry.kind, inline(entry.text), tuple(entry.facts), entry.lab or "", options)
+            case schema.NumberSpec():
+                return Question(
+                    entry.id, "number", inline(entry.text), tuple(entry.facts), entry.lab or "",
+                    answer=entry.answer, tolerance=entry.tolerance, unit=entry.unit, why=inline(entry.why),
+                )
+            case schema.MeasureSpec():
+                known = self.labs.get(entry.lab)
+                if known and entry.prediction not in {prediction.name for prediction in known.predictions}:
+                    self._problem(file, entry.id, f"the lab {entry.lab} has no prediction {entry.prediction}")
+                return Question(entry.id, "measure", inline(entry.text), tuple(entry.facts), entry.lab, prediction=entry.prediction, why=inline(entry.why))
+
+    def _measured(self) -> dict[str, Measured]:
+        file = "measured.toml"
+        if not (self.folder / file).is_file():
+            return {}
+        measured: dict[str, Measured] = {}
+        for lab, table in (self._toml(file) or {}).items():
+            values: dict[str, float] = {}
+            if not isinstance(table, dict):
+                self._problem(file, lab, "it is a table: measurement = number")
+                continue
+            for name, value in table.items():
+                if isinstance(value, (int, float)) and not isinstance(value, bool):
+                    values[name] = float(value)
+                elif name not in ("versions", "measured_on"):
+                    self._problem(file, f"{lab}.{name}", "it is not a number")
+            measured[lab] = Measured(values, _words(table.get("versions", "")), str(table.get("measured_on", "")))
+        return measured
+
+    def _around(self, file: str, key: str, questions: frozenset[str]) -> Surroundings:
+        return Surroundings(
+            report=lambda where, text: self._problem(file, where or key, text),
+            figures=(self.folder / file).parent / "figures",
+            questions=questions,
+            labs=self.labs,
+            measured=lambda lab, name: self.measured[lab].values.get(name) if lab in self.measured else None,
+        )
+
+    def _read(self, file: str, kind: type[_Spec]) -> _Spec | None:
+        data = self._toml(file)
+        if data is None:
+            return None
+        try:
+            return kind.model_validate(data)
+        except ValidationError as exc:
+            for error in exc.errors(include_url=False):
+                self._problem(file, _key(data, error["loc"]), error["msg"])
+            return None
+
+    def _toml(self, file: str) -> dict[str, Any] | None:
+        try:
+            return tomllib.loads((self.folder / file).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError):
+            self._problem(file, "", "it cannot be read")
+        except tomllib.TOMLDecodeError as exc:
+            self._problem(file, "", f"it is not TOML: {exc}")
+        return None
+
+    def _problem(self, file: str, where: str, text: str) -> None:
+        self.problems.append(Problem(Place(file, where), text))
+
+
+def _key(data: Any, path: tuple[int | str, ...]) -> str:
+    """The place of a schema's complaint, with ids instead of positions where there are some."""
+    words: list[str] = []
+    for step in path:
+        if isinstance(data, dict) and step not in data and step in ("one", "several", "number", "measure"):
+            continue
+        try:
+            data = data[step]
+        except (KeyError, IndexError, TypeError):
+            data = None
+        name = data.get("id") or data.get("slug") if isinstance(data, dict) and isinstance(step, int) else None
+        words.append(str(name or step))
+    return ".".join(words)
+
+
+def _words(versions: object) -> str:
+    if isinstance(versions, dict):
+        return ", ".join(f"{name} {version}" for name, version in versions.items())
+    return str(versions)

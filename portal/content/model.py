@@ -1,0 +1,213 @@
+"""What a course is made of once it is read: parts, lessons, blocks, questions. Frozen; the HTML in it is ours or sanitised."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from portal.content.loading import Problem
+
+Kind = Literal["one", "several", "number", "measure"]
+
+
+@dataclass(frozen=True, slots=True)
+class Html:
+    """Text of the lesson."""
+
+    html: Markup
+    template: ClassVar[str] = "learn/_html.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A drawing of the lesson with its caption and its text alternative."""
+
+    name: str
+    svg: Markup
+    alt: str
+    caption: Markup
+    template: ClassVar[str] = "learn/_figure.html"
+
+
+@dataclass(frozen=True, slots=True)
+class LabLink:
+    """An experiment to do on the bench: the lab, the settings that it starts with, what to do."""
+
+    lab: str
+    gear: str
+    settings: Mapping[str, str]
+    html: Markup
+    template: ClassVar[str] = "learn/_lab.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Predict:
+    """A prediction of a lab, asked in the text."""
+
+    lab: str
+    name: str
+    template: ClassVar[str] = "learn/_predict.html"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckQuestion:
+    """One question of the lesson's quiz, asked in the text."""
+
+    question: str
+    template: ClassVar[str] = "learn/_check.html"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSnippet:
+    """One console command that runs on a click in the learner's sandbox."""
+
+    lab: str
+    server: str
+    command: str
+    template: ClassVar[str] = "learn/_run.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Instructor:
+    """A note for whoever teaches; learners don't see it."""
+
+    html: Markup
+    template: ClassVar[str] = "learn/_instructor.html"
+
+
+Block = Html | Figure | LabLink | Predict | CheckQuestion | RunSnippet | Instructor
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading of a lesson: the anchor that progress is counted in."""
+
+    anchor: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A possible answer and why it is right or which misconception it shows. `key` says nothing about either."""
+
+    key: str
+    text: Markup
+    right: bool
+    why: Markup
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question of a quiz."""
+
+    id: str
+    kind: Kind
+    text: Markup
+    facts: tuple[str, ...]
+    lab: str = ""
+    options: tuple[Option, ...] = ()
+    answer: float = 0.0
+    tolerance: float = 0.0
+    unit: str = ""
+    prediction: str = ""
+    why: Markup = Markup("")
+
+    @cached_property
+    def content_hash(self) -> str:
+        """A name for this wording and its key: an answer to another wording does not count for it."""
+        parts = [self.kind, self.text, [[o.text, o.right] for o in self.options], self.answer, self.tolerance, self.unit, self.lab, self.prediction]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One lesson, written or still to come (then it has no blocks)."""
+
+    slug: str
+    number: int
+    title: str
+    line: str
+    minutes: int
+    labs: tuple[str, ...]
+    part: str
+    blocks: tuple[Block, ...] = ()
+    sections: tuple[Section, ...] = ()
+    questions: tuple[Question, ...] = ()
+
+    @property
+    def written(self) -> bool:
+        """True if there is something to read."""
+        return bool(self.blocks)
+
+    @cached_property
+    def anchors(self) -> tuple[str, ...]:
+        """The sections' anchors in reading order."""
+        return tuple(section.anchor for section in self.sections)
+
+    def question(self, question_id: str) -> Question | None:
+        """The question of this id, if the lesson has it."""
+        return next((q for q in self.questions if q.id == question_id), None)
+
+    def fraction(self, anchor: str) -> float:
+        """How much of the lesson lies before the end of this section, from 0 to 1."""
+        return (self.anchors.index(anchor) + 1) / (len(self.anchors) + 1) if anchor in self.anchors else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the course."""
+
+    title: str
+    lessons: tuple[Lesson, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The figures that a run of a lab gave, with what it ran on and when."""
+
+    values: Mapping[str, float]
+    versions: str = ""
+    measured_on: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a problem is: a file below the lessons, and a line or a key in it."""
+
+    file: str
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Course:
+    """The whole course, and everything that is wrong with it."""
+
+    title: str
+    parts: tuple[Part, ...]
+    measured: Mapping[str, Measured] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    @cached_property
+    def lessons(self) -> Mapping[str, Lesson]:
+        """All lessons by slug, in reading order."""
+        return {lesson.slug: lesson for part in self.parts for lesson in part.lessons}
+
+    def lesson(self, slug: str) -> Lesson | None:
+        """The written lesson of this slug."""
+        lesson = self.lessons.get(slug)
+        return lesson if lesson and lesson.written else None
+
+    def after(self, lesson: Lesson) -> Lesson | None:
+        """The next written lesson."""
+        return next((other for other in self.lessons.values() if other.number > lesson.number and other.written), None)
+
+    def figure(self, lab: str, name: str) -> float | None:
+        """A measured figure, or None if it has not been measured yet."""
+        return self.measured[lab].values.get(name) if lab in self.measured else None

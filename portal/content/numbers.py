@@ -1,0 +1,39 @@
+"""Measured figures as a reader sees them: two or three significant digits and a no-break space before the unit."""
+
+from __future__ import annotations
+
+import math
+
+NBSP = "\u00a0"
+_UNITS = (("_per_s", "/s"), ("_percent", "%"), ("_ms", "ms"), ("_s", "s"), ("_bytes", "B"), ("_times", "times"))
+
+
+def unit_of(name: str) -> str:
+    """The unit that a measurement's name ends with; a qualifier may follow it (`queries_per_s_with_cache`)."""
+    for suffix, unit in _UNITS:
+        if name.endswith(suffix):
+            return unit
+    return "/s" if "_per_s_" in name else ""
+
+
+def show(name: str, value: float) -> str:
+    """The value with its unit. Times below a tenth of a millisecond are told in microseconds, above a second in seconds."""
+    unit = unit_of(name)
+    if unit == "ms" and 0 < abs(value) < 0.1:
+        value, unit = value * 1_000, "µs"
+    elif unit == "ms" and abs(value) >= 10_000:
+        value, unit = value / 1_000, "s"
+    number = digits(value)
+    return f"{number}{NBSP}{unit}" if unit else number
+
+
+def digits(value: float) -> str:
+    """The number with three significant digits, two from 1 on where the third would be zero; thousands are separated."""
+    if value == 0:
+        return "0"
+    if not math.isfinite(value):
+        return "?"
+    places = max(0, 2 - math.floor(math.log10(abs(value))))
+    rounded = round(value, places) if abs(value) < 1_000 else round(value, 2 - math.floor(math.log10(abs(value))))
+    text = f"{rounded:,.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
