@@ -1,0 +1,62 @@
+"""Cache-aside over the portal Redis, as lesson 3 teaches it: look, else ask the database, then store, with a time to live.
+
+Nothing here may break a page: a cache that is away, slow or full of nonsense is the same as an empty one. After a failure
+it isn't asked for two seconds, so that a hanging Redis costs one short wait and not one per page.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+PREFIX = "cache:"
+PAUSE_S = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class Cache:
+    """JSON values by name. Threads may share it. The Redis client has timeouts of its own, short ones."""
+
+    def __init__(self, redis: Redis, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._redis = redis
+        self._clock = clock
+        self._away_until = 0.0
+
+    def get(self, name: str, load: Callable[[], Any], *, ttl_s: int) -> Any:
+        """The value of this name: from the cache, else from `load`, which is then kept for `ttl_s` seconds."""
+        found = self._try(lambda: self._redis.get(PREFIX + name))
+        if found is not None:
+            try:
+                return json.loads(found)
+            except ValueError:
+                log.warning("nonsense in the cache at %s", name)
+        value = load()
+        self._try(lambda: self._redis.set(PREFIX + name, json.dumps(value), ex=ttl_s))
+        return value
+
+    def forget(self, *names: str) -> None:
+        """Delete these names: call it after the commit that made them old. If it fails, the time to live ends them."""
+        if names:
+            self._try(lambda: self._redis.delete(*(PREFIX + name for name in names)))
+
+    def _try(self, call: Callable[[], Any]) -> Any:
+        if self._clock() < self._away_until:
+            return None
+        try:
+            return call()
+        except (RedisError, UnicodeDecodeError) as exc:
+            self._away_until = self._clock() + PAUSE_S
+            log.warning("the portal's cache is away: %s", type(exc).__name__)
+            return None
+
+
+def summary_name(learner: str) -> str:
+    """The name under which a learner's progress over all lessons is kept."""
+    return f"progress:{learner}"

@@ -1,0 +1,114 @@
+"""Every error as a page or a fragment: a sentence, a hint, a status, the request's id. Never a traceback, never a detail."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+
+from flask import Flask, Response, g, make_response, render_template, request
+from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from labs import LabsError
+from labs.errors import KINDS
+from portal.web.fragments import TOASTS, retarget, wants_fragment
+
+log = logging.getLogger(__name__)
+
+STATUS = {
+    "labs-error": 500,
+    "bad-input": 422,
+    "unknown-lab": 404,
+    "unknown-sandbox": 404,
+    "sandbox-taken": 409,
+    "not-now": 409,
+    "command-refused": 422,
+    "server-down": 409,
+    "did-not-start": 503,
+    "host-away": 503,
+    "too-slow": 504,
+    "over-budget": 409,
+}
+RETRY_AFTER_S = {"host-away": 2, "did-not-start": 5}
+WORDS = {
+    400: ("The portal could not read this request.", "Reload the page and try again."),
+    403: ("This may not be done from here.", "Reload the page and try again."),
+    404: ("There is no such page.", "The course lists every lesson, and the labs every lab."),
+    405: ("This address does not take that.", "Go back to the page and use its buttons."),
+    413: ("That is too much for one request.", "Keep it under 256 KiB."),
+    500: ("Something went wrong on our side.", "Try again. What was saved before is safe."),
+    503: ("The portal can't reach its database just now.", "Nothing was saved. Lessons can be read; try again in a moment."),
+}
+
+
+def install(app: Flask) -> None:
+    """Answer every error that a view lets through."""
+    assert set(STATUS) == set(KINDS)
+    app.before_request(_name_request)
+    app.after_request(_tell_request)
+    app.register_error_handler(LabsError, _labs_error)
+    app.register_error_handler(OperationalError, _database_away)
+    app.register_error_handler(PoolTimeout, _database_away)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unforeseen)
+
+
+def problem(status: int, message: str, hint: str = "", *, retry_after_s: int | None = None) -> Response:
+    """An error as an answer: a page for a document, a fragment for a script; htmx puts the fragment where toasts are."""
+    template = "errors/_problem.html" if wants_fragment() else "errors/problem.html"
+    response = make_response(render_template(template, status=status, message=message, hint=hint, request_id=g.get("request_id", "")), status)
+    if wants_fragment():
+        retarget(response, TOASTS, swap="beforeend")
+    if retry_after_s is not None:
+        response.headers["Retry-After"] = str(retry_after_s)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def is_database_away(error: Exception) -> bool:
+    """True if the error means that Postgres can't be asked just now, and not that it was asked nonsense."""
+    return isinstance(error, (OperationalError, PoolTimeout)) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+
+
+def _name_request() -> None:
+    g.request_id = secrets.token_hex(6)
+
+
+def _tell_request(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.get("request_id", "")
+    return response
+
+
+def _labs_error(error: LabsError) -> Response:
+    status = STATUS.get(error.kind, 500)
+    if status >= 500:
+        log.warning("%s %s: %s: %s %r", g.get("request_id"), request.path, error.kind, error, error.detail[:256])
+    return problem(status, str(error), error.hint, retry_after_s=RETRY_AFTER_S.get(error.kind))
+
+
+def _database_away(error: Exception) -> Response:
+    log.error("%s %s: the database is away: %r", g.get("request_id"), request.path, str(error.__cause__ or error)[:256])
+    return problem(503, *WORDS[503], retry_after_s=1)
+
+
+def _http_error(error: HTTPException) -> Response:
+    if error.response is not None:
+        return make_response(error.response)
+    status = error.code or 500
+    if 300 <= status < 400:
+        return make_response(error.get_response())
+    message, hint = WORDS.get(status, (f"{error.name}.", ""))
+    if error.description and error.description != type(error).description:
+        message, hint = error.description, ""
+    response = problem(status, message, hint)
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers.setdefault(name, value)
+    return response
+
+
+def _unforeseen(error: Exception) -> Response:
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return _database_away(error)
+    log.exception("%s %s %s", g.get("request_id"), request.method, request.path)
+    return problem(500, *WORDS[500])

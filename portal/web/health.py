@@ -1,0 +1,37 @@
+"""Whether the portal is up, and whether it can reach what it needs."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify, request
+from redis.exceptions import RedisError
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from portal.web.parts import db, quick_desk
+
+bp = Blueprint("health", __name__)
+
+
+@bp.get("/healthz")
+def healthz() -> tuple[Response, int]:
+    """200 while the process answers; with ?deep=1 only if Postgres and the portal Redis answer too, else 503."""
+    parts = {"web": "up"}
+    if request.args.get("deep"):
+        parts |= {"database": _database(), "redis": _redis()}
+    return jsonify(parts), 200 if set(parts.values()) == {"up"} else 503
+
+
+def _database() -> str:
+    try:
+        db().execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        return "away"
+    return "up"
+
+
+def _redis() -> str:
+    try:
+        quick_desk().redis.ping()
+    except RedisError:
+        return "away"
+    return "up"

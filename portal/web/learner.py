@@ -1,0 +1,78 @@
+"""Who asks: a random id in a signed cookie, and its row in Postgres. Made at the first action that needs one, never by looking at a page."""
+
+from __future__ import annotations
+
+import re
+
+from flask import Flask, Response, current_app, g, request
+from itsdangerous import BadSignature, Signer
+from sqlalchemy import exists, select
+
+from portal.models import Learner
+from portal.models.learner import new_id
+from portal.web.parts import db
+
+COOKIE = "learner"
+YEAR_S = 365 * 24 * 3600
+_FORGET = ""
+
+
+def install(app: Flask) -> None:
+    """Let responses carry the cookie of a learner who became known, or unknown, while they were made."""
+    app.after_request(_send_cookie)
+
+
+def current_learner() -> str | None:
+    """The id of the learner who asks, or None. Trusts the signature and asks no server."""
+    if "learner" not in g:
+        g.learner = _read_cookie()
+    learner: str | None = g.learner
+    return learner
+
+
+def require_learner() -> str:
+    """The id of the learner who asks; a new one is made, and committed, if there is none yet."""
+    learner = current_learner()
+    if learner and db().scalar(select(exists().where(Learner.id == learner))):
+        return learner
+    made = Learner(id=new_id())
+    db().add(made)
+    db().commit()
+    adopt(made.id)
+    return made.id
+
+
+def adopt(learner: str) -> None:
+    """Make this browser this learner, from this response on."""
+    g.learner = learner
+    g.learner_cookie = learner
+
+
+def forget() -> None:
+    """Make this browser nobody, from this response on."""
+    g.learner = None
+    g.learner_cookie = _FORGET
+
+
+def _signer() -> Signer:
+    return Signer(str(current_app.secret_key), salt="learner-cookie")
+
+
+def _read_cookie() -> str | None:
+    try:
+        learner = _signer().unsign(request.cookies.get(COOKIE, "")).decode()
+    except (BadSignature, UnicodeDecodeError):
+        return None
+    return learner if re.fullmatch(r"[0-9a-f]{32}", learner) else None
+
+
+def _send_cookie(response: Response) -> Response:
+    learner = g.pop("learner_cookie", None)
+    if learner == _FORGET:
+        response.delete_cookie(COOKIE, httponly=True, samesite="Lax", secure=request.is_secure)
+    elif learner is not None:
+        value = _signer().sign(learner).decode()
+        response.set_cookie(COOKIE, value, max_age=YEAR_S, httponly=True, samesite="Lax", secure=request.is_secure)
+    if learner is not None or COOKIE in request.cookies:
+        response.vary.add("Cookie")
+    return response

@@ -1,0 +1,6 @@
+"""The app that a WSGI server loads: `portal.web.wsgi:app`, with the settings of the environment."""
+
+from portal import create_app
+from portal.settings import Settings
+
+app = create_app(Settings.from_environment())
