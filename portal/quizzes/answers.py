@@ -1,0 +1,41 @@
+"""Answers as rows: the newest one to each question, and a new attempt, once. Commits nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from portal.content import Lesson, Question
+from portal.models import Answer, Learner
+
+
+def newest_answers(session: Session, learner: str, lesson: Lesson) -> dict[str, Answer]:
+    """The learner's newest answer to each question of the lesson, if it answered today's wording."""
+    rows = session.scalars(
+        select(Answer).where(Answer.learner_id == learner, Answer.lesson == lesson.slug).distinct(Answer.question).order_by(Answer.question, Answer.attempt_no.desc())
+    )
+    hashes = {question.id: question.content_hash for question in lesson.questions}
+    return {row.question: row for row in rows if hashes.get(row.question) == row.content_hash}
+
+
+def by_key(session: Session, learner: str, key: str) -> Answer | None:
+    """The attempt that this key made before."""
+    return session.scalars(select(Answer).where(Answer.learner_id == learner, Answer.key == key)).first()
+
+
+def add_attempt(session: Session, *, learner: str, lesson: Lesson, question: Question, answer: dict[str, Any], right: bool, key: str) -> Answer:
+    """One more attempt; if its key made one before, that one. The learner's row is locked, so attempts come one after the other."""
+    session.execute(select(Learner.id).where(Learner.id == learner).with_for_update()).one()
+    before = by_key(session, learner, key)
+    if before is not None:
+        return before
+    count = session.scalar(select(func.coalesce(func.max(Answer.attempt_no), 0)).where(Answer.learner_id == learner, Answer.lesson == lesson.slug, Answer.question == question.id))
+    attempt = Answer(
+        learner_id=learner, lesson=lesson.slug, question=question.id, attempt_no=(count or 0) + 1,
+        answer=answer, right=right, content_hash=question.content_hash, key=key,
+    )
+    session.add(attempt)
+    session.flush()
+    return attempt

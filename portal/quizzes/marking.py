@@ -1,0 +1,56 @@
+"""What was answered, and whether it is right. Pure: knows no request and no database."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from portal.content import Option, Question
+
+
+class Unanswerable(Exception):
+    """The form holds no answer to this question; the text says what would be one."""
+
+
+def read_choice(question: Question, chosen: Sequence[str]) -> dict[str, Any]:
+    """The options that were chosen; Unanswerable if there are none, or too many, or others than the question has."""
+    keys = {option.key for option in question.options}
+    if not chosen:
+        raise Unanswerable("Choose an answer." if question.kind == "one" else "Choose at least one answer.")
+    if not set(chosen) <= keys:
+        raise Unanswerable("This question has changed since you opened the page. Read it again, then answer.")
+    if question.kind == "one" and len(set(chosen)) > 1:
+        raise Unanswerable("Choose one answer.")
+    return {"chosen": sorted(set(chosen))}
+
+
+def read_number(raw: str) -> dict[str, Any]:
+    """The number that was typed, with a comma or a point; Unanswerable if it is none."""
+    text = raw.strip().replace("\u00a0", "").replace(" ", "")
+    if not text:
+        raise Unanswerable("Type a number.")
+    if text.count(",") == 1 and "." not in text and len(text.rpartition(",")[2]) != 3:
+        text = text.replace(",", ".")
+    try:
+        value = float(text.replace(",", ""))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or abs(value) > 1e12:
+        raise Unanswerable("Type a number, for example 12.5.")
+    return {"value": value}
+
+
+def is_right(question: Question, answer: Mapping[str, Any]) -> bool:
+    """True if the answer is right: all right options and no other, or a number within the tolerance."""
+    if question.kind in ("one", "several"):
+        return set(answer["chosen"]) == {option.key for option in question.options if option.right}
+    return abs(float(answer["value"]) - question.answer) <= question.tolerance + 1e-9 * max(1.0, abs(question.answer))
+
+
+def in_order(question: Question, learner: str | None) -> list[Option]:
+    """The options in an order of this learner's own, the same each time."""
+    options = sorted(question.options, key=lambda option: option.key)
+    random.Random(f"{learner or ''}/{question.id}").shuffle(options)
+    return options

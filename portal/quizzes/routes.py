@@ -1,0 +1,217 @@
+"""A lesson's questions on one page, each a form of its own; the answer to a form is the same card with the reasons in it."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Blueprint, abort, g, make_response, redirect, render_template, request, url_for
+from markupsafe import Markup
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.wrappers import Response
+
+from labs import BadInput, HostAway, LabsError, Prediction, catalogue
+from portal.content import Lesson, Option, Question
+from portal.models import Answer
+from portal.predictions import predict, settle
+from portal.quizzes.answers import add_attempt, by_key, newest_answers
+from portal.quizzes.marking import Unanswerable, in_order, is_right, read_choice, read_number
+from portal.web.caching import summary_name
+from portal.web.errors import WORDS, is_database_away
+from portal.web.fragments import is_htmx
+from portal.web.learner import current_learner, require_learner
+from portal.web.parts import cache, course, db, desk, release_db
+
+bp = Blueprint("quizzes", __name__)
+log = logging.getLogger(__name__)
+
+MEASURE_DEADLINE_S = 30.0
+
+
+@dataclass
+class Card:
+    """A question as one learner sees it: answered or not, with what was typed and what is wrong with it."""
+
+    lesson: Lesson
+    question: Question
+    options: list[Option]
+    answer: Answer | None = None
+    asked: Prediction | None = None
+    again: bool = False
+    problem: str = ""
+    hint: str = ""
+    bench: bool = False
+    typed: dict[str, Any] = field(default_factory=dict)
+    key: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    @property
+    def open(self) -> bool:
+        """True while the form is shown; the reasons and the right answer are shown only when it isn't."""
+        return self.answer is None or self.again
+
+
+class NeedsBench(Exception):
+    """The answer is measured in a sandbox, and none of the right lab is open. The text says so, the hint says what to do."""
+
+    def __init__(self, text: str, hint: str) -> None:
+        super().__init__(text)
+        self.hint = hint
+
+
+@bp.get("/lessons/<slug>/quiz")
+def quiz(slug: str) -> str:
+    """All questions of a lesson."""
+    lesson = _lesson_or_404(slug)
+    return _page(lesson, again=request.args.get("again", ""))
+
+
+@bp.get("/lessons/<slug>/quiz/<question_id>")
+def question(slug: str, question_id: str) -> str | Response:
+    """One question anew, as a fragment."""
+    lesson = _lesson_or_404(slug)
+    asked = _question_or_404(lesson, question_id)
+    if not is_htmx():
+        return redirect(url_for("quizzes.quiz", slug=slug, again=question_id, _anchor=f"q-{question_id}"), 302)
+    return _fragment(_card(lesson, asked, again=True))
+
+
+@bp.post("/lessons/<slug>/quiz/<question_id>")
+def answer(slug: str, question_id: str) -> Response:
+    """An answer to one question: kept, marked, explained."""
+    lesson = _lesson_or_404(slug)
+    asked = _question_or_404(lesson, question_id)
+    card = _card(lesson, asked, again=True, stored=False)
+    card.typed = {"chosen": request.form.getlist("choice"), "value": request.form.get("value", "")[:40], "confidence": request.form.get("confidence", "")}
+    card.key = _key()
+    try:
+        card.answer = _measure(card) if asked.kind == "measure" else _mark(card)
+    except (Unanswerable, BadInput) as exc:
+        card.problem, card.hint = str(exc), getattr(exc, "hint", "")
+        return _answered(card, 422)
+    except NeedsBench as exc:
+        card.problem, card.hint, card.bench = str(exc), exc.hint, True
+        return _answered(card, 409)
+    except SQLAlchemyError as exc:
+        if not is_database_away(exc):
+            raise
+        log.error("an answer was not kept: the database is away")
+        card.problem, card.hint = WORDS[503][0], "Your answer was not kept. It stands here still: send it again in a moment."
+        return _answered(card, 503)
+    card.again = False
+    cache().forget(summary_name(card.answer.learner_id))
+    if is_htmx():
+        return _answered(card, 200)
+    if request.form.get("from") == "lesson":
+        return redirect(url_for("learn.lesson", slug=slug, _anchor=f"q-{question_id}"), 303)
+    return redirect(url_for("quizzes.quiz", slug=slug, _anchor=f"q-{question_id}"), 303)
+
+
+@bp.app_template_global()
+def question_card(lesson: Lesson, question_id: str) -> Markup:
+    """The card of one question, for the text of its lesson."""
+    asked = lesson.question(question_id)
+    return Markup(_fragment(_card(lesson, asked), place="lesson")) if asked else Markup("")
+
+
+def _mark(card: Card) -> Answer:
+    """Keep the attempt, right or wrong."""
+    if card.question.kind == "number":
+        given = read_number(card.typed["value"])
+    else:
+        given = read_choice(card.question, card.typed["chosen"])
+    learner = require_learner()
+    kept = add_attempt(db(), learner=learner, lesson=card.lesson, question=card.question, answer=given, right=is_right(card.question, given), key=card.key)
+    db().commit()
+    return kept
+
+
+def _measure(card: Card) -> Answer:
+    """Keep the prediction, have it measured in the learner's open sandbox, then keep the attempt with what came out."""
+    if card.asked is None:
+        raise NeedsBench("This lab is still to come.", "Its other questions can be answered.")
+    value = card.asked.parse(card.typed["value"])
+    learner = require_learner()
+    if (before := by_key(db(), learner, card.key)) is not None:
+        return before
+    sandbox = _open_sandbox(learner, card.question.lab)
+    predict(db(), learner=learner, lab=card.question.lab, name=card.question.prediction, raw=card.typed["value"], confidence=card.typed["confidence"] or "fairly")
+    db().commit()
+    release_db()
+    try:
+        measured = desk().call(sandbox, "measure", owner=learner, deadline_s=MEASURE_DEADLINE_S, prediction=card.question.prediction)["value"]
+    except LabsError as exc:
+        raise NeedsBench(f"It could not be measured: {exc}", exc.hint or "Your number stands here; try again.") from exc
+    settle(db(), learner=learner, lab=card.question.lab, name=card.question.prediction, measured=measured)
+    given = {"value": value, "measured": measured}
+    kept = add_attempt(db(), learner=learner, lesson=card.lesson, question=card.question, answer=given, right=card.asked.holds(value, measured), key=card.key)
+    db().commit()
+    return kept
+
+
+def _open_sandbox(learner: str, lab: str) -> str:
+    try:
+        sandbox = desk().find(learner)
+    except HostAway as exc:
+        raise NeedsBench(str(exc), exc.hint) from exc
+    if sandbox is None or sandbox.lab != lab or sandbox.status != "open":
+        raise NeedsBench("This is measured on your own bench, and it isn't open.", "Open it, then come back: your number stands here.")
+    return sandbox.id
+
+
+def _card(lesson: Lesson, asked: Question, *, again: bool = False, stored: bool = True) -> Card:
+    labs = catalogue()
+    prediction = next((p for p in labs[asked.lab].predictions if p.name == asked.prediction), None) if asked.lab in labs else None
+    kept = _answers(lesson).get(asked.id) if stored else None
+    return Card(lesson, asked, in_order(asked, current_learner()), answer=kept, asked=prediction, again=again)
+
+
+def _answers(lesson: Lesson) -> dict[str, Answer]:
+    """The learner's newest answers in this lesson, asked for once a request. Without Postgres there are none to show."""
+    kept: dict[str, dict[str, Answer]] = g.setdefault("newest_answers", {})
+    if lesson.slug not in kept:
+        learner = current_learner()
+        try:
+            kept[lesson.slug] = newest_answers(db(), learner, lesson) if learner else {}
+        except SQLAlchemyError as exc:
+            if not is_database_away(exc):
+                raise
+            kept[lesson.slug] = {}
+    return kept[lesson.slug]
+
+
+def _answered(card: Card, status: int) -> Response:
+    if is_htmx():
+        return make_response(_fragment(card, place=request.form.get("from", "")), status)
+    return make_response(_page(card.lesson, given=card), status)
+
+
+def _fragment(card: Card, place: str = "") -> str:
+    return render_template("quizzes/_question.html", card=card, place=place)
+
+
+def _page(lesson: Lesson, *, again: str = "", given: Card | None = None) -> str:
+    cards = [given if given and given.question.id == asked.id else _card(lesson, asked, again=asked.id == again) for asked in lesson.questions]
+    right = sum(1 for kept in _answers(lesson).values() if kept.right)
+    return render_template("quizzes/quiz.html", place="course", lesson=lesson, cards=cards, right=right, answered=len(_answers(lesson)))
+
+
+def _key() -> str:
+    key = request.form.get("key", "")
+    return key if re.fullmatch(r"[0-9a-f]{32}", key) else secrets.token_hex(16)
+
+
+def _lesson_or_404(slug: str) -> Lesson:
+    lesson = course().lesson(slug)
+    if lesson is None or not lesson.questions:
+        abort(404)
+    return lesson
+
+
+def _question_or_404(lesson: Lesson, question_id: str) -> Question:
+    asked = lesson.question(question_id)
+    if asked is None:
+        abort(404)
+    return asked
