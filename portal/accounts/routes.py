@@ -1,0 +1,106 @@
+"""The page "You": what is known, a link to take it to another browser, and a way to have it all deleted."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Blueprint, Response, abort, flash, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from labs import LabsError
+from portal.accounts.records import forget_learner, known_of, make_link, open_links, owner_of, revoke, use_link
+from portal.web.caching import summary_name
+from portal.web.learner import adopt, current_learner, forget, require_learner
+from portal.web.parts import cache, db, quick_desk
+
+bp = Blueprint("accounts", __name__)
+log = logging.getLogger(__name__)
+
+
+@bp.get("/me")
+def me() -> Response:
+    """What is known of whoever asks."""
+    return _page()
+
+
+@bp.post("/me/recovery")
+def make_recovery() -> Response:
+    """A new recovery link, shown this once."""
+    token = make_link(db(), require_learner())
+    db().commit()
+    return _page(url_for("accounts.recover", token=token, _external=True))
+
+
+@bp.post("/me/recovery/<int:link>/revoke")
+def revoke_recovery(link: int) -> BaseResponse:
+    """End one recovery link."""
+    learner = current_learner()
+    if learner is None or not revoke(db(), learner, link):
+        abort(404)
+    db().commit()
+    flash("The link no longer works.", "here")
+    return redirect(url_for("accounts.me"), 303)
+
+
+@bp.post("/me/delete")
+def delete_me() -> BaseResponse:
+    """Delete everything that is known, if the box is ticked."""
+    learner = current_learner()
+    if learner is None:
+        abort(404)
+    if request.form.get("sure") != "yes":
+        return _page(problem="Tick the box if everything is to be deleted.", status=422)
+    forget_learner(db(), learner)
+    db().commit()
+    cache().forget(summary_name(learner))
+    _close_sandbox(learner)
+    forget()
+    flash("Everything that was known of you is deleted.", "here")
+    return redirect(url_for("accounts.me"), 303)
+
+
+@bp.get("/recover/<token>")
+def recover(token: str) -> Response:
+    """Ask before this browser becomes the learner whose link this is."""
+    owner = owner_of(db(), token)
+    known = known_of(db(), owner) if owner else None
+    if known is None:
+        abort(404, "This link does not work, or no longer. Make a new one in the browser that you used before.")
+    learner = current_learner()
+    here = known_of(db(), learner) if learner and learner != owner else None
+    return _private(render_template("accounts/recover.html", place="you", known=known, here=here, token=token, same=learner == owner))
+
+
+@bp.post("/recover/<token>")
+def adopt_recovered(token: str) -> BaseResponse:
+    """Become the learner whose link this is."""
+    owner = use_link(db(), token)
+    if owner is None:
+        abort(404, "This link does not work, or no longer. Make a new one in the browser that you used before.")
+    db().commit()
+    adopt(owner)
+    flash("This browser now goes on where the other one stopped.", "here")
+    return redirect(url_for("accounts.me"), 303)
+
+
+def _page(link: str = "", *, problem: str = "", status: int = 200) -> Response:
+    learner = current_learner()
+    known = known_of(db(), learner) if learner else None
+    links = open_links(db(), learner) if learner and known else []
+    return _private(render_template("accounts/me.html", place="you", known=known, links=links, link=link, problem=problem), status)
+
+
+def _private(html: str, status: int = 200) -> Response:
+    response = make_response(html, status)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _close_sandbox(learner: str) -> None:
+    """The learner's sandbox goes with them; if the labs can't be asked, it ends by itself."""
+    try:
+        sandbox = quick_desk().find(learner)
+        if sandbox:
+            quick_desk().call(sandbox.id, "close", owner=learner, deadline_s=1.0, reason="you had your data deleted")
+    except LabsError as exc:
+        log.warning("a deleted learner's sandbox was not closed: %s", exc.kind)
