@@ -1,0 +1,38 @@
+"""Where a form or a fragment stood, so that its answer leads back there and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote, urlsplit
+
+from flask import request
+
+HERE = re.compile(r"/(?![/\\])[^\r\n\\]*")
+
+
+def way_back(asked: str, fallback: str) -> str:
+    """The page to go back to: `asked` if it is one of this site, else `fallback`."""
+    return asked if HERE.fullmatch(asked) and HERE.fullmatch(unquote(asked)) else fallback
+
+
+def page_url() -> str:
+    """The address of the page that is being looked at, from its path on; for a fragment, of the page that asked for it."""
+    asked = request.headers.get("HX-Current-URL", "")
+    if request.headers.get("HX-Request") == "true" and asked:
+        return _local(asked, "/labs")
+    return request.full_path.rstrip("?") if request.method == "GET" else _local(request.referrer or "", "/labs")
+
+
+def page_before(fallback: str) -> str:
+    """The address of the page that the form stood on."""
+    return _local(request.referrer or "", fallback)
+
+
+def _local(url: str, fallback: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return fallback
+    if parts.netloc.lower() != request.host.lower():
+        return fallback
+    return way_back(parts.path + (f"?{parts.query}" if parts.query else ""), fallback)

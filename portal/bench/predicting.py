@@ -1,0 +1,55 @@
+"""Commit to a prediction, then have it measured. What was predicted is in Postgres before anything runs."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+
+from labs import LabsError, NotNow, SandboxInfo, find
+from portal.bench.places import way_back
+from portal.predictions import latest, predict, settle
+from portal.web.fragments import is_htmx
+from portal.web.learner import current_learner, require_learner
+from portal.web.parts import db, desk, release_db
+
+bp = Blueprint("predicting", __name__)
+MEASURING_S = 45.0
+
+
+@bp.get("/labs/<lab_id>/predictions/<name>")
+def card(lab_id: str, name: str) -> str:
+    """The card of a prediction, as it stands; `again` shows the empty form."""
+    lab = find(lab_id)
+    asked, learner = lab.prediction(name), current_learner()
+    row = latest(db(), learner=learner, lab=lab_id, name=name) if learner and not request.args.get("again") else None
+    return render_template("bench/_prediction.html", lab=lab, prediction=asked, row=row)
+
+
+@bp.post("/labs/<lab_id>/predictions/<name>")
+def commit(lab_id: str, name: str) -> Response:
+    """Store value and confidence, then run the experiment in the learner's own sandbox. `measure` alone runs what waits."""
+    lab = find(lab_id)
+    asked, learner = lab.prediction(name), require_learner()
+    if not request.form.get("measure"):
+        predict(db(), learner=learner, lab=lab_id, name=name, raw=request.form.get("value", ""), confidence=request.form.get("confidence", ""))
+        db().commit()
+    release_db()
+    problem = ""
+    try:
+        info = _sandbox(lab_id, learner)
+        measured = desk().call(info.id, "measure", owner=learner, deadline_s=MEASURING_S, prediction=name)
+        settle(db(), learner=learner, lab=lab_id, name=name, measured=measured["value"])
+        db().commit()
+    except LabsError as error:
+        problem = f"{error} {error.hint}".strip()
+    if is_htmx():
+        row = latest(db(), learner=learner, lab=lab_id, name=name)
+        return make_response(render_template("bench/_prediction.html", lab=lab, prediction=asked, row=row, problem=problem))
+    back = way_back(request.form.get("next", ""), url_for("bench.lab", lab_id=lab_id))
+    return make_response(redirect(f"{back}#prediction-{name}", 303))
+
+
+def _sandbox(lab_id: str, learner: str) -> SandboxInfo:
+    info = desk().find(learner)
+    if info is None or info.lab != lab_id or info.status != "open":
+        raise NotNow("It is measured on your own servers.", hint="Open the bench, then run it.")
+    return info

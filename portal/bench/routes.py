@@ -1,0 +1,173 @@
+"""Pages and fragments of the benches: looking only. What a learner does to a sandbox is in `doing`, predictions in `predicting`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, abort, current_app, jsonify, make_response, redirect, render_template, request, url_for
+
+from labs import METRICS, Lab, LabsError, SandboxInfo, catalogue, encode, find
+from portal.bench import faders, view
+from portal.bench.places import page_url
+from portal.bench.view import Bench
+from portal.predictions import latest_of_labs
+from portal.web.learner import current_learner
+from portal.web.parts import db, desk, quick_desk, release_db
+from portal.web.stream import Hub, stream_response
+
+bp = Blueprint("bench", __name__)
+HUB = "cacheground.hub"
+
+
+@bp.record_once
+def _install(state: Any) -> None:
+    env = state.app.jinja_env
+    env.globals.update(bench=bench_of, bench_of=bench_of, page_url=page_url, position_of=faders.position_of, figure=view.figure, plain=view.plain, METRICS=METRICS, POSITIONS=faders.POSITIONS)
+
+
+@bp.app_context_processor
+def _count() -> dict[str, object]:
+    return {"lab_count": len(catalogue())}
+
+
+def hub() -> Hub:
+    """The event hub of this app, made at the first stream."""
+    extensions = current_app.extensions
+    if HUB not in extensions:
+        extensions[HUB] = Hub(desk().redis)
+    made: Hub = extensions[HUB]
+    return made
+
+
+def bench_of(lab_id: str) -> Bench:
+    """For templates: the bench of a lab as this learner finds it, e.g. beside a lesson's text."""
+    return view.look(find(lab_id), learner=current_learner(), args=request.args, desk=desk(), quick=quick_desk())
+
+
+def predictions_of(lab: Lab) -> Mapping[str, object]:
+    """The learner's newest prediction of each name, by name."""
+    learner = current_learner()
+    if learner is None or not lab.predictions:
+        return {}
+    try:
+        return {name: row for (_, name), row in latest_of_labs(db(), learner=learner, labs=[lab.id]).items()}
+    finally:
+        release_db()
+
+
+def mine(sandbox: str) -> tuple[SandboxInfo, str]:
+    """The sandbox and its owner, who is asking; UnknownSandbox (404) for anybody else's."""
+    learner = current_learner()
+    if learner is None:
+        abort(404)
+    return desk().info(sandbox, owner=learner), learner
+
+
+@bp.get("/labs")
+def labs() -> str:
+    """All labs."""
+    learner, open_here = current_learner(), None
+    try:
+        open_here = quick_desk().find(learner) if learner else None
+    except LabsError:
+        open_here = None
+    return render_template("bench/labs.html", labs=list(catalogue().values()), open_here=open_here, place="labs")
+
+
+@bp.get("/labs/<lab_id>")
+def lab(lab_id: str) -> str:
+    """The bench of a lab, alone; settings come from the address and are checked."""
+    found = find(lab_id)
+    bench = view.look(found, learner=current_learner(), args=request.args, desk=desk(), quick=quick_desk(), strict=True)
+    return render_template("bench/lab.html", bench=bench, predictions=predictions_of(found), place="labs", view="projector" if bench.projector else "")
+
+
+@bp.get("/labs/<lab_id>/bench")
+def part(lab_id: str) -> str:
+    """The bench as a fragment: it waits with this for its turn, and redraws itself with it after a loss."""
+    found = find(lab_id)
+    bench = view.look(found, learner=current_learner(), args=request.args, desk=desk(), quick=quick_desk())
+    return render_template("bench/_bench.html", bench=bench, predictions=None if request.args.get("on") == "lesson" else predictions_of(found))
+
+
+@bp.get("/sandboxes/<sandbox>")
+def sandbox(sandbox: str) -> Response:
+    """A sandbox's own address leads to its lab."""
+    info, _ = mine(sandbox)
+    return make_response(redirect(url_for("bench.lab", lab_id=info.lab), 303))
+
+
+@bp.get("/sandboxes/<sandbox>/events")
+def events(sandbox: str) -> Response:
+    """The feed as server-sent events."""
+    info, learner = mine(sandbox)
+    return stream_response(hub(), request, sandbox=info.id, learner=learner)
+
+
+@bp.get("/sandboxes/<sandbox>/feed")
+def feed(sandbox: str) -> Response:
+    """The feed after a number, as a list; for browsers that lost events or have no stream."""
+    after = request.args.get("after", 0, type=int)
+    info, _ = mine(sandbox)
+    return jsonify([encode(entry) for entry in desk().events(info.id, after=max(after, 0))])
+
+
+@bp.get("/sandboxes/<sandbox>/state")
+def state(sandbox: str) -> Response:
+    """What is so now, with all readings kept if `history` is asked for."""
+    return jsonify(_state(sandbox, history=bool(request.args.get("history"))))
+
+
+@bp.get("/sandboxes/<sandbox>/readings.csv")
+def readings(sandbox: str) -> Response:
+    """All readings kept of this sandbox, one moment a row."""
+    rows = _state(sandbox, history=True).get("readings", [])
+    names = [name for name in METRICS if any(name in row for row in rows)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(["at", *(f"{name} ({METRICS[name].unit})" if METRICS[name].unit else name for name in names)])
+    writer.writerows([row.get("at", ""), *(row.get(name, "") for name in names)] for row in rows)
+    return Response(text.getvalue(), mimetype="text/csv", headers={"Content-Disposition": 'attachment; filename="readings.csv"', "Cache-Control": "no-store"})
+
+
+@bp.get("/sandboxes/<sandbox>/request")
+def one_request(sandbox: str) -> str:
+    """The stepped request as a fragment: what was sent, and to scale."""
+    return render_template("bench/_exchange.html", bench=_open_bench(sandbox))
+
+
+@bp.get("/sandboxes/<sandbox>/code")
+def code(sandbox: str) -> str:
+    """The running strategy as a fragment."""
+    return render_template("bench/_code.html", bench=_open_bench(sandbox))
+
+
+@bp.get("/sandboxes/<sandbox>/complete")
+def complete(sandbox: str) -> Response:
+    """What a console's line could go on with."""
+    info, learner = mine(sandbox)
+    answer = desk().call(info.id, "complete", owner=learner, deadline_s=3.0, server=request.args.get("server", ""), text=request.args.get("text", "")[:400])
+    return jsonify(answer)
+
+
+@bp.get("/sandboxes/<sandbox>/log/<server>")
+def log(sandbox: str, server: str) -> str:
+    """The last lines of a server's log."""
+    info, learner = mine(sandbox)
+    node = find(info.lab).topology.node(server)
+    answer = desk().call(info.id, "log", owner=learner, server=node.name)
+    template = "bench/_log.html" if request.headers.get("HX-Request") else "bench/log.html"
+    return render_template(template, lines=answer["lines"], server=node.name, lab=find(info.lab), place="labs")
+
+
+def _state(sandbox: str, *, history: bool) -> dict[str, Any]:
+    info, learner = mine(sandbox)
+    return desk().call(info.id, "state", owner=learner, history=history)
+
+
+def _open_bench(sandbox: str) -> Bench:
+    info, learner = mine(sandbox)
+    return view.look(find(info.lab), learner=learner, args={}, desk=desk(), quick=desk())

@@ -1,0 +1,255 @@
+"""What a bench shows: a lab, the learner's sandbox of it if there is one, and everything drawn from the two.
+
+Reads; changes nothing. A bench has a phase: none, taken (a bench of another lab is open), queued, opening, open, ended, away.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Literal, cast, get_args
+
+from labs import (
+    METRICS, BadInput, Chart, Choice, Desk, Lab, LabsError, Metric, Number, SandboxInfo, SandboxState, UnknownSandbox, Value, catalogue,
+)
+from portal.bench import drawing
+from portal.bench.listing import Listing, listings
+
+Phase = Literal["none", "taken", "queued", "opening", "open", "ended", "away"]
+Gear = Literal["step", "load", "break"]
+GEARS: tuple[Gear, ...] = get_args(Gear)
+RESERVED = frozenset({"gear", "view", "was", "on"})
+WORDS_OF_STATE = {
+    "starting": "is starting", "loading": "is loading", "up": "", "paused": "is paused", "promoting": "is being promoted", "down": "is down", "stopped": "has stopped",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One command on the scale of its request; places are percent of the scale."""
+
+    sense: str
+    server: str
+    took_ms: float
+    start: float
+    width: float
+    share: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The commands of one request, as long as they took, and the marks of the axis below."""
+
+    bars: tuple[Bar, ...]
+    ticks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """Everything that the bench's template asks for."""
+
+    lab: Lab
+    phase: Phase
+    settings: dict[str, Value]
+    gear: Gear = "step"
+    projector: bool = False
+    info: SandboxInfo | None = None
+    state: Mapping[str, Any] = field(default_factory=dict)
+    wanted: Mapping[str, Value] = field(default_factory=dict)
+    problem: str = ""
+    hint: str = ""
+    other: Lab | None = None
+    starting: Mapping[str, str] = field(default_factory=dict)
+    turns: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def sandbox(self) -> str:
+        """The sandbox's id, empty if there is none."""
+        return self.info.id if self.info else ""
+
+    @property
+    def wide(self) -> drawing.Drawing:
+        """The drawing for a wide bench."""
+        return drawing.wide(self.lab.topology)
+
+    @property
+    def narrow(self) -> drawing.Drawing:
+        """The drawing for a phone."""
+        return drawing.narrow(self.lab.topology)
+
+    @property
+    def listings(self) -> list[Listing]:
+        """The functions of the strategy that the settings pick; with a step running, of the one that runs."""
+        step = self.state.get("step", {})
+        name = step.get("strategy") if step.get("running") else self.lab.pick_strategy(self.settings)
+        return [listing for listing in listings(self.lab) if listing.strategy == name]
+
+    @property
+    def functions(self) -> list[str]:
+        """What a step can run: read, and write where a strategy has one."""
+        return ["read"] + (["write"] if any(strategy.write for strategy in self.lab.strategies.values()) else [])
+
+    @property
+    def tiles(self) -> list[Metric]:
+        """The metrics shown as numbers."""
+        return [METRICS[name] for name in self.lab.tiles]
+
+    @property
+    def engine_controls(self) -> list[Choice]:
+        """The choices that pick an engine; they stand in the head."""
+        names = {node.engine_setting for node in self.lab.topology.nodes if node.engine_setting}
+        return [control for control in self.lab.controls if isinstance(control, Choice) and control.name in names]
+
+    def controls(self, gear: str) -> list[Choice | Number]:
+        """The other controls of a gear; `all` are those that every gear has."""
+        engines = {control.name for control in self.engine_controls}
+        return [control for control in self.lab.controls if control.gear == gear and control.name not in engines]
+
+    @property
+    def checks(self) -> list[dict[str, Any]]:
+        """The lab's checks with what is known of each."""
+        known: Mapping[str, dict[str, Any]] = self.state.get("checks", {})
+        return [{"name": c.name, "claim": c.claim, "status": "unmet", "message": "", "hint": "", "evidence": {}} | known.get(c.name, {}) for c in self.lab.checks]
+
+    @property
+    def scale(self) -> Scale:
+        """The stepped request, to scale."""
+        return scale_of(self.state.get("exchange", []))
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The settings that differ from the defaults, as they stand in a link."""
+        default = self.lab.settings()
+        return {name: plain(value) for name, value in self.settings.items() if value != default[name]}
+
+    @property
+    def opened(self) -> datetime | None:
+        """When the sandbox was opened."""
+        at = self.state.get("opened_at")
+        return datetime.fromtimestamp(at, UTC) if at else None
+
+    @property
+    def running(self) -> str:
+        """What runs, in words: the versions that the servers told."""
+        versions: Mapping[str, str] = self.state.get("versions", {})
+        return ", ".join(f"{name} {version}".strip() for name, version in sorted(versions.items()))
+
+    def server_words(self, name: str) -> str:
+        """The second line of a server in the drawing: its engine and version, or what is wrong."""
+        server = self.state.get("servers", {}).get(name, {})
+        words = WORDS_OF_STATE.get(server.get("state", "up"), "")
+        return f"{words}: {server['why']}" if words and server.get("why") else words
+
+    def engine_words(self, name: str) -> str:
+        """The engine of a node and its version, where it told one."""
+        node = self.lab.topology.node(name)
+        engine = str(self.settings.get(node.engine_setting, node.engine)) if node.engine_setting else node.engine
+        version = self.state.get("servers", {}).get(name, {}).get("version", "")
+        label = {"redis": "Redis", "memcached": "Memcached", "postgres": "Postgres", "app": "Python"}.get(engine, engine)
+        return version if version.lower().startswith(label.lower()) else f"{label} {version}".strip()
+
+    def link_words(self, name: str) -> str:
+        """What is wrong with a link, in a few letters."""
+        link = self.state.get("links", {}).get(name, {})
+        return {"slow": f"+{link.get('delay_ms', 0):g} ms each way", "cut": "cut"}.get(link.get("state", "open"), "")
+
+    def server_state(self, name: str) -> str:
+        """The state of a server; the application is always up."""
+        default = "up" if self.lab.topology.node(name).engine == "app" else "stopped"
+        return str(self.state.get("servers", {}).get(name, {}).get("state", default))
+
+    def link_state(self, name: str) -> str:
+        """The state of a link."""
+        return str(self.state.get("links", {}).get(name, {}).get("state", "open"))
+
+    def chart_metrics(self, chart: Chart) -> list[Metric]:
+        """The metrics of a chart."""
+        return [METRICS[name] for name in chart.metrics]
+
+
+def plain(value: Value) -> str:
+    """A value as it stands in a link."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def figure(value: object, decimals: int) -> str:
+    """A number as a tile shows it; a dash where there is none."""
+    return f"{value:,.{decimals}f}" if isinstance(value, (int, float)) and math.isfinite(value) else "–"
+
+
+def settings_in(lab: Lab, args: Mapping[str, str], *, strict: bool) -> dict[str, Value]:
+    """The settings that an address asks for. Strict: BadInput for what is wrong; else what is wrong is left out."""
+    given = {name: value for name, value in args.items() if name not in RESERVED}
+    if strict:
+        return lab.settings(given)
+    kept = {}
+    for name, value in given.items():
+        try:
+            kept[name] = lab.control(name).parse(value)
+        except BadInput:
+            continue
+    return lab.settings(kept)
+
+
+def look(lab: Lab, *, learner: str | None, args: Mapping[str, str], desk: Desk, quick: Desk, strict: bool = False) -> Bench:
+    """The bench of a lab as this learner finds it."""
+    asked = settings_in(lab, args, strict=strict)
+    gear = cast(Gear, args.get("gear") if args.get("gear") in GEARS else "step")
+    bare = Bench(lab=lab, phase="none", settings=asked, gear=gear, projector=args.get("view") == "projector")
+    try:
+        info = quick.find(learner) if learner else None
+        if info is None or info.status == "closed":
+            return _ended(bare, learner, args.get("was", ""), quick)
+        if info.lab != lab.id:
+            return replace(bare, phase="taken", other=catalogue().get(info.lab), info=info)
+        if info.status in ("queued", "opening"):
+            return replace(bare, phase=cast(Phase, info.status), info=info, starting=_starting(lab, info, quick))
+        state = desk.call(info.id, "state", owner=learner, deadline_s=3.0)
+    except UnknownSandbox:
+        return replace(bare, phase="none")
+    except LabsError as error:
+        return replace(bare, phase="away", problem=str(error), hint=error.hint)
+    given = {name for name in args if name not in RESERVED}
+    now = asked | state["settings"]
+    wanted = {name: asked[name] for name in given & set(asked) if asked[name] != now.get(name)}
+    return replace(bare, phase="open", info=info, state=state, settings=now, wanted=wanted)
+
+
+def scale_of(exchange: list[dict[str, Any]]) -> Scale:
+    """Commands laid end to end on an axis with round numbers."""
+    total = sum(float(command["took_ms"]) for command in exchange)
+    if not total:
+        return Scale((), ())
+    step = _round_step(total / 5)
+    length = step * math.ceil(total / step)
+    bars, at = [], 0.0
+    for command in exchange:
+        took = float(command["took_ms"])
+        bars.append(Bar(command["meaning"], command["server"], took, 100 * at / length, max(100 * took / length, 0.4), round(100 * took / total)))
+        at += took
+    count = round(length / step)
+    return Scale(tuple(bars), tuple(f"{index * step:g}" for index in range(count)) + (f"{length:g} ms",))
+
+
+def _round_step(rough: float) -> float:
+    power = 10.0 ** math.floor(math.log10(rough))
+    return power * next(factor for factor in (1, 2, 5, 10) if rough <= factor * power * 1.0001)
+
+
+def _ended(bare: Bench, learner: str | None, was: str, quick: Desk) -> Bench:
+    if not was or learner is None:
+        return bare
+    try:
+        info = quick.info(was, owner=learner)
+    except UnknownSandbox:
+        return replace(bare, phase="ended", problem="The machine lost your bench.", hint="Its servers are gone. Your checks, answers and predictions are safe.")
+    return replace(bare, phase="ended", problem=info.reason or "Your bench is closed.", hint="Your checks, answers and predictions are safe.")
+
+
+def _starting(lab: Lab, info: SandboxInfo, quick: Desk) -> dict[str, str]:
+    state = SandboxState()
+    for entry in quick.events(info.id):
+        state.apply(entry)
+    return {node.name: state.servers.get(node.name, {}).get("state", "waiting") for node in lab.topology.servers}

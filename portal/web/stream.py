@@ -1,0 +1,317 @@
+"""Server-sent events of sandboxes: one hub thread per web process listens on the portal's Redis and hands every stream its own.
+
+A stream starts with what it missed (read from the feed after the browser's last id) and goes on live, without gap or
+duplicate. It never holds a database session and never blocks another stream: a slow reader loses its oldest events, is told
+to `resync`, and after ten seconds without reading its socket is closed. Refuses to know what an event means.
+
+Named events: `hello` first, `resync` after a loss, `gone` when the sandbox vanished without a word, and as the last one,
+once, `bye` with a reason: closed, gone, stopping, elsewhere, away.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import random
+import secrets
+import signal
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+from flask import Request, Response
+from redis import Redis
+from redis.exceptions import RedisError
+
+from labs import Desk, LabsError, encode
+
+log = logging.getLogger(__name__)
+
+FEED = "labs:feed:"
+SANDBOX = "labs:sandbox:"
+HEARTBEAT_S = 5.0
+SLOW_READER_S = 10.0
+GONE_AFTER_S = 3.0
+QUEUE_LENGTH = 100
+PER_LEARNER = 6
+PER_WORKER = 440
+BACKLOG_PAGE = 1_000
+
+
+class TooManyStreams(Exception):
+    """This worker carries as many streams as it can; the browser should poll for a while."""
+
+
+class Stream:
+    """One reader of one sandbox's feed. The hub puts in, one request thread takes out."""
+
+    def __init__(self, sandbox: str, learner: str, after: int) -> None:
+        self.sandbox = sandbox
+        self.learner = learner
+        self.last = after
+        self.listening = threading.Event()
+        self._changed = threading.Condition()
+        self._queue: deque[tuple[int, str]] = deque()
+        self._lost = False
+        self._behind = False
+        self._end = ""
+
+    def put(self, seq: int, data: str) -> None:
+        """Add an event; over the limit the oldest is dropped and the reader will be told."""
+        with self._changed:
+            if len(self._queue) >= QUEUE_LENGTH:
+                self._queue.popleft()
+                self._lost = True
+            self._queue.append((seq, data))
+            self._changed.notify()
+
+    def fall_behind(self) -> None:
+        """The hub itself may have missed events: read the feed again from the last one sent."""
+        with self._changed:
+            self._behind = True
+            self._changed.notify()
+
+    def end(self, reason: str) -> None:
+        """Finish after what is queued; the first reason stays."""
+        with self._changed:
+            self._end = self._end or reason
+            self._changed.notify()
+        self.listening.set()
+
+    @property
+    def ended(self) -> bool:
+        """True once somebody gave it an end."""
+        return bool(self._end)
+
+    def take(self, timeout_s: float) -> tuple[list[tuple[int, str]], bool, bool, str]:
+        """Wait for something: (events, lost some?, read the feed again?, end reason)."""
+        with self._changed:
+            if not (self._queue or self._lost or self._behind or self._end):
+                self._changed.wait(timeout_s)
+            events, lost, behind = list(self._queue), self._lost, self._behind
+            self._queue.clear()
+            self._lost = self._behind = False
+            return events, lost, behind, self._end
+
+
+class Hub:
+    """All streams of this process and the one thread that feeds them; `redis` needs text mode and a socket timeout over a second."""
+
+    def __init__(self, redis: Redis, *, per_learner: int = PER_LEARNER, per_worker: int = PER_WORKER, heartbeat_s: float = HEARTBEAT_S) -> None:
+        self.redis = redis
+        self.desk = Desk(redis)
+        self.per_learner, self.per_worker, self.heartbeat_s = per_learner, per_worker, heartbeat_s
+        self._lock = threading.Lock()
+        self._streams: dict[str, list[Stream]] = defaultdict(list)
+        self._subscribed: set[str] = set()
+        self._wanted: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._wake = f"labs:wake:{secrets.token_hex(6)}"
+        self._missing: dict[str, float] = {}
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def join(self, sandbox: str, learner: str, after: int) -> Stream:
+        """A new stream; the learner's oldest is ended where there are too many. Raises TooManyStreams. Leave it when it is read."""
+        stream = Stream(sandbox, learner, after)
+        with self._lock:
+            mine = [other for streams in self._streams.values() for other in streams if other.learner == learner and not other.ended]
+            if sum(map(len, self._streams.values())) - len(mine) + min(len(mine), self.per_learner) >= self.per_worker:
+                raise TooManyStreams
+            for other in mine[: max(0, len(mine) - self.per_learner + 1)]:
+                other.end("elsewhere")
+            self._streams[sandbox].append(stream)
+            if self._stop.is_set():
+                stream.end("stopping")
+            elif self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="sse-hub", daemon=True)
+                self._thread.start()
+        self._poke()
+        return stream
+
+    def leave(self, stream: Stream) -> None:
+        """Forget a stream; harmless when it is gone already."""
+        with self._lock:
+            streams = self._streams.get(stream.sandbox, [])
+            if stream in streams:
+                streams.remove(stream)
+            if not streams:
+                self._streams.pop(stream.sandbox, None)
+        self._poke()
+
+    def count(self) -> int:
+        """How many streams are open in this process."""
+        with self._lock:
+            return sum(map(len, self._streams.values()))
+
+    def stop(self) -> None:
+        """End every stream with `bye`; the process is about to leave. Safe in a signal handler's thread."""
+        self._stop.set()
+        for stream in [stream for streams in list(self._streams.values()) for stream in list(streams)]:
+            stream.end("stopping")
+
+    def messages(self, stream: Stream) -> Iterator[str]:
+        """What is written to the reader, from `hello` to `bye`."""
+        yield f"retry: {random.randint(700, 1_500)}\nevent: hello\ndata: {json.dumps({'after': stream.last})}\n\n"
+        reason = "" if stream.listening.wait(self.heartbeat_s) else "away"
+        behind, ended = True, ""
+        while not reason:
+            try:
+                if behind:
+                    yield from self._backlog(stream)
+            except LabsError:
+                reason = "away"
+                break
+            events, lost, behind, ended = stream.take(self.heartbeat_s)
+            if lost:
+                yield f"event: resync\ndata: {json.dumps({'after': stream.last})}\n\n"
+            fresh = [(seq, data) for seq, data in events if seq > stream.last]
+            if fresh:
+                stream.last = fresh[-1][0]
+                yield "".join(f"id: {seq}\ndata: {data}\n\n" for seq, data in fresh)
+                if '"type":"sandbox-closed"' in fresh[-1][1].replace(" ", "")[-4_000:]:
+                    reason = "closed"
+            elif not (lost or behind or ended):
+                yield ": beat\n\n"
+            reason = reason or ended
+        if reason == "gone":
+            yield "event: gone\ndata: {}\n\n"
+        yield f"event: bye\ndata: {json.dumps({'reason': reason})}\n\n"
+
+    def _backlog(self, stream: Stream) -> Iterator[str]:
+        while not stream.ended:
+            entries = self.desk.events(stream.sandbox, after=stream.last, limit=BACKLOG_PAGE)
+            if not entries:
+                return
+            yield "".join(f"id: {entry.seq}\ndata: {json.dumps(encode(entry))}\n\n" for entry in entries)
+            stream.last = entries[-1].seq
+            if entries[-1].event.type == "sandbox-closed":
+                stream.end("closed")
+            if len(entries) < BACKLOG_PAGE:
+                return
+
+    def _poke(self) -> None:
+        self._wanted.put(None)
+        try:
+            self.redis.publish(self._wake, "")
+        except RedisError:
+            log.debug("The hub could not be woken; it looks for itself within half a second.")
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            pubsub = self.redis.pubsub(ignore_subscribe_messages=False)
+            self._subscribed = set()
+            try:
+                pubsub.subscribe(self._wake)
+                self._listen(pubsub)
+            except RedisError as exc:
+                log.warning("The event hub lost the portal's Redis: %s", exc)
+                self._stop.wait(0.5)
+            finally:
+                try:
+                    pubsub.close()
+                except RedisError:
+                    log.debug("The hub's old connection was dead already.")
+
+    def _listen(self, pubsub: Any) -> None:
+        looked = time.monotonic()
+        self._follow(pubsub)
+        while not self._stop.is_set():
+            message = pubsub.get_message(timeout=0.5)
+            if message is not None and message["type"] == "message" and message["channel"].startswith(FEED):
+                self._deliver(message["channel"][len(FEED):], message["data"])
+            elif message is not None and message["type"] == "subscribe" and message["channel"].startswith(FEED):
+                self._heard(message["channel"][len(FEED):])
+            if not self._wanted.empty() or message is None:
+                self._follow(pubsub)
+            if time.monotonic() - looked >= 1.0:
+                looked = time.monotonic()
+                self._look_for_lost()
+
+    def _follow(self, pubsub: Any) -> None:
+        """Subscribe to the sandboxes that are watched now and to no others."""
+        while not self._wanted.empty():
+            self._wanted.get()
+        with self._lock:
+            watched = set(self._streams)
+        for sandbox in watched - self._subscribed:
+            pubsub.subscribe(FEED + sandbox)
+        for sandbox in self._subscribed - watched:
+            pubsub.unsubscribe(FEED + sandbox)
+        for sandbox in watched & self._subscribed:
+            self._heard(sandbox, again=False)
+        self._subscribed = watched
+
+    def _heard(self, sandbox: str, *, again: bool = True) -> None:
+        """The subscription stands: whoever waits may read the past, whoever ran before may have missed something."""
+        for stream in self._of(sandbox):
+            if again and stream.listening.is_set():
+                stream.fall_behind()
+            stream.listening.set()
+
+    def _deliver(self, sandbox: str, data: str) -> None:
+        try:
+            seq = int(json.loads(data)["seq"])
+        except (ValueError, TypeError, KeyError):
+            log.warning("An event of sandbox %.40r has no sequence number.", sandbox)
+            return
+        safe = data.replace("\r", "").replace("\n", "")
+        for stream in self._of(sandbox):
+            stream.put(seq, safe)
+
+    def _look_for_lost(self) -> None:
+        with self._lock:
+            watched = list(self._streams)
+        if not watched:
+            return
+        pipeline = self.redis.pipeline(transaction=False)
+        for sandbox in watched:
+            pipeline.exists(SANDBOX + sandbox)
+        now = time.monotonic()
+        for sandbox, there in zip(watched, pipeline.execute(), strict=True):
+            if there:
+                self._missing.pop(sandbox, None)
+            elif now - self._missing.setdefault(sandbox, now) > GONE_AFTER_S:
+                for stream in self._of(sandbox):
+                    stream.end("gone")
+        self._missing = {sandbox: since for sandbox, since in self._missing.items() if sandbox in watched}
+
+    def _of(self, sandbox: str) -> list[Stream]:
+        with self._lock:
+            return list(self._streams.get(sandbox, ()))
+
+
+def stream_response(hub: Hub, request: Request, *, sandbox: str, learner: str) -> Response:
+    """The event stream of a sandbox that this learner owns; 503 where the worker is full. Looks at Last-Event-ID, then `?after=`."""
+    raw = request.headers.get("Last-Event-ID") or request.args.get("after") or "0"
+    try:
+        stream = hub.join(sandbox, learner, int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 16 else 0)
+    except TooManyStreams:
+        return Response("Too many streams for this moment.\n", 503, {"Retry-After": "5", "Content-Type": "text/plain; charset=utf-8"})
+    socket = request.environ.get("gunicorn.socket")
+    if socket is not None:
+        socket.settimeout(SLOW_READER_S)
+    response = Response(hub.messages(stream), mimetype="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    response.call_on_close(lambda: hub.leave(stream))
+    return response
+
+
+def stop_on_signals(hub: Hub) -> None:
+    """End the hub's streams at SIGTERM, SIGINT and SIGQUIT, then do what was done before. Call it in the worker's main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        before = signal.getsignal(number)
+
+        def stop(signum: int, frame: FrameType | None, before: Callable[..., Any] | int | None = before) -> None:
+            hub.stop()
+            if callable(before):
+                before(signum, frame)
+            elif before == signal.SIG_DFL:
+                signal.signal(signum, signal.SIG_DFL)
+                signal.raise_signal(signum)
+
+        signal.signal(number, stop)
