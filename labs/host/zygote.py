@@ -15,26 +15,14 @@ import select
 import signal
 import socket
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from labs import linux, wire
 from labs.errors import DidNotStart, as_data
 from labs.host import cage
+from labs.host.order import Order
 from labs.sandbox import agent
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What the keeper wants: a sandbox at this place, under this user, in this isolation."""
-
-    sandbox: str
-    slot: int
-    uid: int | None
-    isolation: str
-    directory: str
-    template: str
 
 
 def main() -> None:

@@ -1,0 +1,180 @@
+"""The lean clients of the load: one socket each, hiredis to read replies. As fast as Python gets, and nothing that a strategy could notice.
+
+Each call's time goes to `times`, in whole microseconds, and what it meant to `seen`; the worker empties both.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from array import array
+from typing import Protocol
+
+import hiredis
+
+from labs.caching.cache import Cache, CacheDown
+from labs.engines.address import Address
+from labs.errors import ServerDown
+
+TIMEOUT_S = 1.0
+
+
+class LeanCache(Cache, Protocol):
+    """A lean client: what it timed and what the last calls meant."""
+
+    times: array[int]
+    hits: int
+    misses: int
+
+    def close(self) -> None:
+        """Close the socket."""
+
+
+class _Socket:
+    """A connection that is made when it is needed and dropped when it fails."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._socket: socket.socket | None = None
+        self.times: array[int] = array("Q")
+        self.hits = 0
+        self.misses = 0
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _connected(self) -> socket.socket:
+        if self._socket is None:
+            made = socket.create_connection((self._address.host, self._address.port), timeout=TIMEOUT_S)
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket = made
+            try:
+                self._greet()
+            except BaseException:
+                self.close()
+                raise
+        return self._socket
+
+    def _greet(self) -> None:
+        """What a protocol says first."""
+
+
+class LeanRedis(_Socket):
+    """GET, SET and DEL over RESP2."""
+
+    def __init__(self, address: Address, *, user: str, password: str) -> None:
+        super().__init__(address)
+        self._login = (user, password)
+        self._reader = hiredis.Reader()
+
+    def get(self, key: str) -> bytes | None:
+        value = self._timed(("GET", key))
+        if value is None:
+            self.misses += 1
+            return None
+        self.hits += 1
+        assert isinstance(value, bytes)
+        return value
+
+    def set(self, key: str, value: str, ttl_s: float) -> None:
+        self._timed(("SET", key, value, "PX", int(ttl_s * 1000)))
+
+    def delete(self, key: str) -> None:
+        self._timed(("DEL", key))
+
+    def _greet(self) -> None:
+        self._reader = hiredis.Reader()
+        answer = self._ask(("AUTH", *self._login))
+        if isinstance(answer, Exception):
+            raise ServerDown(f"The cache refused the application: {answer}")
+
+    def _timed(self, command: tuple[str | int, ...]) -> object:
+        began = time.perf_counter_ns()
+        try:
+            self._connected()
+            answer = self._ask(command)
+        except (OSError, ServerDown) as exc:
+            self.close()
+            raise CacheDown("The cache did not answer.") from exc
+        finally:
+            self.times.append((time.perf_counter_ns() - began) // 1000)
+        if isinstance(answer, Exception):
+            raise CacheDown(str(answer))
+        return answer
+
+    def _ask(self, command: tuple[str | int, ...]) -> object:
+        assert self._socket is not None
+        self._socket.sendall(hiredis.pack_command(command))
+        while (answer := self._reader.gets()) is False:
+            data = self._socket.recv(65_536)
+            if not data:
+                raise ConnectionResetError("the cache closed the connection")
+            self._reader.feed(data)
+        result: object = answer
+        return result
+
+
+class LeanMemcached(_Socket):
+    """get, set and delete over the text protocol."""
+
+    def __init__(self, address: Address) -> None:
+        super().__init__(address)
+        self._buffer = b""
+
+    def get(self, key: str) -> bytes | None:
+        value = self._timed(b"get %b\r\n" % key.encode(), self._read_value)
+        if value is None:
+            self.misses += 1
+        else:
+            self.hits += 1
+        return value
+
+    def set(self, key: str, value: str, ttl_s: float) -> None:
+        data = value.encode()
+        self._timed(b"set %b 0 %d %d\r\n%b\r\n" % (key.encode(), max(1, round(ttl_s)), len(data), data), self._read_line)
+
+    def delete(self, key: str) -> None:
+        self._timed(b"delete %b\r\n" % key.encode(), self._read_line)
+
+    def _greet(self) -> None:
+        self._buffer = b""
+
+    def _timed(self, command: bytes, read: object) -> bytes | None:
+        assert callable(read)
+        began = time.perf_counter_ns()
+        try:
+            self._connected().sendall(command)
+            answer: bytes | None = read()
+        except OSError as exc:
+            self.close()
+            raise CacheDown("The cache did not answer.") from exc
+        finally:
+            self.times.append((time.perf_counter_ns() - began) // 1000)
+        return answer
+
+    def _read_line(self) -> bytes:
+        while b"\r\n" not in self._buffer:
+            self._more()
+        line, _, self._buffer = self._buffer.partition(b"\r\n")
+        if line.startswith((b"ERROR", b"CLIENT_ERROR", b"SERVER_ERROR")):
+            raise OSError(line.decode(errors="replace"))
+        return line
+
+    def _read_value(self) -> bytes | None:
+        line = self._read_line()
+        if line == b"END":
+            return None
+        length = int(line.rsplit(b" ", 1)[1])
+        while len(self._buffer) < length + 7:
+            self._more()
+        value, self._buffer = self._buffer[:length], self._buffer[length + 7:]
+        return value
+
+    def _more(self) -> None:
+        assert self._socket is not None
+        data = self._socket.recv(65_536)
+        if not data:
+            raise ConnectionResetError("the cache closed the connection")
+        self._buffer += data

@@ -1,0 +1,74 @@
+"""The process that the load's workers are forked from: made before the agent has threads, so that a fork copies no held lock."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import pickle
+import signal
+import socket
+import struct
+import sys
+from multiprocessing.connection import Connection
+
+from labs import linux
+from labs.load.worker import Orders, work
+
+ITEMS = 8_192
+
+
+class Nursery:
+    """Starts workers. Also holds the memory that all workers share: the newest committed version of each item."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, ITEMS * 8)
+        self.committed = memoryview(self._memory).cast("Q")
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        parent = os.getpid()
+        self._pid = os.fork()
+        if self._pid == 0:
+            try:
+                ours.close()
+                linux.die_with_parent(parent, signal.SIGKILL)
+                linux.set_name("cg-nursery")
+                _serve(theirs, self.committed)
+            except BaseException:  # noqa: BLE001 - the edge of a process: nothing is above
+                sys.excepthook(*sys.exc_info())
+            os._exit(0)
+        theirs.close()
+        self._control = ours
+
+    def start(self, orders: Orders) -> tuple[int, Connection]:
+        """A worker that has begun: its pid, and the pipe for new orders (or None, to stop it) and its batches."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with theirs:
+            socket.send_fds(self._control, [pickle.dumps(orders)], [theirs.fileno()])
+        (pid,) = struct.unpack("=i", self._control.recv(4))
+        return pid, Connection(ours.detach())
+
+    def close(self) -> None:
+        """End the nursery and every worker."""
+        self._control.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self._pid, 0)
+
+
+def _serve(control: socket.socket, committed: memoryview) -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, 1024 * 1024, 1)
+        if not message:
+            return
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            control.close()
+            linux.die_with_parent(parent, signal.SIGKILL)
+            linux.set_name("cg-load")
+            work(pickle.loads(message), Connection(descriptors[0]), committed)  # noqa: S301 - our own agent's bytes
+            os._exit(0)
+        os.close(descriptors[0])
+        control.send(struct.pack("=i", pid))

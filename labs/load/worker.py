@@ -1,0 +1,191 @@
+"""One client of the load: draws an item, waits for its turn, runs the strategy that is on the page, notes what it meant and how long it took."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import random
+import signal
+import time
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+
+from labs.caching.cache import CacheDown
+from labs.catalogue import find
+from labs.definition import Strategy
+from labs.engines.address import Address
+from labs.errors import ServerDown
+from labs.events import Value
+from labs.load.clients import LeanCache, LeanMemcached, LeanRedis
+from labs.load.keys import ZipfKeys
+from labs.load.shape import Schedule
+from labs.shop.shop import LeanShop
+
+BATCH_S = 0.1
+KINDS = ("hit", "miss", "read", "write", "cache", "database", "response")
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What a worker needs to know. Settings are the lab's; the rest says where the servers are."""
+
+    lab: str
+    wrong: str
+    settings: dict[str, Value]
+    engine: str
+    cache: Address
+    cache_user: str
+    cache_password: str
+    database: Address
+    database_password: str
+    items: tuple[int, ...]
+    worker: int
+    workers: int
+    seed: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a worker saw since its last batch. `times` are microseconds by kind; `response` counts from when a request should have begun."""
+
+    engine: str
+    cached: bool
+    scheduled: int = 0
+    dropped: int = 0
+    done: int = 0
+    errors: int = 0
+    stale: int = 0
+    unexplained: int = 0
+    times: dict[str, array[int]] = field(default_factory=lambda: {kind: array("Q") for kind in KINDS})
+
+
+def strategy_of(lab_id: str, wrong: str, settings: Mapping[str, Value]) -> Strategy:
+    """The strategy that these settings pick, or the saboteur's in its place."""
+    lab = find(lab_id)
+    name = lab.pick_strategy(settings)
+    for solution in lab.wrong:
+        if solution.name == wrong and name in solution.strategies:
+            return solution.strategies[name]
+    return lab.strategies[name]
+
+
+def work(orders: Orders, pipe: Connection, committed: memoryview) -> None:
+    """Run until told to stop. `committed[item]` is the newest version that a writer of this load has committed, shared by all workers."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    gc.disable()
+    Worker(orders, pipe, committed).run()
+
+
+class Worker:
+    """The loop and what it holds."""
+
+    def __init__(self, orders: Orders, pipe: Connection, committed: memoryview) -> None:
+        self._orders = orders
+        self._pipe = pipe
+        self._committed = committed
+        self._random = random.Random(orders.seed * 1_000 + orders.worker)
+        self._shop = LeanShop(orders.database, password=orders.database_password, what=str(orders.settings["read"]))
+        self._cache: LeanCache | None = None
+        self._engine = ""
+        self._apply(orders.settings, orders.engine, orders.cache)
+        now = time.monotonic()
+        self._schedule = Schedule(self._rate(), now + self._random.random() / self._rate())
+
+    def run(self) -> None:
+        batch_due = time.monotonic() + BATCH_S
+        self._batch = self._new_batch()
+        while True:
+            now = time.monotonic()
+            if now >= batch_due:
+                self._send()
+                batch_due = now + BATCH_S
+            wait_s = min(self._schedule.wait_s(now), batch_due - now)
+            if self._pipe.poll(max(0.0, wait_s)):
+                if not self._obey(self._pipe.recv()):
+                    break
+                continue
+            now = time.monotonic()
+            if self._schedule.wait_s(now) <= 0:
+                self._request(self._schedule.take(now))
+        self._send()
+        self._pipe.close()
+
+    def _obey(self, message: object) -> bool:
+        if not isinstance(message, Orders):
+            return False
+        self._send()
+        self._orders = message
+        self._apply(message.settings, message.engine, message.cache)
+        self._schedule.set_rate(self._rate(), time.monotonic())
+        self._batch = self._new_batch()
+        return True
+
+    def _rate(self) -> float:
+        return max(0.5, float(self._orders.settings["rate_per_s"]) / self._orders.workers)
+
+    def _apply(self, settings: Mapping[str, Value], engine: str, address: Address) -> None:
+        self._strategy = strategy_of(self._orders.lab, self._orders.wrong, settings)
+        self._keys = ZipfKeys(self._orders.items, skew=float(settings["skew"]), seed=self._orders.seed * 1_000 + self._orders.worker)
+        self._ttl_s = float(settings.get("ttl_s", 60))
+        self._writes = float(settings.get("write_percent", 0)) / 100
+        self._shop.what = str(settings["read"])
+        if engine != self._engine or self._cache is None:
+            if self._cache is not None:
+                self._cache.close()
+            self._cache = LeanMemcached(address) if engine == "memcached" else LeanRedis(address, user=self._orders.cache_user, password=self._orders.cache_password)
+            self._engine = engine
+
+    def _new_batch(self) -> Batch:
+        return Batch(self._engine, cached=self._strategy.name != "no-cache")
+
+    def _request(self, due: float) -> None:
+        item = self._keys.draw()
+        began = time.monotonic()
+        try:
+            if self._strategy.write is not None and self._random.random() < self._writes:
+                kind = self._write(item)
+            else:
+                kind = self._read(item)
+        except (ServerDown, CacheDown):
+            self._batch.errors += 1
+            return
+        ended = time.monotonic()
+        self._batch.done += 1
+        if kind:
+            self._batch.times[kind].append(int((ended - began) * 1e6))
+        else:
+            self._batch.unexplained += 1
+        self._batch.times["response"].append(int((ended - due) * 1e6))
+
+    def _write(self, item: int) -> str:
+        assert self._strategy.write is not None
+        price = round(1 + self._random.random() * 199, 2)
+        version = self._strategy.write(self._shop, self._cache, item, price)
+        if isinstance(version, int) and version > self._committed[item % len(self._committed)]:
+            self._committed[item % len(self._committed)] = version
+        return "write"
+
+    def _read(self, item: int) -> str:
+        cache = self._cache
+        assert cache is not None
+        hits, misses, queries = cache.hits, cache.misses, self._shop.queries
+        known = self._committed[item % len(self._committed)]
+        answer = self._strategy.read(self._shop, cache, item, self._ttl_s)
+        if isinstance(answer, dict) and isinstance(answer.get("version"), int) and answer["version"] < known:
+            self._batch.stale += 1
+        if self._shop.queries == queries:
+            return "hit" if cache.hits > hits else ""
+        return "miss" if cache.misses > misses else "read"
+
+    def _send(self) -> None:
+        assert self._cache is not None
+        batch = self._batch
+        batch.times["cache"], self._cache.times = self._cache.times, array("Q")
+        batch.times["database"], self._shop.times = self._shop.times, array("Q")
+        batch.scheduled, self._schedule.scheduled = self._schedule.scheduled, 0
+        batch.dropped, self._schedule.dropped = self._schedule.dropped, 0
+        with contextlib.suppress(BrokenPipeError):
+            self._pipe.send(batch)
+        self._batch = self._new_batch()

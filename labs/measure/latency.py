@@ -1,0 +1,34 @@
+"""Durations in a histogram: percentiles come from it, never from a list. HdrHistogram, 1 µs to 60 s, three digits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hdrh.histogram import HdrHistogram
+
+_LOWEST_US, _HIGHEST_US, _DIGITS = 1, 60_000_000, 3
+
+
+class Latencies:
+    """How long things took. Recorded in microseconds, read in milliseconds."""
+
+    def __init__(self) -> None:
+        self._histogram = HdrHistogram(_LOWEST_US, _HIGHEST_US, _DIGITS)
+
+    def record(self, durations_us: Iterable[int]) -> None:
+        """Add durations; what is out of range counts as the bound."""
+        for duration in durations_us:
+            self._histogram.record_value(min(max(duration, _LOWEST_US), _HIGHEST_US))
+
+    @property
+    def count(self) -> int:
+        """How many were recorded."""
+        return int(self._histogram.get_total_count())
+
+    def percentile_ms(self, percentile: float) -> float:
+        """The percentile in milliseconds; 0 if nothing was recorded."""
+        return float(self._histogram.get_value_at_percentile(percentile)) / 1000 if self.count else 0.0
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._histogram.reset()

@@ -1,0 +1,80 @@
+"""Judges a lab's checks again and again while its sandbox lives, and tells what changed. Reads only."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from labs.definition import Check, Verdict
+from labs.errors import LabsError
+from labs.events import CheckChanged
+
+if TYPE_CHECKING:
+    from labs.sandbox.sandbox import Sandbox
+
+JUDGE_EVERY_S = 0.25
+
+
+class Checker:
+    """One thread that judges when something happened since it last did."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._verdicts: dict[str, Verdict] = {}
+        self._lock = threading.Lock()
+        self._stirred = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="checker", daemon=True)
+
+    def start(self) -> None:
+        """Judge once, then whenever something stirs."""
+        self.judge()
+        self._thread.start()
+
+    def stir(self) -> None:
+        """Something happened that a check could care about."""
+        self._stirred.set()
+
+    def stop(self) -> None:
+        """Judge no more."""
+        self._stopped.set()
+        self._stirred.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5.0)
+
+    def judge(self) -> dict[str, Verdict]:
+        """Every check's verdict now, by its name."""
+        with self._lock:
+            for check in self._sandbox.lab.checks:
+                self._judge(check)
+            return dict(self._verdicts)
+
+    def forget(self) -> None:
+        """Tell all verdicts anew, as after a reset."""
+        with self._lock:
+            self._verdicts.clear()
+        self.stir()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            self._stirred.wait()
+            self._stirred.clear()
+            if not self._stopped.is_set():
+                self.judge()
+            self._stopped.wait(JUDGE_EVERY_S)
+
+    def _judge(self, check: Check) -> None:
+        before = self._verdicts.get(check.name)
+        try:
+            verdict = check.judge(self._sandbox)
+        except LabsError as exc:
+            verdict = Verdict("error", str(exc), hint=exc.hint)
+        if verdict == before:
+            return
+        self._verdicts[check.name] = verdict
+        self._sandbox.tell(CheckChanged(
+            check=check.name, claim=check.claim, status=verdict.status, message=verdict.message, hint=verdict.hint,
+            evidence=dict(verdict.evidence), news=before is not None and before.status != verdict.status,
+        ))
+        if verdict.status == "met" and (before is None or before.status != "met"):
+            self._sandbox.outcome("check", check.name, "met", {"message": verdict.message, "evidence": dict(verdict.evidence)})

@@ -1,0 +1,320 @@
+"""Consoles onto a sandbox's own servers: real commands, real replies, real errors; what would hang, desynchronise or escape is refused in words.
+
+The servers' own access rules are the wall (labs.engines); what is refused here is refused to be helpful, except for
+memcached, which has no access rules: there every command is parsed and put together anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shlex
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+import psycopg
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from labs.engines.address import Address
+from labs.errors import BadInput, CommandRefused, ServerDown
+
+OUTPUT_LIMIT = 64 * 1024
+COMMAND_LIMIT = 64 * 1024
+ROW_LIMIT = 500
+REPLY_DEADLINE_S = 2.0
+SQL_DEADLINE_S = 7.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a console prints: the text, whether it is an error, the time in milliseconds, whether it was cut short."""
+
+    output: str
+    failed: bool
+    took_ms: float
+    cut: bool = False
+
+
+class Console(Protocol):
+    """One connection to one server, one command at a time."""
+
+    def run(self, command: str) -> Answer:
+        """The server's answer. Raises CommandRefused for what is not run here, ServerDown when nobody answers in time."""
+
+    def complete(self, text: str) -> list[str]:
+        """How the text could go on."""
+
+    def close(self) -> None:
+        """Give the connection back."""
+
+
+class RedisConsole:
+    """redis-cli's manners, as the ACL user `learner`."""
+
+    _refused = {
+        **dict.fromkeys(("SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"), "it would listen for ever, and this console takes one answer at a time"),
+        **dict.fromkeys(("MONITOR",), "it would print for ever; the bench shows every command under “What was sent”"),
+        **dict.fromkeys(("BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BZPOPMIN", "BZPOPMAX", "BLMPOP", "BZMPOP", "WAIT", "WAITAOF"), "it would wait and hold this console up"),
+        **dict.fromkeys(("HELLO", "RESET", "AUTH", "QUIT", "SELECT", "MULTI", "EXEC", "DISCARD", "WATCH"), "it would change this console's own connection"),
+        **dict.fromkeys(("SHUTDOWN", "DEBUG", "MODULE", "CONFIG", "SAVE", "BGSAVE", "BGREWRITEAOF", "REPLICAOF", "SLAVEOF", "SYNC", "PSYNC", "MIGRATE"),
+                        "ElastiCache refuses this too: the service does it for you, or a parameter group"),
+    }
+
+    def __init__(self, address: Address, *, user: str, password: str) -> None:
+        self._redis = redis.Redis(
+            host=address.host, port=address.port, username=user, password=password, protocol=2, single_connection_client=False, max_connections=1,
+            socket_timeout=REPLY_DEADLINE_S, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0), driver_info=None,
+        )
+        self._lock = threading.Lock()
+        self._names: list[str] = []
+
+    def run(self, command: str) -> Answer:
+        words = _words(command)
+        verb = words[0].upper()
+        if verb in self._refused:
+            raise CommandRefused(f"{verb} is not run in this console: {self._refused[verb]}.")
+        if verb == "XREAD" and any(word.upper() == "BLOCK" for word in words):
+            raise CommandRefused("XREAD BLOCK is not run in this console: it would wait and hold it up.", hint="Leave BLOCK out.")
+        if verb == "CLIENT" and len(words) > 1 and words[1].upper() in ("REPLY", "PAUSE", "KILL", "TRACKING"):
+            raise CommandRefused(f"CLIENT {words[1].upper()} is not run in this console: it would change how connections answer.")
+        with self._lock:
+            began = time.perf_counter()
+            try:
+                connection = self._redis.connection_pool.get_connection()
+                try:
+                    connection.send_command(*words)
+                    reply = connection.read_response()
+                except redis.ResponseError as exc:
+                    return Answer(f"(error) {exc}", True, _since(began))
+                finally:
+                    self._redis.connection_pool.release(connection)
+            except (redis.RedisError, OSError) as exc:
+                self._redis.connection_pool.disconnect()
+                raise ServerDown("The server does not answer.", hint="It may be down, paused or cut off: look at the drawing.", detail=str(exc)) from exc
+            took_ms = _since(began)
+        text = "\n".join(_redis_lines(reply))
+        return Answer(text[:OUTPUT_LIMIT], False, took_ms, cut=len(text) > OUTPUT_LIMIT)
+
+    def complete(self, text: str) -> list[str]:
+        if not self._names:
+            with contextlib.suppress(redis.RedisError, OSError), self._lock:
+                names = self._redis.execute_command("COMMAND", "LIST")
+                self._names = sorted(_text(name).upper().replace("|", " ") for name in names if isinstance(name, bytes | str))
+        wanted = text.upper()
+        return [name for name in self._names if name.startswith(wanted)][:20]
+
+    def close(self) -> None:
+        self._redis.close()
+
+
+class MemcachedConsole:
+    """The text protocol, parsed and put together anew: one command, its value beside it on the same line."""
+
+    _STORE = ("set", "add", "replace", "append", "prepend", "cas")
+    _VERBS = (*_STORE, "get", "gets", "gat", "gats", "delete", "incr", "decr", "touch", "stats", "version", "flush_all", "cache_memlimit", "slabs", "lru", "lru_crawler", "mg", "md", "ma", "me", "mn")
+    _KEY = re.compile(r"^[\x21-\x7e]{1,250}$")
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._lock = threading.Lock()
+
+    def run(self, command: str) -> Answer:
+        data = self._rebuilt(command)
+        with self._lock:
+            began = time.perf_counter()
+            try:
+                with socket.create_connection((self._address.host, self._address.port), timeout=0.5) as sock:
+                    sock.settimeout(REPLY_DEADLINE_S)
+                    sock.sendall(data)
+                    reply = self._read(sock, data.split(b" ", 1)[0].strip().decode())
+            except OSError as exc:
+                raise ServerDown("The server does not answer.", hint="It may be down, paused or cut off: look at the drawing.", detail=str(exc)) from exc
+            took_ms = _since(began)
+        text = reply.decode(errors="replace").rstrip("\r\n").replace("\r\n", "\n")
+        return Answer(text[:OUTPUT_LIMIT], text.startswith(("ERROR", "CLIENT_ERROR", "SERVER_ERROR")), took_ms, cut=len(text) > OUTPUT_LIMIT)
+
+    def complete(self, text: str) -> list[str]:
+        return [verb for verb in self._VERBS if verb.startswith(text.lower())]
+
+    def close(self) -> None:
+        """Nothing is held between commands."""
+
+    def _rebuilt(self, command: str) -> bytes:
+        if not re.fullmatch(r"[\x20-\x7e]{1,2048}", command.strip()):
+            raise BadInput("A memcached command here is one line of plain ASCII, 2,048 characters at most.")
+        words = command.strip().split(" ")
+        verb = words[0].lower()
+        if verb not in self._VERBS:
+            if verb == "config":
+                return b"config get cluster\r\n"
+            raise CommandRefused(f"{words[0][:40]} is not run in this console.", hint="There are " + ", ".join(self._VERBS) + ".")
+        words = [word for word in words if word != ""]
+        if "noreply" in words or "q" in words[2:]:
+            raise CommandRefused("noreply is not run in this console: there would be nothing to show.")
+        if verb in self._STORE:
+            return self._storage(verb, words)
+        for key in words[1:2] if verb not in ("get", "gets") else words[1:101]:
+            if verb in ("get", "gets", "delete", "incr", "decr", "touch", "mg", "md", "ma") and len(key) > 2_000:
+                raise BadInput("That key is too long to be sent.")
+        if verb == "cache_memlimit" and not (len(words) > 1 and words[1].isdigit() and 8 <= int(words[1]) <= 64):
+            raise BadInput("cache_memlimit takes a number of megabytes from 8 to 64.")
+        return " ".join([verb, *words[1:]]).encode() + b"\r\n"
+
+    def _storage(self, verb: str, words: list[str]) -> bytes:
+        wanted = 6 if verb == "cas" else 5
+        if len(words) < wanted:
+            shape = f"{verb} KEY FLAGS SECONDS {'CAS ' if verb == 'cas' else ''}VALUE"
+            raise BadInput(f"Write it on one line: {shape}.", hint=f"For example: {verb} greeting 0 60 {'1 ' if verb == 'cas' else ''}hello. The byte count is filled in for you.")
+        key, flags, seconds = words[1:4]
+        if not flags.isdigit() or not re.fullmatch(r"-?\d+", seconds):
+            raise BadInput("FLAGS and SECONDS are whole numbers.", hint=f"For example: {verb} greeting 0 60 hello.")
+        value = " ".join(words[wanted - 1:]).strip('"').encode()
+        extra = f" {words[4]}" if verb == "cas" else ""
+        return f"{verb} {key} {flags} {seconds} {len(value)}{extra}\r\n".encode() + value + b"\r\n"
+
+    @staticmethod
+    def _read(sock: socket.socket, verb: str) -> bytes:
+        many = verb in ("get", "gets", "gat", "gats", "stats", "config", "slabs", "lru_crawler")
+        reply = b""
+        while len(reply) <= OUTPUT_LIMIT:
+            part = sock.recv(65_536)
+            if not part:
+                break
+            reply += part
+            if reply.endswith(b"\r\n") and (not many or reply.endswith((b"END\r\n", b"OK\r\n", b"RESET\r\n")) or b"ERROR" in reply.split(b"\r\n", 1)[0]):
+                if verb in ("mg",) and reply.startswith(b"VA ") and reply.count(b"\r\n") < 2:
+                    continue
+                break
+        return reply
+
+
+class SqlConsole:
+    """One statement at a time as the role `learner`, rows as a table."""
+
+    _WORDS = ("select", "update shop.products set price = ", "insert into ", "delete from ", "explain analyze select", "from shop.products", "from shop.reviews", "from shop.categories", "where product_id = ", "order by ", "limit 10")
+
+    def __init__(self, address: Address, *, user: str, password: str) -> None:
+        self._address, self._user, self._password = address, user, password
+        self._connection: psycopg.Connection[tuple[object, ...]] | None = None
+        self._lock = threading.Lock()
+
+    def run(self, command: str) -> Answer:
+        if len(command.encode()) > COMMAND_LIMIT or "\x00" in command:
+            raise BadInput("A statement here is text of 64 KiB at most.")
+        if not command.strip().strip(";"):
+            raise BadInput("Write a statement.", hint="For example: select count(*) from shop.reviews;")
+        if re.match(r"\s*copy\b", command, re.IGNORECASE):
+            raise CommandRefused("COPY is not run in this console.", hint="Use SELECT or INSERT.")
+        with self._lock:
+            began = time.perf_counter()
+            try:
+                connection = self._connected()
+            except psycopg.OperationalError as exc:
+                raise ServerDown("The database does not answer.", hint="It may be down, paused or cut off: look at the drawing.", detail=str(exc)) from exc
+            watchdog = threading.Timer(SQL_DEADLINE_S, connection.cancel_safe, kwargs={"timeout": 1.0})
+            watchdog.daemon = True
+            watchdog.start()
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute(command.encode())
+                    return self._shown(cursor, began)
+            except psycopg.OperationalError as exc:
+                if connection.closed or connection.broken:
+                    self.close()
+                    raise ServerDown("The database does not answer.", hint="It may be down, paused or cut off: look at the drawing.", detail=str(exc)) from exc
+                return Answer(_sql_error(exc), True, _since(began))
+            except psycopg.Error as exc:
+                return Answer(_sql_error(exc), True, _since(began))
+            finally:
+                watchdog.cancel()
+
+    def complete(self, text: str) -> list[str]:
+        last = text.lower().rsplit(" ", 1)[-1]
+        return [word for word in self._WORDS if last and word.startswith(last)]
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> psycopg.Connection[tuple[object, ...]]:
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(
+                host=self._address.host, port=self._address.port, dbname="shop", user=self._user, password=self._password, autocommit=True,
+                connect_timeout=2, application_name="console", keepalives=1, tcp_user_timeout=int((SQL_DEADLINE_S + 2) * 1000),
+            )
+        return self._connection
+
+    @staticmethod
+    def _shown(cursor: psycopg.Cursor[tuple[object, ...]], began: float) -> Answer:
+        if cursor.description is None:
+            return Answer(cursor.statusmessage or "OK", False, _since(began))
+        rows = cursor.fetchmany(ROW_LIMIT + 1)
+        took_ms = _since(began)
+        names = [column.name for column in cursor.description]
+        cells = [[_cell(value) for value in row] for row in rows[:ROW_LIMIT]]
+        widths = [max([len(name), *(len(row[n]) for row in cells)]) for n, name in enumerate(names)]
+        lines = [" | ".join(name.ljust(width) for name, width in zip(names, widths, strict=True)), "-+-".join("-" * width for width in widths)]
+        lines += [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
+        count = cursor.rowcount if cursor.rowcount >= 0 else len(rows)
+        lines.append(f"({count} row{'' if count == 1 else 's'})")
+        text = "\n".join(lines)
+        return Answer(text[:OUTPUT_LIMIT], False, took_ms, cut=len(text) > OUTPUT_LIMIT or len(rows) > ROW_LIMIT)
+
+
+def _words(command: str) -> list[str]:
+    if len(command.encode()) > COMMAND_LIMIT:
+        raise BadInput("A command here is text of 64 KiB at most.")
+    try:
+        words = shlex.split(command)
+    except ValueError as exc:
+        raise BadInput("The quotes in this command do not close.") from exc
+    if not words:
+        raise BadInput("Write a command.", hint="For example: INFO stats")
+    return words
+
+
+def _redis_lines(reply: object, depth: int = 0) -> list[str]:
+    match reply:
+        case None:
+            return ["(nil)"]
+        case bool() | int():
+            return [f"(integer) {int(reply)}"]
+        case bytes() | str():
+            text = _text(reply)
+            return text.rstrip("\r\n").splitlines() if "\n" in text else [text if text in ("OK", "PONG", "QUEUED") else f'"{text}"']
+        case list() | tuple() | set():
+            items = list(reply)
+            if not items:
+                return ["(empty array)"]
+            lines = []
+            for number, item in enumerate(items[:1_000], start=1):
+                first, *rest = _redis_lines(item, depth + 1) if depth < 6 else ["…"]
+                prefix = f"{number}) "
+                lines += [prefix + first, *(" " * len(prefix) + line for line in rest)]
+            return lines
+        case redis.ResponseError():
+            return [f"(error) {reply}"]
+    return [str(reply)]
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    return (text if len(text) <= 200 else text[:200] + "…").replace("\n", "⏎")
+
+
+def _sql_error(exc: psycopg.Error) -> str:
+    return f"ERROR:  {str(exc).strip()}"[:4_000]
+
+
+def _since(began: float) -> float:
+    return round((time.perf_counter() - began) * 1000, 3)

@@ -1,0 +1,118 @@
+"""Takes readings: the servers' counters and what the load's clients timed, several times a second while a load runs."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labs.errors import ServerDown
+from labs.events import ReadingTaken, Value
+from labs.load.load import Tally
+
+if TYPE_CHECKING:
+    from labs.sandbox.sandbox import Sandbox
+
+BUSY_S, IDLE_S = 0.25, 2.0
+HISTORY = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Readings of one interval with the settings that were in force all through it; `at` is when it ended (monotonic seconds)."""
+
+    at: float
+    seconds: float
+    loaded: bool
+    settings: dict[str, Value]
+    values: dict[str, float]
+
+
+class Sampler:
+    """One thread. Tells a reading whenever something moved; keeps the last ones for the checks."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._before: dict[str, dict[str, float]] = {}
+        self._taken_at = time.monotonic()
+        self._settings: dict[str, Value] = {}
+        self._told: dict[str, float] = {}
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
+        self.history: deque[Reading] = deque(maxlen=HISTORY)
+
+    def start(self) -> None:
+        """Begin to take readings."""
+        self._thread.start()
+
+    def hurry(self) -> None:
+        """Take the next reading soon."""
+        self._wake.set()
+
+    def forget(self) -> None:
+        """Counters begin anew: a server was exchanged or everything was reset."""
+        with self._lock:
+            self._before.clear()
+            self.history.clear()
+
+    def stop(self) -> None:
+        """Take no more readings."""
+        self._stopped.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5.0)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            self._wake.wait(BUSY_S if self._sandbox.load.running else IDLE_S)
+            self._wake.clear()
+            if self._stopped.is_set():
+                return
+            for server in list(self._sandbox.servers.values()):
+                server.watch()
+            self._take()
+
+    def _take(self) -> None:
+        now = time.monotonic()
+        loaded = self._sandbox.load.running
+        values: dict[str, float] = {}
+        with self._lock:
+            seconds, self._taken_at = now - self._taken_at, now
+            for name, server in list(self._sandbox.servers.items()):
+                if server.state != "up":
+                    self._before.pop(name, None)
+                    continue
+                with contextlib.suppress(ServerDown):
+                    counters = server.engine.counters()
+                    if name in self._before:
+                        values |= server.engine.readings(self._before[name], counters, seconds)
+                    self._before[name] = counters
+            if loaded:
+                values |= _of_load(*self._sandbox.load.take_interval())
+            steady, self._settings = self._settings == self._sandbox.settings, dict(self._sandbox.settings)
+            if values and steady:
+                self.history.append(Reading(now, seconds, loaded, dict(self._settings), values))
+        rounded = {name: round(value, 4) for name, value in values.items()}
+        if rounded != self._told:
+            self._told = rounded
+            self._sandbox.tell(ReadingTaken(readings=rounded))
+            self._sandbox.checker.stir()
+
+
+def _of_load(seconds: float, tally: Tally) -> dict[str, float]:
+    """Readings from what the clients saw in one interval. A percentile without a sample is absent, not zero."""
+    seconds = max(seconds, 0.001)
+    values = {
+        "scheduled_per_s": tally.scheduled / seconds, "done_per_s": tally.done / seconds, "errors_per_s": tally.errors / seconds,
+        "stale_reads_per_s": tally.stale / seconds, "writes_per_s": tally.kinds["write"] / seconds,
+    }
+    for kind in ("hit", "miss", "cache", "database"):
+        if tally.kinds[kind]:
+            values[f"{kind}_p50_ms"] = tally.latencies[kind].percentile_ms(50)
+            values[f"{kind}_p99_ms"] = tally.latencies[kind].percentile_ms(99)
+    return values

@@ -1,0 +1,396 @@
+"""One open lab: its servers, its links, its settings, its load, its ledger. What a lab's functions are handed.
+
+Lives in the agent's process. Tells what happens as events; knows no transport.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from labs.definition import Lab, Node, Strategy
+from labs.engines import Engine, Memcached, Postgres, Redis
+from labs.engines.address import Address
+from labs.errors import BadInput, LabsError, NotNow, ServerDown
+from labs.events import Event, Happened, LinkChanged, LoadChanged, SandboxOpened, ServerChanged, SettingChanged, Value
+from labs.load.load import Load
+from labs.load.nursery import Nursery
+from labs.load.worker import Orders, strategy_of
+from labs.network.links import Links
+from labs.runtime.protocol import Runtime
+from labs.sandbox.application import Application
+from labs.sandbox.checking import Checker
+from labs.sandbox.console import Answer, Console, MemcachedConsole, RedisConsole, SqlConsole
+from labs.sandbox.ledger import Ledger, Request
+from labs.sandbox.sampling import Sampler
+from labs.sandbox.server import Server
+from labs.shop.shop import product_ids
+from labs.shop.template import copy as copy_template
+
+USUAL_PORTS = {"redis": 6379, "memcached": 11211, "postgres": 5432}
+LOAD_ITEMS = 1_000
+SEED = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """The servers' own counters at one moment; a server that is down counts as zero."""
+
+    hits: int = 0
+    misses: int = 0
+    queries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Quarters:
+    """Where a sandbox lives: its directory, the shop's template, how servers are run, and its secrets by server."""
+
+    directory: Path
+    template: Path
+    runtime: Runtime
+    secrets: Mapping[str, str]
+
+
+class Sandbox:
+    """Open it with `open`, end it with `close`; everything between is for the lab's functions and the learner's calls."""
+
+    def __init__(
+        self, lab: Lab, settings: Mapping[str, Value], quarters: Quarters, *, nursery: Nursery, links: Links, database: Server | None,
+        tell: Callable[[Event], None], outcome: Callable[[str, str, str, dict[str, object]], None], wrong: str = "",
+    ) -> None:
+        self.lab = lab
+        self.settings: dict[str, Value] = dict(settings)
+        self.ledger = Ledger()
+        self.measurements: dict[str, float] = {}
+        self.load = Load(nursery)
+        self.wrong = wrong
+        self.servers: dict[str, Server] = {}
+        self.link_states: dict[str, str] = {link.name: "open" for link in lab.topology.links}
+        self.outcome = outcome
+        self._quarters = quarters
+        self._nursery = nursery
+        self._links = links
+        self._told = tell
+        self._lock = threading.RLock()
+        self._consoles: dict[str, Console] = {}
+        self._items: tuple[int, ...] = ()
+        if database is not None:
+            self.servers["database"] = database
+        self.app = Application(self)
+        self.checker = Checker(self)
+        self.sampler = Sampler(self)
+
+    # What happens
+
+    def tell(self, event: Event) -> None:
+        """Tell an event, and have the checks look again."""
+        self._told(event)
+        if event.says:
+            self.checker.stir()
+
+    def say(self, text: str, meaning: str = "none") -> None:
+        """Put a sentence on the timeline."""
+        self.tell(Happened(text=text, meaning=meaning))  # type: ignore[arg-type]  # callers pass a Sense
+
+    # Opening and closing
+
+    def open(self) -> None:
+        """Start what is not running yet, all at once, and lay the links. Raises DidNotStart and leaves the rest to `close`."""
+        for index, node in enumerate(self.lab.topology.servers):
+            if node.name not in self.servers:
+                self.servers[node.name] = self._server(node, index)
+        stopped = [server for server in self.servers.values() if server.state != "up"]
+        with ThreadPoolExecutor(max(1, len(stopped))) as together:
+            list(together.map(lambda server: server.start(), stopped))
+        for link in self.lab.topology.links:
+            self._links.lay(link.name, self._link_address(link.target), self.servers[link.target].engine.address)
+        self._items = product_ids(LOAD_ITEMS)
+        if self.lab.prepare:
+            self.lab.prepare(self)
+        self.tell(SandboxOpened(lab=self.lab.id, isolation=self._quarters.runtime.name, settings=dict(self.settings), versions=self.versions()))
+        for name, server in self.servers.items():
+            self.tell_state(name, server)
+        self.checker.start()
+        self.sampler.start()
+
+    def tell_state(self, name: str, server: Server) -> None:
+        """Tell a server's state as it is: servers of the pool came up before anybody listened."""
+        self.tell(ServerChanged(server=name, state=server.state, version=server.version))
+
+    def close(self) -> None:
+        """End everything that runs here."""
+        self.sampler.stop()
+        self.checker.stop()
+        self.load.stop()
+        self.app.close()
+        for console in self._consoles.values():
+            console.close()
+        self._quarters.runtime.close()
+
+    def reset(self) -> None:
+        """Back to the start: servers up, links whole, data as it was, settings at their defaults, nothing remembered."""
+        with self._lock:
+            self.stop_load()
+            self.app.close()
+            for name in self.link_states:
+                self.link(name, "restore")
+            for name, server in self.servers.items():
+                self._forget_console(name)
+                if server.state == "paused":
+                    server.resume("reset")
+            for name, value in self.lab.settings().items():
+                if self.settings.get(name) != value:
+                    self.set(name, value)
+            database = self.servers.get("database")
+            if database is not None:
+                database.stop("reset")
+                directory = self._quarters.directory / "database"
+                shutil.rmtree(directory / "data", ignore_errors=True)
+                copy_template(self._quarters.template, directory / "data")
+                database.start("reset")
+            for name, server in self.servers.items():
+                if name != "database":
+                    server.restart("reset")
+            self.ledger.clear()
+            self.load.forget()
+            self.sampler.forget()
+            self.measurements.clear()
+            for index in range(len(self._nursery.committed)):
+                self._nursery.committed[index] = 0
+            if self.lab.prepare:
+                self.lab.prepare(self)
+            self.say("Everything is as it was at the start", "here")
+            self.checker.forget()
+
+    # Settings
+
+    def set(self, name: str, raw: object) -> None:
+        """Change a control while everything runs. BadInput says what would be right."""
+        control = self.lab.control(name)
+        value = control.parse(raw)
+        with self._lock:
+            if self.settings.get(name) == value:
+                return
+            self.settings[name] = value
+            self.tell(SettingChanged(name=name, label=control.label, value=value, shown=control.show(value)))
+            for node in self.lab.topology.servers:
+                if node.engine_setting == name:
+                    self._exchange(node)
+            if self.load.running:
+                if name == "clients":
+                    self.start_load()
+                else:
+                    self.load.change(self._orders)
+
+    def strategy(self) -> Strategy:
+        """The strategy that the settings pick now, or the saboteur's in its place."""
+        return strategy_of(self.lab.id, self.wrong, self.settings)
+
+    # The application
+
+    def read(self, item: int, *, told: bool = True) -> Request:
+        """One read by the application; the record has the servers' counters."""
+        return self.app.read(item, told=told)
+
+    def write(self, item: int, price: float, *, told: bool = True) -> Request:
+        """One price change by the application."""
+        return self.app.write(item, price, told=told)
+
+    def counters(self) -> Counters:
+        """Hits, misses and queries as the servers count them, now."""
+        hits = misses = queries = 0
+        cache, database = self.servers.get("cache"), self.servers.get("database")
+        with contextlib.suppress(ServerDown):
+            if cache is not None and cache.state == "up" and isinstance(cache.engine, Redis | Memcached):
+                hits, misses = cache.engine.hits(), cache.engine.misses()
+        with contextlib.suppress(ServerDown):
+            if database is not None and database.state == "up" and isinstance(database.engine, Postgres):
+                queries = database.engine.queries()
+        return Counters(hits, misses, queries)
+
+    def committed_version(self, what: str, item: int) -> int | None:
+        """The version that the database has committed, asked of the database itself; None if it does not answer."""
+        database = self.servers.get("database")
+        if database is None or database.state != "up" or not isinstance(database.engine, Postgres):
+            return None
+        try:
+            return database.engine.version_of(what, item)
+        except ServerDown:
+            return None
+
+    def flush(self) -> None:
+        """Empty the cache."""
+        cache = self.servers["cache"]
+        if cache.state != "up" or not isinstance(cache.engine, Redis | Memcached):
+            raise NotNow("The cache is not up.", hint="Restart it first.")
+        cache.engine.flush()
+        self.ledger.emptied_at.append(time.monotonic())
+
+    def wait_until(self, condition: Callable[[], bool], *, deadline_s: float, every_s: float = 0.02) -> bool:
+        """Wait for something to be so; False at the deadline."""
+        end = time.monotonic() + deadline_s
+        while not condition():
+            if time.monotonic() > end:
+                return False
+            time.sleep(every_s)
+        return True
+
+    # The load
+
+    def start_load(self) -> str:
+        """Run the workload with the settings as they are; a running one begins anew."""
+        workers = int(float(self.settings.get("clients", 4)))
+        self.app.stepper.finish()
+        self.load.start(workers, lambda number: self._orders(number, workers))
+        rate = self.settings.get("rate_per_s", 0)
+        about = f"{rate:g} requests/s wanted of {workers} client{'s' if workers != 1 else ''}"
+        self.tell(LoadChanged(running=True, about=about))
+        self.sampler.hurry()
+        return f"The load runs: {about}."
+
+    def stop_load(self) -> str:
+        """End the workload; harmless if none runs."""
+        if not self.load.running:
+            return "No load is running."
+        self.load.stop()
+        self.tell(LoadChanged(running=False))
+        return "The load has stopped."
+
+    # Faults
+
+    def server(self, name: str, verb: str) -> str:
+        """Kill, pause, resume or restart a server; returns the sentence that says so."""
+        self.lab.topology.node(name)
+        if name not in self.servers:
+            raise BadInput(f"{name} is the application, not a server.")
+        act = {"kill": self.servers[name].kill, "pause": self.servers[name].pause, "resume": self.servers[name].resume, "restart": self.servers[name].restart}.get(verb)
+        if act is None:
+            raise BadInput(f"A server can't be told to {verb[:20]!r}.", hint="It can be told to kill, pause, resume or restart.")
+        act()
+        if verb in ("kill", "restart") and name == "cache":
+            self.ledger.emptied_at.append(time.monotonic())
+        return {"kill": f"{name} was killed.", "pause": f"{name} is paused.", "resume": f"{name} goes on.", "restart": f"{name} was restarted."}[verb]
+
+    def link(self, name: str, verb: str, delay_ms: float = 20.0) -> str:
+        """Slow, cut or restore a link; returns the sentence that says so."""
+        self.lab.topology.link(name)
+        if verb == "slow":
+            if not 0 < delay_ms <= 2_000:
+                raise BadInput("A link is slowed by more than 0 and at most 2,000 ms each way.")
+            self._links.slow(name, delay_ms)
+            state, delay = "slow", delay_ms
+        elif verb == "cut":
+            self._links.cut(name)
+            state, delay = "cut", 0.0
+        elif verb == "restore":
+            self._links.restore(name)
+            state, delay = "open", 0.0
+        else:
+            raise BadInput(f"A link can't be told to {verb[:20]!r}.", hint="It can be told to slow, cut or restore.")
+        if self.link_states[name] != state or state == "slow":
+            self.link_states[name] = state
+            self.tell(LinkChanged(link=name, state=state, delay_ms=delay))  # type: ignore[arg-type]  # one of the three above
+        return {"slow": f"{name} is slowed by {delay_ms:g} ms each way.", "cut": f"{name} is cut.", "restore": f"{name} is whole."}[verb]
+
+    # Consoles
+
+    def console(self, name: str, command: str) -> Answer:
+        """Run a command in a server's console."""
+        answer = self._console(name).run(command)
+        shown = command.strip().split("\n")[0][:80]
+        self.say(f"Console {name}: {shown}" + (" (refused by the server)" if answer.failed else ""))
+        return answer
+
+    def complete(self, name: str, text: str) -> list[str]:
+        """How a console command could go on."""
+        return self._console(name).complete(text[:200])
+
+    # Where things are
+
+    @property
+    def cache_engine(self) -> str:
+        """The cache's engine now: redis or memcached."""
+        cache = self.servers.get("cache")
+        return "memcached" if cache is not None and isinstance(cache.engine, Memcached) else "redis"
+
+    def address_for_app(self, server: str) -> Address:
+        """Where the application finds a server: the near end of the link, whose address never changes."""
+        return self._link_address(server)
+
+    def password(self, server: str) -> str:
+        """The application's password for a server."""
+        return self._quarters.secrets[server]
+
+    def versions(self) -> dict[str, str]:
+        """The version of each engine that runs here, as the server itself says."""
+        return {server.engine.kind: server.version for server in self.servers.values() if server.version}
+
+    def _link_address(self, server: str) -> Address:
+        """The near end of the link to a server, given out once and kept."""
+        return self._links.near(server)
+
+    def _server(self, node: Node, index: int) -> Server:
+        directory = self._quarters.directory / node.name
+        directory.mkdir(mode=0o700, exist_ok=True)
+        return Server(node.name, self._engine(node, index), self._quarters.runtime, log=directory / "log", tell=self.tell)
+
+    def _engine(self, node: Node, index: int) -> Engine:
+        kind = str(self.settings[node.engine_setting]) if node.engine_setting else node.engine
+        runtime, directory = self._quarters.runtime, self._quarters.directory / node.name
+        address = Address(runtime.host(index + 1), runtime.port(USUAL_PORTS[kind]))
+        memory_mb = int(float(self.settings.get("cache_mb", 32)))
+        if kind == "redis":
+            return Redis(node.name, address, directory, self._quarters.secrets[node.name], maxmemory_mb=memory_mb)
+        if kind == "memcached":
+            return Memcached(node.name, address, directory, maxmemory_mb=memory_mb)
+        raise BadInput(f"No engine {kind!r} can stand at {node.name}.")
+
+    def _exchange(self, node: Node) -> None:
+        """Another engine behind the same name: the old one stops, the new one starts empty."""
+        index = self.lab.topology.servers.index(node)
+        old = self.servers[node.name]
+        if old.state == "paused":
+            old.resume("its engine is exchanged")
+        old.stop("its engine is exchanged")
+        self._forget_console(node.name)
+        self.servers[node.name] = self._server(node, index)
+        self.servers[node.name].start("the engine was chosen")
+        self._links.lay(node.name, self._link_address(node.name), self.servers[node.name].engine.address)
+        self.app.forget_clients()
+        self.sampler.forget()
+        self.ledger.emptied_at.append(time.monotonic())
+
+    def _orders(self, number: int, workers: int | None = None) -> Orders:
+        return Orders(
+            lab=self.lab.id, wrong=self.wrong, settings=dict(self.settings), engine=self.cache_engine, cache=self.address_for_app("cache"),
+            cache_user="shop", cache_password=self.password("cache"), database=self.address_for_app("database"), database_password=self.password("database"),
+            items=self._items, worker=number, workers=workers or max(1, self.load.workers), seed=SEED,
+        )
+
+    def _console(self, name: str) -> Console:
+        self.lab.topology.node(name)
+        if name not in self.servers:
+            raise BadInput(f"{name} is the application; it has no console.")
+        with self._lock:
+            if name not in self._consoles:
+                engine = self.servers[name].engine
+                if isinstance(engine, Redis):
+                    self._consoles[name] = RedisConsole(engine.address, user="learner", password=self.password(name))
+                elif isinstance(engine, Memcached):
+                    self._consoles[name] = MemcachedConsole(engine.address)
+                else:
+                    self._consoles[name] = SqlConsole(engine.address, user="learner", password=self.password(name))
+            return self._consoles[name]
+
+    def _forget_console(self, name: str) -> None:
+        with self._lock:
+            console = self._consoles.pop(name, None)
+        if console is not None:
+            with contextlib.suppress(LabsError, OSError):
+                console.close()

@@ -1,0 +1,115 @@
+"""A real server of a sandbox as an object: started, asked whether it is ready, killed, paused, restarted; it tells of every change."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from labs.engines import Engine
+from labs.errors import DidNotStart, NotNow, ServerDown
+from labs.events import Event, ServerChanged, ServerState
+from labs.runtime.protocol import Running, Runtime
+
+START_DEADLINE_S = 10.0
+WATCH_S = 0.1
+
+
+class Server:
+    """One node's server. Its address stays when it is killed and started again; only the engine behind a name may be exchanged."""
+
+    def __init__(self, name: str, engine: Engine, runtime: Runtime, *, log: Path, tell: Callable[[Event], None]) -> None:
+        self.name = name
+        self.engine = engine
+        self.version = ""
+        self.state: ServerState = "stopped"
+        self._runtime = runtime
+        self._log = log
+        self._tell = tell
+        self._running: Running | None = None
+        self._lock = threading.RLock()
+
+    def start(self, why: str = "") -> None:
+        """Start it and wait until it answers its own question. Raises DidNotStart with the tail of its log."""
+        with self._lock:
+            if self._running is not None and self._running.poll() is None:
+                raise NotNow(f"{self.name} runs already.")
+            self._change("starting", why)
+            self._running = self._runtime.start(self.engine.launch(), self._log)
+            self.version = self._wait_until_ready()
+            self._change("up", why)
+
+    def stop(self, why: str = "you stopped it") -> None:
+        """Ask it to end; it is dead when this returns."""
+        with self._lock:
+            if self._running is not None and self._running.poll() is None:
+                self._running.stop()
+                self._change("stopped", why)
+
+    def kill(self, why: str = "you killed it") -> None:
+        """End it as a crash would."""
+        with self._lock:
+            self._alive().kill()
+            self._change("down", why)
+
+    def pause(self, why: str = "you paused it") -> None:
+        """Freeze it: its connections stay, nothing is answered."""
+        with self._lock:
+            if self.state == "paused":
+                raise NotNow(f"{self.name} is paused already.")
+            self._alive().pause()
+            self._change("paused", why)
+
+    def resume(self, why: str = "you resumed it") -> None:
+        """Let it go on."""
+        with self._lock:
+            if self.state != "paused":
+                raise NotNow(f"{self.name} is not paused.")
+            self._alive().resume()
+            self._change("up", why)
+
+    def restart(self, why: str = "you restarted it") -> None:
+        """Stop it if it runs, and start it on the same address."""
+        with self._lock:
+            if self._running is not None and self._running.poll() is None:
+                self._running.stop()
+            self.start(why)
+
+    def watch(self) -> None:
+        """Notice that it died by itself; called now and then."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self._running is not None and self.state in ("up", "paused") and (code := self._running.poll()) is not None:
+                self._change("down", f"it ended by itself (exit code {code})")
+        finally:
+            self._lock.release()
+
+    def log_tail(self, lines: int = 40) -> list[str]:
+        """The last lines of its log."""
+        return self._running.log_tail(lines) if self._running else []
+
+    def _alive(self) -> Running:
+        if self._running is None or self._running.poll() is not None:
+            raise NotNow(f"{self.name} is not running.", hint="Restart it first.")
+        return self._running
+
+    def _wait_until_ready(self) -> str:
+        assert self._running is not None
+        end = time.monotonic() + START_DEADLINE_S
+        pause_s = 0.002
+        while True:
+            try:
+                return self.engine.ready(0.5)
+            except ServerDown as exc:
+                if self._running.poll() is not None or time.monotonic() > end:
+                    self._running.kill()
+                    self._change("down", "it did not start")
+                    raise DidNotStart(f"{self.name} did not start.", hint="Try again; the log says more.", detail="\n".join(self.log_tail())) from exc
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, 0.05)
+
+    def _change(self, state: ServerState, why: str) -> None:
+        self.state = state
+        self._tell(ServerChanged(server=self.name, state=state, why=why, version=self.version))
