@@ -79,8 +79,8 @@ def _trial() -> int:
 
 
 def _look_around() -> int:
-    """From inside: few processes, no home directories, a loopback of one's own, our own directory to write to."""
-    if len([entry for entry in os.listdir("/proc") if entry.isdigit()]) > 6 or Path("/root").exists() or Path("/home").exists():
+    """From inside: few processes, none of the machine's own files, a loopback of one's own, our own directory to write to."""
+    if len([entry for entry in os.listdir("/proc") if entry.isdigit()]) > 6 or Path("/etc/passwd").exists() or Path("/tmp").stat().st_dev == Path("/usr").stat().st_dev:
         return 11
     (cage.CAGE_DIRECTORY / "mark").write_text("x")
     with socket.socket() as listener:

@@ -1,0 +1,193 @@
+"""The lab cache-aside: its drawing, controls, actions, predictions, and the reference run that meets every check."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from statistics import median
+
+from labs.caching import cache_aside
+from labs.catalogue import storefront
+from labs.catalogue.cache_aside.checks import CHECKS
+from labs.catalogue.cache_aside.wrong import WRONG
+from labs.definition import Action, Chart, Choice, Lab, Number, Prediction, Strategy
+from labs.errors import NotNow
+from labs.events import Value
+from labs.sandbox.sandbox import Sandbox
+
+ITEM = Number("item", "Item", 1, 1_000, 1, 42)
+DEAD_CACHE_READS = 50
+
+STRATEGIES = {
+    "cache-aside": Strategy("cache-aside", "Cache-aside, delete on write", cache_aside.read, cache_aside.write),
+    "cache-aside-untold": Strategy("cache-aside-untold", "Cache-aside, cache not told of writes", cache_aside.read, cache_aside.write_untold),
+}
+
+
+def pick_strategy(settings: Mapping[str, Value]) -> str:
+    """Which strategy the settings ask for."""
+    return "cache-aside" if settings["invalidate"] == "delete" else "cache-aside-untold"
+
+
+def read_item(sandbox: Sandbox, item: float) -> str:
+    """One read through the strategy on the page."""
+    request = sandbox.read(int(item))
+    words = {"hit": "a hit", "miss": "a miss", "stale": "stale", "read": "answered by the database", "error": "not answered"}
+    return f"Item {int(item)}: {words.get(request.meaning, 'answered')}, {request.took_ms:.2f} ms, {request.queries} database quer{'y' if request.queries == 1 else 'ies'}."
+
+
+def read_ten(sandbox: Sandbox, item: float) -> str:
+    """Ten reads of the same item."""
+    requests = [sandbox.read(int(item), told=False) for _ in range(10)]
+    return f"Ten reads of item {int(item)}: {sum(r.hits for r in requests)} hits, {sum(r.queries for r in requests)} database queries, {sum(r.stale for r in requests)} stale."
+
+
+def change_price(sandbox: Sandbox, item: float, price: float) -> str:
+    """A price change through the strategy on the page."""
+    request = sandbox.write(int(item), price)
+    if not request.answered:
+        return f"The price of item {int(item)} could not be changed: the database does not answer."
+    told = "The cache was told." if request.strategy == "cache-aside" and not request.cache_down else "The cache has not been told."
+    return f"The price of item {int(item)} is now {price:.2f}. {told}"
+
+
+def flush(sandbox: Sandbox) -> str:
+    """Empty the cache."""
+    sandbox.flush()
+    return "The cache is empty."
+
+
+def measure_ten_reads(sandbox: Sandbox) -> float:
+    """Database queries of ten reads of one item, the cache empty at first."""
+    _ready(sandbox)
+    sandbox.flush()
+    return float(sum(sandbox.read(42, told=False).queries for _ in range(10)))
+
+
+def measure_stale_for(sandbox: Sandbox) -> float:
+    """For how many seconds the old price is served when nobody tells the cache, with a time to live of 3 s."""
+    _ready(sandbox)
+    before = dict(sandbox.settings)
+    sandbox.set("ttl_s", 3)
+    sandbox.set("invalidate", "none")
+    try:
+        return _stale_seconds(sandbox, item=43)
+    finally:
+        sandbox.set("ttl_s", before["ttl_s"])
+        sandbox.set("invalidate", before["invalidate"])
+
+
+def measure_dead_cache(sandbox: Sandbox) -> float:
+    """How many of 50 reads are answered with the cache killed. The cache is started again afterwards."""
+    _ready(sandbox)
+    sandbox.server("cache", "kill")
+    try:
+        return float(sum(sandbox.read(1 + n % 5, told=False).answered for n in range(DEAD_CACHE_READS)))
+    finally:
+        sandbox.server("cache", "restart")
+
+
+def reference(sandbox: Sandbox) -> None:
+    """Meets every check, and measures what the lessons quote."""
+    note = sandbox.measurements
+    sandbox.set("invalidate", "delete")
+    sandbox.flush()
+    first, second = sandbox.read(42), sandbox.read(42)
+    note["first_read_queries"], note["second_read_queries"] = first.queries, second.queries
+    _time_hits_and_misses(sandbox)
+
+    sandbox.write(42, 24.90)
+    after_delete = [sandbox.read(42, told=False) for _ in range(5)]
+    note["stale_reads_after_delete"] = sum(r.stale for r in after_delete)
+
+    ttl_s = 2.0
+    sandbox.set("ttl_s", ttl_s)
+    sandbox.set("invalidate", "none")
+    note["ttl_s"] = ttl_s
+    note["stale_for_s"] = round(_stale_seconds(sandbox, item=43), 3)
+
+    sandbox.set("ttl_s", sandbox.lab.control("ttl_s").default)
+    sandbox.set("invalidate", "delete")
+    sandbox.server("cache", "kill")
+    dead = [sandbox.read(1 + n % 5, told=n == 0) for n in range(DEAD_CACHE_READS)]
+    note["reads_with_cache_killed"], note["answered_with_cache_killed"] = len(dead), sum(r.answered for r in dead)
+    note["dead_cache_p50_ms"] = round(median(r.took_ms for r in dead), 3)
+    sandbox.server("cache", "restart")
+
+
+def _time_hits_and_misses(sandbox: Sandbox) -> None:
+    reads = [sandbox.read(item, told=False) for item in range(100, 130) for _ in range(3)]
+    hits, misses = [r.took_ms for r in reads if r.meaning == "hit"], [r.took_ms for r in reads if r.meaning == "miss"]
+    if hits and misses:
+        sandbox.measurements["hit_p50_ms"], sandbox.measurements["miss_p50_ms"] = round(median(hits), 3), round(median(misses), 3)
+        sandbox.measurements["hit_times_faster"] = round(median(misses) / median(hits), 1)
+
+
+def _stale_seconds(sandbox: Sandbox, *, item: int) -> float:
+    """Store an item, change its price untold, read until it is fresh: seconds from the change to the last stale answer."""
+    ttl_s = float(sandbox.settings["ttl_s"])
+    sandbox.flush()
+    stored = sandbox.read(item)
+    write = sandbox.write(item, 19.90)
+    stale_until = write.ended
+    while time.monotonic() - stored.ended < ttl_s + 2.5:
+        read = sandbox.read(item, told=False)
+        if read.stale:
+            stale_until = read.ended
+        elif time.monotonic() - stored.ended > ttl_s:
+            break
+        time.sleep(0.05)
+    sandbox.read(item)
+    return stale_until - write.ended
+
+
+def _ready(sandbox: Sandbox) -> None:
+    if sandbox.load.running:
+        raise NotNow("The load is running, so single requests can't be told apart.", hint="Stop the load, then measure.")
+    down = [name for name, server in sandbox.servers.items() if server.state != "up"]
+    if down:
+        raise NotNow(f"{down[0]} is not up.", hint="Restart it, then measure.")
+    cut = [name for name, state in sandbox.link_states.items() if state != "open"]
+    if cut:
+        raise NotNow(f"The link to {cut[0]} is {sandbox.link_states[cut[0]]}.", hint="Restore it, then measure.")
+
+
+LAB = Lab(
+    id="cache-aside",
+    title="Cache-aside",
+    question="Who asks the database, and when?",
+    about="Ask the cache, on a miss ask the database and store. Change a price behind the cache’s back; then kill the cache.",
+    minutes=15,
+    topology=storefront.TOPOLOGY,
+    controls=(
+        storefront.ENGINE,
+        storefront.what_is_read("page"),
+        storefront.ttl(60),
+        Choice("invalidate", "When a price changes", (("delete", "delete the cached page"), ("none", "tell nobody")), "delete"),
+        storefront.clients(2),
+        storefront.rate(100),
+        Number("write_percent", "Writes", 0, 50, 1, 5, unit="%", gear="load", help="Of 100 requests, so many change a price."),
+        storefront.skew(1.0),
+    ),
+    strategies=STRATEGIES,
+    pick_strategy=pick_strategy,
+    actions=(
+        Action("read", "Read it", "step", read_item, (ITEM,)),
+        Action("read-ten", "Read it ten times", "step", read_ten, (ITEM,)),
+        Action("change-price", "Change the price", "step", change_price, (ITEM, Number("price", "New price", 0.01, 9_999, 0.01, 24.90))),
+        Action("flush", "Flush the cache", "step", flush, here="FLUSHALL, or flush_all.", aws="The same commands; there is no button for it in the console."),
+    ),
+    checks=CHECKS,
+    charts=(*storefront.CHARTS, Chart("Stale reads, writes and errors", ("stale_reads_per_s", "writes_per_s", "errors_per_s"))),
+    tiles=("hit_rate_percent", "hit_p50_ms", "miss_p50_ms", "database_queries_per_s", "stale_reads_per_s", "items"),
+    predictions=(
+        Prediction("ten-reads", "You read item 42 ten times in a row, starting with an empty cache. How many queries does the database see?", measure_ten_reads, unit="queries",
+                   why="The first read is a miss and asks once. The other nine are hits, and the database hears nothing."),
+        Prediction("stale-for", "Time to live 3 s. The price changes just after the page was stored, and nobody tells the cache. For how many seconds is the old price served?", measure_stale_for,
+                   unit="s", tolerance=0.15, slack=0.5, decimals=1, why="Until the time to live ends: it bounds staleness, it does not remove it. Memcached counts in whole seconds and may be one off."),
+        Prediction("dead-cache", "The cache is killed. Of 50 reads, how many are answered?", measure_dead_cache, unit="reads",
+                   why="All: the strategy catches the error and asks the database. Slower, never wrong."),
+    ),
+    wrong=WRONG,
+    reference=reference,
+)

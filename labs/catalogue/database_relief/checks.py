@@ -1,0 +1,119 @@
+"""What must be seen in the lab database-relief. Each check judges readings: the servers' own counters and the clients' clocks."""
+
+from __future__ import annotations
+
+from statistics import mean
+
+from labs.definition import Check, Verdict
+from labs.load.load import Tally
+from labs.sandbox.sampling import Reading
+from labs.sandbox.sandbox import Sandbox
+
+STEADY_S = 1.5
+RELIEF_PERCENT = 80.0
+TIMES_FASTER = 10.0
+SAMPLES = 50
+
+
+def _phase(sandbox: Sandbox, cache: str) -> list[Reading]:
+    """The newest unbroken stretch of loaded readings with the cache on or off: its last `STEADY_S` seconds, or nothing if it is shorter."""
+    stretch: list[Reading] = []
+    for reading in reversed(sandbox.sampler.history):
+        if reading.loaded and reading.settings["cache"] == cache and "database_queries_per_s" in reading.values:
+            if stretch and reading.settings != stretch[-1].settings:
+                break
+            stretch.append(reading)
+        elif stretch:
+            break
+    taken: list[Reading] = []
+    for reading in stretch:
+        if sum(r.seconds for r in taken) >= STEADY_S:
+            return taken
+        taken.append(reading)
+    return taken if sum(r.seconds for r in taken) >= STEADY_S else []
+
+
+def _per_s(readings: list[Reading], name: str) -> float:
+    seconds = sum(r.seconds for r in readings)
+    return sum(r.values.get(name, 0.0) * r.seconds for r in readings) / seconds
+
+
+def relief(sandbox: Sandbox) -> Verdict:
+    """Database queries fall by 80 % or more at the same offered load."""
+    off, on = _phase(sandbox, "off"), _phase(sandbox, "on")
+    if not off:
+        return Verdict("unmet", "No load has run without a cache yet.", hint="Run the load with the cache off for two seconds or more.")
+    if not on:
+        return Verdict("unmet", "No steady load has run with the cache yet.", hint="Turn the cache on while the load runs, and give it time to fill.")
+    wanted = {float(r.settings["rate_per_s"]) for r in (*off, *on)}
+    if len(wanted) > 1 or len({str(r.settings["read"]) for r in (*off, *on)}) > 1:
+        return Verdict("unmet", "The two runs did not want the same.", hint="Compare like with like: the same read at the same rate, once without and once with the cache.")
+    without, with_cache = _per_s(off, "database_queries_per_s"), _per_s(on, "database_queries_per_s")
+    percent = 100 * (1 - with_cache / without) if without else 0.0
+    evidence = {
+        "queries_per_s_without_cache": round(without, 1), "queries_per_s_with_cache": round(with_cache, 1), "relief_percent": round(percent, 1),
+        "requests_per_s_without_cache": round(_per_s(off, "done_per_s"), 1), "requests_per_s_with_cache": round(_per_s(on, "done_per_s"), 1), "wanted_per_s": wanted.pop(),
+    }
+    if percent >= RELIEF_PERCENT:
+        return Verdict("met", f"Postgres counted {without:.0f} queries/s without the cache and {with_cache:.0f} with it: {percent:.0f} % fewer.", evidence)
+    return Verdict("unmet", f"Postgres counted {without:.0f} queries/s without the cache and {with_cache:.0f} with it: {percent:.0f} % fewer, not {RELIEF_PERCENT:.0f}.", evidence,
+                   hint="Is the cache full yet? Which share of what is asked for can it hold?")
+
+
+def _tallies(sandbox: Sandbox) -> dict[str, Tally]:
+    return {engine: tally for (engine, cached), tally in sandbox.load.totals.items() if cached and tally.kinds["hit"] >= SAMPLES and tally.kinds["miss"] >= 5}
+
+
+def hits_are_fast(sandbox: Sandbox) -> Verdict:
+    """The median hit takes at most a tenth of the median miss."""
+    tallies = _tallies(sandbox)
+    if not tallies:
+        return Verdict("unmet", "Too few hits and misses have been timed yet.", hint="Run the load with the cache on.")
+    engine, tally = max(tallies.items(), key=lambda pair: pair[1].kinds["hit"])
+    hit_ms, miss_ms = tally.latencies["hit"].percentile_ms(50), tally.latencies["miss"].percentile_ms(50)
+    evidence = {"engine": engine, "hit_p50_ms": round(hit_ms, 3), "miss_p50_ms": round(miss_ms, 3), "hits": tally.kinds["hit"], "misses": tally.kinds["miss"], "times_faster": round(miss_ms / max(hit_ms, 0.001), 1)}
+    if hit_ms * TIMES_FASTER <= miss_ms:
+        return Verdict("met", f"Half of all hits took less than {hit_ms:.2f} ms, half of all misses less than {miss_ms:.2f} ms: {miss_ms / hit_ms:.0f} times.", evidence)
+    return Verdict("unmet", f"A hit took {hit_ms:.2f} ms and a miss {miss_ms:.2f} ms at the median: not ten times.", evidence, hint="How much work does a miss save you? Look at what is read.")
+
+
+def server_agrees(sandbox: Sandbox) -> Verdict:
+    """The hits that the clients saw are the hits that the cache server counted."""
+    on = [r for r in sandbox.sampler.history if r.loaded and r.settings["cache"] == "on" and "cache_hits_per_s" in r.values]
+    done = sum(r.values.get("done_per_s", 0.0) * r.seconds for r in on)
+    if done < 4 * SAMPLES:
+        return Verdict("unmet", "Too few requests have run with the cache on yet.", hint="Run the load with the cache on.")
+    counted = sum(r.values["cache_hits_per_s"] * r.seconds for r in on)
+    queries = sum(r.values.get("database_queries_per_s", 0.0) * r.seconds for r in on)
+    explained = 100 * (counted + queries) / done
+    evidence = {"requests": round(done), "hits_by_the_server": round(counted), "queries_by_the_database": round(queries), "explained_percent": round(explained, 1)}
+    if 90 <= explained <= 115:
+        return Verdict("met", f"Of {done:.0f} requests the cache server counted {counted:.0f} hits, and Postgres {queries:.0f} queries.", evidence)
+    return Verdict("unmet", f"{done:.0f} requests were answered, but the cache server counted {counted:.0f} hits and Postgres {queries:.0f} queries.", evidence,
+                   hint="Every request should be either the one or the other. Who answered the rest, or who was asked twice?")
+
+
+def both_engines(sandbox: Sandbox) -> Verdict:
+    """Redis and Memcached have both been timed under this load."""
+    tallies = _tallies(sandbox)
+    evidence: dict[str, str | float | bool] = {f"{engine}_hit_p50_ms": round(tally.latencies["hit"].percentile_ms(50), 3) for engine, tally in sorted(tallies.items())}
+    evidence |= {f"{engine}_hits": tally.kinds["hit"] for engine, tally in sorted(tallies.items())}
+    if {"redis", "memcached"} <= set(tallies):
+        return Verdict("met", f"A hit took {evidence['redis_hit_p50_ms']} ms with Redis and {evidence['memcached_hit_p50_ms']} ms with Memcached, at the median.", evidence)
+    missing = sorted({"redis", "memcached"} - set(tallies))
+    return Verdict("unmet", f"No load has run with {' and '.join(m.capitalize() for m in missing)} yet.", evidence, hint="Exchange the engine while the load runs.")
+
+
+def steady(sandbox: Sandbox, cache: str) -> dict[str, float]:
+    """Means of the newest steady stretch, for the reference run."""
+    readings = _phase(sandbox, cache)
+    names = {name for reading in readings for name in reading.values}
+    return {name: mean(r.values[name] for r in readings if name in r.values) for name in names}
+
+
+CHECKS = (
+    Check("relief", "At the same load the database gets at least 80 % fewer queries", relief),
+    Check("hits-are-fast", "A hit takes at most a tenth of a miss", hits_are_fast),
+    Check("server-agrees", "Every request was a hit that the cache counted or a query that Postgres counted", server_agrees),
+    Check("both-engines", "Redis and Memcached were compared under the same load", both_engines),
+)

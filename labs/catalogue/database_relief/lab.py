@@ -1,0 +1,169 @@
+"""The lab database-relief: one load, with and without a cache, with either engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from statistics import median
+
+from labs.caching import cache_aside, no_cache
+from labs.catalogue import storefront
+from labs.catalogue.database_relief.checks import CHECKS, hits_are_fast, relief, steady
+from labs.catalogue.database_relief.wrong import WRONG
+from labs.definition import Action, Choice, Lab, Number, Prediction, Strategy
+from labs.errors import NotNow
+from labs.events import Value
+from labs.load.clients import LeanMemcached, LeanRedis
+from labs.sandbox.sandbox import Sandbox
+from labs.shop.shop import LeanShop
+
+STRATEGIES = {
+    "cache-aside": Strategy("cache-aside", "Cache-aside", cache_aside.read, cache_aside.write),
+    "no-cache": Strategy("no-cache", "No cache", no_cache.read, no_cache.write),
+}
+
+
+def pick_strategy(settings: Mapping[str, Value]) -> str:
+    """Which strategy the settings ask for."""
+    return "cache-aside" if settings["cache"] == "on" else "no-cache"
+
+
+def flush(sandbox: Sandbox) -> str:
+    """Empty the cache."""
+    sandbox.flush()
+    return "The cache is empty: everything is asked for anew."
+
+
+def read_one(sandbox: Sandbox, item: float) -> str:
+    """One read, in slow motion or not."""
+    request = sandbox.read(int(item))
+    words = {"hit": "a hit", "miss": "a miss", "read": "answered by the database", "error": "not answered"}
+    return f"Item {int(item)}: {words.get(request.meaning, 'answered')}, {request.took_ms:.2f} ms."
+
+
+def measure_queries_left(sandbox: Sandbox) -> float:
+    """Percentage of the database's queries that is left with the cache on, at steady state."""
+    _compare(sandbox)
+    verdict = relief(sandbox)
+    if "relief_percent" not in verdict.evidence:
+        raise NotNow("The comparison could not be made.", hint=verdict.hint)
+    return round(100 - float(verdict.evidence["relief_percent"]), 1)
+
+
+def measure_hit_times_faster(sandbox: Sandbox) -> float:
+    """How many times longer the median miss takes than the median hit."""
+    _compare(sandbox)
+    verdict = hits_are_fast(sandbox)
+    if "times_faster" not in verdict.evidence:
+        raise NotNow("Too few hits and misses were timed.", hint=verdict.hint)
+    return float(verdict.evidence["times_faster"])
+
+
+def reference(sandbox: Sandbox) -> None:
+    """The same load without a cache, with Redis, with Memcached; then each server's own speed at one connection."""
+    note = sandbox.measurements
+    _compare(sandbox)
+    _judge(sandbox)
+    off, on = steady(sandbox, "off"), steady(sandbox, "on")
+    note["queries_per_s_without_cache"] = round(off.get("database_queries_per_s", 0.0), 1)
+    note["queries_per_s_with_cache"] = round(on.get("database_queries_per_s", 0.0), 1)
+    note["relief_percent"] = round(100 * (1 - note["queries_per_s_with_cache"] / max(note["queries_per_s_without_cache"], 0.1)), 1)
+    sandbox.set("engine", "memcached")
+    _run_for(sandbox, 3.0)
+    note["hit_rate_percent"] = round(steady(sandbox, "on").get("hit_rate_percent", 0.0), 1)
+    sandbox.stop_load()
+    for engine in ("redis", "memcached"):
+        tally = sandbox.load.totals[(engine, True)]
+        note[f"{engine}_hit_p50_ms"] = round(tally.latencies["hit"].percentile_ms(50), 3)
+    redis_tally = sandbox.load.totals[("redis", True)]
+    note["miss_p50_ms"], note["miss_p99_ms"] = (round(redis_tally.latencies["miss"].percentile_ms(p), 3) for p in (50, 99))
+    note["hit_times_faster"] = round(note["miss_p50_ms"] / max(note["redis_hit_p50_ms"], 0.001), 1)
+    _time_each_server(sandbox)
+
+
+def _compare(sandbox: Sandbox) -> None:
+    """Load without a cache, then with it, long enough for both to be steady."""
+    sandbox.sampler.forget()
+    sandbox.load.forget()
+    sandbox.set("cache", "off")
+    sandbox.flush()
+    sandbox.start_load()
+    _run_for(sandbox, 2.6)
+    sandbox.set("cache", "on")
+    _run_for(sandbox, 4.0)
+
+
+def _judge(sandbox: Sandbox) -> None:
+    sandbox.checker.judge()
+
+
+def _run_for(sandbox: Sandbox, seconds: float) -> None:
+    """Let the load run until its readings cover so many seconds; a measurement has no other way than to wait for what it measures."""
+    began = time.monotonic()
+    sandbox.wait_until(lambda: bool(sandbox.sampler.history) and sandbox.sampler.history[-1].at - began >= seconds, deadline_s=seconds + 3.0)
+
+
+def _time_each_server(sandbox: Sandbox) -> None:
+    """Medians at one connection with nothing else running: what the course's first page draws."""
+    note = sandbox.measurements
+    database = sandbox.address_for_app("database")
+    shop = LeanShop(database, password=sandbox.password("database"), what="row")
+    for what, times in (("row", 300), ("page", 100), ("ranking", 40)):
+        shop.what = what
+        note[f"{what}_select_p50_ms"] = _median_ms(lambda n: shop.read(1 + n % 20), times)
+    shop.close()
+    sandbox.set("engine", "memcached")
+    memcached = LeanMemcached(sandbox.address_for_app("cache"))
+    memcached.set("row:1", "x" * 200, 60)
+    note["memcached_get_p50_ms"] = _median_ms(lambda _: memcached.get("row:1"), 400)
+    memcached.close()
+    sandbox.set("engine", "redis")
+    redis = LeanRedis(sandbox.address_for_app("cache"), user="shop", password=sandbox.password("cache"))
+    redis.set("row:1", "x" * 200, 60)
+    note["redis_get_p50_ms"] = _median_ms(lambda _: redis.get("row:1"), 400)
+    redis.close()
+
+
+def _median_ms(run: Callable[[int], object], times: int) -> float:
+    durations = []
+    for number in range(times):
+        began = time.perf_counter()
+        run(number)
+        durations.append((time.perf_counter() - began) * 1000)
+    return round(median(durations), 4)
+
+
+LAB = Lab(
+    id="database-relief",
+    title="Database relief",
+    question="What does a cache take off the database?",
+    about="One load on a real Postgres. Turn the cache on while it runs, and watch what the database still hears.",
+    minutes=12,
+    topology=storefront.TOPOLOGY,
+    controls=(
+        storefront.ENGINE,
+        Choice("cache", "Cache", (("on", "on"), ("off", "off")), "off", help="Off: every read asks the database."),
+        storefront.what_is_read("page"),
+        storefront.clients(2),
+        storefront.rate(100),
+        storefront.skew(1.0),
+        Number("cache_mb", "Cache memory", 1, 64, 1, 32, unit="MB", scale="log", gear="load", help="maxmemory of Redis, -m of Memcached."),
+    ),
+    strategies=STRATEGIES,
+    pick_strategy=pick_strategy,
+    actions=(
+        Action("read", "Read it", "step", read_one, (Number("item", "Item", 1, 1_000, 1, 42),)),
+        Action("flush", "Flush the cache", "load", flush),
+    ),
+    checks=CHECKS,
+    charts=storefront.CHARTS,
+    tiles=("hit_rate_percent", "cache_ops_per_s", "database_queries_per_s", "hit_p50_ms", "miss_p50_ms", "done_per_s"),
+    predictions=(
+        Prediction("queries-left", "The load stays the same and the cache is turned on. When it is full, what percentage of the database’s queries is left?", measure_queries_left,
+                   unit="%", tolerance=0.5, slack=4.0, decimals=1, why="Only misses still ask: at a hit rate of 95 % the database gets 5 % of the questions."),
+        Prediction("hit-times-faster", "How many times faster is a hit than a miss, at the median?", measure_hit_times_faster,
+                   unit="times", tolerance=0.5, decimals=0, why="A hit saves the work of the query. The more work, the more is saved: look at the same for one row by its key."),
+    ),
+    wrong=WRONG,
+    reference=reference,
+)

@@ -1,0 +1,20 @@
+"""Strategies that are wrong on purpose. Each must be caught at the check that is meant to catch it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from labs.caching import no_cache
+from labs.catalogue import saboteurs
+from labs.definition import Strategy, WrongSolution
+
+
+def _with(read: Callable[..., object]) -> dict[str, Strategy]:
+    return {"cache-aside": Strategy("cache-aside", "Cache-aside", read), "no-cache": Strategy("no-cache", "No cache", no_cache.read)}
+
+
+WRONG = (
+    WrongSolution("never-stores", "asks the cache and never stores what it fetched", "relief", _with(saboteurs.read_never_stores)),
+    WrongSolution("asks-both", "reads the cache but answers from the database", "relief", _with(saboteurs.read_asks_both)),
+    WrongSolution("counts-its-own-hits", "answers from its own memory and calls that a hit", "server-agrees", _with(saboteurs.read_counts_its_own_hits)),
+)

@@ -1,0 +1,52 @@
+"""Reads and writes that are wrong on purpose: what labs hand to their checks to see whether they are caught."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+from labs.caching import cache_aside
+from labs.caching.cache import Cache, CacheDown
+from labs.shop.shop import Shop
+
+Answer = dict[str, object]
+_remembered: dict[str, Answer] = {}
+
+
+def read_never_stores(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
+    """Asks the cache and never stores what it fetched."""
+    with suppress(CacheDown):
+        found = cache.get(f"{shop.what}:{item}")
+        if found is not None:
+            return dict(json.loads(found))
+    return shop.read(item)
+
+
+def read_asks_both(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
+    """Reads the cache but answers from the database."""
+    cache_aside.read(shop, cache, item, ttl_s)
+    return shop.read(item)
+
+
+def read_counts_its_own_hits(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
+    """Answers from its own memory and calls that a hit."""
+    key = f"{shop.what}:{item}"
+    if key not in _remembered:
+        _remembered[key] = cache_aside.read(shop, cache, item, ttl_s)
+    return _remembered[key]
+
+
+def read_falls_with_the_cache(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
+    """Has no answer when the cache is down."""
+    key = f"{shop.what}:{item}"
+    found = cache.get(key)
+    if found is not None:
+        return dict(json.loads(found))
+    answer = shop.read(item)
+    cache.set(key, json.dumps(answer), ttl_s)
+    return answer
+
+
+def read_stores_for_an_hour(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
+    """Stores for an hour whatever the time to live is set to."""
+    return cache_aside.read(shop, cache, item, 3_600)

@@ -1,0 +1,69 @@
+"""A lab without a page: open a sandbox, play the reference run, say what was measured and what each check found, leave nothing behind."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labs.catalogue import find
+from labs.errors import OverBudget, TooSlow
+from labs.events import Entry, Value
+from labs.host.keeper import Keeper
+
+RUN_DEADLINE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One reference run. `ok` says that every check was met."""
+
+    lab: str
+    isolation: str
+    versions: dict[str, str]
+    seconds: float
+    settings: dict[str, Value]
+    measurements: dict[str, float]
+    checks: list[dict[str, Any]]
+
+    @property
+    def ok(self) -> bool:
+        return all(check["status"] == "met" for check in self.checks)
+
+    def to_data(self) -> dict[str, Any]:
+        """One object for JSON, as docs/labs.md describes it."""
+        return {
+            "lab": self.lab, "isolation": self.isolation, "versions": self.versions, "seconds": self.seconds, "settings": self.settings,
+            "measurements": self.measurements, "checks": self.checks, "ok": self.ok,
+        }
+
+
+def play(
+    keeper: Keeper, lab_id: str, *, settings: Mapping[str, object] | None = None, seconds: float = RUN_DEADLINE_S, wrong: str = "",
+    on_event: Callable[[Entry], None] = lambda _: None,
+) -> Run:
+    """The reference run of a lab in a sandbox of its own. Raises what kept it from running; OverBudget after so many seconds."""
+    lab = find(lab_id)
+    lab.settings(settings)
+    began = time.monotonic()
+    sandbox = keeper.open(lab.id, dict(settings or {}), on_event=on_event, wrong=wrong)
+    try:
+        played = keeper.call(sandbox, "play", deadline_s=seconds)
+    except TooSlow as exc:
+        raise OverBudget(f"The run was not over after {seconds:g} s.", hint="Give it more with --seconds.") from exc
+    finally:
+        keeper.end(sandbox, "the run is over", gently=True)
+    return Run(
+        lab=lab.id, isolation=keeper.isolation, versions=played["versions"], seconds=round(time.monotonic() - began, 3), settings=played["settings"],
+        measurements=played["measurements"], checks=played["checks"],
+    )
+
+
+def keeper_of_ones_own(isolation: str = "auto") -> tuple[Keeper, tempfile.TemporaryDirectory[str]]:
+    """A keeper in a directory that goes with it; the caller closes both."""
+    directory = tempfile.TemporaryDirectory(prefix="cacheground-", ignore_cleanup_errors=True)
+    Path(directory.name).chmod(0o711)
+    return Keeper(Path(directory.name), isolation=isolation), directory
