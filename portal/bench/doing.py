@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 
-from labs import BadInput, Choice, LabsError, NotNow, Number, SandboxTaken, UnknownSandbox, Value, catalogue, find
+from labs import BadInput, Choice, Lab, LabsError, NotNow, Number, SandboxTaken, UnknownSandbox, Value, catalogue, find
 from portal.bench import view
 from portal.bench.faders import value_at
 from portal.bench.places import page_before, way_back
@@ -24,22 +24,31 @@ CLOSING_S = 6.0
 
 @bp.post("/labs/<lab_id>/sandbox")
 def open_sandbox(lab_id: str) -> Response:
-    """Open a sandbox of a lab with the settings of the form; with `close` the one that is open makes room first."""
+    """Open a sandbox of a lab with the settings of the form; with `close` the one that is open makes room first.
+
+    A sandbox of this lab that is open already takes the settings that were sent. htmx gets the bench as a fragment.
+    """
     lab = find(lab_id)
     form = request.form.to_dict()
-    settings = view.settings_in(lab, {name[4:]: value for name, value in form.items() if name.startswith("set-")}, strict=True)
-    back = way_back(form.get("next", ""), url_for("bench.lab", lab_id=lab_id))
+    names = {control.name for control in lab.controls}
+    given: dict[str, object] = {name.removeprefix("set-"): value for name, value in form.items() if name.startswith("set-") or name in names}
+    settings = lab.settings(given)
     learner = require_learner()
     release_db()
     if form.get("close"):
         _make_room(learner)
     try:
-        desk().open(lab_id, owner=learner, settings=settings)
+        opened = desk().open(lab_id, owner=learner, settings=settings)
+        if opened.status == "open":
+            for name in given:
+                desk().call(opened.id, "set", owner=learner, name=name, value=settings[name])
     except SandboxTaken:
-        taken = desk().find(learner)
-        other = catalogue().get(taken.lab) if taken else None
-        return make_response(render_template("bench/taken.html", lab=lab, other=other, settings=settings, back=back, place="labs"), 409)
-    return make_response(redirect(back, 303))
+        if not is_htmx():
+            return _taken(lab, learner, settings)
+    if is_htmx():
+        bench = view.look(lab, learner=learner, args={**given, "gear": form.get("gear", "step")}, desk=desk(), quick=desk())  # type: ignore[dict-item]  # form values are text
+        return make_response(render_template("bench/_bench.html", bench=bench, predictions=None))
+    return make_response(redirect(way_back(form.get("next", ""), page_before(url_for("bench.lab", lab_id=lab_id))), 303))
 
 
 @bp.post("/sandboxes/<sandbox>/settings")
@@ -173,6 +182,13 @@ def _answer_snippet(lab_id: str, turn: dict[str, Any] | None) -> Response:
     if turn is None:
         raise NotNow("Open the bench first: the command runs on your own servers.")
     return make_response(render_template("bench/snippet.html", turn=turn, lab_id=lab_id, back=page_before(url_for("bench.lab", lab_id=lab_id)), place="labs"))
+
+
+def _taken(lab: Lab, learner: str, settings: dict[str, Value]) -> Response:
+    taken = desk().find(learner)
+    back = way_back(request.form.get("next", ""), page_before(url_for("bench.lab", lab_id=lab.id)))
+    other = catalogue().get(taken.lab) if taken else None
+    return make_response(render_template("bench/taken.html", lab=lab, other=other, settings=settings, back=back, place="labs"), 409)
 
 
 def _verb(*verbs: str) -> str:

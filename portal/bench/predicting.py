@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 
 from labs import LabsError, NotNow, SandboxInfo, find
-from portal.bench.places import way_back
+from portal.bench.places import page_before, way_back
 from portal.predictions import latest, predict, settle
 from portal.web.fragments import is_htmx
 from portal.web.learner import current_learner, require_learner
@@ -44,8 +44,10 @@ def commit(lab_id: str, name: str) -> Response:
     if is_htmx():
         row = latest(db(), learner=learner, lab=lab_id, name=name)
         return make_response(render_template("bench/_prediction.html", lab=lab, prediction=asked, row=row, problem=problem))
-    back = way_back(request.form.get("next", ""), url_for("bench.lab", lab_id=lab_id))
-    return make_response(redirect(f"{back}#prediction-{name}", 303))
+    if problem:
+        flash(problem, "error")
+    back = way_back(request.form.get("next", ""), page_before(url_for("bench.lab", lab_id=lab_id)))
+    return make_response(redirect(f"{back}#predict-{lab_id}-{name}", 303))
 
 
 def _sandbox(lab_id: str, learner: str) -> SandboxInfo:

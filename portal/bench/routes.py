@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, jsonify, make_response, redirect, render_template, request, url_for
+from markupsafe import Markup
 
 from labs import METRICS, Lab, LabsError, SandboxInfo, catalogue, encode, find
 from portal.bench import faders, view
@@ -25,7 +26,7 @@ HUB = "cacheground.hub"
 @bp.record_once
 def _install(state: Any) -> None:
     env = state.app.jinja_env
-    env.globals.update(bench=bench_of, bench_of=bench_of, page_url=page_url, position_of=faders.position_of, figure=view.figure, plain=view.plain, METRICS=METRICS, POSITIONS=faders.POSITIONS)
+    env.globals.update(bench_for=bench_for, page_url=page_url, position_of=faders.position_of, figure=view.figure, plain=view.plain, METRICS=METRICS, POSITIONS=faders.POSITIONS)
 
 
 @bp.app_context_processor
@@ -42,9 +43,12 @@ def hub() -> Hub:
     return made
 
 
-def bench_of(lab_id: str) -> Bench:
-    """For templates: the bench of a lab as this learner finds it, e.g. beside a lesson's text."""
-    return view.look(find(lab_id), learner=current_learner(), args=request.args, desk=desk(), quick=quick_desk())
+def bench_for(lab_id: str) -> Markup:
+    """For templates: the bench of a lab as this learner finds it, beside a lesson's text. Empty for a lab that there is not yet."""
+    if lab_id not in catalogue():
+        return Markup()
+    bench = view.look(find(lab_id), learner=current_learner(), args=request.args, desk=desk(), quick=quick_desk())
+    return Markup(render_template("bench/_bench.html", bench=bench, predictions=None))
 
 
 def predictions_of(lab: Lab) -> Mapping[str, object]:

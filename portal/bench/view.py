@@ -12,7 +12,20 @@ from datetime import UTC, datetime
 from typing import Any, Literal, cast, get_args
 
 from labs import (
-    METRICS, BadInput, Chart, Choice, Desk, Lab, LabsError, Metric, Number, SandboxInfo, SandboxState, UnknownSandbox, Value, catalogue,
+    METRICS,
+    BadInput,
+    Chart,
+    Choice,
+    Desk,
+    Lab,
+    LabsError,
+    Metric,
+    Number,
+    SandboxInfo,
+    SandboxState,
+    UnknownSandbox,
+    Value,
+    catalogue,
 )
 from portal.bench import drawing
 from portal.bench.listing import Listing, listings

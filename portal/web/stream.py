@@ -202,7 +202,7 @@ class Hub:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            pubsub = self.redis.pubsub(ignore_subscribe_messages=False)
+            pubsub = self.redis.pubsub(ignore_subscribe_messages=False)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
             self._subscribed = set()
             try:
                 pubsub.subscribe(self._wake)

@@ -2,6 +2,7 @@
 // Short news in a corner: what the server answered, or that it did not. Text only, never markup.
 
 const LIFE_MS = 7000;
+const AT_ONCE = 4;
 
 /**
  * @param {string} text
@@ -17,19 +18,30 @@ export function toast(text, { sense = "none", hint = "" } = {}) {
   mark.setAttribute("aria-hidden", "true");
   const words = document.createElement("span");
   words.textContent = hint ? `${text} ${hint}` : text;
+  box.append(mark, words);
+  place.append(box);
+}
+
+/** @param {Element} box give it a way to close and an end */
+function dress(box) {
   const close = document.createElement("button");
   close.type = "button";
   close.className = "button quiet small";
   close.textContent = "Close";
   close.addEventListener("click", () => box.remove());
-  box.append(mark, words, close);
-  place.append(box);
-  while (place.children.length > 4) place.firstElementChild?.remove();
-  const timer = setTimeout(() => box.remove(), LIFE_MS);
-  box.addEventListener("pointerenter", () => clearTimeout(timer));
-  box.addEventListener("focusin", () => clearTimeout(timer));
+  box.append(close);
+  const timer = window.setTimeout(() => box.remove(), LIFE_MS);
+  for (const type of ["pointerenter", "focusin"]) box.addEventListener(type, () => window.clearTimeout(timer));
 }
 
+const place = document.querySelector("[data-toasts]");
+if (place) {
+  for (const box of place.children) dress(box);
+  new MutationObserver((changes) => {
+    for (const { addedNodes } of changes) for (const node of addedNodes) if (node instanceof Element) dress(node);
+    while (place.children.length > AT_ONCE) place.firstElementChild?.remove();
+  }).observe(place, { childList: true });
+}
 document.addEventListener("htmx:error", () => toast("The portal did not answer.", { sense: "error", hint: "Nothing was lost; try again." }));
 document.addEventListener("toast", (event) => {
   if (event instanceof CustomEvent && typeof event.detail?.text === "string") toast(event.detail.text, event.detail);

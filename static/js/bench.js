@@ -1,0 +1,137 @@
+// @ts-check
+// The bench itself: hears the feed, hands each event to the islands in it, keeps the address true, redraws when too much was missed.
+import "./chart.js";
+import "./checks.js";
+import "./code.js";
+import "./console.js";
+import "./controls.js";
+import "./tiles.js";
+import "./timeline.js";
+import "./topology.js";
+import { Feed } from "./feed.js";
+import { toast } from "./toast.js";
+
+const LOST = "The connection was lost. Your servers run on; this page catches up by itself.";
+const POLLING = "The live stream is not to be had just now; this page asks every second instead.";
+
+class Bench extends HTMLElement {
+  connectedCallback() {
+    this.gone = new AbortController();
+    const { signal } = this.gone;
+    this.addEventListener("click", (event) => this.clicked(event), { signal });
+    this.addEventListener("bench-redraw", (event) => {
+      toast(/** @type {CustomEvent} */ (event).detail?.text ?? "");
+      this.redraw();
+    }, { signal });
+    for (const time of this.querySelectorAll("time[datetime]")) {
+      time.textContent = new Date(/** @type {HTMLTimeElement} */ (time).dateTime).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+    }
+    if (this.dataset.sandbox) this.listen(this.dataset.sandbox);
+    this.tick = window.setInterval(() => this.countDown(), 1000);
+  }
+
+  disconnectedCallback() {
+    this.gone?.abort();
+    this.feed?.destroy();
+    window.clearInterval(this.tick);
+  }
+
+  /** @param {string} sandbox */
+  listen(sandbox) {
+    this.feed = new Feed(sandbox, Number(this.dataset.seq));
+    this.feed.addEventListener("entry", (event) => this.hear(/** @type {CustomEvent} */ (event).detail));
+    this.feed.addEventListener("status", (event) => this.tell(/** @type {CustomEvent} */ (event).detail));
+    this.feed.addEventListener("stale", () => this.redraw());
+    this.feed.addEventListener("end", () => this.redraw(sandbox));
+  }
+
+  /** @param {any} entry */
+  hear(entry) {
+    this.dataset.seq = String(entry.seq);
+    for (const type of [entry.type, "*"]) this.dispatchEvent(new CustomEvent(`feed:${type}`, { detail: entry }));
+    if (["step-started", "command-ran", "step-finished"].includes(entry.type)) this.dispatchEvent(new CustomEvent("bench-request"));
+    if (entry.type === "setting-changed") {
+      this.dispatchEvent(new CustomEvent("bench-code"));
+      this.keepAddress(entry.name, String(entry.value));
+    }
+    if (entry.type === "step-started" && !this.querySelector(`cg-code[data-strategy="${CSS.escape(entry.strategy)}"]`)) this.dispatchEvent(new CustomEvent("bench-code"));
+    if (entry.type === "ending") this.redraw();
+    if (entry.type === "sandbox-closed") this.redraw(this.dataset.sandbox);
+  }
+
+  /** @param {string} status */
+  tell(status) {
+    const place = /** @type {HTMLElement | null} */ (this.querySelector("[data-connection]"));
+    if (!place) return;
+    this.dataset.connection = status;
+    place.hidden = status === "live" || status === "connecting";
+    place.textContent = status === "polling" ? POLLING : place.hidden ? "" : LOST;
+  }
+
+  /** @param {string} [was] the sandbox that ended */
+  redraw(was) {
+    if (this.drawing || !this.dataset.redraw) return;
+    this.drawing = true;
+    const url = new URL(this.dataset.redraw, location.href);
+    new URL(location.href).searchParams.forEach((value, name) => name !== "view" && url.searchParams.set(name, value));
+    url.searchParams.set("gear", this.dataset.gear ?? "step");
+    if (was) {
+      url.searchParams.set("was", was);
+      this.feed?.destroy();
+    }
+    /** @type {any} */ (window).htmx.ajax("GET", url.pathname + url.search, { target: this, swap: "outerHTML", source: this }).finally(() => { this.drawing = false; });
+  }
+
+  /** @param {string} name @param {string} value */
+  keepAddress(name, value) {
+    const url = new URL(location.href);
+    url.searchParams.set(name, value);
+    history.replaceState(history.state, "", url);
+  }
+
+  /** @param {Event} event */
+  clicked(event) {
+    const target = /** @type {Element} */ (event.target);
+    const tab = /** @type {HTMLElement | null} */ (target.closest("[data-gear-tab]"));
+    if (tab && !(/** @type {MouseEvent} */ (event).ctrlKey || /** @type {MouseEvent} */ (event).metaKey)) {
+      event.preventDefault();
+      this.shift(tab.dataset.gearTab ?? "step");
+    }
+    if (target.closest("[data-copy-link]")) this.copy();
+    const pause = target.closest("[data-pause-charts]");
+    if (pause) {
+      const paused = this.toggleAttribute("data-charts-paused");
+      pause.setAttribute("aria-pressed", String(paused));
+      pause.textContent = paused ? "Let the charts run" : "Pause the charts";
+      this.dispatchEvent(new CustomEvent("charts-paused", { detail: paused }));
+    }
+  }
+
+  /** @param {string} gear */
+  shift(gear) {
+    this.dataset.gear = gear;
+    for (const tab of this.querySelectorAll("[data-gear-tab]")) {
+      if (tab.getAttribute("data-gear-tab") === gear) tab.setAttribute("aria-current", "true");
+      else tab.removeAttribute("aria-current");
+    }
+    for (const panel of this.querySelectorAll("[data-gear-panel]")) /** @type {HTMLElement} */ (panel).hidden = panel.getAttribute("data-gear-panel") !== gear;
+    this.keepAddress("gear", gear);
+  }
+
+  async copy() {
+    try {
+      await navigator.clipboard.writeText(location.href);
+      toast("The link is copied. It opens this lab with these settings.", { sense: "here" });
+    } catch {
+      toast(location.href);
+    }
+  }
+
+  countDown() {
+    const place = /** @type {HTMLElement | null} */ (this.querySelector("[data-ends-at]"));
+    const left = Math.round(Number(place?.dataset.endsAt) - Date.now() / 1000);
+    if (place && left >= 0) place.textContent = left > 90 ? `Ends in ${Math.round(left / 60)} min.` : `Ends in ${left} s.`;
+  }
+}
+
+customElements.define("cg-bench", Bench);

@@ -1,0 +1,34 @@
+// @ts-check
+// Checks: a claim, whether it holds, the counters that say so.
+import { Island } from "./island.js";
+
+const WORDS = { met: "Met: ", unmet: "Not met yet: ", error: "Could not be judged: " };
+
+class Checks extends Island {
+  start() {
+    this.on("check-changed", (entry) => {
+      const item = this.querySelector(`[data-check="${CSS.escape(entry.check)}"]`);
+      if (!item) return;
+      item.setAttribute("data-state", entry.status);
+      write(item.querySelector("[data-word]"), WORDS[/** @type {"met"} */ (entry.status)] ?? "");
+      write(item.querySelector(".evidence"), [entry.message, proof(entry.evidence ?? {})].filter(Boolean).join(" · "));
+      const hint = /** @type {HTMLElement | null} */ (item.querySelector(".hint"));
+      write(hint, entry.hint ?? "");
+      if (hint) hint.hidden = entry.status === "met" || !entry.hint;
+      const all = this.querySelectorAll("[data-check]").length;
+      write(this.querySelector("[data-met]"), `${this.querySelectorAll('[data-check][data-state="met"]').length} of ${all} met`);
+    });
+  }
+}
+
+/** @param {Record<string, unknown>} evidence */
+function proof(evidence) {
+  return Object.entries(evidence).map(([name, value]) => `${name} ${typeof value === "number" ? Number(value.toPrecision(6)) : value}`).join(", ");
+}
+
+/** @param {Element | null} place @param {string} text */
+function write(place, text) {
+  if (place && place.textContent !== text) place.textContent = text;
+}
+
+customElements.define("cg-checks", Checks);

@@ -1,0 +1,40 @@
+// @ts-check
+// The strategy's text: the statement that stands before the processor is lit, those before it are done.
+import { Island } from "./island.js";
+
+class Code extends Island {
+  start() {
+    this.active = Boolean(this.querySelector(".lit"));
+    this.on("step-started", (entry) => {
+      this.clear();
+      this.active = entry.strategy === this.dataset.strategy && entry.function === this.dataset.function;
+    });
+    this.on("line-reached", (entry) => {
+      if (this.active) this.light(entry.line, entry.last_line);
+    });
+    this.on("step-finished", () => {
+      for (const line of this.querySelectorAll(".lit")) line.classList.replace("lit", "done");
+      this.active = false;
+    });
+  }
+
+  clear() {
+    for (const line of this.querySelectorAll(".ln")) line.classList.remove("lit", "done");
+  }
+
+  /** @param {number} first @param {number} last */
+  light(first, last) {
+    for (const line of this.querySelectorAll(".ln")) {
+      const number = Number(line.getAttribute("data-line"));
+      if (line.classList.contains("lit")) line.classList.replace("lit", "done");
+      if (number >= first && number <= last) {
+        line.classList.remove("done");
+        line.classList.add("lit");
+        const box = line.closest("pre");
+        if (number === first && box && box.scrollHeight > box.clientHeight) box.scrollTop = /** @type {HTMLElement} */ (line).offsetTop - box.clientHeight / 2;
+      }
+    }
+  }
+}
+
+customElements.define("cg-code", Code);

@@ -1,0 +1,74 @@
+// @ts-check
+// Dots that travel a link: a shape per meaning. In slow motion one per command; under load a sample.
+
+const SHAPES = {
+  hit: "M5 0A5 5 0 1 1-5 0 5 5 0 1 1 5 0Z",
+  miss: "M0-6 6 0 0 6-6 0Z",
+  read: "M0-6.5 6.5 0 0 6.5-6.5 0Z",
+  write: "M-5-5H5V5H-5Z",
+  stale: "M0-6 6.5 5.5H-6.5Z",
+  error: "M-6-4-4-6 0-2 4-6 6-4 2 0 6 4 4 6 0 2-4 6-6 4-2 0Z",
+  none: "M4 0A4 4 0 1 1-4 0 4 4 0 1 1 4 0Z",
+};
+const STILL = matchMedia("(prefers-reduced-motion: reduce)");
+const AT_ONCE = 60;
+
+/**
+ * Sends a dot along a wire; where no motion is wanted it rests at the middle.
+ * @param {Element} wire @param {string} sense @param {number} ms
+ */
+export function send(wire, sense, ms) {
+  const place = wire.closest("svg")?.querySelector(".dots");
+  const path = wire.querySelector(".link")?.getAttribute("d");
+  if (!place || !path || place.children.length >= AT_ONCE) return;
+  const dot = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  dot.setAttribute("d", SHAPES[/** @type {"hit"} */ (sense)] ?? SHAPES.none);
+  dot.setAttribute("class", `dot once ${sense}`);
+  dot.style.offsetPath = `path("${path}")`;
+  place.append(dot);
+  if (STILL.matches) {
+    setTimeout(() => dot.remove(), ms);
+    return;
+  }
+  dot.animate([{ offsetDistance: "0%" }, { offsetDistance: "100%" }], { duration: ms, easing: "linear" }).finished.then(() => dot.remove(), () => dot.remove());
+}
+
+/** What happens on the wires under load, as rates a second by meaning; sends a sample of it. */
+export class Sample {
+  /** @param {(server: string) => Element[]} wiresTo */
+  constructor(wiresTo) {
+    this.wiresTo = wiresTo;
+    /** @type {{server: string, sense: string, rate: number}[]} */
+    this.flows = [];
+    /** @type {number[]} */
+    this.due = [];
+    this.timer = 0;
+  }
+
+  /** @param {{server: string, sense: string, rate: number}[]} flows @returns {number} one of how many is shown; 1 means all */
+  set(flows) {
+    this.flows = flows;
+    if (!this.timer && flows.length) this.timer = window.setInterval(() => this.tick(), 125);
+    const total = flows.reduce((sum, flow) => sum + flow.rate, 0);
+    return total > 12 ? Math.round(total / 12) : 1;
+  }
+
+  stop() {
+    window.clearInterval(this.timer);
+    this.timer = 0;
+    this.flows = [];
+  }
+
+  tick() {
+    if (document.hidden || STILL.matches) return;
+    const total = this.flows.reduce((sum, flow) => sum + flow.rate, 0);
+    const part = Math.min(1, 12 / (total || 1));
+    this.flows.forEach((flow, index) => {
+      this.due[index] = Math.min((this.due[index] ?? Math.random()) + flow.rate * part * 0.125, 2);
+      while ((this.due[index] ?? 0) >= 1) {
+        this.due[index] = (this.due[index] ?? 0) - 1;
+        for (const wire of this.wiresTo(flow.server)) send(wire, flow.sense, 700);
+      }
+    });
+  }
+}

@@ -1,0 +1,65 @@
+// @ts-check
+// What every island on a bench shares: it finds its bench, hears the feed through it and lets go when it is taken away.
+
+export const SENSES = ["hit", "miss", "read", "write", "stale", "error", "here", "none"];
+
+/** @typedef {{seq: number, at: number, type: string, says?: string, sense: string, [field: string]: any}} Entry */
+
+export class Island extends HTMLElement {
+  connectedCallback() {
+    this.gone = new AbortController();
+    this.bench = /** @type {HTMLElement | null} */ (this.closest("cg-bench"));
+    this.start();
+  }
+
+  disconnectedCallback() {
+    this.gone?.abort();
+    this.stop();
+  }
+
+  start() {}
+
+  stop() {}
+
+  /**
+   * @param {string} type of event, as the sandbox names it; "*" for all
+   * @param {(entry: any) => void} handler
+   */
+  on(type, handler) {
+    this.bench?.addEventListener(`feed:${type}`, (event) => handler(/** @type {CustomEvent} */ (event).detail), { signal: this.gone?.signal });
+  }
+}
+
+/** @param {string} sense @returns {string} a sense that the style sheets know */
+export const known = (sense) => (SENSES.includes(sense) ? sense : "none");
+
+/** @param {number} at Unix seconds @param {number} [digits] */
+export function clock(at, digits = 0) {
+  const when = new Date(at * 1000);
+  const text = when.toLocaleTimeString("en-GB", { hour12: false });
+  return digits ? `${text}.${Math.floor(when.getMilliseconds() / 100)}` : text;
+}
+
+/** @param {number | undefined | null} value @param {number} decimals */
+export function figure(value, decimals) {
+  if (typeof value !== "number" || !Number.isFinite(value)) return "–";
+  return value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+}
+
+/**
+ * Runs `work` at most twice a second, and always once more after the last call.
+ * @param {() => void} work
+ */
+export function calmly(work, everyMs = 500) {
+  let timer = 0;
+  let last = 0;
+  return () => {
+    if (timer) return;
+    const wait = Math.max(0, last + everyMs - performance.now());
+    timer = window.setTimeout(() => {
+      timer = 0;
+      last = performance.now();
+      work();
+    }, wait);
+  };
+}

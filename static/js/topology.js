@@ -1,0 +1,155 @@
+// @ts-check
+// The drawing: how servers and links are, what goes over them. The picture is drawn by the server; this keeps it true.
+import { Sample, send } from "./dots.js";
+import { Island, calmly, known } from "./island.js";
+
+const STATES = { starting: "is starting", loading: "is loading", up: "", paused: "is paused", promoting: "is being promoted", down: "is down", stopped: "has stopped" };
+const TRAVEL_MS = 1600;
+
+class Topology extends Island {
+  start() {
+    this.sample = new Sample((server) => this.wires(server).filter((wire) => wire.getClientRects().length));
+    /** @type {Record<string, number>} */
+    this.now = {};
+    this.loading = false;
+    const read = calmly(() => this.read());
+    this.on("server-changed", (entry) => this.server(entry));
+    this.on("link-changed", (entry) => this.link(entry));
+    this.on("said", (entry) => this.say(entry.text, entry.strong));
+    this.on("step-started", (entry) => {
+      this.clear();
+      this.app("", entry.call);
+    });
+    this.on("line-reached", (entry) => this.app(entry.line === entry.last_line ? `line ${entry.line}` : `lines ${entry.line} to ${entry.last_line}`));
+    this.on("command-ran", (entry) => this.command(entry));
+    this.on("step-finished", (entry) => this.app(`${entry.took_ms.toFixed(2)} ms`));
+    this.on("load-changed", (entry) => {
+      this.loading = entry.running;
+      this.clear();
+      if (!entry.running) this.sample?.stop();
+    });
+    this.on("reading-taken", (entry) => {
+      this.now = entry.readings;
+      read();
+    });
+  }
+
+  stop() {
+    this.sample?.stop();
+  }
+
+  /** @param {string} server */
+  wires(server) {
+    return [...this.querySelectorAll(`.wire[data-target="${CSS.escape(server)}"]`)].filter((wire) => this.querySelector(`[data-node="${CSS.escape(wire.getAttribute("data-source") ?? "")}"][data-engine="app"]`));
+  }
+
+  /** @param {any} entry */
+  server(entry) {
+    for (const node of this.querySelectorAll(`[data-node="${CSS.escape(entry.server)}"]`)) {
+      node.setAttribute("data-state", entry.state);
+      const words = STATES[/** @type {"up"} */ (entry.state)] ?? "";
+      write(node.querySelector(".why"), (words && entry.why ? `${words}: ${entry.why}` : words).slice(0, 34));
+      if (entry.version) write(node.querySelector(".engine-words"), entry.version);
+    }
+    write(this.querySelector(`[data-tells="${CSS.escape(entry.server)}"]`), `${entry.server}: ${entry.state}${entry.why ? `, ${entry.why}` : ""}`);
+  }
+
+  /** @param {any} entry */
+  link(entry) {
+    const words = entry.state === "slow" ? `+${entry.delay_ms} ms each way` : entry.state === "cut" ? "cut" : "";
+    for (const wire of this.querySelectorAll(`.wire[data-link="${CSS.escape(entry.link)}"]`)) {
+      wire.setAttribute("data-state", entry.state);
+      write(wire.querySelector(".trouble"), words);
+    }
+    write(this.querySelector(`[data-tells-link="${CSS.escape(entry.link)}"]`), `Link ${entry.link}: ${entry.state} ${words}`);
+  }
+
+  /** @param {any} entry */
+  command(entry) {
+    const sense = known(entry.meaning);
+    for (const wire of this.wires(entry.server)) {
+      wire.setAttribute("class", `wire live ${sense}`);
+      write(wire.querySelector(".tag"), `${sense}: ${entry.reply.length > 22 ? `${entry.reply.slice(0, 21)}…` : entry.reply}`);
+      write(wire.querySelector(".took"), `${entry.took_ms.toFixed(2)} ms`);
+      if (wire.getClientRects().length) send(wire, sense, TRAVEL_MS);
+    }
+    for (const node of this.querySelectorAll(".node.busy")) node.setAttribute("class", "node");
+    for (const node of this.querySelectorAll(`[data-node="${CSS.escape(entry.server)}"]`)) node.setAttribute("class", `node busy ${sense}`);
+  }
+
+  /** @param {string} line @param {string} [call] */
+  app(line, call) {
+    for (const node of this.querySelectorAll('[data-engine="app"]')) {
+      write(node.querySelector(".now-line"), line);
+      if (call) write(node.querySelector(".engine-words"), call.slice(0, 28));
+    }
+  }
+
+  clear() {
+    for (const wire of this.querySelectorAll(".wire")) {
+      wire.setAttribute("class", "wire");
+      write(wire.querySelector(".tag"), "");
+      write(wire.querySelector(".took"), "");
+    }
+    for (const node of this.querySelectorAll(".node.busy")) node.setAttribute("class", "node");
+    this.app("");
+    this.sampled(1);
+  }
+
+  /** @param {string} text @param {string} strong */
+  say(text, strong) {
+    const place = this.querySelector(".says");
+    if (!place) return;
+    const at = strong ? text.indexOf(strong) : -1;
+    if (at < 0) return write(place, text);
+    const part = document.createElement("strong");
+    part.textContent = strong;
+    place.replaceChildren(text.slice(0, at), part, text.slice(at + strong.length));
+  }
+
+  read() {
+    const caches = this.servers('[data-engine="redis"], [data-engine="memcached"]');
+    const databases = this.servers('[data-engine="postgres"]');
+    const now = this.now ?? {};
+    if (caches.length === 1 && now.items !== undefined) this.keys(now.items);
+    if (!this.loading && !(now.done_per_s > 0)) return;
+    const rates = { hit: now.cache_hits_per_s ?? 0, miss: now.cache_misses_per_s ?? 0 };
+    const flows = caches.flatMap((server) => Object.entries(rates).map(([sense, rate]) => ({ server, sense, rate: rate / caches.length })));
+    for (const server of databases) {
+      flows.push({ server, sense: "read", rate: Math.max(0, (now.database_queries_per_s ?? 0) - (now.writes_per_s ?? 0)) / databases.length });
+      flows.push({ server, sense: "write", rate: (now.writes_per_s ?? 0) / databases.length });
+    }
+    this.sampled(this.sample?.set(flows.filter((flow) => flow.rate > 0)) ?? 1);
+    for (const server of [...caches, ...databases]) {
+      const rate = flows.filter((flow) => flow.server === server).reduce((sum, flow) => sum + flow.rate, 0);
+      for (const wire of this.wires(server)) write(wire.querySelector(".took"), `${Math.round(rate).toLocaleString("en-US")}/s`);
+    }
+  }
+
+  /** @param {string} selector @returns {string[]} */
+  servers(selector) {
+    const first = this.querySelector("svg");
+    return [...(first?.querySelectorAll(selector) ?? [])].map((node) => node.getAttribute("data-node") ?? "");
+  }
+
+  /** @param {number} count */
+  keys(count) {
+    for (const words of this.querySelectorAll('[data-engine="redis"] .keys, [data-engine="memcached"] .keys')) write(words, ` · ${count.toLocaleString("en-US")} key${count === 1 ? "" : "s"}`);
+    for (const grid of this.querySelectorAll(".slots")) [...grid.children].forEach((slot, index) => slot.setAttribute("class", index < count ? "slot full" : "slot"));
+  }
+
+  /** @param {number} one of how many requests is drawn */
+  sampled(one) {
+    const place = /** @type {HTMLElement | null} */ (this.querySelector(".sampled"));
+    if (!place) return;
+    place.hidden = one <= 1;
+    write(place, one > 1 ? `Dots are a sample, about 1 of ${one.toLocaleString("en-US")}; the numbers are exact.` : "");
+  }
+}
+
+/** @param {Element | null} place @param {string} text */
+function write(place, text) {
+  if (place && place.textContent !== text) place.textContent = text;
+}
+
+customElements.define("cg-topology", Topology);
