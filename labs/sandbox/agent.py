@@ -25,7 +25,7 @@ from labs.catalogue import catalogue, find
 from labs.engines import Postgres
 from labs.engines.address import Address
 from labs.errors import BadInput, LabsError, NotNow, as_data
-from labs.events import Entry, Event, Happened, Measured, SandboxClosed, encode
+from labs.events import Ending, Entry, Event, Happened, Measured, SandboxClosed, encode
 from labs.load.nursery import Nursery
 from labs.network.links import Links
 from labs.runtime.process import ProcessRuntime
@@ -85,7 +85,7 @@ class Agent:
         self._calls: dict[str, Callable[[Args], Args]] = {
             "prepare": self._prepare, "open": self._open, "set": self._set, "action": self._action, "server": self._server, "link": self._link,
             "step": self._step, "load": self._load, "console": self._console, "complete": self._complete, "log": self._log, "measure": self._measure,
-            "reset": self._reset, "play": self._play, "close": self._close, "ping": lambda _: {},
+            "reset": self._reset, "play": self._play, "warn": self._warn, "close": self._close,
         }
 
     def serve(self) -> None:
@@ -99,7 +99,6 @@ class Agent:
                     pool.submit(self._answer, message)
             self._end_everything()
             pool.shutdown(wait=False, cancel_futures=True)
-            os._exit(0)
 
     # Sending
 
@@ -266,6 +265,10 @@ class Agent:
                 for check in sandbox.lab.checks
             ],
         }
+
+    def _warn(self, args: Args) -> Args:
+        self._open_sandbox.tell(Ending(reason=str(args["reason"]), in_s=float(args["in_s"])))
+        return {}
 
     def _close(self, args: Args) -> Args:
         self._end_everything()
