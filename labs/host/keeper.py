@@ -73,7 +73,7 @@ class Keeper:
         self.isolation = choose(isolation)
         self._directory = state / "sandboxes"
         self._sweep()
-        self._template = template or shop_template.ensure(state)
+        self._template = template or shop_template_directory()
         self._numbers = itertools.count(1)
         self._free_slots = list(range(SLOTS, 0, -1))
         self._sandboxes: dict[str, Sandboxed] = {}
@@ -404,6 +404,13 @@ class Keeper:
                 future.set_result(message["reply"])
             else:
                 raise BadInput("A reply holds neither an answer nor an error.")
+
+
+def shop_template_directory() -> Path:
+    """A current template of the shop, built if it is not there: `CACHEGROUND_TEMPLATE`, else var/template of the checkout."""
+    directory = Path(os.environ.get("CACHEGROUND_TEMPLATE") or Path(__file__).resolve().parents[2] / "var" / "template")
+    shop_template.build(directory)
+    return directory
 
 
 def pss(pid: int) -> int:

@@ -30,7 +30,7 @@ from labs.sandbox.console import Answer, Console, MemcachedConsole, RedisConsole
 from labs.sandbox.ledger import Ledger, Request
 from labs.sandbox.sampling import Sampler
 from labs.sandbox.server import Server
-from labs.shop.shop import product_ids
+from labs.shop.shop import items
 from labs.shop.template import copy as copy_template
 
 USUAL_PORTS = {"redis": 6379, "memcached": 11211, "postgres": 5432}
@@ -79,7 +79,7 @@ class Sandbox:
         self._told = tell
         self._lock = threading.RLock()
         self._consoles: dict[str, Console] = {}
-        self._items: tuple[int, ...] = ()
+        self._near: dict[str, Address] = {}
         if database is not None:
             self.servers["database"] = database
         self.app = Application(self)
@@ -109,8 +109,7 @@ class Sandbox:
         with ThreadPoolExecutor(max(1, len(stopped))) as together:
             list(together.map(lambda server: server.start(), stopped))
         for link in self.lab.topology.links:
-            self._links.lay(link.name, self._link_address(link.target), self.servers[link.target].engine.address)
-        self._items = product_ids(LOAD_ITEMS)
+            self._lay(link.target)
         if self.lab.prepare:
             self.lab.prepare(self)
         self.tell(SandboxOpened(lab=self.lab.id, isolation=self._quarters.runtime.name, settings=dict(self.settings), versions=self.versions()))
@@ -150,9 +149,12 @@ class Sandbox:
             database = self.servers.get("database")
             if database is not None:
                 database.stop("reset")
-                directory = self._quarters.directory / "database"
-                shutil.rmtree(directory / "data", ignore_errors=True)
-                copy_template(self._quarters.template, directory / "data")
+                engine = database.engine
+                assert isinstance(engine, Postgres)
+                engine.close()
+                shutil.rmtree(engine.data, ignore_errors=True)
+                copy_template(self._quarters.template, engine.data)
+                database.engine = Postgres(engine.name, engine.address, engine.directory, engine.password)
                 database.start("reset")
             for name, server in self.servers.items():
                 if name != "database":
@@ -321,7 +323,7 @@ class Sandbox:
 
     def address_for_app(self, server: str) -> Address:
         """Where the application finds a server: the near end of the link, whose address never changes."""
-        return self._link_address(server)
+        return self._near[server]
 
     def password(self, server: str) -> str:
         """The application's password for a server."""
@@ -331,9 +333,11 @@ class Sandbox:
         """The version of each engine that runs here, as the server itself says."""
         return {server.engine.kind: server.version for server in self.servers.values() if server.version}
 
-    def _link_address(self, server: str) -> Address:
-        """The near end of the link to a server, given out once and kept."""
-        return self._links.near(server)
+    def _lay(self, server: str) -> None:
+        """Lay the link from the application to a server: its near end has the port that such a server usually has."""
+        target = self.servers[server].engine
+        self._near[server] = Address(self._quarters.runtime.host(0), self._quarters.runtime.port(USUAL_PORTS[target.kind]))
+        self._near[server] = self._links.lay(server, self._near[server], target.address)
 
     def _server(self, node: Node, index: int) -> Server:
         directory = self._quarters.directory / node.name
@@ -361,6 +365,7 @@ class Sandbox:
         self._forget_console(node.name)
         self.servers[node.name] = self._server(node, index)
         self.servers[node.name].start("the engine was chosen")
+        self._lay(node.name)
         self._links.lay(node.name, self._link_address(node.name), self.servers[node.name].engine.address)
         self.app.forget_clients()
         self.sampler.forget()
@@ -370,7 +375,7 @@ class Sandbox:
         return Orders(
             lab=self.lab.id, wrong=self.wrong, settings=dict(self.settings), engine=self.cache_engine, cache=self.address_for_app("cache"),
             cache_user="shop", cache_password=self.password("cache"), database=self.address_for_app("database"), database_password=self.password("database"),
-            items=self._items, worker=number, workers=workers or max(1, self.load.workers), seed=SEED,
+            items=items(str(self.settings["read"]), LOAD_ITEMS), worker=number, workers=workers or max(1, self.load.workers), seed=SEED,
         )
 
     def _console(self, name: str) -> Console:
