@@ -15,7 +15,10 @@ class Answer(Base):
     """One attempt at one question. `content_hash` says which wording it answered; `key` makes a double click one attempt."""
 
     __tablename__ = "answer"
-    __table_args__ = (UniqueConstraint("learner_id", "lesson", "question", "attempt_no"), UniqueConstraint("learner_id", "key"))
+    __table_args__ = (
+        UniqueConstraint("learner_id", "lesson", "question", "attempt_no", name="uq_answer_attempt"),
+        UniqueConstraint("learner_id", "key", name="uq_answer_key"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     learner_id: Mapped[str] = mapped_column(ForeignKey("learner.id", ondelete="CASCADE"))
