@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from labs import BadInput, Value, find
@@ -20,12 +23,12 @@ def predict(session: Session, *, learner: str, lab: str, name: str, raw: object,
     return prediction
 
 
-def settle(session: Session, *, learner: str, lab: str, name: str, measured: Value) -> Prediction | None:
-    """Write what was measured beside the learner's newest prediction that waits for it; None if none waits.
+def settle(session: Session, *, learner: str, lab: str, name: str, measured: Value, at: datetime | None = None) -> Prediction | None:
+    """Write what was measured (`at` a moment, else now) beside the newest prediction made before; None if that one doesn't wait for it.
 
     Asking twice is harmless, so the page and the recorder may both tell of the same measurement.
     """
-    newest = latest(session, learner=learner, lab=lab, name=name)
+    newest = latest(session, learner=learner, lab=lab, name=name, made_before=at)
     if newest is None or newest.measured_at is not None:
         return None
     newest.measured = measured
@@ -34,16 +37,17 @@ def settle(session: Session, *, learner: str, lab: str, name: str, measured: Val
     return newest
 
 
-def latest(session: Session, *, learner: str, lab: str, name: str) -> Prediction | None:
+def latest(session: Session, *, learner: str, lab: str, name: str, made_before: datetime | None = None) -> Prediction | None:
     """The learner's newest prediction of this name."""
-    return session.scalars(
-        select(Prediction).where(Prediction.learner_id == learner, Prediction.lab == lab, Prediction.name == name).order_by(Prediction.id.desc()).limit(1)
-    ).first()
+    mine = select(Prediction).where(Prediction.learner_id == learner, Prediction.lab == lab, Prediction.name == name)
+    if made_before is not None:
+        mine = mine.where(Prediction.at <= made_before)
+    return session.scalars(mine.order_by(Prediction.id.desc()).limit(1)).first()
 
 
 def latest_of_labs(session: Session, *, learner: str, labs: list[str]) -> dict[tuple[str, str], Prediction]:
     """The learner's newest prediction of each name in these labs, by (lab, name)."""
     rows = session.scalars(
-        select(Prediction).where(Prediction.learner_id == learner, Prediction.lab.in_(labs)).distinct(Prediction.lab, Prediction.name).order_by(Prediction.lab, Prediction.name, Prediction.id.desc())
+        select(Prediction).where(Prediction.learner_id == learner, Prediction.lab.in_(labs)).ext(distinct_on(Prediction.lab, Prediction.name)).order_by(Prediction.lab, Prediction.name, Prediction.id.desc())
     )
     return {(row.lab, row.name): row for row in rows}

@@ -1,0 +1,134 @@
+"""The recorder: takes outcomes from the labs hosts and writes each to Postgres once, then says so. A process of its own.
+
+Postgres or the portal Redis may go away at any time: it waits and goes on. Nothing is acknowledged before its commit, and the
+hosts send again what wasn't, so neither a crash here nor an emptied Redis loses an outcome.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+
+from labs import Desk, LabsError
+from portal.db import make_engine
+from portal.models import Learner, Outcome
+from portal.predictions import settle
+from portal.settings import Settings
+from portal.web.caching import Cache, summary_name
+from portal.web.parts import make_redis
+
+log = logging.getLogger(__name__)
+
+PAUSE_S = 1.0
+BLOCK_MS = 1_000
+
+Batch = list[tuple[str, dict[str, Any]]]
+
+
+class Recorder:
+    """One loop over the stream of outcomes. `record` is the whole of its work; `run` repeats it until `stop` is set."""
+
+    def __init__(self, sessions: sessionmaker[Session], redis: Redis, cache: Cache) -> None:
+        self.sessions = sessions
+        self.desk = Desk(redis)
+        self.cache = cache
+        self.after = "0"
+
+    def run(self, stop: threading.Event) -> None:
+        """Record until told to stop; what is away is asked again every second."""
+        while not stop.is_set():
+            try:
+                self.record()
+            except (RedisError, SQLAlchemyError) as exc:
+                log.warning("recording waits: %s", type(exc).__name__)
+                self.after = "0"
+                stop.wait(PAUSE_S)
+
+    def record(self, block_ms: int = BLOCK_MS) -> int:
+        """Record what has come, and say how many outcomes that was."""
+        batch: Batch = list(self.desk.outcomes(after=self.after, block_ms=block_ms))
+        if not batch:
+            return 0
+        rows = {str(outcome.get("id")): row for _, outcome in batch if (row := _row(outcome))}
+        learners = self._write(list(rows.values()))
+        self.cache.forget(*(summary_name(learner) for learner in sorted(learners)))
+        by_host: dict[str, list[str]] = defaultdict(list)
+        for _, outcome in batch:
+            by_host[str(outcome.get("host", ""))].append(str(outcome.get("id", "")))
+        for host, ids in by_host.items():
+            self.desk.acknowledge(host, ids)
+        self.after = batch[-1][0]
+        return len(batch)
+
+    def _write(self, rows: list[dict[str, Any]]) -> set[str]:
+        """One transaction. A learner who is gone, or goes meanwhile, takes their outcomes along."""
+        if not rows:
+            return set()
+        with self.sessions.begin() as session:
+            wanted = {row["learner_id"] for row in rows}
+            there = set(session.scalars(select(Learner.id).where(Learner.id.in_(wanted)).with_for_update(read=True, key_share=True)))
+            kept = [row for row in rows if row["learner_id"] in there]
+            if not kept:
+                return set()
+            fresh = set(session.scalars(insert(Outcome).values(kept).on_conflict_do_nothing().returning(Outcome.id)))
+            for row in kept:
+                if row["id"] in fresh and row["kind"] == "prediction":
+                    _settle(session, row)
+        return there
+
+
+def _row(outcome: dict[str, Any]) -> dict[str, Any] | None:
+    """The outcome as a row; None, and a line in the log, for what is none."""
+    try:
+        return {
+            "id": _text(outcome["id"], 80),
+            "learner_id": _text(outcome["owner"], 32),
+            "lab": _text(outcome["lab"], 80),
+            "kind": _text(outcome["kind"], 40),
+            "name": _text(outcome["name"], 80),
+            "status": _text(outcome["status"], 40),
+            "data": dict(outcome.get("data") or {}),
+            "at": datetime.fromtimestamp(float(outcome["at"]), UTC),
+        }
+    except (KeyError, TypeError, ValueError, OverflowError) as exc:
+        log.error("an outcome is not one and was left out: %r: %s", str(outcome.get("id"))[:80], exc)
+        return None
+
+
+def _text(value: object, longest: int) -> str:
+    if not isinstance(value, str) or not value or len(value) > longest or "\0" in value:
+        raise ValueError(f"{str(value)[:40]!r} is no name")
+    return value
+
+
+def _settle(session: Session, row: dict[str, Any]) -> None:
+    measured = row["data"].get("value")
+    if measured is None:
+        return
+    try:
+        settle(session, learner=row["learner_id"], lab=row["lab"], name=row["name"], measured=measured, at=row["at"])
+    except LabsError as exc:
+        log.warning("the prediction of outcome %s can't be settled: %s", row["id"], exc)
+
+
+def run(settings: Settings) -> None:
+    """Record until SIGTERM or SIGINT."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    engine = make_engine(settings.database_url)
+    redis = make_redis(settings.redis_url, timeout_s=5.0, connect_timeout_s=0.5)
+    cache = Cache(make_redis(settings.redis_url, timeout_s=0.2, connect_timeout_s=0.2))
+    Recorder(sessionmaker(engine), redis, cache).run(stop)
+    engine.dispose()
