@@ -1,0 +1,74 @@
+"""What can be said to the portal from a shell. Each command calls what the pages and processes call."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from portal.settings import ROOT, Settings, SettingsError
+
+
+@click.group(help="Cacheground: learn ElastiCache by breaking one.")
+def main() -> None:
+    """The portal's commands."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="The port to listen on.")
+def serve(host: str, port: int) -> None:
+    """Run the whole site: its servers, the labs host, the recorder, the web."""
+    from portal.serve import supervisor  # noqa: PLC0415  # the other commands start faster without it
+
+    sys.exit(supervisor.serve(host=host, port=port))
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the portal's database to this version's schema."""
+    from portal import migrations  # noqa: PLC0415  # as above
+
+    try:
+        steps = migrations.migrate(_settings().database_url)
+    except migrations.UnknownSchema as exc:
+        raise click.ClickException(str(exc)) from None
+    click.echo(f"Migrated: {', '.join(steps)}." if steps else "Nothing to migrate.")
+
+
+@main.command()
+def recorder() -> None:
+    """Write outcomes of the labs to the portal's database, until told to stop."""
+    from portal.recorder import run  # noqa: PLC0415  # as above
+
+    run(_settings())
+
+
+@main.group()
+def lessons() -> None:
+    """The lessons."""
+
+
+@lessons.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default=ROOT / "lessons")
+def check(folder: Path) -> None:
+    """Print everything that is wrong with the lessons."""
+    from portal.content import load  # noqa: PLC0415  # as above
+
+    course = load(folder)
+    for problem in course.problems:
+        click.echo(str(problem))
+    written = sum(lesson.written for lesson in course.lessons.values())
+    click.echo(f"{written} of {len(course.lessons)} lessons written, {len(course.problems)} problems.", err=True)
+    if course.problems:
+        sys.exit(1)
+
+
+def _settings() -> Settings:
+    try:
+        return Settings.from_environment()
+    except SettingsError as exc:
+        raise click.ClickException(str(exc)) from None
