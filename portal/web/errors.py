@@ -9,27 +9,39 @@ from flask import Flask, Response, g, make_response, render_template, request
 from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from labs import LabsError
-from labs.errors import KINDS
+from labs import (
+    BadInput,
+    CommandRefused,
+    DidNotStart,
+    HostAway,
+    LabsError,
+    NotNow,
+    OverBudget,
+    SandboxTaken,
+    ServerDown,
+    TooSlow,
+    UnknownLab,
+    UnknownSandbox,
+)
 from portal.web.fragments import TOASTS, retarget, wants_fragment
 
 log = logging.getLogger(__name__)
 
-STATUS = {
-    "labs-error": 500,
-    "bad-input": 422,
-    "unknown-lab": 404,
-    "unknown-sandbox": 404,
-    "sandbox-taken": 409,
-    "not-now": 409,
-    "command-refused": 422,
-    "server-down": 409,
-    "did-not-start": 503,
-    "host-away": 503,
-    "too-slow": 504,
-    "over-budget": 409,
+STATUS: dict[type[LabsError], int] = {
+    LabsError: 500,
+    BadInput: 422,
+    UnknownLab: 404,
+    UnknownSandbox: 404,
+    SandboxTaken: 409,
+    NotNow: 409,
+    CommandRefused: 422,
+    ServerDown: 409,
+    DidNotStart: 503,
+    HostAway: 503,
+    TooSlow: 504,
+    OverBudget: 409,
 }
-RETRY_AFTER_S = {"host-away": 2, "did-not-start": 5}
+RETRY_AFTER_S: dict[type[LabsError], int] = {HostAway: 2, DidNotStart: 5}
 WORDS = {
     400: ("The portal could not read this request.", "Reload the page and try again."),
     403: ("This may not be done from here.", "Reload the page and try again."),
@@ -43,7 +55,6 @@ WORDS = {
 
 def install(app: Flask) -> None:
     """Answer every error that a view lets through."""
-    assert set(STATUS) == set(KINDS)
     app.before_request(_name_request)
     app.after_request(_tell_request)
     app.register_error_handler(LabsError, _labs_error)
@@ -80,10 +91,10 @@ def _tell_request(response: Response) -> Response:
 
 
 def _labs_error(error: LabsError) -> Response:
-    status = STATUS.get(error.kind, 500)
+    status = STATUS.get(type(error), 500)
     if status >= 500:
         log.warning("%s %s: %s: %s %r", g.get("request_id"), request.path, error.kind, error, error.detail[:256])
-    return problem(status, str(error), error.hint, retry_after_s=RETRY_AFTER_S.get(error.kind))
+    return problem(status, str(error), error.hint, retry_after_s=RETRY_AFTER_S.get(type(error)))
 
 
 def _database_away(error: Exception) -> Response:
