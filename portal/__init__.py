@@ -7,8 +7,10 @@ from htmx_flask import Htmx
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal.accounts import routes as accounts
+from portal.bench import doing, predicting, routes as bench
 from portal.content import load
 from portal.learn import routes as learn
+from portal.patterns import routes as patterns
 from portal.quizzes import routes as quizzes
 from portal.settings import ROOT, Settings
 from portal.web import assets, csrf, errors, headers, health, learner, parts
@@ -32,6 +34,6 @@ def create_app(settings: Settings) -> Flask:
     learner.install(app)
     assets.install(app)
 
-    for feature in (health.bp, learn.bp, quizzes.bp, accounts.bp):
-        app.register_blueprint(feature)
+    for feature in (health, learn, quizzes, bench, doing, predicting, accounts, patterns):
+        app.register_blueprint(feature.bp)
     return app

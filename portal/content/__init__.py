@@ -2,7 +2,22 @@
 
 from portal.content.loading import Problem, load
 from portal.content.model import (
-    Block, CheckQuestion, Course, Figure, Html, Instructor, LabLink, Lesson, Measured, Option, Part, Place, Predict, Question, RunSnippet, Section,
+    Block,
+    CheckQuestion,
+    Course,
+    Figure,
+    Html,
+    Instructor,
+    LabLink,
+    Lesson,
+    Measured,
+    Option,
+    Part,
+    Place,
+    Predict,
+    Question,
+    RunSnippet,
+    Section,
 )
 
 __all__ = [

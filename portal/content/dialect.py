@@ -213,8 +213,10 @@ def _knows_lab(lab: str, line: str, around: Surroundings) -> bool:
     return False
 
 
-def _wrong(around: Surroundings, line: str, text: str) -> None:
+def _wrong(around: Surroundings, line: str, text: str) -> Block | None:
+    """Report it, and be the block that is left out."""
     around.report(line, text)
+    return None
 
 
 # Tokens

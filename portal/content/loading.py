@@ -17,7 +17,6 @@ from portal.content.dialect import Rendered, Surroundings, render, render_inline
 from portal.content.labs import KnownLab, known_labs
 from portal.content.model import CheckQuestion, Course, Lesson, Measured, Option, Part, Place, Question
 
-
 _Spec = TypeVar("_Spec", bound=BaseModel)
 
 

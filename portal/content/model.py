@@ -117,7 +117,7 @@ class Question:
     tolerance: float = 0.0
     unit: str = ""
     prediction: str = ""
-    why: Markup = Markup("")
+    why: Markup = field(default_factory=Markup)
 
     @cached_property
     def content_hash(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session
 
 from labs import catalogue
@@ -86,20 +86,21 @@ def _summary(session: Session, course: Course, learner: str) -> dict[str, dict[s
     progress = {row.lesson: row for row in session.scalars(select(Progress).where(Progress.learner_id == learner))}
     newest = (
         select(Answer.lesson, Answer.question, Answer.right, Answer.content_hash)
-        .where(Answer.learner_id == learner).distinct(Answer.lesson, Answer.question).order_by(Answer.lesson, Answer.question, Answer.attempt_no.desc())
+        .where(Answer.learner_id == learner).ext(distinct_on(Answer.lesson, Answer.question)).order_by(Answer.lesson, Answer.question, Answer.attempt_no.desc())
     )
     hashes = {(lesson.slug, question.id): question.content_hash for lesson in course.lessons.values() for question in lesson.questions}
     right: dict[str, int] = {}
-    for lesson, question, is_right, content_hash in session.execute(newest):
-        if is_right and hashes.get((lesson, question)) == content_hash:
-            right[lesson] = right.get(lesson, 0) + 1
+    for answer in session.execute(newest):
+        if answer.right and hashes.get((answer.lesson, answer.question)) == answer.content_hash:
+            right[answer.lesson] = right.get(answer.lesson, 0) + 1
     met = select(Outcome.lab, func.count(Outcome.name.distinct())).where(Outcome.learner_id == learner, Outcome.kind == "check", Outcome.status == "met").group_by(Outcome.lab)
-    checks: dict[str, int] = {lab: count for lab, count in session.execute(met)}
+    checks: dict[str, int] = {met_row[0]: met_row[1] for met_row in session.execute(met)}
     memories = {}
     for slug, lesson in course.lessons.items():
-        row = progress.get(slug)
+        read_so_far = progress.get(slug)
         memory = LessonMemory(
-            section=row.section if row else "", read=bool(row and row.read_at), last_at=row.last_at.timestamp() if row else 0.0,
+            section=read_so_far.section if read_so_far else "", read=bool(read_so_far and read_so_far.read_at),
+            last_at=read_so_far.last_at.timestamp() if read_so_far else 0.0,
             right=right.get(slug, 0), checks=sum(checks.get(lab, 0) for lab in lesson.labs),
         )
         if memory != LessonMemory():

@@ -8,8 +8,7 @@ from flask import Blueprint, Response, abort, make_response, redirect, render_te
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
-from labs import Prediction as AskedPrediction
-from labs import catalogue
+from labs import Prediction as AskedPrediction, catalogue
 from portal.content import Lesson, Predict
 from portal.learn.memory import LessonMemory, keep_read, keep_section, recall, rows, where_stopped
 from portal.learn.ruler import draw
@@ -47,7 +46,7 @@ def lesson(slug: str) -> str:
     asked = request.args.get("lab", "")
     return render_template(
         "learn/lesson.html", place="course", lesson=found, course=course(), following=course().after(found),
-        labs=labs, lab=asked if asked in labs else next(iter(labs), ""), asked=_asked(found), predicted=_predicted(found),
+        labs=labs, lab=asked if asked in labs else next(iter(labs), ""), known=catalogue(), asked=_asked(found), predicted=_predicted(found),
         memory=_memories().get(slug, LessonMemory()),
     )
 

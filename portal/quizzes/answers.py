@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from portal.content import Lesson, Question
@@ -14,7 +15,7 @@ from portal.models import Answer, Learner
 def newest_answers(session: Session, learner: str, lesson: Lesson) -> dict[str, Answer]:
     """The learner's newest answer to each question of the lesson, if it answered today's wording."""
     rows = session.scalars(
-        select(Answer).where(Answer.learner_id == learner, Answer.lesson == lesson.slug).distinct(Answer.question).order_by(Answer.question, Answer.attempt_no.desc())
+        select(Answer).where(Answer.learner_id == learner, Answer.lesson == lesson.slug).ext(distinct_on(Answer.question)).order_by(Answer.question, Answer.attempt_no.desc())
     )
     hashes = {question.id: question.content_hash for question in lesson.questions}
     return {row.question: row for row in rows if hashes.get(row.question) == row.content_hash}
