@@ -1,0 +1,281 @@
+"""A Postgres and a portal Redis of the tests' own, on unix sockets in a directory of their own; an app on them; a labs host that answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from redis import Redis
+from redis.exceptions import RedisError
+
+from labs import catalogue
+from portal import create_app
+from portal.migrations import migrate
+from portal.settings import Settings
+from portal.web.parts import make_redis
+
+SAMPLES = Path(__file__).resolve().parent.parent / "samples"
+TABLES = "outcome, prediction, answer, progress, recovery, learner"
+DEADLINE_S = 20.0
+
+
+def wait_until(true: Callable[[], bool], *, deadline_s: float = DEADLINE_S) -> None:
+    """Return as soon as it is true; fail at the deadline."""
+    end = time.monotonic() + deadline_s
+    while not true():
+        assert time.monotonic() < end, "it did not become true in time"
+        time.sleep(0.02)
+
+
+class PostgresServer:
+    """A Postgres for one test run; `stop` and `start` are faults that a test may inject."""
+
+    def __init__(self, folder: Path, user: str | None) -> None:
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+        self.bin = found[-1].parent if found else Path(shutil.which("postgres") or pytest.fail("no Postgres")).resolve().parent
+        self.folder, self.user = folder, user
+        self.data = folder / "data"
+        self.process: subprocess.Popen[bytes] | None = None
+        subprocess.run([self.bin / "initdb", "-D", self.data, "-U", "portal", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"], check=True, capture_output=True, **self._who())
+        self.url = f"postgresql+psycopg://portal@/postgres?host={folder}"
+
+    def _who(self) -> dict[str, Any]:
+        return {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": [], "cwd": self.folder} if self.user else {"cwd": self.folder}
+
+    def start(self) -> None:
+        with (self.folder / "postgres.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [self.bin / "postgres", "-D", self.data, "-k", self.folder, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=60"],
+                stdout=subprocess.DEVNULL, stderr=log, **self._who(),
+            )
+        wait_until(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.url.replace("+psycopg", ""), connect_timeout=1).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(DEADLINE_S)
+            self.process = None
+
+
+class RedisServer:
+    """A portal Redis for one test run."""
+
+    def __init__(self, folder: Path, user: str | None) -> None:
+        self.folder, self.user = folder, user
+        self.socket = folder / "redis.sock"
+        self.url = f"unix://{self.socket}"
+        self.client = make_redis(self.url, timeout_s=5.0, connect_timeout_s=1.0)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        who: dict[str, Any] = {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []} if self.user else {}
+        self.process = subprocess.Popen(
+            [shutil.which("redis-server") or pytest.fail("no redis-server"), "--port", "0", "--unixsocket", str(self.socket), "--save", "", "--dir", str(self.folder)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder, **who,
+        )
+        wait_until(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.client.ping())
+        except RedisError:
+            return False
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+            self.process.wait(DEADLINE_S)
+            self.process = None
+
+    def hang(self) -> None:
+        """Keep the connections, answer nothing."""
+        assert self.process
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Answer again."""
+        assert self.process
+        self.process.send_signal(signal.SIGCONT)
+
+
+@pytest.fixture(scope="session")
+def run_folder() -> Iterator[tuple[Path, str | None]]:
+    """A directory that the servers own, and the user that they run as: never root."""
+    user = "nobody" if os.geteuid() == 0 else None
+    folder = Path(tempfile.mkdtemp(prefix="cg-", dir="/tmp"))
+    folder.chmod(0o755)
+    if user:
+        shutil.chown(folder, user)
+    yield folder, user
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(run_folder: tuple[Path, str | None]) -> Iterator[PostgresServer]:
+    """A migrated Postgres."""
+    server = PostgresServer(*run_folder)
+    server.start()
+    migrate(server.url)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_server(run_folder: tuple[Path, str | None]) -> Iterator[RedisServer]:
+    """A portal Redis."""
+    server = RedisServer(*run_folder)
+    server.start()
+    yield server
+    server.client.close()
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def sample_labs() -> Iterator[None]:
+    """The sample lab beside the real ones, for as long as the tests of the web run."""
+    before = os.environ.get("CACHEGROUND_LABS")
+    os.environ["CACHEGROUND_LABS"] = str(SAMPLES / "labs")
+    catalogue.cache_clear()
+    yield
+    if before is None:
+        del os.environ["CACHEGROUND_LABS"]
+    else:
+        os.environ["CACHEGROUND_LABS"] = before
+    catalogue.cache_clear()
+
+
+@pytest.fixture
+def portal_redis(redis_server: RedisServer) -> Redis:
+    """The portal Redis, emptied."""
+    redis_server.client.flushall()
+    return redis_server.client
+
+
+@pytest.fixture
+def sql(postgres: PostgresServer) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:
+    """Ask the portal's Postgres, whose tables are empty at the start."""
+    with psycopg.connect(postgres.url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"TRUNCATE {TABLES} CASCADE")
+
+        def ask(statement: str, *values: Any) -> list[tuple[Any, ...]]:
+            cursor = connection.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+        yield ask
+
+
+@pytest.fixture
+def settings(postgres: PostgresServer, redis_server: RedisServer) -> Settings:
+    """Settings for the sample lessons on the tests' own servers."""
+    return Settings(database_url=postgres.url, redis_url=redis_server.url, secret_key="a secret of the tests, long enough", lessons=SAMPLES / "lessons")
+
+
+class Browser(FlaskClient):
+    """A client that says where it comes from, as a browser does."""
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        headers = dict(kwargs.pop("headers", None) or {})
+        headers.setdefault("Sec-Fetch-Site", "same-origin")
+        return super().open(*args, headers={name: value for name, value in headers.items() if value is not None}, **kwargs)
+
+
+@pytest.fixture
+def app(sample_labs: None, settings: Settings, portal_redis: Redis, sql: object) -> Iterator[Flask]:
+    """The site, on empty servers."""
+    made = create_app(settings)
+    made.test_client_class = Browser
+    yield made
+    parts = made.extensions["cacheground"]
+    parts.engine.dispose()
+    parts.desk.redis.close()
+    parts.quick_desk.redis.close()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A browser that has not been here before."""
+    return app.test_client()
+
+
+@pytest.fixture
+def other(app: Flask) -> FlaskClient:
+    """Another browser."""
+    return app.test_client()
+
+
+class AnsweringHost:
+    """A labs host that answers every call with what the test has put down for it, as the front desk expects."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+        self.answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+        self.calls: list[dict[str, Any]] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def open(self, owner: str, lab: str, *, sandbox: str = "5a9d", status: str = "open") -> None:
+        """Say that this owner has a sandbox."""
+        self.redis.hset(f"labs:sandbox:{sandbox}", mapping={"owner": owner, "lab": lab, "host": "here", "status": status})
+        self.redis.set(f"labs:owner:{owner}", sandbox)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            got = self.redis.blpop(["labs:host:here:requests"], timeout=0.1)
+            if not got:
+                continue
+            request = json.loads(got[1])
+            self.calls.append(request)
+            answer = self.answers.get(request["call"], lambda _: {"reply": {}})(request)
+            self.redis.rpush(f"labs:reply:{request['id']}", json.dumps(answer))
+
+
+@pytest.fixture
+def host(portal_redis: Redis, settings: Settings) -> Iterator[AnsweringHost]:
+    """A labs host that answers."""
+    redis = make_redis(settings.redis_url, timeout_s=5.0, connect_timeout_s=1.0)
+    answering = AnsweringHost(redis)
+    answering.start()
+    yield answering
+    answering.stop()
+    redis.close()
+
+
+@pytest.fixture
+def learner_of() -> Callable[[FlaskClient], str]:
+    """The id in a browser's cookie."""
+
+    def read(client: FlaskClient) -> str:
+        cookie = client.get_cookie("learner")
+        assert cookie is not None
+        return cookie.value.split(".")[0]
+
+    return read
