@@ -48,8 +48,10 @@ class Tally:
 class Load:
     """At most one workload at a time. `totals[(engine, cached)]` holds since the start or the last `forget`; `interval` since it was last taken."""
 
-    def __init__(self, nursery: Nursery) -> None:
+    def __init__(self, nursery: Nursery, *, on_problem: Callable[[str], None] = lambda _: None) -> None:
         self._nursery = nursery
+        self._on_problem = on_problem
+        self._problems: set[str] = set()
         self._lock = threading.RLock()
         self._workers: dict[Connection, int] = {}
         self._collector: threading.Thread | None = None
@@ -70,6 +72,7 @@ class Load:
     def start(self, workers: int, orders: Callable[[int], Orders]) -> None:
         """Begin with so many workers; `orders(n)` is for the n-th of them."""
         self.stop()
+        self._problems.clear()
         with self._lock:
             self._interval.clear()
             self._interval_began = time.monotonic()
@@ -128,3 +131,6 @@ class Load:
                 with self._lock:
                     self._interval.add(batch)
                     self.totals[(batch.engine, batch.cached)].add(batch)
+                if batch.problem and batch.problem not in self._problems:
+                    self._problems.add(batch.problem)
+                    self._on_problem(batch.problem)

@@ -58,6 +58,7 @@ class Batch:
     errors: int = 0
     stale: int = 0
     unexplained: int = 0
+    problem: str = ""
     times: dict[str, array[int]] = field(default_factory=lambda: {kind: array("Q") for kind in KINDS})
 
 
@@ -150,6 +151,10 @@ class Worker:
                 kind = self._read(item)
         except (ServerDown, CacheDown):
             self._batch.errors += 1
+            return
+        except Exception as exc:  # noqa: BLE001 - a strategy's own mistake: the load goes on, and says so
+            self._batch.errors += 1
+            self._batch.problem = f"{type(exc).__name__}: {exc}"[:200]
             return
         ended = time.monotonic()
         self._batch.done += 1

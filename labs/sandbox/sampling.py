@@ -54,8 +54,13 @@ class Sampler:
         """Take the next reading soon."""
         self._wake.set()
 
+    def forget_counters(self, server: str) -> None:
+        """A server's counters begin anew: another stands in its place."""
+        with self._lock:
+            self._before.pop(server, None)
+
     def forget(self) -> None:
-        """Counters begin anew: a server was exchanged or everything was reset."""
+        """Forget all that was read, as when an experiment begins."""
         with self._lock:
             self._before.clear()
             self.history.clear()

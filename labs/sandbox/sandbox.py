@@ -68,7 +68,7 @@ class Sandbox:
         self.settings: dict[str, Value] = dict(settings)
         self.ledger = Ledger()
         self.measurements: dict[str, float] = {}
-        self.load = Load(nursery)
+        self.load = Load(nursery, on_problem=lambda problem: self.say(f"The strategy failed: {problem}", "error"))
         self.wrong = wrong
         self.servers: dict[str, Server] = {}
         self.link_states: dict[str, str] = {link.name: "open" for link in lab.topology.links}
@@ -366,9 +366,9 @@ class Sandbox:
         self.servers[node.name] = self._server(node, index)
         self.servers[node.name].start("the engine was chosen")
         self._lay(node.name)
-        self._links.lay(node.name, self._link_address(node.name), self.servers[node.name].engine.address)
+        self._lay(node.name)
         self.app.forget_clients()
-        self.sampler.forget()
+        self.sampler.forget_counters(node.name)
         self.ledger.emptied_at.append(time.monotonic())
 
     def _orders(self, number: int, workers: int | None = None) -> Orders:

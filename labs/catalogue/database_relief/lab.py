@@ -143,9 +143,9 @@ LAB = Lab(
     controls=(
         storefront.ENGINE,
         Choice("cache", "Cache", (("on", "on"), ("off", "off")), "off", help="Off: every read asks the database."),
-        storefront.what_is_read("page"),
+        storefront.what_is_read("ranking"),
         storefront.clients(2),
-        storefront.rate(100),
+        storefront.rate(60),
         storefront.skew(1.0),
         Number("cache_mb", "Cache memory", 1, 64, 1, 32, unit="MB", scale="log", gear="load", help="maxmemory of Redis, -m of Memcached."),
     ),
