@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,8 @@ from portal.web.stream import Hub, stream_response
 
 bp = Blueprint("bench", __name__)
 HUB = "cacheground.hub"
+VERSIONS = "cacheground.versions"
+VERSIONS_FRESH_S = 30.0
 
 
 @bp.record_once
@@ -30,8 +33,22 @@ def _install(state: Any) -> None:
 
 
 @bp.app_context_processor
-def _count() -> dict[str, object]:
-    return {"lab_count": len(catalogue())}
+def _about() -> dict[str, object]:
+    return {"lab_count": len(catalogue()), "engine_versions": _versions()}
+
+
+def _versions() -> str:
+    """The engines of this installation, for the foot of every page; asked for at most every half minute."""
+    known: tuple[float, str] = current_app.extensions.get(VERSIONS, (0.0, ""))
+    if time.monotonic() - known[0] > VERSIONS_FRESH_S:
+        try:
+            found = {name: version for host in reversed(quick_desk().hosts()) for name, version in host.versions.items()}
+        except LabsError:
+            found = {}
+        words = (version if version.lower().startswith(name) else f"{name.capitalize()} {version}" for name, version in sorted(found.items()))
+        known = (time.monotonic(), ", ".join(words) or known[1])
+        current_app.extensions[VERSIONS] = known
+    return known[1]
 
 
 def hub() -> Hub:

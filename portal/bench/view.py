@@ -243,7 +243,7 @@ def scale_of(exchange: list[dict[str, Any]]) -> Scale:
         bars.append(Bar(command["meaning"], command["server"], took, 100 * at / length, max(100 * took / length, 0.4), round(100 * took / total)))
         at += took
     count = round(length / step)
-    return Scale(tuple(bars), tuple(f"{index * step:g}" for index in range(count)) + (f"{length:g} ms",))
+    return Scale(tuple(bars), (*(f"{index * step:g}" for index in range(count)), f"{length:g} ms"))
 
 
 def _round_step(rough: float) -> float:

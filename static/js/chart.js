@@ -70,7 +70,7 @@ class Chart extends Island {
   build() {
     const place = /** @type {HTMLElement | null} */ (this.querySelector(".plot"));
     const UPlot = /** @type {any} */ (window).uPlot;
-    if (!place || !UPlot) return;
+    if (!place || !UPlot || !this.data[0].length) return;
     this.plot?.destroy();
     const style = getComputedStyle(this);
     const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
@@ -83,6 +83,8 @@ class Chart extends Island {
       return value;
     };
     const font = `12px ${colour("--font-ui")}`;
+    this.ground = resolve("--sheet");
+    const round = (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((value) => (!this.log || Math.abs(Math.log10(value) % 1) < 1e-9 ? value : null));
     const axis = { stroke: resolve("--ink-3"), font, grid: { stroke: resolve("--rule"), width: 1 }, ticks: { show: false } };
     const tokens = { hit: "--hit", miss: "--miss", read: "--miss", write: "--write", stale: "--fault", error: "--fault" };
     const used = new Map();
@@ -95,11 +97,11 @@ class Chart extends Island {
     this.plot = new UPlot({
       width: place.clientWidth, height: HEIGHT, padding: [14, 8, 0, 0], cursor: { show: false }, legend: { show: false }, select: { show: false },
       scales: { x: { time: true }, y: this.log ? { distr: 3 } : { range: (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) => [Math.min(0, low ?? 0), (high || 1) * 1.1] } },
-      axes: [{ ...axis, values: (/** @type {any} */ _, /** @type {number[]} */ ats) => ats.map((at) => clock(at)), space: 90 }, { ...axis, size: 54, values: (/** @type {any} */ _, /** @type {(number|null)[]} */ values) => values.map((value) => (value === null ? "" : value.toLocaleString("en-US", { maximumSignificantDigits: 4 }))) }],
+      axes: [{ ...axis, size: 28, values: (/** @type {any} */ _, /** @type {number[]} */ ats) => ats.map((at) => clock(at)), space: 90 }, { ...axis, size: 54, filter: round, grid: { ...axis.grid, filter: round }, values: (/** @type {any} */ _, /** @type {(number|null)[]} */ values) => values.map((value) => (value === null ? "" : value.toLocaleString("en-US", { maximumSignificantDigits: 4 }))) }],
       series: [{}, ...series], hooks: { draw: [(/** @type {any} */ plot) => this.nameLines(plot, font)] },
     }, this.data, place);
     this.sizes?.observe(place);
-    this.draw();
+    if (this.querySelector("details")?.open) this.table();
   }
 
   /** @param {any} plot @param {string} font */
@@ -119,6 +121,10 @@ class Chart extends Island {
       y = Math.max(y, bbox.top + 8 * ratio);
       while (taken.some((other) => Math.abs(other - y) < 13 * ratio)) y += 13 * ratio;
       taken.push(y);
+      ctx.strokeStyle = this.ground ?? "transparent";
+      ctx.lineWidth = 4 * ratio;
+      ctx.lineJoin = "round";
+      ctx.strokeText(this.labels?.[index] ?? "", bbox.left + bbox.width - 4 * ratio, y);
       ctx.fillStyle = plot.series[index + 1]._stroke ?? plot.series[index + 1].stroke?.();
       ctx.fillText(this.labels?.[index] ?? "", bbox.left + bbox.width - 4 * ratio, y);
     });
@@ -132,7 +138,8 @@ class Chart extends Island {
 
   draw() {
     if (this.bench?.hasAttribute("data-charts-paused")) return;
-    this.plot?.setData(this.data);
+    if (!this.plot) return this.build();
+    this.plot.setData(this.data);
     if (this.querySelector("details")?.open) this.table();
   }
 
