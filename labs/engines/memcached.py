@@ -1,0 +1,104 @@
+"""A lab's memcached: its command line, its question, its counters. Starts nothing. It has no users: whoever reaches it may do all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from signal import Signals
+from typing import ClassVar
+
+from labs.engines import binaries, readings
+from labs.engines.address import Address
+from labs.engines.control import TIMEOUT_S, Control, Stream
+from labs.engines.launch import Launch, or_none
+
+
+@dataclass(frozen=True)
+class Memcached:
+    """One memcached."""
+
+    name: str
+    address: Address
+    directory: Path
+    maxmemory_mb: int = 32
+    kind: ClassVar[str] = "memcached"
+    _control: Control = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_control", Control(self.name, self.address))
+
+    def launch(self) -> Launch:
+        """How to start it."""
+        return Launch(
+            argv=(
+                str(binaries.find("memcached")), "-l", self.address.host, "-p", str(self.address.port), "-U", "0", "-m", str(self.maxmemory_mb),
+                "-c", "256", "-I", "1m", "-t", "1", "-R", "20", "-B", "ascii", "-W",
+            ),
+            env=binaries.environment(), ready=or_none(self.ready), death_signal=Signals.SIGKILL, stop_signal=Signals.SIGTERM,
+        )
+
+    def ready(self, timeout_s: float = TIMEOUT_S) -> str:
+        """The server's version once it answers. Raises ServerDown until then."""
+        return self._control.ask(lambda stream: _line(stream, b"version\r\n", "VERSION "), timeout_s)
+
+    def counters(self) -> dict[str, float]:
+        """What the server has counted, all at one moment. Raises ServerDown."""
+        stats = self.stats()
+        return {
+            "run": stats["pid"] + stats["time"] - stats["uptime"],
+            "hits": stats["get_hits"],
+            "misses": stats["get_misses"],
+            "operations": stats["cmd_get"] + stats["cmd_set"] + stats["cmd_touch"],
+            "evicted": stats["evictions"],
+            "expired": stats["reclaimed"],
+            "items": stats["curr_items"],
+            "bytes": stats["bytes"],
+            "connections": stats["curr_connections"],
+        }
+
+    def readings(self, before: readings.Counters, after: readings.Counters, seconds: float) -> dict[str, float]:
+        """Metrics between two calls of `counters`."""
+        return readings.of_cache(before, after, seconds)
+
+    def hits(self) -> int:
+        """get_hits now. Raises ServerDown."""
+        return int(self.stats()["get_hits"])
+
+    def misses(self) -> int:
+        """get_misses now. Raises ServerDown."""
+        return int(self.stats()["get_misses"])
+
+    def flush(self) -> None:
+        """Forget all keys. Raises ServerDown."""
+        self._control.ask(lambda stream: _line(stream, b"flush_all\r\n", "OK"))
+
+    def stats(self) -> dict[str, float]:
+        """The numbers among the server's `stats`. Raises ServerDown."""
+        return self._control.ask(_stats)
+
+    def close(self) -> None:
+        """Give our connection back; the next question opens another."""
+        self._control.close()
+
+
+def parse_stats(text: str) -> dict[str, float]:
+    """The numbers in an answer to `stats`; what is no number is left out."""
+    values: dict[str, float] = {}
+    for line in text.splitlines():
+        match line.split(" "):
+            case ["STAT", name, value] if value.replace(".", "", 1).isdigit():
+                values[name] = float(value)
+    return values
+
+
+def _stats(stream: Stream) -> dict[str, float]:
+    stream.send(b"stats\r\n")
+    return parse_stats(stream.receive_until(b"END\r\n").decode(errors="replace"))
+
+
+def _line(stream: Stream, command: bytes, expected: str) -> str:
+    stream.send(command)
+    answer = stream.receive_until(b"\r\n").decode(errors="replace").strip()
+    if not answer.startswith(expected):
+        raise ValueError(answer)
+    return answer.removeprefix(expected)

@@ -1,0 +1,197 @@
+"""A lab's Postgres: its configuration, its roles, its question, its counters. Starts nothing, and copies no data directory."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from signal import Signals
+from typing import ClassVar
+
+import psycopg
+
+from labs.engines import binaries, readings
+from labs.engines.address import Address
+from labs.engines.connection import BoundedConnection, Row, connect
+from labs.engines.control import TIMEOUT_S, down
+from labs.engines.launch import Launch, or_none
+from labs.errors import DidNotStart
+from labs.shop import queries
+
+AGENT, APPLICATION, LEARNER = "lab_agent", "shop_app", "learner"
+
+# The agent comes by the socket in a directory that is nobody else's; all others by TCP with a password.
+HOST_BASED_ACCESS = f"""\
+local all {AGENT} trust
+host all {AGENT} all reject
+host shop all all scram-sha-256
+"""
+
+_QUERIES = f"SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements(false) WHERE userid = '{APPLICATION}'::regrole"
+_COUNTERS = f"SELECT extract(epoch FROM pg_postmaster_start_time())::float8, ({_QUERIES})"
+_SOCKET_PATH_LIMIT = 107
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """One Postgres over a copy of the shop's template in `directory / "data"`. `password` is for the roles `shop_app` (the application) and `learner` (the console)."""
+
+    name: str
+    address: Address
+    directory: Path
+    password: str = field(repr=False)
+    kind: ClassVar[str] = "postgres"
+    _ours: _Ours = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_ours", _Ours(self))
+
+    @property
+    def data(self) -> Path:
+        """The data directory."""
+        return self.directory / "data"
+
+    def launch(self) -> Launch:
+        """How to start it."""
+        socket_path = self.data / f".s.PGSQL.{self.address.port}"
+        if len(str(socket_path)) > _SOCKET_PATH_LIMIT:
+            raise DidNotStart("The sandbox's directory has too long a name for a socket.", hint="Keep the project's data under a shorter path.", detail=str(socket_path))
+        return Launch(
+            argv=(str(binaries.find("postgres")), "-D", str(self.data)), env=binaries.environment(),
+            files={self.data / "postgresql.conf": configuration(self.address, self.data), self.data / "pg_hba.conf": HOST_BASED_ACCESS},
+            # KILL would leave its children and postmaster.pid behind; QUIT is a crash that cleans up.
+            ready=or_none(self.ready), death_signal=Signals.SIGQUIT, stop_signal=Signals.SIGINT,
+        )
+
+    def ready(self, timeout_s: float = TIMEOUT_S) -> str:
+        """The server's version once it answers SELECT 1 and has this sandbox's passwords. Raises ServerDown until then."""
+        return self._ours.ready(timeout_s)
+
+    def counters(self) -> dict[str, float]:
+        """What the server has counted. Raises ServerDown."""
+        started, calls = self._ours.row(_COUNTERS)
+        return {"run": float(started), "queries": float(calls)}
+
+    def readings(self, before: readings.Counters, after: readings.Counters, seconds: float) -> dict[str, float]:
+        """Metrics between two calls of `counters`."""
+        return readings.of_database(before, after, seconds)
+
+    def queries(self) -> int:
+        """How many statements the application has had answered since the server started; exact at once. Raises ServerDown."""
+        return int(self._ours.row(_QUERIES)[0])
+
+    def version_of(self, what: str, item: int) -> int | None:
+        """The committed version of what a read of this kind answers; None if there is no such item. Raises ServerDown."""
+        (version,) = self._ours.row(queries.to_psycopg(queries.VERSIONS[what]), {queries.KEYS[what]: item})
+        return None if version is None else int(version)
+
+    def close(self) -> None:
+        """Give our connection back; the next question opens another."""
+        self._ours.close()
+
+
+class _Ours:
+    """The agent's own connection: one caller at a time, any thread."""
+
+    def __init__(self, server: Postgres) -> None:
+        self._server = server
+        self._lock = threading.Lock()
+        self._connection: BoundedConnection | None = None
+        self._has_passwords = False
+
+    def ready(self, timeout_s: float) -> str:
+        with self._lock:
+            connection = self._asked("SELECT 1", None, timeout_s)[0]
+            if not self._has_passwords:
+                verifier = scram_verifier(self._server.password)
+                self._asked("".join(f"ALTER ROLE {role} PASSWORD '{verifier}';" for role in (APPLICATION, LEARNER)), None, timeout_s)
+                self._has_passwords = True
+            return (connection.info.parameter_status("server_version") or "").split(" ")[0]
+
+    def row(self, statement: str, parameters: dict[str, object] | None = None) -> Row:
+        with self._lock:
+            return self._asked(statement, parameters, TIMEOUT_S)[1]
+
+    def close(self) -> None:
+        with self._lock:
+            self._drop()
+
+    def _asked(self, statement: str, parameters: dict[str, object] | None, timeout_s: float) -> tuple[BoundedConnection, Row]:
+        try:
+            connection = self._connected(timeout_s)
+            cursor = connection.execute(statement.encode(), parameters)
+            return connection, (cursor.fetchone() if cursor.description else None) or (None,)
+        except (psycopg.Error, OSError) as exc:
+            self._drop()
+            raise down(self._server.name, exc) from exc
+
+    def _connected(self, timeout_s: float) -> BoundedConnection:
+        if self._connection is not None and self._connection.ended():
+            self._drop()
+        if self._connection is None:
+            self._connection = connect(host=str(self._server.data), port=self._server.address.port, user=AGENT, timeout_s=timeout_s, application="agent")
+            self._connection.prepare_threshold = 1
+        self._connection.timeout_s = timeout_s
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def configuration(address: Address, data: Path) -> str:
+    """The text of postgresql.conf: small, in memory, nothing to survive a power cut for."""
+    return f"""\
+listen_addresses = '{address.host}'
+port = {address.port}
+unix_socket_directories = '{data}'
+unix_socket_permissions = 0700
+max_connections = 40
+superuser_reserved_connections = 3
+password_encryption = 'scram-sha-256'
+shared_buffers = 16MB
+work_mem = 2MB
+maintenance_work_mem = 8MB
+temp_file_limit = 64MB
+max_parallel_workers_per_gather = 0
+max_worker_processes = 2
+jit = off
+# A sandbox is thrown away: its data need not outlive the machine, only the server.
+fsync = off
+full_page_writes = off
+synchronous_commit = off
+wal_level = minimal
+max_wal_senders = 0
+wal_buffers = 256kB
+min_wal_size = 2MB
+max_wal_size = 16MB
+checkpoint_timeout = 30min
+autovacuum_max_workers = 1
+autovacuum_naptime = 60s
+dynamic_shared_memory_type = mmap
+shared_preload_libraries = 'pg_stat_statements'
+pg_stat_statements.track = top
+pg_stat_statements.track_utility = off
+pg_stat_statements.save = off
+pg_stat_statements.max = 500
+timezone = 'UTC'
+log_timezone = 'UTC'
+lc_messages = 'C'
+log_checkpoints = off
+log_line_prefix = '%t '
+"""
+
+
+def scram_verifier(password: str) -> str:
+    """What Postgres stores for a password. One iteration: many slow down guessing, and a random secret can't be guessed; a client pays for each at every connection."""
+    salt, iterations = secrets.token_bytes(16), 1
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
+    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    server = hmac.digest(salted, b"Server Key", "sha256")
+    text = [base64.b64encode(part).decode() for part in (salt, stored, server)]
+    return f"SCRAM-SHA-256${iterations}:{text[0]}${text[1]}:{text[2]}"

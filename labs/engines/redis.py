@@ -1,0 +1,191 @@
+"""A lab's redis-server: its configuration, its users, its question, its counters. Starts nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from signal import Signals
+from typing import ClassVar
+
+import hiredis
+
+from labs.engines import binaries, readings
+from labs.engines.address import Address
+from labs.engines.control import TIMEOUT_S, Control, Stream
+from labs.engines.launch import Launch, or_none
+from labs.errors import ServerDown
+
+_LEARNER = (
+    "sanitize-payload ~* &* +@all -@admin -@dangerous -@scripting +info +keys +flushdb +flushall +sort +sort_ro +role +lastsave +swapdb"
+    " +slowlog|get +slowlog|len +slowlog|reset +slowlog|help"
+    " +latency|histogram +latency|history +latency|latest +latency|doctor +latency|graph +latency|reset +latency|help"
+    " +client|list +client|unblock +cluster|replicas +cluster|slaves +cluster|count-failure-reports -client|reply"
+)
+_SCRIPTS = (
+    " +eval +evalsha +eval_ro +evalsha_ro +script|load +script|exists +script|flush +script|kill +script|help +fcall +fcall_ro"
+    " +function|load +function|list +function|delete +function|flush +function|stats +function|kill +function|help"
+)
+
+
+@dataclass(frozen=True)
+class Redis:
+    """One redis-server. `password` is for the users `learner` (the console) and `shop` (the application); ours is `labctl`, with a secret of its own.
+
+    `scripts` lets both users run Lua, which only the memory budget and the wall of a cage bound.
+    """
+
+    name: str
+    address: Address
+    directory: Path
+    password: str = field(repr=False)
+    maxmemory_mb: int = 32
+    maxmemory_policy: str = "allkeys-lru"
+    scripts: bool = False
+    kind: ClassVar[str] = "redis"
+    _ours: _Ours = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_ours", _Ours(self.name, self.address))
+
+    def launch(self) -> Launch:
+        """How to start it."""
+        file = self.directory / "redis.conf"
+        return Launch(
+            argv=(str(binaries.find("redis-server")), str(file)), env=binaries.environment(), files={file: self.configuration()},
+            ready=or_none(self.ready), death_signal=Signals.SIGKILL, stop_signal=Signals.SIGTERM,
+        )
+
+    def configuration(self) -> str:
+        """The text of redis.conf. By file, for a command line can be read by all."""
+        rights = _LEARNER + (_SCRIPTS if self.scripts else "")
+        return f"""\
+bind {self.address.host}
+port {self.address.port}
+dir {self.directory}
+save ""
+maxmemory {self.maxmemory_mb}mb
+maxmemory-policy {self.maxmemory_policy}
+maxmemory-clients 24mb
+maxclients 256
+proto-max-bulk-len 8mb
+client-query-buffer-limit 16mb
+client-output-buffer-limit normal 16mb 8mb 10
+client-output-buffer-limit pubsub 8mb 2mb 10
+busy-reply-threshold 1000
+enable-protected-configs no
+enable-debug-command no
+enable-module-command no
+set-proc-title no
+crash-memcheck-enabled no
+loglevel notice
+user default off resetpass resetkeys resetchannels -@all
+user labctl on #{_digest(self._ours.secret)} ~* &* +@all
+user learner on #{_digest(self.password)} {rights}
+user shop on #{_digest(self.password)} {rights}
+"""
+
+    def ready(self, timeout_s: float = TIMEOUT_S) -> str:
+        """The server's version once it answers. Raises ServerDown until then."""
+        return self._info("server", timeout_s=timeout_s)["redis_version"]
+
+    def counters(self) -> dict[str, float]:
+        """What the server has counted, all at one moment; our own commands are taken off `operations`. Raises ServerDown."""
+        return self._ours.counters()
+
+    def readings(self, before: readings.Counters, after: readings.Counters, seconds: float) -> dict[str, float]:
+        """Metrics between two calls of `counters`."""
+        return readings.of_cache(before, after, seconds)
+
+    def hits(self) -> int:
+        """keyspace_hits now. Raises ServerDown."""
+        return int(self._info("stats")["keyspace_hits"])
+
+    def misses(self) -> int:
+        """keyspace_misses now. Raises ServerDown."""
+        return int(self._info("stats")["keyspace_misses"])
+
+    def flush(self) -> None:
+        """Forget all keys. Raises ServerDown."""
+        self.run("FLUSHALL", "SYNC")
+
+    def run(self, *words: str | int) -> object:
+        """The reply to any command, as `labctl`; not counted as an operation of the cache. Raises ServerDown, also for an error reply."""
+        return self._ours.run(words, TIMEOUT_S)
+
+    def close(self) -> None:
+        """Give our connection back; the next question opens another."""
+        self._ours.control.close()
+
+    def _info(self, *sections: str, timeout_s: float = TIMEOUT_S) -> dict[str, str]:
+        return parse_info(self._ours.run(("INFO", *sections), timeout_s))
+
+
+class _Ours:
+    """Our user's connection, and how many commands the server's running process has had from it."""
+
+    def __init__(self, name: str, address: Address) -> None:
+        self.secret = secrets.token_hex(32)
+        self.control = Control(name, address, self._greet)
+        self._name = name
+        self._lock = threading.RLock()
+        self._run_id = ""
+        self._commands = 0
+
+    def run(self, words: tuple[str | int, ...], timeout_s: float) -> object:
+        with self._lock:
+            reply = self.control.ask(lambda stream: self._exchange(stream, words), timeout_s)
+        if isinstance(reply, Exception):
+            raise ServerDown(f"The {self._name} refused: {reply}")
+        return reply
+
+    def counters(self) -> dict[str, float]:
+        with self._lock:
+            info = parse_info(self.run(("INFO", "server", "stats", "clients", "memory", "keyspace"), TIMEOUT_S))
+            # INFO is counted when it has been answered: it does not see itself.
+            before_this = self._commands - 1
+        return {
+            "run": float(int(info["run_id"][:12], 16)),
+            "hits": float(info["keyspace_hits"]),
+            "misses": float(info["keyspace_misses"]),
+            "operations": float(info["total_commands_processed"]) - before_this,
+            "evicted": float(info["evicted_keys"]),
+            "expired": float(info["expired_keys"]),
+            "items": float(sum(_keys(value) for name, value in info.items() if name.startswith("db") and name[2:].isdigit())),
+            "bytes": float(info["used_memory"]),
+            "connections": float(info["connected_clients"]),
+        }
+
+    def _greet(self, stream: Stream) -> None:
+        login = self._exchange(stream, ("AUTH", "labctl", self.secret))
+        if isinstance(login, Exception):
+            raise ConnectionError(str(login))
+        run_id = parse_info(self._exchange(stream, ("INFO", "server")))["run_id"]
+        if run_id != self._run_id:
+            self._run_id, self._commands = run_id, 2
+
+    def _exchange(self, stream: Stream, words: tuple[str | int, ...]) -> object:
+        reader = hiredis.Reader()
+        stream.send(hiredis.pack_command(words))
+        self._commands += 1
+        while (reply := reader.gets()) is False:
+            reader.feed(stream.receive())
+        answer: object = reply
+        return answer
+
+
+def parse_info(reply: object) -> dict[str, str]:
+    """The fields of an INFO reply. Raises ValueError if it is none, as while the server loads."""
+    if not isinstance(reply, bytes):
+        raise ValueError(str(reply))
+    return dict(line.split(":", 1) for line in reply.decode(errors="replace").splitlines() if ":" in line)
+
+
+def _keys(keyspace: str) -> int:
+    return int(dict(part.split("=", 1) for part in keyspace.split(","))["keys"])
+
+
+def _digest(password: str) -> str:
+    return hashlib.sha256(password.encode()).hexdigest()

@@ -1,0 +1,24 @@
+"""Which products are popular: pure arithmetic that the seed and the workload share. Rank 1 is the most popular."""
+
+from __future__ import annotations
+
+PRODUCTS = 2_000
+CATEGORIES = 20
+
+# An id tells nothing about popularity: ranks are spread over the ids by a step that has no divisor in common with PRODUCTS.
+STEP = 1_009
+
+
+def product_of_rank(rank: int) -> int:
+    """The id of the product that is the rank-th most popular."""
+    return 1 + rank * STEP % PRODUCTS
+
+
+def product_ids(count: int) -> tuple[int, ...]:
+    """The ids of the most popular products, most popular first."""
+    return tuple(product_of_rank(rank) for rank in range(1, min(count, PRODUCTS) + 1))
+
+
+def category_ids() -> tuple[int, ...]:
+    """The ids of all categories."""
+    return tuple(range(1, CATEGORIES + 1))

@@ -1,0 +1,231 @@
+"""The shop as an application sees it: reads of three costs and a price change, over SQLAlchemy for one request in slow motion, lean for the load.
+
+Both raise ServerDown when the database does not answer, and neither waits longer than it says.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from array import array
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Protocol
+
+import psycopg
+import sqlalchemy
+from psycopg.abc import Buffer
+from psycopg.types.numeric import FloatLoader, NumericBinaryLoader
+from psycopg.types.string import TextLoader
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+from labs.engines.address import Address
+from labs.engines.connection import BoundedConnection, connect
+from labs.engines.control import down
+from labs.engines.postgres import APPLICATION
+from labs.errors import BadInput
+from labs.events import Sense
+from labs.shop import queries
+from labs.shop.popularity import category_ids, product_ids
+
+CONNECT_TIMEOUT_S = 1.0
+TIMEOUT_S = 2.0
+
+Tell = Callable[[str, str, float, Sense], None]
+
+
+class Shop(Protocol):
+    """What a strategy sees of the database. `what` is the kind of read: row, page or ranking; items are products, or categories for a ranking."""
+
+    what: str
+
+    def read(self, item: int) -> dict[str, object]:
+        """The answer for an item; `version` in it is raised by every change of a price in it."""
+
+    def change_price(self, item: int, price: float) -> int:
+        """Commit a new price; returns the version that this item's answers have from now on. For a category it is its first product's price."""
+
+
+def items(what: str, count: int) -> tuple[int, ...]:
+    """The items that a read of this kind takes, most popular first."""
+    return category_ids()[:count] if queries.KEYS[what] == "category_id" else product_ids(count)
+
+
+class LeanShop:
+    """One connection, prepared statements, nothing else. Not for two threads at once.
+
+    `times` are microseconds per statement, for the caller to empty; `queries` counts statements, failed ones too.
+    """
+
+    def __init__(self, address: Address, *, password: str, what: str = "page") -> None:
+        self.what = what
+        self.times: array[int] = array("Q")
+        self.queries = 0
+        self._address = address
+        self._password = password
+        self._connection: BoundedConnection | None = None
+
+    def read(self, item: int) -> dict[str, object]:
+        return self._ask(_READS[self.what], {queries.KEYS[self.what]: item}, item)
+
+    def row(self, product_id: int) -> dict[str, object]:
+        """A product by its primary key."""
+        return self._ask(_READS["row"], {"product_id": product_id}, product_id)
+
+    def page(self, product_id: int) -> dict[str, object]:
+        """A product's whole page."""
+        return self._ask(_READS["page"], {"product_id": product_id}, product_id)
+
+    def ranking(self, category_id: int) -> dict[str, object]:
+        """A category's best products by their reviews."""
+        return self._ask(_READS["ranking"], {"category_id": category_id}, category_id)
+
+    def change_price(self, item: int, price: float) -> int:
+        answer = self._ask(_WRITES[self.what], {queries.KEYS[self.what]: item, "price": Decimal(f"{price:.2f}")}, item)
+        return _version(answer)
+
+    def close(self) -> None:
+        """Give the connection back; the next statement opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _ask(self, statement: bytes, parameters: dict[str, object], item: int) -> dict[str, object]:
+        self.queries += 1
+        began = time.perf_counter_ns()
+        try:
+            if self._connection is None or self._connection.ended():
+                self.close()
+                self._connection = _connect(self._address, self._password)
+            cursor = self._connection.execute(statement, parameters, prepare=True)
+            row = cursor.fetchone()
+        except (psycopg.Error, OSError) as exc:
+            self.close()
+            raise down("database", exc) from exc
+        finally:
+            self.times.append((time.perf_counter_ns() - began) // 1000)
+        if row is None or cursor.description is None:
+            raise _no_such(item)
+        return {column.name: value for column, value in zip(cursor.description, row, strict=True)}
+
+
+class SqlAlchemyShop:
+    """What an application would use: SQLAlchemy over psycopg, one connection. `tell(command, reply, took_ms, meaning)` hears of every statement."""
+
+    def __init__(self, address: Address, *, password: str, what: str = "page", tell: Tell | None = None) -> None:
+        self.what = what
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._last: BoundedConnection | None = None
+        self._address = address
+        self._password = password
+        self._engine = sqlalchemy.create_engine(
+            "postgresql+quiet://", creator=self._made, isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=0, pool_reset_on_return=None, use_native_hstore=False,
+        )
+
+    def read(self, item: int) -> dict[str, object]:
+        return self._ask(queries.READS[self.what], {queries.KEYS[self.what]: item}, item, "read")
+
+    def row(self, product_id: int) -> dict[str, object]:
+        """A product by its primary key."""
+        return self._ask(queries.ROW, {"product_id": product_id}, product_id, "read")
+
+    def page(self, product_id: int) -> dict[str, object]:
+        """A product's whole page."""
+        return self._ask(queries.PAGE, {"product_id": product_id}, product_id, "read")
+
+    def ranking(self, category_id: int) -> dict[str, object]:
+        """A category's best products by their reviews."""
+        return self._ask(queries.RANKING, {"category_id": category_id}, category_id, "read")
+
+    def change_price(self, item: int, price: float) -> int:
+        answer = self._ask(queries.WRITES[self.what], {queries.KEYS[self.what]: item, "price": Decimal(f"{price:.2f}")}, item, "write")
+        return _version(answer)
+
+    def close(self) -> None:
+        """Give the connection back; the next statement opens another."""
+        self._engine.dispose()
+        self._last = None
+
+    def _made(self) -> BoundedConnection:
+        self._last = _connect(self._address, self._password)
+        return self._last
+
+    def _ask(self, statement: str, parameters: dict[str, object], item: int, meaning: Sense) -> dict[str, object]:
+        began = time.perf_counter()
+        try:
+            with self._lock:
+                if self._last is not None and self._last.ended():
+                    self.close()
+                with self._engine.connect() as connection:
+                    row = connection.execute(sqlalchemy.text(statement), parameters).mappings().first()
+        except (sqlalchemy.exc.SQLAlchemyError, psycopg.Error, OSError) as exc:
+            self.close()
+            error = down("database", exc)
+            self._say(statement, parameters, str(error), began, "error")
+            raise error from exc
+        answer = dict(row) if row is not None else None
+        self._say(statement, parameters, in_short(answer), began, meaning)
+        if answer is None:
+            raise _no_such(item)
+        return {str(name): value for name, value in answer.items()}
+
+    def _say(self, statement: str, parameters: dict[str, object], reply: str, began: float, meaning: Sense) -> None:
+        if self._tell is not None:
+            self._tell(queries.filled_in(statement, parameters), reply, (time.perf_counter() - began) * 1000, meaning)
+
+
+class QuietDialect(PGDialect_psycopg):
+    """SQLAlchemy's dialect without the questions that it asks at its first connection: a lab counts every statement."""
+
+    supports_statement_cache = True
+
+    def initialize(self, connection: sqlalchemy.Connection) -> None:
+        """Ask nothing; what is asked otherwise is the same for every server that we start."""
+        self.server_version_info = (15, 0)
+        self.default_schema_name = "shop"
+        self._backslash_escapes = False
+
+
+registry.register("postgresql.quiet", __name__, "QuietDialect")
+
+
+def in_short(answer: object) -> str:
+    """An answer for people: one line, cut where it is long."""
+    if answer is None:
+        return "no row"
+    text = json.dumps(answer, default=str)
+    return text if len(text) <= 240 else text[:240] + "…"
+
+
+def _connect(address: Address, password: str) -> BoundedConnection:
+    connection = connect(
+        host=address.host, port=address.port, user=APPLICATION, password=password, timeout_s=TIMEOUT_S, connect_timeout_s=CONNECT_TIMEOUT_S, application="shop",
+        options=f"-c statement_timeout={int(TIMEOUT_S * 1000)}",
+    )
+    # An answer is stored as JSON: its prices are numbers and its dates are texts.
+    connection.adapters.register_loader("numeric", FloatLoader)
+    connection.adapters.register_loader("numeric", _FloatBinaryLoader)
+    connection.adapters.register_loader("date", TextLoader)
+    return connection
+
+
+class _FloatBinaryLoader(NumericBinaryLoader):
+    def load(self, data: Buffer) -> float:  # type: ignore[override]  # a number all the same
+        return float(super().load(data))
+
+
+def _version(answer: dict[str, object]) -> int:
+    version = answer["version"]
+    assert isinstance(version, int)
+    return version
+
+
+def _no_such(item: int) -> BadInput:
+    return BadInput(f"The shop has nothing with the number {item}.", hint=f"Products have numbers from 1 to {len(product_ids(10_000))}.")
+
+
+_READS = {what: queries.to_psycopg(statement).encode() for what, statement in queries.READS.items()}
+_WRITES = {what: queries.to_psycopg(statement).encode() for what, statement in queries.WRITES.items()}

@@ -1,0 +1,204 @@
+"""The prepared data directory that every sandbox copies: built once per schema and Postgres version. `python -m labs.shop.template DIR` builds it.
+
+Built in Postgres' single-user mode: no port, no socket, nothing to outlive the build.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from labs.engines import binaries
+from labs.engines.address import Address
+from labs.engines.postgres import AGENT, HOST_BASED_ACCESS, configuration
+from labs.errors import DidNotStart
+from labs.shop.popularity import CATEGORIES, PRODUCTS, STEP
+
+SIZES: Mapping[str, int] = {"products": PRODUCTS, "categories": CATEGORIES, "step": STEP, "reviews": 160_000, "orders": 40_000, "customers": 2_000}
+STAMP = "cacheground.stamp"
+
+_HERE = Path(__file__).resolve().parent
+_DEADLINE_S = 120.0
+_BLOCK = 256 * 1024
+_LOADERS = ("postgres", "nobody")
+
+# One database is enough, and each costs 7 MB and 300 files: the one that initdb made first becomes the shop's, the others go.
+_ALONE = """
+ALTER DATABASE template1 RENAME TO shop;
+UPDATE pg_database SET datistemplate = false;
+DROP DATABASE template0;
+"""
+_ALONE_TOO = """
+DROP DATABASE postgres;
+"""
+# What no lab uses: collations of ICU and of every locale, text search languages, the information schema, plpgsql.
+_SLIM = """
+DROP EXTENSION plpgsql;
+DROP SCHEMA information_schema CASCADE;
+DELETE FROM pg_collation WHERE collprovider = 'i' OR collname NOT IN ('default', 'C', 'POSIX', 'ucs_basic');
+DELETE FROM pg_description;
+CREATE EXTENSION pg_stat_statements;
+"""
+_TIDY = """
+VACUUM (FULL, FREEZE, ANALYZE);
+VACUUM (FREEZE, ANALYZE);
+CHECKPOINT;
+"""
+
+
+def stamp() -> str:
+    """What a template built now would be built from: a hash, and Postgres' version."""
+    parts = [_sql("schema"), _sql("seed"), _sql("roles"), _ALONE, _SLIM, _TIDY, HOST_BASED_ACCESS, configuration(Address("127.0.0.1", 0), Path("data"))]
+    version = subprocess.run([binaries.find("postgres"), "--version"], env=_environment(), capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    return f"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()} {version}\n"
+
+
+def is_current(target: Path) -> bool:
+    """True if a template is there and was built from what is here."""
+    try:
+        return (target / STAMP).read_text() == stamp()
+    except FileNotFoundError:
+        return False
+
+
+def build(target: Path, *, uid: int | None = None) -> None:
+    """Have a current template at `target`: world-readable, complete or not there at all. Does nothing if it is there.
+
+    As root it is built under `uid`, or under postgres or nobody: Postgres refuses root, and initdb a user without a name. Raises DidNotStart.
+    """
+    if is_current(target):
+        return
+    builder = _builder(uid)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="cg-shop-", dir="/tmp") as room:  # noqa: S108 - mkdtemp below; the builder can't see into our own folders
+        data = Path(room, "data")
+        if builder is not None:
+            os.chown(room, builder.pw_uid, builder.pw_gid)
+        _make(data, builder)
+        (data / STAMP).write_text(stamp())
+        _put(data, target)
+
+
+def copy(template: Path, target: Path) -> None:
+    """A copy of the template for a sandbox, mode 0700, owned by whoever copies. `target` must not exist; its parent must."""
+    _copy_folder(str(template), str(target))
+
+
+def _copy_folder(source: str, target: str) -> None:
+    os.mkdir(target, 0o700)
+    with os.scandir(source) as entries:
+        for entry in entries:
+            place = f"{target}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                _copy_folder(entry.path, place)
+            else:
+                _copy_file(entry.path, place)
+
+
+def _copy_file(source: str, target: str) -> None:
+    reading = os.open(source, os.O_RDONLY)
+    try:
+        writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            while os.copy_file_range(reading, writing, 1 << 30):
+                pass
+        finally:
+            os.close(writing)
+    finally:
+        os.close(reading)
+
+
+def _make(data: Path, builder: pwd.struct_passwd | None) -> None:
+    share = binaries.share()
+    _run(
+        [str(binaries.find("initdb")), "-D", str(data), "-U", AGENT, "--wal-segsize=1", "--no-sync", "--no-locale", "-E", "UTF8", "-A", "trust", *(["-L", str(share)] if share else [])],
+        "", builder,
+    )
+    (data / "postgresql.conf").write_text(configuration(Address("127.0.0.1", 5432), data))
+    (data / "pg_hba.conf").write_text(HOST_BASED_ACCESS)
+    _alone(data, "postgres", _ALONE, builder)
+    _alone(data, "shop", _ALONE_TOO + _SLIM + _sql("schema") + _sql("seed") + _sql("roles") + _TIDY, builder)
+    _run([str(binaries.find("pg_resetwal")), "-D", str(data)], "", builder)
+
+
+def _alone(data: Path, database: str, statements: str, builder: pwd.struct_passwd | None) -> None:
+    """Run statements in single-user mode. There a statement ends with a semicolon and an empty line."""
+    text = "".join(f"{statement};\n\n" for statement in split(statements))
+    _run([str(binaries.find("postgres")), "--single", "-j", "-O", "-D", str(data), "-c", "exit_on_error=on", "-c", "log_min_messages=error", database], text, builder)
+
+
+def split(script: str) -> list[str]:
+    """The statements of a script, without comments and empty lines. Semicolons stand only between statements."""
+    lines = [line for line in script.splitlines() if line.strip() and not line.startswith("--")]
+    return [statement.strip() for statement in "\n".join(lines).split(";") if statement.strip()]
+
+
+def _run(argv: list[str], text: str, builder: pwd.struct_passwd | None) -> None:
+    done = subprocess.run(
+        argv, input=text, env=_environment(), capture_output=True, text=True, timeout=_DEADLINE_S, check=False, cwd="/",
+        user=builder.pw_uid if builder else None, group=builder.pw_gid if builder else None, extra_groups=[] if builder else None,
+    )
+    if done.returncode or "ERROR:" in done.stderr:
+        raise DidNotStart("The shop's database could not be prepared.", hint="The log says what Postgres said.", detail=f"{argv[0]}: {(done.stdout + done.stderr)[-2000:]}")
+
+
+def _builder(uid: int | None) -> pwd.struct_passwd | None:
+    if os.getuid() != 0:
+        return None
+    if uid is not None:
+        return pwd.getpwuid(uid)
+    for name in _LOADERS:
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise DidNotStart("No ordinary user can build the shop's database.", hint="Create one, or pass its uid.")
+
+
+def _put(data: Path, target: Path) -> None:
+    """Into place in one step, readable for all."""
+    with tempfile.TemporaryDirectory(prefix=".shop-", dir=target.parent) as room:
+        fresh, old = Path(room, "fresh"), Path(room, "old")
+        copy(data, fresh)
+        for folder, _, files in os.walk(fresh):
+            os.chmod(folder, 0o755)
+            for name in files:
+                os.chmod(Path(folder, name), 0o644)
+        if target.exists():
+            target.rename(old)
+        fresh.rename(target)
+
+
+def _sql(name: str) -> str:
+    text = (_HERE / f"{name}.sql").read_text()
+    for word, size in SIZES.items():
+        text = text.replace("{" + word + "}", str(size))
+    return text
+
+
+def _environment() -> dict[str, str]:
+    return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", **binaries.environment()}
+
+
+def main() -> None:
+    """Build the template in the folder named on the command line."""
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m labs.shop.template DIR")
+    target = Path(sys.argv[1])
+    try:
+        build(target)
+    except DidNotStart as exc:
+        sys.exit(f"{exc} {exc.hint}\n{exc.detail}")
+    size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
+    print(f"{target}: {size / 1e6:.1f} MB in {sum(1 for file in target.rglob('*') if file.is_file())} files")
+
+
+if __name__ == "__main__":
+    main()
