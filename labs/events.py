@@ -71,10 +71,10 @@ class ServerChanged(Event):
 
     @property
     def says(self) -> str:
-        if self.state in ("starting", "loading"):
+        if self.state in ("starting", "loading") or not self.why:
             return ""
         words = {"up": "answers", "paused": "is paused", "down": "is down", "stopped": "has stopped", "promoting": "is being promoted"}
-        return f"{self.server} {words[self.state]}" + (f": {self.why}" if self.why else "")
+        return f"{self.server} {words[self.state]}: {self.why}"
 
     @property
     def sense(self) -> Sense:

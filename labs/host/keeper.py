@@ -33,6 +33,7 @@ from labs.errors import BadInput, DidNotStart, LabsError, TooSlow, UnknownSandbo
 from labs.events import Entry, decode
 from labs.host.isolation import choose
 from labs.host.order import Order
+from labs.sandbox.agent import Place, run_fake
 from labs.shop import template as shop_template
 
 log = logging.getLogger("labs.keeper")
@@ -73,7 +74,7 @@ class Keeper:
         self.isolation = choose(isolation)
         self._directory = state / "sandboxes"
         self._sweep()
-        self._template = template or shop_template_directory()
+        self._template = template or (Path() if self.isolation == "fake" else shop_template_directory())
         self._numbers = itertools.count(1)
         self._free_slots = list(range(SLOTS, 0, -1))
         self._sandboxes: dict[str, Sandboxed] = {}
@@ -81,13 +82,10 @@ class Keeper:
         self._closed = threading.Event()
         self._selector = selectors.DefaultSelector()
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._zygote = subprocess.Popen(
-                [sys.executable, "-m", "labs.host.zygote", str(theirs.fileno()), str(os.getpid())],
-                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, cwd=Path(__file__).resolve().parents[2],
-            )
+        self._zygote = None if self.isolation == "fake" else _start_zygote(theirs)
+        theirs.close()
         self._ready: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        self._is_ready = False
+        self._is_ready = self.isolation == "fake"
         self._wake, wake_end = os.pipe()
         self._wake_end = wake_end
         self._selector.register(self._control, selectors.EVENT_READ, None)
@@ -149,9 +147,6 @@ class Keeper:
         if gently:
             with contextlib.suppress(LabsError):
                 self.call(sandbox, "close", reason=why, deadline_s=5.0)
-        if sandboxed.warden:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(sandboxed.warden, signal.SIGKILL)
         self._forget(sandboxed)
 
     def memory(self, sandbox: str, *, over: int = 0) -> int:
@@ -208,16 +203,18 @@ class Keeper:
         with self._lock:
             sandboxes = list(self._sandboxes.values())
         for sandboxed in sandboxes:
-            if sandboxed.warden:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(sandboxed.warden, signal.SIGKILL)
+            _signal(sandboxed.warden, signal.SIGTERM)
         for sandboxed in sandboxes:
             self._forget(sandboxed)
-        self._zygote.kill()
-        self._zygote.wait(timeout=10)
         os.write(self._wake_end, b"x")
         self._reader.join(timeout=5)
         self._control.close()
+        if self._zygote is not None:
+            try:
+                self._zygote.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self._zygote.kill()
+                self._zygote.wait(timeout=5)
         self._selector.close()
         os.close(self._wake)
         os.close(self._wake_end)
@@ -271,12 +268,19 @@ class Keeper:
         sandboxed = Sandboxed(sandbox, slot, directory, ours, ignore, ignore, ignore)
         with self._lock:
             self._sandboxes[sandbox] = sandboxed
-        order = Order(sandbox=sandbox, slot=slot, uid=uid, isolation=self.isolation, directory=str(directory), template=str(self._template))
-        with theirs:
-            socket.send_fds(self._control, [json.dumps(asdict(order)).encode()], [theirs.fileno()])
+        if self.isolation == "fake":
+            place = Place(sandbox, slot, "fake", directory, self._template)
+            threading.Thread(target=run_fake, args=(theirs, place), name="fake agent", daemon=True).start()
+        else:
+            self._order(sandboxed, theirs, uid)
         self._selector.register(ours, selectors.EVENT_READ, sandboxed)
         os.write(self._wake_end, b"x")
         return sandboxed
+
+    def _order(self, sandboxed: Sandboxed, theirs: socket.socket, uid: int | None) -> None:
+        order = Order(sandbox=sandboxed.directory.name, slot=sandboxed.slot, uid=uid, isolation=self.isolation, directory=str(sandboxed.directory), template=str(self._template))
+        with theirs:
+            socket.send_fds(self._control, [json.dumps(asdict(order)).encode()], [theirs.fileno()])
 
     def _forget(self, sandboxed: Sandboxed) -> None:
         with self._lock:
@@ -293,23 +297,22 @@ class Keeper:
         for future in list(sandboxed.waiting.values()):
             if not future.done():
                 future.set_exception(UnknownSandbox("Your sandbox has ended.", hint="Open the lab again: your progress is kept."))
-        self._wait_until_dead(sandboxed.warden)
+        self._end_warden(sandboxed.warden)
         shutil.rmtree(sandboxed.directory, ignore_errors=True)
         with self._lock:
             self._free_slots.append(sandboxed.slot)
         sandboxed.on_gone(sandboxed.why or "It ended by itself.")
 
     @staticmethod
-    def _wait_until_dead(warden: int, deadline_s: float = 5.0) -> None:
-        """The warden's whole family has gone, so that its user id and directory can be given out again."""
-        end = time.monotonic() + deadline_s
-        while warden and time.monotonic() < end:
-            try:
-                if psutil.Process(warden).status() == psutil.STATUS_ZOMBIE:
+    def _end_warden(warden: int) -> None:
+        """The warden ends its family, reaps it and ends; only then may its user id and directory be given out again."""
+        for number, deadline_s in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
+            _signal(warden, number)
+            end = time.monotonic() + deadline_s
+            while warden and time.monotonic() < end:
+                if not _lives(warden):
                     return
-            except psutil.NoSuchProcess:
-                return
-            time.sleep(0.005)
+                time.sleep(0.005)
 
     def _find(self, sandbox: str) -> Sandboxed:
         with self._lock:
@@ -404,6 +407,26 @@ class Keeper:
                 future.set_result(message["reply"])
             else:
                 raise BadInput("A reply holds neither an answer nor an error.")
+
+
+def _start_zygote(control: socket.socket) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "labs.host.zygote", str(control.fileno()), str(os.getpid())],
+        pass_fds=[control.fileno()], stdin=subprocess.DEVNULL, cwd=Path(__file__).resolve().parents[2],
+    )
+
+
+def _signal(pid: int, number: int) -> None:
+    if pid:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def shop_template_directory() -> Path:

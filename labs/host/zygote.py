@@ -39,7 +39,7 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     control.send(json.dumps({"ready": os.getpid()}).encode())
-    wardens: dict[int, str] = {}
+    wardens: set[int] = set()
     while True:
         readable, _, _ = select.select([control, wake], [], [])
         if wake in readable:
@@ -51,16 +51,18 @@ def main() -> None:
                 break
             if pid == 0:
                 break
-            if pid in wardens:
-                control.send(json.dumps({"gone": wardens.pop(pid)}).encode())
+            wardens.discard(pid)
         if control in readable:
-            message, descriptors, _, _ = socket.recv_fds(control, 64 * 1024, 1)
+            try:
+                message, descriptors, _, _ = socket.recv_fds(control, 64 * 1024, 1)
+            except ConnectionResetError:
+                return
             if not message:
                 return
             order = Order(**json.loads(message))
             pid = _fork_warden(order, descriptors[0], [control.fileno(), wake, _wake_end])
             os.close(descriptors[0])
-            wardens[pid] = order.sandbox
+            wardens.add(pid)
             control.send(json.dumps({"sandbox": order.sandbox, "warden": pid}).encode())
 
 
@@ -110,6 +112,7 @@ def _be_warden(order: Order, to_host: socket.socket) -> NoReturn:
             sys.excepthook(*sys.exc_info())
         os._exit(1)
     to_host.close()
+    signal.signal(signal.SIGTERM, lambda *_: _end_all(built))
     _wait_for_end(built)
     os._exit(0)
 
@@ -137,11 +140,16 @@ def _wait_for_end(built: cage.Cage | None) -> None:
         if built is not None and first and os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0 and pid != built.process.pid:
             first = False
             continue
-        if built is not None:
-            built.process.kill()
-        for child in _children():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(child, signal.SIGKILL)
+        _end_all(built)
+
+
+def _end_all(built: cage.Cage | None) -> None:
+    if built is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(built.process.pid, signal.SIGKILL)
+    for child in _children():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(child, signal.SIGKILL)
 
 
 def _children() -> list[int]:

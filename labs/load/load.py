@@ -9,10 +9,17 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from typing import Protocol
 
-from labs.load.nursery import Nursery
 from labs.load.worker import KINDS, Batch, Orders
 from labs.measure.latency import Latencies
+
+
+class StartsWorkers(Protocol):
+    """What a load needs of its nursery."""
+
+    def start(self, orders: Orders) -> tuple[int, Connection]:
+        """A worker that has begun: its pid, and the pipe to it."""
 
 
 @dataclass(slots=True)
@@ -48,7 +55,7 @@ class Tally:
 class Load:
     """At most one workload at a time. `totals[(engine, cached)]` holds since the start or the last `forget`; `interval` since it was last taken."""
 
-    def __init__(self, nursery: Nursery, *, on_problem: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, nursery: StartsWorkers, *, on_problem: Callable[[str], None] = lambda _: None) -> None:
         self._nursery = nursery
         self._on_problem = on_problem
         self._problems: set[str] = set()

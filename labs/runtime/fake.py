@@ -1,14 +1,22 @@
 """Servers that are states and nothing else: start, pause, kill as the contract asks, without a process. Ships, for the web tests.
 
-Nothing answers on a fake server's address, and whoever asks is told so.
+Nothing answers on a fake server's address: readings are absent, requests are refused, and a load can't run.
 """
 
 from __future__ import annotations
 
 import signal
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
+from labs.engines.address import Address
 from labs.engines.launch import Launch
+from labs.engines.readings import Counters
+from labs.errors import NotNow
+from labs.load.worker import Orders
+
+NOBODY_LISTENS = Address("127.0.0.1", 1)
 
 
 class FakeRunning:
@@ -58,10 +66,10 @@ class FakeRuntime:
         self._started: list[FakeRunning] = []
 
     def host(self, index: int) -> str:
-        return f"192.0.2.{index + 1}"
+        return NOBODY_LISTENS.host
 
     def port(self, usual: int) -> int:
-        return usual
+        return NOBODY_LISTENS.port
 
     def start(self, launch: Launch, log: Path) -> FakeRunning:
         running = FakeRunning(launch)
@@ -72,3 +80,59 @@ class FakeRuntime:
         for running in self._started:
             running.kill()
         self._started.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class FakeEngine:
+    """An engine that is ready at once and counts nothing."""
+
+    name: str
+    kind: str
+    address: Address = NOBODY_LISTENS
+
+    def launch(self) -> Launch:
+        return Launch(argv=("fake",), ready=lambda _: "fake")
+
+    def ready(self, timeout_s: float) -> str:
+        return "fake"
+
+    def counters(self) -> dict[str, float]:
+        return {}
+
+    def readings(self, before: Counters, after: Counters, seconds: float) -> dict[str, float]:
+        return {}
+
+    def close(self) -> None:
+        """There is no connection."""
+
+
+class FakeNursery:
+    """Starts no worker."""
+
+    def __init__(self) -> None:
+        self.committed = memoryview(bytearray(8)).cast("Q")
+
+    def start(self, orders: Orders) -> tuple[int, Connection]:
+        raise NotNow("Nothing real runs in this sandbox, so it can carry no load.")
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+
+class FakeLinks:
+    """Links that are states and nothing else."""
+
+    def lay(self, name: str, near: Address, target: Address) -> Address:
+        return near
+
+    def slow(self, name: str, delay_ms: float) -> None:
+        """Nothing travels."""
+
+    def cut(self, name: str) -> None:
+        """Nothing travels."""
+
+    def restore(self, name: str) -> None:
+        """Nothing travels."""
+
+    def close(self) -> None:
+        """There is nothing to end."""

@@ -28,7 +28,9 @@ from labs.errors import BadInput, LabsError, NotNow, as_data
 from labs.events import Ending, Entry, Event, Happened, Measured, SandboxClosed, encode
 from labs.load.nursery import Nursery
 from labs.network.links import Links
+from labs.runtime.fake import FakeLinks, FakeNursery, FakeRuntime
 from labs.runtime.process import ProcessRuntime
+from labs.runtime.protocol import Runtime
 from labs.sandbox.sandbox import USUAL_PORTS, Quarters, Sandbox
 from labs.sandbox.server import Server
 from labs.shop.template import copy as copy_template
@@ -67,10 +69,15 @@ def run(sock: socket.socket, place: Place) -> NoReturn:
     os._exit(0)
 
 
+def run_fake(sock: socket.socket, place: Place) -> None:
+    """Be the agent of a sandbox without processes, in the calling thread, until the host says close or is gone."""
+    Agent(sock, place, runtime=FakeRuntime(), nursery=FakeNursery(), links=FakeLinks()).serve()
+
+
 class Agent:
     """One thread reads calls, a few answer them, and all send on one socket."""
 
-    def __init__(self, sock: socket.socket, place: Place, *, runtime: Any, nursery: Nursery, links: Links) -> None:
+    def __init__(self, sock: socket.socket, place: Place, *, runtime: Runtime, nursery: Nursery | FakeNursery, links: Links | FakeLinks) -> None:
         self._socket = sock
         self._place = place
         self._runtime = runtime
@@ -138,7 +145,7 @@ class Agent:
 
     def _prepare(self, _args: Args) -> Args:
         """Have a database ready before it is known for which lab."""
-        if self._database is None:
+        if self._database is None and self._place.isolation != "fake":
             directory = self._place.directory / "database"
             directory.mkdir(mode=0o700, exist_ok=True)
             copy_template(self._place.template, directory / "data")

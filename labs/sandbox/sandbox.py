@@ -23,6 +23,7 @@ from labs.load.load import Load
 from labs.load.nursery import Nursery
 from labs.load.worker import Orders, strategy_of
 from labs.network.links import Links
+from labs.runtime.fake import FakeEngine, FakeLinks, FakeNursery
 from labs.runtime.protocol import Runtime
 from labs.sandbox.application import Application
 from labs.sandbox.checking import Checker
@@ -61,7 +62,7 @@ class Sandbox:
     """Open it with `open`, end it with `close`; everything between is for the lab's functions and the learner's calls."""
 
     def __init__(
-        self, lab: Lab, settings: Mapping[str, Value], quarters: Quarters, *, nursery: Nursery, links: Links, database: Server | None,
+        self, lab: Lab, settings: Mapping[str, Value], quarters: Quarters, *, nursery: Nursery | FakeNursery, links: Links | FakeLinks, database: Server | None,
         tell: Callable[[Event], None], outcome: Callable[[str, str, str, dict[str, object]], None], wrong: str = "",
     ) -> None:
         self.lab = lab
@@ -105,6 +106,9 @@ class Sandbox:
         for index, node in enumerate(self.lab.topology.servers):
             if node.name not in self.servers:
                 self.servers[node.name] = self._server(node, index)
+        for name, server in self.servers.items():
+            if server.state == "up":
+                self.tell_state(name, server)
         stopped = [server for server in self.servers.values() if server.state != "up"]
         with ThreadPoolExecutor(max(1, len(stopped))) as together:
             list(together.map(lambda server: server.start(), stopped))
@@ -113,8 +117,6 @@ class Sandbox:
         if self.lab.prepare:
             self.lab.prepare(self)
         self.tell(SandboxOpened(lab=self.lab.id, isolation=self._quarters.runtime.name, settings=dict(self.settings), versions=self.versions()))
-        for name, server in self.servers.items():
-            self.tell_state(name, server)
         self.checker.start()
         self.sampler.start()
 
@@ -150,11 +152,11 @@ class Sandbox:
             if database is not None:
                 database.stop("reset")
                 engine = database.engine
-                assert isinstance(engine, Postgres)
                 engine.close()
-                shutil.rmtree(engine.data, ignore_errors=True)
-                copy_template(self._quarters.template, engine.data)
-                database.engine = Postgres(engine.name, engine.address, engine.directory, engine.password)
+                if isinstance(engine, Postgres):
+                    shutil.rmtree(engine.data, ignore_errors=True)
+                    copy_template(self._quarters.template, engine.data)
+                    database.engine = Postgres(engine.name, engine.address, engine.directory, engine.password)
                 database.start("reset")
             for name, server in self.servers.items():
                 if name != "database":
@@ -346,6 +348,8 @@ class Sandbox:
 
     def _engine(self, node: Node, index: int) -> Engine:
         kind = str(self.settings[node.engine_setting]) if node.engine_setting else node.engine
+        if self._quarters.runtime.name == "fake":
+            return FakeEngine(node.name, kind)
         runtime, directory = self._quarters.runtime, self._quarters.directory / node.name
         address = Address(runtime.host(index + 1), runtime.port(USUAL_PORTS[kind]))
         memory_mb = int(float(self.settings.get("cache_mb", 32)))
@@ -385,6 +389,8 @@ class Sandbox:
         with self._lock:
             if name not in self._consoles:
                 engine = self.servers[name].engine
+                if isinstance(engine, FakeEngine):
+                    raise ServerDown("Nothing real runs here: nobody answers.")
                 if isinstance(engine, Redis):
                     self._consoles[name] = RedisConsole(engine.address, user="learner", password=self.password(name))
                 elif isinstance(engine, Memcached):
