@@ -31,7 +31,7 @@ class Code extends Island {
         line.classList.remove("done");
         line.classList.add("lit");
         const box = line.closest("pre");
-        if (number === first && box && box.scrollHeight > box.clientHeight) box.scrollTop = /** @type {HTMLElement} */ (line).offsetTop - box.clientHeight / 2;
+        if (number === first && box) box.scrollTop += line.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 2;
       }
     }
   }
