@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import click
 
-from labs.catalogue import catalogue
+from labs.catalogue import catalogue, find
 from labs.errors import BadInput, LabsError
 from labs.events import Entry
 from labs.headless import RUN_DEADLINE_S, Run, keeper_of_ones_own, play
@@ -47,7 +47,9 @@ def run_lab(lab_id: str, given: tuple[str, ...], seconds: float, times: int, as_
     """Play a lab's reference run in a sandbox of its own. Exits 0 if every check is met, 1 if one is not, 2 on an error."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_ERROR))
     try:
-        ok = all([_once(lab_id, _settings(given), seconds, as_json, isolation, wrong, once=times == 1) for number in range(1, times + 1)])
+        settings = _settings(given)
+        find(lab_id).settings(settings)
+        ok = all([_once(lab_id, settings, seconds, as_json, isolation, wrong, once=times == 1) for number in range(1, times + 1)])
     except LabsError as exc:
         click.echo(f"{exc} {exc.hint}".strip() + (f"\n{exc.detail}" if exc.detail else ""), err=True)
         sys.exit(EXIT_ERROR)

@@ -27,6 +27,11 @@ from labs.sandbox import agent
 
 def main() -> None:
     """Serve the keeper until it is gone."""
+    with contextlib.suppress(BrokenPipeError):
+        _serve()
+
+
+def _serve() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     linux.die_with_parent(int(sys.argv[2]), signal.SIGKILL)
     linux.set_name("cg-zygote")

@@ -21,6 +21,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from labs.engines.address import Address
+from labs.engines.connection import BoundedConnection, Row, connect
 from labs.errors import BadInput, CommandRefused, ServerDown
 
 OUTPUT_LIMIT = 64 * 1024
@@ -200,7 +201,7 @@ class SqlConsole:
 
     def __init__(self, address: Address, *, user: str, password: str) -> None:
         self._address, self._user, self._password = address, user, password
-        self._connection: psycopg.Connection[tuple[object, ...]] | None = None
+        self._connection: BoundedConnection | None = None
         self._lock = threading.Lock()
 
     def run(self, command: str) -> Answer:
@@ -216,22 +217,17 @@ class SqlConsole:
                 connection = self._connected()
             except psycopg.OperationalError as exc:
                 raise ServerDown("The database does not answer.", hint="It may be down, paused or cut off: look at the drawing.", detail=str(exc)) from exc
-            watchdog = threading.Timer(SQL_DEADLINE_S, connection.cancel_safe, kwargs={"timeout": 1.0})
-            watchdog.daemon = True
-            watchdog.start()
             try:
                 with connection.cursor() as cursor:
                     cursor.execute(command.encode())
                     return self._shown(cursor, began)
             except psycopg.OperationalError as exc:
-                if connection.closed or connection.broken:
+                if exc.sqlstate is None or connection.closed:
                     self.close()
                     raise ServerDown("The database does not answer.", hint="It may be down, paused or cut off: look at the drawing.", detail=str(exc)) from exc
                 return Answer(_sql_error(exc), True, _since(began))
             except psycopg.Error as exc:
                 return Answer(_sql_error(exc), True, _since(began))
-            finally:
-                watchdog.cancel()
 
     def complete(self, text: str) -> list[str]:
         last = text.lower().rsplit(" ", 1)[-1]
@@ -242,16 +238,18 @@ class SqlConsole:
             self._connection.close()
             self._connection = None
 
-    def _connected(self) -> psycopg.Connection[tuple[object, ...]]:
-        if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(
-                host=self._address.host, port=self._address.port, dbname="shop", user=self._user, password=self._password, autocommit=True,
-                connect_timeout=2, application_name="console", keepalives=1, tcp_user_timeout=int((SQL_DEADLINE_S + 2) * 1000),
+    def _connected(self) -> BoundedConnection:
+        if self._connection is not None and self._connection.ended():
+            self.close()
+        if self._connection is None:
+            self._connection = connect(
+                host=self._address.host, port=self._address.port, user=self._user, password=self._password, timeout_s=SQL_DEADLINE_S + 1.0,
+                connect_timeout_s=1.0, application="console", options=f"-c statement_timeout={int(SQL_DEADLINE_S * 1000)}",
             )
         return self._connection
 
     @staticmethod
-    def _shown(cursor: psycopg.Cursor[tuple[object, ...]], began: float) -> Answer:
+    def _shown(cursor: psycopg.Cursor[Row], began: float) -> Answer:
         if cursor.description is None:
             return Answer(cursor.statusmessage or "OK", False, _since(began))
         rows = cursor.fetchmany(ROW_LIMIT + 1)

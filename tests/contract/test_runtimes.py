@@ -1,0 +1,225 @@
+"""The contract that every runtime keeps. Run as root and as an ordinary user: `cage` and `process` with real servers, `fake` with states."""
+
+import os
+import time
+
+import psutil
+import pytest
+
+from labs.errors import LabsError, NotNow, ServerDown, UnknownSandbox
+from labs.headless import keeper_of_ones_own
+
+KINDS = ("cage", "process", "fake")
+REAL = ("cage", "process")
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def keeper(request):
+    keeper, directory = keeper_of_ones_own(request.param)
+    try:
+        keeper.wait_ready()
+        yield keeper
+    finally:
+        keeper.close()
+        directory.cleanup()
+
+
+@pytest.fixture
+def sandbox(keeper):
+    opened = Opened(keeper)
+    yield opened
+    keeper.end(opened.id, "the test is over")
+
+
+@pytest.fixture
+def real(sandbox):
+    if sandbox.keeper.isolation not in REAL:
+        pytest.skip("a fake has no processes")
+    return sandbox
+
+
+class Opened:
+    """A sandbox of the lab cache-aside with everything that it told."""
+
+    def __init__(self, keeper):
+        self.keeper = keeper
+        self.told = []
+        self.gone = []
+        self.id = keeper.open("cache-aside", {}, on_event=lambda entry: self.told.append(entry.event), on_gone=self.gone.append)
+
+    def call(self, call, **args):
+        return self.keeper.call(self.id, call, **args)
+
+    def server(self, verb, name="cache"):
+        return self.call("server", name=name, verb=verb)
+
+    def states(self, name="cache"):
+        return [event.state for event in self.told if event.type == "server-changed" and event.server == name]
+
+    def ask(self, name="cache"):
+        return self.call("console", server=name, command="PING" if name == "cache" else "select 1")
+
+    def processes(self, name):
+        return [process for process in self.keeper.processes(self.id) if process.name().startswith(name)]
+
+
+def eventually(condition, within_s=5.0):
+    end = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < end, "it did not come to be in time"
+        time.sleep(0.02)
+
+
+def test_both_servers_are_up_when_it_is_open(sandbox):
+    assert sandbox.states("cache")[-1] == "up"
+    assert sandbox.states("database")[-1] == "up"
+
+
+def test_killed_is_down_and_restarted_is_up(sandbox):
+    sandbox.server("kill")
+    assert sandbox.states()[-1] == "down"
+
+    sandbox.server("restart")
+    assert sandbox.states()[-1] == "up"
+
+
+def test_what_is_not_running_cannot_be_killed_or_paused(sandbox):
+    sandbox.server("kill")
+
+    for verb in ("kill", "pause", "resume"):
+        with pytest.raises(NotNow):
+            sandbox.server(verb)
+
+
+def test_paused_is_resumed_once(sandbox):
+    sandbox.server("pause")
+    with pytest.raises(NotNow):
+        sandbox.server("pause")
+    assert sandbox.states()[-1] == "paused"
+
+    sandbox.server("resume")
+    assert sandbox.states()[-1] == "up"
+
+
+def test_a_paused_server_can_be_killed(sandbox):
+    sandbox.server("pause")
+
+    sandbox.server("kill")
+
+    assert sandbox.states()[-1] == "down"
+
+
+def test_each_server_keeps_a_log(sandbox):
+    for name in ("cache", "database"):
+        assert sandbox.call("log", server=name)["lines"]
+
+
+def test_ended_it_is_gone_and_says_why(sandbox):
+    sandbox.keeper.end(sandbox.id, "because", gently=True)
+
+    assert sandbox.gone == ["because"]
+    with pytest.raises(UnknownSandbox):
+        sandbox.ask()
+
+
+def test_reset_brings_everything_back(sandbox):
+    sandbox.call("set", name="ttl_s", value=5)
+    sandbox.server("kill")
+
+    sandbox.call("reset")
+
+    assert sandbox.states()[-1] == "up"
+    changed = [event for event in sandbox.told if event.type == "setting-changed"]
+    assert changed[-1].value == 60
+
+
+@pytest.mark.parametrize("name", ["cache", "database"])
+def test_a_real_server_answers_again_at_the_same_address_after_a_kill(real, name):
+    assert not real.ask(name)["failed"]
+    real.server("kill", name)
+    with pytest.raises(ServerDown):
+        real.ask(name)
+
+    real.server("restart", name)
+
+    assert not real.ask(name)["failed"]
+
+
+@pytest.mark.parametrize("name", ["cache", "database"])
+def test_a_paused_server_answers_nobody_in_bounded_time(real, name):
+    real.ask(name)
+    real.server("pause", name)
+
+    began = time.monotonic()
+    with pytest.raises(LabsError):
+        real.ask(name)
+    assert time.monotonic() - began < 12
+
+    real.server("resume", name)
+    eventually(lambda: not _failed(real, name))
+
+
+def _failed(sandbox, name):
+    try:
+        return sandbox.ask(name)["failed"]
+    except LabsError:
+        return True
+
+
+def test_no_server_runs_as_root(real):
+    servers = [*real.processes("redis-server"), *real.processes("postgres")]
+
+    assert len(servers) >= 2
+    assert {process.uids().real for process in servers} != {0} if os.getuid() else 0 not in {process.uids().real for process in servers}
+
+
+def test_sandboxes_do_not_share_a_user_when_root(real):
+    if os.getuid() != 0:
+        pytest.skip("an ordinary user has one user id")
+    other = Opened(real.keeper)
+    try:
+        assert {p.uids().real for p in real.processes("cg-agent")}.isdisjoint({p.uids().real for p in other.processes("cg-agent")})
+    finally:
+        real.keeper.end(other.id, "the test is over")
+
+
+@pytest.mark.parametrize("victim", ["cg-agent", "cg-warden"])
+def test_when_its_agent_or_warden_is_killed_nothing_of_it_is_left(real, victim):
+    everything = real.keeper.processes(real.id)
+
+    real.processes(victim)[0].kill()
+
+    eventually(lambda: real.gone)
+    eventually(lambda: not [process for process in everything if lives(process)])
+
+
+def lives(process):
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_a_server_that_dies_by_itself_is_noticed(real):
+    real.processes("redis-server")[0].kill()
+
+    eventually(lambda: real.states()[-1] == "down")
+
+
+def test_a_cage_has_its_usual_ports_to_itself(keeper):
+    if keeper.isolation != "cage":
+        pytest.skip("only a cage has a loopback of its own")
+    first, second = Opened(keeper), Opened(keeper)
+    try:
+        assert not first.ask()["failed"]
+        assert not second.ask()["failed"]
+        listening = {connection.laddr.port for connection in psutil.net_connections("inet") if connection.status == psutil.CONN_LISTEN}
+        assert not {6379, 5432} & {port for port in listening if _owned_by_sandbox(port)}
+    finally:
+        for opened in (first, second):
+            keeper.end(opened.id, "the test is over")
+
+
+def _owned_by_sandbox(port):
+    owners = {connection.pid for connection in psutil.net_connections("inet") if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port}
+    return any(pid and psutil.Process(pid).name() in ("redis-server", "postgres") and psutil.Process(pid).uids().real >= 61_000 for pid in owners)

@@ -1,0 +1,65 @@
+"""Every lab, headless, on real servers: its reference run meets every check; each wrong solution is caught where it is meant to be."""
+
+import pytest
+
+from labs.catalogue import catalogue
+from labs.headless import keeper_of_ones_own, play
+
+LABS = list(catalogue().values())
+WRONG = [(lab, solution) for lab in LABS for solution in lab.wrong]
+SECONDS = 15.0
+SECONDS_WRONG = 15.0
+
+
+@pytest.fixture(scope="module")
+def keeper():
+    keeper, directory = keeper_of_ones_own()
+    try:
+        yield keeper
+    finally:
+        keeper.close()
+        directory.cleanup()
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
+def test_the_reference_run_meets_every_check_with_evidence(keeper, lab):
+    run = play(keeper, lab.id)
+
+    assert {check["id"]: check["status"] for check in run.checks} == dict.fromkeys((check.name for check in lab.checks), "met"), run.checks
+    assert all(check["evidence"] for check in run.checks)
+    assert run.measurements
+    assert run.seconds <= SECONDS
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
+def test_at_the_start_no_check_is_met(keeper, lab):
+    statuses = {}
+    sandbox = keeper.open(lab.id, {}, on_event=lambda entry: statuses.update({entry.event.check: entry.event.status}) if entry.event.type == "check-changed" else None)
+    try:
+        keeper.call(sandbox, "log", server="cache")
+        assert statuses == dict.fromkeys((check.name for check in lab.checks), "unmet")
+    finally:
+        keeper.end(sandbox, "the test is over")
+
+
+@pytest.mark.parametrize(("lab", "solution"), WRONG, ids=[f"{lab.id}-{solution.name}" for lab, solution in WRONG])
+def test_a_wrong_solution_is_caught_at_its_check(keeper, lab, solution, record_property):
+    run = play(keeper, lab.id, wrong=solution.name)
+
+    unmet = [check["id"] for check in run.checks if check["status"] != "met"]
+    print(f"{lab.id:18} {solution.name:22} {solution.about:60} caught at {', '.join(unmet)}")
+    assert solution.caught_at in unmet
+    assert not run.ok
+    assert run.seconds <= SECONDS_WRONG
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
+def test_every_prediction_can_be_measured(keeper, lab):
+    for prediction in lab.predictions:
+        sandbox = keeper.open(lab.id, {})
+        try:
+            measured = keeper.call(sandbox, "measure", prediction=prediction.name, deadline_s=20.0)
+            assert prediction.holds(measured["value"], measured["value"])
+            assert measured["shown"]
+        finally:
+            keeper.end(sandbox, "the test is over")

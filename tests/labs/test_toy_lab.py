@@ -1,0 +1,73 @@
+"""A lab is one folder: a folder elsewhere, named in CACHEGROUND_LABS, is listed and run with no other file touched."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+TOY = '''
+from labs.caching import no_cache
+from labs.catalogue import storefront
+from labs.definition import Check, Lab, Strategy, Verdict
+
+
+def answered(sandbox):
+    reads = sandbox.ledger.reads()
+    return Verdict("met", "It answered.", {"reads": len(reads)}) if reads else Verdict("unmet", "Nothing was read.")
+
+
+def reference(sandbox):
+    sandbox.measurements["queries"] = sandbox.read(1).queries
+
+
+LAB = Lab(
+    id="toy", title="Toy", question="Does it answer?", about="A toy.", minutes=1, topology=storefront.TOPOLOGY,
+    controls=(storefront.ENGINE, storefront.what_is_read("row"), storefront.clients(1), storefront.rate(10), storefront.skew(0)),
+    strategies={"no-cache": Strategy("no-cache", "No cache", no_cache.read)}, pick_strategy=lambda settings: "no-cache",
+    actions=(), checks=(Check("answered", "It answers", answered),), charts=storefront.CHARTS, tiles=("done_per_s",), reference=reference,
+)
+'''
+
+
+def run(tmp_path, *words):
+    environment = {**os.environ, "CACHEGROUND_LABS": str(tmp_path)}
+    return subprocess.run([sys.executable, "-m", "labs", *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+
+
+def test_a_toy_lab_is_listed_and_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("labs")
+    for parent in (folder, folder.parent, folder.parent.parent):
+        parent.chmod(0o755)
+    (folder / "toy").mkdir()
+    (folder / "toy" / "__init__.py").write_text(TOY)
+
+    listed = run(folder, "list", "--json")
+    played = run(folder, "run", "toy", "--json")
+
+    assert "toy" in [lab["id"] for lab in json.loads(listed.stdout)]
+    assert played.returncode == 0, played.stderr
+    result = json.loads(played.stdout)
+    assert result["ok"]
+    assert result["measurements"] == {"queries": 1}
+
+
+def test_the_result_is_one_object_with_everything_in_it(tmp_path):
+    played = run(tmp_path, "run", "cache-aside", "--json", "--set", "ttl_s=2")
+
+    assert played.returncode == 0, played.stderr
+    result = json.loads(played.stdout)
+    assert set(result) == {"lab", "isolation", "versions", "seconds", "settings", "measurements", "checks", "ok"}
+    assert set(result["checks"][0]) == {"id", "claim", "status", "message", "evidence"}
+    assert {"redis", "postgres"} <= set(result["versions"])
+    assert "Check met" in played.stderr
+
+
+def test_a_sabotaged_sandbox_exits_1_and_an_unknown_lab_2(tmp_path):
+    assert run(tmp_path, "run", "cache-aside", "--wrong", "never-stores").returncode == 1
+    unknown = run(tmp_path, "run", "no-such-lab")
+    assert unknown.returncode == 2
+    assert "cache-aside" in unknown.stderr
+    assert run(tmp_path, "run", "cache-aside", "--set", "ttl_s=0").returncode == 2

@@ -1,0 +1,56 @@
+"""A lab's settings: every value is checked, and a wrong one says what would be right."""
+
+import pytest
+
+from labs.catalogue import catalogue, find
+from labs.errors import BadInput, UnknownLab
+from labs.measure.metrics import METRICS
+
+LABS = list(catalogue().values())
+
+
+def test_settings_default_and_parse():
+    settings = find("cache-aside").settings({"ttl_s": "5", "engine": "memcached"})
+
+    assert settings["ttl_s"] == 5.0
+    assert settings["engine"] == "memcached"
+    assert settings["invalidate"] == "delete"
+
+
+@pytest.mark.parametrize(("given", "says"), [({"ttl_s": "0"}, "1 to 300"), ({"ttl_s": "soon"}, "1 to 300"), ({"ttl_s": "nan"}, "1 to 300"), ({"engine": "oracle"}, "redis, memcached"), ({"colour": "red"}, "Its settings are")])
+def test_a_wrong_setting_says_what_would_be_right(given, says):
+    with pytest.raises(BadInput) as caught:
+        find("cache-aside").settings(given)
+
+    assert says in caught.value.hint
+
+
+def test_an_unknown_lab_names_those_that_there_are():
+    with pytest.raises(UnknownLab) as caught:
+        find("no-such-lab")
+
+    assert "cache-aside" in caught.value.hint
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
+def test_a_lab_is_whole(lab):
+    names = [check.name for check in lab.checks]
+
+    assert len(set(names)) == len(names) >= 3
+    assert lab.predictions and lab.actions and lab.question and lab.about
+    assert len(lab.wrong) >= 3
+    assert {solution.caught_at for solution in lab.wrong} <= set(names)
+    assert all(metric in METRICS for chart in lab.charts for metric in chart.metrics)
+    assert all(metric in METRICS for metric in lab.tiles)
+    assert all(len({METRICS[metric].unit for metric in chart.metrics}) == 1 for chart in lab.charts)
+    assert {link.target for link in lab.topology.links} <= {node.name for node in lab.topology.nodes}
+    assert lab.pick_strategy(lab.settings()) in lab.strategies
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
+def test_predictions_hold_within_their_tolerance(lab):
+    for prediction in lab.predictions:
+        assert prediction.holds(10.0, 10.0)
+        assert not prediction.holds(10.0, 1_000.0)
+        with pytest.raises(BadInput):
+            prediction.parse("about ten")
