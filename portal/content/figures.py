@@ -43,7 +43,7 @@ def read_figure(path: Path, alt: str) -> Markup:
     text = re.sub(r"<\?xml[^>]*\?>|<!--.*?-->", "", text, flags=re.DOTALL)
     opening, rest = text.strip().split(">", 1)
     opening = re.sub(r"\s(role|aria-label|aria-labelledby)=(\"[^\"]*\"|'[^']*')", "", opening)
-    return Markup(opening + Markup(' role="img" aria-label="{}">').format(alt)) + Markup(rest)
+    return Markup(opening) + Markup(' role="img" aria-label="{}">').format(alt) + Markup(rest)
 
 
 def _name(tag: object) -> str:
