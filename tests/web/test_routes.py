@@ -1,0 +1,135 @@
+"""Who may do what: every route with every method has a row here, and a route without one fails.
+
+Actors: a stranger (no cookie), the owner of the sandbox, another learner. Whatever may change something is refused to all of
+them when it comes from another site. `None`: not asked (a stream that does not end).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.web.fake_host import FakeHost
+
+SAMPLE = {
+    "slug": "first", "question_id": "a-number", "token": "nobody-has-this", "link": 1, "filename": "css/tokens.css", "lab_id": "sample-lab", "server": "cache",
+}
+
+# (method, rule): (stranger, owner, another learner)
+TABLE: dict[tuple[str, str], tuple[int | None, int | None, int | None]] = {
+    ("GET", "/"): (200, 200, 200),
+    ("GET", "/healthz"): (200, 200, 200),
+    ("GET", "/static/<path:filename>"): (200, 200, 200),
+    ("GET", "/patterns"): (200, 200, 200),
+    ("GET", "/lessons/<slug>"): (200, 200, 200),
+    ("POST", "/lessons/<slug>/progress"): (422, 422, 422),
+    ("POST", "/lessons/<slug>/read"): (303, 303, 303),
+    ("GET", "/lessons/<slug>/quiz"): (200, 200, 200),
+    ("GET", "/lessons/<slug>/quiz/<question_id>"): (302, 302, 302),
+    ("POST", "/lessons/<slug>/quiz/<question_id>"): (422, 422, 422),
+    ("GET", "/me"): (200, 200, 200),
+    ("POST", "/me/recovery"): (200, 200, 200),
+    ("POST", "/me/recovery/<int:link>/revoke"): (404, 404, 404),
+    ("POST", "/me/delete"): (404, 422, 422),
+    ("GET", "/recover/<token>"): (404, 404, 404),
+    ("POST", "/recover/<token>"): (404, 404, 404),
+    ("GET", "/labs"): (200, 200, 200),
+    ("GET", "/labs/<lab_id>"): (200, 200, 200),
+    ("GET", "/labs/<lab_id>/bench"): (200, 200, 200),
+    ("POST", "/labs/<lab_id>/sandbox"): (303, 303, 303),
+    ("GET", "/labs/<lab_id>/predictions/<name>"): (200, 200, 200),
+    ("POST", "/labs/<lab_id>/predictions/<name>"): (422, 422, 422),
+    ("POST", "/labs/<lab_id>/console/<server>"): (409, 422, 409),
+    ("GET", "/sandboxes/<sandbox>"): (404, 303, 404),
+    ("GET", "/sandboxes/<sandbox>/events"): (404, None, 404),
+    ("GET", "/sandboxes/<sandbox>/feed"): (404, 200, 404),
+    ("GET", "/sandboxes/<sandbox>/state"): (404, 200, 404),
+    ("GET", "/sandboxes/<sandbox>/readings.csv"): (404, 200, 404),
+    ("GET", "/sandboxes/<sandbox>/request"): (404, 200, 404),
+    ("GET", "/sandboxes/<sandbox>/code"): (404, 200, 404),
+    ("GET", "/sandboxes/<sandbox>/complete"): (404, 200, 404),
+    ("GET", "/sandboxes/<sandbox>/log/<server>"): (404, 200, 404),
+    ("POST", "/sandboxes/<sandbox>/settings"): (404, 303, 404),
+    ("POST", "/sandboxes/<sandbox>/actions/<name>"): (404, 303, 404),
+    ("POST", "/sandboxes/<sandbox>/servers/<server>"): (404, 422, 404),
+    ("POST", "/sandboxes/<sandbox>/links/<link>"): (404, 422, 404),
+    ("POST", "/sandboxes/<sandbox>/step"): (404, 422, 404),
+    ("POST", "/sandboxes/<sandbox>/load"): (404, 422, 404),
+    ("POST", "/sandboxes/<sandbox>/reset"): (404, 303, 404),
+    ("POST", "/sandboxes/<sandbox>/keep"): (404, 303, 404),
+    ("POST", "/sandboxes/<sandbox>/console/<server>"): (404, 422, 404),
+    ("POST", "/sandboxes/<sandbox>/close"): (404, 303, 404),
+}
+
+
+def routes(app: Flask) -> set[tuple[str, str]]:
+    """Every method of every rule."""
+    return {(method, rule.rule) for rule in app.url_map.iter_rules() for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
+
+
+def address(rule: str, sandbox: str) -> str:
+    """The rule with something in its places."""
+
+    def place(found: re.Match[str]) -> str:
+        name = found[1].split(":")[-1]
+        if name == "sandbox":
+            return sandbox
+        if name == "name":
+            return "flush" if "/actions/" in rule else "queries"
+        if name == "link" and rule.startswith("/sandboxes"):
+            return "app-cache"
+        return str(SAMPLE[name])
+
+    return re.sub(r"<([^>]+)>", place, rule)
+
+
+@pytest.fixture
+def sandbox(app: Flask, portal_redis: Any, client: Any, learner_of: Any) -> Any:
+    """The client's open sandbox of the sample lab, on a host without servers."""
+    host = FakeHost(app.extensions["cacheground"].desk.redis).start()
+    client.post("/labs/sample-lab/sandbox")
+    yield host.of(learner_of(client)).id
+    host.stop()
+
+
+@pytest.fixture
+def another(other: Any) -> Any:
+    """A learner without a sandbox."""
+    other.post("/lessons/first/progress", data={"section": "the-end"})
+    return other
+
+
+def test_every_route_is_classified(app):
+    assert routes(app) == set(TABLE)
+
+
+@pytest.mark.parametrize(("method", "rule"), sorted(TABLE), ids=lambda part: part.strip("/") or "root")
+def test_each_actor_gets_what_is_theirs(app, client, another, sandbox, method, rule):
+    stranger, owner, other = TABLE[(method, rule)]
+    url = address(rule, sandbox)
+
+    for actor, browser, status in (("a stranger", app.test_client(), stranger), ("another learner", another, other), ("the owner", client, owner)):
+        if status is not None:
+            with browser.open(url, method=method) as response:
+                assert response.status_code == status, actor
+
+
+ELSEWHERE = ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Sec-Fetch-Site": None, "Origin": "http://evil.example"}, {"Sec-Fetch-Site": None})
+
+
+def test_nothing_is_changed_from_another_site(client, sandbox):
+    for rule in sorted(rule for method, rule in TABLE if method != "GET"):
+        for headers in ELSEWHERE:
+            assert client.post(address(rule, sandbox), headers=headers).status_code == 403, (rule, headers)
+
+
+@pytest.mark.parametrize("nonsense", ["../../etc/passwd", "a'b\"c<d>", "%00", "x" * 300, "٣"])
+def test_nonsense_in_an_address_is_no_fault_of_ours(client, sandbox, nonsense):
+    for method, rule in sorted(TABLE):
+        if "<" in rule:
+            url = re.sub(r"<[^>]+>", lambda _: nonsense, rule)
+            with client.open(url, method=method) as response:
+                assert response.status_code < 500, url
