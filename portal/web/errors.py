@@ -7,7 +7,7 @@ import secrets
 
 from flask import Flask, Response, g, make_response, render_template, request
 from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from labs import (
     BadInput,
@@ -105,6 +105,8 @@ def _database_away(error: Exception) -> Response:
 def _http_error(error: HTTPException) -> Response:
     if error.response is not None:
         return make_response(error.response)
+    if isinstance(error, SecurityError):
+        return Response("This host name is not served here.\n", 400, content_type="text/plain; charset=utf-8")  # no address can be built for a page
     status = error.code or 500
     if 300 <= status < 400:
         return make_response(error.get_response())

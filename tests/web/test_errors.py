@@ -1,0 +1,99 @@
+"""Every error has a page, a fragment and a status, and tells nothing that it should not."""
+
+from __future__ import annotations
+
+import pytest
+from flask import abort
+from sqlalchemy import text
+
+from labs import LabsError
+from portal.web.errors import STATUS
+from portal.web.parts import db
+
+
+def name_of(error: type[LabsError]) -> str:
+    return error.kind
+
+
+ERRORS = sorted(STATUS, key=name_of)
+
+
+def kinds(base: type[LabsError] = LabsError) -> set[type[LabsError]]:
+    return {base}.union(*(kinds(kind) for kind in base.__subclasses__() if kind.__module__.startswith("labs")))
+
+
+def test_every_error_of_the_labs_has_a_status():
+    assert kinds() == set(STATUS)
+
+
+@pytest.fixture
+def failing(app):
+    """A page that fails as it is told."""
+
+    @app.get("/fail/<kind>")
+    def fail(kind: str) -> str:
+        if kind == "code":
+            raise RuntimeError("secret detail")
+        if kind == "sql":
+            db().execute(text("SELECT nonsense"))
+        if kind == "abort":
+            abort(404)
+        error = next(error for error in STATUS if error.kind == kind)
+        raise error("A sentence <b>for</b> the learner.", hint="What to do.", detail="secret detail")
+
+    return app.test_client()
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=name_of)
+def test_an_error_of_the_labs_is_a_page_for_a_reader(failing, error):
+    response = failing.get(f"/fail/{error.kind}")
+
+    assert response.status_code == STATUS[error]
+    assert "<html" in response.text
+    assert "A sentence &lt;b&gt;for&lt;/b&gt; the learner." in response.text and "What to do." in response.text
+    assert "secret detail" not in response.text
+    assert response.headers["X-Request-Id"] in response.text
+
+
+@pytest.mark.parametrize("headers", [{"HX-Request": "true"}, {"Sec-Fetch-Dest": "empty"}])
+def test_an_error_is_a_fragment_for_a_script_and_lands_among_the_toasts(failing, headers):
+    response = failing.get("/fail/not-now", headers=headers)
+
+    assert response.status_code == 409
+    assert "<html" not in response.text and "What to do." in response.text
+    assert response.headers["HX-Retarget"] == "[data-toasts]"
+    assert response.headers["HX-Reswap"] == "beforeend"
+
+
+@pytest.mark.parametrize("headers", [{"HX-Request": "true", "HX-Boosted": "true"}, {"HX-Request": "true", "HX-Request-Type": "full"}])
+def test_htmx_that_wants_a_page_gets_a_page(failing, headers):
+    assert "<html" in failing.get("/fail/not-now", headers=headers).text
+
+
+def test_labs_that_are_away_say_when_to_come_back(failing):
+    assert failing.get("/fail/host-away").headers["Retry-After"] == "2"
+
+
+@pytest.mark.parametrize("kind", ["code", "sql"])
+def test_a_fault_of_ours_tells_nothing(failing, kind, caplog):
+    response = failing.get(f"/fail/{kind}")
+
+    assert response.status_code == 500
+    assert "secret" not in response.text and "Traceback" not in response.text and "SELECT" not in response.text
+    assert response.headers["X-Request-Id"] in caplog.text
+
+
+def test_a_page_that_is_not_there_says_so(failing):
+    assert "There is no such page." in failing.get("/fail/abort").text
+    assert failing.get("/nowhere").status_code == 404
+
+
+def test_a_wrong_method_is_told_which_is_right(client):
+    response = client.post("/me")
+
+    assert response.status_code == 405
+    assert "GET" in response.headers["Allow"]
+
+
+def test_a_body_that_is_too_large_is_refused(client):
+    assert client.post("/lessons/first/quiz/a-number", data={"value": "1" * 300_000}).status_code == 413
