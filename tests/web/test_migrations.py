@@ -1,0 +1,57 @@
+"""The steps of the schema lead to what the models say, and back; an unknown schema is left alone."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+import portal.models
+from portal.db import Base
+from portal.migrations import FOLDER, HEAD, UnknownSchema, current, migrate
+
+
+@pytest.fixture
+def empty(postgres):
+    """The address of an empty database."""
+    with psycopg.connect(postgres.url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE empty")
+        yield postgres.url.replace("/postgres?", "/empty?")
+        connection.execute("DROP DATABASE empty WITH (FORCE)")
+
+
+def test_an_empty_database_is_brought_to_the_head_once(empty):
+    assert current(empty) is None
+    assert migrate(empty)[-1] == HEAD
+    assert migrate(empty) == []
+    assert current(empty) == HEAD
+
+
+def test_the_head_is_the_last_script():
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def test_the_steps_lead_to_what_the_models_say(empty):
+    assert portal.models.__all__
+    migrate(empty)
+    engine = create_engine(empty)
+
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata) == []
+    engine.dispose()
+
+
+def test_the_schema_of_a_newer_portal_is_left_alone(empty):
+    migrate(empty)
+    with psycopg.connect(empty.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    with pytest.raises(UnknownSchema, match="9999"):
+        migrate(empty)
