@@ -28,7 +28,7 @@ def test_a_lesson_shows_its_blocks(client):
     page = client.get("/lessons/first").text
 
     assert '<p class="question">Who asks <em>the database</em>?</p>' in page
-    assert 'aria-label="A circle beside a line."' in page
+    assert '<svg viewBox="0 0 100 40" role="img" aria-label="A circle beside a line.">' in page
     assert '<i class="mark hit" aria-hidden="true"></i>hit</span>' in page
     assert "0.189&nbsp;ms" in page
     assert "since November 2026" in page
