@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 from sqlalchemy import select
@@ -29,7 +30,7 @@ def settle(session: Session, *, learner: str, lab: str, name: str, measured: Val
     Asking twice is harmless, so the page and the recorder may both tell of the same measurement.
     """
     newest = latest(session, learner=learner, lab=lab, name=name, made_before=at)
-    if newest is None or newest.measured_at is not None:
+    if newest is None or newest.measured_at is not None or not (isinstance(measured, str) or math.isfinite(measured)):
         return None
     newest.measured = measured
     newest.held = find(lab).prediction(name).holds(newest.value, measured)

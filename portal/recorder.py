@@ -17,7 +17,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from labs import Desk, LabsError
@@ -61,7 +61,10 @@ class Recorder:
         if not batch:
             return 0
         rows = {str(outcome.get("id")): row for _, outcome in batch if (row := _row(outcome))}
-        learners = self._write(list(rows.values()))
+        try:
+            learners = self._write(list(rows.values()))
+        except DataError:
+            learners = set().union(*(self._write_alone(row) for row in rows.values()))
         self.cache.forget(*(summary_name(learner) for learner in sorted(learners)))
         by_host: dict[str, list[str]] = defaultdict(list)
         for _, outcome in batch:
@@ -70,6 +73,14 @@ class Recorder:
             self.desk.acknowledge(host, ids)
         self.after = batch[-1][0]
         return len(batch)
+
+    def _write_alone(self, row: dict[str, Any]) -> set[str]:
+        """One outcome by itself, for there is one among its neighbours that Postgres can't hold (a NaN, a zero character)."""
+        try:
+            return self._write([row])
+        except DataError as exc:
+            log.error("outcome %s can't be stored and was left out: %s", row["id"], type(exc.orig).__name__)
+            return set()
 
     def _write(self, rows: list[dict[str, Any]]) -> set[str]:
         """One transaction. A learner who is gone, or goes meanwhile, takes their outcomes along."""

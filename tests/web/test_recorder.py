@@ -107,7 +107,7 @@ def test_an_outcome_of_a_learner_who_is_gone_is_acknowledged_and_left_out(record
     assert acknowledged(portal_redis) == ["o1"]
 
 
-@pytest.mark.parametrize("wrong", [{"name": None}, {"name": "x" * 200}, {"at": "yesterday"}, {"at": 1e30}, {"data": "text"}, {"owner": "a\0b"}])
+@pytest.mark.parametrize("wrong", [{"name": None}, {"name": "x" * 200}, {"at": "yesterday"}, {"at": 1e30}, {"data": "text"}, {"owner": "a\0b"}, {"data": {"a": "\0"}}, {"data": {"a": float("nan")}}, {"data": {"a": "\ud800"}}])
 def test_an_outcome_that_is_none_does_not_hold_up_the_others(recorder, tell, sql, wrong):
     tell("o1", **wrong)
     tell("o2")
