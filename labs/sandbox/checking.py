@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from labs.definition import Check, Verdict
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from labs.sandbox.sandbox import Sandbox
 
 JUDGE_EVERY_S = 0.25
+SAME_STATUS_EVERY_S = 1.0
 
 
 class Checker:
@@ -21,6 +23,7 @@ class Checker:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._verdicts: dict[str, Verdict] = {}
+        self._told: dict[str, tuple[Verdict, float]] = {}
         self._lock = threading.Lock()
         self._stirred = threading.Event()
         self._stopped = threading.Event()
@@ -52,7 +55,7 @@ class Checker:
     def forget(self) -> None:
         """Tell all verdicts anew, as after a reset."""
         with self._lock:
-            self._verdicts.clear()
+            self._told.clear()
         self.stir()
 
     def _run(self) -> None:
@@ -64,14 +67,19 @@ class Checker:
             self._stopped.wait(JUDGE_EVERY_S)
 
     def _judge(self, check: Check) -> None:
-        before = self._verdicts.get(check.name)
         try:
             verdict = check.judge(self._sandbox)
         except LabsError as exc:
             verdict = Verdict("error", str(exc), hint=exc.hint)
+        self._verdicts[check.name] = verdict
+        before, told_at = self._told.get(check.name, (None, 0.0))
         if verdict == before:
             return
-        self._verdicts[check.name] = verdict
+        if before is not None and verdict.status == before.status and time.monotonic() - told_at < SAME_STATUS_EVERY_S:
+            # Numbers move all the time under load: the newest is told soon, not every one.
+            self._stirred.set()
+            return
+        self._told[check.name] = verdict, time.monotonic()
         self._sandbox.tell(CheckChanged(
             check=check.name, claim=check.claim, status=verdict.status, message=verdict.message, hint=verdict.hint,
             evidence=dict(verdict.evidence), news=before is not None and before.status != verdict.status,

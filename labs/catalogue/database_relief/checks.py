@@ -14,21 +14,17 @@ SAMPLES = 50
 
 
 def _phase(sandbox: Sandbox, cache: str) -> list[Reading]:
-    """The newest unbroken stretch of loaded readings with the cache on or off: its last `STEADY_S` seconds, or nothing if it is shorter."""
+    """The last `STEADY_S` seconds of the newest stretch that is as long: loaded, the cache on or off, no setting changed. Nothing if there is none."""
     stretch: list[Reading] = []
     for reading in reversed(sandbox.sampler.history):
-        if reading.loaded and reading.settings["cache"] == cache and "database_queries_per_s" in reading.values:
-            if stretch and reading.settings != stretch[-1].settings:
-                break
+        fits = reading.loaded and reading.settings["cache"] == cache and "database_queries_per_s" in reading.values
+        if not fits or (stretch and reading.settings != stretch[-1].settings):
+            stretch = []
+        if fits:
             stretch.append(reading)
-        elif stretch:
-            break
-    taken: list[Reading] = []
-    for reading in stretch:
-        if sum(r.seconds for r in taken) >= STEADY_S:
-            return taken
-        taken.append(reading)
-    return taken if sum(r.seconds for r in taken) >= STEADY_S else []
+        if sum(r.seconds for r in stretch) >= STEADY_S:
+            return stretch
+    return []
 
 
 def _per_s(readings: list[Reading], name: str) -> float:
