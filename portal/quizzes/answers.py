@@ -27,8 +27,11 @@ def by_key(session: Session, learner: str, key: str) -> Answer | None:
 
 
 def add_attempt(session: Session, *, learner: str, lesson: Lesson, question: Question, answer: dict[str, Any], right: bool, key: str) -> Answer:
-    """One more attempt; if its key made one before, that one. The learner's row is locked, so attempts come one after the other."""
-    session.execute(select(Learner.id).where(Learner.id == learner).with_for_update()).one()
+    """One more attempt; if its key made one before, that one. The learner's row is locked, so attempts come one after the other.
+
+    The lock leaves the key alone: the recorder holds the key while it settles the same prediction, and the two would wait for each other.
+    """
+    session.execute(select(Learner.id).where(Learner.id == learner).with_for_update(key_share=True)).one()
     before = by_key(session, learner, key)
     if before is not None:
         return before

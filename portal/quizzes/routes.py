@@ -97,7 +97,7 @@ def answer(slug: str, question_id: str) -> Response:
     except SQLAlchemyError as exc:
         if not is_database_away(exc):
             raise
-        log.error("an answer was not kept: the database is away")
+        log.error("an answer was not kept, the database is away: %r", str(exc.__cause__ or exc)[:256])
         card.problem, card.hint = WORDS[503][0], "Your answer was not kept. It stands here still: send it again in a moment."
         return _answered(card, 503)
     card.again = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 
+import psycopg
 import pytest
 
 HTMX = {"HX-Request": "true"}
@@ -238,3 +239,13 @@ def test_a_sandbox_of_another_lab_is_not_measured_in(client, host, learner_of):
 
     assert client.post("/lessons/first/quiz/a-measure", data={"value": "1"}, headers=HTMX).status_code == 409
     assert host.calls == []
+
+
+def test_an_answer_does_not_wait_for_the_recorder(client, postgres, learner_of):
+    client.post("/lessons/first/progress", data={"section": "the-end"})
+
+    with psycopg.connect(postgres.url.replace("+psycopg", "")) as recording:
+        recording.execute("SELECT id FROM learner WHERE id = %s FOR KEY SHARE", [learner_of(client)])
+        response = client.post("/lessons/first/quiz/a-number", data={"value": "12.5"}, headers=HTMX)
+
+    assert response.status_code == 200
