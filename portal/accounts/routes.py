@@ -67,8 +67,8 @@ def recover(token: str) -> Response:
     if known is None:
         abort(404, "This link does not work, or no longer. Make a new one in the browser that you used before.")
     learner = current_learner()
-    here = known_of(db(), learner) if learner and learner != owner else None
-    return _private(render_template("accounts/recover.html", place="you", known=known, here=here, token=token, same=learner == owner))
+    mine = known_of(db(), learner) if learner and learner != owner else None
+    return _private(render_template("accounts/recover.html", place="you", known=known, mine=mine, token=token, same=learner == owner))
 
 
 @bp.post("/recover/<token>")
