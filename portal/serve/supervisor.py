@@ -1,0 +1,380 @@
+"""Starts the parts of the site in order, says when it is ready, restarts what dies, stops all in the opposite order.
+
+One thread, which starts every child: the kernel ends the children should this process be killed. Signals are waited for, not handled.
+"""
+
+from __future__ import annotations
+
+import compileall
+import contextlib
+import fcntl
+import http.client
+import ipaddress
+import os
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+
+from labs import Desk, HostAway, HostInfo
+from portal import migrations
+from portal.serve.child import Child, Launch
+from portal.serve.embedded import EmbeddedPostgres, EmbeddedRedis
+from portal.serve.places import CannotServe, Places, places_of
+from portal.settings import ROOT
+from portal.web.parts import make_redis
+
+START_S = 60.0
+MIGRATION_S = 300.0
+FAILURES, FAILURES_WITHIN_S = 5, 120.0
+BACK_OFF_S = (0.0, 0.5, 1.0, 2.0, 4.0)
+RELEASE_S = 6.0
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class Stopped(Exception):
+    """Somebody asked the site to stop."""
+
+
+def serve(*, host: str, port: int, without_isolation: bool = False) -> int:
+    """Run the whole site until SIGTERM or Ctrl-C; returns the exit code. `without_isolation`: teach others even where sandboxes have no walls."""
+    try:
+        places = places_of(Path(os.environ.get("CACHEGROUND_STATE") or ROOT / "var"))
+        places.make()
+        with _held_signals(), _claim(places.lock, _url(host, port)) as was_killed, _listen(host, port, RELEASE_S if was_killed else 0.0) as listener:
+            Site(places, host, listener, without_isolation=without_isolation).run()
+    except CannotServe as exc:
+        print(exc, file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+class Service:
+    """A part that should run: how to start it now, what runs, when it failed."""
+
+    def __init__(self, name: str, log: Path, launch: Callable[[], Launch]) -> None:
+        self.name = name
+        self.log = log
+        self._launch = launch
+        self.child: Child | None = None
+        self.failures: deque[float] = deque(maxlen=FAILURES)
+        self.start_at = 0.0
+
+    def start(self) -> Child:
+        """Start it; raises CannotServe where it can't even be executed."""
+        try:
+            self.child = Child(self._launch(), self.log)
+        except OSError as exc:
+            raise CannotServe(f"{self.name} could not be started: {exc}") from exc
+        return self.child
+
+    def keep_running(self) -> None:
+        """Start it again if it died, after a pause that grows. Raises CannotServe if it fails again and again."""
+        if self.child is not None and self.child.exit_code() is not None:
+            now = time.monotonic()
+            self.failures.append(now)
+            if len(self.failures) == FAILURES and now - self.failures[0] < FAILURES_WITHIN_S:
+                raise CannotServe(f"{self.name} failed {FAILURES} times in {FAILURES_WITHIN_S / 60:.0f} minutes. {self.last_words()}")
+            recent = sum(now - failure < FAILURES_WITHIN_S for failure in self.failures)
+            print(f"{self.name} ended ({_how(self.child)}) and is started again; see {self.log}.", file=sys.stderr, flush=True)
+            self.child.stop()
+            self.child = None
+            self.start_at = now + BACK_OFF_S[recent - 1]
+        if self.child is None and time.monotonic() >= self.start_at:
+            self.start()
+
+    def last_words(self) -> str:
+        """Where its log is, and how it ends."""
+        tail = self.child.log_tail() if self.child else ""
+        return f"The end of {self.log}:\n{tail}" if tail else f"Its log, {self.log}, is empty."
+
+
+class Site:
+    """All parts of one running site."""
+
+    def __init__(self, places: Places, host: str, listener: socket.socket, *, without_isolation: bool) -> None:
+        self._places = places
+        self._host = host
+        self._listener = listener
+        self._port: int = listener.getsockname()[1]
+        self._without_isolation = without_isolation
+        self._services: list[Service] = []
+        sockets, portal = places.sockets, places.portal
+        self._postgres = None if os.environ.get("DATABASE_URL") else EmbeddedPostgres(portal / "postgres", sockets, uid=places.uid)
+        self._redis = None if os.environ.get("REDIS_URL") else EmbeddedRedis(portal / "redis", sockets, uid=places.uid)
+        self._database_url = self._postgres.url if self._postgres else os.environ["DATABASE_URL"]
+        self._redis_url = self._redis.url if self._redis else os.environ["REDIS_URL"]
+        self._desk = Desk(make_redis(self._redis_url, timeout_s=1.0, connect_timeout_s=1.0))
+
+    def run(self) -> None:
+        """Start, say so, watch, until asked to stop; whatever happens, nothing is left running."""
+        try:
+            self._start()
+            while True:
+                self._pause(0.5)
+                for service in self._services:
+                    service.keep_running()
+        except Stopped:
+            print("Stopping.", flush=True)
+        finally:
+            self._stop()
+
+    def _start(self) -> None:
+        """Each part as soon as what it needs is there; the recorder last, for nobody waits for it."""
+        for folder in ("labs", "portal"):
+            compileall.compile_dir(ROOT / folder, quiet=2)
+        redis = self._start_redis() if self._redis else None
+        postgres = self._start_postgres() if self._postgres else None
+        if redis and self._redis:
+            self._wait(self._redis.answers, redis)
+        elif not self._redis_answers():
+            raise CannotServe("The Redis that REDIS_URL names does not answer. Start it, or unset REDIS_URL to have one started here.")
+        labs_host = self._add("labs-host", self._labs_host)
+        if postgres and self._postgres:
+            self._wait_for_postgres(self._postgres, postgres)
+        self._migrate()
+        if not _is_loopback(self._host):
+            self._check_isolation(self._wait_for_host(labs_host))
+        web = self._add("web", self._web)
+        self._wait(self._web_answers, web)
+        seen = self._wait_for_host(labs_host)
+        self._add("recorder", self._recorder)
+        print(f"Ready: {_url(self._host, self._port)}", flush=True)
+        if seen.isolation != "cage":
+            print(f"Sandboxes have no walls of their own here (isolation: {seen.isolation}). That is for one person on their own machine.", flush=True)
+
+    def _start_redis(self) -> Service:
+        assert self._redis is not None
+        redis = self._redis
+
+        def launch() -> Launch:
+            redis.prepare()
+            return redis.launch()
+
+        return self._add("redis", launch)
+
+    def _start_postgres(self) -> Service:
+        assert self._postgres is not None
+        postgres = self._postgres
+        if not postgres.data.exists():
+            print("Making the portal's database; this happens once.", flush=True)
+
+        def launch() -> Launch:
+            postgres.prepare()
+            return postgres.launch()
+
+        return self._add("postgres", launch)
+
+    def _add(self, name: str, launch: Callable[[], Launch]) -> Service:
+        """Start a part, its log begun anew with the one before kept, and look after it from now on."""
+        log = self._places.logs / f"{name}.log"
+        with contextlib.suppress(FileNotFoundError):
+            log.replace(log.with_suffix(".log.1"))
+        service = Service(name, log, launch)
+        self._services.append(service)
+        service.start()
+        return service
+
+    def _wait_for_postgres(self, postgres: EmbeddedPostgres, service: Service) -> None:
+        self._wait(lambda: service.child is not None and postgres.answers(service.child.pid), service)
+
+    def _migrate(self) -> None:
+        """Bring the database to this version's schema. Most starts find it there."""
+        try:
+            if migrations.current(self._database_url) == migrations.HEAD:
+                return
+        except psycopg.OperationalError as exc:
+            raise CannotServe(f"The portal's Postgres can't be reached: {str(exc).strip()}\nStart the one that DATABASE_URL names, or unset DATABASE_URL to have one started here.") from exc
+        migration = self._add("migration", lambda: self._ours("migration", ["-m", "portal", "migrate"]))
+        child = migration.child
+        assert child is not None
+        end = time.monotonic() + MIGRATION_S
+        while child.exit_code() is None and time.monotonic() < end:
+            self._pause(0.05)
+        self._services.remove(migration)
+        child.stop()
+        if child.exit_code() != 0:
+            raise CannotServe(f"The portal's database could not be brought to this version's schema. {migration.last_words()}")
+
+    def _labs_host(self) -> Launch:
+        environment = {name: value for name, value in self._environment().items() if name not in ("DATABASE_URL", "SECRET_KEY")}
+        argv: list[str | Path] = [sys.executable, "-m", "labs.host", "--redis-url", self._redis_url, "--state", self._places.host]
+        return Launch(name="labs-host", argv=argv, environment=environment, directory=ROOT, stop_s=8.0)
+
+    def _web(self) -> Launch:
+        descriptor = self._listener.fileno()
+        arguments = ["-m", "gunicorn", "-c", "python:portal.serve.gunicorn_settings", "--bind", f"fd://{descriptor}", "portal.web.wsgi:app"]
+        return self._ours("web", arguments, inherited=(descriptor,))
+
+    def _recorder(self) -> Launch:
+        return self._ours("recorder", ["-m", "portal", "recorder"])
+
+    def _ours(self, name: str, arguments: list[str], inherited: tuple[int, ...] = ()) -> Launch:
+        """A Python process of the portal, under its user. SIGTERM if the supervisor dies: gunicorn then ends its workers."""
+        return Launch(
+            name=name, argv=[sys.executable, *arguments], environment=self._environment(), directory=ROOT, uid=self._places.uid,
+            death_signal=signal.SIGTERM, inherited=inherited,
+        )
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **os.environ, "DATABASE_URL": self._database_url, "REDIS_URL": self._redis_url, "CACHEGROUND_STATE": str(self._places.state),
+            "SECRET_KEY": os.environ.get("SECRET_KEY") or self._places.secret(), "HOME": str(self._places.portal),
+        }
+
+    def _check_isolation(self, seen: HostInfo) -> None:
+        if seen.isolation == "cage" or self._without_isolation:
+            return
+        raise CannotServe(
+            f"{self._host} can be reached by others, and sandboxes have no walls here (isolation: {seen.isolation}): a learner could reach this machine.\n"
+            "Install bubblewrap and allow user namespaces, or, if you trust everybody who can reach it, add --without-isolation."
+        )
+
+    def _wait_for_host(self, labs_host: Service) -> HostInfo:
+        self._wait(lambda: bool(self._hosts()), labs_host)
+        return self._hosts()[0]
+
+    def _hosts(self) -> list[HostInfo]:
+        try:
+            return self._desk.hosts()
+        except HostAway:
+            return []
+
+    def _redis_answers(self) -> bool:
+        try:
+            self._desk.hosts()
+        except HostAway:
+            return False
+        return True
+
+    def _web_answers(self) -> bool:
+        """Ask as a browser would. The listener queues the request until a worker takes it, so this mostly waits once."""
+        name = os.environ.get("TRUSTED_HOSTS", "").split(",")[0].strip().lstrip(".") or f"127.0.0.1:{self._port}"
+        family, address = self._listener.family, self._listener.getsockname()[0]
+        local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+        connection = http.client.HTTPConnection(local if family == socket.AF_INET else f"[{local}]", self._port, timeout=1.0)
+        try:
+            connection.request("GET", "/healthz", headers={"Host": name})
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _wait(self, true: Callable[[], bool], service: Service) -> None:
+        """Until it is true. Raises CannotServe if the part dies or the time is over, Stopped if somebody wants to stop."""
+        end = time.monotonic() + START_S
+        while not true():
+            if service.child is None or service.child.exit_code() is not None:
+                raise CannotServe(f"{service.name} ended while it was starting. {service.last_words()}")
+            if time.monotonic() > end:
+                raise CannotServe(f"{service.name} was not ready within {START_S:.0f} seconds. {service.last_words()}")
+            self._pause(0.01)
+
+    def _pause(self, seconds: float) -> None:
+        """Sleep, shorter if a child ends. Raises Stopped at a signal to stop."""
+        seen = signal.sigtimedwait([*STOP_SIGNALS, signal.SIGCHLD], seconds)
+        if seen is not None and seen.si_signo in STOP_SIGNALS:
+            raise Stopped
+
+    def _stop(self) -> None:
+        """Readers first, then the labs, then what both need. Parts of one step stop side by side."""
+        self._listener.close()
+        for step in ({"web", "recorder", "migration"}, {"labs-host"}, {"redis", "postgres"}):
+            children = [service.child for service in self._services if service.name in step and service.child]
+            for child in children:
+                child.ask_to_stop()
+            for child in children:
+                child.stop()
+        self._desk.redis.close()
+        if self._redis:
+            self._redis.socket.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._places.sockets.rmdir()
+
+
+@contextlib.contextmanager
+def _held_signals() -> Iterator[None]:
+    """Signals to stop are kept until they are asked for, so that none comes between a start and its record."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [*STOP_SIGNALS, signal.SIGCHLD])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _claim(path: Path, url: str) -> Iterator[bool]:
+    """Be the only supervisor of these places; yields True if the one before did not come to stop cleanly."""
+    with path.open("a+") as lock:
+        lock.seek(0)
+        said = lock.read().strip()
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotServe(f"Cacheground runs already from {path.parent} ({said}). Stop it first, or set CACHEGROUND_STATE to another directory.") from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}, {url}")
+        lock.flush()
+        yield bool(said)
+        lock.truncate(0)
+
+
+@contextlib.contextmanager
+def _listen(host: str, port: int, patience_s: float) -> Iterator[socket.socket]:
+    """The socket that the web will serve, taken before anything starts and held while the web restarts."""
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            listener = _bound(host, port)
+            break
+        except OSError as exc:
+            # What a killed supervisor leaves takes a few seconds to die.
+            if time.monotonic() < end:
+                time.sleep(0.1)
+                continue
+            raise CannotServe(_why_not(exc, host, port)) from exc
+    with listener:
+        yield listener
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _why_not(exc: OSError, host: str, port: int) -> str:
+    if isinstance(exc, socket.gaierror) or exc.errno == 99:
+        return f"{host} is not an address of this machine. 127.0.0.1 serves this machine alone, 0.0.0.0 everybody who can reach it."
+    if isinstance(exc, PermissionError):
+        return f"Port {port} may be taken by root only. Choose another: --port 8000."
+    return f"Port {port} of {host} is taken by another program. Choose another: --port {port + 1 if port < 65_535 else 8_000}."
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _how(child: Child) -> str:
+    code = child.exit_code()
+    return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
