@@ -34,7 +34,7 @@ class Memcached:
                 str(binaries.find("memcached")), "-l", self.address.host, "-p", str(self.address.port), "-U", "0", "-m", str(self.maxmemory_mb),
                 "-c", "256", "-I", "1m", "-t", "1", "-R", "20", "-B", "ascii", "-W",
             ),
-            env=binaries.environment(), ready=or_none(self.ready), death_signal=Signals.SIGKILL, stop_signal=Signals.SIGTERM,
+            env=binaries.environment(), ready=or_none(self.ready), death_signal=Signals.SIGKILL, stop_signal=Signals.SIGKILL,
         )
 
     def ready(self, timeout_s: float = TIMEOUT_S) -> str:

@@ -152,6 +152,8 @@ port = {address.port}
 unix_socket_directories = '{data}'
 unix_socket_permissions = 0700
 max_connections = 40
+# A statement whose caller has gone ends, even one that switched its own timeout off.
+client_connection_check_interval = 1s
 superuser_reserved_connections = 3
 password_encryption = 'scram-sha-256'
 shared_buffers = 16MB
@@ -164,7 +166,8 @@ jit = off
 # A sandbox is thrown away: its data need not outlive the machine, only the server.
 fsync = off
 full_page_writes = off
-synchronous_commit = off
+# A commit is written before it is answered: a killed server loses none.
+synchronous_commit = on
 wal_level = minimal
 max_wal_senders = 0
 wal_buffers = 256kB
