@@ -20,6 +20,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from labs import Desk, HostAway, HostInfo
 from portal import migrations
@@ -27,7 +30,6 @@ from portal.serve.child import Child, Launch
 from portal.serve.embedded import EmbeddedPostgres, EmbeddedRedis
 from portal.serve.places import CannotServe, Places, places_of
 from portal.settings import ROOT
-from portal.web.parts import make_redis
 
 START_S = 60.0
 MIGRATION_S = 300.0
@@ -109,7 +111,7 @@ class Site:
         self._redis = None if os.environ.get("REDIS_URL") else EmbeddedRedis(portal / "redis", sockets, uid=places.uid)
         self._database_url = self._postgres.url if self._postgres else os.environ["DATABASE_URL"]
         self._redis_url = self._redis.url if self._redis else os.environ["REDIS_URL"]
-        self._desk = Desk(make_redis(self._redis_url, timeout_s=1.0, connect_timeout_s=1.0))
+        self._desk = Desk(Redis.from_url(self._redis_url, decode_responses=True, protocol=2, socket_timeout=1.0, socket_connect_timeout=1.0, retry=Retry(NoBackoff(), 0)))
 
     def run(self) -> None:
         """Start, say so, watch, until asked to stop; whatever happens, nothing is left running."""

@@ -23,7 +23,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from labs import catalogue
-from portal import create_app
+from portal.app import create_app
 from portal.migrations import migrate
 from portal.settings import Settings
 from portal.web.parts import make_redis

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from portal import create_app
+from portal.app import create_app
 from portal.web.assets import FOR_EVER
 
 POLICY = (
