@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, jsonify, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, abort, current_app, jsonify, make_response, redirect, render_template, request, url_for
 from markupsafe import Markup
 
 from labs import METRICS, Lab, LabsError, SandboxInfo, catalogue, encode, find
@@ -18,10 +18,9 @@ from portal.bench.view import Bench
 from portal.predictions import latest_of_labs
 from portal.web.learner import current_learner
 from portal.web.parts import db, desk, quick_desk, release_db
-from portal.web.stream import Hub, stream_response
+from portal.web.stream import hub_of, stream_response
 
 bp = Blueprint("bench", __name__)
-HUB = "cacheground.hub"
 VERSIONS = "cacheground.versions"
 VERSIONS_FRESH_S = 30.0
 
@@ -49,15 +48,6 @@ def _versions() -> str:
         known = (time.monotonic(), ", ".join(words) or known[1])
         current_app.extensions[VERSIONS] = known
     return known[1]
-
-
-def hub() -> Hub:
-    """The event hub of this app, made at the first stream."""
-    extensions = current_app.extensions
-    if HUB not in extensions:
-        extensions[HUB] = Hub(desk().redis)
-    made: Hub = extensions[HUB]
-    return made
 
 
 def bench_for(lab_id: str) -> Markup:
@@ -125,7 +115,7 @@ def sandbox(sandbox: str) -> Response:
 def events(sandbox: str) -> Response:
     """The feed as server-sent events."""
     info, learner = mine(sandbox)
-    return stream_response(hub(), request, sandbox=info.id, learner=learner)
+    return stream_response(hub_of(_app()), request, sandbox=info.id, learner=learner)
 
 
 @bp.get("/sandboxes/<sandbox>/feed")
@@ -182,6 +172,11 @@ def log(sandbox: str, server: str) -> str:
     answer = desk().call(info.id, "log", owner=learner, server=node.name)
     template = "bench/_log.html" if request.headers.get("HX-Request") else "bench/log.html"
     return render_template(template, lines=answer["lines"], server=node.name, lab=find(info.lab), place="labs")
+
+
+def _app() -> Flask:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # the proxy's own way to what it stands for
+    return app
 
 
 def _state(sandbox: str, *, history: bool) -> dict[str, Any]:

@@ -23,14 +23,16 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from flask import Request, Response
+from flask import Flask, Request, Response
 from redis import Redis
 from redis.exceptions import RedisError
 
 from labs import Desk, LabsError, encode
+from portal.web.parts import KEY as PARTS
 
 log = logging.getLogger(__name__)
 
+KEY = "cacheground.hub"
 FEED = "labs:feed:"
 SANDBOX = "labs:sandbox:"
 HEARTBEAT_S = 5.0
@@ -299,15 +301,28 @@ def stream_response(hub: Hub, request: Request, *, sandbox: str, learner: str) -
     return response
 
 
-def stop_on_signals(hub: Hub) -> None:
-    """End the hub's streams at SIGTERM, SIGINT and SIGQUIT, then do what was done before. Call it in the worker's main thread."""
+_making = threading.Lock()
+
+
+def hub_of(app: Flask) -> Hub:
+    """The one hub of this app, made when it is first asked for."""
+    with _making:
+        if KEY not in app.extensions:
+            app.extensions[KEY] = Hub(app.extensions[PARTS].desk.redis)
+        hub: Hub = app.extensions[KEY]
+        return hub
+
+
+def stop_on_signals(app: Flask) -> None:
+    """End the app's streams at SIGTERM, SIGINT and SIGQUIT, then do what was done before. Call it in the worker's main thread."""
     if threading.current_thread() is not threading.main_thread():
         return
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         before = signal.getsignal(number)
 
         def stop(signum: int, frame: FrameType | None, before: Callable[..., Any] | int | None = before) -> None:
-            hub.stop()
+            if KEY in app.extensions:
+                hub_of(app).stop()
             if callable(before):
                 before(signum, frame)
             elif before == signal.SIG_DFL:

@@ -1,6 +1,8 @@
 """The app that a WSGI server loads: `portal.web.wsgi:app`, with the settings of the environment."""
 
-from portal import create_app
+from portal.app import create_app
 from portal.settings import Settings
+from portal.web.stream import stop_on_signals
 
 app = create_app(Settings.from_environment())
+stop_on_signals(app)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import secrets
 import threading
 import time
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import RedisError
 
 from labs import METRICS, Event, LabsError, NotNow, SandboxState, SandboxTaken, UnknownSandbox, encode, find, source_of
 from labs.errors import as_data
@@ -140,9 +142,9 @@ class FakeSandbox:
 
     def _load(self) -> None:
         began = time.monotonic()
-        while self.loading and not self.host.stopping.is_set():
-            self.reading(time.monotonic() - began)
-            self.host.stopping.wait(0.25)
+        with contextlib.suppress(RedisError, OSError):  # the test is over and takes the server with it
+            while self.loading and not self.host.stopping.wait(0.25):
+                self.reading(time.monotonic() - began)
 
     def reading(self, t: float) -> None:
         """One made-up moment of a run, `t` seconds after its start."""
@@ -261,6 +263,10 @@ class FakeHost:
                 threading.Thread(target=self._answer, args=(json.loads(got[1]),), daemon=True).start()
 
     def _answer(self, request: dict[str, Any]) -> None:
+        with contextlib.suppress(RedisError, OSError):  # the test is over and takes the server with it
+            self._reply(request)
+
+    def _reply(self, request: dict[str, Any]) -> None:
         self.calls.append((request["call"], request["sandbox"], request["args"]))
         try:
             reply = {"reply": self._open(request["args"]) if request["call"] == "open" else self._find(request["sandbox"]).answer(request["call"], request["args"])}
@@ -282,7 +288,7 @@ class FakeHost:
                 if sandbox.lab.id != args["lab"]:
                     raise SandboxTaken("Your bench for another lab is open.", hint="Close it first.")
                 return {"id": sandbox.id, "owner": sandbox.owner, "lab": sandbox.lab.id, "host": self.name, "status": sandbox.status}
-        sandbox = FakeSandbox(self, f"{len(self.sandboxes) + 1:032x}", args["owner"], args["lab"], args["settings"])
+        sandbox = FakeSandbox(self, secrets.token_hex(16), args["owner"], args["lab"], args["settings"])
         self.sandboxes[sandbox.id] = sandbox
         if self.hold_back:
             sandbox.status, sandbox.position = "queued", 3

@@ -1,0 +1,121 @@
+"""A real browser before a real web server, on the web tests' Postgres and Redis, with a labs host of states without processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+from redis import Redis
+
+from portal.settings import ROOT
+from portal.web.parts import make_redis
+from tests.web.conftest import PostgresServer, RedisServer, portal_redis, postgres, redis_server, run_folder, sample_labs, sql, wait_until
+from tests.web.fake_host import FakeHost
+
+__all__ = ["portal_redis", "postgres", "redis_server", "run_folder", "sample_labs", "sql"]
+
+
+class WebServer:
+    """The portal under gunicorn; a test may stop and start it."""
+
+    def __init__(self, postgres_url: str, redis_url: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://localhost:{self.port}"
+        self.env = {**os.environ, "DATABASE_URL": postgres_url.replace("+psycopg", ""), "REDIS_URL": redis_url, "SECRET_KEY": "a secret of the tests, long enough"}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--workers", "1", "--threads", "32", "--no-control-socket", "--graceful-timeout", "5", "--bind", f"127.0.0.1:{self.port}", "portal.web.wsgi:app"]
+        self.process = subprocess.Popen(command, env=self.env, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(self._listens)
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(15)
+            self.process = None
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.fail("no Chromium") if os.environ.get("CI") else pytest.skip("no Chromium")
+    return {**browser_type_launch_args, "executable_path": found, "args": ["--no-sandbox"]}
+
+
+@pytest.fixture(scope="session")
+def web_server(postgres: PostgresServer, redis_server: RedisServer) -> Iterator[WebServer]:
+    server = WebServer(postgres.url, redis_server.url)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def labs_host(redis_server: RedisServer, portal_redis: Redis, sql: object) -> Iterator[FakeHost]:
+    redis = make_redis(redis_server.url, timeout_s=5.0, connect_timeout_s=1.0)
+    host = FakeHost(redis).start()
+    yield host
+    for sandbox in host.sandboxes.values():
+        sandbox.loading = False
+    host.stop()
+    redis.close()
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def visit(browser: Browser, web_server: WebServer, labs_host: FakeHost) -> Iterator[Open]:
+    """Open a page as a learner of its own; at the end nothing was logged as an error and nothing was asked of another host."""
+    contexts: list[Any] = []
+    problems: list[str] = []
+
+    def go(path: str, *, context: Any = None, problems_are_meant: bool = False, **options: Any) -> Page:
+        if context is None:
+            context = browser.new_context(base_url=web_server.url, **{"viewport": {"width": 1536, "height": 1440}, **options})
+            contexts.append(context)
+        page: Page = context.new_page()
+        page.set_default_timeout(8_000)
+        if not problems_are_meant:
+            page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+            page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda request: None if request.url.startswith((web_server.url, "data:")) else problems.append(f"asked {request.url}"))
+        page.goto(path)
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+    assert not problems
+
+
+@pytest.fixture
+def bench(visit: Open) -> Callable[..., Page]:
+    """A bench, opened."""
+
+    def opened(lab: str = "cache-aside", query: str = "", **options: Any) -> Page:
+        page = visit(f"/labs/{lab}{query}", **options)
+        page.get_by_role("button", name="Open the bench").click()
+        page.wait_for_selector("cg-bench[data-phase=open]")
+        return page
+
+    return opened
+
+
+SHOTS = Path(os.environ.get("CACHEGROUND_STATE", ROOT / "var")) / "shots"
