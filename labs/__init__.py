@@ -3,7 +3,18 @@
 from labs.catalogue import catalogue, find
 from labs.definition import Action, Chart, Check, Choice, Control, Lab, Link, Node, Number, Prediction, Strategy, Topology
 from labs.errors import (
-    BadInput, CommandRefused, DidNotStart, HostAway, LabsError, NotNow, OverBudget, SandboxTaken, ServerDown, TooSlow, UnknownLab, UnknownSandbox,
+    BadInput,
+    CommandRefused,
+    DidNotStart,
+    HostAway,
+    LabsError,
+    NotNow,
+    OverBudget,
+    SandboxTaken,
+    ServerDown,
+    TooSlow,
+    UnknownLab,
+    UnknownSandbox,
 )
 from labs.events import Entry, Event, Sense, Value, decode, encode
 from labs.host.desk import Desk, HostInfo, SandboxInfo

@@ -14,7 +14,7 @@ def read(shop: Shop, cache: Cache, item: int, ttl_s: float) -> dict[str, object]
     except CacheDown:
         return shop.read(item)  # slower, never wrong
     if found is not None:
-        return json.loads(found)
+        return dict(json.loads(found))
     answer = shop.read(item)
     with suppress(CacheDown):
         cache.set(key, json.dumps(answer), ttl_s)

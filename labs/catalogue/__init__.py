@@ -9,6 +9,7 @@ import pkgutil
 import sys
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 from labs.definition import Lab
 from labs.errors import UnknownLab
@@ -41,7 +42,7 @@ def _add(labs: dict[str, Lab], lab: Lab, folder: str) -> None:
     labs[lab.id] = lab
 
 
-def _load(path: Path) -> object:
+def _load(path: Path) -> ModuleType:
     name = f"labs.catalogue.{path.parent.name}"
     spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=[str(path.parent)])
     assert spec and spec.loader

@@ -41,7 +41,7 @@ def build(directory: Path, template: Path, *, uid: int | None, deadline_s: float
         process = subprocess.Popen(
             [bwrap, *_arguments(directory, template), "--info-fd", str(write_end), "--", "/usr/bin/sh", "-c", "echo up; exec sleep 2147483647"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=[write_end], env={"PATH": "/usr/bin:/bin"},
-            **({} if uid is None else {"user": uid, "group": uid, "extra_groups": []}),
+            user=uid, group=uid, extra_groups=None if uid is None else [],
         )
     finally:
         os.close(write_end)

@@ -66,7 +66,7 @@ class Desk:
     def hosts(self) -> list[HostInfo]:
         """The hosts that are alive, most room first."""
         try:
-            raw: dict[str, str] = self.redis.hgetall(HOSTS)
+            raw = _texts(self.redis.hgetall(HOSTS))
         except RedisError as exc:
             raise HostAway("The labs can't be reached just now.", hint="Lessons and quizzes work; try the bench again in a moment.", detail=str(exc)) from exc
         hosts = [HostInfo(id=name, **json.loads(data)) for name, data in raw.items()]
@@ -99,7 +99,7 @@ class Desk:
     def info(self, sandbox: str, *, owner: str | None) -> SandboxInfo:
         """What is known of a sandbox; UnknownSandbox if there is none or it is not this owner's (None: anybody's)."""
         try:
-            raw: dict[str, str] = self.redis.hgetall(SANDBOX.format(sandbox))
+            raw = _texts(self.redis.hgetall(SANDBOX.format(sandbox)))
         except RedisError as exc:
             raise HostAway("The labs can't be reached just now.", hint="Lessons and quizzes work; try the bench again in a moment.", detail=str(exc)) from exc
         if not raw or (owner is not None and raw.get("owner") != owner):
@@ -114,14 +114,15 @@ class Desk:
     def events(self, sandbox: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
         """The feed after a sequence number, oldest first. A gap after `after` means that older events are gone: draw from `state` again."""
         try:
-            raw = self.redis.xrange(FEED.format(sandbox), min=f"({after}-0" if after else "-", count=limit)
+            raw: Any = self.redis.xrange(FEED.format(sandbox), min=f"({after}-0" if after else "-", count=limit)
         except RedisError as exc:
             raise HostAway("The labs can't be reached just now.", detail=str(exc)) from exc
         return [decode(json.loads(fields["e"])) for _, fields in raw]
 
     def outcomes(self, *, after: str = "0", block_ms: int = 1_000, limit: int = 500) -> Iterator[tuple[str, dict[str, Any]]]:
         """Outcomes that hosts wait to have recorded, as (stream id, outcome). They come again until acknowledged."""
-        for _, entries in self.redis.xread({OUTCOMES: after}, block=block_ms, count=limit) or []:
+        heard: Any = self.redis.xread({OUTCOMES: after}, block=block_ms, count=limit)
+        for _, entries in heard or []:
             for entry_id, fields in entries:
                 yield entry_id, json.loads(fields["o"])
 
@@ -158,3 +159,9 @@ class Desk:
             if got:
                 return str(got[1])
         return None
+
+
+def _texts(mapping: object) -> dict[str, str]:
+    """A hash of a client in text mode; its stub can't know the mode."""
+    assert isinstance(mapping, dict)
+    return {str(name): str(value) for name, value in mapping.items()}

@@ -218,7 +218,7 @@ class Keeper:
         self._selector.close()
         os.close(self._wake)
         os.close(self._wake_end)
-        self._sweep()
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     # The pool
 
@@ -322,8 +322,12 @@ class Keeper:
         return sandboxed
 
     def _sweep(self) -> None:
+        """What an earlier keeper left goes out of the way at once, and away in its own time."""
         if self._directory.exists():
-            shutil.rmtree(self._directory, ignore_errors=True)
+            self._directory.rename(self._directory.with_name(f"{self._directory.name}-{secrets.token_hex(4)}"))
+        old = list(self._directory.parent.glob(f"{self._directory.name}-*"))
+        if old:
+            threading.Thread(target=_remove, args=(old,), name="sweep", daemon=True).start()
         self._directory.mkdir(parents=True, exist_ok=True)
         self._directory.chmod(0o711)
 
@@ -398,13 +402,13 @@ class Keeper:
             for future in list(sandboxed.waiting.values()):
                 future.set_exception(from_data(message["failed"]))
         else:
-            future = sandboxed.waiting.get(message.get("id", 0))
-            if future is None or future.done():
+            waiting = sandboxed.waiting.get(message.get("id", 0))
+            if waiting is None or waiting.done():
                 return
             if "error" in message and isinstance(message["error"], dict):
-                future.set_exception(from_data({str(k): str(v)[:2000] for k, v in message["error"].items()}))
+                waiting.set_exception(from_data({str(k): str(v)[:2000] for k, v in message["error"].items()}))
             elif isinstance(message.get("reply"), dict):
-                future.set_result(message["reply"])
+                waiting.set_result(message["reply"])
             else:
                 raise BadInput("A reply holds neither an answer nor an error.")
 
@@ -420,6 +424,11 @@ def _signal(pid: int, number: int) -> None:
     if pid:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
+
+
+def _remove(directories: list[Path]) -> None:
+    for directory in directories:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _lives(pid: int) -> bool:

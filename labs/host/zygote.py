@@ -46,7 +46,7 @@ def _serve() -> None:
     control.send(json.dumps({"ready": os.getpid()}).encode())
     wardens: set[int] = set()
     while True:
-        readable, _, _ = select.select([control, wake], [], [])
+        readable, _, _ = select.select([control.fileno(), wake], [], [])
         if wake in readable:
             os.read(wake, 4096)
         while True:
@@ -57,7 +57,7 @@ def _serve() -> None:
             if pid == 0:
                 break
             wardens.discard(pid)
-        if control in readable:
+        if control.fileno() in readable:
             try:
                 message, descriptors, _, _ = socket.recv_fds(control, 64 * 1024, 1)
             except ConnectionResetError:

@@ -13,7 +13,7 @@ from typing import Protocol
 import hiredis
 
 from labs.caching.cache import Cache, CacheDown
-from labs.engines.address import Address
+from labs.engines.address import Way
 from labs.errors import ServerDown
 
 TIMEOUT_S = 1.0
@@ -33,8 +33,9 @@ class LeanCache(Cache, Protocol):
 class _Socket:
     """A connection that is made when it is needed and dropped when it fails."""
 
-    def __init__(self, address: Address) -> None:
-        self._address = address
+    def __init__(self, way: Way) -> None:
+        self._way = way
+        self._address = way()
         self._socket: socket.socket | None = None
         self.times: array[int] = array("Q")
         self.hits = 0
@@ -46,6 +47,10 @@ class _Socket:
             self._socket = None
 
     def _connected(self) -> socket.socket:
+        now = self._way()
+        if now is not self._address:
+            self.close()
+            self._address = now
         if self._socket is None:
             made = socket.create_connection((self._address.host, self._address.port), timeout=TIMEOUT_S)
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -64,8 +69,8 @@ class _Socket:
 class LeanRedis(_Socket):
     """GET, SET and DEL over RESP2."""
 
-    def __init__(self, address: Address, *, user: str, password: str) -> None:
-        super().__init__(address)
+    def __init__(self, way: Way, *, user: str, password: str) -> None:
+        super().__init__(way)
         self._login = (user, password)
         self._reader = hiredis.Reader()
 
@@ -106,7 +111,7 @@ class LeanRedis(_Socket):
 
     def _ask(self, command: tuple[str | int, ...]) -> object:
         assert self._socket is not None
-        self._socket.sendall(hiredis.pack_command(command))
+        self._socket.sendall(hiredis.pack_command(command))  # type: ignore[arg-type]  # its stub knows only one word
         while (answer := self._reader.gets()) is False:
             data = self._socket.recv(65_536)
             if not data:
@@ -119,8 +124,8 @@ class LeanRedis(_Socket):
 class LeanMemcached(_Socket):
     """get, set and delete over the text protocol."""
 
-    def __init__(self, address: Address) -> None:
-        super().__init__(address)
+    def __init__(self, way: Way) -> None:
+        super().__init__(way)
         self._buffer = b""
 
     def get(self, key: str) -> bytes | None:

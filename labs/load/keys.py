@@ -26,4 +26,4 @@ class ZipfKeys:
     def share_of(self, rank: int) -> float:
         """The probability that the item of this rank (from 1) is drawn."""
         before = self._cumulative[rank - 2] if rank > 1 else 0.0
-        return (self._cumulative[rank - 1] - before) / self._cumulative[-1]
+        return float((self._cumulative[rank - 1] - before) / self._cumulative[-1])

@@ -68,7 +68,7 @@ def _serve(control: socket.socket, committed: memoryview) -> None:
             control.close()
             linux.die_with_parent(parent, signal.SIGKILL)
             linux.set_name("cg-load")
-            work(pickle.loads(message), Connection(descriptors[0]), committed)  # noqa: S301 - our own agent's bytes
+            work(pickle.loads(message), Connection(descriptors[0]), committed)
             os._exit(0)
         os.close(descriptors[0])
         control.send(struct.pack("=i", pid))

@@ -15,12 +15,12 @@ from multiprocessing.connection import Connection
 from labs.caching.cache import CacheDown
 from labs.catalogue import find
 from labs.definition import Strategy
-from labs.engines.address import Address
 from labs.errors import ServerDown
 from labs.events import Value
 from labs.load.clients import LeanCache, LeanMemcached, LeanRedis
 from labs.load.keys import ZipfKeys
 from labs.load.shape import Schedule
+from labs.network.links import Route
 from labs.shop.shop import LeanShop
 
 BATCH_S = 0.1
@@ -35,10 +35,10 @@ class Orders:
     wrong: str
     settings: dict[str, Value]
     engine: str
-    cache: Address
+    cache: Route
     cache_user: str
     cache_password: str
-    database: Address
+    database: Route
     database_password: str
     items: tuple[int, ...]
     worker: int
@@ -87,7 +87,7 @@ class Worker:
         self._pipe = pipe
         self._committed = committed
         self._random = random.Random(orders.seed * 1_000 + orders.worker)
-        self._shop = LeanShop(orders.database, password=orders.database_password, what=str(orders.settings["read"]))
+        self._shop = LeanShop(orders.database.open(), password=orders.database_password, what=str(orders.settings["read"]))
         self._cache: LeanCache | None = None
         self._engine = ""
         self._apply(orders.settings, orders.engine, orders.cache)
@@ -126,7 +126,7 @@ class Worker:
     def _rate(self) -> float:
         return max(0.5, float(self._orders.settings["rate_per_s"]) / self._orders.workers)
 
-    def _apply(self, settings: Mapping[str, Value], engine: str, address: Address) -> None:
+    def _apply(self, settings: Mapping[str, Value], engine: str, route: Route) -> None:
         self._strategy = strategy_of(self._orders.lab, self._orders.wrong, settings)
         self._keys = ZipfKeys(self._orders.items, skew=float(settings["skew"]), seed=self._orders.seed * 1_000 + self._orders.worker)
         self._ttl_s = float(settings.get("ttl_s", 60))
@@ -135,7 +135,7 @@ class Worker:
         if engine != self._engine or self._cache is None:
             if self._cache is not None:
                 self._cache.close()
-            self._cache = LeanMemcached(address) if engine == "memcached" else LeanRedis(address, user=self._orders.cache_user, password=self._orders.cache_password)
+            self._cache = LeanMemcached(route.open()) if engine == "memcached" else LeanRedis(route.open(), user=self._orders.cache_user, password=self._orders.cache_password)
             self._engine = engine
 
     def _new_batch(self) -> Batch:

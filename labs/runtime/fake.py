@@ -15,6 +15,7 @@ from labs.engines.launch import Launch
 from labs.engines.readings import Counters
 from labs.errors import NotNow
 from labs.load.worker import Orders
+from labs.network.links import Route
 
 NOBODY_LISTENS = Address("127.0.0.1", 1)
 
@@ -124,6 +125,9 @@ class FakeLinks:
 
     def lay(self, name: str, near: Address, target: Address) -> Address:
         return near
+
+    def route(self, name: str) -> Route:
+        return Route(NOBODY_LISTENS, NOBODY_LISTENS, "", 0)
 
     def slow(self, name: str, delay_ms: float) -> None:
         """Nothing travels."""

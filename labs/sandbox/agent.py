@@ -65,7 +65,7 @@ def run(sock: socket.socket, place: Place) -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o077)
     runtime = ProcessRuntime(slot=place.slot, own_loopback=place.isolation == "cage")
-    Agent(sock, place, runtime=runtime, nursery=Nursery(), links=Links()).serve()
+    Agent(sock, place, runtime=runtime, nursery=Nursery(), links=Links(place.directory)).serve()
     os._exit(0)
 
 

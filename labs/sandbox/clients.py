@@ -46,9 +46,12 @@ class RedisCache:
         return value if isinstance(value, bytes) else None
 
     def set(self, key: str, value: str, ttl_s: float) -> None:
-        expiry = {"ex": int(ttl_s)} if float(ttl_s).is_integer() else {"px": int(ttl_s * 1000)}
-        shown = " ".join(f"{name.upper()} {amount}" for name, amount in expiry.items())
-        self._timed(f"SET {key} {_quote(value.encode())} {shown}", lambda: self._redis.set(key, value, **expiry), lambda _: ("OK", "write"))
+        seconds, whole = int(ttl_s), float(ttl_s).is_integer()
+        shown = f"EX {seconds}" if whole else f"PX {int(ttl_s * 1000)}"
+        self._timed(
+            f"SET {key} {_quote(value.encode())} {shown}",
+            lambda: self._redis.set(key, value, ex=seconds if whole else None, px=None if whole else int(ttl_s * 1000)), lambda _: ("OK", "write"),
+        )
 
     def delete(self, key: str) -> None:
         self._timed(f"DEL {key}", lambda: self._redis.delete(key), lambda n: (f"(integer) {n}", "write"))

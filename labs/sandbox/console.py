@@ -88,7 +88,7 @@ class RedisConsole:
             try:
                 connection = self._redis.connection_pool.get_connection()
                 try:
-                    connection.send_command(*words)
+                    connection.send_command(*words)  # type: ignore[no-untyped-call]  # redis-py has no types here
                     reply = connection.read_response()
                 except redis.ResponseError as exc:
                     return Answer(f"(error) {exc}", True, _since(began))
@@ -104,7 +104,7 @@ class RedisConsole:
     def complete(self, text: str) -> list[str]:
         if not self._names:
             with contextlib.suppress(redis.RedisError, OSError), self._lock:
-                names = self._redis.execute_command("COMMAND", "LIST")
+                names = self._redis.execute_command("COMMAND", "LIST")  # type: ignore[no-untyped-call]  # as above
                 self._names = sorted(_text(name).upper().replace("|", " ") for name in names if isinstance(name, bytes | str))
         wanted = text.upper()
         return [name for name in self._names if name.startswith(wanted)][:20]

@@ -327,6 +327,10 @@ class Sandbox:
         """Where the application finds a server: the near end of the link, whose address never changes."""
         return self._near[server]
 
+    def server_address(self, server: str) -> Address:
+        """Where a server itself listens, behind its link."""
+        return self.servers[server].engine.address
+
     def password(self, server: str) -> str:
         """The application's password for a server."""
         return self._quarters.secrets[server]
@@ -377,8 +381,8 @@ class Sandbox:
 
     def _orders(self, number: int, workers: int | None = None) -> Orders:
         return Orders(
-            lab=self.lab.id, wrong=self.wrong, settings=dict(self.settings), engine=self.cache_engine, cache=self.address_for_app("cache"),
-            cache_user="shop", cache_password=self.password("cache"), database=self.address_for_app("database"), database_password=self.password("database"),
+            lab=self.lab.id, wrong=self.wrong, settings=dict(self.settings), engine=self.cache_engine, cache=self._links.route("cache"),
+            cache_user="shop", cache_password=self.password("cache"), database=self._links.route("database"), database_password=self.password("database"),
             items=items(str(self.settings["read"]), LOAD_ITEMS), worker=number, workers=workers or max(1, self.load.workers), seed=SEED,
         )
 

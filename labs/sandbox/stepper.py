@@ -45,7 +45,7 @@ class Stepper:
             self._running, self._free = True, False
             while self._go.acquire(blocking=False):
                 pass
-        code = function.__code__  # type: ignore[attr-defined]  # strategies are plain functions
+        code = function.__code__
         before = self._moves
         threading.Thread(target=self._run, args=(code, function, call), name="stepped request", daemon=True).start()
         self._wait_for_move(before)

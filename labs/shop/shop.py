@@ -21,7 +21,7 @@ from psycopg.types.string import TextLoader
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
-from labs.engines.address import Address
+from labs.engines.address import Address, Way
 from labs.engines.connection import BoundedConnection, connect
 from labs.engines.control import down
 from labs.engines.postgres import APPLICATION
@@ -59,11 +59,12 @@ class LeanShop:
     `times` are microseconds per statement, for the caller to empty; `queries` counts statements, failed ones too.
     """
 
-    def __init__(self, address: Address, *, password: str, what: str = "page") -> None:
+    def __init__(self, way: Way, *, password: str, what: str = "page") -> None:
         self.what = what
         self.times: array[int] = array("Q")
         self.queries = 0
-        self._address = address
+        self._way = way
+        self._address = way()
         self._password = password
         self._connection: BoundedConnection | None = None
 
@@ -96,8 +97,9 @@ class LeanShop:
         self.queries += 1
         began = time.perf_counter_ns()
         try:
-            if self._connection is None or self._connection.ended():
+            if self._connection is None or self._way() is not self._address or self._connection.ended():
                 self.close()
+                self._address = self._way()
                 self._connection = _connect(self._address, self._password)
             cursor = self._connection.execute(statement, parameters, prepare=True)
             row = cursor.fetchone()

@@ -4,8 +4,7 @@ import itertools
 from collections import Counter
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from labs.load.keys import ZipfKeys
 from labs.load.shape import BEHIND_LIMIT_S, Schedule

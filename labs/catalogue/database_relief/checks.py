@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from labs.definition import Check, Verdict
+from labs.events import Value
 from labs.load.load import Tally
 from labs.sandbox.sampling import Reading
 from labs.sandbox.sandbox import Sandbox
@@ -65,7 +66,7 @@ def hits_are_fast(sandbox: Sandbox) -> Verdict:
         return Verdict("unmet", "Too few hits and misses have been timed yet.", hint="Run the load with the cache on.")
     engine, tally = max(tallies.items(), key=lambda pair: pair[1].kinds["hit"])
     hit_ms, miss_ms = tally.latencies["hit"].percentile_ms(50), tally.latencies["miss"].percentile_ms(50)
-    evidence = {"engine": engine, "hit_p50_ms": round(hit_ms, 3), "miss_p50_ms": round(miss_ms, 3), "hits": tally.kinds["hit"], "misses": tally.kinds["miss"], "times_faster": round(miss_ms / max(hit_ms, 0.001), 1)}
+    evidence: dict[str, Value] = {"engine": engine, "hit_p50_ms": round(hit_ms, 3), "miss_p50_ms": round(miss_ms, 3), "hits": tally.kinds["hit"], "misses": tally.kinds["miss"], "times_faster": round(miss_ms / max(hit_ms, 0.001), 1)}
     if hit_ms * TIMES_FASTER <= miss_ms:
         return Verdict("met", f"Half of all hits took less than {hit_ms:.2f} ms, half of all misses less than {miss_ms:.2f} ms: {miss_ms / hit_ms:.0f} times.", evidence)
     return Verdict("unmet", f"A hit took {hit_ms:.2f} ms and a miss {miss_ms:.2f} ms at the median: not ten times.", evidence, hint="How much work does a miss save you? Look at what is read.")
@@ -90,7 +91,7 @@ def server_agrees(sandbox: Sandbox) -> Verdict:
 def both_engines(sandbox: Sandbox) -> Verdict:
     """Redis and Memcached have both been timed under this load."""
     tallies = _tallies(sandbox)
-    evidence: dict[str, str | float | bool] = {f"{engine}_hit_p50_ms": round(tally.latencies["hit"].percentile_ms(50), 3) for engine, tally in sorted(tallies.items())}
+    evidence: dict[str, Value] = {f"{engine}_hit_p50_ms": round(tally.latencies["hit"].percentile_ms(50), 3) for engine, tally in sorted(tallies.items())}
     evidence |= {f"{engine}_hits": tally.kinds["hit"] for engine, tally in sorted(tallies.items())}
     if {"redis", "memcached"} <= set(tallies):
         return Verdict("met", f"A hit took {evidence['redis_hit_p50_ms']} ms with Redis and {evidence['memcached_hit_p50_ms']} ms with Memcached, at the median.", evidence)

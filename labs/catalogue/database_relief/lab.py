@@ -11,6 +11,7 @@ from labs.catalogue import storefront
 from labs.catalogue.database_relief.checks import CHECKS, hit_rate_percent, hits_are_fast, relief
 from labs.catalogue.database_relief.wrong import WRONG
 from labs.definition import Action, Choice, Lab, Number, Prediction, Strategy
+from labs.engines.address import straight
 from labs.errors import NotNow
 from labs.events import Value
 from labs.load.clients import LeanMemcached, LeanRedis
@@ -100,19 +101,18 @@ def _run_for(sandbox: Sandbox, seconds: float) -> None:
 def _time_each_server(sandbox: Sandbox) -> None:
     """Medians at one connection with nothing else running: what the course's first page draws."""
     note = sandbox.measurements
-    database = sandbox.address_for_app("database")
-    shop = LeanShop(database, password=sandbox.password("database"), what="row")
+    shop = LeanShop(straight(sandbox.server_address("database")), password=sandbox.password("database"), what="row")
     for what, times in (("row", 300), ("page", 100), ("ranking", 40)):
         shop.what = what
         note[f"{what}_select_p50_ms"] = _median_ms(lambda n: shop.read(1 + n % 20), times)
     shop.close()
     sandbox.set("engine", "memcached")
-    memcached = LeanMemcached(sandbox.address_for_app("cache"))
+    memcached = LeanMemcached(straight(sandbox.server_address("cache")))
     memcached.set("row:1", "x" * 200, 60)
     note["memcached_get_p50_ms"] = _median_ms(lambda _: memcached.get("row:1"), 400)
     memcached.close()
     sandbox.set("engine", "redis")
-    redis = LeanRedis(sandbox.address_for_app("cache"), user="shop", password=sandbox.password("cache"))
+    redis = LeanRedis(straight(sandbox.server_address("cache")), user="shop", password=sandbox.password("cache"))
     redis.set("row:1", "x" * 200, 60)
     note["redis_get_p50_ms"] = _median_ms(lambda _: redis.get("row:1"), 400)
     redis.close()

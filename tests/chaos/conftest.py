@@ -1,0 +1,107 @@
+"""A labs host as a process of its own, with a portal Redis of its own, that a test may kill as it likes."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from labs.engines import binaries
+from labs.host.desk import Desk
+
+ROOT = Path(__file__).resolve().parents[2]
+NOBODY = 61_000
+
+
+class Machine:
+    """A Redis and a labs host on one directory."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.socket = directory / "redis.sock"
+        self.host = None
+        user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.getuid() == 0 else {}
+        self.redis_server = subprocess.Popen(
+            [binaries.find("redis-server"), "--port", "0", "--unixsocket", self.socket, "--unixsocketperm", "777", "--save", "", "--dir", directory],
+            stdout=subprocess.DEVNULL, **user,
+        )
+        self.redis = Redis(unix_socket_path=str(self.socket), decode_responses=True, protocol=2, socket_timeout=5, retry=Retry(NoBackoff(), 0))
+        self.desk = Desk(self.redis)
+        eventually(self.answers)
+
+    def answers(self):
+        with contextlib.suppress(Exception):
+            return self.redis.ping()
+        return False
+
+    def start_host(self, *options):
+        before = {host.id for host in self.desk.hosts()}
+        with (self.directory / "host.log").open("ab") as log:
+            self.host = subprocess.Popen(
+                [sys.executable, "-m", "labs.host", "--redis-url", f"unix://{self.socket}", "--state", str(self.directory / "state"), *options],
+                cwd=ROOT, stdout=subprocess.DEVNULL, stderr=log,
+            )
+        eventually(lambda: {host.id for host in self.desk.hosts()} - before, within_s=20)
+
+    def open(self, owner, lab="cache-aside", within_s=30, **settings):
+        info = self.desk.open(lab, owner=owner, settings=settings)
+        eventually(lambda: self.status(info.id) != "opening", within_s=within_s)
+        return info.id
+
+    def status(self, sandbox):
+        return self.desk.info(sandbox, owner=None).status
+
+    def family(self):
+        """Everything that the host has started, at any depth."""
+        return psutil.Process(self.host.pid).children(recursive=True)
+
+    def directories(self):
+        return sorted(path.name for path in (self.directory / "state").glob("sandboxes*/*"))
+
+    def stop_host(self, number=signal.SIGTERM):
+        self.host.send_signal(number)
+        return self.host.wait(timeout=20)
+
+    def close(self):
+        if self.host is not None and self.host.poll() is None:
+            self.stop_host()
+        self.redis.close()
+        self.redis_server.kill()
+        self.redis_server.wait()
+
+
+def eventually(condition, within_s=5.0):
+    end = time.monotonic() + within_s
+    while not (value := condition()):
+        assert time.monotonic() < end, "it did not come to be in time"
+        time.sleep(0.02)
+    return value
+
+
+def lives(process):
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.fixture
+def machine():
+    directory = Path(tempfile.mkdtemp(prefix="cg-chaos-"))
+    directory.chmod(0o777)
+    machine = Machine(directory)
+    try:
+        yield machine
+    finally:
+        machine.close()
+        shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,88 @@
+"""Fifty sandboxes, ended in every way: after five seconds no process, no socket, no port; after the next start no directory."""
+
+import random
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.chaos.conftest import eventually, lives
+
+FIFTY = 50
+
+
+@pytest.fixture
+def fifty(machine):
+    machine.start_host("--room", "60", "--pool", "2")
+    with ThreadPoolExecutor(8) as together:
+        machine.sandboxes = list(together.map(lambda n: machine.open(f"owner-{n}", within_s=60), range(FIFTY)))
+    assert {machine.status(sandbox) for sandbox in machine.sandboxes} == {"open"}
+    return machine
+
+
+def listening(processes):
+    pids = {process.pid for process in processes}
+    return [c for c in psutil.net_connections("inet") if c.status == psutil.CONN_LISTEN and c.pid in pids]
+
+
+def named(processes, name):
+    return [process for process in processes if process.name().startswith(name)]
+
+
+def test_fifty_sandboxes_ended_in_every_way_leave_nothing(fifty):
+    everything = fifty.family()
+    agents, wardens, servers = (named(everything, name) for name in ("cg-agent", "cg-warden", "redis-server"))
+    assert len(agents) >= FIFTY
+
+    for process in (*agents[:10], *wardens[10:20]):
+        process.kill()
+    for process in servers[20:30]:
+        process.kill()
+    for sandbox in random.Random(1).sample(fifty.sandboxes, 5):
+        fifty.desk.call(sandbox, "close", owner=None) if fifty.status(sandbox) == "open" else None
+    fifty.host.send_signal(signal.SIGKILL)
+    fifty.host.wait(timeout=5)
+
+    eventually(lambda: not [process for process in everything if lives(process)])
+    assert not listening(everything)
+    fifty.start_host()
+    eventually(lambda: len(fifty.directories()) <= 2)
+    eventually(lambda: not any(fifty.redis.exists(f"labs:sandbox:{sandbox}") for sandbox in fifty.sandboxes))
+
+
+def test_a_stopped_host_ends_its_sandboxes_and_says_so(machine):
+    machine.start_host("--pool", "0")
+    sandboxes = [machine.open(f"owner-{n}") for n in range(3)]
+    everything = machine.family()
+
+    assert machine.stop_host() == 0
+
+    assert not [process for process in everything if lives(process)]
+    assert machine.directories() == []
+    assert {machine.desk.info(sandbox, owner=None).reason for sandbox in sandboxes} == {"The labs were stopped."}
+
+
+def test_a_dead_agent_closes_its_sandbox_alone(machine):
+    machine.start_host("--pool", "0")
+    first, second = machine.open("first"), machine.open("second")
+    agents = named(machine.family(), "cg-agent")
+
+    agents[0].kill()
+
+    eventually(lambda: sorted([machine.status(first), machine.status(second)]) == ["closed", "open"])
+    survivor = first if machine.status(first) == "open" else second
+    assert machine.desk.call(survivor, "console", owner=None, server="cache", command="PING")["output"] == "PONG"
+
+
+def test_no_port_of_a_caged_sandbox_is_open_on_the_machine(machine):
+    before = {c.laddr.port for c in psutil.net_connections("inet") if c.status == psutil.CONN_LISTEN}
+    machine.start_host("--pool", "0")
+    machine.open("somebody")
+    if machine.desk.hosts()[0].isolation != "cage":
+        pytest.skip("no cage on this machine")
+
+    visible = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    ports = {int(fields[1].split(":")[1], 16) for fields in visible if fields[3] == "0A"}
+    assert not ports - before
