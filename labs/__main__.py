@@ -49,11 +49,11 @@ def run_lab(lab_id: str, given: tuple[str, ...], seconds: float, times: int, as_
     try:
         settings = _settings(given)
         find(lab_id).settings(settings)
-        ok = all([_once(lab_id, settings, seconds, as_json, isolation, wrong, once=times == 1) for number in range(1, times + 1)])
+        runs = [_once(lab_id, settings, seconds, as_json, isolation, wrong, once=times == 1) for _ in range(times)]
     except LabsError as exc:
         click.echo(f"{exc} {exc.hint}".strip() + (f"\n{exc.detail}" if exc.detail else ""), err=True)
         sys.exit(EXIT_ERROR)
-    sys.exit(0 if ok else EXIT_UNMET)
+    sys.exit(0 if all(runs) else EXIT_UNMET)
 
 
 def _once(lab_id: str, settings: dict[str, str], seconds: float, as_json: bool, isolation: str, wrong: str, *, once: bool) -> bool:

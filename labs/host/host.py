@@ -174,7 +174,7 @@ class LabsHost:
 
     def _open(self, args: dict[str, Any]) -> dict[str, Any]:
         lab, owner = find(str(args.get("lab"))), str(args.get("owner") or "")
-        settings = {name: value for name, value in lab.settings(args.get("settings") or {}).items()}
+        settings = lab.settings(args.get("settings") or {})
         with self._lock:
             mine = next((h for h in self._hosted.values() if h.owner == owner and h.status != "closed"), None)
             if mine is not None and mine.lab != lab.id:
