@@ -1,0 +1,238 @@
+"""Runs the tests: every tier of tests/ and the static checks, side by side, and adds up what they found. Installs nothing: scripts/test does.
+
+    scripts/test                       everything
+    scripts/test unit web              these tiers
+    scripts/test web -- -k stale -x    the rest goes to pytest
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).resolve().parent.parent
+REPORTS = ROOT / "var/test"
+ORDINARY_UID = 61_999
+SIDE_BY_SIDE = 2
+NO_TESTS = 5
+STATIC = {
+    "ruff": ["-m", "ruff", "check", "."],
+    "mypy": ["-m", "mypy"],
+    "imports": ["-c", "from importlinter.cli import lint_imports_command as lint; lint()"],
+    "djlint": ["-m", "djlint", "--lint", "--quiet", "templates"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A folder of tests. `processes`: how many work on it; `alone`: it measures, so nothing else runs beside it."""
+
+    name: str
+    processes: int = 0
+    alone: bool = False
+    also_ordinary: bool = False
+
+
+# The long ones first, so that the short ones fill up what is left.
+TIERS = (
+    Tier("browser"),
+    Tier("labs"),
+    Tier("web", processes=2),
+    Tier("contract", also_ordinary=True),
+    Tier("unit", processes=2),
+    Tier("content"),
+    Tier("chaos", alone=True),
+    Tier("ops", alone=True),
+)
+
+
+@dataclass(slots=True)
+class Job:
+    """One command whose outcome counts. `environment` is added to ours; `results` is where pytest writes what it counted."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    results: Path | None = None
+    alone: bool = False
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one job came to."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    tests: int = 0
+    seconds: float = 0.0
+    output: str = ""
+
+
+def main() -> int:
+    """Run what is asked for; returns 1 if anything failed or no test ran."""
+    names, for_pytest = _split(sys.argv[1:])
+    known = [tier.name for tier in TIERS]
+    parser = argparse.ArgumentParser(prog="scripts/test", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tiers", nargs="*", metavar="TIER", help=f"static, {', '.join(known)}; all if none is named")
+    wanted = parser.parse_args(names).tiers
+    unknown = set(wanted) - {"static", *known}
+    if unknown:
+        parser.error(f"There is no tier {', '.join(sorted(unknown))}. There are static, {', '.join(known)}.")
+    shutil.rmtree(REPORTS, ignore_errors=True)
+    REPORTS.mkdir(parents=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with tempfile.TemporaryDirectory(prefix="cacheground-tests-") as name:
+        scratch = Path(name)
+        scratch.chmod(0o711)
+        return _report(_run_all(list(_jobs(wanted, for_pytest, scratch))), filtered=bool(for_pytest))
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    if "--" not in arguments:
+        return arguments, []
+    at = arguments.index("--")
+    return arguments[:at], arguments[at + 1:]
+
+
+def _jobs(wanted: list[str], for_pytest: list[str], scratch: Path) -> Iterator[Job]:
+    for tier in TIERS:
+        if (not wanted or tier.name in wanted) and list((ROOT / "tests" / tier.name).glob("**/test_*.py")):
+            yield _tests(tier, for_pytest, scratch)
+            if tier.also_ordinary and os.geteuid() == 0:
+                yield _as_ordinary_user(tier, for_pytest, scratch)
+    if "static" in wanted or (not wanted and not for_pytest):
+        for name, command in STATIC.items():
+            yield Job(name, [sys.executable, *command])
+
+
+def _tests(tier: Tier, for_pytest: list[str], scratch: Path) -> Job:
+    results = scratch / f"{tier.name}.xml"
+    parallel = ["-n", str(tier.processes)] if tier.processes else []
+    command = [sys.executable, "-m", "pytest", f"tests/{tier.name}", "-q", "--durations=5", f"--junitxml={results}", *parallel, *for_pytest]
+    return Job(tier.name, command, results=results, alone=tier.alone)
+
+
+def _as_ordinary_user(tier: Tier, for_pytest: list[str], scratch: Path) -> Job:
+    """The same tests as somebody who is not root, and who has a line in the password file as people have: in this command's sight only."""
+    home = scratch / "home"
+    home.mkdir()
+    os.chown(home, ORDINARY_UID, ORDINARY_UID)
+    passwords = scratch / "passwd"
+    passwords.write_text(Path("/etc/passwd").read_text() + f"ordinary:x:{ORDINARY_UID}:{ORDINARY_UID}:Ordinary user:{home}:/bin/sh\n")
+    passwords.chmod(0o644)
+    results = home / "results.xml"
+    tests = [sys.executable, "-m", "pytest", f"tests/{tier.name}", "-q", "-p", "no:cacheprovider", f"--basetemp={home}/pytest", f"--junitxml={results}", *for_pytest]
+    become = ["setpriv", f"--reuid={ORDINARY_UID}", f"--regid={ORDINARY_UID}", "--clear-groups", "--inh-caps=-all", "--", *tests]
+    script = 'mount --bind "$1" /etc/passwd && shift && exec "$@"'
+    return Job(
+        f"{tier.name} as an ordinary user", ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", script, "sh", str(passwords), *become],
+        environment={"HOME": str(home), "TMPDIR": str(home), "PYTHONDONTWRITEBYTECODE": "1", "XDG_RUNTIME_DIR": ""}, results=results, alone=tier.alone,
+    )
+
+
+def _run_all(jobs: list[Job]) -> dict[str, Outcome]:
+    """Two at a time; those that measure afterwards, one by one."""
+    outcomes: dict[str, Outcome] = {}
+    waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    for job in jobs:
+        if not job.alone:
+            waiting.put(job)
+
+    def work() -> None:
+        with suppress(queue.Empty):
+            while True:
+                job = waiting.get_nowait()
+                outcomes[job.name] = _run(job)
+
+    workers = [threading.Thread(target=work, daemon=True) for _ in range(SIDE_BY_SIDE)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    for job in jobs:
+        if job.alone:
+            outcomes[job.name] = _run(job)
+    return outcomes
+
+
+def _run(job: Job) -> Outcome:
+    started = time.monotonic()
+    log = REPORTS / f"{job.name.replace(' ', '-')}.log"
+    with log.open("wb") as output, _ended_with_us(job, output) as process:
+        code = process.wait()
+    outcome = _counted(job, code)
+    outcome.seconds = time.monotonic() - started
+    outcome.output = log.read_text(errors="replace")
+    print(f"{job.name}: {_sum(outcome)} in {outcome.seconds:.1f} s", flush=True)
+    return outcome
+
+
+@contextmanager
+def _ended_with_us(job: Job, output: object) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        job.command, cwd=ROOT, env={**os.environ, **job.environment}, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,  # type: ignore[call-overload]  # any file will do
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+
+
+def _counted(job: Job, code: int) -> Outcome:
+    """What pytest wrote down; a check without tests counts as one, and so does a run that broke before it could count."""
+    if job.results is None:
+        return Outcome(passed=int(code == 0), failed=int(code != 0))
+    total = Outcome()
+    with suppress(OSError, ElementTree.ParseError):
+        for suite in ElementTree.parse(job.results).iter("testsuite"):
+            number = {name: int(suite.get(name, "0")) for name in ("tests", "failures", "errors", "skipped")}
+            total.failed += number["failures"] + number["errors"]
+            total.skipped += number["skipped"]
+            total.passed += max(0, number["tests"] - number["failures"] - number["errors"] - number["skipped"])
+            total.tests += number["tests"]
+    if code not in (0, NO_TESTS) and not total.failed:
+        total.failed = 1
+    return total
+
+
+def _report(outcomes: dict[str, Outcome], *, filtered: bool) -> int:
+    """All that failed in full, then one line that adds everything up."""
+    for name, outcome in outcomes.items():
+        if outcome.failed:
+            print(f"\n{'=' * 8} {name} {'=' * 8}\n{outcome.output}", flush=True)
+        elif outcome.skipped:
+            for line in outcome.output.splitlines():
+                if line.startswith("SKIPPED"):
+                    print(f"{name}: {line}")
+    tests = sum(outcome.tests for outcome in outcomes.values())
+    whole = Outcome(*(sum(getattr(outcome, name) for outcome in outcomes.values()) for name in ("passed", "failed", "skipped")))
+    if not tests and not (outcomes and set(outcomes) <= set(STATIC)):
+        print("No test ran." + (" Nothing matches what was handed to pytest." if filtered else ""))
+        return 1
+    print(f"\n{_sum(whole)}")
+    return 1 if whole.failed else 0
+
+
+def _sum(outcome: Outcome) -> str:
+    line = f"{outcome.passed} passed, {outcome.failed} failed"
+    return f"{line}, {outcome.skipped} skipped" if outcome.skipped else line
+
+
+if __name__ == "__main__":
+    sys.exit(main())

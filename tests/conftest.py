@@ -1,0 +1,189 @@
+"""For every test: an environment without settings of the developer's, and nothing left behind: no process, no listening socket.
+
+Also private servers of the portal's own kind, made by what makes them in production.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from portal.serve.child import Child
+from portal.serve.embedded import EmbeddedPostgres, EmbeddedRedis
+from portal.serve.places import SERVICE_UID
+
+OURS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "TRUSTED_HOSTS", "TRUSTED_PROXIES", "CACHEGROUND_STATE", "CACHEGROUND_LESSONS", "CACHEGROUND_ISOLATION", "CACHEGROUND_POOL", "CACHEGROUND_ROOM")
+LEAVE_S = 5.0
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Forget the developer's settings, and become the parent of whatever loses its own: a leak can't hide behind a dead parent."""
+    for name in OURS:
+        os.environ.pop(name, None)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+@pytest.fixture(autouse=True)
+def unchanged_environment() -> Iterator[None]:
+    """What a test does to the environment ends with it."""
+    before = dict(os.environ)
+    yield
+    for name in set(os.environ) - set(before):
+        del os.environ[name]
+    os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Fail a test after which a process or a listening socket is there that was not there before.
+
+    A process is a leak if it is new and its parent is this one: what a server of a wider fixture does below itself is its own affair.
+    """
+    children, listening = _children(), _listening()
+    yield
+    if not _soon(lambda: not _new_children(children)):
+        left = ", ".join(f"{pid} ({_name(pid)})" for pid in sorted(_new_children(children)))
+        pytest.fail(f"The test left processes behind: {left}")
+    if not _soon(lambda: _listening() <= listening):
+        pytest.fail(f"The test left listening sockets behind: {', '.join(sorted(_listening() - listening))}")
+
+
+@pytest.fixture(scope="session")
+def server_folder() -> Iterator[Path]:
+    """A short directory in which private servers may live, whatever user they run under."""
+    folder = Path(tempfile.mkdtemp(prefix="cg-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def service_uid() -> int:
+    """The user that the portal's servers run under: the service's own as root, else oneself."""
+    return SERVICE_UID if os.geteuid() == 0 else os.geteuid()
+
+
+@pytest.fixture(scope="session")
+def embedded_postgres(server_folder: Path, service_uid: int) -> Iterator[EmbeddedPostgres]:
+    """A running Postgres of the tests' own with an empty database."""
+    sockets = _socket_folder(server_folder / "p", service_uid)
+    postgres = EmbeddedPostgres(server_folder / "state/portal/postgres", sockets, uid=service_uid, durable=False)
+    _socket_folder(postgres.data.parent, service_uid)
+    postgres.prepare()
+    child = Child(postgres.launch(), server_folder / "postgres.log")
+    assert _soon(lambda: postgres.answers(child.pid), within_s=20), child.log_tail()
+    yield postgres
+    child.stop()
+
+
+@pytest.fixture(scope="session")
+def embedded_redis(server_folder: Path, service_uid: int) -> Iterator[EmbeddedRedis]:
+    """A running portal Redis of the tests' own."""
+    sockets = _socket_folder(server_folder / "r", service_uid)
+    redis = EmbeddedRedis(sockets / "data", sockets, uid=service_uid)
+    redis.prepare()
+    child = Child(redis.launch(), server_folder / "redis.log")
+    assert _soon(redis.answers, within_s=20), child.log_tail()
+    yield redis
+    child.stop()
+
+
+@pytest.fixture
+def needs() -> Callable[[bool, str], None]:
+    """needs(there, what): skip the test where something is missing; in continuous integration that is a failure."""
+
+    def check(there: bool, what: str) -> None:
+        if there:
+            return
+        if os.environ.get("CI"):
+            pytest.fail(f"{what} is missing")
+        pytest.skip(f"{what} is missing")
+
+    return check
+
+
+def _socket_folder(folder: Path, uid: int) -> Path:
+    folder.mkdir(mode=0o700, parents=True)
+    if os.geteuid() == 0:
+        os.chown(folder, uid, uid)
+    return folder
+
+
+def _children() -> set[int]:
+    """Our children that live.."""
+    found: set[int] = set()
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            found.update(int(pid) for pid in (task / "children").read_text().split())
+        except OSError:
+            continue
+    return {pid for pid in found if _state(pid) not in ("Z", "X", "")}
+
+
+def _new_children(before: set[int]) -> set[int]:
+    new = _children() - before
+    # multiprocessing's tracker of resources lives as long as the process that first needed it.
+    return {pid for pid in new if "resource_tracker" not in _name(pid)}
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:200]
+    except OSError:
+        return "gone"
+
+
+def _listening() -> set[str]:
+    """The listening TCP sockets of this process."""
+    mine = set()
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            mine.add(os.readlink(entry))
+        except OSError:
+            continue
+    found = set()
+    for table in ("tcp", "tcp6"):
+        try:
+            lines = Path(f"/proc/self/net/{table}").read_text().splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            parts = line.split()
+            if parts[3] == "0A" and f"socket:[{parts[9]}]" in mine:
+                found.add(f"port {int(parts[1].rpartition(':')[2], 16)}")
+    return found
+
+
+def _soon(true: Callable[[], bool], *, within_s: float = LEAVE_S) -> bool:
+    end = time.monotonic() + within_s
+    while not true():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def free_port() -> int:
+    """A port of the loopback that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
