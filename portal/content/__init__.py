@@ -2,6 +2,7 @@
 
 from portal.content.loading import Problem, load
 from portal.content.model import (
+    PLAIN,
     Block,
     CheckQuestion,
     Course,
@@ -21,6 +22,6 @@ from portal.content.model import (
 )
 
 __all__ = [
-    "Block", "CheckQuestion", "Course", "Figure", "Html", "Instructor", "LabLink", "Lesson", "Measured", "Option", "Part", "Place", "Predict",
+    "PLAIN", "Block", "CheckQuestion", "Course", "Figure", "Html", "Instructor", "LabLink", "Lesson", "Measured", "Option", "Part", "Place", "Predict",
     "Problem", "Question", "RunSnippet", "Section", "load",
 ]

@@ -79,8 +79,10 @@ class Instructor:
     """A note for whoever teaches; learners don't see it."""
 
     html: Markup
-    template: ClassVar[str] = "learn/_instructor.html"
 
+
+PLAIN = (Html, Figure, LabLink, RunSnippet)
+"""The blocks that look the same for every learner."""
 
 Block = Html | Figure | LabLink | Predict | CheckQuestion | RunSnippet | Instructor
 

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from labs import Prediction as AskedPrediction, catalogue
 from portal.content import Lesson, Predict
 from portal.learn.memory import LessonMemory, keep_read, keep_section, recall, rows, where_stopped
+from portal.learn.pieces import pieces
 from portal.learn.ruler import draw
 from portal.models import Prediction
 from portal.predictions import latest_of_labs
@@ -45,7 +46,7 @@ def lesson(slug: str) -> str:
     labs = [lab for lab in found.labs if lab in catalogue()]
     asked = request.args.get("lab", "")
     return render_template(
-        "learn/lesson.html", place="course", lesson=found, course=course(), following=course().after(found),
+        "learn/lesson.html", place="course", lesson=found, pieces=pieces(found), course=course(), following=course().after(found),
         labs=labs, lab=asked if asked in labs else next(iter(labs), ""), known=catalogue(), asked=_asked(found), predicted=_predicted(found),
         memory=_memories().get(slug, LessonMemory()),
     )

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Blueprint, abort, g, make_response, redirect, render_template, request, url_for
-from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
@@ -110,10 +109,9 @@ def answer(slug: str, question_id: str) -> Response:
 
 
 @bp.app_template_global()
-def question_card(lesson: Lesson, question_id: str) -> Markup:
-    """The card of one question, for the text of its lesson."""
-    asked = lesson.question(question_id)
-    return Markup(_fragment(_card(lesson, asked), place="lesson")) if asked else Markup("")
+def question_card(lesson: Lesson, question_id: str) -> Card:
+    """For templates: the card of one question, as `quizzes/_question.html` takes it."""
+    return _card(lesson, _question_or_404(lesson, question_id))
 
 
 def _mark(card: Card) -> Answer:

@@ -34,6 +34,7 @@ def install(app: Flask) -> None:
         response.headers["Cache-Control"] = "no-cache"
         return response
 
+    @cache
     def asset(name: str) -> str:
         return url_for("static", filename=f"{version}/{name}")
 

@@ -28,11 +28,11 @@ def install(app: Flask) -> None:
 
 
 def _add(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    there = {name.lower() for name, _ in response.headers}
+    response.headers.extend([(name, value) for name, value in HEADERS.items() if name.lower() not in there])
     if request.is_secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-    if "Cache-Control" not in response.headers:
-        personal = COOKIE in request.cookies or "Set-Cookie" in response.headers or request.method not in ("GET", "HEAD")
+    if "cache-control" not in there:
+        personal = COOKIE in request.cookies or "set-cookie" in there or request.method not in ("GET", "HEAD")
         response.headers["Cache-Control"] = "no-store" if personal else "no-cache"
     return response
