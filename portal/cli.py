@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -65,6 +66,28 @@ def check(folder: Path) -> None:
     click.echo(f"{written} of {len(course.lessons)} lessons written, {len(course.problems)} problems.", err=True)
     if course.problems:
         sys.exit(1)
+
+
+@lessons.command()
+@click.argument("lab_ids", nargs=-1, metavar="[LAB]...")
+@click.option("--times", default=5, show_default=True, type=click.IntRange(1, 100), help="Runs of each lab; the median counts.")
+def measure(lab_ids: tuple[str, ...], times: int) -> None:
+    """Run the labs and write the figures that the lessons quote."""
+    from labs import catalogue  # noqa: PLC0415  # as above
+    from portal.content import measuring  # noqa: PLC0415  # as above
+
+    try:
+        text = measuring.measure(lab_ids or tuple(catalogue()), times=times)
+    except measuring.RunFailed as exc:
+        raise click.ClickException(str(exc)) from None
+    measuring.write(ROOT / "lessons", text)
+
+
+@main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def lab(words: tuple[str, ...]) -> None:
+    """The labs, without a page: `lab list`, `lab run ID`."""
+    os.execv(sys.executable, [sys.executable, "-m", "labs", *words])
 
 
 def _settings() -> Settings:

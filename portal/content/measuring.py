@@ -1,0 +1,52 @@
+"""The figures that the lessons quote: every lab's reference run, several times, medians into lessons/measured.toml. Nobody types one in."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from portal.settings import ROOT
+
+RUN_DEADLINE_S = 120
+
+
+class RunFailed(Exception):
+    """A reference run did not end with every check met; its text says why."""
+
+
+def measure(lab_ids: Iterable[str], *, times: int) -> str:
+    """The text of measured.toml. Raises RunFailed."""
+    tables = []
+    for lab_id in lab_ids:
+        runs = [_run(lab_id) for _ in range(times)]
+        names = list(runs[0]["measurements"])
+        values = {name: median(run["measurements"][name] for run in runs) for name in names}
+        tables.append(_table(lab_id, values, runs[0]["versions"], times))
+    return "# Made by `cacheground lessons measure`: medians of reference runs on one machine. Not to be edited.\n\n" + "\n".join(tables)
+
+
+def write(folder: Path, text: str) -> None:
+    """Put measured.toml into a folder of lessons."""
+    (folder / "measured.toml").write_text(text)
+
+
+def _run(lab_id: str) -> dict[str, Any]:
+    played = subprocess.run(
+        [sys.executable, "-m", "labs", "run", lab_id, "--json"], cwd=ROOT, capture_output=True, text=True, timeout=RUN_DEADLINE_S, check=False,
+    )
+    if played.returncode != 0:
+        raise RunFailed(f"{lab_id}: {played.stderr.strip()[-2000:]}")
+    run: dict[str, Any] = json.loads(played.stdout)
+    return run
+
+
+def _table(lab_id: str, values: Mapping[str, float], versions: Mapping[str, str], times: int) -> str:
+    shown = ", ".join(f"{engine} {version}" for engine, version in sorted(versions.items()))
+    lines = [f"[{lab_id}]", f"versions = {json.dumps(shown)}", f'measured_on = "{datetime.now(UTC):%Y-%m-%d}"', f"runs = {times}"]
+    return "\n".join([*lines, *(f"{name} = {value:g}" for name, value in values.items())]) + "\n"
