@@ -5,11 +5,9 @@ Also private servers of the portal's own kind, made by what makes them in produc
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,15 +21,12 @@ from portal.serve.places import SERVICE_UID
 
 OURS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "TRUSTED_HOSTS", "TRUSTED_PROXIES", "CACHEGROUND_STATE", "CACHEGROUND_LESSONS", "CACHEGROUND_ISOLATION", "CACHEGROUND_POOL", "CACHEGROUND_ROOM")
 LEAVE_S = 5.0
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Forget the developer's settings, and become the parent of whatever loses its own: a leak can't hide behind a dead parent."""
+    """Forget the developer's settings."""
     for name in OURS:
         os.environ.pop(name, None)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 @pytest.fixture(autouse=True)
