@@ -1,39 +1,4 @@
-"""The site of Cacheground: lessons, quizzes and the benches of the labs. It asks the engine room through `labs` and nothing behind it."""
+"""The site of Cacheground: lessons, quizzes and the benches of the labs. It asks the engine room through `labs` and nothing behind it.
 
-from __future__ import annotations
-
-from flask import Flask
-from htmx_flask import Htmx
-from werkzeug.middleware.proxy_fix import ProxyFix
-
-from portal.accounts import routes as accounts
-from portal.bench import doing, predicting, routes as bench
-from portal.content import load
-from portal.learn import routes as learn
-from portal.patterns import routes as patterns
-from portal.quizzes import routes as quizzes
-from portal.settings import ROOT, Settings
-from portal.web import assets, csrf, errors, headers, health, learner, parts
-
-
-def create_app(settings: Settings) -> Flask:
-    """A whole site. Reads the lessons from disk; connects to nothing."""
-    app = Flask("portal", static_folder=None, template_folder=str(ROOT / "templates"))
-    app.secret_key = settings.secret_key
-    app.config.update(MAX_CONTENT_LENGTH=256 * 1024, TRUSTED_HOSTS=list(settings.trusted_hosts) or None)
-    app.jinja_options = {**app.jinja_options, "trim_blocks": True, "lstrip_blocks": True}
-    if settings.trusted_proxies:
-        n = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]  # as Flask's manual does it
-
-    Htmx(app)
-    parts.install(app, settings, load(settings.lessons))
-    errors.install(app)
-    csrf.install(app)
-    headers.install(app)
-    learner.install(app)
-    assets.install(app)
-
-    for feature in (health, learn, quizzes, bench, doing, predicting, accounts, patterns):
-        app.register_blueprint(feature.bp)
-    return app
+Empty, so that commands and servers start without importing the whole site: the app is in `portal.app`.
+"""
