@@ -154,7 +154,7 @@ class LabsHost:
 
     def _do(self, call: str, sandbox: str, args: dict[str, Any], until: float) -> dict[str, Any]:
         if call == "open":
-            return self._open(args)
+            return self._open(args, until)
         hosted = self._find(sandbox)
         if call == "state":
             with self._lock:
@@ -172,7 +172,7 @@ class LabsHost:
             raise UnknownSandbox("This sandbox is not open.", hint="Open the lab again: your progress is kept.")
         return self._keeper.call(sandbox, call, deadline_s=max(0.1, until - time.time()), **args)
 
-    def _open(self, args: dict[str, Any]) -> dict[str, Any]:
+    def _open(self, args: dict[str, Any], until: float) -> dict[str, Any]:
         lab, owner = find(str(args.get("lab"))), str(args.get("owner") or "")
         settings = lab.settings(args.get("settings") or {})
         with self._lock:
@@ -186,6 +186,9 @@ class LabsHost:
                 self._hosted[mine.id] = mine
                 self._waiting.append(mine.id)
         self._admit()
+        if mine.status == "open":
+            for name in args.get("settings") or {}:
+                self._keeper.call(mine.id, "set", name=name, value=settings[name], deadline_s=max(0.1, until - time.time()))
         self._announce_sandboxes([mine])
         return self._info(mine)
 

@@ -1,0 +1,182 @@
+"""The labs host's own rules, with sandboxes without processes: idle and old ones end, hungry ones end, hostile ones end, and each is told why."""
+
+import json
+import threading
+import time
+
+import pytest
+from redis import Redis
+
+from labs.errors import LabsError, UnknownSandbox
+from labs.events import Entry, Happened, encode
+from labs.host.desk import Desk
+from labs.host.host import LabsHost, Limits
+
+
+def eventually(condition, within_s=5.0):
+    end = time.monotonic() + within_s
+    while not (value := condition()):
+        assert time.monotonic() < end, "it did not come to be in time"
+        time.sleep(0.02)
+    return value
+
+
+@pytest.fixture
+def redis(embedded_redis):
+    client = Redis.from_url(embedded_redis.url, decode_responses=True, protocol=2, socket_timeout=5)
+    client.flushall()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def hosted(redis, tmp_path):
+    hosts = []
+
+    def start(**limits):
+        host = LabsHost(redis, tmp_path, isolation="fake", pool=0, limits=Limits(**limits))
+        thread = threading.Thread(target=host.serve)
+        thread.start()
+        hosts.append((host, thread))
+        desk = Desk(redis)
+        eventually(desk.hosts)
+        return host, desk
+
+    yield start
+    for host, thread in hosts:
+        host.stop()
+        thread.join(timeout=10)
+        assert not thread.is_alive()
+
+
+def opened(desk, owner="somebody"):
+    sandbox = desk.open("cache-aside", owner=owner).id
+    eventually(lambda: desk.info(sandbox, owner=owner).status == "open")
+    return sandbox
+
+
+def test_an_idle_sandbox_is_warned_and_then_ended(hosted):
+    _, desk = hosted(idle_s=2.0, warn_s=1.5)
+    sandbox = opened(desk)
+
+    eventually(lambda: desk.call(sandbox, "state", owner=None)["ending"])
+    eventually(lambda: desk.info(sandbox, owner=None).status == "closed")
+    assert "nothing was done" in desk.info(sandbox, owner=None).reason
+
+
+def test_keeping_it_puts_the_end_off(hosted):
+    _, desk = hosted(idle_s=2.0, warn_s=0.5)
+    sandbox = opened(desk)
+
+    for _ in range(6):
+        time.sleep(0.5)  # half a second of idleness each: never two
+        desk.call(sandbox, "keep", owner="somebody")
+
+    assert desk.info(sandbox, owner=None).status == "open"
+
+
+def test_looking_at_it_is_not_using_it(hosted):
+    _, desk = hosted(idle_s=1.5, warn_s=0.1)
+    sandbox = opened(desk)
+
+    eventually(lambda: desk.call(sandbox, "state", owner=None)["status"] == "closed")
+
+
+def test_the_longest_life_is_four_hours_or_what_was_set(hosted):
+    _, desk = hosted(longest_s=1.0)
+    sandbox = opened(desk)
+
+    eventually(lambda: desk.info(sandbox, owner=None).status == "closed")
+
+
+def test_the_feed_can_be_read_on_from_any_place_without_a_gap(hosted):
+    _, desk = hosted()
+    sandbox = opened(desk)
+    for _ in range(5):
+        desk.call(sandbox, "set", owner="somebody", name="ttl_s", value=5)
+        desk.call(sandbox, "set", owner="somebody", name="ttl_s", value=6)
+    state = eventually(lambda: desk.call(sandbox, "state", owner=None))
+    whole = eventually(lambda: (entries := desk.events(sandbox)) and entries[-1].seq >= state["seq"] and entries)
+
+    assert [entry.seq for entry in whole] == list(range(1, whole[-1].seq + 1))
+    assert [entry.seq for entry in desk.events(sandbox, after=7)] == list(range(8, whole[-1].seq + 1))
+
+
+def test_opening_with_settings_opens_with_these_settings(hosted):
+    _, desk = hosted()
+    sandbox = desk.open("cache-aside", owner="somebody", settings={"ttl_s": "9", "engine": "memcached"}).id
+    eventually(lambda: desk.info(sandbox, owner=None).status == "open")
+
+    settings = desk.call(sandbox, "state", owner="somebody")["settings"]
+
+    assert settings["ttl_s"] == 9
+    assert settings["engine"] == "memcached"
+
+
+def test_opening_it_again_with_other_settings_changes_them(hosted):
+    _, desk = hosted()
+    sandbox = opened(desk)
+
+    again = desk.open("cache-aside", owner="somebody", settings={"ttl_s": 7})
+
+    assert again.id == sandbox
+    assert desk.call(sandbox, "state", owner="somebody")["settings"]["ttl_s"] == 7
+
+
+def test_after_the_end_every_call_says_so(hosted):
+    _, desk = hosted()
+    sandbox = opened(desk)
+    desk.call(sandbox, "close", owner="somebody")
+
+    with pytest.raises(UnknownSandbox):
+        desk.call(sandbox, "console", owner="somebody", server="cache", command="PING")
+    assert desk.events(sandbox)[-1].event.type == "sandbox-closed"
+
+
+def test_a_request_that_came_too_late_is_not_carried_out(hosted, redis):
+    host, desk = hosted()
+    sandbox = opened(desk)
+
+    redis.rpush(f"labs:host:{host.id}:requests", json.dumps({"id": "x", "call": "close", "sandbox": sandbox, "args": {}, "until": time.time() - 1}))
+    redis.rpush(f"labs:host:{host.id}:requests", "nonsense", "[]", "7")
+
+    assert desk.call(sandbox, "keep", owner="somebody") == {}
+    assert desk.info(sandbox, owner=None).status == "open"
+
+
+HOSTILE = {
+    "an event out of order": {"event": encode(Entry(99, 1.0, Happened(text="x")))},
+    "no event at all": {"event": {"type": "nonsense"}},
+    "an outcome of its own making": {"outcome": {"id": "1", "kind": "exam", "name": "all", "status": "met", "data": {}}},
+}
+
+
+@pytest.mark.parametrize("said", [pytest.param(message, id=name.replace(" ", "-")) for name, message in HOSTILE.items()])
+def test_a_sandbox_that_misbehaves_is_ended(hosted, said):
+    host, desk = hosted()
+    sandbox = opened(desk)
+    keeper = host._keeper
+
+    with pytest.raises(LabsError):
+        keeper._take(keeper._find(sandbox), said)
+        raise AssertionError("it was taken")
+
+
+def test_a_sandbox_that_floods_is_ended(hosted):
+    host, desk = hosted()
+    sandbox = opened(desk)
+    keeper = host._keeper
+    sandboxed = keeper._find(sandbox)
+
+    with pytest.raises(LabsError):
+        for _ in range(2_000):
+            keeper._take(sandboxed, {"id": 0, "reply": {}})
+
+
+def test_a_hungry_sandbox_is_ended(hosted, monkeypatch):
+    host, desk = hosted()
+    sandbox = opened(desk)
+    monkeypatch.setattr(host._keeper, "memory", lambda sandbox, over: 10**12)
+
+    eventually(lambda: desk.info(sandbox, owner=None).status == "closed")
+    assert "memory" in desk.info(sandbox, owner=None).reason
