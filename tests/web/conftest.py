@@ -42,7 +42,7 @@ def wait_until(true: Callable[[], bool], *, deadline_s: float = DEADLINE_S) -> N
 
 
 class PostgresServer:
-    """A Postgres for one test run; `stop` and `start` are faults that a test may inject."""
+    """A Postgres for one test run; `go_away` and `come_back` are faults that a test may inject."""
 
     def __init__(self, folder: Path, user: str | None) -> None:
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
@@ -71,6 +71,16 @@ class PostgresServer:
             return False
         return True
 
+    def go_away(self) -> None:
+        """Break every connection and take no new one; the process stays, for a test leaves no new one behind."""
+        with psycopg.connect(self.url.replace("+psycopg", ""), autocommit=True) as connection:
+            (self.folder / ".s.PGSQL.5432").rename(self.folder / "away.pg")
+            connection.execute("SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()")
+
+    def come_back(self) -> None:
+        """Take connections again."""
+        (self.folder / "away.pg").rename(self.folder / ".s.PGSQL.5432")
+
     def stop(self) -> None:
         if self.process is not None:
             self.process.send_signal(signal.SIGINT)
@@ -79,7 +89,7 @@ class PostgresServer:
 
 
 class RedisServer:
-    """A portal Redis for one test run."""
+    """A portal Redis for one test run, with the faults that a test may inject."""
 
     def __init__(self, folder: Path, user: str | None) -> None:
         self.folder, self.user = folder, user
@@ -108,6 +118,16 @@ class RedisServer:
             self.process.terminate()
             self.process.wait(DEADLINE_S)
             self.process = None
+
+    def go_away(self) -> None:
+        """Break every connection and take no new one."""
+        self.client.ping()
+        self.socket.rename(self.folder / "away.redis")
+        self.client.execute_command("CLIENT", "KILL", "SKIPME", "yes")
+
+    def come_back(self) -> None:
+        """Take connections again."""
+        (self.folder / "away.redis").rename(self.socket)
 
     def hang(self) -> None:
         """Keep the connections, answer nothing."""

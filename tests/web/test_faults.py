@@ -22,9 +22,9 @@ def known(client):
 
 @pytest.fixture
 def without_postgres(postgres):
-    postgres.stop()
+    postgres.go_away()
     yield
-    postgres.start()
+    postgres.come_back()
 
 
 @pytest.fixture
@@ -36,9 +36,9 @@ def hanging_redis(redis_server):
 
 @pytest.fixture
 def without_redis(redis_server):
-    redis_server.stop()
+    redis_server.go_away()
     yield
-    redis_server.start()
+    redis_server.come_back()
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -69,10 +69,12 @@ def test_what_needs_postgres_says_when_to_come_back(known, without_postgres, pat
     assert response.headers["Retry-After"] == "1"
 
 
-def test_the_portal_recovers_when_postgres_is_back(known, postgres, sql):
-    postgres.stop()
-    assert known.post("/lessons/first/quiz/a-number", data={"value": "12.5"}, headers=HTMX).status_code == 503
-    postgres.start()
+def test_the_portal_recovers_when_postgres_is_back(known, postgres):
+    postgres.go_away()
+    try:
+        assert known.post("/lessons/first/quiz/a-number", data={"value": "12.5"}, headers=HTMX).status_code == 503
+    finally:
+        postgres.come_back()
 
     assert known.post("/lessons/first/quiz/a-number", data={"value": "12.5"}, headers=HTMX).status_code == 200
 

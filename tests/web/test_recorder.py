@@ -65,13 +65,13 @@ def test_an_outcome_that_comes_again_is_written_once_and_acknowledged_again(reco
 
 def test_nothing_is_acknowledged_while_postgres_is_away(recorder, tell, portal_redis, postgres, sql):
     tell("o1")
-    postgres.stop()
+    postgres.go_away()
     try:
         with pytest.raises(OperationalError):
             recorder.record(block_ms=10)
         assert acknowledged(portal_redis) == []
     finally:
-        postgres.start()
+        postgres.come_back()
 
     recorder.record(block_ms=10)
 
@@ -90,12 +90,12 @@ def test_an_emptied_redis_is_read_from_its_new_beginning(recorder, tell, portal_
 
 
 def test_a_redis_that_is_away_is_an_error_that_run_survives(recorder, redis_server):
-    redis_server.stop()
+    redis_server.go_away()
     try:
         with pytest.raises(RedisError):
             recorder.record(block_ms=10)
     finally:
-        redis_server.start()
+        redis_server.come_back()
 
 
 def test_an_outcome_of_a_learner_who_is_gone_is_acknowledged_and_left_out(recorder, tell, portal_redis, sql):
