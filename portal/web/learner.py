@@ -31,9 +31,10 @@ def current_learner() -> str | None:
 
 
 def require_learner() -> str:
-    """The id of the learner who asks; a new one is made, and committed, if there is none yet."""
+    """The id of the learner who asks; a new one is made, and committed, if there is none yet. The cookie's year begins anew."""
     learner = current_learner()
     if learner and db().scalar(select(exists().where(Learner.id == learner))):
+        adopt(learner)
         return learner
     made = Learner(id=new_id())
     db().add(made)

@@ -53,6 +53,13 @@ def test_the_cookie_is_secure_where_the_request_is(client):
     assert "Strict-Transport-Security" in response.headers
 
 
+def test_the_cookies_year_begins_anew_with_each_action(client, begin):
+    begin(client)
+
+    assert "Max-Age=31536000" in client.post("/lessons/first/progress", data={"section": "the-end"}).headers["Set-Cookie"]
+    assert "Set-Cookie" not in client.get("/").headers
+
+
 def test_a_forged_cookie_is_nobody(client, sql, begin):
     learner = begin(client)
     client.set_cookie("learner", f"{learner}.forged")
