@@ -1,7 +1,7 @@
 """The lessons' Markdown: CommonMark with tables and footnotes, a few containers, marked meanings, measured figures.
 
 What comes out is a list of blocks. Text is sanitised at the end, whatever came in; only the lessons' own figures pass by,
-which `figures` has read. The dialect is described for authors in lessons/README.md.
+which `figures` has read. README.md beside this file describes the dialect for authors.
 """
 
 from __future__ import annotations
