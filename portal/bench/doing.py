@@ -20,6 +20,7 @@ from portal.web.parts import desk, quick_desk, release_db
 
 bp = Blueprint("doing", __name__)
 CLOSING_S = 6.0
+OPENING_S = 0.7
 
 
 @bp.post("/labs/<lab_id>/sandbox")
@@ -42,6 +43,7 @@ def open_sandbox(lab_id: str) -> Response:
         if opened.status == "open":
             for name in given:
                 desk().call(opened.id, "set", owner=learner, name=name, value=settings[name])
+        _wait_for_opening(opened.id, learner, opened.status)
     except SandboxTaken:
         if not is_htmx():
             return _taken(lab, learner, settings)
@@ -182,6 +184,14 @@ def _answer_snippet(lab_id: str, turn: dict[str, Any] | None) -> Response:
     if turn is None:
         raise NotNow("Open the bench first: the command runs on your own servers.")
     return make_response(render_template("bench/snippet.html", turn=turn, lab_id=lab_id, back=page_before(url_for("bench.lab", lab_id=lab_id)), place="labs"))
+
+
+def _wait_for_opening(sandbox: str, learner: str, status: str) -> None:
+    """Wait for a moment, so that a page which is drawn next shows the servers and not that they start."""
+    end = time.monotonic() + OPENING_S
+    while status in ("queued", "opening") and time.monotonic() < end:
+        time.sleep(0.02)
+        status = quick_desk().info(sandbox, owner=learner).status
 
 
 def _taken(lab: Lab, learner: str, settings: dict[str, Value]) -> Response:

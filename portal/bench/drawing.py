@@ -115,7 +115,7 @@ def _narrow_wires(topology: Topology, boxes: list[Box]) -> list[Wire]:
             else:
                 x2, y2, out = (target.x, target.y + 20, -1) if left else (target.x + target.width, target.y + 20, 1)
                 edge = max(3.0, x2 - 40) if out < 0 else min(337.0, x2 + 40)
-                wires.append(Wire(link, f"M{x1:g} {y1:g} C {edge:g} {y1 + 70:g} {edge:g} {y2 - 60:g} {x2:g} {y2:g}", edge + 6, y2 - 12, "start" if out < 0 else "end", edge + 10 * -out, (y1 + y2) / 2))
+                wires.append(Wire(link, f"M{x1:g} {y1:g} C {edge:g} {y1 + 70:g} {edge:g} {y2 - 60:g} {x2:g} {y2:g}", edge - 6 * out, y2 - 12, "start" if out < 0 else "end", edge + 10 * -out, (y1 + y2) / 2))
             continue
         top, bottom = sorted((source, target), key=lambda box: (box.y, box.x))
         if top.y == bottom.y:

@@ -11,7 +11,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, abort, current_app, jsonify, make_response, redirect, render_template, request, url_for
 from markupsafe import Markup
 
-from labs import METRICS, Lab, LabsError, SandboxInfo, catalogue, encode, find
+from labs import METRICS, BadInput, Lab, LabsError, SandboxInfo, catalogue, encode, find
 from portal.bench import faders, view
 from portal.bench.places import page_url
 from portal.bench.view import Bench
@@ -39,12 +39,12 @@ def _about() -> dict[str, object]:
 def _versions() -> str:
     """The engines of this installation, for the foot of every page; asked for at most every half minute."""
     known: tuple[float, str] = current_app.extensions.get(VERSIONS, (0.0, ""))
-    if time.monotonic() - known[0] > VERSIONS_FRESH_S:
+    if time.monotonic() - known[0] > (VERSIONS_FRESH_S if known[1] else 1.0):
         try:
             found = {name: version for host in reversed(quick_desk().hosts()) for name, version in host.versions.items()}
         except LabsError:
             found = {}
-        words = (version if version.lower().startswith(name) else f"{name.capitalize()} {version}" for name, version in sorted(found.items()))
+        words = (version if version.lower().startswith(name) else f"{view.ENGINES.get(name, name)} {version}" for name, version in sorted(found.items()))
         known = (time.monotonic(), ", ".join(words) or known[1])
         current_app.extensions[VERSIONS] = known
     return known[1]
@@ -89,11 +89,15 @@ def labs() -> str:
 
 
 @bp.get("/labs/<lab_id>")
-def lab(lab_id: str) -> str:
+def lab(lab_id: str) -> Response:
     """The bench of a lab, alone; settings come from the address and are checked."""
     found = find(lab_id)
-    bench = view.look(found, learner=current_learner(), args=request.args, desk=desk(), quick=quick_desk(), strict=True)
-    return render_template("bench/lab.html", bench=bench, predictions=predictions_of(found), place="labs", view="projector" if bench.projector else "")
+    try:
+        bench = view.look(found, learner=current_learner(), args=request.args, desk=desk(), quick=quick_desk(), strict=True)
+    except BadInput as error:
+        return make_response(render_template("bench/wrong_link.html", lab=found, message=str(error), hint=error.hint, place="labs"), 422)
+    page = render_template("bench/lab.html", bench=bench, predictions=predictions_of(found), place="labs", view="projector" if bench.projector else "")
+    return make_response(page)
 
 
 @bp.get("/labs/<lab_id>/bench")

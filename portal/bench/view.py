@@ -34,6 +34,7 @@ Phase = Literal["none", "taken", "queued", "opening", "open", "ended", "away"]
 Gear = Literal["step", "load", "break"]
 GEARS: tuple[Gear, ...] = get_args(Gear)
 RESERVED = frozenset({"gear", "view", "was", "on"})
+ENGINES = {"redis": "Redis", "memcached": "Memcached", "postgres": "Postgres", "app": "Python"}
 WORDS_OF_STATE = {
     "starting": "is starting", "loading": "is loading", "up": "", "paused": "is paused", "promoting": "is being promoted", "down": "is down", "stopped": "has stopped",
 }
@@ -147,7 +148,7 @@ class Bench:
     def running(self) -> str:
         """What runs, in words: the versions that the servers told."""
         versions: Mapping[str, str] = self.state.get("versions", {})
-        return ", ".join(f"{name} {version}".strip() for name, version in sorted(versions.items()))
+        return ", ".join(f"{ENGINES.get(name, name)} {version}".strip() for name, version in sorted(versions.items()))
 
     def server_words(self, name: str) -> str:
         """The second line of a server in the drawing: its engine and version, or what is wrong."""
@@ -160,7 +161,7 @@ class Bench:
         node = self.lab.topology.node(name)
         engine = str(self.settings.get(node.engine_setting, node.engine)) if node.engine_setting else node.engine
         version = self.state.get("servers", {}).get(name, {}).get("version", "")
-        label = {"redis": "Redis", "memcached": "Memcached", "postgres": "Postgres", "app": "Python"}.get(engine, engine)
+        label = ENGINES.get(engine, engine)
         return version if version.lower().startswith(label.lower()) else f"{label} {version}".strip()
 
     def link_words(self, name: str) -> str:

@@ -53,7 +53,7 @@ def bench() -> Any:
 
 def drawing() -> Any:
     """One server in each state, one link in each."""
-    boxes = tuple(Plain(node=Plain(name=f"cache-{index + 1:03}", label=f"cache-{index + 1:03}", engine="redis"), x=12 + index % 4 * 216, y=8 + index // 4 * 108, width=200, height=96) for index in range(len(STATES)))
+    boxes = tuple(Plain(node=Plain(name=f"cache-{index + 1:03}", label=f"cache-{index + 1:03}", engine="redis", engine_setting=""), x=12 + index % 4 * 216, y=8 + index // 4 * 108, width=200, height=96) for index in range(len(STATES)))
     wires = tuple(Plain(link=Plain(name=state, source="app", target="cache"), path=f"M{20 + index * 290} 270 h240", label_x=20 + index * 290, label_y=252, anchor="start", mid_x=140 + index * 290, mid_y=270) for index, (state, _) in enumerate(LINKS))
     return Plain(width=880, height=300, boxes=boxes, wires=wires)
 

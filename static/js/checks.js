@@ -11,7 +11,7 @@ class Checks extends Island {
       if (!item) return;
       item.setAttribute("data-state", entry.status);
       write(item.querySelector("[data-word]"), WORDS[/** @type {"met"} */ (entry.status)] ?? "");
-      write(item.querySelector(".evidence"), [entry.message, proof(entry.evidence ?? {})].filter(Boolean).join(" · "));
+      write(item.querySelector(".evidence"), [entry.message, proof(entry.evidence ?? {})].filter(Boolean).join(" "));
       const hint = /** @type {HTMLElement | null} */ (item.querySelector(".hint"));
       write(hint, entry.hint ?? "");
       if (hint) hint.hidden = entry.status === "met" || !entry.hint;
@@ -23,7 +23,8 @@ class Checks extends Island {
 
 /** @param {Record<string, unknown>} evidence */
 function proof(evidence) {
-  return Object.entries(evidence).map(([name, value]) => `${name} ${typeof value === "number" ? Number(value.toPrecision(6)) : value}`).join(", ");
+  const counters = Object.entries(evidence).map(([name, value]) => `${name} ${typeof value === "number" ? Number(value.toPrecision(6)) : value}`);
+  return counters.length ? `(${counters.join(", ")})` : "";
 }
 
 /** @param {Element | null} place @param {string} text */

@@ -4,6 +4,8 @@ import { Sample, send } from "./dots.js";
 import { Island, calmly, known } from "./island.js";
 
 const STATES = { starting: "is starting", loading: "is loading", up: "", paused: "is paused", promoting: "is being promoted", down: "is down", stopped: "has stopped" };
+const ENGINES = { redis: "Redis", memcached: "Memcached", postgres: "Postgres" };
+const WORDS = { hit: "hit", miss: "miss", read: "database read", write: "write", stale: "stale", error: "error", here: "answered", none: "answered" };
 const TRAVEL_MS = 1600;
 
 class Topology extends Island {
@@ -15,6 +17,9 @@ class Topology extends Island {
     const read = calmly(() => this.read());
     this.on("server-changed", (entry) => this.server(entry));
     this.on("link-changed", (entry) => this.link(entry));
+    this.on("setting-changed", (entry) => {
+      for (const node of this.querySelectorAll(`[data-setting="${CSS.escape(entry.name)}"]`)) node.setAttribute("data-is", String(entry.value));
+    });
     this.on("said", (entry) => this.say(entry.text, entry.strong));
     this.on("step-started", (entry) => {
       this.clear();
@@ -49,7 +54,7 @@ class Topology extends Island {
       node.setAttribute("data-state", entry.state);
       const words = STATES[/** @type {"up"} */ (entry.state)] ?? "";
       write(node.querySelector(".why"), (words && entry.why ? `${words}: ${entry.why}` : words).slice(0, 34));
-      if (entry.version) write(node.querySelector(".engine-words"), entry.version);
+      if (entry.version) write(node.querySelector(".engine-words"), engineWords(node, entry.version));
     }
     write(this.querySelector(`[data-tells="${CSS.escape(entry.server)}"]`), `${entry.server}: ${entry.state}${entry.why ? `, ${entry.why}` : ""}`);
   }
@@ -69,7 +74,7 @@ class Topology extends Island {
     const sense = known(entry.meaning);
     for (const wire of this.wires(entry.server)) {
       wire.setAttribute("class", `wire live ${sense}`);
-      write(wire.querySelector(".tag"), `${sense}: ${entry.reply.length > 22 ? `${entry.reply.slice(0, 21)}…` : entry.reply}`);
+      write(wire.querySelector(".tag"), entry.reply.length > 14 ? WORDS[/** @type {"hit"} */ (sense)] : `${WORDS[/** @type {"hit"} */ (sense)]}: ${entry.reply}`);
       write(wire.querySelector(".took"), `${entry.took_ms.toFixed(2)} ms`);
       if (wire.getClientRects().length) send(wire, sense, TRAVEL_MS);
     }
@@ -145,6 +150,13 @@ class Topology extends Island {
     place.hidden = one <= 1;
     write(place, one > 1 ? `Dots are a sample, about 1 of ${one.toLocaleString("en-US")}; the numbers are exact.` : "");
   }
+}
+
+/** @param {Element} node @param {string} version */
+function engineWords(node, version) {
+  const engine = node.getAttribute("data-is") ?? node.getAttribute("data-engine") ?? "";
+  const label = ENGINES[/** @type {"redis"} */ (engine)] ?? engine;
+  return version.toLowerCase().startsWith(label.toLowerCase()) ? version : `${label} ${version}`;
 }
 
 /** @param {Element | null} place @param {string} text */

@@ -1,0 +1,71 @@
+"""A topology's drawing fits, whatever it holds; faders lead to a value and back."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import pytest
+
+from labs import Link, Node, Number, Topology
+from portal.bench import drawing
+from portal.bench.faders import POSITIONS, position_of, value_at
+from portal.bench.listing import coloured
+from portal.bench.view import figure, scale_of
+
+
+def topology(servers: int, *, between: bool = False) -> Topology:
+    names = [f"cache-{n:03}" for n in range(1, servers + 1)]
+    links = [Link(name, "app", name) for name in names]
+    if between:
+        links += [Link(f"{a}-{b}", a, b) for a, b in itertools.pairwise(names)]
+        links += [Link("far", names[0], names[-1])] if servers > 2 else []
+    return Topology((Node("app", "Shop app", "app"), *(Node(name, name, "redis") for name in names)), tuple(links))
+
+
+@pytest.mark.parametrize("servers", range(1, 7))
+@pytest.mark.parametrize("between", [False, True])
+@pytest.mark.parametrize("lay_out", [drawing.wide, drawing.narrow])
+def test_a_drawing_holds_everything_and_nothing_overlaps(servers: int, between: bool, lay_out) -> None:
+    plan = lay_out(topology(servers, between=between))
+
+    assert len(plan.boxes) == servers + 1
+    assert len(plan.wires) == len(topology(servers, between=between).links)
+    for box in plan.boxes:
+        assert box.x >= 0 and box.y >= 0 and box.x + box.width <= plan.width and box.y + box.height <= plan.height
+    for a, b in itertools.combinations(plan.boxes, 2):
+        assert a.x + a.width <= b.x or b.x + b.width <= a.x or a.y + a.height <= b.y or b.y + b.height <= a.y
+    for wire in plan.wires:
+        assert re.fullmatch(r"[MCLHV0-9.\- ]+", wire.path)
+        assert 0 <= wire.label_x <= plan.width
+
+
+@pytest.mark.parametrize("control", [Number("a", "A", 1, 300, 1, 60, scale="log"), Number("b", "B", 10, 2_000, 10, 100, scale="log"), Number("c", "C", 0, 5, 0.1, 1, scale="log")])
+def test_a_logarithmic_fader_leads_to_a_value_and_back(control: Number) -> None:
+    assert value_at(control, 0) == control.minimum
+    assert value_at(control, POSITIONS) == control.maximum
+    assert value_at(control, position_of(control, control.default)) == pytest.approx(control.default, rel=0.06)
+    values = [value_at(control, position) for position in range(0, POSITIONS + 1, 10)]
+    assert values == sorted(values)
+    assert all(control.parse(value) == value for value in values)
+
+
+def test_a_request_to_scale_adds_up() -> None:
+    scale = scale_of([{"meaning": "miss", "server": "cache", "took_ms": 0.16}, {"meaning": "read", "server": "database", "took_ms": 4.87}])
+
+    assert scale.ticks[-1] == "6 ms"
+    assert [bar.share for bar in scale.bars] == [3, 97]
+    assert scale.bars[1].start == pytest.approx(100 * 0.16 / 6)
+    assert scale_of([]).bars == ()
+
+
+def test_code_keeps_its_lines() -> None:
+    text = 'def f(x):\n    """One\n    two."""\n    return x  # why'
+
+    lines = coloured(text)
+
+    assert ["".join(word.text for word in line) for line in lines] == text.split("\n")
+
+
+def test_a_figure_has_a_dash_for_nothing() -> None:
+    assert [figure(1234.5, 1), figure(None, 0), figure(float("nan"), 0)] == ["1,234.5", "–", "–"]
