@@ -10,6 +10,7 @@ import shutil
 import socket
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -43,13 +44,13 @@ def unchanged_environment() -> Iterator[None]:
 def nothing_left_behind() -> Iterator[None]:
     """Fail a test after which a process or a listening socket is there that was not there before.
 
-    A process is a leak if it is new and its parent is this one: what a server of a wider fixture does below itself is its own affair.
+    A process is a leak if there are more of its command line than before and its parent is this one: a server that was restarted is none,
+    and what a server of a wider fixture does below itself is its own affair.
     """
     children, listening = _children(), _listening()
     yield
-    if not _soon(lambda: not _new_children(children)):
-        left = ", ".join(f"{pid} ({_name(pid)})" for pid in sorted(_new_children(children)))
-        pytest.fail(f"The test left processes behind: {left}")
+    if not _soon(lambda: not _children() - children):
+        pytest.fail(f"The test left processes behind: {', '.join(sorted((_children() - children).elements()))}")
     if not _soon(lambda: _listening() <= listening):
         pytest.fail(f"The test left listening sockets behind: {', '.join(sorted(_listening() - listening))}")
 
@@ -115,21 +116,17 @@ def _socket_folder(folder: Path, uid: int) -> Path:
     return folder
 
 
-def _children() -> set[int]:
-    """Our children that live.."""
-    found: set[int] = set()
+def _children() -> Counter[str]:
+    """The command lines of our children that live."""
+    found: Counter[str] = Counter()
     for task in Path("/proc/self/task").iterdir():
         try:
-            found.update(int(pid) for pid in (task / "children").read_text().split())
+            pids = [int(pid) for pid in (task / "children").read_text().split()]
         except OSError:
             continue
-    return {pid for pid in found if _state(pid) not in ("Z", "X", "")}
-
-
-def _new_children(before: set[int]) -> set[int]:
-    new = _children() - before
-    # multiprocessing's tracker of resources lives as long as the process that first needed it.
-    return {pid for pid in new if "resource_tracker" not in _name(pid)}
+        # multiprocessing's tracker of resources lives as long as the process that first needed it.
+        found.update(_name(pid) for pid in pids if _state(pid) not in ("Z", "X", "") and "resource_tracker" not in _name(pid))
+    return found
 
 
 def _state(pid: int) -> str:
