@@ -3,30 +3,29 @@
 import json
 from contextlib import suppress
 
-from labs.caching.cache import Cache, CacheDown
-from labs.shop.shop import Shop
+from labs.caching.cache import CacheDown
 
 
-def read(shop: Shop, cache: Cache, item: int, ttl_s: float) -> dict[str, object]:
+def read(shop, cache, item, ttl_s):
     key = f"{shop.what}:{item}"
     try:
         found = cache.get(key)
     except CacheDown:
         return shop.read(item)  # slower, never wrong
     if found is not None:
-        return dict(json.loads(found))
+        return json.loads(found)
     answer = shop.read(item)
     with suppress(CacheDown):
         cache.set(key, json.dumps(answer), ttl_s)
     return answer
 
 
-def write(shop: Shop, cache: Cache, item: int, price: float) -> int:
+def write(shop, cache, item, price):
     version = shop.change_price(item, price)
     with suppress(CacheDown):
         cache.delete(f"{shop.what}:{item}")
     return version
 
 
-def write_untold(shop: Shop, cache: Cache, item: int, price: float) -> int:
+def write_untold(shop, cache, item, price):
     return shop.change_price(item, price)  # nobody tells the cache

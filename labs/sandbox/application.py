@@ -100,11 +100,12 @@ class Application:
         if told:
             shown = f"{function}({item})" if price is None else f"{function}({item}, price={price:.2f})"
             sandbox.tell(StepStarted(request=self._number, strategy=strategy.name, function=function, call=shown))
+        shop, cache = self._clients(what)
         alone = not sandbox.load.running
         committed = sandbox.committed_version(what, item)
         before = sandbox.counters()
         began = time.monotonic()
-        version, answer, error = self._run(strategy, function, item, price, what, ttl_s)
+        version, answer, error = self._run(strategy, function, item, price, ttl_s, shop, cache)
         ended = time.monotonic()
         after = sandbox.counters()
         request = Request(
@@ -119,10 +120,12 @@ class Application:
             sandbox.tell(_sentence(request, cache_told=any(c.server == "cache" and c.meaning == "write" for c in self._calls)))
         return request
 
-    def _run(self, strategy: Strategy, function: str, item: int, price: float | None, what: str, ttl_s: float) -> tuple[int | None, str, str]:
+    @staticmethod
+    def _run(
+        strategy: Strategy, function: str, item: int, price: float | None, ttl_s: float, shop: SqlAlchemyShop, cache: ClosableCache,
+    ) -> tuple[int | None, str, str]:
         """The version that came back, the answer in short, and the error if there was one."""
         try:
-            shop, cache = self._clients(what)
             if function == "read":
                 answer = strategy.read(shop, cache, item, ttl_s)
                 if not isinstance(answer, dict):
@@ -136,6 +139,7 @@ class Application:
             return None, "", str(exc)
 
     def _clients(self, what: str) -> tuple[SqlAlchemyShop, ClosableCache]:
+        """The clients, connected if they can be: no request is charged for a connection that it did not ask for."""
         sandbox = self._sandbox
         if self._cache is None or self._cache_engine != sandbox.cache_engine:
             if self._cache is not None:
@@ -147,6 +151,7 @@ class Application:
         if self._shop is None:
             self._shop = SqlAlchemyShop(sandbox.address_for_app("database"), password=sandbox.password("database"), what=what, tell=self._tell_database)
         self._shop.what = what
+        self._cache.connect()
         return self._shop, self._cache
 
     def _meaning(self, function: str, version: int | None, committed: int | None, error: str) -> Sense:

@@ -5,6 +5,7 @@ What a learner's own code would use. The load has leaner ones (labs.load.clients
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -27,6 +28,9 @@ Tell = Callable[[str, str, float, Sense], None]
 class ClosableCache(Cache, Protocol):
     """A cache client that holds a connection."""
 
+    def connect(self) -> None:
+        """Connect now if it can be done, so that the first command is not charged for it; untold, and no harm if it fails."""
+
     def close(self) -> None:
         """Give the connection back."""
 
@@ -40,6 +44,11 @@ class RedisCache:
             host=address.host, port=address.port, username=user, password=password, protocol=2,
             socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=Retry(NoBackoff(), 0), driver_info=None,
         )
+
+    def connect(self) -> None:
+        with contextlib.suppress(redis.RedisError, OSError):
+            pool = self._redis.connection_pool
+            pool.release(pool.get_connection())
 
     def get(self, key: str) -> bytes | None:
         value = self._timed(f"GET {key}", lambda: self._redis.get(key), lambda v: ("(nil)", "miss") if v is None else (_quote(v), "hit"))
@@ -78,6 +87,11 @@ class MemcachedCache:
     def __init__(self, address: Address, *, tell: Tell) -> None:
         self._tell = tell
         self._client = pymemcache.Client((address.host, address.port), connect_timeout=TIMEOUT_S, timeout=TIMEOUT_S, no_delay=True, default_noreply=False)
+
+    def connect(self) -> None:
+        with contextlib.suppress(MemcacheError, OSError):
+            if self._client.sock is None:
+                self._client._connect()  # pymemcache has no other way to connect before a command
 
     def get(self, key: str) -> bytes | None:
         value = self._timed(f"get {key}", lambda: self._client.get(key), lambda v: ("END", "miss") if v is None else (f"VALUE {key} 0 {len(_bytes(v))} …", "hit"))

@@ -18,7 +18,7 @@ from labs.definition import Lab, Node, Strategy
 from labs.engines import Engine, Memcached, Postgres, Redis
 from labs.engines.address import Address
 from labs.errors import BadInput, LabsError, NotNow, ServerDown
-from labs.events import Event, Happened, LinkChanged, LoadChanged, SandboxOpened, ServerChanged, SettingChanged, Value
+from labs.events import Event, Happened, LinkChanged, LoadChanged, Said, SandboxOpened, ServerChanged, SettingChanged, Value
 from labs.load.load import Load
 from labs.load.nursery import Nursery
 from labs.load.worker import Orders, strategy_of
@@ -139,8 +139,9 @@ class Sandbox:
         with self._lock:
             self.stop_load()
             self.app.close()
-            for name in self.link_states:
-                self.link(name, "restore")
+            for name, state in self.link_states.items():
+                if state != "open":
+                    self.link(name, "restore")
             for name, server in self.servers.items():
                 self._forget_console(name)
                 if server.state == "paused":
@@ -170,6 +171,7 @@ class Sandbox:
             if self.lab.prepare:
                 self.lab.prepare(self)
             self.say("Everything is as it was at the start", "here")
+            self.tell(Said(text=self.lab.question))
             self.checker.forget()
 
     # Settings
@@ -255,6 +257,7 @@ class Sandbox:
         rate = self.settings.get("rate_per_s", 0)
         about = f"{rate:g} requests/s wanted of {workers} client{'s' if workers != 1 else ''}"
         self.tell(LoadChanged(running=True, about=about))
+        self.tell(Said(text="Many clients read and write at once. The counters are exact, the dots are a sample."))
         self.sampler.hurry()
         return f"The load runs: {about}."
 
@@ -264,6 +267,7 @@ class Sandbox:
             return "No load is running."
         self.load.stop()
         self.tell(LoadChanged(running=False))
+        self.tell(Said(text="The load has stopped. The servers keep what they have."))
         return "The load has stopped."
 
     # Faults
@@ -279,7 +283,13 @@ class Sandbox:
         act()
         if verb in ("kill", "restart") and name == "cache":
             self.ledger.emptied_at.append(time.monotonic())
-        return {"kill": f"{name} was killed.", "pause": f"{name} is paused.", "resume": f"{name} goes on.", "restart": f"{name} was restarted."}[verb]
+        says = {"kill": f"{name} was killed.", "pause": f"{name} is paused.", "resume": f"{name} goes on.", "restart": f"{name} was restarted."}[verb]
+        means = {
+            "kill": "Whoever asks it is refused at once.", "pause": "It keeps its connections and answers nobody: whoever asks, waits.", "resume": "What waited is answered now.",
+            "restart": "It has lost what it held in memory." if name == "cache" else "It has replayed its log: what was committed is there.",
+        }[verb]
+        self.tell(Said(text=f"{says} {means}", strong=says))
+        return says
 
     def link(self, name: str, verb: str, delay_ms: float = 20.0) -> str:
         """Slow, cut or restore a link; returns the sentence that says so."""
@@ -300,7 +310,10 @@ class Sandbox:
         if self.link_states[name] != state or state == "slow":
             self.link_states[name] = state
             self.tell(LinkChanged(link=name, state=state, delay_ms=delay))  # type: ignore[arg-type]  # one of the three above
-        return {"slow": f"{name} is slowed by {delay_ms:g} ms each way.", "cut": f"{name} is cut.", "restore": f"{name} is whole."}[verb]
+        says = {"slow": f"The link to {name} is slowed by {delay_ms:g} ms each way.", "cut": f"The link to {name} is cut.", "restore": f"The link to {name} is whole again."}[verb]
+        means = {"slow": "Every question and every answer takes so much longer.", "cut": "Nobody is refused: whoever asks, waits for nothing.", "restore": "What was under way arrives."}[verb]
+        self.tell(Said(text=f"{says} {means}", strong=says))
+        return says
 
     # Consoles
 
