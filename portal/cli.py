@@ -21,11 +21,12 @@ def main() -> None:
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="The port to listen on.")
-def serve(host: str, port: int) -> None:
+@click.option("--without-isolation", is_flag=True, help="Teach others even where sandboxes have no walls of their own.")
+def serve(host: str, port: int, without_isolation: bool) -> None:
     """Run the whole site: its servers, the labs host, the recorder, the web."""
     from portal.serve import supervisor  # noqa: PLC0415  # the other commands start faster without it
 
-    sys.exit(supervisor.serve(host=host, port=port))
+    sys.exit(supervisor.serve(host=host, port=port, without_isolation=without_isolation))
 
 
 @main.command()
