@@ -19,7 +19,7 @@ from portal.web.caching import summary_name
 from portal.web.errors import is_database_away
 from portal.web.fragments import is_htmx
 from portal.web.learner import current_learner, require_learner
-from portal.web.parts import cache, course, db
+from portal.web.parts import cache, course, db, shelf
 
 bp = Blueprint("learn", __name__)
 log = logging.getLogger(__name__)
@@ -43,12 +43,18 @@ def index() -> str:
 def lesson(slug: str) -> str:
     """One lesson, with the bench of one of its labs beside it."""
     found = _lesson_or_404(slug)
+    if request.cookies or request.query_string:
+        return _page(found)
+    return shelf().get(f"lesson:{slug}", lambda: _page(found))
+
+
+def _page(found: Lesson) -> str:
     labs = [lab for lab in found.labs if lab in catalogue()]
     asked = request.args.get("lab", "")
     return render_template(
         "learn/lesson.html", place="course", lesson=found, pieces=pieces(found), course=course(), following=course().after(found),
         labs=labs, lab=asked if asked in labs else next(iter(labs), ""), known=catalogue(), asked=_asked(found), predicted=_predicted(found),
-        memory=_memories().get(slug, LessonMemory()),
+        memory=_memories().get(found.slug, LessonMemory()),
     )
 
 

@@ -1,4 +1,5 @@
-"""Cache-aside over the portal Redis, as lesson 3 teaches it: look, else ask the database, then store, with a time to live.
+"""Two caches that nothing depends on. One is cache-aside over the portal Redis, as lesson 3 teaches it: look, else ask the database, then store, with a time to live.
+The other keeps whole pages in this process.
 
 Nothing here may break a page: a cache that is away, slow or full of nonsense is the same as an empty one. After a failure
 it isn't asked for two seconds, so that a hanging Redis costs one short wait and not one per page.
@@ -55,6 +56,23 @@ class Cache:
             self._away_until = self._clock() + PAUSE_S
             log.warning("the portal's cache is away: %s", type(exc).__name__)
             return None
+
+
+class Shelf:
+    """Pages that look the same to every stranger, kept in this process for a moment. Threads may share it; two may fill it at once."""
+
+    def __init__(self, *, ttl_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ttl_s = ttl_s
+        self._clock = clock
+        self._pages: dict[str, tuple[float, str]] = {}
+
+    def get(self, name: str, render: Callable[[], str]) -> str:
+        """The page of this name: the one that was kept if it is fresh, else a new one."""
+        until, page = self._pages.get(name, (0.0, ""))
+        if self._clock() >= until:
+            page = render()
+            self._pages[name] = (self._clock() + self._ttl_s, page)
+        return page
 
 
 def summary_name(learner: str) -> str:

@@ -18,9 +18,10 @@ from labs import Desk
 from portal.content import Course
 from portal.db import make_engine
 from portal.settings import Settings
-from portal.web.caching import Cache
+from portal.web.caching import Cache, Shelf
 
 KEY = "cacheground"
+STRANGERS_SEE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Parts:
     desk: Desk
     quick_desk: Desk
     cache: Cache
+    shelf: Shelf
 
 
 def make_redis(url: str, *, timeout_s: float, connect_timeout_s: float) -> Redis:
@@ -56,6 +58,7 @@ def install(app: Flask, settings: Settings, lessons: Course) -> None:
         desk=Desk(make_redis(settings.redis_url, timeout_s=5.0, connect_timeout_s=0.5)),
         quick_desk=Desk(quick),
         cache=Cache(quick),
+        shelf=Shelf(ttl_s=STRANGERS_SEE_S),
     )
     app.teardown_appcontext(_close)
 
@@ -107,3 +110,8 @@ def quick_desk() -> Desk:
 def cache() -> Cache:
     """The portal's cache-aside cache."""
     return _parts().cache
+
+
+def shelf() -> Shelf:
+    """The pages that strangers see."""
+    return _parts().shelf

@@ -104,7 +104,7 @@ def test_after_one_failure_a_hanging_redis_is_left_alone_for_a_while(known, hang
     for _ in range(5):
         known.get("/")
 
-    assert time.monotonic() - began < 0.2
+    assert time.monotonic() - began < 0.8
 
 
 def test_emptying_redis_loses_nothing(known, portal_redis):
