@@ -6,7 +6,6 @@ Cut means that nothing is read and nobody is let in: a partition times out, it d
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import json
 import select
@@ -17,17 +16,15 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-MOST_CONNECTIONS = 512
+# Two descriptors each, and 1,024 is what a process usually may have.
+MOST_CONNECTIONS = 400
 # What may be under way in one direction of a connection; beyond it the sender has to wait, as with any full pipe.
 MOST_UNDER_WAY = 256 * 1024
 _CHUNK = 64 * 1024
-_CONNECT_S = 5.0
-
-_SO_ATTACH_FILTER, _SO_DETACH_FILTER = 26, 27
-_DROP_ALL = struct.pack("=HBBI", 0x06, 0, 0, 0)
+_BACKLOG = 128
 
 
-class Way:
+class Direction:
     """One direction of a connection: bytes, each with the moment at which it arrives."""
 
     def __init__(self, source: socket.socket, sink: socket.socket) -> None:
@@ -69,12 +66,12 @@ class Way:
 
 @dataclass(eq=False, slots=True)
 class Passage:
-    """A connection through a link: the client's socket, the server's, and a way for each direction."""
+    """A connection through a link: the client's socket, the server's, and both directions."""
 
     line: Line
     client: socket.socket
     server: socket.socket
-    ways: dict[int, Way] = field(default_factory=dict)
+    directions: dict[int, Direction] = field(default_factory=dict)
     connecting: bool = True
     wants: dict[int, int] = field(default_factory=dict)
 
@@ -89,6 +86,7 @@ class Line:
     delay_s: float = 0.0
     is_cut: bool = False
     passages: set[Passage] = field(default_factory=set)
+    plug: socket.socket | None = None
 
 
 class Proxy:
@@ -117,7 +115,7 @@ class Proxy:
 
     def _wait(self) -> list[tuple[int, int]]:
         """What happened. epoll counts whole milliseconds, select microseconds: so the latter waits when something is under way."""
-        due = min((way.under_way[0][0] for passage in self._late for way in passage.ways.values() if way.under_way), default=None)
+        due = min((direction.under_way[0][0] for passage in self._late for direction in passage.directions.values() if direction.under_way), default=None)
         if due is None:
             return self._poll.poll()
         left = due - time.monotonic()
@@ -147,7 +145,7 @@ class Proxy:
             try:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 listener.bind((near[0], near[1]))
-                listener.listen(128)
+                listener.listen(_BACKLOG)
                 listener.setblocking(False)
             except OSError:
                 listener.close()
@@ -171,17 +169,40 @@ class Proxy:
             return
         line.is_cut = True
         self._poll.modify(line.listener.fileno(), 0)
-        _drop_everything(line.listener, True)
+        self._plug(line)
         for passage in line.passages:
             self._late.discard(passage)
             for number in passage.wants:
                 self._want(passage, number, 0)
 
+    def _plug(self, line: Line) -> None:
+        """Fill the queue of the listening socket, so that the kernel drops who else knocks: connecting times out, and needs no privilege to do so."""
+        line.listener.listen(0)
+        line.plug = socket.socket()
+        line.plug.setblocking(False)
+        line.plug.connect_ex(line.listener.getsockname())
+
+    def _unplug(self, line: Line) -> None:
+        """Let in who waited in the queue, but not our own plug."""
+        line.listener.listen(_BACKLOG)
+        if line.plug is None:
+            return
+        own = line.plug.getsockname()
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                client, peer = line.listener.accept()
+                if peer == own:
+                    client.close()
+                else:
+                    self._take_in(line, client)
+        line.plug.close()
+        line.plug = None
+
     def _heal(self, line: Line) -> None:
         if not line.is_cut:
             return
         line.is_cut = False
-        _drop_everything(line.listener, False)
+        self._unplug(line)
         self._poll.modify(line.listener.fileno(), select.EPOLLIN)
         for passage in list(line.passages):
             self._look_after(passage)
@@ -189,24 +210,26 @@ class Proxy:
     def _hurry(self, line: Line) -> None:
         """What is still under way arrives now."""
         for passage in list(line.passages):
-            for way in passage.ways.values():
-                way.under_way = deque((0.0, data) for _, data in way.under_way)
-                way.last_due = 0.0
+            for direction in passage.directions.values():
+                direction.under_way = deque((0.0, data) for _, data in direction.under_way)
+                direction.last_due = 0.0
             self._move(passage)
 
     def _take_up(self, line: Line) -> None:
         self._forget(line.listener)
+        if line.plug is not None:
+            line.plug.close()
         for passage in list(line.passages):
             self._end(passage)
 
     # Connections
 
     def _let_in(self, line: Line) -> None:
-        try:
-            client, _ = line.listener.accept()
-        except OSError:
-            return
-        if line.is_cut or sum(len(other.passages) for other in self._lines.values()) >= MOST_CONNECTIONS:
+        with contextlib.suppress(OSError):
+            self._take_in(line, line.listener.accept()[0])
+
+    def _take_in(self, line: Line, client: socket.socket) -> None:
+        if sum(len(other.passages) for other in self._lines.values()) >= MOST_CONNECTIONS:
             client.close()
             return
         server = socket.socket()
@@ -214,9 +237,9 @@ class Proxy:
             end.setblocking(False)
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         passage = Passage(line, client, server)
-        passage.ways = {client.fileno(): Way(client, server), server.fileno(): Way(server, client)}
+        passage.directions = {client.fileno(): Direction(client, server), server.fileno(): Direction(server, client)}
         line.passages.add(passage)
-        for number in passage.ways:
+        for number in passage.directions:
             passage.wants[number] = 0
             self._watch(number, 0, lambda happened, number=number: self._happened(passage, number, happened))  # type: ignore[misc]  # binds the loop's value
         with contextlib.suppress(BlockingIOError):
@@ -245,32 +268,32 @@ class Proxy:
                 self._end(passage)
                 return
         elif happened & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
-            way = passage.ways[number]
-            if way.read_all and happened & select.EPOLLERR:
+            direction = passage.directions[number]
+            if direction.read_all and happened & select.EPOLLERR:
                 self._end(passage)
                 return
-            if way.read_all and happened & select.EPOLLHUP:
+            if direction.read_all and happened & select.EPOLLHUP:
                 # Shut both ways, and epoll would say so for ever; what came from there may still be under way.
                 self._poll.unregister(number)
                 passage.wants[number] = -1
-            if not way.read_all and way.size < MOST_UNDER_WAY:
+            if not direction.read_all and direction.size < MOST_UNDER_WAY:
                 try:
-                    data = way.source.recv(_CHUNK)
+                    data = direction.source.recv(_CHUNK)
                 except BlockingIOError:
                     pass
                 except OSError:
                     self._end(passage)
                     return
                 else:
-                    if self._passed_on(passage, way, data):
+                    if self._passed_on(passage, direction, data):
                         return
         self._move(passage)
 
-    def _passed_on(self, passage: Passage, way: Way, data: bytes) -> bool:
-        """The short way, for a link that is whole and has nothing under way."""
-        if data and not passage.line.delay_s and not way.under_way:
+    def _passed_on(self, passage: Passage, direction: Direction, data: bytes) -> bool:
+        """The short path, for a link that is whole and has nothing under way."""
+        if data and not passage.line.delay_s and not direction.under_way:
             try:
-                sent = way.sink.send(data)
+                sent = direction.sink.send(data)
             except BlockingIOError:
                 sent = 0
             except OSError:
@@ -279,8 +302,8 @@ class Proxy:
             if sent == len(data):
                 return True
             data = data[sent:]
-        way.send_off(data, time.monotonic() + passage.line.delay_s if passage.line.delay_s else 0.0)
-        way.read_all = not data
+        direction.send_off(data, time.monotonic() + passage.line.delay_s if passage.line.delay_s else 0.0)
+        direction.read_all = not data
         return False
 
     def _move(self, passage: Passage) -> None:
@@ -289,22 +312,22 @@ class Proxy:
             return
         now = time.monotonic()
         try:
-            full = {way.sink.fileno() for way in passage.ways.values() if not way.arrive(now)}
+            full = {direction.sink.fileno() for direction in passage.directions.values() if not direction.arrive(now)}
         except OSError:
             self._end(passage)
             return
-        if all(way.over for way in passage.ways.values()):
+        if all(direction.over for direction in passage.directions.values()):
             self._end(passage, politely=True)
             return
-        for number, way in passage.ways.items():
-            reads = select.EPOLLIN if not way.read_all and way.size < MOST_UNDER_WAY else 0
+        for number, direction in passage.directions.items():
+            reads = select.EPOLLIN if not direction.read_all and direction.size < MOST_UNDER_WAY else 0
             self._want(passage, number, reads | (select.EPOLLOUT if number in full else 0))
-        waits = any(way.under_way and way.sink.fileno() not in full for way in passage.ways.values())
+        waits = any(direction.under_way and direction.sink.fileno() not in full for direction in passage.directions.values())
         (self._late.add if waits else self._late.discard)(passage)
 
     def _deliver_late(self) -> None:
         now = time.monotonic()
-        for passage in [p for p in self._late if any(way.under_way and way.under_way[0][0] <= now for way in p.ways.values())]:
+        for passage in [p for p in self._late if any(direction.under_way and direction.under_way[0][0] <= now for direction in p.directions.values())]:
             self._move(passage)
 
     def _look_after(self, passage: Passage) -> None:
@@ -344,13 +367,3 @@ class Proxy:
             self._handlers.pop(closing.fileno())
             self._poll.unregister(closing.fileno())
         closing.close()
-
-
-def _drop_everything(listener: socket.socket, drop: bool) -> None:
-    """Have the kernel drop what reaches a listening socket, so that connecting to it times out. Where that is refused, it is merely not accepted."""
-    with contextlib.suppress(OSError):
-        if drop:
-            program = ctypes.create_string_buffer(_DROP_ALL, len(_DROP_ALL))
-            listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HL", 1, ctypes.addressof(program)))
-        else:
-            listener.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)

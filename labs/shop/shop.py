@@ -56,6 +56,7 @@ def items(what: str, count: int) -> tuple[int, ...]:
 class LeanShop:
     """One connection, prepared statements, nothing else. Not for two threads at once.
 
+    `way` is asked before every statement where to connect: around a whole link, through a faulty one (labs.network.links).
     `times` are microseconds per statement, for the caller to empty; `queries` counts statements, failed ones too.
     """
 

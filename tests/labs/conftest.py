@@ -1,0 +1,124 @@
+"""Real servers for the tests of the engine room: private, on a loopback address of their own, dead when the test is over."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from labs.engines.address import Address
+from labs.errors import ServerDown
+from labs.shop import template
+
+ROOT = Path(__file__).resolve().parents[2]
+UID = 61_500
+
+
+def wait_until(condition, deadline_s=5.0):
+    """What `condition` returns as soon as it is true; fails at the deadline."""
+    end = time.monotonic() + deadline_s
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.005)
+    return pytest.fail("it did not come to be in time")
+
+
+class Rack:
+    """Starts servers under an ordinary user and ends them."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.host = f"127.79.{os.getpid() % 250}.1"
+        self.processes = {}
+        self._given = set()
+
+    def address(self):
+        for port in range(21_000, 32_000):
+            if port not in self._given:
+                with socket.socket() as probe:
+                    if probe.connect_ex((self.host, port)):
+                        self._given.add(port)
+                        return Address(self.host, port)
+        raise AssertionError("no free port")
+
+    def start(self, engine, deadline_s=10.0):
+        process = self.spawn(engine)
+
+        def answers():
+            assert process.poll() is None, self.log(engine)
+            try:
+                return engine.ready(0.5)
+            except ServerDown:
+                return None
+
+        return wait_until(answers, deadline_s)
+
+    def spawn(self, engine):
+        launch = engine.launch()
+        for path, text in launch.files.items():
+            path.write_text(text)
+            self.own(path)
+        user = {"user": UID, "group": UID, "extra_groups": []} if os.getuid() == 0 else {}
+        with self._log_of(engine).open("ab") as log:
+            self.processes[engine.name] = subprocess.Popen(
+                launch.argv, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", **launch.env}, stdout=log, stderr=log, cwd=self.directory, start_new_session=True, **user)
+        return self.processes[engine.name]
+
+    def kill(self, engine):
+        process = self.processes.pop(engine.name)
+        process.send_signal(signal.SIGCONT)
+        process.send_signal(engine.launch().death_signal)
+        process.wait(5)
+
+    def own(self, path):
+        if os.getuid() == 0:
+            os.chown(path, UID, UID)
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+    def log(self, engine):
+        return self._log_of(engine).read_text()
+
+    def _log_of(self, engine):
+        return self.directory / f"{engine.name}.log"
+
+    def clear(self):
+        for process in self.processes.values():
+            process.send_signal(signal.SIGCONT)
+            process.send_signal(signal.SIGQUIT if "postgres" in str(process.args[0]) else signal.SIGKILL)
+        for process in self.processes.values():
+            process.wait(5)
+
+
+@pytest.fixture
+def rack():
+    directory = Path(tempfile.mkdtemp(prefix="cg-t-", dir="/tmp"))
+    made = Rack(directory)
+    made.own(directory)
+    yield made
+    made.clear()
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def shop_template():
+    target = Path(os.environ.get("CACHEGROUND_TEMPLATE") or ROOT / "var" / "template")
+    template.build(target)
+    return target
+
+
+@pytest.fixture
+def database_directory(rack, shop_template):
+    """A sandbox's own copy of the template, ready to be started on."""
+    directory = rack.directory / "database"
+    directory.mkdir(mode=0o700)
+    template.copy(shop_template, directory / "data")
+    for folder, _, files in os.walk(directory):
+        for path in (Path(folder), *(Path(folder, name) for name in files)):
+            rack.own(path)
+    return directory

@@ -1,0 +1,291 @@
+"""The shop on a real Postgres: prepared once, copied per sandbox, counted by itself, read at three costs."""
+
+import json
+import os
+import signal
+import statistics
+import time
+from array import array
+
+import psycopg
+import pytest
+
+from labs.engines import Postgres
+from labs.engines.address import straight
+from labs.engines.connection import connect
+from labs.errors import BadInput, ServerDown
+from labs.shop import queries, template
+from labs.shop.shop import LeanShop, SqlAlchemyShop, items
+from tests.labs.conftest import wait_until
+
+PASSWORD = "the sandbox's own"
+KINDS = tuple(queries.READS)
+SHOPS = (LeanShop, SqlAlchemyShop)
+
+
+@pytest.fixture
+def server(rack, database_directory):
+    server = Postgres("database", rack.address(), database_directory, PASSWORD)
+    rack.start(server)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def lean(server):
+    shop = LeanShop(straight(server.address), password=PASSWORD)
+    yield shop
+    shop.close()
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def alchemy(server, told):
+    shop = SqlAlchemyShop(server.address, password=PASSWORD, tell=lambda *heard: told.append(heard))
+    yield shop
+    shop.close()
+
+
+def opened(kind, server):
+    return kind(straight(server.address) if kind is LeanShop else server.address, password=PASSWORD)
+
+
+def test_both_shops_answer_alike_with_one_statement_each_counted_at_once(server, lean, alchemy):
+    for what in KINDS:
+        lean.what = alchemy.what = what
+        item = items(what, 1)[0]
+        before = server.queries()
+
+        answer = alchemy.read(item)
+        after_one = server.queries()
+
+        assert lean.read(item) == answer == json.loads(json.dumps(answer))
+        assert (after_one - before, server.queries() - after_one) == (1, 1), what
+        assert answer["version"] == server.version_of(what, item)
+
+
+def test_a_new_price_raises_the_version_by_one_whoever_writes_it(server, lean, alchemy):
+    for what in KINDS:
+        lean.what = alchemy.what = what
+        item = items(what, 1)[0]
+        committed = server.version_of(what, item)
+
+        assert (lean.change_price(item, 9.99), alchemy.change_price(item, 12.5)) == (committed + 1, committed + 2)
+        assert lean.read(item)["version"] == server.version_of(what, item) == committed + 2
+    lean.what = "row"
+    product = items("row", 1)[0]
+    lean.change_price(product, 19.95)
+    assert lean.read(product)["price"] == 19.95
+
+
+def test_every_item_that_the_workload_draws_is_there(lean):
+    for what in KINDS:
+        lean.what = what
+        drawn = items(what, 1_000)
+        for item in (drawn[0], drawn[len(drawn) // 2], drawn[-1]):
+            assert lean.read(item)[queries.KEYS[what]] == item
+
+
+def test_popular_products_have_most_of_the_reviews(lean):
+    popular = items("page", 2_000)
+
+    reviews = [lean.page(product)["reviews"] for product in (popular[0], popular[20], popular[200], popular[1_900])]
+
+    assert reviews == sorted(reviews, reverse=True)
+    assert reviews[0] > 30 * reviews[-1]
+
+
+def test_the_three_reads_differ_in_cost(lean):
+    medians = {}
+    for what in KINDS:
+        lean.what = what
+        drawn = items(what, 60)
+        for item in drawn[:10]:
+            lean.read(item)
+        lean.times = array("Q")
+        for item in drawn:
+            lean.read(item)
+        medians[what] = statistics.median(lean.times)
+
+    assert medians["page"] > 5 * medians["row"]
+    assert medians["ranking"] > 2 * medians["page"]
+
+
+def test_no_plan_reads_a_large_table_whole(server):
+    with connect(host=str(server.data), port=server.address.port, user="lab_agent", timeout_s=5.0) as connection:
+        for what in ("row", "page"):
+            statement = queries.filled_in(queries.READS[what], {"product_id": 1010})
+            plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN {statement}".encode()).fetchall())
+            assert "Seq Scan on reviews" not in plan and "Seq Scan on order_items" not in plan, plan
+
+
+@pytest.mark.parametrize("kind", SHOPS)
+def test_an_item_that_is_not_there_is_said_so(server, kind):
+    shop = opened(kind, server)
+
+    with pytest.raises(BadInput):
+        shop.read(99_999_999)
+    shop.close()
+
+
+def test_what_is_told_is_the_statement_its_answer_and_its_time(alchemy, told):
+    alchemy.what = "row"
+    alchemy.read(1010)
+    alchemy.change_price(1010, 20)
+
+    (command, reply, took_ms, meaning), (update, _, _, wrote) = told
+    assert command == queries.filled_in(queries.ROW, {"product_id": 1010})
+    assert json.loads(reply)["product_id"] == 1010
+    assert 0 < took_ms < 1_000
+    assert "price = 20.00" in update
+    assert (meaning, wrote) == ("read", "write")
+
+
+def test_the_load_can_empty_the_times_and_count_statements(lean):
+    lean.row(1)
+    lean.row(2)
+
+    assert (len(lean.times), lean.queries) == (2, 2)
+
+
+@pytest.mark.parametrize("kind", SHOPS)
+def test_a_killed_database_is_down_and_after_its_restart_the_first_read_is_answered(rack, server, kind):
+    shop = opened(kind, server)
+    shop.read(1)
+    run = server.counters()["run"]
+
+    rack.kill(server)
+    with pytest.raises(ServerDown):
+        shop.read(1)
+    with pytest.raises(ServerDown):
+        server.queries()
+    rack.start(server)
+
+    assert shop.read(1)["product_id"] == 1
+    assert server.counters()["run"] != run
+    assert server.queries() == 1
+    shop.close()
+
+
+@pytest.mark.parametrize("kind", SHOPS)
+def test_a_restart_between_two_reads_is_not_noticed(rack, server, kind):
+    shop = opened(kind, server)
+    shop.read(1)
+
+    rack.kill(server)
+    rack.start(server)
+
+    assert shop.change_price(1, 5) == 2
+    shop.close()
+
+
+@pytest.mark.parametrize("kind", SHOPS)
+def test_a_paused_database_is_down_within_the_deadline(rack, server, kind):
+    shop = opened(kind, server)
+    shop.read(1)
+    _signal_all(rack, server, signal.SIGSTOP)
+    began = time.monotonic()
+
+    with pytest.raises(ServerDown):
+        server.queries()
+    assert time.monotonic() - began < 0.6
+    with pytest.raises(ServerDown):
+        shop.read(1)
+    assert time.monotonic() - began < 4
+
+    _signal_all(rack, server, signal.SIGCONT)
+    assert wait_until(lambda: _answers(server))
+    assert shop.read(1)["product_id"] == 1
+    shop.close()
+
+
+def test_each_of_ten_kills_is_followed_by_a_start(rack, server):
+    for _ in range(10):
+        rack.kill(server)
+        assert rack.start(server).startswith(("15", "16", "17", "18"))
+
+
+def test_the_passwords_are_this_sandboxes_own(server):
+    for user in ("learner", "shop_app"):
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            connect(host=server.address.host, port=server.address.port, user=user, password="another", timeout_s=2.0)
+        connect(host=server.address.host, port=server.address.port, user=user, password=PASSWORD, timeout_s=2.0).close()
+
+
+def test_the_agents_role_is_not_reached_from_the_network(server):
+    with pytest.raises(psycopg.OperationalError, match="rejects"):
+        connect(host=server.address.host, port=server.address.port, user="lab_agent", password=PASSWORD, timeout_s=2.0)
+
+
+@pytest.mark.parametrize("statement", [
+    "COPY products TO PROGRAM 'id'", "COPY products FROM '/etc/passwd'", "SELECT pg_read_file('/etc/passwd')", "SELECT pg_ls_dir('/')", "SELECT lo_import('/etc/passwd')",
+    "CREATE EXTENSION dblink", "CREATE EXTENSION plpgsql", "CREATE DATABASE other", "CREATE ROLE other", "SET ROLE lab_agent", "ALTER ROLE learner SUPERUSER", "ALTER SYSTEM SET port = 1",
+    "CREATE TEMP TABLE t (i int)", "CREATE TABLE public.t (i int)", "SET temp_file_limit = -1", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lab_agent'", "SELECT pg_reload_conf()", "CHECKPOINT",
+    "SELECT pg_stat_statements_reset()", "CREATE FUNCTION f() RETURNS int LANGUAGE c AS 'libc', 'getpid'", "SELECT rolpassword FROM pg_authid", "DROP DATABASE shop", "LOAD 'x'",
+    "ALTER ROLE shop_app PASSWORD 'x'", "GRANT lab_agent TO learner", "CREATE SERVER s FOREIGN DATA WRAPPER w", "CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p",
+])
+def test_hostile_statements_are_denied_to_the_learner(server, statement):
+    with (
+        connect(host=server.address.host, port=server.address.port, user="learner", password=PASSWORD, timeout_s=2.0) as connection,
+        pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue, psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedObject, psycopg.errors.UndefinedFunction)),
+    ):
+        connection.execute(statement.encode())
+
+
+def test_the_learner_may_look_change_and_break_the_shop(server):
+    with connect(host=server.address.host, port=server.address.port, user="learner", password=PASSWORD, timeout_s=2.0) as connection:
+        connection.execute("CREATE INDEX ON reviews (customer_id)")
+        connection.execute("UPDATE products SET price = price + 1 WHERE product_id = 1")
+        connection.execute("DROP TABLE order_items")
+        assert connection.execute("SHOW statement_timeout").fetchone() == ("5s",)
+
+
+def test_the_learners_statements_do_not_count_as_the_applications(server):
+    before = server.queries()
+    with connect(host=server.address.host, port=server.address.port, user="learner", password=PASSWORD, timeout_s=2.0) as connection:
+        connection.execute("SELECT 1")
+    server.version_of("row", 1)
+
+    assert server.queries() == before
+
+
+def test_a_copy_belongs_to_the_copier_alone(shop_template, tmp_path):
+    template.copy(shop_template, tmp_path / "copy")
+
+    assert all((path.stat().st_mode & 0o077) == 0 for path in (tmp_path / "copy").rglob("*"))
+    assert sum(path.stat().st_size for path in (tmp_path / "copy").rglob("*") if path.is_file()) < 50e6
+
+
+def test_a_template_that_is_current_is_not_built_again_and_a_stale_one_is(shop_template, tmp_path):
+    target = tmp_path / "template"
+    template.copy(shop_template, target)
+    written = (target / "PG_VERSION").stat().st_mtime_ns
+
+    template.build(target)
+    assert (target / "PG_VERSION").stat().st_mtime_ns == written
+
+    (target / template.STAMP).write_text("another schema\n")
+    template.build(target)
+    assert (target / "PG_VERSION").stat().st_mtime_ns != written
+    assert template.is_current(target)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".shop-")]
+    assert oct((target / "base").stat().st_mode & 0o777) == "0o755"
+
+
+def _answers(server):
+    try:
+        return server.ready(0.5)
+    except ServerDown:
+        return None
+
+
+def _signal_all(rack, server, number):
+    pid = rack.processes[server.name].pid
+    with open(f"/proc/{pid}/task/{pid}/children") as children:
+        for child in children.read().split():
+            os.kill(int(child), number)
+    os.kill(pid, number)
