@@ -126,7 +126,7 @@ def keep(sandbox: str) -> Response:
     """Not idle: somebody is here."""
     info, learner = mine(sandbox)
     desk().call(info.id, "keep", owner=learner)
-    return _done(info.lab, {"says": "It stays open."}, event="bench-redraw")
+    return _done(info.lab, {"says": "It stays open."}, event="bench-kept")
 
 
 @bp.post("/sandboxes/<sandbox>/close")

@@ -145,6 +145,12 @@ class Bench:
         return datetime.fromtimestamp(at, UTC) if at else None
 
     @property
+    def ending(self) -> Mapping[str, Any]:
+        """Why and when the sandbox will end, empty if it won't or the time is past: somebody did something since."""
+        ending: Mapping[str, Any] = self.state.get("ending", {})
+        return ending if ending.get("at", 0) > datetime.now(UTC).timestamp() else {}
+
+    @property
     def running(self) -> str:
         """What runs, in words: the versions that the servers told."""
         versions: Mapping[str, str] = self.state.get("versions", {})

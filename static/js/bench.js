@@ -12,6 +12,7 @@ import { Feed } from "./feed.js";
 import { toast } from "./toast.js";
 
 const LOST = "The connection was lost. Your servers run on; this page catches up by itself.";
+const DONE = ["happened", "setting-changed", "step-started", "load-changed", "server-changed", "link-changed"];
 const POLLING = "The live stream is not to be had just now; this page asks every second instead.";
 
 class Bench extends HTMLElement {
@@ -22,6 +23,10 @@ class Bench extends HTMLElement {
     this.addEventListener("bench-redraw", (event) => {
       toast(/** @type {CustomEvent} */ (event).detail?.text ?? "");
       this.redraw();
+    }, { signal });
+    this.addEventListener("bench-kept", (event) => {
+      toast(/** @type {CustomEvent} */ (event).detail?.text ?? "");
+      this.ends("", 0);
     }, { signal });
     for (const time of this.querySelectorAll("time[datetime]")) {
       time.textContent = new Date(/** @type {HTMLTimeElement} */ (time).dateTime).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
@@ -55,7 +60,8 @@ class Bench extends HTMLElement {
       this.keepAddress(entry.name, String(entry.value));
     }
     if (entry.type === "step-started" && !this.querySelector(`cg-code[data-strategy="${CSS.escape(entry.strategy)}"]`)) this.dispatchEvent(new CustomEvent("bench-code"));
-    if (entry.type === "ending") this.redraw();
+    if (entry.type === "ending") this.ends(entry.reason, entry.at + entry.in_s);
+    else if (DONE.includes(entry.type)) this.ends("", 0);
     if (entry.type === "sandbox-closed") this.redraw(this.dataset.sandbox);
   }
 
@@ -127,10 +133,20 @@ class Bench extends HTMLElement {
     }
   }
 
+  /** @param {string} why empty: it stays @param {number} at */
+  ends(why, at) {
+    const notice = /** @type {HTMLElement | null} */ (this.querySelector("[data-ending]"));
+    const [place, time] = [notice?.querySelector("[data-why]"), /** @type {HTMLElement | null} */ (notice?.querySelector("[data-ends-at]"))];
+    if (!notice || !place || !time || (notice.hidden && !why)) return;
+    notice.hidden = !why;
+    place.textContent = why;
+    time.dataset.endsAt = String(at);
+  }
+
   countDown() {
-    const place = /** @type {HTMLElement | null} */ (this.querySelector("[data-ends-at]"));
-    const left = Math.round(Number(place?.dataset.endsAt) - Date.now() / 1000);
-    if (place && left >= 0) place.textContent = left > 90 ? `Ends in ${Math.round(left / 60)} min.` : `Ends in ${left} s.`;
+    const time = /** @type {HTMLElement | null} */ (this.querySelector("[data-ending]:not([hidden]) [data-ends-at]"));
+    const left = Math.max(0, Math.round(Number(time?.dataset.endsAt) - Date.now() / 1000));
+    if (time) time.textContent = left > 0 ? `${left} s left.` : "";
   }
 }
 

@@ -167,6 +167,21 @@ def test_the_console_recalls_completes_and_never_traps_the_keyboard(bench: Bench
     expect(line).not_to_be_focused()
 
 
+def test_a_bench_that_is_about_to_end_can_be_kept(bench: Bench, labs_host: FakeHost) -> None:
+    from labs.events import Ending
+    page = bench()
+    sandbox = next(iter(labs_host.sandboxes.values()))
+    page.wait_for_function("() => document.querySelector('cg-bench').dataset.connection === 'live'")
+
+    sandbox.emit(Ending(reason="This sandbox ends in 2 minutes unless you go on.", in_s=120.0))
+    expect(page.get_by_text("This sandbox ends in 2 minutes")).to_have_count(2)
+    page.get_by_role("button", name="Keep it").click()
+
+    expect(page.get_by_text("It stays open.")).to_be_visible()
+    expect(page.get_by_role("button", name="Keep it")).to_be_hidden()
+    assert ("keep", sandbox.id, {}) in labs_host.calls
+
+
 def test_what_a_server_says_is_never_markup(bench: Bench, labs_host: FakeHost) -> None:
     page = bench()
     evil = "<img src=x onerror=alert(1)><script>alert(2)</script>"
