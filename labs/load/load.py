@@ -63,13 +63,18 @@ class Load:
         self._workers: dict[Connection, int] = {}
         self._collector: threading.Thread | None = None
         self._interval, self._spare = Tally(), Tally()
-        self._interval_began = time.monotonic()
+        self._started = self._interval_began = time.monotonic()
         self.totals: dict[tuple[str, bool], Tally] = defaultdict(Tally)
 
     @property
     def running(self) -> bool:
         """True while workers run."""
         return bool(self._workers)
+
+    @property
+    def running_for_s(self) -> float:
+        """Seconds since the workload was started; 0 if none runs."""
+        return time.monotonic() - self._started if self._workers else 0.0
 
     @property
     def workers(self) -> int:
@@ -82,7 +87,7 @@ class Load:
         self._problems.clear()
         with self._lock:
             self._interval.clear()
-            self._interval_began = time.monotonic()
+            self._started = self._interval_began = time.monotonic()
             for number in range(workers):
                 pid, pipe = self._nursery.start(orders(number))
                 self._workers[pipe] = pid

@@ -152,6 +152,7 @@ class Application:
             self._shop = SqlAlchemyShop(sandbox.address_for_app("database"), password=sandbox.password("database"), what=what, tell=self._tell_database)
         self._shop.what = what
         self._cache.connect()
+        self._shop.connect()
         return self._shop, self._cache
 
     def _meaning(self, function: str, version: int | None, committed: int | None, error: str) -> Sense:

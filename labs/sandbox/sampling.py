@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from labs.sandbox.sandbox import Sandbox
 
 BUSY_S, IDLE_S = 0.25, 2.0
+LOAD_LIMIT_S = 600.0
+"""A load that nobody stops is stopped: others share this machine."""
 HISTORY = 400
 
 
@@ -81,6 +83,8 @@ class Sampler:
             for server in list(self._sandbox.servers.values()):
                 server.watch()
             self._take()
+            if self._sandbox.load.running_for_s > LOAD_LIMIT_S:
+                self._sandbox.stop_load(f"it ran for {LOAD_LIMIT_S / 60:g} minutes")
 
     def _take(self) -> None:
         now = time.monotonic()

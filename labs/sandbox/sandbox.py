@@ -261,12 +261,12 @@ class Sandbox:
         self.sampler.hurry()
         return f"The load runs: {about}."
 
-    def stop_load(self) -> str:
+    def stop_load(self, why: str = "") -> str:
         """End the workload; harmless if none runs."""
         if not self.load.running:
             return "No load is running."
         self.load.stop()
-        self.tell(LoadChanged(running=False))
+        self.tell(LoadChanged(running=False, about=why))
         self.tell(Said(text="The load has stopped. The servers keep what they have."))
         return "The load has stopped."
 

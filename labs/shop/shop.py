@@ -5,6 +5,7 @@ Both raise ServerDown when the database does not answer, and neither waits longe
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -127,6 +128,13 @@ class SqlAlchemyShop:
         self._engine = sqlalchemy.create_engine(
             "postgresql+quiet://", creator=self._made, isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=0, pool_reset_on_return=None, use_native_hstore=False,
         )
+
+    def connect(self) -> None:
+        """Connect now if it can be done, so that the first statement is not charged for it; no harm if it fails."""
+        with contextlib.suppress(sqlalchemy.exc.SQLAlchemyError, psycopg.Error, OSError), self._lock:
+            if self._last is not None and self._last.ended():
+                self.close()
+            self._engine.connect().close()
 
     def read(self, item: int) -> dict[str, object]:
         return self._ask(queries.READS[self.what], {queries.KEYS[self.what]: item}, item, "read")
