@@ -13,7 +13,7 @@ const histories = new Map();
 function history(sandbox) {
   let found = histories.get(sandbox);
   if (!found) {
-    found = fetch(`/sandboxes/${sandbox}/state?history=1`).then((response) => (response.ok ? response.json() : {})).then((state) => state.readings ?? []).catch(() => []);
+    found = fetch(`/sandboxes/${sandbox}/state?history=1`).then((response) => (response.ok ? response.json() : { readings: [] })).then((state) => state.readings ?? []).catch(() => []);
     histories.set(sandbox, found);
     setTimeout(() => histories.delete(sandbox), 2000);
   }
@@ -21,12 +21,17 @@ function history(sandbox) {
 }
 
 class Chart extends Island {
+  /** @type {string[]} */
+  names = [];
+
+  /** @type {(number | null)[][]} times, then the values of each metric */
+  data = [[]];
+
   start() {
     this.names = (this.dataset.series ?? "").split(" ");
     this.labels = (this.dataset.labels ?? "").split("|");
     this.senses = (this.dataset.senses ?? "").split(" ");
     this.log = this.dataset.scale === "log";
-    /** @type {(number | null)[][]} */
     this.data = [[], ...this.names.map(() => [])];
     const draw = calmly(() => this.draw());
     this.on("reading-taken", (entry) => {

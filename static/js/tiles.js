@@ -5,11 +5,13 @@ import { Island, calmly, figure } from "./island.js";
 const KEPT = 80;
 
 class Tiles extends Island {
+  /** @type {Record<string, number>} */
+  now = {};
+
+  /** @type {Map<string, number[]>} */
+  past = new Map();
+
   start() {
-    /** @type {Record<string, number>} */
-    this.now = {};
-    /** @type {Map<string, number[]>} */
-    this.past = new Map();
     const draw = calmly(() => this.draw());
     this.on("reading-taken", (entry) => {
       this.now = entry.readings;

@@ -9,10 +9,11 @@ const WORDS = { hit: "hit", miss: "miss", read: "database read", write: "write",
 const TRAVEL_MS = 1600;
 
 class Topology extends Island {
+  /** @type {Record<string, number>} */
+  now = {};
+
   start() {
     this.sample = new Sample((server) => this.wires(server).filter((wire) => wire.getClientRects().length));
-    /** @type {Record<string, number>} */
-    this.now = {};
     this.loading = false;
     const read = calmly(() => this.read());
     this.on("server-changed", (entry) => this.server(entry));
@@ -115,7 +116,7 @@ class Topology extends Island {
   read() {
     const caches = this.servers('[data-engine="redis"], [data-engine="memcached"]');
     const databases = this.servers('[data-engine="postgres"]');
-    const now = this.now ?? {};
+    const { now } = this;
     if (caches.length === 1 && now.items !== undefined) this.keys(now.items);
     if (!this.loading && !(now.done_per_s > 0)) return;
     const rates = { hit: now.cache_hits_per_s ?? 0, miss: now.cache_misses_per_s ?? 0 };
