@@ -1,0 +1,151 @@
+"""A copy of the checkout to start and kill. As root it lies below a closed directory, as a home of mode 0700 is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from portal.serve.places import Places, places_of
+
+ROOT = Path(__file__).resolve().parents[2]
+NOT_COPIED = shutil.ignore_patterns("var", ".venv", ".git", "__pycache__", ".*_cache", ".hypothesis")
+ANSWER_S = 90.0
+
+
+def wait_until(true: Callable[[], bool], within_s: float, what: str) -> None:
+    """Return as soon as it is true; fail at the deadline."""
+    end = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < end, f"{what} did not happen within {within_s} s"
+        time.sleep(0.02)
+
+
+def copy_of_the_checkout(to: Path) -> Path:
+    """The checkout without its state, with its environment."""
+    shutil.copytree(ROOT, to, ignore=NOT_COPIED, symlinks=True)
+    (to / ".venv").symlink_to((ROOT / ".venv").resolve())
+    return to
+
+
+@dataclass
+class Run:
+    """One run of scripts/serve: its process is the supervisor's own."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    output: Path
+    started: float = field(default_factory=time.monotonic)
+
+    def said(self) -> str:
+        """All that it printed."""
+        return self.output.read_text()
+
+    def wait_ready(self) -> float:
+        """Seconds from the start to `Ready`."""
+        def there() -> bool:
+            assert self.process.poll() is None, f"it ended with {self.process.returncode}:\n{self.said()}"
+            return "Ready: " in self.said()
+
+        wait_until(there, ANSWER_S, "Ready")
+        return time.monotonic() - self.started
+
+    def family(self) -> list[psutil.Process]:
+        """The supervisor and everything below it."""
+        supervisor = psutil.Process(self.process.pid)
+        return [supervisor, *supervisor.children(recursive=True)]
+
+    def named(self, *words: str) -> psutil.Process:
+        """The topmost process of the family whose command line has these words."""
+        return next(member for member in self.family() if all(word in " ".join(member.cmdline()) for word in words))
+
+    def stop(self) -> int:
+        """End it politely; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(40)
+
+
+@dataclass
+class Checkout:
+    """A checkout that can be started."""
+
+    root: Path
+    folder: Path
+    runs: list[Run] = field(default_factory=list)
+
+    @property
+    def places(self) -> Places:
+        """Where it keeps its things."""
+        return places_of(self.root / "var")
+
+    def serve(self, *arguments: str, port: int | None = None, environment: dict[str, str] | None = None, become: tuple[str, ...] = ()) -> Run:
+        """Start scripts/serve."""
+        chosen = port or free_port()
+        output = self.folder / f"output-{len(self.runs)}"
+        with output.open("wb") as file:
+            process = subprocess.Popen(
+                [*become, str(self.root / "scripts/serve"), "--port", str(chosen), *arguments], stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
+                env={**os.environ, **(environment or {})}, cwd="/",
+            )
+        run = Run(process, chosen, output)
+        self.runs.append(run)
+        return run
+
+    def end(self) -> None:
+        """Let nothing of it go on."""
+        for run in self.runs:
+            if run.process.poll() is None:
+                run.stop()
+
+
+@pytest.fixture(scope="module")
+def copied() -> Iterator[Checkout]:
+    """A copy of the checkout, the same for all tests of a file: only its first start has to make databases."""
+    folder = Path(tempfile.mkdtemp(prefix="cg-ops-", dir="/tmp"))
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    yield Checkout(copy_of_the_checkout(closed / "checkout"), folder)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def checkout(copied: Checkout) -> Iterator[Checkout]:
+    """The copy, stopped when the test is over."""
+    copied.runs.clear()
+    yield copied
+    copied.end()
+
+
+def free_port() -> int:
+    """A port of the loopback that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def takes_connections(port: int) -> bool:
+    """True if somebody listens there."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def living(family: list[psutil.Process]) -> list[str]:
+    """Those that still run, as text; the dead that nobody buried do not count."""
+    found = []
+    for member in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if member.is_running() and member.status() != psutil.STATUS_ZOMBIE:
+                found.append(f"{member.pid} {member.name()}")
+    return found
