@@ -152,6 +152,7 @@ class Prediction:
     question: str
     measure: Callable[[Sandbox], Value]
     unit: str = ""
+    unit_of_one: str = ""
     options: tuple[tuple[str, str], ...] = ()
     tolerance: float = 0.0
     slack: float = 0.0
@@ -177,7 +178,8 @@ class Prediction:
         if self.options:
             return dict(self.options).get(str(value), str(value))
         number = f"{float(value):.{self.decimals}f}"
-        return number + (f" {self.unit}" if self.unit else "")
+        unit = self.unit_of_one if self.unit_of_one and float(number) == 1 else self.unit
+        return number + (f" {unit}" if unit else "")
 
     def holds(self, predicted: Value, measured: Value) -> bool:
         """True if the prediction is as good as the measurement's own spread allows."""

@@ -273,7 +273,7 @@ class Measured(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending(Event):
-    """The sandbox will end unless somebody does something."""
+    """The sandbox will end unless somebody does something. With `in_s` 0 that is no longer so: somebody did."""
 
     type: ClassVar[str] = "ending"
     reason: str

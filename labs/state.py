@@ -79,7 +79,7 @@ class SandboxState:
             case events.Measured():
                 self.measured[event.prediction] = event.value
             case events.Ending():
-                self.ending = {"reason": event.reason, "at": entry.at + event.in_s}
+                self.ending = {"reason": event.reason, "at": entry.at + event.in_s} if event.in_s > 0 else {}
             case events.SandboxClosed():
                 self.closed = event.reason
         if event.says:

@@ -160,7 +160,10 @@ class LabsHost:
             with self._lock:
                 data = hosted.state.to_data(history=bool(args.get("history")))
             return data | {"status": hosted.status, "reason": hosted.reason, "position": self._position(hosted), "lab": hosted.lab, "settings": hosted.state.settings or hosted.settings}
-        hosted.touched_at, hosted.warned = time.monotonic(), False
+        hosted.touched_at = time.monotonic()
+        if hosted.warned:
+            hosted.warned = False
+            self._warn(hosted, "", 0.0)
         if call == "keep":
             return {}
         if call == "close":
@@ -337,13 +340,16 @@ class LabsHost:
             self._close(hosted, f"Your sandbox has ended: nothing was done in it for {self.limits.idle_s / 60:g} minutes.")
         elif idle_s > self.limits.idle_s - self.limits.warn_s and not hosted.warned:
             hosted.warned = True
-            with contextlib.suppress(LabsError):
-                self._keeper.call(hosted.id, "warn", reason=f"This sandbox ends in {self.limits.warn_s / 60:g} minutes unless you go on.", in_s=self.limits.warn_s, deadline_s=2.0)
+            self._warn(hosted, f"This sandbox ends in {self.limits.warn_s / 60:g} minutes unless you go on.", self.limits.warn_s)
         else:
             budget = self.limits.budget_mb * MB
             with contextlib.suppress(LabsError):
                 if self._keeper.memory(hosted.id, over=budget) > budget:
                     self._close(hosted, f"Your sandbox used more than its {self.limits.budget_mb} MB of memory and was ended.")
+
+    def _warn(self, hosted: Hosted, reason: str, in_s: float) -> None:
+        with contextlib.suppress(LabsError):
+            self._keeper.call(hosted.id, "warn", reason=reason, in_s=in_s, deadline_s=2.0)
 
     def _loop(self, work: Callable[[], None], every_s: float) -> None:
         while not self._stopped.is_set():

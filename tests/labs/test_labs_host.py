@@ -75,6 +75,16 @@ def test_keeping_it_puts_the_end_off(hosted):
     assert desk.info(sandbox, owner=None).status == "open"
 
 
+def test_a_warning_is_withdrawn_when_somebody_goes_on(hosted):
+    _, desk = hosted(idle_s=4.0, warn_s=3.5)
+    sandbox = opened(desk)
+    eventually(lambda: desk.call(sandbox, "state", owner=None)["ending"])
+
+    desk.call(sandbox, "keep", owner="somebody")
+
+    eventually(lambda: not desk.call(sandbox, "state", owner=None)["ending"])
+
+
 def test_looking_at_it_is_not_using_it(hosted):
     _, desk = hosted(idle_s=1.5, warn_s=0.1)
     sandbox = opened(desk)

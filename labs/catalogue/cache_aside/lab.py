@@ -181,11 +181,11 @@ LAB = Lab(
     charts=(*storefront.CHARTS, Chart("Stale reads, writes and errors", ("stale_reads_per_s", "writes_per_s", "errors_per_s"))),
     tiles=("hit_rate_percent", "hit_p50_ms", "miss_p50_ms", "database_queries_per_s", "stale_reads_per_s", "items"),
     predictions=(
-        Prediction("ten-reads", "You read item 42 ten times in a row, starting with an empty cache. How many queries does the database see?", measure_ten_reads, unit="queries",
+        Prediction("ten-reads", "You read item 42 ten times in a row, starting with an empty cache. How many queries does the database see?", measure_ten_reads, unit="queries", unit_of_one="query",
                    why="The first read is a miss and asks once. The other nine are hits, and the database hears nothing."),
         Prediction("stale-for", "Time to live 3 s. The price changes just after the page was stored, and nobody tells the cache. For how many seconds is the old price served?", measure_stale_for,
                    unit="s", tolerance=0.15, slack=0.5, decimals=1, why="Until the time to live ends: it bounds staleness, it does not remove it. Memcached counts in whole seconds and may be one off."),
-        Prediction("dead-cache", "The cache is killed. Of 50 reads, how many are answered?", measure_dead_cache, unit="reads",
+        Prediction("dead-cache", "The cache is killed. Of 50 reads, how many are answered?", measure_dead_cache, unit="reads", unit_of_one="read",
                    why="All: the strategy catches the error and asks the database. Slower, never wrong."),
     ),
     wrong=WRONG,

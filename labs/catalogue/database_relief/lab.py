@@ -159,7 +159,7 @@ LAB = Lab(
         Prediction("queries-left", "The load stays the same and the cache is turned on. When it is full, what percentage of the database’s queries is left?", measure_queries_left,
                    unit="%", tolerance=0.5, slack=4.0, decimals=1, why="Only misses still ask: at a hit rate of 95 % the database gets 5 % of the questions."),
         Prediction("hit-times-faster", "How many times faster is a hit than a miss, at the median?", measure_hit_times_faster,
-                   unit="times", tolerance=0.5, decimals=0, why="A hit saves the work of the query. The more work, the more is saved: look at the same for one row by its key."),
+                   unit="times", unit_of_one="time", tolerance=0.5, decimals=0, why="A hit saves the work of the query. The more work, the more is saved: look at the same for one row by its key."),
     ),
     wrong=WRONG,
     reference=reference,
