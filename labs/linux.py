@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import struct
+import sys
+from collections.abc import Callable
 
 CLONE_NEWNS = 0x0002_0000
 CLONE_NEWUTS = 0x0400_0000
@@ -36,6 +39,22 @@ def die_with_parent(parent: int, number: int) -> None:
     _prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() not in (parent, 0):
         os._exit(1)
+
+
+def fork(name: str, work: Callable[[], None]) -> int:
+    """A child of this process that does some work and ends with it, or with its parent; returns its pid. Fork before there are threads."""
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        die_with_parent(parent, signal.SIGKILL)
+        set_name(name)
+        work()
+    except BaseException:  # noqa: BLE001 - the edge of a process: nothing is above
+        sys.excepthook(*sys.exc_info())
+        os._exit(1)
+    os._exit(0)
 
 
 def adopt_orphans() -> None:

@@ -9,7 +9,6 @@ import pickle
 import signal
 import socket
 import struct
-import sys
 from multiprocessing.connection import Connection
 
 from labs import linux
@@ -25,17 +24,12 @@ class Nursery:
         self._memory = mmap.mmap(-1, ITEMS * 8)
         self.committed = memoryview(self._memory).cast("Q")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        parent = os.getpid()
-        self._pid = os.fork()
-        if self._pid == 0:
-            try:
-                ours.close()
-                linux.die_with_parent(parent, signal.SIGKILL)
-                linux.set_name("cg-nursery")
-                _serve(theirs, self.committed)
-            except BaseException:  # noqa: BLE001 - the edge of a process: nothing is above
-                sys.excepthook(*sys.exc_info())
-            os._exit(0)
+
+        def serve() -> None:
+            ours.close()
+            _serve(theirs, self.committed)
+
+        self._pid = linux.fork("cg-nursery", serve)
         theirs.close()
         self._control = ours
 
@@ -62,13 +56,12 @@ def _serve(control: socket.socket, committed: memoryview) -> None:
         message, descriptors, _, _ = socket.recv_fds(control, 1024 * 1024, 1)
         if not message:
             return
-        parent = os.getpid()
-        pid = os.fork()
-        if pid == 0:
+        pipe = Connection(descriptors[0])
+
+        def be_worker(orders: Orders = pickle.loads(message), pipe: Connection = pipe) -> None:
             control.close()
-            linux.die_with_parent(parent, signal.SIGKILL)
-            linux.set_name("cg-load")
-            work(pickle.loads(message), Connection(descriptors[0]), committed)
-            os._exit(0)
-        os.close(descriptors[0])
+            work(orders, pipe, committed)
+
+        pid = linux.fork("cg-load", be_worker)
+        pipe.close()
         control.send(struct.pack("=i", pid))

@@ -12,7 +12,6 @@ import mmap
 import os
 import signal
 import socket
-import sys
 import tempfile
 import threading
 from collections.abc import Callable
@@ -65,17 +64,12 @@ class Links:
             self._states = mmap.mmap(descriptor, MOST_LINKS)
             os.close(descriptor)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        parent = os.getpid()
-        self._pid = os.fork()
-        if self._pid == 0:
-            try:
-                ours.close()
-                linux.die_with_parent(parent, signal.SIGKILL)
-                linux.set_name("cg-links")
-                Proxy(theirs).serve()
-            except BaseException:  # noqa: BLE001 - the edge of a process: nothing is above
-                sys.excepthook(*sys.exc_info())
-            os._exit(0)
+
+        def serve() -> None:
+            ours.close()
+            Proxy(theirs).serve()
+
+        self._pid = linux.fork("cg-links", serve)
         theirs.close()
         ours.settimeout(_REPLY_S)
         self._control = ours

@@ -140,7 +140,7 @@ def test_after_the_end_every_call_says_so(hosted):
 
     with pytest.raises(UnknownSandbox):
         desk.call(sandbox, "console", owner="somebody", server="cache", command="PING")
-    assert desk.events(sandbox)[-1].event.type == "sandbox-closed"
+    eventually(lambda: desk.events(sandbox)[-1].event.type == "sandbox-closed")
 
 
 def test_a_request_that_came_too_late_is_not_carried_out(hosted, redis):
