@@ -162,6 +162,7 @@ def services_held_back() -> Iterator[None]:
 
 def _restore(clusters: Path, before: str | None) -> None:
     shipped = Path("/usr/share/postgresql-common/createcluster.conf")
+    clusters.with_name(clusters.name + ".ucf-dist").unlink(missing_ok=True)  # the packaged text, laid beside ours
     if before is not None:
         clusters.write_text(before)
     elif shipped.exists():

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
+import html
 import http.client
+import json
 import re
 import socket
 import time
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from scripts.benchmarks.figures import CannotMeasure
 
 TIMEOUT_S = 20.0
-_SANDBOX = re.compile(rb"/sandboxes/([0-9a-f]{32})/")
-_OPENED = re.compile(rb'"type": ?"sandbox-opened"')
-_ENDED = re.compile(rb'"type": ?"sandbox-closed"|^event: bye', re.MULTILINE)
+_SANDBOX = re.compile(rb'data-sandbox="([0-9a-f]{32})"')
+_AGAIN = re.compile(rb'<cg-bench[^>]*\shx-get="([^"]+)"[^>]*delay:(\d+)ms')
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Seconds from the post: until the sandbox said that it is open, and until its bench was on the page."""
+
+    open_s: float
+    shown_s: float
 
 
 class Learner:
@@ -29,19 +38,28 @@ class Learner:
         """What the site answers to a form sent by its own page through htmx."""
         return self._ask("POST", path, urlencode(form), {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin", "HX-Request": "true"})
 
-    def get(self, path: str) -> bytes:
-        """A page."""
-        return self._ask("GET", path, None, {})
+    def get(self, path: str, *, fragment: bool = False) -> bytes:
+        """A page, or a part of one as htmx asks for it."""
+        return self._ask("GET", path, None, {"HX-Request": "true"} if fragment else {})
 
-    def open(self, lab: str) -> float:
-        """Open a sandbox; returns the seconds until the stream said that it is open."""
-        began = time.perf_counter()
-        found = _SANDBOX.search(self.post(f"/labs/{lab}/sandbox"))
-        if found is None:
-            raise CannotMeasure(f"Opening {lab} was answered by a page without a sandbox")
+    def open(self, lab: str) -> Opened:
+        """Open a sandbox, and ask for the bench again as its page does until it is there."""
+        began, clock = time.time(), time.perf_counter()
+        page = self.post(f"/labs/{lab}/sandbox")
+        while (found := _SANDBOX.search(page)) is None:
+            again = _AGAIN.search(page)
+            if again is None:
+                raise CannotMeasure(f"Opening {lab} was answered by a page without a sandbox: {_words(page)}")
+            if time.perf_counter() - clock > TIMEOUT_S:
+                raise CannotMeasure(f"{lab} did not open within {TIMEOUT_S:g} s: {_words(page)}")
+            time.sleep(int(again[2]) / 1e3)
+            page = self.get(html.unescape(again[1].decode()), fragment=True)
+        shown_s = time.perf_counter() - clock
         self.sandbox = found[1].decode()
-        self._hear(_OPENED)
-        return time.perf_counter() - began
+        for event in json.loads(self.get(f"/sandboxes/{self.sandbox}/feed")):
+            if event["type"] == "sandbox-opened":
+                return Opened(open_s=event["at"] - began, shown_s=shown_s)
+        raise CannotMeasure(f"{lab} is open, but nothing in its feed says so")
 
     def close(self) -> None:
         """End the sandbox, if there is one."""
@@ -59,18 +77,6 @@ class Learner:
         made.sendall(stream_request(self.port, self.sandbox, self.cookie))
         return made
 
-    def _hear(self, wanted: re.Pattern[bytes]) -> None:
-        heard, end = b"", time.monotonic() + TIMEOUT_S
-        with contextlib.closing(self.stream()) as stream:
-            while not wanted.search(heard):
-                try:
-                    data = stream.recv(65_536)
-                except OSError as exc:
-                    raise CannotMeasure(f"A stream was silent: {exc}") from exc
-                heard += data
-                if not wanted.search(heard) and (not data or _ENDED.search(heard) or time.monotonic() > end):
-                    raise CannotMeasure(f"A sandbox did not open within {TIMEOUT_S:g} s: {heard[-300:].decode(errors='replace')}")
-
     def _ask(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> bytes:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
         try:
@@ -86,6 +92,11 @@ class Learner:
         for said in response.headers.get_all("Set-Cookie") or []:
             self.cookie = said.partition(";")[0]
         return answer
+
+
+def _words(page: bytes) -> str:
+    """What a page says, without its markup, as far as a line goes."""
+    return " ".join(re.sub(r"<[^>]*>", " ", page.decode(errors="replace")).split())[:200]
 
 
 def stream_request(port: int, sandbox: str, cookie: str) -> bytes:

@@ -1,4 +1,4 @@
-"""How long a learner waits for a sandbox: from the post to the event that says it is open, through the web."""
+"""How long a learner waits for a sandbox, through the web: until it is open, and until the page shows it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from scripts.benchmarks.context import Context
 from scripts.benchmarks.figures import CannotMeasure, Row, median, percentile, plain, under
-from scripts.benchmarks.learner import Learner
+from scripts.benchmarks.learner import Learner, Opened
 from scripts.benchmarks.site import Site
 
-ABOUT = "from a new learner’s post to the event sandbox-opened in their stream"
+ABOUT = "from a new learner’s post until the sandbox says that it is open; “on the page”: until the bench is there, which the page asks for five times a second"
 LABS = ("cache-aside", "database-relief")
 P50_LIMIT_MS = 400.0
 TOGETHER, TOGETHER_LIMIT_S = 20, 2.0
@@ -20,25 +20,30 @@ def measure(context: Context) -> Iterator[Row]:
     """One at a time, with and without a pool in turn; then twenty at once, with the pool."""
     with context.site(pool=2) as pooled, context.site(pool=0) as unpooled:
         sites = {"with the pool": pooled, "without a pool": unpooled}
-        taken: dict[tuple[str, str], list[float]] = {(lab, how): [] for lab in LABS for how in sites}
+        taken: dict[tuple[str, str], list[Opened]] = {(lab, how): [] for lab in LABS for how in sites}
         for round_ in range(1 + context.rounds(25, 6)):
             for lab, how in taken:
-                seconds = _open_one(sites[how], lab)
+                opened = _open_one(sites[how], lab)
                 if round_:
-                    taken[lab, how].append(seconds * 1e3)
-        for (lab, how), times in taken.items():
-            yield under(f"{lab} {how}, p50", median(times), "ms", P50_LIMIT_MS, f"of {len(times)}")
-            yield plain(f"{lab} {how}, p95", percentile(times, 95), "ms")
+                    taken[lab, how].append(opened)
+        for (lab, how), several in taken.items():
+            yield from _rows(f"{lab}, {how}", several)
         for lab in LABS:
             together = [_open_together(pooled, lab) for _ in range(context.rounds(5, 1))]
-            slowest = [max(times) for times in together]
-            yield under(
-                f"{lab}, the slowest of {TOGETHER} at once", median(slowest), "s", TOGETHER_LIMIT_S,
-                f"median of {len(slowest)} rounds, the worst {max(slowest):.2f} s; their p50 {median([one for times in together for one in times]):.2f} s",
-            )
+            slowest = [max(one.open_s for one in several) for several in together]
+            note = f"median of {len(slowest)} rounds, worst {max(slowest):.2f} s; p50 of all {median([one.open_s for several in together for one in several]):.2f} s"
+            yield under(f"{lab}, slowest of {TOGETHER} at once", median(slowest), "s", TOGETHER_LIMIT_S, note)
+            yield plain(f"{lab}, slowest of {TOGETHER} on the page", median([max(one.shown_s for one in several) for several in together]), "s")
 
 
-def _open_one(site: Site, lab: str) -> float:
+def _rows(name: str, several: list[Opened]) -> Iterator[Row]:
+    opened, shown = [one.open_s * 1e3 for one in several], [one.shown_s * 1e3 for one in several]
+    yield under(f"{name}, p50", median(opened), "ms", P50_LIMIT_MS, f"of {len(several)}")
+    yield plain(f"{name}, p95", percentile(opened, 95), "ms")
+    yield plain(f"{name}, on the page p50", median(shown), "ms", f"p95 {percentile(shown, 95):.0f} ms")
+
+
+def _open_one(site: Site, lab: str) -> Opened:
     site.settle()
     learner = Learner(site.port)
     try:
@@ -47,10 +52,10 @@ def _open_one(site: Site, lab: str) -> float:
         learner.close()
 
 
-def _open_together(site: Site, lab: str) -> list[float]:
+def _open_together(site: Site, lab: str) -> list[Opened]:
     site.settle()
     learners = [Learner(site.port) for _ in range(TOGETHER)]
-    taken: list[float] = []
+    taken: list[Opened] = []
     problems: list[str] = []
     begin = threading.Barrier(TOGETHER)
 

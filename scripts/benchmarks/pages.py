@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -56,7 +57,7 @@ def bare_site(site: Site, size: int) -> Iterator[int]:
     """The bare page, served as the site's web is; yields its port."""
     port = free_port()
     child = Child(Launch(
-        name="bare", argv=[ROOT / ".venv/bin/python", "-m", "gunicorn", "-c", "python:portal.serve.gunicorn_settings", "--bind", f"127.0.0.1:{port}", "scripts.benchmarks.bare:app"],
+        name="bare", argv=[sys.executable, "-m", "gunicorn", "-c", "python:portal.serve.gunicorn_settings", "--bind", f"127.0.0.1:{port}", "scripts.benchmarks.bare:app"],
         environment={**site.environment(), "BENCH_PAGE_BYTES": str(size), "HOME": str(site.places.portal)}, directory=ROOT, uid=site.places.uid,
     ), site.places.logs / "bare.log")
     try:

@@ -1,0 +1,91 @@
+"""`scripts/bench`: run the measurements that are asked for, print what they found."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from labs.errors import LabsError
+from portal.settings import ROOT
+from scripts.benchmarks import load, memory, opening, pages, ready, streams
+from scripts.benchmarks.context import Context
+from scripts.benchmarks.facts import facts
+from scripts.benchmarks.figures import CannotMeasure, Row
+from scripts.benchmarks.table import Section, report
+
+MEASUREMENTS: dict[str, tuple[str, Callable[[Context], Iterator[Row]]]] = {
+    "ready": (ready.ABOUT, ready.measure),
+    "page": (pages.ABOUT, pages.measure),
+    "open": (opening.ABOUT, opening.measure),
+    "memory": (memory.ABOUT, memory.measure),
+    "streams": (streams.ABOUT, streams.measure),
+    "load": (load.ABOUT, load.measure),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and print; returns 1 if something could not be measured. A bound that fails is in the table, not in the exit code."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure the site on this machine, in a site of its own, and print a table.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to measure: {', '.join(MEASUREMENTS)}; all if none is named")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: in a minute or two, with less certainty")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write it all to this file as well")
+    asked = parser.parse_args(arguments)
+    unknown = [name for name in asked.names if name not in MEASUREMENTS]
+    if unknown:
+        parser.error(f"There is no measurement {', '.join(unknown)}. There are {', '.join(MEASUREMENTS)}.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    known = facts()
+    try:
+        sections = run([name for name in MEASUREMENTS if not asked.names or name in asked.names], quick=asked.quick)
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    known["load average"] += ", at the end " + " ".join(f"{load_:.2f}" for load_ in os.getloadavg())
+    print(report(known, sections))
+    if asked.json:
+        data = {"facts": known, "quick": asked.quick, "measurements": {
+            section.name: {"about": section.about, "problem": section.problem, "seconds": round(section.seconds, 1), "rows": [row.to_data() for row in section.rows]} for section in sections}}
+        asked.json.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    return 1 if any(section.problem for section in sections) else 0
+
+
+def run(names: list[str], *, quick: bool) -> list[Section]:
+    """The measurements of these names, one after the other, in a directory that goes with them. One that fails does not keep the next from running."""
+    (ROOT / "var").mkdir(exist_ok=True)
+    # A short name: sandboxes without a cage have sockets below it. Not in /tmp, which may be memory, or another disk than the template's.
+    directory = Path(tempfile.mkdtemp(prefix="b-", dir=ROOT / "var"))
+    directory.chmod(0o755)
+    try:
+        return [_run_one(name, Context(directory, quick)) for name in names]
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _run_one(name: str, context: Context) -> Section:
+    about, measure = MEASUREMENTS[name]
+    section = Section(name, about)
+    print(f"Measuring {name} …", file=sys.stderr, flush=True)
+    began = time.monotonic()
+    try:
+        for row in measure(context):
+            section.rows.append(row)
+    except (CannotMeasure, LabsError) as exc:
+        section.problem = str(exc)
+    except Exception as exc:  # noqa: BLE001 - the others are still to be measured
+        traceback.print_exc()
+        section.problem = f"{type(exc).__name__}: {exc}"
+    section.seconds = time.monotonic() - began
+    return section
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""The load's own client, in a process of its own as in the load: GETs one key as fast as it is answered, timed as the load times it."""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import time
+from array import array
+from collections import Counter
+from typing import Any
+
+from labs.engines.address import Address
+from labs.load.clients import LeanRedis
+from labs.network.links import Route
+
+
+def get(cache: LeanRedis, key: str, calls: int) -> dict[str, Any]:
+    """Seconds it took, and how many calls took so many microseconds."""
+    cache.times = array("Q")
+    began = time.perf_counter()
+    for _ in range(calls):
+        cache.get(key)
+    seconds = time.perf_counter() - began
+    if cache.misses:
+        raise ValueError("the key is not there")
+    return {"seconds": seconds, "times": sorted(Counter(cache.times).items())}
+
+
+def main() -> None:
+    """Obey lines: first {"route", "user", "password"}, then {"key", "calls"} until there are no more."""
+    gc.disable()
+    cache: LeanRedis | None = None
+    for line in sys.stdin:
+        orders = json.loads(line)
+        if cache is None:
+            near, target = (Address(*orders["route"][end]) for end in ("near", "target"))
+            cache = LeanRedis(Route(near, target, orders["route"]["file"], orders["route"]["index"]).open(), user=orders["user"], password=orders["password"])
+            print(json.dumps({"ready": True}), flush=True)
+        else:
+            print(json.dumps(get(cache, orders["key"], orders["calls"])), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Readers of event streams: raw sockets in one thread. Of every event they note how long after its `at` it was in their hands.
+
+As a helper: a line of orders, then `connected`; each further line ends an interval, and what it held is answered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import re
+import selectors
+import socket
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from scripts.benchmarks.learner import Learner
+
+CONNECT_S = 30.0
+SLOW_BUFFER = 2_048
+_AT = re.compile(rb'"at": ?(\d+\.?\d*)')
+_STREAM_ENDED = re.compile(rb"^event: bye", re.MULTILINE)
+_RESYNC = re.compile(rb"^event: resync", re.MULTILINE)
+
+
+@dataclass(slots=True)
+class Reader:
+    """One stream: what has come of an event that is not whole yet, and what was counted."""
+
+    begun: bytes = b""
+    greeted: bool = False
+    ended: bool = False
+    resyncs: int = 0
+    moments: list[float] = field(default_factory=list)
+
+    def take(self, data: bytes) -> None:
+        """Bytes as they come, in pieces of any size; `moments` gets the `at` of each event that is whole now."""
+        text, end, self.begun = (self.begun + data).rpartition(b"\n\n")
+        if not end:
+            return
+        self.greeted = True
+        self.moments += [float(at) for at in _AT.findall(text)]
+        self.resyncs += len(_RESYNC.findall(text))
+        self.ended = self.ended or bool(_STREAM_ENDED.search(text))
+
+
+class Listeners:
+    """All readers of one process, and at most one that takes a byte a second."""
+
+    def __init__(self, streams: list[dict[str, str]], port: int, slow: dict[str, str] | None) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._lags: list[float] = []
+        self._since = 0.0
+        self._readers = [Reader() for _ in streams]
+        for reader, stream in zip(self._readers, streams, strict=True):
+            connected = self._stream(port, stream)
+            connected.setblocking(False)
+            self._selector.register(connected, selectors.EVENT_READ, reader)
+        self._slow = self._stream(port, slow, receive_buffer=SLOW_BUFFER) if slow else None
+        self._slow_due = time.monotonic()
+
+    def all_greeted(self) -> bool:
+        """True once every stream said something whole."""
+        return all(reader.greeted for reader in self._readers)
+
+    def turn(self, until: float) -> None:
+        """Read whatever comes until a moment of the monotonic clock."""
+        while (left := until - time.monotonic()) > 0:
+            for key, _ in self._selector.select(min(left, 0.2)):
+                self._read(key)
+            if self._slow is not None and time.monotonic() >= self._slow_due:
+                self._slow_due += 1.0
+                self._slow.setblocking(False)
+                with contextlib.suppress(OSError):
+                    self._slow.recv(1)
+
+    def begin(self) -> None:
+        """Forget what was counted: an interval begins. Events from before it don't count when they come late from the feed's past."""
+        self._lags, self._since = [], time.time()
+        for reader in self._readers:
+            reader.resyncs = 0
+
+    def found(self) -> dict[str, Any]:
+        """The interval: lags in milliseconds, streams that live, losses."""
+        return {
+            "lags": [round(lag, 2) for lag in self._lags], "alive": sum(not reader.ended for reader in self._readers),
+            "resyncs": sum(reader.resyncs for reader in self._readers), "seconds": time.time() - self._since,
+        }
+
+    def _read(self, key: selectors.SelectorKey) -> None:
+        reader: Reader = key.data
+        assert isinstance(key.fileobj, socket.socket)
+        try:
+            data = key.fileobj.recv(262_144)
+        except OSError:
+            data = b""
+        now = time.time()
+        if not data:
+            reader.ended = True
+            self._selector.unregister(key.fileobj)
+            return
+        reader.take(data)
+        self._lags += [(now - at) * 1e3 for at in reader.moments if at >= self._since]
+        reader.moments.clear()
+
+    @staticmethod
+    def _stream(port: int, stream: dict[str, str], *, receive_buffer: int = 0) -> socket.socket:
+        learner = Learner(port)
+        learner.sandbox, learner.cookie = stream["sandbox"], stream["cookie"]
+        return learner.stream(receive_buffer=receive_buffer)
+
+
+def main() -> None:
+    """Obey orders: {"port", "streams", "slow"}, then a line to begin an interval and a line to end it, until there are no more."""
+    gc.disable()
+    orders = json.loads(_line(None))
+    listeners = Listeners(orders["streams"], orders["port"], orders["slow"])
+    end = time.monotonic() + CONNECT_S
+    while not listeners.all_greeted() and time.monotonic() < end:
+        listeners.turn(time.monotonic() + 0.05)
+    print(json.dumps({"connected": listeners.all_greeted()}), flush=True)
+    while _line(listeners) == "begin":
+        listeners.begin()
+        _line(listeners)
+        print(json.dumps(listeners.found()), flush=True)
+
+
+_said = b""
+
+
+def _line(listeners: Listeners | None) -> str:
+    """The next line of orders; meanwhile the streams are read. Ends the process at the end of the orders."""
+    global _said
+    os.set_blocking(0, listeners is None)
+    while b"\n" not in _said:
+        if listeners is not None:
+            listeners.turn(time.monotonic() + 0.02)
+        try:
+            data = os.read(0, 1 << 20)
+        except BlockingIOError:
+            continue
+        if not data:
+            sys.exit()
+        _said += data
+    line, _, _said = _said.partition(b"\n")
+    return line.decode().strip('"')
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+"""The portal as it is, but one learner may have many streams: so that ten sandboxes can have four hundred readers."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from portal.app import create_app
+from portal.settings import Settings
+from portal.web.parts import KEY as PARTS
+from portal.web.stream import KEY, Hub, stop_on_signals
+
+STREAMS_OF_A_LEARNER = 60
+
+
+def create() -> Flask:
+    """The app, with the settings of the environment."""
+    app = create_app(Settings.from_environment())
+    app.extensions[KEY] = Hub(app.extensions[PARTS].desk.redis, per_learner=STREAMS_OF_A_LEARNER)
+    stop_on_signals(app)
+    return app
