@@ -9,27 +9,49 @@ from labs.sandbox.sampling import Reading
 from labs.sandbox.sandbox import Sandbox
 
 STEADY_S = 1.2
+STEADY_POINTS = 5.0
 RELIEF_PERCENT = 80.0
 TIMES_FASTER = 10.0
 SAMPLES = 50
 
 
 def _phase(sandbox: Sandbox, cache: str) -> list[Reading]:
-    """The last `STEADY_S` seconds of the newest stretch that is as long: loaded, the cache on or off, no setting changed. Nothing if there is none."""
-    stretch: list[Reading] = []
-    for reading in reversed(sandbox.sampler.history):
-        fits = reading.loaded and reading.settings["cache"] == cache and "database_queries_per_s" in reading.values
-        if not fits or (stretch and reading.settings != stretch[-1].settings):
-            stretch = []
-        if fits:
-            stretch.append(reading)
-        if sum(r.seconds for r in stretch) >= STEADY_S:
-            return stretch
+    """The newest `STEADY_S` seconds of load with the cache on or off in which no setting was changed and the cache was not still filling; or nothing."""
+    readings = list(sandbox.sampler.history)
+    for end in range(len(readings), 0, -1):
+        window = _window(readings[:end], cache)
+        if window and _is_steady(window):
+            return window
     return []
 
 
+def _window(readings: list[Reading], cache: str) -> list[Reading]:
+    """The last `STEADY_S` seconds of these readings, newest first, if all of them are alike."""
+    window: list[Reading] = []
+    for reading in reversed(readings):
+        if not reading.loaded or reading.settings["cache"] != cache or "database_queries_per_s" not in reading.values:
+            return []
+        if window and reading.settings != window[-1].settings:
+            return []
+        window.append(reading)
+        if sum(r.seconds for r in window) >= STEADY_S:
+            return window
+    return []
+
+
+def _is_steady(window: list[Reading]) -> bool:
+    """The hit rate of the newer half is that of the older one, or nearly: the cache has filled as far as it will."""
+    half = len(window) // 2
+    return _hit_rate_percent(window[:half]) - _hit_rate_percent(window[half:]) <= STEADY_POINTS
+
+
+def _hit_rate_percent(readings: list[Reading]) -> float:
+    hits, misses = (_per_s(readings, name) for name in ("cache_hits_per_s", "cache_misses_per_s"))
+    return 100 * hits / (hits + misses) if hits + misses else 0.0
+
+
 def _per_s(readings: list[Reading], name: str) -> float:
-    seconds = sum(r.seconds for r in readings)
+    seconds = sum(r.seconds for r in readings) or 1.0
     return sum(r.values.get(name, 0.0) * r.seconds for r in readings) / seconds
 
 
@@ -100,10 +122,8 @@ def both_engines(sandbox: Sandbox) -> Verdict:
 
 
 def hit_rate_percent(sandbox: Sandbox) -> float:
-    """The hit rate of the newest steady stretch with the cache on, as its server counted; 0 if there is none."""
-    readings = _phase(sandbox, "on")
-    hits, misses = (_per_s(readings, name) if readings else 0.0 for name in ("cache_hits_per_s", "cache_misses_per_s"))
-    return round(100 * hits / (hits + misses), 1) if hits + misses else 0.0
+    """The hit rate of the newest steady load with the cache on, as its server counted; 0 if there is none."""
+    return round(_hit_rate_percent(_phase(sandbox, "on")), 1)
 
 
 CHECKS = (
