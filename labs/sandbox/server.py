@@ -86,6 +86,11 @@ class Server:
         finally:
             self._lock.release()
 
+    @property
+    def pid(self) -> int:
+        """The process id of the running server; 0 if there is none."""
+        return self._running.pid if self._running is not None and self._running.poll() is None else 0
+
     def log_tail(self, lines: int = 40) -> list[str]:
         """The last lines of its log."""
         return self._running.log_tail(lines) if self._running else []
