@@ -49,7 +49,7 @@ def test_fifty_sandboxes_ended_in_every_way_leave_nothing(fifty):
     assert not listening(everything)
     fifty.start_host()
     eventually(lambda: len(fifty.directories()) <= 2)
-    eventually(lambda: not any(fifty.redis.exists(f"labs:sandbox:{sandbox}") for sandbox in fifty.sandboxes))
+    eventually(lambda: {fifty.redis.hget(f"labs:sandbox:{sandbox}", "status") for sandbox in fifty.sandboxes} <= {None, "closed"})
 
 
 def test_a_stopped_host_ends_its_sandboxes_and_says_so(machine):
