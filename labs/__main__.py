@@ -6,13 +6,15 @@ import json
 import signal
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 import click
 
+from labs import tolerances
 from labs.catalogue import catalogue, find
 from labs.errors import BadInput, LabsError
 from labs.events import Entry
-from labs.headless import RUN_DEADLINE_S, Run, keeper_of_ones_own, play
+from labs.headless import RUN_DEADLINE_S, Run, keeper_of_ones_own, measure_tolerances, play
 from labs.host.isolation import KINDS
 
 EXIT_UNMET, EXIT_ERROR = 1, 2
@@ -54,6 +56,25 @@ def run_lab(lab_id: str, given: tuple[str, ...], seconds: float, times: int, as_
         click.echo(f"{exc} {exc.hint}".strip() + (f"\n{exc.detail}" if exc.detail else ""), err=True)
         sys.exit(EXIT_ERROR)
     sys.exit(0 if all(runs) else EXIT_UNMET)
+
+
+@main.command("tolerances")
+@click.argument("lab_id", metavar="ID")
+@click.option("--times", default=10, show_default=True, type=click.IntRange(3, 100), help="Runs of each experiment.")
+def tolerances_of_lab(lab_id: str, times: int) -> None:
+    """Run each prediction's experiment many times, and write into the lab's folder how near a prediction must come."""
+    keeper, directory = keeper_of_ones_own()
+    try:
+        text = measure_tolerances(keeper, find(lab_id), times=times)
+    except LabsError as exc:
+        click.echo(f"{exc} {exc.hint}".strip(), err=True)
+        sys.exit(EXIT_ERROR)
+    finally:
+        keeper.close()
+        directory.cleanup()
+    folder = Path(__file__).parent / "catalogue" / lab_id.replace("-", "_")
+    (folder / tolerances.FILE).write_text(text)
+    click.echo(text)
 
 
 def _once(lab_id: str, settings: dict[str, str], seconds: float, as_json: bool, isolation: str, wrong: str, *, once: bool) -> bool:

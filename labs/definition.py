@@ -145,7 +145,7 @@ class Prediction:
     """A question that the learner answers before it is measured; `measure` runs the experiment in the learner's own sandbox.
 
     With `options` the answer is one of them, else a number in `unit`. A number within `tolerance` times the measured value
-    (or within `slack`, whichever is wider) counts as right; both come from repeated runs.
+    (from repeated runs: labs.tolerances) or within `slack`, what a good guess may be off, counts as right; the wider of the two.
     """
 
     name: str

@@ -6,15 +6,19 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from labs.catalogue import find
+from labs.definition import Lab
 from labs.errors import OverBudget, TooSlow
 from labs.events import Entry, Value
 from labs.host.keeper import Keeper
+from labs.tolerances import tolerance
 
 RUN_DEADLINE_S = 60.0
+MEASURE_DEADLINE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,21 @@ def play(
         lab=lab.id, isolation=keeper.isolation, versions=played["versions"], seconds=round(time.monotonic() - began, 3), settings=played["settings"],
         measurements=played["measurements"], checks=played["checks"],
     )
+
+
+def measure_tolerances(keeper: Keeper, lab: Lab, *, times: int) -> str:
+    """The text of a lab's tolerances.toml: each prediction's experiment, so many times, each in a sandbox of its own."""
+    tables = [f"# Made by `cacheground lab tolerances {lab.id}` on {datetime.now(UTC):%Y-%m-%d}: {times} runs each. Not to be edited."]
+    for prediction in lab.predictions:
+        values = []
+        for _ in range(times):
+            sandbox = keeper.open(lab.id, {})
+            try:
+                values.append(keeper.call(sandbox, "measure", prediction=prediction.name, deadline_s=MEASURE_DEADLINE_S)["value"])
+            finally:
+                keeper.end(sandbox, "measured")
+        tables.append(f"[{prediction.name}]\ntolerance = {tolerance(values)}\nmeasured = {values}")
+    return "\n\n".join(tables) + "\n"
 
 
 def keeper_of_ones_own(isolation: str = "auto") -> tuple[Keeper, tempfile.TemporaryDirectory[str]]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from statistics import median
 
+from labs import tolerances
 from labs.caching import cache_aside
 from labs.catalogue import storefront
 from labs.catalogue.cache_aside.checks import CHECKS
@@ -17,6 +19,8 @@ from labs.sandbox.sandbox import Sandbox
 
 ITEM = Number("item", "Item", 1, 1_000, 1, 42)
 DEAD_CACHE_READS = 50
+
+TOLERANCES = tolerances.of(Path(__file__).parent)
 
 STRATEGIES = {
     "cache-aside": Strategy("cache-aside", "Cache-aside, delete on write", cache_aside.read, cache_aside.write),
@@ -184,7 +188,7 @@ LAB = Lab(
         Prediction("ten-reads", "You read item 42 ten times in a row, starting with an empty cache. How many queries does the database see?", measure_ten_reads, unit="queries", unit_of_one="query",
                    why="The first read is a miss and asks once. The other nine are hits, and the database hears nothing."),
         Prediction("stale-for", "Time to live 3 s. The price changes just after the page was stored, and nobody tells the cache. For how many seconds is the old price served?", measure_stale_for,
-                   unit="s", tolerance=0.15, slack=0.5, decimals=1, why="Until the time to live ends: it bounds staleness, it does not remove it. Memcached counts in whole seconds and may be one off."),
+                   unit="s", tolerance=TOLERANCES.get("stale-for", 0.0), slack=0.5, decimals=1, why="Until the time to live ends: it bounds staleness, it does not remove it. Memcached counts in whole seconds and may be one off."),
         Prediction("dead-cache", "The cache is killed. Of 50 reads, how many are answered?", measure_dead_cache, unit="reads", unit_of_one="read",
                    why="All: the strategy catches the error and asks the database. Slower, never wrong."),
     ),

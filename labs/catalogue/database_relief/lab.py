@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from statistics import median
 
+from labs import tolerances
 from labs.caching import cache_aside, no_cache
 from labs.catalogue import storefront
 from labs.catalogue.database_relief.checks import CHECKS, STEADY_S, hit_rate_percent, hits_are_fast, relief
@@ -23,6 +25,8 @@ from labs.shop.shop import LeanShop
 
 FULL_PERCENT = 95.0
 """At this hit rate the cache has what is asked for: from then on the comparison is of steady states."""
+
+TOLERANCES = tolerances.of(Path(__file__).parent)
 
 STRATEGIES = {
     "cache-aside": Strategy("cache-aside", "Cache-aside", cache_aside.read, cache_aside.write),
@@ -181,9 +185,9 @@ LAB = Lab(
     tiles=("hit_rate_percent", "cache_ops_per_s", "database_queries_per_s", "hit_p50_ms", "miss_p50_ms", "done_per_s"),
     predictions=(
         Prediction("queries-left", "The load stays the same and the cache is turned on. When it is full, what percentage of the database’s queries is left?", measure_queries_left,
-                   unit="%", tolerance=0.5, slack=4.0, decimals=1, why="Only misses still ask: at a hit rate of 95 % the database gets 5 % of the questions."),
+                   unit="%", tolerance=TOLERANCES.get("queries-left", 0.0), slack=5.0, decimals=1, why="Only misses still ask: at a hit rate of 95 % the database gets 5 % of the questions."),
         Prediction("hit-times-faster", "How many times faster is a hit than a miss, at the median?", measure_hit_times_faster,
-                   unit="times", unit_of_one="time", tolerance=0.5, decimals=0, why="A hit saves the work of the query. The more work, the more is saved: look at the same for one row by its key."),
+                   unit="times", unit_of_one="time", tolerance=TOLERANCES.get("hit-times-faster", 0.0), decimals=0, why="A hit saves the work of the query. The more work, the more is saved: look at the same for one row by its key."),
     ),
     wrong=WRONG,
     reference=reference,
