@@ -10,12 +10,16 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, current_app, jsonify, make_response, redirect, render_template, request, url_for
 from markupsafe import Markup
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from labs import METRICS, BadInput, Lab, LabsError, SandboxInfo, catalogue, encode, find
 from portal.bench import faders, view
 from portal.bench.places import page_url
 from portal.bench.view import Bench
+from portal.models import Outcome
 from portal.predictions import latest_of_labs
+from portal.web.errors import is_database_away
 from portal.web.learner import current_learner
 from portal.web.parts import db, desk, quick_desk, release_db
 from portal.web.stream import hub_of, stream_response
@@ -54,8 +58,29 @@ def bench_for(lab_id: str) -> Markup:
     """For templates: the bench of a lab as this learner finds it, beside a lesson's text. Empty for a lab that there is not yet."""
     if lab_id not in catalogue():
         return Markup()
-    bench = view.look(find(lab_id), learner=current_learner(), args=request.args, desk=desk(), quick=quick_desk())
+    bench = _look(find(lab_id))
     return Markup(render_template("bench/_bench.html", bench=bench, predictions=None))
+
+
+def _look(lab: Lab, *, strict: bool = False) -> Bench:
+    learner = current_learner()
+    return view.look(lab, learner=learner, args=request.args, desk=desk(), quick=quick_desk(), strict=strict, met_before=met_before(lab))
+
+
+def met_before(lab: Lab) -> frozenset[str]:
+    """The checks of a lab that this learner ever met; the recorder wrote them down."""
+    learner = current_learner()
+    if learner is None:
+        return frozenset()
+    try:
+        return frozenset(db().scalars(select(Outcome.name).where(Outcome.learner_id == learner, Outcome.lab == lab.id, Outcome.kind == "check", Outcome.status == "met")))
+    except SQLAlchemyError as exc:
+        # The servers of a bench run on without Postgres, and so does its page.
+        if not is_database_away(exc):
+            raise
+        return frozenset()
+    finally:
+        release_db()
 
 
 def predictions_of(lab: Lab) -> Mapping[str, object]:
@@ -93,7 +118,7 @@ def lab(lab_id: str) -> Response:
     """The bench of a lab, alone; settings come from the address and are checked."""
     found = find(lab_id)
     try:
-        bench = view.look(found, learner=current_learner(), args=request.args, desk=desk(), quick=quick_desk(), strict=True)
+        bench = _look(found, strict=True)
     except BadInput as error:
         return make_response(render_template("bench/wrong_link.html", lab=found, message=str(error), hint=error.hint, place="labs"), 422)
     page = render_template("bench/lab.html", bench=bench, predictions=predictions_of(found), place="labs", view="projector" if bench.projector else "")
@@ -104,7 +129,7 @@ def lab(lab_id: str) -> Response:
 def part(lab_id: str) -> str:
     """The bench as a fragment: it waits with this for its turn, and redraws itself with it after a loss."""
     found = find(lab_id)
-    bench = view.look(found, learner=current_learner(), args=request.args, desk=desk(), quick=quick_desk())
+    bench = _look(found)
     return render_template("bench/_bench.html", bench=bench, predictions=None if request.args.get("on") == "lesson" else predictions_of(found))
 
 

@@ -6,7 +6,7 @@ Reads; changes nothing. A bench has a phase: none, taken (a bench of another lab
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, cast, get_args
@@ -77,6 +77,7 @@ class Bench:
     other: Lab | None = None
     starting: Mapping[str, str] = field(default_factory=dict)
     turns: tuple[dict[str, Any], ...] = ()
+    met_before: Set[str] = frozenset()
 
     @property
     def sandbox(self) -> str:
@@ -125,7 +126,10 @@ class Bench:
     def checks(self) -> list[dict[str, Any]]:
         """The lab's checks with what is known of each."""
         known: Mapping[str, dict[str, Any]] = self.state.get("checks", {})
-        return [{"name": c.name, "claim": c.claim, "status": "unmet", "message": "", "hint": "", "evidence": {}} | known.get(c.name, {}) for c in self.lab.checks]
+        return [
+            {"name": c.name, "claim": c.claim, "status": "unmet", "message": "", "hint": "", "evidence": {}, "before": c.name in self.met_before} | known.get(c.name, {})
+            for c in self.lab.checks
+        ]
 
     @property
     def scale(self) -> Scale:
@@ -213,11 +217,11 @@ def settings_in(lab: Lab, args: Mapping[str, str], *, strict: bool) -> dict[str,
     return lab.settings(kept)
 
 
-def look(lab: Lab, *, learner: str | None, args: Mapping[str, str], desk: Desk, quick: Desk, strict: bool = False) -> Bench:
-    """The bench of a lab as this learner finds it."""
+def look(lab: Lab, *, learner: str | None, args: Mapping[str, str], desk: Desk, quick: Desk, strict: bool = False, met_before: Set[str] = frozenset()) -> Bench:
+    """The bench of a lab as this learner finds it. `met_before`: the checks that a bench of theirs met at any time."""
     asked = settings_in(lab, args, strict=strict)
     gear = cast(Gear, args.get("gear") if args.get("gear") in GEARS else "step")
-    bare = Bench(lab=lab, phase="none", settings=asked, gear=gear, projector=args.get("view") == "projector")
+    bare = Bench(lab=lab, phase="none", settings=asked, gear=gear, projector=args.get("view") == "projector", met_before=met_before)
     try:
         info = quick.find(learner) if learner else None
         if info is None or info.status == "closed":

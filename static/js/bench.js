@@ -32,6 +32,7 @@ class Bench extends HTMLElement {
       time.textContent = new Date(/** @type {HTMLTimeElement} */ (time).dateTime).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
     }
     if (this.dataset.sandbox) this.listen(this.dataset.sandbox);
+    if (new URL(location.href).searchParams.has("gear")) this.keepAddress("gear", this.dataset.gear ?? "step");
     this.tick = window.setInterval(() => this.countDown(), 1000);
   }
 
@@ -58,6 +59,7 @@ class Bench extends HTMLElement {
     if (entry.type === "setting-changed") {
       this.dispatchEvent(new CustomEvent("bench-code"));
       this.keepAddress(entry.name, String(entry.value));
+      this.granted(entry.name, String(entry.value));
     }
     if (entry.type === "step-started" && !this.querySelector(`cg-code[data-strategy="${CSS.escape(entry.strategy)}"]`)) this.dispatchEvent(new CustomEvent("bench-code"));
     if (entry.type === "ending") this.ends(entry.reason, entry.at + entry.in_s);
@@ -93,6 +95,17 @@ class Bench extends HTMLElement {
     const url = new URL(location.href);
     url.searchParams.set(name, value);
     history.replaceState(history.state, "", url);
+  }
+
+  /**
+   * The notice of a link's settings goes when the last of them is set.
+   * @param {string} name @param {string} value
+   */
+  granted(name, value) {
+    const notice = this.querySelector("[data-wanted]");
+    const wish = /** @type {HTMLInputElement | null} */ (notice?.querySelector(`[data-wants="${CSS.escape(name)}"]`));
+    if (wish?.value === value) wish.remove();
+    if (notice && !notice.querySelector("[data-wants]")) notice.remove();
   }
 
   /** @param {Event} event */

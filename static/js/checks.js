@@ -15,6 +15,8 @@ class Checks extends Island {
       const hint = /** @type {HTMLElement | null} */ (item.querySelector(".hint"));
       write(hint, entry.hint ?? "");
       if (hint) hint.hidden = entry.status === "met" || !entry.hint;
+      const before = /** @type {HTMLElement | null} */ (item.querySelector(".before"));
+      if (before) before.hidden = entry.status === "met";
       const all = this.querySelectorAll("[data-check]").length;
       write(this.querySelector("[data-met]"), `${this.querySelectorAll('[data-check][data-state="met"]').length} of ${all} met`);
     });

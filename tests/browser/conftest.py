@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -80,22 +80,22 @@ def labs_host(redis_server: RedisServer, portal_redis: Redis, sql: object) -> It
 Open = Callable[..., Page]
 
 
-@pytest.fixture
-def visit(browser: Browser, web_server: WebServer, labs_host: FakeHost) -> Iterator[Open]:
+@contextmanager
+def watched(browser: Browser, url: str) -> Iterator[Open]:
     """Open a page as a learner of its own; at the end nothing was logged as an error and nothing was asked of another host."""
     contexts: list[Any] = []
     problems: list[str] = []
 
     def go(path: str, *, context: Any = None, problems_are_meant: bool = False, **options: Any) -> Page:
         if context is None:
-            context = browser.new_context(base_url=web_server.url, **{"viewport": {"width": 1536, "height": 1440}, **options})
+            context = browser.new_context(base_url=url, **{"viewport": {"width": 1536, "height": 1440}, **options})
             contexts.append(context)
         page: Page = context.new_page()
         page.set_default_timeout(8_000)
         if not problems_are_meant:
             page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
             page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("request", lambda request: None if request.url.startswith((web_server.url, "data:")) else problems.append(f"asked {request.url}"))
+        page.on("request", lambda request: None if request.url.startswith((url, "data:")) else problems.append(f"asked {request.url}"))
         page.goto(path)
         return page
 
@@ -103,6 +103,13 @@ def visit(browser: Browser, web_server: WebServer, labs_host: FakeHost) -> Itera
     for context in contexts:
         context.close()
     assert not problems
+
+
+@pytest.fixture
+def visit(browser: Browser, web_server: WebServer, labs_host: FakeHost) -> Iterator[Open]:
+    """A page of the web server of these tests, watched."""
+    with watched(browser, web_server.url) as go:
+        yield go
 
 
 @pytest.fixture
@@ -116,6 +123,3 @@ def bench(visit: Open) -> Callable[..., Page]:
         return page
 
     return opened
-
-
-SHOTS = Path(os.environ.get("CACHEGROUND_STATE", ROOT / "var")) / "shots"

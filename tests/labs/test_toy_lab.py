@@ -2,34 +2,14 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-TOY = '''
-from labs.caching import no_cache
-from labs.catalogue import storefront
-from labs.definition import Check, Lab, Strategy, Verdict
-
-
-def answered(sandbox):
-    reads = sandbox.ledger.reads()
-    return Verdict("met", "It answered.", {"reads": len(reads)}) if reads else Verdict("unmet", "Nothing was read.")
-
-
-def reference(sandbox):
-    sandbox.measurements["queries"] = sandbox.read(1).queries
-
-
-LAB = Lab(
-    id="toy", title="Toy", question="Does it answer?", about="A toy.", minutes=1, topology=storefront.TOPOLOGY,
-    controls=(storefront.ENGINE, storefront.what_is_read("row"), storefront.clients(1), storefront.rate(10), storefront.skew(0)),
-    strategies={"no-cache": Strategy("no-cache", "No cache", no_cache.read)}, pick_strategy=lambda settings: "no-cache",
-    actions=(), checks=(Check("answered", "It answers", answered),), charts=storefront.CHARTS, tiles=("done_per_s",), reference=reference,
-)
-'''
+MORE_LABS = ROOT / "tests/samples/more_labs"
 
 
 def run(tmp_path, *words):
@@ -41,8 +21,7 @@ def test_a_toy_lab_is_listed_and_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("labs")
     for parent in (folder, folder.parent, folder.parent.parent):
         parent.chmod(0o755)
-    (folder / "toy").mkdir()
-    (folder / "toy" / "__init__.py").write_text(TOY)
+    shutil.copytree(MORE_LABS / "toy", folder / "toy")
 
     listed = run(folder, "list", "--json")
     played = run(folder, "run", "toy", "--json")

@@ -293,7 +293,7 @@ def test_a_prediction_is_kept_before_it_is_measured(client: FlaskClient, opened:
 
     assert seen == [(10.0, "certain", None)]
     assert card.status_code == 200
-    for words in ("10 queries", "1 queries", "It did not hold.", "The first read is a miss and asks once."):
+    for words in ("10 queries", "1 query<", "It did not hold.", "The first read is a miss and asks once."):
         assert words in card.text
     assert sql("SELECT held FROM prediction") == [(False,)]
 
