@@ -1,6 +1,6 @@
 """Readers of event streams: raw sockets in one thread. Of every event they note how long after its `at` it was in their hands.
 
-As a helper: a line of orders, then `connected`; each further line ends an interval, and what it held is answered.
+As a helper: a line of orders, then the problem with connecting, if any; `begin` and `end` are an interval, and what it held is answered.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from typing import Any
 
 from scripts.benchmarks.learner import Learner
 
-CONNECT_S = 30.0
+CONNECT_S = 10.0
+ARRIVALS_PER_S = 100
 SLOW_BUFFER = 2_048
 _AT = re.compile(rb'"at": ?(\d+\.?\d*)')
 _STREAM_ENDED = re.compile(rb"^event: bye", re.MULTILINE)
@@ -55,16 +56,21 @@ class Listeners:
         self._lags: list[float] = []
         self._since = 0.0
         self._readers = [Reader() for _ in streams]
+        self._slow: socket.socket | None = None
+        self._slow_due = time.monotonic()
         for reader, stream in zip(self._readers, streams, strict=True):
             connected = self._stream(port, stream)
             connected.setblocking(False)
             self._selector.register(connected, selectors.EVENT_READ, reader)
-        self._slow = self._stream(port, slow, receive_buffer=SLOW_BUFFER) if slow else None
-        self._slow_due = time.monotonic()
+            self.turn(time.monotonic() + 1 / ARRIVALS_PER_S)
+        if slow:
+            self._slow = self._stream(port, slow, receive_buffer=SLOW_BUFFER)
 
-    def all_greeted(self) -> bool:
-        """True once every stream said something whole."""
-        return all(reader.greeted for reader in self._readers)
+    def problem(self) -> str:
+        """Empty once every stream said something whole; else what is the matter with how many."""
+        missing = [reader for reader in self._readers if not reader.greeted or reader.ended]
+        said = next((reader.begun[:60].partition(b"\r")[0].decode(errors="replace") for reader in missing if reader.begun), "nothing")
+        return f"{len(missing)} of {len(self._readers)} streams did not begin; one said: {said}" if missing else ""
 
     def turn(self, until: float) -> None:
         """Read whatever comes until a moment of the monotonic clock."""
@@ -119,9 +125,9 @@ def main() -> None:
     orders = json.loads(_line(None))
     listeners = Listeners(orders["streams"], orders["port"], orders["slow"])
     end = time.monotonic() + CONNECT_S
-    while not listeners.all_greeted() and time.monotonic() < end:
+    while listeners.problem() and time.monotonic() < end:
         listeners.turn(time.monotonic() + 0.05)
-    print(json.dumps({"connected": listeners.all_greeted()}), flush=True)
+    print(json.dumps({"problem": listeners.problem()}), flush=True)
     while _line(listeners) == "begin":
         listeners.begin()
         _line(listeners)

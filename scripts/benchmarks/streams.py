@@ -92,8 +92,8 @@ def _one_round(found: Found, learners: list[Learner], count: int, visitor: Helpe
     streams = [{"sandbox": learner.sandbox, "cookie": learner.cookie} for learner in (learners[number % len(learners)] for number in range(count))]
     assert count < STREAMS_OF_A_LEARNER * len(learners)
     with Helper("listeners", {"port": page["port"], "streams": streams, "slow": streams[0] if slow else None}) as listeners:
-        if not listeners.answer(60.0)["connected"]:
-            raise CannotMeasure(f"Not all of {count} streams could be opened")
+        if problem := listeners.answer(60.0)["problem"]:
+            raise CannotMeasure(problem)
         time.sleep(1.0)
         listeners.tell("begin")
         visitor.tell({"do": "at_a_pace", "target": page, "connections": VISITORS, "each_per_s": EACH_PER_S, "seconds": seconds})
