@@ -22,16 +22,17 @@ from labs.engines.launch import Launch, or_none
 from labs.errors import DidNotStart
 from labs.shop import queries
 
-AGENT, APPLICATION, LEARNER = "lab_agent", "shop_app", "learner"
+AGENT, READER, APPLICATION, LEARNER = "lab_agent", "lab_reader", "shop_app", "learner"
 
 # The agent comes by the socket in a directory that is nobody else's; all others by TCP with a password.
 HOST_BASED_ACCESS = f"""\
-local all {AGENT} trust
-host all {AGENT} all reject
+local all {AGENT},{READER} trust
+host all {AGENT},{READER} all reject
 host shop all all scram-sha-256
 """
 
-_QUERIES = f"SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements(false) WHERE userid = '{APPLICATION}'::regrole"
+# The agent is a superuser, and the schema `shop` is the learner's: it must never call, nor look at, what stands there.
+_QUERIES = f"SELECT coalesce(sum(calls), 0)::bigint FROM public.pg_stat_statements(false) WHERE userid = '{APPLICATION}'::regrole"
 _COUNTERS = f"SELECT extract(epoch FROM pg_postmaster_start_time())::float8, ({_QUERIES})"
 _SOCKET_PATH_LIMIT = 107
 
@@ -46,9 +47,11 @@ class Postgres:
     password: str = field(repr=False)
     kind: ClassVar[str] = "postgres"
     _ours: _Ours = field(init=False, repr=False, compare=False)
+    _reader: _Ours = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_ours", _Ours(self))
+        object.__setattr__(self, "_ours", _Ours(self, AGENT))
+        object.__setattr__(self, "_reader", _Ours(self, READER))
 
     @property
     def data(self) -> Path:
@@ -85,20 +88,25 @@ class Postgres:
         return int(self._ours.row(_QUERIES)[0])
 
     def version_of(self, what: str, item: int) -> int | None:
-        """The committed version of what a read of this kind answers; None if there is no such item. Raises ServerDown."""
-        (version,) = self._ours.row(queries.to_psycopg(queries.VERSIONS[what]), {queries.KEYS[what]: item})
+        """The committed version of what a read of this kind answers; None if there is no such item. Raises ServerDown.
+
+        Asked as a role without rights: a learner may have put a view with a function of their own where the table was.
+        """
+        (version,) = self._reader.row(queries.to_psycopg(queries.VERSIONS[what]), {queries.KEYS[what]: item})
         return None if version is None else int(version)
 
     def close(self) -> None:
         """Give our connection back; the next question opens another."""
         self._ours.close()
+        self._reader.close()
 
 
 class _Ours:
-    """The agent's own connection: one caller at a time, any thread."""
+    """A connection of our own, as the agent or the reader: one caller at a time, any thread."""
 
-    def __init__(self, server: Postgres) -> None:
+    def __init__(self, server: Postgres, user: str) -> None:
         self._server = server
+        self._user = user
         self._lock = threading.Lock()
         self._connection: BoundedConnection | None = None
         self._has_passwords = False
@@ -133,7 +141,7 @@ class _Ours:
         if self._connection is not None and self._connection.ended():
             self._drop()
         if self._connection is None:
-            self._connection = connect(host=str(self._server.data), port=self._server.address.port, user=AGENT, timeout_s=timeout_s, application="agent")
+            self._connection = connect(host=str(self._server.data), port=self._server.address.port, user=self._user, timeout_s=timeout_s, application="agent")
             self._connection.prepare_threshold = 1
         self._connection.timeout_s = timeout_s
         return self._connection
@@ -178,7 +186,8 @@ autovacuum_max_workers = 1
 autovacuum_naptime = 60s
 dynamic_shared_memory_type = mmap
 shared_preload_libraries = 'pg_stat_statements'
-pg_stat_statements.track = top
+# The application's statements alone (its role switches it on): 500 of the learner's would drive them out, and their count with them.
+pg_stat_statements.track = none
 pg_stat_statements.track_utility = off
 pg_stat_statements.save = off
 pg_stat_statements.max = 500

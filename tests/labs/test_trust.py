@@ -1,0 +1,38 @@
+"""The agent is a superuser among a learner's own tables: what a learner puts there must never run with the agent's rights."""
+
+import pytest
+
+from labs.headless import keeper_of_ones_own
+
+
+@pytest.fixture
+def opened():
+    keeper, directory = keeper_of_ones_own()
+    sandbox = keeper.open("cache-aside", {})
+    yield lambda call, **args: keeper.call(sandbox, call, **args)
+    keeper.close()
+    directory.cleanup()
+
+
+def sql(opened, statement):
+    return opened("console", server="database", command=statement)
+
+
+def test_a_view_in_place_of_a_table_runs_without_the_agents_rights(opened):
+    for statement in (
+        "ALTER TABLE shop.products RENAME TO real_products",
+        "CREATE TABLE shop.seen (who text)",
+        "GRANT ALL ON shop.seen TO PUBLIC",
+        "CREATE FUNCTION shop.spy() RETURNS integer LANGUAGE sql VOLATILE AS $$ INSERT INTO shop.seen VALUES (current_user) RETURNING 1 $$",
+        "CREATE VIEW shop.products AS SELECT product_id, category_id, name, price, version + 0 * shop.spy() AS version FROM shop.real_products",
+        "GRANT SELECT ON shop.products TO PUBLIC",
+    ):
+        assert not sql(opened, statement)["failed"], statement
+
+    opened("action", name="read", fields={"item": 42})
+
+    assert "lab_agent" not in sql(opened, "SELECT * FROM shop.seen")["output"]
+
+
+def test_a_learner_can_not_reset_the_counters_that_checks_read(opened):
+    assert sql(opened, "SELECT public.pg_stat_statements_reset()")["failed"]
