@@ -257,7 +257,7 @@ class Keeper:
                 raise DidNotStart("This machine has no room for another sandbox.")
             slot = self._free_slots.pop()
         sandbox = secrets.token_hex(16)
-        directory = self._directory / sandbox
+        directory = self._directory / secrets.token_hex(4)  # short: a socket's path below it has 107 bytes at most
         directory.mkdir(mode=0o700, parents=True)
         uid = FIRST_UID + slot if os.getuid() == 0 else None
         if uid is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import random
 import signal
 import socket
 import subprocess
@@ -169,14 +170,17 @@ class ProcessRuntime:
         self._started.clear()
 
     def _free_port(self) -> int:
-        """A port free on all of this sandbox's addresses now. Another process could take it before the server does: the server then says so."""
-        for port in range(FIRST_PORT + self._slot * 11 % 11_000, LAST_PORT):
+        """A port that nobody listens on at any address now: another labs host of this machine has the same addresses to give.
+
+        Another process could take it before the server does: the server then says so.
+        """
+        for port in random.sample(range(FIRST_PORT, LAST_PORT), 1_000):
             if port in self._given:
                 continue
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 with contextlib.suppress(OSError):
-                    probe.bind((self.host(0), port))
+                    probe.bind(("", port))
                     self._given.add(port)
                     return port
         raise DidNotStart("No free port is left for a server.", hint="Close other sandboxes first.")
