@@ -11,6 +11,7 @@ from labs.events import Value
 
 FILE = "tolerances.toml"
 SPREADS = 3.0
+WIDEST = 0.9
 
 
 def of(folder: Path) -> Mapping[str, float]:
@@ -23,7 +24,7 @@ def of(folder: Path) -> Mapping[str, float]:
 
 
 def tolerance(values: Sequence[Value]) -> float:
-    """Three times the widest distance from the median, as a share of it. What is always the same, or is no number, has none."""
+    """Three times the widest distance from the median, as a share of it, 0.9 at most. What is always the same, or is no number, has none."""
     numbers = [float(value) for value in values if not isinstance(value, str)]
     middle = median(numbers) if numbers else 0.0
-    return round(SPREADS * max(abs(number - middle) for number in numbers) / middle, 3) if middle else 0.0
+    return round(min(WIDEST, SPREADS * max(abs(number - middle) for number in numbers) / middle), 3) if middle else 0.0

@@ -48,7 +48,7 @@ class Tier:
 
 # The long ones first, so that the short ones fill up what is left.
 TIERS = (
-    Tier("browser"),
+    Tier("browser", alone=True),
     Tier("labs"),
     Tier("web", processes=2),
     Tier("contract", also_ordinary=True),

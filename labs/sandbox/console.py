@@ -17,11 +17,15 @@ from typing import Protocol
 
 import psycopg
 import redis
+from psycopg import generators
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGresult
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from labs.engines.address import Address
-from labs.engines.connection import BoundedConnection, Row, connect
+from labs.engines.connection import BoundedConnection, connect
 from labs.errors import BadInput, CommandRefused, ServerDown
 
 OUTPUT_LIMIT = 64 * 1024
@@ -218,14 +222,15 @@ class SqlConsole:
             except psycopg.OperationalError as exc:
                 raise ServerDown("The database does not answer.", hint="It may be down, paused or cut off: look at the drawing.", detail=str(exc)) from exc
             try:
-                with connection.cursor() as cursor:
-                    cursor.execute(command.encode())
-                    return self._shown(cursor, began)
+                return self._answer(connection, command, began)
             except psycopg.OperationalError as exc:
                 if exc.sqlstate is None or connection.closed:
                     self.close()
                     raise ServerDown("The database does not answer.", hint="It may be down, paused or cut off: look at the drawing.", detail=str(exc)) from exc
                 return Answer(_sql_error(exc), True, _since(began))
+            except CommandRefused:
+                self.close()
+                raise
             except psycopg.Error as exc:
                 return Answer(_sql_error(exc), True, _since(began))
 
@@ -249,20 +254,59 @@ class SqlConsole:
         return self._connection
 
     @staticmethod
-    def _shown(cursor: psycopg.Cursor[Row], began: float) -> Answer:
-        if cursor.description is None:
-            return Answer(cursor.statusmessage or "OK", False, _since(began))
-        rows = cursor.fetchmany(ROW_LIMIT + 1)
-        took_ms = _since(began)
-        names = [column.name for column in cursor.description]
-        cells = [[_cell(value) for value in row] for row in rows[:ROW_LIMIT]]
-        widths = [max([len(name), *(len(row[n]) for row in cells)]) for n, name in enumerate(names)]
-        lines = [" | ".join(name.ljust(width) for name, width in zip(names, widths, strict=True)), "-+-".join("-" * width for width in widths)]
-        lines += [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
-        count = cursor.rowcount if cursor.rowcount >= 0 else len(rows)
-        lines.append(f"({count} row{'' if count == 1 else 's'})")
+    def _answer(connection: BoundedConnection, command: str, began: float) -> Answer:
+        """The first statement's answer, or the first error. Rows come in parts and go at once where there are enough: together they may be larger than the memory."""
+        pgconn, end = connection.pgconn, time.monotonic() + SQL_DEADLINE_S + 1.0
+        pgconn.send_query(command.encode())
+        if psycopg.capabilities.has_stream_chunked():
+            pgconn.set_chunked_rows_mode(ROW_LIMIT)
+        else:
+            pgconn.set_single_row_mode()
+        connection.wait(generators.send(pgconn))
+        table, status, error = _Table(), "", None
+        while (result := connection.wait(generators.fetch(pgconn), timeout=max(0.001, end - time.monotonic()))) is not None:
+            if result.status in _COPYING:
+                raise CommandRefused("COPY is not run in this console.", hint="Use SELECT or INSERT.")
+            if result.status == ExecStatus.FATAL_ERROR:
+                error = error or error_from_result(result)
+            elif not status:
+                table.add(result)
+                status = "" if result.status in _MORE_ROWS else (result.command_status or b"OK").decode()
+        if error is not None:
+            raise error
+        return table.answer(status, _since(began))
+
+
+_MORE_ROWS = (ExecStatus.TUPLES_CHUNK, ExecStatus.SINGLE_TUPLE)
+_COPYING = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
+
+
+class _Table:
+    """The first rows of a result, and how many there were."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.cells: list[list[str]] = []
+        self.count = 0
+
+    def add(self, result: PGresult) -> None:
+        """Take a part of the result."""
+        columns = range(result.nfields)
+        self.names = self.names or [(result.fname(n) or b"").decode(errors="replace") for n in columns]
+        self.count += result.ntuples
+        for row in range(min(result.ntuples, ROW_LIMIT - len(self.cells))):
+            self.cells.append([_cell(result.get_value(row, n)) for n in columns])
+
+    def answer(self, status: str, took_ms: float) -> Answer:
+        """The rows as a table; for a statement without rows what the server said of it."""
+        if not self.names:
+            return Answer(status, False, took_ms)
+        widths = [max([len(name), *(len(row[n]) for row in self.cells)]) for n, name in enumerate(self.names)]
+        lines = [" | ".join(name.ljust(width) for name, width in zip(self.names, widths, strict=True)), "-+-".join("-" * width for width in widths)]
+        lines += [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in self.cells]
+        lines.append(f"({self.count} row{'' if self.count == 1 else 's'})")
         text = "\n".join(lines)
-        return Answer(text[:OUTPUT_LIMIT], False, took_ms, cut=len(text) > OUTPUT_LIMIT or len(rows) > ROW_LIMIT)
+        return Answer(text[:OUTPUT_LIMIT], False, took_ms, cut=len(text) > OUTPUT_LIMIT or self.count > len(self.cells))
 
 
 def _words(command: str) -> list[str]:
@@ -305,8 +349,8 @@ def _text(value: bytes | str) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
+def _cell(value: bytes | None) -> str:
+    text = "" if value is None else value[:1_000].decode(errors="replace")
     return (text if len(text) <= 200 else text[:200] + "…").replace("\n", "⏎")
 
 
