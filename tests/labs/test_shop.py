@@ -116,7 +116,7 @@ def test_the_three_reads_differ_in_cost(lean):
 
 
 def test_no_plan_reads_a_large_table_whole(server):
-    with connect(host=str(server.data), port=server.address.port, user="lab_agent", timeout_s=5.0) as connection:
+    with connect(host=str(server.data), port=server.address.port, user="lab_agent", timeout_s=5.0, options="-c search_path=shop") as connection:
         connection.execute("SET search_path = shop")
         for what in ("row", "page"):
             statement = queries.filled_in(queries.READS[what], {"product_id": 1010})
