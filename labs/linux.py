@@ -5,12 +5,14 @@ Thin, and nothing else. Everything raises OSError where the kernel refuses.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
 import struct
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 CLONE_NEWNS = 0x0002_0000
 CLONE_NEWUTS = 0x0400_0000
@@ -89,6 +91,17 @@ def give_up_privileges() -> None:
     if _libc.capset(header, data) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"capset: {os.strerror(number)}")
+
+
+def forbid_user_namespaces() -> None:
+    """No process of this user namespace may make another one, in which it would have all capabilities again. Needs this one's own."""
+    Path("/proc/sys/user/max_user_namespaces").write_text("0")
+
+
+def be_ended_first() -> None:
+    """Where the machine runs out of memory, end this process and what it starts before all others. Call it before a change of user."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("800")
 
 
 def become(uid: int) -> None:

@@ -191,7 +191,7 @@ def relief(camera: Photographer, context: BrowserContext) -> None:
 def quiz(camera: Photographer, context: BrowserContext) -> None:
     """One question right, one wrong."""
     page = context.new_page()
-    page.goto("/quizzes/cache-aside-in-code")
+    page.goto(f"{LESSON}/quiz")
     page.get_by_label("The application, which then stores the answer in ElastiCache").check()
     press(page, "Answer")
     page.get_by_text("Right.", exact=True).wait_for()

@@ -67,6 +67,7 @@ def _trial() -> int:
                 linux.enter_namespaces(built.inside)
                 inner = os.fork()
                 if inner == 0:
+                    linux.forbid_user_namespaces()
                     linux.give_up_privileges()
                     os._exit(_look_around())
                 _, status = os.waitpid(inner, 0)

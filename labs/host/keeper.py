@@ -18,6 +18,7 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable
@@ -41,6 +42,8 @@ log = logging.getLogger("labs.keeper")
 FIRST_UID = 61_001
 SLOTS = 900
 MESSAGES_PER_S = 500
+LOG_ENTRIES = 50
+"""Of one sandbox: more than a person would read."""
 OPEN_DEADLINE_S = 20.0
 ZYGOTE_DEADLINE_S = 20.0
 
@@ -64,6 +67,7 @@ class Sandboxed:
     last_seq: int = 0
     window: float = 0.0
     seen: int = 0
+    logged: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -397,8 +401,12 @@ class Keeper:
             sandboxed.on_event(entry)
         elif "outcome" in message:
             sandboxed.on_outcome(_checked_outcome(message["outcome"]))
+        elif "log" in message:
+            sandboxed.logged += 1
+            if sandboxed.logged <= LOG_ENTRIES:
+                log.warning("sandbox %s says:\n%s", sandboxed.id, _quoted(message["log"]))
         elif "failed" in message:
-            log.error("sandbox %s: %s", sandboxed.id, str(message.get("detail"))[:2000])
+            log.error("sandbox %s failed:\n%s", sandboxed.id, _quoted(message.get("detail")))
             for future in list(sandboxed.waiting.values()):
                 future.set_exception(from_data(message["failed"]))
         else:
@@ -411,6 +419,12 @@ class Keeper:
                 waiting.set_result(message["reply"])
             else:
                 raise BadInput("A reply holds neither an answer nor an error.")
+
+
+def _quoted(text: object) -> str:
+    """A sandbox's own words, so that no line of them passes for one of ours."""
+    printable = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in str(text)[:4000])
+    return textwrap.indent(printable, "  | ", lambda _: True)
 
 
 def _start_zygote(control: socket.socket) -> subprocess.Popen[bytes]:

@@ -24,6 +24,10 @@ from labs.host import cage
 from labs.host.order import Order
 from labs.sandbox import agent
 
+PROCESSES = 200
+MEMORY_OF_A_PROCESS = 1024 * 1024 * 1024
+LONGEST_FILE = 128 * 1024 * 1024
+
 
 def main() -> None:
     """Serve the keeper until it is gone."""
@@ -93,8 +97,7 @@ def _fork_warden(order: Order, descriptor: int, to_close: list[int]) -> int:
 
 def _be_warden(order: Order, to_host: socket.socket) -> NoReturn:
     """Build the cage, fork the agent, wait until either ends, then end the other."""
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _bound(resource.RLIMIT_CORE, 0)
     built = None
     if order.isolation == "cage":
         try:
@@ -106,6 +109,9 @@ def _be_warden(order: Order, to_host: socket.socket) -> NoReturn:
     child = os.fork()
     if child == 0:
         try:
+            linux.be_ended_first()
+            _bound(resource.RLIMIT_AS, MEMORY_OF_A_PROCESS)
+            _bound(resource.RLIMIT_FSIZE, LONGEST_FILE)
             if built is not None:
                 _enter(built, order)
             else:
@@ -130,8 +136,13 @@ def _enter(built: cage.Cage, order: Order) -> None:
         os._exit(0)
     os.setsid()
     os.chdir(cage.CAGE_DIRECTORY)
+    linux.forbid_user_namespaces()
+    _bound(resource.RLIMIT_NPROC, PROCESSES)
+
+
+def _bound(kind: int, most: int) -> None:
     with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NPROC, (200, 200))
+        resource.setrlimit(kind, (most, most))
 
 
 def _wait_for_end(built: cage.Cage | None) -> None:

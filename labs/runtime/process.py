@@ -6,6 +6,7 @@ import contextlib
 import os
 import queue
 import random
+import resource
 import signal
 import socket
 import subprocess
@@ -20,6 +21,8 @@ from labs.engines.launch import Launch
 from labs.errors import DidNotStart
 
 FIRST_PORT, LAST_PORT = 20_000, 32_000
+MEMORY_OF_A_SERVER = 384 * 1024 * 1024
+"""Of each process: a statement or a script that wants more is refused by its own server, and nobody else notices."""
 _SETPRIV = "/usr/bin/setpriv"
 
 
@@ -154,7 +157,10 @@ class ProcessRuntime:
 
         def make() -> subprocess.Popen[bytes]:
             with log.open("ab") as out:
-                return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=environment, cwd=log.parent, start_new_session=True)
+                process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=environment, cwd=log.parent, start_new_session=True)
+            with contextlib.suppress(OSError):
+                resource.prlimit(process.pid, resource.RLIMIT_AS, (MEMORY_OF_A_SERVER, MEMORY_OF_A_SERVER))
+            return process
 
         try:
             process = self._spawner.popen(make)

@@ -36,7 +36,7 @@ from labs.sandbox.server import Server
 from labs.shop.template import copy as copy_template
 
 log = logging.getLogger("labs.agent")
-SEND_DEADLINE_S = 5.0
+LOG_LENGTH = 4_000
 Args = dict[str, Any]
 
 
@@ -64,9 +64,33 @@ def run(sock: socket.socket, place: Place) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o077)
+    # What the agent forks must not speak for it.
+    os.register_at_fork(after_in_child=sock.close)
+    _write_to(place.directory / "log")
     runtime = ProcessRuntime(slot=place.slot, own_loopback=place.isolation == "cage")
-    Agent(sock, place, runtime=runtime, nursery=Nursery(), links=Links(place.directory)).serve()
+    agent = Agent(sock, place, runtime=runtime, nursery=Nursery(), links=Links(place.directory))
+    logging.getLogger().addHandler(_ToHost(agent))
+    agent.serve()
     os._exit(0)
+
+
+def _write_to(path: Path) -> None:
+    """Our output goes into the sandbox: the labs host's log is not a sandbox's to fill."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for number in (1, 2):
+        os.dup2(descriptor, number)
+    os.close(descriptor)
+
+
+class _ToHost(logging.Handler):
+    """Tells the labs host what the agent logs, cut short."""
+
+    def __init__(self, agent: Agent) -> None:
+        super().__init__(logging.WARNING)
+        self._agent = agent
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._agent.log(self.format(record)[-LOG_LENGTH:])
 
 
 def run_fake(sock: socket.socket, place: Place) -> None:
@@ -118,6 +142,10 @@ class Agent:
     def outcome(self, kind: str, name: str, status: str, data: dict[str, object]) -> None:
         """Send something that must not be lost; the host sees to that."""
         self._outbound.put(wire.pack({"outcome": {"id": secrets.token_hex(16), "kind": kind, "name": name, "status": status, "data": data}}))
+
+    def log(self, text: str) -> None:
+        """Send a line for the labs host's log."""
+        self._outbound.put(wire.pack({"log": text}))
 
     def _send_all(self) -> None:
         while (frame := self._outbound.get()) is not None:
