@@ -1,7 +1,23 @@
 """The engine room of Cacheground, through its front desk: what a portal may use. It never reaches into the rooms behind."""
 
 from labs.catalogue import catalogue, find
-from labs.definition import Action, Chart, Check, Choice, Control, Lab, Link, Node, Number, Prediction, Strategy, Topology
+from labs.definition import (
+    Action,
+    Chart,
+    Check,
+    Choice,
+    Column,
+    Control,
+    Lab,
+    Link,
+    Node,
+    Number,
+    Prediction,
+    Strategy,
+    Table,
+    Text,
+    Topology,
+)
 from labs.errors import (
     BadInput,
     CommandRefused,
@@ -23,8 +39,8 @@ from labs.source import Source, source_of
 from labs.state import SandboxState
 
 __all__ = [
-    "METRICS", "Action", "BadInput", "Chart", "Check", "Choice", "CommandRefused", "Control", "Desk", "DidNotStart", "Entry", "Event",
+    "METRICS", "Action", "BadInput", "Chart", "Check", "Choice", "Column", "CommandRefused", "Control", "Desk", "DidNotStart", "Entry", "Event",
     "HostAway", "HostInfo", "Lab", "LabsError", "Link", "Metric", "Node", "NotNow", "Number", "OverBudget", "Prediction", "SandboxInfo",
-    "SandboxState", "SandboxTaken", "Sense", "ServerDown", "Source", "Strategy", "TooSlow", "Topology", "UnknownLab", "UnknownSandbox", "Value",
+    "SandboxState", "SandboxTaken", "Sense", "ServerDown", "Source", "Strategy", "Table", "Text", "TooSlow", "Topology", "UnknownLab", "UnknownSandbox", "Value",
     "catalogue", "decode", "encode", "find", "source_of",
 ]

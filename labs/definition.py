@@ -6,29 +6,33 @@ headless and tested from this. Knows no web and starts nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from labs.errors import BadInput
-from labs.events import CheckStatus, Value
+from labs.events import CheckStatus, Sense, Value
 
 if TYPE_CHECKING:
     from labs.sandbox.sandbox import Sandbox
 
 Gear = Literal["step", "load", "break"]
+Place = Gear | Literal["all", "view"]
+"""Where a control stands on the page: in one gear, under all of them, or in the lab's own view."""
 Engine = Literal["app", "redis", "memcached", "postgres"]
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A place in the drawing: the application, or a server. With `choices`, a control of that name picks the engine."""
+    """A place in the drawing: the application, or a server. With `engine_setting`, a control of that name picks the engine; `options` go to the engine's configuration."""
 
     name: str
     label: str
     engine: Engine
     engine_setting: str = ""
     about: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class Choice:
     label: str
     options: tuple[tuple[str, str], ...]
     default: str
-    gear: Gear | Literal["all"] = "all"
+    gear: Place = "all"
     help: str = ""
 
     def parse(self, raw: object) -> str:
@@ -101,7 +105,7 @@ class Number:
     default: float
     unit: str = ""
     scale: Literal["linear", "log"] = "linear"
-    gear: Gear | Literal["all"] = "all"
+    gear: Place = "all"
     help: str = ""
 
     def parse(self, raw: object) -> float:
@@ -119,7 +123,30 @@ class Number:
         return f"{value:g}" + (f" {self.unit}" if self.unit else "") if isinstance(value, (int, float)) else str(value)
 
 
-Control = Choice | Number
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A control that holds a short text of a given form: `pattern` is a regular expression, `form` says it in words."""
+
+    name: str
+    label: str
+    pattern: str
+    form: str
+    default: str = ""
+    gear: Place = "all"
+    help: str = ""
+
+    def parse(self, raw: object) -> str:
+        """The text, or BadInput with the form that it should have."""
+        if isinstance(raw, str) and len(raw) <= 200 and re.fullmatch(self.pattern, raw):
+            return raw
+        raise BadInput(f"{self.label} cannot be {str(raw)[:40]!r}.", hint=self.form)
+
+    def show(self, value: Value) -> str:
+        """The value as a reader sees it."""
+        return str(value)
+
+
+Control = Choice | Number | Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +158,7 @@ class Action:
 
     name: str
     label: str
-    gear: Gear
+    gear: Gear | Literal["view"]
     run: Callable[..., str]
     fields: tuple[Control, ...] = ()
     primary: bool = False
@@ -217,8 +244,30 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: its unit stands in its head; a number has so many decimals."""
+
+    name: str
+    label: str
+    unit: str = ""
+    decimals: int = 0
+    sense: Sense = "none"
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a lab found, in rows: shown, sorted and exported on the page. `Sandbox.tabulate` fills it; `empty` says how."""
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    empty: str = "Nothing has been measured yet."
+
+
+@dataclass(frozen=True, slots=True)
 class Strategy:
-    """A caching strategy as the learner reads it: `read(shop, cache, key, ttl_s)` and, where it has one, `write(...)`."""
+    """A caching strategy as the learner reads it: `read(shop, cache, item, ttl_s)` and, where it has one, `write(shop, cache, item, price, ttl_s)`."""
 
     name: str
     label: str
@@ -254,6 +303,7 @@ class Lab:
     charts: tuple[Chart, ...]
     tiles: tuple[str, ...]
     reference: Callable[[Sandbox], None]
+    tables: tuple[Table, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     wrong: tuple[WrongSolution, ...] = ()
     prepare: Callable[[Sandbox], None] | None = None
@@ -271,6 +321,10 @@ class Lab:
         """The prediction of this name, or BadInput."""
         return _named(self.predictions, name, "prediction")
 
+    def table(self, name: str) -> Table:
+        """The table of this name, or BadInput."""
+        return _named(self.tables, name, "table")
+
     def settings(self, given: Mapping[str, object] | None = None) -> dict[str, Value]:
         """Every control's value: what was given, else its default. An unknown name or a bad value raises BadInput."""
         given = dict(given or {})
@@ -281,7 +335,7 @@ class Lab:
         return values
 
 
-_Named = TypeVar("_Named", Choice | Number, Action, Prediction)
+_Named = TypeVar("_Named", Choice | Number | Text, Action, Prediction, Table)
 
 
 def _named(things: tuple[_Named, ...], name: str, what: str) -> _Named:

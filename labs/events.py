@@ -19,6 +19,7 @@ LinkState = Literal["open", "slow", "cut"]
 CheckStatus = Literal["met", "unmet", "error"]
 Value = str | float | bool
 
+MOST_ROWS = 400
 _TEXT_LIMIT = 2_000
 
 
@@ -254,6 +255,15 @@ class CheckChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TableChanged(Event):
+    """A table of the lab (labs.definition.Table) has these rows now, all of them: column name to value."""
+
+    type: ClassVar[str] = "table-changed"
+    table: str
+    rows: list[dict[str, Value]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured(Event):
     """A prediction's experiment was run in this sandbox: what came out."""
 
@@ -304,7 +314,7 @@ TYPES: dict[str, type[Event]] = {
     kind.type: kind
     for kind in (
         SandboxOpened, ServerChanged, LinkChanged, SettingChanged, Happened, Said, StepStarted, LineReached, CommandRan,
-        StepFinished, LoadChanged, ReadingTaken, CheckChanged, Measured, Ending, SandboxClosed,
+        StepFinished, LoadChanged, ReadingTaken, CheckChanged, TableChanged, Measured, Ending, SandboxClosed,
     )
 }
 
@@ -377,4 +387,6 @@ def _checked(event: str, name: str, value: Any, hint: Any) -> Any:
     if typing.get_origin(hint) is dict and isinstance(value, dict) and len(value) <= 100:
         item = get_args(hint)[1]
         return {str(key)[:80]: _checked(event, f"{name}[{str(key)[:40]}]", part, item) for key, part in value.items()}
+    if typing.get_origin(hint) is list and isinstance(value, list) and len(value) <= MOST_ROWS:
+        return [_checked(event, name, part, get_args(hint)[0]) for part in value]
     raise BadInput(f"In the event {event}, {name!r} has a wrong value.")

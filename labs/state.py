@@ -30,6 +30,7 @@ class SandboxState:
     servers: dict[str, dict[str, str]] = field(default_factory=dict)
     links: dict[str, dict[str, Value]] = field(default_factory=dict)
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tables: dict[str, list[dict[str, Value]]] = field(default_factory=dict)
     measured: dict[str, Value] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)
     step: dict[str, Any] = field(default_factory=dict)
@@ -76,6 +77,8 @@ class SandboxState:
                 self._keep(entry)
             case events.CheckChanged():
                 self.checks[event.check] = encode(entry)
+            case events.TableChanged():
+                self.tables[event.table] = event.rows
             case events.Measured():
                 self.measured[event.prediction] = event.value
             case events.Ending():
@@ -99,7 +102,7 @@ class SandboxState:
 
     def to_data(self, *, history: bool = False) -> dict[str, Any]:
         """The state as plain data for JSON; `history` adds all readings kept."""
-        names = ("lab", "isolation", "seq", "opened_at", "closed", "settings", "versions", "servers", "links", "checks", "measured", "said", "step", "exchange", "load", "reading", "ending")
+        names = ("lab", "isolation", "seq", "opened_at", "closed", "settings", "versions", "servers", "links", "checks", "tables", "measured", "said", "step", "exchange", "load", "reading", "ending")
         data: dict[str, Any] = {name: getattr(self, name) for name in names}
         data["timeline"] = list(self.timeline)
         if history:

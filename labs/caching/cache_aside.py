@@ -20,12 +20,12 @@ def read(shop, cache, item, ttl_s):
     return answer
 
 
-def write(shop, cache, item, price):
+def write(shop, cache, item, price, ttl_s):
     version = shop.change_price(item, price)
     with suppress(CacheDown):
         cache.delete(f"{shop.what}:{item}")
     return version
 
 
-def write_untold(shop, cache, item, price):
+def write_untold(shop, cache, item, price, ttl_s):
     return shop.change_price(item, price)  # nobody tells the cache

@@ -4,5 +4,5 @@ def read(shop, cache, item, ttl_s):
     return shop.read(item)
 
 
-def write(shop, cache, item, price):
+def write(shop, cache, item, price, ttl_s):
     return shop.change_price(item, price)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labs.definition import Chart, Choice, Gear, Link, Node, Number, Topology
+from labs.definition import Chart, Choice, Link, Node, Number, Place, Topology
 
 TOPOLOGY = Topology(
     nodes=(
@@ -40,9 +40,9 @@ def skew(default: float) -> Number:
     return Number("skew", "Skew", 0, 1.5, 0.1, default, gear="load", help="Zipf: at 0 all items are equally popular, at 1 the first is asked for twice as often as the second.")
 
 
-def ttl(default: float, gear: Gear | None = None) -> Number:
+def ttl(default: float, gear: Place = "all") -> Number:
     """How long a stored answer lives."""
-    return Number("ttl_s", "Time to live", 1, 300, 1, default, unit="s", scale="log", gear=gear or "all")
+    return Number("ttl_s", "Time to live", 1, 300, 1, default, unit="s", scale="log", gear=gear)
 
 
 CHARTS = (

@@ -53,7 +53,7 @@ class Tally:
 
 
 class Load:
-    """At most one workload at a time. `totals[(engine, cached)]` holds since the start or the last `forget`; `interval` since it was last taken."""
+    """At most one workload at a time. `totals[(engine, strategy)]` holds since the start or the last `forget`; `interval` since it was last taken."""
 
     def __init__(self, nursery: StartsWorkers, *, on_problem: Callable[[str], None] = lambda _: None) -> None:
         self._nursery = nursery
@@ -64,7 +64,7 @@ class Load:
         self._collector: threading.Thread | None = None
         self._interval, self._spare = Tally(), Tally()
         self._started = self._interval_began = time.monotonic()
-        self.totals: dict[tuple[str, bool], Tally] = defaultdict(Tally)
+        self.totals: dict[tuple[str, str], Tally] = defaultdict(Tally)
 
     @property
     def running(self) -> bool:
@@ -142,7 +142,7 @@ class Load:
                     continue
                 with self._lock:
                     self._interval.add(batch)
-                    self.totals[(batch.engine, batch.cached)].add(batch)
+                    self.totals[(batch.engine, batch.strategy)].add(batch)
                 if batch.problem and batch.problem not in self._problems:
                     self._problems.add(batch.problem)
                     self._on_problem(batch.problem)

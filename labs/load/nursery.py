@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
 import pickle
 import signal
@@ -12,22 +11,20 @@ import struct
 from multiprocessing.connection import Connection
 
 from labs import linux
+from labs.load.commits import Commits
 from labs.load.worker import Orders, work
-
-ITEMS = 8_192
 
 
 class Nursery:
-    """Starts workers. Also holds the memory that all workers share: the newest committed version of each item."""
+    """Starts workers. Also holds the memory that all workers share: what was committed when."""
 
     def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, ITEMS * 8)
-        self.committed = memoryview(self._memory).cast("Q")
+        self.commits = Commits()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
         def serve() -> None:
             ours.close()
-            _serve(theirs, self.committed)
+            _serve(theirs, self.commits)
 
         self._pid = linux.fork("cg-nursery", serve)
         theirs.close()
@@ -50,7 +47,7 @@ class Nursery:
             os.waitpid(self._pid, 0)
 
 
-def _serve(control: socket.socket, committed: memoryview) -> None:
+def _serve(control: socket.socket, commits: Commits) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 1024 * 1024, 1)
@@ -60,7 +57,7 @@ def _serve(control: socket.socket, committed: memoryview) -> None:
 
         def be_worker(orders: Orders = pickle.loads(message), pipe: Connection = pipe) -> None:
             control.close()
-            work(orders, pipe, committed)
+            work(orders, pipe, commits)
 
         pid = linux.fork("cg-load", be_worker)
         pipe.close()

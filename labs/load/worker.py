@@ -18,13 +18,14 @@ from labs.definition import Strategy
 from labs.errors import ServerDown
 from labs.events import Value
 from labs.load.clients import LeanCache, LeanMemcached, LeanRedis
+from labs.load.commits import Commits
 from labs.load.keys import ZipfKeys
 from labs.load.shape import Schedule
 from labs.network.links import Route
 from labs.shop.shop import LeanShop
 
 BATCH_S = 0.1
-KINDS = ("hit", "miss", "read", "write", "cache", "database", "response")
+KINDS = ("hit", "miss", "read", "write", "cache", "database", "response", "staleness")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,12 @@ class Orders:
 
 @dataclass(slots=True)
 class Batch:
-    """What a worker saw since its last batch. `times` are microseconds by kind; `response` counts from when a request should have begun."""
+    """What a worker saw since its last batch. `times` are microseconds by kind; `response` counts from when a request should have begun,
+    `staleness` is how long before a stale read began the first version after the one that it got was committed.
+    """
 
     engine: str
-    cached: bool
+    strategy: str
     scheduled: int = 0
     dropped: int = 0
     done: int = 0
@@ -72,22 +75,22 @@ def strategy_of(lab_id: str, wrong: str, settings: Mapping[str, Value]) -> Strat
     return lab.strategies[name]
 
 
-def work(orders: Orders, pipe: Connection, committed: memoryview) -> None:
-    """Run until told to stop. `committed[item]` is the newest version that a writer of this load has committed, shared by all workers."""
+def work(orders: Orders, pipe: Connection, commits: Commits) -> None:
+    """Run until told to stop."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     gc.disable()
-    Worker(orders, pipe, committed).run()
+    Worker(orders, pipe, commits).run()
 
 
 class Worker:
     """The loop and what it holds."""
 
-    def __init__(self, orders: Orders, pipe: Connection, committed: memoryview) -> None:
+    def __init__(self, orders: Orders, pipe: Connection, commits: Commits) -> None:
         self._orders = orders
         self._pipe = pipe
-        self._committed = committed
+        self._commits = commits
         self._random = random.Random(orders.seed * 1_000 + orders.worker)
-        self._shop = LeanShop(orders.database.open(), password=orders.database_password, what=str(orders.settings["read"]))
+        self._shop = LeanShop(orders.database.open(), password=orders.database_password, what=str(orders.settings.get("read", "row")))
         self._cache: LeanCache | None = None
         self._engine = ""
         self._apply(orders.settings, orders.engine, orders.cache)
@@ -131,7 +134,7 @@ class Worker:
         self._keys = ZipfKeys(self._orders.items, skew=float(settings["skew"]), seed=self._orders.seed * 1_000 + self._orders.worker)
         self._ttl_s = float(settings.get("ttl_s", 60))
         self._writes = float(settings.get("write_percent", 0)) / 100
-        self._shop.what = str(settings["read"])
+        self._shop.what = str(settings.get("read", "row"))
         if engine != self._engine or self._cache is None:
             if self._cache is not None:
                 self._cache.close()
@@ -139,7 +142,7 @@ class Worker:
             self._engine = engine
 
     def _new_batch(self) -> Batch:
-        return Batch(self._engine, cached=self._strategy.name != "no-cache")
+        return Batch(self._engine, self._strategy.name)
 
     def _request(self, due: float) -> None:
         item = self._keys.draw()
@@ -167,19 +170,24 @@ class Worker:
     def _write(self, item: int) -> str:
         assert self._strategy.write is not None
         price = round(1 + self._random.random() * 199, 2)
-        version = self._strategy.write(self._shop, self._cache, item, price)
-        if isinstance(version, int) and version > self._committed[item % len(self._committed)]:
-            self._committed[item % len(self._committed)] = version
+        version = self._strategy.write(self._shop, self._cache, item, price, self._ttl_s)
+        if isinstance(version, int):
+            self._commits.note(item, version, self._shop.committed_at)
         return "write"
 
     def _read(self, item: int) -> str:
         cache = self._cache
         assert cache is not None
         hits, misses, queries = cache.hits, cache.misses, self._shop.queries
-        known = self._committed[item % len(self._committed)]
+        began, known = time.monotonic(), self._commits.newest(item)
+        self._commits.ask(item)
         answer = self._strategy.read(self._shop, cache, item, self._ttl_s)
-        if isinstance(answer, dict) and isinstance(answer.get("version"), int) and answer["version"] < known:
+        version = answer.get("version") if isinstance(answer, dict) else None
+        if isinstance(version, int) and version < known:
             self._batch.stale += 1
+            since = self._commits.outdated_since(item, version)
+            if since is not None:
+                self._batch.times["staleness"].append(max(0, int((began - since) * 1e6)))
         if self._shop.queries == queries:
             return "hit" if cache.hits > hits else ""
         return "miss" if cache.misses > misses else "read"

@@ -14,6 +14,7 @@ from labs.engines.address import Address
 from labs.engines.launch import Launch
 from labs.engines.readings import Counters
 from labs.errors import NotNow
+from labs.load.commits import Commits
 from labs.load.worker import Orders
 from labs.network.links import Route
 
@@ -111,7 +112,7 @@ class FakeNursery:
     """Starts no worker."""
 
     def __init__(self) -> None:
-        self.committed = memoryview(bytearray(8)).cast("Q")
+        self.commits = Commits()
 
     def start(self, orders: Orders) -> tuple[int, Connection]:
         raise NotNow("Nothing real runs in this sandbox, so it can carry no load.")

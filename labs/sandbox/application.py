@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labs.caching.cache import CacheDown
@@ -13,19 +12,12 @@ from labs.definition import Strategy
 from labs.errors import BadInput, NotNow, ServerDown
 from labs.events import CommandRan, LineReached, Said, Sense, StepFinished, StepStarted
 from labs.sandbox.clients import ClosableCache, MemcachedCache, RedisCache
-from labs.sandbox.ledger import Request
+from labs.sandbox.ledger import Request, Trip
 from labs.sandbox.stepper import Stepper
 from labs.shop.shop import SqlAlchemyShop
 
 if TYPE_CHECKING:
     from labs.sandbox.sandbox import Sandbox
-
-
-@dataclass(slots=True)
-class _Call:
-    server: str
-    meaning: Sense
-    took_ms: float
 
 
 class Application:
@@ -34,7 +26,7 @@ class Application:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._lock = threading.Lock()
-        self._calls: list[_Call] = []
+        self._trips: list[Trip] = []
         self._number = 0
         self._told = True
         self._cache: ClosableCache | None = None
@@ -95,8 +87,8 @@ class Application:
     def _request(self, function: str, item: int, price: float | None, told: bool) -> Request:
         sandbox, strategy = self._sandbox, self._sandbox.strategy()
         self._number = sandbox.ledger.next_number()
-        self._calls, self._told = [], told
-        what, ttl_s = str(sandbox.settings["read"]), float(sandbox.settings.get("ttl_s", 60))
+        self._trips, self._told = [], told
+        what, ttl_s = str(sandbox.settings.get("read", "row")), float(sandbox.settings.get("ttl_s", 60))
         if told:
             shown = f"{function}({item})" if price is None else f"{function}({item}, price={price:.2f})"
             sandbox.tell(StepStarted(request=self._number, strategy=strategy.name, function=function, call=shown))
@@ -110,14 +102,14 @@ class Application:
         after = sandbox.counters()
         request = Request(
             number=self._number, function=function, strategy=strategy.name, engine=sandbox.cache_engine, item=item, what=what,
-            meaning=self._meaning(function, version, committed, error), began=began, ended=ended, took_ms=sum(call.took_ms for call in self._calls),
+            meaning=self._meaning(function, version, committed, error), began=began, ended=ended, took_ms=sum(trip.took_ms for trip in self._trips),
             hits=after.hits - before.hits, misses=after.misses - before.misses, queries=after.queries - before.queries, alone=alone,
-            version=version, committed=committed, ttl_s=ttl_s, cache_down=any(c.server == "cache" and c.meaning == "error" for c in self._calls), answered=not error,
+            version=version, committed=committed, ttl_s=ttl_s, cache_down=any(c.server == "cache" and c.meaning == "error" for c in self._trips), answered=not error, trips=tuple(self._trips),
         )
         sandbox.ledger.add(request)
         if told:
             sandbox.tell(StepFinished(request=self._number, meaning=request.meaning, answer=answer or error, took_ms=request.took_ms))
-            sandbox.tell(_sentence(request, cache_told=any(c.server == "cache" and c.meaning == "write" for c in self._calls)))
+            sandbox.tell(_sentence(request, cache_told=any(c.server == "cache" and c.meaning == "write" for c in self._trips)))
         return request
 
     @staticmethod
@@ -133,7 +125,7 @@ class Application:
                 version = answer.get("version")
                 return (version if isinstance(version, int) else None), _in_short(answer), ""
             assert strategy.write is not None and price is not None
-            made = strategy.write(shop, cache, item, price)
+            made = strategy.write(shop, cache, item, price, ttl_s)
             return (made if isinstance(made, int) else None), f"version {made}", ""
         except (ServerDown, CacheDown) as exc:
             return None, "", str(exc)
@@ -162,8 +154,8 @@ class Application:
             return "write"
         if version is not None and committed is not None and version < committed:
             return "stale"
-        cache = [call.meaning for call in self._calls if call.server == "cache"]
-        if any(call.server == "database" for call in self._calls):
+        cache = [trip.meaning for trip in self._trips if trip.server == "cache"]
+        if any(trip.server == "database" for trip in self._trips):
             return "miss" if "miss" in cache else "read"
         return "hit" if "hit" in cache else "none"
 
@@ -174,7 +166,7 @@ class Application:
         self._heard("database", command, reply, took_ms, meaning)
 
     def _heard(self, server: str, command: str, reply: str, took_ms: float, meaning: Sense) -> None:
-        self._calls.append(_Call(server, meaning, took_ms))
+        self._trips.append(Trip(server, meaning, took_ms))
         if not self._told:
             return
         self._sandbox.tell(CommandRan(request=self._number, server=server, command=command, reply=reply, took_ms=round(took_ms, 4), meaning=meaning))

@@ -8,6 +8,15 @@ from labs.events import Sense
 
 
 @dataclass(frozen=True, slots=True)
+class Trip:
+    """One command to a server and its answer."""
+
+    server: str
+    meaning: Sense
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One request of the application, alone on its servers. Times are monotonic seconds.
 
@@ -34,6 +43,11 @@ class Request:
     ttl_s: float
     cache_down: bool
     answered: bool
+    trips: tuple[Trip, ...] = ()
+
+    def ms_at(self, server: str) -> float:
+        """How long its commands to a server took, together."""
+        return sum(trip.took_ms for trip in self.trips if trip.server == server)
 
     @property
     def stale(self) -> bool:

@@ -9,7 +9,7 @@ import contextlib
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,19 @@ from labs.definition import Lab, Node, Strategy
 from labs.engines import Engine, Memcached, Postgres, Redis
 from labs.engines.address import Address
 from labs.errors import BadInput, LabsError, NotNow, ServerDown
-from labs.events import Event, Happened, LinkChanged, LoadChanged, Said, SandboxOpened, ServerChanged, SettingChanged, Value
+from labs.events import (
+    MOST_ROWS,
+    Event,
+    Happened,
+    LinkChanged,
+    LoadChanged,
+    Said,
+    SandboxOpened,
+    ServerChanged,
+    SettingChanged,
+    TableChanged,
+    Value,
+)
 from labs.load.load import Load
 from labs.load.nursery import Nursery
 from labs.load.worker import Orders, strategy_of
@@ -76,6 +88,7 @@ class Sandbox:
         self.outcome = outcome
         self._quarters = quarters
         self._nursery = nursery
+        self.commits = nursery.commits
         self._links = links
         self._told = tell
         self._lock = threading.RLock()
@@ -98,6 +111,10 @@ class Sandbox:
     def say(self, text: str, meaning: str = "none") -> None:
         """Put a sentence on the timeline."""
         self.tell(Happened(text=text, meaning=meaning))  # type: ignore[arg-type]  # callers pass a Sense
+
+    def tabulate(self, table: str, rows: Sequence[Mapping[str, Value]]) -> None:
+        """Tell a table of this lab anew, all of its rows; those beyond MOST_ROWS are left out."""
+        self.tell(TableChanged(table=table, rows=[dict(row) for row in rows[:MOST_ROWS]]))
 
     # Opening and closing
 
@@ -166,8 +183,9 @@ class Sandbox:
             self.load.forget()
             self.sampler.forget()
             self.measurements.clear()
-            for index in range(len(self._nursery.committed)):
-                self._nursery.committed[index] = 0
+            self.commits.clear()
+            for table in self.lab.tables:
+                self.tabulate(table.name, ())
             if self.lab.prepare:
                 self.lab.prepare(self)
             self.say("Everything is as it was at the start", "here")
@@ -371,7 +389,7 @@ class Sandbox:
         address = Address(runtime.host(index + 1), runtime.port(USUAL_PORTS[kind]))
         memory_mb = int(float(self.settings.get("cache_mb", 32)))
         if kind == "redis":
-            return Redis(node.name, address, directory, self._quarters.secrets[node.name], maxmemory_mb=memory_mb)
+            return Redis(node.name, address, directory, self._quarters.secrets[node.name], **{"maxmemory_mb": memory_mb, **node.options})
         if kind == "memcached":
             return Memcached(node.name, address, directory, maxmemory_mb=memory_mb)
         raise BadInput(f"No engine {kind!r} can stand at {node.name}.")
@@ -396,7 +414,7 @@ class Sandbox:
         return Orders(
             lab=self.lab.id, wrong=self.wrong, settings=dict(self.settings), engine=self.cache_engine, cache=self._links.route("cache"),
             cache_user="shop", cache_password=self.password("cache"), database=self._links.route("database"), database_password=self.password("database"),
-            items=items(str(self.settings["read"]), LOAD_ITEMS), worker=number, workers=workers or max(1, self.load.workers), seed=SEED,
+            items=items(str(self.settings.get("read", "row")), LOAD_ITEMS), worker=number, workers=workers or max(1, self.load.workers), seed=SEED,
         )
 
     def _console(self, name: str) -> Console:

@@ -58,13 +58,15 @@ class LeanShop:
     """One connection, prepared statements, nothing else. Not for two threads at once.
 
     `way` is asked before every statement where to connect: around a whole link, through a faulty one (labs.network.links).
-    `times` are microseconds per statement, for the caller to empty; `queries` counts statements, failed ones too.
+    `times` are microseconds per statement, for the caller to empty; `queries` counts statements, failed ones too;
+    `committed_at` is when the last change of a price was known to be committed (monotonic seconds).
     """
 
     def __init__(self, way: Way, *, password: str, what: str = "page") -> None:
         self.what = what
         self.times: array[int] = array("Q")
         self.queries = 0
+        self.committed_at = 0.0
         self._way = way
         self._address = way()
         self._password = password
@@ -87,6 +89,7 @@ class LeanShop:
 
     def change_price(self, item: int, price: float) -> int:
         answer = self._ask(_WRITES[self.what], {queries.KEYS[self.what]: item, "price": Decimal(f"{price:.2f}")}, item)
+        self.committed_at = time.monotonic()
         return _version(answer)
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 
-from labs import BadInput, Choice, Lab, LabsError, NotNow, Number, SandboxTaken, UnknownSandbox, Value, catalogue, find
+from labs import BadInput, Control, Lab, LabsError, NotNow, Number, SandboxTaken, UnknownSandbox, Value, catalogue, find
 from portal.bench import view
 from portal.bench.faders import value_at
 from portal.bench.places import page_before, way_back
@@ -208,7 +208,7 @@ def _verb(*verbs: str) -> str:
     return verb
 
 
-def _given(control: Choice | Number) -> Value:
+def _given(control: Control) -> Value:
     position = request.form.get("position")
     if position is not None and isinstance(control, Number):
         if not re.fullmatch(r"\d{1,4}(\.\d+)?", position):

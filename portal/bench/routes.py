@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, current_app, jsonify, make_response, redirect, render_template, request, url_for
@@ -32,7 +32,7 @@ VERSIONS_FRESH_S = 30.0
 @bp.record_once
 def _install(state: Any) -> None:
     env = state.app.jinja_env
-    env.globals.update(bench_for=bench_for, page_url=page_url, position_of=faders.position_of, figure=view.figure, plain=view.plain, METRICS=METRICS, POSITIONS=faders.POSITIONS)
+    env.globals.update(bench_for=bench_for, page_url=page_url, position_of=faders.position_of, figure=view.figure, cell=view.cell, plain=view.plain, METRICS=METRICS, POSITIONS=faders.POSITIONS)
 
 
 @bp.app_context_processor
@@ -166,11 +166,18 @@ def readings(sandbox: str) -> Response:
     """All readings kept of this sandbox, one moment a row."""
     rows = _state(sandbox, history=True).get("readings", [])
     names = [name for name in METRICS if any(name in row for row in rows)]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(["at", *(f"{name} ({METRICS[name].unit})" if METRICS[name].unit else name for name in names)])
-    writer.writerows([row.get("at", ""), *(row.get(name, "") for name in names)] for row in rows)
-    return Response(text.getvalue(), mimetype="text/csv", headers={"Content-Disposition": 'attachment; filename="readings.csv"', "Cache-Control": "no-store"})
+    heads = ["at", *(f"{name} ({METRICS[name].unit})" if METRICS[name].unit else name for name in names)]
+    return _csv("readings.csv", heads, ([row.get("at", ""), *(row.get(name, "") for name in names)] for row in rows))
+
+
+@bp.get("/sandboxes/<sandbox>/tables/<name>.csv")
+def table(sandbox: str, name: str) -> Response:
+    """A table of the lab as it is now."""
+    info, _ = mine(sandbox)
+    found = find(info.lab).table(name)
+    rows = _state(sandbox, history=False).get("tables", {}).get(name, [])
+    heads = [f"{column.label} ({column.unit})" if column.unit else column.label for column in found.columns]
+    return _csv(f"{info.lab}-{name}.csv", heads, ([row.get(column.name, "") for column in found.columns] for row in rows))
 
 
 @bp.get("/sandboxes/<sandbox>/request")
@@ -201,6 +208,14 @@ def log(sandbox: str, server: str) -> str:
     answer = desk().call(info.id, "log", owner=learner, server=node.name)
     template = "bench/_log.html" if request.headers.get("HX-Request") else "bench/log.html"
     return render_template(template, lines=answer["lines"], server=node.name, lab=find(info.lab), place="labs")
+
+
+def _csv(name: str, heads: list[str], rows: Iterable[list[Any]]) -> Response:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(heads)
+    writer.writerows(rows)
+    return Response(text.getvalue(), mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"})
 
 
 def _app() -> Flask:

@@ -16,11 +16,11 @@ from labs import (
     BadInput,
     Chart,
     Choice,
+    Control,
     Desk,
     Lab,
     LabsError,
     Metric,
-    Number,
     SandboxInfo,
     SandboxState,
     UnknownSandbox,
@@ -117,7 +117,7 @@ class Bench:
         names = {node.engine_setting for node in self.lab.topology.nodes if node.engine_setting}
         return [control for control in self.lab.controls if isinstance(control, Choice) and control.name in names]
 
-    def controls(self, gear: str) -> list[Choice | Number]:
+    def controls(self, gear: str) -> list[Control]:
         """The other controls of a gear; `all` are those that every gear has."""
         engines = {control.name for control in self.engine_controls}
         return [control for control in self.lab.controls if control.gear == gear and control.name not in engines]
@@ -196,6 +196,13 @@ class Bench:
 def plain(value: Value) -> str:
     """A value as it stands in a link."""
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def cell(value: Value, decimals: int) -> str:
+    """A value as a table shows it; static/js/table.js does the same."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return figure(value, decimals) if isinstance(value, int | float) else str(value)
 
 
 def figure(value: object, decimals: int) -> str:

@@ -5,6 +5,7 @@ import "./checks.js";
 import "./code.js";
 import "./console.js";
 import "./controls.js";
+import "./table.js";
 import "./tiles.js";
 import "./timeline.js";
 import "./topology.js";

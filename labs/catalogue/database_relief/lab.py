@@ -85,9 +85,9 @@ def reference(sandbox: Sandbox) -> None:
     note["hit_rate_percent"] = hit_rate_percent(sandbox)
     sandbox.stop_load()
     for engine in ("redis", "memcached"):
-        tally = sandbox.load.totals[(engine, True)]
+        tally = sandbox.load.totals[(engine, "cache-aside")]
         note[f"{engine}_hit_p50_ms"] = round(tally.latencies["hit"].percentile_ms(50), 3)
-    redis_tally = sandbox.load.totals[("redis", True)]
+    redis_tally = sandbox.load.totals[("redis", "cache-aside")]
     note["miss_p50_ms"], note["miss_p99_ms"] = (round(redis_tally.latencies["miss"].percentile_ms(p), 3) for p in (50, 99))
     note["hit_times_faster"] = round(note["miss_p50_ms"] / max(note["redis_hit_p50_ms"], 0.001), 1)
     _time_each_server(sandbox)

@@ -1,0 +1,59 @@
+// @ts-check
+// A table of what a lab found: takes its rows from the feed, sorts by the column whose head is pressed.
+import { Island, figure } from "./island.js";
+
+class FoundTable extends Island {
+  start() {
+    /** @type {Record<string, any>[]} */
+    this.rows = [];
+    this.columns = [...this.querySelectorAll("th")].map((head) => ({ name: head.dataset.column ?? "", decimals: Number(head.dataset.decimals), head }));
+    this.addEventListener("click", (event) => {
+      const head = /** @type {HTMLElement} */ (event.target).closest("th");
+      if (head) this.sort(head);
+    }, { signal: this.gone?.signal });
+    this.on("table-changed", (entry) => {
+      if (entry.table !== this.dataset.table) return;
+      this.rows = entry.rows;
+      this.draw();
+    });
+  }
+
+  /** @param {HTMLElement} head */
+  sort(head) {
+    const next = head.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending";
+    for (const { head: other } of this.columns ?? []) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", next);
+    const index = (this.columns ?? []).findIndex((column) => column.head === head);
+    const body = this.querySelector("tbody");
+    const rows = [...(body?.rows ?? [])];
+    const value = (/** @type {HTMLTableRowElement} */ row) => row.cells[index].textContent ?? "";
+    const number = (/** @type {string} */ text) => Number(text.replaceAll(",", ""));
+    rows.sort((a, b) => (Number.isNaN(number(value(a)) - number(value(b))) ? value(a).localeCompare(value(b)) : number(value(a)) - number(value(b))));
+    body?.append(...(next === "descending" ? rows.reverse() : rows));
+  }
+
+  draw() {
+    const body = this.querySelector("tbody");
+    body?.replaceChildren(...(this.rows ?? []).map((row) => {
+      const line = document.createElement("tr");
+      for (const { name, decimals } of this.columns ?? []) {
+        const cell = line.insertCell();
+        const value = row[name] ?? "";
+        const isNumber = typeof value === "number";
+        cell.textContent = isNumber ? figure(value, decimals) : value === true ? "yes" : value === false ? "no" : String(value);
+        cell.classList.toggle("number", isNumber);
+      }
+      return line;
+    }));
+    const empty = /** @type {HTMLElement | null} */ (this.querySelector(".empty"));
+    if (empty) empty.hidden = (this.rows ?? []).length > 0;
+    const sorted = this.columns?.find(({ head }) => head.hasAttribute("aria-sort"));
+    if (sorted) {
+      const way = sorted.head.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending";
+      sorted.head.setAttribute("aria-sort", way);
+      this.sort(sorted.head);
+    }
+  }
+}
+
+customElements.define("cg-table", FoundTable);
