@@ -267,12 +267,20 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """A caching strategy as the learner reads it: `read(shop, cache, item, ttl_s)` and, where it has one, `write(shop, cache, item, price, ttl_s)`."""
+    """A caching strategy as the learner reads it: `read(shop, cache, item, ttl_s)` and, where it has one, `write(shop, cache, item, price, ttl_s)`.
+
+    With `expires` false it is handed 0 for the time to live: what it stores stays until it is pushed out.
+    """
 
     name: str
     label: str
     read: Callable[..., object]
     write: Callable[..., object] | None = None
+    expires: bool = True
+
+    def ttl_s(self, settings: Mapping[str, Value]) -> float:
+        """How long what it stores lives: the lab's control `ttl_s`, unless `expires` is off here or there; then 0."""
+        return float(settings.get("ttl_s", 60)) if self.expires and settings.get("expires", "on") == "on" else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from signal import Signals
 from typing import ClassVar
+from urllib.parse import unquote
 
 from labs.engines import binaries, readings
 from labs.engines.address import Address
@@ -72,6 +73,14 @@ class Memcached:
         """Forget all keys. Raises ServerDown."""
         self._control.ask(lambda stream: _line(stream, b"flush_all\r\n", "OK"))
 
+    def keys(self) -> list[str]:
+        """Every key, by lru_crawler metadump. Raises ServerDown."""
+        return self._control.ask(_keys)
+
+    def held_bytes(self) -> float:
+        """What the keys and their values take: bytes. Raises ServerDown."""
+        return self.stats()["bytes"]
+
     def stats(self) -> dict[str, float]:
         """The numbers among the server's `stats`. Raises ServerDown."""
         return self._control.ask(_stats)
@@ -94,6 +103,12 @@ def parse_stats(text: str) -> dict[str, float]:
 def _stats(stream: Stream) -> dict[str, float]:
     stream.send(b"stats\r\n")
     return parse_stats(stream.receive_until(b"END\r\n").decode(errors="replace"))
+
+
+def _keys(stream: Stream) -> list[str]:
+    stream.send(b"lru_crawler metadump all\r\n")
+    lines = stream.receive_until(b"END\r\n").decode(errors="replace").splitlines()
+    return sorted(unquote(line.split(" ", 1)[0].removeprefix("key=")) for line in lines if line.startswith("key="))
 
 
 def _line(stream: Stream, command: bytes, expected: str) -> str:

@@ -111,6 +111,22 @@ user shop on #{_digest(self.password)} {rights}
         """Forget all keys. Raises ServerDown."""
         self.run("FLUSHALL", "SYNC")
 
+    def keys(self) -> list[str]:
+        """Every key, by SCAN: those that are there all the while, once each. Raises ServerDown."""
+        found: set[str] = set()
+        cursor = "0"
+        while True:
+            reply = self.run("SCAN", cursor, "COUNT", 1_000)
+            assert isinstance(reply, list)
+            cursor = reply[0].decode()
+            found.update(key.decode(errors="replace") for key in reply[1])
+            if cursor == "0":
+                return sorted(found)
+
+    def held_bytes(self) -> float:
+        """What the keys and their values take: used_memory_dataset. Raises ServerDown."""
+        return float(self._info("memory")["used_memory_dataset"])
+
     def run(self, *words: str | int) -> object:
         """The reply to any command, as `labctl`; not counted as an operation of the cache. Raises ServerDown, also for an error reply."""
         return self._ours.run(words, TIMEOUT_S)

@@ -13,8 +13,10 @@ from typing import Protocol
 import hiredis
 
 from labs.caching.cache import Cache, CacheDown
+from labs.caching.local import CHANNEL, Local
 from labs.engines.address import Way
 from labs.errors import ServerDown
+from labs.load.listener import Listener
 
 TIMEOUT_S = 1.0
 
@@ -27,7 +29,10 @@ class LeanCache(Cache, Protocol):
     misses: int
 
     def close(self) -> None:
-        """Close the socket."""
+        """Close the socket; the next command opens another."""
+
+    def shut(self) -> None:
+        """Close all that it holds, for good."""
 
 
 class _Socket:
@@ -45,6 +50,15 @@ class _Socket:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+    def shut(self) -> None:
+        """Close all that it holds, for good."""
+        self.close()
+
+    def _looked(self, _key: str, found: bool, _took_ms: float) -> None:
+        """A look into the process's own memory is a hit or a miss like any other."""
+        self.hits += found
+        self.misses += not found
 
     def _connected(self) -> socket.socket:
         now = self._way()
@@ -67,12 +81,14 @@ class _Socket:
 
 
 class LeanRedis(_Socket):
-    """GET, SET and DEL over RESP2."""
+    """The commands over RESP2."""
 
     def __init__(self, way: Way, *, user: str, password: str) -> None:
         super().__init__(way)
         self._login = (user, password)
         self._reader = hiredis.Reader()
+        self._local: Local | None = None
+        self._listener: Listener | None = None
 
     def get(self, key: str) -> bytes | None:
         value = self._timed(("GET", key))
@@ -84,10 +100,31 @@ class LeanRedis(_Socket):
         return value
 
     def set(self, key: str, value: str, ttl_s: float) -> None:
-        self._timed(("SET", key, value, "PX", int(ttl_s * 1000)))
+        self._timed(("SET", key, value, "PX", int(ttl_s * 1000)) if ttl_s else ("SET", key, value))
 
     def delete(self, key: str) -> None:
         self._timed(("DEL", key))
+
+    def incr(self, key: str) -> int:
+        number = self._timed(("INCR", key))
+        assert isinstance(number, int)
+        return number
+
+    def publish(self, channel: str, message: str) -> None:
+        self._timed(("PUBLISH", channel, message))
+
+    @property
+    def local(self) -> Local:
+        if self._local is None:
+            self._local = Local(self._looked)
+            user, password = self._login
+            self._listener = Listener(self._way, user=user, password=password, channel=CHANNEL, heard=self._local.forget)
+        return self._local
+
+    def shut(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+        self.close()
 
     def _greet(self) -> None:
         self._reader = hiredis.Reader()
@@ -122,11 +159,12 @@ class LeanRedis(_Socket):
 
 
 class LeanMemcached(_Socket):
-    """get, set and delete over the text protocol."""
+    """The commands over the text protocol."""
 
     def __init__(self, way: Way) -> None:
         super().__init__(way)
         self._buffer = b""
+        self.local = Local(self._looked)
 
     def get(self, key: str) -> bytes | None:
         value = self._timed(b"get %b\r\n" % key.encode(), self._read_value)
@@ -138,10 +176,19 @@ class LeanMemcached(_Socket):
 
     def set(self, key: str, value: str, ttl_s: float) -> None:
         data = value.encode()
-        self._timed(b"set %b 0 %d %d\r\n%b\r\n" % (key.encode(), max(1, round(ttl_s)), len(data), data), self._read_line)
+        seconds = max(1, round(ttl_s)) if ttl_s else 0
+        self._timed(b"set %b 0 %d %d\r\n%b\r\n" % (key.encode(), seconds, len(data), data), self._read_line)
 
     def delete(self, key: str) -> None:
         self._timed(b"delete %b\r\n" % key.encode(), self._read_line)
+
+    def incr(self, key: str) -> int:
+        # Memcached counts only what is there.
+        self._timed(b"add %b 0 0 1\r\n0\r\n" % key.encode(), self._read_line)
+        return int(self._timed(b"incr %b 1\r\n" % key.encode(), self._read_line) or 0)
+
+    def publish(self, channel: str, message: str) -> None:
+        raise CacheDown("Memcached has no publish and subscribe.")
 
     def _greet(self) -> None:
         self._buffer = b""

@@ -25,7 +25,7 @@ from labs.network.links import Route
 from labs.shop.shop import LeanShop
 
 BATCH_S = 0.1
-KINDS = ("hit", "miss", "read", "write", "cache", "database", "response", "staleness")
+KINDS = ("hit", "miss", "read", "write", "behind", "cache", "database", "response", "staleness")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Orders:
 @dataclass(slots=True)
 class Batch:
     """What a worker saw since its last batch. `times` are microseconds by kind; `response` counts from when a request should have begun,
-    `staleness` is how long before a stale read began the first version after the one that it got was committed.
+    `behind` are writes that went to the database behind the application's back, `staleness` is how long before a stale read began the first version after the one that it got was committed.
     """
 
     engine: str
@@ -132,12 +132,13 @@ class Worker:
     def _apply(self, settings: Mapping[str, Value], engine: str, route: Route) -> None:
         self._strategy = strategy_of(self._orders.lab, self._orders.wrong, settings)
         self._keys = ZipfKeys(self._orders.items, skew=float(settings["skew"]), seed=self._orders.seed * 1_000 + self._orders.worker)
-        self._ttl_s = float(settings.get("ttl_s", 60))
+        self._ttl_s = self._strategy.ttl_s(settings)
         self._writes = float(settings.get("write_percent", 0)) / 100
+        self._behind = float(settings.get("behind_percent", 0)) / 100
         self._shop.what = str(settings.get("read", "row"))
         if engine != self._engine or self._cache is None:
             if self._cache is not None:
-                self._cache.close()
+                self._cache.shut()
             self._cache = LeanMemcached(route.open()) if engine == "memcached" else LeanRedis(route.open(), user=self._orders.cache_user, password=self._orders.cache_password)
             self._engine = engine
 
@@ -170,10 +171,11 @@ class Worker:
     def _write(self, item: int) -> str:
         assert self._strategy.write is not None
         price = round(1 + self._random.random() * 199, 2)
-        version = self._strategy.write(self._shop, self._cache, item, price, self._ttl_s)
+        behind = self._random.random() < self._behind
+        version = self._shop.change_price(item, price) if behind else self._strategy.write(self._shop, self._cache, item, price, self._ttl_s)
         if isinstance(version, int):
             self._commits.note(item, version, self._shop.committed_at)
-        return "write"
+        return "behind" if behind else "write"
 
     def _read(self, item: int) -> str:
         cache = self._cache

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import bisect
+from collections.abc import Iterable, Sequence
 
 from hdrh.histogram import HdrHistogram
 
@@ -28,6 +29,13 @@ class Latencies:
     def percentile_ms(self, percentile: float) -> float:
         """The percentile in milliseconds; 0 if nothing was recorded."""
         return float(self._histogram.get_value_at_percentile(percentile)) / 1000 if self.count else 0.0
+
+    def counts(self, edges_ms: Sequence[float]) -> list[int]:
+        """How many lie below the first edge, between it and the second, and so on; the last are those above all edges."""
+        counted = [0] * (len(edges_ms) + 1)
+        for found in self._histogram.get_recorded_iterator():
+            counted[bisect.bisect_right(edges_ms, found.value_iterated_to / 1000)] += found.count_at_value_iterated_to
+        return counted
 
     def clear(self) -> None:
         """Forget all."""

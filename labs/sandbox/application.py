@@ -88,7 +88,7 @@ class Application:
         sandbox, strategy = self._sandbox, self._sandbox.strategy()
         self._number = sandbox.ledger.next_number()
         self._trips, self._told = [], told
-        what, ttl_s = str(sandbox.settings.get("read", "row")), float(sandbox.settings.get("ttl_s", 60))
+        what, ttl_s = str(sandbox.settings.get("read", "row")), strategy.ttl_s(sandbox.settings)
         if told:
             shown = f"{function}({item})" if price is None else f"{function}({item}, price={price:.2f})"
             sandbox.tell(StepStarted(request=self._number, strategy=strategy.name, function=function, call=shown))
@@ -99,6 +99,7 @@ class Application:
         began = time.monotonic()
         version, answer, error = self._run(strategy, function, item, price, ttl_s, shop, cache)
         ended = time.monotonic()
+        self._note(function, item, version, ended)
         after = sandbox.counters()
         request = Request(
             number=self._number, function=function, strategy=strategy.name, engine=sandbox.cache_engine, item=item, what=what,
@@ -111,6 +112,13 @@ class Application:
             sandbox.tell(StepFinished(request=self._number, meaning=request.meaning, answer=answer or error, took_ms=request.took_ms))
             sandbox.tell(_sentence(request, cache_told=any(c.server == "cache" and c.meaning == "write" for c in self._trips)))
         return request
+
+    def _note(self, function: str, item: int, version: int | None, at: float) -> None:
+        """Tell the load's clients what was written here, and what was asked for."""
+        if function == "read":
+            self._sandbox.commits.ask(item)
+        elif version is not None:
+            self._sandbox.commits.note(item, version, at)
 
     @staticmethod
     def _run(
@@ -138,7 +146,7 @@ class Application:
                 self._cache.close()
             address = sandbox.address_for_app("cache")
             self._cache = MemcachedCache(address, tell=self._tell_cache) if sandbox.cache_engine == "memcached" else RedisCache(
-                address, user="shop", password=sandbox.password("cache"), tell=self._tell_cache)
+                address, user="shop", password=sandbox.password("cache"), tell=self._tell_cache, looked=self._tell_own)
             self._cache_engine = sandbox.cache_engine
         if self._shop is None:
             self._shop = SqlAlchemyShop(sandbox.address_for_app("database"), password=sandbox.password("database"), what=what, tell=self._tell_database)
@@ -154,13 +162,16 @@ class Application:
             return "write"
         if version is not None and committed is not None and version < committed:
             return "stale"
-        cache = [trip.meaning for trip in self._trips if trip.server == "cache"]
+        cache = [trip.meaning for trip in self._trips if trip.server in ("cache", "app")]
         if any(trip.server == "database" for trip in self._trips):
             return "miss" if "miss" in cache else "read"
         return "hit" if "hit" in cache else "none"
 
     def _tell_cache(self, command: str, reply: str, took_ms: float, meaning: Sense) -> None:
         self._heard("cache", command, reply, took_ms, meaning)
+
+    def _tell_own(self, command: str, reply: str, took_ms: float, meaning: Sense) -> None:
+        self._heard("app", command, reply, took_ms, meaning)
 
     def _tell_database(self, command: str, reply: str, took_ms: float, meaning: Sense) -> None:
         self._heard("database", command, reply, took_ms, meaning)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import pymemcache
@@ -17,8 +18,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from labs.caching.cache import Cache, CacheDown
-from labs.engines.address import Address
+from labs.caching.local import CHANNEL, Local
+from labs.engines.address import Address, straight
 from labs.events import Sense
+from labs.load.listener import Listener
 
 TIMEOUT_S = 0.5
 
@@ -36,10 +39,14 @@ class ClosableCache(Cache, Protocol):
 
 
 class RedisCache:
-    """A cache over redis-py. `tell(command, reply, took_ms, meaning)` hears of every call."""
+    """A cache over redis-py. `tell(command, reply, took_ms, meaning)` hears of every call, `looked` of every look into the process's own memory."""
 
-    def __init__(self, address: Address, *, user: str, password: str, tell: Tell) -> None:
+    def __init__(self, address: Address, *, user: str, password: str, tell: Tell, looked: Tell) -> None:
         self._tell = tell
+        self._looked = looked
+        self._listen = partial(Listener, straight(address), user=user, password=password, channel=CHANNEL)
+        self._local: Local | None = None
+        self._listener: Listener | None = None
         self._redis = redis.Redis(
             host=address.host, port=address.port, username=user, password=password, protocol=2,
             socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=Retry(NoBackoff(), 0), driver_info=None,
@@ -56,16 +63,33 @@ class RedisCache:
 
     def set(self, key: str, value: str, ttl_s: float) -> None:
         seconds, whole = int(ttl_s), float(ttl_s).is_integer()
-        shown = f"EX {seconds}" if whole else f"PX {int(ttl_s * 1000)}"
+        shown = (f" EX {seconds}" if whole else f" PX {int(ttl_s * 1000)}") if ttl_s else ""
         self._timed(
-            f"SET {key} {_quote(value.encode())} {shown}",
-            lambda: self._redis.set(key, value, ex=seconds if whole else None, px=None if whole else int(ttl_s * 1000)), lambda _: ("OK", "write"),
+            f"SET {key} {_quote(value.encode())}{shown}",
+            lambda: self._redis.set(key, value, ex=seconds if shown and whole else None, px=None if whole else int(ttl_s * 1000)), lambda _: ("OK", "write"),
         )
 
     def delete(self, key: str) -> None:
         self._timed(f"DEL {key}", lambda: self._redis.delete(key), lambda n: (f"(integer) {n}", "write"))
 
+    def incr(self, key: str) -> int:
+        number = self._timed(f"INCR {key}", lambda: self._redis.incr(key), lambda n: (f"(integer) {n}", "write"))
+        assert isinstance(number, int)
+        return number
+
+    def publish(self, channel: str, message: str) -> None:
+        self._timed(f"PUBLISH {channel} {message}", lambda: self._redis.publish(channel, message), lambda n: (f"(integer) {n}", "write"))
+
+    @property
+    def local(self) -> Local:
+        if self._local is None:
+            self._local = Local(lambda key, found, took_ms: self._looked(f"own memory: {key}", "found" if found else "nothing", took_ms, "hit" if found else "miss"))
+            self._listener = self._listen(heard=self._local.forget)
+        return self._local
+
     def close(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
         self._redis.close()
 
     def _timed(self, command: str, run: Callable[[], object], told: Callable[[object], tuple[str, Sense]]) -> object:
@@ -86,6 +110,7 @@ class MemcachedCache:
 
     def __init__(self, address: Address, *, tell: Tell) -> None:
         self._tell = tell
+        self.local = Local()
         self._client = pymemcache.Client((address.host, address.port), connect_timeout=TIMEOUT_S, timeout=TIMEOUT_S, no_delay=True, default_noreply=False)
 
     def connect(self) -> None:
@@ -98,11 +123,21 @@ class MemcachedCache:
         return value if isinstance(value, bytes) else None
 
     def set(self, key: str, value: str, ttl_s: float) -> None:
-        seconds = max(1, round(ttl_s))
+        seconds = max(1, round(ttl_s)) if ttl_s else 0
         self._timed(f"set {key} 0 {seconds} {len(value.encode())}", lambda: self._client.set(key, value.encode(), expire=seconds), lambda ok: ("STORED", "write") if ok else ("NOT_STORED", "error"))
 
     def delete(self, key: str) -> None:
         self._timed(f"delete {key}", lambda: self._client.delete(key), lambda gone: ("DELETED" if gone else "NOT_FOUND", "write"))
+
+    def incr(self, key: str) -> int:
+        # Memcached counts only what is there.
+        self._timed(f"add {key} 0 0 1", lambda: self._client.add(key, b"0"), lambda added: ("STORED" if added else "NOT_STORED", "write"))
+        number = self._timed(f"incr {key} 1", lambda: self._client.incr(key, 1), lambda n: (str(n), "write"))
+        assert isinstance(number, int)
+        return number
+
+    def publish(self, channel: str, message: str) -> None:
+        raise CacheDown("Memcached has no publish and subscribe.")
 
     def close(self) -> None:
         self._client.close()

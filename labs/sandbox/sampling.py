@@ -118,9 +118,9 @@ def _of_load(seconds: float, tally: Tally) -> dict[str, float]:
     seconds = max(seconds, 0.001)
     values = {
         "scheduled_per_s": tally.scheduled / seconds, "done_per_s": tally.done / seconds, "errors_per_s": tally.errors / seconds,
-        "stale_reads_per_s": tally.stale / seconds, "writes_per_s": tally.kinds["write"] / seconds,
+        "stale_reads_per_s": tally.stale / seconds, "writes_per_s": (tally.kinds["write"] + tally.kinds["behind"]) / seconds,
     }
-    for kind in ("hit", "miss", "cache", "database"):
+    for kind in ("hit", "miss", "write", "staleness", "cache", "database"):
         if tally.kinds[kind]:
             values[f"{kind}_p50_ms"] = tally.latencies[kind].percentile_ms(50)
             values[f"{kind}_p99_ms"] = tally.latencies[kind].percentile_ms(99)

@@ -81,6 +81,7 @@ class Sandbox:
         self.settings: dict[str, Value] = dict(settings)
         self.ledger = Ledger()
         self.measurements: dict[str, float] = {}
+        self.found: dict[str, list[dict[str, Value]]] = {}
         self.load = Load(nursery, on_problem=lambda problem: self.say(f"The strategy failed: {problem}", "error"))
         self.wrong = wrong
         self.servers: dict[str, Server] = {}
@@ -113,8 +114,9 @@ class Sandbox:
         self.tell(Happened(text=text, meaning=meaning))  # type: ignore[arg-type]  # callers pass a Sense
 
     def tabulate(self, table: str, rows: Sequence[Mapping[str, Value]]) -> None:
-        """Tell a table of this lab anew, all of its rows; those beyond MOST_ROWS are left out."""
-        self.tell(TableChanged(table=table, rows=[dict(row) for row in rows[:MOST_ROWS]]))
+        """Tell a table of this lab anew, all of its rows; those beyond MOST_ROWS are left out. `found` keeps them for the checks."""
+        self.found[table] = [dict(row) for row in rows[:MOST_ROWS]]
+        self.tell(TableChanged(table=table, rows=self.found[table]))
 
     # Opening and closing
 
@@ -204,7 +206,7 @@ class Sandbox:
             self.settings[name] = value
             self.tell(SettingChanged(name=name, label=control.label, value=value, shown=control.show(value)))
             for node in self.lab.topology.servers:
-                if node.engine_setting == name:
+                if node.engine_setting == name or (name == "cache_mb" and node.name == "cache"):
                     self._exchange(node)
             if self.load.running:
                 if name == "clients":

@@ -14,6 +14,11 @@ def product_of_rank(rank: int) -> int:
     return 1 + rank * STEP % PRODUCTS
 
 
+def category_of(product_id: int) -> int:
+    """The category that a product is in: the seed deals products to categories by their rank."""
+    return 1 + (product_id - 1) * pow(STEP, -1, CATEGORIES) % CATEGORIES
+
+
 def product_ids(count: int) -> tuple[int, ...]:
     """The ids of the most popular products, most popular first."""
     return tuple(product_of_rank(rank) for rank in range(1, min(count, PRODUCTS) + 1))

@@ -53,6 +53,12 @@ UPDATE products
  WHERE product_id = :product_id
 RETURNING version"""
 
+CHANGE_PRICE_RETURNING_ROW = """\
+UPDATE products
+   SET price = :price, version = version + 1
+ WHERE product_id = :product_id
+RETURNING product_id, name, price, version"""
+
 CHANGE_PRICE_IN_CATEGORY = """\
 WITH changed AS (
     UPDATE products

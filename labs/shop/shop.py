@@ -29,7 +29,7 @@ from labs.engines.postgres import APPLICATION
 from labs.errors import BadInput
 from labs.events import Sense
 from labs.shop import queries
-from labs.shop.popularity import category_ids, product_ids
+from labs.shop.popularity import category_ids, category_of, product_ids
 
 CONNECT_TIMEOUT_S = 1.0
 TIMEOUT_S = 2.0
@@ -47,6 +47,12 @@ class Shop(Protocol):
 
     def change_price(self, item: int, price: float) -> int:
         """Commit a new price; returns the version that this item's answers have from now on. For a category it is its first product's price."""
+
+    def change_price_returning(self, item: int, price: float) -> dict[str, object]:
+        """Commit a new price; returns the whole answer. A row comes back with the commit, anything else has to be read again."""
+
+    def category_of(self, item: int) -> int:
+        """The category that an item is in, as its address on the site says; asks nobody."""
 
 
 def items(what: str, count: int) -> tuple[int, ...]:
@@ -91,6 +97,17 @@ class LeanShop:
         answer = self._ask(_WRITES[self.what], {queries.KEYS[self.what]: item, "price": Decimal(f"{price:.2f}")}, item)
         self.committed_at = time.monotonic()
         return _version(answer)
+
+    def change_price_returning(self, item: int, price: float) -> dict[str, object]:
+        if self.what != "row":
+            self.change_price(item, price)
+            return self.read(item)
+        answer = self._ask(_CHANGE_RETURNING_ROW, {"product_id": item, "price": Decimal(f"{price:.2f}")}, item)
+        self.committed_at = time.monotonic()
+        return answer
+
+    def category_of(self, item: int) -> int:
+        return _category(self.what, item)
 
     def close(self) -> None:
         """Give the connection back; the next statement opens another."""
@@ -157,6 +174,15 @@ class SqlAlchemyShop:
     def change_price(self, item: int, price: float) -> int:
         answer = self._ask(queries.WRITES[self.what], {queries.KEYS[self.what]: item, "price": Decimal(f"{price:.2f}")}, item, "write")
         return _version(answer)
+
+    def change_price_returning(self, item: int, price: float) -> dict[str, object]:
+        if self.what != "row":
+            self.change_price(item, price)
+            return self.read(item)
+        return self._ask(queries.CHANGE_PRICE_RETURNING_ROW, {"product_id": item, "price": Decimal(f"{price:.2f}")}, item, "write")
+
+    def category_of(self, item: int) -> int:
+        return _category(self.what, item)
 
     def close(self) -> None:
         """Give the connection back; the next statement opens another."""
@@ -237,9 +263,14 @@ def _version(answer: dict[str, object]) -> int:
     return version
 
 
+def _category(what: str, item: int) -> int:
+    return item if queries.KEYS[what] == "category_id" else category_of(item)
+
+
 def _no_such(item: int) -> BadInput:
     return BadInput(f"The shop has nothing with the number {item}.", hint=f"Products have numbers from 1 to {len(product_ids(10_000))}.")
 
 
 _READS = {what: queries.to_psycopg(statement).encode() for what, statement in queries.READS.items()}
 _WRITES = {what: queries.to_psycopg(statement).encode() for what, statement in queries.WRITES.items()}
+_CHANGE_RETURNING_ROW = queries.to_psycopg(queries.CHANGE_PRICE_RETURNING_ROW).encode()
