@@ -50,3 +50,29 @@ def read_falls_with_the_cache(shop: Shop, cache: Cache, item: int, ttl_s: float)
 def read_stores_for_an_hour(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
     """Stores for an hour whatever the time to live is set to."""
     return cache_aside.read(shop, cache, item, 3_600)
+
+
+def write_never_overwrites(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> object:
+    """Stores an item at its first write and never again."""
+    answer = shop.change_price_returning(item, price)
+    with suppress(CacheDown):
+        if cache.get(f"{shop.what}:{item}") is None:
+            cache.set(f"{shop.what}:{item}", json.dumps(answer), ttl_s)
+    return answer["version"]
+
+
+def write_asks_again(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> object:
+    """Asks the database for what it has just written."""
+    version = shop.change_price(item, price)
+    with suppress(CacheDown):
+        cache.set(f"{shop.what}:{item}", json.dumps(shop.read(item)), ttl_s)
+    return version
+
+
+def write_refreshes_only(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> object:
+    """Writes to the cache only what is there already."""
+    answer = shop.change_price_returning(item, price)
+    with suppress(CacheDown):
+        if cache.get(f"{shop.what}:{item}") is not None:
+            cache.set(f"{shop.what}:{item}", json.dumps(answer), ttl_s)
+    return answer["version"]

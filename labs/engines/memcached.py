@@ -77,6 +77,14 @@ class Memcached:
         """Every key, by lru_crawler metadump. Raises ServerDown."""
         return self._control.ask(_keys)
 
+    def item(self, key: str) -> tuple[str, float] | None:
+        """A value as it is stored, and the whole seconds that it has left (-1: for ever); None if there is none. Raises ServerDown."""
+        return self._control.ask(lambda stream: _item(stream, key))
+
+    def count(self) -> int:
+        """How many items there are, also those whose time is over and that nobody asked for since. Raises ServerDown."""
+        return int(self.stats()["curr_items"])
+
     def held_bytes(self) -> float:
         """What the keys and their values take: bytes. Raises ServerDown."""
         return self.stats()["bytes"]
@@ -103,6 +111,21 @@ def parse_stats(text: str) -> dict[str, float]:
 def _stats(stream: Stream) -> dict[str, float]:
     stream.send(b"stats\r\n")
     return parse_stats(stream.receive_until(b"END\r\n").decode(errors="replace"))
+
+
+def _item(stream: Stream, key: str) -> tuple[str, float] | None:
+    stream.send(f"mg {key} v t\r\n".encode())
+    answer = stream.receive_until(b"\r\n")
+    if answer.startswith(b"EN"):
+        return None
+    if not answer.startswith(b"VA "):
+        raise ValueError(answer.decode(errors="replace"))
+    head, _, rest = answer.partition(b"\r\n")
+    words = head.decode().split(" ")
+    while len(rest) < int(words[1]) + 2:
+        rest += stream.receive()
+    left = next(word[1:] for word in words[2:] if word.startswith("t"))
+    return rest[:int(words[1])].decode(errors="replace"), float(left)
 
 
 def _keys(stream: Stream) -> list[str]:

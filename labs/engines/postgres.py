@@ -95,6 +95,11 @@ class Postgres:
         (version,) = self._reader.row(queries.to_psycopg(queries.VERSIONS[what]), {queries.KEYS[what]: item})
         return None if version is None else int(version)
 
+    def blocked_by(self, pid: int) -> list[int]:
+        """The processes that this one waits for, by pg_blocking_pids. Raises ServerDown."""
+        (pids,) = self._ours.row("SELECT pg_blocking_pids(%(pid)s)", {"pid": pid})
+        return list(pids or ())
+
     def close(self) -> None:
         """Give our connection back; the next question opens another."""
         self._ours.close()

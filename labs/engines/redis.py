@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import Signals
@@ -34,7 +35,7 @@ _SCRIPTS = (
 class Redis:
     """One redis-server. `password` is for the users `learner` (the console) and `shop` (the application); ours is `labctl`, with a secret of its own.
 
-    `scripts` lets both users run Lua, which only the memory budget and the wall of a cage bound.
+    `scripts` lets both users run Lua, which only the memory budget and the wall of a cage bound. `appendonly` has every write in a file, which the next start replays.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Redis:
     maxmemory_mb: int = 32
     maxmemory_policy: str = "allkeys-lru"
     scripts: bool = False
+    appendonly: bool = False
     kind: ClassVar[str] = "redis"
     _ours: _Ours = field(init=False, repr=False, compare=False)
 
@@ -66,6 +68,8 @@ bind {self.address.host}
 port {self.address.port}
 dir {self.directory}
 save ""
+appendonly {"yes" if self.appendonly else "no"}
+auto-aof-rewrite-min-size 16mb
 maxmemory {self.maxmemory_mb}mb
 maxmemory-policy {self.maxmemory_policy}
 maxmemory-clients 24mb
@@ -124,12 +128,26 @@ user shop on #{_digest(self.password)} {rights}
                 return sorted(found)
 
     def held_bytes(self) -> float:
-        """What the keys and their values take: used_memory_dataset. Raises ServerDown."""
-        return float(self._info("memory")["used_memory_dataset"])
+        """What the keys and their values take: MEMORY USAGE of each. Raises ServerDown."""
+        usages = self._ours.run_all([("MEMORY", "USAGE", key) for key in self.keys()])
+        return float(sum(usage for usage in usages if isinstance(usage, int)))
 
     def run(self, *words: str | int) -> object:
         """The reply to any command, as `labctl`; not counted as an operation of the cache. Raises ServerDown, also for an error reply."""
         return self._ours.run(words, TIMEOUT_S)
+
+    def item(self, key: str) -> tuple[str, float] | None:
+        """A string as it is stored, and the seconds that it has left (-1: for ever); None if there is none. Raises ServerDown."""
+        value = self.run("GET", key)
+        left = self.run("PTTL", key)
+        if not isinstance(value, bytes) or not isinstance(left, int) or left == -2:
+            return None
+        return value.decode(errors="replace"), left if left < 0 else left / 1000
+
+    def count(self) -> int:
+        """How many keys there are. Raises ServerDown."""
+        size = self.run("DBSIZE")
+        return size if isinstance(size, int) else 0
 
     def close(self) -> None:
         """Give our connection back; the next question opens another."""
@@ -157,6 +175,12 @@ class _Ours:
             raise ServerDown(f"The {self._name} refused: {reply}")
         return reply
 
+    def run_all(self, commands: Sequence[tuple[str | int, ...]]) -> list[object]:
+        if not commands:
+            return []
+        with self._lock:
+            return self.control.ask(lambda stream: self._exchange_all(stream, commands), TIMEOUT_S)
+
     def counters(self) -> dict[str, float]:
         with self._lock:
             info = parse_info(self.run(("INFO", "server", "stats", "clients", "memory", "keyspace"), TIMEOUT_S))
@@ -183,13 +207,18 @@ class _Ours:
             self._run_id, self._commands = run_id, 2
 
     def _exchange(self, stream: Stream, words: tuple[str | int, ...]) -> object:
+        return self._exchange_all(stream, [words])[0]
+
+    def _exchange_all(self, stream: Stream, commands: Sequence[tuple[str | int, ...]]) -> list[object]:
         reader = hiredis.Reader()
-        stream.send(hiredis.pack_command(words))  # type: ignore[arg-type]  # its stub knows only one word
-        self._commands += 1
-        while (reply := reader.gets()) is False:
-            reader.feed(stream.receive())
-        answer: object = reply
-        return answer
+        stream.send(b"".join(hiredis.pack_command(words) for words in commands))  # type: ignore[arg-type]  # its stub knows only one word
+        self._commands += len(commands)
+        replies: list[object] = []
+        while len(replies) < len(commands):
+            while (reply := reader.gets()) is False:
+                reader.feed(stream.receive())
+            replies.append(reply)
+        return replies
 
 
 def parse_info(reply: object) -> dict[str, str]:

@@ -6,6 +6,7 @@ What a learner's own code would use. The load has leaner ones (labs.load.clients
 from __future__ import annotations
 
 import contextlib
+import select
 import time
 from collections.abc import Callable
 from functools import partial
@@ -80,6 +81,10 @@ class RedisCache:
     def publish(self, channel: str, message: str) -> None:
         self._timed(f"PUBLISH {channel} {message}", lambda: self._redis.publish(channel, message), lambda n: (f"(integer) {n}", "write"))
 
+    def run(self, script: str, keys: list[str], *args: str | int) -> object:
+        shown = " ".join([_quote(" ".join(script.split()).encode(), 600), str(len(keys)), *keys, *(_quote(str(arg).encode()) for arg in args)])
+        return self._timed(f"EVAL {shown}", lambda: self._redis.eval(script, len(keys), *keys, *args), _told_by_script)
+
     @property
     def local(self) -> Local:
         if self._local is None:
@@ -114,7 +119,9 @@ class MemcachedCache:
         self._client = pymemcache.Client((address.host, address.port), connect_timeout=TIMEOUT_S, timeout=TIMEOUT_S, no_delay=True, default_noreply=False)
 
     def connect(self) -> None:
-        with contextlib.suppress(MemcacheError, OSError):
+        with contextlib.suppress(MemcacheError, OSError, ValueError):
+            if self._client.sock is not None and select.select([self._client.sock], [], [], 0)[0]:
+                self._client.close()  # an idle connection that has something to say has ended
             if self._client.sock is None:
                 self._client._connect()  # pymemcache has no other way to connect before a command
 
@@ -128,6 +135,9 @@ class MemcachedCache:
 
     def delete(self, key: str) -> None:
         self._timed(f"delete {key}", lambda: self._client.delete(key), lambda gone: ("DELETED" if gone else "NOT_FOUND", "write"))
+
+    def run(self, script: str, keys: list[str], *args: str | int) -> object:
+        raise CacheDown("Memcached runs no scripts.")
 
     def incr(self, key: str) -> int:
         # Memcached counts only what is there.
@@ -160,9 +170,16 @@ def _bytes(value: object) -> bytes:
     return value if isinstance(value, bytes) else b""
 
 
-def _quote(value: object) -> str:
+def _told_by_script(value: object) -> tuple[str, Sense]:
+    """A script of ours answers 1 for done and 0 for refused."""
+    if isinstance(value, bytes):
+        return _quote(value), "hit"
+    return ("(nil)", "miss") if value is None else (f"(integer) {value}", "write" if value else "none")
+
+
+def _quote(value: object, most: int = 120) -> str:
     text = _bytes(value).decode(errors="replace")
-    short = text if len(text) <= 120 else text[:120] + "…"
+    short = text if len(text) <= most else text[:most] + "…"
     return '"' + short.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
