@@ -315,6 +315,8 @@ class Lab:
     predictions: tuple[Prediction, ...] = ()
     wrong: tuple[WrongSolution, ...] = ()
     prepare: Callable[[Sandbox], None] | None = None
+    changed: Callable[[Sandbox, str], None] | None = None
+    """Called with a control's name after it was set."""
     seconds: int = 15
 
     def control(self, name: str) -> Control:

@@ -32,3 +32,6 @@ class Cache(Protocol):
     @property
     def local(self) -> Local:
         """This process's own memory, which forgets the keys that it hears of on the channel `changed`."""
+
+    def run(self, script: str, keys: list[str], *args: str | int) -> object:
+        """What a Lua script answers; nothing else happens in the cache while it runs. Redis alone."""

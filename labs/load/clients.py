@@ -113,6 +113,9 @@ class LeanRedis(_Socket):
     def publish(self, channel: str, message: str) -> None:
         self._timed(("PUBLISH", channel, message))
 
+    def run(self, script: str, keys: list[str], *args: str | int) -> object:
+        return self._timed(("EVAL", script, len(keys), *keys, *args))
+
     @property
     def local(self) -> Local:
         if self._local is None:
@@ -181,6 +184,9 @@ class LeanMemcached(_Socket):
 
     def delete(self, key: str) -> None:
         self._timed(b"delete %b\r\n" % key.encode(), self._read_line)
+
+    def run(self, script: str, keys: list[str], *args: str | int) -> object:
+        raise CacheDown("Memcached runs no scripts.")
 
     def incr(self, key: str) -> int:
         # Memcached counts only what is there.

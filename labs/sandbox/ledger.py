@@ -62,6 +62,8 @@ class Ledger:
     requests: list[Request] = field(default_factory=list)
     emptied_at: list[float] = field(default_factory=list)
     number: int = 0
+    observations: list[object] = field(default_factory=list)
+    """What a lab's own experiments saw on the servers, oldest first; of the lab's own types."""
 
     def next_number(self) -> int:
         """A number for the next request."""
@@ -86,3 +88,4 @@ class Ledger:
         """Start anew."""
         self.requests.clear()
         self.emptied_at.clear()
+        self.observations.clear()

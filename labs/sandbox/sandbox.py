@@ -213,6 +213,8 @@ class Sandbox:
                     self.start_load()
                 else:
                     self.load.change(self._orders)
+            if self.lab.changed:
+                self.lab.changed(self, name)
 
     def strategy(self) -> Strategy:
         """The strategy that the settings pick now, or the saboteur's in its place."""
@@ -416,7 +418,7 @@ class Sandbox:
         return Orders(
             lab=self.lab.id, wrong=self.wrong, settings=dict(self.settings), engine=self.cache_engine, cache=self._links.route("cache"),
             cache_user="shop", cache_password=self.password("cache"), database=self._links.route("database"), database_password=self.password("database"),
-            items=items(str(self.settings.get("read", "row")), LOAD_ITEMS), worker=number, workers=workers or max(1, self.load.workers), seed=SEED,
+            items=items(str(self.settings.get("read", "row")), int(float(self.settings.get("load_items", LOAD_ITEMS)))), worker=number, workers=workers or max(1, self.load.workers), seed=SEED,
         )
 
     def _console(self, name: str) -> Console:

@@ -1,0 +1,90 @@
+"""Strategies that are wrong on purpose. Each must be caught at the check that is meant to catch it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from labs.caching import compare_and_set, lease
+from labs.caching.cache import Cache
+from labs.catalogue import saboteurs
+from labs.catalogue.write_through_race.strategies import COMPARE_AND_SET, LEASE, STRATEGIES, TTL_ALONE, WRITE_THROUGH
+from labs.definition import Strategy, WrongSolution
+from labs.shop.shop import Shop
+
+STORE_ANYHOW = compare_and_set.STORE_IF_NEWER.replace(">= tonumber(ARGV[1])", ">= 1e9")
+STORE_WITHOUT_LEASE = lease.STORE_IF_LEASED.replace("~= ARGV[1]", "== 'nobody'")
+
+Answer = dict[str, object]
+
+
+def read_compares_nothing(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
+    """Stores by a script that compares with what is never there."""
+    key = f"{shop.what}:{item}"
+    found = cache.get(key)
+    if found is not None:
+        return dict(json.loads(found))
+    answer = shop.read(item)
+    cache.run(STORE_ANYHOW, [key], str(answer["version"]), json.dumps(answer), int(ttl_s * 1000))
+    return answer
+
+
+def write_compares_nothing(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> object:
+    """Stores by a script that compares with what is never there."""
+    answer = shop.change_price_returning(item, price)
+    cache.run(STORE_ANYHOW, [f"{shop.what}:{item}"], str(answer["version"]), json.dumps(answer), int(ttl_s * 1000))
+    return answer["version"]
+
+
+def read_never_checks_its_lease(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
+    """Takes a token and stores whether or not it still stands."""
+    key = f"{shop.what}:{item}"
+    found = cache.get(key)
+    if found is not None:
+        return dict(json.loads(found))
+    cache.set(f"{key}:lease", "a token", 10)
+    answer = shop.read(item)
+    cache.run(STORE_WITHOUT_LEASE, [key, f"{key}:lease"], "a token", json.dumps(answer), int(ttl_s * 1000))
+    return answer
+
+
+def write_revokes_before_the_commit(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> object:
+    """Takes the token away and deletes, and changes the database only then."""
+    cache.delete(f"{shop.what}:{item}:lease")
+    cache.delete(f"{shop.what}:{item}")
+    return shop.change_price(item, price)
+
+
+def write_revokes_last(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> object:
+    """Deletes the answer first and the token after it."""
+    version = shop.change_price(item, price)
+    cache.delete(f"{shop.what}:{item}")
+    cache.delete(f"{shop.what}:{item}:lease")
+    return version
+
+
+def write_to_the_cache_alone(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> object:
+    """Makes up the next version and stores it; the database hears nothing."""
+    answer = shop.read(item) | {"price": price}
+    version = int(str(answer["version"])) + 1
+    cache.set(f"{shop.what}:{item}", json.dumps(answer | {"version": version}), ttl_s)
+    return version
+
+
+def read_and_keep(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
+    """Stores without a time to live, whatever is set."""
+    return saboteurs.read_falls_with_the_cache(shop, cache, item, 0)
+
+
+def _instead(name: str, **functions: object) -> dict[str, Strategy]:
+    return {name: replace(STRATEGIES[name], **functions)}  # type: ignore[arg-type]  # read or write
+
+
+WRONG = (
+    WrongSolution("compares-nothing", "a compare-and-set whose script refuses nothing", "compare-and-set-survives", _instead(COMPARE_AND_SET, read=read_compares_nothing, write=write_compares_nothing)),
+    WrongSolution("lease-never-checked", "takes a token and stores whether or not it stands", "lease-survives", _instead(LEASE, read=read_never_checks_its_lease)),
+    WrongSolution("revokes-before-the-commit", "takes the token away and deletes before the commit", "lease-survives", _instead(LEASE, write=write_revokes_before_the_commit)),
+    WrongSolution("revokes-last", "deletes the answer first and the token after it", "lease-survives", _instead(LEASE, write=write_revokes_last)),
+    WrongSolution("writes-to-the-cache-alone", "stores the new price and never asks the database", "write-through-stale", _instead(WRITE_THROUGH, read=saboteurs.read_never_stores, write=write_to_the_cache_alone)),
+    WrongSolution("keeps-for-ever", "stores without a time to live whatever is set", "ttl-bounds", _instead(TTL_ALONE, read=read_and_keep)),
+)
