@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from labs.engines import Memcached, Redis
@@ -12,6 +12,9 @@ from labs.errors import NotNow, ServerDown
 from labs.events import Value
 from labs.load.load import Tally
 from labs.sandbox.sandbox import Sandbox
+
+Row = dict[str, Value]
+"""A row of a table: column to value; what the table does not show may stand in it too."""
 
 GRACE_S = 4.0
 """How much longer than it should a trial may take on a busy machine."""
@@ -60,10 +63,11 @@ def run(sandbox: Sandbox, seconds: float) -> Trial:
     begin(sandbox)
     before, operations_before = sandbox.counters(), _operations(sandbox)
     began = time.monotonic()
-    sandbox.start_load()
+    clients = int(float(sandbox.settings["clients"]))
+    requests = int(seconds * float(sandbox.settings["rate_per_s"])) // clients * clients
+    sandbox.start_load(requests)
     tally = sandbox.load.totals[(sandbox.cache_engine, sandbox.strategy().name)]
-    requests = seconds * float(sandbox.settings["rate_per_s"])
-    sandbox.wait_until(lambda: tally.scheduled >= requests, deadline_s=seconds + GRACE_S)
+    sandbox.wait_until(lambda: tally.done + tally.errors >= requests, deadline_s=seconds + GRACE_S)
     keys, held = keys_now(sandbox), held_bytes(sandbox)
     sandbox.stop_load()
     after = sandbox.counters()
@@ -118,12 +122,11 @@ def item_of(key: str) -> int:
     return int(item) if item.isdigit() else 0
 
 
-def merged(rows: list[dict[str, Value]], row: Mapping[str, Value], by: str) -> list[dict[str, Value]]:
+def merged(rows: list[Row], row: Row, by: str) -> list[Row]:
     """The rows with this one in place of the one that has the same value in column `by`, or at the end."""
-    new = dict(row)
-    if any(old[by] == new[by] for old in rows):
-        return [new if old[by] == new[by] else old for old in rows]
-    return [*rows, new]
+    if any(old[by] == row[by] for old in rows):
+        return [row if old[by] == row[by] else old for old in rows]
+    return [*rows, row]
 
 
 def _operations(sandbox: Sandbox) -> float:
@@ -142,4 +145,4 @@ def _cache(sandbox: Sandbox) -> Redis | Memcached:
     return engine
 
 
-__all__ = ["Trial", "begin", "held_bytes", "item_of", "keys_now", "merged", "ready", "run", "settings"]
+__all__ = ["Row", "Trial", "begin", "held_bytes", "item_of", "keys_now", "merged", "ready", "run", "settings"]

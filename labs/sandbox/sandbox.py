@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from labs.definition import Lab, Node, Strategy
@@ -271,11 +271,11 @@ class Sandbox:
 
     # The load
 
-    def start_load(self) -> str:
-        """Run the workload with the settings as they are; a running one begins anew."""
+    def start_load(self, requests: int = 0) -> str:
+        """Run the workload with the settings as they are; a running one begins anew. After so many requests its clients rest; 0: no end."""
         workers = int(float(self.settings.get("clients", 4)))
         self.app.stepper.finish()
-        self.load.start(workers, lambda number: self._orders(number, workers))
+        self.load.start(workers, lambda number: replace(self._orders(number, workers), requests=requests // workers))
         rate = self.settings.get("rate_per_s", 0)
         about = f"{rate:g} requests/s wanted of {workers} client{'s' if workers != 1 else ''}"
         self.tell(LoadChanged(running=True, about=about))

@@ -10,7 +10,10 @@ from labs.definition import Strategy, WrongSolution
 
 
 def _with(read: Callable[..., object] = write_through.read, write: Callable[..., object] = write_through.write) -> dict[str, Strategy]:
-    return {"write-through": Strategy("write-through", "Write-through", read, write)}
+    return {
+        "write-through": Strategy("write-through", "Write-through", read, write),
+        "write-through-fill": Strategy("write-through-fill", "Write-through, and a miss fills", cache_aside.read, write),
+    }
 
 
 WRONG = (
