@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 Gear = Literal["step", "load", "break"]
 Place = Gear | Literal["all", "view"]
 """Where a control stands on the page: in one gear, under all of them, or in the lab's own view."""
-Engine = Literal["app", "redis", "memcached", "postgres"]
+Engine = Literal["app", "redis", "memcached", "postgres", "instance", "balancer"]
+WITH_CONSOLE = frozenset({"redis", "memcached", "postgres"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,15 @@ class Node:
     about: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def has_console(self) -> bool:
+        """True if it speaks a language that a console can speak to it."""
+        return self.engine in WITH_CONSOLE
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What lies between two nodes; it can be slowed, cut and restored."""
+    """What lies between two nodes; it can be slowed, cut and restored. A source finds its target at the link's near end, an address of its own."""
 
     name: str
     source: str
@@ -55,6 +61,14 @@ class Topology:
     def servers(self) -> tuple[Node, ...]:
         """The nodes that are real servers."""
         return tuple(node for node in self.nodes if node.engine != "app")
+
+    def of_engine(self, engine: Engine) -> tuple[Node, ...]:
+        """The nodes of this engine, in drawing order."""
+        return tuple(node for node in self.nodes if node.engine == engine)
+
+    def links_to(self, target: str) -> tuple[Link, ...]:
+        """The links that lead to a node."""
+        return tuple(link for link in self.links if link.target == target)
 
     def node(self, name: str) -> Node:
         """The node of this name, or BadInput."""
@@ -257,12 +271,28 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What a lab found, in rows: shown, sorted and exported on the page. `Sandbox.tabulate` fills it; `empty` says how."""
+    """What a lab found, in rows: shown, sorted and exported on the page. `Sandbox.tabulate` fills it; `empty` says how.
+
+    One that is not `shown` is drawn by the lab's own view.
+    """
 
     name: str
     title: str
     columns: tuple[Column, ...]
     empty: str = "Nothing has been measured yet."
+    shown: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Steppable:
+    """What a step can run: a strategy's `read` or `write`, what the learner calls it, and what stands over its text."""
+
+    function: Literal["read", "write"]
+    label: str
+    heading: str
+
+
+REQUESTS = (Steppable("read", "Read", "The code that runs"), Steppable("write", "Write", "When it writes"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +348,9 @@ class Lab:
     changed: Callable[[Sandbox, str], None] | None = None
     """Called with a control's name after it was set."""
     seconds: int = 15
+    requests: tuple[Steppable, ...] = REQUESTS
+    item: str = "Item"
+    """What a stepped request is asked for; empty if it asks for nothing."""
 
     def control(self, name: str) -> Control:
         """The control of this name, or BadInput."""

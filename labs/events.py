@@ -169,7 +169,7 @@ class LineReached(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRan(Event):
-    """A command that the application sent to a server, with its reply and the time it took."""
+    """A command that the application sent to a server, with its reply and the time it took. `link` says which way it went, if there are several."""
 
     type: ClassVar[str] = "command-ran"
     request: int
@@ -178,6 +178,7 @@ class CommandRan(Event):
     reply: str
     took_ms: float
     meaning: Sense
+    link: str = ""
 
     @property
     def says(self) -> str:
@@ -187,6 +188,17 @@ class CommandRan(Event):
     @property
     def sense(self) -> Sense:
         return self.meaning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Travelled(Event):
+    """A request went over these links, one after the other, and its answer came back: what it meant, and a word for it."""
+
+    type: ClassVar[str] = "travelled"
+    links: list[str]
+    meaning: Sense
+    words: str = ""
+    took_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,7 +325,7 @@ class SandboxClosed(Event):
 TYPES: dict[str, type[Event]] = {
     kind.type: kind
     for kind in (
-        SandboxOpened, ServerChanged, LinkChanged, SettingChanged, Happened, Said, StepStarted, LineReached, CommandRan,
+        SandboxOpened, ServerChanged, LinkChanged, SettingChanged, Happened, Said, StepStarted, LineReached, CommandRan, Travelled,
         StepFinished, LoadChanged, ReadingTaken, CheckChanged, TableChanged, Measured, Ending, SandboxClosed,
     )
 }

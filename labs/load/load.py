@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Protocol
 
-from labs.load.worker import KINDS, Batch, Orders
+from labs.load.browsers import AnyOrders
+from labs.load.worker import KINDS, Batch
 from labs.measure.latency import Latencies
 
 
 class StartsWorkers(Protocol):
     """What a load needs of its nursery."""
 
-    def start(self, orders: Orders) -> tuple[int, Connection]:
+    def start(self, orders: AnyOrders) -> tuple[int, Connection]:
         """A worker that has begun: its pid, and the pipe to it."""
 
 
@@ -81,7 +82,7 @@ class Load:
         """How many workers run."""
         return len(self._workers)
 
-    def start(self, workers: int, orders: Callable[[int], Orders]) -> None:
+    def start(self, workers: int, orders: Callable[[int], AnyOrders]) -> None:
         """Begin with so many workers; `orders(n)` is for the n-th of them."""
         self.stop()
         self._problems.clear()
@@ -94,7 +95,7 @@ class Load:
             self._collector = threading.Thread(target=self._collect, name="load collector", daemon=True)
             self._collector.start()
 
-    def change(self, orders: Callable[[int], Orders]) -> None:
+    def change(self, orders: Callable[[int], AnyOrders]) -> None:
         """Hand new settings to the workers that run."""
         with self._lock:
             for number, pipe in enumerate(list(self._workers)):

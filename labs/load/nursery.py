@@ -11,8 +11,9 @@ import struct
 from multiprocessing.connection import Connection
 
 from labs import linux
+from labs.load.browsers import AnyOrders, BrowserOrders, browse
 from labs.load.commits import Commits
-from labs.load.worker import Orders, work
+from labs.load.worker import work
 
 
 class Nursery:
@@ -30,7 +31,7 @@ class Nursery:
         theirs.close()
         self._control = ours
 
-    def start(self, orders: Orders) -> tuple[int, Connection]:
+    def start(self, orders: AnyOrders) -> tuple[int, Connection]:
         """A worker that has begun: its pid, and the pipe for new orders (or None, to stop it) and its batches."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
@@ -55,9 +56,12 @@ def _serve(control: socket.socket, commits: Commits) -> None:
             return
         pipe = Connection(descriptors[0])
 
-        def be_worker(orders: Orders = pickle.loads(message), pipe: Connection = pipe) -> None:
+        def be_worker(orders: AnyOrders = pickle.loads(message), pipe: Connection = pipe) -> None:
             control.close()
-            work(orders, pipe, commits)
+            if isinstance(orders, BrowserOrders):
+                browse(orders, pipe)
+            else:
+                work(orders, pipe, commits)
 
         pid = linux.fork("cg-load", be_worker)
         pipe.close()

@@ -14,8 +14,8 @@ from labs.engines.address import Address
 from labs.engines.launch import Launch
 from labs.engines.readings import Counters
 from labs.errors import NotNow
+from labs.load.browsers import AnyOrders
 from labs.load.commits import Commits
-from labs.load.worker import Orders
 from labs.network.links import Route
 
 NOBODY_LISTENS = Address("127.0.0.1", 1)
@@ -114,7 +114,7 @@ class FakeNursery:
     def __init__(self) -> None:
         self.commits = Commits()
 
-    def start(self, orders: Orders) -> tuple[int, Connection]:
+    def start(self, orders: AnyOrders) -> tuple[int, Connection]:
         raise NotNow("Nothing real runs in this sandbox, so it can carry no load.")
 
     def close(self) -> None:

@@ -191,8 +191,14 @@ class Agent:
     def _open(self, args: Args) -> Args:
         lab = find(str(args["lab"]))
         settings = lab.settings(args.get("settings") or {})
-        if any(node.engine == "postgres" for node in lab.topology.servers):
+        if lab.topology.of_engine("postgres"):
             self._prepare({})
+        elif self._database is not None:
+            # It was prepared before it was known for which lab.
+            self._database.kill()
+            self._database = None
+        for node in lab.topology.servers:
+            self._secrets.setdefault(node.name, secrets.token_urlsafe(24))
         quarters = Quarters(self._place.directory, self._place.template, self._runtime, self._secrets)
         sandbox = Sandbox(
             lab, settings, quarters, nursery=self._nursery, links=self._links, database=self._database,
@@ -244,16 +250,16 @@ class Agent:
                     raise BadInput("A step is a read or a write.")
                 item = _whole_number(args.get("key") or 42, "The item")
                 price = _price(args.get("price")) if function == "write" else None
-                if sandbox.load.running:
+                if sandbox.load.running and sandbox.site is None:
                     raise NotNow("The load is running, so one request can't be told from the others.", hint="Stop the load first.")
-                sandbox.app.step(function, item, price)
+                sandbox.stepped.step(function, item, price)
             case "next":
-                sandbox.app.stepper.next()
+                sandbox.stepped.stepper.next()
             case "finish":
-                sandbox.app.stepper.finish()
+                sandbox.stepped.stepper.finish()
             case other:
                 raise BadInput(f"A step can't be told to {str(other)[:20]!r}.", hint="It can be told to start, next or finish.")
-        return {"running": sandbox.app.stepper.running}
+        return {"running": sandbox.stepped.stepper.running}
 
     def _load(self, args: Args) -> Args:
         sandbox = self._open_sandbox

@@ -101,6 +101,8 @@ class Sampler:
                     if name in self._before:
                         values |= server.engine.readings(self._before[name], counters, seconds)
                     self._before[name] = counters
+            if self._sandbox.site is not None:
+                values |= self._sandbox.site.readings()
             if loaded:
                 values |= _of_load(*self._sandbox.load.take_interval())
             steady, self._settings = self._settings == self._sandbox.settings, dict(self._sandbox.settings)
@@ -124,4 +126,7 @@ def _of_load(seconds: float, tally: Tally) -> dict[str, float]:
         if tally.kinds[kind]:
             values[f"{kind}_p50_ms"] = tally.latencies[kind].percentile_ms(50)
             values[f"{kind}_p99_ms"] = tally.latencies[kind].percentile_ms(99)
+    if tally.kinds["signed_in"] or tally.kinds["signed_out"]:
+        values |= {"signed_in_per_s": tally.kinds["signed_in"] / seconds, "signed_out_per_s": tally.kinds["signed_out"] / seconds}
+        values |= {"page_p50_ms": tally.latencies["response"].percentile_ms(50), "page_p99_ms": tally.latencies["response"].percentile_ms(99)}
     return values

@@ -11,12 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from labs.definition import Lab, Node, Strategy
-from labs.engines import Engine, Memcached, Postgres, Redis
+from labs.definition import Lab, Link, Node, Strategy
+from labs.engines import Balancer, Engine, Instance, Memcached, Postgres, Redis
 from labs.engines.address import Address
+from labs.engines.web import WebServer
 from labs.errors import BadInput, LabsError, NotNow, ServerDown
 from labs.events import (
     MOST_ROWS,
@@ -31,6 +32,7 @@ from labs.events import (
     TableChanged,
     Value,
 )
+from labs.load.browsers import AnyOrders, BrowserOrders
 from labs.load.load import Load
 from labs.load.nursery import Nursery
 from labs.load.worker import Orders, strategy_of
@@ -43,10 +45,11 @@ from labs.sandbox.console import Answer, Console, MemcachedConsole, RedisConsole
 from labs.sandbox.ledger import Ledger, Request
 from labs.sandbox.sampling import Sampler
 from labs.sandbox.server import Server
+from labs.sandbox.site import Site
 from labs.shop.shop import items
 from labs.shop.template import copy as copy_template
 
-USUAL_PORTS = {"redis": 6379, "memcached": 11211, "postgres": 5432}
+USUAL_PORTS = {"redis": 6379, "memcached": 11211, "postgres": 5432, "instance": 8000, "balancer": 8080}
 LOAD_ITEMS = 1_000
 SEED = 7
 
@@ -98,6 +101,7 @@ class Sandbox:
         if database is not None:
             self.servers["database"] = database
         self.app = Application(self)
+        self.site = Site(self, quarters.directory / "reports") if lab.topology.of_engine("balancer") else None
         self.checker = Checker(self)
         self.sampler = Sampler(self)
 
@@ -122,6 +126,8 @@ class Sandbox:
 
     def open(self) -> None:
         """Start what is not running yet, all at once, and lay the links. Raises DidNotStart and leaves the rest to `close`."""
+        for link in self.lab.topology.links:
+            self._near[link.name] = self._near_end(link)
         for index, node in enumerate(self.lab.topology.servers):
             if node.name not in self.servers:
                 self.servers[node.name] = self._server(node, index)
@@ -132,7 +138,9 @@ class Sandbox:
         with ThreadPoolExecutor(max(1, len(stopped))) as together:
             list(together.map(lambda server: server.start(), stopped))
         for link in self.lab.topology.links:
-            self._lay(link.target)
+            self._lay(link)
+        if self.site is not None:
+            self.site.open()
         if self.lab.prepare:
             self.lab.prepare(self)
         self.tell(SandboxOpened(lab=self.lab.id, isolation=self._quarters.runtime.name, settings=dict(self.settings), versions=self.versions()))
@@ -149,6 +157,8 @@ class Sandbox:
         self.checker.stop()
         self.load.stop()
         self.app.close()
+        if self.site is not None:
+            self.site.close()
         for console in self._consoles.values():
             console.close()
         self._quarters.runtime.close()
@@ -158,6 +168,8 @@ class Sandbox:
         with self._lock:
             self.stop_load()
             self.app.close()
+            if self.site is not None:
+                self.site.forget()
             for name, state in self.link_states.items():
                 if state != "open":
                     self.link(name, "restore")
@@ -181,6 +193,8 @@ class Sandbox:
             for name, server in self.servers.items():
                 if name != "database":
                     server.restart("reset")
+                    if isinstance(server.engine, Redis) and server.engine.appendonly:
+                        server.engine.flush()
             self.ledger.clear()
             self.load.forget()
             self.sampler.forget()
@@ -208,6 +222,11 @@ class Sandbox:
             for node in self.lab.topology.servers:
                 if node.engine_setting == name or (name == "cache_mb" and node.name == "cache"):
                     self._exchange(node)
+                engine = self.servers[node.name].engine
+                if isinstance(engine, WebServer):
+                    engine.configure()
+            if self.site is not None:
+                self.site.look()
             if self.load.running:
                 if name == "clients":
                     self.start_load()
@@ -271,15 +290,17 @@ class Sandbox:
 
     # The load
 
-    def start_load(self, requests: int = 0) -> str:
-        """Run the workload with the settings as they are; a running one begins anew. After so many requests its clients rest; 0: no end."""
-        workers = int(float(self.settings.get("clients", 4)))
-        self.app.stepper.finish()
-        self.load.start(workers, lambda number: replace(self._orders(number, workers), requests=requests // workers))
+    def start_load(self) -> str:
+        """Run the workload with the settings as they are; a running one begins anew."""
+        workers = int(float(self.settings.get("clients", 4 if self.site is None else 2)))
+        self.stepped.stepper.finish()
+        self.load.start(workers, lambda number: self._orders(number, workers))
         rate = self.settings.get("rate_per_s", 0)
         about = f"{rate:g} requests/s wanted of {workers} client{'s' if workers != 1 else ''}"
+        if self.site is not None:
+            about = f"{rate:g} requests/s wanted of {float(self.settings['browsers']):g} browsers"
         self.tell(LoadChanged(running=True, about=about))
-        self.tell(Said(text="Many clients read and write at once. The counters are exact, the dots are a sample."))
+        self.tell(Said(text="Many browsers log in and go on. The counters are exact, the dots are a sample." if self.site is not None else "Many clients read and write at once. The counters are exact, the dots are a sample."))
         self.sampler.hurry()
         return f"The load runs: {about}."
 
@@ -298,17 +319,19 @@ class Sandbox:
         """Kill, pause, resume or restart a server; returns the sentence that says so."""
         self.lab.topology.node(name)
         if name not in self.servers:
-            raise BadInput(f"{name} is the application, not a server.")
+            raise BadInput(f"{name} is no server: it can't be killed.")
         act = {"kill": self.servers[name].kill, "pause": self.servers[name].pause, "resume": self.servers[name].resume, "restart": self.servers[name].restart}.get(verb)
         if act is None:
             raise BadInput(f"A server can't be told to {verb[:20]!r}.", hint="It can be told to kill, pause, resume or restart.")
         act()
+        if self.site is not None:
+            self.site.look()
         if verb in ("kill", "restart") and name == "cache":
             self.ledger.emptied_at.append(time.monotonic())
         says = {"kill": f"{name} was killed.", "pause": f"{name} is paused.", "resume": f"{name} goes on.", "restart": f"{name} was restarted."}[verb]
         means = {
             "kill": "Whoever asks it is refused at once.", "pause": "It keeps its connections and answers nobody: whoever asks, waits.", "resume": "What waited is answered now.",
-            "restart": "It has lost what it held in memory." if name == "cache" else "It has replayed its log: what was committed is there.",
+            "restart": _after_a_restart(self.servers[name].engine),
         }[verb]
         self.tell(Said(text=f"{says} {means}", strong=says))
         return says
@@ -358,9 +381,14 @@ class Sandbox:
         cache = self.servers.get("cache")
         return "memcached" if cache is not None and isinstance(cache.engine, Memcached) else "redis"
 
+    @property
+    def runtime(self) -> str:
+        """How servers live here: cage, process or fake."""
+        return self._quarters.runtime.name
+
     def address_for_app(self, server: str) -> Address:
         """Where the application finds a server: the near end of the link, whose address never changes."""
-        return self._near[server]
+        return self._near[next(link.name for link in self.lab.topology.links_to(server) if self.lab.topology.node(link.source).engine == "app")]
 
     def server_address(self, server: str) -> Address:
         """Where a server itself listens, behind its link."""
@@ -374,11 +402,27 @@ class Sandbox:
         """The version of each engine that runs here, as the server itself says."""
         return {server.engine.kind: server.version for server in self.servers.values() if server.version}
 
-    def _lay(self, server: str) -> None:
-        """Lay the link from the application to a server: its near end has the port that such a server usually has."""
-        target = self.servers[server].engine
-        self._near[server] = Address(self._quarters.runtime.host(0), self._quarters.runtime.port(USUAL_PORTS[target.kind]))
-        self._near[server] = self._links.lay(server, self._near[server], target.address)
+    @property
+    def stepped(self) -> Application | Site:
+        """What runs requests in step gear: the application, or the browser before a site."""
+        return self.app if self.site is None else self.site
+
+    def _near_end(self, link: Link) -> Address:
+        """Where a link is entered: at its source's own address, at the port that such a target usually has."""
+        places = [node.name for node in self.lab.topology.servers]
+        host = self._quarters.runtime.host(places.index(link.source) + 1 if link.source in places else 0)
+        near = Address(host, self._quarters.runtime.port(USUAL_PORTS[self._kind(self.lab.topology.node(link.target))]))
+        while near in (other for name, other in self._near.items() if name != link.name) and self.runtime != "fake":
+            # Two targets of one kind: the second is found one port further.
+            near = Address(host, near.port + 1)
+        return near
+
+    def _lay(self, link: Link) -> None:
+        """Lay a link to a server as it is now."""
+        self._near[link.name] = self._links.lay(link.name, self._near[link.name], self.servers[link.target].engine.address)
+
+    def _kind(self, node: Node) -> str:
+        return str(self.settings[node.engine_setting]) if node.engine_setting else node.engine
 
     def _server(self, node: Node, index: int) -> Server:
         directory = self._quarters.directory / node.name
@@ -386,7 +430,7 @@ class Sandbox:
         return Server(node.name, self._engine(node, index), self._quarters.runtime, log=directory / "log", tell=self.tell)
 
     def _engine(self, node: Node, index: int) -> Engine:
-        kind = str(self.settings[node.engine_setting]) if node.engine_setting else node.engine
+        kind = self._kind(node)
         if self._quarters.runtime.name == "fake":
             return FakeEngine(node.name, kind)
         runtime, directory = self._quarters.runtime, self._quarters.directory / node.name
@@ -396,7 +440,26 @@ class Sandbox:
             return Redis(node.name, address, directory, self._quarters.secrets[node.name], **{"maxmemory_mb": memory_mb, **node.options})
         if kind == "memcached":
             return Memcached(node.name, address, directory, maxmemory_mb=memory_mb)
+        if self.site is not None and kind in ("instance", "balancer"):
+            web = Balancer if kind == "balancer" else Instance
+            return web(node.name, address, directory, self._quarters.secrets[node.name], lambda: self._site_settings(node))
         raise BadInput(f"No engine {kind!r} can stand at {node.name}.")
+
+    def _site_settings(self, node: Node) -> dict[str, object]:
+        """What a program of the site needs to know now: where the links of its own lead, and what the lab's settings say."""
+        ways = {link.target: self._near[link.name] for link in self.lab.topology.links if link.source == node.name}
+        assert self.site is not None
+        if node.engine == "balancer":
+            return {"sticky": self.settings.get("store") == "sticky", "targets": [(name.upper(), way.host, way.port) for name, way in ways.items()]}
+        strategy = self.strategy()
+        assert strategy.write is not None
+        stores = {self._kind(self.lab.topology.node(name)): (name, way) for name, way in ways.items()}
+        (redis, to_redis), (_, to_memcached) = stores["redis"], stores["memcached"]
+        return {
+            "name": node.name.upper(), "node": node.name, "store": self.settings["store"], "idle_s": self.settings["idle_s"], "absolute_s": self.settings["absolute_s"], "sliding": self.settings["renewal"] == "sliding",
+            "page": f"{strategy.read.__module__}:{strategy.read.__qualname__}", "log_in": f"{strategy.write.__module__}:{strategy.write.__qualname__}",
+            "redis": (to_redis.host, to_redis.port, "shop", self.password(redis)), "memcached": (to_memcached.host, to_memcached.port), "reports": str(self.site.reports),
+        }
 
     def _exchange(self, node: Node) -> None:
         """Another engine behind the same name: the old one stops, the new one starts empty."""
@@ -408,13 +471,16 @@ class Sandbox:
         self._forget_console(node.name)
         self.servers[node.name] = self._server(node, index)
         self.servers[node.name].start("the engine was chosen")
-        self._lay(node.name)
-        self._lay(node.name)
+        for link in self.lab.topology.links_to(node.name):
+            self._near[link.name] = self._near_end(link)
+            self._lay(link)
         self.app.forget_clients()
         self.sampler.forget_counters(node.name)
         self.ledger.emptied_at.append(time.monotonic())
 
-    def _orders(self, number: int, workers: int | None = None) -> Orders:
+    def _orders(self, number: int, workers: int | None = None) -> AnyOrders:
+        if self.site is not None:
+            return BrowserOrders(settings=dict(self.settings), site=self._links.route(self.site.entrance.name), worker=number, workers=workers or max(1, self.load.workers), seed=SEED)
         return Orders(
             lab=self.lab.id, wrong=self.wrong, settings=dict(self.settings), engine=self.cache_engine, cache=self._links.route("cache"),
             cache_user="shop", cache_password=self.password("cache"), database=self._links.route("database"), database_password=self.password("database"),
@@ -423,8 +489,8 @@ class Sandbox:
 
     def _console(self, name: str) -> Console:
         self.lab.topology.node(name)
-        if name not in self.servers:
-            raise BadInput(f"{name} is the application; it has no console.")
+        if name not in self.servers or not self.lab.topology.node(name).has_console:
+            raise BadInput(f"{name[:40]} has no console.")
         with self._lock:
             if name not in self._consoles:
                 engine = self.servers[name].engine
@@ -434,7 +500,7 @@ class Sandbox:
                     self._consoles[name] = RedisConsole(engine.address, user="learner", password=self.password(name))
                 elif isinstance(engine, Memcached):
                     self._consoles[name] = MemcachedConsole(engine.address)
-                else:
+                elif isinstance(engine, Postgres):
                     self._consoles[name] = SqlConsole(engine.address, user="learner", password=self.password(name))
             return self._consoles[name]
 
@@ -444,3 +510,13 @@ class Sandbox:
         if console is not None:
             with contextlib.suppress(LabsError, OSError):
                 console.close()
+
+
+def _after_a_restart(engine: Engine) -> str:
+    if isinstance(engine, Postgres):
+        return "It has replayed its log: what was committed is there."
+    if isinstance(engine, Redis) and engine.appendonly:
+        return "It has replayed its append-only file: what was written is there."
+    if isinstance(engine, Balancer):
+        return "It held nothing that it could lose."
+    return "It has lost what it held in memory."

@@ -36,7 +36,7 @@ def test_at_the_start_no_check_is_met(keeper, lab):
     statuses = {}
     sandbox = keeper.open(lab.id, {}, on_event=lambda entry: statuses.update({entry.event.check: entry.event.status}) if entry.event.type == "check-changed" else None)
     try:
-        keeper.call(sandbox, "log", server="cache")
+        keeper.call(sandbox, "log", server=lab.topology.servers[0].name)
         assert statuses == dict.fromkeys((check.name for check in lab.checks), "unmet")
     finally:
         keeper.end(sandbox, "the test is over")

@@ -34,7 +34,7 @@ from labs.events import (
     StepStarted,
 )
 
-VERSIONS = {"redis": "Redis 7.0.15", "memcached": "Memcached 1.6.18", "postgres": "Postgres 15.20"}
+VERSIONS = {"redis": "Redis 7.0.15", "memcached": "Memcached 1.6.18", "postgres": "Postgres 15.20", "instance": "Python 3.11.7", "balancer": "Python 3.11.7"}
 
 
 class FakeSandbox:

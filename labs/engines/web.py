@@ -1,0 +1,110 @@
+"""The engines of a web site: instances of the shop and the balancer before them. How each is started, asked, configured. Starts nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from labs.engines.address import Address
+from labs.engines.control import TIMEOUT_S, Control, Stream
+from labs.engines.launch import Launch, or_none
+from labs.engines.readings import Counters
+from labs.web import http
+from labs.web.instance import SECRET
+
+_START = Path(__file__).resolve().parents[1] / "web" / "start.py"
+
+
+@dataclass(frozen=True)
+class WebServer:
+    """A program of labs.web. `settings` says what its configuration is now; `configure` puts it in place while it runs."""
+
+    name: str
+    address: Address
+    directory: Path
+    secret: str = field(repr=False)
+    settings: Callable[[], Mapping[str, Any]] = field(repr=False)
+    kind: ClassVar[str] = ""
+    _module: ClassVar[str] = ""
+    _health: ClassVar[str] = ""
+    _control: Control = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_control", Control(self.name, self.address))
+
+    def launch(self) -> Launch:
+        """How to start it: the standard library only, so that it answers soon."""
+        file = self.directory / "settings.json"
+        return Launch(argv=(sys.executable, "-I", "-S", str(_START), self._module, str(file)), files={file: self.configuration()}, ready=or_none(self.ready))
+
+    def configuration(self) -> str:
+        """The text of its settings. By file, for a command line can be read by all."""
+        return json.dumps({"host": self.address.host, "port": self.address.port, "secret": self.secret, **self.settings()})
+
+    def configure(self) -> None:
+        """Put other settings in place; it takes them with its next request, whether it runs now or is paused."""
+        new = self.directory / "settings.new"
+        new.touch(mode=0o600)
+        new.write_text(self.configuration())
+        os.replace(new, self.directory / "settings.json")
+
+    def ready(self, timeout_s: float = TIMEOUT_S) -> str:
+        """The version of Python that it runs on, once it answers. Raises ServerDown until then."""
+        return f"Python {self._asked(self._health, timeout_s)['version']}"
+
+    def counters(self) -> dict[str, float]:
+        """What it has counted. Raises ServerDown."""
+        return {name: float(value) for name, value in self._asked("/-/counts", TIMEOUT_S).items() if isinstance(value, int | float)}
+
+    def readings(self, before: Counters, after: Counters, seconds: float) -> dict[str, float]:
+        """None of its own: what a site does is read where its browsers are."""
+        return {}
+
+    def close(self) -> None:
+        """Give our connection back; the next question opens another."""
+        self._control.close()
+
+    def _asked(self, path: str, timeout_s: float) -> dict[str, Any]:
+        answer = self._control.ask(lambda stream: _exchange(stream, http.Message(f"GET {path} HTTP/1.1", [("Host", self.name), (SECRET, self.secret)])), timeout_s)
+        found: dict[str, Any] = json.loads(answer.body)
+        return found
+
+
+class Instance(WebServer):
+    """One instance of the shop."""
+
+    kind: ClassVar[str] = "instance"
+    _module: ClassVar[str] = "labs.web.instance"
+    _health: ClassVar[str] = "/health"
+
+    def session(self, sid: str) -> tuple[str, float] | None:
+        """A session as this process's own memory has it: its text and the seconds that are left. Raises ServerDown."""
+        found = self._asked(f"/-/session/{sid}", TIMEOUT_S)
+        return (str(found["value"]), float(found["ttl_s"])) if found else None
+
+
+class Balancer(WebServer):
+    """The balancer."""
+
+    kind: ClassVar[str] = "balancer"
+    _module: ClassVar[str] = "labs.web.balancer"
+    _health: ClassVar[str] = "/-/health"
+
+    def instances_up(self) -> list[str]:
+        """The instances that take part now. Raises ServerDown."""
+        return [str(name) for name in self._asked("/-/counts", TIMEOUT_S)["up"]]
+
+
+def _exchange(stream: Stream, request: http.Message) -> http.Message:
+    stream.send(request.pack())
+    data = b""
+    while True:
+        data += stream.receive()
+        message, _ = http.unpack(data)
+        if message is not None:
+            return message
