@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from queue import Empty, SimpleQueue
 from typing import Literal
 
 from labs.definition import Strategy
@@ -115,7 +116,7 @@ class Race:
         self._ttl_s = ttl_s
         self._warm = warm
         self._key = f"{what}:{item}"
-        self._settled = threading.Semaphore(0)
+        self._settled: SimpleQueue[str] = SimpleQueue()
         self._runners = [self._runner(letter, role) for letter, role in zip(LETTERS, roles, strict=False)]
         self._ours = self._shop()
         self._ours.connect(item)
@@ -181,7 +182,7 @@ class Race:
         return TransactionShop(lambda: address, password=self._servers.database_password, what=self._what)
 
     def _wait(self) -> None:
-        if not self._settled.acquire(timeout=STEP_DEADLINE_S):
+        if not self._has_settled(STEP_DEADLINE_S):
             raise ServerDown("A worker of the race does not come to its next step.", hint="Is a server paused, or a link cut?")
 
     def _settle(self, racer: Racer) -> Blocked | None:
@@ -189,7 +190,7 @@ class Race:
         end = time.monotonic() + STEP_DEADLINE_S
         pids = {runner.pid: runner.racer.letter for runner in self._runners}
         pid = next(runner.pid for runner in self._runners if runner.racer is racer)
-        while not self._settled.acquire(timeout=LOOK_FOR_LOCK_S):
+        while not self._has_settled(LOOK_FOR_LOCK_S):
             holders = self._servers.postgres.blocked_by(pid)
             if any(holder in pids for holder in holders):
                 holder = next(holder for holder in holders if holder in pids)
@@ -206,8 +207,15 @@ class Race:
                 runner.racer.abandon()
         for thread in threads:
             thread.join(STEP_DEADLINE_S)
-        while self._settled.acquire(blocking=False):
-            pass
+        while not self._settled.empty():
+            self._settled.get()
+
+    def _has_settled(self, within_s: float) -> bool:
+        try:
+            self._settled.get(timeout=within_s)
+        except Empty:
+            return False
+        return True
 
     def _taken(self, racer: Racer, name: str, watched: bool) -> Step:
         step = Step(racer.letter, racer.role, name)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from queue import SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 import psycopg
@@ -82,13 +83,13 @@ class TransactionShop(LeanShop):
 
 
 class Racer:
-    """One worker. The scheduler says `start`, then `go` once for each step; `settled` is released whenever it stands before a step or is over."""
+    """One worker. The scheduler says `start`, then `go` once for each step; `settled` hears whenever it stands before a step or is over."""
 
-    def __init__(self, letter: str, role: str, settled: threading.Semaphore) -> None:
+    def __init__(self, letter: str, role: str, settled: SimpleQueue[str]) -> None:
         self.letter = letter
         self.role = role
         self._settled = settled
-        self._go = threading.Semaphore(0)
+        self._go: SimpleQueue[bool] = SimpleQueue()
         self._reset()
 
     def _reset(self) -> None:
@@ -98,8 +99,8 @@ class Racer:
         self.answer: object = None
         self.said: Said | None = None
         self._abandoned = False
-        while self._go.acquire(blocking=False):
-            pass
+        while not self._go.empty():
+            self._go.get()
 
     def start(self, run: Callable[[], object], rollback: Callable[[], None]) -> threading.Thread:
         """Run up to the first step. `rollback` ends whatever it leaves open."""
@@ -111,12 +112,12 @@ class Racer:
     def go(self) -> None:
         """Take the step that stands next."""
         self.said = None
-        self._go.release()
+        self._go.put(True)
 
     def abandon(self) -> None:
         """Unwind instead of taking the next step."""
         self._abandoned = True
-        self._go.release()
+        self._go.put(True)
 
     def heard(self, server: str, command: str, reply: str, took_ms: float, meaning: Sense) -> None:
         """Keep what was said in the step that is being taken."""
@@ -125,8 +126,8 @@ class Racer:
     def step(self, name: str, take: Callable[[], _Value]) -> _Value:
         """Wait for `go`, then do it. Raises Abandoned."""
         self.next_step = name
-        self._settled.release()
-        self._go.acquire()
+        self._settled.put(self.letter)
+        self._go.get()
         if not self._abandoned:
             value = take()
         if self._abandoned:
@@ -146,7 +147,7 @@ class Racer:
             except Exception as exc:  # noqa: BLE001 - the scheduler must hear that this thread is over
                 self.problem = self.problem or str(exc)
             self.over, self.next_step = True, ""
-            self._settled.release()
+            self._settled.put(self.letter)
 
 
 class Rehearsal:

@@ -48,11 +48,13 @@ def ttl_bounds(sandbox: Sandbox) -> Verdict:
     found = [survey for survey in surveys(sandbox) if survey.strategy == TTL_ALONE and survey.ttl_s and survey.stale]
     if not found:
         return Verdict("unmet", "The time to live alone has left nothing stale yet.", hint="Which strategy tells the cache nothing? Run all orders of it, with a time to live.")
-    newest = found[-1]
-    evidence: dict[str, Value] = {"stale_orders": len(newest.stale), "orders": newest.orders, "time_to_live_ms": newest.ttl_s * 1000, "longest_pttl_ms": newest.longest_ms, "without_end": sum(p.left_ms is None for p in newest.stale)}
-    if newest.endless or newest.longest_ms > newest.ttl_s * 1000:
+    stale, ttl_s = [played for survey in found for played in survey.stale], max(survey.ttl_s for survey in found)
+    orders, longest_ms = sum(survey.orders for survey in found), max(survey.longest_ms for survey in found)
+    endless = sum(played.left_ms is None for played in stale)
+    evidence: dict[str, Value] = {"stale_orders": len(stale), "orders": orders, "time_to_live_ms": ttl_s * 1000, "longest_pttl_ms": longest_ms, "without_end": endless}
+    if endless or longest_ms > ttl_s * 1000:
         return Verdict("unmet", "Something stale stays longer than the time to live that was set.", evidence, hint="Ask the cache how long it will keep the item.")
-    return Verdict("met", f"{len(newest.stale)} of {newest.orders} orders ended stale, and the cache keeps none of them for more than {newest.ttl_s:g} s.", evidence)
+    return Verdict("met", f"{len(stale)} of {orders} orders ended stale, and the cache keeps none of them for more than {ttl_s:g} s.", evidence)
 
 
 def _stale(sandbox: Sandbox, strategy: str, hint: str) -> Verdict:

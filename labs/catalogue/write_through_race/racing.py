@@ -6,30 +6,30 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 
 from labs.catalogue.write_through_race.strategies import STRATEGIES
 from labs.definition import Column, Strategy, Table
 from labs.engines import Postgres, Redis
 from labs.errors import NotNow
-from labs.events import MOST_ROWS, Said, Value
-from labs.interleaving.orders import following
+from labs.events import Said, Value
+from labs.interleaving.orders import beginning_with, following
 from labs.interleaving.race import LETTERS, Played, Race, Role, Servers, Step, planned
 from labs.interleaving.survey import Survey, survey
 from labs.load.worker import strategy_of
 from labs.sandbox.sandbox import Sandbox
 
 ITEM, WHAT = 42, "row"
-SEED, DRAWS, MOST = 7, 150, 1_000
+SEED, DRAWS, MOST = 7, 60, 300
+"""All orders of a race are played where there are at most MOST; else DRAWS of them, drawn by the seed."""
 
-RACES: dict[str, tuple[str, tuple[Role, ...], bool]] = {
-    "reader-writer": ("a reader and a writer", ("reader", "writer"), True),
-    "two-writers": ("two writers", ("writer", "writer"), True),
-    "reader-writer-eviction": ("a reader, a writer, an eviction", ("reader", "writer", "eviction"), True),
-    "two-readers-writer": ("two readers and a writer", ("reader", "reader", "writer"), False),
-    "reader-two-writers": ("a reader and two writers", ("reader", "writer", "writer"), False),
+RACES: dict[str, tuple[str, tuple[Role, ...]]] = {
+    "reader-writer": ("a reader and a writer", ("reader", "writer")),
+    "two-writers": ("two writers", ("writer", "writer")),
+    "reader-writer-eviction": ("a reader, a writer, an eviction", ("reader", "writer", "eviction")),
+    "two-readers-writer": ("two readers and a writer", ("reader", "reader", "writer")),
+    "reader-two-writers": ("a reader and two writers", ("reader", "writer", "writer")),
 }
-"""Name to its words, who runs, and whether all orders are played or a sample."""
+"""Name to its words, and who runs."""
 
 PLAYED = Table("played", "The order, step by step", (
     Column("worker", "Worker"), Column("step", "Step"), Column("server", "Server"), Column("command", "Command"), Column("reply", "Reply"),
@@ -158,7 +158,7 @@ def lasts(played: Played) -> str:
 def summary(found: Survey) -> str:
     """A survey in a sentence."""
     count = found.outcomes
-    how = f"{found.orders} orders" if found.whole else f"{found.orders} different orders drawn with the seed {found.seed}"
+    how = f"{found.orders} orders" if found.whole else f"{found.orders} orders drawn with the seed {found.seed}"
     parts = [f"{count[name]} {name}" for name in ("fresh", "empty", "stale", "impossible") if count[name]]
     return f"{_verdict(found).capitalize()}. {how} of {RACES[found.race][0]}: {', '.join(parts)}, in {found.took_s:.1f} s."
 
@@ -166,10 +166,11 @@ def summary(found: Survey) -> str:
 def _surveyed(sandbox: Sandbox, strategy: Strategy) -> Survey:
     settings = sandbox.settings
     race_name = str(settings["race"])
+    lengths = Counter({letter: len(steps) for letter, steps in _names(strategy, race_name).items()})
     with race_of(sandbox, strategy) as race:
         found = survey(
             race, name=race_name, strategy=strategy.name, start=str(settings["start"]), ttl_s=strategy.ttl_s(settings),
-            draws=0 if RACES[race_name][2] else DRAWS, seed=SEED, most=MOST,
+            draws=0 if beginning_with("", lengths) <= MOST else DRAWS, seed=SEED, most=MOST,
         )
     sandbox.ledger.observations.append(found)
     return found
@@ -184,11 +185,6 @@ def _tell_orders(sandbox: Sandbox, found: Survey) -> None:
         }
         for number, (played, stands_for) in enumerate(zip(found.played, found.cut, strict=True), start=1)
     ]
-    # More than a table holds: the stale ones are what is looked for.
-    if len(rows) > MOST_ROWS:
-        kept = {row["number"] for row in islice((row for row in rows if row["outcome"] in ("stale", "impossible")), MOST_ROWS)}
-        kept |= {row["number"] for row in islice((row for row in rows if row["number"] not in kept), MOST_ROWS - len(kept))}
-        rows = [row for row in rows if row["number"] in kept]
     sandbox.tabulate("orders", rows)
 
 
@@ -216,23 +212,30 @@ def _verdict(found: Survey) -> str:
 def _rows(sandbox: Sandbox, order: str, played: Played | None) -> list[dict[str, Value]]:
     """The steps in the order that is set: those that were taken with all that is known of them, the others by name."""
     strategy = sandbox.strategy()
-    roles = RACES[str(sandbox.settings["race"])][1]
-    names = {letter: planned(strategy, role, what=WHAT) for letter, role in zip(LETTERS, roles, strict=False)}
+    race_name = str(sandbox.settings["race"])
+    names = _names(strategy, race_name)
     taken = list(played.steps) if played else []
-    rows = [_row(step) for step in taken]
-    if played and played.outcome != "impossible":
-        return rows
     done = Counter(step.letter for step in taken)
-    wanted = list(order)[len(taken):] if played else list(order)
     left = {letter: steps[done[letter]:] for letter, steps in names.items()}
-    role_of = dict(zip(LETTERS, roles, strict=False))
-    rest = [letter for letter, steps in names.items() for _ in steps]
-    return rows + [_row(Step(letter, role_of[letter], left[letter].pop(0))) for letter in [*wanted, *rest] if left.get(letter)]
+    role_of = dict(zip(LETTERS, RACES[race_name][1], strict=False))
+    wanted, rest = list(order)[len(taken):], [letter for letter, steps in left.items() for _ in steps]
+    over = played is not None and played.blocked is None
+    rows = [_row(step) for step in taken]
+    rows += [_row(Step(letter, role_of[letter], left[letter].pop(0)), told="left out" if over else "") for letter in [*wanted, *rest] if left.get(letter)]
+    if played:
+        rows.append({"worker": "", "step": "end", "reply": sentence(played)[0], "told": played.outcome})
+    return rows
 
 
-def _row(step: Step) -> dict[str, Value]:
-    told = "" if not step.command and not step.waited else "waits" if step.waited else step.meaning
+def _names(strategy: Strategy, race: str) -> dict[str, list[str]]:
+    """Each worker's steps where the cache is empty and nobody comes between: the most that it takes."""
+    return {letter: planned(strategy, role, what=WHAT) for letter, role in zip(LETTERS, RACES[race][1], strict=False)}
+
+
+def _row(step: Step, *, told: str = "") -> dict[str, Value]:
+    """A row of the table: what is not known of a step yet is empty."""
     return {
         "worker": step.letter, "role": step.role, "step": step.name, "server": step.server, "command": step.command, "reply": step.reply, "took_ms": step.took_ms if step.command else "",
-        "cached": "" if step.cached is None else step.cached, "committed": "" if step.committed is None else step.committed, "told": told,
+        "cached": "" if step.cached is None else step.cached, "committed": "" if step.committed is None else step.committed,
+        "told": told or ("waits" if step.waited else step.meaning if step.command else ""),
     }
