@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import random
 import signal
 import time
@@ -30,7 +31,7 @@ KINDS = ("hit", "miss", "read", "write", "behind", "cache", "database", "respons
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What a worker needs to know. Settings are the lab's; the rest says where the servers are."""
+    """What a worker needs to know. Settings are the lab's; the rest says where the servers are. After `requests` of them it only waits to be stopped; 0: no end."""
 
     lab: str
     wrong: str
@@ -45,6 +46,7 @@ class Orders:
     worker: int
     workers: int
     seed: int
+    requests: int = 0
 
 
 @dataclass(slots=True)
@@ -96,6 +98,7 @@ class Worker:
         self._apply(orders.settings, orders.engine, orders.cache)
         now = time.monotonic()
         self._schedule = Schedule(self._rate(), now + self._random.random() / self._rate())
+        self._left: float = orders.requests or math.inf
 
     def run(self) -> None:
         batch_due = time.monotonic() + BATCH_S
@@ -105,14 +108,17 @@ class Worker:
             if now >= batch_due:
                 self._send()
                 batch_due = now + BATCH_S
-            wait_s = min(self._schedule.wait_s(now), batch_due - now)
+            wait_s = min(self._schedule.wait_s(now), batch_due - now) if self._left else batch_due - now
             if self._pipe.poll(max(0.0, wait_s)):
                 if not self._obey(self._pipe.recv()):
                     break
                 continue
             now = time.monotonic()
-            if self._schedule.wait_s(now) <= 0:
+            if self._left and self._schedule.wait_s(now) <= 0:
+                self._left -= 1
                 self._request(self._schedule.take(now))
+                if not self._left:
+                    self._send()
         self._send()
         self._pipe.close()
 

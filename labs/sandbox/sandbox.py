@@ -290,11 +290,11 @@ class Sandbox:
 
     # The load
 
-    def start_load(self) -> str:
-        """Run the workload with the settings as they are; a running one begins anew."""
+    def start_load(self, requests: int = 0) -> str:
+        """Run the workload with the settings as they are; a running one begins anew. After so many requests its clients rest; 0: no end."""
         workers = int(float(self.settings.get("clients", 4 if self.site is None else 2)))
         self.stepped.stepper.finish()
-        self.load.start(workers, lambda number: self._orders(number, workers))
+        self.load.start(workers, lambda number: self._orders(number, workers, requests // workers))
         rate = self.settings.get("rate_per_s", 0)
         about = f"{rate:g} requests/s wanted of {workers} client{'s' if workers != 1 else ''}"
         if self.site is not None:
@@ -478,13 +478,13 @@ class Sandbox:
         self.sampler.forget_counters(node.name)
         self.ledger.emptied_at.append(time.monotonic())
 
-    def _orders(self, number: int, workers: int | None = None) -> AnyOrders:
+    def _orders(self, number: int, workers: int | None = None, requests: int = 0) -> AnyOrders:
         if self.site is not None:
             return BrowserOrders(settings=dict(self.settings), site=self._links.route(self.site.entrance.name), worker=number, workers=workers or max(1, self.load.workers), seed=SEED)
         return Orders(
             lab=self.lab.id, wrong=self.wrong, settings=dict(self.settings), engine=self.cache_engine, cache=self._links.route("cache"),
             cache_user="shop", cache_password=self.password("cache"), database=self._links.route("database"), database_password=self.password("database"),
-            items=items(str(self.settings.get("read", "row")), int(float(self.settings.get("load_items", LOAD_ITEMS)))), worker=number, workers=workers or max(1, self.load.workers), seed=SEED,
+            items=items(str(self.settings.get("read", "row")), int(float(self.settings.get("load_items", LOAD_ITEMS)))), worker=number, workers=workers or max(1, self.load.workers), seed=SEED, requests=requests,
         )
 
     def _console(self, name: str) -> Console:
