@@ -78,10 +78,10 @@ def measure(lab_ids: tuple[str, ...], times: int) -> None:
     from portal.content import measuring  # noqa: PLC0415  # as above
 
     try:
-        text = measuring.measure(lab_ids or tuple(catalogue()), times=times)
+        tables = measuring.measure(lab_ids or tuple(catalogue()), times=times)
     except measuring.RunFailed as exc:
         raise click.ClickException(str(exc)) from None
-    measuring.write(ROOT / "lessons", text)
+    measuring.write(ROOT / "lessons", tables)
 
 
 @main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False)

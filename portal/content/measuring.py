@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -20,20 +21,25 @@ class RunFailed(Exception):
     """A reference run did not end with every check met; its text says why."""
 
 
-def measure(lab_ids: Iterable[str], *, times: int) -> str:
-    """The text of measured.toml. Raises RunFailed."""
-    tables = []
+HEAD = "# Made by `cacheground lessons measure`: medians of reference runs on one machine. Not to be edited.\n\n"
+
+
+def measure(lab_ids: Iterable[str], *, times: int) -> dict[str, str]:
+    """For each lab its table of measured.toml. Raises RunFailed."""
+    tables = {}
     for lab_id in lab_ids:
         runs = [_run(lab_id) for _ in range(times)]
         names = list(runs[0]["measurements"])
         values = {name: median(run["measurements"][name] for run in runs) for name in names}
-        tables.append(_table(lab_id, values, runs[0]["versions"], times))
-    return "# Made by `cacheground lessons measure`: medians of reference runs on one machine. Not to be edited.\n\n" + "\n".join(tables)
+        tables[lab_id] = _table(lab_id, values, runs[0]["versions"], times)
+    return tables
 
 
-def write(folder: Path, text: str) -> None:
-    """Put measured.toml into a folder of lessons."""
-    (folder / "measured.toml").write_text(text)
+def write(folder: Path, tables: Mapping[str, str]) -> None:
+    """Put these tables into a folder's measured.toml; what was measured of other labs stays."""
+    file = folder / "measured.toml"
+    kept = dict(re.findall(r"^(?=\[(.+)\]$)((?:.+\n)+)", file.read_text(), flags=re.MULTILINE)) if file.exists() else {}
+    file.write_text(HEAD + "\n".join(table for _, table in sorted({**kept, **tables}.items())))
 
 
 def _run(lab_id: str) -> dict[str, Any]:
