@@ -76,3 +76,35 @@ def write_refreshes_only(shop: Shop, cache: Cache, item: int, price: float, ttl_
         if cache.get(f"{shop.what}:{item}") is not None:
             cache.set(f"{shop.what}:{item}", json.dumps(answer), ttl_s)
     return answer["version"]
+
+
+def read_tags_one_item(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
+    """Has a generation for each item, not for its category."""
+    key = f"{shop.what}:{item}:g{int(cache.get(f'generation:item-{item}') or 0)}"
+    found = cache.get(key)
+    if found is not None:
+        return dict(json.loads(found))
+    answer = shop.read(item)
+    cache.set(key, json.dumps(answer), ttl_s)
+    return answer
+
+
+def write_tags_one_item(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> int:
+    """Counts up the item's own generation."""
+    version = shop.change_price(item, price)
+    cache.incr(f"generation:item-{item}")
+    return version
+
+
+def read_one_name(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
+    """Looks at the version, and at the same key whatever it is."""
+    with suppress(CacheDown):
+        cache.get(f"version:{item}")
+    return cache_aside.read(shop, cache, item, ttl_s)
+
+
+def write_one_name(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> int:
+    """Counts the version up, and deletes the one key."""
+    version = cache_aside.write(shop, cache, item, price, ttl_s)
+    cache.incr(f"version:{item}")
+    return version

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from labs.engines import Memcached, Redis
@@ -16,13 +16,16 @@ from labs.sandbox.sandbox import Sandbox
 Row = dict[str, Value]
 """A row of a table: column to value; what the table does not show may stand in it too."""
 
+EDGES_MS = (1, 2, 4, 8, 16, 32, 64, 125, 250, 500, 1_000, 2_000, 4_000)
+"""Where the bars of a distribution of staleness begin and end; static/js/views/multiples.js draws them."""
+
 GRACE_S = 4.0
 """How much longer than it should a trial may take on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What one load did: what its clients counted, and what the servers counted meanwhile. `keys` and `held_bytes` are as of its last moment."""
+    """What one load did: what its clients counted, and what the servers counted meanwhile. `keys`, `held_bytes` and `seen` are as of its last moment."""
 
     seconds: float
     tally: Tally
@@ -32,6 +35,7 @@ class Trial:
     operations: float
     keys: tuple[str, ...]
     held_bytes: float
+    seen: Row
 
     @property
     def reads(self) -> int:
@@ -58,8 +62,11 @@ class Trial:
         return self.tally.latencies["staleness"].percentile_ms(percentile)
 
 
-def run(sandbox: Sandbox, seconds: float) -> Trial:
-    """Empty the cache, begin the clients and their seed anew, and let them do as many requests as they should in so many seconds."""
+def run(sandbox: Sandbox, seconds: float, look: Callable[[], Row] = dict) -> Trial:
+    """Empty the cache, begin the clients and their seed anew, and let them do as many requests as they should in so many seconds.
+
+    `look` is called when they are done and have not ended yet; what it returns is `seen`.
+    """
     begin(sandbox)
     before, operations_before = sandbox.counters(), _operations(sandbox)
     began = time.monotonic()
@@ -68,12 +75,12 @@ def run(sandbox: Sandbox, seconds: float) -> Trial:
     sandbox.start_load(requests)
     tally = sandbox.load.totals[(sandbox.cache_engine, sandbox.strategy().name)]
     sandbox.wait_until(lambda: tally.done + tally.errors >= requests, deadline_s=seconds + GRACE_S)
-    keys, held = keys_now(sandbox), held_bytes(sandbox)
+    keys, held, seen = keys_now(sandbox), held_bytes(sandbox), look()
     sandbox.stop_load()
     after = sandbox.counters()
     return Trial(
         seconds=time.monotonic() - began, tally=tally, hits=after.hits - before.hits, misses=after.misses - before.misses, queries=after.queries - before.queries,
-        operations=_operations(sandbox) - operations_before, keys=tuple(keys), held_bytes=held,
+        operations=_operations(sandbox) - operations_before, keys=tuple(keys), held_bytes=held, seen=seen,
     )
 
 

@@ -15,8 +15,6 @@ from labs.events import Value
 from labs.sandbox.sandbox import Sandbox
 
 ITEM = Number("item", "Item", 1, 1_000, 1, 42)
-EDGES_MS = (1, 2, 4, 8, 16, 32, 64, 125, 250, 500, 1_000, 2_000, 4_000)
-"""Where the bars of the distribution of staleness begin and end."""
 
 TOLERANCES = tolerances.of(Path(__file__).parent)
 
@@ -131,7 +129,7 @@ def _row(sandbox: Sandbox, trial: trials.Trial) -> trials.Row:
         "requests": trial.tally.done, "reads": trial.reads, "writes": trial.writes, "hits": trial.tally.kinds["hit"],
         "hit_percent": round(trial.hit_percent, 2), "stale": trial.tally.stale, "stale_percent": round(trial.stale_percent, 2),
         "staleness_p50_ms": round(trial.staleness_ms(50), 1), "staleness_p99_ms": round(trial.staleness_ms(99), 1), "staleness_max_ms": round(trial.staleness_ms(100), 1),
-        "staleness_counts": " ".join(str(count) for count in latencies["staleness"].counts(EDGES_MS)),
+        "staleness_counts": " ".join(str(count) for count in latencies["staleness"].counts(trials.EDGES_MS)),
         "queries_per_s": round(trial.queries / trial.seconds, 1), "queries_per_request": round(trial.queries / max(1, trial.tally.done), 3),
         "write_p50_ms": round(latencies["write"].percentile_ms(50), 3), "write_p99_ms": round(latencies["write"].percentile_ms(99), 3),
         "slowest_miss_ms": round(latencies["miss"].percentile_ms(100), 2), "held_kb": round(trial.held_bytes / 1024, 1), "keys": len(trial.keys),
