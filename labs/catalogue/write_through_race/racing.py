@@ -39,7 +39,7 @@ PLAYED = Table("played", "The order, step by step", (
 ORDERS = Table("orders", "All orders of this race", (
     Column("number", "No."), Column("order", "Order"), Column("outcome", "Left in the cache"), Column("cached", "Cached version"),
     Column("committed", "Committed version"), Column("lasts", "For how long"), Column("old_answers", "Readers told an old price", sense="stale"), Column("stands_for", "Orders"),
-), empty="Run all orders of this race.")
+), empty=f"All orders are played where there are at most {MOST}. Three workers have thousands: {DRAWS} are drawn then, with the seed {SEED}.")
 
 SURVIVORS = Table("survivors", "What survives which race", (
     Column("race", "Who races"), Column("strategy", "Strategy"), Column("start", "Cache at the start"), Column("ttl", "Time to live"), Column("orders", "Orders"),
