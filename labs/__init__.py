@@ -13,6 +13,7 @@ from labs.definition import (
     Node,
     Number,
     Prediction,
+    Steppable,
     Strategy,
     Table,
     Text,
@@ -41,6 +42,6 @@ from labs.state import SandboxState
 __all__ = [
     "METRICS", "Action", "BadInput", "Chart", "Check", "Choice", "Column", "CommandRefused", "Control", "Desk", "DidNotStart", "Entry", "Event",
     "HostAway", "HostInfo", "Lab", "LabsError", "Link", "Metric", "Node", "NotNow", "Number", "OverBudget", "Prediction", "SandboxInfo",
-    "SandboxState", "SandboxTaken", "Sense", "ServerDown", "Source", "Strategy", "Table", "Text", "TooSlow", "Topology", "UnknownLab", "UnknownSandbox", "Value",
+    "SandboxState", "SandboxTaken", "Sense", "ServerDown", "Source", "Steppable", "Strategy", "Table", "Text", "TooSlow", "Topology", "UnknownLab", "UnknownSandbox", "Value",
     "catalogue", "decode", "encode", "find", "source_of",
 ]

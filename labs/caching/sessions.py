@@ -6,21 +6,22 @@ import time
 
 def log_in(request, store, limits):
     # 1. The user logs in. Whoever saw or planted the old id has nothing:
-    old = request.cookies.get("sid", "")
-    before = store.load(old) or {}
-    store.forget(old)
+    old = request.cookies.get("sid")
+    before = store.load(old) if old else None
+    if before:
+        store.forget(old)
     sid = secrets.token_urlsafe(32)  # 256 random bits that say nothing
     # 2. The application writes the session to the store.
-    session = {"user": request.form["user"], "cart": before.get("cart", []), "began": time.time()}
+    session = {"user": request.form["user"], "cart": before["cart"] if before else [], "began": time.time()}
     store.save(sid, session, seconds_left(session, limits))
     return sid, session
 
 
 def page(request, store, limits):
     # 3. The user reaches an instance, this one or another.
-    sid = request.cookies.get("sid", "")
+    sid = request.cookies.get("sid")
     # 4. The instance asks the store: signed in already, or not.
-    session = store.load(sid)
+    session = store.load(sid) if sid else None
     if session is None:
         return None  # never issued, logged out, or its time is over
     left = seconds_left(session, limits)
@@ -49,4 +50,5 @@ def add_to_cart(request, store, limits):
 
 
 def log_out(request, store):
-    store.forget(request.cookies.get("sid", ""))
+    if sid := request.cookies.get("sid"):
+        store.forget(sid)

@@ -45,7 +45,7 @@ from labs.sandbox.console import Answer, Console, MemcachedConsole, RedisConsole
 from labs.sandbox.ledger import Ledger, Request
 from labs.sandbox.sampling import Sampler
 from labs.sandbox.server import Server
-from labs.sandbox.site import Site
+from labs.sandbox.site import Site, letter
 from labs.shop.shop import items
 from labs.shop.template import copy as copy_template
 
@@ -300,7 +300,7 @@ class Sandbox:
         if self.site is not None:
             about = f"{rate:g} requests/s wanted of {float(self.settings['browsers']):g} browsers"
         self.tell(LoadChanged(running=True, about=about))
-        self.tell(Said(text="Many browsers log in and go on. The counters are exact, the dots are a sample." if self.site is not None else "Many clients read and write at once. The counters are exact, the dots are a sample."))
+        self.tell(Said(text="Many browsers log in and go on opening pages. Who is signed out logs in again." if self.site is not None else "Many clients read and write at once. The counters are exact, the dots are a sample."))
         self.sampler.hurry()
         return f"The load runs: {about}."
 
@@ -328,7 +328,8 @@ class Sandbox:
             self.site.look()
         if verb in ("kill", "restart") and name == "cache":
             self.ledger.emptied_at.append(time.monotonic())
-        says = {"kill": f"{name} was killed.", "pause": f"{name} is paused.", "resume": f"{name} goes on.", "restart": f"{name} was restarted."}[verb]
+        label = self.lab.topology.node(name).label
+        says = {"kill": f"{label} was killed.", "pause": f"{label} is paused.", "resume": f"{label} goes on.", "restart": f"{label} was restarted."}[verb]
         means = {
             "kill": "Whoever asks it is refused at once.", "pause": "It keeps its connections and answers nobody: whoever asks, waits.", "resume": "What waited is answered now.",
             "restart": _after_a_restart(self.servers[name].engine),
@@ -338,7 +339,7 @@ class Sandbox:
 
     def link(self, name: str, verb: str, delay_ms: float = 20.0) -> str:
         """Slow, cut or restore a link; returns the sentence that says so."""
-        self.lab.topology.link(name)
+        link = self.lab.topology.link(name)
         if verb == "slow":
             if not 0 < delay_ms <= 2_000:
                 raise BadInput("A link is slowed by more than 0 and at most 2,000 ms each way.")
@@ -355,7 +356,9 @@ class Sandbox:
         if self.link_states[name] != state or state == "slow":
             self.link_states[name] = state
             self.tell(LinkChanged(link=name, state=state, delay_ms=delay))  # type: ignore[arg-type]  # one of the three above
-        says = {"slow": f"The link to {name} is slowed by {delay_ms:g} ms each way.", "cut": f"The link to {name} is cut.", "restore": f"The link to {name} is whole again."}[verb]
+        source, target = self.lab.topology.node(link.source), self.lab.topology.node(link.target)
+        which = f"The link to {target.label}" if source.engine == "app" else f"The link from {source.label} to {target.label}"
+        says = {"slow": f"{which} is slowed by {delay_ms:g} ms each way.", "cut": f"{which} is cut.", "restore": f"{which} is whole again."}[verb]
         means = {"slow": "Every question and every answer takes so much longer.", "cut": "Nobody is refused: whoever asks, waits for nothing.", "restore": "What was under way arrives."}[verb]
         self.tell(Said(text=f"{says} {means}", strong=says))
         return says
@@ -450,13 +453,13 @@ class Sandbox:
         ways = {link.target: self._near[link.name] for link in self.lab.topology.links if link.source == node.name}
         assert self.site is not None
         if node.engine == "balancer":
-            return {"sticky": self.settings.get("store") == "sticky", "targets": [(name.upper(), way.host, way.port) for name, way in ways.items()]}
+            return {"sticky": self.settings.get("store") == "sticky", "targets": [(letter(name), way.host, way.port) for name, way in ways.items()]}
         strategy = self.strategy()
         assert strategy.write is not None
         stores = {self._kind(self.lab.topology.node(name)): (name, way) for name, way in ways.items()}
         (redis, to_redis), (_, to_memcached) = stores["redis"], stores["memcached"]
         return {
-            "name": node.name.upper(), "node": node.name, "store": self.settings["store"], "idle_s": self.settings["idle_s"], "absolute_s": self.settings["absolute_s"], "sliding": self.settings["renewal"] == "sliding",
+            "name": letter(node.name), "node": node.name, "store": self.settings["store"], "idle_s": self.settings["idle_s"], "absolute_s": self.settings["absolute_s"], "sliding": self.settings["renewal"] == "sliding",
             "page": f"{strategy.read.__module__}:{strategy.read.__qualname__}", "log_in": f"{strategy.write.__module__}:{strategy.write.__qualname__}",
             "redis": (to_redis.host, to_redis.port, "shop", self.password(redis)), "memcached": (to_memcached.host, to_memcached.port), "reports": str(self.site.reports),
         }

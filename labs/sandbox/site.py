@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 HOST = "shop.test"
 FIRST, SECOND = "first", "second"
-USERS = {FIRST: "mia", SECOND: "ben"}
+USERS = {FIRST: "Mia", SECOND: "Ben"}
 IN_MEMORY = ("memory", "sticky")
 KEY = "session:"
 ANSWER_S, STEPPED_S, TOLD_S = 5.0, 140.0, 0.5
@@ -117,6 +117,7 @@ class Browser:
         self.name = name
         self.jar = CookieJar(DefaultCookiePolicy(secure_protocols=("http", "https")))
         self.last: Visit | None = None
+        self.login: Visit | None = None
 
     @property
     def user(self) -> str:
@@ -312,6 +313,8 @@ class Site:
             ttl_before_s=ttl_before_s, ttl_after_s=self.ttl_s(after), sent_ttl_after_s=self.ttl_s(sid), pids=pids, trips=tuple(heard.trips),
         )
         browser.last = visit
+        if visit.is_login:
+            browser.login = visit
         self.visits.append(visit)
         del self.visits[:-MOST_VISITS]
         if told:
@@ -321,8 +324,7 @@ class Site:
         return visit
 
     def _tell_of(self, visit: Visit) -> None:
-        node = next((node.name for node in self._sandbox.lab.topology.of_engine("instance") if node.name.upper() == visit.instance), "")
-        ways = [link.name for link in self._sandbox.lab.topology.links_to(node)] if node else []
+        ways = [link.name for link in self._sandbox.lab.topology.links_to(node_of(visit.instance))]
         words = visit.user or ("signed out" if visit.answered else str(visit.status))
         self._sandbox.tell(Travelled(links=[self.entrance.name, *ways], meaning=visit.meaning, words=words, took_ms=round(visit.took_ms, 3)))
         took_ms = sum(trip.took_ms for trip in visit.trips)
@@ -427,7 +429,7 @@ class Site:
         sid = browser.cookie("sid") if browser else ""
         row: dict[str, Value] = {"browser": name, "user": USERS[name], "key": KEY + sid if sid else "", "value": "", "ttl_s": "", "where": self._where()}
         for node in self._sandbox.lab.topology.of_engine("instance"):
-            row[node.name] = self._known_at(node.name, sid, row)
+            row[letter(node.name).lower()] = self._known_at(node.name, sid, row)
         return row
 
     def _known_at(self, node: str, sid: str, row: dict[str, Value]) -> str:
@@ -462,7 +464,7 @@ class Site:
 
     def _show(self, visit: Visit) -> None:
         """Tell the tables: what each browser shows, what its session is, what was answered so far."""
-        self._sandbox.tabulate("browsers", [_shown(browser.last) for name in (FIRST, SECOND) if (browser := self.browsers.get(name)) and browser.last])
+        self._sandbox.tabulate("browsers", [_shown(browser.last, browser.login) for name in (FIRST, SECOND) if (browser := self.browsers.get(name)) and browser.last])
         self.look()
         shown = [v for v in self.visits if v.browser in USERS][-SHOWN_VISITS:]
         if visit.browser in USERS:
@@ -489,6 +491,16 @@ class Site:
             raise NotNow("Nothing real runs in this sandbox, so nobody answers a browser.")
 
 
+def letter(node: str) -> str:
+    """What an instance calls itself: the end of its node's name, A of instance-a."""
+    return node.rpartition("-")[2].upper()
+
+
+def node_of(instance: str) -> str:
+    """The node of the instance that calls itself so."""
+    return f"instance-{instance.lower()}"
+
+
 def short(sid: str) -> str:
     """Enough of an id to tell it from others, and too little to use it."""
     return f"{sid[:8]}…" if len(sid) > 12 else sid
@@ -502,10 +514,10 @@ def _data(body: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _shown(visit: Visit) -> dict[str, Value]:
+def _shown(visit: Visit, login: Visit | None) -> dict[str, Value]:
     """A response as data, for a page to draw: no part of it is ever markup."""
     return {
-        "browser": visit.browser, "number": visit.number, "request": f"{visit.method} {visit.path}", "status": visit.status, "instance": visit.instance, "user": visit.user, "says": visit.says[:200],
+        "browser": visit.browser, "number": visit.number, "request": f"{visit.method} {visit.path}", "status": visit.status, "instance": visit.instance, "user": visit.user, "login_by": login.instance if login else "", "says": visit.says[:200],
         "cart": ", ".join(visit.cart)[:200], "cookie_sent": f"sid={visit.sid_sent}" if visit.sid_sent else "", "set_cookie": "\n".join(visit.cookies)[:SHOWN_TEXT],
         "headers": "\n".join(f"{name}: {value}" for name, value in visit.headers)[:SHOWN_TEXT], "body": visit.body[:SHOWN_TEXT], "took_ms": round(visit.took_ms, 2), "meaning": visit.meaning,
     }

@@ -27,7 +27,7 @@ COOKIE = "Path=/; HttpOnly; Secure; SameSite=Lax"
 SECRET = "X-Sandbox-Secret"
 WAIT_S = 130.0
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_USER = re.compile(r"[a-z0-9-]{1,24}")
+_USER = re.compile(r"[A-Za-z0-9-]{1,24}")
 _ITEM = re.compile(r"[A-Za-z ]{1,24}")
 
 

@@ -8,7 +8,7 @@ from labs.caching import sessions
 def log_in_keeps_the_id(request, store, limits):
     """Signs the user in under the id that the visitor came with."""
     sid = request.cookies.get("sid", "")
-    before = store.load(sid)
+    before = store.load(sid) if sid else None
     if before is None:
         return sessions.log_in(request, store, limits)
     session = {"user": request.form["user"], "cart": before.get("cart", []), "began": time.time()}
@@ -18,7 +18,8 @@ def log_in_keeps_the_id(request, store, limits):
 
 def page_never_renews(request, store, limits):
     """Finds the session and never extends its time to live."""
-    return store.load(request.cookies.get("sid", ""))
+    sid = request.cookies.get("sid")
+    return store.load(sid) if sid else None
 
 
 _remembered: dict[str, dict[str, object]] = {}
@@ -51,7 +52,8 @@ def log_in_for_ever(request, store, limits):
 
 def page_for_ever(request, store, limits):
     """Trusts whatever is still stored."""
-    return store.load(request.cookies.get("sid", ""))
+    sid = request.cookies.get("sid")
+    return store.load(sid) if sid else None
 
 
 def log_in_by_name(request, store, limits):

@@ -1,5 +1,7 @@
 """Where things stand in a topology's drawing: the application at the left, up to six servers at the right; stacked on a phone.
 
+Where servers lie behind servers (a balancer, its instances, their stores) each step from the application is a column of its own, a row on a phone.
+
 Pure geometry in the drawing's own units. Refuses to know states and readings: the template and the page's script dress it.
 """
 
@@ -42,10 +44,25 @@ class Drawing:
     height: float
     boxes: tuple[Box, ...]
     wires: tuple[Wire, ...]
+    glyphs: bool = True
+
+
+def layers(topology: Topology) -> list[list[Node]]:
+    """The nodes by the number of links that lead to them from the application; what no link reaches counts as next to it."""
+    depth = {node.name: 0 for node in topology.nodes if node.engine == "app"}
+    edge = list(depth)
+    while edge:
+        further = [link.target for link in topology.links if link.source in edge and link.target not in depth]
+        depth |= dict.fromkeys(further, depth[edge[0]] + 1)
+        edge = further
+    steps = max(depth.values(), default=0)
+    return [[node for node in topology.nodes if depth.get(node.name, 1) == step] for step in range(steps + 1)]
 
 
 def wide(topology: Topology) -> Drawing:
     """The drawing for a bench of 36 rem and more."""
+    if len(columns := layers(topology)) > 2:
+        return _wide_layers(topology, columns)
     apps, servers = [n for n in topology.nodes if n.engine == "app"], list(topology.servers)
     tall = 104.0 if len(servers) <= 2 else 84.0 if len(servers) <= 4 else 68.0
     gap = 34.0 if len(servers) <= 2 else 18.0
@@ -58,6 +75,8 @@ def wide(topology: Topology) -> Drawing:
 
 def narrow(topology: Topology) -> Drawing:
     """The drawing for a phone: the application on top, servers below, two in a row where there are an even number."""
+    if len(rows_of := layers(topology)) > 2:
+        return _narrow_layers(topology, rows_of)
     apps, servers = [n for n in topology.nodes if n.engine == "app"], list(topology.servers)
     share = 320 / max(1, len(apps))
     boxes = [Box(node, 10 + index * share + (share - min(200, share - 8)) / 2, 4, min(200, share - 8), 80) for index, node in enumerate(apps)]
@@ -70,6 +89,51 @@ def narrow(topology: Topology) -> Drawing:
         boxes.append(Box(node, x, top + row * (tall + gap), width, tall))
     rows = -(-len(servers) // columns)
     return Drawing(340, top + rows * (tall + gap) - gap + 8, tuple(boxes), tuple(_narrow_wires(topology, boxes)))
+
+
+def _wide_layers(topology: Topology, columns: list[list[Node]]) -> Drawing:
+    """A column for each step from the application, each in the middle of the height."""
+    length, wide_by, tall, gap = 760.0, 132.0, 96.0, 46.0
+    between = (length - 8 - len(columns) * wide_by) / (len(columns) - 1)
+    height = max(len(column) for column in columns) * (tall + gap) - gap + 16
+    boxes = []
+    for step, column in enumerate(columns):
+        top = (height - len(column) * (tall + gap) + gap) / 2
+        boxes += [Box(node, 4 + step * (wide_by + between), top + index * (tall + gap), wide_by, tall) for index, node in enumerate(column)]
+    placed = {box.node.name: box for box in boxes}
+    wires = []
+    for link in topology.links:
+        source, target = placed[link.source], placed[link.target]
+        x1, y1 = source.x + source.width, source.y + source.height * _place(link, [part for part in topology.links if part.source == link.source], placed, "target")
+        x2, y2 = target.x, target.y + target.height * _place(link, [part for part in topology.links if part.target == link.target], placed, "source")
+        bend = (x2 - x1) / 2
+        wires.append(Wire(link, f"M{x1:g} {y1:g} C {x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}", x2 - 6, y2 + 6, "end", (x1 + x2) / 2, (y1 + y2) / 2))
+    return Drawing(length, height, tuple(boxes), tuple(wires), glyphs=False)
+
+
+def _narrow_layers(topology: Topology, rows: list[list[Node]]) -> Drawing:
+    """A row for each step from the application."""
+    tall, gap, most = 76.0, 62.0, max(len(row) for row in rows)
+    wide_by = min(190.0, (332 - (most - 1) * 12) / most)
+    boxes = []
+    for step, row in enumerate(rows):
+        left = (340 - len(row) * (wide_by + 12) + 12) / 2
+        boxes += [Box(node, left + index * (wide_by + 12), 4 + step * (tall + gap), wide_by, tall) for index, node in enumerate(row)]
+    placed = {box.node.name: box for box in boxes}
+    wires = []
+    for link in topology.links:
+        source, target = placed[link.source], placed[link.target]
+        x1, y1 = source.x + source.width * _place(link, [part for part in topology.links if part.source == link.source], placed, "target"), source.y + source.height
+        x2, y2 = target.x + target.width * _place(link, [part for part in topology.links if part.target == link.target], placed, "source"), target.y
+        bend, right = (y2 - y1) / 2, x2 > 200
+        wires.append(Wire(link, f"M{x1:g} {y1:g} C {x1:g} {y1 + bend:g} {x2:g} {y2 - bend:g} {x2:g} {y2:g}", x2 + (-8 if right else 8), y2 - 22, "end" if right else "start", (x1 + x2) / 2, (y1 + y2) / 2))
+    return Drawing(340, len(rows) * (tall + gap) - gap + 8, tuple(boxes), tuple(wires), glyphs=False)
+
+
+def _place(link: Link, siblings: list[Link], placed: dict[str, Box], end: str) -> float:
+    """Where among its siblings a link is fastened, as a share of the side: in the order of their other ends, so that none crosses another there."""
+    ordered = sorted(siblings, key=lambda part: (placed[getattr(part, end)].y, placed[getattr(part, end)].x))
+    return (ordered.index(link) + 1) / (len(ordered) + 1)
 
 
 def _wide_wires(topology: Topology, boxes: list[Box]) -> list[Wire]:

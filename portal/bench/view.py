@@ -23,6 +23,7 @@ from labs import (
     Metric,
     SandboxInfo,
     SandboxState,
+    Steppable,
     UnknownSandbox,
     Value,
     catalogue,
@@ -34,7 +35,7 @@ Phase = Literal["none", "taken", "queued", "opening", "open", "ended", "away"]
 Gear = Literal["step", "load", "break"]
 GEARS: tuple[Gear, ...] = get_args(Gear)
 RESERVED = frozenset({"gear", "view", "was", "on"})
-ENGINES = {"redis": "Redis", "memcached": "Memcached", "postgres": "Postgres", "app": "Python"}
+ENGINES = {"redis": "Redis", "memcached": "Memcached", "postgres": "Postgres", "app": "Python", "instance": "Python", "balancer": "Python"}
 WORDS_OF_STATE = {
     "starting": "is starting", "loading": "is loading", "up": "", "paused": "is paused", "promoting": "is being promoted", "down": "is down", "stopped": "has stopped",
 }
@@ -102,9 +103,15 @@ class Bench:
         return [listing for listing in listings(self.lab) if listing.strategy == name]
 
     @property
-    def functions(self) -> list[str]:
+    def requests(self) -> list[Steppable]:
         """What a step can run: read, and write where a strategy has one."""
-        return ["read"] + (["write"] if any(strategy.write for strategy in self.lab.strategies.values()) else [])
+        writes = any(strategy.write for strategy in self.lab.strategies.values())
+        return [request for request in self.lab.requests if request.function == "read" or writes]
+
+    @property
+    def headings(self) -> dict[str, str]:
+        """What stands over the text of each function."""
+        return {request.function: request.heading for request in self.lab.requests}
 
     @property
     def tiles(self) -> list[Metric]:
@@ -158,7 +165,8 @@ class Bench:
     def running(self) -> str:
         """What runs, in words: the versions that the servers told."""
         versions: Mapping[str, str] = self.state.get("versions", {})
-        return ", ".join(f"{ENGINES.get(name, name)} {version}".strip() for name, version in sorted(versions.items()))
+        words = (version if version.lower().startswith(ENGINES.get(name, name).lower()) else f"{ENGINES.get(name, name)} {version}".strip() for name, version in sorted(versions.items()))
+        return ", ".join(dict.fromkeys(words))
 
     def server_words(self, name: str) -> str:
         """The second line of a server in the drawing: its engine and version, or what is wrong."""

@@ -42,6 +42,7 @@ def bench() -> Any:
             {"name": "third", "claim": "With the cache killed, every read is answered", "status": "error", "message": "The database does not answer", "hint": "Restart it.", "evidence": {}},
         ],
         scale=Plain(bars=(Plain(sense="miss", server="cache", start=0.0, width=2.7, share=3), Plain(sense="read", server="database", start=2.7, width=81.2, share=97)), ticks=("0", "1", "2", "3", "4", "5", "6 ms")),
+        headings={"read": "The code that runs"},
         listings=[Plain(strategy="sample", name="read", label="A sample", source=Plain(path="labs/caching/sample.py", first_line=10), lines=tuple((Plain(text=text, kind=kind),) for text, kind in CODE))],
         server_state=servers.__getitem__,
         server_words=lambda name: WHY.get(servers[name], ""),
@@ -55,7 +56,7 @@ def drawing() -> Any:
     """One server in each state, one link in each."""
     boxes = tuple(Plain(node=Plain(name=f"cache-{index + 1:03}", label=f"cache-{index + 1:03}", engine="redis", engine_setting=""), x=12 + index % 4 * 216, y=8 + index // 4 * 108, width=200, height=96) for index in range(len(STATES)))
     wires = tuple(Plain(link=Plain(name=state, source="app", target="cache"), path=f"M{20 + index * 290} 270 h240", label_x=20 + index * 290, label_y=252, anchor="start", mid_x=140 + index * 290, mid_y=270) for index, (state, _) in enumerate(LINKS))
-    return Plain(width=880, height=300, boxes=boxes, wires=wires)
+    return Plain(width=880, height=300, boxes=boxes, wires=wires, glyphs=True)
 
 
 FADER = Number("ttl_s", "Time to live", 1, 300, 1, 60, unit="s", scale="log", help="On a logarithmic scale.")

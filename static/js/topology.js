@@ -4,7 +4,7 @@ import { Sample, send } from "./dots.js";
 import { Island, calmly, known } from "./island.js";
 
 const STATES = { starting: "is starting", loading: "is loading", up: "", paused: "is paused", promoting: "is being promoted", down: "is down", stopped: "has stopped" };
-const ENGINES = { redis: "Redis", memcached: "Memcached", postgres: "Postgres" };
+const ENGINES = { redis: "Redis", memcached: "Memcached", postgres: "Postgres", instance: "Python", balancer: "Python" };
 const WORDS = { hit: "hit", miss: "miss", read: "database read", write: "write", stale: "stale", error: "error", here: "answered", none: "answered" };
 const TRAVEL_MS = 1600;
 
@@ -28,6 +28,7 @@ class Topology extends Island {
     });
     this.on("line-reached", (entry) => this.app(entry.line === entry.last_line ? `line ${entry.line}` : `lines ${entry.line} to ${entry.last_line}`));
     this.on("command-ran", (entry) => this.command(entry));
+    this.on("travelled", (entry) => this.travelled(entry));
     this.on("step-finished", (entry) => this.app(`${entry.took_ms.toFixed(2)} ms`));
     this.on("load-changed", (entry) => {
       this.loading = entry.running;
@@ -73,14 +74,38 @@ class Topology extends Island {
   /** @param {any} entry */
   command(entry) {
     const sense = known(entry.meaning);
-    for (const wire of this.wires(entry.server)) {
-      wire.setAttribute("class", `wire live ${sense}`);
-      write(wire.querySelector(".tag"), entry.reply.length > 14 ? WORDS[/** @type {"hit"} */ (sense)] : `${WORDS[/** @type {"hit"} */ (sense)]}: ${entry.reply}`);
-      write(wire.querySelector(".took"), `${entry.took_ms.toFixed(2)} ms`);
-      if (wire.getClientRects().length) send(wire, sense, TRAVEL_MS);
-    }
+    const word = WORDS[/** @type {"hit"} */ (sense)];
+    const words = entry.reply.length > 14 || entry.link ? word : `${word}: ${entry.reply}`;
+    for (const wire of entry.link ? this.wiresOf(entry.link) : this.wires(entry.server)) this.light(wire, sense, words, entry.took_ms);
     for (const node of this.querySelectorAll(".node.busy")) node.setAttribute("class", "node");
     for (const node of this.querySelectorAll(`[data-node="${CSS.escape(entry.server)}"]`)) node.setAttribute("class", `node busy ${sense}`);
+  }
+
+  /**
+   * A request and its answer, over several links.
+   * @param {any} entry
+   */
+  travelled(entry) {
+    const sense = known(entry.meaning);
+    entry.links.forEach((/** @type {string} */ link, /** @type {number} */ index) => {
+      for (const wire of this.wiresOf(link)) {
+        this.light(wire, sense, index ? "" : entry.words, index ? undefined : entry.took_ms);
+        if (index === entry.links.length - 1) for (const node of this.querySelectorAll(`[data-node="${CSS.escape(wire.getAttribute("data-target") ?? "")}"]`)) node.setAttribute("class", `node busy ${sense}`);
+      }
+    });
+  }
+
+  /** @param {string} link */
+  wiresOf(link) {
+    return [...this.querySelectorAll(`.wire[data-link="${CSS.escape(link)}"]`)];
+  }
+
+  /** @param {Element} wire @param {string} sense @param {string} words @param {number} [took] */
+  light(wire, sense, words, took) {
+    wire.setAttribute("class", `wire live ${sense}`);
+    write(wire.querySelector(".tag"), words);
+    write(wire.querySelector(".took"), took === undefined ? "" : `${took.toFixed(2)} ms`);
+    if (wire.getClientRects().length) send(wire, sense, TRAVEL_MS);
   }
 
   /** @param {string} line @param {string} [call] */
@@ -125,8 +150,11 @@ class Topology extends Island {
       flows.push({ server, sense: "read", rate: Math.max(0, (now.database_queries_per_s ?? 0) - (now.writes_per_s ?? 0)) / databases.length });
       flows.push({ server, sense: "write", rate: (now.writes_per_s ?? 0) / databases.length });
     }
+    for (const server of this.servers('[data-engine="balancer"]')) {
+      flows.push({ server, sense: "hit", rate: now.signed_in_per_s ?? 0 }, { server, sense: "miss", rate: now.signed_out_per_s ?? 0 }, { server, sense: "error", rate: now.errors_per_s ?? 0 });
+    }
     this.sampled(this.sample?.set(flows.filter((flow) => flow.rate > 0)) ?? 1);
-    for (const server of [...caches, ...databases]) {
+    for (const server of [...caches, ...databases, ...this.servers('[data-engine="balancer"]')]) {
       const rate = flows.filter((flow) => flow.server === server).reduce((sum, flow) => sum + flow.rate, 0);
       for (const wire of this.wires(server)) write(wire.querySelector(".took"), `${Math.round(rate).toLocaleString("en-US")}/s`);
     }

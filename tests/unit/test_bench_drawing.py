@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from labs import Link, Node, Number, Topology
+from labs import Link, Node, Number, Topology, find
 from portal.bench import drawing
 from portal.bench.faders import POSITIONS, position_of, value_at
 from portal.bench.listing import coloured
@@ -38,6 +38,24 @@ def test_a_drawing_holds_everything_and_nothing_overlaps(servers: int, between: 
     for wire in plan.wires:
         assert re.fullmatch(r"[MCLHV0-9.\- ]+", wire.path)
         assert 0 <= wire.label_x <= plan.width
+
+
+@pytest.mark.parametrize("lay_out", [drawing.wide, drawing.narrow])
+def test_servers_behind_servers_stand_in_columns_of_their_own(lay_out) -> None:
+    site = find("sessions").topology
+    plan = lay_out(site)
+
+    assert [[node.name for node in layer] for layer in drawing.layers(site)] == [["browser"], ["balancer"], ["instance-a", "instance-b"], ["redis", "memcached"]]
+    assert len(plan.wires) == len(site.links)
+    for box in plan.boxes:
+        assert box.x >= 0 and box.y >= 0 and box.x + box.width <= plan.width and box.y + box.height <= plan.height
+    for a, b in itertools.combinations(plan.boxes, 2):
+        assert a.x + a.width <= b.x or b.x + b.width <= a.x or a.y + a.height <= b.y or b.y + b.height <= a.y
+    for wire in plan.wires:
+        assert re.fullmatch(r"[MCLHV0-9.\- ]+", wire.path)
+        assert 0 <= wire.label_x <= plan.width
+    # No two links end at the same place: each can be told from the others.
+    assert len({wire.path.split(" ")[-2] + wire.path.split(" ")[-1] for wire in plan.wires}) == len(plan.wires)
 
 
 @pytest.mark.parametrize("control", [Number("a", "A", 1, 300, 1, 60, scale="log"), Number("b", "B", 10, 2_000, 10, 100, scale="log"), Number("c", "C", 0, 5, 0.1, 1, scale="log")])

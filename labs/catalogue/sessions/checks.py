@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from labs.definition import Check, Verdict
 from labs.events import Value
 from labs.sandbox.sandbox import Sandbox
-from labs.sandbox.site import IN_MEMORY, Site, Visit
+from labs.sandbox.site import IN_MEMORY, Site, Visit, node_of
 
 MEMCACHED_GRAIN_S = 1.1
 """Memcached counts time to live in whole seconds, and may be one off (facts B10)."""
@@ -67,21 +67,21 @@ def survives_an_instance(sandbox: Sandbox) -> Verdict:
     failed: Visit | None = None
     for login, later in _after_logins(sandbox, "redis", "memcached"):
         for before, visit in _uses(login, later):
-            if visit.pids.get(login.instance.lower(), 1) != 0 or not _same_store(login, visit) or visit.began - before.ended > login.idle_s:
+            if visit.pids.get(node_of(login.instance), 1) != 0 or not _same_store(login, visit) or visit.began - before.ended > login.idle_s:
                 continue
             if visit.signed_in:
-                evidence: dict[str, Value] = {"login_by": login.instance, "pid_before": login.pids[login.instance.lower()], "pid_now": 0, "answered_by": visit.instance, "ttl_s_in_the_store": _shown(visit.ttl_before_s)}
+                evidence: dict[str, Value] = {"login_by": login.instance, "pid_before": login.pids[node_of(login.instance)], "pid_now": 0, "answered_by": visit.instance, "ttl_s_in_the_store": _shown(visit.ttl_before_s)}
                 return Verdict("met", f"{login.instance} signed {login.user} in and is dead; {visit.instance} still knows {visit.user}.", evidence)
             failed = visit
     if failed is not None:
         return Verdict("unmet", f"The instance is dead, and {failed.instance} did not know the browser.", {"answered_by": failed.instance}, hint="What died with the instance? Who should have had it?")
-    return Verdict("unmet", "No instance has died after signing somebody in with a shared store.", hint="Log in with a shared store, kill the instance that answered, and open a page.")
+    return Verdict("unmet", "No instance has died after signing somebody in with a shared store.", hint="Log in with a shared store, kill the instance that signed you in, and open a page.")
 
 
 def memory_stays_behind(sandbox: Sandbox) -> Verdict:
     """In an instance's memory a session is known to that instance and to no other."""
     for login, later in reversed(list(_after_logins(sandbox, "memory"))):
-        alive = [v for v in later if v.pids.get(login.instance.lower()) == login.pids.get(login.instance.lower()) and v.began - login.ended < login.idle_s]
+        alive = [v for v in later if v.pids.get(node_of(login.instance)) == login.pids.get(node_of(login.instance)) and v.began - login.ended < login.idle_s]
         own, other = [v for v in alive if v.instance == login.instance], [v for v in alive if v.instance != login.instance]
         evidence: dict[str, Value] = {
             "login_by": login.instance, "pages_by_it": len(own), "signed_in_there": sum(v.signed_in for v in own), "pages_by_the_other": len(other), "signed_in_at_the_other": sum(v.signed_in for v in other),
@@ -95,7 +95,7 @@ def sticky_dies(sandbox: Sandbox) -> Verdict:
     """Sticky routing keeps a browser signed in for as long as its instance lives."""
     waiting = False
     for login, later in _after_logins(sandbox, "sticky"):
-        home = login.instance.lower()
+        home = node_of(login.instance)
         alive = [v for v in later if v.pids.get(home) == login.pids.get(home)]
         dead = [v for v in later if v.pids.get(home) == 0]
         evidence: dict[str, Value] = {

@@ -18,7 +18,7 @@ from labs.engines import Balancer
 from labs.errors import NotNow, ServerDown
 from labs.events import Value
 from labs.sandbox.sandbox import Sandbox
-from labs.sandbox.site import FIRST, SECOND, Site, Visit
+from labs.sandbox.site import FIRST, SECOND, Site, Visit, letter, node_of
 
 TOLERANCES = tolerances.of(Path(__file__).parent)
 TEN = 10
@@ -28,14 +28,14 @@ TOPOLOGY = Topology(
     nodes=(
         Node("browser", "Browser", "app"),
         Node("balancer", "Balancer", "balancer", about="in turn, to whoever answers"),
-        Node("a", "Instance A", "instance"),
-        Node("b", "Instance B", "instance"),
+        Node("instance-a", "Instance A", "instance"),
+        Node("instance-b", "Instance B", "instance"),
         Node("redis", "Redis", "redis", about="append-only file on", options={"appendonly": True, "maxmemory_policy": "noeviction"}),
         Node("memcached", "Memcached", "memcached"),
     ),
     links=(
-        Link("site", "browser", "balancer"), Link("a", "balancer", "a"), Link("b", "balancer", "b"),
-        Link("a-redis", "a", "redis"), Link("a-memcached", "a", "memcached"), Link("b-redis", "b", "redis"), Link("b-memcached", "b", "memcached"),
+        Link("site", "browser", "balancer"), Link("balancer-a", "balancer", "instance-a"), Link("balancer-b", "balancer", "instance-b"),
+        Link("a-redis", "instance-a", "redis"), Link("a-memcached", "instance-a", "memcached"), Link("b-redis", "instance-b", "redis"), Link("b-memcached", "instance-b", "memcached"),
     ),
 )
 WHICH = Choice("browser", "Browser", ((FIRST, "the first"), (SECOND, "the second")), FIRST)
@@ -96,11 +96,11 @@ def measure_memory_reloads(sandbox: Sandbox) -> float:
 def measure_sticky_kill(sandbox: Sandbox) -> float:
     """Of ten browsers signed in under sticky routing, how many still are when one instance was killed."""
     with _settings(sandbox, store="sticky"), _guests_signed_in(sandbox) as guests:
-        sandbox.server("a", "kill")
+        sandbox.server("instance-a", "kill")
         try:
             return float(sum(site_of(sandbox).page(guest, told=False).signed_in for guest in guests))
         finally:
-            _bring_back(sandbox, "a")
+            _bring_back(sandbox, "instance-a")
 
 
 def measure_redis_restart(sandbox: Sandbox) -> float:
@@ -132,9 +132,9 @@ def reference(sandbox: Sandbox) -> None:
     note["id_characters"] = len(login.sid_after)
     note["signed_in_of_ten_redis"] = sum(_pages(sandbox, FIRST, TEN))
     _time_pages(sandbox)
-    sandbox.server(login.instance.lower(), "kill")
+    sandbox.server(node_of(login.instance), "kill")
     note["signed_in_of_ten_instance_killed"] = sum(_pages(sandbox, FIRST, TEN))
-    _bring_back(sandbox, login.instance.lower())
+    _bring_back(sandbox, node_of(login.instance))
     sandbox.server("redis", "restart")
     note["signed_in_after_redis_restart"] = int(site.page().signed_in)
 
@@ -145,9 +145,9 @@ def reference(sandbox: Sandbox) -> None:
     sandbox.set("store", "sticky")
     login = site.log_in()
     note["signed_in_of_ten_sticky"] = sum(_pages(sandbox, FIRST, TEN))
-    sandbox.server(login.instance.lower(), "kill")
+    sandbox.server(node_of(login.instance), "kill")
     note["signed_in_sticky_instance_killed"] = int(site.page().signed_in)
-    _bring_back(sandbox, login.instance.lower())
+    _bring_back(sandbox, node_of(login.instance))
 
     sandbox.set("store", "memcached")
     site.log_in()
@@ -193,7 +193,7 @@ def _bring_back(sandbox: Sandbox, instance: str) -> None:
     def takes_part() -> bool:
         engine = sandbox.servers["balancer"].engine
         try:
-            return isinstance(engine, Balancer) and instance.upper() in engine.instances_up()
+            return isinstance(engine, Balancer) and letter(instance) in engine.instances_up()
         except ServerDown:
             return False
 
@@ -294,7 +294,7 @@ LAB = Lab(
             Column("known", "Known as"), Column("id", "Session id", help="The first eight characters of the cookie"), Column("took_ms", "Took", "ms", 1),
         ), empty="No request has been made yet: log in."),
         Table("browsers", "What each browser shows", (
-            Column("browser", "Browser"), Column("number", "Request"), Column("request", "What it asked"), Column("status", "Status"), Column("instance", "Answered by"), Column("user", "User"), Column("says", "It says"),
+            Column("browser", "Browser"), Column("number", "Request"), Column("request", "What it asked"), Column("status", "Status"), Column("instance", "Answered by"), Column("user", "User"), Column("login_by", "Signed in by"), Column("says", "It says"),
             Column("cart", "Cart"), Column("cookie_sent", "Cookie sent"), Column("set_cookie", "Cookie set"), Column("headers", "Headers"), Column("body", "Body"), Column("took_ms", "Took", "ms", 1), Column("meaning", "Meaning"),
         ), shown=False),
         Table("sessions", "Who is still logged in", (
