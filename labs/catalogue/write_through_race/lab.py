@@ -30,7 +30,7 @@ from labs.sandbox.sandbox import Sandbox
 
 TOLERANCES = tolerances.of(Path(__file__).parent)
 
-ORDER = Text("order", "Order of the steps", "[ABC]{0,60}", "An order is a row of the workers’ letters, for example ABBBA. A letter is a step of that worker.", gear="view")
+ORDER = Text("order", "Order, in letters", "[ABC]{0,60}", "An order is a row of the workers’ letters, for example ABBBA. A letter is a step of that worker.", gear="view")
 
 
 def play_order(sandbox: Sandbox, order: str) -> str:
