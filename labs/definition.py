@@ -165,7 +165,7 @@ Control = Choice | Number | Text
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something that the learner does on the bench; `run` returns the sentence that says what happened.
+    """Something that the learner does on the bench; `run` returns the sentence that says what happened, within `deadline_s`.
 
     `fields` are asked for beside the button. `here` and `aws` say what stands in for what, where something of AWS is imitated.
     """
@@ -179,6 +179,7 @@ class Action:
     fault: bool = False
     here: str = ""
     aws: str = ""
+    deadline_s: float = 12.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def action(sandbox: str, name: str) -> Response:
     info, learner = mine(sandbox)
     wanted = find(info.lab).action(name)
     fields = {field.name: field.parse(request.form.get(field.name, field.default)) for field in wanted.fields}
-    return _done(info.lab, desk().call(info.id, "action", owner=learner, name=wanted.name, fields=fields))
+    return _done(info.lab, desk().call(info.id, "action", owner=learner, deadline_s=wanted.deadline_s, name=wanted.name, fields=fields))
 
 
 @bp.post("/sandboxes/<sandbox>/servers/<server>")

@@ -265,8 +265,8 @@ LAB = Lab(
         Action("count-keys", "Count the keys", "load", count_keys, here="every key of the server, by SCAN.", aws="CurrItems counts them all; which of them nobody wants, only you can tell."),
         Action("flush", "Flush the cache", "load", flush),
         Action("measure-all", "Measure all five", "view", measure_all, primary=True, here="one after the other on the same servers, emptied each time, with the same seeded requests.",
-               aws="PUBLISH and SUBSCRIBE work on nodes as here; serverless caches have no PSUBSCRIBE. Memcached has neither."),
-        Action("measure-one", "Measure the one chosen", "view", measure_one),
+               aws="PUBLISH and SUBSCRIBE work on nodes as here; serverless caches have no PSUBSCRIBE. Memcached has neither.", deadline_s=90.0),
+        Action("measure-one", "Measure the one chosen", "view", measure_one, deadline_s=20.0),
     ),
     checks=CHECKS,
     charts=(

@@ -162,8 +162,8 @@ LAB = Lab(
         Action("read", "Read it", "step", read_item, (ITEM,)),
         Action("change-price", "Change the price", "step", change_price, (ITEM, Number("price", "New price", 0.01, 9_999, 0.01, 24.90))),
         Action("compare", "Compare them", "view", compare, primary=True, here="one after the other on the same servers, emptied each time, with the same seeded requests.",
-               aws="you would read CacheHitRate and the database’s own metrics; how stale an answer is, no service measures for you."),
-        Action("try-one", "Run the one above", "view", try_one),
+               aws="you would read CacheHitRate and the database’s own metrics; how stale an answer is, no service measures for you.", deadline_s=90.0),
+        Action("try-one", "Run the one above", "view", try_one, deadline_s=20.0),
     ),
     checks=CHECKS,
     charts=(
