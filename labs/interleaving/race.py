@@ -106,11 +106,11 @@ class _Runner:
 
 
 class Race:
-    """Some workers on one item. `play` as often as wanted, then `close`. One caller at a time."""
+    """Some workers on one item. `play` as often as wanted, with another `strategy` if wanted, then `close`. One caller at a time."""
 
     def __init__(self, servers: Servers, strategy: Strategy, roles: Sequence[Role], *, item: int, what: str, ttl_s: float, warm: bool) -> None:
         self._servers = servers
-        self._strategy = strategy
+        self.strategy = strategy
         self._item = item
         self._what = what
         self._ttl_s = ttl_s
@@ -174,8 +174,8 @@ class Race:
         shop = self._shop()
         pid = shop.connect(self._item)
         gated = GatedShop(racer, self._what, shop), GatedCache(racer, cache)
-        run = partial(_run, self._strategy, role, *gated, item=self._item, price=20.0 + LETTERS.index(letter), ttl_s=self._ttl_s)
-        return _Runner(racer, cache, shop, pid, run)
+        price = 20.0 + LETTERS.index(letter)
+        return _Runner(racer, cache, shop, pid, lambda: _run(self.strategy, role, *gated, item=self._item, price=price, ttl_s=self._ttl_s))
 
     def _shop(self) -> TransactionShop:
         address = self._servers.database

@@ -76,7 +76,7 @@ class TransactionShop(LeanShop):
     def _execute(self, statement: str, **parameters: object) -> None:
         assert self._connection is not None
         try:
-            self._connection.execute(statement.encode(), parameters or None)
+            self._connection.execute(statement.encode(), parameters or None, prepare=bool(parameters))
         except (psycopg.Error, OSError) as exc:
             self.close()
             raise down("database", exc) from exc
