@@ -19,7 +19,7 @@ Row = dict[str, Value]
 EDGES_MS = (1, 2, 4, 8, 16, 32, 64, 125, 250, 500, 1_000, 2_000, 4_000)
 """Where the bars of a distribution of staleness begin and end; static/js/views/multiples.js draws them."""
 
-GRACE_S = 4.0
+GRACE_S = 10.0
 """How much longer than it should a trial may take on a busy machine."""
 
 

@@ -15,6 +15,7 @@ from labs.engines.address import straight
 from labs.engines.connection import connect
 from labs.errors import BadInput, ServerDown
 from labs.shop import queries, template
+from labs.shop.popularity import category_of
 from labs.shop.shop import LeanShop, SqlAlchemyShop, items
 from tests.labs.conftest import wait_until
 
@@ -290,3 +291,29 @@ def _signal_all(rack, server, number):
         for child in children.read().split():
             os.kill(int(child), number)
     os.kill(pid, number)
+
+
+@pytest.mark.parametrize("kind", SHOPS)
+def test_a_price_change_can_return_the_whole_answer_and_a_row_needs_one_statement(server, kind):
+    shop = opened(kind, server)
+    for what in KINDS:
+        shop.what = what
+        item = items(what, 1)[0]
+        before = server.queries()
+
+        answer = shop.change_price_returning(item, 12.34)
+
+        assert server.queries() - before == (1 if what == "row" else 2)
+        assert json.dumps(answer) == json.dumps(shop.read(item))
+    shop.close()
+
+
+def test_a_products_category_is_known_without_asking(lean):
+    for product in items("page", 40):
+        lean.what = "page"
+        name = lean.read(product)["category"]
+        lean.what = "ranking"
+        assert lean.ranking(lean_category := category_of(product))["category"] == name
+        assert lean.category_of(lean_category) == lean_category
+        lean.what = "row"
+        assert lean.category_of(product) == lean_category
