@@ -26,6 +26,7 @@ LOAD_MS = 6_000
 SETTLE_MS = 900
 LESSON = "/lessons/cache-aside-in-code"
 BENCH = "/labs/cache-aside"
+RACE = "/labs/write-through-race"
 
 
 @dataclass
@@ -188,6 +189,36 @@ def relief(camera: Photographer, context: BrowserContext) -> None:
     close_bench(page, "/labs/database-relief")
 
 
+def race(camera: Photographer, context: BrowserContext) -> None:
+    """The write-through race: an order that ends stale, one that a lock forbids, what survives, and the same strategies under load."""
+    page = context.new_page()
+    open_bench(page, f"{RACE}?order=AABBBA")
+    press(page, "Play this order")
+    page.locator(".race-end[data-outcome=stale]").wait_for()
+    press(page, "Run all orders")
+    page.locator("tbody[data-orders] tr").nth(19).wait_for()
+    press(page, "Run them for every strategy")
+    page.locator("[data-table=survivors] tbody tr").nth(6).wait_for()
+    camera.take(page, "race-stale")
+    page.goto(f"{RACE}?view=projector")
+    camera.take(page, "race-stale", sizes=("projector",))
+    if camera.wants("race-impossible"):
+        page.goto(RACE)
+        page.get_by_label("Who races").select_option("reader-two-writers")
+        page.get_by_label("Strategy").select_option("lease")
+        page.locator(".race-step").nth(11).wait_for()
+        page.get_by_label("Order, in letters").fill("AABACBBB")
+        press(page, "Play this order")
+        page.locator(".race-end[data-outcome=impossible]").wait_for()
+        camera.take(page, "race-impossible")
+    if camera.wants("race-load"):
+        page.goto(f"{RACE}?gear=load")
+        press(page, "Start the load")
+        page.wait_for_timeout(LOAD_MS)
+        camera.take(page, "race-load", sizes=("wide",))
+    close_bench(page, RACE)
+
+
 def quiz(camera: Photographer, context: BrowserContext) -> None:
     """One question right, one wrong."""
     page = context.new_page()
@@ -239,6 +270,7 @@ STORIES: dict[Callable[[Photographer, BrowserContext], None], tuple[str, ...]] =
     lessons: ("lesson-", "course-begun", "labs-", "bench-taken"),
     benches: ("bench-none", "bench-step", "bench-load", "bench-break", "bench-ended"),
     relief: ("bench-relief", "bench-queued"),
+    race: ("race-",),
     quiz: ("quiz-",),
     accounts: ("me-", "recover-"),
     others: ("patterns-", "error-"),
