@@ -202,6 +202,9 @@ class Sandbox:
             self.commits.clear()
             for table in self.lab.tables:
                 self.tabulate(table.name, ())
+            if self.site is not None:
+                self.site.forget()
+                self.site.look()
             if self.lab.prepare:
                 self.lab.prepare(self)
             self.say("Everything is as it was at the start", "here")

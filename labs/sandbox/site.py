@@ -49,7 +49,7 @@ class Visit:
 
     `ttl_before_s` and `ttl_after_s` are what the store itself says of the session whose id the browser holds then: None if it has none, -1 if it never ends;
     `sent_ttl_after_s` is the same for the id that was sent, when the request was over.
-    `pids` are the servers' processes when the request began, 0 for one that is not up.
+    `held` says that it waited in step gear. `pids` are the servers' processes when the request began, 0 for one that is not up.
     """
 
     number: int
@@ -75,6 +75,7 @@ class Visit:
     ttl_before_s: float | None
     ttl_after_s: float | None
     sent_ttl_after_s: float | None
+    held: bool
     pids: Mapping[str, int]
     trips: tuple[Trip, ...]
 
@@ -310,7 +311,7 @@ class Site:
             renewal=str(settings["renewal"]), began=began, ended=ended, status=status or 503, instance=instance, user=str(data.get("user") or ""),
             cart=tuple(str(item) for item in data.get("cart") or ()), says=str(data.get("says") or ""), sid_sent=sid, sid_after=after,
             cookies=tuple(value for key, value in answer_headers if key.lower() == "set-cookie"), headers=tuple(answer_headers), body=body.decode(errors="replace"),
-            ttl_before_s=ttl_before_s, ttl_after_s=self.ttl_s(after), sent_ttl_after_s=self.ttl_s(sid), pids=pids, trips=tuple(heard.trips),
+            ttl_before_s=ttl_before_s, ttl_after_s=self.ttl_s(after), sent_ttl_after_s=self.ttl_s(sid), held=stepped, pids=pids, trips=tuple(heard.trips),
         )
         browser.last = visit
         if visit.is_login:
@@ -326,7 +327,7 @@ class Site:
     def _tell_of(self, visit: Visit) -> None:
         ways = [link.name for link in self._sandbox.lab.topology.links_to(node_of(visit.instance))]
         words = visit.user or ("signed out" if visit.answered else str(visit.status))
-        self._sandbox.tell(Travelled(links=[self.entrance.name, *ways], meaning=visit.meaning, words=words, took_ms=round(visit.took_ms, 3)))
+        self._sandbox.tell(Travelled(links=[self.entrance.name, *ways], meaning=visit.meaning, words=words, took_ms=0.0 if visit.held else round(visit.took_ms, 3)))
         took_ms = sum(trip.took_ms for trip in visit.trips)
         self._sandbox.tell(StepFinished(request=visit.number, meaning=visit.meaning, answer=f"{visit.status} from {visit.instance or 'the balancer'}: {visit.says}"[:200], took_ms=round(took_ms, 4)))
         self._sandbox.tell(_sentence(visit))
@@ -519,7 +520,7 @@ def _shown(visit: Visit, login: Visit | None) -> dict[str, Value]:
     return {
         "browser": visit.browser, "number": visit.number, "request": f"{visit.method} {visit.path}", "status": visit.status, "instance": visit.instance, "user": visit.user, "login_by": login.instance if login else "", "says": visit.says[:200],
         "cart": ", ".join(visit.cart)[:200], "cookie_sent": f"sid={visit.sid_sent}" if visit.sid_sent else "", "set_cookie": "\n".join(visit.cookies)[:SHOWN_TEXT],
-        "headers": "\n".join(f"{name}: {value}" for name, value in visit.headers)[:SHOWN_TEXT], "body": visit.body[:SHOWN_TEXT], "took_ms": round(visit.took_ms, 2), "meaning": visit.meaning,
+        "headers": "\n".join(f"{name}: {value}" for name, value in visit.headers)[:SHOWN_TEXT], "body": visit.body[:SHOWN_TEXT], "took_ms": round(visit.took_ms, 2), "held": visit.held, "meaning": visit.meaning,
     }
 
 

@@ -126,7 +126,7 @@ def _narrow_layers(topology: Topology, rows: list[list[Node]]) -> Drawing:
         x1, y1 = source.x + source.width * _place(link, [part for part in topology.links if part.source == link.source], placed, "target"), source.y + source.height
         x2, y2 = target.x + target.width * _place(link, [part for part in topology.links if part.target == link.target], placed, "source"), target.y
         bend, right = (y2 - y1) / 2, x2 > 200
-        wires.append(Wire(link, f"M{x1:g} {y1:g} C {x1:g} {y1 + bend:g} {x2:g} {y2 - bend:g} {x2:g} {y2:g}", x2 + (-8 if right else 8), y2 - 22, "end" if right else "start", (x1 + x2) / 2, (y1 + y2) / 2))
+        wires.append(Wire(link, f"M{x1:g} {y1:g} C {x1:g} {y1 + bend:g} {x2:g} {y2 - bend:g} {x2:g} {y2:g}", x2 + (-8 if right else 8), y2 - 30, "end" if right else "start", (x1 + x2) / 2, (y1 + y2) / 2))
     return Drawing(340, len(rows) * (tall + gap) - gap + 8, tuple(boxes), tuple(wires), glyphs=False)
 
 

@@ -89,7 +89,7 @@ class Topology extends Island {
     const sense = known(entry.meaning);
     entry.links.forEach((/** @type {string} */ link, /** @type {number} */ index) => {
       for (const wire of this.wiresOf(link)) {
-        this.light(wire, sense, index ? "" : entry.words, index ? undefined : entry.took_ms);
+        this.light(wire, sense, index ? "" : entry.words, index ? undefined : entry.took_ms || undefined);
         if (index === entry.links.length - 1) for (const node of this.querySelectorAll(`[data-node="${CSS.escape(wire.getAttribute("data-target") ?? "")}"]`)) node.setAttribute("class", `node busy ${sense}`);
       }
     });

@@ -295,7 +295,7 @@ LAB = Lab(
         ), empty="No request has been made yet: log in."),
         Table("browsers", "What each browser shows", (
             Column("browser", "Browser"), Column("number", "Request"), Column("request", "What it asked"), Column("status", "Status"), Column("instance", "Answered by"), Column("user", "User"), Column("login_by", "Signed in by"), Column("says", "It says"),
-            Column("cart", "Cart"), Column("cookie_sent", "Cookie sent"), Column("set_cookie", "Cookie set"), Column("headers", "Headers"), Column("body", "Body"), Column("took_ms", "Took", "ms", 1), Column("meaning", "Meaning"),
+            Column("cart", "Cart"), Column("cookie_sent", "Cookie sent"), Column("set_cookie", "Cookie set"), Column("headers", "Headers"), Column("body", "Body"), Column("took_ms", "Took", "ms", 1), Column("held", "Stepped"), Column("meaning", "Meaning"),
         ), shown=False),
         Table("sessions", "Who is still logged in", (
             Column("browser", "Browser"), Column("user", "User"), Column("key", "Key"), Column("value", "Value"), Column("ttl_s", "Left", "s"), Column("where", "Kept in"), Column("a", "Instance A"), Column("b", "Instance B"),

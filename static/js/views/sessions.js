@@ -39,7 +39,7 @@ class Sessions extends Island {
     write(window.querySelector(".address"), `http://shop.test${(page.request ?? "GET /").split(" ")[1]}`);
     const shown = {
       instance: page.instance || "–", says: page.says || "No page is open yet.", known: page.user ? `Signed in as ${page.user}, by ${page.login_by}` : "Nobody is signed in", cart: page.cart || "empty",
-      line: page.number ? `${page.number}: ${page.status}, ${page.took_ms.toFixed(1)} ms` : "", cookie_sent: page.cookie_sent || "none", set_cookie: page.set_cookie || "none",
+      line: page.number ? `${page.number}: ${page.status}, ${page.held ? "in slow motion" : `${page.took_ms.toFixed(1)} ms`}` : "", cookie_sent: page.cookie_sent || "none", set_cookie: page.set_cookie || "none",
       headers: page.headers || "none", body: page.body || "none",
     };
     for (const [name, text] of Object.entries(shown)) write(window.querySelector(`[data-show="${name}"]`), text);
