@@ -144,7 +144,7 @@ LAB = Lab(
         Action("play", "Play this order", "view", play_order, (ORDER,), primary=True),
         Action("run-all", "Run all orders", "view", run_all_orders),
         Action("run-every-strategy", "Run them for every strategy", "view", run_all_strategies,
-               here="Redis with Lua scripts, and row locks of Postgres.", aws="The same scripts on Redis OSS and Valkey nodes; Memcached runs none, it has gets and cas instead."),
+               here="Redis with Lua scripts, and row locks of Postgres.", aws="the same scripts on Redis OSS and Valkey nodes; Memcached runs none, it has gets and cas instead."),
     ),
     checks=CHECKS,
     charts=(

@@ -42,9 +42,9 @@ ORDERS = Table("orders", "All orders of this race", (
 ), empty=f"All orders are played where there are at most {MOST}. Three workers have thousands: {DRAWS} are drawn then, with the seed {SEED}.")
 
 SURVIVORS = Table("survivors", "What survives which race", (
-    Column("race", "Who races"), Column("strategy", "Strategy"), Column("start", "Cache at the start"), Column("ttl", "Time to live"), Column("orders", "Orders"),
+    Column("race", "Who races"), Column("strategy", "Strategy"), Column("verdict", "Verdict"), Column("start", "Cache at the start"), Column("ttl", "Time to live"), Column("orders", "Orders"),
     Column("fresh", "Fresh", sense="hit"), Column("empty", "Empty"), Column("stale", "Stale", sense="stale"), Column("impossible", "Impossible"),
-    Column("old_answers", "A reader was told an old price", help="Orders in which a read answered with less than was committed before it began."), Column("verdict", "Verdict"),
+    Column("old_answers", "A reader was told an old price", help="Orders in which a read answered with less than was committed before it began."),
 ), empty="Each run of all orders adds a row.")
 
 _busy = threading.Lock()
