@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from flask import request
 
@@ -19,13 +19,20 @@ def page_url() -> str:
     """The address of the page that is being looked at, from its path on; for a fragment, of the page that asked for it."""
     asked = request.headers.get("HX-Current-URL", "")
     if request.headers.get("HX-Request") == "true" and asked:
-        return _local(asked, "/labs")
+        page = _local(asked, "/labs")
+        return _beside(page) if request.args.get("on") == "lesson" else page
     return request.full_path.rstrip("?") if request.method == "GET" else _local(request.referrer or "", "/labs")
 
 
 def page_before(fallback: str) -> str:
     """The address of the page that the form stood on."""
     return _local(request.referrer or "", fallback)
+
+
+def _beside(lesson: str) -> str:
+    """The lesson with the bench that is asked for beside it: a lesson may have several labs, and its address says which."""
+    asked = {name: value for name, value in request.args.items() if name not in ("on", "was")}
+    return f"{lesson.partition('?')[0]}?{urlencode({'lab': (request.view_args or {}).get('lab_id', ''), **asked})}"
 
 
 def _local(url: str, fallback: str) -> str:

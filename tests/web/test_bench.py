@@ -55,6 +55,14 @@ def test_a_bench_that_is_not_open_says_what_would_start(client: FlaskClient, lab
     assert client.get_cookie("learner") is None
 
 
+def test_a_bench_that_a_lesson_asks_for_opens_beside_that_lesson(client: FlaskClient, labs_host: FakeHost) -> None:
+    lesson = {**HTMX, "HX-Current-URL": "http://localhost/lessons/first?lab=another&gear=load"}
+
+    part = client.get(f"/labs/{LAB}/bench?on=lesson&ttl_s=9", headers=lesson).text
+
+    assert f'name="next" value="/lessons/first?lab={LAB}&amp;ttl_s=9"' in part
+
+
 def test_looking_opens_nothing(client: FlaskClient, labs_host: FakeHost) -> None:
     client.get(f"/labs/{LAB}?ttl_s=9")
 
