@@ -18,10 +18,10 @@ from typing import Literal
 from labs.definition import Strategy
 from labs.engines import Postgres, Redis
 from labs.engines.address import Address
-from labs.errors import NotNow, ServerDown
+from labs.errors import ServerDown
 from labs.events import Sense
 from labs.interleaving.orders import Choose
-from labs.interleaving.racers import GatedCache, GatedShop, Racer, Rehearsal, TransactionShop
+from labs.interleaving.racers import GatedCache, GatedShop, Racer, Rehearsal, TransactionShop, held_by_somebody_else
 from labs.sandbox.clients import RedisCache
 
 Role = Literal["reader", "writer", "eviction"]
@@ -117,10 +117,17 @@ class Race:
         self._warm = warm
         self._key = f"{what}:{item}"
         self._settled: SimpleQueue[str] = SimpleQueue()
-        self._runners = [self._runner(letter, role) for letter, role in zip(LETTERS, roles, strict=False)]
         self._ours = self._shop()
-        self._ours.connect(item)
-        before = self._ours.read(item)
+        self._runners: list[_Runner] = []
+        try:
+            self._ours.connect(item)
+            self._ours.never_wait()
+            for letter, role in zip(LETTERS, roles, strict=False):
+                self._runners.append(self._runner(letter, role))
+            before = self._ours.read(item)
+        except BaseException:
+            self.close()
+            raise
         self._version, self._price = int(str(before["version"])), float(str(before["price"]))
 
     def play(self, choose: Choose, *, watched: bool = False) -> Played:
@@ -196,7 +203,7 @@ class Race:
                 holder = next(holder for holder in holders if holder in pids)
                 return Blocked(racer.letter, pids[holder], pid, holder)
             if holders:
-                raise NotNow("Somebody else holds a lock on this row.", hint="Is a transaction open in your console? End it.")
+                raise held_by_somebody_else()
             if time.monotonic() > end:
                 raise ServerDown("A step of the race was not answered.", hint="Is a server paused, or a link cut?")
         return None

@@ -14,6 +14,7 @@ import psycopg
 
 from labs.caching.cache import Cache
 from labs.engines.control import down
+from labs.errors import NotNow
 from labs.events import Sense
 from labs.shop import queries
 from labs.shop.shop import LeanShop, in_short
@@ -69,6 +70,10 @@ class TransactionShop(LeanShop):
         if self._connection is not None and self._connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             self._execute("ROLLBACK")
 
+    def never_wait(self) -> None:
+        """From now on a row that somebody else has locked is an error at once: NotNow."""
+        self._execute("SET lock_timeout = '300ms'")
+
     def put_back(self, item: int, price: float, version: int) -> None:
         """The row as it was."""
         self._execute("UPDATE products SET price = %(price)s, version = %(version)s WHERE product_id = %(item)s", price=Decimal(f"{price:.2f}"), version=version, item=item)
@@ -77,9 +82,16 @@ class TransactionShop(LeanShop):
         assert self._connection is not None
         try:
             self._connection.execute(statement.encode(), parameters or None, prepare=bool(parameters))
+        except psycopg.errors.LockNotAvailable as exc:
+            raise held_by_somebody_else() from exc
         except (psycopg.Error, OSError) as exc:
             self.close()
             raise down("database", exc) from exc
+
+
+def held_by_somebody_else() -> NotNow:
+    """The error for a lock that is nobody's of this race."""
+    return NotNow("Somebody else holds a lock on this row.", hint="Is a transaction open in your console? End it.")
 
 
 class Racer:
