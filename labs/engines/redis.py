@@ -93,7 +93,11 @@ user shop on #{_digest(self.password)} {rights}
 
     def ready(self, timeout_s: float = TIMEOUT_S) -> str:
         """The server's version once it answers. Raises ServerDown until then."""
-        return self._info("server", timeout_s=timeout_s)["redis_version"]
+        info = self._info("server", "persistence", timeout_s=timeout_s)
+        if info.get("loading") == "1":
+            # INFO is answered while the append-only file is replayed; nothing else is.
+            raise ServerDown(f"The {self.name} is still loading.")
+        return info["redis_version"]
 
     def counters(self) -> dict[str, float]:
         """What the server has counted, all at one moment; our own commands are taken off `operations`. Raises ServerDown."""

@@ -1,0 +1,145 @@
+"""The contract of a runtime, kept with the programs of a site: instances and their balancer live and die as redis and memcached do."""
+
+import os
+import time
+
+import psutil
+import pytest
+
+from labs.errors import LabsError, NotNow
+from labs.headless import keeper_of_ones_own
+
+KINDS = ("cage", "process", "fake")
+PROGRAMS = ("balancer", "instance-a", "instance-b")
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def keeper(request):
+    keeper, directory = keeper_of_ones_own(request.param)
+    try:
+        keeper.wait_ready()
+        yield keeper
+    finally:
+        keeper.close()
+        directory.cleanup()
+
+
+class Opened:
+    """A sandbox of the lab sessions with everything that it told."""
+
+    def __init__(self, keeper):
+        self.keeper = keeper
+        self.told = []
+        self.gone = []
+        self.id = keeper.open("sessions", {}, on_event=lambda entry: self.told.append(entry.event), on_gone=self.gone.append)
+
+    def call(self, call, **args):
+        return self.keeper.call(self.id, call, **args)
+
+    def server(self, verb, name):
+        return self.call("server", name=name, verb=verb)
+
+    def state(self, name):
+        return [event.state for event in self.told if event.type == "server-changed" and event.server == name][-1]
+
+    def page(self):
+        return self.call("action", name="page", fields={"browser": "first"})["says"]
+
+    def programs(self):
+        return [process for process in self.keeper.processes(self.id) if "labs.web" in " ".join(process.cmdline())]
+
+
+@pytest.fixture
+def sandbox(keeper):
+    opened = Opened(keeper)
+    yield opened
+    keeper.end(opened.id, "the test is over")
+
+
+@pytest.fixture
+def real(sandbox):
+    if sandbox.keeper.isolation == "fake":
+        pytest.skip("a fake has no processes")
+    return sandbox
+
+
+def eventually(condition, within_s=6.0):
+    end = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < end, "it did not come to be in time"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_killed_is_down_and_restarted_is_up(sandbox, name):
+    sandbox.server("kill", name)
+    assert sandbox.state(name) == "down"
+    with pytest.raises(NotNow):
+        sandbox.server("kill", name)
+
+    sandbox.server("restart", name)
+    assert sandbox.state(name) == "up"
+
+
+def test_where_nothing_runs_nobody_answers_a_browser(sandbox):
+    if sandbox.keeper.isolation != "fake":
+        pytest.skip("here something runs")
+    with pytest.raises(NotNow):
+        sandbox.page()
+
+
+def test_a_site_answers_until_its_balancer_is_killed_and_again_when_it_is_restarted(real):
+    assert "answered" in real.page()
+    real.server("kill", "balancer")
+    assert real.page().startswith("503")
+
+    real.server("restart", "balancer")
+
+    assert "answered" in real.page()
+
+
+def test_a_paused_balancer_answers_nobody_in_bounded_time(real):
+    real.server("pause", "balancer")
+
+    began = time.monotonic()
+    assert real.page().startswith("503")
+    assert time.monotonic() - began < 8
+
+    real.server("resume", "balancer")
+    eventually(lambda: "answered" in real.page())
+
+
+def test_programs_of_a_site_do_not_run_as_root(real):
+    programs = real.programs()
+
+    assert len(programs) == 3
+    assert os.getuid() or 0 not in {process.uids().real for process in programs}
+
+
+def test_a_site_that_dies_by_itself_is_noticed(real):
+    victim = next(process for process in real.programs() if "instance-a" in " ".join(process.cmdline()))
+    victim.kill()
+
+    eventually(lambda: real.state("instance-a") == "down")
+
+
+def test_when_its_agent_is_killed_nothing_of_a_site_is_left(real):
+    everything = real.keeper.processes(real.id)
+    next(process for process in everything if process.name().startswith("cg-agent")).kill()
+
+    eventually(lambda: real.gone)
+    eventually(lambda: not [process for process in everything if lives(process)])
+
+
+def lives(process):
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_sessions_that_are_asked_for_where_nothing_runs_are_none(sandbox):
+    if sandbox.keeper.isolation != "fake":
+        pytest.skip("here something runs")
+    with pytest.raises(LabsError):
+        sandbox.call("load", verb="start")
