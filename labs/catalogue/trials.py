@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from labs.definition import Check
 from labs.engines import Memcached, Redis
 from labs.errors import NotNow, ServerDown
 from labs.events import Value
@@ -118,6 +119,12 @@ def settings(sandbox: Sandbox, **values: Value) -> Iterator[None]:
             sandbox.set(name, value)
 
 
+def refuted(sandbox: Sandbox, *checks: Check) -> bool:
+    """True if one of these checks has seen what it judges, and it was not so: a run that is to meet them all need not go on."""
+    verdicts = [check.judge(sandbox) for check in checks]
+    return any(verdict.status == "unmet" and verdict.evidence for verdict in verdicts)
+
+
 def keys_now(sandbox: Sandbox) -> list[str]:
     """The keys that the cache server holds now, by its own word."""
     return _cache(sandbox).keys()
@@ -152,4 +159,4 @@ def _cache(sandbox: Sandbox) -> Redis | Memcached:
     return engine
 
 
-__all__ = ["Row", "Trial", "begin", "held_bytes", "item_of", "keys_now", "merged", "ready", "run", "settings"]
+__all__ = ["Row", "Trial", "begin", "held_bytes", "item_of", "keys_now", "merged", "ready", "refuted", "run", "settings"]

@@ -11,7 +11,8 @@ from labs.shop.popularity import category_of
 STALE_READS = 10
 HIT_PERCENT = 10.0
 ROUNDING_MS = 2.0
-TIMES_LESS = 4
+TIMES_LESS = 2
+"""The race that a delete leaves open may hit a popular item now and then: it is then stale until its time to live ends."""
 
 Row = dict[str, Value]
 
@@ -39,7 +40,7 @@ def ttl_window(sandbox: Sandbox) -> Verdict:
 
 
 def delete_window(sandbox: Sandbox) -> Verdict:
-    """Delete on write leaves far fewer stale reads than a time to live alone."""
+    """Delete on write leaves less than half of the stale reads that a time to live alone leaves."""
     return _far_fewer(sandbox, "delete", "Delete on write")
 
 
@@ -48,7 +49,7 @@ def left_behind(sandbox: Sandbox) -> Verdict:
     found = rows(sandbox)
     missing = [name for name in ("delete", "versioned", "tags") if name not in found]
     if missing:
-        return Verdict("unmet", f"{3 - len(missing)} of 3 ways were measured.", {"measured": 3 - len(missing)} if len(missing) < 3 else {}, hint="Measure deleting, versions and tags, then compare the keys.")
+        return Verdict("unmet", f"{3 - len(missing)} of 3 ways were measured.", hint="Measure deleting, versions and tags, then compare the keys.")
     evidence: Row = {f"{name}_{column}": found[name][column] for name in ("delete", "versioned", "tags") for column in ("keys", "left_behind")}
     if found["delete"]["left_behind"]:
         return Verdict("unmet", f"Deleting left {found['delete']['left_behind']:.0f} keys behind.", evidence, hint="Which keys are those?")
@@ -144,7 +145,7 @@ def _first_reads(requests: list[Request]) -> dict[int, Request]:
 CHECKS = (
     Check("tag-takes-all", "A tag makes its whole category new with one write, and no other", tag_takes_all),
     Check("ttl-window", "With a time to live alone, what is old stands until that is over", ttl_window),
-    Check("delete-window", "Deleting on write leaves far fewer stale reads", delete_window),
+    Check("delete-window", "Deleting on write leaves less than half of the stale reads, mostly none", delete_window),
     Check("left-behind", "Versions and tags leave keys behind; deleting leaves none", left_behind),
     Check("told-window", "Processes that are told of each write are seldom stale, and ask no server", told_window),
     Check("message-lost", "A lost message is not said again: stale until the time to live ends", message_lost),

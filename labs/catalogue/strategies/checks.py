@@ -34,7 +34,7 @@ def same_trace(sandbox: Sandbox) -> Verdict:
     found = rows(sandbox)
     missing = [name for name in FIVE if name not in found]
     if missing:
-        return Verdict("unmet", f"{5 - len(missing)} of 5 strategies have been run.", {"run": 5 - len(missing)} if found else {}, hint="Have all five do the same work, one after the other.")
+        return Verdict("unmet", f"{5 - len(missing)} of 5 strategies have been run.", hint="Have all five do the same work, one after the other.")
     requests, writes = ([float(found[name][column]) for name in FIVE] for column in ("requests", "writes"))
     evidence = {"fewest_requests": min(requests), "most_requests": max(requests), "fewest_writes": min(writes), "most_writes": max(writes)}
     alike = len({(found[name]["engine"], found[name]["ttl_s"], found[name]["clients"], found[name]["read"]) for name in FIVE}) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from labs import tolerances
@@ -53,10 +53,7 @@ def change_price(sandbox: Sandbox, item: float, price: float) -> str:
 def compare(sandbox: Sandbox) -> str:
     """All five, one after the other, on the same trace; the table grows as each is done."""
     trials.ready(sandbox)
-    sandbox.tabulate("comparison", ())
-    with trials.settings(sandbox, strategy=sandbox.settings["strategy"]):
-        for name in FIVE:
-            _try(sandbox, name)
+    _compare(sandbox)
     return "All five have had the same trace. Their numbers stand beside one another."
 
 
@@ -96,17 +93,28 @@ def reference(sandbox: Sandbox) -> None:
     sandbox.set("seconds", 1)
     sandbox.set("ttl_s", 0.3)
     sandbox.set("behind_percent", 0)
-    compare(sandbox)
-    if any(check.judge(sandbox).status != "met" for check in CHECKS if check.judge is not behind_its_back):
+    with trials.settings(sandbox, rate_per_s=600):
+        _compare(sandbox, ends=lambda: trials.refuted(sandbox, *CHECKS))
+    if trials.refuted(sandbox, *CHECKS):
         return
     for row in sandbox.found["comparison"]:
         name = str(row["name"]).replace("-", "_")
         for column in ("hit_percent", "stale", "stale_percent", "staleness_p50_ms", "staleness_p99_ms", "staleness_max_ms", "queries_per_s", "write_p50_ms", "held_kb", "keys"):
             note[f"{name}_{column}"] = float(row[column])
-    with trials.settings(sandbox, strategy="write-through", behind_percent=20):
+    with trials.settings(sandbox, strategy="write-through", behind_percent=20, rate_per_s=600):
         _try(sandbox, "write-through")
     for column in ("stale_reads", "staleness_max_ms", "behind_percent"):
         note[f"behind_{column.removeprefix('behind_')}"] = float(behind_its_back(sandbox).evidence.get(column, 0.0))
+
+
+def _compare(sandbox: Sandbox, ends: Callable[[], bool] = lambda: False) -> None:
+    """All five, or as many as it takes to know that something is not so."""
+    sandbox.tabulate("comparison", ())
+    with trials.settings(sandbox, strategy=sandbox.settings["strategy"]):
+        for name in FIVE:
+            _try(sandbox, name)
+            if ends():
+                return
 
 
 def _try(sandbox: Sandbox, name: str) -> trials.Row:
