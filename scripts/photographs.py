@@ -27,6 +27,7 @@ SETTLE_MS = 900
 LESSON = "/lessons/cache-aside-in-code"
 BENCH = "/labs/cache-aside"
 RACE = "/labs/write-through-race"
+SESSIONS = "/labs/sessions"
 
 
 @dataclass
@@ -219,6 +220,35 @@ def race(camera: Photographer, context: BrowserContext) -> None:
     close_bench(page, RACE)
 
 
+def sessions(camera: Photographer, context: BrowserContext) -> None:
+    """The shop: signed in on one instance and served by the other, one instance dead, and many browsers while sessions are in memory."""
+    page = context.new_page()
+    open_bench(page, SESSIONS)
+    mia, ben = page.locator("[data-browser=first]"), page.locator("[data-browser=second]")
+    for window, words in ((mia, "Add to the cart"), (mia, "Log in"), (mia, "Open a page"), (ben, "Log in")):
+        before = window.locator("[data-show=line]").inner_text()
+        window.get_by_role("button", name=words, exact=True).click()
+        page.wait_for_function("([name, before]) => document.querySelector(`[data-browser=${name}] [data-show=line]`).textContent !== before", arg=[window.get_attribute("data-browser"), before])
+    camera.take(page, "sessions-served-by-another")
+    page.goto(f"{SESSIONS}?view=projector")
+    camera.take(page, "sessions-served-by-another", sizes=("projector",))
+    page.goto(f"{SESSIONS}?gear=break")
+    login = (page.locator("[data-browser=first] [data-show=known]").inner_text())[-1]
+    press(page, f"Kill Instance {login}")
+    page.locator(f"svg.only-wide [data-node=instance-{login.lower()}][data-state=down]").wait_for()
+    page.locator("[data-browser=first]").get_by_role("button", name="Open a page", exact=True).click()
+    camera.take(page, "sessions-instance-killed")
+    if camera.wants("sessions-load"):
+        press(page, f"Restart Instance {login}")
+        page.goto(f"{SESSIONS}?gear=load")
+        page.get_by_label("Sessions are kept in").select_option("memory")
+        press(page, "Start the load")
+        page.wait_for_timeout(LOAD_MS)
+        camera.take(page, "sessions-load", sizes=("wide",))
+        press(page, "Stop the load")
+    close_bench(page, SESSIONS)
+
+
 def quiz(camera: Photographer, context: BrowserContext) -> None:
     """One question right, one wrong."""
     page = context.new_page()
@@ -271,6 +301,7 @@ STORIES: dict[Callable[[Photographer, BrowserContext], None], tuple[str, ...]] =
     benches: ("bench-none", "bench-step", "bench-load", "bench-break", "bench-ended"),
     relief: ("bench-relief", "bench-queued"),
     race: ("race-",),
+    sessions: ("sessions-",),
     quiz: ("quiz-",),
     accounts: ("me-", "recover-"),
     others: ("patterns-", "error-"),

@@ -48,6 +48,7 @@ TABLE: dict[tuple[str, str], tuple[int | None, int | None, int | None]] = {
     ("GET", "/sandboxes/<sandbox>/feed"): (404, 200, 404),
     ("GET", "/sandboxes/<sandbox>/state"): (404, 200, 404),
     ("GET", "/sandboxes/<sandbox>/readings.csv"): (404, 200, 404),
+    ("GET", "/sandboxes/<sandbox>/tables/<name>.csv"): (404, 422, 404),
     ("GET", "/sandboxes/<sandbox>/request"): (404, 200, 404),
     ("GET", "/sandboxes/<sandbox>/code"): (404, 200, 404),
     ("GET", "/sandboxes/<sandbox>/complete"): (404, 200, 404),
