@@ -1,0 +1,69 @@
+"""The view of the lab sessions without a script: what browsers show is drawn from data, and nothing that a shop said becomes markup."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from redis import Redis
+
+from labs.events import TableChanged
+from portal.settings import Settings
+from portal.web.parts import make_redis
+from tests.web.fake_host import FakeHost, FakeSandbox
+
+
+@pytest.fixture
+def opened(app: Flask, client: FlaskClient, portal_redis: Redis, settings: Settings, learner_of: Callable[[FlaskClient], str]) -> Iterator[FakeSandbox]:
+    redis = make_redis(settings.redis_url, timeout_s=5.0, connect_timeout_s=1.0)
+    host = FakeHost(redis).start()
+    assert client.post("/labs/sessions/sandbox").status_code == 303
+    yield host.of(learner_of(client))
+    host.stop()
+    redis.close()
+
+
+def test_what_a_shop_said_never_becomes_markup(client: FlaskClient, opened: FakeSandbox) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    opened.emit(TableChanged(table="browsers", rows=[{
+        "browser": "first", "number": 3, "request": f"GET /{evil}", "status": 200, "instance": "B", "user": evil, "login_by": "A", "says": evil, "cart": evil,
+        "cookie_sent": evil, "set_cookie": evil, "headers": evil, "body": evil, "took_ms": 2.5, "held": False, "meaning": "hit",
+    }]))
+    opened.emit(TableChanged(table="sessions", rows=[{"browser": "first", "user": "Mia", "key": evil, "value": evil, "ttl_s": 41.0, "where": "Redis", "a": "signed in", "b": evil}]))
+
+    page = client.get("/labs/sessions").text
+
+    assert evil not in page
+    assert page.count("&lt;img src=x") >= 10
+    assert '<span data-show="instance">B</span>' in page
+    assert "41 s" in page
+    assert "3: 200, 2.5 ms" in page
+
+
+def test_every_control_of_a_window_is_a_form(client: FlaskClient, opened: FakeSandbox) -> None:
+    page = client.get("/labs/sessions").text
+
+    for name in ("log-in", "page", "cart", "reload", "log-out"):
+        assert page.count(f'action="/sandboxes/{opened.id}/actions/{name}"') == 2
+    answer = client.post(f"/sandboxes/{opened.id}/actions/cart", data={"browser": "second", "item": "lamp"})
+    assert answer.status_code == 303
+    assert client.post(f"/sandboxes/{opened.id}/actions/cart", data={"browser": "third"}).status_code == 422
+    assert client.post(f"/sandboxes/{opened.id}/servers/instance-a", data={"verb": "kill"}).status_code == 303
+
+
+def test_programs_of_a_site_have_no_console_on_the_page(client: FlaskClient, opened: FakeSandbox) -> None:
+    page = client.get("/labs/sessions").text
+
+    assert 'data-server="redis" data-complete' in page
+    assert 'class="console-of" data-server="instance-a"' not in page
+
+
+def test_a_step_is_called_by_what_it_does_here(client: FlaskClient, opened: FakeSandbox) -> None:
+    page = client.get("/labs/sessions").text
+
+    assert '<input type="radio" name="function" value="write">Log in' in page
+    assert "The handler of a login" in page
+    assert 'name="key"' not in page
+    assert client.post(f"/sandboxes/{opened.id}/step", data={"verb": "start", "function": "write"}).status_code == 303
