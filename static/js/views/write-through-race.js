@@ -184,7 +184,8 @@ class Race extends Island {
     const roles = Object.fromEntries(rows.map((row) => [row.worker, row.role]));
     const heads = element("span", "", "");
     for (const lane of lanes) {
-      const head = element("span", "lane", lane);
+      const head = element("span", "lane", lane === "database" ? "" : lane);
+      if (lane === "database") head.append(element("span", "long", lane), element("span", "short", "DB"));
       if (roles[lane]) head.append(element("small", "", roles[lane]));
       heads.append(head);
     }
@@ -244,7 +245,7 @@ class Race extends Island {
   line(row) {
     const line = document.createElement("tr");
     const order = element("td", "letters", "");
-    for (const letter of row.order) order.append(element("span", letter.toLowerCase(), letter));
+    for (const letter of row.order) order.append(letter === "…" ? letter : element("span", letter.toLowerCase(), letter));
     const outcome = element("td", "", "");
     outcome.append(sense(OUTCOMES[/** @type {"stale"} */ (row.outcome)], row.outcome), ` ${row.lasts}`);
     if (row.stands_for > 1) outcome.append(`, ${row.stands_for} orders begin so`);
