@@ -38,6 +38,7 @@ CLOSED_KEY_S = 120
 FEED_KEY_S = 6 * 3600
 CALLERS = 24
 STARTS = 4
+BATCH = 200
 MB = 1024 * 1024
 
 RELAYED = frozenset({"set", "action", "server", "link", "step", "load", "console", "complete", "log", "measure", "reset"})
@@ -94,7 +95,7 @@ class LabsHost:
         self._waiting: list[str] = []
         self._lock = threading.RLock()
         self._stopped = threading.Event()
-        self._feed: queue.SimpleQueue[tuple[str, Entry]] = queue.SimpleQueue()
+        self._feed: queue.SimpleQueue[tuple[str, Entry] | None] = queue.SimpleQueue()
         self._callers = ThreadPoolExecutor(CALLERS, thread_name_prefix="call")
         self._starters = ThreadPoolExecutor(STARTS, thread_name_prefix="start")
         self._versions: dict[str, str] = {}
@@ -258,11 +259,7 @@ class LabsHost:
 
     def _publish(self) -> None:
         """Everything that is waiting goes out in one round trip."""
-        while True:
-            batch = [self._feed.get()]
-            with contextlib.suppress(queue.Empty):
-                while len(batch) < 200:
-                    batch.append(self._feed.get_nowait())
+        while batch := self._next_batch():
             try:
                 with self._redis.pipeline(transaction=False) as pipe:
                     for sandbox in {name for name, _ in batch}:
@@ -275,6 +272,19 @@ class LabsHost:
             except RedisError as exc:
                 log.warning("%d events were not published: %s", len(batch), exc)
                 self._stopped.wait(0.2)
+
+    def _next_batch(self) -> list[tuple[str, Entry]]:
+        """What waits to be published, at least one entry; empty at the end, which a None in the queue says."""
+        batch: list[tuple[str, Entry]] = []
+        waiting = self._feed.get()
+        while waiting is not None:
+            batch.append(waiting)
+            if len(batch) == BATCH or self._feed.empty():
+                return batch
+            waiting = self._feed.get()
+        if batch:
+            self._feed.put(None)
+        return batch
 
     def _keep_outcome(self, hosted: Hosted, outcome: dict[str, Any]) -> None:
         self._outbox.put(outcome | {"host": self.id, "owner": hosted.owner, "lab": hosted.lab, "at": round(time.time(), 3)})
@@ -382,4 +392,7 @@ class LabsHost:
         with contextlib.suppress(RedisError):
             self._announce_sandboxes(list(self._hosted.values()))
             self._redis.hdel(desk.HOSTS, self.id)
+        self._feed.put(None)
+        self._callers.shutdown(wait=False, cancel_futures=True)
+        self._starters.shutdown(wait=False, cancel_futures=True)
         self._outbox.close()

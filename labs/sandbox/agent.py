@@ -95,7 +95,9 @@ class _ToHost(logging.Handler):
 
 def run_fake(sock: socket.socket, place: Place) -> None:
     """Be the agent of a sandbox without processes, in the calling thread, until the host says close or is gone."""
-    Agent(sock, place, runtime=FakeRuntime(), nursery=FakeNursery(), links=FakeLinks()).serve()
+    runtime = FakeRuntime()
+    with sock:
+        Agent(sock, place, runtime=runtime, nursery=FakeNursery(runtime.pretence), links=FakeLinks()).serve()
 
 
 class Agent:

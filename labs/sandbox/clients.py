@@ -19,6 +19,7 @@ from redis.retry import Retry
 from labs.caching.cache import Cache, CacheDown
 from labs.engines.address import Address
 from labs.events import Sense
+from labs.shop.shop import Shop
 
 TIMEOUT_S = 0.5
 
@@ -30,6 +31,16 @@ class ClosableCache(Cache, Protocol):
 
     def connect(self) -> None:
         """Connect now if it can be done, so that the first command is not charged for it; untold, and no harm if it fails."""
+
+    def close(self) -> None:
+        """Give the connection back."""
+
+
+class ClosableShop(Shop, Protocol):
+    """A client of the database that holds a connection."""
+
+    def connect(self) -> None:
+        """Connect now if it can be done, so that the first statement is not charged for it; no harm if it fails."""
 
     def close(self) -> None:
         """Give the connection back."""
