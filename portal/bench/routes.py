@@ -21,6 +21,7 @@ from portal.models import Outcome
 from portal.predictions import latest_of_labs
 from portal.web.errors import is_database_away
 from portal.web.learner import current_learner
+from portal.web.pages import moves
 from portal.web.parts import db, desk, quick_desk, release_db
 from portal.web.stream import hub_of, stream_response
 
@@ -59,6 +60,8 @@ def bench_for(lab_id: str) -> Markup:
     if lab_id not in catalogue():
         return Markup()
     bench = _look(find(lab_id))
+    if bench.phase != "none":
+        moves()
     return Markup(render_template("bench/_bench.html", bench=bench, predictions=None))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sqlalchemy import func, select
@@ -76,10 +77,18 @@ def where_stopped(all_rows: Mapping[str, Row]) -> Row | None:
     return newest if newest and not newest.learned else None
 
 
-def recall(cache: Cache, session: Session, course: Course, learner: str) -> dict[str, LessonMemory]:
-    """What the learner has done, by lesson: from the cache for up to half a minute, else from Postgres."""
-    data = cache.get(summary_name(learner), lambda: _summary(session, course, learner), ttl_s=SUMMARY_TTL_S)
-    return {slug: LessonMemory(**memory) for slug, memory in data.items()}
+@dataclass(frozen=True, slots=True)
+class Memories:
+    """What the learner has done, by lesson, and a stamp that is another one as soon as anything of it changes."""
+
+    stamp: str = ""
+    lessons: Mapping[str, LessonMemory] = field(default_factory=dict)
+
+
+def recall(cache: Cache, session: Callable[[], Session], course: Course, learner: str) -> Memories:
+    """What the learner has done: from the cache for up to half a minute, else from Postgres."""
+    data = cache.get(summary_name(learner), lambda: {"stamp": secrets.token_hex(8), "lessons": _summary(session(), course, learner)}, ttl_s=SUMMARY_TTL_S)
+    return Memories(data["stamp"], {slug: LessonMemory(**memory) for slug, memory in data["lessons"].items()})
 
 
 def _summary(session: Session, course: Course, learner: str) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from labs import Prediction as AskedPrediction, catalogue
 from portal.content import Lesson, Predict
-from portal.learn.memory import LessonMemory, keep_read, keep_section, recall, rows, where_stopped
+from portal.learn.memory import LessonMemory, Memories, keep_read, keep_section, recall, rows, where_stopped
 from portal.learn.pieces import pieces
 from portal.learn.ruler import draw
 from portal.models import Prediction
@@ -19,6 +19,7 @@ from portal.web.caching import summary_name
 from portal.web.errors import is_database_away
 from portal.web.fragments import is_htmx
 from portal.web.learner import current_learner, require_learner
+from portal.web.pages import own_page
 from portal.web.parts import cache, course, db, shelf
 
 bp = Blueprint("learn", __name__)
@@ -35,7 +36,7 @@ def spelled(number: int) -> str:
 @bp.get("/")
 def index() -> str:
     """The contents of the course, with what this learner remembers of it."""
-    all_rows = rows(course(), _memories())
+    all_rows = rows(course(), _memories().lessons)
     return render_template("learn/index.html", place="course", course=course(), rows=all_rows, stopped=where_stopped(all_rows), ruler=draw(course()))
 
 
@@ -43,18 +44,22 @@ def index() -> str:
 def lesson(slug: str) -> str:
     """One lesson, with the bench of one of its labs beside it."""
     found = _lesson_or_404(slug)
+    learner = current_learner()
+    if learner is not None:
+        memories = _memories()
+        return own_page(learner, memories.stamp, lambda: _page(found, memories)) if memories.stamp else _page(found, memories)
     if request.cookies or request.query_string:
-        return _page(found)
-    return shelf().get(f"lesson:{slug}", lambda: _page(found))
+        return _page(found, Memories())
+    return shelf().get(f"lesson:{slug}", lambda: _page(found, Memories()))
 
 
-def _page(found: Lesson) -> str:
+def _page(found: Lesson, memories: Memories) -> str:
     labs = [lab for lab in found.labs if lab in catalogue()]
     asked = request.args.get("lab", "")
     return render_template(
         "learn/lesson.html", place="course", lesson=found, pieces=pieces(found), course=course(), following=course().after(found),
         labs=labs, lab=asked if asked in labs else next(iter(labs), ""), known=catalogue(), asked=_asked(found), predicted=_predicted(found),
-        memory=_memories().get(found.slug, LessonMemory()),
+        memory=memories.lessons.get(found.slug, LessonMemory()),
     )
 
 
@@ -96,18 +101,18 @@ def _lesson_or_404(slug: str) -> Lesson:
     return found
 
 
-def _memories() -> dict[str, LessonMemory]:
+def _memories() -> Memories:
     """What is remembered of the learner who asks. A lesson can be read without Postgres, so its absence is no error here."""
     learner = current_learner()
     if learner is None:
-        return {}
+        return Memories()
     try:
-        return recall(cache(), db(), course(), learner)
+        return recall(cache(), db, course(), learner)
     except SQLAlchemyError as exc:
         if not is_database_away(exc):
             raise
         log.warning("progress can't be read: the database is away")
-        return {}
+        return Memories()
 
 
 def _predicted(found: Lesson) -> dict[tuple[str, str], Prediction]:

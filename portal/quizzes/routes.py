@@ -137,6 +137,7 @@ def _measure(card: Card) -> Answer:
     sandbox = _open_sandbox(learner, card.question.lab)
     predict(db(), learner=learner, lab=card.question.lab, name=card.question.prediction, raw=card.typed["value"], confidence=card.typed["confidence"] or "fairly")
     db().commit()
+    cache().forget(summary_name(learner))
     release_db()
     try:
         measured = desk().call(sandbox, "measure", owner=learner, deadline_s=MEASURE_DEADLINE_S, prediction=card.question.prediction)["value"]

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from scripts.benchmarks import __main__ as bench
-from scripts.benchmarks.bare import app, items
+from scripts.benchmarks.bare import app, text
 from scripts.benchmarks.context import Context
 from scripts.benchmarks.figures import CannotMeasure, Row, at_most, digits, median, percentile, plain, under
 from scripts.benchmarks.learner import _AGAIN, _SANDBOX
@@ -108,7 +108,7 @@ def test_memory_is_read_from_the_kernels_sums():
 
 @pytest.mark.parametrize("size", [10_000, 40_000, 200_000])
 def test_the_bare_page_is_as_large_as_it_should_be(size, monkeypatch):
-    monkeypatch.setattr("scripts.benchmarks.bare.ITEMS", items(size))
+    monkeypatch.setattr("scripts.benchmarks.bare.TEXT", text(size))
 
     page = app.test_client().get("/").data
 
