@@ -22,13 +22,14 @@ Engine = Literal["app", "redis", "memcached", "postgres"]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A place in the drawing: the application, or a server. With `choices`, a control of that name picks the engine."""
+    """A place in the drawing: the application, or a server. `engine_setting` names the control that picks its engine; servers of one `zone` are drawn as one place."""
 
     name: str
     label: str
     engine: Engine
     engine_setting: str = ""
     about: str = ""
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

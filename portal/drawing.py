@@ -1,6 +1,8 @@
 """Where things stand in a topology's drawing: the application at the left, up to six servers at the right; stacked on a phone.
 
-Pure geometry in the drawing's own units. Refuses to know states and readings: the template and the page's script dress it.
+Servers that the application reaches stand before those behind them (sentinels, replicas that only a primary knows); a zone is a
+row of its own. Pure geometry in the drawing's own units. Refuses to know states and readings: the template and the page's script
+dress it.
 """
 
 from __future__ import annotations
@@ -8,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from labs import Link, Node, Topology
+
+PHONE_WIDTH = 340.0
+PHONE_COLUMN = 156.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +25,54 @@ class Box:
     width: float
     height: float
 
+    @property
+    def right(self) -> float:
+        """Its right edge."""
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> float:
+        """Its lower edge."""
+        return self.y + self.height
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Its centre."""
+        return self.x + self.width / 2, self.y + self.height / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where words of a link stand."""
+
+    x: float
+    y: float
+    anchor: str
+
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A link, its path from source to target, and where its words stand."""
+    """A link: its path from source to target, its middle, and where it says what was asked, how long it took, what is wrong."""
 
     link: Link
     path: str
-    label_x: float
-    label_y: float
-    anchor: str
     mid_x: float
     mid_y: float
+    tag: Spot
+    took: Spot
+    trouble: Spot
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A place that fails as a whole, drawn around what stands in it."""
+
+    name: str
+    x: float
+    y: float
+    width: float
+    height: float
+    label_y: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,88 +83,152 @@ class Drawing:
     height: float
     boxes: tuple[Box, ...]
     wires: tuple[Wire, ...]
+    zones: tuple[Zone, ...] = ()
 
 
 def wide(topology: Topology) -> Drawing:
     """The drawing for a bench of 36 rem and more."""
-    apps, servers = [n for n in topology.nodes if n.engine == "app"], list(topology.servers)
-    tall = 104.0 if len(servers) <= 2 else 84.0 if len(servers) <= 4 else 68.0
-    gap = 34.0 if len(servers) <= 2 else 18.0
-    height = max(1, len(servers)) * (tall + gap) - gap + 24
-    height = max(height, 130.0 * len(apps))
-    boxes = [Box(node, 12, (index + 0.5) * height / len(apps) - 48, 180, 96) for index, node in enumerate(apps)]
-    boxes += [Box(node, 476, 12 + index * (tall + gap), 232, tall) for index, node in enumerate(servers)]
-    return Drawing(720, height, tuple(boxes), tuple(_wide_wires(topology, boxes)))
+    apps, near, far = _layers(topology)
+    zones = _zones(topology)
+    at_once = max(sum(max(len(_of(near, zone)), len(_of(far, zone))) for zone in zones), 1)
+    tall = 104.0 if at_once <= 2 else 84.0 if at_once <= 4 else 68.0
+    gap = 34.0 if at_once <= 2 or _any_between(topology, near) else 18.0
+    app_width, near_x, near_width, far_x, far_width = (150.0, 290.0, 196.0, 590.0, 176.0) if far else (180.0, 476.0, 232.0, 0.0, 0.0)
+    width = (far_x + far_width if far else near_x + near_width) + 12
+
+    boxes, rects, y = [], [], 12.0
+    for zone in zones:
+        rows = max(len(_of(near, zone)), len(_of(far, zone)), 1)
+        height = rows * (tall + gap) - gap
+        top = y + 10 if zone else y
+        for nodes, x, wide_as in ((_of(near, zone), near_x, near_width), (_of(far, zone), far_x, far_width)):
+            spare = (height - (len(nodes) * (tall + gap) - gap)) / 2
+            boxes += [Box(node, x, top + spare + index * (tall + gap), wide_as, tall) for index, node in enumerate(nodes)]
+        if zone:
+            rects.append(Zone(zone, near_x - 10, y, width - near_x + 8, height + 34, y + height + 26))
+        y = top + height + (36 if zone else gap)
+    height = max(y - (36 if zones[-1] else gap) + (24 if zones[-1] else 0) + 12, 130.0 * len(apps))
+    boxes = [Box(node, 12, (index + 0.5) * height / len(apps) - 48, app_width, 96) for index, node in enumerate(apps)] + boxes
+    wires = [_wide_wire(topology, link, boxes) for link in topology.links]
+    return Drawing(width + (110 if any(wire.trouble.x > width for wire in wires) else 0), height, tuple(boxes), tuple(wires), tuple(rects))
 
 
 def narrow(topology: Topology) -> Drawing:
-    """The drawing for a phone: the application on top, servers below, two in a row where there are an even number."""
-    apps, servers = [n for n in topology.nodes if n.engine == "app"], list(topology.servers)
+    """The drawing for a phone: the application on top, servers in two columns below, each zone a band."""
+    apps, near, far = _layers(topology)
     share = 320 / max(1, len(apps))
     boxes = [Box(node, 10 + index * share + (share - min(200, share - 8)) / 2, 4, min(200, share - 8), 80) for index, node in enumerate(apps)]
-    columns = 2 if len(servers) % 2 == 0 else 1
-    top, tall, gap = 178.0, 96.0, 40.0
-    for index, node in enumerate(servers):
-        column, row = index % columns, index // columns
-        width = 160.0 if columns == 2 else 240.0
-        x = 4 + column * 172 if columns == 2 else 50
-        boxes.append(Box(node, x, top + row * (tall + gap), width, tall))
-    rows = -(-len(servers) // columns)
-    return Drawing(340, top + rows * (tall + gap) - gap + 8, tuple(boxes), tuple(_narrow_wires(topology, boxes)))
+    rects: list[Zone] = []
+    tall, y = 96.0, 178.0
+    for zone in _zones(topology):
+        nodes = _of(near, zone) + _of(far, zone)
+        top = y
+        for row in range(0, len(nodes), 2):
+            pair = nodes[row : row + 2]
+            alone = len(pair) == 1
+            size = 240.0 if alone and len(nodes) == 1 and not zone else PHONE_COLUMN
+            for column, node in enumerate(pair):
+                boxes.append(Box(node, (PHONE_WIDTH - size) / 2 if alone else 4 + column * (PHONE_COLUMN + 20), y, size, tall))
+            y += tall + 44
+        if zone:
+            above = 26.0 if rects else 10.0
+            rects.append(Zone(zone, 0.5, top - above, PHONE_WIDTH - 1, y - top - 44 + above + 26, y - 26))
+            y += 28
+    height = max(box.bottom for box in boxes) + (32 if rects else 8)
+    return Drawing(PHONE_WIDTH, height, tuple(boxes), tuple(_narrow_wire(topology, link, boxes) for link in topology.links), tuple(rects))
 
 
-def _wide_wires(topology: Topology, boxes: list[Box]) -> list[Wire]:
+def _layers(topology: Topology) -> tuple[list[Node], list[Node], list[Node]]:
+    """The applications, the servers that they have a link to, the servers behind those."""
+    apps = [node for node in topology.nodes if node.engine == "app"]
+    reached = {link.target for link in topology.links if link.source in {app.name for app in apps}}
+    near = [node for node in topology.servers if node.name in reached] or list(topology.servers)
+    return apps, near, [node for node in topology.servers if node not in near]
+
+
+def _zones(topology: Topology) -> list[str]:
+    """The zones in the order of their first server; one without a name where there are none."""
+    return list(dict.fromkeys(node.zone for node in topology.servers)) or [""]
+
+
+def _of(nodes: list[Node], zone: str) -> list[Node]:
+    return [node for node in nodes if node.zone == zone]
+
+
+def _any_between(topology: Topology, nodes: list[Node]) -> bool:
+    names = {node.name for node in nodes}
+    return any(link.source in names and link.target in names for link in topology.links)
+
+
+def _share(topology: Topology, link: Link, placed: dict[str, Box]) -> float:
+    """How far along its source's edge a link begins, so that links to higher servers begin higher."""
+    outgoing = sorted((part.target for part in topology.links if part.source == link.source), key=lambda name: (placed[name].y, placed[name].x))
+    return (outgoing.index(link.target) + 1) / (len(outgoing) + 1)
+
+
+def _wide_wire(topology: Topology, link: Link, boxes: list[Box]) -> Wire:
     placed = {box.node.name: box for box in boxes}
-    order = [box.node.name for box in boxes if box.node.engine != "app"]
-    wires = []
-    for link in topology.links:
-        source, target = placed[link.source], placed[link.target]
-        if source.x < target.x:
-            outgoing = [part.target for part in topology.links if part.source == link.source and placed[part.target].x > source.x]
-            outgoing.sort(key=order.index)
-            share = (outgoing.index(link.target) + 1) / (len(outgoing) + 1)
-            x1, y1 = source.x + source.width, source.y + source.height * share
-            x2, y2 = target.x, target.y + target.height / 2
-            wires.append(Wire(link, f"M{x1:g} {y1:g} C {x1 + 136:g} {y1:g} {x2 - 150:g} {y2:g} {x2:g} {y2:g}", x2 - 14, y2, "end", (x1 + x2) / 2 - 5, (y1 + y2) / 2))
-            continue
-        top, bottom = sorted((source, target), key=lambda box: box.y)
-        if abs(order.index(link.source) - order.index(link.target)) == 1:
-            x = top.x + top.width / 2
-            path, y = (top.y + top.height, bottom.y) if source is top else (bottom.y, top.y + top.height), (top.y + top.height + bottom.y) / 2
-            wires.append(Wire(link, f"M{x:g} {path[0]:g} V{path[1]:g}", x + 10, y + 4, "start", x, y))
-        else:
-            x, y1, y2 = source.x, source.y + source.height * 0.7, target.y + target.height * 0.3
-            bend = x - 44
-            wires.append(Wire(link, f"M{x:g} {y1:g} C {bend:g} {y1:g} {bend:g} {y2:g} {x:g} {y2:g}", bend - 2, (y1 + y2) / 2, "end", x - 33, (y1 + y2) / 2))
-    return wires
+    source, target = placed[link.source], placed[link.target]
+    if source.x != target.x:
+        onward = source.x < target.x
+        y1 = source.y + source.height * (_share(topology, link, placed) if source.node.engine == "app" else 0.5)
+        x1, x2 = (source.right, target.x) if onward else (source.x, target.right)
+        y2, bend = target.middle[1], (x2 - x1) * 0.5
+        path = f"M{x1:g} {y1:g} C {x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
+        edge, anchor = (x2 - 14, "end") if onward else (x2 + 14, "start")
+        return Wire(link, path, (x1 + x2) / 2, (y1 + y2) / 2, Spot(edge, y2 - 16, anchor), Spot(edge, y2 + 19, anchor), Spot(edge, y2 + 36, anchor))
+    top, bottom = sorted((source, target), key=lambda box: box.y)
+    between = [box for box in boxes if box.x == top.x and top.y < box.y < bottom.y]
+    if not between:
+        x, y = top.middle[0], (top.bottom + bottom.y) / 2
+        ends = (top.bottom, bottom.y) if source is top else (bottom.y, top.bottom)
+        words = Spot(x + 10, y + 4, "start")
+        return Wire(link, f"M{x:g} {ends[0]:g} V{ends[1]:g}", x, y, words, words, words)
+    x, y1, y2 = source.right, source.y + source.height * 0.7, target.y + target.height * 0.3
+    bend = x + 44
+    words = Spot(bend - 6, (y1 + y2) / 2 + 4, "start")
+    return Wire(link, f"M{x:g} {y1:g} C {bend:g} {y1:g} {bend:g} {y2:g} {x:g} {y2:g}", x + 33, (y1 + y2) / 2, words, words, words)
 
 
-def _narrow_wires(topology: Topology, boxes: list[Box]) -> list[Wire]:
+def _narrow_wire(topology: Topology, link: Link, boxes: list[Box]) -> Wire:
     placed = {box.node.name: box for box in boxes}
-    wires = []
-    for link in topology.links:
-        source, target = placed[link.source], placed[link.target]
-        if source.node.engine == "app":
-            outgoing = [part.target for part in topology.links if part.source == link.source]
-            x1 = source.x + source.width * (outgoing.index(link.target) + 1) / (len(outgoing) + 1)
-            y1, first_row = source.y + source.height, target.y < 200
-            left = target.x + target.width / 2 <= 170
-            if first_row:
-                x2, y2 = target.x + target.width / 2, target.y
-                path = f"M{x1:g} {y1:g} C {x1:g} {y1 + 48:g} {x2:g} {y2 - 54:g} {x2:g} {y2:g}"
-                wires.append(Wire(link, path, x2 + (-8 if left and x2 < x1 else 8), y2 - 30, "end" if left and x2 < x1 else "start", (x1 + x2) / 2, (y1 + y2) / 2))
-            else:
-                x2, y2, out = (target.x, target.y + 20, -1) if left else (target.x + target.width, target.y + 20, 1)
-                edge = max(3.0, x2 - 40) if out < 0 else min(337.0, x2 + 40)
-                wires.append(Wire(link, f"M{x1:g} {y1:g} C {edge:g} {y1 + 70:g} {edge:g} {y2 - 60:g} {x2:g} {y2:g}", edge - 6 * out, y2 - 12, "start" if out < 0 else "end", edge + 10 * -out, (y1 + y2) / 2))
-            continue
-        top, bottom = sorted((source, target), key=lambda box: (box.y, box.x))
-        if top.y == bottom.y:
-            y = top.y + top.height / 2
-            x1, x2 = (top.x + top.width, bottom.x) if source is top else (bottom.x, top.x + top.width)
-            wires.append(Wire(link, f"M{x1:g} {y:g} H{x2:g}", (x1 + x2) / 2, y - 6, "middle", (x1 + x2) / 2, y))
-        else:
-            x = top.x + top.width / 2
-            y1, y2 = (top.y + top.height, bottom.y) if source is top else (bottom.y, top.y + top.height)
-            wires.append(Wire(link, f"M{x:g} {y1:g} L{bottom.x + bottom.width / 2:g} {y2:g}", x + 10, (y1 + y2) / 2 + 4, "start", x, (y1 + y2) / 2))
-    return wires
+    source, target = placed[link.source], placed[link.target]
+    if source.node.engine == "app":
+        return _from_above(topology, link, placed)
+    top, bottom = sorted((source, target), key=lambda box: (box.y, box.x))
+    if top.y == bottom.y:
+        y = top.middle[1]
+        x1, x2 = (top.right, bottom.x) if source is top else (bottom.x, top.right)
+        words = Spot((x1 + x2) / 2, top.y - 8, "middle")
+        return Wire(link, f"M{x1:g} {y:g} H{x2:g}", (x1 + x2) / 2, y, words, words, words)
+    if any(top.bottom <= box.y and box.bottom <= bottom.y for box in boxes):
+        lane, y1, y2 = PHONE_WIDTH / 2, source.middle[1], target.middle[1]
+        x1, x2 = (box.right if box.middle[0] < lane else box.x if box.middle[0] > lane else lane for box in (source, target))
+        y2 = y2 if x2 != lane else target.y if target is bottom else target.bottom
+        words = Spot(bottom.x + 4, bottom.y - 24, "start")
+        return Wire(link, f"M{x1:g} {y1:g} C {lane:g} {y1:g} {lane:g} {y1:g} {lane:g} {(y1 + y2) / 2:g} C {lane:g} {y2:g} {lane:g} {y2:g} {x2:g} {y2:g}", lane, (y1 + y2) / 2, words, words, words)
+    (x1, y1), (x2, y2) = (top.middle[0], top.bottom), (bottom.middle[0], bottom.y)
+    words = Spot((x1 + x2) / 2 + 10, (y1 + y2) / 2 + 4, "start")
+    ends = (x1, y1, x2, y2) if source is top else (x2, y2, x1, y1)
+    return Wire(link, "M{:g} {:g} L{:g} {:g}".format(*ends), (x1 + x2) / 2, (y1 + y2) / 2, words, words, words)
+
+
+def _from_above(topology: Topology, link: Link, placed: dict[str, Box]) -> Wire:
+    """A phone's link from the application: to the first row from above, to the others down between the columns."""
+    source, target = placed[link.source], placed[link.target]
+    first = min(box.y for box in placed.values() if box.node.engine != "app")
+    x1, y1 = source.x + source.width * _share(topology, link, placed), source.bottom
+    x2, y2 = target.middle[0], target.y
+    if target.y == first:
+        left = x2 < x1 - 1
+        x, anchor = (x2 - 8, "end") if left else (x2 + 8, "start")
+        path = f"M{x1:g} {y1:g} C {x1:g} {y1 + 48:g} {x2:g} {y2 - 54:g} {x2:g} {y2:g}"
+        return Wire(link, path, (x1 + x2) / 2, (y1 + y2) / 2, Spot(x, y2 - 46, anchor), Spot(x, y2 - 28, anchor), Spot(x, y2 - 11, anchor))
+    rows = sorted({box.y for box in placed.values() if box.node.engine != "app"})
+    out = -1 if x2 < PHONE_WIDTH / 2 - 1 else 1 if x2 > PHONE_WIDTH / 2 + 1 else 0
+    lane = PHONE_WIDTH / 2 + out * (1 + 3 * rows.index(target.y))
+    down = f"M{x1:g} {y1:g} C {x1:g} {y1 + 44:g} {lane:g} {y1 + 30:g} {lane:g} {first:g}"
+    side = target.right if out < 0 else target.x
+    path = f"{down} V{y2:g}" if out == 0 else f"{down} V{y2 + 10:g} C {lane:g} {y2 + 20:g} {lane:g} {y2 + 24:g} {side:g} {y2 + 24:g}"
+    start, end = (target.x + 4, target.right - 4)
+    return Wire(link, path, lane, y2 - 34, Spot(start, y2 - 8, "start"), Spot(end, y2 - 8, "end"), Spot(start, y2 - 24, "start"))
