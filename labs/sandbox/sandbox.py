@@ -256,9 +256,9 @@ class Sandbox:
         self.app.stepper.finish()
         self.load.start(workers, lambda number: self._orders(number, workers))
         rate = self.settings.get("rate_per_s", 0)
-        about = f"{rate:g} requests/s wanted of {workers} client{'s' if workers != 1 else ''}"
+        about = f"{workers} client{'s want' if workers != 1 else ' wants'} {rate:g} requests/s"
         self.tell(LoadChanged(running=True, about=about))
-        self.tell(Said(text="Many clients read and write at once. The counters are exact, the dots are a sample."))
+        self.tell(Said(text="Many requests run at once."))
         self.sampler.hurry()
         return f"The load runs: {about}."
 
