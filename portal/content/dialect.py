@@ -109,7 +109,7 @@ def render_inline(text: str, around: Surroundings) -> Markup:
 
 
 def _markdown(level: int) -> MarkdownIt:
-    md = MarkdownIt("commonmark", {"html": False, "highlight": _highlight}).enable("table")
+    md = MarkdownIt("commonmark", {"html": False, "highlight": _highlight, "typographer": True}).enable(["table", "smartquotes"])
     for name in sorted(WRAPPERS | BLOCKS):
         container_plugin(md, name, render=_render_container)
     footnote_plugin(md, inline=False)
