@@ -105,7 +105,7 @@ def step(sandbox: str) -> Response:
         function = request.form.get("function", "read")
         if function not in ("read", "write"):
             raise BadInput("A request reads or writes.")
-        more = {"function": function, "key": request.form.get("key", "42")[:40]}
+        more = {"function": function, "key": request.form.get("key", request.form.get("item", "42"))[:40]}
     return _done(info.lab, desk().call(info.id, "step", owner=learner, verb=verb, **more))
 
 
