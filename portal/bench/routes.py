@@ -6,7 +6,9 @@ import csv
 import io
 import time
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, cast
 
 from flask import Blueprint, Flask, Response, abort, current_app, jsonify, make_response, redirect, render_template, request, url_for
 from markupsafe import Markup
@@ -26,8 +28,9 @@ from portal.web.parts import db, desk, quick_desk, release_db
 from portal.web.stream import hub_of, stream_response
 
 bp = Blueprint("bench", __name__)
-VERSIONS = "cacheground.versions"
-VERSIONS_FRESH_S = 30.0
+INSTALLATION = "cacheground.installation"
+INSTALLATION_FRESH_S = 30.0
+WITHOUT_WALLS = "Sandboxes have no walls here: other users of this machine see their processes and can reach their Memcached. Good for one person on a machine of their own."
 
 
 @bp.record_once
@@ -38,21 +41,29 @@ def _install(state: Any) -> None:
 
 @bp.app_context_processor
 def _about() -> dict[str, object]:
-    return {"lab_count": len(catalogue()), "engine_versions": _versions()}
+    return {"lab_count": len(catalogue()), "installation": _installation()}
 
 
-def _versions() -> str:
-    """The engines of this installation, for the foot of every page; asked for at most every half minute."""
-    known: tuple[float, str] = current_app.extensions.get(VERSIONS, (0.0, ""))
-    if time.monotonic() - known[0] > (VERSIONS_FRESH_S if known[1] else 1.0):
-        try:
-            found = {name: version for host in reversed(quick_desk().hosts()) for name, version in host.versions.items()}
-        except LabsError:
-            found = {}
-        words = (version if version.lower().startswith(name) else f"{view.ENGINES.get(name, name)} {version}" for name, version in sorted(found.items()))
-        known = (time.monotonic(), ", ".join(words) or known[1])
-        current_app.extensions[VERSIONS] = known
-    return known[1]
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What the foot of every page says of the machines: which engines they run, and what their sandboxes lack."""
+
+    versions: str = ""
+    walls: str = ""
+
+
+def _installation() -> Installation:
+    """As the labs hosts tell it; asked for at most every half minute."""
+    asked, known = cast("tuple[float, Installation]", current_app.extensions.get(INSTALLATION, (0.0, Installation())))
+    if time.monotonic() - asked > (INSTALLATION_FRESH_S if known.versions else 1.0):
+        with suppress(LabsError):
+            hosts = quick_desk().hosts()
+            found = {name: version for host in reversed(hosts) for name, version in host.versions.items()}
+            words = (version if version.lower().startswith(name) else f"{view.ENGINES.get(name, name)} {version}" for name, version in sorted(found.items()))
+            walls = WITHOUT_WALLS if any(host.isolation == "process" for host in hosts) else ""
+            known = Installation(", ".join(words) or known.versions, walls if hosts else known.walls)
+        current_app.extensions[INSTALLATION] = (time.monotonic(), known)
+    return known
 
 
 def bench_for(lab_id: str) -> Markup:
