@@ -10,9 +10,10 @@ import json
 import logging
 import queue
 import secrets
+import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from labs.catalogue import find
-from labs.errors import BadInput, LabsError, SandboxTaken, UnknownSandbox, as_data
+from labs.errors import BadInput, LabsError, NotNow, SandboxTaken, UnknownSandbox, as_data
 from labs.events import Entry, SandboxClosed, encode
 from labs.host import desk
 from labs.host.keeper import Keeper
@@ -36,8 +37,12 @@ ANNOUNCE_S = 1.0
 SANDBOX_KEY_S = 4
 CLOSED_KEY_S = 120
 FEED_KEY_S = 6 * 3600
-CALLERS = 24
 STARTS = 4
+CALLS_AT_ONCE = 6
+CALLS_PER_S, CALLS_IN_A_ROW = 50.0, 200.0
+"""Of one sandbox: a browser sends six at once, and nobody types as fast."""
+DISK_LOOK_S = 60.0
+DISK_STEP_MB = 64
 BATCH = 200
 MB = 1024 * 1024
 
@@ -52,6 +57,7 @@ class Limits:
     share: float = 0.6
     expected_mb: int = 80
     budget_mb: int = 384
+    disk_mb: int = 512
     idle_s: float = 30 * 60
     warn_s: float = 2 * 60
     longest_s: float = 4 * 3600
@@ -78,6 +84,10 @@ class Hosted:
     touched_at: float = field(default_factory=time.monotonic)
     closed_at: float = 0.0
     warned: bool = False
+    closing: bool = False
+    calls: int = 0
+    allowance: float = CALLS_IN_A_ROW
+    allowed_at: float = field(default_factory=time.monotonic)
     state: SandboxState = field(default_factory=SandboxState)
 
 
@@ -96,7 +106,9 @@ class LabsHost:
         self._lock = threading.RLock()
         self._stopped = threading.Event()
         self._feed: queue.SimpleQueue[tuple[str, Entry] | None] = queue.SimpleQueue()
-        self._callers = ThreadPoolExecutor(CALLERS, thread_name_prefix="call")
+        # As many as all sandboxes may need at once: one that does not answer keeps only its own learner waiting.
+        self._callers = ThreadPoolExecutor(CALLS_AT_ONCE * self.limits.sandboxes + STARTS, thread_name_prefix="call")
+        self._directory, self._free, self._disk_looked = state, 0, 0.0
         self._starters = ThreadPoolExecutor(STARTS, thread_name_prefix="start")
         self._versions: dict[str, str] = {}
         self._new_outcome = threading.Event()
@@ -168,13 +180,34 @@ class LabsHost:
         if call == "keep":
             return {}
         if call == "close":
-            self._close(hosted, str(args.get("reason") or "You closed this sandbox."))
+            with self._lock:
+                closing, hosted.closing = hosted.closing, True
+            if not closing:
+                self._close(hosted, str(args.get("reason") or "You closed this sandbox."))
             return {}
         if call not in RELAYED:
             raise BadInput(f"A sandbox does not know the call {call[:40]!r}.")
         if hosted.status != "open":
             raise UnknownSandbox("This sandbox is not open.", hint="Open the lab again: your progress is kept.")
-        return self._keeper.call(sandbox, call, deadline_s=max(0.1, until - time.time()), **args)
+        with self._turn(hosted):
+            return self._keeper.call(sandbox, call, deadline_s=max(0.1, until - time.time()), **args)
+
+    @contextlib.contextmanager
+    def _turn(self, hosted: Hosted) -> Iterator[None]:
+        """A call's place among those of its sandbox; NotNow if there are too many, at once or in a second."""
+        with self._lock:
+            now = time.monotonic()
+            hosted.allowance = min(CALLS_IN_A_ROW, hosted.allowance + (now - hosted.allowed_at) * CALLS_PER_S)
+            hosted.allowed_at = now
+            if hosted.calls >= CALLS_AT_ONCE or hosted.allowance < 1:
+                raise NotNow("That is more than your sandbox does at once.", hint="Wait until it has answered, then try again.")
+            hosted.calls += 1
+            hosted.allowance -= 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                hosted.calls -= 1
 
     def _open(self, args: dict[str, Any], until: float) -> dict[str, Any]:
         lab, owner = find(str(args.get("lab"))), str(args.get("owner") or "")
@@ -190,9 +223,10 @@ class LabsHost:
                 self._hosted[mine.id] = mine
                 self._waiting.append(mine.id)
         self._admit()
-        if mine.status == "open":
-            for name in args.get("settings") or {}:
-                self._keeper.call(mine.id, "set", name=name, value=settings[name], deadline_s=max(0.1, until - time.time()))
+        if mine.status == "open" and args.get("settings"):
+            with self._turn(mine):
+                for name in args["settings"]:
+                    self._keeper.call(mine.id, "set", name=name, value=settings[name], deadline_s=max(0.1, until - time.time()))
         self._announce_sandboxes([mine])
         return self._info(mine)
 
@@ -333,6 +367,7 @@ class LabsHost:
     def _watch(self) -> None:
         """Idle, old and hungry sandboxes; those who wait and whose page is gone; what closed a while ago."""
         now = time.monotonic()
+        self._watch_disk(now)
         for hosted in list(self._hosted.values()):
             if hosted.status == "open":
                 self._watch_open(hosted, now)
@@ -356,6 +391,18 @@ class LabsHost:
             with contextlib.suppress(LabsError):
                 if self._keeper.memory(hosted.id, over=budget) > budget:
                     self._close(hosted, f"Your sandbox used more than its {self.limits.budget_mb} MB of memory and was ended.")
+
+    def _watch_disk(self, now: float) -> None:
+        """Look through the sandboxes' files when the disk has lost some room, and now and then: it costs milliseconds for each."""
+        free = shutil.disk_usage(self._directory).free
+        self._free = max(self._free, free)
+        if self._free - free < DISK_STEP_MB * MB and now - self._disk_looked < DISK_LOOK_S:
+            return
+        self._free, self._disk_looked = free, now
+        for hosted in list(self._hosted.values()):
+            with contextlib.suppress(LabsError):
+                if hosted.status == "open" and self._keeper.disk(hosted.id) > self.limits.disk_mb * MB:
+                    self._close(hosted, f"Your sandbox wrote more than its {self.limits.disk_mb} MB to the disk and was ended.")
 
     def _warn(self, hosted: Hosted, reason: str, in_s: float) -> None:
         with contextlib.suppress(LabsError):
