@@ -20,7 +20,7 @@ def create_app(settings: Settings) -> Flask:
     """A whole site. Reads the lessons from disk; connects to nothing."""
     app = Flask("portal", static_folder=None, template_folder=str(ROOT / "templates"))
     app.secret_key = settings.secret_key
-    app.config.update(MAX_CONTENT_LENGTH=256 * 1024, TRUSTED_HOSTS=list(settings.trusted_hosts) or None)
+    app.config.update(MAX_CONTENT_LENGTH=256 * 1024, TRUSTED_HOSTS=list(settings.trusted_hosts) or None, SESSION_COOKIE_SAMESITE="Lax")
     app.jinja_options = {**app.jinja_options, "trim_blocks": True, "lstrip_blocks": True}
     if settings.trusted_proxies:
         n = settings.trusted_proxies
