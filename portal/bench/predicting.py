@@ -7,10 +7,10 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from labs import LabsError, NotNow, SandboxInfo, find
 from portal.bench.places import page_before, way_back
 from portal.predictions import latest, predict, settle
-from portal.web.caching import summary_name
 from portal.web.fragments import is_htmx
+from portal.web.history import keep
 from portal.web.learner import current_learner, require_learner
-from portal.web.parts import cache, db, desk, release_db
+from portal.web.parts import db, desk, release_db
 
 bp = Blueprint("predicting", __name__)
 MEASURING_S = 45.0
@@ -32,14 +32,14 @@ def commit(lab_id: str, name: str) -> Response:
     asked, learner = lab.prediction(name), require_learner()
     if not request.form.get("measure"):
         predict(db(), learner=learner, lab=lab_id, name=name, raw=request.form.get("value", ""), confidence=request.form.get("confidence", ""))
-        _keep(learner)
+        keep(learner)
     release_db()
     problem = ""
     try:
         info = _sandbox(lab_id, learner)
         measured = desk().call(info.id, "measure", owner=learner, deadline_s=MEASURING_S, prediction=name)
         settle(db(), learner=learner, lab=lab_id, name=name, measured=measured["value"])
-        _keep(learner)
+        keep(learner)
     except LabsError as error:
         problem = f"{error} {error.hint}".strip()
     if is_htmx():
@@ -49,11 +49,6 @@ def commit(lab_id: str, name: str) -> Response:
         flash(problem, "error")
     back = way_back(request.form.get("next", ""), page_before(url_for("bench.lab", lab_id=lab_id)))
     return make_response(redirect(f"{back}#predict-{lab_id}-{name}", 303))
-
-
-def _keep(learner: str) -> None:
-    db().commit()
-    cache().forget(summary_name(learner))
 
 
 def _sandbox(lab_id: str, learner: str) -> SandboxInfo:

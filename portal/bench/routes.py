@@ -12,19 +12,15 @@ from typing import Any, cast
 
 from flask import Blueprint, Flask, Response, abort, current_app, jsonify, make_response, redirect, render_template, request, url_for
 from markupsafe import Markup
-from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 
 from labs import METRICS, BadInput, Lab, LabsError, SandboxInfo, catalogue, encode, find
 from portal.bench import faders, view
 from portal.bench.places import page_url
 from portal.bench.view import Bench
-from portal.models import Outcome
-from portal.predictions import latest_of_labs
-from portal.web.errors import is_database_away
+from portal.web.history import history
 from portal.web.learner import current_learner
 from portal.web.pages import moves
-from portal.web.parts import db, desk, quick_desk, release_db
+from portal.web.parts import desk, quick_desk, release_db
 from portal.web.stream import hub_of, stream_response
 
 bp = Blueprint("bench", __name__)
@@ -77,35 +73,14 @@ def bench_for(lab_id: str) -> Markup:
 
 
 def _look(lab: Lab, *, strict: bool = False) -> Bench:
-    learner = current_learner()
-    return view.look(lab, learner=learner, args=request.args, desk=desk(), quick=quick_desk(), strict=strict, met_before=met_before(lab))
-
-
-def met_before(lab: Lab) -> frozenset[str]:
-    """The checks of a lab that this learner ever met; the recorder wrote them down."""
-    learner = current_learner()
-    if learner is None:
-        return frozenset()
-    try:
-        return frozenset(db().scalars(select(Outcome.name).where(Outcome.learner_id == learner, Outcome.lab == lab.id, Outcome.kind == "check", Outcome.status == "met")))
-    except SQLAlchemyError as exc:
-        # The servers of a bench run on without Postgres, and so does its page.
-        if not is_database_away(exc):
-            raise
-        return frozenset()
-    finally:
-        release_db()
+    met_before = history().met.get(lab.id, frozenset())
+    release_db()
+    return view.look(lab, learner=current_learner(), args=request.args, desk=desk(), quick=quick_desk(), strict=strict, met_before=met_before)
 
 
 def predictions_of(lab: Lab) -> Mapping[str, object]:
     """The learner's newest prediction of each name, by name."""
-    learner = current_learner()
-    if learner is None or not lab.predictions:
-        return {}
-    try:
-        return {name: row for (_, name), row in latest_of_labs(db(), learner=learner, labs=[lab.id]).items()}
-    finally:
-        release_db()
+    return history().predictions.get(lab.id, {})
 
 
 def mine(sandbox: str) -> tuple[SandboxInfo, str]:
