@@ -24,6 +24,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from labs.catalogue import find
+from labs.engines import binaries
 from labs.errors import BadInput, LabsError, NotNow, SandboxTaken, UnknownSandbox, as_data
 from labs.events import Entry, SandboxClosed, encode
 from labs.host import desk
@@ -116,6 +117,8 @@ class LabsHost:
     def serve(self) -> None:
         """Take requests until told to stop; then end every sandbox."""
         self._keeper.wait_ready()
+        if self._keeper.isolation != "fake":
+            self._versions = binaries.versions()
         threads = [threading.Thread(target=self._loop, args=(work, every_s), name=work.__name__, daemon=True) for work, every_s in (
             (self._announce, ANNOUNCE_S), (self._watch, 1.0), (self._send_outcomes, 0.0))]
         threads.append(threading.Thread(target=self._publish, name="publish", daemon=True))
