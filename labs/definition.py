@@ -83,7 +83,7 @@ class Choice:
         """The value that `raw` means; BadInput names what would be right."""
         if isinstance(raw, str) and raw in dict(self.options):
             return raw
-        raise BadInput(f"{self.label} cannot be {str(raw)[:40]!r}.", hint="It is one of " + ", ".join(v for v, _ in self.options) + ".")
+        raise BadInput(f"{self.label} cannot be “{str(raw)[:40]}”.", hint="It is one of " + ", ".join(v for v, _ in self.options) + ".")
 
     def show(self, value: Value) -> str:
         """The value as a reader sees it."""
@@ -113,7 +113,7 @@ class Number:
             value = float("nan")
         if self.minimum <= value <= self.maximum:
             return value
-        raise BadInput(f"{self.label} cannot be {str(raw)[:40]!r}.", hint=f"It is a number from {self.minimum:g} to {self.maximum:g}{' ' + self.unit if self.unit else ''}.")
+        raise BadInput(f"{self.label} cannot be “{str(raw)[:40]}”.", hint=f"It is a number from {self.minimum:g} to {self.maximum:g}{' ' + self.unit if self.unit else ''}.")
 
     def show(self, value: Value) -> str:
         """The value as a reader sees it."""
