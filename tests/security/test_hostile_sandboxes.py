@@ -149,6 +149,25 @@ def test_nonsense_that_changes_nothing_stops_nobody(taken, said):
         assert keeper.call(good, "set", name="ttl_s", value=value) == {}
 
 
+def test_what_we_did_not_foresee_ends_the_sandbox_that_said_it_and_no_other(tmp_path, monkeypatch):
+    """The thread that hears a sandbox hears all of them."""
+    agents, gone = [], []
+    with contextlib.closing(Keeper(tmp_path, isolation="fake")) as keeper:
+        good = keeper.open("cache-aside", {})
+
+        def run(sock, _):
+            with sock:
+                agents.append(Taken(sock))
+                agents[-1].serve()
+
+        monkeypatch.setattr(keepers, "run_fake", run)
+        keeper.open("cache-aside", {}, on_event=lambda _: 1 / 0, on_gone=gone.append)
+        agents[0].say(event(HAPPENED))
+
+        eventually(lambda: gone)
+        assert keeper.call(good, "set", name="ttl_s", value=5) == {}
+
+
 def test_a_sandbox_s_words_can_not_pass_for_the_host_s_in_its_log(taken, caplog):
     keeper, good, _, agent, _ = taken
 
