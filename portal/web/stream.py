@@ -101,10 +101,10 @@ class Stream:
 class Hub:
     """All streams of this process and the one thread that feeds them; `redis` needs text mode and a socket timeout over a second."""
 
-    def __init__(self, redis: Redis, *, per_learner: int = PER_LEARNER, per_worker: int = PER_WORKER, heartbeat_s: float = HEARTBEAT_S) -> None:
+    def __init__(self, redis: Redis, *, per_learner: int = PER_LEARNER, per_worker: int = PER_WORKER, heartbeat_s: float = HEARTBEAT_S, slow_reader_s: float = SLOW_READER_S) -> None:
         self.redis = redis
         self.desk = Desk(redis)
-        self.per_learner, self.per_worker, self.heartbeat_s = per_learner, per_worker, heartbeat_s
+        self.per_learner, self.per_worker, self.heartbeat_s, self.slow_reader_s = per_learner, per_worker, heartbeat_s, slow_reader_s
         self._lock = threading.Lock()
         self._streams: dict[str, list[Stream]] = defaultdict(list)
         self._subscribed: dict[str, str] = {}
@@ -291,7 +291,7 @@ def stream_response(hub: Hub, request: Request, *, sandbox: str, learner: str) -
         return Response("Too many streams for this moment.\n", 503, {"Retry-After": "5", "Content-Type": "text/plain; charset=utf-8"})
     socket = request.environ.get("gunicorn.socket")
     if socket is not None:
-        socket.settimeout(SLOW_READER_S)
+        socket.settimeout(hub.slow_reader_s)
     response = Response(hub.messages(stream), mimetype="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
     response.call_on_close(lambda: hub.leave(stream))
     return response
