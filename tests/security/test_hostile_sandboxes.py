@@ -160,8 +160,11 @@ def test_what_we_did_not_foresee_ends_the_sandbox_that_said_it_and_no_other(tmp_
                 agents.append(Taken(sock))
                 agents[-1].serve()
 
+        def fail(_):
+            raise ZeroDivisionError
+
         monkeypatch.setattr(keepers, "run_fake", run)
-        keeper.open("cache-aside", {}, on_event=lambda _: 1 / 0, on_gone=gone.append)
+        keeper.open("cache-aside", {}, on_event=fail, on_gone=gone.append)
         agents[0].say(event(HAPPENED))
 
         eventually(lambda: gone)
