@@ -17,6 +17,7 @@ from labs import METRICS, BadInput, Lab, LabsError, SandboxInfo, catalogue, enco
 from portal.bench import faders, view
 from portal.bench.places import page_url
 from portal.bench.view import Bench
+from portal.content.numbers import keep_units
 from portal.web.history import history
 from portal.web.learner import current_learner
 from portal.web.pages import moves
@@ -32,6 +33,7 @@ WITHOUT_WALLS = "Sandboxes have no walls here: other users of this machine see t
 @bp.record_once
 def _install(state: Any) -> None:
     env = state.app.jinja_env
+    env.filters["keep_units"] = keep_units
     env.globals.update(bench_for=bench_for, page_url=page_url, position_of=faders.position_of, figure=view.figure, plain=view.plain, METRICS=METRICS, POSITIONS=faders.POSITIONS)
 
 

@@ -101,7 +101,7 @@ class Topology extends Island {
 
   /** @param {string} text @param {string} strong */
   say(text, strong) {
-    text = text.replaceAll(" ms", "\u00a0ms");
+    text = text.replaceAll(/(?<=\d) (?=ms\b)/g, "\u00a0");
     const place = this.querySelector(".says");
     if (!place) return;
     const at = strong ? text.indexOf(strong) : -1;
