@@ -200,6 +200,29 @@ def test_what_a_server_says_is_never_markup(bench: Bench, labs_host: FakedLabs) 
     assert page.locator("cg-bench img, cg-bench script").count() == 0
 
 
+def test_the_item_is_asked_for_once_and_serves_every_button(bench: Bench) -> None:
+    page = bench()
+
+    item = page.get_by_label("Item", exact=True)
+    expect(item).to_have_count(1)
+    item.fill("7")
+    page.get_by_role("button", name="Start a request").click()
+    expect(page.get_by_text("request 1: read(7)")).to_be_visible()
+    page.get_by_role("button", name="Run to the end").click()
+    expect(page.get_by_role("button", name="Start a request")).to_be_visible()
+
+
+def test_an_open_bench_is_drawn_anew_under_the_strict_policy(bench: Bench) -> None:
+    page = bench()
+    page.wait_for_function("() => document.querySelector('cg-bench').dataset.connection === 'live'")
+    page.evaluate("() => { document.querySelector('cg-bench').old = true; }")
+
+    page.get_by_role("button", name="Start afresh").click()
+
+    page.wait_for_function("() => { const bench = document.querySelector('cg-bench'); return !bench.old && bench.dataset.connection === 'live'; }")
+    assert page.locator("cg-bench [style='']").count() == 0
+
+
 def test_the_theme_is_chosen_and_kept(visit: Any) -> None:
     page = visit("/labs")
     ground = page.evaluate("() => getComputedStyle(document.documentElement).backgroundColor")
