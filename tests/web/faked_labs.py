@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from redis import Redis
+from redis import ConnectionPool, Redis, UnixDomainSocketConnection
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 from labs import Desk, Entry, Event, SandboxInfo, SandboxState, find
@@ -21,12 +22,27 @@ from labs.host.host import LabsHost, Limits
 DEADLINE_S = 10.0
 
 
+class CuttableConnection(UnixDomainSocketConnection):
+    """A connection that can't be made again once `is_cut` is set."""
+
+    def __init__(self, *, is_cut: threading.Event, **options: Any) -> None:
+        super().__init__(**options)
+        self._is_cut = is_cut
+
+    def connect(self) -> None:
+        if self._is_cut.is_set():
+            raise RedisConnectionError("cut")
+        super().connect()
+
+
 class Line(Redis):
     """A labs host's connection to the portal's Redis: what it is asked is written down, and it can be cut."""
 
     def __init__(self, socket: Path) -> None:
-        super().__init__(unix_socket_path=str(socket), decode_responses=True, protocol=2, socket_timeout=5.0, retry=Retry(NoBackoff(), 0))
-        self.socket = socket
+        self._is_cut = threading.Event()
+        super().__init__(connection_pool=ConnectionPool(
+            connection_class=CuttableConnection, is_cut=self._is_cut, path=str(socket), decode_responses=True, protocol=2, socket_timeout=5.0, retry=Retry(NoBackoff(), 0),
+        ))
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
         self.before: dict[str, Callable[[], object]] = {}
 
@@ -41,7 +57,7 @@ class Line(Redis):
 
     def cut(self) -> None:
         """Break every connection and let none be made."""
-        self.connection_pool.connection_kwargs["path"] = f"{self.socket}-is-away"
+        self._is_cut.set()
         self.connection_pool.disconnect()
 
 
