@@ -22,6 +22,8 @@ from scripts.benchmarks.facts import facts
 from scripts.benchmarks.figures import CannotMeasure, Row
 from scripts.benchmarks.table import Section, page, report
 
+BUSY = 0.5
+"""A load average of the last minute at which figures are another machine's."""
 MEASUREMENTS: dict[str, tuple[str, Callable[[Context], Iterator[Row]]]] = {
     "ready": (ready.ABOUT, ready.measure),
     "page": (pages.ABOUT, pages.measure),
@@ -44,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown:
         parser.error(f"There is no measurement {', '.join(unknown)}. There are {', '.join(MEASUREMENTS)}.")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if os.getloadavg()[0] > BUSY:
+        print("Others use this machine just now: times will be longer than they are on a quiet one.", file=sys.stderr)
     known = facts()
     try:
         sections = run([name for name in MEASUREMENTS if not asked.names or name in asked.names], quick=asked.quick)

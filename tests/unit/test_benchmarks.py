@@ -14,7 +14,7 @@ from scripts.benchmarks.learner import _AGAIN, _SANDBOX
 from scripts.benchmarks.listeners import Reader
 from scripts.benchmarks.load import at, benchmark_says
 from scripts.benchmarks.memory import pss_and_uss
-from scripts.benchmarks.table import Section, report
+from scripts.benchmarks.table import Section, page, report
 
 
 def test_a_percentile_is_a_value_that_was_measured():
@@ -63,6 +63,17 @@ def test_the_report_says_what_fails_and_what_is_missing():
     assert "ratio  2.50 times  at most 2 times  FAILS  of 5" in text
     assert "could not be measured: redis-benchmark is not installed" in text
     assert text.endswith("0 of 1 bounds hold; these fail: ratio; not measured: load.")
+
+
+def test_the_page_says_the_same_in_a_table():
+    sections = [Section("page", "about pages", [at_most("  ratio", 2.5, "times", 2.0, "a | b")], seconds=120.0), Section("load", "about the load", problem="nothing there")]
+
+    text = page({"date": "today"}, sections, "scripts/bench --quick")
+
+    assert "Written by `scripts/bench --quick` in 2 minutes" in text
+    assert "\n| date | today |\n" in text
+    assert "\n| ratio | 2.50 times | at most 2 times | FAILS | a \\| b |\n" in text
+    assert "## Load\n\nAbout the load.\n\nCould not be measured: nothing there" in text
 
 
 def test_redis_benchmark_is_understood():
