@@ -26,13 +26,16 @@ WITH_CONSOLE = frozenset({"redis", "memcached", "postgres"})
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A place in the drawing: the application, or a server. With `engine_setting`, a control of that name picks the engine; `options` go to the engine's configuration."""
+    """A place in the drawing: the application, or a server. `engine_setting` names the control that picks its engine, `options` go to the engine's configuration;
+    servers of one `zone` are drawn as one place.
+    """
 
     name: str
     label: str
     engine: Engine
     engine_setting: str = ""
     about: str = ""
+    zone: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -100,7 +103,7 @@ class Choice:
         """The value that `raw` means; BadInput names what would be right."""
         if isinstance(raw, str) and raw in dict(self.options):
             return raw
-        raise BadInput(f"{self.label} cannot be {str(raw)[:40]!r}.", hint="It is one of " + ", ".join(v for v, _ in self.options) + ".")
+        raise BadInput(f"{self.label} cannot be “{str(raw)[:40]}”.", hint="It is one of " + ", ".join(v for v, _ in self.options) + ".")
 
     def show(self, value: Value) -> str:
         """The value as a reader sees it."""
@@ -130,7 +133,7 @@ class Number:
             value = float("nan")
         if self.minimum <= value <= self.maximum:
             return value
-        raise BadInput(f"{self.label} cannot be {str(raw)[:40]!r}.", hint=f"It is a number from {self.minimum:g} to {self.maximum:g}{' ' + self.unit if self.unit else ''}.")
+        raise BadInput(f"{self.label} cannot be “{str(raw)[:40]}”.", hint=f"It is a number from {self.minimum:g} to {self.maximum:g}{' ' + self.unit if self.unit else ''}.")
 
     def show(self, value: Value) -> str:
         """The value as a reader sees it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, TypeGuard, get_args
 
 from labs.errors import BadInput
 
@@ -21,6 +21,9 @@ Value = str | float | bool
 
 MOST_ROWS = 400
 _TEXT_LIMIT = 2_000
+_EVENT_LIMIT = 16_000
+_NUMBER_LIMIT = 2**53
+"""What every reader of JSON keeps exactly. Infinity is more, and no comparison holds for NaN."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -358,7 +361,7 @@ def decode(data: object) -> Entry:
     if kind is None:
         raise BadInput(f"No event has the type {str(data.get('type'))[:60]!r}.")
     seq, at = data.get("seq"), data.get("at")
-    if not isinstance(seq, int) or isinstance(seq, bool) or seq < 1 or not isinstance(at, (int, float)):
+    if not _is_number(seq) or not isinstance(seq, int) or seq < 1 or not _is_number(at):
         raise BadInput("An event has a whole number `seq` from 1 and a time `at`.")
     known = {f.name: f for f in dataclasses.fields(kind)}
     extra = set(data) - set(known) - {"type", "seq", "at", "says", "sense"}
@@ -371,6 +374,8 @@ def decode(data: object) -> Entry:
             values[name] = _checked(kind.type, name, data[name], hints[name])
         elif spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
             raise BadInput(f"The event {kind.type} lacks {name!r}.")
+    if _length(values) > _EVENT_LIMIT:
+        raise BadInput(f"The event {kind.type} is longer than an event may be.")
     return Entry(seq, float(at), kind(**values))
 
 
@@ -383,19 +388,31 @@ def _hints(kind: type[Event]) -> dict[str, Any]:
     return _hint_cache[kind]
 
 
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _NUMBER_LIMIT
+
+
+def _length(value: Any) -> int:
+    if isinstance(value, dict):
+        return sum(len(name) + _length(part) for name, part in value.items())
+    return len(value) if isinstance(value, str) else 0
+
+
 def _checked(event: str, name: str, value: Any, hint: Any) -> Any:
     if hint is str and isinstance(value, str):
         return value[:_TEXT_LIMIT]
     if hint is bool and isinstance(value, bool):
         return value
-    if hint is int and isinstance(value, int) and not isinstance(value, bool):
+    if hint is int and _is_number(value) and isinstance(value, int):
         return value
-    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+    if hint is float and _is_number(value):
         return float(value)
     if typing.get_origin(hint) is Literal and value in get_args(hint):
         return value
-    if hint == Value and isinstance(value, (str, int, float, bool)):
-        return value[:_TEXT_LIMIT] if isinstance(value, str) else value
+    if hint == Value and isinstance(value, str):
+        return value[:_TEXT_LIMIT]
+    if hint == Value and (isinstance(value, bool) or _is_number(value)):
+        return value
     if typing.get_origin(hint) is dict and isinstance(value, dict) and len(value) <= 100:
         item = get_args(hint)[1]
         return {str(key)[:80]: _checked(event, f"{name}[{str(key)[:40]}]", part, item) for key, part in value.items()}

@@ -1,4 +1,4 @@
-"""The few Linux calls that Python does not have: parent-death signals, entering namespaces, giving up capabilities.
+"""The few Linux calls that Python does not have: parent-death signals, entering namespaces, giving up capabilities, a filter of system calls.
 
 Thin, and nothing else. Everything raises OSError where the kernel refuses.
 """
@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
+import platform
 import signal
 import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 CLONE_NEWNS = 0x0002_0000
 CLONE_NEWUTS = 0x0400_0000
@@ -28,6 +31,29 @@ _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _CAPABILITY_VERSION_3 = 0x2008_0522
 _LAST_CAPABILITY = 40
+
+_SECCOMP_SET_MODE_FILTER = 1
+_SECCOMP_FILTER_FLAG_SPEC_ALLOW = 4
+_FAMILIES = (1, 2, 10, 16)
+"""Sockets of files, of both internets, of the kernel's answers about addresses. A network namespace holds in none of the others: AF_VSOCK leads to the machine below."""
+
+
+class _Calls(NamedTuple):
+    """A machine's numbers: its own, `seccomp`, `socket`, and the calls that no server of ours makes and that have led out of other cages."""
+
+    machine: int
+    seccomp: int
+    socket: int
+    refused: tuple[int, ...]
+
+
+# ptrace, process_vm_readv, process_vm_writev, add_key, request_key, keyctl, bpf, perf_event_open, userfaultfd, unshare, setns, mount, umount2, pivot_root,
+# open_by_handle_at, kexec_load, init_module, finit_module; the same on both: io_uring_setup, open_tree, move_mount, fsopen, pidfd_getfd.
+_ON_BOTH = (425, 428, 429, 430, 438)
+_CALLS = {
+    "x86_64": _Calls(0xC000_003E, 317, 41, (101, 310, 311, 248, 249, 250, 321, 298, 323, 272, 308, 165, 166, 155, 304, 246, 175, 313, *_ON_BOTH)),
+    "aarch64": _Calls(0xC000_00B7, 277, 198, (117, 270, 271, 217, 218, 219, 280, 241, 282, 97, 268, 40, 39, 41, 265, 104, 105, 273, *_ON_BOTH)),
+}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -91,6 +117,40 @@ def give_up_privileges() -> None:
     if _libc.capset(header, data) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"capset: {os.strerror(number)}")
+
+
+def refuse_calls() -> None:
+    """Refuse, to this process and all that it starts, the system calls and kinds of socket that are listed above. Call it after `give_up_privileges`, with one thread.
+
+    Does nothing on machines whose numbers are not listed.
+    """
+    calls = _CALLS.get(platform.machine())
+    if calls is None:
+        return
+    program = _filter(calls)
+    code = ctypes.create_string_buffer(b"".join(program))
+    header = struct.pack("@HP", len(program), ctypes.addressof(code))
+    if _libc.syscall(calls.seccomp, _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_SPEC_ALLOW, ctypes.c_char_p(header)) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"seccomp: {os.strerror(number)}")
+
+
+def _filter(calls: _Calls) -> list[bytes]:
+    """Classic BPF over struct seccomp_data: the call's number at 0, the machine at 4, the first argument at 16."""
+    allow, refuse, no_family = _step(0x06, 0x7FFF_0000), _step(0x06, 0x0005_0000 | errno.EPERM), _step(0x06, 0x0005_0000 | errno.EAFNOSUPPORT)
+    families = [_step(0x20, 16), *(part for family in _FAMILIES for part in (_step(0x15, family, over=1), allow)), no_family]
+    refused = [part for number in calls.refused for part in (_step(0x15, number, over=1), refuse)]
+    return [
+        _step(0x20, 4), _step(0x15, calls.machine, then=1), refuse,
+        # Numbers from there on are another machine's ways into the same kernel.
+        _step(0x20, 0), _step(0x35, 0x4000_0000, over=1), refuse,
+        *refused, _step(0x15, calls.socket, over=len(families)), *families, allow,
+    ]
+
+
+def _step(code: int, value: int, *, then: int = 0, over: int = 0) -> bytes:
+    """One instruction; a jump goes on `then` steps further if it holds, `over` if not."""
+    return struct.pack("=HBBI", code, then, over, value)
 
 
 def forbid_user_namespaces() -> None:

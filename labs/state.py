@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labs import events
+from labs.errors import BadInput
 from labs.events import Entry, Value, encode
 
 TIMELINE_LENGTH = 200
 READINGS_LENGTH = 1_200
+NAMES = 200
+"""Servers, links, settings, checks and predictions together: more than any lab has. A hostile sandbox could go on naming new ones."""
+LINES = 500
 
 
 @dataclass(slots=True)
@@ -44,7 +48,7 @@ class SandboxState:
     _skipped: int = 0
 
     def apply(self, entry: Entry) -> None:
-        """Take one more event into account."""
+        """Take one more event into account. Raises BadInput when it names more things than a sandbox has."""
         event = entry.event
         self.seq = entry.seq
         match event:
@@ -64,7 +68,7 @@ class SandboxState:
                 self.exchange = []
             case events.LineReached():
                 if self.step.get("line"):
-                    self.step["done_lines"].append(self.step["line"])
+                    self.step["done_lines"] = [*self.step.get("done_lines", [])[1 - LINES:], self.step["line"]]
                 self.step.update(line=event.line, last_line=event.last_line)
             case events.CommandRan():
                 self.exchange = [*self.exchange[-19:], encode(entry)]
@@ -87,6 +91,8 @@ class SandboxState:
                 self.closed = event.reason
         if event.says:
             self.timeline.append(encode(entry))
+        if len(self.servers) + len(self.links) + len(self.settings) + len(self.checks) + len(self.measured) > NAMES:
+            raise BadInput("More names than a sandbox has.")
 
     def _keep(self, entry: Entry) -> None:
         """History of the whole run in bounded room: when it is full, every second reading goes and fewer are kept from then on."""

@@ -22,14 +22,16 @@ def pack(message: dict[str, Any]) -> bytes:
 
 
 class Unpacker:
-    """Bytes in, messages out. Anything that is not a frame of an object raises BadInput: the peer can't be trusted any more."""
+    """Bytes in, messages out; `fed` counts the bytes. Anything that is not a frame of an object raises BadInput: the peer can't be trusted any more."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self.fed = 0
 
     def feed(self, data: bytes) -> list[dict[str, Any]]:
         """The messages that are complete now."""
         self._buffer += data
+        self.fed += len(data)
         messages = []
         while len(self._buffer) >= _HEADER.size:
             (length,) = _HEADER.unpack_from(self._buffer)

@@ -13,14 +13,14 @@ from portal.learn import routes as learn
 from portal.patterns import routes as patterns
 from portal.quizzes import routes as quizzes
 from portal.settings import ROOT, Settings
-from portal.web import assets, csrf, errors, headers, health, learner, parts
+from portal.web import assets, csrf, errors, headers, health, learner, pages, parts
 
 
 def create_app(settings: Settings) -> Flask:
     """A whole site. Reads the lessons from disk; connects to nothing."""
     app = Flask("portal", static_folder=None, template_folder=str(ROOT / "templates"))
     app.secret_key = settings.secret_key
-    app.config.update(MAX_CONTENT_LENGTH=256 * 1024, TRUSTED_HOSTS=list(settings.trusted_hosts) or None)
+    app.config.update(MAX_CONTENT_LENGTH=256 * 1024, TRUSTED_HOSTS=list(settings.trusted_hosts) or None, SESSION_COOKIE_SAMESITE="Lax")
     app.jinja_options = {**app.jinja_options, "trim_blocks": True, "lstrip_blocks": True}
     if settings.trusted_proxies:
         n = settings.trusted_proxies
@@ -33,6 +33,7 @@ def create_app(settings: Settings) -> Flask:
     headers.install(app)
     learner.install(app)
     assets.install(app)
+    pages.install(app)
 
     for feature in (health, learn, quizzes, bench, doing, predicting, accounts, patterns):
         app.register_blueprint(feature.bp)

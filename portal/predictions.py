@@ -6,7 +6,6 @@ import math
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from labs import BadInput, Value, find
@@ -44,11 +43,3 @@ def latest(session: Session, *, learner: str, lab: str, name: str, made_before: 
     if made_before is not None:
         mine = mine.where(Prediction.at <= made_before)
     return session.scalars(mine.order_by(Prediction.id.desc()).limit(1)).first()
-
-
-def latest_of_labs(session: Session, *, learner: str, labs: list[str]) -> dict[tuple[str, str], Prediction]:
-    """The learner's newest prediction of each name in these labs, by (lab, name)."""
-    rows = session.scalars(
-        select(Prediction).where(Prediction.learner_id == learner, Prediction.lab.in_(labs)).ext(distinct_on(Prediction.lab, Prediction.name)).order_by(Prediction.lab, Prediction.name, Prediction.id.desc())
-    )
-    return {(row.lab, row.name): row for row in rows}

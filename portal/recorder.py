@@ -31,6 +31,7 @@ from portal.web.parts import make_redis
 log = logging.getLogger(__name__)
 
 PAUSE_S = 1.0
+LARGEST_WHOLE = 2**53
 BLOCK_MS = 1_000
 
 Batch = list[tuple[str, dict[str, Any]]]
@@ -125,11 +126,12 @@ def _text(value: object, longest: int) -> str:
 
 def _settle(session: Session, row: dict[str, Any]) -> None:
     measured = row["data"].get("value")
-    if measured is None:
+    # Said by a sandbox: what is no measurement must not stop the outcomes of all others.
+    if not isinstance(measured, (str, int, float)) or (isinstance(measured, int) and abs(measured) > LARGEST_WHOLE):
         return
     try:
         settle(session, learner=row["learner_id"], lab=row["lab"], name=row["name"], measured=measured, at=row["at"])
-    except LabsError as exc:
+    except (LabsError, ValueError) as exc:
         log.warning("the prediction of outcome %s can't be settled: %s", row["id"], exc)
 
 

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_
 
 from portal.settings import ROOT
 from scripts.benchmarks.site import Site
+from scripts.palette import Palette
 
 SIZES = {"wide": (1536, 1440), "phone": (360, 800), "projector": (1920, 1080)}
 TALLEST = 5200
@@ -39,6 +40,9 @@ class Photographer:
     to: Path
     wanted: tuple[str, ...]
     taken: list[Path] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.palette = Palette(self.browser)
 
     def wants(self, *names: str) -> bool:
         """True if any of these pictures was asked for."""
@@ -61,13 +65,16 @@ class Photographer:
                 page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
                 page.wait_for_timeout(SETTLE_MS)
                 path = self.to / f"{name}-{scheme}-{size}.png"
-                if size != "phone":
-                    page.screenshot(path=path)
+                foot = page.evaluate("() => Math.ceil(document.querySelector('.site-foot').getBoundingClientRect().bottom + scrollY)")
+                if size == "projector":
+                    picture = page.screenshot()
+                elif size == "wide":
+                    picture = page.screenshot(clip={"x": 0, "y": 0, "width": width, "height": min(height, foot)})
                 elif phone_of:
-                    page.locator(phone_of).screenshot(path=path)
+                    picture = page.locator(phone_of).screenshot()
                 else:
-                    tall = min(page.evaluate("() => document.documentElement.scrollHeight"), TALLEST)
-                    page.screenshot(path=path, full_page=True, clip={"x": 0, "y": 0, "width": width, "height": tall})
+                    picture = page.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": width, "height": min(foot, TALLEST)})
+                path.write_bytes(self.palette.shrink(picture))
                 self.taken.append(path)
                 print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB", flush=True)
         page.set_viewport_size({"width": SIZES["wide"][0], "height": SIZES["wide"][1]})

@@ -52,6 +52,7 @@ TIERS = (
     Tier("labs"),
     Tier("web", processes=2),
     Tier("contract", also_ordinary=True),
+    Tier("security"),
     Tier("unit", processes=2),
     Tier("content"),
     Tier("chaos", alone=True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from labs.errors import DidNotStart
 _HINT = "Install the engines: apt-get install --no-install-recommends redis-server memcached postgresql, or unpack those packages below a folder and name it in CACHEGROUND_ENGINES."
 _OF_POSTGRES = frozenset({"postgres", "initdb", "pg_ctl", "pg_controldata", "pg_resetwal", "pgbench", "psql"})
 _SYSTEM = Path("/usr/lib/postgresql")
+_SERVERS = {"redis": "redis-server", "memcached": "memcached", "postgres": "postgres"}
+_ANSWERS_S = 5.0
 
 
 def find(name: str) -> Path:
@@ -21,6 +24,19 @@ def find(name: str) -> Path:
         if os.access(folder / name, os.X_OK):
             return folder / name
     raise DidNotStart(f"{name} is not installed on this machine.", hint=_HINT)
+
+
+def versions() -> dict[str, str]:
+    """The engines that are installed, as their programs tell it; one that is not there or does not answer is left out."""
+    found = {}
+    for engine, program in _SERVERS.items():
+        try:
+            asked = subprocess.run([find(program), "--version"], env=environment(), capture_output=True, text=True, timeout=_ANSWERS_S, check=False)
+        except (DidNotStart, OSError, subprocess.TimeoutExpired):
+            continue
+        if told := re.search(r"\d+(?:\.\d+)+", asked.stdout):
+            found[engine] = told.group()
+    return found
 
 
 def environment() -> dict[str, str]:

@@ -187,8 +187,9 @@ wal_buffers = 256kB
 min_wal_size = 2MB
 max_wal_size = 16MB
 checkpoint_timeout = 30min
-autovacuum_max_workers = 1
-autovacuum_naptime = 60s
+# Two processes less. The shop's changes of a price are pruned where they stand, and a sandbox lives for hours at most.
+autovacuum = off
+max_logical_replication_workers = 0
 dynamic_shared_memory_type = mmap
 shared_preload_libraries = 'pg_stat_statements'
 # The application's statements alone (its role switches it on): 500 of the learner's would drive them out, and their count with them.

@@ -19,6 +19,7 @@ from labs.errors import DidNotStart
 
 CAGE_DIRECTORY = Path("/sandbox")
 CAGE_TEMPLATE = Path("/template")
+ROOM_FOR_TEMPORARY = 32 * 1024 * 1024
 _ROOT = Path(__file__).resolve().parents[2]
 _READABLE = ("/usr/bin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/share/postgresql", "/usr/share/zoneinfo")
 
@@ -69,6 +70,8 @@ def _arguments(directory: Path, template: Path) -> list[str]:
             arguments += ["--symlink", os.readlink(Path("/", link)), f"/{link}"]
         elif Path("/", link).is_dir():
             arguments += ["--ro-bind", f"/{link}", f"/{link}"]
+    # Before what is shown of the checkout, which may itself lie below /tmp.
+    arguments += ["--size", str(ROOM_FOR_TEMPORARY), "--tmpfs", "/tmp"]
     own = {_ROOT / "labs", Path(sys.prefix), Path(sys.base_prefix)} | {Path(part) for part in filter(None, os.environ.get("CACHEGROUND_LABS", "").split(os.pathsep))}
     if os.environ.get("CACHEGROUND_ENGINES"):
         own.add(Path(os.environ["CACHEGROUND_ENGINES"]))
@@ -77,7 +80,9 @@ def _arguments(directory: Path, template: Path) -> list[str]:
             arguments += ["--ro-bind", str(extra), str(extra)]
     return [
         *arguments, "--ro-bind", str(template), str(CAGE_TEMPLATE), "--bind", str(directory), str(CAGE_DIRECTORY),
-        "--size", str(64 * 1024 * 1024), "--tmpfs", "/tmp", "--proc", "/proc", "--dev", "/dev", "--chdir", str(CAGE_DIRECTORY),
+        "--proc", "/proc", "--dev", "/dev", "--size", str(ROOM_FOR_TEMPORARY), "--tmpfs", "/dev/shm",
+        # What can be written to without a bound is memory without a bound.
+        "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", str(CAGE_DIRECTORY),
     ]
 
 

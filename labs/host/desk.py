@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,6 +118,22 @@ class Desk:
         except RedisError as exc:
             raise HostAway("The labs can't be reached just now.", detail=str(exc)) from exc
         return [decode(json.loads(fields["e"])) for _, fields in raw]
+
+    @staticmethod
+    def channel(sandbox: str) -> str:
+        """Where a sandbox's events are published as they happen, each as JSON of labs.encode."""
+        return FEED.format(sandbox)
+
+    def living(self, sandboxes: Iterable[str]) -> set[str]:
+        """Those of these sandboxes that a host still speaks for, asked in one round trip."""
+        asked = list(sandboxes)
+        try:
+            with self.redis.pipeline(transaction=False) as pipe:
+                for sandbox in asked:
+                    pipe.exists(SANDBOX.format(sandbox))
+                return {sandbox for sandbox, there in zip(asked, pipe.execute(), strict=True) if there}
+        except RedisError as exc:
+            raise HostAway("The labs can't be reached just now.", detail=str(exc)) from exc
 
     def outcomes(self, *, after: str = "0", block_ms: int = 1_000, limit: int = 500) -> Iterator[tuple[str, dict[str, Any]]]:
         """Outcomes that hosts wait to have recorded, as (stream id, outcome). They come again until acknowledged."""

@@ -10,9 +10,10 @@ import json
 import logging
 import queue
 import secrets
+import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from labs.catalogue import find
-from labs.errors import BadInput, LabsError, SandboxTaken, UnknownSandbox, as_data
+from labs.engines import binaries
+from labs.errors import BadInput, LabsError, NotNow, SandboxTaken, UnknownSandbox, as_data
 from labs.events import Entry, SandboxClosed, encode
 from labs.host import desk
 from labs.host.keeper import Keeper
@@ -36,8 +38,13 @@ ANNOUNCE_S = 1.0
 SANDBOX_KEY_S = 4
 CLOSED_KEY_S = 120
 FEED_KEY_S = 6 * 3600
-CALLERS = 24
 STARTS = 4
+CALLS_AT_ONCE = 6
+CALLS_PER_S, CALLS_IN_A_ROW = 50.0, 200.0
+"""Of one sandbox: a browser sends six at once, and nobody types as fast."""
+DISK_LOOK_S = 60.0
+DISK_STEP_MB = 64
+BATCH = 200
 MB = 1024 * 1024
 
 RELAYED = frozenset({"set", "action", "server", "link", "step", "load", "console", "complete", "log", "measure", "reset"})
@@ -51,6 +58,7 @@ class Limits:
     share: float = 0.6
     expected_mb: int = 80
     budget_mb: int = 384
+    disk_mb: int = 512
     idle_s: float = 30 * 60
     warn_s: float = 2 * 60
     longest_s: float = 4 * 3600
@@ -77,6 +85,10 @@ class Hosted:
     touched_at: float = field(default_factory=time.monotonic)
     closed_at: float = 0.0
     warned: bool = False
+    closing: bool = False
+    calls: int = 0
+    allowance: float = CALLS_IN_A_ROW
+    allowed_at: float = field(default_factory=time.monotonic)
     state: SandboxState = field(default_factory=SandboxState)
 
 
@@ -94,8 +106,10 @@ class LabsHost:
         self._waiting: list[str] = []
         self._lock = threading.RLock()
         self._stopped = threading.Event()
-        self._feed: queue.SimpleQueue[tuple[str, Entry]] = queue.SimpleQueue()
-        self._callers = ThreadPoolExecutor(CALLERS, thread_name_prefix="call")
+        self._feed: queue.SimpleQueue[tuple[str, Entry] | None] = queue.SimpleQueue()
+        # As many as all sandboxes may need at once: one that does not answer keeps only its own learner waiting.
+        self._callers = ThreadPoolExecutor(CALLS_AT_ONCE * self.limits.sandboxes + STARTS, thread_name_prefix="call")
+        self._directory, self._free, self._disk_looked = state, 0, 0.0
         self._starters = ThreadPoolExecutor(STARTS, thread_name_prefix="start")
         self._versions: dict[str, str] = {}
         self._new_outcome = threading.Event()
@@ -103,6 +117,8 @@ class LabsHost:
     def serve(self) -> None:
         """Take requests until told to stop; then end every sandbox."""
         self._keeper.wait_ready()
+        if self._keeper.isolation != "fake":
+            self._versions = binaries.versions()
         threads = [threading.Thread(target=self._loop, args=(work, every_s), name=work.__name__, daemon=True) for work, every_s in (
             (self._announce, ANNOUNCE_S), (self._watch, 1.0), (self._send_outcomes, 0.0))]
         threads.append(threading.Thread(target=self._publish, name="publish", daemon=True))
@@ -167,13 +183,34 @@ class LabsHost:
         if call == "keep":
             return {}
         if call == "close":
-            self._close(hosted, str(args.get("reason") or "You closed this sandbox."))
+            with self._lock:
+                closing, hosted.closing = hosted.closing, True
+            if not closing:
+                self._close(hosted, str(args.get("reason") or "You closed this sandbox."))
             return {}
         if call not in RELAYED:
             raise BadInput(f"A sandbox does not know the call {call[:40]!r}.")
         if hosted.status != "open":
             raise UnknownSandbox("This sandbox is not open.", hint="Open the lab again: your progress is kept.")
-        return self._keeper.call(sandbox, call, deadline_s=max(0.1, until - time.time()), **args)
+        with self._turn(hosted):
+            return self._keeper.call(sandbox, call, deadline_s=max(0.1, until - time.time()), **args)
+
+    @contextlib.contextmanager
+    def _turn(self, hosted: Hosted) -> Iterator[None]:
+        """A call's place among those of its sandbox; NotNow if there are too many, at once or in a second."""
+        with self._lock:
+            now = time.monotonic()
+            hosted.allowance = min(CALLS_IN_A_ROW, hosted.allowance + (now - hosted.allowed_at) * CALLS_PER_S)
+            hosted.allowed_at = now
+            if hosted.calls >= CALLS_AT_ONCE or hosted.allowance < 1:
+                raise NotNow("That is more than your sandbox does at once.", hint="Wait until it has answered, then try again.")
+            hosted.calls += 1
+            hosted.allowance -= 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                hosted.calls -= 1
 
     def _open(self, args: dict[str, Any], until: float) -> dict[str, Any]:
         lab, owner = find(str(args.get("lab"))), str(args.get("owner") or "")
@@ -189,9 +226,10 @@ class LabsHost:
                 self._hosted[mine.id] = mine
                 self._waiting.append(mine.id)
         self._admit()
-        if mine.status == "open":
-            for name in args.get("settings") or {}:
-                self._keeper.call(mine.id, "set", name=name, value=settings[name], deadline_s=max(0.1, until - time.time()))
+        if mine.status == "open" and args.get("settings"):
+            with self._turn(mine):
+                for name in args["settings"]:
+                    self._keeper.call(mine.id, "set", name=name, value=settings[name], deadline_s=max(0.1, until - time.time()))
         self._announce_sandboxes([mine])
         return self._info(mine)
 
@@ -258,11 +296,7 @@ class LabsHost:
 
     def _publish(self) -> None:
         """Everything that is waiting goes out in one round trip."""
-        while True:
-            batch = [self._feed.get()]
-            with contextlib.suppress(queue.Empty):
-                while len(batch) < 200:
-                    batch.append(self._feed.get_nowait())
+        while batch := self._next_batch():
             try:
                 with self._redis.pipeline(transaction=False) as pipe:
                     for sandbox in {name for name, _ in batch}:
@@ -275,6 +309,19 @@ class LabsHost:
             except RedisError as exc:
                 log.warning("%d events were not published: %s", len(batch), exc)
                 self._stopped.wait(0.2)
+
+    def _next_batch(self) -> list[tuple[str, Entry]]:
+        """What waits to be published, at least one entry; empty at the end, which a None in the queue says."""
+        batch: list[tuple[str, Entry]] = []
+        waiting = self._feed.get()
+        while waiting is not None:
+            batch.append(waiting)
+            if len(batch) == BATCH or self._feed.empty():
+                return batch
+            waiting = self._feed.get()
+        if batch:
+            self._feed.put(None)
+        return batch
 
     def _keep_outcome(self, hosted: Hosted, outcome: dict[str, Any]) -> None:
         self._outbox.put(outcome | {"host": self.id, "owner": hosted.owner, "lab": hosted.lab, "at": round(time.time(), 3)})
@@ -323,6 +370,7 @@ class LabsHost:
     def _watch(self) -> None:
         """Idle, old and hungry sandboxes; those who wait and whose page is gone; what closed a while ago."""
         now = time.monotonic()
+        self._watch_disk(now)
         for hosted in list(self._hosted.values()):
             if hosted.status == "open":
                 self._watch_open(hosted, now)
@@ -346,6 +394,18 @@ class LabsHost:
             with contextlib.suppress(LabsError):
                 if self._keeper.memory(hosted.id, over=budget) > budget:
                     self._close(hosted, f"Your sandbox used more than its {self.limits.budget_mb} MB of memory and was ended.")
+
+    def _watch_disk(self, now: float) -> None:
+        """Look through the sandboxes' files when the disk has lost some room, and now and then: it costs milliseconds for each."""
+        free = shutil.disk_usage(self._directory).free
+        self._free = max(self._free, free)
+        if self._free - free < DISK_STEP_MB * MB and now - self._disk_looked < DISK_LOOK_S:
+            return
+        self._free, self._disk_looked = free, now
+        for hosted in list(self._hosted.values()):
+            with contextlib.suppress(LabsError):
+                if hosted.status == "open" and self._keeper.disk(hosted.id) > self.limits.disk_mb * MB:
+                    self._close(hosted, f"Your sandbox wrote more than its {self.limits.disk_mb} MB to the disk and was ended.")
 
     def _warn(self, hosted: Hosted, reason: str, in_s: float) -> None:
         with contextlib.suppress(LabsError):
@@ -382,4 +442,7 @@ class LabsHost:
         with contextlib.suppress(RedisError):
             self._announce_sandboxes(list(self._hosted.values()))
             self._redis.hdel(desk.HOSTS, self.id)
+        self._feed.put(None)
+        self._callers.shutdown(wait=False, cancel_futures=True)
+        self._starters.shutdown(wait=False, cancel_futures=True)
         self._outbox.close()

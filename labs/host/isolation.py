@@ -69,6 +69,7 @@ def _trial() -> int:
                 if inner == 0:
                     linux.forbid_user_namespaces()
                     linux.give_up_privileges()
+                    linux.refuse_calls()
                     os._exit(_look_around())
                 _, status = os.waitpid(inner, 0)
                 os._exit(os.waitstatus_to_exitcode(status))

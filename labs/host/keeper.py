@@ -42,8 +42,13 @@ log = logging.getLogger("labs.keeper")
 FIRST_UID = 61_001
 SLOTS = 900
 MESSAGES_PER_S = 500
+BYTES_PER_S = 16 * 1024 * 1024
+OUTCOMES = 2_000
+FILES = 50_000
 LOG_ENTRIES = 50
 """Of one sandbox: more than a person would read."""
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "LD_LIBRARY_PATH", "CACHEGROUND_ENGINES", "CACHEGROUND_LABS")
+"""Of our environment, to the processes that become sandboxes: nothing that says where the portal's servers are, or how to enter them."""
 OPEN_DEADLINE_S = 20.0
 ZYGOTE_DEADLINE_S = 20.0
 
@@ -67,6 +72,8 @@ class Sandboxed:
     last_seq: int = 0
     window: float = 0.0
     seen: int = 0
+    heard_before: int = 0
+    outcomes: int = 0
     logged: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -168,6 +175,18 @@ class Keeper:
         if resident <= over:
             return resident
         return sum(pss(process.pid) for process in processes)
+
+    def disk(self, sandbox: str) -> int:
+        """Bytes on the disk of all files of a sandbox. One that has files without end has bytes without end."""
+        used = files = 0
+        for folder, _, names in os.walk(self._find(sandbox).directory):
+            files += 1 + len(names)
+            if files > FILES:
+                return sys.maxsize
+            for name in names:
+                with contextlib.suppress(OSError):
+                    used += os.lstat(os.path.join(folder, name)).st_blocks * 512
+        return used
 
     def processes(self, sandbox: str) -> list[psutil.Process]:
         """Every process of a sandbox, the warden first."""
@@ -375,11 +394,11 @@ class Keeper:
                 return
             for message in messages:
                 self._take(sandboxed, message)
-        except BadInput as exc:
-            log.warning("sandbox %s misbehaved: %s", sandboxed.id, exc)
-            self._end_from_reader(sandboxed, "Your sandbox misbehaved and was ended.")
         except OSError:
             self._end_from_reader(sandboxed, "It ended by itself.")
+        except Exception as exc:  # noqa: BLE001 - a sandbox chose the words: whatever they break is its own end, not that of all who share this thread
+            log.warning("sandbox %s misbehaved:\n%s", sandboxed.id, _quoted(f"{type(exc).__name__}: {exc}"))
+            self._end_from_reader(sandboxed, "Your sandbox misbehaved and was ended.")
 
     def _end_from_reader(self, sandboxed: Sandboxed, why: str) -> None:
         with contextlib.suppress(KeyError, ValueError):
@@ -389,9 +408,9 @@ class Keeper:
     def _take(self, sandboxed: Sandboxed, message: dict[str, Any]) -> None:
         now = time.monotonic()
         if now - sandboxed.window > 1.0:
-            sandboxed.window, sandboxed.seen = now, 0
+            sandboxed.window, sandboxed.seen, sandboxed.heard_before = now, 0, sandboxed.unpacker.fed
         sandboxed.seen += 1
-        if sandboxed.seen > MESSAGES_PER_S:
+        if sandboxed.seen > MESSAGES_PER_S or sandboxed.unpacker.fed - sandboxed.heard_before > BYTES_PER_S:
             raise BadInput("More messages a second than a sandbox may send.")
         if "event" in message:
             entry = decode(message["event"])
@@ -400,6 +419,9 @@ class Keeper:
             sandboxed.last_seq = entry.seq
             sandboxed.on_event(entry)
         elif "outcome" in message:
+            sandboxed.outcomes += 1
+            if sandboxed.outcomes > OUTCOMES:
+                raise BadInput("More outcomes than a sandbox may have.")
             sandboxed.on_outcome(_checked_outcome(message["outcome"]))
         elif "log" in message:
             sandboxed.logged += 1
@@ -407,18 +429,27 @@ class Keeper:
                 log.warning("sandbox %s says:\n%s", sandboxed.id, _quoted(message["log"]))
         elif "failed" in message:
             log.error("sandbox %s failed:\n%s", sandboxed.id, _quoted(message.get("detail")))
+            error = _error(message["failed"])
             for future in list(sandboxed.waiting.values()):
-                future.set_exception(from_data(message["failed"]))
+                if not future.done():
+                    future.set_exception(error)
         else:
-            waiting = sandboxed.waiting.get(message.get("id", 0))
+            number = message.get("id")
+            waiting = sandboxed.waiting.get(number) if isinstance(number, int) else None
             if waiting is None or waiting.done():
                 return
-            if "error" in message and isinstance(message["error"], dict):
-                waiting.set_exception(from_data({str(k): str(v)[:2000] for k, v in message["error"].items()}))
+            if "error" in message:
+                waiting.set_exception(_error(message["error"]))
             elif isinstance(message.get("reply"), dict):
                 waiting.set_result(message["reply"])
             else:
                 raise BadInput("A reply holds neither an answer nor an error.")
+
+
+def _error(data: object) -> LabsError:
+    if not isinstance(data, dict):
+        raise BadInput("An error is an object.")
+    return from_data({str(name): str(text)[:2000] for name, text in data.items()})
 
 
 def _quoted(text: object) -> str:
@@ -431,6 +462,7 @@ def _start_zygote(control: socket.socket) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "labs.host.zygote", str(control.fileno()), str(os.getpid())],
         pass_fds=[control.fileno()], stdin=subprocess.DEVNULL, cwd=Path(__file__).resolve().parents[2],
+        env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
     )
 
 

@@ -117,7 +117,10 @@ def _be_warden(order: Order, to_host: socket.socket) -> NoReturn:
             else:
                 linux.become(os.getuid() if order.uid is None else order.uid)
                 linux.die_with_parent(warden, signal.SIGKILL)
+                if order.uid is not None:
+                    _bound(resource.RLIMIT_NPROC, PROCESSES)
             linux.give_up_privileges()
+            linux.refuse_calls()
             agent.run(to_host, _place(order))
         except BaseException:  # noqa: BLE001 - the edge of a process: nothing is above
             sys.excepthook(*sys.exc_info())

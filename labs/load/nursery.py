@@ -1,8 +1,10 @@
-"""The process that the load's workers are forked from: made before the agent has threads, so that a fork copies no held lock."""
+"""Where the load's workers are forked: in a process that was made before the agent had threads, so that a fork copies no held lock.
+
+It has none of its own, for most sandboxes never run a load: it lodges with the process of the links (labs.network.links).
+"""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pickle
 import signal
@@ -11,9 +13,12 @@ import struct
 from multiprocessing.connection import Connection
 
 from labs import linux
+from labs.errors import DidNotStart
 from labs.load.browsers import AnyOrders, BrowserOrders, browse
 from labs.load.commits import Commits
 from labs.load.worker import work
+
+_REPLY_S = 5.0
 
 
 class Nursery:
@@ -21,48 +26,44 @@ class Nursery:
 
     def __init__(self) -> None:
         self.commits = Commits()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-
-        def serve() -> None:
-            ours.close()
-            _serve(theirs, self.commits)
-
-        self._pid = linux.fork("cg-nursery", serve)
-        theirs.close()
-        self._control = ours
+        self._control, self.asked = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.settimeout(_REPLY_S)
 
     def start(self, orders: AnyOrders) -> tuple[int, Connection]:
         """A worker that has begun: its pid, and the pipe for new orders (or None, to stop it) and its batches."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with theirs:
-            socket.send_fds(self._control, [pickle.dumps(orders)], [theirs.fileno()])
-        (pid,) = struct.unpack("=i", self._control.recv(4))
+        try:
+            with theirs:
+                socket.send_fds(self._control, [pickle.dumps(orders)], [theirs.fileno()])
+            (pid,) = struct.unpack("=i", self._control.recv(4))
+        except (OSError, struct.error) as exc:
+            ours.close()
+            raise DidNotStart("The load could not be started.", hint="Close the sandbox and open it again.", detail=str(exc)) from exc
         return pid, Connection(ours.detach())
 
-    def close(self) -> None:
-        """End the nursery and every worker."""
-        self._control.close()
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self._pid, 0)
-
-
-def _serve(control: socket.socket, commits: Commits) -> None:
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    while True:
-        message, descriptors, _, _ = socket.recv_fds(control, 1024 * 1024, 1)
+    def heed(self) -> bool:
+        """In the process where it lodges: fork the worker that was asked for. False when nobody will ask any more."""
+        message, descriptors, _, _ = socket.recv_fds(self.asked, 1024 * 1024, 1)
         if not message:
-            return
+            return False
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         pipe = Connection(descriptors[0])
 
-        def be_worker(orders: AnyOrders = pickle.loads(message), pipe: Connection = pipe) -> None:
-            control.close()
+        def be_worker() -> None:
+            # The host's own connections are not the worker's: one that was kept here would never end.
+            os.closerange(3, pipe.fileno())
+            os.closerange(pipe.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+            orders: AnyOrders = pickle.loads(message)
             if isinstance(orders, BrowserOrders):
                 browse(orders, pipe)
             else:
-                work(orders, pipe, commits)
+                work(orders, pipe, self.commits)
 
         pid = linux.fork("cg-load", be_worker)
         pipe.close()
-        control.send(struct.pack("=i", pid))
+        self.asked.send(struct.pack("=i", pid))
+        return True
+
+    def close(self) -> None:
+        """Start no more workers; those that run end with the process where they were forked."""
+        self._control.close()

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from labs import linux
 from labs.engines.address import Address
@@ -47,13 +48,22 @@ class Route:
         return lambda: near if states[index] else target
 
 
+class Lodger(Protocol):
+    """Something else that the process of the links does, between two events of its own."""
+
+    asked: socket.socket
+
+    def heed(self) -> bool:
+        """Called in that process when `asked` can be read; False to be called no more."""
+
+
 class Links:
     """All links of a sandbox. Make it before there are threads, for it forks; after that any thread may call.
 
     `directory` holds a file by which processes of the load learn how the links are; without one, all goes through the links always.
     """
 
-    def __init__(self, directory: Path | None = None) -> None:
+    def __init__(self, directory: Path | None = None, *, lodger: Lodger | None = None) -> None:
         self._lock = threading.Lock()
         self._routes: dict[str, Route] = {}
         self._file = ""
@@ -67,10 +77,15 @@ class Links:
 
         def serve() -> None:
             ours.close()
-            Proxy(theirs).serve()
+            proxy = Proxy(theirs)
+            if lodger is not None:
+                proxy.also(lodger.asked.fileno(), lodger.heed)
+            proxy.serve()
 
         self._pid = linux.fork("cg-links", serve)
         theirs.close()
+        if lodger is not None:
+            lodger.asked.close()
         ours.settimeout(_REPLY_S)
         self._control = ours
 

@@ -101,6 +101,16 @@ class Proxy:
         self._watch(control.fileno(), select.EPOLLIN, self._obey)
         self._running = True
 
+    def also(self, number: int, heed: Callable[[], bool]) -> None:
+        """Call this whenever the descriptor can be read, until it says False."""
+
+        def handle(_: int) -> None:
+            if not heed():
+                del self._handlers[number]
+                self._poll.unregister(number)
+
+        self._watch(number, select.EPOLLIN, handle)
+
     def serve(self) -> None:
         """Forward until the control socket's other end is closed."""
         # Nothing here makes cycles, and a collection would be felt as latency.

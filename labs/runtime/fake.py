@@ -1,21 +1,26 @@
 """Servers that are states and nothing else: start, pause, kill as the contract asks, without a process. Ships, for the web tests.
 
-Nothing answers on a fake server's address: readings are absent, requests are refused, and a load can't run.
+Nothing listens on a fake server's address. What its servers hold is a dictionary, what its load did is made up, and its times are always the same:
+nothing that is measured here may be shown as a measurement.
 """
 
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
+import threading
+from array import array
+from dataclasses import dataclass, field
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from labs.caching.local import Local
+from labs.engines import readings
 from labs.engines.address import Address
 from labs.engines.launch import Launch
-from labs.engines.readings import Counters
-from labs.errors import NotNow
 from labs.load.browsers import AnyOrders
 from labs.load.commits import Commits
+from labs.load.worker import BATCH_S, Batch, Orders
 from labs.network.links import Route
 
 NOBODY_LISTENS = Address("127.0.0.1", 1)
@@ -30,7 +35,7 @@ class FakeRunning:
         self._launch = launch
         self._exit: int | None = None
         self.paused = False
-        self._lines = ["fake server started"]
+        self._lines = ["<fake> server started"]
 
     def poll(self) -> int | None:
         return self._exit
@@ -59,12 +64,25 @@ class FakeRunning:
             self._lines.append(word)
 
 
+@dataclass(slots=True)
+class Pretence:
+    """What the fake servers of one sandbox hold, and what they would have counted. Stored values have the moment of their end."""
+
+    stored: dict[str, tuple[bytes, float]] = field(default_factory=dict)
+    versions: dict[int, int] = field(default_factory=dict)
+    local: Local = field(default_factory=Local)
+    hits: int = 0
+    misses: int = 0
+    queries: int = 0
+
+
 class FakeRuntime:
     """A place where nothing runs."""
 
     name = "fake"
 
-    def __init__(self) -> None:
+    def __init__(self, pretence: Pretence | None = None) -> None:
+        self.pretence = pretence or Pretence()
         self._started: list[FakeRunning] = []
 
     def host(self, index: int) -> str:
@@ -86,39 +104,89 @@ class FakeRuntime:
 
 @dataclass(frozen=True, slots=True)
 class FakeEngine:
-    """An engine that is ready at once and counts nothing."""
+    """An engine that is ready at once."""
 
     name: str
     kind: str
+    pretence: Pretence
     address: Address = NOBODY_LISTENS
 
     def launch(self) -> Launch:
+        if self.kind == "postgres":
+            self.pretence.queries = 0
+        else:
+            self.pretence.hits = self.pretence.misses = 0
+            self.flush()
         return Launch(argv=("fake",), ready=lambda _: "fake")
 
     def ready(self, timeout_s: float) -> str:
         return "fake"
 
     def counters(self) -> dict[str, float]:
-        return {}
+        held = self.pretence
+        if self.kind == "postgres":
+            return {"queries": held.queries}
+        lookups = held.hits + held.misses
+        return {"hits": held.hits, "misses": held.misses, "operations": lookups, "evicted": 0, "expired": 0, "items": len(held.stored), "bytes": 0, "connections": 0}
 
-    def readings(self, before: Counters, after: Counters, seconds: float) -> dict[str, float]:
-        return {}
+    def readings(self, before: readings.Counters, after: readings.Counters, seconds: float) -> dict[str, float]:
+        return readings.of_database(before, after, seconds) if self.kind == "postgres" else readings.of_cache(before, after, seconds)
+
+    def hits(self) -> int:
+        return self.pretence.hits
+
+    def misses(self) -> int:
+        return self.pretence.misses
+
+    def queries(self) -> int:
+        return self.pretence.queries
+
+    def version_of(self, what: str, item: int) -> int:
+        return self.pretence.versions.get(item, 1)
+
+    def flush(self) -> None:
+        self.pretence.stored.clear()
 
     def close(self) -> None:
         """There is no connection."""
 
 
 class FakeNursery:
-    """Starts no worker."""
+    """Its workers are threads that send made-up batches: at the wanted rate, nine hits of ten, always as fast."""
 
-    def __init__(self) -> None:
+    def __init__(self, pretence: Pretence) -> None:
         self.commits = Commits()
+        self._pretence = pretence
 
     def start(self, orders: AnyOrders) -> tuple[int, Connection]:
-        raise NotNow("Nothing real runs in this sandbox, so it can carry no load.")
+        ours, theirs = Pipe()
+        threading.Thread(target=self._work, args=(orders, theirs), name="fake load", daemon=True).start()
+        return 0, ours
 
     def close(self) -> None:
-        """There is nothing to end."""
+        """There is nothing to end: a worker ends with its pipe."""
+
+    def _work(self, orders: AnyOrders, pipe: Connection) -> None:
+        told: object = orders
+        with pipe:
+            while isinstance(told, AnyOrders):
+                try:
+                    told = pipe.recv() if pipe.poll(BATCH_S) else told
+                    if isinstance(told, AnyOrders):
+                        pipe.send(self._batch(told))
+                except (EOFError, OSError):
+                    return
+
+    def _batch(self, orders: AnyOrders) -> Batch:
+        done = max(1, round(float(orders.settings["rate_per_s"]) / orders.workers * BATCH_S))
+        misses = -(-done // 10)
+        hits = done - misses
+        self._pretence.hits += hits
+        self._pretence.misses += misses
+        self._pretence.queries += misses
+        times = {"hit": [190] * hits, "miss": [5_230] * misses, "read": [], "write": [], "cache": [160] * done, "database": [4_870] * misses, "response": [190] * done}
+        engine = orders.engine if isinstance(orders, Orders) else "redis"
+        return Batch(engine, "cache-aside", scheduled=done, done=done, times={kind: array("Q", several) for kind, several in times.items()})
 
 
 class FakeLinks:

@@ -68,7 +68,8 @@ def run(sock: socket.socket, place: Place) -> NoReturn:
     os.register_at_fork(after_in_child=sock.close)
     _write_to(place.directory / "log")
     runtime = ProcessRuntime(slot=place.slot, own_loopback=place.isolation == "cage")
-    agent = Agent(sock, place, runtime=runtime, nursery=Nursery(), links=Links(place.directory))
+    nursery = Nursery()
+    agent = Agent(sock, place, runtime=runtime, nursery=nursery, links=Links(place.directory, lodger=nursery))
     logging.getLogger().addHandler(_ToHost(agent))
     agent.serve()
     os._exit(0)
@@ -95,7 +96,9 @@ class _ToHost(logging.Handler):
 
 def run_fake(sock: socket.socket, place: Place) -> None:
     """Be the agent of a sandbox without processes, in the calling thread, until the host says close or is gone."""
-    Agent(sock, place, runtime=FakeRuntime(), nursery=FakeNursery(), links=FakeLinks()).serve()
+    runtime = FakeRuntime()
+    with sock:
+        Agent(sock, place, runtime=runtime, nursery=FakeNursery(runtime.pretence), links=FakeLinks()).serve()
 
 
 class Agent:

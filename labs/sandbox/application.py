@@ -11,7 +11,8 @@ from labs.caching.cache import CacheDown
 from labs.definition import Strategy
 from labs.errors import BadInput, NotNow, ServerDown
 from labs.events import CommandRan, LineReached, Said, Sense, StepFinished, StepStarted
-from labs.sandbox.clients import ClosableCache, MemcachedCache, RedisCache
+from labs.sandbox.clients import ClosableCache, ClosableShop, MemcachedCache, RedisCache
+from labs.sandbox.fakes import FakeCache, FakeShop
 from labs.sandbox.ledger import Request, Trip
 from labs.sandbox.stepper import Stepper
 from labs.shop.shop import SqlAlchemyShop
@@ -31,7 +32,7 @@ class Application:
         self._told = True
         self._cache: ClosableCache | None = None
         self._cache_engine = ""
-        self._shop: SqlAlchemyShop | None = None
+        self._shop: ClosableShop | None = None
         self.stepper = Stepper(on_line=self._line_reached)
 
     def read(self, item: int, *, told: bool = True) -> Request:
@@ -122,7 +123,7 @@ class Application:
 
     @staticmethod
     def _run(
-        strategy: Strategy, function: str, item: int, price: float | None, ttl_s: float, shop: SqlAlchemyShop, cache: ClosableCache,
+        strategy: Strategy, function: str, item: int, price: float | None, ttl_s: float, shop: ClosableShop, cache: ClosableCache,
     ) -> tuple[int | None, str, str]:
         """The version that came back, the answer in short, and the error if there was one."""
         try:
@@ -138,22 +139,34 @@ class Application:
         except (ServerDown, CacheDown) as exc:
             return None, "", str(exc)
 
-    def _clients(self, what: str) -> tuple[SqlAlchemyShop, ClosableCache]:
+    def _clients(self, what: str) -> tuple[ClosableShop, ClosableCache]:
         """The clients, connected if they can be: no request is charged for a connection that it did not ask for."""
-        sandbox = self._sandbox
-        if self._cache is None or self._cache_engine != sandbox.cache_engine:
+        engine = self._sandbox.cache_engine
+        if self._cache is None or self._cache_engine != engine:
             if self._cache is not None:
                 self._cache.close()
-            address = sandbox.address_for_app("cache")
-            self._cache = MemcachedCache(address, tell=self._tell_cache) if sandbox.cache_engine == "memcached" else RedisCache(
-                address, user="shop", password=sandbox.password("cache"), tell=self._tell_cache, looked=self._tell_own)
-            self._cache_engine = sandbox.cache_engine
+            self._cache, self._cache_engine = self._new_cache(engine), engine
         if self._shop is None:
-            self._shop = SqlAlchemyShop(sandbox.address_for_app("database"), password=sandbox.password("database"), what=what, tell=self._tell_database)
+            self._shop = self._new_shop(what)
         self._shop.what = what
         self._cache.connect()
         self._shop.connect()
         return self._shop, self._cache
+
+    def _new_cache(self, engine: str) -> ClosableCache:
+        sandbox = self._sandbox
+        if sandbox.pretence is not None:
+            return FakeCache(sandbox.pretence, lambda: sandbox.is_reached("cache"), self._tell_cache)
+        address = sandbox.address_for_app("cache")
+        if engine == "memcached":
+            return MemcachedCache(address, tell=self._tell_cache)
+        return RedisCache(address, user="shop", password=sandbox.password("cache"), tell=self._tell_cache, looked=self._tell_own)
+
+    def _new_shop(self, what: str) -> ClosableShop:
+        sandbox = self._sandbox
+        if sandbox.pretence is not None:
+            return FakeShop(sandbox.pretence, lambda: sandbox.is_reached("database"), self._tell_database, what)
+        return SqlAlchemyShop(sandbox.address_for_app("database"), password=sandbox.password("database"), what=what, tell=self._tell_database)
 
     def _meaning(self, function: str, version: int | None, committed: int | None, error: str) -> Sense:
         if error:

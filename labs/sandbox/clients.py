@@ -23,6 +23,7 @@ from labs.caching.local import CHANNEL, Local
 from labs.engines.address import Address, straight
 from labs.events import Sense
 from labs.load.listener import Listener
+from labs.shop.shop import Shop
 
 TIMEOUT_S = 0.5
 
@@ -34,6 +35,16 @@ class ClosableCache(Cache, Protocol):
 
     def connect(self) -> None:
         """Connect now if it can be done, so that the first command is not charged for it; untold, and no harm if it fails."""
+
+    def close(self) -> None:
+        """Give the connection back."""
+
+
+class ClosableShop(Shop, Protocol):
+    """A client of the database that holds a connection."""
+
+    def connect(self) -> None:
+        """Connect now if it can be done, so that the first statement is not charged for it; no harm if it fails."""
 
     def close(self) -> None:
         """Give the connection back."""

@@ -122,7 +122,7 @@ class MemcachedConsole:
 
     _STORE = ("set", "add", "replace", "append", "prepend", "cas")
     _VERBS = (*_STORE, "get", "gets", "gat", "gats", "delete", "incr", "decr", "touch", "stats", "version", "flush_all", "cache_memlimit", "slabs", "lru", "lru_crawler", "mg", "md", "ma", "me", "mn")
-    _KEY = re.compile(r"^[\x21-\x7e]{1,250}$")
+    _KEY = re.compile(r"[\x21-\x7e]{1,250}")
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -163,9 +163,6 @@ class MemcachedConsole:
             raise CommandRefused("noreply is not run in this console: there would be nothing to show.")
         if verb in self._STORE:
             return self._storage(verb, words)
-        for key in words[1:2] if verb not in ("get", "gets") else words[1:101]:
-            if verb in ("get", "gets", "delete", "incr", "decr", "touch", "mg", "md", "ma") and len(key) > 2_000:
-                raise BadInput("That key is too long to be sent.")
         if verb == "cache_memlimit" and not (len(words) > 1 and words[1].isdigit() and 8 <= int(words[1]) <= 64):
             raise BadInput("cache_memlimit takes a number of megabytes from 8 to 64.")
         return " ".join([verb, *words[1:]]).encode() + b"\r\n"
@@ -176,8 +173,13 @@ class MemcachedConsole:
             shape = f"{verb} KEY FLAGS SECONDS {'CAS ' if verb == 'cas' else ''}VALUE"
             raise BadInput(f"Write it on one line: {shape}.", hint=f"For example: {verb} greeting 0 60 {'1 ' if verb == 'cas' else ''}hello. The byte count is filled in for you.")
         key, flags, seconds = words[1:4]
-        if not flags.isdigit() or not re.fullmatch(r"-?\d+", seconds):
-            raise BadInput("FLAGS and SECONDS are whole numbers.", hint=f"For example: {verb} greeting 0 60 hello.")
+        # A first line that memcached refuses makes the second one, the value, a command.
+        if not self._KEY.fullmatch(key):
+            raise BadInput("A key has 250 characters at most.")
+        if not re.fullmatch(r"\d{1,9}", flags) or not re.fullmatch(r"-?\d{1,9}", seconds):
+            raise BadInput("FLAGS and SECONDS are whole numbers of nine digits at most.", hint=f"For example: {verb} greeting 0 60 hello.")
+        if verb == "cas" and not re.fullmatch(r"\d{1,18}", words[4]):
+            raise BadInput("CAS is the number that gets shows last.", hint="For example: cas greeting 0 60 1 hello.")
         value = " ".join(words[wanted - 1:]).strip('"').encode()
         extra = f" {words[4]}" if verb == "cas" else ""
         return f"{verb} {key} {flags} {seconds} {len(value)}{extra}\r\n".encode() + value + b"\r\n"

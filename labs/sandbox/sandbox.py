@@ -37,11 +37,12 @@ from labs.load.load import Load
 from labs.load.nursery import Nursery
 from labs.load.worker import Orders, strategy_of
 from labs.network.links import Links
-from labs.runtime.fake import FakeEngine, FakeLinks, FakeNursery
+from labs.runtime.fake import FakeEngine, FakeLinks, FakeNursery, FakeRuntime, Pretence
 from labs.runtime.protocol import Runtime
 from labs.sandbox.application import Application
 from labs.sandbox.checking import Checker
 from labs.sandbox.console import Answer, Console, MemcachedConsole, RedisConsole, SqlConsole
+from labs.sandbox.fakes import FakeConsole
 from labs.sandbox.ledger import Ledger, Request
 from labs.sandbox.sampling import Sampler
 from labs.sandbox.server import Server
@@ -257,17 +258,17 @@ class Sandbox:
         hits = misses = queries = 0
         cache, database = self.servers.get("cache"), self.servers.get("database")
         with contextlib.suppress(ServerDown):
-            if cache is not None and cache.state == "up" and isinstance(cache.engine, Redis | Memcached):
+            if cache is not None and cache.state == "up" and isinstance(cache.engine, Redis | Memcached | FakeEngine):
                 hits, misses = cache.engine.hits(), cache.engine.misses()
         with contextlib.suppress(ServerDown):
-            if database is not None and database.state == "up" and isinstance(database.engine, Postgres):
+            if database is not None and database.state == "up" and isinstance(database.engine, Postgres | FakeEngine):
                 queries = database.engine.queries()
         return Counters(hits, misses, queries)
 
     def committed_version(self, what: str, item: int) -> int | None:
         """The version that the database has committed, asked of the database itself; None if it does not answer."""
         database = self.servers.get("database")
-        if database is None or database.state != "up" or not isinstance(database.engine, Postgres):
+        if database is None or database.state != "up" or not isinstance(database.engine, Postgres | FakeEngine):
             return None
         try:
             return database.engine.version_of(what, item)
@@ -277,7 +278,7 @@ class Sandbox:
     def flush(self) -> None:
         """Empty the cache."""
         cache = self.servers["cache"]
-        if cache.state != "up" or not isinstance(cache.engine, Redis | Memcached):
+        if cache.state != "up" or not isinstance(cache.engine, Redis | Memcached | FakeEngine):
             raise NotNow("The cache is not up.", hint="Restart it first.")
         cache.engine.flush()
         self.ledger.emptied_at.append(time.monotonic())
@@ -299,11 +300,11 @@ class Sandbox:
         self.stepped.stepper.finish()
         self.load.start(workers, lambda number: self._orders(number, workers, requests // workers))
         rate = self.settings.get("rate_per_s", 0)
-        about = f"{rate:g} requests/s wanted of {workers} client{'s' if workers != 1 else ''}"
+        about = f"{workers} client{'s want' if workers != 1 else ' wants'} {rate:g} requests/s"
         if self.site is not None:
-            about = f"{rate:g} requests/s wanted of {float(self.settings['browsers']):g} browsers"
+            about = f"{float(self.settings['browsers']):g} browsers want {rate:g} requests/s"
         self.tell(LoadChanged(running=True, about=about))
-        self.tell(Said(text="Many browsers log in and go on opening pages. Who is signed out logs in again." if self.site is not None else "Many clients read and write at once. The counters are exact, the dots are a sample."))
+        self.tell(Said(text="Many browsers log in and go on opening pages. Who is signed out logs in again." if self.site is not None else "Many requests run at once."))
         self.sampler.hurry()
         return f"The load runs: {about}."
 
@@ -382,10 +383,20 @@ class Sandbox:
     # Where things are
 
     @property
+    def pretence(self) -> Pretence | None:
+        """What fake servers hold; None where they are real."""
+        return self._quarters.runtime.pretence if isinstance(self._quarters.runtime, FakeRuntime) else None
+
+    def is_reached(self, server: str) -> bool:
+        """True if the application can reach a server: it is up, and the link to it is not cut."""
+        cut = any(link.target == server and self.link_states[link.name] == "cut" for link in self.lab.topology.links)
+        return self.servers[server].state == "up" and not cut
+
+    @property
     def cache_engine(self) -> str:
         """The cache's engine now: redis or memcached."""
         cache = self.servers.get("cache")
-        return "memcached" if cache is not None and isinstance(cache.engine, Memcached) else "redis"
+        return "memcached" if cache is not None and cache.engine.kind == "memcached" else "redis"
 
     @property
     def runtime(self) -> str:
@@ -437,8 +448,8 @@ class Sandbox:
 
     def _engine(self, node: Node, index: int) -> Engine:
         kind = self._kind(node)
-        if self._quarters.runtime.name == "fake":
-            return FakeEngine(node.name, kind)
+        if isinstance(self._quarters.runtime, FakeRuntime):
+            return FakeEngine(node.name, kind, self._quarters.runtime.pretence)
         runtime, directory = self._quarters.runtime, self._quarters.directory / node.name
         address = Address(runtime.host(index + 1), runtime.port(USUAL_PORTS[kind]))
         memory_mb = int(float(self.settings.get("cache_mb", 32)))
@@ -501,8 +512,8 @@ class Sandbox:
             if name not in self._consoles:
                 engine = self.servers[name].engine
                 if isinstance(engine, FakeEngine):
-                    raise ServerDown("Nothing real runs here: nobody answers.")
-                if isinstance(engine, Redis):
+                    self._consoles[name] = FakeConsole(name, lambda: self.servers[name].state == "up")
+                elif isinstance(engine, Redis):
                     self._consoles[name] = RedisConsole(engine.address, user="learner", password=self.password(name))
                 elif isinstance(engine, Memcached):
                     self._consoles[name] = MemcachedConsole(engine.address)

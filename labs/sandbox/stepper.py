@@ -12,7 +12,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from labs.errors import NotNow
-from labs.source import source_of
+from labs.source import Source, source_of
 
 STEP_DEADLINE_S = 120.0
 
@@ -39,15 +39,15 @@ class Stepper:
 
     def start(self, function: Callable[..., object], call: Callable[[], None]) -> None:
         """Run `call` in a thread and stop before the first statement of `function` in it. Returns when it stands there."""
+        source = source_of(function)
         with self._lock:
             if self._running:
                 raise NotNow("A request is already standing here.", hint="Run it to its end first.")
             self._running, self._free = True, False
             while self._go.acquire(blocking=False):
                 pass
-        code = function.__code__
         before = self._moves
-        threading.Thread(target=self._run, args=(code, function, call), name="stepped request", daemon=True).start()
+        threading.Thread(target=self._run, args=(function.__code__, source, call), name="stepped request", daemon=True).start()
         self._wait_for_move(before)
 
     def next(self) -> None:
@@ -67,8 +67,8 @@ class Stepper:
         with self._moved:
             self._moved.wait_for(lambda: not self._running, timeout=10.0)
 
-    def _run(self, code: CodeType, function: Callable[..., object], call: Callable[[], None]) -> None:
-        statements = source_of(function).statements
+    def _run(self, code: CodeType, source: Source, call: Callable[[], None]) -> None:
+        statements = source.statements
         first_line = code.co_firstlineno
         standing: list[tuple[int, int]] = []
 

@@ -15,6 +15,7 @@ from portal.web.parts import cache, db, quick_desk
 
 bp = Blueprint("accounts", __name__)
 log = logging.getLogger(__name__)
+LARGEST_ID = 2**31 - 1
 
 
 @bp.get("/me")
@@ -35,7 +36,7 @@ def make_recovery() -> Response:
 def revoke_recovery(link: int) -> BaseResponse:
     """End one recovery link."""
     learner = current_learner()
-    if learner is None or not revoke(db(), learner, link):
+    if learner is None or link > LARGEST_ID or not revoke(db(), learner, link):
         abort(404)
     db().commit()
     flash("The link no longer works.", "here")

@@ -14,9 +14,10 @@ from portal.bench import view
 from portal.bench.faders import value_at
 from portal.bench.places import page_before, way_back
 from portal.bench.routes import mine, predictions_of
+from portal.web.caching import summary_name
 from portal.web.fragments import is_htmx, trigger
 from portal.web.learner import current_learner, require_learner
-from portal.web.parts import desk, quick_desk, release_db
+from portal.web.parts import cache, desk, quick_desk, release_db
 
 bp = Blueprint("doing", __name__)
 CLOSING_S = 6.0
@@ -47,6 +48,8 @@ def open_sandbox(lab_id: str) -> Response:
     except SandboxTaken:
         if not is_htmx():
             return _taken(lab, learner, settings)
+    finally:
+        cache().forget(summary_name(learner))
     if is_htmx():
         bench = view.look(lab, learner=learner, args={**given, "gear": form.get("gear", "step")}, desk=desk(), quick=desk())  # type: ignore[dict-item]  # form values are text
         return make_response(render_template("bench/_bench.html", bench=bench, predictions=None))
@@ -102,7 +105,7 @@ def step(sandbox: str) -> Response:
         function = request.form.get("function", "read")
         if function not in ("read", "write"):
             raise BadInput("A request reads or writes.")
-        more = {"function": function, "key": request.form.get("key", "42")[:40]}
+        more = {"function": function, "key": request.form.get("key", request.form.get("item", "42"))[:40]}
     return _done(info.lab, desk().call(info.id, "step", owner=learner, verb=verb, **more))
 
 

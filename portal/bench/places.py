@@ -7,7 +7,8 @@ from urllib.parse import unquote, urlencode, urlsplit
 
 from flask import request
 
-HERE = re.compile(r"/(?![/\\])[^\r\n\\]*")
+# A browser leaves tabs and line ends out: `/<tab>/elsewhere` would lead to another site.
+HERE = re.compile(r"/(?!/)[^\x00-\x20\x7f\\]*")
 
 
 def way_back(asked: str, fallback: str) -> str:

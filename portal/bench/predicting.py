@@ -8,6 +8,7 @@ from labs import LabsError, NotNow, SandboxInfo, find
 from portal.bench.places import page_before, way_back
 from portal.predictions import latest, predict, settle
 from portal.web.fragments import is_htmx
+from portal.web.history import keep
 from portal.web.learner import current_learner, require_learner
 from portal.web.parts import db, desk, release_db
 
@@ -31,14 +32,14 @@ def commit(lab_id: str, name: str) -> Response:
     asked, learner = lab.prediction(name), require_learner()
     if not request.form.get("measure"):
         predict(db(), learner=learner, lab=lab_id, name=name, raw=request.form.get("value", ""), confidence=request.form.get("confidence", ""))
-        db().commit()
+        keep(learner)
     release_db()
     problem = ""
     try:
         info = _sandbox(lab_id, learner)
         measured = desk().call(info.id, "measure", owner=learner, deadline_s=MEASURING_S, prediction=name)
         settle(db(), learner=learner, lab=lab_id, name=name, measured=measured["value"])
-        db().commit()
+        keep(learner)
     except LabsError as error:
         problem = f"{error} {error.hint}".strip()
     if is_htmx():

@@ -6,52 +6,62 @@ import csv
 import io
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, cast
 
 from flask import Blueprint, Flask, Response, abort, current_app, jsonify, make_response, redirect, render_template, request, url_for
 from markupsafe import Markup
-from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 
 from labs import METRICS, BadInput, Lab, LabsError, SandboxInfo, catalogue, encode, find
 from portal.bench import faders, view
 from portal.bench.places import page_url
 from portal.bench.view import Bench
-from portal.models import Outcome
-from portal.predictions import latest_of_labs
-from portal.web.errors import is_database_away
+from portal.content.numbers import keep_units
+from portal.web.history import history
 from portal.web.learner import current_learner
-from portal.web.parts import db, desk, quick_desk, release_db
+from portal.web.pages import moves
+from portal.web.parts import desk, quick_desk, release_db
 from portal.web.stream import hub_of, stream_response
 
 bp = Blueprint("bench", __name__)
-VERSIONS = "cacheground.versions"
-VERSIONS_FRESH_S = 30.0
+INSTALLATION = "cacheground.installation"
+INSTALLATION_FRESH_S = 30.0
+WITHOUT_WALLS = "Sandboxes have no walls here: other users of this machine see their processes and can reach their Memcached. Good for one person on a machine of their own."
 
 
 @bp.record_once
 def _install(state: Any) -> None:
     env = state.app.jinja_env
+    env.filters["keep_units"] = keep_units
     env.globals.update(bench_for=bench_for, page_url=page_url, position_of=faders.position_of, figure=view.figure, cell=view.cell, plain=view.plain, METRICS=METRICS, POSITIONS=faders.POSITIONS)
 
 
 @bp.app_context_processor
 def _about() -> dict[str, object]:
-    return {"lab_count": len(catalogue()), "engine_versions": _versions()}
+    return {"lab_count": len(catalogue()), "installation": _installation()}
 
 
-def _versions() -> str:
-    """The engines of this installation, for the foot of every page; asked for at most every half minute."""
-    known: tuple[float, str] = current_app.extensions.get(VERSIONS, (0.0, ""))
-    if time.monotonic() - known[0] > (VERSIONS_FRESH_S if known[1] else 1.0):
-        try:
-            found = {name: version for host in reversed(quick_desk().hosts()) for name, version in host.versions.items()}
-        except LabsError:
-            found = {}
-        words = (version if version.lower().startswith(name) else f"{view.ENGINES.get(name, name)} {version}" for name, version in sorted(found.items()))
-        known = (time.monotonic(), ", ".join(words) or known[1])
-        current_app.extensions[VERSIONS] = known
-    return known[1]
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What the foot of every page says of the machines: which engines they run, and what their sandboxes lack."""
+
+    versions: str = ""
+    walls: str = ""
+
+
+def _installation() -> Installation:
+    """As the labs hosts tell it; asked for at most every half minute."""
+    asked, known = cast("tuple[float, Installation]", current_app.extensions.get(INSTALLATION, (0.0, Installation())))
+    if time.monotonic() - asked > (INSTALLATION_FRESH_S if known.versions else 1.0):
+        with suppress(LabsError):
+            hosts = quick_desk().hosts()
+            found = {name: version for host in reversed(hosts) for name, version in host.versions.items()}
+            words = (version if version.lower().startswith(name) else f"{view.ENGINES.get(name, name)} {version}" for name, version in sorted(found.items()))
+            walls = WITHOUT_WALLS if any(host.isolation == "process" for host in hosts) else ""
+            known = Installation(", ".join(words) or known.versions, walls if hosts else known.walls)
+        current_app.extensions[INSTALLATION] = (time.monotonic(), known)
+    return known
 
 
 def bench_for(lab_id: str) -> Markup:
@@ -59,39 +69,20 @@ def bench_for(lab_id: str) -> Markup:
     if lab_id not in catalogue():
         return Markup()
     bench = _look(find(lab_id))
+    if bench.phase != "none":
+        moves()
     return Markup(render_template("bench/_bench.html", bench=bench, predictions=None))
 
 
 def _look(lab: Lab, *, strict: bool = False) -> Bench:
-    learner = current_learner()
-    return view.look(lab, learner=learner, args=request.args, desk=desk(), quick=quick_desk(), strict=strict, met_before=met_before(lab))
-
-
-def met_before(lab: Lab) -> frozenset[str]:
-    """The checks of a lab that this learner ever met; the recorder wrote them down."""
-    learner = current_learner()
-    if learner is None:
-        return frozenset()
-    try:
-        return frozenset(db().scalars(select(Outcome.name).where(Outcome.learner_id == learner, Outcome.lab == lab.id, Outcome.kind == "check", Outcome.status == "met")))
-    except SQLAlchemyError as exc:
-        # The servers of a bench run on without Postgres, and so does its page.
-        if not is_database_away(exc):
-            raise
-        return frozenset()
-    finally:
-        release_db()
+    met_before = history().met.get(lab.id, frozenset())
+    release_db()
+    return view.look(lab, learner=current_learner(), args=request.args, desk=desk(), quick=quick_desk(), strict=strict, met_before=met_before)
 
 
 def predictions_of(lab: Lab) -> Mapping[str, object]:
     """The learner's newest prediction of each name, by name."""
-    learner = current_learner()
-    if learner is None or not lab.predictions:
-        return {}
-    try:
-        return {name: row for (_, name), row in latest_of_labs(db(), learner=learner, labs=[lab.id]).items()}
-    finally:
-        release_db()
+    return history().predictions.get(lab.id, {})
 
 
 def mine(sandbox: str) -> tuple[SandboxInfo, str]:

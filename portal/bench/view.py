@@ -6,6 +6,7 @@ Reads; changes nothing. A bench has a phase: none, taken (a bench of another lab
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from typing import Any, Literal, cast, get_args
 
 from labs import (
     METRICS,
+    Action,
     BadInput,
     Chart,
     Choice,
@@ -28,7 +30,7 @@ from labs import (
     Value,
     catalogue,
 )
-from portal.bench import drawing
+from portal import drawing
 from portal.bench.listing import Listing, listings
 
 Phase = Literal["none", "taken", "queued", "opening", "open", "ended", "away"]
@@ -128,6 +130,17 @@ class Bench:
         """The other controls of a gear; `all` are those that every gear has."""
         engines = {control.name for control in self.engine_controls}
         return [control for control in self.lab.controls if control.gear == gear and control.name not in engines]
+
+    def actions(self, gear: Gear) -> list[Action]:
+        """The lab's own actions of a gear."""
+        return [action for action in self.lab.actions if action.gear == gear]
+
+    def shared_fields(self, gear: Gear) -> list[Control]:
+        """What more than one action of a gear asks for: asked once, above them. In slow motion the item is what is stepped, too."""
+        fields = [asked for action in self.actions(gear) for asked in action.fields]
+        counted = Counter(asked.name for asked in fields)
+        once = {asked.name: asked for asked in reversed(fields)}
+        return [asked for name, asked in reversed(once.items()) if counted[name] > 1 or (gear == "step" and name == "item")]
 
     @property
     def checks(self) -> list[dict[str, Any]]:

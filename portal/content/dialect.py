@@ -30,7 +30,7 @@ from pygments.util import ClassNotFound
 
 from portal.content.figures import BadFigure, read_figure
 from portal.content.model import Block, CheckQuestion, Figure, Html, Instructor, LabLink, Predict, RunSnippet, Section
-from portal.content.numbers import show
+from portal.content.numbers import keep_units, show
 
 SENSES: Final = frozenset({"hit", "miss", "read", "write", "stale", "error", "here"})
 WRAPPERS: Final = frozenset({"question", "truths", "exam", "today", "places", "here", "aws", "remember"})
@@ -109,13 +109,14 @@ def render_inline(text: str, around: Surroundings) -> Markup:
 
 
 def _markdown(level: int) -> MarkdownIt:
-    md = MarkdownIt("commonmark", {"html": False, "highlight": _highlight}).enable("table")
+    md = MarkdownIt("commonmark", {"html": False, "highlight": _highlight, "typographer": True}).enable(["table", "smartquotes"])
     for name in sorted(WRAPPERS | BLOCKS):
         container_plugin(md, name, render=_render_container)
     footnote_plugin(md, inline=False)
     anchors_plugin(md, min_level=level, max_level=3, permalink=False)
     attrs_plugin(md, after=(), spans=True, allowed=("class",))
     md.inline.ruler.before("escape", "measured", _measured_rule)
+    md.add_render_rule("text", lambda self, tokens, at, options, env: keep_units(escapeHtml(tokens[at].content)))
     md.add_render_rule("measured", _render_measured)
     md.add_render_rule("span_open", _render_span_open)
     md.add_render_rule("footnote_ref", _render_note_ref)

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 
 NBSP = "\u00a0"
 _UNITS = (("_per_s", "/s"), ("_percent", "%"), ("_ms", "ms"), ("_s", "s"), ("_bytes", "B"), ("_times", "times"))
+
+_BEFORE_A_UNIT = re.compile(r"(?<=\d) (?=(?:%|/s|ms|µs|s|min|kB|MB|GB)(?!\w))")
+
+
+def keep_units(text: str) -> str:
+    """The text with each number and its unit on one line."""
+    return _BEFORE_A_UNIT.sub(NBSP, text)
 
 
 def unit_of(name: str) -> str:

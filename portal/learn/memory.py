@@ -1,22 +1,19 @@
-"""What a learner has done in each lesson: read, answered, met. One summary, made of four queries, kept for a short while."""
+"""What a learner has done in each lesson: read, answered, met."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from labs import catalogue
 from portal.content import Course, Lesson
 from portal.db import now
-from portal.models import Answer, Outcome, Progress
-from portal.web.caching import Cache, summary_name
-
-SUMMARY_TTL_S = 30
+from portal.models import Progress
+from portal.web.history import History, Visited
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,36 +73,16 @@ def where_stopped(all_rows: Mapping[str, Row]) -> Row | None:
     return newest if newest and not newest.learned else None
 
 
-def recall(cache: Cache, session: Session, course: Course, learner: str) -> dict[str, LessonMemory]:
-    """What the learner has done, by lesson: from the cache for up to half a minute, else from Postgres."""
-    data = cache.get(summary_name(learner), lambda: _summary(session, course, learner), ttl_s=SUMMARY_TTL_S)
-    return {slug: LessonMemory(**memory) for slug, memory in data.items()}
-
-
-def _summary(session: Session, course: Course, learner: str) -> dict[str, dict[str, Any]]:
-    progress = {row.lesson: row for row in session.scalars(select(Progress).where(Progress.learner_id == learner))}
-    newest = (
-        select(Answer.lesson, Answer.question, Answer.right, Answer.content_hash)
-        .where(Answer.learner_id == learner).ext(distinct_on(Answer.lesson, Answer.question)).order_by(Answer.lesson, Answer.question, Answer.attempt_no.desc())
-    )
-    hashes = {(lesson.slug, question.id): question.content_hash for lesson in course.lessons.values() for question in lesson.questions}
-    right: dict[str, int] = {}
-    for answer in session.execute(newest):
-        if answer.right and hashes.get((answer.lesson, answer.question)) == answer.content_hash:
-            right[answer.lesson] = right.get(answer.lesson, 0) + 1
-    met = select(Outcome.lab, func.count(Outcome.name.distinct())).where(Outcome.learner_id == learner, Outcome.kind == "check", Outcome.status == "met").group_by(Outcome.lab)
-    checks: dict[str, int] = {met_row[0]: met_row[1] for met_row in session.execute(met)}
-    memories = {}
+def memories(course: Course, history: History) -> dict[str, LessonMemory]:
+    """What the learner has done, by lesson. An answer to another wording of a question counts for nothing."""
+    found = {}
     for slug, lesson in course.lessons.items():
-        read_so_far = progress.get(slug)
-        memory = LessonMemory(
-            section=read_so_far.section if read_so_far else "", read=bool(read_so_far and read_so_far.read_at),
-            last_at=read_so_far.last_at.timestamp() if read_so_far else 0.0,
-            right=right.get(slug, 0), checks=sum(checks.get(lab, 0) for lab in lesson.labs),
-        )
+        visited, answers = history.lessons.get(slug, Visited()), history.answers.get(slug, {})
+        right = sum(1 for question in lesson.questions if question.id in answers and answers[question.id].right and answers[question.id].content_hash == question.content_hash)
+        memory = LessonMemory(visited.section, visited.read, visited.last_at, right, sum(len(history.met.get(lab, ())) for lab in lesson.labs))
         if memory != LessonMemory():
-            memories[slug] = asdict(memory)
-    return memories
+            found[slug] = memory
+    return found
 
 
 def keep_section(session: Session, learner: str, lesson: Lesson, anchor: str) -> None:

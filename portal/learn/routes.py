@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import logging
-
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
-from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as BaseResponse
 
 from labs import Prediction as AskedPrediction, catalogue
 from portal.content import Lesson, Predict
-from portal.learn.memory import LessonMemory, keep_read, keep_section, recall, rows, where_stopped
+from portal.learn.memory import LessonMemory, keep_read, keep_section, memories, rows, where_stopped
 from portal.learn.pieces import pieces
 from portal.learn.ruler import draw
-from portal.models import Prediction
-from portal.predictions import latest_of_labs
-from portal.web.caching import summary_name
-from portal.web.errors import is_database_away
 from portal.web.fragments import is_htmx
+from portal.web.history import Predicted, history, keep
 from portal.web.learner import current_learner, require_learner
-from portal.web.parts import cache, course, db, shelf
+from portal.web.pages import own_page
+from portal.web.parts import course, db, shelf
 
 bp = Blueprint("learn", __name__)
-log = logging.getLogger(__name__)
 
 
 @bp.app_template_filter("spelled")
@@ -35,7 +29,7 @@ def spelled(number: int) -> str:
 @bp.get("/")
 def index() -> str:
     """The contents of the course, with what this learner remembers of it."""
-    all_rows = rows(course(), _memories())
+    all_rows = rows(course(), memories(course(), history()))
     return render_template("learn/index.html", place="course", course=course(), rows=all_rows, stopped=where_stopped(all_rows), ruler=draw(course()))
 
 
@@ -43,6 +37,10 @@ def index() -> str:
 def lesson(slug: str) -> str:
     """One lesson, with the bench of one of its labs beside it."""
     found = _lesson_or_404(slug)
+    learner = current_learner()
+    if learner is not None:
+        stamp = history().stamp
+        return own_page(learner, stamp, lambda: _page(found)) if stamp else _page(found)
     if request.cookies or request.query_string:
         return _page(found)
     return shelf().get(f"lesson:{slug}", lambda: _page(found))
@@ -54,7 +52,7 @@ def _page(found: Lesson) -> str:
     return render_template(
         "learn/lesson.html", place="course", lesson=found, pieces=pieces(found), course=course(), following=course().after(found),
         labs=labs, lab=asked if asked in labs else next(iter(labs), ""), known=catalogue(), asked=_asked(found), predicted=_predicted(found),
-        memory=_memories().get(found.slug, LessonMemory()),
+        memory=memories(course(), history()).get(found.slug, LessonMemory()),
     )
 
 
@@ -67,8 +65,7 @@ def progress(slug: str) -> tuple[str, int]:
         abort(422, "This lesson has no such section.")
     learner = require_learner()
     keep_section(db(), learner, found, anchor)
-    db().commit()
-    cache().forget(summary_name(learner))
+    keep(learner)
     return "", 204
 
 
@@ -78,8 +75,7 @@ def read(slug: str) -> BaseResponse:
     found = _lesson_or_404(slug)
     learner = require_learner()
     keep_read(db(), learner, found)
-    db().commit()
-    cache().forget(summary_name(learner))
+    keep(learner)
     if is_htmx():
         return _finished(found)
     return redirect(url_for("learn.lesson", slug=slug, _anchor="end"), 303)
@@ -96,31 +92,8 @@ def _lesson_or_404(slug: str) -> Lesson:
     return found
 
 
-def _memories() -> dict[str, LessonMemory]:
-    """What is remembered of the learner who asks. A lesson can be read without Postgres, so its absence is no error here."""
-    learner = current_learner()
-    if learner is None:
-        return {}
-    try:
-        return recall(cache(), db(), course(), learner)
-    except SQLAlchemyError as exc:
-        if not is_database_away(exc):
-            raise
-        log.warning("progress can't be read: the database is away")
-        return {}
-
-
-def _predicted(found: Lesson) -> dict[tuple[str, str], Prediction]:
-    learner = current_learner()
-    asked = [block.lab for block in found.blocks if isinstance(block, Predict)]
-    if learner is None or not asked:
-        return {}
-    try:
-        return latest_of_labs(db(), learner=learner, labs=asked)
-    except SQLAlchemyError as exc:
-        if not is_database_away(exc):
-            raise
-        return {}
+def _predicted(found: Lesson) -> dict[tuple[str, str], Predicted]:
+    return {(lab, name): row for lab in {block.lab for block in found.blocks if isinstance(block, Predict)} for name, row in history().predictions.get(lab, {}).items()}
 
 
 def _asked(found: Lesson) -> dict[tuple[str, str], AskedPrediction]:

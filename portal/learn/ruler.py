@@ -71,7 +71,7 @@ def draw(course: Course) -> Ruler | None:
         if power < high:
             ticks.extend(Tick(place(step * 10.0**power)) for step in range(2, 10))
     measured = course.measured[LAB]
-    return Ruler(bars, tuple(ticks), digits(known[3] / known[1]), "\u00a0".join(_shown(max(known[2] - known[1], 0.0001))), measured.versions, measured.measured_on)
+    return Ruler(bars, tuple(ticks), digits(known[3] / known[1]), "\u00a0".join(_shown(max(known[2] - known[1], 0.0001))), measured.versions.replace("postgres", "Postgres").replace("redis", "Redis").replace("memcached", "Memcached"), measured.measured_on)
 
 
 def _shown(ms: float) -> tuple[str, str]:

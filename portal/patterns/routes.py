@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
+from portal.drawing import narrow, wide
 from portal.patterns import samples
 
 bp = Blueprint("patterns", __name__)
@@ -13,4 +14,6 @@ bp = Blueprint("patterns", __name__)
 def patterns() -> str:
     """Every component, marked as a sample."""
     controls = [(samples.SEGMENTS, "redis"), (samples.SELECT, "page"), (samples.FADER, 60.0)]
-    return render_template("patterns/patterns.html", bench=samples.bench(), drawing=samples.drawing(), controls=controls)
+    failover = samples.failover()
+    drawings = {"states": (samples.drawing(4), samples.drawing(2)), "failover": (wide(failover.lab.topology), narrow(failover.lab.topology))}
+    return render_template("patterns/patterns.html", bench=samples.bench(), failover=failover, drawings=drawings, controls=controls)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace as Plain
 from typing import Any
 
-from labs import METRICS, Choice, Number
+from labs import METRICS, Choice, Link, Node, Number, Topology
+from portal.drawing import Box, Drawing, Spot, Wire
 
 STATES = ("starting", "loading", "up", "paused", "promoting", "down", "stopped")
 WHY = {"down": "is down: kill -9", "paused": "is paused: SIGSTOP", "starting": "is starting", "loading": "is loading: 12 MB", "promoting": "is being promoted", "stopped": "has stopped"}
@@ -52,11 +53,43 @@ def bench() -> Any:
     )
 
 
-def drawing() -> Any:
+def drawing(columns: int) -> Any:
     """One server in each state, one link in each."""
-    boxes = tuple(Plain(node=Plain(name=f"cache-{index + 1:03}", label=f"cache-{index + 1:03}", engine="redis", engine_setting=""), x=12 + index % 4 * 216, y=8 + index // 4 * 108, width=200, height=96) for index in range(len(STATES)))
-    wires = tuple(Plain(link=Plain(name=state, source="app", target="cache"), path=f"M{20 + index * 290} 270 h240", label_x=20 + index * 290, label_y=252, anchor="start", mid_x=140 + index * 290, mid_y=270) for index, (state, _) in enumerate(LINKS))
-    return Plain(width=880, height=300, boxes=boxes, wires=wires, glyphs=True)
+    across = 216 if columns == 4 else 172
+    width, rows = (200, -(-len(STATES) // columns)) if columns == 4 else (160, -(-len(STATES) // columns))
+    boxes = tuple(Box(Node(f"cache-{index + 1:03}", f"cache-{index + 1:03}", "redis"), 6 + index % columns * across, 8 + index // columns * 108, width, 96) for index in range(len(STATES)))
+    wires = []
+    for index, (state, _) in enumerate(LINKS):
+        x, y, long = (20 + index * 290, 8 + rows * 108 + 30, 240) if columns == 4 else (20, 8 + rows * 108 + 24 + index * 44, 290)
+        words = Spot(x, y - 16, "start")
+        wires.append(Wire(Link(state, "app", "cache"), f"M{x} {y} h{long}", x + long / 2, y, words, words, Spot(x, y - 10, "start")))
+    return Drawing(columns * across + (8 if columns == 4 else -4), wires[-1].mid_y + 20, boxes, tuple(wires))
+
+
+CACHES = ("cache-001", "cache-002", "cache-003")
+ZONES = ("zone a", "zone b", "zone c")
+FAILOVER = Topology(
+    (
+        Node("app", "Writer and readers", "app"),
+        *(Node(name, name, "redis", zone=zone) for name, zone in zip(CACHES, ZONES, strict=True)),
+        *(Node(f"sentinel-{zone[-1]}", f"sentinel {zone[-1]}", "redis", zone=zone) for zone in ZONES),
+    ),
+    (*(Link(name, "app", name) for name in CACHES), *(Link(f"sentinel-{zone[-1]}", f"sentinel-{zone[-1]}", name) for name, zone in zip(CACHES, ZONES, strict=True)), Link("lag", "cache-002", "cache-003")),
+)
+
+
+def failover() -> Any:
+    """Six servers: a primary that was killed, the replica that takes its place, another one, and a sentinel beside each."""
+    states = {"cache-001": "down", "cache-002": "promoting"}
+    words = {"cache-001": "is down: kill -9", "cache-002": "is being promoted"}
+    return Plain(
+        lab=Plain(topology=FAILOVER),
+        server_state=lambda name: states.get(name, "up"),
+        server_words=lambda name: words.get(name, ""),
+        engine_words=lambda name: "Python" if name == "app" else "Sentinel 7.0.15" if "sentinel" in name else "Redis 7.0.15",
+        link_state=lambda name: "slow" if name == "cache-003" else "open",
+        link_words=lambda name: "+50 ms each way" if name == "cache-003" else "",
+    )
 
 
 FADER = Number("ttl_s", "Time to live", 1, 300, 1, 60, unit="s", scale="log", help="On a logarithmic scale.")

@@ -1,24 +1,14 @@
-"""Answers as rows: the newest one to each question, and a new attempt, once. Commits nothing."""
+"""Answers as rows: a new attempt, once. Commits nothing."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from portal.content import Lesson, Question
 from portal.models import Answer, Learner
-
-
-def newest_answers(session: Session, learner: str, lesson: Lesson) -> dict[str, Answer]:
-    """The learner's newest answer to each question of the lesson, if it answered today's wording."""
-    rows = session.scalars(
-        select(Answer).where(Answer.learner_id == learner, Answer.lesson == lesson.slug).ext(distinct_on(Answer.question)).order_by(Answer.question, Answer.attempt_no.desc())
-    )
-    hashes = {question.id: question.content_hash for question in lesson.questions}
-    return {row.question: row for row in rows if hashes.get(row.question) == row.content_hash}
 
 
 def by_key(session: Session, learner: str, key: str) -> Answer | None:

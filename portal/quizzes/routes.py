@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Blueprint, abort, g, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
@@ -16,13 +16,13 @@ from labs import BadInput, HostAway, LabsError, Prediction, catalogue
 from portal.content import Lesson, Option, Question
 from portal.models import Answer
 from portal.predictions import predict, settle
-from portal.quizzes.answers import add_attempt, by_key, newest_answers
+from portal.quizzes.answers import add_attempt, by_key
 from portal.quizzes.marking import Unanswerable, in_order, is_right, read_choice, read_number
-from portal.web.caching import summary_name
 from portal.web.errors import WORDS, is_database_away
 from portal.web.fragments import is_htmx
+from portal.web.history import Answered, history, keep
 from portal.web.learner import current_learner, require_learner
-from portal.web.parts import cache, course, db, desk, release_db
+from portal.web.parts import course, db, desk, release_db
 
 bp = Blueprint("quizzes", __name__)
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Card:
     lesson: Lesson
     question: Question
     options: list[Option]
-    answer: Answer | None = None
+    answer: Answer | Answered | None = None
     asked: Prediction | None = None
     again: bool = False
     problem: str = ""
@@ -100,7 +100,6 @@ def answer(slug: str, question_id: str) -> Response:
         card.problem, card.hint = WORDS[503][0], "Your answer was not kept. It stands here still: send it again in a moment."
         return _answered(card, 503)
     card.again = False
-    cache().forget(summary_name(card.answer.learner_id))
     if is_htmx():
         return _answered(card, 200)
     if request.form.get("from") == "lesson":
@@ -122,7 +121,7 @@ def _mark(card: Card) -> Answer:
         given = read_choice(card.question, card.typed["chosen"])
     learner = require_learner()
     kept = add_attempt(db(), learner=learner, lesson=card.lesson, question=card.question, answer=given, right=is_right(card.question, given), key=card.key)
-    db().commit()
+    keep(learner)
     return kept
 
 
@@ -136,7 +135,7 @@ def _measure(card: Card) -> Answer:
         return before
     sandbox = _open_sandbox(learner, card.question.lab)
     predict(db(), learner=learner, lab=card.question.lab, name=card.question.prediction, raw=card.typed["value"], confidence=card.typed["confidence"] or "fairly")
-    db().commit()
+    keep(learner)
     release_db()
     try:
         measured = desk().call(sandbox, "measure", owner=learner, deadline_s=MEASURE_DEADLINE_S, prediction=card.question.prediction)["value"]
@@ -145,7 +144,7 @@ def _measure(card: Card) -> Answer:
     settle(db(), learner=learner, lab=card.question.lab, name=card.question.prediction, measured=measured)
     given = {"value": value, "measured": measured}
     kept = add_attempt(db(), learner=learner, lesson=card.lesson, question=card.question, answer=given, right=card.asked.holds(value, measured), key=card.key)
-    db().commit()
+    keep(learner)
     return kept
 
 
@@ -166,18 +165,10 @@ def _card(lesson: Lesson, asked: Question, *, again: bool = False, stored: bool 
     return Card(lesson, asked, in_order(asked, current_learner()), answer=kept, asked=prediction, again=again)
 
 
-def _answers(lesson: Lesson) -> dict[str, Answer]:
-    """The learner's newest answers in this lesson, asked for once a request. Without Postgres there are none to show."""
-    kept: dict[str, dict[str, Answer]] = g.setdefault("newest_answers", {})
-    if lesson.slug not in kept:
-        learner = current_learner()
-        try:
-            kept[lesson.slug] = newest_answers(db(), learner, lesson) if learner else {}
-        except SQLAlchemyError as exc:
-            if not is_database_away(exc):
-                raise
-            kept[lesson.slug] = {}
-    return kept[lesson.slug]
+def _answers(lesson: Lesson) -> dict[str, Answered]:
+    """The learner's newest answers in this lesson, those to today's wording."""
+    known = history().answers.get(lesson.slug, {})
+    return {question.id: known[question.id] for question in lesson.questions if question.id in known and known[question.id].content_hash == question.content_hash}
 
 
 def _answered(card: Card, status: int) -> Response:

@@ -205,7 +205,7 @@ class Site:
 
     def _labs_host(self) -> Launch:
         environment = {name: value for name, value in self._environment().items() if name not in ("DATABASE_URL", "SECRET_KEY")}
-        argv: list[str | Path] = [sys.executable, "-m", "labs.host", "--redis-url", self._redis_url, "--state", self._places.host]
+        argv: list[str | Path] = [sys.executable, "-m", "labs.host", "--state", self._places.host]
         return Launch(name="labs-host", argv=argv, environment=environment, directory=ROOT, stop_s=8.0)
 
     def _web(self) -> Launch:
@@ -227,7 +227,12 @@ class Site:
         return {
             **os.environ, "DATABASE_URL": self._database_url, "REDIS_URL": self._redis_url, "CACHEGROUND_STATE": str(self._places.state),
             "SECRET_KEY": os.environ.get("SECRET_KEY") or self._places.secret(), "HOME": str(self._places.portal),
+            "TRUSTED_HOSTS": os.environ.get("TRUSTED_HOSTS") or self._own_names(),
         }
+
+    def _own_names(self) -> str:
+        """On this machine's own address, only its own names: another site's name that was made to lead here is no name of ours."""
+        return f"localhost,127.0.0.1,{self._host}" if _is_loopback(self._host) and ":" not in self._host else ""
 
     def _check_isolation(self, seen: HostInfo) -> None:
         if seen.isolation == "cage" or self._without_isolation:

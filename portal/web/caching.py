@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,8 @@ from redis.exceptions import RedisError
 
 PREFIX = "cache:"
 PAUSE_S = 2.0
+LEASE, LEASE_S = "lease ", 10
+STORE = "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('set', KEYS[1], ARGV[2], 'ex', ARGV[3]) end"
 
 log = logging.getLogger(__name__)
 
@@ -31,15 +34,22 @@ class Cache:
         self._away_until = 0.0
 
     def get(self, name: str, load: Callable[[], Any], *, ttl_s: int) -> Any:
-        """The value of this name: from the cache, else from `load`, which is then kept for `ttl_s` seconds."""
-        found = self._try(lambda: self._redis.get(PREFIX + name))
-        if found is not None:
+        """The value of this name: from the cache, else from `load`, which is then kept for `ttl_s` seconds.
+
+        Who finds nothing leaves a lease before it loads, and stores only if that still stands: what was read before a `forget` is not stored after it.
+        """
+        key, lease = PREFIX + name, LEASE + secrets.token_hex(8)
+        found = self._try(lambda: self._redis.get(key))
+        if found is not None and not found.startswith(LEASE):
             try:
                 return json.loads(found)
             except ValueError:
                 log.warning("nonsense in the cache at %s", name)
+                self.forget(name)
+        mine = self._try(lambda: self._redis.set(key, lease, nx=True, ex=LEASE_S))
         value = load()
-        self._try(lambda: self._redis.set(PREFIX + name, json.dumps(value), ex=ttl_s))
+        if mine:
+            self._try(lambda: self._redis.eval(STORE, 1, key, lease, json.dumps(value), ttl_s))
         return value
 
     def forget(self, *names: str) -> None:

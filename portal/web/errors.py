@@ -48,6 +48,7 @@ WORDS = {
     404: ("There is no such page.", "The course lists every lesson, and the labs every lab."),
     405: ("This address does not take that.", "Go back to the page and use its buttons."),
     413: ("That is too much for one request.", "Keep it under 256 KiB."),
+    429: ("Many have begun from your address just now.", "Wait a minute, then try again."),
     500: ("Something went wrong on our side.", "Try again. What was saved before is safe."),
     503: ("The portal can't reach its database just now.", "Nothing was saved. Lessons can be read; try again in a moment."),
 }
@@ -90,15 +91,20 @@ def _tell_request(response: Response) -> Response:
     return response
 
 
+def _where() -> str:
+    """The request's address for the log, without what stands in it: that may be a recovery link's secret."""
+    return request.url_rule.rule if request.url_rule else "an address that there is not"
+
+
 def _labs_error(error: LabsError) -> Response:
     status = STATUS.get(type(error), 500)
     if status >= 500:
-        log.warning("%s %s: %s: %s %r", g.get("request_id"), request.path, error.kind, error, error.detail[:256])
+        log.warning("%s %s: %s: %s %r", g.get("request_id"), _where(), error.kind, error, error.detail[:256])
     return problem(status, str(error), error.hint, retry_after_s=RETRY_AFTER_S.get(type(error)))
 
 
 def _database_away(error: Exception) -> Response:
-    log.error("%s %s: the database is away: %r", g.get("request_id"), request.path, str(error.__cause__ or error)[:256])
+    log.error("%s %s: the database is away: %r", g.get("request_id"), _where(), str(error.__cause__ or error)[:256])
     return problem(503, *WORDS[503], retry_after_s=1)
 
 
@@ -106,7 +112,7 @@ def _http_error(error: HTTPException) -> Response:
     if error.response is not None:
         return make_response(error.response)
     if isinstance(error, SecurityError):
-        return Response("This host name is not served here.\n", 400, content_type="text/plain; charset=utf-8")  # no address can be built for a page
+        return Response("This host name is not served here. Whoever runs the site can add it to TRUSTED_HOSTS.\n", 400, content_type="text/plain; charset=utf-8")  # no address can be built for a page
     status = error.code or 500
     if 300 <= status < 400:
         return make_response(error.get_response())
@@ -123,5 +129,5 @@ def _http_error(error: HTTPException) -> Response:
 def _unforeseen(error: Exception) -> Response:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return _database_away(error)
-    log.exception("%s %s %s", g.get("request_id"), request.method, request.path)
+    log.exception("%s %s %s", g.get("request_id"), request.method, _where())
     return problem(500, *WORDS[500])

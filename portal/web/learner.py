@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import re
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, abort, current_app, g, request
 from itsdangerous import BadSignature, Signer
 from sqlalchemy import exists, select
 
 from portal.models import Learner
 from portal.models.learner import new_id
 from portal.web.parts import db
+from portal.web.rates import Rate
 
 COOKIE = "learner"
 YEAR_S = 365 * 24 * 3600
 _FORGET = ""
+KEY = "cacheground.beginners"
+BEGINNERS_AT_ONCE, BEGINNERS_PER_S = 400.0, 2.0
+"""New learners of one address in one process: a school comes from one, all at nine o'clock."""
 
 
 def install(app: Flask) -> None:
     """Let responses carry the cookie of a learner who became known, or unknown, while they were made."""
+    app.extensions[KEY] = Rate(per_s=BEGINNERS_PER_S, burst=BEGINNERS_AT_ONCE)
     app.after_request(_send_cookie)
 
 
@@ -31,11 +36,13 @@ def current_learner() -> str | None:
 
 
 def require_learner() -> str:
-    """The id of the learner who asks; a new one is made, and committed, if there is none yet. The cookie's year begins anew."""
+    """The id of the learner who asks; a new one is made, and committed, if there is none yet; 429 where too many are. The cookie's year begins anew."""
     learner = current_learner()
     if learner and db().scalar(select(exists().where(Learner.id == learner))):
         adopt(learner)
         return learner
+    if not current_app.extensions[KEY].take(request.remote_addr or ""):
+        abort(429)
     made = Learner(id=new_id())
     db().add(made)
     db().commit()

@@ -33,8 +33,6 @@ from portal.web.parts import KEY as PARTS
 log = logging.getLogger(__name__)
 
 KEY = "cacheground.hub"
-FEED = "labs:feed:"
-SANDBOX = "labs:sandbox:"
 HEARTBEAT_S = 5.0
 SLOW_READER_S = 10.0
 GONE_AFTER_S = 3.0
@@ -103,13 +101,13 @@ class Stream:
 class Hub:
     """All streams of this process and the one thread that feeds them; `redis` needs text mode and a socket timeout over a second."""
 
-    def __init__(self, redis: Redis, *, per_learner: int = PER_LEARNER, per_worker: int = PER_WORKER, heartbeat_s: float = HEARTBEAT_S) -> None:
+    def __init__(self, redis: Redis, *, per_learner: int = PER_LEARNER, per_worker: int = PER_WORKER, heartbeat_s: float = HEARTBEAT_S, slow_reader_s: float = SLOW_READER_S) -> None:
         self.redis = redis
         self.desk = Desk(redis)
-        self.per_learner, self.per_worker, self.heartbeat_s = per_learner, per_worker, heartbeat_s
+        self.per_learner, self.per_worker, self.heartbeat_s, self.slow_reader_s = per_learner, per_worker, heartbeat_s, slow_reader_s
         self._lock = threading.Lock()
         self._streams: dict[str, list[Stream]] = defaultdict(list)
-        self._subscribed: set[str] = set()
+        self._subscribed: dict[str, str] = {}
         self._wanted: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._wake = f"labs:wake:{secrets.token_hex(6)}"
         self._missing: dict[str, float] = {}
@@ -205,11 +203,11 @@ class Hub:
     def _run(self) -> None:
         while not self._stop.is_set():
             pubsub = self.redis.pubsub(ignore_subscribe_messages=False)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
-            self._subscribed = set()
+            self._subscribed = {}
             try:
                 pubsub.subscribe(self._wake)
                 self._listen(pubsub)
-            except RedisError as exc:
+            except (RedisError, LabsError) as exc:
                 log.warning("The event hub lost the portal's Redis: %s", exc)
                 self._stop.wait(0.5)
             finally:
@@ -223,10 +221,11 @@ class Hub:
         self._follow(pubsub)
         while not self._stop.is_set():
             message = pubsub.get_message(timeout=0.5)
-            if message is not None and message["type"] == "message" and message["channel"].startswith(FEED):
-                self._deliver(message["channel"][len(FEED):], message["data"])
-            elif message is not None and message["type"] == "subscribe" and message["channel"].startswith(FEED):
-                self._heard(message["channel"][len(FEED):])
+            if message is not None and (sandbox := self._subscribed.get(message["channel"])) is not None:
+                if message["type"] == "message":
+                    self._deliver(sandbox, message["data"])
+                elif message["type"] == "subscribe":
+                    self._heard(sandbox)
             if not self._wanted.empty() or message is None:
                 self._follow(pubsub)
             if time.monotonic() - looked >= 1.0:
@@ -238,14 +237,14 @@ class Hub:
         while not self._wanted.empty():
             self._wanted.get()
         with self._lock:
-            watched = set(self._streams)
-        for sandbox in watched - self._subscribed:
-            pubsub.subscribe(FEED + sandbox)
-        for sandbox in self._subscribed - watched:
-            pubsub.unsubscribe(FEED + sandbox)
-        for sandbox in watched & self._subscribed:
-            self._heard(sandbox, again=False)
-        self._subscribed = watched
+            watched = {self.desk.channel(sandbox): sandbox for sandbox in self._streams}
+        before, self._subscribed = self._subscribed, watched
+        for channel in watched.keys() - before.keys():
+            pubsub.subscribe(channel)
+        for channel in before.keys() - watched.keys():
+            pubsub.unsubscribe(channel)
+        for channel in watched.keys() & before.keys():
+            self._heard(watched[channel], again=False)
 
     def _heard(self, sandbox: str, *, again: bool = True) -> None:
         """The subscription stands: whoever waits may read the past, whoever ran before may have missed something."""
@@ -269,12 +268,9 @@ class Hub:
             watched = list(self._streams)
         if not watched:
             return
-        pipeline = self.redis.pipeline(transaction=False)
+        living, now = self.desk.living(watched), time.monotonic()
         for sandbox in watched:
-            pipeline.exists(SANDBOX + sandbox)
-        now = time.monotonic()
-        for sandbox, there in zip(watched, pipeline.execute(), strict=True):
-            if there:
+            if sandbox in living:
                 self._missing.pop(sandbox, None)
             elif now - self._missing.setdefault(sandbox, now) > GONE_AFTER_S:
                 for stream in self._of(sandbox):
@@ -295,7 +291,7 @@ def stream_response(hub: Hub, request: Request, *, sandbox: str, learner: str) -
         return Response("Too many streams for this moment.\n", 503, {"Retry-After": "5", "Content-Type": "text/plain; charset=utf-8"})
     socket = request.environ.get("gunicorn.socket")
     if socket is not None:
-        socket.settimeout(SLOW_READER_S)
+        socket.settimeout(hub.slow_reader_s)
     response = Response(hub.messages(stream), mimetype="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
     response.call_on_close(lambda: hub.leave(stream))
     return response

@@ -20,8 +20,10 @@ from scripts.benchmarks import load, memory, opening, pages, ready, streams
 from scripts.benchmarks.context import Context
 from scripts.benchmarks.facts import facts
 from scripts.benchmarks.figures import CannotMeasure, Row
-from scripts.benchmarks.table import Section, report
+from scripts.benchmarks.table import Section, page, report
 
+BUSY = 0.5
+"""A load average of the last minute at which figures are another machine's."""
 MEASUREMENTS: dict[str, tuple[str, Callable[[Context], Iterator[Row]]]] = {
     "ready": (ready.ABOUT, ready.measure),
     "page": (pages.ABOUT, pages.measure),
@@ -38,11 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to measure: {', '.join(MEASUREMENTS)}; all if none is named")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: in a minute or two, with less certainty")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write it all to this file as well")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write it as a page of the documentation as well: docs/measurements.md")
     asked = parser.parse_args(arguments)
     unknown = [name for name in asked.names if name not in MEASUREMENTS]
     if unknown:
         parser.error(f"There is no measurement {', '.join(unknown)}. There are {', '.join(MEASUREMENTS)}.")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if os.getloadavg()[0] > BUSY:
+        print("Others use this machine just now: times will be longer than they are on a quiet one.", file=sys.stderr)
     known = facts()
     try:
         sections = run([name for name in MEASUREMENTS if not asked.names or name in asked.names], quick=asked.quick)
@@ -51,6 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     known["load average"] += ", at the end " + " ".join(f"{load_:.2f}" for load_ in os.getloadavg())
     print(report(known, sections))
+    if asked.write:
+        asked.write.write_text(page(known, sections, " ".join(["scripts/bench", *asked.names, *(["--quick"] if asked.quick else [])])))
     if asked.json:
         data = {"facts": known, "quick": asked.quick, "measurements": {
             section.name: {"about": section.about, "problem": section.problem, "seconds": round(section.seconds, 1), "rows": [row.to_data() for row in section.rows]} for section in sections}}

@@ -23,23 +23,35 @@ CACHES = {"redis-server", "memcached"}
 
 
 def measure(context: Context) -> Iterator[Row]:
-    """One sandbox open and idle, then busy with its load; the pool stands beside it as it always does."""
+    """One sandbox open and idle, alone on its machine; then idle and busy with its load beside the pool that always stands there."""
+    with context.site(pool=0) as site, _opened(site, "cache-aside"):
+        yield from _rows("cache-aside alone, idle", _several(site, context), _sharing(site), limit_mb=LIMIT_MB, by_process=True)
     with context.site() as site:
-        for lab in ("cache-aside", "database-relief"):
-            learner = Learner(site.port)
-            site.settle()
-            learner.open(lab)
-            try:
-                site.settle(open_sandboxes=1)
-                time.sleep(IDLE_S)
-                sharing = f"{site.pool + 1} sandboxes share the warm pages, {site.pool} of them the pool’s"
-                yield from _rows(f"{lab}, idle", _several(site, context), sharing, limit_mb=LIMIT_MB if lab == "cache-aside" else None, by_process=lab == "cache-aside")
-                if lab == "cache-aside":
-                    learner.post(f"/sandboxes/{learner.sandbox}/load", verb="start")
-                    time.sleep(BUSY_S)
-                    yield from _rows(f"{lab}, busy", _several(site, context), "its load at the start’s settings", limit_mb=None, by_process=True)
-            finally:
-                learner.close()
+        with _opened(site, "cache-aside") as learner:
+            yield from _rows("cache-aside, idle", _several(site, context), _sharing(site), limit_mb=LIMIT_MB, by_process=True)
+            learner.post(f"/sandboxes/{learner.sandbox}/load", verb="start")
+            time.sleep(BUSY_S)
+            yield from _rows("cache-aside, busy", _several(site, context), "its load at the start’s settings", limit_mb=None, by_process=True)
+        with _opened(site, "database-relief"):
+            yield from _rows("database-relief, idle", _several(site, context), _sharing(site), limit_mb=None, by_process=False)
+
+
+@contextlib.contextmanager
+def _opened(site: Site, lab: str) -> Iterator[Learner]:
+    """A learner whose sandbox has been idle for a while."""
+    site.settle()
+    learner = Learner(site.port)
+    learner.open(lab)
+    try:
+        site.settle(open_sandboxes=1)
+        time.sleep(IDLE_S)
+        yield learner
+    finally:
+        learner.close()
+
+
+def _sharing(site: Site) -> str:
+    return f"{site.pool + 1} sandboxes share the warm pages, {site.pool} of them the pool’s" if site.pool else "nobody shares the warm pages but the process that keeps them"
 
 
 Taken = dict[str, tuple[int, int, int]]

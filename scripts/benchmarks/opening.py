@@ -17,7 +17,7 @@ TOGETHER, TOGETHER_LIMIT_S = 20, 2.0
 
 
 def measure(context: Context) -> Iterator[Row]:
-    """One at a time, with and without a pool in turn; then twenty at once, with the pool."""
+    """One at a time, with and without a pool in turn; then twenty at once, with the pool and without."""
     with context.site(pool=2) as pooled, context.site(pool=0) as unpooled:
         sites = {"with the pool": pooled, "without a pool": unpooled}
         taken: dict[tuple[str, str], list[Opened]] = {(lab, how): [] for lab in LABS for how in sites}
@@ -28,12 +28,13 @@ def measure(context: Context) -> Iterator[Row]:
                     taken[lab, how].append(opened)
         for (lab, how), several in taken.items():
             yield from _rows(f"{lab}, {how}", several)
-        for lab in LABS:
-            together = [_open_together(pooled, lab) for _ in range(context.rounds(5, 1))]
-            slowest = [max(one.open_s for one in several) for several in together]
-            note = f"median of {len(slowest)} rounds, worst {max(slowest):.2f} s; p50 of all {median([one.open_s for several in together for one in several]):.2f} s"
-            yield under(f"{lab}, slowest of {TOGETHER} at once", median(slowest), "s", TOGETHER_LIMIT_S, note)
-            yield plain(f"{lab}, slowest of {TOGETHER} on the page", median([max(one.shown_s for one in several) for several in together]), "s")
+        for how, site in sites.items():
+            for lab in LABS:
+                together = [_open_together(site, lab) for _ in range(context.rounds(5, 1))]
+                slowest = [max(one.open_s for one in several) for several in together]
+                note = f"median of {len(slowest)} rounds, worst {max(slowest):.2f} s; p50 of all {median([one.open_s for several in together for one in several]):.2f} s"
+                yield under(f"{lab}, {how}, slowest of {TOGETHER} at once", median(slowest), "s", TOGETHER_LIMIT_S, note)
+                yield plain(f"{lab}, {how}, slowest of {TOGETHER} on the page", median([max(one.shown_s for one in several) for several in together]), "s")
 
 
 def _rows(name: str, several: list[Opened]) -> Iterator[Row]:

@@ -19,6 +19,8 @@ from scripts.benchmarks.visits import Visitor
 
 ABOUT = "one visitor, one connection, rounds in turn; requests a second over 4 connections"
 LIMIT = 2.0
+FIRST_LOOK = "lesson, known learner’s first look"
+"""A page that is not kept yet, as after every change: made for this learner."""
 CONNECTIONS = 4
 
 
@@ -28,10 +30,12 @@ def measure(context: Context) -> Iterator[Row]:
         path, size = largest_lesson(site.port)
         with bare_site(site, size) as port, Helper("visits", {"do": "in_turn", "targets": [], "rounds": 0, "visits": 0, "warm_up": 0}) as visitor:
             visitor.answer(30.0)
+            cookie = known_learner(site.port, path).cookie
             targets = {
                 "bare page": {"port": port, "path": "/"},
                 "lesson, new visitor": {"port": site.port, "path": path},
-                "lesson, known learner": {"port": site.port, "path": path, "cookie": known_learner(site.port, path).cookie},
+                "lesson, known learner": {"port": site.port, "path": path, "cookie": cookie},
+                FIRST_LOOK: {"port": site.port, "path": path, "cookie": cookie, "anew": True},
             }
             yield from _latencies(context, visitor, targets, f"{path}, {size:,} bytes; bare {Visitor(port, '/').visit():,}")
             yield from _speeds(context, visitor, targets)
@@ -86,7 +90,8 @@ def _latencies(context: Context, visitor: Helper, targets: dict[str, dict[str, A
         yield plain(f"{name}, p99", median([percentile(round_, 99) for round_ in rounds]), "ms", "median of the rounds")
     for name in list(targets)[1:]:
         ratios = [ours / bare for ours, bare in zip(medians[name], medians["bare page"], strict=True)]
-        yield at_most(f"{name}, p50 to bare", median(ratios), "times", LIMIT, f"median of {len(ratios)} rounds, from {min(ratios):.2f} to {max(ratios):.2f}")
+        row, note = f"{name}, p50 to bare", f"median of {len(ratios)} rounds, from {min(ratios):.2f} to {max(ratios):.2f}"
+        yield plain(row, median(ratios), "times", note) if name == FIRST_LOOK else at_most(row, median(ratios), "times", LIMIT, note)
 
 
 def _speeds(context: Context, visitor: Helper, targets: dict[str, dict[str, Any]]) -> Iterator[Row]:

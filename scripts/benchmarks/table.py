@@ -1,4 +1,4 @@
-"""The report as plain text: facts of the machine, then a line for each figure with its bound."""
+"""The report: facts of the machine, then a line for each figure with its bound; as plain text, or as a page of the documentation."""
 
 from __future__ import annotations
 
@@ -35,6 +35,28 @@ def report(facts: Mapping[str, str], sections: Sequence[Section]) -> str:
         parts.append("\n".join(lines))
     parts.append(_sum(sections))
     return "\n\n".join(parts)
+
+
+def page(facts: Mapping[str, str], sections: Sequence[Section], command: str) -> str:
+    """The whole report in Markdown."""
+    minutes = sum(section.seconds for section in sections) / 60
+    parts = [
+        "# Measurements",
+        f"Written by `{command}` in {minutes:.0f} minutes; how each figure is taken stands in `scripts/benchmarks/`. They are of one machine and one day: measure on yours.",
+        "\n".join(["| | |", "|---|---|", *(f"| {name} | {_cell(fact)} |" for name, fact in facts.items())]),
+        _sum(sections),
+    ]
+    for section in sections:
+        parts += [f"## {section.name.capitalize()}", f"{section.about[:1].upper()}{section.about[1:]}."]
+        if section.problem:
+            parts.append(f"Could not be measured: {section.problem}")
+        rows = [f"| {_cell(row.name.strip())} | {row.measured} | {row.bound} | {verdict(row)} | {_cell(row.note)} |" for row in section.rows]
+        parts.append("\n".join(["| | measured | bound | | |", "|---|---:|---|---|---|", *rows]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def verdict(row: Row) -> str:

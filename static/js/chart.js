@@ -1,10 +1,11 @@
 // @ts-check
 // A chart of readings: units on the axis, each line named at its end, the whole run in view, the last minute while it runs on.
 import { Island, calmly, clock, figure } from "./island.js";
+import { gutterOf, nameEnds } from "./line-names.js";
 
 const KEPT = 4000;
-const HEIGHT = 150;
 const ROWS = 12;
+const TOKENS = { hit: "--hit", miss: "--miss", read: "--miss", write: "--write", stale: "--fault", error: "--fault" };
 
 /** @type {Map<string, Promise<any[]>>} readings of a sandbox so far, asked for once by all charts of a page */
 const histories = new Map();
@@ -77,68 +78,45 @@ class Chart extends Island {
     const UPlot = /** @type {any} */ (window).uPlot;
     if (!place || !UPlot || !this.data[0].length) return;
     this.plot?.destroy();
-    const style = getComputedStyle(this);
-    const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
-    const resolve = (/** @type {string} */ name) => {
-      const probe = document.createElement("i");
-      probe.style.color = `var(${name})`;
-      this.append(probe);
-      const value = getComputedStyle(probe).color;
-      probe.remove();
-      return value;
-    };
-    const font = `12px ${colour("--font-ui")}`;
-    this.ground = resolve("--sheet");
+    const style = getComputedStyle(place);
+    const [family, pixels] = [style.getPropertyValue("--font-ui").trim(), parseFloat(style.fontSize)];
+    const font = `${pixels}px ${family}`;
+    const { clientWidth: width, clientHeight: height } = place;
+    const left = Math.round(pixels * 4.25);
+    const names = this.labels ?? [];
+    const key = this.querySelector(".plot-key");
+    const gutter = key && getComputedStyle(key).display === "none" ? gutterOf(names, font) : 0;
     const round = (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((value) => (!this.log || Math.abs(Math.log10(value) % 1) < 1e-9 ? value : null));
-    const axis = { stroke: resolve("--ink-3"), font, grid: { stroke: resolve("--rule"), width: 1 }, ticks: { show: false } };
-    const tokens = { hit: "--hit", miss: "--miss", read: "--miss", write: "--write", stale: "--fault", error: "--fault" };
-    const used = new Map();
-    const series = this.names.map((_, index) => {
-      const sense = this.senses?.[index] ?? "none";
-      const before = used.get(sense) ?? 0;
-      used.set(sense, before + 1);
-      return { label: this.labels?.[index], stroke: resolve(tokens[/** @type {"hit"} */ (sense)] ?? "--ink-2"), width: 1.5, dash: before ? [5, 4] : undefined, points: { show: false }, spanGaps: false };
-    });
+    const axis = { stroke: colour(this, "--ink-3"), font, grid: { stroke: colour(this, "--rule"), width: 1 }, ticks: { show: false } };
+    const range = (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) => (this.dataset.unit === "%" ? [0, 100] : [Math.min(0, low ?? 0), (high || 1) * 1.1]);
     this.plot = new UPlot({
-      width: place.clientWidth, height: HEIGHT, padding: [14, 8, 0, 0], cursor: { show: false }, legend: { show: false }, select: { show: false },
-      scales: { x: { time: true }, y: this.log ? { distr: 3 } : { range: (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) => [Math.min(0, low ?? 0), (high || 1) * 1.1] } },
-      axes: [{ ...axis, size: 28, values: (/** @type {any} */ _, /** @type {number[]} */ ats) => ats.map((at) => clock(at)), space: 90 }, { ...axis, size: 54, filter: round, grid: { ...axis.grid, filter: round }, values: (/** @type {any} */ _, /** @type {(number|null)[]} */ values) => values.map((value) => (value === null ? "" : value.toLocaleString("en-US", { maximumSignificantDigits: 4 }))) }],
-      series: [{}, ...series], hooks: { draw: [(/** @type {any} */ plot) => this.nameLines(plot, font)] },
+      width, height, padding: [pixels, gutter || Math.round(pixels * 2), 0, 0], cursor: { show: false }, legend: { show: false }, select: { show: false },
+      scales: { x: { time: true }, y: this.log ? { distr: 3 } : { range } },
+      axes: [
+        { ...axis, size: Math.round(pixels * 2), values: (/** @type {any} */ _, /** @type {number[]} */ ats) => ats.map((at) => clock(at)), space: pixels * 7.5 },
+        { ...axis, size: left, space: pixels * 2, filter: round, grid: { ...axis.grid, filter: round }, values: (/** @type {any} */ _, /** @type {(number|null)[]} */ values) => values.map((value) => (value === null ? "" : value.toLocaleString("en-US", { maximumSignificantDigits: 4 }))) },
+      ],
+      series: [{}, ...this.lines()],
+      hooks: { draw: gutter ? [(/** @type {any} */ plot) => nameEnds(plot, names, this.data.slice(1), pixels, family)] : [] },
     }, this.data, place);
     this.sizes?.observe(place);
     if (this.querySelector("details")?.open) this.table();
   }
 
-  /** @param {any} plot @param {string} font */
-  nameLines(plot, font) {
-    const { ctx, bbox } = plot;
-    const ratio = window.devicePixelRatio;
-    ctx.save();
-    ctx.font = font.replace("12px", `${12 * ratio}px`);
-    ctx.textAlign = "right";
-    /** @type {number[]} */
-    const taken = [];
-    this.data.slice(1).forEach((column, index) => {
-      const value = column.findLast((part) => part !== null);
-      if (value === undefined || value === null) return;
-      let y = plot.valToPos(value, "y", true) - 5 * ratio;
-      while (taken.some((other) => Math.abs(other - y) < 13 * ratio)) y -= 13 * ratio;
-      y = Math.max(y, bbox.top + 8 * ratio);
-      while (taken.some((other) => Math.abs(other - y) < 13 * ratio)) y += 13 * ratio;
-      taken.push(y);
-      ctx.strokeStyle = this.ground ?? "transparent";
-      ctx.lineWidth = 4 * ratio;
-      ctx.lineJoin = "round";
-      ctx.strokeText(this.labels?.[index] ?? "", bbox.left + bbox.width - 4 * ratio, y);
-      ctx.fillStyle = plot.series[index + 1]._stroke ?? plot.series[index + 1].stroke?.();
-      ctx.fillText(this.labels?.[index] ?? "", bbox.left + bbox.width - 4 * ratio, y);
+  /** Each line in the colour of its meaning; a second of the same colour is dashed. */
+  lines() {
+    const used = new Set();
+    return this.names.map((_, index) => {
+      const token = TOKENS[/** @type {"hit"} */ (this.senses?.[index] ?? "none")] ?? "--ink-2";
+      const again = used.has(token);
+      used.add(token);
+      return { label: this.labels?.[index], stroke: colour(this, token), width: 1.5, dash: again ? [5, 4] : undefined, points: { show: false }, spanGaps: false };
     });
-    ctx.restore();
   }
 
   resize() {
-    const width = this.querySelector(".plot")?.clientWidth;
-    if (width && this.plot && width !== this.plot.width) this.plot.setSize({ width, height: HEIGHT });
+    const place = this.querySelector(".plot");
+    if (place?.clientWidth && this.plot && (place.clientWidth !== this.plot.width || place.clientHeight !== this.plot.height)) this.build();
   }
 
   draw() {
@@ -162,6 +140,19 @@ class Chart extends Island {
       return row;
     }));
   }
+}
+
+/**
+ * @param {HTMLElement} place
+ * @param {string} token @returns {string} its colour as it is now, light or dark
+ */
+function colour(place, token) {
+  const probe = document.createElement("i");
+  probe.style.color = `var(${token})`;
+  place.append(probe);
+  const value = getComputedStyle(probe).color;
+  probe.remove();
+  return value;
 }
 
 customElements.define("cg-chart", Chart);

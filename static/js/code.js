@@ -4,7 +4,9 @@ import { Island } from "./island.js";
 
 class Code extends Island {
   start() {
-    this.active = Boolean(this.querySelector(".lit"));
+    const lit = this.querySelector(".lit");
+    this.active = Boolean(lit);
+    if (lit) show(lit);
     this.on("step-started", (entry) => {
       this.clear();
       this.active = entry.strategy === this.dataset.strategy && entry.function === this.dataset.function;
@@ -30,11 +32,16 @@ class Code extends Island {
       if (number >= first && number <= last) {
         line.classList.remove("done");
         line.classList.add("lit");
-        const box = line.closest("pre");
-        if (number === first && box) box.scrollTop += line.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 2;
+        if (number === first) show(line);
       }
     }
   }
+}
+
+/** @param {Element} line goes to the middle of its box; the page stays where it is */
+function show(line) {
+  const box = line.closest("pre");
+  if (box) box.scrollTop += line.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 2;
 }
 
 customElements.define("cg-code", Code);

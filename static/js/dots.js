@@ -33,6 +33,19 @@ export function send(wire, sense, ms) {
   dot.animate([{ offsetDistance: "0%" }, { offsetDistance: "100%" }], { duration: ms, easing: "linear" }).finished.then(() => dot.remove(), () => dot.remove());
 }
 
+/**
+ * The rates of a reading, laid on the wires that they went over; several caches share alike, for a reading counts them together.
+ * @param {Record<string, number>} now @param {string[]} caches @param {string[]} databases @param {string[]} [balancers]
+ */
+export function flowsOf(now, caches, databases, balancers = []) {
+  const [hit, miss, write] = [now.cache_hits_per_s ?? 0, now.cache_misses_per_s ?? 0, now.writes_per_s ?? 0];
+  const read = Math.max(0, (now.database_queries_per_s ?? 0) - write);
+  const share = (/** @type {string[]} */ servers, /** @type {Record<string, number>} */ rates) =>
+    servers.flatMap((server) => Object.entries(rates).map(([sense, rate]) => ({ server, sense, rate: rate / servers.length })));
+  const signed = { hit: now.signed_in_per_s ?? 0, miss: now.signed_out_per_s ?? 0, error: now.errors_per_s ?? 0 };
+  return [...share(caches, { hit, miss }), ...share(databases, { read, write }), ...share(balancers, signed)];
+}
+
 /** What happens on the wires under load, as rates a second by meaning; sends a sample of it. */
 export class Sample {
   /** @param {(server: string) => Element[]} wiresTo */

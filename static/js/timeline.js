@@ -10,15 +10,21 @@ class Timeline extends Island {
     const box = /** @type {HTMLElement | null} */ (this.querySelector(".timeline-scroll"));
     if (!list || !box) return;
     for (const time of list.querySelectorAll("time[data-at]")) time.textContent = clock(Number(time.getAttribute("data-at")), 1);
-    box.scrollTop = box.scrollHeight;
+    let following = true;
+    box.addEventListener("scroll", () => { following = box.scrollHeight - box.scrollTop - box.clientHeight < 40; }, { signal: this.gone?.signal });
+    this.sizes = new ResizeObserver(() => following && (box.scrollTop = box.scrollHeight));
+    this.sizes.observe(box);
     this.on("*", (entry) => {
       if (!entry.says) return;
-      const following = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
       list.querySelector(".now")?.classList.remove("now");
       list.append(row(entry));
       while (list.children.length > KEPT) list.firstElementChild?.remove();
       if (following) box.scrollTop = box.scrollHeight;
     });
+  }
+
+  stop() {
+    this.sizes?.disconnect();
   }
 }
 

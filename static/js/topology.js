@@ -1,11 +1,10 @@
 // @ts-check
 // The drawing: how servers and links are, what goes over them. The picture is drawn by the server; this keeps it true.
-import { Sample, send } from "./dots.js";
+import { Sample, flowsOf, send } from "./dots.js";
 import { Island, calmly, known } from "./island.js";
+import { engineWords, replyWords, stateWords } from "./words.js";
 
-const STATES = { starting: "is starting", loading: "is loading", up: "", paused: "is paused", promoting: "is being promoted", down: "is down", stopped: "has stopped" };
-const ENGINES = { redis: "Redis", memcached: "Memcached", postgres: "Postgres", instance: "Python", balancer: "Python" };
-const WORDS = { hit: "hit", miss: "miss", read: "database read", write: "write", stale: "stale", error: "error", here: "answered", none: "answered" };
+const BALANCER = '[data-engine="balancer"]';
 const TRAVEL_MS = 1600;
 
 class Topology extends Island {
@@ -54,9 +53,8 @@ class Topology extends Island {
   server(entry) {
     for (const node of this.querySelectorAll(`[data-node="${CSS.escape(entry.server)}"]`)) {
       node.setAttribute("data-state", entry.state);
-      const words = STATES[/** @type {"up"} */ (entry.state)] ?? "";
-      write(node.querySelector(".why"), (words && entry.why ? `${words}: ${entry.why}` : words).slice(0, 34));
-      if (entry.version) write(node.querySelector(".engine-words"), engineWords(node, entry.version));
+      write(node.querySelector(".why"), stateWords(entry.state, entry.why));
+      if (entry.version) write(node.querySelector(".engine-words"), engineWords(node.getAttribute("data-is") ?? node.getAttribute("data-engine") ?? "", entry.version));
     }
     write(this.querySelector(`[data-tells="${CSS.escape(entry.server)}"]`), `${entry.server}: ${entry.state}${entry.why ? `, ${entry.why}` : ""}`);
   }
@@ -74,8 +72,7 @@ class Topology extends Island {
   /** @param {any} entry */
   command(entry) {
     const sense = known(entry.meaning);
-    const word = WORDS[/** @type {"hit"} */ (sense)];
-    const words = entry.reply.length > 14 || entry.link ? word : `${word}: ${entry.reply}`;
+    const words = replyWords(sense, entry.link ? "" : entry.reply);
     for (const wire of entry.link ? this.wiresOf(entry.link) : this.wires(entry.server)) this.light(wire, sense, words, entry.took_ms);
     for (const node of this.querySelectorAll(".node.busy")) node.setAttribute("class", "node");
     for (const node of this.querySelectorAll(`[data-node="${CSS.escape(entry.server)}"]`)) node.setAttribute("class", `node busy ${sense}`);
@@ -129,6 +126,7 @@ class Topology extends Island {
 
   /** @param {string} text @param {string} strong */
   say(text, strong) {
+    text = text.replaceAll(/(?<=\d) (?=ms\b)/g, "\u00a0");
     const place = this.querySelector(".says");
     if (!place) return;
     const at = strong ? text.indexOf(strong) : -1;
@@ -141,20 +139,11 @@ class Topology extends Island {
   read() {
     const caches = this.servers('[data-engine="redis"], [data-engine="memcached"]');
     const databases = this.servers('[data-engine="postgres"]');
-    const { now } = this;
-    if (caches.length === 1 && now.items !== undefined) this.keys(now.items);
-    if (!this.loading && !(now.done_per_s > 0)) return;
-    const rates = { hit: now.cache_hits_per_s ?? 0, miss: now.cache_misses_per_s ?? 0 };
-    const flows = caches.flatMap((server) => Object.entries(rates).map(([sense, rate]) => ({ server, sense, rate: rate / caches.length })));
-    for (const server of databases) {
-      flows.push({ server, sense: "read", rate: Math.max(0, (now.database_queries_per_s ?? 0) - (now.writes_per_s ?? 0)) / databases.length });
-      flows.push({ server, sense: "write", rate: (now.writes_per_s ?? 0) / databases.length });
-    }
-    for (const server of this.servers('[data-engine="balancer"]')) {
-      flows.push({ server, sense: "hit", rate: now.signed_in_per_s ?? 0 }, { server, sense: "miss", rate: now.signed_out_per_s ?? 0 }, { server, sense: "error", rate: now.errors_per_s ?? 0 });
-    }
+    if (caches.length === 1) this.keys(this.now.items);
+    if (!this.loading && !(this.now.done_per_s > 0)) return;
+    const flows = flowsOf(this.now, caches, databases, this.servers(BALANCER));
     this.sampled(this.sample?.set(flows.filter((flow) => flow.rate > 0)) ?? 1);
-    for (const server of [...caches, ...databases, ...this.servers('[data-engine="balancer"]')]) {
+    for (const server of [...caches, ...databases, ...this.servers(BALANCER)]) {
       const rate = flows.filter((flow) => flow.server === server).reduce((sum, flow) => sum + flow.rate, 0);
       for (const wire of this.wires(server)) write(wire.querySelector(".took"), `${Math.round(rate).toLocaleString("en-US")}/s`);
     }
@@ -166,26 +155,17 @@ class Topology extends Island {
     return [...(first?.querySelectorAll(selector) ?? [])].map((node) => node.getAttribute("data-node") ?? "");
   }
 
-  /** @param {number} count */
+  /** @param {number | undefined} count nobody knows it of a cache that is down */
   keys(count) {
-    for (const words of this.querySelectorAll('[data-engine="redis"] .keys, [data-engine="memcached"] .keys')) write(words, ` · ${count.toLocaleString("en-US")} key${count === 1 ? "" : "s"}`);
-    for (const grid of this.querySelectorAll(".slots")) [...grid.children].forEach((slot, index) => slot.setAttribute("class", index < count ? "slot full" : "slot"));
+    const text = count === undefined ? "" : ` · ${count.toLocaleString("en-US")} key${count === 1 ? "" : "s"}`;
+    for (const words of this.querySelectorAll('[data-engine="redis"] .keys, [data-engine="memcached"] .keys')) write(words, text);
+    for (const grid of this.querySelectorAll(".slots")) [...grid.children].forEach((slot, index) => slot.setAttribute("class", index < (count ?? 0) ? "slot full" : "slot"));
   }
 
   /** @param {number} one of how many requests is drawn */
   sampled(one) {
-    const place = /** @type {HTMLElement | null} */ (this.querySelector(".sampled"));
-    if (!place) return;
-    place.hidden = one <= 1;
-    write(place, one > 1 ? `Dots are a sample, about 1 of ${one.toLocaleString("en-US")}; the numbers are exact.` : "");
+    write(this.querySelector(".sampled"), one > 1 ? `Dots are a sample, about 1 of ${one.toLocaleString("en-US")}; the numbers are exact.` : "");
   }
-}
-
-/** @param {Element} node @param {string} version */
-function engineWords(node, version) {
-  const engine = node.getAttribute("data-is") ?? node.getAttribute("data-engine") ?? "";
-  const label = ENGINES[/** @type {"redis"} */ (engine)] ?? engine;
-  return version.toLowerCase().startsWith(label.toLowerCase()) ? version : `${label} ${version}`;
 }
 
 /** @param {Element | null} place @param {string} text */

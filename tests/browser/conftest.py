@@ -16,9 +16,8 @@ from playwright.sync_api import Browser, Page
 from redis import Redis
 
 from portal.settings import ROOT
-from portal.web.parts import make_redis
 from tests.web.conftest import PostgresServer, RedisServer, portal_redis, postgres, redis_server, run_folder, sample_labs, sql, wait_until
-from tests.web.fake_host import FakeHost
+from tests.web.faked_labs import FakedLabs, faked_labs
 
 __all__ = ["portal_redis", "postgres", "redis_server", "run_folder", "sample_labs", "sql"]
 
@@ -67,14 +66,9 @@ def web_server(postgres: PostgresServer, redis_server: RedisServer) -> Iterator[
 
 
 @pytest.fixture
-def labs_host(redis_server: RedisServer, portal_redis: Redis, sql: object) -> Iterator[FakeHost]:
-    redis = make_redis(redis_server.url, timeout_s=5.0, connect_timeout_s=1.0)
-    host = FakeHost(redis).start()
-    yield host
-    for sandbox in host.sandboxes.values():
-        sandbox.loading = False
-    host.stop()
-    redis.close()
+def labs_host(redis_server: RedisServer, portal_redis: Redis, sql: object) -> Iterator[FakedLabs]:
+    with faked_labs(redis_server.socket) as labs:
+        yield labs
 
 
 Open = Callable[..., Page]
@@ -106,7 +100,7 @@ def watched(browser: Browser, url: str) -> Iterator[Open]:
 
 
 @pytest.fixture
-def visit(browser: Browser, web_server: WebServer, labs_host: FakeHost) -> Iterator[Open]:
+def visit(browser: Browser, web_server: WebServer, labs_host: FakedLabs) -> Iterator[Open]:
     """A page of the web server of these tests, watched."""
     with watched(browser, web_server.url) as go:
         yield go

@@ -10,10 +10,18 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from labs.events import Happened, Said, ServerChanged
+from labs.host.host import Limits
 from tests.browser.conftest import WebServer
-from tests.web.fake_host import FakeHost
+from tests.web.faked_labs import FakedLabs, FakedSandbox
 
 Bench = Callable[..., Page]
+
+
+def sandbox_on(page: Page, labs: FakedLabs) -> FakedSandbox:
+    sandbox = page.locator("cg-bench").get_attribute("data-sandbox")
+    assert sandbox
+    return FakedSandbox(labs, sandbox)
 
 
 def step_to_the_read(page: Page) -> None:
@@ -31,9 +39,9 @@ def test_a_step_lights_the_line_and_sends_a_dot(bench: Bench) -> None:
 
     expect(page.locator(".dot.read").first).to_be_attached()
     expect(page.locator("svg.only-wide .wire.live.read .took")).to_have_text("4.87 ms")
-    expect(page.get_by_text("SELECT name, price")).to_be_visible()
+    expect(page.get_by_text("SELECT p.product_id")).to_be_visible()
     expect(page.locator(".timeline .now")).to_contain_text("database answered")
-    expect(page.locator(".says strong")).to_have_text("The database answered")
+    expect(page.locator(".says strong")).to_have_text("The database has answered.")
     page.get_by_role("button", name="Run to the end").click()
     expect(page.locator("[data-met]")).to_have_text("1 of 5 met")
     expect(page.get_by_role("button", name="Start a request")).to_be_visible()
@@ -104,16 +112,16 @@ def test_two_tabs_show_the_same(bench: Bench, visit: Any) -> None:
     expect(second.locator("svg.only-wide [data-node=database]")).to_have_attribute("data-state", "up")
 
 
-def test_a_lost_connection_is_told_and_heals_without_gap_or_duplicate(bench: Bench, web_server: WebServer, labs_host: FakeHost) -> None:
+def test_a_lost_connection_is_told_and_heals_without_gap_or_duplicate(bench: Bench, web_server: WebServer, labs_host: FakedLabs) -> None:
     page = bench(problems_are_meant=True)
-    sandbox = next(iter(labs_host.sandboxes.values()))
+    sandbox = sandbox_on(page, labs_host)
     page.wait_for_function("() => document.querySelector('cg-bench').dataset.connection === 'live'")
 
     web_server.stop()
     try:
         expect(page.locator("[data-connection]").last).to_contain_text("The connection was lost")
         for number in range(5):
-            sandbox.call_set("ttl_s", 10 + number)
+            labs_host.desk.call(sandbox.id, "set", owner=None, name="ttl_s", value=10 + number)
     finally:
         web_server.start()
 
@@ -123,27 +131,25 @@ def test_a_lost_connection_is_told_and_heals_without_gap_or_duplicate(bench: Ben
     expect(page.locator("p[data-connection]")).to_be_hidden(timeout=20_000)
 
 
-def test_a_lost_sandbox_offers_to_open_it_again(bench: Bench, labs_host: FakeHost) -> None:
+def test_a_lost_sandbox_offers_to_open_it_again(bench: Bench, labs_host: FakedLabs) -> None:
     page = bench(query="?ttl_s=30", problems_are_meant=True)
     page.wait_for_function("() => document.querySelector('cg-bench').dataset.connection === 'live'")
 
     labs_host.vanish()
 
     expect(page.get_by_role("heading", name="The machine lost your bench.")).to_be_visible(timeout=12_000)
-    labs_host.silent = False
-    labs_host.sandboxes.clear()
-    labs_host._tell()
+    labs_host.start()
     page.get_by_role("button", name="Open it again").click()
     expect(page.locator("[data-control=ttl_s] output")).to_have_text("30 s")
 
 
-def test_an_opening_and_a_queued_bench_come_by_themselves(visit: Any, labs_host: FakeHost) -> None:
-    labs_host.hold_back = True
+def test_an_opening_and_a_queued_bench_come_by_themselves(visit: Any, labs_host: FakedLabs) -> None:
+    labs_host.queue("first", "second")
     page = visit("/labs/cache-aside")
     page.get_by_role("button", name="Open the bench").click()
 
     expect(page.get_by_text("You are number 3 in the queue")).to_be_visible()
-    labs_host.let_in(next(iter(labs_host.sandboxes.values())))
+    labs_host.let_in()
 
     expect(page.locator("cg-bench[data-phase=open]")).to_be_visible()
 
@@ -154,7 +160,7 @@ def test_the_console_recalls_completes_and_never_traps_the_keyboard(bench: Bench
 
     line.fill("PING")
     line.press("Enter")
-    expect(page.locator(".console-of[data-server=cache] pre")).to_contain_text("PONG from cache: PING")
+    expect(page.locator(".console-of[data-server=cache] pre")).to_contain_text("It was told: PING")
     expect(line).to_have_value("")
     line.press("ArrowUp")
     expect(line).to_have_value("PING")
@@ -167,33 +173,54 @@ def test_the_console_recalls_completes_and_never_traps_the_keyboard(bench: Bench
     expect(line).not_to_be_focused()
 
 
-def test_a_bench_that_is_about_to_end_can_be_kept(bench: Bench, labs_host: FakeHost) -> None:
-    from labs.events import Ending
+def test_a_bench_that_is_about_to_end_can_be_kept(bench: Bench, labs_host: FakedLabs) -> None:
     page = bench()
-    sandbox = next(iter(labs_host.sandboxes.values()))
+    sandbox = sandbox_on(page, labs_host)
     page.wait_for_function("() => document.querySelector('cg-bench').dataset.connection === 'live'")
 
-    sandbox.emit(Ending(reason="This sandbox ends in 2 minutes unless you go on.", in_s=120.0))
+    labs_host.host.limits = Limits(idle_s=120.0, warn_s=120.0)
     expect(page.get_by_text("This sandbox ends in 2 minutes")).to_have_count(2)
     page.get_by_role("button", name="Keep it").click()
 
     expect(page.get_by_text("It stays open.")).to_be_visible()
     expect(page.get_by_role("button", name="Keep it")).to_be_hidden()
-    assert ("keep", sandbox.id, {}) in labs_host.calls
+    assert ("keep", sandbox.id, {}) in sandbox.calls
 
 
-def test_what_a_server_says_is_never_markup(bench: Bench, labs_host: FakeHost) -> None:
+def test_what_a_server_says_is_never_markup(bench: Bench, labs_host: FakedLabs) -> None:
     page = bench()
     evil = "<img src=x onerror=alert(1)><script>alert(2)</script>"
-    sandbox = next(iter(labs_host.sandboxes.values()))
+    sandbox = sandbox_on(page, labs_host)
 
-    from labs.events import Happened, Said, ServerChanged
-    sandbox.emit(Happened(text=evil))
-    sandbox.emit(Said(text=f"{evil} strong {evil}", strong="strong"))
-    sandbox.emit(ServerChanged(server="cache", state="down", why=evil))
+    sandbox.tell(Happened(text=evil))
+    sandbox.tell(Said(text=f"{evil} strong {evil}", strong="strong"))
+    sandbox.tell(ServerChanged(server="cache", state="down", why=evil))
 
     expect(page.locator(".timeline")).to_contain_text("<script>alert(2)</script>")
     assert page.locator("cg-bench img, cg-bench script").count() == 0
+
+
+def test_the_item_is_asked_for_once_and_serves_every_button(bench: Bench) -> None:
+    page = bench()
+
+    item = page.get_by_label("Item", exact=True)
+    expect(item).to_have_count(1)
+    item.fill("7")
+    page.get_by_role("button", name="Start a request").click()
+    expect(page.get_by_text("request 1: read(7)")).to_be_visible()
+    page.get_by_role("button", name="Run to the end").click()
+    expect(page.get_by_role("button", name="Start a request")).to_be_visible()
+
+
+def test_an_open_bench_is_drawn_anew_under_the_strict_policy(bench: Bench) -> None:
+    page = bench()
+    page.wait_for_function("() => document.querySelector('cg-bench').dataset.connection === 'live'")
+    page.evaluate("() => { document.querySelector('cg-bench').old = true; }")
+
+    page.get_by_role("button", name="Start afresh").click()
+
+    page.wait_for_function("() => { const bench = document.querySelector('cg-bench'); return !bench.old && bench.dataset.connection === 'live'; }")
+    assert page.locator("cg-bench [style='']").count() == 0
 
 
 def test_the_theme_is_chosen_and_kept(visit: Any) -> None:
@@ -213,13 +240,14 @@ def test_everything_works_without_a_script(bench: Bench) -> None:
     page.get_by_role("button", name="Start a request").click()
     expect(page.locator(".ln.lit")).to_have_count(1)
     page.get_by_role("button", name="Run to the end").click()
-    expect(page.get_by_text("SELECT name, price")).to_be_visible()
+    expect(page.get_by_text("SELECT p.product_id")).to_be_visible()
+    page.get_by_label("Command for cache").fill("PING")
+    page.locator(".console-of[data-server=cache]").get_by_role("button", name="Run").click()
+    expect(page.get_by_text("It was told: PING")).to_be_visible()
+    page.goto("/labs/cache-aside")
     page.get_by_role("link", name="Break").click()
     page.locator("[data-fault-server=cache]").get_by_role("button", name="Kill").click()
     expect(page.locator("svg.only-wide [data-node=cache]")).to_have_attribute("data-state", "down")
-    page.get_by_label("Command for cache").fill("PING")
-    page.locator(".console-of[data-server=cache]").get_by_role("button", name="Run").click()
-    expect(page.get_by_text("PONG from cache: PING")).to_be_visible()
 
 
 def test_no_motion_where_none_is_wanted(bench: Bench) -> None:

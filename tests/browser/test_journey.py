@@ -141,7 +141,7 @@ def test_a_learner_s_way_through_lesson_3(visit: Open, site: RealSite) -> None:
     button(page, "I have read it").click()
     expect(page.get_by_text("You have read this lesson.")).to_be_visible()
     page.get_by_role("link", name=re.compile(r"Its \d+ questions")).click()
-    first = page.get_by_role("region", name="A page isn't in ElastiCache. Who asks RDS for it?")
+    first = page.get_by_role("region", name="A page isn’t in ElastiCache. Who asks RDS for it?")
     first.get_by_label("The application, which then stores the answer in ElastiCache").check()
     button(first, "Answer").click()
     expect(first.get_by_role("status")).to_have_text("Right.")

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from labs.headless import keeper_of_ones_own
+
 ROOT = Path(__file__).resolve().parents[2]
 
 MORE_LABS = ROOT / "tests/samples/more_labs"
@@ -50,3 +52,20 @@ def test_a_sabotaged_sandbox_exits_1_and_an_unknown_lab_2(tmp_path):
     assert unknown.returncode == 2
     assert "cache-aside" in unknown.stderr
     assert run(tmp_path, "run", "cache-aside", "--set", "ttl_s=0").returncode == 2
+
+
+def test_a_lab_below_the_cage_s_own_tmp_is_stepped(tmp_path_factory, monkeypatch):
+    folder = tmp_path_factory.mktemp("labs")
+    for parent in (folder, folder.parent, folder.parent.parent):
+        parent.chmod(0o755)
+    shutil.copytree(MORE_LABS / "toy", folder / "toy")
+    monkeypatch.setenv("CACHEGROUND_LABS", str(folder))
+    keeper, directory = keeper_of_ones_own()
+    try:
+        sandbox = keeper.open("toy", {})
+
+        assert keeper.call(sandbox, "step", verb="start", function="read", key="1") == {"running": True}
+        assert keeper.call(sandbox, "step", verb="finish") == {"running": False}
+    finally:
+        keeper.close()
+        directory.cleanup()

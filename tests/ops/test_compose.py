@@ -43,6 +43,14 @@ def test_the_labs_know_neither_the_database_nor_the_secret(composed):
     assert set(composed["services"]["labs"]["environment"]) == {"REDIS_URL", "CACHEGROUND_ISOLATION"}
 
 
+def test_the_labs_do_not_reach_the_database(composed):
+    networks = {name: set(service["networks"]) for name, service in composed["services"].items()}
+
+    assert not networks["labs"] & (networks["postgres"] | networks["web"])
+    assert networks["labs"] & networks["redis"] and networks["web"] & networks["redis"]
+    assert all(composed["networks"][name]["internal"] for name in networks["labs"])
+
+
 def test_every_file_that_an_image_copies_or_runs_is_there():
     dockerfile = (ROOT / "Dockerfile").read_text()
 

@@ -8,10 +8,20 @@ import re
 import pytest
 
 from labs import Link, Node, Number, Topology, find
-from portal.bench import drawing
+from portal import drawing
 from portal.bench.faders import POSITIONS, position_of, value_at
 from portal.bench.listing import coloured
 from portal.bench.view import figure, scale_of
+
+
+def with_sentinels(servers: int) -> Topology:
+    """A primary and replicas in zones, a sentinel beside each."""
+    nodes = [Node(f"cache-{n:03}", f"cache-{n:03}", "redis", zone=f"zone {n}") for n in range(1, servers + 1)]
+    nodes += [Node(f"sentinel-{n}", f"sentinel {n}", "redis", zone=f"zone {n}") for n in range(1, servers + 1)]
+    links = [Link(f"c{n}", "app", f"cache-{n:03}") for n in range(1, servers + 1)]
+    links += [Link(f"r{n}", "cache-001", f"cache-{n:03}") for n in range(2, servers + 1)]
+    links += [Link(f"s{n}", f"sentinel-{n}", f"cache-{n:03}") for n in range(1, servers + 1)]
+    return Topology((Node("app", "Shop app", "app"), *nodes), tuple(links))
 
 
 def topology(servers: int, *, between: bool = False) -> Topology:
@@ -23,21 +33,42 @@ def topology(servers: int, *, between: bool = False) -> Topology:
     return Topology((Node("app", "Shop app", "app"), *(Node(name, name, "redis") for name in names)), tuple(links))
 
 
-@pytest.mark.parametrize("servers", range(1, 7))
-@pytest.mark.parametrize("between", [False, True])
-@pytest.mark.parametrize("lay_out", [drawing.wide, drawing.narrow])
-def test_a_drawing_holds_everything_and_nothing_overlaps(servers: int, between: bool, lay_out) -> None:
-    plan = lay_out(topology(servers, between=between))
+TOPOLOGIES = {
+    **{f"{n} servers": topology(n) for n in range(1, 7)},
+    **{f"{n} servers, linked": topology(n, between=True) for n in range(2, 7)},
+    **{f"{n} servers, {n} sentinels": with_sentinels(n) for n in range(2, 4)},
+}
 
-    assert len(plan.boxes) == servers + 1
-    assert len(plan.wires) == len(topology(servers, between=between).links)
+
+@pytest.mark.parametrize("name", TOPOLOGIES)
+@pytest.mark.parametrize("lay_out", [drawing.wide, drawing.narrow])
+def test_a_drawing_holds_everything_and_nothing_overlaps(name: str, lay_out) -> None:
+    drawn = TOPOLOGIES[name]
+
+    plan = lay_out(drawn)
+
+    assert {box.node.name for box in plan.boxes} == {node.name for node in drawn.nodes}
+    assert [wire.link for wire in plan.wires] == list(drawn.links)
     for box in plan.boxes:
         assert box.x >= 0 and box.y >= 0 and box.x + box.width <= plan.width and box.y + box.height <= plan.height
     for a, b in itertools.combinations(plan.boxes, 2):
         assert a.x + a.width <= b.x or b.x + b.width <= a.x or a.y + a.height <= b.y or b.y + b.height <= a.y
     for wire in plan.wires:
         assert re.fullmatch(r"[MCLHV0-9.\- ]+", wire.path)
-        assert 0 <= wire.label_x <= plan.width
+        spots = [wire.tag, wire.took, wire.trouble]
+        assert all(0 <= spot.x <= plan.width and 0 <= spot.y <= plan.height for spot in spots)
+        assert not any(box.x < spot.x < box.right and box.y < spot.y < box.bottom for spot in spots for box in plan.boxes), wire.link
+
+
+@pytest.mark.parametrize("lay_out", [drawing.wide, drawing.narrow])
+def test_a_zone_holds_its_servers_and_no_others(lay_out) -> None:
+    plan = lay_out(with_sentinels(3))
+
+    for zone in plan.zones:
+        inside = {box.node.zone for box in plan.boxes if zone.x <= box.x and box.right <= zone.x + zone.width and zone.y <= box.y and box.bottom <= zone.y + zone.height}
+        touched = {box.node.zone for box in plan.boxes if zone.x < box.right and box.x < zone.x + zone.width and zone.y < box.bottom and box.y < zone.y + zone.height}
+        assert inside == touched == {zone.name}
+    assert [zone.name for zone in plan.zones] == ["zone 1", "zone 2", "zone 3"]
 
 
 @pytest.mark.parametrize("lay_out", [drawing.wide, drawing.narrow])
@@ -53,7 +84,7 @@ def test_servers_behind_servers_stand_in_columns_of_their_own(lay_out) -> None:
         assert a.x + a.width <= b.x or b.x + b.width <= a.x or a.y + a.height <= b.y or b.y + b.height <= a.y
     for wire in plan.wires:
         assert re.fullmatch(r"[MCLHV0-9.\- ]+", wire.path)
-        assert 0 <= wire.label_x <= plan.width
+        assert all(0 <= spot.x <= plan.width for spot in (wire.tag, wire.took, wire.trouble))
     # No two links end at the same place: each can be told from the others.
     assert len({wire.path.split(" ")[-2] + wire.path.split(" ")[-1] for wire in plan.wires}) == len(plan.wires)
 

@@ -7,14 +7,14 @@ import json
 import pytest
 
 from scripts.benchmarks import __main__ as bench
-from scripts.benchmarks.bare import app, items
+from scripts.benchmarks.bare import app, text
 from scripts.benchmarks.context import Context
 from scripts.benchmarks.figures import CannotMeasure, Row, at_most, digits, median, percentile, plain, under
 from scripts.benchmarks.learner import _AGAIN, _SANDBOX
 from scripts.benchmarks.listeners import Reader
 from scripts.benchmarks.load import at, benchmark_says
 from scripts.benchmarks.memory import pss_and_uss
-from scripts.benchmarks.table import Section, report
+from scripts.benchmarks.table import Section, page, report
 
 
 def test_a_percentile_is_a_value_that_was_measured():
@@ -65,6 +65,17 @@ def test_the_report_says_what_fails_and_what_is_missing():
     assert text.endswith("0 of 1 bounds hold; these fail: ratio; not measured: load.")
 
 
+def test_the_page_says_the_same_in_a_table():
+    sections = [Section("page", "about pages", [at_most("  ratio", 2.5, "times", 2.0, "a | b")], seconds=120.0), Section("load", "about the load", problem="nothing there")]
+
+    text = page({"date": "today"}, sections, "scripts/bench --quick")
+
+    assert "Written by `scripts/bench --quick` in 2 minutes" in text
+    assert "\n| date | today |\n" in text
+    assert "\n| ratio | 2.50 times | at most 2 times | FAILS | a \\| b |\n" in text
+    assert "## Load\n\nAbout the load.\n\nCould not be measured: nothing there" in text
+
+
 def test_redis_benchmark_is_understood():
     said = (
         'WARNING: Could not fetch server CONFIG\n"test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99_latency_ms","max_latency_ms"\n'
@@ -108,7 +119,7 @@ def test_memory_is_read_from_the_kernels_sums():
 
 @pytest.mark.parametrize("size", [10_000, 40_000, 200_000])
 def test_the_bare_page_is_as_large_as_it_should_be(size, monkeypatch):
-    monkeypatch.setattr("scripts.benchmarks.bare.ITEMS", items(size))
+    monkeypatch.setattr("scripts.benchmarks.bare.TEXT", text(size))
 
     page = app.test_client().get("/").data
 

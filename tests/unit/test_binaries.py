@@ -51,3 +51,10 @@ def test_the_distributions_postgres_wins_over_path_and_the_newest_over_all(nowhe
         program(nowhere / folder, "initdb")
 
     assert binaries.find("postgres") == nowhere / "system/15/bin/postgres"
+
+
+def test_versions_are_what_the_programs_tell(nowhere):
+    program(nowhere / "path", "redis-server").write_text("#!/bin/sh\n[ $1 = --version ] && echo 'Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64'\n")
+    program(nowhere / "path", "memcached").write_text("#!/bin/sh\nexit 1\n")
+
+    assert binaries.versions() == {"redis": "7.0.15"}

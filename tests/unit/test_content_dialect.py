@@ -193,3 +193,9 @@ def test_a_figure_has_its_caption(around, tmp_path):
 
     assert rendered.blocks == (Figure("x.svg", read_figure(tmp_path / "x.svg", "A point."), "A point.", rendered.blocks[0].caption),)
     assert rendered.blocks[0].caption == "<p>The <em>caption</em>.</p>\n"
+
+
+def test_words_are_set_as_a_book_sets_them(around):
+    set_text = render_inline("""It doesn't take "20 ms" but 90 % of `"5 ms"`, 3 servers""", around)
+
+    assert set_text == 'It doesn’t take “20&nbsp;ms” but 90&nbsp;% of <code>"5 ms"</code>, 3 servers'

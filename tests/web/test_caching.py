@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
 from redis.exceptions import ConnectionError as RedisAway
 
 from portal.web.caching import PAUSE_S, Cache, Shelf
+from tests.web.faked_labs import faked_labs
 
 
 class Clock:
@@ -31,6 +35,13 @@ class AlwaysAway:
         return refuse
 
 
+@pytest.fixture
+def labs(app, redis_server):
+    """Labs in which nothing runs."""
+    with faked_labs(redis_server.socket) as faked:
+        yield faked
+
+
 def test_a_value_is_loaded_once_and_then_found(portal_redis):
     loads = []
     cache = Cache(portal_redis)
@@ -49,6 +60,28 @@ def test_a_forgotten_value_is_loaded_again(portal_redis):
     cache.forget("name")
 
     assert cache.get("name", lambda: "new", ttl_s=30) == "new"
+
+
+def test_what_was_loaded_before_it_was_forgotten_is_not_kept(portal_redis):
+    cache = Cache(portal_redis)
+
+    def load_slowly() -> str:
+        cache.forget("name")
+        return "old"
+
+    assert cache.get("name", load_slowly, ttl_s=30) == "old"
+    assert cache.get("name", lambda: "new", ttl_s=30) == "new"
+
+
+def test_who_meets_a_lease_loads_too_and_stores_nothing(portal_redis):
+    cache = Cache(portal_redis)
+
+    def load() -> str:
+        assert cache.get("name", lambda: "another's", ttl_s=30) == "another's"
+        return "mine"
+
+    assert cache.get("name", load, ttl_s=30) == "mine"
+    assert cache.get("name", lambda: "not asked", ttl_s=30) == "mine"
 
 
 def test_a_redis_that_is_away_is_asked_once_and_then_left_alone_for_a_while():
@@ -94,3 +127,53 @@ def test_strangers_who_answer_the_same_page_are_two_learners(app, client, other,
         browser.post("/lessons/first/quiz/a-number", data={"value": "12.5", "key": key})
 
     assert sql("SELECT count(DISTINCT learner_id) FROM answer") == [(2,)]
+
+
+def test_a_learners_page_is_kept_until_something_of_the_learner_changes(app, client, sql):
+    client.post("/lessons/first/progress", data={"section": "the-end"})
+    client.get("/lessons/first")
+    app.jinja_env.globals["bench_for"] = None  # whoever renders the page again, fails
+
+    assert "I have read it" in client.get("/lessons/first").text
+    assert app.test_client().get("/lessons/first?as=a-stranger").status_code == 500
+
+
+@pytest.mark.parametrize("change", [
+    lambda client, key: client.post("/lessons/first/read"),
+    lambda client, key: client.post("/lessons/first/quiz/one-of-three", data={"choice": option_in(client.get("/lessons/first").text), "key": key}),
+    lambda client, key: client.post("/labs/sample-lab/predictions/queries", data={"value": "1", "confidence": "fairly"}),
+])
+def test_every_change_is_on_the_next_page(client, change):
+    client.post("/lessons/first/progress", data={"section": "the-end"})
+    before = [client.get("/lessons/first").text for _ in range(2)]
+
+    change(client, before[1].split('name="key" value="')[1][:32])
+
+    assert without_keys(client.get("/lessons/first").text) != without_keys(before[1])
+
+
+def test_a_kept_page_can_be_answered_in_two_tabs(client, sql):
+    client.post("/lessons/first/progress", data={"section": "the-end"})
+    keys = [client.get("/lessons/first").text.split('name="key" value="')[1][:32] for _ in range(3)]
+
+    assert len(set(keys)) == 3
+
+
+def test_a_page_with_an_open_bench_is_not_kept(client, labs, learner_of):
+    client.post("/lessons/first/progress", data={"section": "the-end"})
+    assert 'data-phase="none"' in [client.get("/lessons/first").text for _ in range(2)][1]
+
+    client.post("/labs/sample-lab/sandbox")
+    labs.opened(learner_of(client))
+    assert 'data-phase="open"' in client.get("/lessons/first").text
+    client.post(f"/sandboxes/{labs.of(learner_of(client)).id}/close")
+
+    assert 'data-phase="none"' in client.get("/lessons/first").text
+
+
+def option_in(page: str) -> str:
+    return page.split('name="choice" value="')[1].split('"')[0]
+
+
+def without_keys(page: str) -> str:
+    return re.sub(r'name="key" value="[0-9a-f]{32}"', "", page)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.web.fake_host import FakeHost
+from tests.web.faked_labs import faked_labs
 
 SAMPLE = {
     "slug": "first", "question_id": "a-number", "token": "nobody-has-this", "link": 1, "filename": "css/tokens.css", "lab_id": "sample-lab", "server": "cache",
@@ -51,7 +51,7 @@ TABLE: dict[tuple[str, str], tuple[int | None, int | None, int | None]] = {
     ("GET", "/sandboxes/<sandbox>/tables/<name>.csv"): (404, 422, 404),
     ("GET", "/sandboxes/<sandbox>/request"): (404, 200, 404),
     ("GET", "/sandboxes/<sandbox>/code"): (404, 200, 404),
-    ("GET", "/sandboxes/<sandbox>/complete"): (404, 200, 404),
+    ("GET", "/sandboxes/<sandbox>/complete"): (404, 422, 404),
     ("GET", "/sandboxes/<sandbox>/log/<server>"): (404, 200, 404),
     ("POST", "/sandboxes/<sandbox>/settings"): (404, 303, 404),
     ("POST", "/sandboxes/<sandbox>/actions/<name>"): (404, 303, 404),
@@ -88,12 +88,11 @@ def address(rule: str, sandbox: str) -> str:
 
 
 @pytest.fixture
-def sandbox(app: Flask, portal_redis: Any, client: Any, learner_of: Any) -> Any:
+def sandbox(app: Flask, portal_redis: Any, redis_server: Any, client: Any, learner_of: Any) -> Any:
     """The client's open sandbox of the sample lab, on a host without servers."""
-    host = FakeHost(app.extensions["cacheground"].desk.redis).start()
-    client.post("/labs/sample-lab/sandbox")
-    yield host.of(learner_of(client)).id
-    host.stop()
+    with faked_labs(redis_server.socket) as labs:
+        client.post("/labs/sample-lab/sandbox")
+        yield labs.opened(learner_of(client)).id
 
 
 @pytest.fixture

@@ -1,0 +1,129 @@
+"""What a learner has done, as pages show it: one summary of four queries, cache-aside over Postgres, with a stamp that is another one after every change.
+
+Whoever commits a change of it does so with `keep`. Without Postgres a page shows an empty history: lessons can be read, benches run on.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from flask import g
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from labs import Value
+from portal.models import Answer, Outcome, Prediction, Progress
+from portal.web.caching import summary_name
+from portal.web.errors import is_database_away
+from portal.web.learner import current_learner
+from portal.web.parts import cache, db
+
+TTL_S = 30
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Visited:
+    """How far a lesson was read, and when last."""
+
+    section: str = ""
+    read: bool = False
+    last_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The newest answer to a question."""
+
+    answer: dict[str, Any]
+    right: bool
+    attempt_no: int
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """The newest prediction of a name; `measured` is None until it was."""
+
+    value: Value
+    confidence: str
+    measured: Value | None
+    held: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Lessons by slug; answers by lesson and question; predictions by lab and name; met checks by lab. Without a stamp there was nobody to ask."""
+
+    stamp: str = ""
+    lessons: Mapping[str, Visited] = field(default_factory=dict)
+    answers: Mapping[str, Mapping[str, Answered]] = field(default_factory=dict)
+    predictions: Mapping[str, Mapping[str, Predicted]] = field(default_factory=dict)
+    met: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+def history() -> History:
+    """Of the learner who asks: from the cache for up to half a minute, else from Postgres; once a request."""
+    if "history" not in g:
+        g.history = _history(current_learner())
+    found: History = g.history
+    return found
+
+
+def keep(learner: str) -> None:
+    """Commit, and forget what was so before."""
+    db().commit()
+    cache().forget(summary_name(learner))
+    g.pop("history", None)
+
+
+def _history(learner: str | None) -> History:
+    if learner is None:
+        return History()
+    try:
+        data = cache().get(summary_name(learner), lambda: _load(db(), learner), ttl_s=TTL_S)
+    except SQLAlchemyError as exc:
+        if not is_database_away(exc):
+            raise
+        log.warning("a learner's history can't be read: the database is away")
+        return History()
+    return History(
+        data["stamp"],
+        {lesson: Visited(**visited) for lesson, visited in data["lessons"].items()},
+        {lesson: {question: Answered(**answered) for question, answered in several.items()} for lesson, several in data["answers"].items()},
+        {lab: {name: Predicted(**predicted) for name, predicted in several.items()} for lab, several in data["predictions"].items()},
+        {lab: frozenset(names) for lab, names in data["met"].items()},
+    )
+
+
+def _load(session: Session, learner: str) -> dict[str, Any]:
+    """The history as plain data."""
+    read = session.execute(select(Progress.lesson, Progress.section, Progress.read_at, Progress.last_at).where(Progress.learner_id == learner))
+    answered = session.execute(
+        select(Answer.lesson, Answer.question, Answer.answer, Answer.right, Answer.attempt_no, Answer.content_hash)
+        .where(Answer.learner_id == learner).ext(distinct_on(Answer.lesson, Answer.question)).order_by(Answer.lesson, Answer.question, Answer.attempt_no.desc())
+    )
+    predicted = session.execute(
+        select(Prediction.lab, Prediction.name, Prediction.value, Prediction.confidence, Prediction.measured, Prediction.held)
+        .where(Prediction.learner_id == learner).ext(distinct_on(Prediction.lab, Prediction.name)).order_by(Prediction.lab, Prediction.name, Prediction.id.desc())
+    )
+    met = session.execute(select(Outcome.lab, Outcome.name).distinct().where(Outcome.learner_id == learner, Outcome.kind == "check", Outcome.status == "met"))
+    answers, predictions, checks = defaultdict[str, dict[str, Any]](dict), defaultdict[str, dict[str, Any]](dict), defaultdict[str, list[str]](list)
+    for lesson, question, answer, right, attempt_no, content_hash in answered:
+        answers[lesson][question] = asdict(Answered(answer, right, attempt_no, content_hash))
+    for lab, name, value, confidence, measured, held in predicted:
+        predictions[lab][name] = asdict(Predicted(value, confidence, measured, held))
+    for lab, name in met:
+        checks[lab].append(name)
+    return {
+        "stamp": secrets.token_hex(8), "lessons": {lesson: asdict(Visited(section, read_at is not None, last_at.timestamp())) for lesson, section, read_at, last_at in read},
+        "answers": answers, "predictions": predictions, "met": checks,
+    }

@@ -1,0 +1,29 @@
+"""How often somebody may do something: one counter for each name, in this process. Forgets names that have been quiet."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+NAMES = 10_000
+
+
+class Rate:
+    """`burst` at once, then `per_s` each second. Threads may share it. Where more names come than it remembers, the oldest begin anew."""
+
+    def __init__(self, *, per_s: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_s, self._burst, self._clock = per_s, burst, clock
+        self._left: dict[str, tuple[float, float]] = {}
+        self._lock = threading.Lock()
+
+    def take(self, name: str) -> bool:
+        """True if this name may do it once more now."""
+        with self._lock:
+            now = self._clock()
+            left, at = self._left.pop(name, (self._burst, now))
+            left = min(self._burst, left + (now - at) * self._per_s)
+            self._left[name] = (left - 1 if left >= 1 else left, now)
+            if len(self._left) > NAMES:
+                self._left.pop(next(iter(self._left)))
+            return left >= 1
