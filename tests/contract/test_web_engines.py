@@ -142,4 +142,4 @@ def test_sessions_that_are_asked_for_where_nothing_runs_are_none(sandbox):
     if sandbox.keeper.isolation != "fake":
         pytest.skip("here something runs")
     with pytest.raises(LabsError):
-        sandbox.call("load", verb="start")
+        sandbox.call("action", name="log-in", fields={})
