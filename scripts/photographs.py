@@ -256,6 +256,34 @@ def sessions(camera: Photographer, context: BrowserContext) -> None:
     close_bench(page, SESSIONS)
 
 
+def comparisons(camera: Photographer, context: BrowserContext) -> None:
+    """What the labs of the caching patterns find: strategies beside one another, ways to invalidate, a load that writes through."""
+    page = context.new_page()
+    for lab, words in (("strategies", "Compare them"), ("invalidation", "Measure all five")):
+        if camera.wants(f"{lab}-compared"):
+            open_bench(page, f"/labs/{lab}")
+            press(page, words)
+            page.locator("cg-table tbody tr").nth(4).wait_for(timeout=60_000)
+            camera.take(page, f"{lab}-compared")
+            page.goto(f"/labs/{lab}?view=projector")
+            camera.take(page, f"{lab}-compared", sizes=("projector",))
+            close_bench(page, f"/labs/{lab}")
+    if camera.wants("write-through-load"):
+        open_bench(page, "/labs/write-through?gear=load")
+        press(page, "Start the load")
+        page.wait_for_timeout(LOAD_MS)
+        camera.take(page, "write-through-load")
+        close_bench(page, "/labs/write-through")
+
+
+def more_lessons(camera: Photographer, context: BrowserContext) -> None:
+    """The lessons on patterns, invalidation and sessions."""
+    page = context.new_page()
+    for number, slug in ((4, "caching-patterns"), (5, "invalidation-and-staleness"), (6, "session-store")):
+        page.goto(f"/lessons/{slug}")
+        camera.take(page, f"lesson-{number}", sizes=("wide",))
+
+
 def quiz(camera: Photographer, context: BrowserContext) -> None:
     """One question right, one wrong."""
     page = context.new_page()
@@ -309,6 +337,8 @@ STORIES: dict[Callable[[Photographer, BrowserContext], None], tuple[str, ...]] =
     relief: ("bench-relief", "bench-queued"),
     race: ("race-",),
     sessions: ("sessions-",),
+    comparisons: ("strategies-", "invalidation-", "write-through-load"),
+    more_lessons: ("lesson-4", "lesson-5", "lesson-6"),
     quiz: ("quiz-",),
     accounts: ("me-", "recover-"),
     others: ("patterns-", "error-"),
