@@ -172,7 +172,7 @@ def _wide_chain(topology: Topology, columns: list[list[Node]]) -> Drawing:
         source, target = placed[link.source], placed[link.target]
         x1, y1 = source.right, source.y + source.height * _fastened(topology, link, placed, "source")
         x2, y2 = target.x, target.y + target.height * _fastened(topology, link, placed, "target")
-        bend, words = (x2 - x1) / 2, [Spot(x2 - 6, y2 + below, "end") for below in (-10, 25, 42)]
+        bend, words = (x2 - x1) / 2, [Spot(x2 - 6, y2 + below, "end") for below in (-10, 25, 38)]
         wires.append(Wire(link, f"M{x1:g} {y1:g} C {x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}", (x1 + x2) / 2, (y1 + y2) / 2, *words))
     return Drawing(length, height, tuple(boxes), tuple(wires), glyphs=False)
 
@@ -192,7 +192,7 @@ def _narrow_chain(topology: Topology, rows: list[list[Node]]) -> Drawing:
         x1, y1 = source.x + source.width * _fastened(topology, link, placed, "source"), source.bottom
         x2, y2 = target.x + target.width * _fastened(topology, link, placed, "target"), target.y
         bend, right = (y2 - y1) / 2, x2 > 200
-        words = [Spot(x2 + (-8 if right else 8), y2 + above, "end" if right else "start") for above in (-46, -11, 6)]
+        words = [Spot(x2 + (-8 if right else 8), y2 + above, "end" if right else "start") for above in (-46, -28, -11)]
         wires.append(Wire(link, f"M{x1:g} {y1:g} C {x1:g} {y1 + bend:g} {x2:g} {y2 - bend:g} {x2:g} {y2:g}", (x1 + x2) / 2, (y1 + y2) / 2, *words))
     return Drawing(PHONE_WIDTH, len(rows) * (tall + gap) - gap + 8, tuple(boxes), tuple(wires), glyphs=False)
 

@@ -14,16 +14,16 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from labs.caching.local import Local
 from labs.engines import readings
 from labs.engines.address import Address
 from labs.engines.launch import Launch
-from labs.load.browsers import AnyOrders
+from labs.load.browsers import SITE, VISITORS, AnyOrders, BrowserOrders
 from labs.load.commits import Commits
-from labs.load.worker import BATCH_S, Batch, Orders
+from labs.load.worker import BATCH_S, Batch, strategy_of
 from labs.network.links import Route
 
 NOBODY_LISTENS = Address("127.0.0.1", 1)
+CACHES = ("redis", "memcached")
 
 
 class FakeRunning:
@@ -70,7 +70,6 @@ class Pretence:
 
     stored: dict[str, tuple[bytes, float]] = field(default_factory=dict)
     versions: dict[int, int] = field(default_factory=dict)
-    local: Local = field(default_factory=Local)
     hits: int = 0
     misses: int = 0
     queries: int = 0
@@ -114,7 +113,7 @@ class FakeEngine:
     def launch(self) -> Launch:
         if self.kind == "postgres":
             self.pretence.queries = 0
-        else:
+        elif self.kind in CACHES:
             self.pretence.hits = self.pretence.misses = 0
             self.flush()
         return Launch(argv=("fake",), ready=lambda _: "fake")
@@ -126,11 +125,15 @@ class FakeEngine:
         held = self.pretence
         if self.kind == "postgres":
             return {"queries": held.queries}
+        if self.kind not in CACHES:
+            return {}
         lookups = held.hits + held.misses
         return {"hits": held.hits, "misses": held.misses, "operations": lookups, "evicted": 0, "expired": 0, "items": len(held.stored), "bytes": 0, "connections": 0}
 
     def readings(self, before: readings.Counters, after: readings.Counters, seconds: float) -> dict[str, float]:
-        return readings.of_database(before, after, seconds) if self.kind == "postgres" else readings.of_cache(before, after, seconds)
+        if self.kind == "postgres":
+            return readings.of_database(before, after, seconds)
+        return readings.of_cache(before, after, seconds) if self.kind in CACHES else {}
 
     def hits(self) -> int:
         return self.pretence.hits
@@ -181,12 +184,15 @@ class FakeNursery:
         done = max(1, round(float(orders.settings["rate_per_s"]) / orders.workers * BATCH_S))
         misses = -(-done // 10)
         hits = done - misses
+        if isinstance(orders, BrowserOrders):
+            pages = {"signed_in": [2_100] * hits, "signed_out": [2_100] * misses, "response": [2_100] * done}
+            return Batch(SITE, VISITORS, scheduled=done, done=done, times={kind: array("Q", several) for kind, several in pages.items()})
         self._pretence.hits += hits
         self._pretence.misses += misses
         self._pretence.queries += misses
         times = {"hit": [190] * hits, "miss": [5_230] * misses, "read": [], "write": [], "cache": [160] * done, "database": [4_870] * misses, "response": [190] * done}
-        engine = orders.engine if isinstance(orders, Orders) else "redis"
-        return Batch(engine, "cache-aside", scheduled=done, done=done, times={kind: array("Q", several) for kind, several in times.items()})
+        strategy = strategy_of(orders.lab, orders.wrong, orders.settings)
+        return Batch(orders.engine, strategy.name, scheduled=done, done=done, times={kind: array("Q", several) for kind, several in times.items()})
 
 
 class FakeLinks:

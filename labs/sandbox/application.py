@@ -156,7 +156,7 @@ class Application:
     def _new_cache(self, engine: str) -> ClosableCache:
         sandbox = self._sandbox
         if sandbox.pretence is not None:
-            return FakeCache(sandbox.pretence, lambda: sandbox.is_reached("cache"), self._tell_cache)
+            return FakeCache(sandbox.pretence, lambda: sandbox.is_reached("cache"), self._tell_cache, self._tell_own)
         address = sandbox.address_for_app("cache")
         if engine == "memcached":
             return MemcachedCache(address, tell=self._tell_cache)

@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from labs.caching.cache import CacheDown
-from labs.caching.local import Local
+from labs.caching.local import CHANNEL, Local
 from labs.errors import ServerDown
 from labs.runtime.fake import Pretence
 from labs.sandbox.clients import Tell
 from labs.sandbox.console import Answer
 from labs.shop import queries
+from labs.shop.popularity import category_of
 from labs.shop.shop import in_short
 
-LOOKED_UP_MS, STORED_MS, ASKED_MS = 0.16, 0.2, 4.87
+REMEMBERED_MS, LOOKED_UP_MS, STORED_MS, ASKED_MS = 0.001, 0.16, 0.2, 4.87
 COMMANDS = ("GET", "GETDEL", "GETEX", "PING", "SET")
 
 IsUp = Callable[[], bool]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FakeCache:
-    """A cache in a dictionary, which speaks of it as Redis would."""
+    """A cache in a dictionary, which speaks of it as Redis would. It runs no scripts."""
 
     pretence: Pretence
     is_up: IsUp
     tell: Tell
+    looked: Tell
+    local: Local = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "local", Local(lambda key, found, _: self.looked(f"own memory: {key}", "found" if found else "nothing", REMEMBERED_MS, "hit" if found else "miss")))
 
     def connect(self) -> None:
         """There is nothing to connect to."""
 
     def get(self, key: str) -> bytes | None:
         self._must_be_up(f"GET {key}")
-        value, until = self.pretence.stored.get(key, (b"", -1.0))
-        if until and until <= time.monotonic():
+        value, until = self.pretence.stored.get(key, (b"", 0.0))
+        if until <= time.monotonic():
             self.pretence.misses += 1
             self.tell(f"GET {key}", "(nil)", LOOKED_UP_MS, "miss")
             return None
@@ -45,8 +52,8 @@ class FakeCache:
 
     def set(self, key: str, value: str, ttl_s: float) -> None:
         self._must_be_up(f"SET {key}")
-        self.pretence.stored[key] = (value.encode(), time.monotonic() + ttl_s if ttl_s else 0.0)
-        self.tell(f"SET {key} {value} EX {ttl_s:g}", "OK", STORED_MS, "write")
+        self.pretence.stored[key] = (value.encode(), time.monotonic() + ttl_s if ttl_s else math.inf)
+        self.tell(f"SET {key} {value}" + (f" EX {ttl_s:g}" if ttl_s else ""), "OK", STORED_MS, "write")
 
     def delete(self, key: str) -> None:
         self._must_be_up(f"DEL {key}")
@@ -54,22 +61,21 @@ class FakeCache:
 
     def incr(self, key: str) -> int:
         self._must_be_up(f"INCR {key}")
-        count = int(self.pretence.stored.get(key, (b"0", 0.0))[0]) + 1
-        self.pretence.stored[key] = (str(count).encode(), 0.0)
+        value, until = self.pretence.stored.get(key, (b"0", math.inf))
+        count = int(value) + 1
+        self.pretence.stored[key] = (str(count).encode(), until)
         self.tell(f"INCR {key}", f"(integer) {count}", STORED_MS, "write")
         return count
 
     def publish(self, channel: str, message: str) -> None:
         self._must_be_up(f"PUBLISH {channel}")
-        self.pretence.local.forget(message)
+        if channel == CHANNEL:
+            self.local.forget(message)
         self.tell(f"PUBLISH {channel} {message}", "(integer) 1", STORED_MS, "write")
-
-    @property
-    def local(self) -> Local:
-        return self.pretence.local
 
     def run(self, script: str, keys: list[str], *args: str | int) -> object:
         self._must_be_up(f"EVAL {' '.join(keys)}")
+        self.tell(f"EVAL {' '.join(keys)}", "No scripts run here.", LOOKED_UP_MS, "error")
         raise CacheDown("A fake runs no scripts.")
 
     def close(self) -> None:
@@ -112,7 +118,7 @@ class FakeShop:
         return self.read(item)
 
     def category_of(self, item: int) -> int:
-        return 1
+        return item if queries.KEYS[self.what] == "category_id" else category_of(item)
 
     def close(self) -> None:
         """There is nothing to give back."""

@@ -197,6 +197,14 @@ def test_the_load_logs_in_and_counts_who_is_signed_out(shop):
     shop.call("load", verb="stop")
 
 
+def test_who_presses_reload_without_end_is_answered_later_and_keeps_the_bench(shop):
+    shop.press("log-in")
+
+    end = time.monotonic() + 3.0
+    while time.monotonic() < end:
+        assert "10 signed in" in shop.press("reload")
+
+
 def test_start_afresh_forgets_browsers_and_sessions(shop):
     shop.press("log-in")
     shop.call("reset")

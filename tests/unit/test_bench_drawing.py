@@ -37,6 +37,7 @@ TOPOLOGIES = {
     **{f"{n} servers": topology(n) for n in range(1, 7)},
     **{f"{n} servers, linked": topology(n, between=True) for n in range(2, 7)},
     **{f"{n} servers, {n} sentinels": with_sentinels(n) for n in range(2, 4)},
+    "sessions": find("sessions").topology,
 }
 
 
@@ -77,14 +78,6 @@ def test_servers_behind_servers_stand_in_columns_of_their_own(lay_out) -> None:
     plan = lay_out(site)
 
     assert [[node.name for node in layer] for layer in drawing.layers(site)] == [["browser"], ["balancer"], ["instance-a", "instance-b"], ["redis", "memcached"]]
-    assert len(plan.wires) == len(site.links)
-    for box in plan.boxes:
-        assert box.x >= 0 and box.y >= 0 and box.x + box.width <= plan.width and box.y + box.height <= plan.height
-    for a, b in itertools.combinations(plan.boxes, 2):
-        assert a.x + a.width <= b.x or b.x + b.width <= a.x or a.y + a.height <= b.y or b.y + b.height <= a.y
-    for wire in plan.wires:
-        assert re.fullmatch(r"[MCLHV0-9.\- ]+", wire.path)
-        assert all(0 <= spot.x <= plan.width for spot in (wire.tag, wire.took, wire.trouble))
     # No two links end at the same place: each can be told from the others.
     assert len({wire.path.split(" ")[-2] + wire.path.split(" ")[-1] for wire in plan.wires}) == len(plan.wires)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
 
+from labs import catalogue, find
+from labs.events import TableChanged
 from tests.web.conftest import RedisServer
 from tests.web.faked_labs import FakedLabs, FakedSandbox, faked_labs
 
@@ -196,6 +199,41 @@ def test_readings_are_exported(client: FlaskClient, opened: FakedSandbox) -> Non
     assert len(lines) > 1
 
 
+def test_a_table_is_exported_with_its_heads(client: FlaskClient, labs_host: FakedLabs, learner_of: Callable[[FlaskClient], str]) -> None:
+    client.post("/labs/strategies/sandbox")
+    bench = labs_host.opened(learner_of(client))
+    table = find("strategies").tables[0]
+    first, second = table.columns[:2]
+    bench.tell(TableChanged(table=table.name, rows=[{first.name: "lazy, loading", second.name: 7}]))
+
+    response = client.get(f"/sandboxes/{bench.id}/tables/{table.name}.csv")
+
+    heads, row = csv.reader(response.text.splitlines())
+    assert response.mimetype == "text/csv"
+    assert f'filename="strategies-{table.name}.csv"' in response.headers["Content-Disposition"]
+    assert heads[0].startswith(first.label)
+    assert len(heads) == len(row) == len(table.columns)
+    assert row[:3] == ["lazy, loading", "7", ""]
+
+
+@pytest.mark.parametrize("lab", catalogue())
+def test_the_bench_of_every_lab_opens_and_carries_a_load(client: FlaskClient, labs_host: FakedLabs, learner_of: Callable[[FlaskClient], str], lab: str) -> None:
+    client.post(f"/labs/{lab}/sandbox")
+    bench = labs_host.opened(learner_of(client))
+    page = client.get(f"/labs/{lab}").text
+    assert f'data-sandbox="{bench.id}"' in page
+    if find(lab).item:
+        assert 'name="key"' in page or 'name="item"' in page
+        for verb in ("start", "finish"):
+            assert client.post(f"/sandboxes/{bench.id}/step", data={"verb": verb, "key": "42"}).status_code == 303
+        labs_host.eventually(lambda: bench.state.step.get("running") is False)
+    else:
+        assert 'name="key"' not in page
+
+    assert client.post(f"/sandboxes/{bench.id}/load", data={"verb": "start"}).status_code == 303
+    labs_host.eventually(lambda: bench.state.reading.get("done_per_s"))
+
+
 def test_the_feed_and_the_state_are_json(client: FlaskClient, opened: FakedSandbox) -> None:
     last = opened.state.seq
 
@@ -217,7 +255,7 @@ def test_events_stream_over_http(client: FlaskClient, opened: FakedSandbox) -> N
 def test_nobody_sees_or_touches_anothers_sandbox(client: FlaskClient, other: FlaskClient, opened: FakedSandbox, labs_host: FakedLabs) -> None:
     assert other.post("/labs/database-relief/sandbox").status_code == 303
     before = [call for call in labs_host.line.calls if call[1] == opened.id]
-    looks = ["", "/events", "/feed", "/state", "/readings.csv", "/request", "/code", "/complete?server=cache&text=G", "/log/cache"]
+    looks = ["", "/events", "/feed", "/state", "/readings.csv", "/tables/any.csv", "/request", "/code", "/complete?server=cache&text=G", "/log/cache"]
     deeds = ["settings", "actions/flush", "servers/cache", "links/cache", "step", "load", "console/cache", "reset", "close", "keep"]
 
     for stranger in (other, client.application.test_client()):
