@@ -265,7 +265,7 @@ def comparisons(camera: Photographer, context: BrowserContext) -> None:
             press(page, words)
             page.locator("cg-table tbody tr").nth(4).wait_for(timeout=60_000)
             camera.take(page, f"{lab}-compared")
-            page.goto(f"/labs/{lab}?view=projector")
+            page.goto(f"/labs/{lab}?gear=load&view=projector")
             camera.take(page, f"{lab}-compared", sizes=("projector",))
             close_bench(page, f"/labs/{lab}")
     if camera.wants("write-through-load"):
