@@ -34,7 +34,7 @@ def index() -> str:
 
 
 @bp.get("/lessons/<slug>")
-def lesson(slug: str) -> str:
+def lesson(slug: str) -> str | bytes:
     """One lesson, with the bench of one of its labs beside it."""
     found = _lesson_or_404(slug)
     learner = current_learner()

@@ -29,7 +29,9 @@ def install(app: Flask) -> None:
 
 def _add(response: Response) -> Response:
     there = {name.lower() for name, _ in response.headers}
-    response.headers.extend([(name, value) for name, value in HEADERS.items() if name.lower() not in there])
+    for name, value in HEADERS.items():
+        if name.lower() not in there:
+            response.headers.add(name, value)
     if request.is_secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if "cache-control" not in there:

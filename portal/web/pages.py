@@ -18,7 +18,10 @@ from portal.web.fragments import wants_fragment
 
 KEY = "cacheground.pages"
 ROOM = 200
-_FORM_KEY = re.compile(r'(<input type="hidden" name="key" value=")[0-9a-f]{32}"')
+_FORM_KEY = re.compile(r'(?<=<input type="hidden" name="key" value=")[0-9a-f]{32}(?=")')
+
+Parts = tuple[bytes, ...]
+"""A page as it is sent, cut where each of its forms has a key."""
 
 
 class Pages:
@@ -27,18 +30,18 @@ class Pages:
     def __init__(self, room: int = ROOM) -> None:
         self._room = room
         self._lock = threading.Lock()
-        self._pages: OrderedDict[tuple[str, str], tuple[str, str]] = OrderedDict()
+        self._pages: OrderedDict[tuple[str, str], tuple[str, Parts]] = OrderedDict()
 
-    def find(self, learner: str, address: str, stamp: str) -> str | None:
+    def find(self, learner: str, address: str, stamp: str) -> Parts | None:
         """The page as it was kept under this stamp."""
         with self._lock:
-            kept, page = self._pages.get((learner, address), ("", ""))
+            kept, page = self._pages.get((learner, address), ("", ()))
             if kept != stamp:
                 return None
             self._pages.move_to_end((learner, address))
             return page
 
-    def keep(self, learner: str, address: str, stamp: str, page: str) -> None:
+    def keep(self, learner: str, address: str, stamp: str, page: Parts) -> None:
         """Keep a page in place of the learner's last one of this address."""
         with self._lock:
             self._pages[learner, address] = (stamp, page)
@@ -52,17 +55,18 @@ def install(app: Flask) -> None:
     app.extensions[KEY] = Pages()
 
 
-def own_page(learner: str, stamp: str, render: Callable[[], str]) -> str:
+def own_page(learner: str, stamp: str, render: Callable[[], str]) -> str | bytes:
     """This learner's page of the address that is asked for: as it was kept under this stamp, else rendered. Each form in it can be sent once."""
     if wants_fragment() or "_flashes" in session:
         return render()
     pages: Pages = current_app.extensions[KEY]
-    page = pages.find(learner, request.full_path, stamp)
-    if page is not None:
-        return _FORM_KEY.sub(lambda found: f'{found[1]}{secrets.token_hex(16)}"', page)
+    kept = pages.find(learner, request.full_path, stamp)
+    if kept is not None:
+        first, *others = kept
+        return b"".join((first, *(secrets.token_hex(16).encode() + part for part in others)))
     page = render()
     if not g.get("moves"):
-        pages.keep(learner, request.full_path, stamp, page)
+        pages.keep(learner, request.full_path, stamp, tuple(part.encode() for part in _FORM_KEY.split(page)))
     return page
 
 
