@@ -67,7 +67,8 @@ class Browsers:
         self._made = self._turn = 0
         self._staff()
         now = time.monotonic()
-        self._schedule = Schedule(self._rate(), now + self._random.random() / self._rate())
+        # Two workers that took even turns would each have an instance of their own: whoever takes turns with them is the balancer.
+        self._schedule = Schedule(self._rate(), now + self._random.random() / self._rate(), chance=self._random)
         self._batch = Batch(SITE, VISITORS)
 
     def run(self) -> None:

@@ -54,7 +54,7 @@ def shop(keeper):
     keeper.end(opened.id, "the test is over")
 
 
-def eventually(condition, within_s=15.0):
+def eventually(condition, within_s=6.0):
     end = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < end, "it did not come to be in time"

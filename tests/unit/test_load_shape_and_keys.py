@@ -1,6 +1,7 @@
 """When requests begin and what they ask for: pure, so it can be said exactly."""
 
 import itertools
+import random
 from collections import Counter
 
 import pytest
@@ -39,6 +40,17 @@ def test_no_arrival_is_lost(rate, gaps):
             schedule.take(now)
 
     assert schedule.scheduled == pytest.approx(now * rate, abs=1.01 + now * rate * 1e-9)
+
+
+def test_arrivals_by_chance_keep_the_rate_and_take_no_turns():
+    clients = [Schedule(50.0, next_at=0.0, chance=random.Random(seed)) for seed in (1, 2)]
+
+    came = sorted((client.take(0.0), number) for number, client in enumerate(clients) for _ in range(2_000))
+    in_time = [number for at, number in came if at <= 30]
+    same_again = sum(a == b for a, b in itertools.pairwise(in_time))
+
+    assert len(in_time) == pytest.approx(2 * 50 * 30, rel=0.05)
+    assert same_again == pytest.approx(len(in_time) / 2, rel=0.1)
 
 
 def test_the_same_seed_draws_the_same_items():
