@@ -1,8 +1,12 @@
-"""What labs over the sample shop share: the drawing (application, cache, database) and the controls of its workload."""
+"""What labs over the sample shop share: the drawing (application, cache, database), the controls of its workload, one read and one change of a price."""
 
 from __future__ import annotations
 
-from labs.definition import Chart, Choice, Link, Node, Number, Place, Topology
+from collections.abc import Callable
+
+from labs.definition import Action, Chart, Choice, Link, Node, Number, Place, Topology
+from labs.sandbox.ledger import Request
+from labs.sandbox.sandbox import Sandbox
 
 TOPOLOGY = Topology(
     nodes=(
@@ -14,6 +18,28 @@ TOPOLOGY = Topology(
 )
 
 ENGINE = Choice("engine", "Engine", (("redis", "Redis"), ("memcached", "Memcached")), "redis", help="Another engine starts empty.")
+
+
+ITEM = Number("item", "Item", 1, 1_000, 1, 42)
+PRICE = Number("price", "New price", 0.01, 9_999, 0.01, 24.90)
+
+
+def read_item(sandbox: Sandbox, item: float) -> str:
+    """One read through the strategy on the page, in a sentence."""
+    request = sandbox.read(int(item))
+    words = {"hit": "a hit", "miss": "a miss", "stale": "stale", "read": "answered by the database", "error": "not answered"}
+    return f"Item {int(item)}: {words.get(request.meaning, 'answered')}, {request.took_ms:.2f} ms, {request.queries} database quer{'y' if request.queries == 1 else 'ies'}."
+
+
+def write_price(sandbox: Sandbox, item: float, price: float, more: Callable[[Request], str]) -> str:
+    """A price change through the strategy on the page, in a sentence; `more` says what else there is to say of one that was committed."""
+    request = sandbox.write(int(item), price)
+    if not request.answered:
+        return f"The price of item {int(item)} could not be changed: the database does not answer."
+    return f"The price of item {int(item)} is now {price:.2f}{more(request)}"
+
+
+READ = Action("read", "Read it", "step", read_item, (ITEM,))
 
 
 def what_is_read(default: str) -> Choice:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from labs.definition import Check
@@ -85,6 +85,26 @@ def run(sandbox: Sandbox, seconds: float, look: Callable[[], Row] = dict) -> Tri
     )
 
 
+def compare(sandbox: Sandbox, table: str, setting: str, names: Iterable[str], try_one: Callable[[Sandbox, str], object], *, ends: Callable[[], bool] = lambda: False) -> None:
+    """A trial of each name of this setting, or of as many as it takes until `ends`; the table is empty at first, the setting is at last what it was."""
+    sandbox.tabulate(table, ())
+    with settings(sandbox, **{setting: sandbox.settings[setting]}):
+        for name in names:
+            try_one(sandbox, name)
+            if ends():
+                return
+
+
+def staleness(trial: Trial) -> Row:
+    """How many reads were stale, by how much, and what that is to be held against; columns that tables of trials share."""
+    latencies = trial.tally.latencies
+    return {
+        "hit_percent": round(trial.hit_percent, 2), "stale": trial.tally.stale, "stale_percent": round(trial.stale_percent, 2),
+        "staleness_p50_ms": round(trial.staleness_ms(50), 1), "staleness_p99_ms": round(trial.staleness_ms(99), 1), "staleness_max_ms": round(trial.staleness_ms(100), 1),
+        "staleness_counts": " ".join(str(count) for count in latencies["staleness"].counts(EDGES_MS)), "slowest_miss_ms": round(latencies["miss"].percentile_ms(100), 2),
+    }
+
+
 def begin(sandbox: Sandbox) -> None:
     """Nothing is cached anywhere, and nothing is remembered of what was asked for or written."""
     sandbox.stop_load()
@@ -158,5 +178,3 @@ def _cache(sandbox: Sandbox) -> Redis | Memcached:
         raise ServerDown("The cache is not there.")
     return engine
 
-
-__all__ = ["Row", "Trial", "begin", "held_bytes", "item_of", "keys_now", "merged", "ready", "refuted", "run", "settings"]

@@ -9,15 +9,13 @@ from statistics import median
 
 from labs import tolerances
 from labs.caching import cache_aside
-from labs.catalogue import storefront
+from labs.catalogue import storefront, trials
 from labs.catalogue.cache_aside.checks import CHECKS
 from labs.catalogue.cache_aside.wrong import WRONG
 from labs.definition import Action, Chart, Choice, Lab, Number, Prediction, Strategy
-from labs.errors import NotNow
 from labs.events import Value
 from labs.sandbox.sandbox import Sandbox
 
-ITEM = Number("item", "Item", 1, 1_000, 1, 42)
 DEAD_CACHE_READS = 50
 
 TOLERANCES = tolerances.of(Path(__file__).parent)
@@ -33,13 +31,6 @@ def pick_strategy(settings: Mapping[str, Value]) -> str:
     return "cache-aside" if settings["invalidate"] == "delete" else "cache-aside-untold"
 
 
-def read_item(sandbox: Sandbox, item: float) -> str:
-    """One read through the strategy on the page."""
-    request = sandbox.read(int(item))
-    words = {"hit": "a hit", "miss": "a miss", "stale": "stale", "read": "answered by the database", "error": "not answered"}
-    return f"Item {int(item)}: {words.get(request.meaning, 'answered')}, {request.took_ms:.2f} ms, {request.queries} database quer{'y' if request.queries == 1 else 'ies'}."
-
-
 def read_ten(sandbox: Sandbox, item: float) -> str:
     """Ten reads of the same item."""
     requests = [sandbox.read(int(item), told=False) for _ in range(10)]
@@ -48,11 +39,7 @@ def read_ten(sandbox: Sandbox, item: float) -> str:
 
 def change_price(sandbox: Sandbox, item: float, price: float) -> str:
     """A price change through the strategy on the page."""
-    request = sandbox.write(int(item), price)
-    if not request.answered:
-        return f"The price of item {int(item)} could not be changed: the database does not answer."
-    told = "The cache was told." if request.strategy == "cache-aside" and not request.cache_down else "The cache has not been told."
-    return f"The price of item {int(item)} is now {price:.2f}. {told}"
+    return storefront.write_price(sandbox, item, price, lambda request: ". The cache was told." if request.strategy == "cache-aside" and not request.cache_down else ". The cache has not been told.")
 
 
 def flush(sandbox: Sandbox) -> str:
@@ -63,27 +50,21 @@ def flush(sandbox: Sandbox) -> str:
 
 def measure_ten_reads(sandbox: Sandbox) -> float:
     """Database queries of ten reads of one item, the cache empty at first."""
-    _ready(sandbox)
+    trials.ready(sandbox)
     sandbox.flush()
     return float(sum(sandbox.read(42, told=False).queries for _ in range(10)))
 
 
 def measure_stale_for(sandbox: Sandbox) -> float:
     """For how many seconds the old price is served when nobody tells the cache, with a time to live of 3 s."""
-    _ready(sandbox)
-    before = dict(sandbox.settings)
-    sandbox.set("ttl_s", 3)
-    sandbox.set("invalidate", "none")
-    try:
+    trials.ready(sandbox)
+    with trials.settings(sandbox, ttl_s=3, invalidate="none"):
         return _stale_seconds(sandbox, item=43)
-    finally:
-        sandbox.set("ttl_s", before["ttl_s"])
-        sandbox.set("invalidate", before["invalidate"])
 
 
 def measure_dead_cache(sandbox: Sandbox) -> float:
     """How many of 50 reads are answered with the cache killed. The cache is started again afterwards."""
-    _ready(sandbox)
+    trials.ready(sandbox)
     sandbox.server("cache", "kill")
     try:
         return float(sum(sandbox.read(1 + n % 5, told=False).answered for n in range(DEAD_CACHE_READS)))
@@ -145,17 +126,6 @@ def _stale_seconds(sandbox: Sandbox, *, item: int) -> float:
     return stale_until - write.ended
 
 
-def _ready(sandbox: Sandbox) -> None:
-    if sandbox.load.running:
-        raise NotNow("The load is running, so single requests can't be told apart.", hint="Stop the load, then measure.")
-    down = [name for name, server in sandbox.servers.items() if server.state != "up"]
-    if down:
-        raise NotNow(f"{down[0]} is not up.", hint="Restart it, then measure.")
-    cut = [name for name, state in sandbox.link_states.items() if state != "open"]
-    if cut:
-        raise NotNow(f"The link to {cut[0]} is {sandbox.link_states[cut[0]]}.", hint="Restore it, then measure.")
-
-
 LAB = Lab(
     id="cache-aside",
     title="Cache-aside",
@@ -176,9 +146,9 @@ LAB = Lab(
     strategies=STRATEGIES,
     pick_strategy=pick_strategy,
     actions=(
-        Action("read", "Read it", "step", read_item, (ITEM,)),
-        Action("read-ten", "Read it ten times", "step", read_ten, (ITEM,)),
-        Action("change-price", "Change the price", "step", change_price, (ITEM, Number("price", "New price", 0.01, 9_999, 0.01, 24.90))),
+        storefront.READ,
+        Action("read-ten", "Read it ten times", "step", read_ten, (storefront.ITEM,)),
+        Action("change-price", "Change the price", "step", change_price, (storefront.ITEM, storefront.PRICE)),
         Action("flush", "Flush the cache", "step", flush, here="FLUSHALL, or flush_all.", aws="The same commands; there is no button for it in the console."),
     ),
     checks=CHECKS,

@@ -48,13 +48,6 @@ def flush(sandbox: Sandbox) -> str:
     return "The cache is empty: everything is asked for anew."
 
 
-def read_one(sandbox: Sandbox, item: float) -> str:
-    """One read, in slow motion or not."""
-    request = sandbox.read(int(item))
-    words = {"hit": "a hit", "miss": "a miss", "read": "answered by the database", "error": "not answered"}
-    return f"Item {int(item)}: {words.get(request.meaning, 'answered')}, {request.took_ms:.2f} ms."
-
-
 def measure_queries_left(sandbox: Sandbox) -> float:
     """Percentage of the database's queries that is left with the cache on, at steady state."""
     _compare(sandbox)
@@ -180,7 +173,7 @@ LAB = Lab(
     strategies=STRATEGIES,
     pick_strategy=pick_strategy,
     actions=(
-        Action("read", "Read it", "step", read_one, (Number("item", "Item", 1, 1_000, 1, 42),)),
+        storefront.READ,
         Action("flush", "Flush the cache", "load", flush),
     ),
     checks=CHECKS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from labs import tolerances
@@ -18,8 +18,6 @@ from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
 from labs.shop.popularity import category_of
 
-ITEM = Number("item", "Item", 1, 1_000, 1, 42)
-PRICE = Number("price", "New price", 0.01, 9_999, 0.01, 24.90)
 OTHER = 43
 """An item of another category than 42's; so are most."""
 
@@ -49,19 +47,13 @@ def pick_strategy(settings: Mapping[str, Value]) -> str:
 
 
 def read_item(sandbox: Sandbox, item: float) -> str:
-    """One read through the strategy on the page."""
-    request = sandbox.read(int(item))
-    words = {"hit": "a hit", "miss": "a miss", "stale": "stale", "read": "answered by the database", "error": "not answered"}
-    return f"Item {int(item)}, of category {category_of(int(item))}: {words.get(request.meaning, 'answered')}, {request.took_ms:.2f} ms."
+    """One read through the strategy on the page, and the category that the item is in."""
+    return f"{storefront.read_item(sandbox, item)} It is in category {category_of(int(item))}."
 
 
 def change_price(sandbox: Sandbox, item: float, price: float) -> str:
     """A price change through the strategy on the page."""
-    request = sandbox.write(int(item), price)
-    if not request.answered:
-        return f"The price of item {int(item)} could not be changed: the database does not answer."
-    tail = " Nobody heard of it: the cache does not answer." if request.cache_down else ""
-    return f"The price of item {int(item)}, of category {category_of(int(item))}, is now {price:.2f}.{tail}"
+    return storefront.write_price(sandbox, item, price, lambda request: f", in category {category_of(int(item))}." + (" Nobody heard of it: the cache does not answer." if request.cache_down else ""))
 
 
 def read_category(sandbox: Sandbox, item: float) -> str:
@@ -88,7 +80,7 @@ def flush(sandbox: Sandbox) -> str:
 def measure_all(sandbox: Sandbox) -> str:
     """All five, one after the other, with the same requests; the table grows as each is done."""
     trials.ready(sandbox)
-    _measure(sandbox)
+    trials.compare(sandbox, "windows", "way", STRATEGIES, _try)
     return "All five have had the same requests. Their windows stand beside one another."
 
 
@@ -145,7 +137,7 @@ def reference(sandbox: Sandbox) -> None:
         return
 
     with trials.settings(sandbox, ttl_s=0.5, seconds=1):
-        _measure(sandbox, ends=lambda: trials.refuted(sandbox, *CHECKS))
+        trials.compare(sandbox, "windows", "way", STRATEGIES, _try, ends=lambda: trials.refuted(sandbox, *CHECKS))
     for row in sandbox.found["windows"]:
         for column in ("stale", "stale_percent", "staleness_p50_ms", "staleness_p99_ms", "staleness_max_ms", "hit_percent", "keys", "left_behind", "cache_commands_per_request"):
             note[f"{row['name']}_{column}"] = float(row[column])
@@ -178,16 +170,6 @@ def _alike(item: int) -> list[int]:
     return [item, *others[:9]]
 
 
-def _measure(sandbox: Sandbox, ends: Callable[[], bool] = lambda: False) -> None:
-    """All five, or as many as it takes to know that something is not so."""
-    sandbox.tabulate("windows", ())
-    with trials.settings(sandbox, way=sandbox.settings["way"]):
-        for name in STRATEGIES:
-            _try(sandbox, name)
-            if ends():
-                return
-
-
 def _try(sandbox: Sandbox, name: str) -> trials.Row:
     """One trial; its row goes into the table."""
     sandbox.set("way", name)
@@ -207,10 +189,7 @@ def _row(sandbox: Sandbox, trial: trials.Trial) -> trials.Row:
     ttl_s = strategy.ttl_s(settings)
     return {
         "name": strategy.name, "way": strategy.label + ("" if ttl_s else ", no time to live"), "clients": settings["clients"], "ttl_s": ttl_s, "reads": trial.reads, "writes": trial.writes,
-        "hit_percent": round(trial.hit_percent, 2), "stale": trial.tally.stale, "stale_percent": round(trial.stale_percent, 2),
-        "staleness_p50_ms": round(trial.staleness_ms(50), 1), "staleness_p99_ms": round(trial.staleness_ms(99), 1), "staleness_max_ms": round(trial.staleness_ms(100), 1),
-        "staleness_counts": " ".join(str(count) for count in latencies["staleness"].counts(trials.EDGES_MS)),
-        "slowest_miss_ms": round(latencies["miss"].percentile_ms(100), 2), "server_hits": trial.hits, "server_misses": trial.misses,
+        **trials.staleness(trial), "server_hits": trial.hits, "server_misses": trial.misses,
         "cache_commands_per_request": round(latencies["cache"].count / max(1, trial.tally.done), 2), "queries_per_s": round(trial.queries / trial.seconds, 1),
         "keys": len(trial.keys), "left_behind": trial.seen["left_behind"], "listeners": trial.seen["listeners"],
     }
@@ -268,9 +247,9 @@ LAB = Lab(
     strategies=STRATEGIES,
     pick_strategy=pick_strategy,
     actions=(
-        Action("read", "Read it", "step", read_item, (ITEM,)),
-        Action("change-price", "Change the price", "step", change_price, (ITEM, PRICE)),
-        Action("read-category", "Read ten of its category", "step", read_category, (ITEM,)),
+        Action("read", "Read it", "step", read_item, (storefront.ITEM,)),
+        Action("change-price", "Change the price", "step", change_price, (storefront.ITEM, storefront.PRICE)),
+        Action("read-category", "Read ten of its category", "step", read_category, (storefront.ITEM,)),
         Action("count-keys", "Count the keys", "load", count_keys, here="every key of the server, by SCAN.", aws="CurrItems counts them all; which of them nobody wants, only you can tell."),
         Action("flush", "Flush the cache", "load", flush),
         Action("measure-all", "Measure all five", "view", measure_all, primary=True, here="one after the other on the same servers, emptied each time, with the same seeded requests.",

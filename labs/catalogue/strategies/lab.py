@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from labs import tolerances
@@ -13,8 +13,6 @@ from labs.catalogue.strategies.wrong import WRONG
 from labs.definition import Action, Chart, Choice, Column, Lab, Number, Prediction, Strategy, Table
 from labs.events import Value
 from labs.sandbox.sandbox import Sandbox
-
-ITEM = Number("item", "Item", 1, 1_000, 1, 42)
 
 TOLERANCES = tolerances.of(Path(__file__).parent)
 
@@ -35,25 +33,15 @@ def pick_strategy(settings: Mapping[str, Value]) -> str:
     return f"{name}-fill" if name.startswith("write-through") and settings["missing"] == "fill" else name
 
 
-def read_item(sandbox: Sandbox, item: float) -> str:
-    """One read through the strategy on the page."""
-    request = sandbox.read(int(item))
-    words = {"hit": "a hit", "miss": "a miss", "stale": "stale", "read": "answered by the database", "error": "not answered"}
-    return f"Item {int(item)}: {words.get(request.meaning, 'answered')}, {request.took_ms:.2f} ms."
-
-
 def change_price(sandbox: Sandbox, item: float, price: float) -> str:
     """A price change through the strategy on the page."""
-    request = sandbox.write(int(item), price)
-    if not request.answered:
-        return f"The price of item {int(item)} could not be changed: the database does not answer."
-    return f"The price of item {int(item)} is now {price:.2f}; the write took {request.took_ms:.2f} ms and {len(request.trips)} trip{'' if len(request.trips) == 1 else 's'}."
+    return storefront.write_price(sandbox, item, price, lambda request: f"; the write took {request.took_ms:.2f} ms and {len(request.trips)} trip{'' if len(request.trips) == 1 else 's'}.")
 
 
 def compare(sandbox: Sandbox) -> str:
     """All five, one after the other, on the same trace; the table grows as each is done."""
     trials.ready(sandbox)
-    _compare(sandbox)
+    trials.compare(sandbox, "comparison", "strategy", FIVE, _try)
     return "All five have had the same trace. Their numbers stand beside one another."
 
 
@@ -94,7 +82,7 @@ def reference(sandbox: Sandbox) -> None:
     sandbox.set("ttl_s", 0.3)
     sandbox.set("behind_percent", 0)
     with trials.settings(sandbox, rate_per_s=600):
-        _compare(sandbox, ends=lambda: trials.refuted(sandbox, *CHECKS))
+        trials.compare(sandbox, "comparison", "strategy", FIVE, _try, ends=lambda: trials.refuted(sandbox, *CHECKS))
     if trials.refuted(sandbox, *CHECKS):
         return
     for row in sandbox.found["comparison"]:
@@ -105,16 +93,6 @@ def reference(sandbox: Sandbox) -> None:
         _try(sandbox, "write-through")
     for column in ("stale_reads", "staleness_max_ms", "behind_percent"):
         note[f"behind_{column.removeprefix('behind_')}"] = float(behind_its_back(sandbox).evidence.get(column, 0.0))
-
-
-def _compare(sandbox: Sandbox, ends: Callable[[], bool] = lambda: False) -> None:
-    """All five, or as many as it takes to know that something is not so."""
-    sandbox.tabulate("comparison", ())
-    with trials.settings(sandbox, strategy=sandbox.settings["strategy"]):
-        for name in FIVE:
-            _try(sandbox, name)
-            if ends():
-                return
 
 
 def _try(sandbox: Sandbox, name: str) -> trials.Row:
@@ -135,12 +113,10 @@ def _row(sandbox: Sandbox, trial: trials.Trial) -> trials.Row:
         "name": strategy.name, "strategy": strategy.label + (f", {behind:g} % behind its back" if behind else ""), "engine": sandbox.cache_engine, "read": settings["read"],
         "clients": settings["clients"], "ttl_s": settings["ttl_s"], "behind_percent": behind, "behind": trial.tally.kinds["behind"],
         "requests": trial.tally.done, "reads": trial.reads, "writes": trial.writes, "hits": trial.tally.kinds["hit"],
-        "hit_percent": round(trial.hit_percent, 2), "stale": trial.tally.stale, "stale_percent": round(trial.stale_percent, 2),
-        "staleness_p50_ms": round(trial.staleness_ms(50), 1), "staleness_p99_ms": round(trial.staleness_ms(99), 1), "staleness_max_ms": round(trial.staleness_ms(100), 1),
-        "staleness_counts": " ".join(str(count) for count in latencies["staleness"].counts(trials.EDGES_MS)),
+        **trials.staleness(trial),
         "queries_per_s": round(trial.queries / trial.seconds, 1), "queries_per_request": round(trial.queries / max(1, trial.tally.done), 3),
         "write_p50_ms": round(latencies["write"].percentile_ms(50), 3), "write_p99_ms": round(latencies["write"].percentile_ms(99), 3),
-        "slowest_miss_ms": round(latencies["miss"].percentile_ms(100), 2), "held_kb": round(trial.held_bytes / 1024, 1), "keys": len(trial.keys),
+        "held_kb": round(trial.held_bytes / 1024, 1), "keys": len(trial.keys),
     }
 
 
@@ -167,8 +143,8 @@ LAB = Lab(
     strategies=STRATEGIES,
     pick_strategy=pick_strategy,
     actions=(
-        Action("read", "Read it", "step", read_item, (ITEM,)),
-        Action("change-price", "Change the price", "step", change_price, (ITEM, Number("price", "New price", 0.01, 9_999, 0.01, 24.90))),
+        storefront.READ,
+        Action("change-price", "Change the price", "step", change_price, (storefront.ITEM, storefront.PRICE)),
         Action("compare", "Compare them", "view", compare, primary=True, here="one after the other on the same servers, emptied each time, with the same seeded requests.",
                aws="you would read CacheHitRate and the database’s own metrics; how stale an answer is, no service measures for you.", deadline_s=90.0),
         Action("try-one", "Run the one above", "view", try_one, deadline_s=20.0),

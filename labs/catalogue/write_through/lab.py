@@ -15,7 +15,6 @@ from labs.definition import Action, Chart, Choice, Column, Lab, Number, Predicti
 from labs.events import Value
 from labs.sandbox.sandbox import Sandbox
 
-ITEM = Number("item", "Item", 1, 1_000, 1, 42)
 FAST_PER_S = 4_000
 DEADLINE_S = 40.0
 """A busy machine takes longer to read so often; an idle one two seconds."""
@@ -38,21 +37,10 @@ def pick_strategy(settings: Mapping[str, Value]) -> str:
     return "write-through-fill" if name == "write-through" and settings["missing"] == "fill" else name
 
 
-def read_item(sandbox: Sandbox, item: float) -> str:
-    """One read through the strategy on the page."""
-    request = sandbox.read(int(item))
-    words = {"hit": "a hit", "miss": "a miss", "stale": "stale", "read": "answered by the database", "error": "not answered"}
-    return f"Item {int(item)}: {words.get(request.meaning, 'answered')}, {request.took_ms:.2f} ms, {request.queries} database quer{'y' if request.queries == 1 else 'ies'}."
-
-
 def change_price(sandbox: Sandbox, item: float, price: float) -> str:
     """A price change through the strategy on the page; says what each trip took."""
-    request = sandbox.write(int(item), price)
-    if not request.answered:
-        return f"The price of item {int(item)} could not be changed: the database does not answer."
-    trips = len(request.trips)
-    took = f"{request.ms_at('database'):.2f} ms at the database, {request.ms_at('cache'):.2f} ms at the cache"
-    return f"The price of item {int(item)} is now {price:.2f}: {trips} trip{'' if trips == 1 else 's'}, {took}."
+    return storefront.write_price(sandbox, item, price, lambda request: f": {len(request.trips)} trip{'' if len(request.trips) == 1 else 's'}, "
+                                  f"{request.ms_at('database'):.2f} ms at the database, {request.ms_at('cache'):.2f} ms at the cache.")
 
 
 def change_ten(sandbox: Sandbox, item: float) -> str:
@@ -205,8 +193,8 @@ LAB = Lab(
     strategies=STRATEGIES,
     pick_strategy=pick_strategy,
     actions=(
-        Action("read", "Read it", "step", read_item, (ITEM,)),
-        Action("change-price", "Change the price", "step", change_price, (ITEM, Number("price", "New price", 0.01, 9_999, 0.01, 24.90)), primary=True),
+        storefront.READ,
+        Action("change-price", "Change the price", "step", change_price, (storefront.ITEM, storefront.PRICE), primary=True),
         Action("change-ten", "Change ten prices", "step", change_ten, (Number("item", "From item", 1, 990, 1, 100),)),
         Action("count-keys", "Count the keys", "load", count_keys, here="every key of the server, compared with what any client has ever asked for.", aws="CurrItems counts the keys; nothing counts those that nobody reads."),
         Action("begin-anew", "Empty the cache", "load", begin_anew),
