@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -15,6 +18,18 @@ from portal.serve.child import Child, Launch
 from portal.settings import ROOT
 
 START_S = 90.0
+
+
+@contextmanager
+def real_site(environment: Mapping[str, str] | None = None) -> Iterator[RealSite]:
+    """A site that runs, in a folder that goes with it."""
+    folder = Path(tempfile.mkdtemp(prefix="cg-site-", dir="/tmp"))
+    folder.chmod(0o755)
+    site = RealSite(folder, environment)
+    site.start()
+    yield site
+    site.stop()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class RealSite:

@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from portal.settings import ROOT
 from tests.browser.conftest import Open, watched
-from tests.browser.real_site import RealSite
+from tests.browser.real_site import RealSite, real_site
 
 LESSON = "/lessons/cache-aside-in-code"
 SOON_MS = 15_000
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[RealSite]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSite]:
     """The site, with one more lab in a folder that it was told of."""
-    folder = Path(tempfile.mkdtemp(prefix="cg-journey-", dir="/tmp"))
-    folder.chmod(0o755)
-    labs = folder / "labs"
+    labs = tmp_path_factory.mktemp("journey") / "labs"
+    for parent in (labs.parent, labs.parent.parent, labs.parent.parent.parent):
+        parent.chmod(0o755)
     shutil.copytree(ROOT / "tests/samples/more_labs", labs)
-    running = RealSite(folder, {"CACHEGROUND_LABS": str(labs)})
-    running.start()
-    yield running
-    running.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with real_site({"CACHEGROUND_LABS": str(labs)}) as running:
+        yield running
 
 
 @pytest.fixture

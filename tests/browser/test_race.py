@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import Open, watched
-from tests.browser.real_site import RealSite
+from tests.browser.real_site import RealSite, real_site
 
 LAB = "/labs/write-through-race"
 SOON_MS = 20_000
@@ -21,13 +18,8 @@ SOON_MS = 20_000
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[RealSite]:
-    folder = Path(tempfile.mkdtemp(prefix="cg-race-", dir="/tmp"))
-    folder.chmod(0o755)
-    running = RealSite(folder)
-    running.start()
-    yield running
-    running.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with real_site() as running:
+        yield running
 
 
 @pytest.fixture

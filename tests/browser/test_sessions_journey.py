@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import Open, watched
-from tests.browser.real_site import RealSite
+from tests.browser.real_site import RealSite, real_site
 
 SOON_MS = 15_000
 OTHER = {"A": "B", "B": "A"}
@@ -21,13 +18,8 @@ OTHER = {"A": "B", "B": "A"}
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[RealSite]:
-    folder = Path(tempfile.mkdtemp(prefix="cg-sessions-", dir="/tmp"))
-    folder.chmod(0o755)
-    running = RealSite(folder)
-    running.start()
-    yield running
-    running.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with real_site() as running:
+        yield running
 
 
 @pytest.fixture

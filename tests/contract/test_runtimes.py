@@ -8,6 +8,7 @@ import pytest
 
 from labs.errors import LabsError, NotNow, ServerDown, UnknownSandbox
 from labs.headless import keeper_of_ones_own
+from tests.sandboxes import Opened, eventually, lives
 
 KINDS = ("cage", "process", "fake")
 REAL = ("cage", "process")
@@ -26,9 +27,9 @@ def keeper(request):
 
 @pytest.fixture
 def sandbox(keeper):
-    opened = Opened(keeper)
+    opened = CacheAside(keeper)
     yield opened
-    keeper.end(opened.id, "the test is over")
+    opened.end()
 
 
 @pytest.fixture
@@ -38,36 +39,23 @@ def real(sandbox):
     return sandbox
 
 
-class Opened:
-    """A sandbox of the lab cache-aside with everything that it told."""
+class CacheAside(Opened):
+    """A sandbox of the lab cache-aside."""
 
     def __init__(self, keeper):
-        self.keeper = keeper
-        self.told = []
-        self.gone = []
-        self.id = keeper.open("cache-aside", {}, on_event=lambda entry: self.told.append(entry.event), on_gone=self.gone.append)
-
-    def call(self, call, **args):
-        return self.keeper.call(self.id, call, **args)
+        super().__init__(keeper, "cache-aside")
 
     def server(self, verb, name="cache"):
-        return self.call("server", name=name, verb=verb)
+        return super().server(verb, name)
 
     def states(self, name="cache"):
-        return [event.state for event in self.told if event.type == "server-changed" and event.server == name]
+        return super().states(name)
 
     def ask(self, name="cache"):
         return self.call("console", server=name, command="PING" if name == "cache" else "select 1")
 
     def processes(self, name):
         return [process for process in self.keeper.processes(self.id) if process.name().startswith(name)]
-
-
-def eventually(condition, within_s=5.0):
-    end = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end, "it did not come to be in time"
-        time.sleep(0.02)
 
 
 def test_both_servers_are_up_when_it_is_open(sandbox):
@@ -176,7 +164,7 @@ def test_no_server_runs_as_root(real):
 def test_sandboxes_do_not_share_a_user_when_root(real):
     if os.getuid() != 0:
         pytest.skip("an ordinary user has one user id")
-    other = Opened(real.keeper)
+    other = CacheAside(real.keeper)
     try:
         assert {p.uids().real for p in real.processes("cg-agent")}.isdisjoint({p.uids().real for p in other.processes("cg-agent")})
     finally:
@@ -193,13 +181,6 @@ def test_when_its_agent_or_warden_is_killed_nothing_of_it_is_left(real, victim):
     eventually(lambda: not [process for process in everything if lives(process)])
 
 
-def lives(process):
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 def test_a_server_that_dies_by_itself_is_noticed(real):
     real.processes("redis-server")[0].kill()
 
@@ -209,7 +190,7 @@ def test_a_server_that_dies_by_itself_is_noticed(real):
 def test_a_cage_has_its_usual_ports_to_itself(keeper):
     if keeper.isolation != "cage":
         pytest.skip("only a cage has a loopback of its own")
-    first, second = Opened(keeper), Opened(keeper)
+    first, second = CacheAside(keeper), CacheAside(keeper)
     try:
         assert not first.ask()["failed"]
         assert not second.ask()["failed"]
@@ -217,7 +198,7 @@ def test_a_cage_has_its_usual_ports_to_itself(keeper):
         assert not {6379, 5432} & {port for port in listening if _owned_by_sandbox(port)}
     finally:
         for opened in (first, second):
-            keeper.end(opened.id, "the test is over")
+            opened.end()
 
 
 def _owned_by_sandbox(port):

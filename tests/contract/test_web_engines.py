@@ -3,11 +3,11 @@
 import os
 import time
 
-import psutil
 import pytest
 
 from labs.errors import LabsError, NotNow
 from labs.headless import keeper_of_ones_own
+from tests.sandboxes import Opened, eventually, lives
 
 KINDS = ("cage", "process", "fake")
 PROGRAMS = ("balancer", "instance-a", "instance-b")
@@ -24,23 +24,14 @@ def keeper(request):
         directory.cleanup()
 
 
-class Opened:
-    """A sandbox of the lab sessions with everything that it told."""
+class Shop(Opened):
+    """A sandbox of the lab sessions."""
 
     def __init__(self, keeper):
-        self.keeper = keeper
-        self.told = []
-        self.gone = []
-        self.id = keeper.open("sessions", {}, on_event=lambda entry: self.told.append(entry.event), on_gone=self.gone.append)
-
-    def call(self, call, **args):
-        return self.keeper.call(self.id, call, **args)
-
-    def server(self, verb, name):
-        return self.call("server", name=name, verb=verb)
+        super().__init__(keeper, "sessions")
 
     def state(self, name):
-        return [event.state for event in self.told if event.type == "server-changed" and event.server == name][-1]
+        return self.states(name)[-1]
 
     def page(self):
         return self.call("action", name="page", fields={"browser": "first"})["says"]
@@ -51,9 +42,9 @@ class Opened:
 
 @pytest.fixture
 def sandbox(keeper):
-    opened = Opened(keeper)
+    opened = Shop(keeper)
     yield opened
-    keeper.end(opened.id, "the test is over")
+    opened.end()
 
 
 @pytest.fixture
@@ -61,13 +52,6 @@ def real(sandbox):
     if sandbox.keeper.isolation == "fake":
         pytest.skip("a fake has no processes")
     return sandbox
-
-
-def eventually(condition, within_s=6.0):
-    end = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end, "it did not come to be in time"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -129,13 +113,6 @@ def test_when_its_agent_is_killed_nothing_of_a_site_is_left(real):
 
     eventually(lambda: real.gone)
     eventually(lambda: not [process for process in everything if lives(process)])
-
-
-def lives(process):
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_sessions_that_are_asked_for_where_nothing_runs_are_none(sandbox):

@@ -7,6 +7,7 @@ import pytest
 
 from labs.errors import BadInput, LabsError, NotNow
 from labs.headless import keeper_of_ones_own
+from tests.sandboxes import Opened, eventually
 
 
 @pytest.fixture(scope="module")
@@ -20,16 +21,11 @@ def keeper():
         directory.cleanup()
 
 
-class Opened:
-    """A sandbox of the lab sessions with everything that it told."""
+class Shop(Opened):
+    """A sandbox of the lab sessions."""
 
     def __init__(self, keeper):
-        self.keeper = keeper
-        self.told = []
-        self.id = keeper.open("sessions", {}, on_event=lambda entry: self.told.append(entry.event))
-
-    def call(self, call, **args):
-        return self.keeper.call(self.id, call, **args)
+        super().__init__(keeper, "sessions")
 
     def press(self, name, browser="first", **fields):
         return self.call("action", name=name, fields={"browser": browser, **fields})["says"]
@@ -49,16 +45,9 @@ class Opened:
 
 @pytest.fixture
 def shop(keeper):
-    opened = Opened(keeper)
+    opened = Shop(keeper)
     yield opened
-    keeper.end(opened.id, "the test is over")
-
-
-def eventually(condition, within_s=6.0):
-    end = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end, "it did not come to be in time"
-        time.sleep(0.02)
+    opened.end()
 
 
 def test_requests_take_turns_and_redis_makes_no_difference_of_it(shop):

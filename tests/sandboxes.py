@@ -1,0 +1,45 @@
+"""What tests of open sandboxes share: a sandbox with everything that it told, and how to wait for what comes by itself."""
+
+import time
+from contextlib import suppress
+
+import psutil
+
+
+class Opened:
+    """A sandbox of a lab with everything that it told."""
+
+    def __init__(self, keeper, lab):
+        self.keeper = keeper
+        self.told = []
+        self.gone = []
+        self.id = keeper.open(lab, {}, on_event=lambda entry: self.told.append(entry.event), on_gone=self.gone.append)
+
+    def call(self, call, **args):
+        return self.keeper.call(self.id, call, **args)
+
+    def server(self, verb, name):
+        return self.call("server", name=name, verb=verb)
+
+    def states(self, name):
+        """The states that a server went through."""
+        return [event.state for event in self.told if event.type == "server-changed" and event.server == name]
+
+    def end(self):
+        self.keeper.end(self.id, "the test is over")
+
+
+def eventually(condition, within_s=6.0):
+    """What the condition returns as soon as it is something."""
+    end = time.monotonic() + within_s
+    while not (value := condition()):
+        assert time.monotonic() < end, "it did not come to be in time"
+        time.sleep(0.02)
+    return value
+
+
+def lives(process):
+    """True unless it is gone, or a zombie."""
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
