@@ -13,7 +13,7 @@ from portal.learn import routes as learn
 from portal.patterns import routes as patterns
 from portal.quizzes import routes as quizzes
 from portal.settings import ROOT, Settings
-from portal.web import assets, csrf, errors, headers, health, learner, pages, parts
+from portal.web import assets, csrf, errors, headers, health, learner, messages, pages, parts
 
 
 def create_app(settings: Settings) -> Flask:
@@ -33,6 +33,7 @@ def create_app(settings: Settings) -> Flask:
     headers.install(app)
     learner.install(app)
     assets.install(app)
+    messages.install(app)
     pages.install(app)
 
     for feature in (health, learn, quizzes, bench, doing, predicting, accounts, patterns):

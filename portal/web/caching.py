@@ -1,4 +1,4 @@
-"""Two caches that nothing depends on. One is cache-aside over the portal Redis, as lesson 3 teaches it: look, else ask the database, then store, with a time to live.
+"""Caches that nothing depends on. One is cache-aside over the portal Redis, as lesson 3 teaches it: look, else ask the database, then store, with a time to live.
 The other keeps whole pages in this process.
 
 Nothing here may break a page: a cache that is away, slow or full of nonsense is the same as an empty one. After a failure
@@ -17,6 +17,8 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
+from portal.web.near import Near
+
 PREFIX = "cache:"
 PAUSE_S = 2.0
 LEASE, LEASE_S = "lease ", 10
@@ -26,10 +28,11 @@ log = logging.getLogger(__name__)
 
 
 class Cache:
-    """JSON values by name. Threads may share it. The Redis client has timeouts of its own, short ones."""
+    """JSON values by name, with what this process keeps `near` before them. Threads may share it. The Redis client has timeouts of its own, short ones."""
 
-    def __init__(self, redis: Redis, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, redis: Redis, *, near: Near | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._redis = redis
+        self._near = near
         self._clock = clock
         self._away_until = 0.0
 
@@ -39,8 +42,8 @@ class Cache:
         Who finds nothing leaves a lease before it loads, and stores only if that still stands: what was read before a `forget` is not stored after it.
         """
         key, lease = PREFIX + name, LEASE + secrets.token_hex(8)
-        found = self._try(lambda: self._redis.get(key))
-        if found is not None and not found.startswith(LEASE):
+        found = self._try(lambda: self._found(key))
+        if found is not None and _is_value(found):
             try:
                 return json.loads(found)
             except ValueError:
@@ -57,6 +60,12 @@ class Cache:
         if names:
             self._try(lambda: self._redis.delete(*(PREFIX + name for name in names)))
 
+    def _found(self, key: str) -> Any:
+        def ask() -> Any:
+            return self._redis.get(key)
+
+        return ask() if self._near is None else self._near.get(key, ask, worth=_is_value)
+
     def _try(self, call: Callable[[], Any]) -> Any:
         if self._clock() < self._away_until:
             return None
@@ -66,6 +75,10 @@ class Cache:
             self._away_until = self._clock() + PAUSE_S
             log.warning("the portal's cache is away: %s", type(exc).__name__)
             return None
+
+
+def _is_value(found: str) -> bool:
+    return not found.startswith(LEASE)
 
 
 class Shelf:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from flask import Flask, Response, abort, current_app, g, request
 from itsdangerous import BadSignature, Signer
@@ -17,6 +18,7 @@ COOKIE = "learner"
 YEAR_S = 365 * 24 * 3600
 _FORGET = ""
 KEY = "cacheground.beginners"
+KNOWN_COOKIES = 4_096
 BEGINNERS_AT_ONCE, BEGINNERS_PER_S = 400.0, 2.0
 """New learners of one address in one process: a school comes from one, all at nine o'clock."""
 
@@ -62,13 +64,20 @@ def forget() -> None:
     g.learner_cookie = _FORGET
 
 
-def _signer() -> Signer:
-    return Signer(str(current_app.secret_key), salt="learner-cookie")
+def _signer(secret: str) -> Signer:
+    return Signer(secret, salt="learner-cookie")
 
 
 def _read_cookie() -> str | None:
+    cookie = request.cookies.get(COOKIE)
+    return _named_by(cookie, str(current_app.secret_key)) if cookie else None
+
+
+@lru_cache(maxsize=KNOWN_COOKIES)
+def _named_by(cookie: str, secret: str) -> str | None:
+    """The learner whom a cookie names; None if its signature is not ours. The same every time, so that a cookie that comes again is not reckoned again."""
     try:
-        learner = _signer().unsign(request.cookies.get(COOKIE, "")).decode()
+        learner = _signer(secret).unsign(cookie).decode()
     except (BadSignature, UnicodeDecodeError):
         return None
     return learner if re.fullmatch(r"[0-9a-f]{32}", learner) else None
@@ -79,7 +88,7 @@ def _send_cookie(response: Response) -> Response:
     if learner == _FORGET:
         response.delete_cookie(COOKIE, httponly=True, samesite="Lax", secure=request.is_secure)
     elif learner is not None:
-        value = _signer().sign(learner).decode()
+        value = _signer(str(current_app.secret_key)).sign(learner).decode()
         response.set_cookie(COOKIE, value, max_age=YEAR_S, httponly=True, samesite="Lax", secure=request.is_secure)
     if learner is not None or COOKIE in request.cookies:
         response.vary.add("Cookie")

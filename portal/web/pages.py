@@ -60,13 +60,14 @@ def own_page(learner: str, stamp: str, render: Callable[[], str]) -> str | bytes
     if wants_fragment() or "_flashes" in session:
         return render()
     pages: Pages = current_app.extensions[KEY]
-    kept = pages.find(learner, request.full_path, stamp)
+    address = f"{request.path}?{request.query_string.decode('latin-1')}"
+    kept = pages.find(learner, address, stamp)
     if kept is not None:
         first, *others = kept
         return b"".join((first, *(secrets.token_hex(16).encode() + part for part in others)))
     page = render()
     if not g.get("moves"):
-        pages.keep(learner, request.full_path, stamp, tuple(part.encode() for part in _FORM_KEY.split(page)))
+        pages.keep(learner, address, stamp, tuple(part.encode() for part in _FORM_KEY.split(page)))
     return page
 
 

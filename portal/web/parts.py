@@ -18,7 +18,8 @@ from labs import Desk
 from portal.content import Course
 from portal.db import make_engine
 from portal.settings import Settings
-from portal.web.caching import Cache, Shelf
+from portal.web.caching import PREFIX, Cache, Shelf
+from portal.web.near import Near
 
 KEY = "cacheground"
 STRANGERS_SEE_S = 2.0
@@ -38,11 +39,11 @@ class Parts:
     shelf: Shelf
 
 
-def make_redis(url: str, *, timeout_s: float, connect_timeout_s: float) -> Redis:
+def make_redis(url: str, *, timeout_s: float, connect_timeout_s: float, protocol: int = 2) -> Redis:
     """A client of the portal Redis in text mode that never retries by itself and never waits longer than it is told here."""
     return Redis.from_url(
         url, socket_timeout=timeout_s, socket_connect_timeout=connect_timeout_s, retry=Retry(NoBackoff(), 0),
-        decode_responses=True, protocol=2, health_check_interval=0,
+        decode_responses=True, protocol=protocol, health_check_interval=0,
     )
 
 
@@ -57,7 +58,7 @@ def install(app: Flask, settings: Settings, lessons: Course) -> None:
         course=lessons,
         desk=Desk(make_redis(settings.redis_url, timeout_s=5.0, connect_timeout_s=0.5)),
         quick_desk=Desk(quick),
-        cache=Cache(quick),
+        cache=Cache(quick, near=Near(make_redis(settings.redis_url, timeout_s=0.2, connect_timeout_s=0.2, protocol=3), PREFIX)),
         shelf=Shelf(ttl_s=STRANGERS_SEE_S),
     )
     app.teardown_appcontext(_close)
