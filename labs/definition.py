@@ -20,14 +20,16 @@ if TYPE_CHECKING:
 Gear = Literal["step", "load", "break"]
 Place = Gear | Literal["all", "view"]
 """Where a control stands on the page: in one gear, under all of them, or in the lab's own view."""
-Engine = Literal["app", "redis", "memcached", "postgres", "instance", "balancer"]
+Engine = Literal["app", "redis", "memcached", "postgres", "instance", "balancer", "sentinel", "endpoint"]
 WITH_CONSOLE = frozenset({"redis", "memcached", "postgres"})
+NO_SERVER = frozenset({"app", "endpoint"})
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A place in the drawing: the application, or a server. `engine_setting` names the control that picks its engine, `options` go to the engine's configuration;
-    servers of one `zone` are drawn as one place.
+    """A place in the drawing: the application, an endpoint, or a server. `engine_setting` names the control that picks its engine, `options` go to the engine's configuration;
+    `options_of` makes those that follow from the settings. Servers of one `zone` are drawn as one place. A server that `waits` is not started with the sandbox:
+    an action does that (`Sandbox.add`).
     """
 
     name: str
@@ -36,7 +38,9 @@ class Node:
     engine_setting: str = ""
     about: str = ""
     zone: str = ""
+    waits: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    options_of: Callable[[Mapping[str, Value]], Mapping[str, Any]] | None = None
 
     @property
     def has_console(self) -> bool:
@@ -63,7 +67,7 @@ class Topology:
     @property
     def servers(self) -> tuple[Node, ...]:
         """The nodes that are real servers."""
-        return tuple(node for node in self.nodes if node.engine != "app")
+        return tuple(node for node in self.nodes if node.engine not in NO_SERVER)
 
     def of_engine(self, engine: Engine) -> tuple[Node, ...]:
         """The nodes of this engine, in drawing order."""

@@ -18,6 +18,7 @@ READINGS_LENGTH = 1_200
 NAMES = 200
 """Servers, links, settings, checks and predictions together: more than any lab has. A hostile sandbox could go on naming new ones."""
 LINES = 500
+RECORDS = 12
 
 
 @dataclass(slots=True)
@@ -33,6 +34,10 @@ class SandboxState:
     versions: dict[str, str] = field(default_factory=dict)
     servers: dict[str, dict[str, str]] = field(default_factory=dict)
     links: dict[str, dict[str, Value]] = field(default_factory=dict)
+    told: dict[str, list[str]] = field(default_factory=dict)
+    roles: dict[str, dict[str, str]] = field(default_factory=dict)
+    endpoints: dict[str, list[str]] = field(default_factory=dict)
+    records: list[dict[str, Any]] = field(default_factory=list)
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     tables: dict[str, list[dict[str, Value]]] = field(default_factory=dict)
     measured: dict[str, Value] = field(default_factory=dict)
@@ -57,6 +62,15 @@ class SandboxState:
                 self.settings, self.versions = dict(event.settings), dict(event.versions)
             case events.ServerChanged():
                 self.servers[event.server] = {"state": event.state, "why": event.why, "version": event.version or self.servers.get(event.server, {}).get("version", "")}
+            case events.ServerTold():
+                self.told[event.server] = event.lines
+            case events.RoleChanged():
+                self.roles[event.server] = {"role": event.role, "of": event.of}
+            case events.EndpointMoved():
+                self.endpoints[event.endpoint] = event.targets
+            case events.RecordKept():
+                kept = [record for record in self.records if record["record"] != event.record]
+                self.records = [*kept, encode(entry)][-RECORDS:]
             case events.LinkChanged():
                 self.links[event.link] = {"state": event.state, "delay_ms": event.delay_ms}
             case events.SettingChanged():
@@ -91,7 +105,7 @@ class SandboxState:
                 self.closed = event.reason
         if event.says:
             self.timeline.append(encode(entry))
-        if len(self.servers) + len(self.links) + len(self.settings) + len(self.checks) + len(self.measured) > NAMES:
+        if len(self.servers) + len(self.told) + len(self.roles) + len(self.endpoints) + len(self.links) + len(self.settings) + len(self.checks) + len(self.measured) > NAMES:
             raise BadInput("More names than a sandbox has.")
 
     def _keep(self, entry: Entry) -> None:
@@ -108,7 +122,7 @@ class SandboxState:
 
     def to_data(self, *, history: bool = False) -> dict[str, Any]:
         """The state as plain data for JSON; `history` adds all readings kept."""
-        names = ("lab", "isolation", "seq", "opened_at", "closed", "settings", "versions", "servers", "links", "checks", "tables", "measured", "said", "step", "exchange", "load", "reading", "ending")
+        names = ("lab", "isolation", "seq", "opened_at", "closed", "settings", "versions", "servers", "told", "roles", "endpoints", "records", "links", "checks", "tables", "measured", "said", "step", "exchange", "load", "reading", "ending")
         data: dict[str, Any] = {name: getattr(self, name) for name in names}
         data["timeline"] = list(self.timeline)
         if history:

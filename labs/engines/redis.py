@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import Signals
@@ -35,7 +35,7 @@ _SCRIPTS = (
 class Redis:
     """One redis-server. `password` is for the users `learner` (the console) and `shop` (the application); ours is `labctl`, with a secret of its own.
 
-    `scripts` lets both users run Lua, which only the memory budget and the wall of a cage bound. `appendonly` has every write in a file, which the next start replays.
+    `directives` stand at the end of its configuration and hold where they differ from ours. `scripts` lets both users run Lua, which only the memory budget and the wall of a cage bound. `appendonly` has every write in a file, which the next start replays.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Redis:
     maxmemory_policy: str = "allkeys-lru"
     scripts: bool = False
     appendonly: bool = False
+    directives: Mapping[str, str] = field(default_factory=dict)
     kind: ClassVar[str] = "redis"
     _ours: _Ours = field(init=False, repr=False, compare=False)
 
@@ -89,7 +90,7 @@ user default off resetpass resetkeys resetchannels -@all
 user labctl on #{_digest(self._ours.secret)} ~* &* +@all
 user learner on #{_digest(self.password)} {rights}
 user shop on #{_digest(self.password)} {rights}
-"""
+""" + "".join(f"{name} {value}\n" for name, value in self.directives.items())
 
     def ready(self, timeout_s: float = TIMEOUT_S) -> str:
         """The server's version once it answers. Raises ServerDown until then."""

@@ -47,7 +47,7 @@ DISK_STEP_MB = 64
 BATCH = 200
 MB = 1024 * 1024
 
-RELAYED = frozenset({"set", "action", "server", "link", "step", "load", "console", "complete", "log", "measure", "reset"})
+RELAYED = frozenset({"set", "action", "server", "link", "step", "load", "console", "complete", "log", "measure", "record", "reset"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ class Agent:
         self._calls: dict[str, Callable[[Args], Args]] = {
             "prepare": self._prepare, "open": self._open, "set": self._set, "action": self._action, "server": self._server, "link": self._link,
             "step": self._step, "load": self._load, "console": self._console, "complete": self._complete, "log": self._log, "measure": self._measure,
-            "reset": self._reset, "play": self._play, "warn": self._warn, "close": self._close,
+            "record": self._record, "reset": self._reset, "play": self._play, "warn": self._warn, "close": self._close,
         }
 
     def serve(self) -> None:
@@ -299,6 +299,13 @@ class Agent:
         sandbox.tell(Measured(prediction=prediction.name, value=value, shown=shown))
         self.outcome("prediction", prediction.name, "measured", {"value": value, "shown": shown})
         return {"value": value, "shown": shown}
+
+    def _record(self, args: Args) -> Args:
+        name = str(args.get("name"))
+        found = self._open_sandbox.records.get(name)
+        if found is None:
+            raise BadInput(f"No record here is called {name[:40]!r}.", hint="There are " + (", ".join(self._open_sandbox.records) or "none yet") + ".")
+        return {"record": found}
 
     def _reset(self, _args: Args) -> Args:
         self._open_sandbox.reset()

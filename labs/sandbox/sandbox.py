@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from labs.definition import Lab, Link, Node, Strategy
 from labs.engines import Balancer, Engine, Instance, Memcached, Postgres, Redis
@@ -25,6 +26,7 @@ from labs.events import (
     Happened,
     LinkChanged,
     LoadChanged,
+    RecordKept,
     Said,
     SandboxOpened,
     ServerChanged,
@@ -53,6 +55,7 @@ from labs.shop.template import copy as copy_template
 USUAL_PORTS = {"redis": 6379, "memcached": 11211, "postgres": 5432, "instance": 8000, "balancer": 8080}
 LOAD_ITEMS = 1_000
 SEED = 7
+MOST_RECORDS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,7 @@ class Sandbox:
         self.ledger = Ledger()
         self.measurements: dict[str, float] = {}
         self.found: dict[str, list[dict[str, Value]]] = {}
+        self.records: dict[str, dict[str, Any]] = {}
         self.load = Load(nursery, on_problem=lambda problem: self.say(f"The strategy failed: {problem}", "error"))
         self.wrong = wrong
         self.servers: dict[str, Server] = {}
@@ -123,6 +127,14 @@ class Sandbox:
         self.found[table] = [dict(row) for row in rows[:MOST_ROWS]]
         self.tell(TableChanged(table=table, rows=self.found[table]))
 
+    def keep_record(self, name: str, title: str, document: dict[str, Any], results: Mapping[str, Value]) -> None:
+        """Keep a document that the page can show, compare, share and save; the oldest of MOST_RECORDS goes."""
+        self.records.pop(name, None)
+        self.records[name] = document
+        if len(self.records) > MOST_RECORDS:
+            del self.records[next(iter(self.records))]
+        self.tell(RecordKept(record=name, title=title, results=dict(results)))
+
     # Opening and closing
 
     def open(self) -> None:
@@ -135,7 +147,7 @@ class Sandbox:
         for name, server in self.servers.items():
             if server.state == "up":
                 self.tell_state(name, server)
-        stopped = [server for server in self.servers.values() if server.state != "up"]
+        stopped = [server for name, server in self.servers.items() if server.state != "up" and not self.lab.topology.node(name).waits]
         with ThreadPoolExecutor(max(1, len(stopped))) as together:
             list(together.map(lambda server: server.start(), stopped))
         for link in self.lab.topology.links:
@@ -192,10 +204,13 @@ class Sandbox:
                     database.engine = Postgres(engine.name, engine.address, engine.directory, engine.password)
                 database.start("reset")
             for name, server in self.servers.items():
-                if name != "database":
+                if self.lab.topology.node(name).waits:
+                    server.stop("reset")
+                elif name != "database":
                     server.restart("reset")
                     if isinstance(server.engine, Redis) and server.engine.appendonly:
                         server.engine.flush()
+            self.records.clear()
             self.ledger.clear()
             self.load.forget()
             self.sampler.forget()
@@ -325,6 +340,8 @@ class Sandbox:
         if name not in self.servers:
             raise BadInput(f"{name} is no server: it can't be killed.")
         act = {"kill": self.servers[name].kill, "pause": self.servers[name].pause, "resume": self.servers[name].resume, "restart": self.servers[name].restart}.get(verb)
+        if verb == "restart" and self.servers[name].state == "stopped" and self.lab.topology.node(name).waits:
+            raise NotNow(f"{self.lab.topology.node(name).label} is not there yet.")
         if act is None:
             raise BadInput(f"A server can't be told to {verb[:20]!r}.", hint="It can be told to kill, pause, resume or restart.")
         act()
@@ -340,6 +357,25 @@ class Sandbox:
         }[verb]
         self.tell(Said(text=f"{says} {means}", strong=says))
         return says
+
+    def add(self, name: str, why: str) -> None:
+        """Start a server that waited, with the options that the settings ask for now, and lay the links to it."""
+        node = self.lab.topology.node(name)
+        with self._lock:
+            if self.servers[name].state not in ("stopped", "down"):
+                raise NotNow(f"{node.label} is there already.")
+            self._forget_console(name)
+            self.servers[name] = self._server(node, self.lab.topology.servers.index(node))
+            self.servers[name].start(why)
+            for link in self.lab.topology.links_to(name):
+                self._lay(link)
+            self.sampler.forget_counters(name)
+
+    def remove(self, name: str, why: str) -> None:
+        """Stop a server that was added."""
+        with self._lock:
+            self._forget_console(name)
+            self.servers[name].stop(why)
 
     def link(self, name: str, verb: str, delay_ms: float = 20.0) -> str:
         """Slow, cut or restore a link; returns the sentence that says so."""
@@ -454,7 +490,8 @@ class Sandbox:
         address = Address(runtime.host(index + 1), runtime.port(USUAL_PORTS[kind]))
         memory_mb = int(float(self.settings.get("cache_mb", 32)))
         if kind == "redis":
-            return Redis(node.name, address, directory, self._quarters.secrets[node.name], **{"maxmemory_mb": memory_mb, **node.options})
+            options = {**node.options, **(node.options_of(self.settings) if node.options_of else {})}
+            return Redis(node.name, address, directory, self._quarters.secrets[node.name], **{"maxmemory_mb": memory_mb, **options})
         if kind == "memcached":
             return Memcached(node.name, address, directory, maxmemory_mb=memory_mb)
         if self.site is not None and kind in ("instance", "balancer"):
