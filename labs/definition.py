@@ -324,12 +324,14 @@ class Strategy:
 
 @dataclass(frozen=True, slots=True)
 class WrongSolution:
-    """A sabotaged lab that must be caught at `caught_at`: strategies that lie, forget or never store."""
+    """A sabotaged lab that must be caught at `caught_at`: strategies that lie, forget or never store, servers that are set up wrongly."""
 
     name: str
     about: str
     caught_at: str
     strategies: Mapping[str, Strategy] = field(default_factory=dict)
+    sabotage: Callable[[Sandbox], None] | None = None
+    """What is done to the servers as soon as the sandbox is open."""
 
 
 def _no_strategy(_settings: Mapping[str, Value]) -> str:

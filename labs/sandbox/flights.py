@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 LIST = "flight"
 KEPT = 100_000
 """Operations of either kind that are remembered, and numbers that a list may hold before it is begun anew."""
-BEFORE_S, AFTER_S = 2.0, 1.5
+BEFORE_S, AFTER_S = 2.0, 0.5
+MOST_FLIGHTS = 12
 """A flight shows so much before its fault, and ends when writes have been acknowledged again for so long."""
 LONGEST_S = 40.0
 MOST_SHOWN = 9_000
 """Operations of either kind in a record, which is under 1 MiB; of a longer flight the middle is thinned by nothing: its end is cut."""
 CHUNK = 4_000
+ENDS_A_PRIMARY = ("kill", "lose")
+"""After these, whoever acknowledges is another primary, or the same one started anew: nothing else is to be waited for."""
 KEPT_ACKS = (ACKNOWLEDGED, UNCONFIRMED)
 
 
@@ -53,6 +56,7 @@ class Flight:
     lost: list[int] = field(default_factory=list)
     gap: tuple[float, float | None] = (0.0, None)
     ended_at: float = 0.0
+    document: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -180,13 +184,14 @@ class Flights:
     def gap_of(self, flight: Flight) -> tuple[float, float | None]:
         """The longest time without an acknowledged write that ended after the fault: monotonic seconds, None if it has not ended."""
         ends = sorted(op.began + op.took_s for op in list(self.writes) if op.ended_as in KEPT_ACKS)
-        gap: tuple[float, float | None] = (flight.at, flight.at)
-        for one, other in itertools.pairwise(ends):
-            if other > flight.at and other - one > (gap[1] or 0.0) - gap[0]:
-                gap = (one, other)
         last = ends[-1] if ends else flight.at
-        silent_s = time.monotonic() - last
-        return (last, None) if silent_s > max(1.0, (gap[1] or 0.0) - gap[0]) else gap
+        longest_s, gap = 0.0, (last, last)
+        for one, other in itertools.pairwise(ends):
+            if other > flight.at and other - one > longest_s:
+                longest_s, gap = other - one, (one, other)
+        if last <= flight.at or time.monotonic() - last > max(1.0, longest_s):
+            return last, None
+        return gap
 
     def _watch(self, flight: Flight) -> None:
         """End the flight when writes have been acknowledged again for a while by a primary that is nobody's secret, or when it takes too long."""
@@ -204,19 +209,22 @@ class Flights:
         _, until = self.gap_of(flight)
         has_moved = any(at > flight.at and endpoint == "primary-endpoint" for at, endpoint, _ in self._group.moves)
         primaries = [name for name, seen in self._group.seen.items() if seen.role == "primary"]
-        return until is not None and now - max(until, flight.at) > AFTER_S and primaries == [self._group.primary] and (has_moved or now - flight.at > 4 * AFTER_S)
+        return until is not None and now - max(until, flight.at) > AFTER_S and primaries == [self._group.primary] and (has_moved or flight.verb in ENDS_A_PRIMARY or now - flight.at > 12 * AFTER_S)
 
     def _finish(self, flight: Flight) -> None:
         flight.ended_at = time.monotonic()
         flight.gap = self.gap_of(flight)
         found, problem = self.recount(flight.list_name)
         acknowledged = self._counted
+        before = {op.number for op in list(self.writes) if op.ended_as in KEPT_ACKS and op.began + op.took_s <= flight.at} & acknowledged
         flight.lost = sorted(acknowledged - found - self.known_lost) if not problem else []
         self.known_lost |= set(flight.lost)
-        flight.results = self._results(flight, len(acknowledged), problem)
+        flight.results = self._results(flight, len(acknowledged), problem) | {"acknowledged_before": len(before), "lost_before": len(before & set(flight.lost))}
         self.current = None
         self.over.append(flight)
-        self._sandbox.keep_record(flight.name, flight.words, self._document(flight), flight.results)
+        del self.over[:-MOST_FLIGHTS]
+        flight.document = self._document(flight)
+        self._sandbox.keep_record(flight.name, flight.words, flight.document, flight.results)
         self._sandbox.tell(Said(text=self._sentence(flight), strong=self._sentence(flight).split(".")[0] + "."))
         self._sandbox.checker.stir()
 
@@ -272,6 +280,6 @@ class Flights:
             "writes": writes[:MOST_SHOWN], "reads": reads[:MOST_SHOWN],
             "sentinels": [[ms(heard.at), heard.sentinel, heard.event, heard.words] for heard in self._group.heard if window[0] <= heard.at <= window[1]][:400],
             "moves": [[ms(at), endpoint, targets] for at, endpoint, targets in self._group.moves if at <= window[1]][-40:],
-            "roles": [[ms(at), server, role] for at, server, role in self._group.changes if at <= window[1]][-60:],
+            "roles": [[ms(change.at), change.server, change.seen.role] for change in self._group.changes if change.at <= window[1]][-60:],
             "results": {**flight.results, "gap_from_ms": ms(began), "gap_to_ms": None if ended is None else ms(ended), "written": len(writes)},
         }

@@ -36,6 +36,8 @@ BEHIND, OF_ENDPOINTS = 101, 200
 """Where the addresses of the servers themselves, and of the endpoints, begin among those of the sandbox."""
 LOOK_S, LOOK_WHEN_QUIET_S = 0.1, 0.5
 READY_S = 6.0
+HAND_OVER_S = 6.0
+"""How long at most nobody writes in a planned failover."""
 WAYS = {"both": BOTH, "in": OUT, "out": BACK}
 """What is cut of a zone: both ways, what goes in, what comes out."""
 
@@ -49,6 +51,15 @@ class Seen:
     linked: bool
     offset: int
     replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a server said of itself, other than before; `at` is monotonic seconds."""
+
+    at: float
+    server: str
+    seen: Seen
 
 
 class Group:
@@ -68,7 +79,7 @@ class Group:
         self.readers: list[str] = []
         self.seen: dict[str, Seen] = {}
         self.moves: list[tuple[float, str, list[str]]] = []
-        self.changes: list[tuple[float, str, Role]] = []
+        self.changes: list[Change] = []
         self.heard: list[Heard] = []
         self._public: dict[str, Address] = {}
         self._behind: dict[str, Address] = {}
@@ -77,6 +88,10 @@ class Group:
         self._applied: dict[str, tuple[int, float]] = {}
         self._cuts: dict[str, str] = {}
         self._pairs: dict[frozenset[str], float] = {}
+        self.in_force = True
+        """False for a group whose settings stand on the page and not on its servers: a sabotage."""
+        self._handing_over = ""
+        self._is_open = False
         self._stopped = threading.Event()
         self._hurry = threading.Event()
         self._thread = threading.Thread(target=self._look, name="group", daemon=True)
@@ -107,10 +122,21 @@ class Group:
         return Watched(self._public[self.primary], replicas, peers, int(float(settings.get("quorum", 2))), int(float(settings.get("detection_ms", 1_000))))
 
     def is_member(self, name: str) -> bool:
-        """True unless it is a replica that is not there: one that waits, or one more than the setting `replicas` asks for."""
+        """True unless it is a replica that is not there: one that waits, or was taken away."""
         server = self._sandbox.servers.get(name)
+        return not self._sandbox.lab.topology.node(name).waits if server is None or not self._is_open else server.state != "stopped"
+
+    def staff(self) -> None:
+        """As many replicas as the setting `replicas` asks for: those that are missing are started, those too many are stopped."""
         wanted = int(float(self._sandbox.settings.get("replicas", len(self.caches) - 1)))
-        return self.caches.index(name) <= wanted if server is None else server.state != "stopped" or self.caches.index(name) <= wanted
+        for place, name in enumerate(other for other in self.caches if other != self.primary):
+            server = self._sandbox.servers[name]
+            if place < wanted and server.state == "stopped":
+                server.start("a replica was added")
+            elif place >= wanted and server.state in ("up", "paused", "down"):
+                server.stop("this replica was taken away")
+                server.state = "stopped"
+        self.hurry()
 
     # Opening and closing
 
@@ -135,6 +161,9 @@ class Group:
         if self._sandbox.runtime == "fake":
             self._pretend()
             return
+        if "replicas" in self._sandbox.settings:
+            self.staff()
+        self._is_open = True
         if not self._sandbox.wait_until(self._is_settled, deadline_s=READY_S, every_s=0.01):
             raise DidNotStart("The replicas did not find their primary.", hint="Open the lab again.", detail=str(self.seen))
         self._ear.start()
@@ -218,7 +247,7 @@ class Group:
                 with contextlib.suppress(ServerDown):
                     sentinel.set("down-after-milliseconds", int(float(settings.get("detection_ms", 1_000))))
                     sentinel.set("quorum", int(float(settings.get("quorum", 2))))
-        for name in self.caches:
+        for name in self.caches if self.in_force else ():
             with contextlib.suppress(ServerDown, NotNow):
                 self.redis(name).run("CONFIG", "SET", "min-replicas-to-write", int(float(settings.get("min_replicas", 0))), "min-replicas-max-lag", 1)
 
@@ -228,15 +257,40 @@ class Group:
         self.redis(name).run("REPLICAOF", primary.host, primary.port)
         self.hurry()
 
-    def fail_over(self) -> None:
-        """Have a sentinel promote a replica although the primary is well. Raises NotNow with the reason where none does."""
+    def hand_over(self) -> None:
+        """A planned failover, as a careful service does it: nobody writes, the replicas have everything, one of them is promoted, the former primary follows it. Raises NotNow where no sentinel begins."""
+        former = self.redis(self.primary)
+        former.run("CLIENT", "PAUSE", int(1000 * HAND_OVER_S), "WRITE")
+        self._handing_over = self.primary
+        self._sandbox.wait_until(self._have_everything, deadline_s=1.0, every_s=0.005)
+        try:
+            self._promote_one()
+        except NotNow:
+            self._handing_over = ""
+            former.run("CLIENT", "UNPAUSE")
+            raise
+        self.hurry()
+
+    def _have_everything(self) -> bool:
+        seen = [one for name in self.caches if (one := self.look_at(name)) is not None]
+        return len({one.offset for one in seen}) == 1
+
+    def _take_over(self, former: str) -> None:
+        """The last part of a planned failover: who is still connected to the former primary has to come again."""
+        self._handing_over = ""
+        with contextlib.suppress(ServerDown, NotNow):
+            self.demote(former)
+            redis = self.redis(former)
+            redis.run("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            redis.run("CLIENT", "UNPAUSE")
+
+    def _promote_one(self) -> None:
         problem: Exception | None = None
         for name in self.sentinels:
             sentinel = self._sentinel(name)
             if sentinel is not None:
                 try:
                     sentinel.fail_over()
-                    self.hurry()
                     return
                 except ServerDown as exc:
                     problem = exc
@@ -260,6 +314,12 @@ class Group:
         if info["role"] == "master":
             return Seen("primary", "", True, int(info["master_repl_offset"]), int(info["connected_slaves"]))
         return Seen("replica", self._name_at(info["master_host"], info["master_port"]), info["master_link_status"] == "up", int(info.get("slave_repl_offset", 0)), 0)
+
+    def look_around(self) -> None:
+        """Look at everybody now, and let the reader endpoint follow."""
+        for name in self.caches:
+            self._note(name, self.look_at(name), "")
+        self._lead_readers("its replicas are others now")
 
     def hurry(self) -> None:
         """Look again soon."""
@@ -290,11 +350,9 @@ class Group:
             self._hurry.clear()
             self._hurry.wait(LOOK_S if busy else LOOK_WHEN_QUIET_S)
             for name in self.caches:
-                if self._stopped.is_set():
-                    return
                 self._sandbox.servers[name].watch()
-                self._note(name, self.look_at(name), "")
-            self._lead_readers("its replicas are others now")
+            if not self._stopped.is_set():
+                self.look_around()
 
     def _note(self, name: str, seen: Seen | None, why: str) -> None:
         with self._lock:
@@ -303,8 +361,10 @@ class Group:
                 self.seen.pop(name, None)
                 return
             self.seen[name] = seen
+            if before is None or (before.role, before.of, before.linked) != (seen.role, seen.of, seen.linked):
+                self.changes.append(Change(time.monotonic(), name, seen))
+                del self.changes[:-400]
             if before is None or (before.role, before.of) != (seen.role, seen.of):
-                self.changes.append((time.monotonic(), name, seen.role))
                 self._sandbox.tell(RoleChanged(server=name, role=seen.role, of=seen.of, why=why or ("by its own word" if before is not None else "")))
             lines = self._lines_about(name, seen)
             if before is None or lines != self._lines_about(name, before):
@@ -335,6 +395,8 @@ class Group:
             self.primary = primary
             self._lead(PRIMARY_ENDPOINT, [primary], "the sentinels have switched")
             self._lead_readers("roles have changed")
+        if self._handing_over:
+            self._take_over(self._handing_over)
         self._sandbox.tell(Said(text=f"{primary} is the primary now. The endpoint leads to it: nobody had to change a setting.", strong=f"{primary} is the primary now."))
 
     def _lead_readers(self, why: str) -> None:

@@ -166,6 +166,9 @@ class Sandbox:
             self.group.open()
         if self.lab.prepare:
             self.lab.prepare(self)
+        for solution in self.lab.wrong:
+            if solution.name == self.wrong and solution.sabotage is not None:
+                solution.sabotage(self)
         self.tell(SandboxOpened(lab=self.lab.id, isolation=self._quarters.runtime.name, settings=dict(self.settings), versions=self.versions()))
         self.checker.start()
         self.sampler.start()
