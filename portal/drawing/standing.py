@@ -1,0 +1,147 @@
+"""How a replication group stands: what its drawing wears and says for the state of a sandbox. static/js/group.js says the same of events.
+
+Reads the state as `SandboxState.to_data` gives it. Refuses to know where things stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from labs import Topology
+from portal.drawing.group import Way
+
+Crown = Literal["worn", "was", ""]
+Seen = Literal["on", "gone", "off"]
+
+LONGEST_LINE, LONGEST_WORDS = 36, 31
+WORDS_OF_STATE = {
+    "starting": "is starting", "loading": "is loading", "up": "", "paused": "is paused", "promoting": "is being promoted", "down": "is down", "stopped": "has stopped",
+}
+AWAY = ("down", "stopped")
+RATES = ("flight_writes_per_s", "flight_reads_per_s")
+SENSES = ("write", "hit")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A group at one moment. The first endpoint of the topology is the primary's, the second the readers'."""
+
+    topology: Topology
+    state: Mapping[str, Any]
+
+    def state_of(self, server: str) -> str:
+        """The state of a server."""
+        return str(self.state.get("servers", {}).get(server, {}).get("state", "stopped"))
+
+    def empty(self, server: str) -> bool:
+        """True if nothing stands there: a server that waits, and was not added."""
+        return self.topology.node(server).waits and self.state_of(server) == "stopped"
+
+    def role(self, server: str) -> str:
+        """primary, replica, none, or nothing if it was never told."""
+        return str(self.state.get("roles", {}).get(server, {}).get("role", ""))
+
+    def primary_of(self, server: str) -> str:
+        """Whom a replica follows, by its own word; empty if nobody."""
+        return str(self.state.get("roles", {}).get(server, {}).get("of", "")) if self.role(server) == "replica" else ""
+
+    def targets(self, endpoint: str) -> list[str]:
+        """Where an endpoint leads."""
+        return list(self.state.get("endpoints", {}).get(endpoint, []))
+
+    def crown(self, server: str) -> Crown:
+        """Worn by the primary that the primary endpoint leads to; hollow over any other that calls itself one, or is down as one."""
+        if self.role(server) != "primary":
+            return ""
+        return "worn" if server in self.targets(self.topology.of_engine("endpoint")[0].name) and self.state_of(server) not in AWAY else "was"
+
+    def moved(self, source: str, target: str) -> bool:
+        """True if a crown went from one to the other, either way, and the former one is still seen."""
+        return {self.crown(source), self.crown(target)} == {"worn", "was"}
+
+    def words(self, server: str) -> str:
+        """The second line of a cache: what is wrong with it, or its role."""
+        if self.empty(server):
+            return "no replica here"
+        state = self.state_of(server)
+        if said := WORDS_OF_STATE.get(state, ""):
+            why = self.state.get("servers", {}).get(server, {}).get("why", "")
+            return shortened(f"{said}: {why}" if why else said, LONGEST_WORDS)
+        if self.crown(server) == "was" and any(self.crown(node.name) == "worn" for node in self.topology.servers):
+            return "still calls itself primary"
+        return {"primary": "primary", "replica": f"replica of {self.primary_of(server) or 'nobody yet'}"}.get(self.role(server), "")
+
+    def told(self, server: str) -> list[str]:
+        """Two lines of figures, empty where there are none."""
+        lines = [] if self.empty(server) else [shortened(line, LONGEST_LINE) for line in self.state.get("told", {}).get(server, [])]
+        return [*lines, "", ""][:2]
+
+    def leads(self, endpoint: str) -> str:
+        """The second line of an endpoint: whom it leads to."""
+        if endpoint not in self.state.get("endpoints", {}):
+            return ""
+        targets = self.targets(endpoint)
+        return "to nobody" if not targets else f"to {', '.join(targets)}" if len(targets) < 3 else f"to {len(targets)} servers in turn"
+
+    def seen(self, way: Way) -> Seen:
+        """If a wire is in use, was until now, or is not."""
+        one, two = way.source.name, way.target.name
+        if way.kind == "asks":
+            return "on"
+        if way.kind == "leads":
+            return "on" if two in self.targets(one) else "gone" if one == self.topology.of_engine("endpoint")[0].name and self.crown(two) == "was" else "off"
+        if self.primary_of(two) != one or self.state_of(two) in AWAY:
+            return "off"
+        return "gone" if self.state_of(one) in AWAY else "on"
+
+    def way_state(self, way: Way) -> str:
+        """open, slow or cut: its own, or that of a zone whose border it crosses."""
+        crossed = {way.source.zone, way.target.zone} - {""} if way.source.zone != way.target.zone else set()
+        names = [way.link, *crossed]
+        states = [self.link_state(name) for name in names]
+        return next((state for state in ("cut", "slow") if state in states), "open")
+
+    def flow(self, way: Way) -> str:
+        """What travels a wire by the last reading: write, hit, or nothing."""
+        endpoint = way.target.name if way.kind == "asks" else way.source.name
+        names = [node.name for node in self.topology.of_engine("endpoint")]
+        if way.kind == "feeds" or endpoint not in names or (index := names.index(endpoint)) >= len(RATES) or self.seen(way) != "on" or self.way_state(way) == "cut":
+            return ""
+        if way.kind == "leads" and self.state_of(way.target.name) != "up":
+            return ""
+        return SENSES[index] if self.state.get("reading", {}).get(RATES[index], 0) > 0 else ""
+
+    def link_state(self, name: str) -> str:
+        """open, slow or cut."""
+        return str(self.state.get("links", {}).get(name, {}).get("state", "open"))
+
+    def delay(self, name: str) -> str:
+        """How much slower it is made, shortly."""
+        delay_ms = float(self.state.get("links", {}).get(name, {}).get("delay_ms", 0.0))
+        return f"+{delay_ms / 1000:g} s" if delay_ms >= 1000 else f"+{delay_ms:g} ms"
+
+    def zone_words(self, zone: str) -> str:
+        """What is wrong with a zone."""
+        return {"slow": f"{self.delay(zone)} each way", "cut": "cut off"}.get(self.link_state(zone), "")
+
+    def sentinel_words(self, sentinel: str) -> str:
+        """What is wrong with a sentinel, or the last that it said."""
+        state = self.state_of(sentinel)
+        if said := WORDS_OF_STATE.get(state, ""):
+            return said
+        return shortened(next((entry["words"] for entry in self._sayings() if entry["sentinel"] == sentinel), ""), LONGEST_WORDS)
+
+    def is_leader(self, sentinel: str) -> bool:
+        """True if it was the last to be elected."""
+        return next((entry["sentinel"] == sentinel for entry in self._sayings() if entry["event"] == "+elected-leader"), False)
+
+    def _sayings(self) -> list[dict[str, Any]]:
+        """What sentinels said, the last first."""
+        return [entry for entry in reversed(self.state.get("timeline", [])) if entry.get("type") == "sentinel-said"]
+
+
+def shortened(text: str, longest: int) -> str:
+    """The text, or as much of it as has room."""
+    return text if len(text) <= longest else f"{text[:longest - 1].rstrip()}…"
