@@ -20,7 +20,7 @@ WIDTH, ZONE_WIDTH, NODE_WIDTH, NODE_HEIGHT, PLATE_HEIGHT = 756.0, 242.0, 206.0, 
 MARGIN = (ZONE_WIDTH - NODE_WIDTH) / 2
 PLATES_TOP, ZONES_TOP, NODES_TOP, ROW_GAP = 108.0, 200.0, 244.0, 56.0
 BAND_X, BAND_WIDTH, BAND_MARGIN = 44.0, 254.0, 8.0
-PRIMARY_IN, FED_IN, FEEDS_OUT = 28.0, 54.0, 76.0
+LED_IN, FED_IN = 28.0, 54.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +129,14 @@ def narrow(topology: Topology) -> Group:
     y = plates[0].bottom + 24
     for zone in _zones(topology):
         top, y = y, y + 30
-        for node in _caches(topology, zone):
+        for index, node in enumerate(_caches(topology, zone)):
+            y += 30 if index else 0
             places.append(_Place(Box(node, x, y, wide_by, NODE_HEIGHT), 0, len(places), BAND_X))
-            y += NODE_HEIGHT + 30
-        y -= 20
+            y += NODE_HEIGHT
+        y += 10
         for node in _sentinels(topology, zone):
-            sentinels.append(Box(node, x, y, wide_by, 22))
-            y += 30
+            sentinels.append(Box(node, x, y, wide_by, 38))
+            y += 44
         if zone:
             rects.append(Zone(zone, BAND_X, top, BAND_WIDTH, y - top, top + 20))
         y += 10
@@ -171,21 +172,26 @@ def _asked(topology: Topology, app: Box, plates: list[Box], places: list[_Place]
             took = Spot(x - 9 if left else x + 9, (app.bottom + plate.y) / 2 + 5, "end" if left else "start")
             ways.append(Way("asks", link.name, app.node, plate.node, f"M{x:g} {app.bottom:g} V{plate.y:g}", "", Spot(x, (app.bottom + plate.y) / 2, "middle"), took, took))
         elif (place := direct.get(link.target)) is not None:
-            ways.append(_straight_to(link.name, app, place))
+            ways.append(_past(link.name, app, plates, place))
     return ways
 
 
-def _straight_to(link: str, app: Box, place: _Place) -> Way:
-    """From a side of the application past the endpoints."""
+def _past(link: str, app: Box, plates: list[Box], place: _Place) -> Way:
+    """From the application to a server, past the endpoints."""
     box = place.box
     if box.width > NODE_WIDTH:
         points = [(app.x, app.middle[1]), (3.0, app.middle[1]), (3.0, box.y + 66), (box.x, box.y + 66)]
         cross, words = Spot(BAND_X, box.y + 66, "middle"), Spot(8, app.middle[1] - 10, "start")
+    elif len(plates) % 2 == 0 and abs(box.middle[0] - app.middle[0]) < 1:
+        x = app.middle[0]
+        points = [(x, app.bottom), (x, box.y)]
+        cross, words = Spot(x, ZONES_TOP, "middle"), Spot(x + 9, ZONES_TOP - 8, "start")
     else:
         left = box.middle[0] <= app.middle[0]
-        x = box.x - 14 if left else box.right + 14
-        points = [(app.x if left else app.right, app.middle[1]), (x, app.middle[1]), (x, box.y + 66), (box.x if left else box.right, box.y + 66)]
-        cross, words = Spot(x, ZONES_TOP, "middle"), Spot(x + 9, ZONES_TOP - 16, "start")
+        outside, x = (min(app.x, plates[0].x) - 12, box.x - 14) if left else (max(app.right, plates[-1].right) + 12, box.right + 14)
+        y1, between, y2 = app.middle[1], ZONES_TOP - 12, box.y + 66
+        points = [(app.x if left else app.right, y1), (outside, y1), (outside, between), (x, between), (x, y2), (box.x if left else box.right, y2)]
+        cross, words = Spot(x, ZONES_TOP, "middle"), Spot(outside + 9, between - 16, "start")
     return Way("asks", link, app.node, box.node, _bent(points), "", cross, words, words)
 
 
@@ -203,7 +209,7 @@ def _wide_leads(plates: list[Box], places: list[_Place]) -> list[Way]:
             x2 = box.x + box.width * entry if place.row == 0 else box.x - side if left else box.right + side
             half = (ZONES_TOP - plate.bottom) * 0.7
             path = f"M{x1:g} {plate.bottom:g} C {x1:g} {plate.bottom + half:g} {x2:g} {ZONES_TOP - half:g} {x2:g} {ZONES_TOP:g}"
-            y2 = box.y + PRIMARY_IN
+            y2 = box.y + LED_IN
             path += f" V{box.y:g}" if place.row == 0 else f" V{y2 - 8:g} Q {x2:g} {y2:g} {box.x if left else box.right:g} {y2:g}"
             words = Spot(x2 + 8, ZONES_TOP - 8, "start")
             ways.append(Way("leads", f"{plate.node.name} to {box.node.name}", plate.node, box.node, path, "", Spot(x2, ZONES_TOP, "middle"), words, words))
@@ -276,14 +282,14 @@ def _crossing(points: list[Point], source: _Place, target: _Place) -> Spot:
 def _narrow_leads(plates: list[Box], places: list[_Place]) -> list[Way]:
     """Down the left side for the first endpoint, down the right for the others; the uppermost server's lane is the innermost."""
     ways = []
-    step = 16 / max(1, len(places) - 1)
     for index, plate in enumerate(plates):
         left = index == 0
+        step = (7 if left else 20) / max(1, len(places) - 1)
         for place in places:
-            box, inward = place.box, (26 - step * place.row) - 2 * max(0, index - 1)
+            box, inward = place.box, (16 if left else 31) - step * place.row - 2 * max(0, index - 1)
             x1 = plate.x + 24 + inward if left else plate.right - 24 - inward
             x2, edge = (inward - 5, box.x) if left else (PHONE_WIDTH - inward + 5, box.right)
-            y1, y2, turn = plate.bottom, box.y + PRIMARY_IN, 8 if left else -8
+            y1, y2, turn = plate.bottom, box.y + LED_IN, 8 if left else -8
             path = f"M{x1:g} {y1:g} C {x1:g} {y1 + 16:g} {x2:g} {y1 + 8:g} {x2:g} {y1 + 30:g} V{y2 - 8:g} Q {x2:g} {y2:g} {x2 + turn:g} {y2:g} H{edge:g}"
             words = Spot(box.x + 2 if left else box.right - 2, box.y - 8, "start" if left else "end")
             ways.append(Way("leads", f"{plate.node.name} to {box.node.name}", plate.node, box.node, path, "", Spot(BAND_X if left else BAND_X + BAND_WIDTH, y2, "middle"), words, words))
@@ -291,13 +297,16 @@ def _narrow_leads(plates: list[Box], places: list[_Place]) -> list[Way]:
 
 
 def _narrow_feeds(places: list[_Place]) -> list[Way]:
-    """Out of a cache's left side and into another's, a lane for each target."""
+    """Out of a cache's left side and into another's; the nearest has the innermost lane, so no two wires of a primary cross."""
     ways = []
+    step = 22 / max(1, len(places) - 1)
     for source, target in itertools.permutations(places, 2):
-        lane = 39 - 10 * target.row / max(1, len(places) - 1)
-        y1, y2 = source.box.y + FEEDS_OUT, target.box.y + FED_IN
+        far = abs(target.row - source.row) - 1
+        lane = 39 - step * far
+        y1 = source.box.y + (88 - 3 * far if target.row > source.row else 40 + 3 * far)
+        y2 = target.box.y + FED_IN
         points = [(source.box.x, y1), (lane, y1), (lane, y2), (target.box.x, y2)]
-        ways.append(_fed(source, target, points, Spot(lane, y2, "middle"), Spot(target.box.x + 48, target.box.y - 8, "start")))
+        ways.append(_fed(source, target, points, Spot(lane, y2 - 20 if target.row > source.row else y2 + 20, "middle"), Spot(target.box.x + 48, target.box.y - 8, "start")))
     return ways
 
 

@@ -15,7 +15,7 @@ from portal.drawing.group import Way
 Crown = Literal["worn", "was", ""]
 Seen = Literal["on", "gone", "off"]
 
-LONGEST_LINE, LONGEST_WORDS = 36, 31
+LONGEST = 33
 WORDS_OF_STATE = {
     "starting": "is starting", "loading": "is loading", "up": "", "paused": "is paused", "promoting": "is being promoted", "down": "is down", "stopped": "has stopped",
 }
@@ -68,14 +68,14 @@ class Standing:
         state = self.state_of(server)
         if said := WORDS_OF_STATE.get(state, ""):
             why = self.state.get("servers", {}).get(server, {}).get("why", "")
-            return shortened(f"{said}: {why}" if why else said, LONGEST_WORDS)
+            return shortened(f"{said}: {why}" if why else said)
         if self.crown(server) == "was" and any(self.crown(node.name) == "worn" for node in self.topology.servers):
             return "still calls itself primary"
         return {"primary": "primary", "replica": f"replica of {self.primary_of(server) or 'nobody yet'}"}.get(self.role(server), "")
 
     def told(self, server: str) -> list[str]:
         """Two lines of figures, empty where there are none."""
-        lines = [] if self.empty(server) else [shortened(line, LONGEST_LINE) for line in self.state.get("told", {}).get(server, [])]
+        lines = [] if self.empty(server) else [shortened(line) for line in self.state.get("told", {}).get(server, [])]
         return [*lines, "", ""][:2]
 
     def leads(self, endpoint: str) -> str:
@@ -131,7 +131,7 @@ class Standing:
         state = self.state_of(sentinel)
         if said := WORDS_OF_STATE.get(state, ""):
             return said
-        return shortened(next((entry["words"] for entry in self._sayings() if entry["sentinel"] == sentinel), ""), LONGEST_WORDS)
+        return shortened(next((entry["words"] for entry in self._sayings() if entry["sentinel"] == sentinel), ""))
 
     def is_leader(self, sentinel: str) -> bool:
         """True if it was the last to be elected."""
@@ -142,6 +142,6 @@ class Standing:
         return [entry for entry in reversed(self.state.get("timeline", [])) if entry.get("type") == "sentinel-said"]
 
 
-def shortened(text: str, longest: int) -> str:
+def shortened(text: str) -> str:
     """The text, or as much of it as has room."""
-    return text if len(text) <= longest else f"{text[:longest - 1].rstrip()}…"
+    return text if len(text) <= LONGEST else f"{text[:LONGEST - 1].rstrip()}…"
