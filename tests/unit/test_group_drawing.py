@@ -116,7 +116,7 @@ def test_labels_fit_into_their_boxes(name: str, plan: Group) -> None:
         assert 13.5 * 312 / plan.width >= 12
 
 
-def along(path: str, steps: int = 24) -> list[tuple[float, float]]:
+def along(path: str, steps: int = 100) -> list[tuple[float, float]]:
     """Points of a path, so many in each of its parts."""
     assert re.fullmatch(r"[MLHVCQ0-9.\- ]+", path), path
     points: list[tuple[float, float]] = []
