@@ -27,7 +27,7 @@ LED_IN, FED_IN = 28.0, 54.0
 class Way:
     """A wire of a group: from the application to an endpoint (`asks`), from an endpoint to a cache (`leads`), from a primary to a replica (`feeds`).
 
-    `link` is what events call it; `arrow` turns an arrowhead to its end; `cross` is where it shows that it is cut.
+    `link` is what events call it; `arrow` turns an arrowhead to its end; `cross` is where it shows that it is cut, `leaving` where it leaves a zone that is.
     """
 
     kind: WayKind
@@ -39,6 +39,7 @@ class Way:
     cross: Spot
     took: Spot
     trouble: Spot
+    leaving: Spot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +224,7 @@ def _wide_feeds(places: list[_Place], rows: int) -> list[Way]:
         others = [place for place in places if place is not source]
         for target in others:
             points, words = _wide_feed(source, target, others, rows)
-            ways.append(_fed(source, target, points, _crossing(points, source, target), words))
+            ways.append(_fed(source, target, points, _crossing(points, source, target), words, _crossing(points[::-1], target, source)))
     return ways
 
 
@@ -306,15 +307,17 @@ def _narrow_feeds(places: list[_Place]) -> list[Way]:
         y1 = source.box.y + (88 - 3 * far if target.row > source.row else 40 + 3 * far)
         y2 = target.box.y + FED_IN
         points = [(source.box.x, y1), (lane, y1), (lane, y2), (target.box.x, y2)]
-        ways.append(_fed(source, target, points, Spot(lane, y2 - 20 if target.row > source.row else y2 + 20, "middle"), Spot(target.box.x + 48, target.box.y - 8, "start")))
+        back = -20 if target.row > source.row else 20
+        cross, leaving = Spot(lane, y2 + back, "middle"), Spot(lane, y1 - back * (1 + far / 2), "middle")
+        ways.append(_fed(source, target, points, cross, Spot(target.box.x + 48, target.box.y - 8, "start"), leaving))
     return ways
 
 
-def _fed(source: _Place, target: _Place, points: list[Point], cross: Spot, words: Spot) -> Way:
+def _fed(source: _Place, target: _Place, points: list[Point], cross: Spot, words: Spot, leaving: Spot) -> Way:
     (x1, y1), (x2, y2) = points[-2:]
     angle = 0 if x2 > x1 else 180 if x2 < x1 else 90 if y2 > y1 else -90
     one, two = source.box.node, target.box.node
-    return Way("feeds", f"{one.name} to {two.name}", one, two, _bent(points), f"translate({x2:g} {y2:g}) rotate({angle})", cross, words, words)
+    return Way("feeds", f"{one.name} to {two.name}", one, two, _bent(points), f"translate({x2:g} {y2:g}) rotate({angle})", cross, words, words, leaving)
 
 
 def _bent(points: list[Point], radius: float = 7.0) -> str:

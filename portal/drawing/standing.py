@@ -15,7 +15,7 @@ from portal.drawing.group import Way
 Crown = Literal["worn", "was", ""]
 Seen = Literal["on", "gone", "off"]
 
-LONGEST = 33
+LONGEST, LONGEST_OF_APP = 33, 38
 WORDS_OF_STATE = {
     "starting": "is starting", "loading": "is loading", "up": "", "paused": "is paused", "promoting": "is being promoted", "down": "is down", "stopped": "has stopped",
 }
@@ -33,7 +33,7 @@ class Standing:
 
     def state_of(self, server: str) -> str:
         """The state of a server."""
-        return str(self.state.get("servers", {}).get(server, {}).get("state", "stopped"))
+        return str(self._known(server).get("state", "stopped"))
 
     def empty(self, server: str) -> bool:
         """True if nothing stands there: a server that waits, and was not added."""
@@ -65,17 +65,22 @@ class Standing:
         """The second line of a cache: what is wrong with it, or its role."""
         if self.empty(server):
             return "no replica here"
-        state = self.state_of(server)
+        state, why = self._known(server).get("state", ""), self._known(server).get("why", "")
         if said := WORDS_OF_STATE.get(state, ""):
-            why = self.state.get("servers", {}).get(server, {}).get("why", "")
             return shortened(f"{said}: {why}" if why else said)
         if self.crown(server) == "was" and any(self.crown(node.name) == "worn" for node in self.topology.servers):
             return "still calls itself primary"
         return {"primary": "primary", "replica": f"replica of {self.primary_of(server) or 'nobody yet'}"}.get(self.role(server), "")
 
+    def listed(self, server: str) -> str:
+        """Its state and role in one line, for those who do not see the drawing."""
+        state, words = self.state_of(server), self.words(server) if self.topology.node(server).engine != "sentinel" else ""
+        return words if words and (WORDS_OF_STATE.get(state, "") or self.empty(server)) else f"{state}, {words}" if words else state
+
     def told(self, server: str) -> list[str]:
         """Two lines of figures, empty where there are none."""
-        lines = [] if self.empty(server) else [shortened(line) for line in self.state.get("told", {}).get(server, [])]
+        longest = LONGEST_OF_APP if self.topology.node(server).engine == "app" else LONGEST
+        lines = [] if self.empty(server) else [shortened(line, longest) for line in self.state.get("told", {}).get(server, [])]
         return [*lines, "", ""][:2]
 
     def leads(self, endpoint: str) -> str:
@@ -103,6 +108,10 @@ class Standing:
         states = [self.link_state(name) for name in names]
         return next((state for state in ("cut", "slow") if state in states), "open")
 
+    def cut_at(self, way: Way) -> str:
+        """Where a cut wire shows it: at its source if that is in a zone that is cut, else at its target."""
+        return "source" if way.source.zone != way.target.zone and self.link_state(way.source.zone) == "cut" else "target"
+
     def flow(self, way: Way) -> str:
         """What travels a wire by the last reading: write, hit, or nothing."""
         endpoint = way.target.name if way.kind == "asks" else way.source.name
@@ -128,8 +137,7 @@ class Standing:
 
     def sentinel_words(self, sentinel: str) -> str:
         """What is wrong with a sentinel, or the last that it said."""
-        state = self.state_of(sentinel)
-        if said := WORDS_OF_STATE.get(state, ""):
+        if said := WORDS_OF_STATE.get(self._known(sentinel).get("state", ""), ""):
             return said
         return shortened(next((entry["words"] for entry in self._sayings() if entry["sentinel"] == sentinel), ""))
 
@@ -137,11 +145,16 @@ class Standing:
         """True if it was the last to be elected."""
         return next((entry["sentinel"] == sentinel for entry in self._sayings() if entry["event"] == "+elected-leader"), False)
 
+    def _known(self, server: str) -> Mapping[str, str]:
+        """What was told of a server: nothing before a bench is open."""
+        known: Mapping[str, str] = self.state.get("servers", {}).get(server, {})
+        return known
+
     def _sayings(self) -> list[dict[str, Any]]:
         """What sentinels said, the last first."""
         return [entry for entry in reversed(self.state.get("timeline", [])) if entry.get("type") == "sentinel-said"]
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, longest: int = LONGEST) -> str:
     """The text, or as much of it as has room."""
-    return text if len(text) <= LONGEST else f"{text[:LONGEST - 1].rstrip()}…"
+    return text if len(text) <= longest else f"{text[:longest - 1].rstrip()}…"

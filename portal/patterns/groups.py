@@ -19,7 +19,7 @@ def topology(*, caches: int, sentinels: bool, waiting: frozenset[str] = frozense
     names = [f"cache-{index:03}" for index in range(1, caches + 1)]
     return Topology(
         (
-            Node(APP, "Writer and readers", "app"), Node(PRIMARY, "primary endpoint", "endpoint"), Node(READER, "reader endpoint", "endpoint"),
+            Node(APP, "Writer and readers", "app", about="knows two names, and no server"), Node(PRIMARY, "primary endpoint", "endpoint"), Node(READER, "reader endpoint", "endpoint"),
             *(Node(name, name, "redis", zone=zones[index % len(zones)], waits=name in waiting) for index, name in enumerate(names)),
             *(Node(f"sentinel-{zone[-1]}", f"sentinel {zone[-1]}", "sentinel", zone=zone) for zone in zones if sentinels),
         ),

@@ -4,6 +4,7 @@
 import { saidOf } from "./words.js";
 
 const LONGEST = 33;
+export const LONGEST_OF_APP = 38;
 const AWAY = ["down", "stopped"];
 export const FLOWS = [{ metric: "flight_writes_per_s", sense: "write" }, { metric: "flight_reads_per_s", sense: "hit" }];
 
@@ -60,6 +61,12 @@ export class Standing {
     return member.role === "primary" ? "primary" : member.role === "replica" ? `replica of ${member.of || "nobody yet"}` : "";
   }
 
+  /** Its state and role in one line. @param {string} server */
+  listed(server) {
+    const [state, words] = [this.members.get(server)?.state ?? "", this.words(server)];
+    return words && (saidOf(state, "") || this.empty(server)) ? words : [state, words].filter(Boolean).join(", ");
+  }
+
   /** @param {string} kind @param {string} source @param {string} target @returns {"on" | "gone" | "off"} */
   seen(kind, source, target) {
     if (kind === "asks") return "on";
@@ -74,6 +81,12 @@ export class Standing {
     const names = [of(wire, "link"), ...of(wire, "crosses").split("|")];
     const states = names.map((name) => this.conditions.get(name)?.state ?? "open");
     return states.includes("cut") ? "cut" : states.includes("slow") ? "slow" : "open";
+  }
+
+  /** Where a cut wire shows it. @param {Element} wire */
+  cutAt(wire) {
+    const source = of(wire, "crosses").split("|")[0];
+    return source && this.conditions.get(source)?.state === "cut" ? "source" : "target";
   }
 
   /** Whom an endpoint leads to, in words. @param {string} endpoint */
@@ -106,6 +119,6 @@ export function of(element, name) {
 }
 
 /** @param {string} text */
-export function shortened(text) {
-  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST - 1).trimEnd()}…`;
+export function shortened(text, longest = LONGEST) {
+  return text.length <= longest ? text : `${text.slice(0, longest - 1).trimEnd()}…`;
 }

@@ -2,10 +2,11 @@
 // A replication group in the drawing: crowns, wires, endpoints, zones and sentinels, kept true by events. Where things stand is the server's.
 import { send } from "./dots.js";
 import { moveCrown, swing } from "./group-motion.js";
-import { FLOWS, Standing, of, shortened } from "./group-standing.js";
+import { FLOWS, LONGEST_OF_APP, Standing, of, shortened } from "./group-standing.js";
 import { saidOf } from "./words.js";
 
-const DOT_MS = 700;
+const DOT_PX_PER_MS = 0.2;
+const SHORTEST_MS = 200;
 
 export class Group {
   /** @param {import("./island.js").Island} host */
@@ -29,7 +30,10 @@ export class Group {
       this.dress();
     });
     this.host.on("server-told", (entry) => {
-      for (const node of this.all(`.node[data-node="${CSS.escape(entry.server)}"]`)) [...node.querySelectorAll(".told")].forEach((line, index) => write(line, shortened(entry.lines[index] ?? "")));
+      for (const node of this.all(`.node[data-node="${CSS.escape(entry.server)}"]`)) {
+        const longest = of(node, "engine") === "app" ? LONGEST_OF_APP : undefined;
+        [...node.querySelectorAll(".told")].forEach((line, index) => write(line, shortened(entry.lines[index] ?? "", longest)));
+      }
     });
     this.host.on("sentinel-said", (entry) => {
       for (const sentinel of this.sentinels(entry.sentinel)) if (of(sentinel, "state") === "up") write(sentinel.querySelector(".sentinel-words"), shortened(entry.words));
@@ -83,6 +87,7 @@ export class Group {
       const own = stands.conditions.get(of(wire, "link"));
       wire.setAttribute("data-seen", stands.seen(of(wire, "way"), of(wire, "source"), of(wire, "target")));
       wire.setAttribute("data-state", stands.state(wire));
+      wire.setAttribute("data-cut", stands.cutAt(wire));
       write(wire.querySelector(".trouble"), own?.state === "slow" ? own.delay : "");
     }
     for (const path of this.all(".crown-path")) {
@@ -99,7 +104,7 @@ export class Group {
   /** The same in the list for those who do not see the drawing. */
   tell() {
     const { stands } = this;
-    for (const [server, member] of stands.members) write(this.line("tells", server), `${server}: ${[member.state, stands.words(server)].filter(Boolean).join(", ")}`);
+    for (const server of stands.members.keys()) write(this.line("tells", server), `${server}: ${stands.listed(server)}`);
     for (const [endpoint, targets] of stands.endpoints) if (targets) write(this.line("tells-endpoint", endpoint), `${endpoint}: to ${targets.join(", ") || "nobody"}`);
     for (const item of this.all("[data-tells-zone]")) write(item, `${of(item, "tells-zone")}: ${stands.zoneWords(of(item, "tells-zone")) || "whole"}`);
   }
@@ -125,11 +130,17 @@ export class Group {
    * @param {Element} wire @param {string} sense
    */
   async travel(wire, sense) {
-    if (!(await send(wire, sense, DOT_MS))) return;
+    if (!(await send(wire, sense, long(wire)))) return;
     const onward = this.all(`[data-way="leads"][data-source="${CSS.escape(of(wire, "target"))}"]`).filter((lead) => lead.closest("svg") === wire.closest("svg") && this.stands.flow(lead));
     const next = onward[this.turns++ % (onward.length || 1)];
-    if (next) send(next, sense, DOT_MS);
+    if (next) send(next, sense, long(next));
   }
+}
+
+/** How long a dot takes on a wire: as fast on all of them. @param {Element} wire */
+function long(wire) {
+  const path = /** @type {SVGPathElement | null} */ (wire.querySelector(".link"));
+  return Math.max(SHORTEST_MS, (path?.getTotalLength() ?? 0) / DOT_PX_PER_MS);
 }
 
 /** @param {Element | null} place @param {string} text */
