@@ -308,7 +308,7 @@ def _narrow_feeds(places: list[_Place]) -> list[Way]:
         y2 = target.box.y + FED_IN
         points = [(source.box.x, y1), (lane, y1), (lane, y2), (target.box.x, y2)]
         back = -20 if target.row > source.row else 20
-        cross, leaving = Spot(lane, y2 + back, "middle"), Spot(lane, y1 - back * (1 + far / 2), "middle")
+        cross, leaving = Spot(lane, y2 + back, "middle"), Spot(lane, y1 - back * (1 + 0.8 * far), "middle")
         ways.append(_fed(source, target, points, cross, Spot(target.box.x + 48, target.box.y - 8, "start"), leaving))
     return ways
 
