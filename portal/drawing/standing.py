@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from labs import Topology
-from portal.drawing.group import Way
+from portal.drawing.group_wires import Way
 
 Crown = Literal["worn", "was", ""]
 Seen = Literal["on", "gone", "off"]
@@ -20,6 +20,10 @@ WORDS_OF_STATE = {
     "starting": "is starting", "loading": "is loading", "up": "", "paused": "is paused", "promoting": "is being promoted", "down": "is down", "stopped": "has stopped",
 }
 AWAY = ("down", "stopped")
+SAYINGS = {
+    "+sdown": "no answer from {}", "-sdown": "hears {} again", "+odown": "{} is down, enough agree",
+    "-failover-abort-no-good-slave": "no replica is fit", "-failover-abort-not-elected": "was not elected", "+convert-to-slave": "makes {} a replica",
+}
 RATES = ("flight_writes_per_s", "flight_reads_per_s")
 SENSES = ("write", "hit")
 
@@ -36,8 +40,25 @@ class Standing:
         return str(self._known(server).get("state", "stopped"))
 
     def empty(self, server: str) -> bool:
-        """True if nothing stands there: a server that waits, and was not added."""
-        return self.topology.node(server).waits and self.state_of(server) == "stopped"
+        """True if nothing stands there: it was taken away, or waits and was not added."""
+        return self._known(server).get("state", "stopped" if self.topology.node(server).waits else "") == "stopped"
+
+    @property
+    def client_zone(self) -> str:
+        """The zone that the clients live in, if they live in one."""
+        return str(self.state.get("settings", {}).get("client_zone", ""))
+
+    @property
+    def zone_delay_ms(self) -> float:
+        """What a way from zone to zone takes each way."""
+        return float(self.state.get("settings", {}).get("zone_delay_ms", 0.0))
+
+    def crossed(self, way: Way) -> tuple[str, str]:
+        """The zones that a wire leaves and enters, empty if it stays in one. An endpoint is a name and in no zone: who goes through it comes from the clients'."""
+        if way.kind == "asks" and way.target.engine == "endpoint":
+            return "", ""
+        source = way.source.zone or self.client_zone
+        return ("", "") if source == way.target.zone else (source, way.target.zone)
 
     def role(self, server: str) -> str:
         """primary, replica, none, or nothing if it was never told."""
@@ -103,24 +124,36 @@ class Standing:
 
     def way_state(self, way: Way) -> str:
         """open, slow or cut: its own, or that of a zone whose border it crosses."""
-        crossed = {way.source.zone, way.target.zone} - {""} if way.source.zone != way.target.zone else set()
-        names = [way.link, *crossed]
-        states = [self.link_state(name) for name in names]
+        states = [self.link_state(name) for name in (way.link, *self.crossed(way)) if name]
         return next((state for state in ("cut", "slow") if state in states), "open")
 
     def cut_at(self, way: Way) -> str:
         """Where a cut wire shows it: at its source if that is in a zone that is cut, else at its target."""
-        return "source" if way.source.zone != way.target.zone and self.link_state(way.source.zone) == "cut" else "target"
+        return "source" if way.source.zone and self.link_state(self.crossed(way)[0]) == "cut" else "target"
 
     def flow(self, way: Way) -> str:
         """What travels a wire by the last reading: write, hit, or nothing."""
-        endpoint = way.target.name if way.kind == "asks" else way.source.name
         names = [node.name for node in self.topology.of_engine("endpoint")]
-        if way.kind == "feeds" or endpoint not in names or (index := names.index(endpoint)) >= len(RATES) or self.seen(way) != "on" or self.way_state(way) == "cut":
+        endpoint = way.target.name if way.kind == "asks" else way.source.name
+        index = names.index(endpoint) if endpoint in names else len(RATES)
+        if index >= len(RATES) or self.state.get("reading", {}).get(RATES[index], 0) <= 0:
             return ""
-        if way.kind == "leads" and self.state_of(way.target.name) != "up":
-            return ""
-        return SENSES[index] if self.state.get("reading", {}).get(RATES[index], 0) > 0 else ""
+        return SENSES[index] if self._is_travelled(way) else ""
+
+    def _is_travelled(self, way: Way) -> bool:
+        """True for a wire in use; for one that was, too, if the one in use leads to nobody in reach: connections outlive an endpoint's move."""
+        if way.kind == "asks":
+            return self.way_state(way) != "cut"
+        seen = self.seen(way)
+        if seen == "off" or not self.reaches(way.source.name, way.target.name):
+            return False
+        return seen == "on" or not any(self.reaches(way.source.name, target) for target in self.targets(way.source.name))
+
+    def reaches(self, endpoint: str, server: str) -> bool:
+        """True if what the clients send there arrives: the server is up, and no zone between them is cut."""
+        zone = self.topology.node(server).zone
+        cut = zone != self.client_zone and "cut" in (self.link_state(zone), self.link_state(self.client_zone))
+        return self.state_of(server) == "up" and not cut and self.link_state(f"{endpoint} to {server}") != "cut"
 
     def link_state(self, name: str) -> str:
         """open, slow or cut."""
@@ -132,14 +165,29 @@ class Standing:
         return f"+{delay_ms / 1000:g} s" if delay_ms >= 1000 else f"+{delay_ms:g} ms"
 
     def zone_words(self, zone: str) -> str:
-        """What is wrong with a zone."""
-        return {"slow": f"{self.delay(zone)} each way", "cut": "cut off"}.get(self.link_state(zone), "")
+        """What is wrong with a zone, and if the clients are there."""
+        wrong = {"slow": f"{self.delay(zone)} each way", "cut": "cut off"}.get(self.link_state(zone), "")
+        return ", ".join(filter(None, (wrong, "with the clients" if zone == self.client_zone else "")))
+
+    def app_words(self, app: str) -> str:
+        """The second line of the application: what it told, where it lives, or what the lab says of it."""
+        if told := self.told(app)[0]:
+            return told
+        between = f", {self.zone_delay_ms:g} ms between zones" if self.zone_delay_ms else ""
+        return f"in {self.client_zone}{between}" if self.client_zone else self.topology.node(app).about
 
     def sentinel_words(self, sentinel: str) -> str:
         """What is wrong with a sentinel, or the last that it said."""
         if said := WORDS_OF_STATE.get(self._known(sentinel).get("state", ""), ""):
             return said
-        return shortened(next((entry["words"] for entry in self._sayings() if entry["sentinel"] == sentinel), ""))
+        last = next((entry for entry in self._sayings() if entry["sentinel"] == sentinel), None)
+        return self._saying(last["event"], last["words"]) if last else ""
+
+    def _saying(self, event: str, words: str) -> str:
+        """What a sentinel said, in as few words as there is room for."""
+        subject = next((node.name for node in self.topology.servers if node.name in words), "")
+        short = SAYINGS.get(event, "")
+        return shortened(short.format(subject) if short and (subject or "{}" not in short) else words)
 
     def is_leader(self, sentinel: str) -> bool:
         """True if it was the last to be elected."""

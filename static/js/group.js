@@ -30,13 +30,19 @@ export class Group {
       this.dress();
     });
     this.host.on("server-told", (entry) => {
-      for (const node of this.all(`.node[data-node="${CSS.escape(entry.server)}"]`)) {
-        const longest = of(node, "engine") === "app" ? LONGEST_OF_APP : undefined;
-        [...node.querySelectorAll(".told")].forEach((line, index) => write(line, shortened(entry.lines[index] ?? "", longest)));
+      for (const node of this.all(`[data-member][data-node="${CSS.escape(entry.server)}"]`)) [...node.querySelectorAll(".told")].forEach((line, index) => write(line, shortened(entry.lines[index] ?? "")));
+      if (this.host.querySelector(`[data-engine="app"][data-node="${CSS.escape(entry.server)}"]`)) {
+        this.stands.told = shortened(entry.lines[0] ?? "", LONGEST_OF_APP);
+        this.dress();
       }
     });
+    this.host.on("setting-changed", (entry) => {
+      if (entry.name === "client_zone") this.stands.clientZone = entry.value;
+      if (entry.name === "zone_delay_ms") this.stands.zoneDelay = entry.value;
+      this.dress();
+    });
     this.host.on("sentinel-said", (entry) => {
-      for (const sentinel of this.sentinels(entry.sentinel)) if (of(sentinel, "state") === "up") write(sentinel.querySelector(".sentinel-words"), shortened(entry.words));
+      for (const sentinel of this.sentinels(entry.sentinel)) if (of(sentinel, "state") === "up") write(sentinel.querySelector(".sentinel-words"), this.stands.saying(entry.event, entry.words));
       if (entry.event === "+elected-leader") for (const sentinel of this.all(".sentinel")) sentinel.toggleAttribute("data-leader", of(sentinel, "node") === entry.sentinel);
     });
   }
@@ -78,6 +84,7 @@ export class Group {
       node.toggleAttribute("data-empty", stands.empty(server));
       write(node.querySelector(".role"), stands.words(server));
     }
+    for (const line of this.all("[data-about]")) write(line, stands.appWords());
     for (const plate of this.all("[data-endpoint]")) write(plate.querySelector(".leads"), stands.leads(of(plate, "endpoint")));
     for (const zone of this.all("[data-zone]")) {
       zone.setAttribute("data-state", stands.conditions.get(of(zone, "zone"))?.state ?? "open");

@@ -10,7 +10,19 @@ from playwright.sync_api import Browser, Page, expect
 from redis import Redis
 
 from labs import find
-from labs.events import EndpointMoved, Entry, Event, LinkChanged, ReadingTaken, RoleChanged, SentinelSaid, ServerChanged, ServerTold, encode
+from labs.events import (
+    EndpointMoved,
+    Entry,
+    Event,
+    LinkChanged,
+    ReadingTaken,
+    RoleChanged,
+    SentinelSaid,
+    ServerChanged,
+    ServerTold,
+    SettingChanged,
+    encode,
+)
 from labs.state import SandboxState
 from portal import drawing
 from portal.drawing.group import Group
@@ -24,14 +36,17 @@ WELL: tuple[Event, ...] = (
     RoleChanged(server="cache-001", role="primary"), RoleChanged(server="cache-002", role="replica", of="cache-001"),
     EndpointMoved(endpoint="primary-endpoint", targets=["cache-001"]), EndpointMoved(endpoint="reader-endpoint", targets=["cache-002"]),
 )
+INSIDE = SettingChanged(name="client_zone", label="The clients live in", value="zone a", shown="a")
 FLOWN = ReadingTaken(readings={"flight_writes_per_s": 200.0, "flight_reads_per_s": 400.0})
 FAILOVER: tuple[Event, ...] = (
     LinkChanged(link="zone b", state="slow", delay_ms=20.0), LinkChanged(link="cache-001 to cache-002", state="slow", delay_ms=1500.0),
     ServerChanged(server="cache-003", state="starting", why="copies the data set of its primary"), ServerChanged(server="cache-003", state="up"), RoleChanged(server="cache-003", role="replica", of=""),
     RoleChanged(server="cache-003", role="replica", of="cache-001"), EndpointMoved(endpoint="reader-endpoint", targets=["cache-001", "cache-002", "cache-003"]),
     ServerTold(server="cache-002", lines=["reads 400/s", "lag 0 bytes and a line that is too long for this drawing"]),
-    LinkChanged(link="zone a", state="cut"), SentinelSaid(sentinel="sentinel-b", event="+sdown", words="saw it go"), SentinelSaid(sentinel="sentinel-c", event="+elected-leader", words="leader, epoch 1"),
+    SettingChanged(name="zone_delay_ms", label="Delay between zones", value=20.0, shown="20 ms"), INSIDE, LinkChanged(link="zone a", state="cut"),
+    SentinelSaid(sentinel="sentinel-b", event="+sdown", words="has had no answer from cache-001 for as long as it waits"), SentinelSaid(sentinel="sentinel-c", event="+elected-leader", words="leader, epoch 1"),
     RoleChanged(server="cache-002", role="primary"), RoleChanged(server="cache-003", role="replica", of="cache-002"), EndpointMoved(endpoint="primary-endpoint", targets=["cache-002"]),
+    ServerTold(server="app", lines=["settings unchanged since the start"]), SettingChanged(name="client_zone", label="The clients live in", value="zone c", shown="c"),
     ServerChanged(server="cache-001", state="down", why="killed"), LinkChanged(link="zone a", state="open"), ServerChanged(server="cache-001", state="up"),
     RoleChanged(server="cache-001", role="replica", of="cache-002"), ServerChanged(server="cache-002", state="paused", why="you paused it"), ServerChanged(server="sentinel-a", state="down", why="killed"),
     ServerChanged(server="cache-003", state="stopped"), RoleChanged(server="cache-003", role="none"), EndpointMoved(endpoint="reader-endpoint", targets=[]),
@@ -94,6 +109,8 @@ def drawn(page: Page) -> dict[str, Any]:
             endpoints: all('[data-endpoint]', (plate) => [plate.dataset.endpoint, text(plate, '.leads')]),
             zones: all('[data-zone]', (zone) => [zone.dataset.zone, [zone.dataset.state, text(zone, '.zone-words')]]),
             moves: all('.crown-path', (path) => [path.dataset.between, path.dataset.shown === 'yes']),
+            app: text(svg, '[data-about]'),
+            sentinels: all('.sentinel', (sentinel) => [sentinel.dataset.node, text(sentinel, '.sentinel-words')]),
             leader: [...svg.querySelectorAll('[data-leader]')].map((sentinel) => sentinel.dataset.node),
         };
     }""")
@@ -112,6 +129,8 @@ def asked_for(state: SandboxState) -> dict[str, Any]:
         "endpoints": {plate.node.name: stands.leads(plate.node.name) for plate in plan.plates},
         "zones": {zone.name: [stands.link_state(zone.name), stands.zone_words(zone.name)] for zone in plan.zones},
         "moves": {f"{move.source} {move.target}": stands.moved(move.source, move.target) for move in plan.moves},
+        "app": stands.app_words("app"),
+        "sentinels": {box.node.name: stands.sentinel_words(box.node.name) for box in plan.sentinels},
         "leader": [box.node.name for box in plan.sentinels if stands.is_leader(box.node.name)],
     }
 

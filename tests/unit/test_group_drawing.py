@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import itertools
 import re
-from typing import Any
 
 import pytest
 
 from labs import Link, Node, Topology
-from labs.events import EndpointMoved, Entry, Event, LinkChanged, RoleChanged, SentinelSaid, ServerChanged, ServerTold
+from labs.events import (
+    EndpointMoved,
+    Entry,
+    Event,
+    LinkChanged,
+    ReadingTaken,
+    RoleChanged,
+    SentinelSaid,
+    ServerChanged,
+    ServerTold,
+    SettingChanged,
+)
 from labs.state import SandboxState
 from portal import drawing
-from portal.drawing.group import Group, Way, crown_of
+from portal.drawing.group import Group
+from portal.drawing.group_wires import Way, crown_of
 from portal.drawing.shapes import Box
 from portal.drawing.standing import LONGEST, Standing
 
@@ -240,6 +251,9 @@ def test_a_place_without_a_replica_says_so_until_one_is_added() -> None:
     empty = standing(topology, ServerTold(server="cache-002", lines=["lag 0 bytes"]))
     added = standing(topology, ServerChanged(server="cache-002", state="up"), RoleChanged(server="cache-002", role="replica", of=""), ServerTold(server="cache-002", lines=["lag 0 bytes"]))
 
+    taken = standing(topology, ServerChanged(server="cache-001", state="stopped"))
+
+    assert taken.empty("cache-001")
     assert empty.empty("cache-002") and not added.empty("cache-002")
     assert (empty.words("cache-002"), empty.told("cache-002")) == ("no replica here", ["", ""])
     assert (added.words("cache-002"), added.told("cache-002")) == ("replica of nobody yet", ["lag 0 bytes", ""])
@@ -261,9 +275,44 @@ def test_a_sentinel_has_its_last_word_and_the_leader_is_the_last_elected() -> No
     assert [stands.is_leader(f"sentinel-{z}") for z in "abc"] == [False, True, False]
 
 
-def test_what_travels_follows_from_the_reading() -> None:
-    flown: dict[str, Any] = {"reading": {"flight_writes_per_s": 200.0, "flight_reads_per_s": 0.0}}
-    well, killed = (Standing(FAILOVER, {**standing(FAILOVER, *WELL, *more).state, **flown}) for more in ((), (KILLED,)))
+def test_a_sentinels_long_words_are_said_shortly() -> None:
+    said = ("+sdown", "has had no answer from cache-001 for as long as it waits"), ("+odown", "enough sentinels agree that cache-001 is down: 2/2"), ("+vote-for-leader", "votes for sentinel-b")
 
-    assert {link: well.flow(way) for link, way in ways(well).items() if well.flow(way)} == {"to-primary": "write", "primary-endpoint to cache-001": "write"}
-    assert {link: killed.flow(way) for link, way in ways(killed).items() if killed.flow(way)} == {"to-primary": "write"}
+    assert [standing(FAILOVER, SentinelSaid(sentinel="sentinel-a", event=event, words=words)).sentinel_words("sentinel-a") for event, words in said] == [
+        "no answer from cache-001", "cache-001 is down, enough agree", "votes for sentinel-b",
+    ]
+
+
+FLOWN = ReadingTaken(readings={"flight_writes_per_s": 200.0, "flight_reads_per_s": 0.0})
+
+
+def travelled(stands: Standing) -> dict[str, str]:
+    return {link: stands.flow(way) for link, way in ways(stands).items() if stands.flow(way)}
+
+
+def test_what_travels_follows_from_the_reading() -> None:
+    assert travelled(standing(FAILOVER, *WELL)) == {}
+    assert travelled(standing(FAILOVER, *WELL, FLOWN)) == {"to-primary": "write", "primary-endpoint to cache-001": "write"}
+    assert travelled(standing(FAILOVER, *WELL, FLOWN, KILLED)) == {"to-primary": "write"}
+
+
+def test_clients_who_live_in_the_cut_zone_go_on_writing_to_the_primary_there() -> None:
+    inside = SettingChanged(name="client_zone", label="", value="zone a", shown="")
+    before = standing(FAILOVER, *WELL, FLOWN, inside, CUT)
+    split = standing(FAILOVER, *WELL, FLOWN, inside, CUT, PROMOTED, FOLLOWS, MOVED)
+    outside = standing(FAILOVER, *WELL, FLOWN, SettingChanged(name="client_zone", label="", value="zone c", shown=""), CUT, PROMOTED, FOLLOWS, MOVED)
+
+    assert before.zone_words("zone a") == "cut off, with the clients"
+    assert before.way_state(ways(before)["primary-endpoint to cache-001"]) == "open"
+    assert before.way_state(ways(before)["reader-endpoint to cache-002"]) == "cut"
+    assert travelled(before) == {"to-primary": "write", "primary-endpoint to cache-001": "write"}
+    assert split.seen(ways(split)["primary-endpoint to cache-001"]) == "gone"
+    assert travelled(split) == {"to-primary": "write", "primary-endpoint to cache-001": "write"}
+    assert travelled(outside) == {"to-primary": "write", "primary-endpoint to cache-002": "write"}
+
+
+def test_the_application_says_where_it_lives_until_it_tells_something_else() -> None:
+    settings = [SettingChanged(name=name, label="", value=value, shown="") for name, value in (("client_zone", "zone b"), ("zone_delay_ms", 20.0))]
+
+    assert standing(FAILOVER, *settings).app_words("app") == "in zone b, 20 ms between zones"
+    assert standing(FAILOVER, *settings, ServerTold(server="app", lines=["settings unchanged since the start"])).app_words("app") == "settings unchanged since the start"
