@@ -25,6 +25,7 @@ export async function send(wire, sense, ms) {
   const dot = document.createElementNS("http://www.w3.org/2000/svg", "path");
   dot.setAttribute("d", SHAPES[/** @type {"hit"} */ (sense)] ?? SHAPES.none);
   dot.setAttribute("class", `dot once ${sense}`);
+  dot.setAttribute("data-on", wire.getAttribute("data-link") ?? "");
   dot.style.offsetPath = `path("${path}")`;
   place.append(dot);
   if (STILL.matches) {
@@ -39,6 +40,14 @@ export async function send(wire, sense, ms) {
   } finally {
     dot.remove();
   }
+}
+
+/**
+ * Takes away what is on its way over a wire: it will not arrive.
+ * @param {Element} wire
+ */
+export function drop(wire) {
+  for (const dot of wire.closest("svg")?.querySelectorAll(`.dots [data-on="${CSS.escape(wire.getAttribute("data-link") ?? "")}"]`) ?? []) dot.remove();
 }
 
 /**

@@ -1,6 +1,6 @@
 // @ts-check
 // A replication group in the drawing: crowns, wires, endpoints, zones and sentinels, kept true by events. Where things stand is the server's.
-import { send } from "./dots.js";
+import { drop, send } from "./dots.js";
 import { moveCrown, swing } from "./group-motion.js";
 import { FLOWS, LONGEST_OF_APP, Standing, of, shortened } from "./group-standing.js";
 import { saidOf } from "./words.js";
@@ -122,7 +122,11 @@ export class Group {
   }
 
   stream() {
-    for (const wire of this.all("[data-way]")) wire.setAttribute("data-flow", this.stands.flow(wire));
+    for (const wire of this.all("[data-way]")) {
+      const flow = this.stands.flow(wire);
+      if (!flow && of(wire, "flow")) drop(wire);
+      wire.setAttribute("data-flow", flow);
+    }
   }
 
   /** The flows of a reading, by endpoint. @param {Record<string, number>} now */
