@@ -87,8 +87,8 @@ class Bench:
 
     @property
     def wide(self) -> drawing.Drawing | drawing.Group:
-        """The drawing for a wide bench."""
-        return drawing.wide(self.lab.topology)
+        """The drawing for a wide bench, or for a wall."""
+        return drawing.flat(self.lab.topology) if self.projector else drawing.wide(self.lab.topology)
 
     @property
     def narrow(self) -> drawing.Drawing | drawing.Group:

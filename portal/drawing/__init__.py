@@ -14,11 +14,16 @@ LONGEST_WITHOUT_COLUMNS = 3
 
 
 def wide(topology: Topology) -> Drawing | Group:
-    """The drawing for a bench of 36 rem and more."""
+    """The drawing for a wide bench."""
     if topology.of_engine("endpoint"):
         return group.wide(topology)
     columns = layers(topology)
     return chain.wide(topology, columns) if len(columns) > LONGEST_WITHOUT_COLUMNS else shop.wide(topology)
+
+
+def flat(topology: Topology) -> Drawing | Group:
+    """The drawing for a wall, where a group would be too high: else the wide one."""
+    return group.flat(topology) if topology.of_engine("endpoint") else wide(topology)
 
 
 def narrow(topology: Topology) -> Drawing | Group:

@@ -24,6 +24,8 @@ from portal.drawing.group_wires import (
     Place,
     Way,
     asked,
+    flat_asked,
+    flat_leads,
     narrow_feeds,
     narrow_leads,
     narrow_move,
@@ -34,6 +36,7 @@ from portal.drawing.group_wires import (
 from portal.drawing.shapes import PHONE_WIDTH, Box, Zone
 
 WIDTH, PLATES_TOP, PLATE_HEIGHT, NODES_TOP, BAND_MARGIN = 756.0, 108.0, 44.0, 244.0, 8.0
+FLAT_LEFT, LANE = 478.0, 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,35 +63,86 @@ class Group:
 
 
 def wide(topology: Topology) -> Group:
-    """The drawing for a bench of 36 rem and more."""
-    zones = _zones(topology)
-    rows = max(max(len(_caches(topology, zone)) for zone in zones), 1)
-    between = 11.0 if len(zones) > 2 else 64.0
-    long = len(zones) * (ZONE_WIDTH + between) - between
-    width = max(WIDTH, long + 8)
-    lanes = 26.0 if rows == 1 and len(zones) > 2 else 0.0
-    foot = NODES_TOP + rows * (NODE_HEIGHT + ROW_GAP) - ROW_GAP + lanes
-    watchers = max(len(_sentinels(topology, zone)) for zone in zones)
-    bottom = foot + watchers * 46 + (36 if any(zones) else 8)
-
-    places: list[Place] = []
-    sentinels: list[Box] = []
-    rects: list[Zone] = []
-    for column, zone in enumerate(zones):
-        x = (width - long) / 2 + column * (ZONE_WIDTH + between)
-        for row, node in enumerate(_caches(topology, zone)):
-            places.append(Place(Box(node, x + MARGIN, NODES_TOP + row * (NODE_HEIGHT + ROW_GAP), NODE_WIDTH, NODE_HEIGHT), column, row, x))
-        sentinels += [Box(node, x + MARGIN, foot + 12 + index * 46, NODE_WIDTH, 36) for index, node in enumerate(_sentinels(topology, zone))]
-        if zone:
-            rects.append(Zone(zone, x, ZONES_TOP, ZONE_WIDTH, bottom - ZONES_TOP, bottom - 13))
-
+    """The drawing for a bench of 45 rem and more: the application and the endpoints over the zones."""
+    columns = _columns(topology)
+    width = max(WIDTH, columns.width + 8)
+    stood = columns.at((width - columns.width) / 2, ZONES_TOP, NODES_TOP)
     endpoints = topology.of_engine("endpoint")
     plates = [Box(node, width / 2 + (index - (len(endpoints) - 1) / 2) * 250 - 100, PLATES_TOP, 200, PLATE_HEIGHT) for index, node in enumerate(endpoints)]
     app_width = max(240.0, 250.0 * (len(endpoints) - 1) - 20)
     app = Box(topology.of_engine("app")[0], (width - app_width) / 2, 6, app_width, 58)
-    ways = [*asked(topology, app, plates, places), *wide_leads(plates, places), *wide_feeds(places, rows)]
-    moves = [wide_move(one.box, other.box) for one, other in itertools.combinations(places, 2)]
-    return Group(width, bottom + 4, app, tuple(plates), tuple(place.box for place in places), tuple(sentinels), tuple(rects), tuple(ways), tuple(moves))
+    ways = [*asked(topology, app, plates, stood.places), *wide_leads(plates, stood.places), *wide_feeds(stood.places, columns.rows)]
+    return _drawn(width, stood, app, plates, ways)
+
+
+def flat(topology: Topology) -> Group:
+    """The drawing for a wall, where there is width and no height: the application and the endpoints at the left of the zones."""
+    apps, endpoints = topology.of_engine("app"), topology.of_engine("endpoint")
+    if any(link.target not in {node.name for node in endpoints} for link in topology.links if link.source == apps[0].name):
+        return wide(topology)
+    columns = _columns(topology)
+    lanes = 10.0 + LANE * len(endpoints) * columns.places
+    stood = columns.at(FLAT_LEFT, lanes, lanes + 32)
+    middle = lanes + 32 + NODE_HEIGHT / 2
+    app = Box(apps[0], 4, middle - max(58, 64 * len(endpoints) - 20) / 2, 190, max(58, 64 * len(endpoints) - 20))
+    plates = [Box(node, app.right + 56, app.middle[1] + (index - (len(endpoints) - 1) / 2) * 64 - PLATE_HEIGHT / 2, 176, PLATE_HEIGHT) for index, node in enumerate(endpoints)]
+    ways = [*flat_asked(topology, app, plates), *flat_leads(plates, stood.places, lanes), *wide_feeds(stood.places, columns.rows)]
+    return _drawn(FLAT_LEFT + columns.width + 4, stood, app, plates, ways)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stood:
+    """Columns that have their place."""
+
+    places: list[Place]
+    sentinels: list[Box]
+    rects: list[Zone]
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The zones of a group side by side."""
+
+    topology: Topology
+    zones: list[str]
+    rows: int
+    between: float
+
+    @property
+    def width(self) -> float:
+        """From the first zone's left edge to the last one's right."""
+        return len(self.zones) * (ZONE_WIDTH + self.between) - self.between
+
+    @property
+    def places(self) -> int:
+        """How many caches there are."""
+        return sum(len(_caches(self.topology, zone)) for zone in self.zones)
+
+    def at(self, left: float, top: float, nodes_top: float) -> _Stood:
+        """With the first zone's corner there, and the first row of caches so deep."""
+        lanes = 26.0 if self.rows == 1 and len(self.zones) > 2 else 0.0
+        foot = nodes_top + self.rows * (NODE_HEIGHT + ROW_GAP) - ROW_GAP + lanes
+        watchers = max(len(_sentinels(self.topology, zone)) for zone in self.zones)
+        stood = _Stood([], [], [], foot + watchers * 46 + (36 if any(self.zones) else 8))
+        for column, zone in enumerate(self.zones):
+            x = left + column * (ZONE_WIDTH + self.between)
+            for row, node in enumerate(_caches(self.topology, zone)):
+                stood.places.append(Place(Box(node, x + MARGIN, nodes_top + row * (NODE_HEIGHT + ROW_GAP), NODE_WIDTH, NODE_HEIGHT), column, row, x))
+            stood.sentinels.extend(Box(node, x + MARGIN, foot + 12 + index * 46, NODE_WIDTH, 36) for index, node in enumerate(_sentinels(self.topology, zone)))
+            if zone:
+                stood.rects.append(Zone(zone, x, top, ZONE_WIDTH, stood.bottom - top, stood.bottom - 13))
+        return stood
+
+
+def _columns(topology: Topology) -> _Columns:
+    zones = _zones(topology)
+    return _Columns(topology, zones, max(max(len(_caches(topology, zone)) for zone in zones), 1), 11.0 if len(zones) > 2 else 64.0)
+
+
+def _drawn(width: float, stood: _Stood, app: Box, plates: list[Box], ways: list[Way]) -> Group:
+    moves = [wide_move(one.box, other.box) for one, other in itertools.combinations(stood.places, 2)]
+    return Group(width, max(stood.bottom, app.bottom) + 4, app, tuple(plates), tuple(place.box for place in stood.places), tuple(stood.sentinels), tuple(stood.rects), tuple(ways), tuple(moves))
 
 
 def narrow(topology: Topology) -> Group:

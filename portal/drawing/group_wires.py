@@ -118,6 +118,36 @@ def wide_leads(plates: list[Box], places: list[Place]) -> list[Way]:
     return ways
 
 
+def flat_asked(topology: Topology, app: Box, plates: list[Box]) -> list[Way]:
+    """The application's links to its endpoints, which stand beside it."""
+    ways = []
+    for plate in plates:
+        x, y = (app.right + plate.x) / 2, plate.middle[1]
+        took = Spot(x, y - 9, "middle")
+        ways += [Way("asks", link.name, app.node, plate.node, f"M{app.right:g} {y:g} H{plate.x:g}", "", Spot(x, y, "middle"), took, took) for link in topology.links_to(plate.node.name)]
+    return ways
+
+
+def flat_leads(plates: list[Box], places: list[Place], top: float) -> list[Way]:
+    """From every endpoint, at the left, over the zones to every cache: the farthest in the uppermost lane, so no two of an endpoint cross; the first endpoint's lanes over the others'."""
+    ways = []
+    step = (top - 10) / (len(plates) * len(places))
+    for index, plate in enumerate(plates):
+        left = index == 0
+        ordered = sorted(places, key=lambda place: (-place.column, place.row if left else -place.row))
+        entry = 0.42 + 0.3 * index / max(1, len(plates) - 1)
+        for turn, place in enumerate(ordered):
+            box, number = place.box, index * len(places) + turn
+            side = 5 + 4 * place.row + 2 * max(0, index - 1)
+            x = box.x + box.width * entry if place.row == 0 else box.x - side if left else box.right + side
+            y1, corridor, lane = plate.y + 14 + (plate.height - 28) * (turn + 0.5) / len(places), plate.right + 8 + 30 * number / (len(plates) * len(places)), 6 + step * number
+            y2 = box.y + LED_IN
+            end = [(x, box.y)] if place.row == 0 else [(x, y2), (box.x if left else box.right, y2)]
+            words = Spot(x + 8, lane + 5, "start")
+            ways.append(Way("leads", f"{plate.node.name} to {box.node.name}", plate.node, box.node, _bent([(plate.right, y1), (corridor, y1), (corridor, lane), (x, lane), *end]), "", Spot(x, top, "middle"), words, words))
+    return ways
+
+
 def wide_feeds(places: list[Place], rows: int) -> list[Way]:
     """From every cache to every other: straight to a neighbour, else through the gap between two rows, each in a lane of its own."""
     ways = []

@@ -53,7 +53,7 @@ GROUPS = {
 }
 
 
-@pytest.fixture(params=["wide", "narrow"])
+@pytest.fixture(params=["wide", "flat", "narrow"])
 def plan(request: pytest.FixtureRequest, name: str) -> Group:
     made = getattr(drawing, request.param)(GROUPS[name])
     assert isinstance(made, Group)

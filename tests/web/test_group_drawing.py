@@ -99,3 +99,11 @@ def test_a_group_that_is_not_open_is_drawn_too(client: FlaskClient, host: Answer
     assert 'data-crown="worn"' not in drawn
     assert "has stopped" not in drawn
     assert all('data-seen="off"' in tag for tag in elements(drawn, 'data-way="leads"'))
+
+
+def test_on_a_wall_a_group_is_drawn_flat(page: Page, client: FlaskClient) -> None:
+    page(*WELL)
+
+    width, height = (float(number) for number in re.findall(r'class="topology group only-wide" viewBox="0 0 ([0-9.]+) ([0-9.]+)"', client.get(f"/labs/{LAB}?view=projector").text)[0])
+
+    assert width > 4 * height
