@@ -255,6 +255,8 @@ class Agent:
         sandbox = self._open_sandbox
         match args.get("verb"):
             case "start":
+                if not sandbox.lab.strategies:
+                    raise BadInput("This lab has no code to step through.")
                 function = str(args.get("function") or "read")
                 if function not in ("read", "write"):
                     raise BadInput("A step is a read or a write.")
