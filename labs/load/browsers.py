@@ -16,6 +16,7 @@ from labs.engines.address import Address
 from labs.events import Value
 from labs.load.shape import Schedule
 from labs.load.worker import BATCH_S, Batch, Orders
+from labs.load.writers import WriterOrders
 from labs.network.links import Route
 from labs.web.http import Connection, Message
 
@@ -34,7 +35,7 @@ class BrowserOrders:
     seed: int
 
 
-AnyOrders = Orders | BrowserOrders
+AnyOrders = Orders | BrowserOrders | WriterOrders
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from labs.errors import DidNotStart
 from labs.load.browsers import AnyOrders, BrowserOrders, browse
 from labs.load.commits import Commits
 from labs.load.worker import work
+from labs.load.writers import WriterOrders, write
 
 _REPLY_S = 5.0
 
@@ -56,6 +57,8 @@ class Nursery:
             orders: AnyOrders = pickle.loads(message)
             if isinstance(orders, BrowserOrders):
                 browse(orders, pipe)
+            elif isinstance(orders, WriterOrders):
+                write(orders, pipe)
             else:
                 work(orders, pipe, self.commits)
 

@@ -103,6 +103,9 @@ class Sampler:
                     self._before[name] = counters
             if self._sandbox.site is not None:
                 values |= self._sandbox.site.readings()
+            if self._sandbox.lab.readings is not None:
+                with contextlib.suppress(ServerDown):
+                    values |= self._sandbox.lab.readings(self._sandbox)
             if loaded:
                 values |= _of_load(*self._sandbox.load.take_interval())
             steady, self._settings = self._settings == self._sandbox.settings, dict(self._sandbox.settings)

@@ -38,7 +38,7 @@ from labs.load.browsers import AnyOrders, BrowserOrders
 from labs.load.load import Load
 from labs.load.nursery import Nursery
 from labs.load.worker import Orders, strategy_of
-from labs.network.links import Links
+from labs.network.links import Links, Route
 from labs.runtime.fake import FakeEngine, FakeLinks, FakeNursery, FakeRuntime, Pretence
 from labs.runtime.protocol import Runtime
 from labs.sandbox.application import Application
@@ -443,6 +443,10 @@ class Sandbox:
         """Where the application finds a server: the near end of the link, whose address never changes."""
         return self._near[next(link.name for link in self.lab.topology.links_to(server) if self.lab.topology.node(link.source).engine == "app")]
 
+    def route(self, link: str) -> Route:
+        """Both ways over a link, for a client of the load."""
+        return self._links.route(link)
+
     def server_address(self, server: str) -> Address:
         """Where a server itself listens, behind its link."""
         return self.servers[server].engine.address
@@ -533,6 +537,8 @@ class Sandbox:
         self.ledger.emptied_at.append(time.monotonic())
 
     def _orders(self, number: int, workers: int | None = None, requests: int = 0) -> AnyOrders:
+        if self.lab.orders is not None:
+            return self.lab.orders(self, number, workers or max(1, self.load.workers))
         if self.site is not None:
             return BrowserOrders(settings=dict(self.settings), site=self._links.route(self.site.entrance.name), worker=number, workers=workers or max(1, self.load.workers), seed=SEED)
         return Orders(
