@@ -19,15 +19,18 @@ from weakref import WeakKeyDictionary
 from labs.catalogue.backup_restore import goods, losses
 from labs.engines import Redis
 from labs.engines.dataset import Dataset, dataset
+from labs.engines.redis import parse_info
 from labs.errors import BadInput, DidNotStart, LabsError, NotNow, ServerDown
 from labs.events import Value
 from labs.load.writers import Note, notes
 from labs.sandbox.sandbox import Sandbox
 
-OLD, NEW = "cache-001", "restored"
+OLD, NEW = "shop-001", "shop-restored-001"
+"""As ElastiCache calls the first node of a replication group."""
 MOST_BACKUPS = 20
 SNAPSHOT_S = 20.0
-LOOK_EVERY_S = 0.005
+LOOK_EVERY_S = 0.01
+ANSWERS_S = 3.0
 SHORT = 12
 _DUMP = "dump.rdb"
 _REFUSAL = ("Wrong RDB", "Short read", "Internal error in RDB", "RDB ERROR", "Can't", "Fatal", "wrong signature", "Bad file format")
@@ -35,7 +38,7 @@ _REFUSAL = ("Wrong RDB", "Short read", "Internal error in RDB", "RDB ERROR", "Ca
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """One backup as its catalogue has it. `digest` is that of the data, empty if somebody wrote meanwhile; `began` and `ended` are monotonic seconds; `written` are the changes that were acknowledged between them."""
+    """One backup as its catalogue has it. `digest` is that of the data, empty if somebody wrote before the snapshot was begun; `began` and `ended` are monotonic seconds; `written` are the changes that were acknowledged between them."""
 
     name: str
     status: str
@@ -204,17 +207,22 @@ class Backups:
     # How it is done
 
     def _take(self, engine: Redis, backup: Backup) -> Backup:
+        changes = engine.info("persistence")["rdb_changes_since_last_save"]
         before = None if backup.loaded else dataset(engine)
         memory, keys = int(engine.info("memory")["used_memory"]), engine.count()
         began = time.monotonic()
-        engine.run("BGSAVE")
+        # Sent at once: nobody else's command comes between the two.
+        asked, answer = engine.run_all([("INFO", "persistence"), ("BGSAVE",)], ANSWERS_S)
+        if isinstance(answer, Exception):
+            raise NotNow(f"The server refused: {answer}", hint="Wait until it is done with what it does.")
+        still = parse_info(asked)["rdb_changes_since_last_save"] == changes
         self._wait_for_snapshot(engine)
         ended = time.monotonic()
         told = engine.info("persistence", "stats")
         if told["rdb_last_bgsave_status"] != "ok":
             raise LabsError("The server could not write its snapshot.", hint="Its log says why.")
         sha256, size = self._put_away(engine.directory / _DUMP, self.file(backup))
-        digest = before.digest if before is not None and before == dataset(engine) else ""
+        digest = before.digest if before is not None and still else ""
         return replace(
             backup, status="available", keys=keys, size=size, sha256=sha256, digest=digest, began=began, ended=ended, fork_ms=int(told["latest_fork_usec"]) / 1000,
             cow=int(told["rdb_last_cow_size"]), memory=memory, written=sum(began <= note.acknowledged <= ended for several in self.writers().values() for note in several),
@@ -223,8 +231,8 @@ class Backups:
     def _wait_for_snapshot(self, engine: Redis) -> None:
         """The child of the fork is done. Who is asked may be late: a busy machine is no reason to give up."""
         end = time.monotonic() + SNAPSHOT_S
+        self._sandbox.sampler.hurry()
         while True:
-            self._sandbox.sampler.hurry()
             with contextlib.suppress(ServerDown):
                 if engine.info("persistence")["rdb_bgsave_in_progress"] == "0":
                     return

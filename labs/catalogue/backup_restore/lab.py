@@ -15,7 +15,7 @@ from labs.catalogue.backup_restore.checks import CHECKS, copy_on_write, damaged_
 from labs.catalogue.backup_restore.wrong import SABOTEURS, WRONG
 from labs.definition import Action, Chart, Check, Choice, Column, Lab, Link, Node, Number, Prediction, Table, Text, Topology, Verdict
 from labs.engines import Memcached, Redis
-from labs.engines.dataset import Dataset, dataset
+from labs.engines.dataset import Dataset
 from labs.errors import LabsError, NotNow, ServerDown
 from labs.events import Said, ServerTold, Value
 from labs.load.writers import WriterOrders
@@ -46,6 +46,7 @@ HOW = Choice("how", "Damage", (("bit", "one bit"), ("cut", "half is missing")), 
 def prepare(sandbox: Sandbox) -> None:
     """No backups, no notebooks, and nothing of an earlier snapshot on the disk."""
     begin(sandbox, SABOTEURS.get(sandbox.wrong, Backups))
+    sandbox.tabulate("endpoints", [{"endpoint": endpoint, "node": node, "address": str(sandbox.address_for_app(node))} for endpoint, node in reads.ENDPOINTS.items()])
 
 
 def fill(sandbox: Sandbox) -> str:
@@ -59,7 +60,8 @@ def fill(sandbox: Sandbox) -> str:
     goods.put(engine, keys)
     if sandbox.servers[beside.NODE].state == "up":
         beside.fill(sandbox)
-    held = _tell_of(sandbox, OLD)
+    held = engine.count()
+    sandbox.tell(ServerTold(server=OLD, lines=[f"{held:,} keys"]))
     says = f"The cluster shop holds {held:,} keys: products, pages, carts, rankings, sessions."
     sandbox.tell(Said(text=f"{says} Memcached has the pages as well.", strong=says))
     return says
@@ -68,7 +70,8 @@ def fill(sandbox: Sandbox) -> str:
 def take(sandbox: Sandbox) -> str:
     """Take a backup of the cluster."""
     backup = backups_here(sandbox).take()
-    _show_comparison(sandbox)
+    sandbox.tell(ServerTold(server=OLD, lines=[f"{backup.keys:,} keys", *([f"digest {backup.digest[:SHORT]}"] if backup.digest else [])]))
+    _show_comparison(sandbox, backup)
     says = f"{backup.name}: {backup.keys:,} keys in {backup.size / 1024:,.0f} KB after {backup.ended - backup.began:.2f} s."
     cost = f"The fork took {backup.fork_ms:.1f} ms, and {backup.cow / 1024:,.0f} KB were copied meanwhile, {backup.cow_percent:.0f} % of the memory."
     sandbox.tell(Said(text=f"{says} {cost}", strong=says))
@@ -98,8 +101,7 @@ def accident(sandbox: Sandbox) -> str:
     engine = backups_here(sandbox).up(OLD)
     keys = engine.count()
     engine.flush()
-    _tell_of(sandbox, OLD)
-    _show_comparison(sandbox)
+    sandbox.tell(ServerTold(server=OLD, lines=["empty"]))
     says = f"FLUSHALL: {keys:,} keys are gone."
     sandbox.tell(Said(text=f"{says} The server is well and answers everybody: with nothing.", strong=says))
     return says
@@ -154,7 +156,7 @@ def orders(sandbox: Sandbox, number: int, workers: int) -> WriterOrders:
 def readings(sandbox: Sandbox) -> dict[str, float]:
     """What each of the three holds, and what the snapshot does."""
     values: dict[str, float] = {}
-    for name, held in ((OLD, "items"), (NEW, "restored_items")):
+    for name, held in ((OLD, "shop_items"), (NEW, "restored_items")):
         engine = sandbox.servers[name].engine
         if sandbox.servers[name].state == "up" and isinstance(engine, Redis):
             with contextlib.suppress(ServerDown):
@@ -162,6 +164,10 @@ def readings(sandbox: Sandbox) -> dict[str, float]:
                 if name == OLD:
                     info = engine.info("memory", "persistence")
                     values |= {"cache_bytes": float(info["used_memory"]), "save_in_progress": float(info["rdb_bgsave_in_progress"]), "cow_bytes": float(info["rdb_last_cow_size"])}
+    found = backups_of(sandbox)
+    taken = [backup for backup in found.kept.values() if backup.cow and not backup.copy_of] if found else []
+    if taken:
+        values["cow_percent"] = taken[-1].cow_percent
     engine = sandbox.servers[beside.NODE].engine
     if sandbox.servers[beside.NODE].state == "up" and isinstance(engine, Memcached):
         with contextlib.suppress(ServerDown):
@@ -300,37 +306,25 @@ def _experiment(sandbox: Sandbox, **wanted: Value) -> Iterator[None]:
                 sandbox.remove(NEW, "the experiment is over")
 
 
-def _tell_of(sandbox: Sandbox, name: str) -> int:
-    """Tell what a cluster holds, under its name; how many keys that is."""
-    held = dataset(backups_here(sandbox).up(name))
-    sandbox.tell(ServerTold(server=name, lines=_lines(held)))
-    return held.keys
-
-
 def _lines(held: Dataset) -> list[str]:
     return [f"{held.keys:,} keys", f"digest {held.digest[:SHORT]}" if held.keys else "empty"]
 
 
-def _show_comparison(sandbox: Sandbox, restored: Restored | None = None) -> None:
-    """Tell what the clusters hold beside what was backed up."""
-    found = backups_here(sandbox)
-    rows: list[dict[str, Value]] = []
-    newest = restored.backup if restored else next((backup for backup in reversed(found.kept.values()) if backup.status == "available"), None)
-    if newest is not None:
-        rows.append({"what": f"in {newest.name}", "address": "a file", "keys": newest.keys, "digest": newest.digest[:SHORT] or "nobody could say: it was written to", "kept": "", "gone": ""})
-    if sandbox.servers[OLD].state == "up" and not sandbox.load.running:
-        held = dataset(found.engine(OLD))
-        rows.append({"what": "shop", "address": str(sandbox.address_for_app(OLD)), "keys": held.keys, "digest": held.digest[:SHORT] if held.keys else "empty", "kept": "", "gone": ""})
+def _show_comparison(sandbox: Sandbox, backup: Backup, restored: Restored | None = None) -> None:
+    """Tell what was backed up, and beside it what the clusters hold since."""
+    unknown = "not taken: it was written to"
+    rows: list[dict[str, Value]] = [{"what": f"in {backup.name}", "address": "a file", "keys": backup.keys, "digest": backup.digest[:SHORT] or unknown, "kept": "", "gone": ""}]
     if restored is not None:
+        rows.append({"what": "shop", "address": restored.old_address, "keys": restored.old.keys, "digest": restored.old.digest[:SHORT] if restored.old.keys else "empty", "kept": "", "gone": ""})
         rows.append({"what": "shop-restored", "address": restored.new_address, "keys": restored.new.keys, "digest": restored.new.digest[:SHORT], "kept": restored.loss.kept, "gone": restored.loss.gone})
     sandbox.tabulate("comparison", rows)
 
 
 def _show_restored(sandbox: Sandbox, found: Restored) -> None:
     """Tell what a restore came to: the clusters, and the writers' changes on both sides of the snapshot's moment."""
-    _show_comparison(sandbox, found)
+    _show_comparison(sandbox, found.backup, found)
     sandbox.tabulate("changes", [{"at_s": at, "kept": kept, "gone": gone} for at, kept, gone in found.loss.bars])
-    marks = (("fork", found.backup.began), ("file", found.backup.ended)) if found.loss.bars else ()
+    marks = (("fork", found.backup.began), ("written", found.backup.ended)) if found.loss.bars else ()
     sandbox.tabulate("marks", [{"mark": mark, "at_s": round(at - found.loss.first, 4), "backup": found.backup.name} for mark, at in marks])
 
 
@@ -367,13 +361,13 @@ LAB = Lab(
     ),
     checks=CHECKS,
     charts=(
-        Chart("Keys", ("items", "restored_items", "memcached_items")),
+        Chart("Keys", ("shop_items", "restored_items", "memcached_items")),
         Chart("Memory of shop, and what its last snapshot copied", ("cache_bytes", "cow_bytes")),
         Chart("A snapshot is being written", ("save_in_progress",)),
         Chart("Changes and errors", ("writes_per_s", "errors_per_s")),
         Chart("A change takes", ("write_p50_ms", "write_p99_ms"), "log"),
     ),
-    tiles=("items", "restored_items", "memcached_items", "cow_bytes", "writes_per_s", "write_p99_ms"),
+    tiles=("shop_items", "restored_items", "memcached_items", "cow_percent", "writes_per_s", "write_p99_ms"),
     tables=(
         Table("backups", "Backups of shop", (
             Column("backup", "Backup"), Column("status", "Status", help="As on ElastiCache: creating, available, restoring, copying, deleting"), Column("taken", "Taken", "UTC"), Column("under_load", "The cluster was"), Column("keys", "Keys"), Column("size_kb", "File", "KB", 1),
@@ -385,6 +379,7 @@ LAB = Lab(
         ), "Take a backup, lose the data, restore."),
         Table("changes", "Changes before and after the snapshot", (Column("at_s", "From", "s", 3), Column("kept", "Kept"), Column("gone", "Gone")), shown=False),
         Table("marks", "When the snapshot was begun and done", (Column("mark", "What"), Column("at_s", "At", "s", 3), Column("backup", "Backup")), shown=False),
+        Table("endpoints", "Where the clusters answer", (Column("endpoint", "Endpoint"), Column("node", "Node"), Column("address", "Address")), shown=False),
         Table("answers", "What Memcached answered", (Column("command", "Asked for"), Column("answer", "It answered")), "Ask it for a backup."),
     ),
     predictions=(

@@ -32,9 +32,9 @@ def node_asked(sandbox: Sandbox) -> str:
     return ENDPOINTS[str(sandbox.settings["endpoint"])]
 
 
-def read(sandbox: Sandbox, page: int) -> str:
+def read(sandbox: Sandbox, page: float) -> str:
     """One read by the application, over its link."""
-    node, endpoint, key = node_asked(sandbox), str(sandbox.settings["endpoint"]), goods.PAGE_KEY.format(page)
+    node, endpoint, key = node_asked(sandbox), str(sandbox.settings["endpoint"]), goods.PAGE_KEY.format(int(page))
     address = sandbox.address_for_app(node)
     backups_here(sandbox)
     client = LeanRedis(straight(address), user="shop", password=sandbox.password(node))
