@@ -33,7 +33,7 @@ LOOK_EVERY_S = 0.01
 ANSWERS_S = 3.0
 SHORT = 12
 _DUMP = "dump.rdb"
-_REFUSAL = ("Wrong RDB", "Short read", "Internal error in RDB", "RDB ERROR", "Can't", "Fatal", "wrong signature", "Bad file format")
+_REFUSAL = ("Wrong RDB", "Short read", "Internal error in RDB", "RDB ERROR", "Can't", "Fatal", "Wrong signature", "Bad file format")
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,9 +257,8 @@ class Backups:
             sandbox.add(NEW, f"restored from {backup.name}")
         except DidNotStart:
             return Refused(backup, file_sha256, refusal(sandbox.servers[NEW].log_tail(80)), sandbox.servers[NEW].state)
-        finally:
-            # A node of ElastiCache that is rebooted comes back empty: what it was seeded with is not beside it.
-            there.unlink(missing_ok=True)
+        # A node of ElastiCache that is rebooted comes back empty: what it was seeded with is not beside it.
+        there.unlink()
         return self._compared(backup, file_sha256, NEW, pid, lost, time.monotonic() - began)
 
     def _compared(self, backup: Backup, file_sha256: str, name: str, pid: int, lost: Dataset, ready_s: float) -> Restored:

@@ -125,7 +125,7 @@ def restore(sandbox: Sandbox, backup: str) -> str:
 def delete_restored(sandbox: Sandbox) -> str:
     """Delete the restored cluster."""
     backups_here(sandbox)
-    if sandbox.servers[NEW].state in ("stopped", "down"):
+    if sandbox.servers[NEW].state == "stopped":
         raise NotNow("There is no cluster shop-restored.")
     if sandbox.servers[NEW].state == "paused":
         sandbox.servers[NEW].resume("it is deleted")
@@ -302,8 +302,7 @@ def _experiment(sandbox: Sandbox, **wanted: Value) -> Iterator[None]:
             sandbox.stop_load()
             for name in set(found.kept) - before:
                 found.delete(name)
-            if sandbox.servers[NEW].state == "up":
-                sandbox.remove(NEW, "the experiment is over")
+            sandbox.remove(NEW, "the experiment is over")
 
 
 def _lines(held: Dataset) -> list[str]:
