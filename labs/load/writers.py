@@ -13,7 +13,7 @@ import signal
 import struct
 import time
 from array import array
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from io import RawIOBase
 from multiprocessing.connection import Connection as Pipe
@@ -31,16 +31,32 @@ from labs.network.links import Route
 ENGINE, WRITERS = "redis", "writers"
 MOST_NOTES = 500_000
 """A notebook is full then, and its writer rests: 8 MB of a sandbox's room on the disk."""
-_NOTE = struct.Struct("<IId")
+_NOTE = struct.Struct("=IId")
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """A change that was acknowledged: its number, the product, and when the answer came (monotonic seconds)."""
+class Notes:
+    """The changes of one writer that were acknowledged, in order: their numbers, their products, and when the answers came (monotonic seconds). Arrays, for there may be half a million."""
 
-    number: int
-    product: int
-    acknowledged: float
+    numbers: array[int]
+    products: array[int]
+    times: array[float]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def up_to(self, number: int) -> int:
+        """How many of them have this number or a lower one."""
+        return bisect_right(self.numbers, number)
+
+    def has(self, number: int) -> bool:
+        """True if the change of this number was acknowledged."""
+        place = self.up_to(number)
+        return place > 0 and self.numbers[place - 1] == number
+
+    def between(self, began: float, ended: float) -> int:
+        """How many were acknowledged between two moments."""
+        return bisect_right(self.times, ended) - bisect_left(self.times, began)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +83,17 @@ def count_key(writer: int) -> str:
     return f"writer:{writer}"
 
 
-def notes(notebook: Path) -> Iterator[Note]:
-    """What a writer noted, in order; nothing if it never wrote. A note that is only half written is left out."""
-    try:
-        data = notebook.read_bytes()
-    except FileNotFoundError:
-        return
-    for number, product, acknowledged in _NOTE.iter_unpack(data[: len(data) // _NOTE.size * _NOTE.size]):
-        yield Note(number, product, acknowledged)
+def note(number: int, product: int, acknowledged: float) -> bytes:
+    """A change as it stands in a notebook."""
+    return _NOTE.pack(number, product, acknowledged)
+
+
+def notes(notebook: Path) -> Notes:
+    """What a writer noted; nothing if it never wrote. A note that is only half written is left out."""
+    data = notebook.read_bytes() if notebook.exists() else b""
+    data = data[: len(data) // _NOTE.size * _NOTE.size]
+    whole, times = array("I", data), array("d", data)
+    return Notes(whole[0::4], whole[1::4], times[1::2])
 
 
 def write(orders: WriterOrders, pipe: Pipe) -> None:
@@ -83,23 +102,8 @@ def write(orders: WriterOrders, pipe: Pipe) -> None:
     gc.disable()
     # Unbuffered: who reads it knows of every change that was acknowledged before.
     with open(orders.notebook, "ab", buffering=0) as notebook:
-        last = max((note.number for note in notes(Path(orders.notebook))), default=0)
-        Writer(orders, pipe, Notebook(notebook, last)).run()
-
-
-@dataclass(slots=True)
-class Notebook:
-    """The open file, and the number of the last note in it."""
-
-    file: RawIOBase
-    last: int
-    count: int = 0
-
-    def note(self, note: Note) -> None:
-        """Write one more."""
-        self.file.write(_NOTE.pack(note.number, note.product, note.acknowledged))
-        self.last = note.number
-        self.count += 1
+        before = notes(Path(orders.notebook))
+        Writer(orders, pipe, notebook, written=len(before), last=before.numbers[-1] if before else 0).run()
 
 
 class Changes(LeanRedis):
@@ -137,11 +141,11 @@ class Changes(LeanRedis):
 class Writer:
     """The loop and what it holds."""
 
-    def __init__(self, orders: WriterOrders, pipe: Pipe, notebook: Notebook) -> None:
+    def __init__(self, orders: WriterOrders, pipe: Pipe, notebook: RawIOBase, *, written: int, last: int) -> None:
         self._orders = orders
         self._pipe = pipe
         self._notebook = notebook
-        self._number = notebook.last
+        self._number, self._written = last, written
         self._random = random.Random(orders.seed * 1_000 + orders.worker)
         self._redis = self._client()
         now = time.monotonic()
@@ -181,7 +185,7 @@ class Writer:
         return max(0.5, float(self._orders.settings["rate_per_s"]) / self._orders.workers)
 
     def _change(self, due: float) -> None:
-        if self._notebook.count >= MOST_NOTES:
+        if self._written >= MOST_NOTES:
             return
         self._number += 1
         product = 1 + self._random.randrange(self._orders.products)
@@ -192,7 +196,8 @@ class Writer:
             self._batch.errors += 1
             return
         ended = time.monotonic()
-        self._notebook.note(Note(self._number, product, ended))
+        self._notebook.write(note(self._number, product, ended))
+        self._written += 1
         self._batch.done += 1
         self._batch.times["write"].append(int((ended - began) * 1e6))
         self._batch.times["response"].append(int((ended - due) * 1e6))

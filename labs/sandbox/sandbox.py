@@ -369,6 +369,8 @@ class Sandbox:
             self.servers[name].start(why)
             for link in self.lab.topology.links_to(name):
                 self._lay(link)
+            if self.load.running:
+                self.load.change(self._orders)
             self.sampler.forget_counters(name)
 
     def remove(self, name: str, why: str) -> None:

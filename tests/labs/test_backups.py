@@ -1,6 +1,5 @@
 """Backups on real servers: a digest over all that a Redis holds, files that are kept and refused, changes that are counted, and nothing left behind."""
 
-import struct
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from labs.engines import Redis
 from labs.engines.dataset import READS, dataset
 from labs.errors import BadInput, NotNow, ServerDown
 from labs.headless import keeper_of_ones_own
-from labs.load.writers import Note, count_key, notes, product_key
+from labs.load.writers import count_key, note, notes, product_key
 from tests.labs.conftest import wait_until
 from tests.sandboxes import Opened, eventually
 
@@ -137,9 +136,22 @@ def test_no_server_starts_from_a_damaged_file_and_its_log_says_why(server, rack,
 # Changes
 
 
-def test_changes_up_to_the_snapshot_are_kept_and_those_after_it_are_gone(server):
+@pytest.fixture
+def noted(tmp_path):
+    """A notebook with these notes, as it is read."""
+    places = iter(range(9))
+
+    def make(*written):
+        notebook = tmp_path / str(next(places))
+        notebook.write_bytes(b"".join(note(*one) for one in written))
+        return notes(notebook)
+
+    return make
+
+
+def test_changes_up_to_the_snapshot_are_kept_and_those_after_it_are_gone(server, noted):
     engine = server("only")
-    writers = {0: [Note(number, number % 3, 10.0 + number) for number in range(1, 9)], 1: [Note(1, 7, 12.5), Note(2, 8, 20.0)]}
+    writers = {0: noted(*((number, number % 3, 10.0 + number) for number in range(1, 9))), 1: noted((1, 7, 12.5), (2, 8, 20.0))}
     put(engine, [("SET", count_key(0), 5), ("SET", count_key(1), 1)])
     put(engine, [("HSET", product_key(product), "change", sign) for product, sign in ((0, "0:3"), (1, "0:4"), (2, "0:5"), (7, "1:1"))])
 
@@ -153,30 +165,35 @@ def test_changes_up_to_the_snapshot_are_kept_and_those_after_it_are_gone(server)
 
 
 @pytest.mark.parametrize("sign", ["0:1", "0:6", "2:1"], ids=["an older change", "a change after the moment", "a stranger's change"])
-def test_a_product_that_is_not_of_the_snapshots_moment_is_found(server, sign):
+def test_a_product_that_is_not_of_the_snapshots_moment_is_found(server, noted, sign):
     engine = server("only")
     put(engine, [("SET", count_key(0), 4), ("HSET", product_key(1), "change", sign)])
 
-    loss = count(engine, {0: [Note(number, 1, float(number)) for number in range(1, 7)]})
+    loss = count(engine, {0: noted(*((number, 1, float(number)) for number in range(1, 7)))})
 
     assert loss.wrong == 1
 
 
-def test_a_change_that_was_made_and_never_acknowledged_is_not_held_against_the_snapshot(server):
+def test_a_change_that_was_made_and_never_acknowledged_is_not_held_against_the_snapshot(server, noted):
     engine = server("only")
     put(engine, [("SET", count_key(0), 3), ("HSET", product_key(1), "change", "0:3")])
 
-    loss = count(engine, {0: [Note(1, 1, 1.0), Note(2, 1, 2.0)]})
+    loss = count(engine, {0: noted((1, 1, 1.0), (2, 1, 2.0))})
 
     assert (loss.kept, loss.gone, loss.wrong) == (2, 0, 0)
 
 
 def test_a_note_that_is_half_written_is_left_out(tmp_path):
     notebook = tmp_path / "0"
-    notebook.write_bytes(struct.pack("<IId", 1, 5, 2.5) + struct.pack("<IId", 2, 6, 3.5)[:-3])
+    notebook.write_bytes(note(1, 5, 2.5) + note(2, 6, 3.5) + note(4, 7, 4.5)[:-3])
 
-    assert list(notes(notebook)) == [Note(1, 5, 2.5)]
-    assert list(notes(tmp_path / "none")) == []
+    found = notes(notebook)
+
+    assert (list(found.numbers), list(found.products), list(found.times)) == ([1, 2], [5, 6], [2.5, 3.5])
+    assert found.has(2)
+    assert not found.has(4)
+    assert found.between(2.5, 3.0) == 1
+    assert not notes(tmp_path / "none")
 
 
 # On the bench

@@ -22,7 +22,7 @@ from labs.engines.dataset import Dataset, dataset
 from labs.engines.redis import parse_info
 from labs.errors import BadInput, DidNotStart, LabsError, NotNow, ServerDown
 from labs.events import Value
-from labs.load.writers import Note, notes
+from labs.load.writers import Notes, notes
 from labs.sandbox.sandbox import Sandbox
 
 OLD, NEW = "shop-001", "shop-restored-001"
@@ -134,9 +134,9 @@ class Backups:
                 return backup
         raise BadInput(f"There is no backup {name[:40]!r}." if name else "There is no backup yet.", hint="There are " + (", ".join(backup.name for backup in available) or "none") + ".")
 
-    def writers(self) -> dict[int, list[Note]]:
+    def writers(self) -> dict[int, Notes]:
         """What each writer noted."""
-        return {int(path.name): list(notes(path)) for path in sorted(self.notebooks.iterdir())}
+        return {int(path.name): notes(path) for path in sorted(self.notebooks.iterdir())}
 
     def forget_writers(self) -> None:
         """Throw the notebooks away: what they told of is gone from the cluster too."""
@@ -225,7 +225,7 @@ class Backups:
         digest = before.digest if before is not None and still else ""
         return replace(
             backup, status="available", keys=keys, size=size, sha256=sha256, digest=digest, began=began, ended=ended, fork_ms=int(told["latest_fork_usec"]) / 1000,
-            cow=int(told["rdb_last_cow_size"]), memory=memory, written=sum(began <= note.acknowledged <= ended for several in self.writers().values() for note in several),
+            cow=int(told["rdb_last_cow_size"]), memory=memory, written=sum(noted.between(began, ended) for noted in self.writers().values()),
         )
 
     def _wait_for_snapshot(self, engine: Redis) -> None:
@@ -242,6 +242,8 @@ class Backups:
 
     def _put_away(self, dump: Path, file: Path) -> tuple[str, int]:
         """Move what the server wrote to where backups are kept, out of the directory from which it would load it; its digest and its size."""
+        if not dump.exists():
+            raise ServerDown("The server says that it wrote a snapshot, and there is none.", hint="Was it restarted meanwhile?")
         shutil.move(dump, file)
         file.chmod(0o400)
         return sha256_of(file), file.stat().st_size

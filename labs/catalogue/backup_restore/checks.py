@@ -38,11 +38,15 @@ def _file(found: Backups, backup: Backup) -> Verdict:
     evidence: dict[str, Value] = {"backup": backup.name, "keys": backup.keys, "engine": backup.engine, "sha256_noted": backup.sha256[:SHORT], "file_is_there": file.exists()}
     if not file.exists():
         return Verdict("unmet", f"{backup.name} stands in the list, and there is no such file.", evidence, hint="A list of backups is no backup. What was written to the disk?")
-    now = _sha256(file, stamp(file))
-    evidence |= {"sha256_now": now[:SHORT], "bytes": file.stat().st_size, "in_the_server_s_directory": file.parent == found.engine(OLD).directory}
-    if now != backup.sha256 or file.stat().st_size != backup.size:
+    try:
+        now, size = _sha256(file, stamp(file)), file.stat().st_size
+    except FileNotFoundError:
+        # It is being deleted: in a moment it is not in the list any more.
+        return Verdict("unmet", f"The file of {backup.name} has gone.", evidence)
+    evidence |= {"sha256_now": now[:SHORT], "bytes": size, "in_the_server_s_directory": file.parent == found.engine(OLD).directory}
+    if (now, size) != (backup.sha256, backup.size):
         return Verdict("unmet", f"The file of {backup.name} is not the one that was noted.", evidence, hint="What happened to the file since it was taken?")
-    return Verdict("met", f"{backup.name}: {backup.keys:,} keys in {file.stat().st_size:,} bytes, SHA-256 {now[:SHORT]}…, as noted when it was taken.", evidence)
+    return Verdict("met", f"{backup.name}: {backup.keys:,} keys in {size:,} bytes, SHA-256 {now[:SHORT]}…, as noted when it was taken.", evidence)
 
 
 def same_data(sandbox: Sandbox) -> Verdict:

@@ -348,7 +348,7 @@ LAB = Lab(
         Action("fill", "Fill the cluster", "step", fill, primary=True, deadline_s=20.0),
         Action("read", "Ask for a page", "step", reads.read, (Number("page", "Page", 1, 100, 1, PAGE),)),
         Action("ask-memcached", "Ask Memcached for a backup, restart it", "step", ask_memcached, here="a Memcached on a node. It knows a warm restart from a memory file, which is no backup.",
-               aws="node-based Memcached has no backups; Serverless Memcached has had them since mid-2024."),
+               aws="on the exam Memcached has no backups. Today nodes still have none, and Serverless Memcached has had them since mid-2024."),
         Action("take", "Take a backup", "view", take, primary=True, deadline_s=30.0, here="Redis forks, and its child writes the file. The file is kept on this machine.",
                aws="CreateSnapshot; files lie in S3. Since 2.8.22 a node that lacks the memory for a fork saves without one. Take it from a replica; 20 a node in 24 hours. Automatic backups are off until a retention of 1 to 35 days is set."),
         Action("restore", "Restore", "view", restore, (WHICH,), deadline_s=30.0, here="a server that is started on the file, in half a second.", aws="always a new cluster with new endpoints, minutes later; you may choose another node type or, with cluster mode, another number of shards."),

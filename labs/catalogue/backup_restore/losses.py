@@ -5,11 +5,11 @@ A snapshot is one moment: every change up to a number is in it, none after it. T
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from labs.engines import Redis
-from labs.load.writers import Note, count_key, product_key
+from labs.load.writers import Notes, count_key, product_key
 
 ANSWERS_S = 3.0
 AT_ONCE = 500
@@ -32,23 +32,26 @@ class Loss:
     bars: tuple[tuple[float, int, int], ...] = ()
 
 
-def count(engine: Redis, writers: Mapping[int, Sequence[Note]]) -> Loss:
+def count(engine: Redis, writers: Mapping[int, Notes]) -> Loss:
     """Hold a cluster against the notebooks. Raises ServerDown."""
-    reached = {writer: int(value) if isinstance(value, bytes) else 0 for writer, value in zip(writers, engine.run_all([("GET", count_key(writer)) for writer in writers], ANSWERS_S), strict=True)}
-    kept = [note for writer, several in writers.items() for note in several if note.number <= reached[writer]]
-    gone = [note for writer, several in writers.items() for note in several if note.number > reached[writer]]
+    asked = engine.run_all([("GET", count_key(writer)) for writer in writers], ANSWERS_S)
+    reached = {writer: int(value) if isinstance(value, bytes) else 0 for writer, value in zip(writers, asked, strict=True)}
+    kept = {writer: noted.up_to(reached[writer]) for writer, noted in writers.items()}
     signed, wrong = _products(engine, writers, reached)
-    times = [note.acknowledged for note in (*kept, *gone)]
     return Loss(
-        kept=len(kept), gone=len(gone), products=signed, wrong=wrong, first=min(times, default=0.0), moment=min((note.acknowledged for note in gone), default=0.0), bars=_bars(kept, gone, times),
+        kept=sum(kept.values()), gone=sum(len(noted) - kept[writer] for writer, noted in writers.items()), products=signed, wrong=wrong,
+        first=min((noted.times[0] for noted in writers.values() if noted), default=0.0),
+        moment=min((noted.times[kept[writer]] for writer, noted in writers.items() if kept[writer] < len(noted)), default=0.0), bars=_bars(writers, kept),
     )
 
 
-def _products(engine: Redis, writers: Mapping[int, Sequence[Note]], reached: Mapping[int, int]) -> tuple[int, int]:
+def _products(engine: Redis, writers: Mapping[int, Notes], reached: Mapping[int, int]) -> tuple[int, int]:
     """How many products carry a change of the notebooks, and how many of them not the last that their writer made of them in time."""
-    last = {(writer, note.product): note.number for writer, several in writers.items() for note in several if note.number <= reached[writer]}
-    known = {(writer, note.number) for writer, several in writers.items() for note in several}
-    products = sorted({note.product for several in writers.values() for note in several})
+    last: dict[tuple[int, int], int] = {}
+    for writer, noted in writers.items():
+        for place in range(noted.up_to(reached[writer])):
+            last[writer, noted.products[place]] = noted.numbers[place]
+    products = sorted({product for noted in writers.values() for product in noted.products})
     signed = wrong = 0
     for start in range(0, len(products), AT_ONCE):
         some = products[start : start + AT_ONCE]
@@ -57,18 +60,20 @@ def _products(engine: Redis, writers: Mapping[int, Sequence[Note]], reached: Map
                 continue
             writer, number = (int(part) for part in sign.split(b":"))
             # A change may have been made and never acknowledged: no notebook has it.
-            unacknowledged = (writer, number) not in known and number <= reached.get(writer, 0)
+            unacknowledged = writer in writers and not writers[writer].has(number) and number <= reached[writer]
             signed += 1
             wrong += last.get((writer, product)) != number and not unacknowledged
     return signed, wrong
 
 
-def _bars(kept: Sequence[Note], gone: Sequence[Note], times: Sequence[float]) -> tuple[tuple[float, int, int], ...]:
-    if not times:
+def _bars(writers: Mapping[int, Notes], kept: Mapping[int, int]) -> tuple[tuple[float, int, int], ...]:
+    ends = [(noted.times[0], noted.times[-1]) for noted in writers.values() if noted]
+    if not ends:
         return ()
-    first, length = min(times), max(max(times) - min(times), 0.001)
+    first = min(begin for begin, _ in ends)
+    length = max(max(end for _, end in ends) - first, 0.001)
     counted = [[0, 0] for _ in range(BARS)]
-    for side, several in enumerate((kept, gone)):
-        for note in several:
-            counted[min(BARS - 1, int((note.acknowledged - first) / length * BARS))][side] += 1
-    return tuple((round(number * length / BARS, 4), *both) for number, both in enumerate(counted))  # type: ignore[misc]  # two to a bar
+    for writer, noted in writers.items():
+        for place, at in enumerate(noted.times):
+            counted[min(BARS - 1, int((at - first) / length * BARS))][place >= kept[writer]] += 1
+    return tuple((round(number * length / BARS, 4), some, others) for number, (some, others) in enumerate(counted))
