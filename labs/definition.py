@@ -15,7 +15,7 @@ from labs.errors import BadInput
 from labs.events import CheckStatus, Sense, Value
 
 if TYPE_CHECKING:
-    from labs.load.browsers import AnyOrders
+    from labs.load.orders import AnyOrders
     from labs.sandbox.sandbox import Sandbox
 
 Gear = Literal["step", "load", "break"]
@@ -325,12 +325,14 @@ class Strategy:
 
 @dataclass(frozen=True, slots=True)
 class WrongSolution:
-    """A sabotaged lab that must be caught at `caught_at`: strategies that lie, forget or never store."""
+    """A sabotaged lab that must be caught at `caught_at`: strategies that lie, forget or never store, servers that are set up wrongly."""
 
     name: str
     about: str
     caught_at: str
     strategies: Mapping[str, Strategy] = field(default_factory=dict)
+    sabotage: Callable[[Sandbox], None] | None = None
+    """What is done to the servers as soon as the sandbox is open."""
 
 
 def _no_strategy(_settings: Mapping[str, Value]) -> str:
@@ -359,8 +361,8 @@ class Lab:
     gears: tuple[Gear, ...] = GEARS
     orders: Callable[[Sandbox, int, int], AnyOrders] | None = None
     """What the n-th of so many clients of the load is told, where they are not those of the shop."""
-    readings: Callable[[Sandbox], dict[str, float]] | None = None
-    """Readings of the lab's own; they hold where a server's have the same name."""
+    readings: Callable[[Sandbox, Mapping[str, float]], dict[str, float]] | None = None
+    """Readings of the lab's own, made of the servers and of what was read already; they hold where those have the same name."""
     tables: tuple[Table, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     wrong: tuple[WrongSolution, ...] = ()

@@ -23,9 +23,9 @@ import hiredis
 
 from labs.caching.cache import CacheDown
 from labs.events import Value
+from labs.load.batches import BATCH_S, Batch
 from labs.load.clients import LeanRedis
 from labs.load.shape import Schedule
-from labs.load.worker import BATCH_S, Batch
 from labs.network.links import Route
 
 ENGINE, WRITERS = "redis", "writers"

@@ -207,7 +207,7 @@ class Agent:
             # It was prepared before it was known for which lab.
             self._database.kill()
             self._database = None
-        for node in lab.topology.servers:
+        for node in lab.topology.nodes:
             self._secrets.setdefault(node.name, secrets.token_urlsafe(24))
         quarters = Quarters(self._place.directory, self._place.template, self._runtime, self._secrets)
         sandbox = Sandbox(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from statistics import median
 
@@ -155,9 +155,12 @@ def orders(sandbox: Sandbox, number: int, workers: int) -> WriterOrders:
     )
 
 
-def readings(sandbox: Sandbox) -> dict[str, float]:
-    """What each of the three holds, and what the snapshot does."""
+def readings(sandbox: Sandbox, read: Mapping[str, float]) -> dict[str, float]:
+    """What each of the three holds, what the snapshot does, and where the changes go."""
     values: dict[str, float] = {}
+    if "writes_per_s" in read:
+        asked = reads.node_asked(sandbox)
+        values |= {f"write_to_{asked}": read["writes_per_s"], f"error_to_{asked}": read["errors_per_s"]}
     for name, held in ((OLD, "shop_items"), (NEW, "restored_items")):
         engine = sandbox.servers[name].engine
         if sandbox.servers[name].state == "up" and isinstance(engine, Redis):
