@@ -11,9 +11,9 @@ from statistics import median
 from labs import tolerances
 from labs.catalogue import trials
 from labs.catalogue.backup_restore import beside, goods, reads
-from labs.catalogue.backup_restore.backups import NEW, OLD, SHORT, Backup, Backups, Refused, Restored, backups_here, backups_of, begin
+from labs.catalogue.backup_restore.backups import NEW, OLD, SHORT, Backup, Refused, Restored, backups_here, backups_of, begin
 from labs.catalogue.backup_restore.checks import CHECKS, copy_on_write, damaged_refused, file_with_digest, new_endpoint, same_data
-from labs.catalogue.backup_restore.wrong import SABOTEURS, WRONG
+from labs.catalogue.backup_restore.wrong import WRONG
 from labs.definition import Action, Chart, Check, Choice, Column, Lab, Link, Node, Number, Prediction, Table, Text, Topology, Verdict
 from labs.engines import Memcached, Redis
 from labs.engines.dataset import Dataset
@@ -47,8 +47,10 @@ HOW = Choice("how", "Damage", (("bit", "one bit"), ("cut", "half is missing")), 
 
 def prepare(sandbox: Sandbox) -> None:
     """No backups, no notebooks, and nothing of an earlier snapshot on the disk."""
-    begin(sandbox, SABOTEURS.get(sandbox.wrong, Backups))
+    begin(sandbox)
     sandbox.tabulate("endpoints", [{"endpoint": endpoint, "node": node, "address": str(sandbox.address_for_app(node))} for endpoint, node in reads.ENDPOINTS.items()])
+    sandbox.tell(ServerTold(server=OLD, lines=["empty"]))
+    sandbox.tell(ServerTold(server=NEW, lines=[]))
 
 
 def fill(sandbox: Sandbox) -> str:

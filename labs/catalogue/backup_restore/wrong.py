@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 
-from labs.catalogue.backup_restore.backups import OLD, Backup, Backups, Restored, sha256_of
+from labs.catalogue.backup_restore.backups import OLD, Backup, Backups, Restored, begin, sha256_of
 from labs.definition import WrongSolution
+from labs.sandbox.sandbox import Sandbox
 
 CHECKSUM_BYTES = 8
 
@@ -70,15 +71,15 @@ class ChecksNothing(Backups):
         return damaged
 
 
-SABOTEURS: Mapping[str, type[Backups]] = {
-    "never-written": NeverWrites, "too-late": TooLate, "corrupted": Corrupts, "in-place": RestoresInPlace, "no-load": ClaimsALoad, "no-checksum": ChecksNothing,
-}
+def _with(kind: type[Backups]) -> Callable[[Sandbox], None]:
+    return lambda sandbox: begin(sandbox, kind)
+
 
 WRONG = (
-    WrongSolution("never-written", "lists a backup, with its size and its digest, and keeps no file", "file-with-digest"),
-    WrongSolution("too-late", "takes the backup after the accident", "same-data"),
-    WrongSolution("corrupted", "loses the end of every file on its way", "file-with-digest"),
-    WrongSolution("in-place", "restores into the cluster that lost its data, at its endpoint", "new-endpoint"),
-    WrongSolution("no-load", "claims a load, and stops the writers while the file is written", "copy-on-write"),
-    WrongSolution("no-checksum", "starts a cluster from a damaged file that carries no checksum", "damaged-refused"),
+    WrongSolution("never-written", "lists a backup, with its size and its digest, and keeps no file", "file-with-digest", sabotage=_with(NeverWrites)),
+    WrongSolution("too-late", "takes the backup after the accident", "same-data", sabotage=_with(TooLate)),
+    WrongSolution("corrupted", "loses the end of every file on its way", "file-with-digest", sabotage=_with(Corrupts)),
+    WrongSolution("in-place", "restores into the cluster that lost its data, at its endpoint", "new-endpoint", sabotage=_with(RestoresInPlace)),
+    WrongSolution("no-load", "claims a load, and stops the writers while the file is written", "copy-on-write", sabotage=_with(ClaimsALoad)),
+    WrongSolution("no-checksum", "starts a cluster from a damaged file that carries no checksum", "damaged-refused", sabotage=_with(ChecksNothing)),
 )
