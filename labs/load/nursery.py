@@ -19,6 +19,7 @@ from labs.load.commits import Commits
 from labs.load.flight import FlightOrders, fly
 from labs.load.orders import AnyOrders
 from labs.load.worker import work
+from labs.load.writers import WriterOrders, write
 
 _REPLY_S = 5.0
 
@@ -58,6 +59,8 @@ class Nursery:
             orders: AnyOrders = pickle.loads(message)
             if isinstance(orders, BrowserOrders):
                 browse(orders, pipe)
+            elif isinstance(orders, WriterOrders):
+                write(orders, pipe)
             elif isinstance(orders, FlightOrders):
                 fly(orders, pipe)
             else:

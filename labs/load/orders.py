@@ -5,5 +5,6 @@ from __future__ import annotations
 from labs.load.browsers import BrowserOrders
 from labs.load.flight import FlightOrders
 from labs.load.worker import Orders
+from labs.load.writers import WriterOrders
 
-AnyOrders = Orders | BrowserOrders | FlightOrders
+AnyOrders = Orders | BrowserOrders | FlightOrders | WriterOrders

@@ -25,6 +25,7 @@ from labs.load.commits import Commits
 from labs.load.flight import ACKNOWLEDGED, READ, FlightOrders
 from labs.load.orders import AnyOrders
 from labs.load.worker import strategy_of
+from labs.load.writers import ENGINE, WRITERS, WriterOrders
 from labs.network.links import Route
 
 NOBODY_LISTENS = Address("127.0.0.1", 1)
@@ -195,6 +196,8 @@ class FakeNursery:
         if isinstance(orders, BrowserOrders):
             pages = {"signed_in": [2_100] * hits, "signed_out": [2_100] * misses, "response": [2_100] * done}
             return Batch(SITE, VISITORS, scheduled=done, done=done, times={kind: array("Q", several) for kind, several in pages.items()})
+        if isinstance(orders, WriterOrders):
+            return Batch(ENGINE, WRITERS, scheduled=done, done=done, times={kind: array("Q", [190] * done) for kind in ("write", "cache", "response")})
         self._pretence.hits += hits
         self._pretence.misses += misses
         self._pretence.queries += misses

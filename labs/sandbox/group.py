@@ -10,6 +10,7 @@ import contextlib
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,8 @@ BEHIND, OF_ENDPOINTS = 101, 200
 """Where the addresses of the servers themselves, and of the endpoints, begin among those of the sandbox."""
 LOOK_S, LOOK_WHEN_QUIET_S = 0.1, 0.5
 READY_S = 6.0
+STAGGER = 0.12
+PROBE = "lag-probe"
 HAND_OVER_S = 6.0
 """How long at most nobody writes in a planned failover."""
 WAYS = {"both": BOTH, "in": OUT, "out": BACK}
@@ -90,7 +93,11 @@ class Group:
         self._pairs: dict[frozenset[str], float] = {}
         self.in_force = True
         """False for a group whose settings stand on the page and not on its servers: a sabotage."""
+        self.leads_readers_to: Callable[[list[str]], list[str]] = list
+        """Which of the replicas the reader endpoint leads to: all of them, unless it is sabotaged."""
         self._handing_over = ""
+        self._epoch = 0
+        self._deaf = False
         self._is_open = False
         self._stopped = threading.Event()
         self._hurry = threading.Event()
@@ -107,19 +114,30 @@ class Group:
         """The address of an endpoint, which never changes."""
         return self._near[name]
 
+    def own_reads_at(self) -> Address | None:
+        """Where the writing client reads what it has just written: at the endpoint that the setting `own_reads` names; None: it doesn't."""
+        return self._near.get(f"{self._sandbox.settings.get('own_reads', 'no')}-endpoint")
+
     def engine(self, node: Node, directory: Path, **options: object) -> Engine:
         """The engine of a member: a redis-server that follows the primary, or a sentinel that watches the group."""
         public, behind = self._public[node.name], self._behind[node.name]
         if node.engine == "sentinel":
             return Sentinel(node.name, behind, public, directory, self._secret, lambda: self._watched(node.name))
-        member = Membership(public, self._secret, lambda: None if node.name == self.primary else self._public[self.primary])
+        member = Membership(public, self._secret, lambda: None if node.name == self.primary else self._public[self.primary], self._min_replicas)
         return Redis(node.name, behind, directory, self._password, member=member, **options)  # type: ignore[arg-type]  # the lab's own options of a Redis
+
+    def _min_replicas(self) -> int:
+        return int(float(self._sandbox.settings.get("min_replicas", 0))) if self.in_force else 0
 
     def _watched(self, sentinel: str) -> Watched:
         settings = self._sandbox.settings
         replicas = [self._public[name] for name in self.caches if name != self.primary and self.is_member(name)]
         peers = {name: self._public[name] for name in self.sentinels if name != sentinel}
-        return Watched(self._public[self.primary], replicas, peers, int(float(settings.get("quorum", 2))), int(float(settings.get("detection_ms", 1_000))))
+        return Watched(self._public[self.primary], replicas, peers, int(float(settings.get("quorum", 2))), self._detection_ms(sentinel))
+
+    def _detection_ms(self, sentinel: str) -> int:
+        """How long a sentinel waits: each a little longer than the one before, so that they don't all ask for votes at the same moment, and none is elected."""
+        return int(float(self._sandbox.settings.get("detection_ms", 1_000)) * (1 + STAGGER * self.sentinels.index(sentinel)))
 
     def is_member(self, name: str) -> bool:
         """True unless it is a replica that is not there: one that waits, or was taken away."""
@@ -178,8 +196,12 @@ class Group:
             self._thread.join(timeout=3.0)
 
     def forget(self) -> None:
-        """As at the start: the first cache is the primary, zones are whole, nothing is remembered."""
+        """As at the start: the first cache is the primary, zones are whole, nothing is remembered. The sentinels are stopped; what they still say is not heeded until `settle`."""
+        self._deaf = True
+        for name in self.sentinels:
+            self._sandbox.servers[name].stop("reset")
         with self._lock:
+            self._epoch = 0
             self._cuts.clear()
             self._pairs.clear()
             self.primary = self.caches[0]
@@ -192,6 +214,7 @@ class Group:
 
     def settle(self) -> None:
         """After a reset: wait until everybody is where they were at the start."""
+        self._deaf = False
         if self._sandbox.runtime != "fake":
             self._sandbox.wait_until(self._is_settled, deadline_s=READY_S, every_s=0.02)
 
@@ -225,6 +248,10 @@ class Group:
         self._apply()
         self._sandbox.tell(LinkChanged(link=f"{one} to {other}", state="slow" if delay_ms else "open", delay_ms=delay_ms))
 
+    def delay_ms(self, one: str, other: str) -> float:
+        """What lies between two servers because the link between them was slowed."""
+        return self._pairs.get(frozenset((one, other)), 0.0)
+
     def lose(self, name: str) -> None:
         """A machine is lost: its server ends, and whatever it had handed to the network but had not arrived is lost with it."""
         lines = [line for line, ends in self._lines.items() if name in ends]
@@ -245,11 +272,11 @@ class Group:
             sentinel = self._sentinel(name)
             if sentinel is not None:
                 with contextlib.suppress(ServerDown):
-                    sentinel.set("down-after-milliseconds", int(float(settings.get("detection_ms", 1_000))))
+                    sentinel.set("down-after-milliseconds", self._detection_ms(name))
                     sentinel.set("quorum", int(float(settings.get("quorum", 2))))
-        for name in self.caches if self.in_force else ():
+        for name in self.caches:
             with contextlib.suppress(ServerDown, NotNow):
-                self.redis(name).run("CONFIG", "SET", "min-replicas-to-write", int(float(settings.get("min_replicas", 0))), "min-replicas-max-lag", 1)
+                self.redis(name).run("CONFIG", "SET", "min-replicas-to-write", self._min_replicas())
 
     def demote(self, name: str) -> None:
         """What the service does to a former primary that comes back: it follows the one that the endpoint leads to. Raises ServerDown."""
@@ -314,6 +341,20 @@ class Group:
         if info["role"] == "master":
             return Seen("primary", "", True, int(info["master_repl_offset"]), int(info["connected_slaves"]))
         return Seen("replica", self._name_at(info["master_host"], info["master_port"]), info["master_link_status"] == "up", int(info.get("slave_repl_offset", 0)), 0)
+
+    def lag(self, name: str, *, deadline_s: float = 3.0) -> tuple[int, float] | None:
+        """How far a replica is behind a write that the primary has just executed: bytes, and milliseconds until the replica has it; None if that is not within the deadline."""
+        token = secrets.token_hex(4)
+        with contextlib.suppress(ServerDown, NotNow):
+            replica = self.redis(name)
+            began = time.monotonic()
+            self.redis(self.primary).run("SET", PROBE, token)
+            there, here = self.look_at(name), self.look_at(self.primary)
+            behind = here.offset - there.offset if here is not None and there is not None else 0
+            while time.monotonic() - began < deadline_s:
+                if replica.run("GET", PROBE) == token.encode():
+                    return max(0, behind), (time.monotonic() - began) * 1000
+        return None
 
     def look_around(self) -> None:
         """Look at everybody now, and let the reader endpoint follow."""
@@ -380,17 +421,30 @@ class Group:
     # Endpoints
 
     def _hear(self, heard: Heard) -> None:
+        if self._deaf:
+            return
         self.heard.append(heard)
         del self.heard[:-2_000]
-        if heard.event == "+switch-master" and heard.subject in self.caches:
-            self._move(heard.subject)
+        if heard.event == "+switch-master":
+            self._follow(heard.sentinel)
         if heard.event in NEWS:
             self._sandbox.tell(SentinelSaid(sentinel=heard.sentinel, event=heard.event, words=heard.words))
         self.hurry()
 
+    def _follow(self, name: str) -> None:
+        """A sentinel has switched. One that was late with its part of an older failover does so as well: the highest epoch holds."""
+        sentinel = self._sentinel(name)
+        if sentinel is None:
+            return
+        with contextlib.suppress(ServerDown):
+            epoch, address = sentinel.known_primary()
+            if epoch > self._epoch:
+                self._epoch = epoch
+                self._move(self._name_at(address.host, str(address.port)))
+
     def _move(self, primary: str) -> None:
         with self._lock:
-            if primary == self.primary:
+            if primary == self.primary or primary not in self.caches:
                 return
             self.primary = primary
             self._lead(PRIMARY_ENDPOINT, [primary], "the sentinels have switched")
@@ -404,7 +458,7 @@ class Group:
             readers = [name for name, seen in sorted(self.seen.items()) if seen.role == "replica" and name != self.primary and self._zone(name) not in self._cuts]
             if READER_ENDPOINT in self._near and readers != self.readers:
                 self.readers = readers
-                self._lead(READER_ENDPOINT, readers, why)
+                self._lead(READER_ENDPOINT, self.leads_readers_to(readers), why)
 
     def _lead(self, endpoint: str, targets: list[str], why: str) -> None:
         if endpoint not in self._near:
@@ -438,7 +492,7 @@ class Group:
 
     def _state_of(self, caller: str, target: str) -> tuple[int, float]:
         one, other = self._zone(caller), self._zone(target)
-        delay_ms = self._pairs.get(frozenset((caller, target)), 0.0)
+        delay_ms = self.delay_ms(caller, target) if self.in_force else 0.0
         if one == other:
             return 0, delay_ms
         cut = 0
