@@ -87,7 +87,7 @@ def _no_recovery() -> dict[str, Any]:
     events = [FAILOVER[0], FAILOVER[1], FAILOVER[2], (1_064.0, "sentinel-b", "+try-failover", "cache-001"), (1_310.0, "sentinel-b", "+elected-leader", "epoch 1"), (1_330.0, "sentinel-b", "-failover-abort-no-good-slave", "cache-001")]
     return _flight(
         "Sample: cache-001 killed without a replica", 3, name="flight-3", span=(-2_000, 8_000), rate=200, outcome=lambda at, chance: _killed(at, chance, 1e9), fault=fault, marks=[[0, "killed"]],
-        sentinels=events, moves=[], roles=[], promoted="",
+        sentinels=events, moves=[], roles=[[-2_000.0, "cache-001", "primary"]], promoted="",
     )
 
 

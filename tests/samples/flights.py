@@ -24,4 +24,4 @@ def write(folder: Path) -> list[Path]:
 
 if __name__ == "__main__":
     for written in write(Path(sys.argv[1])):
-        print(f"{written}: {written.stat().st_size / 1000:.0f} kB")
+        sys.stdout.write(f"{written}: {written.stat().st_size / 1000:.0f} kB\n")

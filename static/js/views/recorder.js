@@ -2,12 +2,12 @@
 // The flight recorder: draws one flight or two on one axis, aligned at the fault, and the last seconds while nothing has failed yet.
 // `data-flights` holds the addresses of the flights to begin with. What flew comes as data and is written as text.
 import { fetched } from "./recorder/check.js";
-import { key, results } from "./recorder/results.js";
+import { bar, part } from "./recorder/parts.js";
+import { key } from "./recorder/results.js";
 import { rowsOf, strip, NARROW } from "./recorder/strip.js";
 import { make } from "./recorder/svg.js";
-import { table } from "./recorder/table.js";
 import { around, first, moved, whole } from "./recorder/window.js";
-import { sentence } from "./recorder/words.js";
+import { KINDS } from "./recorder/words.js";
 
 /** @typedef {import("./recorder/words.js").Flight} Flight */
 
@@ -64,36 +64,19 @@ export class Recorder extends HTMLElement {
     this.asked += 1;
     this.window = null;
     this.drawnAt = 0;
-    this.replaceChildren(...(live ? [] : [this.bar()]), ...flights.map((flight, index) => this.part(flight, index)), make("div", { "data-key": "" }));
+    this.replaceChildren(...(live ? [] : [bar()]), ...flights.map((flight, index) => part(flight, index, flights.length > 1)), make("div", { "data-key": "" }));
     this.redraw();
-  }
-
-  bar() {
-    const button = (/** @type {string} */ way, /** @type {string} */ words) => make("button", { type: "button", class: "button small", "data-way": way }, words);
-    return make("div", { class: "recorder-bar", role: "group", "aria-label": "What is shown" },
-      button("around", "Around the fault"), button("whole", "Whole flight"), button("closer", "Closer"), button("wider", "Wider"), button("earlier", "Earlier"), button("later", "Later"));
-  }
-
-  /** @param {Flight} flight @param {number} index */
-  part(flight, index) {
-    const two = this.flights.length > 1;
-    const letter = two ? `${"AB"[index]}: ` : "";
-    const place = make("div", { class: `recorder-strip${flight.live ? " live" : ""}`, ...(flight.live ? {} : { tabindex: "0", role: "region", "aria-label": `${letter}${flight.title}, strip. Plus and minus zoom, arrows move.` }) });
-    if (flight.live) return make("section", { class: "recorder-flight" }, place);
-    return make("section", { class: "recorder-flight", "aria-label": `${letter}${flight.title}` },
-      ...(two ? [make("p", { class: "recorder-title" }, make("strong", {}, "AB"[index]), ` ${flight.title}`)] : []),
-      results(flight), make("p", { class: "recorder-says" }, sentence(flight)), place, table(flight, two ? "AB"[index] : ""));
   }
 
   redraw() {
     const places = [...this.querySelectorAll(".recorder-strip")];
-    const width = Math.floor(places[0]?.clientWidth ?? 0);
+    const width = this.width();
     if (!width || !this.flights.length) return;
     const now = this.shown(width);
-    const rows = rowsOf(this.flights);
-    places.forEach((place, index) => place.replaceChildren(strip(this.flights[index], now, width, rows)));
+    const rows = this.rows();
+    places.forEach((place, index) => place.replaceChildren(strip(this.flights[index], now, width, rows, onTheWall())));
     const codes = JSON.stringify(rows);
-    if (this.drawnAt === 0 || this.codes !== codes) this.querySelector("[data-key]")?.replaceChildren(key(rows, this.flights[0].live ?? false));
+    if (this.drawnAt === 0 || this.codes !== codes) this.querySelector("[data-key]")?.replaceChildren(key(rows, this.flights));
     [this.codes, this.drawnAt] = [codes, width];
     const all = whole(this.flights);
     const [isWhole, isAround] = [same(now, all), same(now, around(this.flights, width < NARROW))];
@@ -103,6 +86,21 @@ export class Recorder extends HTMLElement {
     }
   }
 
+  /** The pixels that a strip is drawn for; on the wall they are as much larger as the letters are. */
+  width() {
+    const larger = onTheWall() ? parseFloat(getComputedStyle(document.documentElement).fontSize) / 16 : 1;
+    return Math.floor((this.querySelector(".recorder-strip")?.clientWidth ?? 0) / larger);
+  }
+
+  /** The rows of all flights; while time runs on, those that were there stay. */
+  rows() {
+    const rows = rowsOf(this.flights);
+    if (!this.flights[0].live) return rows;
+    this.liveRows = [...new Set([...(this.liveRows ?? []), ...rows.writes, ...rows.reads.map((code) => `read ${code}`)])];
+    const seen = (/** @type {string[]} */ codes) => Object.keys(KINDS).filter((code) => codes.includes(code));
+    return { writes: seen(this.liveRows.filter((code) => code.length === 1)), reads: seen(this.liveRows.filter((code) => code.length > 1).map((code) => code.slice(5))) };
+  }
+
   /** @param {number} width */
   shown(width) {
     if (this.flights[0].live) return whole(this.flights);
@@ -110,7 +108,7 @@ export class Recorder extends HTMLElement {
   }
 
   resized() {
-    const width = Math.floor(this.querySelector(".recorder-strip")?.clientWidth ?? 0);
+    const width = this.width();
     if (width && width !== this.drawnAt) this.redraw();
   }
 
@@ -137,6 +135,8 @@ export class Recorder extends HTMLElement {
     this.redraw();
   }
 }
+
+const onTheWall = () => document.documentElement.dataset.view === "projector";
 
 /** @param {{from: number, to: number}} one @param {{from: number, to: number}} other */
 const same = (one, other) => Math.abs(one.from - other.from) < 1 && Math.abs(one.to - other.to) < 1;

@@ -45,10 +45,12 @@ export function laidOut(flags, left, right) {
   });
 }
 
+/** @param {Placed} flag @param {number} left @param {number} right */
+const over = ({ x, width, side }, left, right) => (side === "left" ? x - width < left : x + width > right);
+
 /** @param {Placed[]} placed @param {number} left @param {number} right */
 function cost(placed, left, right) {
-  const over = placed.filter(({ x, width, side }) => (side === "left" ? x - width < left : x + width > right)).length;
-  return over * 100 + Math.max(0, ...placed.map(({ row }) => row));
+  return placed.filter((flag) => over(flag, left, right)).length * 100 + Math.max(0, ...placed.map(({ row }) => row));
 }
 
 /** @param {Flag[]} cluster @param {number} index so many go to the left @param {number} left @param {number} right @returns {Placed[]} */
@@ -96,11 +98,12 @@ function fitted(seen, scale) {
   });
   const all = flags.length;
   const most = scale.narrow ? 6 : MOST_ROWS;
-  let placed = laidOut(flags, scale.narrow ? 0 : scale.left, scale.right + (scale.narrow ? 6 : 24));
-  while (flags.length > 1 && Math.max(0, ...placed.map(({ row }) => row)) >= most) {
-    const least = flags.reduce((low, flag) => (flag.weight <= low.weight ? flag : low));
-    flags = flags.filter((flag) => flag !== least);
-    placed = laidOut(flags, scale.narrow ? 0 : scale.left, scale.right + (scale.narrow ? 6 : 24));
+  const [left, right] = [scale.narrow ? 0 : scale.left, scale.right + (scale.narrow ? 6 : 24)];
+  for (;;) {
+    const placed = laidOut(flags, left, right);
+    const outside = placed.filter((flag) => over(flag, left, right));
+    if (!outside.length && Math.max(0, ...placed.map(({ row }) => row)) < most) return { placed, left: all - flags.length };
+    const least = (outside.length ? outside : placed).reduce((low, flag) => (flag.weight <= low.weight ? flag : low));
+    flags = flags.filter(({ x, text }) => x !== least.x || text !== least.text);
   }
-  return { placed, left: all - flags.length };
 }

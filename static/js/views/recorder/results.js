@@ -43,14 +43,16 @@ function sample(shape, kind) {
   return picture;
 }
 
-/** @param {{writes: string[], reads: string[]}} rows @param {boolean} live */
-export function key(rows, live) {
+/** @param {{writes: string[], reads: string[]}} rows @param {Flight[]} flights */
+export function key(rows, flights) {
+  const live = flights.some((flight) => flight.live);
+  const [gap, again] = [flights.some(({ results }) => results.gap_from_ms !== null), flights.some(({ results }) => results.gap_to_ms !== null)];
   const entry = (/** @type {string} */ shape, /** @type {string} */ kind, /** @type {string} */ words) => make("li", {}, sample(shape, kind), make("span", { class: `words ${kind}` }, words));
   const failed = [...new Set([...rows.writes, ...rows.reads])].filter((code) => FAILED.includes(code));
   return make("ul", { class: "recorder-key", role: "list", "aria-label": "Key" },
     ...rows.writes.filter((code) => !FAILED.includes(code)).map((code) => entry(KINDS[code].shape, KINDS[code].sense, code === "a" ? "write acknowledged" : meaning(code))),
     entry("tick", "hit", "read answered"),
     ...(failed.length ? [entry("cross", "error", `failed, a row for each way: ${failed.map((code) => KINDS[code].words).join(", ")}`)] : []),
-    ...(live ? [] : [entry("gap", "", "no write accepted"), entry("kill", "kill", "the fault"), entry("kill", "back", "accepted again")]),
+    ...(gap ? [entry("gap", "", "no write accepted")] : []), ...(live ? [] : [entry("kill", "kill", "the fault")]), ...(again ? [entry("kill", "back", "accepted again")] : []),
     entry("pin", "", "a sentinel’s word"), entry("band", "", "the primary endpoint moves"));
 }

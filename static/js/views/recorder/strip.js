@@ -1,5 +1,6 @@
 // @ts-check
 // The strip: every operation and every event of a flight on one axis, drawn for the width that there is.
+import { figure } from "../../island.js";
 import { lane, occurring } from "./marks.js";
 import { sentinelLane } from "./flags.js";
 import { endpointLane, latencyLane } from "./lower.js";
@@ -14,27 +15,26 @@ export const NARROW = 576;
 
 /**
  * @param {Flight} flight @param {{from: number, to: number}} window ms after the fault @param {number} width in pixels
- * @param {{writes: string[], reads: string[]}} rows those of all flights that are compared
+ * @param {{writes: string[], reads: string[]}} rows those of all flights that are compared @param {boolean} [short] without the lane of latency
  */
-export function strip(flight, window, width, rows) {
+export function strip(flight, window, width, rows, short = false) {
   const narrow = width < NARROW;
   const scale = scaleOf(window, width, narrow, flight.live ? flight.at * 1000 : null);
   const { left, right, x } = scale;
-  const writes = lane("Writes", flight.writes, rows.writes, "write", scale, TOP);
+  const writes = lane("Writes", flight.writes, rows.writes, "write", scale, scale.top);
   const reads = lane("Reads", flight.reads, rows.reads, "read", scale, writes.bottom);
   const sentinels = sentinelLane(flight.sentinels, scale, reads.bottom, narrow ? 4 : 5);
   const endpoint = endpointLane(flight, scale, sentinels.bottom);
-  const latency = latencyLane(flight, scale, endpoint.bottom);
+  const latency = short ? { parts: [], bottom: endpoint.bottom + 4 } : latencyLane(flight, scale, endpoint.bottom);
   const foot = latency.bottom;
   const axis = axisOf(flight, scale, foot);
-  const svg = draw("svg", { class: "strip", viewBox: `0 0 ${width} ${axis.bottom}`, width, height: axis.bottom, role: "img", "aria-label": flight.live ? "The last seconds of the writer and the readers, as they come." : sentence(flight) });
+  const svg = draw("svg", { class: "strip", viewBox: `0 0 ${width} ${axis.bottom}`, role: "img", "aria-label": flight.live ? "The last seconds of the writer and the readers, as they come." : sentence(flight) });
   const gap = gapOf(flight, scale, foot, writes.bottom);
   svg.append(...gap.under, ...axis.grid);
   for (const { bottom } of [writes, reads, sentinels, endpoint]) svg.append(draw("line", { class: "lane", x1: 0, x2: right, y1: bottom, y2: bottom }));
-  for (const { parts } of [writes, reads, sentinels, endpoint, latency]) svg.append(...parts);
-  svg.append(...lostWords(flight, scale, writes.rows.get("l")), ...gap.over);
   if (!flight.live && x(0) >= left && x(0) <= right) svg.append(draw("line", { class: "kill", x1: x(0), x2: x(0), y1: TOP - 6, y2: foot + 4 }));
-  svg.append(...axis.labels);
+  for (const { parts } of [writes, reads, sentinels, endpoint, latency]) svg.append(...parts);
+  svg.append(...lostWords(flight, scale, writes.rows.get("l")), ...gap.over, ...axis.labels);
   return svg;
 }
 
@@ -44,7 +44,7 @@ export const rowsOf = (flights) => ({ writes: occurring(flights.map(({ writes })
 /** @param {{from: number, to: number}} window @param {number} width @param {boolean} narrow @param {number | null} now @returns {Scale} */
 function scaleOf({ from, to }, width, narrow, now) {
   const [left, right] = [narrow ? 66 : 192, width - (narrow ? 6 : 24)];
-  return { left, right, from, to, narrow, now, x: (ms) => left + ((ms - from) / (to - from)) * (right - left) };
+  return { left, right, from, to, narrow, now, top: now === null ? TOP : 6, x: (ms) => left + ((ms - from) / (to - from)) * (right - left) };
 }
 
 /** @param {Flight} flight @param {Scale} scale @param {number} foot @param {number} half where the lane of writes ends */
@@ -69,9 +69,11 @@ function gapOf(flight, scale, foot, half) {
 function lostWords(flight, scale, y) {
   const lost = flight.writes.filter(([at, , code]) => code === "l" && at >= scale.from && at <= scale.to);
   if (!lost.length || y === undefined || flight.live) return [];
-  const words = `${lost.length.toLocaleString("en-US")} lost`;
+  const all = flight.writes.filter(([, , code]) => code === "l").length;
+  const words = lost.length < all ? `${figure(lost.length, 0)} of ${figure(all, 0)} lost` : `${figure(all, 0)} lost`;
   const [first, last] = [scale.x(lost[0][0]) - 10, scale.x(lost[lost.length - 1][0]) + 10];
   const before = first - words.length * 6.5 > scale.left;
+  if (!before && last + words.length * 6.5 > scale.right) return [draw("text", { class: "lost", x: scale.right, y: y - 13, "text-anchor": "end" }, words)];
   return [draw("text", { class: "lost", x: before ? first : last, y: y + 4, "text-anchor": before ? "end" : "start" }, words)];
 }
 
@@ -81,7 +83,7 @@ function axisOf(flight, scale, foot) {
   const step = STEPS_MS.find((ms) => x(ms) - x(0) >= (narrow ? 46 : 76)) ?? 300_000;
   const [grid, labels] = [[], []].map((list) => /** @type {SVGElement[]} */ (list));
   for (let at = Math.ceil(from / step) * step; at <= to; at += step) {
-    grid.push(draw("line", { class: "lane", x1: x(at), x2: x(at), y1: TOP - 6, y2: foot }));
+    grid.push(draw("line", { class: "lane", x1: x(at), x2: x(at), y1: scale.top - 6, y2: foot }));
     const words = at === 0 ? (flight.live ? "now" : flight.fault.verb || "0") : `${at > 0 ? "+" : "-"}${(Math.abs(at) / 1000).toLocaleString("en-US")} s`;
     const atEnd = narrow && x(at) > right - 12;
     labels.push(draw("text", { class: at === 0 && !flight.live ? "tick fault-at" : "tick", x: atEnd ? right + 6 : x(at), y: foot + 17, "text-anchor": atEnd ? "end" : "middle" }, words));

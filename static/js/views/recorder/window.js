@@ -13,8 +13,8 @@ export const whole = (flights) => ({ from: Math.min(...flights.map(({ from_ms })
 export function around(flights, narrow) {
   const all = whole(flights);
   const ends = flights.map(({ results }) => results.gap_to_ms ?? (results.gap_from_ms === null ? 0 : 6_000));
-  const [before, after, least] = narrow ? [-500, 900, 2_500] : [-2_000, 2_000, 6_000];
-  return { from: Math.max(all.from, before), to: Math.min(all.to, Math.max(least, Math.max(...ends) + after)) };
+  const [before, after, least, most] = narrow ? [-500, 900, 2_500, 5_000] : [-2_000, 2_000, 6_000, 20_000];
+  return { from: Math.max(all.from, before), to: Math.min(all.to, Math.min(most, Math.max(least, Math.max(...ends) + after))) };
 }
 
 /** @param {Flight[]} flights @param {boolean} narrow @returns {Window} what is shown first */
