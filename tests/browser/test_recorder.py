@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -98,17 +99,40 @@ def test_two_flights_have_one_axis(opened: Callable[..., Page]) -> None:
     expect(page.locator(".recorder-title").nth(1)).to_contain_text("2,000 writes a second")
 
 
-def test_no_two_words_meet(opened: Callable[..., Page]) -> None:
-    for kind, width in (("split-brain", 1440), ("kill", 1440), ("kill", 360), ("split-brain", 360), ("fast", 700)):
-        page = opened(kind, viewport={"width": width, "height": 900})
-        for way in ("Whole flight", "Around the fault", "Closer"):
-            page.get_by_role("button", name=way).click()
-            boxes = page.eval_on_selector_all("svg.strip text.mono, svg.strip .mark-words, svg.strip .big, svg.strip .lost", "texts => texts.map(text => { const box = text.getBoundingClientRect(); return [text.textContent, box.left, box.right, box.top, box.bottom]; })")
-            for index, (words, left, right, top, bottom) in enumerate(boxes):
-                assert left >= -1 and right <= width + 1, (kind, width, way, words)
-                for other, its_left, its_right, its_top, its_bottom in boxes[index + 1 :]:
-                    apart = right <= its_left + 1 or its_right <= left + 1 or bottom <= its_top + 3 or its_bottom <= top + 3
-                    assert apart, (kind, width, way, words, other)
+def meeting(page: Page, width: int) -> list[tuple[str, str]]:
+    """Words of the strip that overlap each other, or the edge."""
+    boxes = page.eval_on_selector_all("svg.strip text.mono, svg.strip .mark-words, svg.strip .big, svg.strip .lost", "texts => texts.map(text => { const box = text.getBoundingClientRect(); return [text.textContent, box.left, box.right, box.top, box.bottom]; })")
+    found = [(words, "the edge") for words, left, right, _, _ in boxes if left < -1 or right > width + 1]
+    for index, (words, left, right, top, bottom) in enumerate(boxes):
+        for other, its_left, its_right, its_top, its_bottom in boxes[index + 1 :]:
+            if right > its_left + 1 and its_right > left + 1 and bottom > its_top + 3 and its_bottom > top + 3:
+                found.append((words, other))
+    return found
+
+
+@pytest.mark.parametrize(("kind", "width"), [("split-brain", 1440), ("kill", 1440), ("fast", 700), ("kill", 360), ("split-brain", 360)])
+def test_no_two_words_meet(opened: Callable[..., Page], kind: str, width: int) -> None:
+    page = opened(kind, viewport={"width": width, "height": 900})
+
+    for way in ("Whole flight", "Around the fault", "Closer"):
+        page.get_by_role("button", name=way).click()
+        assert meeting(page, width) == [], way
+
+
+@pytest.mark.parametrize("width", [1440, 360])
+@pytest.mark.parametrize("seed", range(3))
+def test_any_number_of_sentinels_words_is_laid_out(visit: Visit, seed: int, width: int) -> None:
+    chance = Random(seed)
+    said = ["+sdown", "+odown", "+new-epoch", "+vote-for-leader", "-failover-abort-no-good-slave", "+switch-master", "+slave-reconf-done", "+convert-to-slave"]
+    events = [[chance.uniform(-1_500, 6_000), f"sentinel-{chance.choice('abc')}", chance.choice(said), ""] for _ in range(80)]
+    page = visit("/flights", viewport={"width": width, "height": 900})
+
+    page.locator("#file-0").set_input_files({"name": "f.json", "mimeType": "application/json", "buffer": json.dumps({**sample_flight("kill"), "sentinels": events}).encode()})
+    page.get_by_role("button", name="Whole flight").click()
+
+    assert meeting(page, width) == []
+    expect(page.locator("svg.strip .pin")).to_have_count(80)
+    expect(page.locator("svg.strip")).to_contain_text("more in the table")
 
 
 def test_zoom_by_button_and_by_key(opened: Callable[..., Page]) -> None:

@@ -8,6 +8,7 @@ const TOGETHER_MS = 700;
 const ROW = 15;
 const PINS = 12;
 const MOST_ROWS = 9;
+const MOST_FLAGS = 40;
 const FIRST = ["+switch-master", "+odown", "+sdown", "+elected-leader", "+promoted-slave", "+try-failover", "+selected-slave", "-sdown", "+convert-to-slave", "+new-epoch"];
 
 /**
@@ -97,6 +98,8 @@ function fitted(seen, scale) {
     return { x: scale.x(at), from, text, width: text.length * letter + 14, weight };
   });
   const all = flags.length;
+  const weighty = new Set([...flags].sort((a, b) => b.weight - a.weight).slice(0, MOST_FLAGS));
+  flags = flags.filter((flag) => weighty.has(flag));
   const most = scale.narrow ? 6 : MOST_ROWS;
   const [left, right] = [scale.narrow ? 0 : scale.left, scale.right + (scale.narrow ? 6 : 24)];
   for (;;) {
