@@ -17,6 +17,7 @@ from labs.engines import binaries, readings
 from labs.engines.address import Address
 from labs.engines.control import TIMEOUT_S, Control, Stream
 from labs.engines.launch import Launch, or_none
+from labs.engines.membership import Membership
 from labs.errors import ServerDown
 
 _LEARNER = (
@@ -35,7 +36,7 @@ _SCRIPTS = (
 class Redis:
     """One redis-server. `password` is for the users `learner` (the console) and `shop` (the application); ours is `labctl`, with a secret of its own.
 
-    `directives` stand at the end of its configuration and hold where they differ from ours. `scripts` lets both users run Lua, which only the memory budget and the wall of a cage bound. `appendonly` has every write in a file, which the next start replays.
+    A `member` belongs to a replication group. `directives` stand at the end of its configuration and hold where they differ from ours. `scripts` lets both users run Lua, which only the memory budget and the wall of a cage bound. `appendonly` has every write in a file, which the next start replays.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Redis:
     scripts: bool = False
     appendonly: bool = False
     directives: Mapping[str, str] = field(default_factory=dict)
+    member: Membership | None = None
     kind: ClassVar[str] = "redis"
     _ours: _Ours = field(init=False, repr=False, compare=False)
 
@@ -90,7 +92,7 @@ user default off resetpass resetkeys resetchannels -@all
 user labctl on #{_digest(self._ours.secret)} ~* &* +@all
 user learner on #{_digest(self.password)} {rights}
 user shop on #{_digest(self.password)} {rights}
-""" + "".join(f"{name} {value}\n" for name, value in self.directives.items())
+""" + (self.member.directives() if self.member else "") + "".join(f"{name} {value}\n" for name, value in self.directives.items())
 
     def ready(self, timeout_s: float = TIMEOUT_S) -> str:
         """The server's version once it answers. Raises ServerDown until then."""

@@ -14,8 +14,8 @@ from multiprocessing.connection import Connection as Pipe
 
 from labs.engines.address import Address
 from labs.events import Value
+from labs.load.batches import BATCH_S, Batch
 from labs.load.shape import Schedule
-from labs.load.worker import BATCH_S, Batch, Orders
 from labs.network.links import Route
 from labs.web.http import Connection, Message
 
@@ -32,9 +32,6 @@ class BrowserOrders:
     worker: int
     workers: int
     seed: int
-
-
-AnyOrders = Orders | BrowserOrders
 
 
 @dataclass(slots=True)

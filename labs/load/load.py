@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Protocol
 
-from labs.load.browsers import AnyOrders
-from labs.load.worker import KINDS, Batch
+from labs.load.batches import KINDS, Batch
+from labs.load.orders import AnyOrders
 from labs.measure.latency import Latencies
 
 
@@ -56,8 +56,9 @@ class Tally:
 class Load:
     """At most one workload at a time. `totals[(engine, strategy)]` holds since the start or the last `forget`; `interval` since it was last taken."""
 
-    def __init__(self, nursery: StartsWorkers, *, on_problem: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, nursery: StartsWorkers, *, on_problem: Callable[[str], None] = lambda _: None, on_batch: Callable[[Batch], None] = lambda _: None) -> None:
         self._nursery = nursery
+        self._on_batch = on_batch
         self._on_problem = on_problem
         self._problems: set[str] = set()
         self._lock = threading.RLock()
@@ -144,6 +145,7 @@ class Load:
                 with self._lock:
                     self._interval.add(batch)
                     self.totals[(batch.engine, batch.strategy)].add(batch)
+                self._on_batch(batch)
                 if batch.problem and batch.problem not in self._problems:
                     self._problems.add(batch.problem)
                     self._on_problem(batch.problem)

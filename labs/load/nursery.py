@@ -14,8 +14,10 @@ from multiprocessing.connection import Connection
 
 from labs import linux
 from labs.errors import DidNotStart
-from labs.load.browsers import AnyOrders, BrowserOrders, browse
+from labs.load.browsers import BrowserOrders, browse
 from labs.load.commits import Commits
+from labs.load.flight import FlightOrders, fly
+from labs.load.orders import AnyOrders
 from labs.load.worker import work
 
 _REPLY_S = 5.0
@@ -56,6 +58,8 @@ class Nursery:
             orders: AnyOrders = pickle.loads(message)
             if isinstance(orders, BrowserOrders):
                 browse(orders, pipe)
+            elif isinstance(orders, FlightOrders):
+                fly(orders, pipe)
             else:
                 work(orders, pipe, self.commits)
 

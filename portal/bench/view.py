@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, cast
 
 from labs import (
     METRICS,
@@ -35,7 +35,6 @@ from portal.bench.listing import Listing, listings
 
 Phase = Literal["none", "taken", "queued", "opening", "open", "ended", "away"]
 Gear = Literal["step", "load", "break"]
-GEARS: tuple[Gear, ...] = get_args(Gear)
 RESERVED = frozenset({"gear", "view", "was", "on"})
 ENGINES = {"redis": "Redis", "memcached": "Memcached", "postgres": "Postgres", "app": "Python", "instance": "Python", "balancer": "Python"}
 WORDS_OF_STATE = {
@@ -106,7 +105,9 @@ class Bench:
 
     @property
     def requests(self) -> list[Steppable]:
-        """What a step can run: read, and write where a strategy has one."""
+        """What a step can run: read, and write where a strategy has one; nothing where the lab has no strategies."""
+        if not self.lab.strategies:
+            return []
         writes = any(strategy.write for strategy in self.lab.strategies.values())
         return [request for request in self.lab.requests if request.function == "read" or writes]
 
@@ -248,7 +249,7 @@ def settings_in(lab: Lab, args: Mapping[str, str], *, strict: bool) -> dict[str,
 def look(lab: Lab, *, learner: str | None, args: Mapping[str, str], desk: Desk, quick: Desk, strict: bool = False, met_before: Set[str] = frozenset()) -> Bench:
     """The bench of a lab as this learner finds it. `met_before`: the checks that a bench of theirs met at any time."""
     asked = settings_in(lab, args, strict=strict)
-    gear = cast(Gear, args.get("gear") if args.get("gear") in GEARS else "step")
+    gear = cast(Gear, args.get("gear") if args.get("gear") in lab.gears else lab.gears[0])
     bare = Bench(lab=lab, phase="none", settings=asked, gear=gear, projector=args.get("view") == "projector", met_before=met_before)
     try:
         info = quick.find(learner) if learner else None
