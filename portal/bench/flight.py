@@ -14,6 +14,7 @@ from labs import BadInput
 LARGEST = 1024 * 1024
 OPERATIONS = 20_000
 LONGEST_MS = 600_000.0
+DAY_MS = 86_400_000.0
 WRITE_CODES = "alwonertfs"
 
 
@@ -28,6 +29,8 @@ Words = Annotated[str, Field(max_length=200), AfterValidator(_plain)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 Moment = Annotated[Number, Field(ge=-LONGEST_MS, le=LONGEST_MS)]
+Earlier = Annotated[Number, Field(ge=-DAY_MS, le=LONGEST_MS)]
+"""What an endpoint or a server has been since long before the fault."""
 Duration = Annotated[Number, Field(ge=0, le=LONGEST_MS)]
 Count = Annotated[int, Field(ge=0, le=2**53, strict=True)]
 Write = tuple[Moment, Duration, Literal["a", "l", "w", "o", "n", "e", "r", "t", "f", "s"], Count]
@@ -56,6 +59,7 @@ class Results(_Part):
     written: Count
     acknowledged: Count
     lost: Count
+    recounted: bool = True
     refused: Count
     promoted: Word = ""
 
@@ -85,8 +89,8 @@ class Flight(Head):
     writes: Annotated[list[Write], Field(max_length=OPERATIONS)]
     reads: Annotated[list[Read], Field(max_length=OPERATIONS)] = []
     sentinels: Annotated[list[tuple[Moment, Word, Word, Words]], Field(max_length=1_000)] = []
-    moves: Annotated[list[tuple[Moment, Word, Annotated[list[Word], Field(max_length=12)]]], Field(max_length=200)] = []
-    roles: Annotated[list[tuple[Moment, Word, Word]], Field(max_length=200)] = []
+    moves: Annotated[list[tuple[Earlier, Word, Annotated[list[Word], Field(max_length=12)]]], Field(max_length=200)] = []
+    roles: Annotated[list[tuple[Earlier, Word, Word]], Field(max_length=200)] = []
 
     @model_validator(mode="after")
     def _has_length(self) -> Flight:

@@ -23,6 +23,7 @@ const orNone = (rule) => (value) => value === null || value === undefined || rul
 const maybe = (rule) => (value) => value === undefined || rule(value);
 
 const moment = number(-LONGEST_MS, LONGEST_MS);
+const earlier = number(-86_400_000, LONGEST_MS);
 const took = number(0, LONGEST_MS);
 /** @type {Rule} */
 const count = (value) => number(0, 2 ** 53)(value) && Number.isInteger(value);
@@ -38,7 +39,7 @@ const RULES = [
   ["fault", (value) => isPlain(value) && word(field(value, "verb")) && maybe(word)(field(value, "server")) && maybe(word)(field(value, "zone")) && maybe(words)(field(value, "words"))],
   ["marks", maybe(list(50, row(moment, words)))], ["from_ms", moment], ["to_ms", moment],
   ["writes", list(OPERATIONS, row(moment, took, code(WRITE_CODES), count))], ["reads", maybe(list(OPERATIONS, row(moment, took, code(`h${WRITE_CODES}`), count)))],
-  ["sentinels", maybe(list(1_000, row(moment, word, word, words)))], ["moves", maybe(list(200, row(moment, word, list(12, word))))], ["roles", maybe(list(200, row(moment, word, word)))],
+  ["sentinels", maybe(list(1_000, row(moment, word, word, words)))], ["moves", maybe(list(200, row(earlier, word, list(12, word))))], ["roles", maybe(list(200, row(earlier, word, word)))],
   ["results", (value) => isPlain(value) && ["written", "acknowledged", "lost", "refused"].every((name) => count(field(value, name)))
     && [["downtime_ms", took], ["gap_from_ms", moment], ["gap_to_ms", moment]].every(([name, rule]) => orNone(/** @type {Rule} */ (rule))(field(value, /** @type {string} */ (name)))) && maybe(word)(field(value, "promoted"))],
 ];
@@ -64,7 +65,7 @@ export function checked(document) {
   return {
     ...flight, versions: flight.versions ?? {}, settings: flight.settings ?? [], marks: sorted(flight.marks), writes: sorted(flight.writes).filter(([, , ended]) => KINDS[ended] || ended === "s"), reads: sorted(flight.reads),
     sentinels: sorted(flight.sentinels), moves: sorted(flight.moves), roles: sorted(flight.roles), fault: { server: "", zone: "", words: "", ...fault },
-    results: { ...results, downtime_ms: results.downtime_ms ?? null, gap_from_ms: results.gap_from_ms ?? null, gap_to_ms: results.gap_to_ms ?? null, promoted: results.promoted ?? "" },
+    results: { ...results, downtime_ms: results.downtime_ms ?? null, gap_from_ms: results.gap_from_ms ?? null, gap_to_ms: results.gap_to_ms ?? null, promoted: results.promoted ?? "", recounted: results.recounted !== false },
   };
 }
 

@@ -100,7 +100,7 @@ function fitted(seen, scale) {
   const all = flags.length;
   const weighty = new Set([...flags].sort((a, b) => b.weight - a.weight).slice(0, MOST_FLAGS));
   flags = flags.filter((flag) => weighty.has(flag));
-  const most = scale.narrow ? 6 : MOST_ROWS;
+  const most = scale.short ? 4 : scale.narrow ? 6 : MOST_ROWS;
   const [left, right] = [scale.narrow ? 0 : scale.left, scale.right + (scale.narrow ? 6 : 24)];
   for (;;) {
     const placed = laidOut(flags, left, right);

@@ -4,7 +4,7 @@ import { KINDS } from "./words.js";
 import { PITCH, SHAPES, draw, marks } from "./svg.js";
 
 /** @typedef {import("./words.js").Operation} Operation */
-/** @typedef {{left: number, right: number, from: number, to: number, narrow: boolean, top: number, x: (ms: number) => number, now: number | null}} Scale  `now` is the Unix ms of 0 where time runs on */
+/** @typedef {{left: number, right: number, from: number, to: number, narrow: boolean, top: number, short: boolean, x: (ms: number) => number, now: number | null}} Scale  `now` is the Unix ms of 0 where time runs on */
 
 const HEAD = 20;
 const TALL = { tick: 20, cross: 16, triangle: 18, box: 16 };

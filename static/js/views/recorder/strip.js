@@ -15,15 +15,15 @@ export const NARROW = 576;
 
 /**
  * @param {Flight} flight @param {{from: number, to: number}} window ms after the fault @param {number} width in pixels
- * @param {{writes: string[], reads: string[]}} rows those of all flights that are compared @param {boolean} [short] without the lane of latency
+ * @param {{writes: string[], reads: string[]}} rows those of all flights that are compared @param {boolean} [short] where there is little height: without the lane of latency, with few rows of flags
  */
 export function strip(flight, window, width, rows, short = false) {
   const narrow = width < NARROW;
-  const scale = scaleOf(window, width, narrow, flight.live ? flight.at * 1000 : null);
+  const scale = scaleOf(window, width, narrow, flight.live ? flight.at * 1000 : null, short);
   const { left, right, x } = scale;
   const writes = lane("Writes", flight.writes, rows.writes, "write", scale, scale.top);
   const reads = lane("Reads", flight.reads, rows.reads, "read", scale, writes.bottom);
-  const sentinels = sentinelLane(flight.sentinels, scale, reads.bottom, narrow ? 4 : 5);
+  const sentinels = sentinelLane(flight.sentinels, scale, reads.bottom, short ? 3 : narrow ? 4 : 5);
   const endpoint = endpointLane(flight, scale, sentinels.bottom);
   const latency = short ? { parts: [], bottom: endpoint.bottom + 4 } : latencyLane(flight, scale, endpoint.bottom);
   const foot = latency.bottom;
@@ -41,10 +41,10 @@ export function strip(flight, window, width, rows, short = false) {
 /** @param {Flight[]} flights @returns {{writes: string[], reads: string[]}} */
 export const rowsOf = (flights) => ({ writes: occurring(flights.map(({ writes }) => writes), "a"), reads: occurring(flights.map(({ reads }) => reads), "h") });
 
-/** @param {{from: number, to: number}} window @param {number} width @param {boolean} narrow @param {number | null} now @returns {Scale} */
-function scaleOf({ from, to }, width, narrow, now) {
+/** @param {{from: number, to: number}} window @param {number} width @param {boolean} narrow @param {number | null} now @param {boolean} short @returns {Scale} */
+function scaleOf({ from, to }, width, narrow, now, short) {
   const [left, right] = [narrow ? 66 : 192, width - (narrow ? 6 : 24)];
-  return { left, right, from, to, narrow, now, top: now === null ? TOP : 6, x: (ms) => left + ((ms - from) / (to - from)) * (right - left) };
+  return { left, right, from, to, narrow, now, top: now === null ? TOP : 6, short, x: (ms) => left + ((ms - from) / (to - from)) * (right - left) };
 }
 
 /** @param {Flight} flight @param {Scale} scale @param {number} foot @param {number} half where the lane of writes ends */
