@@ -65,7 +65,7 @@ def test_a_flight_says_what_it_came_to_in_figures_and_in_a_sentence(opened: Call
     for words in ("2.24 s", "7 of 1,152", "448", "2.06 s"):
         expect(results).to_contain_text(words)
     expect(results).to_contain_text("431 connection refused")
-    said = "No write was accepted for 2.24 s. cache-002 was promoted after 2.06 s, and the primary endpoint led to cache-002 after 2.19 s. 7 of 1,152 acknowledged writes were lost, 448 refused."
+    said = "No write was accepted for 2.24 s. cache-002 was promoted and a primary after 2.06 s, and the primary endpoint led to cache-002 after 2.19 s. 7 of 1,152 acknowledged writes were lost, 448 refused."
     expect(page.locator(".recorder-says")).to_contain_text(said)
     expect(page.locator("svg.strip")).to_have_attribute("aria-label", f"cache-001 was killed. {said}")
     expect(page.locator("svg.strip .big")).to_have_text("no write accepted for 2.24 s")

@@ -40,8 +40,8 @@ export class Live {
       operations.splice(0, Math.max(index, operations.length - MOST, 0));
     }
     this.sentinels = this.sentinels.filter(([at]) => at >= since);
-    const before = this.moves.filter(([at]) => at < since).at(-1);
-    this.moves = [...(before ? [before] : []), ...this.moves.filter(([at]) => at >= since)];
+    const before = new Map(this.moves.filter(([at]) => at < since).map((move) => [move[1], move]));
+    this.moves = [...before.values(), ...this.moves.filter(([at]) => at >= since)];
   }
 
   /** @param {string} endpoint @param {string[]} targets @param {number} at Unix seconds */

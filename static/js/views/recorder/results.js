@@ -28,7 +28,7 @@ export function results(flight) {
     result(results.gap_to_ms === null && results.gap_from_ms !== null ? `over ${seconds(down, 1)}` : seconds(down), "s", "without an accepted write"),
     result(results.recounted === false ? "?" : figure(results.lost, 0), `of ${figure(results.acknowledged, 0)}`, sense("stale", "acknowledged, then lost")),
     result(figure(results.refused, 0), "", sense("error", "refused with an error"), ...(kinds.length ? [make("span", { class: "by-kind" }, kinds.join(", "))] : [])),
-    result(at === null ? "–" : seconds(at), at === null ? "" : "s", results.promoted ? `until ${results.promoted} was promoted` : "no server was promoted"),
+    result(at === null ? "–" : seconds(at), at === null ? "" : "s", results.promoted ? `until ${results.promoted} was a primary` : "no server was promoted"),
     ...(few ? [result(figure(few, 0), "", sense("write", "acknowledged by too few replicas"))] : []));
 }
 

@@ -46,7 +46,7 @@ export function counted(operations) {
   return found;
 }
 
-/** @param {Flight} flight @returns {number | null} ms after the fault at which the promoted server called itself primary */
+/** @param {Flight} flight @returns {number | null} ms after the fault at which the promoted server said of itself that it is a primary */
 export function promotedAt(flight) {
   const { promoted } = flight.results;
   const role = flight.roles.find(([at, server, as]) => at >= 0 && server === promoted && as === "primary");
@@ -70,7 +70,7 @@ export function sentence(flight) {
   return [
     `${fault.words || flight.title}.`,
     results.gap_from_ms === null ? "Writes went on." : results.gap_to_ms === null ? "No write was accepted until the record ends." : `No write was accepted for ${seconds(results.gap_to_ms - results.gap_from_ms)} s.`,
-    results.promoted ? `${results.promoted} was promoted${at === null ? "" : ` after ${seconds(at)} s`}${moved ? `, and the primary endpoint led to ${moved[2].join(", ") || "nobody"} after ${seconds(moved[0])} s` : ""}.` : "No server was promoted.",
+    results.promoted ? `${results.promoted} was promoted${at === null ? "" : ` and a primary after ${seconds(at)} s`}${moved ? `, and the primary endpoint led to ${moved[2].join(", ") || "nobody"} after ${seconds(moved[0])} s` : ""}.` : "No server was promoted.",
     results.recounted === false ? `It could not be found out what was lost. ${figure(results.refused, 0)} were refused.` : `${of} ${results.lost === 1 ? "was" : "were"} lost, ${figure(results.refused, 0)} refused.`,
   ].join(" ");
 }
