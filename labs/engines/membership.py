@@ -15,11 +15,14 @@ _SENTINEL_MAY = "+multi +exec +slaveof +replicaof +ping +subscribe +config|rewri
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """`public` leads to the server through the links of whoever asks; `follows` says at each start which primary it is a replica of, None: it is one itself."""
+    """`public` leads to the server through the links of whoever asks; `follows` says at each start which primary it is a replica of, None: it is one itself;
+    `min_replicas`, without how many it refuses to write.
+    """
 
     public: Address
     secret: str = field(repr=False)
     follows: Callable[[], Address | None]
+    min_replicas: Callable[[], int] = int
 
     def directives(self) -> str:
         """Lines of redis.conf. What the server says to others leaves under its public address, by which links tell who calls."""
@@ -35,6 +38,8 @@ repl-diskless-sync yes
 repl-diskless-sync-delay 0
 repl-ping-replica-period 1
 repl-timeout 60
+min-replicas-to-write {self.min_replicas()}
+min-replicas-max-lag 1
 user {REPLICATION} on #{digest} +psync +replconf +ping
 user {SENTINEL} on #{digest} &* {_SENTINEL_MAY}
 """

@@ -36,6 +36,7 @@ BEHIND, OF_ENDPOINTS = 101, 200
 """Where the addresses of the servers themselves, and of the endpoints, begin among those of the sandbox."""
 LOOK_S, LOOK_WHEN_QUIET_S = 0.1, 0.5
 READY_S = 6.0
+STAGGER = 0.12
 HAND_OVER_S = 6.0
 """How long at most nobody writes in a planned failover."""
 WAYS = {"both": BOTH, "in": OUT, "out": BACK}
@@ -91,6 +92,8 @@ class Group:
         self.in_force = True
         """False for a group whose settings stand on the page and not on its servers: a sabotage."""
         self._handing_over = ""
+        self._epoch = 0
+        self._deaf = False
         self._is_open = False
         self._stopped = threading.Event()
         self._hurry = threading.Event()
@@ -112,14 +115,21 @@ class Group:
         public, behind = self._public[node.name], self._behind[node.name]
         if node.engine == "sentinel":
             return Sentinel(node.name, behind, public, directory, self._secret, lambda: self._watched(node.name))
-        member = Membership(public, self._secret, lambda: None if node.name == self.primary else self._public[self.primary])
+        member = Membership(public, self._secret, lambda: None if node.name == self.primary else self._public[self.primary], self._min_replicas)
         return Redis(node.name, behind, directory, self._password, member=member, **options)  # type: ignore[arg-type]  # the lab's own options of a Redis
+
+    def _min_replicas(self) -> int:
+        return int(float(self._sandbox.settings.get("min_replicas", 0))) if self.in_force else 0
 
     def _watched(self, sentinel: str) -> Watched:
         settings = self._sandbox.settings
         replicas = [self._public[name] for name in self.caches if name != self.primary and self.is_member(name)]
         peers = {name: self._public[name] for name in self.sentinels if name != sentinel}
-        return Watched(self._public[self.primary], replicas, peers, int(float(settings.get("quorum", 2))), int(float(settings.get("detection_ms", 1_000))))
+        return Watched(self._public[self.primary], replicas, peers, int(float(settings.get("quorum", 2))), self._detection_ms(sentinel))
+
+    def _detection_ms(self, sentinel: str) -> int:
+        """How long a sentinel waits: each a little longer than the one before, so that they don't all ask for votes at the same moment, and none is elected."""
+        return int(float(self._sandbox.settings.get("detection_ms", 1_000)) * (1 + STAGGER * self.sentinels.index(sentinel)))
 
     def is_member(self, name: str) -> bool:
         """True unless it is a replica that is not there: one that waits, or was taken away."""
@@ -178,8 +188,12 @@ class Group:
             self._thread.join(timeout=3.0)
 
     def forget(self) -> None:
-        """As at the start: the first cache is the primary, zones are whole, nothing is remembered."""
+        """As at the start: the first cache is the primary, zones are whole, nothing is remembered. The sentinels are stopped; what they still say is not heeded until `settle`."""
+        self._deaf = True
+        for name in self.sentinels:
+            self._sandbox.servers[name].stop("reset")
         with self._lock:
+            self._epoch = 0
             self._cuts.clear()
             self._pairs.clear()
             self.primary = self.caches[0]
@@ -192,6 +206,7 @@ class Group:
 
     def settle(self) -> None:
         """After a reset: wait until everybody is where they were at the start."""
+        self._deaf = False
         if self._sandbox.runtime != "fake":
             self._sandbox.wait_until(self._is_settled, deadline_s=READY_S, every_s=0.02)
 
@@ -245,11 +260,11 @@ class Group:
             sentinel = self._sentinel(name)
             if sentinel is not None:
                 with contextlib.suppress(ServerDown):
-                    sentinel.set("down-after-milliseconds", int(float(settings.get("detection_ms", 1_000))))
+                    sentinel.set("down-after-milliseconds", self._detection_ms(name))
                     sentinel.set("quorum", int(float(settings.get("quorum", 2))))
-        for name in self.caches if self.in_force else ():
+        for name in self.caches:
             with contextlib.suppress(ServerDown, NotNow):
-                self.redis(name).run("CONFIG", "SET", "min-replicas-to-write", int(float(settings.get("min_replicas", 0))), "min-replicas-max-lag", 1)
+                self.redis(name).run("CONFIG", "SET", "min-replicas-to-write", self._min_replicas())
 
     def demote(self, name: str) -> None:
         """What the service does to a former primary that comes back: it follows the one that the endpoint leads to. Raises ServerDown."""
@@ -380,17 +395,30 @@ class Group:
     # Endpoints
 
     def _hear(self, heard: Heard) -> None:
+        if self._deaf:
+            return
         self.heard.append(heard)
         del self.heard[:-2_000]
-        if heard.event == "+switch-master" and heard.subject in self.caches:
-            self._move(heard.subject)
+        if heard.event == "+switch-master":
+            self._follow(heard.sentinel)
         if heard.event in NEWS:
             self._sandbox.tell(SentinelSaid(sentinel=heard.sentinel, event=heard.event, words=heard.words))
         self.hurry()
 
+    def _follow(self, name: str) -> None:
+        """A sentinel has switched. One that was late with its part of an older failover does so as well: the highest epoch holds."""
+        sentinel = self._sentinel(name)
+        if sentinel is None:
+            return
+        with contextlib.suppress(ServerDown):
+            epoch, address = sentinel.known_primary()
+            if epoch > self._epoch:
+                self._epoch = epoch
+                self._move(self._name_at(address.host, str(address.port)))
+
     def _move(self, primary: str) -> None:
         with self._lock:
-            if primary == self.primary:
+            if primary == self.primary or primary not in self.caches:
                 return
             self.primary = primary
             self._lead(PRIMARY_ENDPOINT, [primary], "the sentinels have switched")

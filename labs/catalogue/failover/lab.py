@@ -148,7 +148,7 @@ LAB = Lab(
         replicated.WAIT,
         replicated.CLIENT_TIMEOUT,
         replicated.RETRY,
-        Number("detection_ms", "Detection time", 500, 10_000, 100, 1_000, unit="ms", scale="log", gear="break", help="down-after-milliseconds: how long a sentinel hears nothing before it holds a server to be down."),
+        Number("detection_ms", "Detection time", 500, 10_000, 100, 1_000, unit="ms", scale="log", gear="break", help="down-after-milliseconds: how long a sentinel hears nothing before it holds a server to be down. The second and third wait a little longer, so that they don’t all ask for votes at once."),
         Choice("replicas", "Replicas", (("0", "0"), ("1", "1"), ("2", "2")), "2", gear="break"),
         replicated.MIN_REPLICAS,
         Choice("quorum", "Sentinels that must agree", (("1", "1"), ("2", "2"), ("3", "3")), "2", gear="break", help="To hold the primary to be down. A majority of all three must still elect the one that acts."),
