@@ -40,7 +40,7 @@ def _flight(title: str, seed: int, *, span: tuple[int, int], rate: int, outcome:
         "settings": [*SETTINGS, ["Writes a second", f"{rate:,}"]], "from_ms": span[0], "to_ms": span[1], "writes": writes, "reads": reads,
         "results": {
             "downtime_ms": None if gap[1] is None else round(gap[1] - gap[0], 1), "gap_from_ms": gap[0], "gap_to_ms": gap[1], "written": len(writes), "acknowledged": acknowledged,
-            "lost": ways.count("l"), "refused": sum(code in "onefrt" for code in ways), "promoted": parts.pop("promoted", "cache-002"),
+            "lost": ways.count("l"), "refused": sum(code in "onefrt" for code in ways), "promoted": parts.pop("promoted", "cache-002"), "recounted": True,
         },
         "sentinels": [list(event) for event in parts.pop("sentinels", FAILOVER)],
         "moves": parts.pop("moves", [[2_190.0, "primary-endpoint", ["cache-002"]], [2_205.0, "reader-endpoint", ["cache-003"]]]),

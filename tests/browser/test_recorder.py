@@ -26,7 +26,8 @@ LIVE = """async ([module, operations]) => {
   bench.append(recorder);
   document.querySelector("main").replaceChildren(bench);
   const tell = (type, detail) => bench.dispatchEvent(new CustomEvent(`feed:${type}`, { detail }));
-  tell("endpoint-moved", { endpoint: "primary-endpoint", targets: ["cache-001"], at: 1000 });
+  tell("endpoint-moved", { endpoint: "primary-endpoint", targets: ["cache-001"], at: 0 });
+  tell("endpoint-moved", { endpoint: "reader-endpoint", targets: ["cache-002"], at: 0 });
   let drawn = 0;
   new MutationObserver(() => (drawn += 1)).observe(recorder.querySelector(".recorder-strip"), { childList: true });
   for (let tenth = 0; tenth < 20; tenth += 1) {
