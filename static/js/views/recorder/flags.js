@@ -79,7 +79,7 @@ export function sentinelLane(events, scale, top, rows) {
   const parts = [draw("text", { class: "head", x: 0, y: top + 15 }, draw("tspan", { class: "title" }, "Sentinel"), draw("tspan", { class: "tick", dx: 8 }, left ? `${left} more in the table` : "in its own words"))];
   names.forEach((name, index) => parts.push(draw("text", { class: "row mono", x: scale.left - 8, y: top + 20 + index * PINS + 10, "text-anchor": "end" }, scale.narrow ? name.replace("sentinel-", "") : name)));
   const pinOf = (/** @type {string} */ sentinel) => top + 26 + names.indexOf(sentinel) * PINS;
-  const under = top + 22 + names.length * PINS;
+  const under = top + 22 + Math.max(3, names.length) * PINS;
   for (const { x, from, text, side, row } of placed) {
     const [way, y] = [side === "left" ? -5 : 5, under + row * ROW + 8];
     parts.push(draw("path", { class: "flag", d: `M${x.toFixed(1)} ${pinOf(from)}V${y}h${way}` }));
