@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from labs.events import RecordKept, ServerChanged
 from portal.patterns.flights import sample_flight
@@ -213,6 +213,10 @@ def test_it_draws_live_at_most_four_times_a_second(visit: Visit) -> None:
     assert page.locator("svg.strip .ops.write").count() == 1
 
 
+def answering(flight: dict[str, Any]) -> Callable[[Route], None]:
+    return lambda route: route.fulfill(json=flight)
+
+
 @pytest.fixture
 def failover(bench: Visit, labs_host: FakedLabs) -> Callable[..., tuple[Page, FakedSandbox]]:
     """The bench of the lab failover, whose flights are made up."""
@@ -220,7 +224,7 @@ def failover(bench: Visit, labs_host: FakedLabs) -> Callable[..., tuple[Page, Fa
     def go(query: str = "?gear=break", **options: Any) -> tuple[Page, FakedSandbox]:
         page = bench("failover", query, **options)
         for name, kind in (("flight-1", "kill"), ("flight-2", "fast")):
-            page.route(f"**/records/{name}.json", lambda route, kind=kind: route.fulfill(json=sample_flight(kind)))
+            page.route(f"**/records/{name}.json", answering(sample_flight(kind)))
         page.wait_for_function("() => document.querySelector('cg-bench').dataset.connection === 'live'")
         return page, FakedSandbox(labs_host, page.locator("cg-bench").get_attribute("data-sandbox") or "")
 
