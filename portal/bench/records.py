@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +26,12 @@ GONE = "There is no flight at this address, or no longer: whoever shared it may 
 def moment(at: float) -> str:
     """Unix seconds as a date and a time."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+@bp.app_template_filter("titled")
+def titled(words: str) -> str:
+    """Words as a title begins, unless they begin with the name of a server."""
+    return words if re.match(r"[^ ]*[-0-9]", words) else words[:1].upper() + words[1:]
 
 
 @bp.get("/sandboxes/<sandbox>/records")

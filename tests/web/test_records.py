@@ -66,6 +66,13 @@ def test_the_list_of_flights_is_text_and_never_markup(client, flown):
     assert "2.24 s without a write, 7 lost" in page
 
 
+def test_a_title_begins_as_a_sentence_does_but_a_server_keeps_its_name(client, flown, flight):
+    for title, shown in (("a planned failover", "<h1>A planned failover</h1>"), ("cache-001 was killed", "<h1>cache-001 was killed</h1>")):
+        flown["document"] = {**flight, "title": title}
+
+        assert shown in client.get(address_of(share(client))).text
+
+
 def test_without_a_flight_the_list_says_what_to_do(client, flown, host):
     host.answers["state"] = lambda _: {"reply": {"records": []}}
 

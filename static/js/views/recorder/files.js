@@ -1,6 +1,7 @@
 // @ts-check
 // Flights of files: read by this browser and nowhere else, checked, and drawn one or two at a time.
 import { LARGEST, fetched, read } from "./check.js";
+import { titled } from "./words.js";
 import "../recorder.js";
 
 const ADDRESS = /\/flights\/([A-Za-z0-9_-]{22})(?:\.json)?\/?$/;
@@ -40,7 +41,7 @@ class FlightFiles extends HTMLElement {
     if (!problem || !title) return;
     try {
       this.flights[side] = await coming;
-      [problem.textContent, title.textContent] = ["", this.flights[side]?.title ?? ""];
+      [problem.textContent, title.textContent] = ["", titled(this.flights[side]?.title ?? "")];
     } catch (error) {
       this.flights[side] = null;
       [problem.textContent, title.textContent] = [error instanceof Error ? error.message : "This could not be read.", ""];

@@ -61,6 +61,9 @@ export function gapWords({ results }, short = false) {
   return results.gap_to_ms === null ? `${what} to the end` : `${what} for ${seconds(results.gap_to_ms - results.gap_from_ms)} s`;
 }
 
+/** @param {string} words @returns {string} as a sentence begins, unless it begins with the name of a server */
+export const titled = (words) => (/^[^ ]*[-0-9]/.test(words) ? words : words.slice(0, 1).toUpperCase() + words.slice(1));
+
 /** @param {Flight} flight @returns {string} all of it, for those who don't see the drawing */
 export function sentence(flight) {
   const { results, fault } = flight;
@@ -68,7 +71,7 @@ export function sentence(flight) {
   const moved = flight.moves.find(([when, endpoint]) => when > 0 && endpoint.startsWith("primary"));
   const of = `${figure(results.lost, 0)} of ${figure(results.acknowledged, 0)} acknowledged ${results.acknowledged === 1 ? "write" : "writes"}`;
   return [
-    `${fault.words || flight.title}.`,
+    `${titled(fault.words || flight.title)}.`,
     results.gap_from_ms === null ? "Writes went on." : results.gap_to_ms === null ? "No write was accepted until the record ends." : `No write was accepted for ${seconds(results.gap_to_ms - results.gap_from_ms)} s.`,
     results.promoted ? `${results.promoted} was promoted${at === null ? "" : ` and a primary after ${seconds(at)} s`}${moved ? `, and the primary endpoint led to ${moved[2].join(", ") || "nobody"} after ${seconds(moved[0])} s` : ""}.` : "No server was promoted.",
     results.recounted === false ? `It could not be found out what was lost. ${figure(results.refused, 0)} were refused.` : `${of} ${results.lost === 1 ? "was" : "were"} lost, ${figure(results.refused, 0)} refused.`,
