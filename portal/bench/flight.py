@@ -15,7 +15,6 @@ LARGEST = 1024 * 1024
 OPERATIONS = 20_000
 LONGEST_MS = 600_000.0
 DAY_MS = 86_400_000.0
-WRITE_CODES = "alwonertfs"
 
 
 def _plain(text: str) -> str:

@@ -32,7 +32,7 @@ export function results(flight) {
     ...(few ? [result(figure(few, 0), "", sense("write", "acknowledged by too few replicas"))] : []));
 }
 
-/** @param {string} shape @param {string} kind a little drawing of a mark, as the strip has it */
+/** A little drawing of a mark, as the strip has it. @param {string} shape @param {string} kind its class */
 function sample(shape, kind) {
   const picture = draw("svg", { class: "strip-key", viewBox: "0 0 14 16", width: 14, height: 16, "aria-hidden": "true" });
   if (shape === "pin") picture.append(draw("path", { class: "flag", d: "M5 4V13h5" }), draw("circle", { class: "pin", cx: 5, cy: 4, r: 2.75 }));
