@@ -32,7 +32,10 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.5
 
 @dataclass(frozen=True, slots=True)
 class FlightOrders:
-    """What a client needs to know. `reads` makes it a reader. `list_name` is the list that the numbers are pushed to."""
+    """What a client needs to know. `reads` makes it a reader. `list_name` is the list that the numbers are pushed to.
+
+    A writer reads its own writes at `own_reads_at`, if that is set: right after each that was acknowledged, on a connection of its own.
+    """
 
     settings: dict[str, Value]
     endpoint: Address
@@ -43,6 +46,7 @@ class FlightOrders:
     worker: int
     workers: int
     seed: int
+    own_reads_at: Address | None = None
 
 
 def fly(orders: FlightOrders, pipe: Pipe) -> None:
@@ -52,14 +56,79 @@ def fly(orders: FlightOrders, pipe: Pipe) -> None:
     Client(orders, pipe).run()
 
 
+class Connection:
+    """A connection to an endpoint, made when it is needed; after a failure that breaks it, it is made anew, by the endpoint's name."""
+
+    def __init__(self, endpoint: Address, user: str, password: str) -> None:
+        self.endpoint = endpoint
+        self._login = (user, password)
+        self._socket: socket.socket | None = None
+        self._reader = hiredis.Reader()
+        self.made_at = 0.0
+
+    def ask(self, timeout_s: float, *words: str | int) -> tuple[str, object]:
+        """How it ended, and the reply."""
+        ended_as, reply = self._ask(timeout_s, words)
+        if ended_as in _BROKEN:
+            self.drop()
+        return ended_as, reply
+
+    def drop(self) -> None:
+        """Close it; the next question makes another."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _ask(self, timeout_s: float, words: tuple[str | int, ...]) -> tuple[str, object]:
+        try:
+            connection = self._connected(timeout_s)
+            connection.sendall(hiredis.pack_command(words))  # type: ignore[arg-type]  # its stub knows only one word
+            reply = self._reply(connection)
+        except TimeoutError:
+            return TIMED_OUT, None
+        except ConnectionRefusedError:
+            return REFUSED, None
+        except (OSError, ServerDown):
+            return RESET, None
+        if isinstance(reply, Exception):
+            return _OF_ERROR.get(str(reply).split(" ", 1)[0], OTHER_ERROR), None
+        return ACKNOWLEDGED, reply
+
+    def _connected(self, timeout_s: float) -> socket.socket:
+        if self._socket is None:
+            self._socket = socket.create_connection((self.endpoint.host, self.endpoint.port), timeout=timeout_s)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._reader = hiredis.Reader()
+            self.made_at = time.monotonic()
+            self._socket.sendall(hiredis.pack_command(("AUTH", *self._login)))  # type: ignore[arg-type]  # as above
+            try:
+                login = self._reply(self._socket)
+            except ConnectionResetError as exc:
+                # A link to a server that is not there can only take back the connection that it has let in.
+                raise ConnectionRefusedError from exc
+            if isinstance(login, Exception):
+                raise ServerDown(str(login))
+        self._socket.settimeout(timeout_s)
+        return self._socket
+
+    def _reply(self, connection: socket.socket) -> object:
+        while (reply := self._reader.gets()) is False:
+            data = connection.recv(65_536)
+            if not data:
+                raise ConnectionResetError("the server closed the connection")
+            self._reader.feed(data)
+        result: object = reply
+        return result
+
+
 class Client:
     """The loop and what it holds."""
 
     def __init__(self, orders: FlightOrders, pipe: Pipe) -> None:
         self._orders = orders
         self._pipe = pipe
-        self._socket: socket.socket | None = None
-        self._reader = hiredis.Reader()
+        self._connection = Connection(orders.endpoint, orders.user, orders.password)
+        self._own: Connection | None = None
         self._number = 0
         self._pause_s = 0.0
         self._random = random.Random(orders.seed + orders.worker)
@@ -86,7 +155,7 @@ class Client:
                 self._attempt()
                 due = max(due + 1 / self._rate(), time.monotonic() + self._pause_s)
         self._send()
-        self._drop()
+        self._connection.drop()
         self._pipe.close()
 
     def _rate(self) -> float:
@@ -95,7 +164,7 @@ class Client:
 
     @property
     def _timeout_s(self) -> float:
-        return float(self._orders.settings["client_timeout_ms"]) / 1000
+        return float(self._orders.settings.get("client_timeout_ms", 500)) / 1000
 
     def _attempt(self) -> None:
         began = time.monotonic()
@@ -110,78 +179,47 @@ class Client:
         else:
             self._batch.errors += 1
             self._pause_s = self._next_pause_s()
-        if ended_as in _BROKEN:
-            self._drop()
+        if ended_as == ACKNOWLEDGED:
+            self._read_own_write(number)
 
     def _next_pause_s(self) -> float:
         """How long the client waits after a failure: always the same, or twice as long each time, with jitter."""
-        if self._orders.settings["retry"] == "fixed":
+        if self._orders.settings.get("retry", "fixed") == "fixed":
             return FIRST_PAUSE_S
         return min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, self._pause_s * 2)) * (0.5 + self._random.random())
 
     def _write(self, number: int) -> str:
-        ended_as, _ = self._ask("RPUSH", self._orders.list_name, number)
+        ended_as, _ = self._connection.ask(self._timeout_s, "RPUSH", self._orders.list_name, number)
         if ended_as != ACKNOWLEDGED:
             return ended_as
-        wanted = int(float(self._orders.settings["wait"]))
+        wanted = int(float(self._orders.settings.get("wait", 0)))
         if not wanted:
             return ACKNOWLEDGED
-        waited, replicas = self._ask("WAIT", wanted, int(self._timeout_s * 500))
+        waited, replicas = self._connection.ask(self._timeout_s, "WAIT", wanted, int(self._timeout_s * 500))
         return ACKNOWLEDGED if waited == ACKNOWLEDGED and isinstance(replicas, int) and replicas >= wanted else UNCONFIRMED
 
     def _read(self) -> tuple[str, int]:
-        ended_as, length = self._ask("LLEN", self._orders.list_name)
+        keep_s = float(self._orders.settings.get("keep_connections_s", 0))
+        if keep_s and time.monotonic() - self._connection.made_at > keep_s:
+            self._connection.drop()
+        ended_as, length = self._connection.ask(self._timeout_s, "LLEN", self._orders.list_name)
         return (READ, length) if isinstance(length, int) and ended_as == ACKNOWLEDGED else (ended_as, 0)
 
-    def _ask(self, *words: str | int) -> tuple[str, object]:
-        """How it ended, and the reply."""
-        try:
-            connection = self._connected()
-            connection.sendall(hiredis.pack_command(words))  # type: ignore[arg-type]  # its stub knows only one word
-            reply = self._reply(connection)
-        except TimeoutError:
-            return TIMED_OUT, None
-        except ConnectionRefusedError:
-            return REFUSED, None
-        except (OSError, ServerDown):
-            return RESET, None
-        if isinstance(reply, Exception):
-            return _OF_ERROR.get(str(reply).split(" ", 1)[0], OTHER_ERROR), None
-        return ACKNOWLEDGED, reply
-
-    def _connected(self) -> socket.socket:
-        if self._socket is None:
-            where = self._orders.endpoint
-            self._socket = socket.create_connection((where.host, where.port), timeout=self._timeout_s)
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._reader = hiredis.Reader()
-            self._socket.sendall(hiredis.pack_command(("AUTH", self._orders.user, self._orders.password)))  # type: ignore[arg-type]  # as above
-            try:
-                login = self._reply(self._socket)
-            except ConnectionResetError as exc:
-                # A link to a server that is not there can only take back the connection that it has let in.
-                raise ConnectionRefusedError from exc
-            if isinstance(login, Exception):
-                raise ServerDown(str(login))
-        self._socket.settimeout(self._timeout_s)
-        return self._socket
-
-    def _reply(self, connection: socket.socket) -> object:
-        while (reply := self._reader.gets()) is False:
-            data = connection.recv(65_536)
-            if not data:
-                raise ConnectionResetError("the server closed the connection")
-            self._reader.feed(data)
-        result: object = reply
-        return result
-
-    def _drop(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+    def _read_own_write(self, number: int) -> None:
+        """Is the number that was just acknowledged there, where this client reads?"""
+        where = self._orders.own_reads_at
+        if where is None:
+            return
+        if self._own is None or self._own.endpoint != where:
+            self._own = Connection(where, self._orders.user, self._orders.password)
+        began = time.monotonic()
+        ended_as, found = self._own.ask(self._timeout_s, "LINDEX", self._orders.list_name, -1)
+        if ended_as == ACKNOWLEDGED:
+            self._batch.times["response"].append(int((time.monotonic() - began) * 1e6))
+            self._batch.stale += not isinstance(found, bytes) or int(found) < number
 
     def _new_batch(self) -> Batch:
-        return Batch(GROUP, RECORDER, times={"read": array("Q"), "write": array("Q")})
+        return Batch(GROUP, RECORDER, times={kind: array("Q") for kind in ("read", "write", "response")})
 
     def _send(self) -> None:
         with contextlib.suppress(BrokenPipeError):

@@ -28,6 +28,7 @@ BEFORE_S, AFTER_S = 2.0, 0.5
 MOST_FLIGHTS = 12
 """A flight shows so much before its fault, and ends when writes have been acknowledged again for so long."""
 LONGEST_S = 40.0
+RECENT = 4_000
 MOST_SHOWN = 9_000
 """Operations of either kind in a record, which is under 1 MiB; of a longer flight the middle is thinned by nothing: its end is cut."""
 CHUNK = 4_000
@@ -79,7 +80,7 @@ class Flights:
         self.current: Flight | None = None
         self._number = 0
         self._run = 0
-        self._began_wall = self._began = 0.0
+        self._began_wall = self.began = 0.0
         self._taken: Counter[str] = Counter()
         self._counted: set[int] = set()
         self._watcher: threading.Thread | None = None
@@ -99,7 +100,7 @@ class Flights:
             self.reads.clear()
             self.acknowledged.clear()
             self.known_lost.clear()
-            self._began, self._began_wall = time.monotonic(), time.time()
+            self.began, self._began_wall = time.monotonic(), time.time()
 
     def orders(self, worker: int, workers: int, password: str, seed: int) -> FlightOrders:
         """What a client is told: the first one writes, the others read."""
@@ -107,6 +108,7 @@ class Flights:
         return FlightOrders(
             settings=dict(self._sandbox.settings), endpoint=self._group.endpoint("reader-endpoint" if reads else "primary-endpoint"), user="shop", password=password,
             list_name=self.list_name, reads=reads, worker=worker, workers=max(1, workers - 1) if reads else 1, seed=seed,
+            own_reads_at=None if reads else self._group.own_reads_at(),
         )
 
     def take(self, batch: Batch) -> None:
@@ -120,7 +122,7 @@ class Flights:
                 self._taken["errors"] += operation.ended_as not in (*KEPT_ACKS, "h")
                 if not operation.reads and operation.ended_as in KEPT_ACKS:
                     self.acknowledged.add(operation.number)
-        shown = [f"{'r' if op.reads else 'w'} {1000 * (op.began - self._began):.1f} {1000 * op.took_s:.2f} {op.ended_as} {op.number}" for op in batch.operations[-MOST_ROWS:]]
+        shown = [f"{'r' if op.reads else 'w'} {1000 * (op.began - self.began):.1f} {1000 * op.took_s:.2f} {op.ended_as} {op.number}" for op in batch.operations[-MOST_ROWS:]]
         self._sandbox.tell(OperationsFlown(began_at=round(self._began_wall, 4), operations=shown))
 
     def readings(self, seconds: float) -> dict[str, float]:
@@ -189,9 +191,19 @@ class Flights:
         for one, other in itertools.pairwise(ends):
             if other > flight.at and other - one > longest_s:
                 longest_s, gap = other - one, (one, other)
-        if last <= flight.at or time.monotonic() - last > max(1.0, longest_s):
+        if last <= flight.at or time.monotonic() - last > max(self._pulse_s, longest_s):
             return last, None
         return gap
+
+    @property
+    def _pulse_s(self) -> float:
+        """A silence that is longer than this is one: the client would have written several times."""
+        return max(0.3, 5 / float(self._sandbox.settings["writes_per_s"]))
+
+    def _has_gone_on(self, flight: Flight, now: float) -> bool:
+        """True if writes have been acknowledged for a while, without a silence, since the fault."""
+        ends = [at for at in (op.began + op.took_s for op in list(self.writes)[-RECENT:] if op.ended_as in KEPT_ACKS) if at > now - AFTER_S]
+        return bool(ends) and all(later - earlier < self._pulse_s for earlier, later in itertools.pairwise((now - AFTER_S, *sorted(ends), now))) and now - AFTER_S > flight.at
 
     def _watch(self, flight: Flight) -> None:
         """End the flight when writes have been acknowledged again for a while by a primary that is nobody's secret, or when it takes too long."""
@@ -206,10 +218,9 @@ class Flights:
     def _is_over(self, flight: Flight, now: float) -> bool:
         if self._group.cut_zones or not self._sandbox.load.running or any(server.state == "paused" for server in self._sandbox.servers.values()):
             return False
-        _, until = self.gap_of(flight)
         has_moved = any(at > flight.at and endpoint == "primary-endpoint" for at, endpoint, _ in self._group.moves)
         primaries = [name for name, seen in self._group.seen.items() if seen.role == "primary"]
-        return until is not None and now - max(until, flight.at) > AFTER_S and primaries == [self._group.primary] and (has_moved or flight.verb in ENDS_A_PRIMARY or now - flight.at > 12 * AFTER_S)
+        return self._has_gone_on(flight, now) and primaries == [self._group.primary] and (has_moved or flight.verb in ENDS_A_PRIMARY or now - flight.at > 12 * AFTER_S)
 
     def _finish(self, flight: Flight) -> None:
         flight.ended_at = time.monotonic()

@@ -10,6 +10,7 @@ import contextlib
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +38,7 @@ BEHIND, OF_ENDPOINTS = 101, 200
 LOOK_S, LOOK_WHEN_QUIET_S = 0.1, 0.5
 READY_S = 6.0
 STAGGER = 0.12
+PROBE = "lag-probe"
 HAND_OVER_S = 6.0
 """How long at most nobody writes in a planned failover."""
 WAYS = {"both": BOTH, "in": OUT, "out": BACK}
@@ -91,6 +93,8 @@ class Group:
         self._pairs: dict[frozenset[str], float] = {}
         self.in_force = True
         """False for a group whose settings stand on the page and not on its servers: a sabotage."""
+        self.leads_readers_to: Callable[[list[str]], list[str]] = list
+        """Which of the replicas the reader endpoint leads to: all of them, unless it is sabotaged."""
         self._handing_over = ""
         self._epoch = 0
         self._deaf = False
@@ -109,6 +113,10 @@ class Group:
     def endpoint(self, name: str) -> Address:
         """The address of an endpoint, which never changes."""
         return self._near[name]
+
+    def own_reads_at(self) -> Address | None:
+        """Where the writing client reads what it has just written: at the endpoint that the setting `own_reads` names; None: it doesn't."""
+        return self._near.get(f"{self._sandbox.settings.get('own_reads', 'no')}-endpoint")
 
     def engine(self, node: Node, directory: Path, **options: object) -> Engine:
         """The engine of a member: a redis-server that follows the primary, or a sentinel that watches the group."""
@@ -240,6 +248,10 @@ class Group:
         self._apply()
         self._sandbox.tell(LinkChanged(link=f"{one} to {other}", state="slow" if delay_ms else "open", delay_ms=delay_ms))
 
+    def delay_ms(self, one: str, other: str) -> float:
+        """What lies between two servers because the link between them was slowed."""
+        return self._pairs.get(frozenset((one, other)), 0.0)
+
     def lose(self, name: str) -> None:
         """A machine is lost: its server ends, and whatever it had handed to the network but had not arrived is lost with it."""
         lines = [line for line, ends in self._lines.items() if name in ends]
@@ -329,6 +341,20 @@ class Group:
         if info["role"] == "master":
             return Seen("primary", "", True, int(info["master_repl_offset"]), int(info["connected_slaves"]))
         return Seen("replica", self._name_at(info["master_host"], info["master_port"]), info["master_link_status"] == "up", int(info.get("slave_repl_offset", 0)), 0)
+
+    def lag(self, name: str, *, deadline_s: float = 3.0) -> tuple[int, float] | None:
+        """How far a replica is behind a write that the primary has just executed: bytes, and milliseconds until the replica has it; None if that is not within the deadline."""
+        token = secrets.token_hex(4)
+        with contextlib.suppress(ServerDown, NotNow):
+            replica = self.redis(name)
+            began = time.monotonic()
+            self.redis(self.primary).run("SET", PROBE, token)
+            there, here = self.look_at(name), self.look_at(self.primary)
+            behind = here.offset - there.offset if here is not None and there is not None else 0
+            while time.monotonic() - began < deadline_s:
+                if replica.run("GET", PROBE) == token.encode():
+                    return max(0, behind), (time.monotonic() - began) * 1000
+        return None
 
     def look_around(self) -> None:
         """Look at everybody now, and let the reader endpoint follow."""
@@ -432,7 +458,7 @@ class Group:
             readers = [name for name, seen in sorted(self.seen.items()) if seen.role == "replica" and name != self.primary and self._zone(name) not in self._cuts]
             if READER_ENDPOINT in self._near and readers != self.readers:
                 self.readers = readers
-                self._lead(READER_ENDPOINT, readers, why)
+                self._lead(READER_ENDPOINT, self.leads_readers_to(readers), why)
 
     def _lead(self, endpoint: str, targets: list[str], why: str) -> None:
         if endpoint not in self._near:
@@ -466,7 +492,7 @@ class Group:
 
     def _state_of(self, caller: str, target: str) -> tuple[int, float]:
         one, other = self._zone(caller), self._zone(target)
-        delay_ms = self._pairs.get(frozenset((caller, target)), 0.0)
+        delay_ms = self.delay_ms(caller, target) if self.in_force else 0.0
         if one == other:
             return 0, delay_ms
         cut = 0

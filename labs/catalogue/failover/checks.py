@@ -27,7 +27,8 @@ def promoted(sandbox: Sandbox) -> Verdict:
     if flight.before.get(flight.server) == "primary" and list(flight.before.values()).count("replica") == 0:
         older = next((other for other in _flights(sandbox, *UNFORESEEN) if other.results.get("promoted")), None)
         if older is None:
-            return Verdict("unmet", f"{flight.words.capitalize()}, and there was no replica to promote.", hint="How many replicas does the group have?")
+            alone: dict[str, Value] = {"failed": flight.server, "replicas_before": 0}
+            return Verdict("unmet", f"{flight.words.capitalize()}, and there was no replica to promote.", alone, hint="How many replicas does the group have?")
         flight = older
     evidence: dict[str, Value] = {
         "failed": flight.server, "promoted": flight.results["promoted"], "promoted_after_ms": flight.results["promoted_after_ms"], "replicas_before": list(flight.before.values()).count("replica"),
@@ -121,6 +122,10 @@ def refuses(sandbox: Sandbox) -> Verdict:
         if not later:
             return Verdict("met", f"{flight.server} refused with NOREPLICAS from {float(refused[0][0]) / 1000:.2f} s on; {len(lost):,} numbers were lost before that, none after.", evidence)
         return Verdict("unmet", f"{later} numbers were acknowledged after the first refusal, and lost.", evidence, hint="How many replicas could the isolated primary still hear?")
+    unrefused = next((flight for flight, _, refused in _isolated(sandbox) if int(float(flight.settings["min_replicas"])) and not refused), None)
+    if unrefused is not None:
+        evidence = {"min_replicas_to_write": unrefused.settings["min_replicas"], "noreplicas_errors": 0, "lost": unrefused.results["lost"]}
+        return Verdict("unmet", f"{unrefused.server} was to refuse without a replica, and never did.", evidence, hint="Does the server know of the setting?")
     return Verdict("unmet", "No isolated primary has refused to write yet.", hint="What could make a primary stop writing when it hears no replica?")
 
 
