@@ -22,6 +22,7 @@ from labs import (
     Desk,
     Lab,
     LabsError,
+    Link,
     Metric,
     SandboxInfo,
     SandboxState,
@@ -32,14 +33,12 @@ from labs import (
 )
 from portal import drawing
 from portal.bench.listing import Listing, listings
+from portal.drawing.standing import WORDS_OF_STATE, Standing
 
 Phase = Literal["none", "taken", "queued", "opening", "open", "ended", "away"]
 Gear = Literal["step", "load", "break"]
 RESERVED = frozenset({"gear", "view", "was", "on"})
-ENGINES = {"redis": "Redis", "memcached": "Memcached", "postgres": "Postgres", "app": "Python", "instance": "Python", "balancer": "Python"}
-WORDS_OF_STATE = {
-    "starting": "is starting", "loading": "is loading", "up": "", "paused": "is paused", "promoting": "is being promoted", "down": "is down", "stopped": "has stopped",
-}
+ENGINES = {"redis": "Redis", "memcached": "Memcached", "postgres": "Postgres", "app": "Python", "instance": "Python", "balancer": "Python", "sentinel": "Sentinel", "endpoint": "endpoint"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +86,25 @@ class Bench:
         return self.info.id if self.info else ""
 
     @property
-    def wide(self) -> drawing.Drawing:
-        """The drawing for a wide bench."""
-        return drawing.wide(self.lab.topology)
+    def wide(self) -> drawing.Drawing | drawing.Group:
+        """The drawing for a wide bench, or for a wall."""
+        return drawing.flat(self.lab.topology) if self.projector else drawing.wide(self.lab.topology)
 
     @property
-    def narrow(self) -> drawing.Drawing:
+    def narrow(self) -> drawing.Drawing | drawing.Group:
         """The drawing for a phone."""
         return drawing.narrow(self.lab.topology)
+
+    @property
+    def standing(self) -> Standing | None:
+        """How its replication group stands, if it has one."""
+        return Standing(self.lab.topology, self.state) if self.lab.topology.of_engine("endpoint") else None
+
+    @property
+    def breakable_links(self) -> list[Link]:
+        """The links that may be slowed and cut one by one: not those to an endpoint, for a name has no way of its own."""
+        names = {node.name for node in self.lab.topology.of_engine("endpoint")}
+        return [link for link in self.lab.topology.links if link.target not in names]
 
     @property
     def listings(self) -> list[Listing]:
@@ -202,8 +212,8 @@ class Bench:
         return {"slow": f"+{link.get('delay_ms', 0):g} ms each way", "cut": "cut"}.get(link.get("state", "open"), "")
 
     def server_state(self, name: str) -> str:
-        """The state of a server; the application is always up."""
-        default = "up" if self.lab.topology.node(name).engine == "app" else "stopped"
+        """The state of a server; the application and the endpoints are always up."""
+        default = "stopped" if self.lab.topology.node(name) in self.lab.topology.servers else "up"
         return str(self.state.get("servers", {}).get(name, {}).get("state", default))
 
     def link_state(self, name: str) -> str:

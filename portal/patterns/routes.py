@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, abort, jsonify, render_template
 
 from portal.drawing import narrow, wide
-from portal.patterns import samples
+from portal.patterns import groups, samples
 from portal.patterns.flights import sample_flight
 
 bp = Blueprint("patterns", __name__)
@@ -17,7 +17,7 @@ def patterns() -> str:
     controls = [(samples.SEGMENTS, "redis"), (samples.SELECT, "page"), (samples.FADER, 60.0)]
     failover = samples.failover()
     drawings = {"states": (samples.drawing(4), samples.drawing(2)), "failover": (wide(failover.lab.topology), narrow(failover.lab.topology))}
-    return render_template("patterns/patterns.html", bench=samples.bench(), failover=failover, drawings=drawings, controls=controls)
+    return render_template("patterns/patterns.html", bench=samples.bench(), failover=failover, drawings=drawings, controls=controls, groups=groups.SAMPLES)
 
 
 @bp.get("/patterns/flights/<name>.json")
