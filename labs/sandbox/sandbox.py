@@ -128,6 +128,10 @@ class Sandbox:
         """Put a sentence on the timeline."""
         self.tell(Happened(text=text, meaning=meaning))  # type: ignore[arg-type]  # callers pass a Sense
 
+    def show(self, strong: str, text: str = "") -> None:
+        """Put a sentence under the drawing, and what else there is to say after it."""
+        self.tell(Said(text=f"{strong} {text}".strip(), strong=strong))
+
     def tabulate(self, table: str, rows: Sequence[Mapping[str, Value]]) -> None:
         """Tell a table of this lab anew, all of its rows; those beyond MOST_ROWS are left out. `found` keeps them for the checks."""
         self.found[table] = [dict(row) for row in rows[:MOST_ROWS]]
