@@ -50,7 +50,6 @@ class Flight:
     wall: float
     settings: dict[str, Value]
     list_name: str
-    endpoint: str
     marks: list[tuple[float, str]] = field(default_factory=list)
     before: dict[str, str] = field(default_factory=dict)
     results: dict[str, Value] = field(default_factory=dict)
@@ -58,6 +57,8 @@ class Flight:
     gap: tuple[float, float | None] = (0.0, None)
     ended_at: float = 0.0
     document: dict[str, Any] = field(default_factory=dict)
+    client: str = ""
+    client_after: str = ""
 
     @property
     def name(self) -> str:
@@ -146,13 +147,18 @@ class Flights:
                 raise NotNow("Nobody writes, so there is nothing to record.", hint="Start the clients first.")
             self._number += 1
             flight = self.current = Flight(
-                self._number, verb, server, zone, words, time.monotonic(), time.time(), dict(self._sandbox.settings), self.list_name, str(self._group.endpoint("primary-endpoint")),
-                before={name: seen.role for name, seen in self._group.seen.items()},
+                self._number, verb, server, zone, words, time.monotonic(), time.time(), dict(self._sandbox.settings), self.list_name,
+                before={name: seen.role for name, seen in self._group.seen.items()}, client=self._client(),
             )
             flight.marks.append((flight.at, words))
         self._watcher = threading.Thread(target=self._watch, args=(flight,), name="flight", daemon=True)
         self._watcher.start()
         return flight
+
+    def _client(self) -> str:
+        """What the writing client was told of the world."""
+        settings = self._sandbox.settings
+        return f"{self._group.endpoint('primary-endpoint')}, timeout {settings['client_timeout_ms']:g} ms, retries {settings['retry']}" if "retry" in settings else str(self._group.endpoint("primary-endpoint"))
 
     def mark(self, words: str) -> None:
         """Something else was done to the servers while a flight is under way."""
@@ -224,7 +230,7 @@ class Flights:
 
     def _finish(self, flight: Flight) -> None:
         flight.ended_at = time.monotonic()
-        flight.gap = self.gap_of(flight)
+        flight.gap, flight.client_after = self.gap_of(flight), self._client()
         found, problem = self.recount(flight.list_name)
         acknowledged = self._counted
         before = {op.number for op in list(self.writes) if op.ended_as in KEPT_ACKS and op.began + op.took_s <= flight.at} & acknowledged

@@ -91,6 +91,7 @@ class Group:
         self._applied: dict[str, tuple[int, float]] = {}
         self._cuts: dict[str, str] = {}
         self._pairs: dict[frozenset[str], float] = {}
+        self._slow_zones: dict[str, float] = {}
         self.in_force = True
         """False for a group whose settings stand on the page and not on its servers: a sabotage."""
         self.leads_readers_to: Callable[[list[str]], list[str]] = list
@@ -204,6 +205,7 @@ class Group:
             self._epoch = 0
             self._cuts.clear()
             self._pairs.clear()
+            self._slow_zones.clear()
             self.primary = self.caches[0]
             self.seen.clear()
             self.moves.clear()
@@ -234,8 +236,17 @@ class Group:
         if self._cuts.pop(zone, None) is None:
             raise NotNow(f"{zone.capitalize()} is whole.")
         self._apply()
-        self._sandbox.tell(LinkChanged(link=zone, state="open"))
+        delay_ms = self._slow_zones.get(zone, 0.0)
+        self._sandbox.tell(LinkChanged(link=zone, state="slow" if delay_ms else "open", delay_ms=delay_ms))
         self.hurry()
+
+    def slow_zone(self, zone: str, delay_ms: float) -> None:
+        """Everything that goes into a zone or comes out of it takes so much longer each way; 0: no longer."""
+        if zone not in self.zones:
+            raise BadInput(f"There is no zone {zone[:20]!r}.", hint="There are " + ", ".join(self.zones) + ".")
+        self._slow_zones[zone] = delay_ms
+        self._apply()
+        self._sandbox.tell(LinkChanged(link=zone, state="cut" if zone in self._cuts else "slow" if delay_ms else "open", delay_ms=delay_ms))
 
     @property
     def cut_zones(self) -> list[str]:
@@ -503,7 +514,7 @@ class Group:
             elif zone == one:
                 # Seen from the caller's side, what goes into its zone comes back.
                 cut |= {BOTH: BOTH, OUT: BACK, BACK: OUT}[WAYS[way]]
-        return cut, delay_ms + float(self._sandbox.settings.get("zone_delay_ms", 0.0))
+        return cut, delay_ms + self._slow_zones.get(one, 0.0) + self._slow_zones.get(other, 0.0) + float(self._sandbox.settings.get("zone_delay_ms", 0.0))
 
     def _name_at(self, host: str, port: str) -> str:
         """The member at a public address, or the sentinel of an id; what was asked for if there is none."""

@@ -22,7 +22,7 @@ TOLERANCES = tolerances.of(Path(__file__).parent)
 FLIGHT_S, PROMOTED_S, REFUSED_S = 8.0, 4.5, 2.5
 NEAR_MS = 20
 """How far the replicas are from the primary in the reference run, each way: what is on its way there is what is lost."""
-ZONE = Choice("zone", "Zone", (("primary", "the primary’s"), *((zone, zone[-1]) for zone in replicated.ZONES)), "primary")
+ZONE = Choice("zone", "Zone", (("primary", "the primary’s"), *((zone, zone[-1]) for zone in replicated.ZONES), ("all", "all")), "primary")
 WAY = Choice("way", "What is cut", (("both", "both ways"), ("in", "what goes in"), ("out", "what comes out")), "both")
 
 
@@ -172,6 +172,7 @@ LAB = Lab(
         Action("pause-primary", "Freeze the primary", "break", faults.pause, fault=True),
         Action("resume", "Let it go on", "break", faults.resume),
         Action("cut-zone", "Cut off a zone", "break", faults.cut_zone, (ZONE, WAY), fault=True),
+        Action("slow-zone", "Slow a zone", "break", faults.slow_zone, (ZONE, Number("delay_ms", "Each way", 0, 500, 1, 20, unit="ms")), fault=True),
         Action("heal", "Make the zones whole", "break", faults.heal),
         Action("bring-back", "Bring back what is down", "break", faults.bring_back, primary=True, here="the server is started again, as a replica of whoever is the primary.", aws="ElastiCache makes a new replica in the zone of the failed node."),
         Action("planned", "Planned failover", "break", faults.plan, here="writes wait until the replicas have everything, a sentinel promotes one, the former primary follows it.", aws="the API call TestFailover lets a primary fail, up to 15 shards in 24 hours; a planned replacement of a node hands over like this."),
