@@ -16,9 +16,9 @@ from labs.errors import NotNow, ServerDown
 from labs.events import MOST_ROWS, OperationsFlown, Said, Value
 from labs.load.batches import Batch, Operation
 from labs.load.flight import ACKNOWLEDGED, LOST, NOT_SENT, UNCONFIRMED, FlightOrders
+from labs.sandbox.group import PRIMARY_ENDPOINT, READER_ENDPOINT, Group
 
 if TYPE_CHECKING:
-    from labs.sandbox.group import Group
     from labs.sandbox.sandbox import Sandbox
 
 LIST = "flight"
@@ -107,7 +107,7 @@ class Flights:
         """What a client is told: the first one writes, the others read."""
         reads = worker > 0
         return FlightOrders(
-            settings=dict(self._sandbox.settings), endpoint=self._group.endpoint("reader-endpoint" if reads else "primary-endpoint"), user="shop", password=password,
+            settings=dict(self._sandbox.settings), endpoint=self._group.endpoint(READER_ENDPOINT if reads else PRIMARY_ENDPOINT), user="shop", password=password,
             list_name=self.list_name, reads=reads, worker=worker, workers=max(1, workers - 1) if reads else 1, seed=seed,
             own_reads_at=None if reads else self._group.own_reads_at(),
         )
@@ -158,7 +158,7 @@ class Flights:
     def _client(self) -> str:
         """What the writing client was told of the world."""
         settings = self._sandbox.settings
-        return f"{self._group.endpoint('primary-endpoint')}, timeout {settings['client_timeout_ms']:g} ms, retries {settings['retry']}" if "retry" in settings else str(self._group.endpoint("primary-endpoint"))
+        return f"{self._group.endpoint(PRIMARY_ENDPOINT)}, timeout {settings['client_timeout_ms']:g} ms, retries {settings['retry']}" if "retry" in settings else str(self._group.endpoint(PRIMARY_ENDPOINT))
 
     def mark(self, words: str) -> None:
         """Something else was done to the servers while a flight is under way."""
@@ -222,9 +222,9 @@ class Flights:
                         self._finish(flight)
 
     def _is_over(self, flight: Flight, now: float) -> bool:
-        if self._group.cut_zones or not self._sandbox.load.running or any(server.state == "paused" for server in self._sandbox.servers.values()):
+        if self._group.mesh.cut_zones or not self._sandbox.load.running or any(server.state == "paused" for server in self._sandbox.servers.values()):
             return False
-        has_moved = any(at > flight.at and endpoint == "primary-endpoint" for at, endpoint, _ in self._group.moves)
+        has_moved = any(at > flight.at and endpoint == PRIMARY_ENDPOINT for at, endpoint, _ in self._group.moves)
         primaries = [name for name, seen in self._group.seen.items() if seen.role == "primary"]
         return self._has_gone_on(flight, now) and primaries == [self._group.primary] and (has_moved or flight.verb in ENDS_A_PRIMARY or now - flight.at > 12 * AFTER_S)
 
@@ -266,7 +266,7 @@ class Flights:
         window = [op for op in list(self.writes) if flight.at - BEFORE_S <= op.began <= flight.ended_at]
         failed = Counter(op.ended_as for op in window if op.ended_as not in (*KEPT_ACKS, NOT_SENT))
         promoted = self._group.primary if self._group.primary != flight.server and flight.before.get(self._group.primary) != "primary" else ""
-        promoted_at = next((at for at, endpoint, targets in self._group.moves if at > flight.at and endpoint == "primary-endpoint" and targets == [promoted]), None)
+        promoted_at = next((at for at, endpoint, targets in self._group.moves if at > flight.at and endpoint == PRIMARY_ENDPOINT and targets == [promoted]), None)
         return {
             "downtime_ms": round(1000 * ((flight.ended_at if ended is None else ended) - began), 1), "recovered": ended is not None, "acknowledged": acknowledged, "lost": len(flight.lost),
             "refused": sum(failed.values()), "promoted": promoted, "promoted_after_ms": round(1000 * (promoted_at - flight.at), 1) if promoted_at else 0.0, "recounted": not problem,

@@ -48,8 +48,9 @@ from labs.sandbox.checking import Checker
 from labs.sandbox.console import Answer, Console, MemcachedConsole, RedisConsole, SqlConsole
 from labs.sandbox.fakes import FakeConsole
 from labs.sandbox.flights import Flights
-from labs.sandbox.group import APP, BEHIND, OF_ENDPOINTS, Group
+from labs.sandbox.group import BEHIND, OF_ENDPOINTS, Group
 from labs.sandbox.ledger import Ledger, Request
+from labs.sandbox.mesh import APP
 from labs.sandbox.sampling import Sampler
 from labs.sandbox.server import Server
 from labs.sandbox.site import Site, letter
@@ -534,7 +535,7 @@ class Sandbox:
                 public[node.name], behind[node.name] = Address(runtime.host(index + 1), port), Address(runtime.host(index + BEHIND), port)
         port = runtime.port(USUAL_PORTS["redis"])
         endpoints = {node.name: Address(runtime.host(OF_ENDPOINTS + index), port) for index, node in enumerate(self.lab.topology.of_engine("endpoint"))}
-        group.place(public, endpoints, behind)
+        group.mesh.place(public, endpoints, behind)
         group.lay()
 
     def _lay(self, link: Link) -> None:

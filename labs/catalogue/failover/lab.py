@@ -114,8 +114,8 @@ def _begin(sandbox: Sandbox) -> None:
     """Raises NotNow unless the group is whole: a primary, a replica, nothing cut, nothing down."""
     group = group_of(sandbox)
     wrong = [name for name, server in sandbox.servers.items() if server.state not in ("up", "stopped")]
-    if wrong or group.cut_zones or flights_of(sandbox).current is not None:
-        raise NotNow(f"{(wrong or group.cut_zones or ['A flight'])[0]} is not as it should be.", hint="Bring everything back, then measure.")
+    if wrong or group.mesh.cut_zones or flights_of(sandbox).current is not None:
+        raise NotNow(f"{(wrong or group.mesh.cut_zones or ['A flight'])[0]} is not as it should be.", hint="Bring everything back, then measure.")
     if not any(seen.role == "replica" for seen in group.seen.values()):
         raise NotNow("The primary has no replica.", hint="Give it one, then measure.")
 
