@@ -35,6 +35,7 @@ _SCRIPTS = (
 class Redis:
     """One redis-server. `password` is for the users `learner` (the console) and `shop` (the application); ours is `labctl`, with a secret of its own.
 
+    `program` is what is started: redis-server or valkey-server. With `noted` its files lie in a folder of their own, and what it syncs there is noted.
     `directives` stand at the end of its configuration and hold where they differ from ours. `scripts` lets both users run Lua, which only the memory budget and the wall of a cage bound. `appendonly` has every write in a file, which the next start replays.
     """
 
@@ -46,6 +47,8 @@ class Redis:
     maxmemory_policy: str = "allkeys-lru"
     scripts: bool = False
     appendonly: bool = False
+    program: str = "redis-server"
+    noted: bool = False
     directives: Mapping[str, str] = field(default_factory=dict)
     kind: ClassVar[str] = "redis"
     _ours: _Ours = field(init=False, repr=False, compare=False)
@@ -57,9 +60,14 @@ class Redis:
         """How to start it."""
         file = self.directory / "redis.conf"
         return Launch(
-            argv=(str(binaries.find("redis-server")), str(file)), env=binaries.environment(), files={file: self.configuration()},
-            ready=or_none(self.ready), death_signal=Signals.SIGKILL, stop_signal=Signals.SIGTERM,
+            argv=(str(binaries.find(self.program)), str(file)), env=binaries.environment(), files={file: self.configuration()},
+            ready=or_none(self.ready), death_signal=Signals.SIGKILL, stop_signal=Signals.SIGTERM, data=self.data if self.noted else None,
         )
+
+    @property
+    def data(self) -> Path:
+        """The folder of its snapshot and its append-only file."""
+        return self.directory / "data" if self.noted else self.directory
 
     def configuration(self) -> str:
         """The text of redis.conf. By file, for a command line can be read by all."""
@@ -67,7 +75,7 @@ class Redis:
         return f"""\
 bind {self.address.host}
 port {self.address.port}
-dir {self.directory}
+dir {self.data}
 save ""
 appendonly {"yes" if self.appendonly else "no"}
 auto-aof-rewrite-min-size 16mb

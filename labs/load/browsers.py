@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection as Pipe
 
 from labs.engines.address import Address
 from labs.events import Value
+from labs.load.numbers import NumberOrders
 from labs.load.shape import Schedule
 from labs.load.worker import BATCH_S, Batch, Orders
 from labs.network.links import Route
@@ -34,7 +35,7 @@ class BrowserOrders:
     seed: int
 
 
-AnyOrders = Orders | BrowserOrders
+AnyOrders = Orders | BrowserOrders | NumberOrders
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from labs import linux
 from labs.errors import DidNotStart
 from labs.load.browsers import AnyOrders, BrowserOrders, browse
 from labs.load.commits import Commits
+from labs.load.numbers import NumberOrders, write_numbers
 from labs.load.worker import work
 
 _REPLY_S = 5.0
@@ -56,6 +57,8 @@ class Nursery:
             orders: AnyOrders = pickle.loads(message)
             if isinstance(orders, BrowserOrders):
                 browse(orders, pipe)
+            elif isinstance(orders, NumberOrders):
+                write_numbers(orders, pipe)
             else:
                 work(orders, pipe, self.commits)
 

@@ -17,10 +17,13 @@ from pathlib import Path
 from labs.engines import readings
 from labs.engines.address import Address
 from labs.engines.launch import Launch
+from labs.errors import NotNow
 from labs.load.browsers import SITE, VISITORS, AnyOrders, BrowserOrders
 from labs.load.commits import Commits
+from labs.load.numbers import ENGINE, NUMBERS, NumberOrders
 from labs.load.worker import BATCH_S, Batch, strategy_of
 from labs.network.links import Route
+from labs.runtime.disk import Cut
 
 NOBODY_LISTENS = Address("127.0.0.1", 1)
 CACHES = ("redis", "memcached")
@@ -30,6 +33,7 @@ class FakeRunning:
     """A server that only remembers what was done to it."""
 
     pid = 0
+    disk = None
 
     def __init__(self, launch: Launch) -> None:
         self._launch = launch
@@ -45,6 +49,9 @@ class FakeRunning:
 
     def kill(self) -> None:
         self._end(-int(signal.SIGKILL), "killed")
+
+    def cut_power(self) -> list[Cut]:
+        raise NotNow("Nothing real runs in this sandbox: it has no files that a loss of power could take.")
 
     def pause(self) -> None:
         self.paused = self._exit is None
@@ -187,6 +194,8 @@ class FakeNursery:
         if isinstance(orders, BrowserOrders):
             pages = {"signed_in": [2_100] * hits, "signed_out": [2_100] * misses, "response": [2_100] * done}
             return Batch(SITE, VISITORS, scheduled=done, done=done, times={kind: array("Q", several) for kind, several in pages.items()})
+        if isinstance(orders, NumberOrders):
+            return Batch(ENGINE, NUMBERS, scheduled=done, done=done, times={"write": array("Q", [210] * done)})
         self._pretence.hits += hits
         self._pretence.misses += misses
         self._pretence.queries += misses

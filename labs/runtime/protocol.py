@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from labs.engines.launch import Launch
+from labs.runtime.disk import Cut, Disk
 
 
 class Running(Protocol):
@@ -23,6 +24,13 @@ class Running(Protocol):
 
     def kill(self) -> None:
         """End it at once, as a crash would. Dead when this returns."""
+
+    def cut_power(self) -> list[Cut]:
+        """End it and its children at once, if they live, and take from its files what was not synced. NotNow where that isn't known."""
+
+    @property
+    def disk(self) -> Disk | None:
+        """What of its files is durable; None if that is not noted."""
 
     def pause(self) -> None:
         """Freeze it, its children too: it keeps its connections and answers nothing."""

@@ -103,6 +103,8 @@ class Sampler:
                     self._before[name] = counters
             if self._sandbox.site is not None:
                 values |= self._sandbox.site.readings()
+            if self._sandbox.writer is not None:
+                values |= self._sandbox.writer.readings(seconds)
             if loaded:
                 values |= _of_load(*self._sandbox.load.take_interval())
             steady, self._settings = self._settings == self._sandbox.settings, dict(self._sandbox.settings)
