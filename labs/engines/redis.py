@@ -25,6 +25,8 @@ _LEARNER = (
     " +latency|histogram +latency|history +latency|latest +latency|doctor +latency|graph +latency|reset +latency|help"
     " +client|list +client|unblock +cluster|replicas +cluster|slaves +cluster|count-failure-reports -client|reply"
 )
+_NOTHING, _REPLAYS = "resetkeys resetchannels -@all", "~* &* +@all"
+"""Nobody can be a user that is off. But a start replays the append-only file as `default`, and leaves out each transaction that this user may not run."""
 _SCRIPTS = (
     " +eval +evalsha +eval_ro +evalsha_ro +script|load +script|exists +script|flush +script|kill +script|help +fcall +fcall_ro"
     " +function|load +function|list +function|delete +function|flush +function|stats +function|kill +function|help"
@@ -94,7 +96,7 @@ enable-module-command no
 set-proc-title no
 crash-memcheck-enabled no
 loglevel notice
-user default off resetpass resetkeys resetchannels -@all
+user default off resetpass {_REPLAYS if self._appends else _NOTHING}
 user labctl on #{_digest(self._ours.secret)} ~* &* +@all
 user learner on #{_digest(self.password)} {rights}
 user shop on #{_digest(self.password)} {rights}
@@ -107,6 +109,10 @@ user shop on #{_digest(self.password)} {rights}
             # INFO is answered while the append-only file is replayed; nothing else is.
             raise ServerDown(f"The {self.name} is still loading.")
         return info["redis_version"]
+
+    @property
+    def _appends(self) -> bool:
+        return self.appendonly or self.directives.get("appendonly") == "yes"
 
     def counters(self) -> dict[str, float]:
         """What the server has counted, all at one moment; our own commands are taken off `operations`. Raises ServerDown."""

@@ -13,10 +13,10 @@ import os
 import select
 import socket
 import struct
-import sys
 import threading
 from pathlib import Path
 
+from labs.engines import binaries
 from labs.runtime.disk import Disk
 from labs.runtime.noting import NUMBERS
 
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 def argv(hand_back: socket.socket, command: tuple[str, ...]) -> tuple[str, ...]:
     """The command line that starts a server with its calls told; `hand_back` is inherited."""
-    return (sys.executable, "-I", "-S", str(_LAUNCHER), str(hand_back.fileno()), "--", *command)
+    return (binaries.interpreter(), "-I", "-S", str(_LAUNCHER), str(hand_back.fileno()), "--", *command)
 
 
 def hear(ours: socket.socket, disk: Disk) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from labs import tolerances
 from labs.caching import numbered
 from labs.catalogue.durability import trials
-from labs.catalogue.durability.checks import CHECKS, recovery
+from labs.catalogue.durability.checks import CHECKS
 from labs.catalogue.durability.trials import AOF, CRASH, MODES, POWER, SERVER
 from labs.catalogue.durability.wrong import WRONG
 from labs.catalogue.trials import refuted
@@ -104,22 +104,23 @@ def come_back(sandbox: Sandbox) -> str:
 def run_all(sandbox: Sandbox) -> str:
     """Every mode through both faults."""
     trials.redis_of(sandbox)
-    for mode in MODES:
-        for fault in (CRASH, POWER):
-            try:
-                _trial(sandbox, mode, fault)
-            except NotNow as exc:
-                if fault == CRASH:
-                    raise
-                return f"Every mode has crashed. {exc}"
+    with trials.settings_kept(sandbox):
+        for mode in MODES:
+            for fault in (CRASH, POWER):
+                try:
+                    _trial(sandbox, mode, fault)
+                except NotNow as exc:
+                    if fault == CRASH:
+                        raise
+                    return f"{MODES[mode]} has crashed. {exc}"
     return "Every mode has been through both faults."
 
 
 def time_starts(sandbox: Sandbox) -> str:
     """Starts from both kinds of file, at three sizes."""
     trials.redis_of(sandbox)
-    for mode in _KINDS:
-        _time_starts(sandbox, mode)
+    with trials.settings_kept(sandbox):
+        _time_starts(sandbox)
     rows = sandbox.found["starts"]
     return f"Six starts were timed: the longest took {max(float(row['answers_ms']) for row in rows):,.0f} ms."
 
@@ -127,25 +128,25 @@ def time_starts(sandbox: Sandbox) -> str:
 def measure_everysec_crash(sandbox: Sandbox) -> float:
     """AOF everysec, kill -9 under writes: how many acknowledged are lost."""
     trials.redis_of(sandbox)
-    return float(_trial(sandbox, "everysec", CRASH)["lost"])
+    with trials.settings_kept(sandbox):
+        return float(_trial(sandbox, "everysec", CRASH)["lost"])
 
 
 def measure_everysec_power(sandbox: Sandbox) -> float:
     """AOF everysec, a power cut under writes: seconds of acknowledged writes that are lost."""
     trials.redis_of(sandbox)
-    return float(_trial(sandbox, "everysec", POWER)["lost_s"])
+    with trials.settings_kept(sandbox):
+        return float(_trial(sandbox, "everysec", POWER)["lost_s"])
 
 
 def measure_snapshot(sandbox: Sandbox) -> float:
     """A snapshot after 300 writes, 300 more, kill -9: how many are found."""
     trials.redis_of(sandbox)
-    writer = trials.writer_of(sandbox)
-    with trials.mode(sandbox, "none"):
-        for count in (PREDICTED, 2 * PREDICTED):
-            while writer.acknowledged < count:
-                writer.write()
-            if count == PREDICTED:
-                trials.snapshot(sandbox)
+    with trials.settings_kept(sandbox):
+        trials.choose(sandbox, "none")
+        _write(sandbox, PREDICTED)
+        trials.snapshot(sandbox)
+        _write(sandbox, PREDICTED)
         trials.crash(sandbox)
         return float(trials.come_back(sandbox)["found"])
 
@@ -154,27 +155,26 @@ def measure_always_syncs(sandbox: Sandbox) -> float:
     """AOF always: how many syncs 300 writes of one client cost."""
     trials.redis_of(sandbox)
     writer = trials.writer_of(sandbox)
-    with trials.mode(sandbox, "always"):
+    with trials.settings_kept(sandbox):
+        trials.choose(sandbox, "always")
+        disk = sandbox.servers[SERVER].disk
+        if disk is not None and disk.problem:
+            raise NotNow(disk.problem)
         before = writer.standing()
-        while writer.acknowledged < PREDICTED:
-            writer.write()
-        after = writer.standing()
-    if sandbox.servers[SERVER].disk is not None and after.syncs == before.syncs:
-        raise NotNow("This machine does not tell when a server syncs its files.")
-    return float(after.syncs - before.syncs)
+        _write(sandbox, PREDICTED)
+        return float(writer.standing().syncs - before.syncs)
 
 
 def reference(sandbox: Sandbox) -> None:
     """Meets every check, and measures what the lessons quote."""
     note = sandbox.measurements
-    for mode, fault in (("none", CRASH), ("rdb", CRASH), ("everysec", CRASH), ("everysec", POWER), ("no", POWER), ("always", POWER)):
+    for mode, fault in (("none", CRASH), ("everysec", CRASH), ("always", POWER), ("rdb", CRASH), ("everysec", POWER), ("no", POWER)):
         row = _trial(sandbox, mode, fault)
         name = f"{mode}_{'crash' if fault == CRASH else 'power'}"
         note[f"{name}_acknowledged"], note[f"{name}_lost"], note[f"{name}_lost_s"], note[f"{name}_syncs"] = (float(row[part]) for part in ("acknowledged", "lost", "lost_s", "syncs"))
-    if refuted(sandbox, *(check for check in CHECKS if check.judge is not recovery)):
-        return
-    for mode in _KINDS:
-        _time_starts(sandbox, mode)
+        if refuted(sandbox, *CHECKS):
+            return
+    _time_starts(sandbox)
     for row in sandbox.found["starts"]:
         kind = "rdb" if row["kind"] == _KINDS["rdb"] else "aof"
         note[f"start_{kind}_{row['keys']:.0f}_ms"] = float(row["answers_ms"])
@@ -182,27 +182,37 @@ def reference(sandbox: Sandbox) -> None:
 
 def _trial(sandbox: Sandbox, mode: str, fault: str) -> dict[str, Value]:
     """Writes in a mode, a fault in the middle of them, and what is there when the server is back."""
-    more = {"snapshot_s": 1} if mode == "rdb" else {}
-    with trials.mode(sandbox, mode, **more, rate_per_s=trials.FAST_PER_S):
-        if mode == "rdb":
-            trials.write_until_saved(sandbox)
-        # everysec syncs every second: the fault comes between two of them.
-        trials.write_for(sandbox, 1.4 if mode == "everysec" and fault == POWER else 0.3, trials.AT_LEAST)
-        if fault == CRASH:
-            trials.crash(sandbox)
-        else:
-            trials.cut_power(sandbox)
-        sandbox.stop_load()
-        return trials.come_back(sandbox)
+    trials.choose(sandbox, mode, rate_per_s=trials.FAST_PER_S, **({"snapshot_s": 1} if mode == "rdb" else {}))
+    if mode == "rdb":
+        trials.write_until_saved(sandbox)
+    # everysec syncs every second: the fault comes between two of them.
+    trials.write_for(sandbox, 1.4 if mode == "everysec" and fault == POWER else 0.3, trials.AT_LEAST)
+    if mode in ("everysec", "no"):
+        trials.write_unsynced(sandbox)
+    if fault == CRASH:
+        trials.crash(sandbox)
+    else:
+        trials.cut_power(sandbox)
+    sandbox.stop_load()
+    return trials.come_back(sandbox)
 
 
-def _time_starts(sandbox: Sandbox, mode: str) -> None:
-    with trials.mode(sandbox, mode):
+def _write(sandbox: Sandbox, count: int) -> None:
+    """So many writes, one after the other, told to nobody."""
+    writer = trials.writer_of(sandbox)
+    wanted = writer.acknowledged + count
+    while writer.acknowledged < wanted:
+        writer.write()
+
+
+def _time_starts(sandbox: Sandbox) -> None:
+    for mode, kind in _KINDS.items():
+        trials.choose(sandbox, mode)
         for index, keys in enumerate(trials.SIZES):
             trials.fill(sandbox, keys, since=trials.SIZES[index - 1] if index else 0)
             if mode == "rdb":
                 trials.snapshot(sandbox)
-            row = trials.time_start(sandbox, _KINDS[mode], keys)
+            row = trials.time_start(sandbox, kind, keys)
             rows = [old for old in sandbox.found.get("starts", []) if (old["kind"], old["keys"]) != (row["kind"], row["keys"])]
             sandbox.tabulate("starts", [*rows, row])
 

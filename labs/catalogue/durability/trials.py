@@ -20,10 +20,10 @@ SERVER = "redis"
 CRASH, POWER, RESTART = "process crash", "power cut", "clean restart"
 MODES = {"none": "none", "rdb": "snapshots (RDB)", "everysec": "AOF everysec", "always": "AOF always", "no": "AOF no"}
 AOF = ("everysec", "always", "no")
-SIZES = (10_000, 50_000, 100_000)
+SIZES = (5_000, 20_000, 80_000)
 FAST_PER_S, AT_LEAST = 5_000, 300
 SAVED_WITHIN_S, SAVED_BY_ITSELF_S = 8.0, 4.0
-_FILL_AT_ONCE, _VALUE_BYTES = 5_000, 100
+_FILL_AT_ONCE, _VALUE_BYTES = 1_000, 100
 _FILL = "for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do redis.call('SET', 'size:' .. i, ARGV[3]) end"
 _LOADED = re.compile(r"DB loaded from .*?: ([0-9.]+) seconds")
 
@@ -66,8 +66,9 @@ def begin_anew(sandbox: Sandbox, why: str) -> None:
     """Another server with the settings as they are, an empty disk, and number 1."""
     sandbox.stop_load()
     server = sandbox.servers[SERVER]
-    if server.state == "paused":
-        server.resume(why)
+    if server.state in ("up", "paused"):
+        # Nothing of it is kept, so it need not be asked to end well.
+        server.kill(why)
     sandbox.remove(SERVER, why)
     if server.disk is not None:
         server.disk.clear()
@@ -76,22 +77,27 @@ def begin_anew(sandbox: Sandbox, why: str) -> None:
     _start(sandbox)
 
 
-@contextmanager
-def mode(sandbox: Sandbox, name: str, **more: Value) -> Iterator[None]:
-    """Another mode, and other settings, for an experiment on an empty disk; then the learner's own again, on an empty one too."""
-    before = dict(sandbox.settings)
-    wanted = {**more, "mode": name}
-    if before["mode"] == name:
-        begin_anew(sandbox, "an experiment begins")
-    for control, value in wanted.items():
+def choose(sandbox: Sandbox, mode: str, **more: Value) -> None:
+    """A mode, and other settings, for an experiment on an empty disk."""
+    same = sandbox.settings["mode"] == mode
+    for control, value in {**more, "mode": mode}.items():
         sandbox.set(control, value)
+    if same:
+        begin_anew(sandbox, "an experiment begins")
+
+
+@contextmanager
+def settings_kept(sandbox: Sandbox) -> Iterator[None]:
+    """The learner's own settings again after an experiment, on an empty disk."""
+    before = dict(sandbox.settings)
     try:
         yield
     finally:
-        if before["mode"] == name:
-            begin_anew(sandbox, "the experiment is over")
-        for control in reversed(wanted):
+        same = sandbox.settings["mode"] == before["mode"]
+        for control in ("mode", "snapshot_s", "rate_per_s"):
             sandbox.set(control, before[control])
+        if same:
+            begin_anew(sandbox, "the experiment is over")
 
 
 def write_for(sandbox: Sandbox, seconds: float, at_least: int, *, deadline_s: float = 6.0) -> None:
@@ -107,6 +113,11 @@ def write_until_saved(sandbox: Sandbox) -> None:
     """Let the writer run until a snapshot that the server took by itself is done, or a few seconds."""
     write_for(sandbox, 0.0, AT_LEAST)
     sandbox.wait_until(lambda: writer_of(sandbox).standing().in_kernel > 0, deadline_s=SAVED_BY_ITSELF_S, every_s=0.05)
+
+
+def write_unsynced(sandbox: Sandbox) -> None:
+    """Let the writer run until the server's file holds more than the disk does."""
+    sandbox.wait_until(lambda: writer_of(sandbox).standing().unsynced_bytes > 0, deadline_s=SAVED_BY_ITSELF_S)
 
 
 def snapshot(sandbox: Sandbox) -> int:
@@ -167,6 +178,7 @@ def compare(sandbox: Sandbox) -> Loss:
     rows = [old for old in sandbox.found.get("faults", []) if (old["mode"], old["fault"]) != (row["mode"], row["fault"])]
     sandbox.tabulate("faults", [*rows, row])
     _start(sandbox)
+    sandbox.sampler.hurry()
     text = f"After the {fault.kind}: {loss.found:,} of {loss.acknowledged:,} acknowledged writes are there, {loss.lost:,} are lost."
     sandbox.say(text, "error" if loss.lost else "here")
     sandbox.tell(Said(text=text, strong=f"{loss.lost:,} are lost."))
@@ -183,6 +195,7 @@ def _fault(sandbox: Sandbox, kind: str, unsynced_bytes: int) -> None:
     writer.hear_all()
     start = next((one for one in reversed(sandbox.ledger.observations) if isinstance(one, Start)), Start(0, 0))
     sandbox.ledger.observations.append(Fault(kind, unsynced_bytes, writer.written - start.written, writer.standing().syncs - start.syncs))
+    sandbox.sampler.hurry()
 
 
 def _persistence(engine: Redis) -> dict[str, str]:
