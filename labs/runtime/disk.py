@@ -175,10 +175,10 @@ class Disk:
         return False
 
     def _tidy(self) -> None:
-        """Take from the shelf what no durable name leads to."""
+        """Take from the shelf what no name leads to, durable or not."""
         held = set(self._names.values())
         for kept in self._shelf.iterdir():
-            if int(kept.name) not in held:
+            if int(kept.name) not in held and kept.stat().st_nlink == 1:
                 kept.unlink(missing_ok=True)
                 self._lengths.pop(int(kept.name), None)
 
