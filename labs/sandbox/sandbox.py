@@ -357,8 +357,6 @@ class Sandbox:
             self.site.look()
         if verb in ("kill", "restart") and name == "cache":
             self.ledger.emptied_at.append(time.monotonic())
-        if self.lab.served:
-            self.lab.served(self, name, verb)
         label = self.lab.topology.node(name).label
         says = {"kill": f"{label} was killed.", "pause": f"{label} is paused.", "resume": f"{label} goes on.", "restart": f"{label} was restarted."}[verb]
         means = {
@@ -366,6 +364,8 @@ class Sandbox:
             "restart": _after_a_restart(self.servers[name].engine),
         }[verb]
         self.tell(Said(text=f"{says} {means}", strong=says))
+        if self.lab.served:
+            self.lab.served(self, name, verb)
         return says
 
     def add(self, name: str, why: str) -> None:

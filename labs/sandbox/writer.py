@@ -59,7 +59,7 @@ class Writer:
     def __init__(self, sandbox: Sandbox, server: str) -> None:
         self._sandbox = sandbox
         self._server = server
-        self._lock = threading.Lock()
+        self._lock, self._counting = threading.Lock(), threading.Lock()
         self._numbers, self._moments = array("Q"), array("d")
         self._written = 0
         self._refusals = 0
@@ -69,6 +69,7 @@ class Writer:
         self._client: Client | None = None
         self._quiet: Client | None = None
         self._request = 0
+        self._took_ms = 0.0
         self.link = next(link.name for link in sandbox.lab.topology.links_to(server))
         self.stepper = Stepper(on_line=self._line_reached)
 
@@ -151,7 +152,10 @@ class Writer:
             in_kernel = on_disk = self._in_snapshot
         else:
             length, synced = disk.lengths(file) if disk is not None else (_length(file), 0)
-            in_kernel, on_disk, unsynced = self._in_kernel.up_to(file, length), self._on_disk.up_to(file, synced), length - synced
+            unsynced = length - synced
+            # It may be taken away at any moment, for another server begins without it.
+            with self._counting, contextlib.suppress(FileNotFoundError):
+                in_kernel, on_disk = self._in_kernel.up_to(file, length), self._on_disk.up_to(file, synced)
         return Standing(self.acknowledged, in_memory, in_kernel, on_disk, unsynced, disk.syncs if disk is not None else 0)
 
     def readings(self, seconds: float) -> dict[str, float]:
@@ -201,7 +205,7 @@ class Writer:
         sandbox.tell(StepStarted(request=self._request, strategy=strategy.name, function=function, call=f"{'write' if function == 'write' else 'find'}({number})"))
         client = self._connected()
         client.connect()
-        before, began = self.standing(), time.perf_counter()
+        before, self._took_ms = self.standing(), 0.0
         error, answer = "", None
         try:
             if function == "write":
@@ -211,10 +215,13 @@ class Writer:
                 answer = strategy.read(client, number)
         except ServerDown as exc:
             error = str(exc)
-        took_ms = (time.perf_counter() - began) * 1000
         meaning: Sense = "error" if error else "write" if function == "write" else "miss" if answer is None else "hit"
-        sandbox.tell(StepFinished(request=self._request, meaning=meaning, answer=error or ("nothing" if answer is None else str(answer)[:100]), took_ms=took_ms))
-        sandbox.tell(_sentence(function, number, meaning, before, self.standing()))
+        sandbox.tell(StepFinished(request=self._request, meaning=meaning, answer=error or ("nothing" if answer is None else str(answer)[:100]), took_ms=self._took_ms))
+        after = self.standing()
+        if after.syncs > before.syncs:
+            sandbox.say(f"Redis synced its file meanwhile: {after.on_disk - before.on_disk} more on the disk", "hit")
+        engine = sandbox.servers[self._server].engine
+        sandbox.tell(_sentence(function, number, meaning, before, after, waits=isinstance(engine, Redis) and engine.directives.get("appendfsync") == "always"))
         sandbox.sampler.hurry()
 
     def _connected(self) -> Client:
@@ -227,6 +234,7 @@ class Writer:
         return Client(straight(sandbox.address_for_app(self._server)), password=sandbox.password(self._server), tell=tell)
 
     def _heard_command(self, command: str, reply: str, took_ms: float) -> None:
+        self._took_ms += took_ms
         meaning: Sense = "error" if reply == "nobody answers" else "write" if command.startswith("SET") else "miss" if reply == "(nil)" else "hit"
         self._sandbox.tell(CommandRan(request=self._request, server=self._server, command=command, reply=reply, took_ms=took_ms, meaning=meaning, link=self.link))
 
@@ -258,7 +266,7 @@ def _length(path: Path) -> int:
         return 0
 
 
-def _sentence(function: str, number: int, meaning: Sense, before: Standing, after: Standing) -> Said:
+def _sentence(function: str, number: int, meaning: Sense, before: Standing, after: Standing, *, waits: bool) -> Said:
     """The sentence under the drawing when a stepped request is over."""
     if meaning == "error":
         return Said(text="Nobody answered: whether the write arrived, the client does not know. It does not count.", strong="Nobody answered")
@@ -266,7 +274,8 @@ def _sentence(function: str, number: int, meaning: Sense, before: Standing, afte
         return Said(text=f"Number {number} is there." if meaning == "hit" else f"Number {number} is not there.", strong=f"Number {number}")
     syncs = after.syncs - before.syncs
     if after.on_disk > before.on_disk and after.in_kernel == after.on_disk:
-        return Said(text=f"Number {number} was acknowledged after {syncs} sync{'' if syncs == 1 else 's'}: it is on the disk. Neither a crash nor a loss of power takes it.", strong="it is on the disk")
+        how = f"was acknowledged after {syncs} sync{'' if syncs == 1 else 's'}: it is on the disk" if waits else "was acknowledged, and the sync that comes once a second came just then: it is on the disk"
+        return Said(text=f"Number {number} {how}. Neither a crash nor a loss of power takes it.", strong="it is on the disk")
     if after.in_kernel > before.in_kernel:
         return Said(text=f"Number {number} was acknowledged. The kernel has it, the disk does not yet: a crash of Redis can’t take it, a loss of power can.", strong="The kernel has it, the disk does not yet")
     return Said(text=f"Number {number} was acknowledged. It is in the server’s memory and nowhere else: whatever ends the server takes it.", strong="in the server’s memory and nowhere else")

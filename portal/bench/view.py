@@ -102,7 +102,8 @@ class Bench:
         """The functions of the strategy that the settings pick; with a step running, of the one that runs."""
         step = self.state.get("step", {})
         name = step.get("strategy") if step.get("running") else self.lab.pick_strategy(self.settings)
-        return [listing for listing in listings(self.lab) if listing.strategy == name]
+        order: list[str] = [request.function for request in self.lab.requests]
+        return sorted((listing for listing in listings(self.lab) if listing.strategy == name), key=lambda listing: order.index(listing.name))
 
     @property
     def requests(self) -> list[Steppable]:

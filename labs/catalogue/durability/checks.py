@@ -15,7 +15,7 @@ _MORE = "Write more before you break it."
 def _row(sandbox: Sandbox, mode: str, fault: str) -> dict[str, Value] | None:
     """The newest comparison of a mode after a fault, if enough was acknowledged."""
     rows = [row for row in sandbox.found.get("faults", []) if row["mode"] == MODES[mode] and row["fault"] == fault and float(row["acknowledged"]) >= WRITES]
-    return rows[-1] if rows else None
+    return rows[0] if rows else None
 
 
 def _evidence(row: dict[str, Value]) -> dict[str, Value]:

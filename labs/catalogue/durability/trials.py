@@ -162,7 +162,7 @@ def cut_power(sandbox: Sandbox) -> list[Cut]:
 def come_back(sandbox: Sandbox) -> dict[str, Value]:
     """Start the server again and compare; the row of the table."""
     sandbox.server(SERVER, "restart")
-    return sandbox.found["faults"][-1]
+    return sandbox.found["faults"][0]
 
 
 def compare(sandbox: Sandbox) -> Loss:
@@ -176,7 +176,7 @@ def compare(sandbox: Sandbox) -> Loss:
         "unsynced_kb": round(fault.unsynced_bytes / 1024, 1), "written": fault.written, "syncs": fault.syncs,
     }
     rows = [old for old in sandbox.found.get("faults", []) if (old["mode"], old["fault"]) != (row["mode"], row["fault"])]
-    sandbox.tabulate("faults", [*rows, row])
+    sandbox.tabulate("faults", [row, *rows])
     _start(sandbox)
     sandbox.sampler.hurry()
     text = f"After the {fault.kind}: {loss.found:,} of {loss.acknowledged:,} acknowledged writes are there, {loss.lost:,} are lost."
