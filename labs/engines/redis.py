@@ -108,7 +108,7 @@ user shop on #{_digest(self.password)} {rights}
         if info.get("loading") == "1":
             # INFO is answered while the append-only file is replayed; nothing else is.
             raise ServerDown(f"The {self.name} is still loading.")
-        return info["redis_version"]
+        return f"Valkey {info['valkey_version']}" if "valkey_version" in info else info["redis_version"]
 
     @property
     def _appends(self) -> bool:

@@ -172,7 +172,8 @@ def reference(sandbox: Sandbox) -> None:
         row = _trial(sandbox, mode, fault)
         name = f"{mode}_{'crash' if fault == CRASH else 'power'}"
         note[f"{name}_acknowledged"], note[f"{name}_lost"], note[f"{name}_lost_s"], note[f"{name}_syncs"] = (float(row[part]) for part in ("acknowledged", "lost", "lost_s", "syncs"))
-        if refuted(sandbox, *CHECKS):
+        # A client that counts too soon may have been lucky once: it is not let go before the second mode.
+        if mode not in ("none", "everysec") and refuted(sandbox, *CHECKS):
             return
     _time_starts(sandbox)
     for row in sandbox.found["starts"]:
