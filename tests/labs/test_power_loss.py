@@ -262,6 +262,7 @@ def test_a_sandbox_loses_its_power_in_any_isolation(sandbox):
 
 
 def test_a_server_that_was_killed_in_the_drawing_is_compared_when_it_is_restarted(sandbox):
+    sandbox.call("set", name="mode", value="no")
     act(sandbox, "write-thousand")
     sandbox.server("kill", "redis")
     sandbox.server("restart", "redis")

@@ -38,9 +38,10 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What ended the server: bytes of its file that were not synced, and the writes and syncs since its start."""
+    """What ended the server: how many writes its file held then, bytes of it that were not synced, and the writes and syncs since its start."""
 
     kind: str
+    in_kernel: int
     unsynced_bytes: int
     written: int
     syncs: int
@@ -137,7 +138,8 @@ def noted(sandbox: Sandbox, server: str, verb: str) -> None:
     if server != SERVER or not isinstance(sandbox.servers[SERVER].engine, Redis):
         return
     if verb == "kill":
-        _fault(sandbox, CRASH, writer_of(sandbox).standing().unsynced_bytes)
+        standing = writer_of(sandbox).standing()
+        _fault(sandbox, CRASH, standing.in_kernel, standing.unsynced_bytes)
     elif verb == "restart":
         compare(sandbox)
 
@@ -151,8 +153,9 @@ def crash(sandbox: Sandbox) -> None:
 def cut_power(sandbox: Sandbox) -> list[Cut]:
     """Take the power from the server: its processes die, and what was not synced is gone. NotNow where that can't be had."""
     server = sandbox.servers[SERVER]
+    before = writer_of(sandbox).standing()
     done = server.cut_power()
-    _fault(sandbox, POWER, sum(cut.before - cut.after for cut in done))
+    _fault(sandbox, POWER, before.in_kernel, sum(cut.before - cut.after for cut in done))
     gone = "; ".join(f"{cut.path.rpartition('/')[2]} {'is gone' if cut.gone else f'is cut from {cut.before:,} to {cut.after:,} bytes'}" for cut in done[:3])
     sandbox.say(f"The power was cut: {gone or 'every file was synced to its last byte'}", "error")
     sandbox.tell(Said(text="The power was cut. What the kernel had not yet put on the disk is gone, with all that was in memory.", strong="The power was cut."))
@@ -170,10 +173,10 @@ def compare(sandbox: Sandbox) -> Loss:
     writer = writer_of(sandbox)
     loss = writer.compare()
     noted_fault = next((one for one in reversed(sandbox.ledger.observations) if isinstance(one, Fault | Start)), None)
-    fault = noted_fault if isinstance(noted_fault, Fault) else Fault(RESTART, 0, 0, 0)
+    fault = noted_fault if isinstance(noted_fault, Fault) else Fault(RESTART, loss.found, 0, 0, 0)
     row: dict[str, Value] = {
         "mode": MODES[str(sandbox.settings["mode"])], "fault": fault.kind, "acknowledged": loss.acknowledged, "found": loss.found, "lost": loss.lost, "lost_s": round(loss.lost_s, 3),
-        "unsynced_kb": round(fault.unsynced_bytes / 1024, 1), "written": fault.written, "syncs": fault.syncs,
+        "in_kernel": fault.in_kernel, "unsynced_kb": round(fault.unsynced_bytes / 1024, 1), "written": fault.written, "syncs": fault.syncs,
     }
     rows = [old for old in sandbox.found.get("faults", []) if (old["mode"], old["fault"]) != (row["mode"], row["fault"])]
     sandbox.tabulate("faults", [row, *rows])
@@ -190,11 +193,11 @@ def _start(sandbox: Sandbox) -> None:
     sandbox.ledger.observations.append(Start(writer.written, writer.standing().syncs))
 
 
-def _fault(sandbox: Sandbox, kind: str, unsynced_bytes: int) -> None:
+def _fault(sandbox: Sandbox, kind: str, in_kernel: int, unsynced_bytes: int) -> None:
     writer = writer_of(sandbox)
     writer.hear_all()
     start = next((one for one in reversed(sandbox.ledger.observations) if isinstance(one, Start)), Start(0, 0))
-    sandbox.ledger.observations.append(Fault(kind, unsynced_bytes, writer.written - start.written, writer.standing().syncs - start.syncs))
+    sandbox.ledger.observations.append(Fault(kind, in_kernel, unsynced_bytes, writer.written - start.written, writer.standing().syncs - start.syncs))
     sandbox.sampler.hurry()
 
 
