@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import threading
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -50,7 +51,7 @@ class FakeRunning:
     def kill(self) -> None:
         self._end(-int(signal.SIGKILL), "killed")
 
-    def cut_power(self) -> list[Cut]:
+    def cut_power(self, look: Callable[[], object] = lambda: None) -> list[Cut]:
         raise NotNow("Nothing real runs in this sandbox: it has no files that a loss of power could take.")
 
     def pause(self) -> None:

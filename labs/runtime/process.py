@@ -84,7 +84,7 @@ class RunningProcess:
         if not self._wait(3.0):
             self._end()
 
-    def cut_power(self) -> list[Cut]:
+    def cut_power(self, look: Callable[[], object] = lambda: None) -> list[Cut]:
         if self.disk is None or self.disk.problem:
             raise NotNow(self.disk.problem if self.disk else "Nobody notes what this server syncs.", hint="A process crash can be shown all the same: kill it.")
         family = self._family()
@@ -93,6 +93,7 @@ class RunningProcess:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._wait(5.0)
         psutil.wait_procs(family, timeout=0.5)
+        look()
         return self.disk.cut()
 
     def pause(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -25,8 +26,8 @@ class Running(Protocol):
     def kill(self) -> None:
         """End it at once, as a crash would. Dead when this returns."""
 
-    def cut_power(self) -> list[Cut]:
-        """End it and its children at once, if they live, and take from its files what was not synced. NotNow where that isn't known."""
+    def cut_power(self, look: Callable[[], object] = lambda: None) -> list[Cut]:
+        """End it and its children at once, if they live, and take from its files what was not synced; `look` is called between the two. NotNow where that isn't known."""
 
     @property
     def disk(self) -> Disk | None:

@@ -54,12 +54,12 @@ class Server:
             self._alive().kill()
             self._change("down", why)
 
-    def cut_power(self, why: str = "its power was cut") -> list[Cut]:
-        """End it as a loss of power would, whether it runs or was killed before: what it did not sync is gone. NotNow where that isn't known."""
+    def cut_power(self, why: str = "its power was cut", look: Callable[[], object] = lambda: None) -> list[Cut]:
+        """End it as a loss of power would, whether it runs or was killed before: what it did not sync is gone; `look` is called before it goes. NotNow where that isn't known."""
         with self._lock:
             if self._running is None:
                 raise NotNow(f"{self.name} is not running.", hint="Restart it first.")
-            done = self._running.cut_power()
+            done = self._running.cut_power(look)
             self._change("down", why)
             return done
 

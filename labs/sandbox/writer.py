@@ -135,15 +135,15 @@ class Writer:
 
     # How far they have come
 
-    def standing(self) -> Standing:
-        """How far the writes have come, by the server's word and by its files."""
+    def standing(self, *, dead: bool = False) -> Standing:
+        """How far the writes have come, by the server's word and by its files; by its files alone if it is known to be `dead`."""
         server = self._sandbox.servers[self._server]
         engine, disk = server.engine, server.disk
         if not isinstance(engine, Redis):
             return Standing(self.acknowledged, self.acknowledged, 0, 0, 0, 0)
         in_memory = in_kernel = on_disk = unsynced = 0
         file = aof.newest(engine.data)
-        if server.state == "up":
+        if server.state == "up" and not dead:
             with contextlib.suppress(ServerDown):
                 in_memory = engine.count()
                 if file is None:

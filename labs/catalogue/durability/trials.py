@@ -14,7 +14,7 @@ from labs.errors import NotNow, ServerDown
 from labs.events import Said, Value
 from labs.runtime.disk import Cut
 from labs.sandbox.sandbox import Sandbox
-from labs.sandbox.writer import Loss, Writer
+from labs.sandbox.writer import Loss, Standing, Writer
 
 SERVER = "redis"
 CRASH, POWER, RESTART = "process crash", "power cut", "clean restart"
@@ -153,9 +153,9 @@ def crash(sandbox: Sandbox) -> None:
 def cut_power(sandbox: Sandbox) -> list[Cut]:
     """Take the power from the server: its processes die, and what was not synced is gone. NotNow where that can't be had."""
     server = sandbox.servers[SERVER]
-    before = writer_of(sandbox).standing()
-    done = server.cut_power()
-    _fault(sandbox, POWER, before.in_kernel, sum(cut.before - cut.after for cut in done))
+    found: list[Standing] = []
+    done = server.cut_power(look=lambda: found.append(writer_of(sandbox).standing(dead=True)))
+    _fault(sandbox, POWER, found[0].in_kernel, sum(cut.before - cut.after for cut in done))
     gone = "; ".join(f"{cut.path.rpartition('/')[2]} {'is gone' if cut.gone else f'is cut from {cut.before:,} to {cut.after:,} bytes'}" for cut in done[:3])
     sandbox.say(f"The power was cut: {gone or 'every file was synced to its last byte'}", "error")
     sandbox.tell(Said(text="The power was cut. What the kernel had not yet put on the disk is gone, with all that was in memory.", strong="The power was cut."))
