@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from labs.errors import BadInput
 from labs.events import CheckStatus, Sense, Value
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from labs.sandbox.sandbox import Sandbox
 
 Gear = Literal["step", "load", "break"]
+GEARS: tuple[Gear, ...] = get_args(Gear)
 Place = Gear | Literal["all", "view"]
 """Where a control stands on the page: in one gear, under all of them, or in the lab's own view."""
 Engine = Literal["app", "redis", "memcached", "postgres", "instance", "balancer", "sentinel", "endpoint"]
@@ -323,7 +324,7 @@ class Strategy:
 
 @dataclass(frozen=True, slots=True)
 class WrongSolution:
-    """A sabotaged lab that must be caught at `caught_at`: strategies that lie, forget or never store, or servers that are not set as the page says."""
+    """A sabotaged lab that must be caught at `caught_at`: strategies that lie, forget or never store, servers that are set up wrongly."""
 
     name: str
     about: str
@@ -331,6 +332,12 @@ class WrongSolution:
     strategies: Mapping[str, Strategy] = field(default_factory=dict)
     directives: Mapping[str, str] = field(default_factory=dict)
     """Lines of redis.conf that hold in every Redis of the lab, whatever its settings say."""
+    sabotage: Callable[[Sandbox], None] | None = None
+    """What is done to the servers as soon as the sandbox is open."""
+
+
+def _no_strategy(_settings: Mapping[str, Value]) -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,13 +351,15 @@ class Lab:
     minutes: int
     topology: Topology
     controls: tuple[Control, ...]
-    strategies: Mapping[str, Strategy]
-    pick_strategy: Callable[[Mapping[str, Value]], str]
     actions: tuple[Action, ...]
     checks: tuple[Check, ...]
     charts: tuple[Chart, ...]
     tiles: tuple[str, ...]
     reference: Callable[[Sandbox], None]
+    strategies: Mapping[str, Strategy] = field(default_factory=dict)
+    """Empty where the lab is about servers and not about the application's code: nothing is stepped there, and its page shows no code."""
+    pick_strategy: Callable[[Mapping[str, Value]], str] = _no_strategy
+    gears: tuple[Gear, ...] = GEARS
     tables: tuple[Table, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     wrong: tuple[WrongSolution, ...] = ()

@@ -10,6 +10,7 @@ from labs.engines.memcached import Memcached as Memcached
 from labs.engines.postgres import Postgres as Postgres
 from labs.engines.readings import Counters
 from labs.engines.redis import Redis as Redis
+from labs.engines.sentinel import Sentinel as Sentinel
 from labs.engines.web import Balancer as Balancer, Instance as Instance
 
 
@@ -22,7 +23,7 @@ class Engine(Protocol):
 
     @property
     def kind(self) -> str:
-        """redis, memcached, postgres, instance or balancer."""
+        """redis, sentinel, memcached, postgres, instance or balancer."""
 
     @property
     def address(self) -> Address:

@@ -17,6 +17,7 @@ from labs.engines import binaries, readings
 from labs.engines.address import Address
 from labs.engines.control import TIMEOUT_S, Control, Stream
 from labs.engines.launch import Launch, or_none
+from labs.engines.membership import Membership
 from labs.errors import ServerDown
 
 _LEARNER = (
@@ -38,7 +39,7 @@ class Redis:
     """One redis-server. `password` is for the users `learner` (the console) and `shop` (the application); ours is `labctl`, with a secret of its own.
 
     `program` is what is started: redis-server or valkey-server. With `noted` its files lie in a folder of their own, and what it syncs there is noted.
-    `directives` stand at the end of its configuration and hold where they differ from ours. `scripts` lets both users run Lua, which only the memory budget and the wall of a cage bound. `appendonly` has every write in a file, which the next start replays.
+    A `member` belongs to a replication group. `directives` stand at the end of its configuration and hold where they differ from ours. `scripts` lets both users run Lua, which only the memory budget and the wall of a cage bound. `appendonly` has every write in a file, which the next start replays.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Redis:
     program: str = "redis-server"
     noted: bool = False
     directives: Mapping[str, str] = field(default_factory=dict)
+    member: Membership | None = None
     kind: ClassVar[str] = "redis"
     _ours: _Ours = field(init=False, repr=False, compare=False)
 
@@ -100,7 +102,7 @@ user default off resetpass {_REPLAYS if self._appends else _NOTHING}
 user labctl on #{_digest(self._ours.secret)} ~* &* +@all
 user learner on #{_digest(self.password)} {rights}
 user shop on #{_digest(self.password)} {rights}
-""" + "".join(f"{name} {value}\n" for name, value in self.directives.items())
+""" + (self.member.directives() if self.member else "") + "".join(f"{name} {value}\n" for name, value in self.directives.items())
 
     def ready(self, timeout_s: float = TIMEOUT_S) -> str:
         """The server's version once it answers. Raises ServerDown until then."""

@@ -14,9 +14,8 @@ from multiprocessing.connection import Connection as Pipe
 
 from labs.engines.address import Address
 from labs.events import Value
-from labs.load.numbers import NumberOrders
+from labs.load.batches import BATCH_S, Batch
 from labs.load.shape import Schedule
-from labs.load.worker import BATCH_S, Batch, Orders
 from labs.network.links import Route
 from labs.web.http import Connection, Message
 
@@ -33,9 +32,6 @@ class BrowserOrders:
     worker: int
     workers: int
     seed: int
-
-
-AnyOrders = Orders | BrowserOrders | NumberOrders
 
 
 @dataclass(slots=True)

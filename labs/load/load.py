@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Protocol
 
-from labs.load.browsers import AnyOrders
-from labs.load.worker import KINDS, Batch
+from labs.load.batches import KINDS, Batch
+from labs.load.orders import AnyOrders
 from labs.measure.latency import Latencies
 
 
@@ -58,6 +58,7 @@ class Load:
 
     def __init__(self, nursery: StartsWorkers, *, on_problem: Callable[[str], None] = lambda _: None, on_batch: Callable[[Batch], None] = lambda _: None) -> None:
         self._nursery = nursery
+        self._on_batch = on_batch
         self._on_problem = on_problem
         self._on_batch = on_batch
         self._problems: set[str] = set()

@@ -18,8 +18,9 @@ import hiredis
 from labs.engines.address import Way
 from labs.errors import ServerDown
 from labs.events import Value
+from labs.load.batches import BATCH_S, Batch
 from labs.load.shape import Schedule
-from labs.load.worker import BATCH_S, Batch, strategy_of
+from labs.load.worker import strategy_of
 from labs.network.links import Route
 
 TIMEOUT_S = 2.0

@@ -14,9 +14,11 @@ from multiprocessing.connection import Connection
 
 from labs import linux
 from labs.errors import DidNotStart
-from labs.load.browsers import AnyOrders, BrowserOrders, browse
+from labs.load.browsers import BrowserOrders, browse
 from labs.load.commits import Commits
+from labs.load.flight import FlightOrders, fly
 from labs.load.numbers import NumberOrders, write_numbers
+from labs.load.orders import AnyOrders
 from labs.load.worker import work
 
 _REPLY_S = 5.0
@@ -57,6 +59,8 @@ class Nursery:
             orders: AnyOrders = pickle.loads(message)
             if isinstance(orders, BrowserOrders):
                 browse(orders, pipe)
+            elif isinstance(orders, FlightOrders):
+                fly(orders, pipe)
             elif isinstance(orders, NumberOrders):
                 write_numbers(orders, pipe)
             else:

@@ -10,7 +10,7 @@ import signal
 import time
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from labs.caching.cache import CacheDown
@@ -18,15 +18,13 @@ from labs.catalogue import find
 from labs.definition import Strategy
 from labs.errors import ServerDown
 from labs.events import Value
+from labs.load.batches import BATCH_S, Batch
 from labs.load.clients import LeanCache, LeanMemcached, LeanRedis
 from labs.load.commits import Commits
 from labs.load.keys import ZipfKeys
 from labs.load.shape import Schedule
 from labs.network.links import Route
 from labs.shop.shop import LeanShop
-
-BATCH_S = 0.1
-KINDS = ("hit", "miss", "read", "write", "behind", "cache", "database", "response", "staleness", "signed_in", "signed_out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +45,6 @@ class Orders:
     workers: int
     seed: int
     requests: int = 0
-
-
-@dataclass(slots=True)
-class Batch:
-    """What a worker saw since its last batch. `times` are microseconds by kind; `response` counts from when a request should have begun,
-    `behind` are writes that went to the database behind the application's back, `staleness` is how long before a stale read began the first version after the one that it got was committed.
-    """
-
-    engine: str
-    strategy: str
-    scheduled: int = 0
-    dropped: int = 0
-    done: int = 0
-    errors: int = 0
-    stale: int = 0
-    unexplained: int = 0
-    problem: str = ""
-    times: dict[str, array[int]] = field(default_factory=lambda: {kind: array("Q") for kind in KINDS})
 
 
 def strategy_of(lab_id: str, wrong: str, settings: Mapping[str, Value]) -> Strategy:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -19,10 +20,13 @@ from labs.engines import readings
 from labs.engines.address import Address
 from labs.engines.launch import Launch
 from labs.errors import NotNow
-from labs.load.browsers import SITE, VISITORS, AnyOrders, BrowserOrders
+from labs.load.batches import BATCH_S, GROUP, RECORDER, Batch, Operation
+from labs.load.browsers import SITE, VISITORS, BrowserOrders
 from labs.load.commits import Commits
+from labs.load.flight import ACKNOWLEDGED, READ, FlightOrders
 from labs.load.numbers import ENGINE, NUMBERS, NumberOrders
-from labs.load.worker import BATCH_S, Batch, strategy_of
+from labs.load.orders import AnyOrders
+from labs.load.worker import strategy_of
 from labs.network.links import Route
 from labs.runtime.disk import Cut
 
@@ -168,6 +172,7 @@ class FakeNursery:
     def __init__(self, pretence: Pretence) -> None:
         self.commits = Commits()
         self._pretence = pretence
+        self._flown = 0
 
     def start(self, orders: AnyOrders) -> tuple[int, Connection]:
         ours, theirs = Pipe()
@@ -189,6 +194,8 @@ class FakeNursery:
                     return
 
     def _batch(self, orders: AnyOrders) -> Batch:
+        if isinstance(orders, FlightOrders):
+            return self._flight(orders)
         done = max(1, round(float(orders.settings["rate_per_s"]) / orders.workers * BATCH_S))
         misses = -(-done // 10)
         hits = done - misses
@@ -205,6 +212,14 @@ class FakeNursery:
         return Batch(orders.engine, strategy.name, scheduled=done, done=done, times={kind: array("Q", several) for kind, several in times.items()})
 
 
+    def _flight(self, orders: FlightOrders) -> Batch:
+        rate = float(orders.settings["reads_per_s" if orders.reads else "writes_per_s"]) / orders.workers
+        done, now = max(1, round(rate * BATCH_S)), time.monotonic()
+        self._flown += 0 if orders.reads else done
+        operations = [Operation(orders.reads, now - BATCH_S + index / rate, 0.0002, READ if orders.reads else ACKNOWLEDGED, self._flown - done + 1 + index) for index in range(done)]
+        return Batch(GROUP, RECORDER, scheduled=done, done=done, times={"read" if orders.reads else "write": array("Q", [200] * done)}, operations=operations)
+
+
 class FakeLinks:
     """Links that are states and nothing else."""
 
@@ -214,13 +229,28 @@ class FakeLinks:
     def route(self, name: str) -> Route:
         return Route(NOBODY_LISTENS, NOBODY_LISTENS, "", 0)
 
-    def slow(self, name: str, delay_ms: float) -> None:
+    def gate(self, name: str, near: Address) -> None:
+        """Nobody enters."""
+
+    def line(self, name: str, target: Address, *, gate: str = "", caller: str = "", source: str = "") -> None:
         """Nothing travels."""
 
-    def cut(self, name: str) -> None:
+    def lead(self, gate: str, lines: Sequence[str]) -> None:
         """Nothing travels."""
 
-    def restore(self, name: str) -> None:
+    def slow(self, *names: str, delay_ms: float, directions: int = 3) -> None:
+        """Nothing travels."""
+
+    def cut(self, *names: str, directions: int = 3) -> None:
+        """Nothing travels."""
+
+    def set_fault(self, *names: str, cut: int, delay_ms: float) -> None:
+        """Nothing travels."""
+
+    def drop(self, *names: str) -> None:
+        """Nothing is under way."""
+
+    def restore(self, *names: str) -> None:
         """Nothing travels."""
 
     def close(self) -> None:

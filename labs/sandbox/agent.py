@@ -207,7 +207,7 @@ class Agent:
             # It was prepared before it was known for which lab.
             self._database.kill()
             self._database = None
-        for node in lab.topology.servers:
+        for node in lab.topology.nodes:
             self._secrets.setdefault(node.name, secrets.token_urlsafe(24))
         quarters = Quarters(self._place.directory, self._place.template, self._runtime, self._secrets)
         sandbox = Sandbox(
@@ -255,6 +255,8 @@ class Agent:
         sandbox = self._open_sandbox
         match args.get("verb"):
             case "start":
+                if not sandbox.lab.strategies:
+                    raise BadInput("This lab has no code to step through.")
                 function = str(args.get("function") or "read")
                 if function not in ("read", "write"):
                     raise BadInput("A step is a read or a write.")

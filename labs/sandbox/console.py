@@ -95,7 +95,8 @@ class RedisConsole:
                     connection.send_command(*words)  # type: ignore[no-untyped-call]  # redis-py has no types here
                     reply = connection.read_response()
                 except redis.ResponseError as exc:
-                    return Answer(f"(error) {exc}", True, _since(began))
+                    # redis-py takes the first word off an error that it knows.
+                    return Answer(f"(error) {exc.status_code + ' ' if exc.status_code else ''}{exc}", True, _since(began))
                 finally:
                     self._redis.connection_pool.release(connection)
             except (redis.RedisError, OSError) as exc:

@@ -93,7 +93,8 @@ class Sampler:
         with self._lock:
             seconds, self._taken_at = now - self._taken_at, now
             for name, server in list(self._sandbox.servers.items()):
-                if server.state != "up":
+                if server.state != "up" or (self._sandbox.group is not None and name != self._sandbox.group.primary):
+                    # Of a group the primary is read: what its replicas count is the same once more.
                     self._before.pop(name, None)
                     continue
                 with contextlib.suppress(ServerDown):
@@ -103,6 +104,8 @@ class Sampler:
                     self._before[name] = counters
             if self._sandbox.site is not None:
                 values |= self._sandbox.site.readings()
+            if self._sandbox.flights is not None:
+                values |= self._sandbox.flights.readings(seconds)
             if self._sandbox.writer is not None:
                 values |= self._sandbox.writer.readings(seconds)
             if loaded:

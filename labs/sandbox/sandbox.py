@@ -34,9 +34,11 @@ from labs.events import (
     TableChanged,
     Value,
 )
-from labs.load.browsers import AnyOrders, BrowserOrders
+from labs.load.batches import Batch
+from labs.load.browsers import BrowserOrders
 from labs.load.load import Load
 from labs.load.nursery import Nursery
+from labs.load.orders import AnyOrders
 from labs.load.worker import Orders, strategy_of
 from labs.network.links import Links
 from labs.runtime.fake import FakeEngine, FakeLinks, FakeNursery, FakeRuntime, Pretence
@@ -45,6 +47,8 @@ from labs.sandbox.application import Application
 from labs.sandbox.checking import Checker
 from labs.sandbox.console import Answer, Console, MemcachedConsole, RedisConsole, SqlConsole
 from labs.sandbox.fakes import FakeConsole
+from labs.sandbox.flights import Flights
+from labs.sandbox.group import APP, BEHIND, OF_ENDPOINTS, Group
 from labs.sandbox.ledger import Ledger, Request
 from labs.sandbox.sampling import Sampler
 from labs.sandbox.server import Server
@@ -53,7 +57,7 @@ from labs.sandbox.writer import Writer
 from labs.shop.shop import items
 from labs.shop.template import copy as copy_template
 
-USUAL_PORTS = {"redis": 6379, "memcached": 11211, "postgres": 5432, "instance": 8000, "balancer": 8080}
+USUAL_PORTS = {"redis": 6379, "sentinel": 26379, "memcached": 11211, "postgres": 5432, "instance": 8000, "balancer": 8080}
 LOAD_ITEMS = 1_000
 SEED = 7
 MOST_RECORDS = 12
@@ -92,7 +96,7 @@ class Sandbox:
         self.found: dict[str, list[dict[str, Value]]] = {}
         self.records: dict[str, dict[str, Any]] = {}
         self.writer = Writer(self, lab.writes_to) if lab.writes_to else None
-        self.load = Load(nursery, on_problem=lambda problem: self.say(f"The strategy failed: {problem}", "error"), on_batch=self.writer.heard if self.writer else lambda _: None)
+        self.load = Load(nursery, on_problem=lambda problem: self.say(f"The strategy failed: {problem}", "error"), on_batch=self._flown)
         self.wrong = wrong
         self.servers: dict[str, Server] = {}
         self.link_states: dict[str, str] = {link.name: "open" for link in lab.topology.links}
@@ -109,6 +113,8 @@ class Sandbox:
             self.servers["database"] = database
         self.app = Application(self)
         self.site = Site(self, quarters.directory / "reports") if lab.topology.of_engine("balancer") else None
+        self.group = Group(self, links, quarters.secrets[APP]) if lab.topology.of_engine("endpoint") else None
+        self.flights = Flights(self, self.group) if self.group is not None else None
         self.checker = Checker(self)
         self.sampler = Sampler(self)
 
@@ -141,8 +147,10 @@ class Sandbox:
 
     def open(self) -> None:
         """Start what is not running yet, all at once, and lay the links. Raises DidNotStart and leaves the rest to `close`."""
-        for link in self.lab.topology.links:
+        for link in self._direct_links:
             self._near[link.name] = self._near_end(link)
+        if self.group is not None:
+            self._place_group(self.group)
         for index, node in enumerate(self.lab.topology.servers):
             if node.name not in self.servers:
                 self.servers[node.name] = self._server(node, index)
@@ -152,12 +160,17 @@ class Sandbox:
         stopped = [server for name, server in self.servers.items() if server.state != "up" and not self.lab.topology.node(name).waits]
         with ThreadPoolExecutor(max(1, len(stopped))) as together:
             list(together.map(lambda server: server.start(), stopped))
-        for link in self.lab.topology.links:
+        for link in self._direct_links:
             self._lay(link)
         if self.site is not None:
             self.site.open()
+        if self.group is not None:
+            self.group.open()
         if self.lab.prepare:
             self.lab.prepare(self)
+        for solution in self.lab.wrong:
+            if solution.name == self.wrong and solution.sabotage is not None:
+                solution.sabotage(self)
         self.tell(SandboxOpened(lab=self.lab.id, isolation=self._quarters.runtime.name, settings=dict(self.settings), versions=self.versions()))
         self.checker.start()
         self.sampler.start()
@@ -174,6 +187,8 @@ class Sandbox:
         self.app.close()
         if self.site is not None:
             self.site.close()
+        if self.group is not None:
+            self.group.close()
         if self.writer is not None:
             self.writer.close()
         for console in self._consoles.values():
@@ -197,6 +212,9 @@ class Sandbox:
             for name, value in self.lab.settings().items():
                 if self.settings.get(name) != value:
                     self.set(name, value)
+            if self.group is not None and self.flights is not None:
+                self.group.forget()
+                self.flights.forget()
             database = self.servers.get("database")
             if database is not None:
                 database.stop("reset")
@@ -227,6 +245,8 @@ class Sandbox:
             if self.site is not None:
                 self.site.forget()
                 self.site.look()
+            if self.group is not None:
+                self.group.settle()
             if self.lab.prepare:
                 self.lab.prepare(self)
             self.say("Everything is as it was at the start", "here")
@@ -252,6 +272,8 @@ class Sandbox:
                     engine.configure()
             if self.site is not None:
                 self.site.look()
+            if self.group is not None:
+                self.group.apply_settings()
             if self.load.running:
                 if name == "clients":
                     self.start_load()
@@ -317,6 +339,8 @@ class Sandbox:
 
     def start_load(self, requests: int = 0) -> str:
         """Run the workload with the settings as they are; a running one begins anew. After so many requests its clients rest; 0: no end."""
+        if self.flights is not None:
+            return self._start_flight_clients(self.flights)
         workers = 1 if self.writer is not None else int(float(self.settings.get("clients", 4 if self.site is None else 2)))
         self.stepped.stepper.finish()
         self.load.start(workers, lambda number: self._orders(number, workers, requests // workers))
@@ -330,6 +354,23 @@ class Sandbox:
         self.tell(Said(text="Numbered writes run. A number counts when the server has answered for it." if self.writer is not None else "Many browsers log in and go on opening pages. Who is signed out logs in again." if self.site is not None else "Many requests run at once."))
         self.sampler.hurry()
         return f"The load runs: {about}."
+
+    def _start_flight_clients(self, flights: Flights) -> str:
+        readers = int(float(self.settings.get("readers", 1)))
+        self.load.stop()
+        flights.begin_run()
+        self.load.start(1 + readers, self._orders)
+        about = f"one client writes {self.settings['writes_per_s']:g} numbers/s, {readers} read{'s' if readers == 1 else ''} {self.settings['reads_per_s']:g} times/s"
+        self.tell(LoadChanged(running=True, about=about))
+        self.tell(Said(text="The clients run. They know two endpoints and nothing else."))
+        self.sampler.hurry()
+        return f"The clients run: {about}."
+
+    def _flown(self, batch: Batch) -> None:
+        if self.flights is not None:
+            self.flights.take(batch)
+        if self.writer is not None:
+            self.writer.heard(batch)
 
     def stop_load(self, why: str = "") -> str:
         """End the workload; harmless if none runs."""
@@ -393,7 +434,7 @@ class Sandbox:
         if verb == "slow":
             if not 0 < delay_ms <= 2_000:
                 raise BadInput("A link is slowed by more than 0 and at most 2,000 ms each way.")
-            self._links.slow(name, delay_ms)
+            self._links.slow(name, delay_ms=delay_ms)
             state, delay = "slow", delay_ms
         elif verb == "cut":
             self._links.cut(name)
@@ -480,6 +521,24 @@ class Sandbox:
             near = Address(host, near.port + 1)
         return near
 
+    @property
+    def _direct_links(self) -> list[Link]:
+        """The links that lead to a server. Those to an endpoint are the group's."""
+        servers = {node.name for node in self.lab.topology.servers}
+        return [link for link in self.lab.topology.links if link.target in servers]
+
+    def _place_group(self, group: Group) -> None:
+        """Addresses for the members and the endpoints of a group: at one port each, wherever somebody asks for them."""
+        runtime, public, behind = self._quarters.runtime, dict[str, Address](), dict[str, Address]()
+        for index, node in enumerate(self.lab.topology.servers):
+            if node.engine in ("redis", "sentinel"):
+                port = runtime.port(USUAL_PORTS[node.engine])
+                public[node.name], behind[node.name] = Address(runtime.host(index + 1), port), Address(runtime.host(index + BEHIND), port)
+        port = runtime.port(USUAL_PORTS["redis"])
+        endpoints = {node.name: Address(runtime.host(OF_ENDPOINTS + index), port) for index, node in enumerate(self.lab.topology.of_engine("endpoint"))}
+        group.place(public, endpoints, behind)
+        group.lay()
+
     def _lay(self, link: Link) -> None:
         """Lay a link to a server as it is now."""
         self._near[link.name] = self._links.lay(link.name, self._near[link.name], self.servers[link.target].engine.address)
@@ -499,6 +558,8 @@ class Sandbox:
         runtime, directory = self._quarters.runtime, self._quarters.directory / node.name
         address = Address(runtime.host(index + 1), runtime.port(USUAL_PORTS[kind]))
         memory_mb = int(float(self.settings.get("cache_mb", 32)))
+        if self.group is not None and kind in ("redis", "sentinel"):
+            return self.group.engine(node, directory, **({"maxmemory_mb": memory_mb, **node.options} if kind == "redis" else {}))
         if kind == "redis":
             options = {**node.options, **(node.options_of(self.settings) if node.options_of else {})}
             sabotage = next((solution.directives for solution in self.lab.wrong if solution.name == self.wrong), {})
@@ -545,6 +606,8 @@ class Sandbox:
         self.ledger.emptied_at.append(time.monotonic())
 
     def _orders(self, number: int, workers: int | None = None, requests: int = 0) -> AnyOrders:
+        if self.flights is not None:
+            return self.flights.orders(number, workers or 1 + int(float(self.settings.get("readers", 1))), self.password(APP), SEED)
         if self.site is not None:
             return BrowserOrders(settings=dict(self.settings), site=self._links.route(self.site.entrance.name), worker=number, workers=workers or max(1, self.load.workers), seed=SEED)
         if self.writer is not None:
@@ -565,7 +628,7 @@ class Sandbox:
                 if isinstance(engine, FakeEngine):
                     self._consoles[name] = FakeConsole(name, lambda: self.servers[name].state == "up")
                 elif isinstance(engine, Redis):
-                    self._consoles[name] = RedisConsole(engine.address, user="learner", password=self.password(name))
+                    self._consoles[name] = RedisConsole(engine.address, user="learner", password=engine.password)
                 elif isinstance(engine, Memcached):
                     self._consoles[name] = MemcachedConsole(engine.address)
                 elif isinstance(engine, Postgres):

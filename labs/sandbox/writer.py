@@ -18,8 +18,8 @@ from labs.engines.address import straight
 from labs.engines.redis import parse_info
 from labs.errors import BadInput, ServerDown
 from labs.events import CommandRan, LineReached, Said, Sense, StepFinished, StepStarted
+from labs.load.batches import Batch
 from labs.load.numbers import Client, NumberOrders, Tell, Written
-from labs.load.worker import Batch
 from labs.network.links import Route
 from labs.sandbox.stepper import Stepper
 

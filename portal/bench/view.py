@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, cast
 
 from labs import (
     METRICS,
@@ -22,6 +22,7 @@ from labs import (
     Desk,
     Lab,
     LabsError,
+    Link,
     Metric,
     SandboxInfo,
     SandboxState,
@@ -32,15 +33,12 @@ from labs import (
 )
 from portal import drawing
 from portal.bench.listing import Listing, listings
+from portal.drawing.standing import WORDS_OF_STATE, Standing
 
 Phase = Literal["none", "taken", "queued", "opening", "open", "ended", "away"]
 Gear = Literal["step", "load", "break"]
-GEARS: tuple[Gear, ...] = get_args(Gear)
 RESERVED = frozenset({"gear", "view", "was", "on"})
-ENGINES = {"redis": "Redis", "memcached": "Memcached", "postgres": "Postgres", "app": "Python", "instance": "Python", "balancer": "Python"}
-WORDS_OF_STATE = {
-    "starting": "is starting", "loading": "is loading", "up": "", "paused": "is paused", "promoting": "is being promoted", "down": "is down", "stopped": "has stopped",
-}
+ENGINES = {"redis": "Redis", "memcached": "Memcached", "postgres": "Postgres", "app": "Python", "instance": "Python", "balancer": "Python", "sentinel": "Sentinel", "endpoint": "endpoint"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +86,25 @@ class Bench:
         return self.info.id if self.info else ""
 
     @property
-    def wide(self) -> drawing.Drawing:
-        """The drawing for a wide bench."""
-        return drawing.wide(self.lab.topology)
+    def wide(self) -> drawing.Drawing | drawing.Group:
+        """The drawing for a wide bench, or for a wall."""
+        return drawing.flat(self.lab.topology) if self.projector else drawing.wide(self.lab.topology)
 
     @property
-    def narrow(self) -> drawing.Drawing:
+    def narrow(self) -> drawing.Drawing | drawing.Group:
         """The drawing for a phone."""
         return drawing.narrow(self.lab.topology)
+
+    @property
+    def standing(self) -> Standing | None:
+        """How its replication group stands, if it has one."""
+        return Standing(self.lab.topology, self.state) if self.lab.topology.of_engine("endpoint") else None
+
+    @property
+    def breakable_links(self) -> list[Link]:
+        """The links that may be slowed and cut one by one: not those to an endpoint, for a name has no way of its own."""
+        names = {node.name for node in self.lab.topology.of_engine("endpoint")}
+        return [link for link in self.lab.topology.links if link.target not in names]
 
     @property
     def listings(self) -> list[Listing]:
@@ -107,7 +116,9 @@ class Bench:
 
     @property
     def requests(self) -> list[Steppable]:
-        """What a step can run: read, and write where a strategy has one."""
+        """What a step can run: read, and write where a strategy has one; nothing where the lab has no strategies."""
+        if not self.lab.strategies:
+            return []
         writes = any(strategy.write for strategy in self.lab.strategies.values())
         return [request for request in self.lab.requests if request.function == "read" or writes]
 
@@ -202,8 +213,8 @@ class Bench:
         return {"slow": f"+{link.get('delay_ms', 0):g} ms each way", "cut": "cut"}.get(link.get("state", "open"), "")
 
     def server_state(self, name: str) -> str:
-        """The state of a server; the application is always up."""
-        default = "up" if self.lab.topology.node(name).engine == "app" else "stopped"
+        """The state of a server; the application and the endpoints are always up."""
+        default = "stopped" if self.lab.topology.node(name) in self.lab.topology.servers else "up"
         return str(self.state.get("servers", {}).get(name, {}).get("state", default))
 
     def link_state(self, name: str) -> str:
@@ -249,7 +260,7 @@ def settings_in(lab: Lab, args: Mapping[str, str], *, strict: bool) -> dict[str,
 def look(lab: Lab, *, learner: str | None, args: Mapping[str, str], desk: Desk, quick: Desk, strict: bool = False, met_before: Set[str] = frozenset()) -> Bench:
     """The bench of a lab as this learner finds it. `met_before`: the checks that a bench of theirs met at any time."""
     asked = settings_in(lab, args, strict=strict)
-    gear = cast(Gear, args.get("gear") if args.get("gear") in GEARS else "step")
+    gear = cast(Gear, args.get("gear") if args.get("gear") in lab.gears else lab.gears[0])
     bare = Bench(lab=lab, phase="none", settings=asked, gear=gear, projector=args.get("view") == "projector", met_before=met_before)
     try:
         info = quick.find(learner) if learner else None

@@ -62,7 +62,7 @@ def measure(context: Context) -> Iterator[Row]:
                 if round_:
                     for what, figures in taken.items():
                         found[what].add(*figures)
-            links.slow("cache", DELAY_MS)
+            links.slow("cache", delay_ms=DELAY_MS)
             slowed_us, _, _ = _by_clients([one], 200)
     yield from _rows(found)
     yield from _rows_of_link(found, slowed_us)

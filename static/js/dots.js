@@ -16,21 +16,38 @@ const AT_ONCE = 60;
 /**
  * Sends a dot along a wire; where no motion is wanted it rests at the middle.
  * @param {Element} wire @param {string} sense @param {number} ms
+ * @returns {Promise<boolean>} true once it has arrived, false if there was no room for it
  */
-export function send(wire, sense, ms) {
+export async function send(wire, sense, ms) {
   const place = wire.closest("svg")?.querySelector(".dots");
   const path = wire.querySelector(".link")?.getAttribute("d");
-  if (!place || !path || place.children.length >= AT_ONCE) return;
+  if (!place || !path || place.children.length >= AT_ONCE) return false;
   const dot = document.createElementNS("http://www.w3.org/2000/svg", "path");
   dot.setAttribute("d", SHAPES[/** @type {"hit"} */ (sense)] ?? SHAPES.none);
   dot.setAttribute("class", `dot once ${sense}`);
+  dot.setAttribute("data-on", wire.getAttribute("data-link") ?? "");
   dot.style.offsetPath = `path("${path}")`;
   place.append(dot);
   if (STILL.matches) {
     setTimeout(() => dot.remove(), ms);
-    return;
+    return false;
   }
-  dot.animate([{ offsetDistance: "0%" }, { offsetDistance: "100%" }], { duration: ms, easing: "linear" }).finished.then(() => dot.remove(), () => dot.remove());
+  try {
+    await dot.animate([{ offsetDistance: "0%" }, { offsetDistance: "100%" }], { duration: ms, easing: "linear" }).finished;
+    return true;
+  } catch {
+    return false;
+  } finally {
+    dot.remove();
+  }
+}
+
+/**
+ * Takes away what is on its way over a wire: it will not arrive.
+ * @param {Element} wire
+ */
+export function drop(wire) {
+  for (const dot of wire.closest("svg")?.querySelectorAll(`.dots [data-on="${CSS.escape(wire.getAttribute("data-link") ?? "")}"]`) ?? []) dot.remove();
 }
 
 /**
@@ -48,9 +65,13 @@ export function flowsOf(now, caches, databases, balancers = []) {
 
 /** What happens on the wires under load, as rates a second by meaning; sends a sample of it. */
 export class Sample {
-  /** @param {(server: string) => Element[]} wiresTo */
-  constructor(wiresTo) {
+  /**
+   * @param {(server: string) => Element[]} wiresTo
+   * @param {(wire: Element, sense: string, ms: number) => unknown} [go] how a dot travels from there
+   */
+  constructor(wiresTo, go = send) {
     this.wiresTo = wiresTo;
+    this.go = go;
     /** @type {{server: string, sense: string, rate: number}[]} */
     this.flows = [];
     /** @type {number[]} */
@@ -80,7 +101,7 @@ export class Sample {
       this.due[index] = Math.min((this.due[index] ?? Math.random()) + flow.rate * part * 0.125, 2);
       while ((this.due[index] ?? 0) >= 1) {
         this.due[index] = (this.due[index] ?? 0) - 1;
-        for (const wire of this.wiresTo(flow.server)) send(wire, flow.sense, 700);
+        for (const wire of this.wiresTo(flow.server)) this.go(wire, flow.sense, 700);
       }
     });
   }

@@ -1,6 +1,7 @@
 // @ts-check
 // The drawing: how servers and links are, what goes over them. The picture is drawn by the server; this keeps it true.
 import { Sample, flowsOf, send } from "./dots.js";
+import { Group } from "./group.js";
 import { Island, calmly, known } from "./island.js";
 import { engineWords, replyWords, stateWords } from "./words.js";
 
@@ -12,7 +13,8 @@ class Topology extends Island {
   now = {};
 
   start() {
-    this.sample = new Sample((server) => this.wires(server).filter((wire) => wire.getClientRects().length));
+    this.group = undefined;
+    this.sample = new Sample((server) => this.wires(server).filter((wire) => wire.getClientRects().length), (wire, sense, ms) => this.group?.travel(wire, sense) ?? send(wire, sense, ms));
     this.loading = false;
     const read = calmly(() => this.read());
     this.on("server-changed", (entry) => this.server(entry));
@@ -38,6 +40,7 @@ class Topology extends Island {
       this.now = entry.readings;
       read();
     });
+    if (this.querySelector("svg.group")) this.group = new Group(this);
   }
 
   stop() {
@@ -137,6 +140,7 @@ class Topology extends Island {
   }
 
   read() {
+    if (this.group) return this.flown(this.group.flows(this.now));
     const caches = this.servers('[data-engine="redis"], [data-engine="memcached"]');
     const databases = this.servers('[data-engine="postgres"]');
     if (caches.length === 1) this.keys(this.now.items);
@@ -146,6 +150,19 @@ class Topology extends Island {
     for (const server of [...caches, ...databases, ...this.servers(BALANCER)]) {
       const rate = flows.filter((flow) => flow.server === server).reduce((sum, flow) => sum + flow.rate, 0);
       for (const wire of this.wires(server)) write(wire.querySelector(".took"), `${Math.round(rate).toLocaleString("en-US")}/s`);
+    }
+  }
+
+  /** The rates at which a group's endpoints are asked. @param {{server: string, sense: string, rate: number}[]} flows */
+  flown(flows) {
+    if (flows.length) this.sampled(this.sample?.set(flows) ?? 1);
+    else {
+      this.sample?.stop();
+      this.sampled(1);
+    }
+    for (const wire of this.querySelectorAll('[data-way="asks"]')) {
+      const flow = flows.find((part) => part.server === wire.getAttribute("data-target"));
+      write(wire.querySelector(".took"), flow ? `${Math.round(flow.rate).toLocaleString("en-US")}/s` : "");
     }
   }
 

@@ -115,7 +115,7 @@ def test_a_whole_link_passes_everything_in_order(client):
 @pytest.mark.parametrize("delay_ms", [2, 20, 100])
 def test_a_slow_link_takes_its_delay_each_way(links, client, delay_ms):
     asked(client, b"x")
-    links.slow("cache", delay_ms)
+    links.slow("cache", delay_ms=delay_ms)
 
     fastest = min(took_ms(client) for _ in range(5))
 
@@ -124,15 +124,15 @@ def test_a_slow_link_takes_its_delay_each_way(links, client, delay_ms):
 
 
 def test_nothing_overtakes_when_the_delay_shrinks(links, client):
-    links.slow("cache", 100)
+    links.slow("cache", delay_ms=100)
     client.sendall(b"first ")
-    links.slow("cache", 1)
+    links.slow("cache", delay_ms=1)
 
     assert asked(client, b"second")[:6] == b"first "
 
 
 def test_a_slow_link_keeps_a_bounded_amount_under_way(links, client):
-    links.slow("cache", 2_000)
+    links.slow("cache", delay_ms=2_000)
     client.settimeout(0.3)
     sent = 0
     with contextlib.suppress(TimeoutError):
@@ -167,7 +167,7 @@ def test_what_was_under_way_arrives_when_a_cut_link_is_restored(links, client, n
 
 
 def test_a_restored_link_is_no_longer_slow(links, client):
-    links.slow("cache", 300)
+    links.slow("cache", delay_ms=300)
     client.sendall(b"late")
     links.restore("cache")
 
@@ -177,7 +177,7 @@ def test_a_restored_link_is_no_longer_slow(links, client):
 
 def test_a_cut_link_that_is_slowed_is_slow(links, client):
     links.cut("cache")
-    links.slow("cache", 20)
+    links.slow("cache", delay_ms=20)
 
     assert min(took_ms(client) for _ in range(3)) >= 40
 
@@ -191,7 +191,7 @@ def test_another_link_feels_nothing(rack, links, echo, near):
 
 
 def test_an_end_is_passed_on_each_way(links, client, echo):
-    links.slow("cache", 10)
+    links.slow("cache", delay_ms=10)
     client.sendall(b"last")
     client.shutdown(socket.SHUT_WR)
 
@@ -237,7 +237,7 @@ def test_a_route_goes_around_a_whole_link_and_through_a_faulty_one(links, near, 
     way = links.route("cache").open()
 
     assert way() == echo.address
-    links.slow("cache", 5)
+    links.slow("cache", delay_ms=5)
     assert way() == near
     links.restore("cache")
     assert way() == echo.address
@@ -289,7 +289,7 @@ def test_two_hundred_connections_at_once_are_served(rack, links):
     rack.start(server)
     server.close()
     near = links.lay("cache", rack.address(), server.address)
-    links.slow("cache", 20)
+    links.slow("cache", delay_ms=20)
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(connected(near)) for _ in range(200)]
         began = time.perf_counter()

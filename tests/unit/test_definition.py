@@ -44,7 +44,9 @@ def test_a_lab_is_whole(lab):
     assert all(metric in METRICS for metric in lab.tiles)
     assert all(len({METRICS[metric].unit for metric in chart.metrics}) == 1 for chart in lab.charts)
     assert {link.target for link in lab.topology.links} <= {node.name for node in lab.topology.nodes}
-    assert lab.pick_strategy(lab.settings()) in lab.strategies
+    assert lab.pick_strategy(lab.settings()) in lab.strategies if lab.strategies else not lab.pick_strategy(lab.settings())
+    assert lab.gears
+    assert {thing.gear for thing in (*lab.controls, *lab.actions)} <= {*lab.gears, "all", "view"}
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)

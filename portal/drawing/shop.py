@@ -1,110 +1,18 @@
-"""Where things stand in a topology's drawing: the application at the left, up to six servers at the right; stacked on a phone.
+"""The drawing of an application and up to six servers at its right, in two columns on a phone.
 
-Servers that the application reaches stand before those behind them (sentinels, replicas that only a primary knows); a zone is a
-row of its own. Where a request runs through one server after the other (a balancer, its instances, their stores) each step is a column of its own, a row on a phone. Pure geometry in the drawing's own units. Refuses to know states and readings: the template and the page's script
-dress it.
+Servers that the application reaches stand before those behind them (replicas that only a primary knows); a zone is a row of its own.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 from labs import Link, Node, Topology
+from portal.drawing.shapes import PHONE_WIDTH, Box, Drawing, Spot, Wire, Zone
 
-PHONE_WIDTH = 340.0
 PHONE_COLUMN = 156.0
-LONGEST_WITHOUT_COLUMNS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A node and its rectangle."""
-
-    node: Node
-    x: float
-    y: float
-    width: float
-    height: float
-
-    @property
-    def right(self) -> float:
-        """Its right edge."""
-        return self.x + self.width
-
-    @property
-    def bottom(self) -> float:
-        """Its lower edge."""
-        return self.y + self.height
-
-    @property
-    def middle(self) -> tuple[float, float]:
-        """Its centre."""
-        return self.x + self.width / 2, self.y + self.height / 2
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """Where words of a link stand."""
-
-    x: float
-    y: float
-    anchor: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """A link: its path from source to target, its middle, and where it says what was asked, how long it took, what is wrong."""
-
-    link: Link
-    path: str
-    mid_x: float
-    mid_y: float
-    tag: Spot
-    took: Spot
-    trouble: Spot
-
-
-@dataclass(frozen=True, slots=True)
-class Zone:
-    """A place that fails as a whole, drawn around what stands in it."""
-
-    name: str
-    x: float
-    y: float
-    width: float
-    height: float
-    label_y: float
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """A whole drawing, ready to be written as SVG."""
-
-    width: float
-    height: float
-    boxes: tuple[Box, ...]
-    wires: tuple[Wire, ...]
-    zones: tuple[Zone, ...] = ()
-    glyphs: bool = True
-
-
-def layers(topology: Topology) -> list[list[Node]]:
-    """The nodes by the number of links that lead to them from the application; what no link reaches counts as next to it."""
-    depth = {node.name: 0 for node in topology.nodes if node.engine == "app"}
-    edge = list(depth)
-    while edge:
-        further = [link.target for link in topology.links if link.source in edge and link.target not in depth]
-        depth |= dict.fromkeys(further, depth[edge[0]] + 1)
-        edge = further
-    steps = max(depth.values(), default=0)
-    return [[node for node in topology.nodes if depth.get(node.name, 1) == step] for step in range(steps + 1)]
 
 
 def wide(topology: Topology) -> Drawing:
     """The drawing for a bench of 36 rem and more."""
-    if len(columns := layers(topology)) > LONGEST_WITHOUT_COLUMNS:
-        return _wide_chain(topology, columns)
     apps, near, far = _layers(topology)
     zones = _zones(topology)
     at_once = max(sum(max(len(_of(near, zone)), len(_of(far, zone))) for zone in zones), 1)
@@ -132,8 +40,6 @@ def wide(topology: Topology) -> Drawing:
 
 def narrow(topology: Topology) -> Drawing:
     """The drawing for a phone: the application on top, servers in two columns below, each zone a band."""
-    if len(rows_of := layers(topology)) > LONGEST_WITHOUT_COLUMNS:
-        return _narrow_chain(topology, rows_of)
     apps, near, far = _layers(topology)
     share = 320 / max(1, len(apps))
     boxes = [Box(node, 10 + index * share + (share - min(200, share - 8)) / 2, 4, min(200, share - 8), 80) for index, node in enumerate(apps)]
@@ -155,54 +61,6 @@ def narrow(topology: Topology) -> Drawing:
             y += 28
     height = max(box.bottom for box in boxes) + (32 if rects else 8)
     return Drawing(PHONE_WIDTH, height, tuple(boxes), tuple(_narrow_wire(topology, link, boxes) for link in topology.links), tuple(rects))
-
-
-def _wide_chain(topology: Topology, columns: list[list[Node]]) -> Drawing:
-    """A column for each step from the application, each in the middle of the height."""
-    length, wide_by, tall, gap = 760.0, 132.0, 96.0, 46.0
-    between = (length - 8 - len(columns) * wide_by) / (len(columns) - 1)
-    height = max(len(column) for column in columns) * (tall + gap) - gap + 16
-    boxes = []
-    for step, column in enumerate(columns):
-        top = (height - len(column) * (tall + gap) + gap) / 2
-        boxes += [Box(node, 4 + step * (wide_by + between), top + index * (tall + gap), wide_by, tall) for index, node in enumerate(column)]
-    placed = {box.node.name: box for box in boxes}
-    wires = []
-    for link in topology.links:
-        source, target = placed[link.source], placed[link.target]
-        x1, y1 = source.right, source.y + source.height * _fastened(topology, link, placed, "source")
-        x2, y2 = target.x, target.y + target.height * _fastened(topology, link, placed, "target")
-        bend, words = (x2 - x1) / 2, [Spot(x2 - 6, y2 + below, "end") for below in (-10, 25, 38)]
-        wires.append(Wire(link, f"M{x1:g} {y1:g} C {x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}", (x1 + x2) / 2, (y1 + y2) / 2, *words))
-    return Drawing(length, height, tuple(boxes), tuple(wires), glyphs=False)
-
-
-def _narrow_chain(topology: Topology, rows: list[list[Node]]) -> Drawing:
-    """A row for each step from the application."""
-    tall, gap, most = 76.0, 62.0, max(len(row) for row in rows)
-    wide_by = min(190.0, (PHONE_WIDTH - 8 - (most - 1) * 12) / most)
-    boxes = []
-    for step, row in enumerate(rows):
-        left = (PHONE_WIDTH - len(row) * (wide_by + 12) + 12) / 2
-        boxes += [Box(node, left + index * (wide_by + 12), 4 + step * (tall + gap), wide_by, tall) for index, node in enumerate(row)]
-    placed = {box.node.name: box for box in boxes}
-    wires = []
-    for link in topology.links:
-        source, target = placed[link.source], placed[link.target]
-        x1, y1 = source.x + source.width * _fastened(topology, link, placed, "source"), source.bottom
-        x2, y2 = target.x + target.width * _fastened(topology, link, placed, "target"), target.y
-        bend, right = (y2 - y1) / 2, x2 > 200
-        words = [Spot(x2 + (-8 if right else 8), y2 + above, "end" if right else "start") for above in (-46, -28, -11)]
-        wires.append(Wire(link, f"M{x1:g} {y1:g} C {x1:g} {y1 + bend:g} {x2:g} {y2 - bend:g} {x2:g} {y2:g}", (x1 + x2) / 2, (y1 + y2) / 2, *words))
-    return Drawing(PHONE_WIDTH, len(rows) * (tall + gap) - gap + 8, tuple(boxes), tuple(wires), glyphs=False)
-
-
-def _fastened(topology: Topology, link: Link, placed: dict[str, Box], end: Literal["source", "target"]) -> float:
-    """Where a link is fastened at one of its ends, as a share of the side: its siblings in the order of their other ends, so that none crosses another there."""
-    other = "target" if end == "source" else "source"
-    siblings = [part for part in topology.links if getattr(part, end) == getattr(link, end)]
-    ordered = sorted(siblings, key=lambda part: (placed[getattr(part, other)].y, placed[getattr(part, other)].x))
-    return (ordered.index(link) + 1) / (len(ordered) + 1)
 
 
 def _layers(topology: Topology) -> tuple[list[Node], list[Node], list[Node]]:

@@ -1,0 +1,144 @@
+"""What can be done to the group in the lab failover. Each fault begins a flight; with nobody writing, the clients are started first."""
+
+from __future__ import annotations
+
+import time
+
+from labs.catalogue.replicated import flights_of, group_of
+from labs.errors import NotNow, ServerDown
+from labs.sandbox.sandbox import Sandbox
+
+BASELINE_S = 0.4
+"""So much of a flight is quiet before its fault."""
+
+
+def ready(sandbox: Sandbox) -> None:
+    """Have the clients run, and some of their writes acknowledged."""
+    flights = flights_of(sandbox)
+    if not sandbox.load.running:
+        sandbox.start_load()
+    began = time.monotonic()
+    sandbox.wait_until(lambda: len(flights.acknowledged) >= 20 and time.monotonic() - began > BASELINE_S, deadline_s=3.0)
+
+
+def kill(sandbox: Sandbox) -> str:
+    """End the primary's process as a crash would."""
+    primary = _primary_that_is_up(sandbox)
+    ready(sandbox)
+    flights_of(sandbox).begin("kill", f"{primary} was killed", server=primary, zone=_zone(sandbox, primary))
+    sandbox.server(primary, "kill")
+    return f"{primary}, the primary, was killed."
+
+
+def lose(sandbox: Sandbox) -> str:
+    """End the primary with its machine: what was on its way to the replicas is lost with it."""
+    primary = _primary_that_is_up(sandbox)
+    ready(sandbox)
+    flights_of(sandbox).begin("lose", f"{primary} and its machine are lost", server=primary, zone=_zone(sandbox, primary))
+    group_of(sandbox).lose(primary)
+    return f"The machine of {primary}, the primary, is lost."
+
+
+def pause(sandbox: Sandbox) -> str:
+    """Freeze the primary."""
+    primary = _primary_that_is_up(sandbox)
+    ready(sandbox)
+    flights_of(sandbox).begin("pause", f"{primary} is frozen", server=primary, zone=_zone(sandbox, primary))
+    sandbox.server(primary, "pause")
+    return f"{primary}, the primary, is frozen: it keeps its connections and answers nobody."
+
+
+def resume(sandbox: Sandbox) -> str:
+    """Let every frozen server go on."""
+    frozen = [name for name, server in sandbox.servers.items() if server.state == "paused"]
+    if not frozen:
+        raise NotNow("No server is frozen.")
+    for name in frozen:
+        sandbox.server(name, "resume")
+        flights_of(sandbox).mark(f"{name} goes on")
+    group_of(sandbox).hurry()
+    return f"{', '.join(frozen)} {'goes' if len(frozen) == 1 else 'go'} on."
+
+
+def cut_zone(sandbox: Sandbox, zone: str, way: str) -> str:
+    """Cut a zone off: the primary's, or the one that is named."""
+    group = group_of(sandbox)
+    zone = _zone(sandbox, group.primary) if zone == "primary" else zone
+    ready(sandbox)
+    flights_of(sandbox).begin("cut", f"{zone} is cut off", server=group.primary if _zone(sandbox, group.primary) == zone else "", zone=zone)
+    group.cut(zone, way)
+    sandbox.say(f"{zone.capitalize()} is cut off", "error")
+    return f"{zone.capitalize()} is cut off: whoever is there hears nobody elsewhere, and is not heard."
+
+
+def heal(sandbox: Sandbox) -> str:
+    """Make every zone whole again."""
+    group = group_of(sandbox)
+    cut = group.cut_zones
+    if not cut:
+        raise NotNow("No zone is cut off.")
+    for zone in cut:
+        group.restore(zone)
+        flights_of(sandbox).mark(f"{zone} is whole again")
+        sandbox.say(f"{zone.capitalize()} is whole again")
+    return f"{', '.join(cut).capitalize()} {'is' if len(cut) == 1 else 'are'} whole again. What was under way arrives."
+
+
+def plan(sandbox: Sandbox) -> str:
+    """A failover that nobody needed."""
+    primary = _primary_that_is_up(sandbox)
+    ready(sandbox)
+    group = group_of(sandbox)
+    flight = flights_of(sandbox).begin("planned", "a planned failover", server=primary, zone=_zone(sandbox, primary))
+    try:
+        group.hand_over()
+    except NotNow:
+        flights_of(sandbox).end()
+        raise
+    return f"A failover was asked for. {flight.server} is well, and steps down."
+
+
+def bring_back(sandbox: Sandbox) -> str:
+    """Start what is down; what is not the primary comes back as its replica."""
+    down = [name for name, server in sandbox.servers.items() if server.state == "down"]
+    if not down:
+        raise NotNow("Every server is up.")
+    for name in down:
+        sandbox.server(name, "restart")
+        flights_of(sandbox).mark(f"{name} is back")
+    group_of(sandbox).hurry()
+    return f"{', '.join(down)} {'is' if len(down) == 1 else 'are'} back."
+
+
+def demote(sandbox: Sandbox) -> str:
+    """Make every server that still calls itself primary, though the endpoint leads elsewhere, a replica at once."""
+    group = group_of(sandbox)
+    former = [name for name in group.caches if name != group.primary and (seen := group.look_at(name)) is not None and seen.role == "primary"]
+    if not former:
+        raise NotNow("No former primary is up: only one server calls itself primary.")
+    for name in former:
+        try:
+            group.demote(name)
+        except ServerDown as exc:
+            raise NotNow(f"{name} could not be told: {exc}") from exc
+        flights_of(sandbox).mark(f"{name} is told to follow {group.primary}")
+    return f"{', '.join(former)} follows {group.primary} now. What only it had is gone."
+
+
+def end_flight(sandbox: Sandbox) -> str:
+    """End the recording."""
+    flight = flights_of(sandbox).end()
+    return f"The recording has ended: {flight.words}."
+
+
+def _primary_that_is_up(sandbox: Sandbox) -> str:
+    primary = group_of(sandbox).primary
+    if sandbox.servers[primary].state != "up":
+        raise NotNow(f"{primary}, where the primary endpoint leads, is not up.", hint="Wait for the failover, or bring it back.")
+    if flights_of(sandbox).current is not None:
+        raise NotNow("A flight is being recorded.", hint="It ends by itself when writes are accepted again; or end the recording.")
+    return primary
+
+
+def _zone(sandbox: Sandbox, server: str) -> str:
+    return sandbox.lab.topology.node(server).zone

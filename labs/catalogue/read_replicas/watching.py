@@ -1,0 +1,157 @@
+"""What the lab read-replicas counts on the servers: whose reads are answered by whom, how far each replica is behind, who was refused."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from labs.catalogue.replicated import group_of
+from labs.engines.redis import parse_info
+from labs.errors import NotNow, ServerDown
+from labs.events import Value
+from labs.load.batches import BATCH_S
+from labs.sandbox.sandbox import Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What each server answered while the load ran for `seconds` with the same members: reads by its own count (cmdstat_llen), by name. `added` came in since the clients connected."""
+
+    seconds: float
+    reads: dict[str, int]
+    replicas: tuple[str, ...]
+    keep_s: float
+    added: tuple[str, ...]
+
+    @property
+    def total(self) -> int:
+        """Reads of all replicas."""
+        return sum(self.reads.get(name, 0) for name in self.replicas)
+
+    def share_percent(self, name: str) -> float:
+        """A replica's part of the reads."""
+        return 100 * self.reads.get(name, 0) / self.total if self.total else 0.0
+
+    @property
+    def spread_percent(self) -> float:
+        """How far the replica that is furthest from an equal part is from it."""
+        equal = 100 / max(1, len(self.replicas))
+        return max((100 * abs(self.share_percent(name) - equal) / equal for name in self.replicas), default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far a replica was behind: bytes by its own word, and the time of a write on its way; `delay_ms` is what the link was slowed by."""
+
+    replica: str
+    bytes_behind: int
+    took_ms: float
+    delay_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class OwnReads:
+    """Reads of what the same client had just written: how many, and how many did not see it. `where` is the endpoint, `delay_ms` the slowest link."""
+
+    where: str
+    reads: int
+    stale: int
+    delay_ms: float
+
+    @property
+    def stale_percent(self) -> float:
+        """Of all those reads."""
+        return 100 * self.stale / self.reads if self.reads else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A write that was sent to a replica: its answer, and the server's own count of READONLY errors before and after."""
+
+    replica: str
+    answer: str
+    before: int
+    after: int
+
+
+def window(sandbox: Sandbox, seconds: float, *, added: tuple[str, ...] = ()) -> Window:
+    """Count reads on every server over some seconds of load. Raises NotNow unless the clients run."""
+    if not sandbox.load.running:
+        raise NotNow("Nobody reads.", hint="Start the clients first.")
+    group = group_of(sandbox)
+    replicas = tuple(name for name, seen in sorted(group.seen.items()) if seen.role == "replica")
+    before, began = {name: _reads(sandbox, name) for name in group.caches}, time.monotonic()
+    sandbox.wait_until(lambda: time.monotonic() - began >= seconds, deadline_s=seconds + 1.0)
+    reads = {name: max(0, _reads(sandbox, name) - before[name]) for name in group.caches}
+    found = Window(time.monotonic() - began, reads, replicas, float(sandbox.settings["keep_connections_s"]), added)
+    sandbox.ledger.observations.append(found)
+    tabulate(sandbox, found)
+    sandbox.checker.stir()
+    return found
+
+
+def lag(sandbox: Sandbox, replica: str) -> Lag:
+    """Send a write on its way and see when the replica has it. Raises NotNow if it does not get there."""
+    group = group_of(sandbox)
+    seen = group.lag(replica)
+    if seen is None:
+        raise NotNow(f"{replica} does not get what is written.", hint="Is it up, and its link whole?")
+    found = Lag(replica, seen[0], round(seen[1], 2), group.delay_ms(group.primary, replica))
+    sandbox.ledger.observations.append(found)
+    sandbox.checker.stir()
+    return found
+
+
+def own_reads(sandbox: Sandbox, seconds: float) -> OwnReads:
+    """Let the writing client read its own writes for a while."""
+    group = group_of(sandbox)
+    tally, asked = sandbox.load.totals[("group", "recorder")], time.monotonic()
+    # What the client did before it was told where to read is still being handed in.
+    sandbox.wait_until(lambda: time.monotonic() - asked > 3 * BATCH_S, deadline_s=1.0)
+    reads, stale, began = tally.kinds["response"], tally.stale, time.monotonic()
+    sandbox.wait_until(lambda: time.monotonic() - began >= seconds, deadline_s=seconds + 1.0)
+    slowest = max((group.delay_ms(group.primary, name) for name in group.readers), default=0.0)
+    found = OwnReads(str(sandbox.settings["own_reads"]), tally.kinds["response"] - reads, tally.stale - stale, slowest)
+    sandbox.ledger.observations.append(found)
+    sandbox.checker.stir()
+    return found
+
+
+def refused(sandbox: Sandbox, replica: str) -> Refusal:
+    """Send a write to a replica, as a learner at its console would."""
+    before = _refusals(sandbox, replica)
+    answer = sandbox.console(replica, "SET written-to-a-replica 1")
+    found = Refusal(replica, answer.output, before, _refusals(sandbox, replica))
+    sandbox.ledger.observations.append(found)
+    sandbox.checker.stir()
+    return found
+
+
+def tabulate(sandbox: Sandbox, counted: Window) -> None:
+    """The members, with what was counted."""
+    group, rows = group_of(sandbox), list[dict[str, Value]]()
+    primary = group.seen.get(group.primary)
+    for name in group.caches:
+        seen = group.seen.get(name)
+        if seen is None:
+            continue
+        rows.append({
+            "server": name, "role": "primary" if seen.role == "primary" else f"replica of {seen.of}", "reads": counted.reads.get(name, 0), "share_percent": round(counted.share_percent(name), 1) if name in counted.replicas else 0.0,
+            "bytes_behind": max(0, primary.offset - seen.offset) if primary is not None else 0, "delay_ms": group.delay_ms(group.primary, name),
+        })
+    sandbox.tabulate("members", rows)
+
+
+def _reads(sandbox: Sandbox, name: str) -> int:
+    """LLEN calls by the server's own count."""
+    try:
+        stats = parse_info(group_of(sandbox).redis(name).run("INFO", "commandstats"))
+    except (ServerDown, NotNow):
+        return 0
+    return int(dict(part.split("=", 1) for part in stats.get("cmdstat_llen", "calls=0").split(","))["calls"])
+
+
+def _refusals(sandbox: Sandbox, name: str) -> int:
+    """READONLY errors by the server's own count."""
+    stats = parse_info(group_of(sandbox).redis(name).run("INFO", "errorstats"))
+    return int(stats.get("errorstat_READONLY", "count=0").removeprefix("count="))

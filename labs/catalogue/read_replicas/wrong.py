@@ -1,0 +1,44 @@
+"""Groups that are set up wrongly on purpose. Each must be caught at the check that is meant to catch it."""
+
+from __future__ import annotations
+
+from labs.catalogue.replicated import group_of
+from labs.definition import WrongSolution
+from labs.sandbox.sandbox import Sandbox
+
+
+def one_for_all(sandbox: Sandbox) -> None:
+    """The reader endpoint leads everybody to the first replica."""
+    group = group_of(sandbox)
+    group.leads_readers_to = lambda names: names[:1]
+    group.readers = []
+    group.look_around()
+
+
+def reads_at_the_primary(sandbox: Sandbox) -> None:
+    """The reader endpoint leads to the primary."""
+    group = group_of(sandbox)
+    group.leads_readers_to = lambda _names: [group.primary]
+    group.readers = []
+    group.look_around()
+
+
+def writable(sandbox: Sandbox) -> None:
+    """Replicas take writes."""
+    group = group_of(sandbox)
+    for name in group.caches:
+        if sandbox.servers[name].state == "up":
+            group.redis(name).run("CONFIG", "SET", "replica-read-only", "no")
+
+
+def never_slow(sandbox: Sandbox) -> None:
+    """A link is said to be slow, and is whole."""
+    group_of(sandbox).in_force = False
+
+
+WRONG = (
+    WrongSolution("one-for-all", "the reader endpoint leads everybody to the same replica", "spread", sabotage=one_for_all),
+    WrongSolution("reads-at-the-primary", "the reader endpoint leads to the primary", "spread", sabotage=reads_at_the_primary),
+    WrongSolution("writable", "replicas take writes, which nobody else ever sees", "read-only", sabotage=writable),
+    WrongSolution("never-slow", "links are slowed on the page and not in fact", "lags", sabotage=never_slow),
+)

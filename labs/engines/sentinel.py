@@ -1,0 +1,148 @@
+"""A sentinel of a lab: its configuration, its question, what can be asked of it. Starts nothing.
+
+It is told of its peers and of the replicas beforehand (`known-sentinel`, `known-replica`, `myid`): sentinels that have to find each other take ten seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import hiredis
+
+from labs.engines import binaries
+from labs.engines.address import Address
+from labs.engines.control import TIMEOUT_S, Control, Stream
+from labs.engines.launch import Launch, or_none
+from labs.engines.membership import SENTINEL
+from labs.engines.readings import Counters
+from labs.engines.redis import parse_info
+from labs.errors import ServerDown
+
+GROUP = "shop"
+"""What the sentinels call the replication group."""
+FAILOVER_TIMEOUT_MS = 2_000
+"""A failover that failed is tried again after twice this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a sentinel watches, by public addresses: the primary at its start, the replicas, its peers by name, how many must agree, and after how long a silence is a death."""
+
+    primary: Address
+    replicas: Sequence[Address]
+    peers: Mapping[str, Address]
+    quorum: int
+    down_after_ms: int
+
+
+@dataclass(frozen=True)
+class Sentinel:
+    """One redis-server in sentinel mode. `watched` is asked at each start; `secret` is the group's."""
+
+    name: str
+    address: Address
+    public: Address
+    directory: Path
+    secret: str = field(repr=False)
+    watched: Callable[[], Watched] = field(repr=False)
+    kind: ClassVar[str] = "sentinel"
+    _control: Control = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_control", Control(self.name, self.address, self._greet))
+
+    def launch(self) -> Launch:
+        """How to start it; it begins with what is so in the group now."""
+        file = self.directory / "sentinel.conf"
+        return Launch(
+            argv=(str(binaries.find("redis-server")), str(file), "--sentinel"), env=binaries.environment(), files={file: self.configuration()}, ready=or_none(self.ready),
+        )
+
+    def configuration(self) -> str:
+        """The text of sentinel.conf. By file, for a command line can be read by all."""
+        watched = self.watched()
+        known = [f"sentinel known-replica {GROUP} {replica.host} {replica.port}" for replica in watched.replicas]
+        known += [f"sentinel known-sentinel {GROUP} {peer.host} {peer.port} {id_of(name)}" for name, peer in watched.peers.items()]
+        return f"""\
+bind {self.address.host}
+port {self.address.port}
+dir {self.directory}
+bind-source-addr {self.public.host}
+requirepass {self.secret}
+loglevel notice
+set-proc-title no
+crash-memcheck-enabled no
+sentinel announce-ip {self.public.host}
+sentinel announce-port {self.public.port}
+sentinel sentinel-pass {self.secret}
+sentinel myid {id_of(self.name)}
+sentinel monitor {GROUP} {watched.primary.host} {watched.primary.port} {watched.quorum}
+sentinel auth-user {GROUP} {SENTINEL}
+sentinel auth-pass {GROUP} {self.secret}
+sentinel down-after-milliseconds {GROUP} {watched.down_after_ms}
+sentinel failover-timeout {GROUP} {FAILOVER_TIMEOUT_MS}
+sentinel parallel-syncs {GROUP} 5
+""" + "".join(f"{line}\n" for line in known)
+
+    def ready(self, timeout_s: float = TIMEOUT_S) -> str:
+        """Its version once it answers. Raises ServerDown until then."""
+        return parse_info(self.run("INFO", "server", timeout_s=timeout_s))["redis_version"]
+
+    def counters(self) -> dict[str, float]:
+        """It counts nothing that a lab shows."""
+        return {}
+
+    def readings(self, before: Counters, after: Counters, seconds: float) -> dict[str, float]:
+        """It counts nothing that a lab shows."""
+        return {}
+
+    def set(self, option: str, value: int) -> None:
+        """Change what it watches by, while it runs. Raises ServerDown."""
+        self.run("SENTINEL", "SET", GROUP, option, value)
+
+    def known_primary(self) -> tuple[int, Address]:
+        """The primary that it knows, and the epoch in which that became so: of two sentinels the one with the higher epoch is right. Raises ServerDown."""
+        reply = self.run("SENTINEL", "MASTER", GROUP)
+        if not isinstance(reply, list):
+            raise ServerDown(f"The {self.name} knows no primary.")
+        words = [word.decode() if isinstance(word, bytes) else str(word) for word in reply]
+        known = dict(zip(words[::2], words[1::2], strict=False))
+        return int(known["config-epoch"]), Address(known["ip"], int(known["port"]))
+
+    def fail_over(self) -> None:
+        """Have it begin a failover though the primary is up, and without asking the others. Raises ServerDown with its own words if it refuses."""
+        self.run("SENTINEL", "FAILOVER", GROUP)
+
+    def run(self, *words: str | int, timeout_s: float = TIMEOUT_S) -> object:
+        """The reply to any command. Raises ServerDown, also for an error reply."""
+        reply = self._control.ask(lambda stream: _exchange(stream, words), timeout_s)
+        if isinstance(reply, Exception):
+            raise ServerDown(f"The {self.name} refused: {reply}")
+        return reply
+
+    def close(self) -> None:
+        """Give our connection back; the next question opens another."""
+        self._control.close()
+
+    def _greet(self, stream: Stream) -> None:
+        login = _exchange(stream, ("AUTH", self.secret))
+        if isinstance(login, Exception):
+            raise ConnectionError(str(login))
+
+
+def _exchange(stream: Stream, words: Sequence[str | int]) -> object:
+    reader = hiredis.Reader()
+    stream.send(hiredis.pack_command(tuple(words)))  # type: ignore[arg-type]  # its stub knows only one word
+    while (reply := reader.gets()) is False:
+        reader.feed(stream.receive())
+    result: object = reply
+    return result
+
+
+def id_of(name: str) -> str:
+    """A sentinel's id: forty hexadecimal digits, the same at every start."""
+    return hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,133 @@
+"""Hears what the sentinels of a sandbox publish, each on a connection of its own that no cut zone touches, and says it in words."""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import hiredis
+
+from labs.engines import Sentinel
+
+RETRY_S, CONNECT_S = 0.2, 0.3
+
+WORDS = {
+    "+sdown": "has had no answer from {subject} for as long as it waits",
+    "-sdown": "hears {subject} again",
+    "+odown": "enough sentinels agree that {subject} is down: {detail}",
+    "-odown": "{subject} is no longer held to be down by enough of them",
+    "+new-epoch": "a new round of votes: epoch {detail}",
+    "+try-failover": "begins a failover of {subject}",
+    "+vote-for-leader": "votes for {detail}",
+    "+elected-leader": "is the leader of this failover",
+    "+failover-state-select-slave": "looks for the best replica",
+    "+selected-slave": "has chosen {subject}",
+    "+failover-state-send-slaveof-noone": "tells {subject} to be a primary",
+    "+promoted-slave": "{subject} is promoted",
+    "+failover-state-reconf-slaves": "tells the other replicas whom to follow",
+    "+slave-reconf-sent": "has told {subject} whom to follow",
+    "+slave-reconf-inprog": "{subject} begins to follow the new primary",
+    "+slave-reconf-done": "{subject} follows the new primary",
+    "+failover-end": "the failover is over",
+    "+failover-end-for-timeout": "the failover is over, though not every replica has followed",
+    "+switch-master": "the primary is {detail} now",
+    "-failover-abort-no-good-slave": "gives up: no replica is fit to be promoted",
+    "-failover-abort-not-elected": "gives up: it was not elected",
+    "+convert-to-slave": "makes {subject} a replica: another is the primary",
+    "+slave": "has met the replica {subject}",
+    "+reboot": "{subject} has been restarted",
+}
+NEWS = frozenset({"+sdown", "-sdown", "+odown", "+vote-for-leader", "+elected-leader", "+selected-slave", "+promoted-slave", "+switch-master",
+                  "-failover-abort-no-good-slave", "-failover-abort-not-elected", "+convert-to-slave"})
+"""What goes to the timeline; the rest stands in a flight's record only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One message of a sentinel. `subject` is the server that it is about, empty if about none; `at` is monotonic seconds."""
+
+    at: float
+    sentinel: str
+    event: str
+    subject: str
+    words: str
+
+
+class Ear:
+    """One thread, a connection to each sentinel; a sentinel that is down is tried again."""
+
+    def __init__(self, sentinels: Mapping[str, Callable[[], Sentinel | None]], *, name_of: Callable[[str, str], str], heard: Callable[[Heard], None]) -> None:
+        self._sentinels = sentinels
+        self._name_of = name_of
+        self._heard = heard
+        self._stopped = threading.Event()
+        self._connections: dict[str, tuple[socket.socket, hiredis.Reader]] = {}
+        self._thread = threading.Thread(target=self._run, name="ear", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Listen no more."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=3.0)
+
+    def _run(self) -> None:
+        tried_at = 0.0
+        while not self._stopped.is_set():
+            if time.monotonic() - tried_at > RETRY_S:
+                tried_at = time.monotonic()
+                for name in self._sentinels.keys() - self._connections.keys():
+                    self._connect(name)
+            sockets = {connection: name for name, (connection, _) in self._connections.items()}
+            readable, _, _ = select.select(list(sockets), [], [], RETRY_S)
+            for connection in readable:
+                self._read(sockets[connection])
+        for connection, _ in self._connections.values():
+            connection.close()
+
+    def _connect(self, name: str) -> None:
+        sentinel = self._sentinels[name]()
+        if sentinel is None:
+            return
+        try:
+            connection = socket.create_connection((sentinel.address.host, sentinel.address.port), timeout=CONNECT_S)
+            connection.sendall(b"".join(hiredis.pack_command(words) for words in (("AUTH", sentinel.secret), ("PSUBSCRIBE", "*"))))  # type: ignore[arg-type]  # its stub knows only one word
+        except OSError:
+            return
+        self._connections[name] = connection, hiredis.Reader(encoding="utf-8", errors="replace")
+
+    def _read(self, name: str) -> None:
+        connection, reader = self._connections[name]
+        now = time.monotonic()
+        try:
+            data = connection.recv(65_536)
+        except OSError:
+            data = b""
+        if not data:
+            connection.close()
+            del self._connections[name]
+            return
+        reader.feed(data)
+        while (message := reader.gets()) is not False:
+            if isinstance(message, list) and len(message) == 4 and message[0] == "pmessage":
+                self._heard(self._understood(now, name, str(message[2]), str(message[3])))
+
+    def _understood(self, at: float, sentinel: str, event: str, text: str) -> Heard:
+        """`<kind> <name> <host> <port> @ …` for most events; `shop <host> <port> <host> <port>` for a switch; a number or an id for a vote."""
+        words = text.split()
+        subject, detail = "", text
+        if event == "+switch-master" and len(words) == 5:
+            subject = detail = self._name_of(words[3], words[4])
+        elif len(words) >= 4 and words[0] in ("master", "slave", "sentinel"):
+            subject = self._name_of(words[2], words[3])
+            detail = " ".join(part for part in words[4:] if part.startswith("#") or "/" in part).replace("#quorum", "").strip() or subject
+        elif event == "+vote-for-leader" and words:
+            detail = self._name_of(words[0], "")
+        return Heard(at, sentinel, event, subject, WORDS.get(event, text[:120]).format(subject=subject or "the primary", detail=detail))

@@ -1,0 +1,193 @@
+"""Failovers one after the other, each with another fault, and each counted twice: by the lab, and by what the clients told and the survivors hold, asked through their consoles.
+
+The two counts share nothing but the clients' own words and the servers: the lab reads the list as its user, inside the sandbox; this reads it as the learner, outside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import re
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psutil
+
+from labs.errors import LabsError
+from labs.events import EndpointMoved, Entry, OperationsFlown, RecordKept, ServerChanged
+from labs.headless import keeper_of_ones_own
+from labs.host.keeper import Keeper
+
+FAULTS = ("kill-primary", "lose-primary", "pause-primary", "cut-zone", "planned")
+A_SANDBOX = 10
+"""After so many failovers the next sandbox is opened."""
+CHUNK = 1_000
+OVER_S = 45.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A failover and both counts of what it lost. `problem` is empty if all went as it should."""
+
+    fault: str
+    promoted: str
+    downtime_ms: float
+    acknowledged: int
+    lost: int
+    recounted: int
+    problem: str = ""
+
+
+class Outside:
+    """A sandbox of the lab failover as somebody outside knows it: by its events and its consoles."""
+
+    def __init__(self, keeper: Keeper, *, settings: dict[str, object] | None = None, wrong: str = "") -> None:
+        self._keeper = keeper
+        self._lock = threading.Lock()
+        self.acknowledged: set[int] = set()
+        self.known_lost: set[int] = set()
+        self.primary = ""
+        self.states: dict[str, str] = {}
+        self.records: list[RecordKept] = []
+        self.acknowledged_then: set[int] = set()
+        self.runs = 0
+        self.id = keeper.open("failover", dict(settings or {}), on_event=self._heard, wrong=wrong)
+        self.act("start")
+
+    def act(self, name: str, **fields: str) -> None:
+        """One of the lab's actions; `start` starts the clients."""
+        if name == "start":
+            self.runs += 1
+            self.acknowledged.clear()
+            self.known_lost.clear()
+            self._keeper.call(self.id, "load", verb="start")
+            self.wait(lambda: len(self.acknowledged) > 50, 10.0, "the clients began")
+        else:
+            self._keeper.call(self.id, "action", name=name, fields=fields, deadline_s=20.0)
+
+    def choose(self, name: str, value: object) -> None:
+        """Set a control of the lab."""
+        self._keeper.call(self.id, "set", name=name, value=value)
+
+    def wait(self, condition: Callable[[], bool], deadline_s: float, what: str) -> None:
+        """Return as soon as it is so. Raises TimeoutError."""
+        end = time.monotonic() + deadline_s
+        while not condition():
+            if time.monotonic() > end:
+                raise TimeoutError(f"In {deadline_s:g} s it did not come to be that {what}.")
+            time.sleep(0.02)
+
+    def fail_over(self, fault: str) -> Counted:
+        """One fault, until it is over and everybody is back; both counts."""
+        before, flown = self.primary, len(self.records)
+        self.act(fault)
+        if fault != "planned":
+            self.wait(lambda: self.primary != before, OVER_S, f"another than {before} was promoted")
+        if fault == "pause-primary":
+            self.act("resume")
+            self._keeper.call(self.id, "action", name="demote", fields={}, deadline_s=20.0)
+        if fault == "cut-zone":
+            self.act("heal")
+            self._keeper.call(self.id, "action", name="demote", fields={}, deadline_s=20.0)
+        self.wait(lambda: len(self.records) > flown, OVER_S, "the flight was over")
+        record = self.records[-1]
+        lost = self.acknowledged_then - self.held(self.primary) - self.known_lost
+        self.known_lost |= lost
+        if fault in ("kill-primary", "lose-primary"):
+            self.act("bring-back")
+        self.wait(self.settled, 20.0, "everybody follows the new primary")
+        results = record.results
+        problem = "" if int(float(results["lost"])) == len(lost) else "the counts differ"
+        if results["promoted"] != self.primary or self.primary == before:
+            problem = problem or f"the record says that {results['promoted'] or 'nobody'} was promoted, the endpoint leads to {self.primary}"
+        return Counted(fault, self.primary, float(results["downtime_ms"]), len(self.acknowledged_then), int(float(results["lost"])), len(lost), problem)
+
+    def held(self, server: str) -> set[int]:
+        """The numbers that a server holds, read through its console."""
+        numbers: list[int] = []
+        while True:
+            answer = self._keeper.call(self.id, "console", server=server, command=f"LRANGE flight:{self.runs} {len(numbers)} {len(numbers) + CHUNK - 1}")
+            part = [int(number) for number in re.findall(r'"(\d+)"', answer["output"])]
+            numbers += part
+            if len(part) < CHUNK:
+                return set(numbers)
+
+    def settled(self) -> bool:
+        """True if every cache says that it is the primary which the endpoint leads to, or a replica that hears it."""
+        for server in [name for name in self.states if name.startswith("cache-")]:
+            try:
+                said = self._keeper.call(self.id, "console", server=server, command="ROLE")["output"]
+            except LabsError:
+                return False
+            if ("master" in said) != (server == self.primary) or ("slave" in said and '"connected"' not in said):
+                return False
+        return True
+
+    def end(self) -> None:
+        """End the sandbox."""
+        self._keeper.end(self.id, "the failovers are over")
+
+    def _heard(self, entry: Entry) -> None:
+        event = entry.event
+        match event:
+            case OperationsFlown():
+                with self._lock:
+                    for operation in event.operations:
+                        kind, _at, _took, ended_as, number = operation.split()
+                        if kind == "w" and ended_as in "aw":
+                            self.acknowledged.add(int(number))
+            case EndpointMoved(endpoint="primary-endpoint"):
+                self.primary = event.targets[0] if event.targets else ""
+            case ServerChanged():
+                self.states[event.server] = event.state
+            case RecordKept():
+                with self._lock:
+                    self.acknowledged_then = set(self.acknowledged)
+                self.records.append(event)
+
+
+def run(times: int, seed: int, say: Callable[[str], None]) -> tuple[list[Counted], list[psutil.Process]]:
+    """So many failovers, faults drawn by the seed; each is told as it is over. And the processes that were left behind."""
+    chance, counted, processes = random.Random(seed), list[Counted](), list[psutil.Process]()
+    keeper, directory = keeper_of_ones_own()
+    try:
+        while len(counted) < times:
+            outside = Outside(keeper, settings={"zone_delay_ms": chance.choice((0, 1, 5, 20)), "client_zone": chance.choice(("zone a", "zone b", "zone c"))})
+            try:
+                for _ in range(min(A_SANDBOX, times - len(counted))):
+                    fault = chance.choice(FAULTS)
+                    one = outside.fail_over(fault)
+                    counted.append(one)
+                    say(f"{len(counted):4}  {one.fault:14} {one.promoted:10} {one.downtime_ms:9,.0f} ms  {one.acknowledged:7,} acknowledged  lost {one.lost:5,}  recounted {one.recounted:5,}  {one.problem}")
+            finally:
+                processes += keeper.processes(outside.id)
+                outside.end()
+    finally:
+        keeper.close()
+        directory.cleanup()
+    _, left = psutil.wait_procs(processes, timeout=5.0)
+    return counted, left
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print every failover and what they come to; 1 if anything was not as it should be."""
+    parser = argparse.ArgumentParser(prog="scripts/failovers", description="Fail over again and again, and count what is lost twice.")
+    parser.add_argument("--times", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=7)
+    asked = parser.parse_args(arguments)
+    began = time.monotonic()
+    counted, left = run(asked.times, asked.seed, lambda line: print(line, flush=True))
+    wrong = [one for one in counted if one.problem]
+    for fault, number in sorted(Counter(one.fault for one in counted).items()):
+        several = sorted(one.downtime_ms for one in counted if one.fault == fault)
+        print(f"{fault:14} {number:3} times, downtime median {several[len(several) // 2]:,.0f} ms, longest {several[-1]:,.0f} ms; lost {sum(one.lost for one in counted if one.fault == fault):,}")
+    print(f"{len(counted)} failovers in {time.monotonic() - began:.0f} s, seed {asked.seed}: {len(wrong)} not as they should be, {len(left)} processes left behind.")
+    return 1 if wrong or left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

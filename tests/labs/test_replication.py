@@ -1,0 +1,139 @@
+"""A replication group on real servers: what lies between its members, who becomes the primary, what endpoints do, and what is lost."""
+
+import time
+
+import pytest
+
+from labs.errors import LabsError, NotNow
+from labs.headless import keeper_of_ones_own
+from scripts.repeated_failovers import FAULTS, Outside
+from tests.sandboxes import eventually, lives
+
+KINDS = ("cage", "process")
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def keeper(request):
+    keeper, directory = keeper_of_ones_own(request.param)
+    try:
+        yield keeper
+    finally:
+        keeper.close()
+        directory.cleanup()
+
+
+@pytest.fixture
+def group(keeper):
+    outside = Outside(keeper)
+    yield outside
+    outside.end()
+
+
+def ask(group, server, command):
+    return group._keeper.call(group.id, "console", server=server, command=command)["output"]
+
+
+def test_it_is_open_in_two_seconds_with_replicas_that_hear_their_primary(keeper):
+    began = time.monotonic()
+    outside = Outside(keeper)
+    took_s = time.monotonic() - began
+    try:
+        assert outside.settled()
+        assert outside.primary == "cache-001"
+        assert '"connected"' in ask(outside, "cache-002", "ROLE")
+        assert took_s < 6.0
+    finally:
+        outside.end()
+
+
+def test_a_write_to_a_replica_is_refused_in_its_own_words(group):
+    assert ask(group, "cache-002", "SET key value") == "(error) READONLY You can't write against a read only replica."
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_moves_the_endpoint_and_both_counts_of_what_is_lost_agree(group, fault):
+    if fault == "lose-primary":
+        group.choose("zone_delay_ms", 20)
+        group.choose("client_zone", "zone a")
+
+    counted = group.fail_over(fault)
+
+    assert counted.problem == ""
+    assert counted.lost == counted.recounted
+    assert counted.promoted == group.primary != "cache-001"
+    assert counted.acknowledged > 50
+
+
+def test_replicas_that_were_frozen_lose_nothing_where_the_primary_refuses_without_them(keeper):
+    outside = Outside(keeper, settings={"min_replicas": "1", "writes_per_s": 2_000, "detection_ms": 10_000})
+    try:
+        for name in ("cache-002", "cache-003"):
+            keeper.call(outside.id, "server", name=name, verb="pause")
+        flown = len(outside.acknowledged)
+        eventually(lambda: not _is_acknowledged(outside), within_s=6.0)
+        assert len(outside.acknowledged) > flown
+        outside.act("kill-primary")
+        for name in ("cache-002", "cache-003"):
+            keeper.call(outside.id, "server", name=name, verb="resume")
+        outside.wait(lambda: bool(outside.records), 45.0, "the flight was over")
+
+        assert outside.primary != "cache-001"
+        assert outside.acknowledged_then - outside.held(outside.primary) == set()
+        assert outside.records[-1].results["lost"] == 0
+    finally:
+        outside.end()
+
+
+def _is_acknowledged(outside):
+    before = len(outside.acknowledged)
+    time.sleep(0.5)
+    return len(outside.acknowledged) > before
+
+
+def test_a_zone_whose_answers_are_lost_is_as_good_as_cut_off(group):
+    group.choose("client_zone", "zone b")
+    group.act("cut-zone", way="out")
+    group.wait(lambda: group.primary != "cache-001", 20.0, "another was promoted")
+    group.act("heal")
+    group.act("demote")
+    group.wait(lambda: bool(group.records), 45.0, "the flight was over")
+
+    assert group.records[-1].results["promoted"] == group.primary
+
+
+def test_with_two_sentinels_down_nobody_is_promoted(group, keeper):
+    for name in ("sentinel-b", "sentinel-c"):
+        keeper.call(group.id, "server", name=name, verb="kill")
+    group.act("kill-primary")
+    time.sleep(4.0)
+
+    assert group.primary == "cache-001"
+    with pytest.raises(LabsError):
+        group.act("planned")
+
+
+def test_a_fault_while_a_flight_is_under_way_is_refused(group):
+    group.act("pause-primary")
+    with pytest.raises(NotNow):
+        group.act("kill-primary")
+
+
+def test_everything_is_as_at_the_start_after_a_reset(group, keeper):
+    group.fail_over("kill-primary")
+    keeper.call(group.id, "reset")
+
+    assert group.primary == "cache-001"
+    group.wait(group.settled, 10.0, "everybody follows cache-001")
+    group.act("start")
+    assert group.fail_over("kill-primary").problem == ""
+
+
+def test_nothing_of_it_is_left_when_it_ends_in_the_middle_of_a_failover(keeper):
+    outside = Outside(keeper)
+    outside.act("lose-primary")
+    processes = keeper.processes(outside.id)
+
+    outside.end()
+
+    assert len(processes) > 8
+    eventually(lambda: not [process for process in processes if lives(process)], within_s=5.0)
