@@ -2,6 +2,7 @@
 
 import struct
 import sys
+import threading
 
 import pytest
 
@@ -99,6 +100,13 @@ time.sleep(600)
     running.cut_power()
 
     assert set(left(tmp_path)) == {"child", *(f"thread-{number}" for number in range(2))}
+
+
+def test_nobody_listens_any_more_when_it_is_dead(runtime, tmp_path):
+    running = start(runtime, tmp_path, WRITER)
+    running.kill()
+
+    wait_until(lambda: not any(thread.name == "syncs" for thread in threading.enumerate()))
 
 
 def test_where_the_kernel_refuses_the_program_runs_and_the_power_cut_says_why(runtime, tmp_path, monkeypatch):
