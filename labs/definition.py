@@ -15,6 +15,7 @@ from labs.errors import BadInput
 from labs.events import CheckStatus, Sense, Value
 
 if TYPE_CHECKING:
+    from labs.load.orders import AnyOrders
     from labs.sandbox.sandbox import Sandbox
 
 Gear = Literal["step", "load", "break"]
@@ -360,6 +361,10 @@ class Lab:
     """Empty where the lab is about servers and not about the application's code: nothing is stepped there, and its page shows no code."""
     pick_strategy: Callable[[Mapping[str, Value]], str] = _no_strategy
     gears: tuple[Gear, ...] = GEARS
+    orders: Callable[[Sandbox, int, int], AnyOrders] | None = None
+    """What the n-th of so many clients of the load is told, where they are not those of the shop."""
+    readings: Callable[[Sandbox, Mapping[str, float]], dict[str, float]] | None = None
+    """Readings of the lab's own, made of the servers and of what was read already; they hold where those have the same name."""
     tables: tuple[Table, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     wrong: tuple[WrongSolution, ...] = ()

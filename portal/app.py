@@ -7,7 +7,7 @@ from htmx_flask import Htmx
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal.accounts import routes as accounts
-from portal.bench import doing, predicting, routes as bench
+from portal.bench import doing, predicting, records, routes as bench
 from portal.content import load
 from portal.learn import routes as learn
 from portal.patterns import routes as patterns
@@ -36,6 +36,6 @@ def create_app(settings: Settings) -> Flask:
     messages.install(app)
     pages.install(app)
 
-    for feature in (health, learn, quizzes, bench, doing, predicting, accounts, patterns):
+    for feature in (health, learn, quizzes, bench, doing, predicting, records, accounts, patterns):
         app.register_blueprint(feature.bp)
     return app

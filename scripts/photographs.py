@@ -30,6 +30,7 @@ BENCH = "/labs/cache-aside"
 RACE = "/labs/write-through-race"
 SESSIONS = "/labs/sessions"
 DURABILITY = "/labs/durability"
+BACKUPS = "/labs/backup-restore"
 
 
 @dataclass
@@ -303,6 +304,34 @@ def durability(camera: Photographer, context: BrowserContext) -> None:
     close_bench(page, DURABILITY)
 
 
+def backups(camera: Photographer, context: BrowserContext) -> None:
+    """Backups of a cluster, quiet and under writers; its data is lost; another cluster is started from the file that was taken under the writers."""
+    page = context.new_page()
+    open_bench(page, f"{BACKUPS}?gear=load")
+    page.get_by_role("link", name="Step").click()
+    press(page, "Fill the cluster")
+    page.locator("[data-line='0']").filter(has_text="keys").first.wait_for()
+    press(page, "Take a backup")
+    page.locator("[data-table=backups] tbody tr").nth(0).filter(has_text="available").wait_for()
+    page.get_by_role("link", name="Load").click()
+    press(page, "Start the load")
+    page.wait_for_timeout(LOAD_MS // 2)
+    press(page, "Take a backup")
+    page.locator("[data-table=backups] tbody tr").nth(1).filter(has_text="available").wait_for()
+    page.wait_for_timeout(LOAD_MS // 3)
+    camera.take(page, "backup-restore-load", sizes=("wide",), schemes=("light",))
+    press(page, "Stop the load")
+    page.get_by_role("link", name="Break").click()
+    press(page, "FLUSHALL")
+    page.locator("[data-place=shop-001]").filter(has_text="empty").wait_for()
+    press(page, "Restore into a new cluster")
+    page.locator("[data-moment]").wait_for()
+    camera.take(page, "backup-restore-restored")
+    page.goto(f"{BACKUPS}?gear=break&view=projector")
+    camera.take(page, "backup-restore-restored", sizes=("projector",))
+    close_bench(page, BACKUPS)
+
+
 def more_lessons(camera: Photographer, context: BrowserContext) -> None:
     """The lessons on patterns, invalidation and sessions."""
     page = context.new_page()
@@ -366,6 +395,7 @@ STORIES: dict[Callable[[Photographer, BrowserContext], None], tuple[str, ...]] =
     sessions: ("sessions-",),
     comparisons: ("strategies-", "invalidation-", "write-through-load"),
     durability: ("durability-",),
+    backups: ("backup-restore-",),
     more_lessons: ("lesson-4", "lesson-5", "lesson-6"),
     quiz: ("quiz-",),
     accounts: ("me-", "recover-"),

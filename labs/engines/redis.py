@@ -157,6 +157,14 @@ user shop on #{_digest(self.password)} {rights}
         """The reply to any command, as `labctl`; not counted as an operation of the cache. Raises ServerDown, also for an error reply."""
         return self._ours.run(words, TIMEOUT_S)
 
+    def run_all(self, commands: Sequence[tuple[str | int | bytes, ...]], timeout_s: float = TIMEOUT_S) -> list[object]:
+        """The replies to several commands, sent at once, as `labctl`; an error reply is an exception among them. Raises ServerDown."""
+        return self._ours.run_all(commands, timeout_s)
+
+    def info(self, *sections: str) -> dict[str, str]:
+        """The fields of these sections of INFO. Raises ServerDown."""
+        return self._info(*sections)
+
     def item(self, key: str) -> tuple[str, float] | None:
         """A string as it is stored, and the seconds that it has left (-1: for ever); None if there is none. Raises ServerDown."""
         value = self.run("GET", key)
@@ -196,11 +204,11 @@ class _Ours:
             raise ServerDown(f"The {self._name} refused: {reply}")
         return reply
 
-    def run_all(self, commands: Sequence[tuple[str | int, ...]]) -> list[object]:
+    def run_all(self, commands: Sequence[tuple[str | int | bytes, ...]], timeout_s: float = TIMEOUT_S) -> list[object]:
         if not commands:
             return []
         with self._lock:
-            return self.control.ask(lambda stream: self._exchange_all(stream, commands), TIMEOUT_S)
+            return self.control.ask(lambda stream: self._exchange_all(stream, commands), timeout_s)
 
     def counters(self) -> dict[str, float]:
         with self._lock:
@@ -230,7 +238,7 @@ class _Ours:
     def _exchange(self, stream: Stream, words: tuple[str | int, ...]) -> object:
         return self._exchange_all(stream, [words])[0]
 
-    def _exchange_all(self, stream: Stream, commands: Sequence[tuple[str | int, ...]]) -> list[object]:
+    def _exchange_all(self, stream: Stream, commands: Sequence[tuple[str | int | bytes, ...]]) -> list[object]:
         reader = hiredis.Reader()
         stream.send(b"".join(hiredis.pack_command(words) for words in commands))  # type: ignore[arg-type]  # its stub knows only one word
         self._commands += len(commands)

@@ -20,6 +20,7 @@ from labs.load.flight import FlightOrders, fly
 from labs.load.numbers import NumberOrders, write_numbers
 from labs.load.orders import AnyOrders
 from labs.load.worker import work
+from labs.load.writers import WriterOrders, write
 
 _REPLY_S = 5.0
 
@@ -59,6 +60,8 @@ class Nursery:
             orders: AnyOrders = pickle.loads(message)
             if isinstance(orders, BrowserOrders):
                 browse(orders, pipe)
+            elif isinstance(orders, WriterOrders):
+                write(orders, pipe)
             elif isinstance(orders, FlightOrders):
                 fly(orders, pipe)
             elif isinstance(orders, NumberOrders):

@@ -6,5 +6,6 @@ from labs.load.browsers import BrowserOrders
 from labs.load.flight import FlightOrders
 from labs.load.numbers import NumberOrders
 from labs.load.worker import Orders
+from labs.load.writers import WriterOrders
 
-AnyOrders = Orders | BrowserOrders | FlightOrders | NumberOrders
+AnyOrders = Orders | BrowserOrders | FlightOrders | NumberOrders | WriterOrders

@@ -72,6 +72,12 @@ METRICS: dict[str, Metric] = {
         Metric("evictions_per_s", "Evictions", "/s", "none", "keys pushed out for memory, per second", "evicted_keys (Redis), evictions (Memcached)", "Evictions"),
         Metric("expired_per_s", "Expired", "/s", "none", "keys whose time to live ended, per second", "expired_keys (Redis), reclaimed (Memcached)", "Reclaimed"),
         Metric("cache_bytes", "Memory used by the cache", "B", "none", "bytes", "used_memory (Redis), bytes (Memcached)", "BytesUsedForCache"),
+        Metric("shop_items", "Keys in shop", "", "none", "keys stored now in the cluster that is backed up", "DBSIZE", "CurrItems"),
+        Metric("restored_items", "Keys in the restored cluster", "", "none", "keys stored now", "DBSIZE of the restored Redis", "CurrItems"),
+        Metric("memcached_items", "Keys in Memcached", "", "none", "keys stored now", "curr_items", "CurrItems"),
+        Metric("save_in_progress", "A snapshot is being written", "", "here", "1 while the child of the fork writes the file, else 0", "INFO persistence: rdb_bgsave_in_progress", "SaveInProgress"),
+        Metric("cow_bytes", "Memory copied for the last snapshot", "B", "write", "pages that the parent changed while the child still needed them as they were", "INFO persistence: rdb_last_cow_size"),
+        Metric("cow_percent", "Copied for the last snapshot", "%", "write", "100 × memory copied for it / memory used when it was begun", "INFO persistence: rdb_last_cow_size; INFO memory: used_memory", decimals=1),
         Metric("cache_connections", "Connections to the cache", "", "none", "connections open now", "connected_clients (Redis), curr_connections (Memcached)", "CurrConnections"),
     )
 }

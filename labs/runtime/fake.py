@@ -24,9 +24,10 @@ from labs.load.batches import BATCH_S, GROUP, RECORDER, Batch, Operation
 from labs.load.browsers import SITE, VISITORS, BrowserOrders
 from labs.load.commits import Commits
 from labs.load.flight import ACKNOWLEDGED, READ, FlightOrders
-from labs.load.numbers import ENGINE, NUMBERS, NumberOrders
+from labs.load.numbers import NUMBERS, NumberOrders
 from labs.load.orders import AnyOrders
 from labs.load.worker import strategy_of
+from labs.load.writers import ENGINE, WRITERS, WriterOrders
 from labs.network.links import Route
 from labs.runtime.disk import Cut
 
@@ -204,6 +205,8 @@ class FakeNursery:
             return Batch(SITE, VISITORS, scheduled=done, done=done, times={kind: array("Q", several) for kind, several in pages.items()})
         if isinstance(orders, NumberOrders):
             return Batch(ENGINE, NUMBERS, scheduled=done, done=done, times={"write": array("Q", [210] * done)})
+        if isinstance(orders, WriterOrders):
+            return Batch(ENGINE, WRITERS, scheduled=done, done=done, times={kind: array("Q", [190] * done) for kind in ("write", "cache", "response")})
         self._pretence.hits += hits
         self._pretence.misses += misses
         self._pretence.queries += misses

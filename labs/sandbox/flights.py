@@ -236,7 +236,8 @@ class Flights:
         del self.over[:-MOST_FLIGHTS]
         flight.document = self._document(flight)
         self._sandbox.keep_record(flight.name, flight.words, flight.document, flight.results)
-        self._sandbox.tell(Said(text=self._sentence(flight), strong=self._sentence(flight).split(".")[0] + "."))
+        head, rest = self._sentences(flight)
+        self._sandbox.tell(Said(text=f"{head} {rest}", strong=head))
         self._sandbox.checker.stir()
 
     def recount(self, list_name: str, server: str = "") -> tuple[set[int], str]:
@@ -265,11 +266,12 @@ class Flights:
             "refused": sum(failed.values()), "promoted": promoted, "promoted_after_ms": round(1000 * (promoted_at - flight.at), 1) if promoted_at else 0.0, "recounted": not problem,
         }
 
-    def _sentence(self, flight: Flight) -> str:
+    @staticmethod
+    def _sentences(flight: Flight) -> tuple[str, str]:
         results = flight.results
         head = f"No write was accepted for {float(results['downtime_ms']) / 1000:.2f} s." if results["recovered"] else "No write has been accepted since."
         lost = "It could not be found out what was lost." if not results["recounted"] else f"{results['lost']} of {results['acknowledged']:,} acknowledged writes are lost."
-        return f"{head} {lost}"
+        return head, lost
 
     def _document(self, flight: Flight) -> dict[str, Any]:
         """The flight as /docs/architecture.md describes it."""

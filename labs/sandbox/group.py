@@ -399,7 +399,8 @@ class Group:
         with self._lock:
             before = self.seen.get(name)
             if seen is None:
-                self.seen.pop(name, None)
+                if self.seen.pop(name, None) is not None:
+                    self._sandbox.tell(ServerTold(server=name, lines=[]))
                 return
             self.seen[name] = seen
             if before is None or (before.role, before.of, before.linked) != (seen.role, seen.of, seen.linked):

@@ -110,6 +110,9 @@ class Sampler:
                 values |= self._sandbox.writer.readings(seconds)
             if loaded:
                 values |= _of_load(*self._sandbox.load.take_interval())
+            if self._sandbox.lab.readings is not None:
+                with contextlib.suppress(ServerDown):
+                    values |= self._sandbox.lab.readings(self._sandbox, values)
             steady, self._settings = self._settings == self._sandbox.settings, dict(self._sandbox.settings)
             if values and steady:
                 self.history.append(Reading(now, seconds, loaded, dict(self._settings), values))

@@ -40,7 +40,7 @@ from labs.load.load import Load
 from labs.load.nursery import Nursery
 from labs.load.orders import AnyOrders
 from labs.load.worker import Orders, strategy_of
-from labs.network.links import Links
+from labs.network.links import Links, Route
 from labs.runtime.fake import FakeEngine, FakeLinks, FakeNursery, FakeRuntime, Pretence
 from labs.runtime.protocol import Runtime
 from labs.sandbox.application import Application
@@ -129,6 +129,10 @@ class Sandbox:
     def say(self, text: str, meaning: str = "none") -> None:
         """Put a sentence on the timeline."""
         self.tell(Happened(text=text, meaning=meaning))  # type: ignore[arg-type]  # callers pass a Sense
+
+    def show(self, strong: str, text: str = "") -> None:
+        """Put a sentence under the drawing, and what else there is to say after it."""
+        self.tell(Said(text=f"{strong} {text}".strip(), strong=strong))
 
     def tabulate(self, table: str, rows: Sequence[Mapping[str, Value]]) -> None:
         """Tell a table of this lab anew, all of its rows; those beyond MOST_ROWS are left out. `found` keeps them for the checks."""
@@ -420,6 +424,8 @@ class Sandbox:
             self.servers[name].start(why)
             for link in self.lab.topology.links_to(name):
                 self._lay(link)
+            if self.load.running:
+                self.load.change(self._orders)
             self.sampler.forget_counters(name)
 
     def remove(self, name: str, why: str) -> None:
@@ -493,6 +499,10 @@ class Sandbox:
     def address_for_app(self, server: str) -> Address:
         """Where the application finds a server: the near end of the link, whose address never changes."""
         return self._near[next(link.name for link in self.lab.topology.links_to(server) if self.lab.topology.node(link.source).engine == "app")]
+
+    def route(self, link: str) -> Route:
+        """Both ways over a link, for a client of the load."""
+        return self._links.route(link)
 
     def server_address(self, server: str) -> Address:
         """Where a server itself listens, behind its link."""
@@ -606,6 +616,8 @@ class Sandbox:
         self.ledger.emptied_at.append(time.monotonic())
 
     def _orders(self, number: int, workers: int | None = None, requests: int = 0) -> AnyOrders:
+        if self.lab.orders is not None:
+            return self.lab.orders(self, number, workers or max(1, self.load.workers))
         if self.flights is not None:
             return self.flights.orders(number, workers or 1 + int(float(self.settings.get("readers", 1))), self.password(APP), SEED)
         if self.site is not None:

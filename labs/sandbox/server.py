@@ -42,11 +42,13 @@ class Server:
             self._change("up", why)
 
     def stop(self, why: str = "you stopped it") -> None:
-        """Ask it to end; it is dead when this returns."""
+        """Ask it to end; it is dead when this returns. One that is down is not expected back."""
         with self._lock:
             if self._running is not None and self._running.poll() is None:
                 self._running.stop()
-                self._change("stopped", why)
+            elif self.state != "down":
+                return
+            self._change("stopped", why)
 
     def kill(self, why: str = "you killed it") -> None:
         """End it as a crash would."""

@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from portal.db import now
-from portal.models import Answer, Learner, Outcome, Prediction, Progress, Recovery
+from portal.models import Answer, Learner, Outcome, Prediction, Progress, Recovery, SharedRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +24,20 @@ class Known:
     answers: int
     predictions: int
     outcomes: int
+    shared: int
 
 
 def known_of(session: Session, learner: str) -> Known | None:
     """What is kept of this learner; None if there is no such learner any more."""
 
-    def count(model: type[Progress | Answer | Prediction | Outcome]) -> int:
+    def count(model: type[Progress | Answer | Prediction | Outcome | SharedRecord]) -> int:
         return session.scalar(select(func.count()).select_from(model).where(model.learner_id == learner)) or 0
 
     row = session.get(Learner, learner)
     if row is None:
         return None
     read = session.scalar(select(func.count()).select_from(Progress).where(Progress.learner_id == learner, Progress.read_at.is_not(None))) or 0
-    return Known(row.made_at, count(Progress), read, count(Answer), count(Prediction), count(Outcome))
+    return Known(row.made_at, count(Progress), read, count(Answer), count(Prediction), count(Outcome), count(SharedRecord))
 
 
 def make_link(session: Session, learner: str) -> str:

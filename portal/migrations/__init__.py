@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 
 FOLDER = Path(__file__).resolve().parent
-HEAD = "0001"
+HEAD = "0002"
 CONNECT_TIMEOUT_S = 5
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import Blueprint, Response, abort, jsonify, render_template
 
 from portal.drawing import narrow, wide
 from portal.patterns import groups, samples
+from portal.patterns.flights import sample_flight
 
 bp = Blueprint("patterns", __name__)
 
@@ -17,3 +18,12 @@ def patterns() -> str:
     failover = samples.failover()
     drawings = {"states": (samples.drawing(4), samples.drawing(2)), "failover": (wide(failover.lab.topology), narrow(failover.lab.topology))}
     return render_template("patterns/patterns.html", bench=samples.bench(), failover=failover, drawings=drawings, controls=controls, groups=groups.SAMPLES)
+
+
+@bp.get("/patterns/flights/<name>.json")
+def flight(name: str) -> Response:
+    """A made-up flight for the recorder on that page."""
+    try:
+        return jsonify(sample_flight(name))
+    except KeyError:
+        abort(404)

@@ -52,7 +52,7 @@ class Controls extends Island {
 
   /** @param {string} where @param {string} state */
   offer(where, state) {
-    for (const part of this.querySelectorAll(`${where} [data-when]`)) {
+    for (const part of this.querySelectorAll(`${where}[data-when], ${where} [data-when]`)) {
       /** @type {HTMLElement} */ (part).hidden = !(part.getAttribute("data-when") ?? "").split(" ").includes(state);
     }
   }

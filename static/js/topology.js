@@ -144,7 +144,14 @@ class Topology extends Island {
     const caches = this.servers('[data-engine="redis"], [data-engine="memcached"]');
     const databases = this.servers('[data-engine="postgres"]');
     if (caches.length === 1) this.keys(this.now.items);
-    if (!this.loading && !(this.now.done_per_s > 0)) return;
+    if (!this.loading && !(this.now.done_per_s > 0)) {
+      // A page that came during a load did not hear it begin; a last reading may come after its end.
+      if (this.sample?.timer) {
+        this.sample.stop();
+        this.clear();
+      }
+      return;
+    }
     const flows = flowsOf(this.now, caches, databases, this.servers(BALANCER));
     this.sampled(this.sample?.set(flows.filter((flow) => flow.rate > 0)) ?? 1);
     for (const server of [...caches, ...databases, ...this.servers(BALANCER)]) {

@@ -9,6 +9,7 @@ from labs.events import _EVENT_LIMIT
 from labs.host import cage, host, keeper, zygote
 from labs.runtime import process
 from labs.sandbox import console
+from portal.bench import flight, sharing
 from portal.web import learner, stream
 
 MB = 1024 * 1024
@@ -26,6 +27,7 @@ ROWS = {
     "sandboxes": (f"{LIMITS.share:.0%}".replace("%", " %"), f"{LIMITS.expected_mb} MB each", f"queue of {LIMITS.queue}"),
     "a request": ("256 KiB",),
     "event streams": (f"{stream.PER_LEARNER} a learner", f"{stream.PER_WORKER} a process"),
+    "shared flights": (f"{sharing.MOST_OF_A_LEARNER} a learner", f"{flight.LARGEST // MB} MiB each"),
     "new learners of one address": (f"{learner.BEGINNERS_AT_ONCE:g} at once", f"{learner.BEGINNERS_PER_S:g} a second"),
 }
 

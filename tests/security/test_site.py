@@ -15,7 +15,7 @@ from redis import Redis
 from sqlalchemy import select
 
 from labs import Desk, Entry, SandboxState, find
-from labs.events import CheckChanged, CommandRan, Ending, Happened, Measured, Said, SandboxOpened, ServerChanged, StepStarted
+from labs.events import CheckChanged, CommandRan, Ending, Happened, Measured, RecordKept, Said, SandboxOpened, ServerChanged, StepStarted
 from labs.host.host import LabsHost, Limits
 from labs.state import TIMELINE_LENGTH
 from portal.accounts.routes import LARGEST_ID
@@ -80,7 +80,7 @@ def sandbox(labs, client):
 def posts(app, sandbox):
     """The address of every route that changes something."""
     places = {
-        "slug": "why-a-cache", "question_id": find_question(app), "lab_id": "cache-aside", "name": "x", "server": "cache", "link": "1", "token": "x", "sandbox": sandbox,
+        "slug": "why-a-cache", "question_id": find_question(app), "lab_id": "cache-aside", "name": "x", "server": "cache", "link": "1", "token": "x", "sandbox": sandbox, "address": "x" * 22,
     }
     for rule in app.url_map.iter_rules():
         if "POST" in rule.methods:
@@ -108,8 +108,8 @@ def test_nothing_that_is_sent_is_a_fault_of_ours(app, client, sandbox, value):
 
 @pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
 def test_nothing_in_an_address_comes_out_as_markup(client, sandbox, value):
-    for path in ("/labs/cache-aside", "/labs/cache-aside/bench", "/lessons/why-a-cache", "/lessons/why-a-cache/quiz", "/labs/cache-aside/predictions/x"):
-        answer = client.get(path, query_string={**dict.fromkeys(("ttl_s", "engine", "gear", "view", "again", "on"), value), value: value})
+    for path in ("/labs/cache-aside", "/labs/cache-aside/bench", "/lessons/why-a-cache", "/lessons/why-a-cache/quiz", "/labs/cache-aside/predictions/x", "/flights"):
+        answer = client.get(path, query_string={**dict.fromkeys(("ttl_s", "engine", "gear", "view", "again", "on", "a", "b"), value), value: value})
 
         assert answer.status_code < 500, path
         assert is_clean(answer.text), path
@@ -126,12 +126,13 @@ def test_nothing_that_a_sandbox_says_comes_out_as_markup(client, labs, sandbox):
         StepStarted(request=1, strategy="cache-aside", function="read", call=MARKUP),
         CommandRan(request=1, server="cache", command=MARKUP, reply=MARKUP, took_ms=1.0, meaning="hit"),
         *(CheckChanged(check=check.name, claim=MARKUP, status="unmet", message=MARKUP, hint=MARKUP, evidence={MARKUP: MARKUP}) for check in lab.checks),
+        *(RecordKept(record=MARKUP, title=MARKUP, results={"downtime_ms": down, "lost": lost}) for down, lost in ((MARKUP, MARKUP), (1e300, -1e300), (True, 7))),
         *(Measured(prediction=prediction.name, value=MARKUP, shown=MARKUP) for prediction in lab.predictions),
     ]
     for event in told:
         labs._heard(labs._hosted[sandbox], Entry(state.seq + 1, 1.0, event))
 
-    for path in ("/labs/cache-aside", "/labs/cache-aside/bench", f"/sandboxes/{sandbox}/request", f"/sandboxes/{sandbox}/code", "/lessons/why-a-cache", "/lessons/cache-aside-in-code", "/labs", "/"):
+    for path in ("/labs/cache-aside", "/labs/cache-aside/bench", f"/sandboxes/{sandbox}/request", f"/sandboxes/{sandbox}/code", f"/sandboxes/{sandbox}/records", "/lessons/why-a-cache", "/lessons/cache-aside-in-code", "/labs", "/"):
         answer = client.get(path)
 
         assert answer.status_code == 200, path

@@ -29,7 +29,7 @@ from portal.settings import Settings
 from portal.web.parts import make_redis
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
-TABLES = "outcome, prediction, answer, progress, recovery, learner"
+TABLES = "shared_record, outcome, prediction, answer, progress, recovery, learner"
 DEADLINE_S = 20.0
 
 

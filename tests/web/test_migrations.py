@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -55,3 +56,15 @@ def test_the_schema_of_a_newer_portal_is_left_alone(empty):
 
     with pytest.raises(UnknownSchema, match="9999"):
         migrate(empty)
+
+
+def test_the_last_step_leads_back_and_forth(empty):
+    migrate(empty)
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.attributes["database_url"] = empty
+
+    command.downgrade(config, "0001")
+    assert current(empty) == "0001"
+
+    assert migrate(empty) == ["0002"]

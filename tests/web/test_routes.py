@@ -15,7 +15,7 @@ from flask import Flask
 from tests.web.faked_labs import faked_labs
 
 SAMPLE = {
-    "slug": "first", "question_id": "a-number", "token": "nobody-has-this", "link": 1, "filename": "css/tokens.css", "lab_id": "sample-lab", "server": "cache",
+    "slug": "first", "question_id": "a-number", "token": "nobody-has-this", "link": 1, "filename": "css/tokens.css", "lab_id": "sample-lab", "server": "cache", "address": "nobody-shares-this-one",
 }
 
 # (method, rule): (stranger, owner, another learner)
@@ -30,6 +30,11 @@ TABLE: dict[tuple[str, str], tuple[int | None, int | None, int | None]] = {
     ("GET", "/lessons/<slug>/quiz"): (200, 200, 200),
     ("GET", "/lessons/<slug>/quiz/<question_id>"): (302, 302, 302),
     ("POST", "/lessons/<slug>/quiz/<question_id>"): (422, 422, 422),
+    ("GET", "/patterns/flights/<name>.json"): (404, 404, 404),
+    ("GET", "/flights"): (200, 200, 200),
+    ("GET", "/flights/<address>"): (404, 404, 404),
+    ("GET", "/flights/<address>.json"): (404, 404, 404),
+    ("POST", "/flights/<address>/delete"): (404, 404, 404),
     ("GET", "/me"): (200, 200, 200),
     ("POST", "/me/recovery"): (200, 200, 200),
     ("POST", "/me/recovery/<int:link>/revoke"): (404, 404, 404),
@@ -53,6 +58,9 @@ TABLE: dict[tuple[str, str], tuple[int | None, int | None, int | None]] = {
     ("GET", "/sandboxes/<sandbox>/code"): (404, 200, 404),
     ("GET", "/sandboxes/<sandbox>/complete"): (404, 422, 404),
     ("GET", "/sandboxes/<sandbox>/log/<server>"): (404, 200, 404),
+    ("GET", "/sandboxes/<sandbox>/records"): (404, 200, 404),
+    ("GET", "/sandboxes/<sandbox>/records/<name>.json"): (404, 422, 404),
+    ("POST", "/sandboxes/<sandbox>/records/<name>/share"): (404, 422, 404),
     ("POST", "/sandboxes/<sandbox>/settings"): (404, 303, 404),
     ("POST", "/sandboxes/<sandbox>/actions/<name>"): (404, 303, 404),
     ("POST", "/sandboxes/<sandbox>/servers/<server>"): (404, 422, 404),

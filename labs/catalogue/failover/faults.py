@@ -36,6 +36,7 @@ def lose(sandbox: Sandbox) -> str:
     ready(sandbox)
     flights_of(sandbox).begin("lose", f"{primary} and its machine are lost", server=primary, zone=_zone(sandbox, primary))
     group_of(sandbox).lose(primary)
+    sandbox.show(f"The machine of {primary} is lost.", "What it had acknowledged and not yet handed on is lost with it.")
     return f"The machine of {primary}, the primary, is lost."
 
 
@@ -67,7 +68,7 @@ def cut_zone(sandbox: Sandbox, zone: str, way: str) -> str:
     ready(sandbox)
     flights_of(sandbox).begin("cut", f"{zone} is cut off", server=group.primary if _zone(sandbox, group.primary) == zone else "", zone=zone)
     group.cut(zone, way)
-    sandbox.say(f"{zone.capitalize()} is cut off", "error")
+    sandbox.show(f"{zone.capitalize()} is cut off.", "Nobody is refused: whoever is there hears nobody elsewhere, and is not heard.")
     return f"{zone.capitalize()} is cut off: whoever is there hears nobody elsewhere, and is not heard."
 
 
@@ -80,7 +81,7 @@ def heal(sandbox: Sandbox) -> str:
     for zone in cut:
         group.restore(zone)
         flights_of(sandbox).mark(f"{zone} is whole again")
-        sandbox.say(f"{zone.capitalize()} is whole again")
+        sandbox.show(f"{zone.capitalize()} is whole again.", "Two servers may call themselves primary now, until one is told to follow.")
     return f"{', '.join(cut).capitalize()} {'is' if len(cut) == 1 else 'are'} whole again. What was under way arrives."
 
 
@@ -95,6 +96,7 @@ def plan(sandbox: Sandbox) -> str:
     except NotNow:
         flights_of(sandbox).end()
         raise
+    sandbox.show(f"{flight.server} is to step down.", "Writes wait until its replicas have everything; then one of them is promoted.")
     return f"A failover was asked for. {flight.server} is well, and steps down."
 
 
@@ -122,6 +124,7 @@ def demote(sandbox: Sandbox) -> str:
         except ServerDown as exc:
             raise NotNow(f"{name} could not be told: {exc}") from exc
         flights_of(sandbox).mark(f"{name} is told to follow {group.primary}")
+    sandbox.show(f"{', '.join(former)} follows {group.primary} now.", "What only it had is gone.")
     return f"{', '.join(former)} follows {group.primary} now. What only it had is gone."
 
 

@@ -33,7 +33,7 @@ def add(sandbox: Sandbox) -> str:
     if not sandbox.wait_until(lambda: (seen := group.look_at(name)) is not None and seen.linked, deadline_s=JOINED_S):
         raise NotNow(f"{name} has not got all data in {JOINED_S:g} s.", hint="Is its link whole?")
     group.look_around()
-    sandbox.say(f"{name} is a replica now", "here")
+    sandbox.show(f"{name} is a replica now.", "It has all data. New connections are led to it; those that are open stay where they are.")
     return f"{name} was added. It has all data, and the reader endpoint leads new connections to it."
 
 
@@ -45,32 +45,38 @@ def remove(sandbox: Sandbox) -> str:
         raise NotNow("There is no replica to remove.")
     sandbox.remove(names[-1], "this replica was removed")
     group.look_around()
-    sandbox.say(f"{names[-1]} is no replica any more")
+    sandbox.show(f"{names[-1]} is gone.", "Who was connected to it connects anew, and is led to the others.")
     return f"{names[-1]} was removed. Who was connected to it connects anew."
 
 
 def count(sandbox: Sandbox) -> str:
     """Count for a while who answers the reads."""
     counted = watching.window(sandbox, COUNT_S, added=_added(sandbox))
-    return f"Of {counted.total:,} reads: " + ", ".join(f"{name} {counted.share_percent(name):.0f} %" for name in counted.replicas) + "."
+    shares = ", ".join(f"{name} {counted.share_percent(name):.0f} %" for name in counted.replicas)
+    sandbox.show(f"{shares}.", f"Of {counted.total:,} reads, by the servers’ own count. The endpoint gives out connections, not requests.")
+    return f"Of {counted.total:,} reads: {shares}."
 
 
 def slow(sandbox: Sandbox, replica: str, delay_ms: float) -> str:
     """Slow the link between the primary and a replica."""
     group_of(sandbox).slow(group_of(sandbox).primary, replica, delay_ms)
-    return f"What {replica} is told comes {delay_ms:g} ms later." if delay_ms else f"The link to {replica} is whole again."
+    says = f"What {replica} is told comes {delay_ms:g} ms later." if delay_ms else f"The link to {replica} is whole again."
+    sandbox.show(says, "Who reads there reads the past." if delay_ms else "")
+    return says
 
 
 def follow(sandbox: Sandbox, replica: str) -> str:
     """Follow a write from the primary to a replica."""
     lag = watching.lag(sandbox, replica)
-    sandbox.say(f"A write was on {replica} after {lag.took_ms:.1f} ms; it was {lag.bytes_behind:,} bytes behind", "write")
+    sandbox.show(f"A write was on {replica} after {lag.took_ms:.1f} ms.", f"When the primary had it, {replica} was {lag.bytes_behind:,} bytes behind.")
     return f"A write was on {replica} after {lag.took_ms:.1f} ms."
 
 
 def write_to(sandbox: Sandbox, replica: str) -> str:
     """Try to write to a replica."""
-    return f"{replica} says: {watching.refused(sandbox, replica).answer}"
+    answer = watching.refused(sandbox, replica).answer
+    sandbox.show(f"{replica} says: {answer}", "")
+    return f"{replica} says: {answer}"
 
 
 def compare_own_reads(sandbox: Sandbox) -> str:
@@ -80,7 +86,9 @@ def compare_own_reads(sandbox: Sandbox) -> str:
     for where in ("reader", "primary"):
         with settings(sandbox, own_reads=where):
             found.append(watching.own_reads(sandbox, SHORT_S))
-    return f"{found[0].stale:,} of {found[0].reads:,} were not seen at a replica, {found[1].stale:,} of {found[1].reads:,} not at the primary."
+    says = f"{found[0].stale:,} of {found[0].reads:,} own writes were not seen at a replica, {found[1].stale:,} of {found[1].reads:,} not at the primary."
+    sandbox.show(says)
+    return says
 
 
 def measure_new_share(sandbox: Sandbox) -> float:

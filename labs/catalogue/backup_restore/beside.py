@@ -1,0 +1,90 @@
+"""Memcached beside the cluster: what it is given, and what it answers to whoever wants a backup of it. Its answers are its own."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from labs.caching.cache import CacheDown
+from labs.catalogue.backup_restore import goods
+from labs.engines import Memcached
+from labs.engines.address import Address, straight
+from labs.errors import NotNow, ServerDown
+from labs.load.clients import LeanMemcached
+from labs.sandbox.sandbox import Sandbox
+
+NODE = "memcached-001"
+ITEMS = 500
+ANSWERS_S = 1.0
+WISHES = ("save", "bgsave", "backup", "dump", "restore")
+REFUSALS = ("ERROR", "CLIENT_ERROR", "SERVER_ERROR")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What Memcached answered to each wish, what it held and which files it had before and after a restart."""
+
+    answers: tuple[tuple[str, str], ...]
+    items_before: int
+    items_after: int
+    pids: tuple[int, int]
+    files: tuple[str, ...]
+
+    @property
+    def refused(self) -> bool:
+        """True if it granted no wish."""
+        return all(answer.startswith(REFUSALS) for _, answer in self.answers)
+
+
+def fill(sandbox: Sandbox) -> None:
+    """Give it the same pages as the cluster. Raises ServerDown."""
+    client = LeanMemcached(straight(sandbox.servers[NODE].engine.address))
+    try:
+        for command in goods.commands(ITEMS * 12):
+            if command[0] == "SET" and str(command[1]).startswith("page:"):
+                client.set(str(command[1]), str(command[2]), 0)
+    except CacheDown as exc:
+        raise ServerDown("Memcached does not answer.") from exc
+    finally:
+        client.shut()
+
+
+def ask(sandbox: Sandbox) -> Asked:
+    """Ask it for a backup in every word that could be one, then restart it."""
+    server = sandbox.servers[NODE]
+    if server.state != "up":
+        raise NotNow("Memcached is not up.", hint="Restart it first.")
+    answers, before, pid = tuple((wish, answer_to(server.engine.address, wish)) for wish in WISHES), items(sandbox), server.pid
+    sandbox.server(NODE, "restart")
+    asked = Asked(answers, before, items(sandbox), (pid, server.pid), files(sandbox))
+    sandbox.ledger.observations.append(asked)
+    return asked
+
+
+def items(sandbox: Sandbox) -> int:
+    """How many items it holds now: curr_items."""
+    engine = sandbox.servers[NODE].engine
+    return int(engine.stats()["curr_items"]) if isinstance(engine, Memcached) else 0
+
+
+def files(sandbox: Sandbox) -> tuple[str, ...]:
+    """The files in its directory, but for its log."""
+    engine = sandbox.servers[NODE].engine
+    folder = engine.directory if isinstance(engine, Memcached) else Path()
+    return tuple(sorted(path.name for path in folder.iterdir() if path.name != "log"))
+
+
+def answer_to(address: Address, command: str) -> str:
+    """The first line that it answers to a command. Raises ServerDown."""
+    answer = b""
+    try:
+        with contextlib.closing(socket.create_connection((address.host, address.port), ANSWERS_S)) as connected:
+            connected.settimeout(ANSWERS_S)
+            connected.sendall(command.encode() + b"\r\n")
+            while not answer.endswith(b"\r\n") and (more := connected.recv(4_096)):
+                answer += more
+    except OSError as exc:
+        raise ServerDown("Memcached does not answer.") from exc
+    return answer.decode(errors="replace").strip().splitlines()[0] if answer.strip() else ""

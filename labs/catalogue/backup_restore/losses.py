@@ -1,0 +1,79 @@
+"""Which of the writers' changes a restored cluster has, and which it has not: its data says how far each writer had come, the notebooks say how far it came.
+
+A snapshot is one moment: every change up to a number is in it, none after it. That is not taken for granted: each product is held against the notebooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from labs.engines import Redis
+from labs.load.writers import Notes, count_key, product_key
+
+ANSWERS_S = 3.0
+AT_ONCE = 500
+BARS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """`kept` and `gone` of the changes that were acknowledged. `products` carry a change; of `wrong` ones it is not the last that was made up to the snapshot's moment.
+
+    `moment` is when the first change that is gone was acknowledged, 0 if none is; `bars` are equal parts of the time from the first change to the last: when each begins (seconds after the first), kept, gone.
+    """
+
+    kept: int
+    gone: int
+    products: int = 0
+    wrong: int = 0
+    first: float = 0.0
+    moment: float = 0.0
+    bars: tuple[tuple[float, int, int], ...] = ()
+
+
+def count(engine: Redis, writers: Mapping[int, Notes]) -> Loss:
+    """Hold a cluster against the notebooks. Raises ServerDown."""
+    asked = engine.run_all([("GET", count_key(writer)) for writer in writers], ANSWERS_S)
+    reached = {writer: int(value) if isinstance(value, bytes) else 0 for writer, value in zip(writers, asked, strict=True)}
+    kept = {writer: noted.up_to(reached[writer]) for writer, noted in writers.items()}
+    signed, wrong = _products(engine, writers, reached)
+    return Loss(
+        kept=sum(kept.values()), gone=sum(len(noted) - kept[writer] for writer, noted in writers.items()), products=signed, wrong=wrong,
+        first=min((noted.times[0] for noted in writers.values() if noted), default=0.0),
+        moment=min((noted.times[kept[writer]] for writer, noted in writers.items() if kept[writer] < len(noted)), default=0.0), bars=_bars(writers, kept),
+    )
+
+
+def _products(engine: Redis, writers: Mapping[int, Notes], reached: Mapping[int, int]) -> tuple[int, int]:
+    """How many products carry a change of the notebooks, and how many of them not the last that their writer made of them in time."""
+    last: dict[tuple[int, int], int] = {}
+    for writer, noted in writers.items():
+        for place in range(noted.up_to(reached[writer])):
+            last[writer, noted.products[place]] = noted.numbers[place]
+    products = sorted({product for noted in writers.values() for product in noted.products})
+    signed = wrong = 0
+    for start in range(0, len(products), AT_ONCE):
+        some = products[start : start + AT_ONCE]
+        for product, sign in zip(some, engine.run_all([("HGET", product_key(product), "change") for product in some], ANSWERS_S), strict=True):
+            if not isinstance(sign, bytes):
+                continue
+            writer, number = (int(part) for part in sign.split(b":"))
+            # A change may have been made and never acknowledged: no notebook has it.
+            unacknowledged = writer in writers and not writers[writer].has(number) and number <= reached[writer]
+            signed += 1
+            wrong += last.get((writer, product)) != number and not unacknowledged
+    return signed, wrong
+
+
+def _bars(writers: Mapping[int, Notes], kept: Mapping[int, int]) -> tuple[tuple[float, int, int], ...]:
+    ends = [(noted.times[0], noted.times[-1]) for noted in writers.values() if noted]
+    if not ends:
+        return ()
+    first = min(begin for begin, _ in ends)
+    length = max(max(end for _, end in ends) - first, 0.001)
+    counted = [[0, 0] for _ in range(BARS)]
+    for writer, noted in writers.items():
+        for place, at in enumerate(noted.times):
+            counted[min(BARS - 1, int((at - first) / length * BARS))][place >= kept[writer]] += 1
+    return tuple((round(number * length / BARS, 4), some, others) for number, (some, others) in enumerate(counted))

@@ -1,0 +1,53 @@
+"""The application's single reads: it asks the endpoint that stands in its settings, as an application does, and takes what it gets."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from labs.caching.cache import CacheDown
+from labs.catalogue.backup_restore import goods
+from labs.catalogue.backup_restore.backups import NEW, OLD, backups_here
+from labs.engines.address import straight
+from labs.events import Said, Travelled
+from labs.load.clients import LeanRedis
+from labs.sandbox.sandbox import Sandbox
+
+ENDPOINTS = {"shop": OLD, "shop-restored": NEW}
+LINKS = {OLD: "shop", NEW: "shop-restored"}
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What the application got at an address."""
+
+    address: str
+    key: str
+    found: bool
+    at: float
+
+
+def node_asked(sandbox: Sandbox) -> str:
+    """The server behind the endpoint that the application was told."""
+    return ENDPOINTS[str(sandbox.settings["endpoint"])]
+
+
+def read(sandbox: Sandbox, page: float) -> str:
+    """One read by the application, over its link."""
+    node, endpoint, key = node_asked(sandbox), str(sandbox.settings["endpoint"]), goods.PAGE_KEY.format(int(page))
+    address = sandbox.address_for_app(node)
+    backups_here(sandbox)
+    client = LeanRedis(straight(address), user="shop", password=sandbox.password(node))
+    try:
+        found = client.get(key) is not None
+    except CacheDown:
+        sandbox.tell(Travelled(links=[LINKS[node]], meaning="error", words="nobody"))
+        return f"Nobody answers at {endpoint} ({address})."
+    finally:
+        client.shut()
+    took_ms = client.times[-1] / 1000
+    sandbox.ledger.observations.append(Read(str(address), key, found, time.monotonic()))
+    sandbox.tell(Travelled(links=[LINKS[node]], meaning="hit" if found else "miss", words="found" if found else "nothing", took_ms=took_ms))
+    says = f"{endpoint} ({address}) {'has' if found else 'has no'} {key}."
+    sandbox.tell(Said(text=f"{says} {'The application shows the page.' if found else 'For the application the page was never there.'}", strong=says))
+    return says

@@ -1,0 +1,337 @@
+"""Backups on real servers: a digest over all that a Redis holds, files that are kept and refused, changes that are counted, and nothing left behind."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from labs.catalogue.backup_restore import goods
+from labs.catalogue.backup_restore.backups import MOST_BACKUPS, refusal
+from labs.catalogue.backup_restore.losses import count
+from labs.engines import Redis
+from labs.engines.dataset import READS, dataset
+from labs.errors import BadInput, NotNow, ServerDown
+from labs.headless import keeper_of_ones_own
+from labs.load.writers import count_key, note, notes, product_key
+from tests.labs.conftest import wait_until
+from tests.sandboxes import Opened, eventually
+
+KEYS = 600
+ONE_OF_EACH = (
+    ("SET", "string", "value"), ("SET", "ends", "value", "PXAT", 4_000_000_000_000), ("HSET", "hash", "a", 1, "b", 2), ("SADD", "set", "x", "y", "z"), ("ZADD", "zset", 1, "m", 2, "n"),
+    ("RPUSH", "list", "first", "second"), ("XADD", "stream", "1-1", "field", "value"), ("SET", b"not\xfftext", b"\x00\x01"),
+)
+CHANGES = (
+    ("SET", "string", "other"), ("DEL", "string"), ("SET", "another", ""), ("PEXPIREAT", "ends", 4_000_000_000_001), ("PERSIST", "ends"), ("PEXPIREAT", "string", 4_000_000_000_000), ("HSET", "hash", "b", 3), ("HDEL", "hash", "a"),
+    ("SADD", "set", "w"), ("SREM", "set", "x"), ("ZADD", "zset", 1.5, "m"), ("LSET", "list", 0, "zeroth"), ("RPUSH", "list", "third"), ("XADD", "stream", "1-2", "field", "value"), ("XDEL", "stream", "1-1"), ("SET", b"not\xfftext", b"\x00\x02"),
+    ("RENAME", "list", "queue"), ("EVAL", "redis.call('DEL', 'set'); redis.call('RPUSH', 'set', 'x', 'y', 'z')", 0),
+)
+
+
+@pytest.fixture
+def server(rack):
+    """Starts a Redis, on a file if it is given one."""
+
+    def start(name, dump=None):
+        folder = rack.directory / name
+        folder.mkdir()
+        rack.own(folder)
+        if dump is not None:
+            (folder / "dump.rdb").write_bytes(dump)
+            rack.own(folder / "dump.rdb")
+        engines.append(engine := Redis(name, rack.address(), folder, "secret", maxmemory_policy="noeviction"))
+        rack.start(engine)
+        return engine
+
+    engines = []
+    yield start
+    for engine in engines:
+        engine.close()
+
+
+def put(engine, commands=ONE_OF_EACH):
+    for command in commands:
+        engine.run(*command)
+
+
+def saved(engine):
+    engine.run("BGSAVE")
+    wait_until(lambda: engine.info("persistence")["rdb_bgsave_in_progress"] == "0")
+    return (engine.directory / "dump.rdb").read_bytes()
+
+
+# The digest
+
+
+def test_the_same_data_has_the_same_digest_however_it_came_to_be(server):
+    first, second = server("first"), server("second")
+    put(first)
+    put(second, reversed(ONE_OF_EACH))
+    second.run("SADD", "set", *(f"more-{number}" for number in range(300)))
+    second.run("SREM", "set", *(f"more-{number}" for number in range(300)))
+    second.run("HSET", "hash", "long", "x" * 200)
+    second.run("HDEL", "hash", "long")
+
+    assert first.run("OBJECT", "ENCODING", "hash") != second.run("OBJECT", "ENCODING", "hash")
+    assert dataset(first) == dataset(second)
+    assert set(dataset(first).types) == set(READS)
+    assert dataset(first).ending == 1
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: " ".join(str(word)[:12] for word in change[:3]))
+def test_any_change_is_another_digest(server, change):
+    engine = server("only")
+    put(engine)
+    before = dataset(engine).digest
+
+    engine.run(*change)
+
+    assert dataset(engine).digest != before
+
+
+def test_a_cluster_that_was_started_from_a_file_has_the_digest_of_the_one_that_wrote_it(server):
+    engine = server("old")
+    goods.put(engine, KEYS)
+    before = dataset(engine)
+
+    restored = server("new", saved(engine))
+
+    assert before.keys > KEYS * 0.9
+    assert set(before.types) == set(READS)
+    assert dataset(restored) == before
+    engine.flush()
+    assert dataset(engine).keys == 0
+    assert dataset(engine).digest != before.digest
+
+
+def test_the_digest_of_a_server_that_is_gone_is_an_error(server, rack):
+    engine = server("gone")
+    rack.kill(engine)
+
+    with pytest.raises(ServerDown):
+        dataset(engine)
+
+
+# A file
+
+
+@pytest.mark.parametrize(("damage", "says"), [
+    (lambda data: data.replace(goods.NAME.encode(), b"Borner shop"), "Wrong RDB checksum expected"),
+    (lambda data: data[: len(data) // 2], "Short read"),
+    (lambda data: b"VALKEY" + data[6:], "Wrong signature"),
+])
+def test_no_server_starts_from_a_damaged_file_and_its_log_says_why(server, rack, damage, says):
+    engine = server("old")
+    goods.put(engine, KEYS)
+    data = damage(saved(engine))
+
+    with pytest.raises(AssertionError):
+        server("new", data)
+
+    words = refusal((rack.directory / "new.log").read_text().splitlines())
+    assert says in words[0]
+    assert len(words) <= 4
+
+
+# Changes
+
+
+@pytest.fixture
+def noted(tmp_path):
+    """A notebook with these notes, as it is read."""
+    places = iter(range(9))
+
+    def make(*written):
+        notebook = tmp_path / str(next(places))
+        notebook.write_bytes(b"".join(note(*one) for one in written))
+        return notes(notebook)
+
+    return make
+
+
+def test_changes_up_to_the_snapshot_are_kept_and_those_after_it_are_gone(server, noted):
+    engine = server("only")
+    writers = {0: noted(*((number, number % 3, 10.0 + number) for number in range(1, 9))), 1: noted((1, 7, 12.5), (2, 8, 20.0))}
+    put(engine, [("SET", count_key(0), 5), ("SET", count_key(1), 1)])
+    put(engine, [("HSET", product_key(product), "change", sign) for product, sign in ((0, "0:3"), (1, "0:4"), (2, "0:5"), (7, "1:1"))])
+
+    loss = count(engine, writers)
+
+    assert (loss.kept, loss.gone) == (6, 4)
+    assert (loss.products, loss.wrong) == (4, 0)
+    assert (loss.first, loss.moment) == (11.0, 16.0)
+    assert sum(kept for _, kept, _ in loss.bars) == 6
+    assert sum(gone for _, _, gone in loss.bars) == 4
+
+
+@pytest.mark.parametrize("sign", ["0:1", "0:6", "2:1"], ids=["an older change", "a change after the moment", "a stranger's change"])
+def test_a_product_that_is_not_of_the_snapshots_moment_is_found(server, noted, sign):
+    engine = server("only")
+    put(engine, [("SET", count_key(0), 4), ("HSET", product_key(1), "change", sign)])
+
+    loss = count(engine, {0: noted(*((number, 1, float(number)) for number in range(1, 7)))})
+
+    assert loss.wrong == 1
+
+
+def test_a_change_that_was_made_and_never_acknowledged_is_not_held_against_the_snapshot(server, noted):
+    engine = server("only")
+    put(engine, [("SET", count_key(0), 3), ("HSET", product_key(1), "change", "0:3")])
+
+    loss = count(engine, {0: noted((1, 1, 1.0), (2, 1, 2.0))})
+
+    assert (loss.kept, loss.gone, loss.wrong) == (2, 0, 0)
+
+
+def test_a_note_that_is_half_written_is_left_out(tmp_path):
+    notebook = tmp_path / "0"
+    notebook.write_bytes(note(1, 5, 2.5) + note(2, 6, 3.5) + note(4, 7, 4.5)[:-3])
+
+    found = notes(notebook)
+
+    assert (list(found.numbers), list(found.products), list(found.times)) == ([1, 2], [5, 6], [2.5, 3.5])
+    assert found.has(2)
+    assert not found.has(4)
+    assert found.between(2.5, 3.0) == 1
+    assert not notes(tmp_path / "none")
+
+
+# On the bench
+
+
+@pytest.fixture(scope="module")
+def place():
+    """A keeper, and the directory below which its sandboxes lie."""
+    keeper, directory = keeper_of_ones_own()
+    try:
+        yield keeper, Path(directory.name)
+    finally:
+        keeper.close()
+        directory.cleanup()
+
+
+class Bench(Opened):
+    """An open sandbox of the lab, with its tables as they were told last."""
+
+    def __init__(self, keeper, directory):
+        super().__init__(keeper, "backup-restore")
+        self._directory = directory
+        self.call("set", name="keys", value=2_000)
+
+    def table(self, name):
+        return next((event.rows for event in reversed(self.told) if event.type == "table-changed" and event.table == name), [])
+
+    def do(self, name, **fields):
+        return self.call("action", name=name, fields=fields)["says"]
+
+    def files(self):
+        """The RDB files of this sandbox, by where they lie."""
+        return sorted(str(path.relative_to(path.parents[1])) for path in self._directory.rglob("*.rdb"))
+
+    def names(self):
+        return [row["backup"] for row in self.table("backups")]
+
+
+@pytest.fixture
+def bench(place):
+    made = Bench(*place)
+    yield made
+    made.end()
+
+
+def test_a_backup_lies_outside_the_servers_directory_and_goes_with_its_entry(bench):
+    bench.do("fill")
+
+    bench.do("take")
+    bench.do("copy")
+
+    assert bench.files() == ["backups/backup-001-copy.rdb", "backups/backup-001.rdb"]
+    bench.do("delete", backup="backup-001")
+    assert bench.files() == ["backups/backup-001-copy.rdb"]
+    assert bench.names() == ["backup-001-copy"]
+    statuses = [row["status"] for event in bench.told if event.type == "table-changed" and event.table == "backups" for row in event.rows]
+    assert list(dict.fromkeys(statuses)) == ["creating", "available", "copying"]
+
+
+def test_a_restore_leaves_no_file_beside_the_new_cluster_which_is_empty_after_a_restart(bench):
+    bench.do("fill")
+    bench.do("take")
+
+    assert "shop-restored is there" in bench.do("restore")
+
+    assert bench.files() == ["backups/backup-001.rdb"]
+    with pytest.raises(NotNow):
+        bench.do("restore")
+    bench.server("restart", "shop-restored-001")
+    assert bench.call("console", server="shop-restored-001", command="DBSIZE")["output"] == "(integer) 0"
+    bench.server("restart", "shop-001")
+    assert bench.call("console", server="shop-001", command="DBSIZE")["output"] == "(integer) 0"
+
+
+def test_what_a_learner_does_in_the_console_is_an_accident_too(bench):
+    bench.do("fill")
+    bench.do("take")
+    bench.call("console", server="shop-001", command="FLUSHALL")
+
+    bench.do("restore")
+
+    shop = next(row for row in bench.table("comparison") if row["what"] == "shop")
+    assert (shop["keys"], shop["digest"]) == (0, "empty")
+
+
+def test_a_server_that_dies_while_it_writes_leaves_no_backup_and_no_file(bench):
+    bench.call("set", name="keys", value=60_000)
+    bench.do("fill")
+    with ThreadPoolExecutor(1) as aside:
+        taken = aside.submit(bench.do, "take")
+        eventually(lambda: any("temp-" in file for file in bench.files()))
+
+        bench.server("kill", "shop-001")
+
+        with pytest.raises(ServerDown):
+            taken.result()
+    assert bench.names() == []
+    assert bench.files() == []
+
+
+def test_there_are_only_so_many_backups(bench):
+    bench.do("fill")
+    bench.do("take")
+    for _ in range(MOST_BACKUPS - 1):
+        bench.do("copy", backup="backup-001")
+
+    with pytest.raises(NotNow):
+        bench.do("take")
+    with pytest.raises(NotNow):
+        bench.do("damage", backup="backup-001", how="cut")
+    assert len(bench.files()) == len(set(bench.names())) == MOST_BACKUPS
+
+
+@pytest.mark.parametrize("name", ["../redis", "backup-999", "backup-001\n"])
+def test_a_backup_that_is_not_in_the_list_cannot_be_named(bench, name):
+    bench.do("fill")
+    bench.do("take")
+
+    with pytest.raises(BadInput):
+        bench.do("restore", backup=name)
+
+
+def test_a_fresh_start_has_no_backups_and_no_restored_cluster(bench):
+    bench.do("fill")
+    bench.do("take")
+    bench.do("damage")
+    bench.do("restore")
+    assert bench.states("shop-restored-001")[-1] == "down"
+
+    bench.call("reset")
+
+    assert bench.states("shop-restored-001")[-1] == "stopped"
+    assert bench.files() == []
+    assert bench.table("backups") == []
+    with pytest.raises(BadInput):
+        bench.do("restore")
+
+
+def test_a_lab_without_code_has_nothing_to_step_through(bench):
+    with pytest.raises(BadInput):
+        bench.call("step", verb="start")
