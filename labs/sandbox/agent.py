@@ -261,7 +261,7 @@ class Agent:
                 if function not in ("read", "write"):
                     raise BadInput("A step is a read or a write.")
                 item = _whole_number(args.get("key") or 42, "The item")
-                price = _price(args.get("price")) if function == "write" else None
+                price = _price(args.get("price") or 24.90) if function == "write" else None
                 if sandbox.load.running and sandbox.site is None:
                     raise NotNow("The load is running, so one request can't be told from the others.", hint="Stop the load first.")
                 sandbox.stepped.step(function, item, price)

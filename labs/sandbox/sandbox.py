@@ -54,6 +54,7 @@ from labs.sandbox.mesh import APP
 from labs.sandbox.sampling import Sampler
 from labs.sandbox.server import Server
 from labs.sandbox.site import Site, letter
+from labs.sandbox.writer import Writer
 from labs.shop.shop import items
 from labs.shop.template import copy as copy_template
 
@@ -95,6 +96,7 @@ class Sandbox:
         self.measurements: dict[str, float] = {}
         self.found: dict[str, list[dict[str, Value]]] = {}
         self.records: dict[str, dict[str, Any]] = {}
+        self.writer = Writer(self, lab.writes_to) if lab.writes_to else None
         self.load = Load(nursery, on_problem=lambda problem: self.say(f"The strategy failed: {problem}", "error"), on_batch=self._flown)
         self.wrong = wrong
         self.servers: dict[str, Server] = {}
@@ -192,6 +194,8 @@ class Sandbox:
             self.site.close()
         if self.group is not None:
             self.group.close()
+        if self.writer is not None:
+            self.writer.close()
         for console in self._consoles.values():
             console.close()
         self._quarters.runtime.close()
@@ -230,9 +234,11 @@ class Sandbox:
                 if self.lab.topology.node(name).waits:
                     server.stop("reset")
                 elif name != "database":
-                    server.restart("reset")
+                    server.begin_anew("reset")
                     if isinstance(server.engine, Redis) and server.engine.appendonly:
                         server.engine.flush()
+            if self.writer is not None:
+                self.writer.forget()
             self.records.clear()
             self.ledger.clear()
             self.load.forget()
@@ -340,15 +346,17 @@ class Sandbox:
         """Run the workload with the settings as they are; a running one begins anew. After so many requests its clients rest; 0: no end."""
         if self.flights is not None:
             return self._start_flight_clients(self.flights)
-        workers = int(float(self.settings.get("clients", 4 if self.site is None else 2)))
+        workers = 1 if self.writer is not None else int(float(self.settings.get("clients", 4 if self.site is None else 2)))
         self.stepped.stepper.finish()
         self.load.start(workers, lambda number: self._orders(number, workers, requests // workers))
         rate = self.settings.get("rate_per_s", 0)
         about = f"{workers} client{'s want' if workers != 1 else ' wants'} {rate:g} requests/s"
         if self.site is not None:
             about = f"{float(self.settings['browsers']):g} browsers want {rate:g} requests/s"
+        if self.writer is not None:
+            about = f"one client wants {rate:g} writes/s, each when the one before is answered"
         self.tell(LoadChanged(running=True, about=about))
-        self.tell(Said(text="Many browsers log in and go on opening pages. Who is signed out logs in again." if self.site is not None else "Many requests run at once."))
+        self.tell(Said(text="Numbered writes run. A number counts when the server has answered for it." if self.writer is not None else "Many browsers log in and go on opening pages. Who is signed out logs in again." if self.site is not None else "Many requests run at once."))
         self.sampler.hurry()
         return f"The load runs: {about}."
 
@@ -366,6 +374,8 @@ class Sandbox:
     def _flown(self, batch: Batch) -> None:
         if self.flights is not None:
             self.flights.take(batch)
+        if self.writer is not None:
+            self.writer.heard(batch)
 
     def stop_load(self, why: str = "") -> str:
         """End the workload; harmless if none runs."""
@@ -400,6 +410,8 @@ class Sandbox:
             "restart": _after_a_restart(self.servers[name].engine),
         }[verb]
         self.tell(Said(text=f"{says} {means}", strong=says))
+        if self.lab.served:
+            self.lab.served(self, name, verb)
         return says
 
     def add(self, name: str, why: str) -> None:
@@ -506,9 +518,9 @@ class Sandbox:
         return {server.engine.kind: server.version for server in self.servers.values() if server.version}
 
     @property
-    def stepped(self) -> Application | Site:
-        """What runs requests in step gear: the application, or the browser before a site."""
-        return self.app if self.site is None else self.site
+    def stepped(self) -> Application | Site | Writer:
+        """What runs requests in step gear: the application, the browser before a site, or the writer of numbers."""
+        return self.writer or self.site or self.app
 
     def _near_end(self, link: Link) -> Address:
         """Where a link is entered: at its source's own address, at the port that such a target usually has."""
@@ -561,6 +573,8 @@ class Sandbox:
             return self.group.engine(node, directory, **({"maxmemory_mb": memory_mb, **node.options} if kind == "redis" else {}))
         if kind == "redis":
             options = {**node.options, **(node.options_of(self.settings) if node.options_of else {})}
+            sabotage = next((solution.directives for solution in self.lab.wrong if solution.name == self.wrong), {})
+            options["directives"] = {**options.get("directives", {}), **sabotage}
             return Redis(node.name, address, directory, self._quarters.secrets[node.name], **{"maxmemory_mb": memory_mb, **options})
         if kind == "memcached":
             return Memcached(node.name, address, directory, maxmemory_mb=memory_mb)
@@ -609,6 +623,8 @@ class Sandbox:
             return self.flights.orders(number, workers or 1 + int(float(self.settings.get("readers", 1))), self.password(APP), SEED)
         if self.site is not None:
             return BrowserOrders(settings=dict(self.settings), site=self._links.route(self.site.entrance.name), worker=number, workers=workers or max(1, self.load.workers), seed=SEED)
+        if self.writer is not None:
+            return self.writer.orders(number, self._links.route(self.writer.link), SEED)
         return Orders(
             lab=self.lab.id, wrong=self.wrong, settings=dict(self.settings), engine=self.cache_engine, cache=self._links.route("cache"),
             cache_user="shop", cache_password=self.password("cache"), database=self._links.route("database"), database_password=self.password("database"),
@@ -643,6 +659,8 @@ class Sandbox:
 def _after_a_restart(engine: Engine) -> str:
     if isinstance(engine, Postgres):
         return "It has replayed its log: what was committed is there."
+    if isinstance(engine, Redis) and engine.noted:
+        return "What its files held is there again."
     if isinstance(engine, Redis) and engine.appendonly:
         return "It has replayed its append-only file: what was written is there."
     if isinstance(engine, Balancer):
