@@ -31,7 +31,8 @@ from labs.network.links import Links
 from labs.runtime.fake import FakeLinks, FakeNursery, FakeRuntime
 from labs.runtime.process import ProcessRuntime
 from labs.runtime.protocol import Runtime
-from labs.sandbox.sandbox import USUAL_PORTS, Quarters, Sandbox
+from labs.sandbox.housing import USUAL_PORTS, Quarters
+from labs.sandbox.sandbox import Sandbox
 from labs.sandbox.server import Server
 from labs.shop.template import copy as copy_template
 

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from labs.sandbox.sandbox import Sandbox
 
 PRIMARY_ENDPOINT, READER_ENDPOINT = "primary-endpoint", "reader-endpoint"
-BEHIND, OF_ENDPOINTS = 101, 200
-"""Where the addresses of the servers themselves, and of the endpoints, begin among those of the sandbox."""
 LOOK_S, LOOK_WHEN_QUIET_S = 0.1, 0.5
 READY_S = 6.0
 STAGGER = 0.12
