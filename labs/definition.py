@@ -331,6 +331,8 @@ class WrongSolution:
     about: str
     caught_at: str
     strategies: Mapping[str, Strategy] = field(default_factory=dict)
+    directives: Mapping[str, str] = field(default_factory=dict)
+    """Lines of redis.conf that hold in every Redis of the lab, whatever its settings say."""
     sabotage: Callable[[Sandbox], None] | None = None
     """What is done to the servers as soon as the sandbox is open."""
 
@@ -369,6 +371,10 @@ class Lab:
     prepare: Callable[[Sandbox], None] | None = None
     changed: Callable[[Sandbox, str], None] | None = None
     """Called with a control's name after it was set."""
+    served: Callable[[Sandbox, str, str], None] | None = None
+    """Called with a server's name and the verb after it was killed, paused, resumed or restarted."""
+    writes_to: str = ""
+    """The server that numbered writes go to, in place of an application's requests (labs.sandbox.writer): in slow motion, and as the load."""
     seconds: int = 15
     requests: tuple[Steppable, ...] = REQUESTS
     item: str = "Item"

@@ -29,6 +29,7 @@ LESSON = "/lessons/cache-aside-in-code"
 BENCH = "/labs/cache-aside"
 RACE = "/labs/write-through-race"
 SESSIONS = "/labs/sessions"
+DURABILITY = "/labs/durability"
 BACKUPS = "/labs/backup-restore"
 
 
@@ -277,6 +278,32 @@ def comparisons(camera: Photographer, context: BrowserContext) -> None:
         close_bench(page, "/labs/write-through")
 
 
+def durability(camera: Photographer, context: BrowserContext) -> None:
+    """Durability: writes on their way to the disk, the power cut in the middle of them, and every mode through both faults."""
+    page = context.new_page()
+    open_bench(page, f"{DURABILITY}?gear=load")
+    press(page, "Start the load")
+    page.wait_for_timeout(LOAD_MS)
+    camera.take(page, "durability-load", sizes=("wide",))
+    page.goto(f"{DURABILITY}?gear=break")
+    press(page, "Cut the power")
+    page.locator("svg.only-wide [data-node=redis][data-state=down]").wait_for()
+    camera.take(page, "durability-power-cut")
+    press(page, "Start it, and compare")
+    page.locator("[data-table=faults] tbody tr").first.wait_for()
+    if camera.wants("durability-compared"):
+        page.goto(f"{DURABILITY}?gear=load")
+        press(page, "Stop the load")
+        page.goto(DURABILITY)
+        press(page, "Every mode, both faults")
+        page.locator("[data-table=faults] tbody tr").nth(9).wait_for(timeout=60_000)
+        press(page, "Time some starts")
+        page.locator("[data-table=starts] tbody tr").nth(5).wait_for(timeout=60_000)
+        page.wait_for_timeout(2_500)
+        camera.take(page, "durability-compared", sizes=("wide", "projector"), schemes=("light", "dark"))
+    close_bench(page, DURABILITY)
+
+
 def backups(camera: Photographer, context: BrowserContext) -> None:
     """Backups of a cluster, quiet and under writers; its data is lost; another cluster is started from the file that was taken under the writers."""
     page = context.new_page()
@@ -367,6 +394,7 @@ STORIES: dict[Callable[[Photographer, BrowserContext], None], tuple[str, ...]] =
     race: ("race-",),
     sessions: ("sessions-",),
     comparisons: ("strategies-", "invalidation-", "write-through-load"),
+    durability: ("durability-",),
     backups: ("backup-restore-",),
     more_lessons: ("lesson-4", "lesson-5", "lesson-6"),
     quiz: ("quiz-",),

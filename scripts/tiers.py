@@ -38,18 +38,19 @@ STATIC = {
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """A folder of tests. `processes`: how many work on it; `alone`: it measures, so nothing else runs beside it."""
+    """A folder of tests. `processes`: how many work on it; `alone`: it measures, so nothing else runs beside it; `apart`: files of it that are a job of their own."""
 
     name: str
     processes: int = 0
     alone: bool = False
     also_ordinary: bool = False
+    apart: tuple[str, ...] = ()
 
 
 # The long ones first, so that the short ones fill up what is left.
 TIERS = (
     Tier("browser", alone=True),
-    Tier("labs"),
+    Tier("labs", apart=("test_reference_runs.py",)),
     Tier("web", processes=2),
     Tier("contract", also_ordinary=True),
     Tier("security"),
@@ -113,6 +114,8 @@ def _jobs(wanted: list[str], for_pytest: list[str], scratch: Path) -> Iterator[J
     for tier in TIERS:
         if (not wanted or tier.name in wanted) and list((ROOT / "tests" / tier.name).glob("**/test_*.py")):
             yield _tests(tier, for_pytest, scratch)
+            if tier.apart and not for_pytest:
+                yield _apart(tier, scratch)
             if tier.also_ordinary and os.geteuid() == 0:
                 yield _as_ordinary_user(tier, for_pytest, scratch)
     if "static" in wanted or (not wanted and not for_pytest):
@@ -123,8 +126,15 @@ def _jobs(wanted: list[str], for_pytest: list[str], scratch: Path) -> Iterator[J
 def _tests(tier: Tier, for_pytest: list[str], scratch: Path) -> Job:
     results = scratch / f"{tier.name}.xml"
     parallel = ["-n", str(tier.processes)] if tier.processes else []
-    command = [sys.executable, "-m", "pytest", f"tests/{tier.name}", "-q", "--durations=5", f"--junitxml={results}", *parallel, *for_pytest]
+    without = [] if for_pytest else [f"--ignore=tests/{tier.name}/{file}" for file in tier.apart]
+    command = [sys.executable, "-m", "pytest", f"tests/{tier.name}", "-q", "--durations=5", f"--junitxml={results}", *parallel, *without, *for_pytest]
     return Job(tier.name, command, results=results, alone=tier.alone)
+
+
+def _apart(tier: Tier, scratch: Path) -> Job:
+    results = scratch / f"{tier.name}-apart.xml"
+    files = [f"tests/{tier.name}/{file}" for file in tier.apart]
+    return Job(f"{tier.name} apart", [sys.executable, "-m", "pytest", *files, "-q", "--durations=5", f"--junitxml={results}"], results=results)
 
 
 def _as_ordinary_user(tier: Tier, for_pytest: list[str], scratch: Path) -> Job:

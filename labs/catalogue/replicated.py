@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from labs.definition import Chart, Choice, Link, Node, Number, Topology
 from labs.sandbox.flights import Flights
-from labs.sandbox.group import APP, PRIMARY_ENDPOINT, READER_ENDPOINT, Group
+from labs.sandbox.group import PRIMARY_ENDPOINT, READER_ENDPOINT, Group
+from labs.sandbox.mesh import APP
 from labs.sandbox.sandbox import Sandbox
 
 ZONES = ("zone a", "zone b", "zone c")

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -46,6 +47,11 @@ def environment() -> dict[str, str]:
         return {}
     libraries = [folder for base in ("usr/lib", "lib") for folder in (*sorted(prefix.glob(f"{base}/*-linux-gnu*")), prefix / base) if folder.is_dir()]
     return {"LD_LIBRARY_PATH": os.pathsep.join(map(str, libraries))}
+
+
+def interpreter() -> str:
+    """Our own interpreter, or the system's where this user may not execute ours: for programs that need its standard library only."""
+    return next((path for path in (sys.executable, "/usr/bin/python3") if os.access(path, os.X_OK)), sys.executable)
 
 
 def share() -> Path | None:

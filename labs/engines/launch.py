@@ -15,7 +15,7 @@ class Launch:
     """A command line and what belongs to it.
 
     `files` are written with mode 0600 before the start. `death_signal` ends the server when its parent dies, `stop_signal` when it is asked to stop.
-    `ready(timeout_s)` asks the server once: its version, or None if it does not answer yet.
+    `ready(timeout_s)` asks the server once: its version, or None if it does not answer yet. Where `data` names a folder, it is noted which of its files the server syncs, so that its power can be cut (labs.runtime.disk).
     """
 
     argv: tuple[str, ...]
@@ -24,6 +24,7 @@ class Launch:
     files: dict[Path, str] = field(default_factory=dict)
     death_signal: Signals = Signals.SIGKILL
     stop_signal: Signals = Signals.SIGTERM
+    data: Path | None = None
 
 
 def or_none(ask: Callable[[float], str]) -> Callable[[float], str | None]:

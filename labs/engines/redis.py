@@ -26,6 +26,8 @@ _LEARNER = (
     " +latency|histogram +latency|history +latency|latest +latency|doctor +latency|graph +latency|reset +latency|help"
     " +client|list +client|unblock +cluster|replicas +cluster|slaves +cluster|count-failure-reports -client|reply"
 )
+_NOTHING, _REPLAYS = "resetkeys resetchannels -@all", "~* &* +@all"
+"""Nobody can be a user that is off. But a start replays the append-only file as `default`, and leaves out each transaction that this user may not run."""
 _SCRIPTS = (
     " +eval +evalsha +eval_ro +evalsha_ro +script|load +script|exists +script|flush +script|kill +script|help +fcall +fcall_ro"
     " +function|load +function|list +function|delete +function|flush +function|stats +function|kill +function|help"
@@ -36,6 +38,7 @@ _SCRIPTS = (
 class Redis:
     """One redis-server. `password` is for the users `learner` (the console) and `shop` (the application); ours is `labctl`, with a secret of its own.
 
+    `program` is what is started: redis-server or valkey-server. With `noted` its files lie in a folder of their own, and what it syncs there is noted.
     A `member` belongs to a replication group. `directives` stand at the end of its configuration and hold where they differ from ours. `scripts` lets both users run Lua, which only the memory budget and the wall of a cage bound. `appendonly` has every write in a file, which the next start replays.
     """
 
@@ -47,6 +50,8 @@ class Redis:
     maxmemory_policy: str = "allkeys-lru"
     scripts: bool = False
     appendonly: bool = False
+    program: str = "redis-server"
+    noted: bool = False
     directives: Mapping[str, str] = field(default_factory=dict)
     member: Membership | None = None
     kind: ClassVar[str] = "redis"
@@ -59,9 +64,14 @@ class Redis:
         """How to start it."""
         file = self.directory / "redis.conf"
         return Launch(
-            argv=(str(binaries.find("redis-server")), str(file)), env=binaries.environment(), files={file: self.configuration()},
-            ready=or_none(self.ready), death_signal=Signals.SIGKILL, stop_signal=Signals.SIGTERM,
+            argv=(str(binaries.find(self.program)), str(file)), env=binaries.environment(), files={file: self.configuration()},
+            ready=or_none(self.ready), death_signal=Signals.SIGKILL, stop_signal=Signals.SIGTERM, data=self.data if self.noted else None,
         )
+
+    @property
+    def data(self) -> Path:
+        """The folder of its snapshot and its append-only file."""
+        return self.directory / "data" if self.noted else self.directory
 
     def configuration(self) -> str:
         """The text of redis.conf. By file, for a command line can be read by all."""
@@ -69,7 +79,7 @@ class Redis:
         return f"""\
 bind {self.address.host}
 port {self.address.port}
-dir {self.directory}
+dir {self.data}
 save ""
 appendonly {"yes" if self.appendonly else "no"}
 auto-aof-rewrite-min-size 16mb
@@ -88,7 +98,7 @@ enable-module-command no
 set-proc-title no
 crash-memcheck-enabled no
 loglevel notice
-user default off resetpass resetkeys resetchannels -@all
+user default off resetpass {_REPLAYS if self._appends else _NOTHING}
 user labctl on #{_digest(self._ours.secret)} ~* &* +@all
 user learner on #{_digest(self.password)} {rights}
 user shop on #{_digest(self.password)} {rights}
@@ -100,7 +110,11 @@ user shop on #{_digest(self.password)} {rights}
         if info.get("loading") == "1":
             # INFO is answered while the append-only file is replayed; nothing else is.
             raise ServerDown(f"The {self.name} is still loading.")
-        return info["redis_version"]
+        return f"Valkey {info['valkey_version']}" if "valkey_version" in info else info["redis_version"]
+
+    @property
+    def _appends(self) -> bool:
+        return self.appendonly or self.directives.get("appendonly") == "yes"
 
     def counters(self) -> dict[str, float]:
         """What the server has counted, all at one moment; our own commands are taken off `operations`. Raises ServerDown."""

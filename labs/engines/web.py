@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from labs.engines import binaries
 from labs.engines.address import Address
 from labs.engines.control import TIMEOUT_S, Control, Stream
 from labs.engines.launch import Launch, or_none
@@ -40,7 +40,7 @@ class WebServer:
     def launch(self) -> Launch:
         """How to start it: the standard library only, so that it answers soon."""
         file = self.directory / "settings.json"
-        return Launch(argv=(_python(), "-I", "-S", str(_START), self._module, str(file)), files={file: self.configuration()}, ready=or_none(self.ready))
+        return Launch(argv=(binaries.interpreter(), "-I", "-S", str(_START), self._module, str(file)), files={file: self.configuration()}, ready=or_none(self.ready))
 
     def configuration(self) -> str:
         """The text of its settings. By file, for a command line can be read by all."""
@@ -98,11 +98,6 @@ class Balancer(WebServer):
     def instances_up(self) -> list[str]:
         """The instances that take part now. Raises ServerDown."""
         return [str(name) for name in self._asked("/-/counts", TIMEOUT_S)["up"]]
-
-
-def _python() -> str:
-    """Our own interpreter, or the system's where this user may not execute ours: the programs need its standard library only."""
-    return next((path for path in (sys.executable, "/usr/bin/python3") if os.access(path, os.X_OK)), sys.executable)
 
 
 def _exchange(stream: Stream, request: http.Message) -> http.Message:

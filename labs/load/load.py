@@ -60,6 +60,7 @@ class Load:
         self._nursery = nursery
         self._on_batch = on_batch
         self._on_problem = on_problem
+        self._on_batch = on_batch
         self._problems: set[str] = set()
         self._lock = threading.RLock()
         self._workers: dict[Connection, int] = {}

@@ -17,6 +17,7 @@ from labs.errors import DidNotStart
 from labs.load.browsers import BrowserOrders, browse
 from labs.load.commits import Commits
 from labs.load.flight import FlightOrders, fly
+from labs.load.numbers import NumberOrders, write_numbers
 from labs.load.orders import AnyOrders
 from labs.load.worker import work
 from labs.load.writers import WriterOrders, write
@@ -63,6 +64,8 @@ class Nursery:
                 write(orders, pipe)
             elif isinstance(orders, FlightOrders):
                 fly(orders, pipe)
+            elif isinstance(orders, NumberOrders):
+                write_numbers(orders, pipe)
             else:
                 work(orders, pipe, self.commits)
 

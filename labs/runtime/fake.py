@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -19,14 +19,17 @@ from pathlib import Path
 from labs.engines import readings
 from labs.engines.address import Address
 from labs.engines.launch import Launch
+from labs.errors import NotNow
 from labs.load.batches import BATCH_S, GROUP, RECORDER, Batch, Operation
 from labs.load.browsers import SITE, VISITORS, BrowserOrders
 from labs.load.commits import Commits
 from labs.load.flight import ACKNOWLEDGED, READ, FlightOrders
+from labs.load.numbers import NUMBERS, NumberOrders
 from labs.load.orders import AnyOrders
 from labs.load.worker import strategy_of
 from labs.load.writers import ENGINE, WRITERS, WriterOrders
 from labs.network.links import Route
+from labs.runtime.disk import Cut
 
 NOBODY_LISTENS = Address("127.0.0.1", 1)
 CACHES = ("redis", "memcached")
@@ -36,6 +39,7 @@ class FakeRunning:
     """A server that only remembers what was done to it."""
 
     pid = 0
+    disk = None
 
     def __init__(self, launch: Launch) -> None:
         self._launch = launch
@@ -51,6 +55,9 @@ class FakeRunning:
 
     def kill(self) -> None:
         self._end(-int(signal.SIGKILL), "killed")
+
+    def cut_power(self, look: Callable[[], object] = lambda: None) -> list[Cut]:
+        raise NotNow("Nothing real runs in this sandbox: it has no files that a loss of power could take.")
 
     def pause(self) -> None:
         self.paused = self._exit is None
@@ -196,6 +203,8 @@ class FakeNursery:
         if isinstance(orders, BrowserOrders):
             pages = {"signed_in": [2_100] * hits, "signed_out": [2_100] * misses, "response": [2_100] * done}
             return Batch(SITE, VISITORS, scheduled=done, done=done, times={kind: array("Q", several) for kind, several in pages.items()})
+        if isinstance(orders, NumberOrders):
+            return Batch(ENGINE, NUMBERS, scheduled=done, done=done, times={"write": array("Q", [210] * done)})
         if isinstance(orders, WriterOrders):
             return Batch(ENGINE, WRITERS, scheduled=done, done=done, times={kind: array("Q", [190] * done) for kind in ("write", "cache", "response")})
         self._pretence.hits += hits

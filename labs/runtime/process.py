@@ -18,7 +18,9 @@ from pathlib import Path
 import psutil
 
 from labs.engines.launch import Launch
-from labs.errors import DidNotStart
+from labs.errors import DidNotStart, NotNow
+from labs.runtime import syncs
+from labs.runtime.disk import Cut, Disk
 
 FIRST_PORT, LAST_PORT = 20_000, 32_000
 MEMORY_OF_A_SERVER = 384 * 1024 * 1024
@@ -55,7 +57,8 @@ class Spawner:
 class RunningProcess:
     """A server process and its children."""
 
-    def __init__(self, process: subprocess.Popen[bytes], launch: Launch, log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], launch: Launch, log: Path, disk: Disk | None = None) -> None:
+        self.disk = disk
         self._process = process
         self._launch = launch
         self._log = log
@@ -80,6 +83,18 @@ class RunningProcess:
         self._signal(self._launch.death_signal)
         if not self._wait(3.0):
             self._end()
+
+    def cut_power(self, look: Callable[[], object] = lambda: None) -> list[Cut]:
+        if self.disk is None or self.disk.problem:
+            raise NotNow(self.disk.problem if self.disk else "Nobody notes what this server syncs.", hint="A process crash can be shown all the same: kill it.")
+        family = self._family()
+        # A child that writes a snapshot outlives a server that was killed: it is of the same group.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._wait(5.0)
+        psutil.wait_procs(family, timeout=0.5)
+        look()
+        return self.disk.cut()
 
     def pause(self) -> None:
         for member in self._family():
@@ -139,6 +154,7 @@ class ProcessRuntime:
         self._spawner = Spawner()
         self._started: list[RunningProcess] = []
         self._given: set[int] = set()
+        self._disks: dict[Path, Disk] = {}
 
     def host(self, index: int) -> str:
         if self._own_loopback:
@@ -152,21 +168,28 @@ class ProcessRuntime:
         for path, text in launch.files.items():
             path.touch(mode=0o600)
             path.write_text(text)
-        argv = (_SETPRIV, f"--pdeathsig={signal.Signals(launch.death_signal).name[3:]}", "--", *launch.argv)
+        disk = self._disk(launch.data)
+        ours, theirs = socket.socketpair()
+        command = launch.argv if disk is None else syncs.argv(theirs, launch.argv)
+        argv = (_SETPRIV, f"--pdeathsig={signal.Signals(launch.death_signal).name[3:]}", "--", *command)
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **launch.env}
 
         def make() -> subprocess.Popen[bytes]:
             with log.open("ab") as out:
-                process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=environment, cwd=log.parent, start_new_session=True)
+                process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=environment, cwd=log.parent, start_new_session=True, pass_fds=() if disk is None else (theirs.fileno(),))
             with contextlib.suppress(OSError):
                 resource.prlimit(process.pid, resource.RLIMIT_AS, (MEMORY_OF_A_SERVER, MEMORY_OF_A_SERVER))
             return process
 
-        try:
-            process = self._spawner.popen(make)
-        except OSError as exc:
-            raise DidNotStart(f"{Path(launch.argv[0]).name} could not be executed.", detail=str(exc)) from exc
-        running = RunningProcess(process, launch, log)
+        with ours:
+            try:
+                with theirs:
+                    process = self._spawner.popen(make)
+            except OSError as exc:
+                raise DidNotStart(f"{Path(launch.argv[0]).name} could not be executed.", detail=str(exc)) from exc
+            if disk is not None:
+                syncs.hear(ours, disk)
+        running = RunningProcess(process, launch, log, disk)
         self._started.append(running)
         return running
 
@@ -174,6 +197,14 @@ class ProcessRuntime:
         for running in self._started:
             running.kill()
         self._started.clear()
+
+    def _disk(self, data: Path | None) -> Disk | None:
+        """The disk below a folder; it outlives the processes that write on it."""
+        if data is None:
+            return None
+        if data not in self._disks:
+            self._disks[data] = Disk(data, data.with_name(f"{data.name}-synced"))
+        return self._disks[data]
 
     def _free_port(self) -> int:
         """A port that nobody listens on at any address now: another labs host of this machine has the same addresses to give.

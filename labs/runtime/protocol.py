@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from labs.engines.launch import Launch
+from labs.runtime.disk import Cut, Disk
 
 
 class Running(Protocol):
@@ -23,6 +25,13 @@ class Running(Protocol):
 
     def kill(self) -> None:
         """End it at once, as a crash would. Dead when this returns."""
+
+    def cut_power(self, look: Callable[[], object] = lambda: None) -> list[Cut]:
+        """End it and its children at once, if they live, and take from its files what was not synced; `look` is called between the two. NotNow where that isn't known."""
+
+    @property
+    def disk(self) -> Disk | None:
+        """What of its files is durable; None if that is not noted."""
 
     def pause(self) -> None:
         """Freeze it, its children too: it keeps its connections and answers nothing."""

@@ -31,7 +31,8 @@ from labs.network.links import Links
 from labs.runtime.fake import FakeLinks, FakeNursery, FakeRuntime
 from labs.runtime.process import ProcessRuntime
 from labs.runtime.protocol import Runtime
-from labs.sandbox.sandbox import USUAL_PORTS, Quarters, Sandbox
+from labs.sandbox.housing import USUAL_PORTS, Quarters
+from labs.sandbox.sandbox import Sandbox
 from labs.sandbox.server import Server
 from labs.shop.template import copy as copy_template
 
@@ -261,7 +262,7 @@ class Agent:
                 if function not in ("read", "write"):
                     raise BadInput("A step is a read or a write.")
                 item = _whole_number(args.get("key") or 42, "The item")
-                price = _price(args.get("price")) if function == "write" else None
+                price = _price(args.get("price") or 24.90) if function == "write" else None
                 if sandbox.load.running and sandbox.site is None:
                     raise NotNow("The load is running, so one request can't be told from the others.", hint="Stop the load first.")
                 sandbox.stepped.step(function, item, price)

@@ -16,9 +16,9 @@ from labs.errors import NotNow, ServerDown
 from labs.events import MOST_ROWS, OperationsFlown, Said, Value
 from labs.load.batches import Batch, Operation
 from labs.load.flight import ACKNOWLEDGED, LOST, NOT_SENT, UNCONFIRMED, FlightOrders
+from labs.sandbox.group import PRIMARY_ENDPOINT, READER_ENDPOINT, Group
 
 if TYPE_CHECKING:
-    from labs.sandbox.group import Group
     from labs.sandbox.sandbox import Sandbox
 
 LIST = "flight"
@@ -50,7 +50,6 @@ class Flight:
     wall: float
     settings: dict[str, Value]
     list_name: str
-    endpoint: str
     marks: list[tuple[float, str]] = field(default_factory=list)
     before: dict[str, str] = field(default_factory=dict)
     results: dict[str, Value] = field(default_factory=dict)
@@ -58,6 +57,8 @@ class Flight:
     gap: tuple[float, float | None] = (0.0, None)
     ended_at: float = 0.0
     document: dict[str, Any] = field(default_factory=dict)
+    client: str = ""
+    client_after: str = ""
 
     @property
     def name(self) -> str:
@@ -106,7 +107,7 @@ class Flights:
         """What a client is told: the first one writes, the others read."""
         reads = worker > 0
         return FlightOrders(
-            settings=dict(self._sandbox.settings), endpoint=self._group.endpoint("reader-endpoint" if reads else "primary-endpoint"), user="shop", password=password,
+            settings=dict(self._sandbox.settings), endpoint=self._group.endpoint(READER_ENDPOINT if reads else PRIMARY_ENDPOINT), user="shop", password=password,
             list_name=self.list_name, reads=reads, worker=worker, workers=max(1, workers - 1) if reads else 1, seed=seed,
             own_reads_at=None if reads else self._group.own_reads_at(),
         )
@@ -146,13 +147,18 @@ class Flights:
                 raise NotNow("Nobody writes, so there is nothing to record.", hint="Start the clients first.")
             self._number += 1
             flight = self.current = Flight(
-                self._number, verb, server, zone, words, time.monotonic(), time.time(), dict(self._sandbox.settings), self.list_name, str(self._group.endpoint("primary-endpoint")),
-                before={name: seen.role for name, seen in self._group.seen.items()},
+                self._number, verb, server, zone, words, time.monotonic(), time.time(), dict(self._sandbox.settings), self.list_name,
+                before={name: seen.role for name, seen in self._group.seen.items()}, client=self._client(),
             )
             flight.marks.append((flight.at, words))
         self._watcher = threading.Thread(target=self._watch, args=(flight,), name="flight", daemon=True)
         self._watcher.start()
         return flight
+
+    def _client(self) -> str:
+        """What the writing client was told of the world."""
+        settings = self._sandbox.settings
+        return f"{self._group.endpoint(PRIMARY_ENDPOINT)}, timeout {settings['client_timeout_ms']:g} ms, retries {settings['retry']}" if "retry" in settings else str(self._group.endpoint(PRIMARY_ENDPOINT))
 
     def mark(self, words: str) -> None:
         """Something else was done to the servers while a flight is under way."""
@@ -216,15 +222,15 @@ class Flights:
                         self._finish(flight)
 
     def _is_over(self, flight: Flight, now: float) -> bool:
-        if self._group.cut_zones or not self._sandbox.load.running or any(server.state == "paused" for server in self._sandbox.servers.values()):
+        if self._group.mesh.cut_zones or not self._sandbox.load.running or any(server.state == "paused" for server in self._sandbox.servers.values()):
             return False
-        has_moved = any(at > flight.at and endpoint == "primary-endpoint" for at, endpoint, _ in self._group.moves)
+        has_moved = any(at > flight.at and endpoint == PRIMARY_ENDPOINT for at, endpoint, _ in self._group.moves)
         primaries = [name for name, seen in self._group.seen.items() if seen.role == "primary"]
         return self._has_gone_on(flight, now) and primaries == [self._group.primary] and (has_moved or flight.verb in ENDS_A_PRIMARY or now - flight.at > 12 * AFTER_S)
 
     def _finish(self, flight: Flight) -> None:
         flight.ended_at = time.monotonic()
-        flight.gap = self.gap_of(flight)
+        flight.gap, flight.client_after = self.gap_of(flight), self._client()
         found, problem = self.recount(flight.list_name)
         acknowledged = self._counted
         before = {op.number for op in list(self.writes) if op.ended_as in KEPT_ACKS and op.began + op.took_s <= flight.at} & acknowledged
@@ -260,7 +266,7 @@ class Flights:
         window = [op for op in list(self.writes) if flight.at - BEFORE_S <= op.began <= flight.ended_at]
         failed = Counter(op.ended_as for op in window if op.ended_as not in (*KEPT_ACKS, NOT_SENT))
         promoted = self._group.primary if self._group.primary != flight.server and flight.before.get(self._group.primary) != "primary" else ""
-        promoted_at = next((at for at, endpoint, targets in self._group.moves if at > flight.at and endpoint == "primary-endpoint" and targets == [promoted]), None)
+        promoted_at = next((at for at, endpoint, targets in self._group.moves if at > flight.at and endpoint == PRIMARY_ENDPOINT and targets == [promoted]), None)
         return {
             "downtime_ms": round(1000 * ((flight.ended_at if ended is None else ended) - began), 1), "recovered": ended is not None, "acknowledged": acknowledged, "lost": len(flight.lost),
             "refused": sum(failed.values()), "promoted": promoted, "promoted_after_ms": round(1000 * (promoted_at - flight.at), 1) if promoted_at else 0.0, "recounted": not problem,

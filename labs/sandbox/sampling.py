@@ -106,6 +106,8 @@ class Sampler:
                 values |= self._sandbox.site.readings()
             if self._sandbox.flights is not None:
                 values |= self._sandbox.flights.readings(seconds)
+            if self._sandbox.writer is not None:
+                values |= self._sandbox.writer.readings(seconds)
             if loaded:
                 values |= _of_load(*self._sandbox.load.take_interval())
             if self._sandbox.lab.readings is not None:

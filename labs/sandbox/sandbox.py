@@ -12,14 +12,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from labs.definition import Lab, Link, Node, Strategy
-from labs.engines import Balancer, Engine, Instance, Memcached, Postgres, Redis
+from labs.engines import Balancer, Engine, Memcached, Postgres, Redis
 from labs.engines.address import Address
 from labs.engines.web import WebServer
-from labs.errors import BadInput, LabsError, NotNow, ServerDown
+from labs.errors import BadInput, NotNow, ServerDown
 from labs.events import (
     MOST_ROWS,
     Event,
@@ -42,21 +41,22 @@ from labs.load.orders import AnyOrders
 from labs.load.worker import Orders, strategy_of
 from labs.network.links import Links, Route
 from labs.runtime.fake import FakeEngine, FakeLinks, FakeNursery, FakeRuntime, Pretence
-from labs.runtime.protocol import Runtime
 from labs.sandbox.application import Application
 from labs.sandbox.checking import Checker
-from labs.sandbox.console import Answer, Console, MemcachedConsole, RedisConsole, SqlConsole
-from labs.sandbox.fakes import FakeConsole
+from labs.sandbox.console import Answer
+from labs.sandbox.consoles import Consoles
 from labs.sandbox.flights import Flights
-from labs.sandbox.group import APP, BEHIND, OF_ENDPOINTS, Group
+from labs.sandbox.group import Group
+from labs.sandbox.housing import Housing, Quarters
 from labs.sandbox.ledger import Ledger, Request
+from labs.sandbox.mesh import APP
 from labs.sandbox.sampling import Sampler
 from labs.sandbox.server import Server
-from labs.sandbox.site import Site, letter
+from labs.sandbox.site import Site
+from labs.sandbox.writer import Writer
 from labs.shop.shop import items
 from labs.shop.template import copy as copy_template
 
-USUAL_PORTS = {"redis": 6379, "sentinel": 26379, "memcached": 11211, "postgres": 5432, "instance": 8000, "balancer": 8080}
 LOAD_ITEMS = 1_000
 SEED = 7
 MOST_RECORDS = 12
@@ -69,16 +69,6 @@ class Counters:
     hits: int = 0
     misses: int = 0
     queries: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Quarters:
-    """Where a sandbox lives: its directory, the shop's template, how servers are run, and its secrets by server."""
-
-    directory: Path
-    template: Path
-    runtime: Runtime
-    secrets: Mapping[str, str]
 
 
 class Sandbox:
@@ -94,6 +84,7 @@ class Sandbox:
         self.measurements: dict[str, float] = {}
         self.found: dict[str, list[dict[str, Value]]] = {}
         self.records: dict[str, dict[str, Any]] = {}
+        self.writer = Writer(self, lab.writes_to) if lab.writes_to else None
         self.load = Load(nursery, on_problem=lambda problem: self.say(f"The strategy failed: {problem}", "error"), on_batch=self._flown)
         self.wrong = wrong
         self.servers: dict[str, Server] = {}
@@ -105,8 +96,8 @@ class Sandbox:
         self._links = links
         self._told = tell
         self._lock = threading.RLock()
-        self._consoles: dict[str, Console] = {}
-        self._near: dict[str, Address] = {}
+        self._housing = Housing(self, quarters)
+        self._consoles = Consoles(self)
         if database is not None:
             self.servers["database"] = database
         self.app = Application(self)
@@ -149,20 +140,20 @@ class Sandbox:
 
     def open(self) -> None:
         """Start what is not running yet, all at once, and lay the links. Raises DidNotStart and leaves the rest to `close`."""
-        for link in self._direct_links:
-            self._near[link.name] = self._near_end(link)
+        for link in self._housing.links:
+            self._housing.find_near_end(link)
         if self.group is not None:
-            self._place_group(self.group)
-        for index, node in enumerate(self.lab.topology.servers):
+            self._housing.place_group()
+        for node in self.lab.topology.servers:
             if node.name not in self.servers:
-                self.servers[node.name] = self._server(node, index)
+                self.servers[node.name] = self._housing.server(node)
         for name, server in self.servers.items():
             if server.state == "up":
                 self.tell_state(name, server)
         stopped = [server for name, server in self.servers.items() if server.state != "up" and not self.lab.topology.node(name).waits]
         with ThreadPoolExecutor(max(1, len(stopped))) as together:
             list(together.map(lambda server: server.start(), stopped))
-        for link in self._direct_links:
+        for link in self._housing.links:
             self._lay(link)
         if self.site is not None:
             self.site.open()
@@ -191,8 +182,9 @@ class Sandbox:
             self.site.close()
         if self.group is not None:
             self.group.close()
-        for console in self._consoles.values():
-            console.close()
+        if self.writer is not None:
+            self.writer.close()
+        self._consoles.close()
         self._quarters.runtime.close()
 
     def reset(self) -> None:
@@ -206,7 +198,7 @@ class Sandbox:
                 if state != "open":
                     self.link(name, "restore")
             for name, server in self.servers.items():
-                self._forget_console(name)
+                self._consoles.forget(name)
                 if server.state == "paused":
                     server.resume("reset")
             for name, value in self.lab.settings().items():
@@ -229,10 +221,11 @@ class Sandbox:
                 if self.lab.topology.node(name).waits:
                     server.stop("reset")
                 elif name != "database":
-                    server.restart("reset")
+                    server.begin_anew("reset")
                     if isinstance(server.engine, Redis) and server.engine.appendonly:
                         server.engine.flush()
-            self.records.clear()
+            if self.writer is not None:
+                self.writer.forget()
             self.ledger.clear()
             self.load.forget()
             self.sampler.forget()
@@ -339,15 +332,17 @@ class Sandbox:
         """Run the workload with the settings as they are; a running one begins anew. After so many requests its clients rest; 0: no end."""
         if self.flights is not None:
             return self._start_flight_clients(self.flights)
-        workers = int(float(self.settings.get("clients", 4 if self.site is None else 2)))
+        workers = 1 if self.writer is not None else int(float(self.settings.get("clients", 4 if self.site is None else 2)))
         self.stepped.stepper.finish()
         self.load.start(workers, lambda number: self._orders(number, workers, requests // workers))
         rate = self.settings.get("rate_per_s", 0)
         about = f"{workers} client{'s want' if workers != 1 else ' wants'} {rate:g} requests/s"
         if self.site is not None:
             about = f"{float(self.settings['browsers']):g} browsers want {rate:g} requests/s"
+        if self.writer is not None:
+            about = f"one client wants {rate:g} writes/s, each when the one before is answered"
         self.tell(LoadChanged(running=True, about=about))
-        self.tell(Said(text="Many browsers log in and go on opening pages. Who is signed out logs in again." if self.site is not None else "Many requests run at once."))
+        self.tell(Said(text="Numbered writes run. A number counts when the server has answered for it." if self.writer is not None else "Many browsers log in and go on opening pages. Who is signed out logs in again." if self.site is not None else "Many requests run at once."))
         self.sampler.hurry()
         return f"The load runs: {about}."
 
@@ -365,6 +360,8 @@ class Sandbox:
     def _flown(self, batch: Batch) -> None:
         if self.flights is not None:
             self.flights.take(batch)
+        if self.writer is not None:
+            self.writer.heard(batch)
 
     def stop_load(self, why: str = "") -> str:
         """End the workload; harmless if none runs."""
@@ -399,6 +396,8 @@ class Sandbox:
             "restart": _after_a_restart(self.servers[name].engine),
         }[verb]
         self.tell(Said(text=f"{says} {means}", strong=says))
+        if self.lab.served:
+            self.lab.served(self, name, verb)
         return says
 
     def add(self, name: str, why: str) -> None:
@@ -407,8 +406,8 @@ class Sandbox:
         with self._lock:
             if self.servers[name].state not in ("stopped", "down"):
                 raise NotNow(f"{node.label} is there already.")
-            self._forget_console(name)
-            self.servers[name] = self._server(node, self.lab.topology.servers.index(node))
+            self._consoles.forget(name)
+            self.servers[name] = self._housing.server(node)
             self.servers[name].start(why)
             for link in self.lab.topology.links_to(name):
                 self._lay(link)
@@ -419,7 +418,7 @@ class Sandbox:
     def remove(self, name: str, why: str) -> None:
         """Stop a server that was added."""
         with self._lock:
-            self._forget_console(name)
+            self._consoles.forget(name)
             self.servers[name].stop(why)
 
     def link(self, name: str, verb: str, delay_ms: float = 20.0) -> str:
@@ -452,14 +451,11 @@ class Sandbox:
 
     def console(self, name: str, command: str) -> Answer:
         """Run a command in a server's console."""
-        answer = self._console(name).run(command)
-        shown = command.strip().split("\n")[0][:80]
-        self.say(f"Console {name}: {shown}" + (" (refused by the server)" if answer.failed else ""))
-        return answer
+        return self._consoles.run(name, command)
 
     def complete(self, name: str, text: str) -> list[str]:
         """How a console command could go on."""
-        return self._console(name).complete(text[:200])
+        return self._consoles.complete(name, text)
 
     # Where things are
 
@@ -486,7 +482,7 @@ class Sandbox:
 
     def address_for_app(self, server: str) -> Address:
         """Where the application finds a server: the near end of the link, whose address never changes."""
-        return self._near[next(link.name for link in self.lab.topology.links_to(server) if self.lab.topology.node(link.source).engine == "app")]
+        return self._housing.near[next(link.name for link in self.lab.topology.links_to(server) if self.lab.topology.node(link.source).engine == "app")]
 
     def route(self, link: str) -> Route:
         """Both ways over a link, for a client of the load."""
@@ -505,97 +501,25 @@ class Sandbox:
         return {server.engine.kind: server.version for server in self.servers.values() if server.version}
 
     @property
-    def stepped(self) -> Application | Site:
-        """What runs requests in step gear: the application, or the browser before a site."""
-        return self.app if self.site is None else self.site
-
-    def _near_end(self, link: Link) -> Address:
-        """Where a link is entered: at its source's own address, at the port that such a target usually has."""
-        places = [node.name for node in self.lab.topology.servers]
-        host = self._quarters.runtime.host(places.index(link.source) + 1 if link.source in places else 0)
-        near = Address(host, self._quarters.runtime.port(USUAL_PORTS[self._kind(self.lab.topology.node(link.target))]))
-        while near in (other for name, other in self._near.items() if name != link.name) and self.runtime != "fake":
-            # Two targets of one kind: the second is found one port further.
-            near = Address(host, near.port + 1)
-        return near
-
-    @property
-    def _direct_links(self) -> list[Link]:
-        """The links that lead to a server. Those to an endpoint are the group's."""
-        servers = {node.name for node in self.lab.topology.servers}
-        return [link for link in self.lab.topology.links if link.target in servers]
-
-    def _place_group(self, group: Group) -> None:
-        """Addresses for the members and the endpoints of a group: at one port each, wherever somebody asks for them."""
-        runtime, public, behind = self._quarters.runtime, dict[str, Address](), dict[str, Address]()
-        for index, node in enumerate(self.lab.topology.servers):
-            if node.engine in ("redis", "sentinel"):
-                port = runtime.port(USUAL_PORTS[node.engine])
-                public[node.name], behind[node.name] = Address(runtime.host(index + 1), port), Address(runtime.host(index + BEHIND), port)
-        port = runtime.port(USUAL_PORTS["redis"])
-        endpoints = {node.name: Address(runtime.host(OF_ENDPOINTS + index), port) for index, node in enumerate(self.lab.topology.of_engine("endpoint"))}
-        group.place(public, endpoints, behind)
-        group.lay()
+    def stepped(self) -> Application | Site | Writer:
+        """What runs requests in step gear: the application, the browser before a site, or the writer of numbers."""
+        return self.writer or self.site or self.app
 
     def _lay(self, link: Link) -> None:
         """Lay a link to a server as it is now."""
-        self._near[link.name] = self._links.lay(link.name, self._near[link.name], self.servers[link.target].engine.address)
-
-    def _kind(self, node: Node) -> str:
-        return str(self.settings[node.engine_setting]) if node.engine_setting else node.engine
-
-    def _server(self, node: Node, index: int) -> Server:
-        directory = self._quarters.directory / node.name
-        directory.mkdir(mode=0o700, exist_ok=True)
-        return Server(node.name, self._engine(node, index), self._quarters.runtime, log=directory / "log", tell=self.tell)
-
-    def _engine(self, node: Node, index: int) -> Engine:
-        kind = self._kind(node)
-        if isinstance(self._quarters.runtime, FakeRuntime):
-            return FakeEngine(node.name, kind, self._quarters.runtime.pretence)
-        runtime, directory = self._quarters.runtime, self._quarters.directory / node.name
-        address = Address(runtime.host(index + 1), runtime.port(USUAL_PORTS[kind]))
-        memory_mb = int(float(self.settings.get("cache_mb", 32)))
-        if self.group is not None and kind in ("redis", "sentinel"):
-            return self.group.engine(node, directory, **({"maxmemory_mb": memory_mb, **node.options} if kind == "redis" else {}))
-        if kind == "redis":
-            options = {**node.options, **(node.options_of(self.settings) if node.options_of else {})}
-            return Redis(node.name, address, directory, self._quarters.secrets[node.name], **{"maxmemory_mb": memory_mb, **options})
-        if kind == "memcached":
-            return Memcached(node.name, address, directory, maxmemory_mb=memory_mb)
-        if self.site is not None and kind in ("instance", "balancer"):
-            web = Balancer if kind == "balancer" else Instance
-            return web(node.name, address, directory, self._quarters.secrets[node.name], lambda: self._site_settings(node))
-        raise BadInput(f"No engine {kind!r} can stand at {node.name}.")
-
-    def _site_settings(self, node: Node) -> dict[str, object]:
-        """What a program of the site needs to know now: where the links of its own lead, and what the lab's settings say."""
-        ways = {link.target: self._near[link.name] for link in self.lab.topology.links if link.source == node.name}
-        assert self.site is not None
-        if node.engine == "balancer":
-            return {"sticky": self.settings.get("store") == "sticky", "targets": [(letter(name), way.host, way.port) for name, way in ways.items()]}
-        strategy = self.strategy()
-        assert strategy.write is not None
-        stores = {self._kind(self.lab.topology.node(name)): (name, way) for name, way in ways.items()}
-        (redis, to_redis), (_, to_memcached) = stores["redis"], stores["memcached"]
-        return {
-            "name": letter(node.name), "node": node.name, "store": self.settings["store"], "idle_s": self.settings["idle_s"], "absolute_s": self.settings["absolute_s"], "sliding": self.settings["renewal"] == "sliding",
-            "page": f"{strategy.read.__module__}:{strategy.read.__qualname__}", "log_in": f"{strategy.write.__module__}:{strategy.write.__qualname__}",
-            "redis": (to_redis.host, to_redis.port, "shop", self.password(redis)), "memcached": (to_memcached.host, to_memcached.port), "reports": str(self.site.reports),
-        }
+        self._housing.near[link.name] = self._links.lay(link.name, self._housing.near[link.name], self.servers[link.target].engine.address)
 
     def _exchange(self, node: Node) -> None:
         """Another engine behind the same name: the old one stops, the new one starts empty."""
-        index = self.lab.topology.servers.index(node)
         old = self.servers[node.name]
         if old.state == "paused":
             old.resume("its engine is exchanged")
         old.stop("its engine is exchanged")
-        self._forget_console(node.name)
-        self.servers[node.name] = self._server(node, index)
+        self._consoles.forget(node.name)
+        self.servers[node.name] = self._housing.server(node)
         self.servers[node.name].start("the engine was chosen")
         for link in self.lab.topology.links_to(node.name):
-            self._near[link.name] = self._near_end(link)
+            self._housing.find_near_end(link)
             self._lay(link)
         self.app.forget_clients()
         self.sampler.forget_counters(node.name)
@@ -608,40 +532,21 @@ class Sandbox:
             return self.flights.orders(number, workers or 1 + int(float(self.settings.get("readers", 1))), self.password(APP), SEED)
         if self.site is not None:
             return BrowserOrders(settings=dict(self.settings), site=self._links.route(self.site.entrance.name), worker=number, workers=workers or max(1, self.load.workers), seed=SEED)
+        if self.writer is not None:
+            return self.writer.orders(number, self._links.route(self.writer.link), SEED)
         return Orders(
             lab=self.lab.id, wrong=self.wrong, settings=dict(self.settings), engine=self.cache_engine, cache=self._links.route("cache"),
             cache_user="shop", cache_password=self.password("cache"), database=self._links.route("database"), database_password=self.password("database"),
             items=items(str(self.settings.get("read", "row")), int(float(self.settings.get("load_items", LOAD_ITEMS)))), worker=number, workers=workers or max(1, self.load.workers), seed=SEED, requests=requests,
         )
 
-    def _console(self, name: str) -> Console:
-        self.lab.topology.node(name)
-        if name not in self.servers or not self.lab.topology.node(name).has_console:
-            raise BadInput(f"{name[:40]} has no console.")
-        with self._lock:
-            if name not in self._consoles:
-                engine = self.servers[name].engine
-                if isinstance(engine, FakeEngine):
-                    self._consoles[name] = FakeConsole(name, lambda: self.servers[name].state == "up")
-                elif isinstance(engine, Redis):
-                    self._consoles[name] = RedisConsole(engine.address, user="learner", password=engine.password)
-                elif isinstance(engine, Memcached):
-                    self._consoles[name] = MemcachedConsole(engine.address)
-                elif isinstance(engine, Postgres):
-                    self._consoles[name] = SqlConsole(engine.address, user="learner", password=self.password(name))
-            return self._consoles[name]
-
-    def _forget_console(self, name: str) -> None:
-        with self._lock:
-            console = self._consoles.pop(name, None)
-        if console is not None:
-            with contextlib.suppress(LabsError, OSError):
-                console.close()
 
 
 def _after_a_restart(engine: Engine) -> str:
     if isinstance(engine, Postgres):
         return "It has replayed its log: what was committed is there."
+    if isinstance(engine, Redis) and engine.noted:
+        return "What its files held is there again."
     if isinstance(engine, Redis) and engine.appendonly:
         return "It has replayed its append-only file: what was written is there."
     if isinstance(engine, Balancer):

@@ -10,6 +10,7 @@ from pathlib import Path
 from labs.engines import Engine
 from labs.errors import DidNotStart, NotNow, ServerDown
 from labs.events import Event, ServerChanged, ServerState
+from labs.runtime.disk import Cut, Disk
 from labs.runtime.protocol import Running, Runtime
 
 START_DEADLINE_S = 10.0
@@ -54,6 +55,29 @@ class Server:
         with self._lock:
             self._alive().kill()
             self._change("down", why)
+
+    def cut_power(self, why: str = "its power was cut", look: Callable[[], object] = lambda: None) -> list[Cut]:
+        """End it as a loss of power would, whether it runs or was killed before: what it did not sync is gone; `look` is called before it goes. NotNow where that isn't known."""
+        with self._lock:
+            if self._running is None:
+                raise NotNow(f"{self.name} is not running.", hint="Restart it first.")
+            done = self._running.cut_power(look)
+            self._change("down", why)
+            return done
+
+    def begin_anew(self, why: str) -> None:
+        """Stop it if it runs, empty its disk, and start it on the same address."""
+        with self._lock:
+            if self._running is not None and self._running.poll() is None:
+                self._running.stop()
+            if self.disk is not None:
+                self.disk.clear()
+            self.start(why)
+
+    @property
+    def disk(self) -> Disk | None:
+        """What of its files is durable; None if that is not noted."""
+        return self._running.disk if self._running else None
 
     def pause(self, why: str = "you paused it") -> None:
         """Freeze it: its connections stay, nothing is answered."""

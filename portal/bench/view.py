@@ -111,7 +111,8 @@ class Bench:
         """The functions of the strategy that the settings pick; with a step running, of the one that runs."""
         step = self.state.get("step", {})
         name = step.get("strategy") if step.get("running") else self.lab.pick_strategy(self.settings)
-        return [listing for listing in listings(self.lab) if listing.strategy == name]
+        order: list[str] = [request.function for request in self.lab.requests]
+        return sorted((listing for listing in listings(self.lab) if listing.strategy == name), key=lambda listing: order.index(listing.name))
 
     @property
     def requests(self) -> list[Steppable]:
@@ -189,7 +190,7 @@ class Bench:
     def running(self) -> str:
         """What runs, in words: the versions that the servers told."""
         versions: Mapping[str, str] = self.state.get("versions", {})
-        words = (version if version.lower().startswith(ENGINES.get(name, name).lower()) else f"{ENGINES.get(name, name)} {version}".strip() for name, version in sorted(versions.items()))
+        words = (version if version.lower().startswith((ENGINES.get(name, name).lower(), "valkey")) else f"{ENGINES.get(name, name)} {version}".strip() for name, version in sorted(versions.items()))
         return ", ".join(dict.fromkeys(words))
 
     def server_words(self, name: str) -> str:
@@ -204,7 +205,7 @@ class Bench:
         engine = str(self.settings.get(node.engine_setting, node.engine)) if node.engine_setting else node.engine
         version = self.state.get("servers", {}).get(name, {}).get("version", "")
         label = ENGINES.get(engine, engine)
-        return version if version.lower().startswith(label.lower()) else f"{label} {version}".strip()
+        return version if version.lower().startswith((label.lower(), "valkey")) else f"{label} {version}".strip()
 
     def link_words(self, name: str) -> str:
         """What is wrong with a link, in a few letters."""

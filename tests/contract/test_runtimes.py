@@ -204,3 +204,20 @@ def test_a_cage_has_its_usual_ports_to_itself(keeper):
 def _owned_by_sandbox(port):
     owners = {connection.pid for connection in psutil.net_connections("inet") if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port}
     return any(pid and psutil.Process(pid).name() in ("redis-server", "postgres") and psutil.Process(pid).uids().real >= 61_000 for pid in owners)
+
+
+def test_the_power_can_be_cut_or_it_is_said_why_not(keeper):
+    sandbox = Opened(keeper, "durability")
+    try:
+        if keeper.isolation not in REAL:
+            with pytest.raises(NotNow, match="Nothing real runs"):
+                sandbox.call("action", name="cut-power", fields={})
+            return
+        sandbox.call("set", name="mode", value="no")
+        sandbox.call("action", name="write-thousand", fields={})
+
+        assert "bytes had not been synced" in sandbox.call("action", name="cut-power", fields={})["says"]
+        assert "0 of 1," in sandbox.call("action", name="come-back", fields={})["says"]
+        assert sandbox.states("redis")[-1] == "up"
+    finally:
+        sandbox.end()

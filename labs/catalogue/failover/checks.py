@@ -46,10 +46,10 @@ def goes_on(sandbox: Sandbox) -> Verdict:
             continue
         after = [row for row in flight.document["writes"] if row[0] > flight.document["results"]["gap_to_ms"] - 1 and row[2] in (ACKNOWLEDGED, LOST)]
         evidence: dict[str, Value] = {
-            "endpoint_before": flight.endpoint, "endpoint_after": str(group_of(sandbox).endpoint("primary-endpoint")), "downtime_ms": flight.results["downtime_ms"], "writes_after": len(after),
+            "client_before": flight.client, "client_after": flight.client_after, "downtime_ms": flight.results["downtime_ms"], "writes_after": len(after),
             "first_number_after": after[0][3] if after else 0,
         }
-        if after and evidence["endpoint_before"] == evidence["endpoint_after"]:
+        if after and flight.client == flight.client_after:
             return Verdict("met", f"Number {after[0][3]:,} was accepted through the same endpoint, after {float(flight.results['downtime_ms']) / 1000:.2f} s without an accepted write.", evidence)
     return Verdict("unmet", "No client has gone on after a failover yet.", hint="Let the clients run through a failover of the primary.")
 

@@ -62,24 +62,39 @@ def resume(sandbox: Sandbox) -> str:
 
 
 def cut_zone(sandbox: Sandbox, zone: str, way: str) -> str:
-    """Cut a zone off: the primary's, or the one that is named."""
+    """Cut a zone off: the primary's, the one that is named, or each from all others."""
     group = group_of(sandbox)
-    zone = _zone(sandbox, group.primary) if zone == "primary" else zone
+    of_primary = _zone(sandbox, group.primary)
+    zones = group.mesh.zones if zone == "all" else [of_primary if zone == "primary" else zone]
+    zone = "every zone" if zone == "all" else zones[0]
     ready(sandbox)
-    flights_of(sandbox).begin("cut", f"{zone} is cut off", server=group.primary if _zone(sandbox, group.primary) == zone else "", zone=zone)
-    group.cut(zone, way)
+    flights_of(sandbox).begin("cut", f"{zone} is cut off", server=group.primary if of_primary in zones else "", zone=of_primary if of_primary in zones else zone)
+    for one in zones:
+        group.mesh.cut(one, way)
     sandbox.show(f"{zone.capitalize()} is cut off.", "Nobody is refused: whoever is there hears nobody elsewhere, and is not heard.")
     return f"{zone.capitalize()} is cut off: whoever is there hears nobody elsewhere, and is not heard."
+
+
+def slow_zone(sandbox: Sandbox, zone: str, delay_ms: float) -> str:
+    """Slow a zone: the primary's, the one that is named, or all."""
+    group = group_of(sandbox)
+    zones = group.mesh.zones if zone == "all" else [_zone(sandbox, group.primary) if zone == "primary" else zone]
+    for one in zones:
+        group.mesh.slow_zone(one, delay_ms)
+    says = f"{', '.join(zones).capitalize()} {'is' if len(zones) == 1 else 'are'} " + (f"{delay_ms:g} ms further away, each way." if delay_ms else "as near as before.")
+    flights_of(sandbox).mark(says)
+    sandbox.show(says, "Whoever waits for a replica there waits longer; whoever doesn’t has more to lose." if delay_ms else "")
+    return says
 
 
 def heal(sandbox: Sandbox) -> str:
     """Make every zone whole again."""
     group = group_of(sandbox)
-    cut = group.cut_zones
+    cut = group.mesh.cut_zones
     if not cut:
         raise NotNow("No zone is cut off.")
     for zone in cut:
-        group.restore(zone)
+        group.mesh.restore(zone)
         flights_of(sandbox).mark(f"{zone} is whole again")
         sandbox.show(f"{zone.capitalize()} is whole again.", "Two servers may call themselves primary now, until one is told to follow.")
     return f"{', '.join(cut).capitalize()} {'is' if len(cut) == 1 else 'are'} whole again. What was under way arrives."

@@ -22,7 +22,7 @@ TOLERANCES = tolerances.of(Path(__file__).parent)
 FLIGHT_S, PROMOTED_S, REFUSED_S = 8.0, 4.5, 2.5
 NEAR_MS = 20
 """How far the replicas are from the primary in the reference run, each way: what is on its way there is what is lost."""
-ZONE = Choice("zone", "Zone", (("primary", "the primary’s"), *((zone, zone[-1]) for zone in replicated.ZONES)), "primary")
+ZONE = Choice("zone", "Zone", (("primary", "the primary’s"), *((zone, zone[-1]) for zone in replicated.ZONES), ("all", "all")), "primary")
 WAY = Choice("way", "What is cut", (("both", "both ways"), ("in", "what goes in"), ("out", "what comes out")), "both")
 
 
@@ -114,8 +114,8 @@ def _begin(sandbox: Sandbox) -> None:
     """Raises NotNow unless the group is whole: a primary, a replica, nothing cut, nothing down."""
     group = group_of(sandbox)
     wrong = [name for name, server in sandbox.servers.items() if server.state not in ("up", "stopped")]
-    if wrong or group.cut_zones or flights_of(sandbox).current is not None:
-        raise NotNow(f"{(wrong or group.cut_zones or ['A flight'])[0]} is not as it should be.", hint="Bring everything back, then measure.")
+    if wrong or group.mesh.cut_zones or flights_of(sandbox).current is not None:
+        raise NotNow(f"{(wrong or group.mesh.cut_zones or ['A flight'])[0]} is not as it should be.", hint="Bring everything back, then measure.")
     if not any(seen.role == "replica" for seen in group.seen.values()):
         raise NotNow("The primary has no replica.", hint="Give it one, then measure.")
 
@@ -172,6 +172,7 @@ LAB = Lab(
         Action("pause-primary", "Freeze the primary", "break", faults.pause, fault=True),
         Action("resume", "Let it go on", "break", faults.resume),
         Action("cut-zone", "Cut off a zone", "break", faults.cut_zone, (ZONE, WAY), fault=True),
+        Action("slow-zone", "Slow a zone", "break", faults.slow_zone, (ZONE, Number("delay_ms", "Each way", 0, 500, 1, 20, unit="ms")), fault=True),
         Action("heal", "Make the zones whole", "break", faults.heal),
         Action("bring-back", "Bring back what is down", "break", faults.bring_back, primary=True, here="the server is started again, as a replica of whoever is the primary.", aws="ElastiCache makes a new replica in the zone of the failed node."),
         Action("planned", "Planned failover", "break", faults.plan, here="writes wait until the replicas have everything, a sentinel promotes one, the former primary follows it.", aws="the API call TestFailover lets a primary fail, up to 15 shards in 24 hours; a planned replacement of a node hands over like this."),

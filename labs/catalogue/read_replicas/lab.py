@@ -59,7 +59,7 @@ def count(sandbox: Sandbox) -> str:
 
 def slow(sandbox: Sandbox, replica: str, delay_ms: float) -> str:
     """Slow the link between the primary and a replica."""
-    group_of(sandbox).slow(group_of(sandbox).primary, replica, delay_ms)
+    group_of(sandbox).mesh.slow(group_of(sandbox).primary, replica, delay_ms)
     says = f"What {replica} is told comes {delay_ms:g} ms later." if delay_ms else f"The link to {replica} is whole again."
     sandbox.show(says, "Who reads there reads the past." if delay_ms else "")
     return says

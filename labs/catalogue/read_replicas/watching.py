@@ -96,7 +96,7 @@ def lag(sandbox: Sandbox, replica: str) -> Lag:
     seen = group.lag(replica)
     if seen is None:
         raise NotNow(f"{replica} does not get what is written.", hint="Is it up, and its link whole?")
-    found = Lag(replica, seen[0], round(seen[1], 2), group.delay_ms(group.primary, replica))
+    found = Lag(replica, seen[0], round(seen[1], 2), group.mesh.delay_ms(group.primary, replica))
     sandbox.ledger.observations.append(found)
     sandbox.checker.stir()
     return found
@@ -110,7 +110,7 @@ def own_reads(sandbox: Sandbox, seconds: float) -> OwnReads:
     sandbox.wait_until(lambda: time.monotonic() - asked > 3 * BATCH_S, deadline_s=1.0)
     reads, stale, began = tally.kinds["response"], tally.stale, time.monotonic()
     sandbox.wait_until(lambda: time.monotonic() - began >= seconds, deadline_s=seconds + 1.0)
-    slowest = max((group.delay_ms(group.primary, name) for name in group.readers), default=0.0)
+    slowest = max((group.mesh.delay_ms(group.primary, name) for name in group.readers), default=0.0)
     found = OwnReads(str(sandbox.settings["own_reads"]), tally.kinds["response"] - reads, tally.stale - stale, slowest)
     sandbox.ledger.observations.append(found)
     sandbox.checker.stir()
@@ -137,7 +137,7 @@ def tabulate(sandbox: Sandbox, counted: Window) -> None:
             continue
         rows.append({
             "server": name, "role": "primary" if seen.role == "primary" else f"replica of {seen.of}", "reads": counted.reads.get(name, 0), "share_percent": round(counted.share_percent(name), 1) if name in counted.replicas else 0.0,
-            "bytes_behind": max(0, primary.offset - seen.offset) if primary is not None else 0, "delay_ms": group.delay_ms(group.primary, name),
+            "bytes_behind": max(0, primary.offset - seen.offset) if primary is not None else 0, "delay_ms": group.mesh.delay_ms(group.primary, name),
         })
     sandbox.tabulate("members", rows)
 

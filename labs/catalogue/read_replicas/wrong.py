@@ -33,7 +33,7 @@ def writable(sandbox: Sandbox) -> None:
 
 def never_slow(sandbox: Sandbox) -> None:
     """A link is said to be slow, and is whole."""
-    group_of(sandbox).in_force = False
+    group_of(sandbox).mesh.in_force = False
 
 
 WRONG = (

@@ -1,0 +1,306 @@
+"""A loss of power, with real processes: their syncs are told by the kernel, and what they did not sync is gone. As this user, in a process, and in a cage."""
+
+import struct
+import sys
+import threading
+
+import pytest
+
+from labs.engines.address import Address
+from labs.engines.launch import Launch
+from labs.engines.redis import Redis
+from labs.errors import NotNow, ServerDown
+from labs.headless import keeper_of_ones_own
+from labs.runtime import noting
+from labs.runtime.process import ProcessRuntime
+from tests.labs.conftest import wait_until
+from tests.sandboxes import Opened, eventually
+
+WRITER = """\
+import os, pathlib, time
+log = os.open("data/log", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+os.write(log, b"synced ")
+os.fsync(log)
+os.write(log, b"lost")
+never = os.open("data/never", os.O_CREAT | os.O_WRONLY, 0o600)
+os.write(never, b"lost")
+for name, durable in (("renamed", False), ("kept", True)):
+    part = os.open("data/part", os.O_CREAT | os.O_WRONLY, 0o600)
+    os.write(part, name.encode())
+    os.fdatasync(part)
+    os.rename("data/part", "data/" + name)
+    if durable:
+        os.fsync(os.open("data", os.O_RDONLY))
+print("done", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def runtime():
+    made = ProcessRuntime(slot=240)
+    yield made
+    made.close()
+
+
+def start(runtime, directory, program):
+    (directory / "program.py").write_text(program)
+    running = runtime.start(Launch(argv=(sys.executable, "-I", "-S", str(directory / "program.py")), ready=lambda _: None, data=directory / "data"), directory / "output")
+    wait_until(lambda: "done" in running.log_tail() or running.poll() is not None, 10.0)
+    assert running.poll() is None, running.log_tail()
+    return running
+
+
+def left(directory):
+    return {path.name: path.read_text() for path in (directory / "data").iterdir()}
+
+
+def test_a_plain_program_keeps_what_it_synced(runtime, tmp_path):
+    running = start(runtime, tmp_path, WRITER)
+    running.cut_power()
+
+    assert running.poll() is not None
+    # Of what was never synced the name alone is there: its folder was synced later.
+    assert left(tmp_path) == {"log": "synced ", "renamed": "renamed", "kept": "kept", "never": ""}
+    assert running.disk.syncs == 4
+
+
+def test_without_the_folders_sync_a_rename_is_undone(runtime, tmp_path):
+    running = start(runtime, tmp_path, WRITER.replace('("kept", True)', '("kept", False)'))
+    running.cut_power()
+
+    assert left(tmp_path) == {"log": "synced ", "part": "kept"}
+
+
+def test_a_killed_program_loses_nothing_until_the_power_goes_too(runtime, tmp_path):
+    running = start(runtime, tmp_path, WRITER)
+    running.kill()
+    assert left(tmp_path)["log"] == "synced lost"
+
+    running.cut_power()
+    assert left(tmp_path)["log"] == "synced "
+
+
+def test_syncs_of_a_child_and_of_threads_are_noted(runtime, tmp_path):
+    running = start(runtime, tmp_path, """\
+import os, threading, time
+def save(name):
+    file = os.open("data/" + name, os.O_CREAT | os.O_WRONLY, 0o600)
+    os.write(file, b"x")
+    os.fsync(file)
+threads = [threading.Thread(target=save, args=(f"thread-{n}",)) for n in range(2)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+if os.fork() == 0:
+    save("child")
+    print("done", flush=True)
+    time.sleep(600)
+time.sleep(600)
+""")
+    running.cut_power()
+
+    assert set(left(tmp_path)) == {"child", *(f"thread-{number}" for number in range(2))}
+
+
+def test_nobody_listens_any_more_when_it_is_dead(runtime, tmp_path):
+    running = start(runtime, tmp_path, WRITER)
+    running.kill()
+
+    wait_until(lambda: not any(thread.name == "syncs" for thread in threading.enumerate()))
+
+
+def test_where_the_kernel_refuses_the_program_runs_and_the_power_cut_says_why(runtime, tmp_path, monkeypatch):
+    """A second listener is refused by the kernel: the program lays one over itself first, then is started with ours."""
+    monkeypatch.setattr("labs.runtime.syncs._LAUNCHER", tmp_path / "launcher.py")
+    (tmp_path / "launcher.py").write_text(noting.__loader__.get_source("labs.runtime.noting").replace("    hand_back =", "    listen_to_oneself()\n    hand_back =", 1))
+    running = start(runtime, tmp_path, "import time\nprint('done', flush=True)\ntime.sleep(600)\n")
+
+    with pytest.raises(NotNow, match="does not tell when a server syncs"):
+        running.cut_power()
+    assert running.poll() is None
+
+
+def test_an_unknown_machine_is_refused_in_words(monkeypatch):
+    monkeypatch.setattr(noting, "NUMBERS", {})
+
+    with pytest.raises(OSError, match="not known here"):
+        noting.listen_to_oneself()
+
+
+@pytest.mark.parametrize("machine", sorted(noting.NUMBERS))
+def test_the_filter_tells_the_four_calls_and_no_other(machine):
+    numbers = noting.NUMBERS[machine]
+
+    assert {call for call in range(500) if decided(noting.program(numbers), call, numbers.machine) == 0x7FC0_0000} == {numbers.sync, numbers.fsync, numbers.fdatasync, numbers.syncfs}
+    assert decided(noting.program(numbers), numbers.fsync, 1) == 0x7FFF_0000
+
+
+def decided(program, call, machine):
+    """What the kernel would do: load, jump if equal, return."""
+    at, loaded = 0, 0
+    while True:
+        code, then, over, value = struct.unpack("=HBBI", program[at])
+        if code == 0x06:
+            return value
+        if code == 0x20:
+            loaded = {0: call, 4: machine}[value]
+        at += 1 + (0 if code == 0x20 else then if loaded == value else over)
+
+
+class AgainAndAgain:
+    """One Redis with a disk of its own, started again and again."""
+
+    def __init__(self, runtime, directory, fsync):
+        self.runtime = runtime
+        self.log = directory / "log"
+        address = Address(runtime.host(1), runtime.port(6379))
+        directives = {"appendonly": "yes", "appendfsync": fsync} if fsync else {"save": '""'}
+        self.engine = Redis("redis", address, directory, "a password", noted=True, directives=directives)
+        self.start()
+
+    def start(self):
+        self.running = self.runtime.start(self.engine.launch(), self.log)
+        wait_until(self.answers, 10.0)
+
+    def answers(self):
+        try:
+            return self.engine.ready(0.5)
+        except ServerDown:
+            return None
+
+    def write(self, count):
+        for number in range(count):
+            self.engine.run("SET", f"write:{number}", "x")
+
+    def cut_power(self):
+        self.engine.close()
+        done = self.running.cut_power()
+        self.start()
+        return done
+
+
+@pytest.fixture
+def redis_that(runtime, tmp_path):
+    made = []
+
+    def start(fsync):
+        made.append(AgainAndAgain(runtime, tmp_path, fsync))
+        return made[0]
+
+    yield start
+    for one in made:
+        one.engine.close()
+
+
+@pytest.mark.parametrize(("fsync", "kept"), [("always", 200), ("no", 0)])
+def test_redis_keeps_what_it_synced_before_it_answered(redis_that, fsync, kept):
+    redis = redis_that(fsync)
+    redis.write(200)
+    redis.cut_power()
+
+    assert redis.engine.count() == kept
+
+
+def test_redis_that_syncs_every_second_loses_what_came_since(redis_that, tmp_path):
+    redis = redis_that("everysec")
+    redis.write(100)
+    wait_until(lambda: redis.engine.run("PING") and len(set(redis.running.disk.lengths(next((tmp_path / "data" / "appendonlydir").glob("*.incr.aof"))))) == 1, 5.0)
+    redis.write(150)
+    length, synced = redis.running.disk.lengths(next((tmp_path / "data" / "appendonlydir").glob("*.incr.aof")))
+    redis.cut_power()
+
+    assert redis.engine.count() == (100 if synced < length else 150)
+
+
+def test_a_snapshot_of_redis_is_durable_when_it_says_so(redis_that, tmp_path):
+    redis = redis_that("")
+    redis.write(100)
+    redis.engine.run("SAVE")
+    redis.write(150)
+    assert redis.cut_power() == []
+
+    assert redis.engine.count() == 100
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["dump.rdb"]
+
+
+def test_transactions_are_replayed_from_the_append_only_file(redis_that):
+    """A start replays the file as the user `default`, who is off here: what it may not run would be left out."""
+    redis = redis_that("always")
+    redis.engine.run("EVAL", "redis.call('SET', 'a', 1) redis.call('SET', 'b', 2)", 0)
+    redis.running.kill()
+    redis.engine.close()
+    redis.start()
+
+    assert redis.engine.count() == 2
+
+
+@pytest.fixture(scope="module", params=("cage", "process"))
+def keeper(request):
+    keeper, directory = keeper_of_ones_own(request.param)
+    try:
+        yield keeper
+    finally:
+        keeper.close()
+        directory.cleanup()
+
+
+@pytest.fixture
+def sandbox(keeper):
+    opened = Opened(keeper, "durability")
+    yield opened
+    opened.end()
+
+
+def act(sandbox, name):
+    return sandbox.call("action", name=name, fields={})["says"]
+
+
+def rows(sandbox):
+    return next(event.rows for event in reversed(sandbox.told) if event.type == "table-changed" and event.table == "faults")
+
+
+def test_a_sandbox_loses_its_power_in_any_isolation(sandbox):
+    sandbox.call("set", name="mode", value="no")
+    act(sandbox, "write-thousand")
+    act(sandbox, "cut-power")
+    act(sandbox, "come-back")
+
+    assert sandbox.states("redis")[-1] == "up"
+    assert (rows(sandbox)[0]["fault"], rows(sandbox)[0]["acknowledged"], rows(sandbox)[0]["found"]) == ("power cut", rows(sandbox)[0]["lost"], 0)
+
+
+def test_a_server_that_was_killed_in_the_drawing_is_compared_when_it_is_restarted(sandbox):
+    sandbox.call("set", name="mode", value="no")
+    act(sandbox, "write-thousand")
+    sandbox.server("kill", "redis")
+    sandbox.server("restart", "redis")
+
+    eventually(lambda: rows(sandbox))
+    assert (rows(sandbox)[0]["fault"], rows(sandbox)[0]["lost"]) == ("process crash", 0)
+    assert rows(sandbox)[0]["acknowledged"] >= 1_000
+
+
+def test_another_mode_begins_with_an_empty_disk(sandbox):
+    act(sandbox, "write-thousand")
+    sandbox.call("set", name="mode", value="always")
+
+    assert sandbox.call("console", server="redis", command="DBSIZE")["output"].endswith("0")
+
+
+def test_a_write_is_stepped_through_and_its_sync_is_told(sandbox):
+    sandbox.call("set", name="mode", value="always")
+    sandbox.call("step", verb="start", function="write")
+    while sandbox.call("step", verb="next")["running"]:
+        pass
+
+    ran = [event for event in sandbox.told if event.type == "command-ran"]
+    said = eventually(lambda: next((event for event in reversed(sandbox.told) if event.type == "said" and "Number 1" in event.text), None))
+    assert [(event.command.split()[0], event.reply) for event in ran] == [("SET", "OK")]
+    assert "after 1 sync: it is on the disk" in said.text
+
+
+def test_start_afresh_empties_the_disk(sandbox):
+    act(sandbox, "write-thousand")
+    sandbox.call("reset")
+
+    assert sandbox.call("console", server="redis", command="DBSIZE")["output"].endswith("0")
