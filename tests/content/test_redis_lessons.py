@@ -6,6 +6,7 @@ import re
 
 import pytest
 from redis import Redis
+from redis.connection import AbstractConnection
 from redis.exceptions import ConnectionError, ReadOnlyError, TimeoutError
 
 from portal.settings import ROOT
@@ -19,7 +20,9 @@ def test_the_client_that_the_lesson_shows_tries_again(error):
     (code,) = re.findall(r"^```python\n(.*?)^```", AVAILABILITY, re.DOTALL | re.MULTILINE)
     built: dict[str, Redis] = {}
     exec(code, built)
-    retry = built["cache"].connection_pool.make_connection().retry
+    connection = built["cache"].connection_pool.make_connection()
+    assert isinstance(connection, AbstractConnection)
+    retry = connection.retry
     attempts = iter([error, None])
 
     def once_in_vain() -> str:
