@@ -28,7 +28,8 @@ OUTCOMES = "labs:outcomes"
 ACKS = "labs:acks:{}"
 
 HOST_FRESH_S = 4.0
-FEED_LENGTH = 4_000
+FEED_LENGTH, FEED_LEAST, FEED_BYTES = 4_000, 200, 640 * 1024
+"""Of a sandbox' feed: so many events, fewer where they are large, and never fewer than a browser needs that comes again after some seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ class Hosted:
     calls: int = 0
     allowance: float = CALLS_IN_A_ROW
     allowed_at: float = field(default_factory=time.monotonic)
+    event_bytes: float = 200.0
     state: SandboxState = field(default_factory=SandboxState)
 
 
@@ -106,7 +107,7 @@ class LabsHost:
         self._waiting: list[str] = []
         self._lock = threading.RLock()
         self._stopped = threading.Event()
-        self._feed: queue.SimpleQueue[tuple[str, Entry] | None] = queue.SimpleQueue()
+        self._feed: queue.SimpleQueue[tuple[Hosted, Entry] | None] = queue.SimpleQueue()
         # As many as all sandboxes may need at once: one that does not answer keeps only its own learner waiting.
         self._callers = ThreadPoolExecutor(CALLS_AT_ONCE * self.limits.sandboxes + STARTS, thread_name_prefix="call")
         self._directory, self._free, self._disk_looked = state, 0, 0.0
@@ -292,27 +293,27 @@ class LabsHost:
     def _heard(self, hosted: Hosted, entry: Entry) -> None:
         with self._lock:
             hosted.state.apply(entry)
-        self._feed.put((hosted.id, entry))
+        self._feed.put((hosted, entry))
 
     def _publish(self) -> None:
         """Everything that is waiting goes out in one round trip."""
         while batch := self._next_batch():
             try:
                 with self._redis.pipeline(transaction=False) as pipe:
-                    for sandbox in {name for name, _ in batch}:
+                    for sandbox in {hosted.id for hosted, _ in batch}:
                         pipe.expire(desk.FEED.format(sandbox), FEED_KEY_S)
-                    for sandbox, entry in batch:
-                        body, key = json.dumps(encode(entry), separators=(",", ":")), desk.FEED.format(sandbox)
-                        pipe.xadd(key, {"e": body}, id=f"{entry.seq}-0", maxlen=desk.FEED_LENGTH, approximate=True)
+                    for hosted, entry in batch:
+                        body, key = json.dumps(encode(entry), separators=(",", ":")), desk.FEED.format(hosted.id)
+                        pipe.xadd(key, {"e": body}, id=f"{entry.seq}-0", maxlen=_feed_length(hosted, len(body)), approximate=True)
                         pipe.publish(key, body)
                     pipe.execute(raise_on_error=False)
             except RedisError as exc:
                 log.warning("%d events were not published: %s", len(batch), exc)
                 self._stopped.wait(0.2)
 
-    def _next_batch(self) -> list[tuple[str, Entry]]:
+    def _next_batch(self) -> list[tuple[Hosted, Entry]]:
         """What waits to be published, at least one entry; empty at the end, which a None in the queue says."""
-        batch: list[tuple[str, Entry]] = []
+        batch: list[tuple[Hosted, Entry]] = []
         waiting = self._feed.get()
         while waiting is not None:
             batch.append(waiting)
@@ -446,3 +447,9 @@ class LabsHost:
         self._callers.shutdown(wait=False, cancel_futures=True)
         self._starters.shutdown(wait=False, cancel_futures=True)
         self._outbox.close()
+
+
+def _feed_length(hosted: Hosted, size: int) -> int:
+    """How many events a feed may hold, by how large they have been lately."""
+    hosted.event_bytes += (size - hosted.event_bytes) / 50
+    return int(min(desk.FEED_LENGTH, max(desk.FEED_LEAST, desk.FEED_BYTES / hosted.event_bytes)))

@@ -208,7 +208,7 @@ class Flights:
 
     def _has_gone_on(self, flight: Flight, now: float) -> bool:
         """True if writes have been acknowledged for a while, without a silence, since the fault."""
-        ends = [at for at in (op.began + op.took_s for op in list(self.writes)[-RECENT:] if op.ended_as in KEPT_ACKS) if at > now - AFTER_S]
+        ends = [at for at in (op.began + op.took_s for op in list(itertools.islice(reversed(self.writes), RECENT)) if op.ended_as in KEPT_ACKS) if at > now - AFTER_S]
         return bool(ends) and all(later - earlier < self._pulse_s for earlier, later in itertools.pairwise((now - AFTER_S, *sorted(ends), now))) and now - AFTER_S > flight.at
 
     def _watch(self, flight: Flight) -> None:

@@ -9,8 +9,9 @@ from redis import Redis
 
 from labs.errors import LabsError, UnknownSandbox
 from labs.events import Entry, Happened, encode
+from labs.host import desk
 from labs.host.desk import Desk
-from labs.host.host import LabsHost, Limits
+from labs.host.host import Hosted, LabsHost, Limits, _feed_length
 
 
 def eventually(condition, within_s=5.0):
@@ -191,3 +192,12 @@ def test_a_hungry_sandbox_is_ended(hosted, monkeypatch):
 
     eventually(lambda: desk.info(sandbox, owner=None).status == "closed")
     assert "memory" in desk.info(sandbox, owner=None).reason
+
+
+def test_a_feed_holds_fewer_events_where_they_are_large():
+    small, large = (Hosted("a", "owner", "lab", {}) for _ in range(2))
+    for _ in range(300):
+        few, many = _feed_length(large, 8_000), _feed_length(small, 150)
+
+    assert many == desk.FEED_LENGTH
+    assert desk.FEED_LEAST <= few <= desk.FEED_BYTES / 7_900
