@@ -84,15 +84,18 @@ class Outside:
     def fail_over(self, fault: str) -> Counted:
         """One fault, until it is over and everybody is back; both counts."""
         before, flown = self.primary, len(self.records)
+        with self._lock:
+            acknowledged = set(self.acknowledged)
+        self.known_lost |= acknowledged - self.held(before)
         self.act(fault)
         if fault != "planned":
             self.wait(lambda: self.primary != before, OVER_S, f"another than {before} was promoted")
         if fault == "pause-primary":
             self.act("resume")
-            self._keeper.call(self.id, "action", name="demote", fields={}, deadline_s=20.0)
+            self._keeper.call(self.id, "action", name="gather", fields={}, deadline_s=20.0)
         if fault == "cut-zone":
             self.act("heal")
-            self._keeper.call(self.id, "action", name="demote", fields={}, deadline_s=20.0)
+            self._keeper.call(self.id, "action", name="gather", fields={}, deadline_s=20.0)
         self.wait(lambda: len(self.records) > flown, OVER_S, "the flight was over")
         record = self.records[-1]
         lost = self.acknowledged_then - self.held(self.primary) - self.known_lost

@@ -145,6 +145,7 @@ class Flights:
                 raise NotNow("A flight is being recorded.", hint="It ends by itself when writes are accepted again; or end the recording.")
             if not self._sandbox.load.running:
                 raise NotNow("Nobody writes, so there is nothing to record.", hint="Start the clients first.")
+            self._forget_what_is_gone_already()
             self._number += 1
             flight = self.current = Flight(
                 self._number, verb, server, zone, words, time.monotonic(), time.time(), dict(self._sandbox.settings), self.list_name,
@@ -159,6 +160,12 @@ class Flights:
         """What the writing client was told of the world."""
         settings = self._sandbox.settings
         return f"{self._group.endpoint(PRIMARY_ENDPOINT)}, timeout {settings['client_timeout_ms']:g} ms, retries {settings['retry']}" if "retry" in settings else str(self._group.endpoint(PRIMARY_ENDPOINT))
+
+    def _forget_what_is_gone_already(self) -> None:
+        """What is missing before a fault was not lost by it: an isolated primary may have gone on after its own flight had ended."""
+        found, problem = self.recount(self.list_name)
+        if not problem:
+            self.known_lost |= self._counted - found
 
     def mark(self, words: str) -> None:
         """Something else was done to the servers while a flight is under way."""

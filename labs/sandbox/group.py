@@ -211,11 +211,16 @@ class Group:
             with contextlib.suppress(ServerDown, NotNow):
                 self.redis(name).run("CONFIG", "SET", "min-replicas-to-write", self._min_replicas())
 
-    def demote(self, name: str) -> None:
-        """What the service does to a former primary that comes back: it follows the one that the endpoint leads to. Raises ServerDown."""
-        primary = self.mesh.public(self.primary)
-        self.redis(name).run("REPLICAOF", primary.host, primary.port)
+    def gather(self) -> list[str]:
+        """What the service does to former primaries that come back, and to who follows one: they follow the one that the endpoint leads to. Returns whom it told. Raises ServerDown."""
+        primary, told = self.mesh.public(self.primary), []
+        for name in self.caches:
+            seen = self.look_at(name) if name != self.primary else None
+            if seen is not None and seen.of != self.primary:
+                self.redis(name).run("REPLICAOF", primary.host, primary.port)
+                told.append(name)
         self.hurry()
+        return told
 
     def hand_over(self) -> None:
         """A planned failover, as a careful service does it: nobody writes, the replicas have everything, one of them is promoted, the former primary follows it. Raises NotNow where no sentinel begins."""
@@ -239,7 +244,7 @@ class Group:
         """The last part of a planned failover: who is still connected to the former primary has to come again."""
         self._handing_over = ""
         with contextlib.suppress(ServerDown, NotNow):
-            self.demote(former)
+            self.gather()
             redis = self.redis(former)
             redis.run("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
             redis.run("CLIENT", "UNPAUSE")

@@ -95,7 +95,7 @@ def test_a_zone_whose_answers_are_lost_is_as_good_as_cut_off(group):
     group.act("cut-zone", way="out")
     group.wait(lambda: group.primary != "cache-001", 20.0, "another was promoted")
     group.act("heal")
-    group.act("demote")
+    group.act("gather")
     group.wait(lambda: bool(group.records), 45.0, "the flight was over")
 
     assert group.records[-1].results["promoted"] == group.primary

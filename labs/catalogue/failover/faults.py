@@ -127,20 +127,20 @@ def bring_back(sandbox: Sandbox) -> str:
     return f"{', '.join(down)} {'is' if len(down) == 1 else 'are'} back."
 
 
-def demote(sandbox: Sandbox) -> str:
-    """Make every server that still calls itself primary, though the endpoint leads elsewhere, a replica at once."""
+def gather(sandbox: Sandbox) -> str:
+    """Make every server that still calls itself primary, though the endpoint leads elsewhere, or follows one that does, a replica of the primary at once."""
     group = group_of(sandbox)
-    former = [name for name in group.caches if name != group.primary and (seen := group.look_at(name)) is not None and seen.role == "primary"]
-    if not former:
-        raise NotNow("No former primary is up: only one server calls itself primary.")
-    for name in former:
-        try:
-            group.demote(name)
-        except ServerDown as exc:
-            raise NotNow(f"{name} could not be told: {exc}") from exc
+    try:
+        told = group.gather()
+    except ServerDown as exc:
+        raise NotNow(f"A former primary could not be told: {exc}") from exc
+    if not told:
+        raise NotNow(f"Everybody who is up follows {group.primary}.")
+    for name in told:
         flights_of(sandbox).mark(f"{name} is told to follow {group.primary}")
-    sandbox.show(f"{', '.join(former)} follows {group.primary} now.", "What only it had is gone.")
-    return f"{', '.join(former)} follows {group.primary} now. What only it had is gone."
+    says = f"{' and '.join(told)} {'follows' if len(told) == 1 else 'follow'} {group.primary} now."
+    sandbox.show(says, "What nobody else had is gone.")
+    return f"{says} What nobody else had is gone."
 
 
 def end_flight(sandbox: Sandbox) -> str:

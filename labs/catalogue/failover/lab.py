@@ -70,13 +70,13 @@ def reference(sandbox: Sandbox) -> None:
         lost = _over(sandbox)
     note |= {"acknowledged": float(lost.results["acknowledged"]), "lost_acknowledged": float(lost.results["lost"]), "downtime_ms": float(lost.results["downtime_ms"]), "promoted_after_ms": float(lost.results["promoted_after_ms"])}
     faults.bring_back(sandbox)
-    _settled(sandbox)
+    _repaired(sandbox)
 
     faults.plan(sandbox)
     note["planned_downtime_ms"] = float(_over(sandbox).results["downtime_ms"])
 
     sandbox.stop_load()
-    _settled(sandbox)
+    _repaired(sandbox)
     sandbox.set("replicas", "0")
     faults.kill(sandbox)
     faults.bring_back(sandbox)
@@ -99,10 +99,10 @@ def _isolate(sandbox: Sandbox, *, min_replicas: str) -> Flight:
 
 
 def _repaired(sandbox: Sandbox) -> None:
-    """What the service does when a zone is back."""
+    """What the service does when somebody is back."""
     with contextlib.suppress(NotNow):
         # A sentinel may have done it already.
-        faults.demote(sandbox)
+        faults.gather(sandbox)
     _settled(sandbox)
 
 
@@ -135,7 +135,7 @@ def _settled(sandbox: Sandbox) -> None:
 
     def is_settled() -> bool:
         seen = {name: group.look_at(name) for name, server in sandbox.servers.items() if name in group.caches and server.state == "up"}
-        return all(one is not None and one.linked and (one.role == "primary") == (name == group.primary) for name, one in seen.items())
+        return all(one is not None and one.linked and one.of == ("" if name == group.primary else group.primary) for name, one in seen.items())
 
     sandbox.wait_until(is_settled, deadline_s=5.0)
     group.look_around()
@@ -176,7 +176,7 @@ LAB = Lab(
         Action("heal", "Make the zones whole", "break", faults.heal),
         Action("bring-back", "Bring back what is down", "break", faults.bring_back, primary=True, here="the server is started again, as a replica of whoever is the primary.", aws="ElastiCache makes a new replica in the zone of the failed node."),
         Action("planned", "Planned failover", "break", faults.plan, here="writes wait until the replicas have everything, a sentinel promotes one, the former primary follows it.", aws="the API call TestFailover lets a primary fail, up to 15 shards in 24 hours; a planned replacement of a node hands over like this."),
-        Action("demote", "Repair the former primary now", "break", faults.demote, here="a former primary that comes back is told to follow at once; by itself a sentinel waits some ten seconds.", aws="the service does that; it publishes no times."),
+        Action("gather", "Repair the former primary now", "break", faults.gather, here="a former primary that comes back is told to follow at once; by itself a sentinel waits some ten seconds.", aws="the service does that; it publishes no times."),
         Action("end-flight", "End the recording", "break", faults.end_flight),
     ),
     checks=CHECKS,
