@@ -33,8 +33,8 @@ def flights_of(sandbox: Sandbox) -> Flights:
     return sandbox.flights
 
 
-WRITES = Number("writes_per_s", "Writes a second", 1, 2_000, 1, 200, unit="/s", scale="log", gear="load", help="One client pushes the next number to a list, again and again.")
-READS = Number("reads_per_s", "Reads a second", 1, 2_000, 1, 200, unit="/s", scale="log", gear="load", help="Through the reader endpoint: how long is the list?")
+WRITES = Number("writes_per_s", "Writes a second", 1, 1_000, 1, 200, unit="/s", scale="log", gear="load", help="One client pushes the next number to a list, again and again.")
+READS = Number("reads_per_s", "Reads a second", 1, 1_000, 1, 200, unit="/s", scale="log", gear="load", help="Through the reader endpoint: how long is the list?")
 CLIENT_TIMEOUT = Number("client_timeout_ms", "The client’s timeout", 100, 5_000, 100, 500, unit="ms", scale="log", gear="load", help="For connecting and for a reply; then it connects anew.")
 RETRY = Choice("retry", "The client’s retries", (("fixed", "every 20 ms"), ("backoff", "back off, with jitter")), "fixed", gear="load", help="How long it waits after a failure: always 20 ms, or twice as long each time, up to half a second.")
 ZONE_DELAY = Number("zone_delay_ms", "Delay between zones", 0, 100, 1, 1, unit="ms", gear="load", help="Each way, for replication, sentinels and clients alike. Between AWS zones it is a millisecond or less.")

@@ -76,6 +76,9 @@ class Redis:
     def configuration(self) -> str:
         """The text of redis.conf. By file, for a command line can be read by all."""
         rights = _LEARNER + (_SCRIPTS if self.scripts else "")
+        if self.member:
+            # On one channel the sentinels tell each other who is the primary: nobody else may.
+            rights = rights.replace(" &*", "", 1)
         return f"""\
 bind {self.address.host}
 port {self.address.port}

@@ -30,13 +30,14 @@ FAILOVER_TIMEOUT_MS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What a sentinel watches, by public addresses: the primary at its start, the replicas, its peers by name, how many must agree, and after how long a silence is a death."""
+    """What a sentinel watches, by public addresses: the primary at its start, the replicas, its peers by name, how many must agree, after how long a silence is a death, and in which epoch the primary became it."""
 
     primary: Address
     replicas: Sequence[Address]
     peers: Mapping[str, Address]
     quorum: int
     down_after_ms: int
+    epoch: int = 0
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,9 @@ sentinel auth-pass {GROUP} {self.secret}
 sentinel down-after-milliseconds {GROUP} {watched.down_after_ms}
 sentinel failover-timeout {GROUP} {FAILOVER_TIMEOUT_MS}
 sentinel parallel-syncs {GROUP} 5
+sentinel config-epoch {GROUP} {watched.epoch}
+sentinel leader-epoch {GROUP} {watched.epoch}
+sentinel current-epoch {watched.epoch}
 """ + "".join(f"{line}\n" for line in known)
 
     def ready(self, timeout_s: float = TIMEOUT_S) -> str:

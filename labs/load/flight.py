@@ -22,7 +22,7 @@ from labs.errors import ServerDown
 from labs.events import Value
 from labs.load.batches import BATCH_S, GROUP, RECORDER, Batch, Operation
 
-ACKNOWLEDGED, LOST, UNCONFIRMED, READONLY, NO_REPLICAS, OTHER_ERROR, RESET, TIMED_OUT, REFUSED, NOT_SENT, READ = "alwonertfsh"
+ACKNOWLEDGED, LOST, UNCONFIRMED, READONLY, NO_REPLICAS, OTHER_ERROR, RESET, TIMED_OUT, REFUSED, READ = "alwonertfh"
 """How an attempt ended. `lost` is found out later, by reading the survivors; `unconfirmed` was acknowledged, but by fewer replicas than WAIT was told."""
 _OF_ERROR = {"READONLY": READONLY, "NOREPLICAS": NO_REPLICAS}
 _BROKEN = frozenset({READONLY, RESET, TIMED_OUT, REFUSED})
@@ -216,12 +216,13 @@ class Client:
         ended_as, found = self._own.ask(self._timeout_s, "LINDEX", self._orders.list_name, -1)
         if ended_as == ACKNOWLEDGED:
             self._batch.times["response"].append(int((time.monotonic() - began) * 1e6))
-            self._batch.stale += not isinstance(found, bytes) or int(found) < number
+            self._batch.stale += not isinstance(found, bytes) or not found.isdigit() or int(found) < number
 
     def _new_batch(self) -> Batch:
         return Batch(GROUP, RECORDER, times={kind: array("Q") for kind in ("read", "write", "response")})
 
     def _send(self) -> None:
+        self._batch.connected_at = self._connection.made_at
         with contextlib.suppress(BrokenPipeError):
             self._pipe.send(self._batch)
         self._batch = self._new_batch()

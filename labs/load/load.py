@@ -58,7 +58,6 @@ class Load:
 
     def __init__(self, nursery: StartsWorkers, *, on_problem: Callable[[str], None] = lambda _: None, on_batch: Callable[[Batch], None] = lambda _: None) -> None:
         self._nursery = nursery
-        self._on_batch = on_batch
         self._on_problem = on_problem
         self._on_batch = on_batch
         self._problems: set[str] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from labs.events import CheckChanged
 if TYPE_CHECKING:
     from labs.sandbox.sandbox import Sandbox
 
+log = logging.getLogger("labs.checker")
 JUDGE_EVERY_S = 0.25
 SAME_STATUS_EVERY_S = 1.0
 
@@ -71,6 +73,9 @@ class Checker:
             verdict = check.judge(self._sandbox)
         except LabsError as exc:
             verdict = Verdict("error", str(exc), hint=exc.hint)
+        except Exception:
+            log.exception("the check %s failed", check.name)
+            verdict = Verdict("error", "This check could not be judged just now.", hint="It is judged again as soon as something happens.")
         self._verdicts[check.name] = verdict
         before, told_at = self._told.get(check.name, (None, 0.0))
         if verdict == before:

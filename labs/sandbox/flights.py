@@ -5,7 +5,9 @@ What was acknowledged and is gone is not reckoned: the list is read back from th
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import logging
 import threading
 import time
 from collections import Counter, deque
@@ -15,31 +17,48 @@ from typing import TYPE_CHECKING, Any
 from labs.errors import NotNow, ServerDown
 from labs.events import MOST_ROWS, OperationsFlown, Said, Value
 from labs.load.batches import Batch, Operation
-from labs.load.flight import ACKNOWLEDGED, LOST, NOT_SENT, UNCONFIRMED, FlightOrders
+from labs.load.flight import ACKNOWLEDGED, LOST, NO_REPLICAS, UNCONFIRMED, FlightOrders
 from labs.sandbox.group import PRIMARY_ENDPOINT, READER_ENDPOINT, Group
 
 if TYPE_CHECKING:
     from labs.sandbox.sandbox import Sandbox
 
+log = logging.getLogger("labs.flights")
 LIST = "flight"
 KEPT = 100_000
-"""Operations of either kind that are remembered, and numbers that a list may hold before it is begun anew."""
+"""Operations of either kind that are remembered."""
 BEFORE_S, AFTER_S = 2.0, 0.5
-MOST_FLIGHTS = 12
+MOST_FLIGHTS = 100
 """A flight shows so much before its fault, and ends when writes have been acknowledged again for so long."""
 LONGEST_S = 40.0
 RECENT = 4_000
 MOST_SHOWN = 9_000
-"""Operations of either kind in a record, which is under 1 MiB; of a longer flight the middle is thinned by nothing: its end is cut."""
+"""Operations of either kind in a record, which is under 1 MiB. One that would be longer ends before its flight does, and says so."""
+MOST_NUMBERS = 2_000_000
 CHUNK = 4_000
+PULSE_S = 0.3
 ENDS_A_PRIMARY = ("kill", "lose")
 """After these, whoever acknowledges is another primary, or the same one started anew: nothing else is to be waited for."""
 KEPT_ACKS = (ACKNOWLEDGED, UNCONFIRMED)
 
 
+@dataclass(frozen=True, slots=True)
+class Isolated:
+    """What a primary did from the fault on that nobody followed any more: numbers acknowledged and lost, those of them after another was promoted, its NOREPLICAS errors, when the first of these came (ms), and what it acknowledged after that."""
+
+    lost: int
+    lost_after_promotion: int
+    refused: int
+    first_refusal_ms: float
+    lost_after_refusal: int
+
+
 @dataclass(slots=True)
 class Flight:
-    """A fault and what came of it. `at` is monotonic seconds; `results` are there when it is over."""
+    """A fault and what came of it. `at` is monotonic seconds; what is below `before` is there when it is over.
+
+    `agreed` is how many sentinels held the server to be down, `accepted_after` the numbers that were acknowledged when writes went on.
+    """
 
     number: int
     verb: str
@@ -54,9 +73,11 @@ class Flight:
     before: dict[str, str] = field(default_factory=dict)
     results: dict[str, Value] = field(default_factory=dict)
     lost: list[int] = field(default_factory=list)
+    isolated: Isolated = field(default_factory=lambda: Isolated(0, 0, 0, 0.0, 0))
+    agreed: int = 0
+    accepted_after: tuple[int, ...] = ()
     gap: tuple[float, float | None] = (0.0, None)
     ended_at: float = 0.0
-    document: dict[str, Any] = field(default_factory=dict)
     client: str = ""
     client_after: str = ""
 
@@ -82,6 +103,7 @@ class Flights:
         self._number = 0
         self._run = 0
         self._began_wall = self.began = 0.0
+        self.readers_connected_at = 0.0
         self._taken: Counter[str] = Counter()
         self._counted: set[int] = set()
         self._watcher: threading.Thread | None = None
@@ -94,8 +116,12 @@ class Flights:
         return f"{LIST}:{self._run}"
 
     def begin_run(self) -> None:
-        """Clients begin: their numbers from one again, on a list of their own."""
+        """Clients begin: their numbers from one again, on a list of their own. A flight that is under way ends."""
         with self._lock:
+            if self.current is not None:
+                self._finish(self.current)
+            with contextlib.suppress(ServerDown, NotNow):
+                self._group.redis(self._group.primary).run("UNLINK", self.list_name)
             self._run += 1
             self.writes.clear()
             self.reads.clear()
@@ -117,6 +143,8 @@ class Flights:
         if not batch.operations:
             return
         with self._lock:
+            if batch.operations[0].reads:
+                self.readers_connected_at = max(self.readers_connected_at, batch.connected_at)
             for operation in batch.operations:
                 (self.reads if operation.reads else self.writes).append(operation)
                 self._taken["reads" if operation.reads else "writes"] += operation.ended_as in (*KEPT_ACKS, "h")
@@ -130,7 +158,8 @@ class Flights:
         """Metrics since this was last asked, while clients run."""
         with self._lock:
             taken, self._taken = self._taken, Counter()
-        behind = [max(0, primary.offset - seen.offset) for seen in self._group.seen.values() if seen.role == "replica" and (primary := self._group.seen.get(seen.of)) is not None]
+        members = dict(self._group.seen)
+        behind = [max(0, primary.offset - seen.offset) for seen in members.values() if seen.role == "replica" and (primary := members.get(seen.of)) is not None]
         lag = {"lag_bytes": float(max(behind))} if behind else {}
         if not self._sandbox.load.running:
             return lag
@@ -142,14 +171,14 @@ class Flights:
         """A fault happens now. Raises NotNow while another flight is under way, or while nobody writes."""
         with self._lock:
             if self.current is not None:
-                raise NotNow("A flight is being recorded.", hint="It ends by itself when writes are accepted again; or end the recording.")
+                raise NotNow("A flight is being recorded.", hint="It ends by itself when writes are accepted again and nothing is frozen or cut off; or end the recording.")
             if not self._sandbox.load.running:
                 raise NotNow("Nobody writes, so there is nothing to record.", hint="Start the clients first.")
             self._forget_what_is_gone_already()
             self._number += 1
             flight = self.current = Flight(
                 self._number, verb, server, zone, words, time.monotonic(), time.time(), dict(self._sandbox.settings), self.list_name,
-                before={name: seen.role for name, seen in self._group.seen.items()}, client=self._client(),
+                before={name: seen.role for name, seen in dict(self._group.seen).items()}, client=self._client(),
             )
             flight.marks.append((flight.at, words))
         self._watcher = threading.Thread(target=self._watch, args=(flight,), name="flight", daemon=True)
@@ -176,10 +205,23 @@ class Flights:
         """The flight that is under way, when it is over. Raises NotNow at the deadline."""
         flight = self.current
         if flight is None:
+            if not self.over:
+                raise NotNow("No flight has been recorded yet.")
             return self.over[-1]
         if not self._sandbox.wait_until(lambda: self.current is not flight, deadline_s=deadline_s):
             raise NotNow("The flight is not over yet.")
         return flight
+
+    def happened(self, server: str, verb: str, words: str) -> None:
+        """A server was told something beside the lab's own faults: to the primary that is a fault like any other, and to a planned failover that is under way the end of its plan."""
+        flight, is_primary = self.current, server == self._group.primary
+        if flight is not None:
+            if words != flight.words:
+                self.mark(words)
+            if is_primary and flight.verb == "planned":
+                flight.verb, flight.server, flight.words = verb, server, words
+        elif is_primary and verb in ("kill", "pause") and self._sandbox.load.running:
+            self.begin(verb, words, server=server, zone=self._sandbox.lab.topology.node(server).zone)
 
     def end(self) -> Flight:
         """End the recording now. Raises NotNow if none runs."""
@@ -211,7 +253,7 @@ class Flights:
     @property
     def _pulse_s(self) -> float:
         """A silence that is longer than this is one: the client would have written several times."""
-        return max(0.3, 5 / float(self._sandbox.settings["writes_per_s"]))
+        return max(PULSE_S, 5 / float(self._sandbox.settings["writes_per_s"]))
 
     def _has_gone_on(self, flight: Flight, now: float) -> bool:
         """True if writes have been acknowledged for a while, without a silence, since the fault."""
@@ -223,16 +265,20 @@ class Flights:
         while self.current is flight:
             time.sleep(0.05)
             now = time.monotonic()
-            if now - flight.at > LONGEST_S or (now - flight.at > AFTER_S and self._is_over(flight, now)):
-                with self._lock:
-                    if self.current is flight:
-                        self._finish(flight)
+            try:
+                if now - flight.at > LONGEST_S or (now - flight.at > AFTER_S and self._is_over(flight, now)):
+                    with self._lock:
+                        if self.current is flight:
+                            self._finish(flight)
+            except Exception:
+                log.exception("flight %d could not be watched", flight.number)
+                self.current = None
 
     def _is_over(self, flight: Flight, now: float) -> bool:
         if self._group.mesh.cut_zones or not self._sandbox.load.running or any(server.state == "paused" for server in self._sandbox.servers.values()):
             return False
         has_moved = any(at > flight.at and endpoint == PRIMARY_ENDPOINT for at, endpoint, _ in self._group.moves)
-        primaries = [name for name, seen in self._group.seen.items() if seen.role == "primary"]
+        primaries = [name for name, seen in dict(self._group.seen).items() if seen.role == "primary"]
         return self._has_gone_on(flight, now) and primaries == [self._group.primary] and (has_moved or flight.verb in ENDS_A_PRIMARY or now - flight.at > 12 * AFTER_S)
 
     def _finish(self, flight: Flight) -> None:
@@ -244,11 +290,15 @@ class Flights:
         flight.lost = sorted(acknowledged - found - self.known_lost) if not problem else []
         self.known_lost |= set(flight.lost)
         flight.results = self._results(flight, len(acknowledged), problem) | {"acknowledged_before": len(before), "lost_before": len(before & set(flight.lost))}
-        self.current = None
+        flight.isolated = self._isolated(flight)
+        if flight.gap[1] is not None:
+            flight.accepted_after = tuple(op.number for op in list(self.writes) if op.ended_as in KEPT_ACKS and op.began + op.took_s >= flight.gap[1])
+        flight.agreed = len({heard.sentinel for heard in list(self._group.heard) if heard.at >= flight.at and heard.event == "+sdown" and heard.subject == flight.server})
+        document = self._document(flight)
         self.over.append(flight)
         del self.over[:-MOST_FLIGHTS]
-        flight.document = self._document(flight)
-        self._sandbox.keep_record(flight.name, flight.words, flight.document, flight.results)
+        self.current = None
+        self._sandbox.keep_record(flight.name, flight.words, document, flight.results)
         head, rest = self._sentences(flight)
         self._sandbox.tell(Said(text=f"{head} {rest}", strong=head))
         self._sandbox.checker.stir()
@@ -259,19 +309,31 @@ class Flights:
         found: set[int] = set()
         try:
             redis = self._group.redis(server or self._group.primary)
-            while True:
-                part = redis.run("LRANGE", list_name, len(found), len(found) + CHUNK - 1)
-                numbers = [int(number) for number in part] if isinstance(part, list) else []
-                found.update(numbers)
-                if len(numbers) < CHUNK:
-                    return found, ""
+            for start in range(0, MOST_NUMBERS, CHUNK):
+                part = redis.run("LRANGE", list_name, start, start + CHUNK - 1)
+                # A learner may have pushed to it, too: what is no number was no client's.
+                several = part if isinstance(part, list) else []
+                found.update(int(number) for number in several if number.isdigit())
+                if len(several) < CHUNK:
+                    break
         except (ServerDown, NotNow) as exc:
             return set(), str(exc)
+        return found, ""
+
+    def _isolated(self, flight: Flight) -> Isolated:
+        """What the record shows of it, counted over every operation since the fault."""
+        lost = set(flight.lost)
+        since = [op for op in list(self.writes) if flight.at <= op.began <= flight.ended_at]
+        gone = [op for op in since if op.number in lost and op.ended_as in KEPT_ACKS]
+        refusals = [op.began for op in since if op.ended_as == NO_REPLICAS]
+        promoted_at = flight.at + float(flight.results["promoted_after_ms"]) / 1000
+        first = min(refusals, default=0.0)
+        return Isolated(len(gone), sum(op.began > promoted_at for op in gone), len(refusals), round(1000 * (first - flight.at), 1) if first else 0.0, sum(bool(first) and op.began > first for op in gone))
 
     def _results(self, flight: Flight, acknowledged: int, problem: str) -> dict[str, Value]:
         began, ended = flight.gap
         window = [op for op in list(self.writes) if flight.at - BEFORE_S <= op.began <= flight.ended_at]
-        failed = Counter(op.ended_as for op in window if op.ended_as not in (*KEPT_ACKS, NOT_SENT))
+        failed = Counter(op.ended_as for op in window if op.ended_as not in KEPT_ACKS)
         promoted = self._group.primary if self._group.primary != flight.server and flight.before.get(self._group.primary) != "primary" else ""
         promoted_at = next((at for at, endpoint, targets in self._group.moves if at > flight.at and endpoint == PRIMARY_ENDPOINT and targets == [promoted]), None)
         return {
@@ -283,27 +345,37 @@ class Flights:
     def _sentences(flight: Flight) -> tuple[str, str]:
         results = flight.results
         head = f"No write was accepted for {float(results['downtime_ms']) / 1000:.2f} s." if results["recovered"] else "No write has been accepted since."
+        if float(results["downtime_ms"]) / 1000 < PULSE_S:
+            head = "Writes were accepted all the while."
         lost = "It could not be found out what was lost." if not results["recounted"] else f"{results['lost']} of {results['acknowledged']:,} acknowledged writes are lost."
         return head, lost
 
     def _document(self, flight: Flight) -> dict[str, Any]:
-        """The flight as /docs/architecture.md describes it."""
+        """The flight as docs/architecture.md describes it."""
         began, ended = flight.gap
+        marks = list(flight.marks)
 
         def ms(at: float) -> float:
             return round(1000 * (at - flight.at), 1)
 
         lost = set(flight.lost)
         window = (flight.at - BEFORE_S, flight.ended_at)
-        writes = [[ms(op.began), round(1000 * op.took_s, 2), LOST if op.number in lost and op.ended_as in KEPT_ACKS else op.ended_as, op.number] for op in list(self.writes) if window[0] <= op.began <= window[1]]
-        reads = [[ms(op.began), round(1000 * op.took_s, 2), op.ended_as, op.number] for op in list(self.reads) if window[0] <= op.began <= window[1]]
-        lab = self._sandbox.lab
+        writes, reads = ([op for op in list(several) if window[0] <= op.began <= window[1]] for several in (self.writes, self.reads))
+        lab, until = self._sandbox.lab, window[1]
+        if max(len(writes), len(reads)) > MOST_SHOWN:
+            until = min(several[MOST_SHOWN - 1].began for several in (writes, reads) if len(several) > MOST_SHOWN)
+            marks.append((until, "more operations than a record holds"))
+
+        def row(op: Operation) -> list[Value]:
+            is_lost = not op.reads and op.number in lost and op.ended_as in KEPT_ACKS
+            return [ms(op.began), round(1000 * op.took_s, 2), LOST if is_lost else op.ended_as, op.number]
+
         return {
             "kind": "flight", "version": 1, "name": flight.name, "title": flight.words, "lab": lab.id, "at": round(flight.wall, 3), "versions": self._sandbox.versions(), "isolation": self._sandbox.runtime,
             "settings": [[control.label, control.show(flight.settings[control.name])] for control in lab.controls],
             "fault": {"verb": flight.verb, "server": flight.server, "zone": flight.zone, "words": flight.words},
-            "marks": [[ms(at), words] for at, words in flight.marks], "from_ms": ms(window[0]), "to_ms": ms(window[1]),
-            "writes": writes[:MOST_SHOWN], "reads": reads[:MOST_SHOWN],
+            "marks": [[ms(at), words] for at, words in marks], "from_ms": ms(window[0]), "to_ms": ms(until),
+            "writes": [row(op) for op in writes if op.began <= until], "reads": [row(op) for op in reads if op.began <= until],
             "sentinels": [[ms(heard.at), heard.sentinel, heard.event, heard.words] for heard in self._group.heard if window[0] <= heard.at <= window[1]][:400],
             "moves": [[ms(at), endpoint, targets] for at, endpoint, targets in self._group.moves if at <= window[1]][-40:],
             "roles": [[ms(change.at), change.server, change.seen.role] for change in self._group.changes if change.at <= window[1]][-60:],

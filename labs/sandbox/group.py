@@ -6,6 +6,7 @@ What lies between its members is the mesh's (labs.sandbox.mesh). A client is tol
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
 import threading
 import time
@@ -30,6 +31,7 @@ from labs.sandbox.sentinels import NEWS, Ear, Heard
 if TYPE_CHECKING:
     from labs.sandbox.sandbox import Sandbox
 
+log = logging.getLogger("labs.group")
 PRIMARY_ENDPOINT, READER_ENDPOINT = "primary-endpoint", "reader-endpoint"
 LOOK_S, LOOK_WHEN_QUIET_S = 0.1, 0.5
 READY_S = 6.0
@@ -75,6 +77,8 @@ class Group:
         self.seen: dict[str, Seen] = {}
         self.moves: list[tuple[float, str, list[str]]] = []
         self.changes: list[Change] = []
+        self.joined: dict[str, float] = {}
+        """When each server that is seen was first seen since it had not been, in monotonic seconds."""
         self.heard: list[Heard] = []
         self.mesh = Mesh(sandbox, links, changed=self.hurry)
         self.in_force = True
@@ -116,7 +120,7 @@ class Group:
     def _watched(self, sentinel: str) -> Watched:
         replicas = [self.mesh.public(name) for name in self.caches if name != self.primary and self.is_member(name)]
         peers = {name: self.mesh.public(name) for name in self.sentinels if name != sentinel}
-        return Watched(self.mesh.public(self.primary), replicas, peers, self._quorum(), self._detection_ms(sentinel))
+        return Watched(self.mesh.public(self.primary), replicas, peers, self._quorum(), self._detection_ms(sentinel), self._epoch)
 
     def _quorum(self) -> int:
         return int(float(self._sandbox.settings.get("quorum", 2)))
@@ -133,7 +137,8 @@ class Group:
     def staff(self) -> None:
         """As many replicas as the setting `replicas` asks for: those that are missing are started, those too many are stopped."""
         wanted = int(float(self._sandbox.settings.get("replicas", len(self.caches) - 1)))
-        for place, name in enumerate(other for other in self.caches if other != self.primary):
+        others = sorted((name for name in self.caches if name != self.primary), key=lambda name: self._sandbox.servers[name].state not in ("up", "paused"))
+        for place, name in enumerate(others):
             server = self._sandbox.servers[name]
             if place < wanted and server.state == "stopped":
                 server.start("a replica was added")
@@ -176,6 +181,7 @@ class Group:
             self._sandbox.servers[name].stop("reset")
         with self._lock:
             self._epoch = 0
+            self._handing_over = ""
             self.primary = self.caches[0]
             self.seen.clear()
             self.moves.clear()
@@ -184,9 +190,13 @@ class Group:
             self.mesh.forget()
             self._lead(PRIMARY_ENDPOINT, [self.primary], "")
 
+    def listen(self) -> None:
+        """After a reset, however it went: heed the sentinels again."""
+        self._deaf = False
+
     def settle(self) -> None:
         """After a reset: wait until everybody is where they were at the start."""
-        self._deaf = False
+        self.listen()
         if self._sandbox.runtime != "fake":
             self._sandbox.wait_until(self._is_settled, deadline_s=READY_S, every_s=0.02)
 
@@ -227,8 +237,9 @@ class Group:
         former = self.redis(self.primary)
         former.run("CLIENT", "PAUSE", int(1000 * HAND_OVER_S), "WRITE")
         self._handing_over = self.primary
-        self._sandbox.wait_until(self._have_everything, deadline_s=1.0, every_s=0.005)
         try:
+            if not self._sandbox.wait_until(self._have_everything, deadline_s=1.5, every_s=0.005):
+                raise NotNow("The replicas do not get everything that the primary has.", hint="Make the zones whole, bring back what is down, then try again.")
             self._promote_one()
         except NotNow:
             self._handing_over = ""
@@ -331,11 +342,16 @@ class Group:
             for name in self.caches:
                 self._sandbox.servers[name].watch()
             if not self._stopped.is_set():
-                self.look_around()
+                try:
+                    self.look_around()
+                except Exception:
+                    log.exception("the group could not be looked at")
 
     def _note(self, name: str, seen: Seen | None, why: str) -> None:
         with self._lock:
             before = self.seen.get(name)
+            if before is None and seen is not None:
+                self.joined[name] = time.monotonic()
             if seen is None:
                 if self.seen.pop(name, None) is not None:
                     self._sandbox.tell(ServerTold(server=name, lines=[]))
@@ -366,6 +382,8 @@ class Group:
         del self.heard[:-2_000]
         if heard.event == "+switch-master":
             self._follow(heard.sentinel)
+        if heard.event.startswith("-failover-abort"):
+            self._handing_over = ""
         if heard.event in NEWS:
             self._sandbox.tell(SentinelSaid(sentinel=heard.sentinel, event=heard.event, words=heard.words))
         self.hurry()
@@ -394,7 +412,7 @@ class Group:
 
     def _lead_readers(self, why: str) -> None:
         with self._lock:
-            readers = [name for name, seen in sorted(self.seen.items()) if seen.role == "replica" and name != self.primary and self._sandbox.lab.topology.node(name).zone not in self.mesh.cut_zones]
+            readers = [name for name, seen in sorted(dict(self.seen).items()) if seen.role == "replica" and name != self.primary and self._sandbox.lab.topology.node(name).zone not in self.mesh.cut_zones]
             if self.mesh.endpoint(READER_ENDPOINT) and readers != self.readers:
                 self.readers = readers
                 self._lead(READER_ENDPOINT, self.leads_readers_to(readers), why)

@@ -129,6 +129,10 @@ class Mesh:
         """What lies between two servers because the link between them was slowed."""
         return max(self._slow_pairs.get((one, other), 0.0), self._slow_pairs.get((other, one), 0.0))
 
+    def total_delay_ms(self, one: str, other: str) -> float:
+        """What lies between two servers altogether, each way: the slowed link, and the way between their zones."""
+        return self._state_of(one, other)[1]
+
     @property
     def cut_zones(self) -> list[str]:
         """The zones that are cut now."""
@@ -191,7 +195,7 @@ class Mesh:
         if one == other:
             return 0, delay_ms
         cut = 0
-        for zone, way in self._cuts.items():
+        for zone, way in list(self._cuts.items()):
             if zone == other:
                 cut |= WAYS[way]
             elif zone == one:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections import deque
@@ -16,6 +17,7 @@ from labs.load.load import Tally
 if TYPE_CHECKING:
     from labs.sandbox.sandbox import Sandbox
 
+log = logging.getLogger("labs.sampler")
 BUSY_S, IDLE_S = 0.25, 2.0
 LOAD_LIMIT_S = 600.0
 """A load that nobody stops is stopped: others share this machine."""
@@ -82,7 +84,11 @@ class Sampler:
                 return
             for server in list(self._sandbox.servers.values()):
                 server.watch()
-            self._take()
+            try:
+                self._take()
+            except RuntimeError:
+                # Something that is read was changed meanwhile by another thread: the next reading is soon.
+                log.exception("a reading could not be taken")
             if self._sandbox.load.running_for_s > LOAD_LIMIT_S:
                 self._sandbox.stop_load(f"it ran for {LOAD_LIMIT_S / 60:g} minutes")
 

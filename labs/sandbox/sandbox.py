@@ -190,59 +190,68 @@ class Sandbox:
     def reset(self) -> None:
         """Back to the start: servers up, links whole, data as it was, settings at their defaults, nothing remembered."""
         with self._lock:
-            self.stop_load()
-            self.app.close()
-            if self.site is not None:
-                self.site.forget()
-            for name, state in self.link_states.items():
-                if state != "open":
-                    self.link(name, "restore")
-            for name, server in self.servers.items():
-                self._consoles.forget(name)
-                if server.state == "paused":
-                    server.resume("reset")
-            for name, value in self.lab.settings().items():
-                if self.settings.get(name) != value:
-                    self.set(name, value)
-            if self.group is not None and self.flights is not None:
-                self.group.forget()
-                self.flights.forget()
-            database = self.servers.get("database")
-            if database is not None:
-                database.stop("reset")
-                engine = database.engine
-                engine.close()
-                if isinstance(engine, Postgres):
-                    shutil.rmtree(engine.data, ignore_errors=True)
-                    copy_template(self._quarters.template, engine.data)
-                    database.engine = Postgres(engine.name, engine.address, engine.directory, engine.password)
-                database.start("reset")
-            for name, server in self.servers.items():
-                if self.lab.topology.node(name).waits:
-                    server.stop("reset")
-                elif name != "database":
-                    server.begin_anew("reset")
-                    if isinstance(server.engine, Redis) and server.engine.appendonly:
-                        server.engine.flush()
-            if self.writer is not None:
-                self.writer.forget()
-            self.ledger.clear()
-            self.load.forget()
-            self.sampler.forget()
-            self.measurements.clear()
-            self.commits.clear()
-            for table in self.lab.tables:
-                self.tabulate(table.name, ())
-            if self.site is not None:
-                self.site.forget()
-                self.site.look()
-            if self.group is not None:
-                self.group.settle()
-            if self.lab.prepare:
-                self.lab.prepare(self)
-            self.say("Everything is as it was at the start", "here")
-            self.tell(Said(text=self.lab.question))
-            self.checker.forget()
+            try:
+                self._reset()
+            finally:
+                if self.group is not None:
+                    self.group.listen()
+
+    def _reset(self) -> None:
+        if self.flights is not None and self.flights.current is not None:
+            self.flights.end()
+        self.stop_load()
+        self.app.close()
+        if self.site is not None:
+            self.site.forget()
+        for name, state in self.link_states.items():
+            if state != "open":
+                self.link(name, "restore")
+        for name, server in self.servers.items():
+            self._consoles.forget(name)
+            if server.state == "paused":
+                server.resume("reset")
+        for name, value in self.lab.settings().items():
+            if self.settings.get(name) != value:
+                self.set(name, value)
+        if self.group is not None and self.flights is not None:
+            self.group.forget()
+            self.flights.forget()
+        database = self.servers.get("database")
+        if database is not None:
+            database.stop("reset")
+            engine = database.engine
+            engine.close()
+            if isinstance(engine, Postgres):
+                shutil.rmtree(engine.data, ignore_errors=True)
+                copy_template(self._quarters.template, engine.data)
+                database.engine = Postgres(engine.name, engine.address, engine.directory, engine.password)
+            database.start("reset")
+        for name, server in self.servers.items():
+            if self.lab.topology.node(name).waits:
+                server.stop("reset")
+            elif name != "database":
+                server.begin_anew("reset")
+                if isinstance(server.engine, Redis) and server.engine.appendonly:
+                    server.engine.flush()
+        if self.writer is not None:
+            self.writer.forget()
+        self.ledger.clear()
+        self.load.forget()
+        self.sampler.forget()
+        self.measurements.clear()
+        self.commits.clear()
+        for table in self.lab.tables:
+            self.tabulate(table.name, ())
+        if self.site is not None:
+            self.site.forget()
+            self.site.look()
+        if self.group is not None:
+            self.group.settle()
+        if self.lab.prepare:
+            self.lab.prepare(self)
+        self.say("Everything is as it was at the start", "here")
+        self.tell(Said(text=self.lab.question))
+        self.checker.forget()
 
     # Settings
 
@@ -266,7 +275,7 @@ class Sandbox:
             if self.group is not None:
                 self.group.apply_settings()
             if self.load.running:
-                if name == "clients":
+                if name in ("clients", "readers"):
                     self.start_load()
                 else:
                     self.load.change(self._orders)

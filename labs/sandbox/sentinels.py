@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import select
 import socket
 import threading
@@ -13,6 +14,7 @@ import hiredis
 
 from labs.engines import Sentinel
 
+log = logging.getLogger("labs.sentinels")
 RETRY_S, CONNECT_S = 0.2, 0.3
 
 WORDS = {
@@ -88,7 +90,10 @@ class Ear:
             sockets = {connection: name for name, (connection, _) in self._connections.items()}
             readable, _, _ = select.select(list(sockets), [], [], RETRY_S)
             for connection in readable:
-                self._read(sockets[connection])
+                try:
+                    self._read(sockets[connection])
+                except Exception:
+                    log.exception("what %s said was not understood", sockets[connection])
         for connection, _ in self._connections.values():
             connection.close()
 
@@ -130,4 +135,5 @@ class Ear:
             detail = " ".join(part for part in words[4:] if part.startswith("#") or "/" in part).replace("#quorum", "").strip() or subject
         elif event == "+vote-for-leader" and words:
             detail = self._name_of(words[0], "")
-        return Heard(at, sentinel, event, subject, WORDS.get(event, text[:120]).format(subject=subject or "the primary", detail=detail))
+        said = WORDS[event].format(subject=subject or "the primary", detail=detail[:80]) if event in WORDS else text[:120]
+        return Heard(at, sentinel, event[:40], subject, said)

@@ -32,8 +32,8 @@ Earlier = Annotated[Number, Field(ge=-DAY_MS, le=LONGEST_MS)]
 """What an endpoint or a server has been since long before the fault."""
 Duration = Annotated[Number, Field(ge=0, le=LONGEST_MS)]
 Count = Annotated[int, Field(ge=0, le=2**53, strict=True)]
-Write = tuple[Moment, Duration, Literal["a", "l", "w", "o", "n", "e", "r", "t", "f", "s"], Count]
-Read = tuple[Moment, Duration, Literal["h", "a", "l", "w", "o", "n", "e", "r", "t", "f", "s"], Count]
+Write = tuple[Moment, Duration, Literal["a", "l", "w", "o", "n", "e", "r", "t", "f"], Count]
+Read = tuple[Moment, Duration, Literal["h", "a", "l", "w", "o", "n", "e", "r", "t", "f"], Count]
 
 
 class _Part(BaseModel):

@@ -65,7 +65,7 @@ def test_each_fault_moves_the_endpoint_and_both_counts_of_what_is_lost_agree(gro
 
 
 def test_replicas_that_were_frozen_lose_nothing_where_the_primary_refuses_without_them(keeper):
-    outside = Outside(keeper, settings={"min_replicas": "1", "writes_per_s": 2_000, "detection_ms": 10_000})
+    outside = Outside(keeper, settings={"min_replicas": "1", "writes_per_s": 1_000, "detection_ms": 10_000})
     try:
         for name in ("cache-002", "cache-003"):
             keeper.call(outside.id, "server", name=name, verb="pause")

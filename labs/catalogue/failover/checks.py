@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from labs.catalogue.replicated import flights_of, group_of
 from labs.definition import Check, Verdict
 from labs.events import Value
-from labs.load.flight import ACKNOWLEDGED, LOST, NO_REPLICAS
 from labs.sandbox.flights import Flight
 from labs.sandbox.sandbox import Sandbox
 
@@ -32,7 +31,7 @@ def promoted(sandbox: Sandbox) -> Verdict:
         flight = older
     evidence: dict[str, Value] = {
         "failed": flight.server, "promoted": flight.results["promoted"], "promoted_after_ms": flight.results["promoted_after_ms"], "replicas_before": list(flight.before.values()).count("replica"),
-        "sentinels_that_agreed": len({row[1] for row in flight.document["sentinels"] if row[2] == "+sdown"}),
+        "sentinels_that_agreed": flight.agreed,
     }
     if flight.results["promoted"]:
         return Verdict("met", f"{flight.words.capitalize()}; {flight.results['promoted']} was promoted {float(flight.results['promoted_after_ms']) / 1000:.2f} s later.", evidence)
@@ -44,13 +43,12 @@ def goes_on(sandbox: Sandbox) -> Verdict:
     for flight in _flights(sandbox, *UNFORESEEN):
         if not flight.results["promoted"] or not flight.results["recovered"]:
             continue
-        after = [row for row in flight.document["writes"] if row[0] > flight.document["results"]["gap_to_ms"] - 1 and row[2] in (ACKNOWLEDGED, LOST)]
         evidence: dict[str, Value] = {
-            "client_before": flight.client, "client_after": flight.client_after, "downtime_ms": flight.results["downtime_ms"], "writes_after": len(after),
-            "first_number_after": after[0][3] if after else 0,
+            "client_before": flight.client, "client_after": flight.client_after, "downtime_ms": flight.results["downtime_ms"], "writes_after": len(flight.accepted_after),
+            "first_number_after": flight.accepted_after[0] if flight.accepted_after else 0,
         }
-        if after and flight.client == flight.client_after:
-            return Verdict("met", f"Number {after[0][3]:,} was accepted through the same endpoint, after {float(flight.results['downtime_ms']) / 1000:.2f} s without an accepted write.", evidence)
+        if flight.accepted_after and flight.client == flight.client_after:
+            return Verdict("met", f"Number {flight.accepted_after[0]:,} was accepted through the same endpoint, after {float(flight.results['downtime_ms']) / 1000:.2f} s without an accepted write.", evidence)
     return Verdict("unmet", "No client has gone on after a failover yet.", hint="Let the clients run through a failover of the primary.")
 
 
@@ -59,9 +57,8 @@ def counted(sandbox: Sandbox) -> Verdict:
     flight = next((flight for flight in _flights(sandbox, *UNFORESEEN) if flight.results["promoted"] and flight.results["recounted"]), None)
     if flight is None:
         return Verdict("unmet", "Nothing has been counted after a failover yet.", hint="Let the clients run through a failover of the primary.")
-    marked = sum(1 for row in flight.document["writes"] if row[2] == LOST)
     evidence: dict[str, Value] = {
-        "acknowledged": flight.results["acknowledged"], "lost": flight.results["lost"], "lost_in_the_record": marked, "first_lost": flight.lost[0] if flight.lost else 0, "last_lost": flight.lost[-1] if flight.lost else 0,
+        "acknowledged": flight.results["acknowledged"], "lost": flight.results["lost"], "first_lost": flight.lost[0] if flight.lost else 0, "last_lost": flight.lost[-1] if flight.lost else 0,
         "detection_ms": flight.settings["detection_ms"], "zone_delay_ms": flight.settings["zone_delay_ms"],
     }
     return Verdict("met", f"Of {flight.results['acknowledged']:,} acknowledged numbers the new primary lacks {flight.results['lost']:,}.", evidence)
@@ -89,56 +86,57 @@ def data_is_gone(sandbox: Sandbox) -> Verdict:
     return Verdict("unmet", "No primary without a replica has failed yet.", hint="Take the replicas away, kill the primary, and start it again.")
 
 
-def _isolated(sandbox: Sandbox) -> Iterator[tuple[Flight, list[list[Value]], list[list[Value]]]]:
-    """Flights in which the primary's zone was cut off with the client inside and another was promoted: the numbers acknowledged and lost from the cut on, and those that the isolated primary refused."""
-    for flight in _flights(sandbox, "cut"):
-        if flight.server and flight.zone == flight.settings["client_zone"] and flight.results["promoted"]:
-            rows = [row for row in flight.document["writes"] if row[0] >= 0]
-            yield flight, [row for row in rows if row[2] == LOST], [row for row in rows if row[2] == NO_REPLICAS]
+def _isolated(sandbox: Sandbox) -> list[Flight]:
+    """Flights in which the primary's zone was cut off with the client inside and another was promoted, newest first."""
+    return [flight for flight in _flights(sandbox, "cut") if flight.server and flight.zone == flight.settings["client_zone"] and flight.results["promoted"]]
 
 
 def split_brain(sandbox: Sandbox) -> Verdict:
     """Two servers called themselves primary; what the isolated one acknowledged is not on the other."""
-    for flight, lost, refused in _isolated(sandbox):
-        if refused:
-            continue
-        evidence: dict[str, Value] = {
-            "isolated": flight.server, "promoted": flight.results["promoted"], "promoted_after_ms": flight.results["promoted_after_ms"], "acknowledged_in_isolation_and_lost": len(lost),
-            "after_the_promotion": sum(1 for row in lost if float(row[0]) > float(flight.results["promoted_after_ms"])),
-        }
-        if evidence["after_the_promotion"]:
-            return Verdict("met", f"{flight.server} went on acknowledging after {flight.results['promoted']} had been promoted: {len(lost):,} numbers, all of them lost.", evidence)
-        return Verdict("unmet", "Nothing was acknowledged by the isolated primary after the other’s promotion.", evidence, hint="Where does the client live, and how long was the zone cut off?")
-    return Verdict("unmet", "No client has written to an isolated primary yet.", hint="Put the client into the primary’s zone, cut that zone off, and wait until another is promoted.")
+    flights = [flight for flight in _isolated(sandbox) if not flight.isolated.refused]
+    if not flights:
+        return Verdict("unmet", "No client has written to an isolated primary yet.", hint="Put the client into the primary’s zone, cut that zone off, and wait until another is promoted.")
+    flight = next((flight for flight in flights if flight.isolated.lost_after_promotion), flights[0])
+    evidence: dict[str, Value] = {
+        "isolated": flight.server, "promoted": flight.results["promoted"], "promoted_after_ms": flight.results["promoted_after_ms"], "acknowledged_in_isolation_and_lost": flight.isolated.lost,
+        "after_the_promotion": flight.isolated.lost_after_promotion,
+    }
+    if flight.isolated.lost_after_promotion:
+        return Verdict("met", f"{flight.server} went on acknowledging after {flight.results['promoted']} had been promoted: {flight.isolated.lost:,} numbers, all of them lost.", evidence)
+    return Verdict("unmet", "Nothing was acknowledged by the isolated primary after the other’s promotion.", evidence, hint="Where does the client live, and how long was the zone cut off?")
 
 
 def refuses(sandbox: Sandbox) -> Verdict:
     """With min-replicas-to-write an isolated primary soon refuses, and acknowledges nothing from then on."""
-    for flight, lost, refused in _isolated(sandbox):
-        if int(float(flight.settings["min_replicas"])) < 1 or not refused:
-            continue
-        later = sum(1 for row in lost if float(row[0]) > float(refused[0][0]))
-        evidence: dict[str, Value] = {"noreplicas_errors": len(refused), "first_refusal_ms": refused[0][0], "lost": len(lost), "acknowledged_after_the_first_refusal": later, "promoted_after_ms": flight.results["promoted_after_ms"]}
-        if not later:
-            return Verdict("met", f"{flight.server} refused with NOREPLICAS from {float(refused[0][0]) / 1000:.2f} s on; {len(lost):,} numbers were lost before that, none after.", evidence)
-        return Verdict("unmet", f"{later} numbers were acknowledged after the first refusal, and lost.", evidence, hint="How many replicas could the isolated primary still hear?")
-    unrefused = next((flight for flight, _, refused in _isolated(sandbox) if int(float(flight.settings["min_replicas"])) and not refused), None)
-    if unrefused is not None:
-        evidence = {"min_replicas_to_write": unrefused.settings["min_replicas"], "noreplicas_errors": 0, "lost": unrefused.results["lost"]}
-        return Verdict("unmet", f"{unrefused.server} was to refuse without a replica, and never did.", evidence, hint="Does the server know of the setting?")
-    return Verdict("unmet", "No isolated primary has refused to write yet.", hint="What could make a primary stop writing when it hears no replica?")
+    flights = [flight for flight in _isolated(sandbox) if int(float(flight.settings["min_replicas"]))]
+    if not flights:
+        return Verdict("unmet", "No isolated primary has refused to write yet.", hint="What could make a primary stop writing when it hears no replica?")
+    flight = next((flight for flight in flights if flight.isolated.refused and not flight.isolated.lost_after_refusal), flights[0])
+    seen = flight.isolated
+    evidence: dict[str, Value] = {
+        "min_replicas_to_write": flight.settings["min_replicas"], "noreplicas_errors": seen.refused, "first_refusal_ms": seen.first_refusal_ms, "lost": seen.lost,
+        "acknowledged_after_the_first_refusal": seen.lost_after_refusal, "promoted_after_ms": flight.results["promoted_after_ms"],
+    }
+    if not seen.refused:
+        return Verdict("unmet", f"{flight.server} was to refuse without a replica, and never did.", evidence, hint="Does the server know of the setting?")
+    if seen.lost_after_refusal:
+        return Verdict("unmet", f"{seen.lost_after_refusal} numbers were acknowledged after the first refusal, and lost.", evidence, hint="How many replicas could the isolated primary still hear?")
+    return Verdict("met", f"{flight.server} refused with NOREPLICAS from {seen.first_refusal_ms / 1000:.2f} s on; {seen.lost:,} numbers were lost before that, none after.", evidence)
 
 
 def planned(sandbox: Sandbox) -> Verdict:
-    """A planned failover moves the primary while it is well, with less time lost than an unforeseen one."""
-    by_plan = next((flight for flight in _flights(sandbox, "planned") if flight.results["promoted"]), None)
+    """A planned failover moves the primary while it is well, and loses nothing."""
+    plans = [flight for flight in _flights(sandbox, "planned") if flight.results["promoted"]]
+    by_plan = next((flight for flight in plans if not flight.results["lost"]), plans[0] if plans else None)
     by_fault = next((flight for flight in _flights(sandbox, *UNFORESEEN) if flight.results["promoted"] and flight.results["recovered"]), None)
     if by_plan is None:
         return Verdict("unmet", "No planned failover has been seen yet.", hint="Move the primary while it is well.")
     evidence: dict[str, Value] = {"planned_downtime_ms": by_plan.results["downtime_ms"], "planned_lost": by_plan.results["lost"], "promoted": by_plan.results["promoted"]}
+    if not by_plan.results["recounted"] or by_plan.results["lost"]:
+        return Verdict("unmet", f"{by_plan.results['promoted']} took over, and {by_plan.results['lost']} acknowledged numbers are lost.", evidence, hint="What else happened to the group meanwhile?")
     if by_fault is not None:
         evidence |= {"unforeseen_downtime_ms": by_fault.results["downtime_ms"]}
-    return Verdict("met", f"{by_plan.results['promoted']} took over with {float(by_plan.results['downtime_ms']) / 1000:.2f} s without an accepted write, and {by_plan.results['lost']} lost.", evidence)
+    return Verdict("met", f"{by_plan.results['promoted']} took over with {float(by_plan.results['downtime_ms']) / 1000:.2f} s without an accepted write, and nothing is lost.", evidence)
 
 
 CHECKS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from labs.catalogue.replicated import flights_of, group_of
@@ -10,6 +11,14 @@ from labs.sandbox.sandbox import Sandbox
 
 BASELINE_S = 0.4
 """So much of a flight is quiet before its fault."""
+
+
+TOLD = {"kill": "was killed", "pause": "is frozen", "resume": "goes on", "restart": "is back"}
+
+
+def served(sandbox: Sandbox, server: str, verb: str) -> None:
+    """Whoever did it, by a button of the lab or by one of the page: the recording shows it."""
+    flights_of(sandbox).happened(server, verb, f"{server} {TOLD[verb]}")
 
 
 def ready(sandbox: Sandbox) -> None:
@@ -56,7 +65,6 @@ def resume(sandbox: Sandbox) -> str:
         raise NotNow("No server is frozen.")
     for name in frozen:
         sandbox.server(name, "resume")
-        flights_of(sandbox).mark(f"{name} goes on")
     group_of(sandbox).hurry()
     return f"{', '.join(frozen)} {'goes' if len(frozen) == 1 else 'go'} on."
 
@@ -108,8 +116,9 @@ def plan(sandbox: Sandbox) -> str:
     flight = flights_of(sandbox).begin("planned", "a planned failover", server=primary, zone=_zone(sandbox, primary))
     try:
         group.hand_over()
-    except NotNow:
-        flights_of(sandbox).end()
+    except (NotNow, ServerDown):
+        with contextlib.suppress(NotNow):
+            flights_of(sandbox).end()
         raise
     sandbox.show(f"{flight.server} is to step down.", "Writes wait until its replicas have everything; then one of them is promoted.")
     return f"A failover was asked for. {flight.server} is well, and steps down."
@@ -122,7 +131,6 @@ def bring_back(sandbox: Sandbox) -> str:
         raise NotNow("Every server is up.")
     for name in down:
         sandbox.server(name, "restart")
-        flights_of(sandbox).mark(f"{name} is back")
     group_of(sandbox).hurry()
     return f"{', '.join(down)} {'is' if len(down) == 1 else 'are'} back."
 
@@ -154,7 +162,7 @@ def _primary_that_is_up(sandbox: Sandbox) -> str:
     if sandbox.servers[primary].state != "up":
         raise NotNow(f"{primary}, where the primary endpoint leads, is not up.", hint="Wait for the failover, or bring it back.")
     if flights_of(sandbox).current is not None:
-        raise NotNow("A flight is being recorded.", hint="It ends by itself when writes are accepted again; or end the recording.")
+        raise NotNow("A flight is being recorded.", hint="It ends by itself when writes are accepted again and nothing is frozen or cut off; or end the recording.")
     return primary
 
 

@@ -27,7 +27,8 @@ def _shares(window: Window) -> dict[str, Value]:
 
 def spread(sandbox: Sandbox) -> Verdict:
     """Every replica answers as many reads as the others, within a tenth."""
-    window = next((window for window in _newest(sandbox, Window) if sum(window.reads.values()) >= LEAST_READS and len(window.replicas) > 1 and not window.added), None)
+    windows = [window for window in _newest(sandbox, Window) if sum(window.reads.values()) >= LEAST_READS and len(window.replicas) > 1 and not window.added]
+    window = next((window for window in windows if window.spread_percent <= SPREAD_PERCENT), windows[0] if windows else None)
     if window is None:
         return Verdict("unmet", "Nobody’s reads have been counted yet.", hint="Let the clients read through the reader endpoint, with two replicas or more, and count who answers.")
     if window.spread_percent <= SPREAD_PERCENT:
@@ -40,8 +41,8 @@ def spread(sandbox: Sandbox) -> Verdict:
 def by_connection(sandbox: Sandbox) -> Verdict:
     """A replica that is added answers nothing until clients connect anew."""
     windows = _newest(sandbox, Window)
-    late = next((window for window in windows if window.added and window.total >= LEAST_READS and not window.keep_s), None)
-    after = next((window for window in windows if window.added and window.total >= LEAST_READS and window.keep_s), None)
+    late = next((window for window in windows if window.added and window.total >= LEAST_READS and not window.reconnected), None)
+    after = next((window for window in windows if window.added and window.total >= LEAST_READS and window.reconnected), None)
     if late is None:
         return Verdict("unmet", "No replica has been added under load yet.", hint="Add a replica while clients read that keep their connections, and count who answers.")
     new = late.added[0]

@@ -25,8 +25,15 @@ REPLICA = Choice("replica", "Replica", tuple((f"cache-{n:03}", f"cache-{n:03}") 
 
 def add(sandbox: Sandbox) -> str:
     """One more replica, while everything runs."""
+    return f"{_one_more(sandbox)} was added. It has all data, and the reader endpoint leads new connections to it."
+
+
+def _one_more(sandbox: Sandbox) -> str:
+    """The name of a replica that has all data now and had none. Raises NotNow if there is none to be had."""
     group = group_of(sandbox)
-    name = next((name for name in group.caches if sandbox.servers[name].state in ("stopped", "down")), "")
+    if sandbox.servers[group.primary].state != "up":
+        raise NotNow(f"{group.primary}, the primary, is not up: there is nobody to copy from.", hint="Bring it back first.")
+    name = next((name for name in group.caches if name != group.primary and sandbox.servers[name].state in ("stopped", "down")), "")
     if not name:
         raise NotNow("The primary has five replicas, and more there are not.", hint="Remove one first.")
     sandbox.add(name, "a replica was added")
@@ -34,7 +41,7 @@ def add(sandbox: Sandbox) -> str:
         raise NotNow(f"{name} has not got all data in {JOINED_S:g} s.", hint="Is its link whole?")
     group.look_around()
     sandbox.show(f"{name} is a replica now.", "It has all data. New connections are led to it; those that are open stay where they are.")
-    return f"{name} was added. It has all data, and the reader endpoint leads new connections to it."
+    return name
 
 
 def remove(sandbox: Sandbox) -> str:
@@ -43,15 +50,19 @@ def remove(sandbox: Sandbox) -> str:
     names = [name for name in group.caches if name != group.primary and sandbox.servers[name].state != "stopped"]
     if not names:
         raise NotNow("There is no replica to remove.")
-    sandbox.remove(names[-1], "this replica was removed")
-    group.look_around()
-    sandbox.show(f"{names[-1]} is gone.", "Who was connected to it connects anew, and is led to the others.")
+    _one_less(sandbox, names[-1])
     return f"{names[-1]} was removed. Who was connected to it connects anew."
+
+
+def _one_less(sandbox: Sandbox, name: str) -> None:
+    sandbox.remove(name, "this replica was removed")
+    group_of(sandbox).look_around()
+    sandbox.show(f"{name} is gone.", "Who was connected to it connects anew, and is led to the others.")
 
 
 def count(sandbox: Sandbox) -> str:
     """Count for a while who answers the reads."""
-    counted = watching.window(sandbox, COUNT_S, added=_added(sandbox))
+    counted = watching.window(sandbox, COUNT_S)
     shares = ", ".join(f"{name} {counted.share_percent(name):.0f} %" for name in counted.replicas)
     sandbox.show(f"{shares}.", f"Of {counted.total:,} reads, by the servers’ own count. The endpoint gives out connections, not requests.")
     return f"Of {counted.total:,} reads: {shares}."
@@ -92,14 +103,16 @@ def compare_own_reads(sandbox: Sandbox) -> str:
 
 
 def measure_new_share(sandbox: Sandbox) -> float:
-    """The part of the reads that a new replica answers while clients keep their connections."""
-    _begin(sandbox)
-    with settings(sandbox, keep_connections_s=0):
-        add(sandbox)
-        new = group_of(sandbox).readers[-1]
-        share = watching.window(sandbox, COUNT_S, added=(new,)).share_percent(new)
-        remove(sandbox)
-    return round(share, 1)
+    """The part of the reads that a new replica answers while six clients keep their connections to the two that were there. Raises NotNow unless there are two."""
+    if len(group_of(sandbox).readers) != 2:
+        raise NotNow(f"The primary has {len(group_of(sandbox).readers)} replicas, and this begins with two.", hint="Add or remove some, then measure.")
+    with settings(sandbox, readers=6, keep_connections_s=0):
+        _begin(sandbox)
+        new = _one_more(sandbox)
+        try:
+            return round(watching.window(sandbox, COUNT_S).share_percent(new), 1)
+        finally:
+            _one_less(sandbox, new)
 
 
 def measure_stale(sandbox: Sandbox) -> float:
@@ -124,11 +137,10 @@ def reference(sandbox: Sandbox) -> None:
     note["reads_spread_percent"], note["reads_per_s"] = round(first.spread_percent, 1), round(first.total / first.seconds, 1)
     if refuted(sandbox, *(check for check in CHECKS if check.name == "spread")):
         return
-    add(sandbox)
-    new = group.readers[-1]
-    note["new_replica_share_percent"] = round(watching.window(sandbox, SHORT_S, added=(new,)).share_percent(new), 1)
+    new = _one_more(sandbox)
+    note["new_replica_share_percent"] = round(watching.window(sandbox, SHORT_S).share_percent(new), 1)
     with settings(sandbox, keep_connections_s=KEEP_S):
-        sandbox.wait_until(lambda: watching.window(sandbox, SHORT_S, added=(new,)).share_percent(new) > 0, deadline_s=3.0)
+        sandbox.wait_until(lambda: watching.window(sandbox, SHORT_S).share_percent(new) > 0, deadline_s=3.0)
         remove(sandbox)
         watching.window(sandbox, SHORT_S)
     replica = group.readers[0]
@@ -151,13 +163,6 @@ def _begin(sandbox: Sandbox) -> None:
     if not sandbox.load.running:
         sandbox.start_load()
         sandbox.wait_until(lambda: len(sandbox.flights.reads if sandbox.flights else ()) > 20, deadline_s=3.0)
-
-
-def _added(sandbox: Sandbox) -> tuple[str, ...]:
-    """Replicas that came in after the clients had connected."""
-    flights, group = sandbox.flights, group_of(sandbox)
-    began = flights.began if flights is not None else 0.0
-    return tuple(name for name in group.readers if next((change.at for change in group.changes if change.server == name), 0.0) > began)
 
 
 LAB = Lab(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from labs.catalogue.replicated import group_of
+from labs.catalogue.replicated import flights_of, group_of
 from labs.engines.redis import parse_info
 from labs.errors import NotNow, ServerDown
 from labs.events import Value
@@ -15,13 +15,17 @@ from labs.sandbox.sandbox import Sandbox
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What each server answered while the load ran for `seconds` with the same members: reads by its own count (cmdstat_llen), by name. `added` came in since the clients connected."""
+    """What each server answered while the load ran for `seconds` with the same members: reads by its own count (cmdstat_llen), by name.
+
+    `added` are replicas that came in after the clients had begun; `reconnected` is true if a client may have connected since, so that it may have been led to them.
+    """
 
     seconds: float
     reads: dict[str, int]
     replicas: tuple[str, ...]
     keep_s: float
     added: tuple[str, ...]
+    reconnected: bool
 
     @property
     def total(self) -> int:
@@ -74,7 +78,7 @@ class Refusal:
     after: int
 
 
-def window(sandbox: Sandbox, seconds: float, *, added: tuple[str, ...] = ()) -> Window:
+def window(sandbox: Sandbox, seconds: float) -> Window:
     """Count reads on every server over some seconds of load. Raises NotNow unless the clients run."""
     if not sandbox.load.running:
         raise NotNow("Nobody reads.", hint="Start the clients first.")
@@ -83,11 +87,18 @@ def window(sandbox: Sandbox, seconds: float, *, added: tuple[str, ...] = ()) -> 
     before, began = {name: _reads(sandbox, name) for name in group.caches}, time.monotonic()
     sandbox.wait_until(lambda: time.monotonic() - began >= seconds, deadline_s=seconds + 1.0)
     reads = {name: max(0, _reads(sandbox, name) - before[name]) for name in group.caches}
-    found = Window(time.monotonic() - began, reads, replicas, float(sandbox.settings["keep_connections_s"]), added)
+    added = tuple(name for name in replicas if group.joined.get(name, 0.0) > flights_of(sandbox).began)
+    found = Window(time.monotonic() - began, reads, replicas, float(sandbox.settings["keep_connections_s"]), added, _have_reconnected(sandbox, added))
     sandbox.ledger.observations.append(found)
     tabulate(sandbox, found)
     sandbox.checker.stir()
     return found
+
+
+def _have_reconnected(sandbox: Sandbox, added: tuple[str, ...]) -> bool:
+    """True if a reader has connected since one of these replicas came in."""
+    first = min((group_of(sandbox).joined[name] for name in added), default=0.0)
+    return flights_of(sandbox).readers_connected_at > first
 
 
 def lag(sandbox: Sandbox, replica: str) -> Lag:
@@ -96,7 +107,7 @@ def lag(sandbox: Sandbox, replica: str) -> Lag:
     seen = group.lag(replica)
     if seen is None:
         raise NotNow(f"{replica} does not get what is written.", hint="Is it up, and its link whole?")
-    found = Lag(replica, seen[0], round(seen[1], 2), group.mesh.delay_ms(group.primary, replica))
+    found = Lag(replica, seen[0], round(seen[1], 2), group.mesh.total_delay_ms(group.primary, replica))
     sandbox.ledger.observations.append(found)
     sandbox.checker.stir()
     return found
@@ -110,7 +121,7 @@ def own_reads(sandbox: Sandbox, seconds: float) -> OwnReads:
     sandbox.wait_until(lambda: time.monotonic() - asked > 3 * BATCH_S, deadline_s=1.0)
     reads, stale, began = tally.kinds["response"], tally.stale, time.monotonic()
     sandbox.wait_until(lambda: time.monotonic() - began >= seconds, deadline_s=seconds + 1.0)
-    slowest = max((group.mesh.delay_ms(group.primary, name) for name in group.readers), default=0.0)
+    slowest = max((group.mesh.total_delay_ms(group.primary, name) for name in group.readers), default=0.0)
     found = OwnReads(str(sandbox.settings["own_reads"]), tally.kinds["response"] - reads, tally.stale - stale, slowest)
     sandbox.ledger.observations.append(found)
     sandbox.checker.stir()

@@ -63,7 +63,7 @@ export function checked(document) {
   const { results, fault } = flight;
   const sorted = (/** @type {any[][] | undefined} */ rows) => [...(rows ?? [])].sort((a, b) => a[0] - b[0]);
   return {
-    ...flight, versions: flight.versions ?? {}, settings: flight.settings ?? [], marks: sorted(flight.marks), writes: sorted(flight.writes).filter(([, , ended]) => KINDS[ended] || ended === "s"), reads: sorted(flight.reads),
+    ...flight, versions: flight.versions ?? {}, settings: flight.settings ?? [], marks: sorted(flight.marks), writes: sorted(flight.writes).filter(([, , ended]) => KINDS[ended]), reads: sorted(flight.reads),
     sentinels: sorted(flight.sentinels), moves: sorted(flight.moves), roles: sorted(flight.roles), fault: { server: "", zone: "", words: "", ...fault },
     results: { ...results, downtime_ms: results.downtime_ms ?? null, gap_from_ms: results.gap_from_ms ?? null, gap_to_ms: results.gap_to_ms ?? null, promoted: results.promoted ?? "", recounted: results.recounted !== false },
   };

@@ -23,7 +23,6 @@ function runs(operations, what) {
   /** @type {(Row & {code: string})[]} */
   const rows = [];
   for (const [at, , code] of operations) {
-    if (code === "s") continue;
     const last = rows.at(-1);
     if (last?.code === code) Object.assign(last, { to: at, count: last.count + 1 });
     else rows.push({ code, from: at, to: at, count: 1, what, words: `${KINDS[code]?.words ?? code}${more(code) ? ` (${more(code)})` : ""}` });
