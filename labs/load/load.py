@@ -56,11 +56,11 @@ class Tally:
 class Load:
     """At most one workload at a time. `totals[(engine, strategy)]` holds since the start or the last `forget`; `interval` since it was last taken."""
 
-    def __init__(self, nursery: StartsWorkers, *, on_problem: Callable[[str], None] = lambda _: None, on_batch: Callable[[Batch], None] = lambda _: None) -> None:
+    def __init__(self, nursery: StartsWorkers, *, on_problem: Callable[[str], None] = lambda _: None, on_batch: Callable[[Batch], None] = lambda _: None, on_rest: Callable[[str], None] = lambda _: None) -> None:
         self._nursery = nursery
-        self._on_batch = on_batch
         self._on_problem = on_problem
         self._on_batch = on_batch
+        self._on_rest = on_rest
         self._problems: set[str] = set()
         self._lock = threading.RLock()
         self._workers: dict[Connection, int] = {}
@@ -150,3 +150,5 @@ class Load:
                 if batch.problem and batch.problem not in self._problems:
                     self._problems.add(batch.problem)
                     self._on_problem(batch.problem)
+                if batch.rests:
+                    self._on_rest(batch.rests)
