@@ -100,15 +100,18 @@ class RunningProcess:
             if self.poll() is None:
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._wait(5.0)
-        # A child that writes a snapshot outlives a server that was killed. The group's number may be another's by now: each is known by when it began.
-        for member in self._left:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                member.kill()
+        self.end_children()
         psutil.wait_procs([*family, *self._left], timeout=0.5)
         look()
         if self.disk.problem:
             raise NotNow(self.disk.problem, hint="Its processes have ended all the same: start it again.")
         return self.disk.cut()
+
+    def end_children(self) -> None:
+        """End what a dead server left behind: a child that writes a snapshot outlives it. The group's number may be another's by now, so each is known by when it began."""
+        for member in self._left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
 
     def pause(self) -> None:
         for member in self._family():
@@ -247,6 +250,7 @@ class ProcessRuntime:
     def close(self) -> None:
         for running in self._started:
             running.kill()
+            running.end_children()
         self._started.clear()
 
     def _disk(self, data: Path | None) -> Disk | None:

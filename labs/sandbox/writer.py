@@ -191,6 +191,8 @@ class Writer:
         assert strategy.write is not None
         if self._quiet is None:
             self._quiet = self._new_client(lambda _command, _reply, _ms: None)
+        # It may have been another server that it was connected to.
+        self._quiet.connect()
         strategy.write(self._quiet, self, self._next())
 
     def close(self) -> None:
