@@ -15,7 +15,8 @@ from labs.engines.launch import Launch
 from labs.engines.redis import Redis
 from labs.errors import NotNow, ServerDown
 from labs.headless import keeper_of_ones_own
-from labs.load.numbers import NumberOrders, _Numbers
+from labs.load.load import Load
+from labs.load.numbers import NumberOrders, Written, _Numbers
 from labs.network.links import Route
 from labs.runtime import noting, syncs
 from labs.runtime.disk import Disk
@@ -451,6 +452,33 @@ def test_an_experiment_neither_meets_a_check_nor_undoes_one(sandbox):
     time.sleep(1.5)
     assert status(sandbox, "memory-only") == "met"
     assert {(row["by"], row["found"]) for row in rows(sandbox)} == {("you", 0), ("an experiment", 300)}
+
+
+class Rests:
+    """Starts clients that say at once that they do no more, and go on."""
+
+    def __init__(self):
+        self.theirs = []
+
+    def start(self, _orders):
+        ours, theirs = Pipe()
+        theirs.send(Written("redis", "numbers", rests="that was the last"))
+        self.theirs.append(theirs)
+        return 0, ours
+
+
+def test_a_client_that_does_no_more_is_heard_once_in_a_run():
+    heard, rests = [], Rests()
+    load = Load(rests, on_rest=heard.append)
+    for run in (1, 2):
+        load.start(2, lambda _: None)
+        eventually(lambda run=run: len(heard) == run)
+        time.sleep(0.1)
+        for pipe in rests.theirs:
+            pipe.close()
+        load.stop()
+
+    assert heard == ["that was the last"] * 2
 
 
 def test_the_last_number_is_said_to_be_the_last(redis_that):

@@ -19,7 +19,7 @@ def _row(sandbox: Sandbox, mode: str, fault: str) -> dict[str, Value] | None:
 
 
 def _evidence(row: dict[str, Value]) -> dict[str, Value]:
-    return {name: row[name] for name in ("mode", "fault", "acknowledged", "found", "lost", "lost_s", "in_kernel", "unsynced_kb", "syncs")}
+    return {name: row[name] for name in ("mode", "fault", "acknowledged", "found", "lost", "lost_s", "in_kernel", "unsynced_kb", "written", "syncs")}
 
 
 def _kept_by_kernel(row: dict[str, Value]) -> bool:
