@@ -101,8 +101,22 @@ def _note(listener: int, disk: Disk, number: int, pid: int, call: int, argument:
     descriptor = f"/proc/{pid}/fd/{argument & 0xFFFF_FFFF}"
     try:
         found, target = os.stat(descriptor), os.readlink(descriptor)
-        # The process could have ended and another have its number.
-        fcntl.ioctl(listener, _STILL_THERE, struct.pack("=Q", number))
     except FileNotFoundError:
         return
-    disk.note(target, found)
+    except OSError:
+        # Of a process that is being killed nothing may be read any more; its call will not be made.
+        if not _waits(listener, number):
+            return
+        raise
+    # The process could have ended and another have its number.
+    if _waits(listener, number):
+        disk.note(target, found)
+
+
+def _waits(listener: int, number: int) -> bool:
+    """True if whoever made a call that was told still waits for an answer."""
+    try:
+        fcntl.ioctl(listener, _STILL_THERE, struct.pack("=Q", number))
+    except FileNotFoundError:
+        return False
+    return True

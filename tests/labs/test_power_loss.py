@@ -1,6 +1,7 @@
 """A loss of power, with real processes: their syncs are told by the kernel, and what they did not sync is gone. As this user, in a process, and in a cage."""
 
 import os
+import signal
 import struct
 import sys
 import threading
@@ -167,6 +168,22 @@ def test_a_sync_that_could_not_be_noted_forbids_a_power_cut_in_words(runtime, tm
         running.cut_power()
     assert running.poll() is None
     assert left(tmp_path)["log"] == "synced lost"
+
+
+@pytest.mark.parametrize("refusal", [PermissionError(13, "Permission denied"), ProcessLookupError(3, "No such process")])
+def test_a_call_of_a_process_that_is_being_killed_is_no_problem(runtime, tmp_path, monkeypatch, refusal):
+    """Its descriptors may not be read any more, and its notification is gone: the call will not be made."""
+    def refuse(_path):
+        os.kill(running.pid, signal.SIGKILL)
+        wait_until(lambda: running.poll() is not None)
+        raise refusal
+
+    running = start(runtime, tmp_path, "import os, time\nlog = os.open('data/log', os.O_CREAT | os.O_WRONLY, 0o600)\nprint('done', flush=True)\ntime.sleep(0.3)\nos.fsync(log)\ntime.sleep(600)\n")
+    monkeypatch.setattr("labs.runtime.syncs.os.readlink", refuse)
+    wait_until(lambda: running.poll() is not None)
+    wait_until(lambda: not any(thread.name == "syncs" for thread in threading.enumerate()))
+
+    assert running.disk.problem == ""
 
 
 def test_a_power_cut_after_a_crash_signals_no_group_whose_number_may_be_anothers(runtime, tmp_path, monkeypatch):
@@ -454,6 +471,10 @@ def test_an_experiment_neither_meets_a_check_nor_undoes_one(sandbox):
     assert {(row["by"], row["found"]) for row in rows(sandbox)} == {("you", 0), ("an experiment", 300)}
 
 
+def numbered(address):
+    return NumberOrders(lab="durability", wrong="", settings={"rate_per_s": 1_000.0}, server=Route(address, address, "", 0), password="a password", first=1, last=5, seed=1)
+
+
 class Rests:
     """Starts clients that say at once that they do no more, and go on."""
 
@@ -468,10 +489,10 @@ class Rests:
 
 
 def test_a_client_that_does_no_more_is_heard_once_in_a_run():
-    heard, rests = [], Rests()
+    heard, rests, orders = [], Rests(), numbered(Address("127.0.0.1", 1))
     load = Load(rests, on_rest=heard.append)
     for run in (1, 2):
-        load.start(2, lambda _: None)
+        load.start(2, lambda _: orders)
         eventually(lambda run=run: len(heard) == run)
         time.sleep(0.1)
         for pipe in rests.theirs:
@@ -483,10 +504,8 @@ def test_a_client_that_does_no_more_is_heard_once_in_a_run():
 
 def test_the_last_number_is_said_to_be_the_last(redis_that):
     redis = redis_that("no")
-    address = redis.engine.address
     ours, theirs = Pipe()
-    orders = NumberOrders(lab="durability", wrong="", settings={"rate_per_s": 1_000.0}, server=Route(address, address, "", 0), password="a password", first=1, last=5, seed=1)
-    worker = _Numbers(orders, theirs)
+    worker = _Numbers(numbered(redis.engine.address), theirs)
     writing = threading.Thread(target=worker.run, daemon=True)
     writing.start()
     told = [ours.recv() for _ in range(4)]
