@@ -25,7 +25,8 @@ class Operation(NamedTuple):
 @dataclass(slots=True)
 class Batch:
     """What a worker saw since its last batch. `times` are microseconds by kind; `response` counts from when a request should have begun,
-    `behind` are writes that went to the database behind the application's back, `staleness` is how long before a stale read began the first version after the one that it got was committed. `connected_at` is when a flight recorder's client last connected (monotonic seconds).
+    `behind` are writes that went to the database behind the application's back, `staleness` is how long before a stale read began the first version after the one that it got was committed.
+    `connected_at` is when a flight recorder's client last connected (monotonic seconds), `rests` says why the worker does no more, once.
     """
 
     engine: str
@@ -38,5 +39,6 @@ class Batch:
     unexplained: int = 0
     problem: str = ""
     connected_at: float = 0.0
+    rests: str = ""
     times: dict[str, array[int]] = field(default_factory=lambda: {kind: array("Q") for kind in KINDS})
     operations: list[Operation] = field(default_factory=list)

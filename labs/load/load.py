@@ -56,11 +56,13 @@ class Tally:
 class Load:
     """At most one workload at a time. `totals[(engine, strategy)]` holds since the start or the last `forget`; `interval` since it was last taken."""
 
-    def __init__(self, nursery: StartsWorkers, *, on_problem: Callable[[str], None] = lambda _: None, on_batch: Callable[[Batch], None] = lambda _: None) -> None:
+    def __init__(self, nursery: StartsWorkers, *, on_problem: Callable[[str], None] = lambda _: None, on_batch: Callable[[Batch], None] = lambda _: None, on_rest: Callable[[str], None] = lambda _: None) -> None:
         self._nursery = nursery
         self._on_problem = on_problem
         self._on_batch = on_batch
+        self._on_rest = on_rest
         self._problems: set[str] = set()
+        self._rests = False
         self._lock = threading.RLock()
         self._workers: dict[Connection, int] = {}
         self._collector: threading.Thread | None = None
@@ -87,6 +89,7 @@ class Load:
         """Begin with so many workers; `orders(n)` is for the n-th of them."""
         self.stop()
         self._problems.clear()
+        self._rests = False
         with self._lock:
             self._interval.clear()
             self._started = self._interval_began = time.monotonic()
@@ -149,3 +152,6 @@ class Load:
                 if batch.problem and batch.problem not in self._problems:
                     self._problems.add(batch.problem)
                     self._on_problem(batch.problem)
+                if batch.rests and not self._rests:
+                    self._rests = True
+                    self._on_rest(batch.rests)

@@ -156,6 +156,7 @@ class _Numbers:
         self._obey(orders)
         self._schedule = Schedule(self._rate(), time.monotonic())
         self._batch = Written(ENGINE, NUMBERS)
+        self._rest_at_last()
 
     def run(self) -> None:
         batch_due = time.monotonic() + BATCH_S
@@ -199,6 +200,11 @@ class _Numbers:
         self._next += 1
         self._batch.done += 1
         self._batch.times["write"].append(int((time.monotonic() - began) * 1e6))
+        self._rest_at_last()
+
+    def _rest_at_last(self) -> None:
+        if self._next > self._orders.last:
+            self._batch.rests = f"number {self._orders.last:,} is the last one that its client writes; an empty disk begins with 1 again"
 
     def _send(self) -> None:
         batch, self._batch = self._batch, Written(ENGINE, NUMBERS)

@@ -30,7 +30,7 @@ from labs.network.links import Route
 
 ENGINE, WRITERS = "redis", "writers"
 MOST_NOTES = 500_000
-"""A notebook is full then, and its writer rests: 8 MB of a sandbox's room on the disk."""
+"""A notebook is full then, and its writer rests and says so: 8 MB of a sandbox's room on the disk."""
 _NOTE = struct.Struct("=IId")
 
 
@@ -145,7 +145,7 @@ class Writer:
         self._orders = orders
         self._pipe = pipe
         self._notebook = notebook
-        self._number, self._written = last, written
+        self._number, self._written, self._rests = last, written, False
         self._random = random.Random(orders.seed * 1_000 + orders.worker)
         self._redis = self._client()
         now = time.monotonic()
@@ -186,6 +186,9 @@ class Writer:
 
     def _change(self, due: float) -> None:
         if self._written >= MOST_NOTES:
+            if not self._rests:
+                self._rests = True
+                self._batch.rests = f"a writer’s notebook is full with {MOST_NOTES:,} changes; a cluster that is filled anew begins another"
             return
         self._number += 1
         product = 1 + self._random.randrange(self._orders.products)

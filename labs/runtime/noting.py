@@ -16,6 +16,8 @@ from typing import NamedTuple
 PR_SET_NO_NEW_PRIVS = 38
 SECCOMP_SET_MODE_FILTER = 1
 SECCOMP_FILTER_FLAG_NEW_LISTENER = 8
+LEAST_KERNEL = (5, 5)
+"""Older ones have listeners, but none that may answer: go on."""
 _TOLD, _ALLOWED = 0x7FC0_0000, 0x7FFF_0000
 
 
@@ -55,6 +57,8 @@ def listen_to_oneself() -> int:
     numbers = NUMBERS.get(os.uname().machine)
     if numbers is None:
         raise OSError(0, f"the numbers of system calls on {os.uname().machine} are not known here")
+    if kernel(os.uname().release) < LEAST_KERNEL:
+        raise OSError(0, f"Linux {os.uname().release} can't let a call go on that was told")
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
@@ -65,6 +69,12 @@ def listen_to_oneself() -> int:
     if listener < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return listener
+
+
+def kernel(release: str) -> tuple[int, int]:
+    """The first two numbers of a release such as 6.1.0-18-amd64."""
+    first, second = release.replace("-", ".").split(".")[:2]
+    return int(first), int(second)
 
 
 def program(numbers: Numbers) -> list[bytes]:

@@ -62,7 +62,8 @@ class RunningProcess:
         self._process = process
         self._launch = launch
         self._log = log
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._left: list[psutil.Process] = []
 
     @property
     def pid(self) -> int:
@@ -70,7 +71,14 @@ class RunningProcess:
 
     def poll(self) -> int | None:
         with self._lock:
+            if self._process.returncode is None and _has_ended(self._process.pid):
+                # Until it is reaped its number is nobody else's, so whoever is of its group is its child.
+                self._left = _group(self._process.pid)
             return self._process.poll()
+
+    def lives(self) -> bool:
+        """True while it runs, or a child that it left behind."""
+        return self.poll() is None or any(_runs(member) for member in self._left)
 
     def stop(self, deadline_s: float = 5.0) -> None:
         self.resume()
@@ -88,13 +96,22 @@ class RunningProcess:
         if self.disk is None or self.disk.problem:
             raise NotNow(self.disk.problem if self.disk else "Nobody notes what this server syncs.", hint="A process crash can be shown all the same: kill it.")
         family = self._family()
-        # A child that writes a snapshot outlives a server that was killed: it is of the same group.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        with self._lock:
+            if self.poll() is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._wait(5.0)
-        psutil.wait_procs(family, timeout=0.5)
+        self.end_children()
+        psutil.wait_procs([*family, *self._left], timeout=0.5)
         look()
+        if self.disk.problem:
+            raise NotNow(self.disk.problem, hint="Its processes have ended all the same: start it again.")
         return self.disk.cut()
+
+    def end_children(self) -> None:
+        """End what a dead server left behind: a child that writes a snapshot outlives it. The group's number may be another's by now, so each is known by when it began."""
+        for member in self._left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
 
     def pause(self) -> None:
         for member in self._family():
@@ -114,16 +131,19 @@ class RunningProcess:
         return []
 
     def _family(self) -> list[psutil.Process]:
-        try:
-            parent = psutil.Process(self._process.pid)
-            return [parent, *parent.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return []
+        with self._lock:
+            if self.poll() is not None:
+                return [member for member in self._left if _runs(member)]
+            try:
+                parent = psutil.Process(self._process.pid)
+                return [parent, *parent.children(recursive=True)]
+            except psutil.NoSuchProcess:
+                return []
 
     def _signal(self, number: int) -> None:
-        if self.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(number)
+        with self._lock:
+            if self.poll() is None:
+                os.kill(self._process.pid, number)
 
     def _end(self) -> None:
         family = self._family()
@@ -142,6 +162,30 @@ class RunningProcess:
             time.sleep(pause_s)
             pause_s = min(pause_s * 2, 0.02)
         return True
+
+
+def _has_ended(pid: int) -> bool:
+    """True if a child of ours has ended; it is not reaped by this."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return False
+
+
+def _group(leader: int) -> list[psutil.Process]:
+    """Who lives of a process group, but for its leader."""
+    found = []
+    for pid in psutil.pids():
+        with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+            if pid != leader and os.getpgid(pid) == leader:
+                found.append(psutil.Process(pid))
+    return found
+
+
+def _runs(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 class ProcessRuntime:
@@ -169,14 +213,24 @@ class ProcessRuntime:
             path.touch(mode=0o600)
             path.write_text(text)
         disk = self._disk(launch.data)
+        running = self._start(launch, log, disk)
+        if running is None:
+            running = self._start(launch, log, disk, told=False)
+        assert running is not None
+        self._started.append(running)
+        return running
+
+    def _start(self, launch: Launch, log: Path, disk: Disk | None, *, told: bool = True) -> RunningProcess | None:
+        """Start a server, with its syncs told if it has a disk of its own; None if the launcher that sees to that hangs, and was ended."""
+        told = told and disk is not None
         ours, theirs = socket.socketpair()
-        command = launch.argv if disk is None else syncs.argv(theirs, launch.argv)
+        command = syncs.argv(theirs, launch.argv) if told else launch.argv
         argv = (_SETPRIV, f"--pdeathsig={signal.Signals(launch.death_signal).name[3:]}", "--", *command)
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **launch.env}
 
         def make() -> subprocess.Popen[bytes]:
             with log.open("ab") as out:
-                process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=environment, cwd=log.parent, start_new_session=True, pass_fds=() if disk is None else (theirs.fileno(),))
+                process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=environment, cwd=log.parent, start_new_session=True, pass_fds=(theirs.fileno(),) if told else ())
             with contextlib.suppress(OSError):
                 resource.prlimit(process.pid, resource.RLIMIT_AS, (MEMORY_OF_A_SERVER, MEMORY_OF_A_SERVER))
             return process
@@ -187,15 +241,16 @@ class ProcessRuntime:
                     process = self._spawner.popen(make)
             except OSError as exc:
                 raise DidNotStart(f"{Path(launch.argv[0]).name} could not be executed.", detail=str(exc)) from exc
-            if disk is not None:
-                syncs.hear(ours, disk)
-        running = RunningProcess(process, launch, log, disk)
-        self._started.append(running)
+            running = RunningProcess(process, launch, log, disk)
+            if told and disk is not None and not syncs.hear(ours, disk, running.lives):
+                running.kill()
+                return None
         return running
 
     def close(self) -> None:
         for running in self._started:
             running.kill()
+            running.end_children()
         self._started.clear()
 
     def _disk(self, data: Path | None) -> Disk | None:

@@ -38,6 +38,7 @@ from labs.shop.template import copy as copy_template
 
 log = logging.getLogger("labs.agent")
 LOG_LENGTH = 4_000
+STEPPED_PRICE = 24.90
 AT_ONCE, SENT_PER_S = 200, 150
 """A sandbox that says more than its host hears in a second (labs.host.keeper) is ended: what is busy says it later."""
 Args = dict[str, Any]
@@ -262,7 +263,8 @@ class Agent:
                 if function not in ("read", "write"):
                     raise BadInput("A step is a read or a write.")
                 item = _whole_number(args.get("key") or 42, "The item")
-                price = _price(args.get("price") or 24.90) if function == "write" else None
+                # Only a shop's write has a price; where the lab's form has no field for it, any price will do to see the write, and the step says which. Sites and numbered writes have none.
+                price = _price(args.get("price", STEPPED_PRICE)) if function == "write" and sandbox.stepped is sandbox.app else None
                 if sandbox.load.running and sandbox.site is None:
                     raise NotNow("The load is running, so one request can't be told from the others.", hint="Stop the load first.")
                 sandbox.stepped.step(function, item, price)

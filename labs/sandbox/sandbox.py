@@ -85,7 +85,7 @@ class Sandbox:
         self.found: dict[str, list[dict[str, Value]]] = {}
         self.records: dict[str, dict[str, Any]] = {}
         self.writer = Writer(self, lab.writes_to) if lab.writes_to else None
-        self.load = Load(nursery, on_problem=lambda problem: self.say(f"The strategy failed: {problem}", "error"), on_batch=self._flown)
+        self.load = Load(nursery, on_problem=lambda problem: self.say(f"The strategy failed: {problem}", "error"), on_batch=self._flown, on_rest=self._rested)
         self.wrong = wrong
         self.servers: dict[str, Server] = {}
         self.link_states: dict[str, str] = {link.name: "open" for link in lab.topology.links}
@@ -371,6 +371,10 @@ class Sandbox:
             self.flights.take(batch)
         if self.writer is not None:
             self.writer.heard(batch)
+
+    def _rested(self, why: str) -> None:
+        """A client of the load does no more. Whoever hears of it collects batches, and a load that ends waits for that thread: another one stops it."""
+        threading.Thread(target=self.stop_load, args=(why,), name="load stopper", daemon=True).start()
 
     def stop_load(self, why: str = "") -> str:
         """End the workload; harmless if none runs."""

@@ -6,6 +6,7 @@ Stands in place of an application where the lab asks for it (Lab.writes_to). Wha
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
 from array import array
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 KEY = "write:"
 MOST_NUMBERS = 200_000
 HEARD_WITHIN_S = 1.0
+_NUMBERED = re.compile(rf"{KEY}([1-9][0-9]{{0,8}})")
+"""Other keys of this beginning are a learner’s own: they count for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ class Writer:
         with self._lock:
             numbers, moments = list(self._numbers), list(self._moments)
         keys = engine.keys()
-        found = {int(key.removeprefix(KEY)) for key in keys if key.startswith(KEY)}
+        found = {int(numbered[1]) for key in keys if (numbered := _NUMBERED.fullmatch(key))}
         lost = {number for number in numbers if number not in found}
         lost_s = 0.0
         if lost:
@@ -188,6 +191,8 @@ class Writer:
         assert strategy.write is not None
         if self._quiet is None:
             self._quiet = self._new_client(lambda _command, _reply, _ms: None)
+        # It may have been another server that it was connected to.
+        self._quiet.connect()
         strategy.write(self._quiet, self, self._next())
 
     def close(self) -> None:

@@ -106,6 +106,8 @@ def step(sandbox: str) -> Response:
         if function not in ("read", "write"):
             raise BadInput("A request reads or writes.")
         more = {"function": function, "key": request.form.get("key", request.form.get("item", "42"))[:40]}
+        if function == "write" and "price" in request.form:
+            more["price"] = request.form["price"][:40]
     return _done(info.lab, desk().call(info.id, "step", owner=learner, verb=verb, **more))
 
 

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 
 import pytest
 
@@ -183,6 +184,28 @@ def test_a_change_that_was_made_and_never_acknowledged_is_not_held_against_the_s
     assert (loss.kept, loss.gone, loss.wrong) == (2, 0, 0)
 
 
+@pytest.mark.parametrize("command", [
+    ("HSET", product_key(1), "change", "x"), ("HSET", product_key(1), "change", "0:1:2"), ("HSET", product_key(1), "change", f"0:{'9' * 5_000}"), ("HSET", product_key(1), "change", ""), ("SET", product_key(1), "x"),
+], ids=["a word", "three parts", "a long number", "nothing", "no hash"])
+def test_a_product_that_somebody_else_signed_is_skipped(server, noted, command):
+    engine = server("only")
+    put(engine, [("SET", count_key(0), 2), ("HSET", product_key(2), "change", "0:2"), command])
+
+    loss = count(engine, {0: noted((1, 1, 1.0), (2, 2, 2.0), (3, 2, 3.0))})
+
+    assert (loss.kept, loss.gone, loss.products, loss.wrong) == (2, 1, 1, 0)
+
+
+@pytest.mark.parametrize("command", [("SET", count_key(0), "x"), ("SET", count_key(0), "9" * 5_000), ("SET", count_key(0), "-1"), ("LPUSH", count_key(0), "1")], ids=["a word", "a long number", "less than nothing", "a list"])
+def test_a_count_that_is_no_number_says_that_nothing_is_kept(server, noted, command):
+    engine = server("only")
+    put(engine, [command])
+
+    loss = count(engine, {0: noted((1, 1, 1.0), (2, 2, 2.0))})
+
+    assert (loss.kept, loss.gone) == (0, 2)
+
+
 def test_a_note_that_is_half_written_is_left_out(tmp_path):
     notebook = tmp_path / "0"
     notebook.write_bytes(note(1, 5, 2.5) + note(2, 6, 3.5) + note(4, 7, 4.5)[:-3])
@@ -277,6 +300,39 @@ def test_what_a_learner_does_in_the_console_is_an_accident_too(bench):
 
     shop = next(row for row in bench.table("comparison") if row["what"] == "shop")
     assert (shop["keys"], shop["digest"]) == (0, "empty")
+
+
+def test_what_a_learner_writes_over_the_counts_does_not_stop_a_restore(bench):
+    bench.do("fill")
+    bench.call("load", verb="start")
+    eventually(lambda: bench.call("console", server="shop-001", command="EXISTS writer:0")["output"] == "(integer) 1")
+    bench.call("load", verb="stop")
+    for command in ("HSET product:1 change x", "SET writer:0 x"):
+        assert not bench.call("console", server="shop-001", command=command)["failed"]
+    bench.do("take")
+
+    assert "shop-restored is there" in bench.do("restore")
+
+
+def test_a_refused_restore_leaves_no_file_beside_the_new_cluster(bench):
+    bench.do("fill")
+    bench.do("take")
+    bench.do("damage")
+
+    assert "No cluster starts" in bench.do("restore")
+
+    assert bench.files() == ["backups/backup-001-damaged.rdb", "backups/backup-001.rdb"]
+
+
+@pytest.mark.parametrize("prediction", ["lost", "copied", "address"])
+def test_an_experiment_of_a_prediction_meets_no_check(bench, prediction):
+    bench.call("measure", prediction=prediction)
+
+    sleep(1.5)
+    changed = [event for event in bench.told if event.type == "check-changed"]
+    assert changed
+    assert [event.check for event in changed if event.status == "met"] == []
+    assert not any(event.evidence for event in changed)
 
 
 def test_a_server_that_dies_while_it_writes_leaves_no_backup_and_no_file(bench):

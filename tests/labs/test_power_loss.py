@@ -1,9 +1,14 @@
 """A loss of power, with real processes: their syncs are told by the kernel, and what they did not sync is gone. As this user, in a process, and in a cage."""
 
+import os
+import signal
 import struct
 import sys
 import threading
+import time
+from multiprocessing import Pipe
 
+import psutil
 import pytest
 
 from labs.engines.address import Address
@@ -11,10 +16,14 @@ from labs.engines.launch import Launch
 from labs.engines.redis import Redis
 from labs.errors import NotNow, ServerDown
 from labs.headless import keeper_of_ones_own
-from labs.runtime import noting
+from labs.load.load import Load
+from labs.load.numbers import NumberOrders, Written, _Numbers
+from labs.network.links import Route
+from labs.runtime import noting, syncs
+from labs.runtime.disk import Disk
 from labs.runtime.process import ProcessRuntime
 from tests.labs.conftest import wait_until
-from tests.sandboxes import Opened, eventually
+from tests.sandboxes import Opened, eventually, lives
 
 WRITER = """\
 import os, pathlib, time
@@ -44,6 +53,7 @@ def runtime():
 
 
 def start(runtime, directory, program):
+    (directory / "output").unlink(missing_ok=True)
     (directory / "program.py").write_text(program)
     running = runtime.start(Launch(argv=(sys.executable, "-I", "-S", str(directory / "program.py")), ready=lambda _: None, data=directory / "data"), directory / "output")
     wait_until(lambda: "done" in running.log_tail() or running.poll() is not None, 10.0)
@@ -118,6 +128,115 @@ def test_where_the_kernel_refuses_the_program_runs_and_the_power_cut_says_why(ru
     with pytest.raises(NotNow, match="does not tell when a server syncs"):
         running.cut_power()
     assert running.poll() is None
+
+
+def test_a_launcher_that_hangs_is_ended_and_the_server_starts_without_it(runtime, tmp_path, monkeypatch):
+    monkeypatch.setattr("labs.runtime.syncs._LAUNCHER", tmp_path / "launcher.py")
+    monkeypatch.setattr("labs.runtime.syncs.HANDED_BACK_S", 0.3)
+    (tmp_path / "launcher.py").write_text("import time\ntime.sleep(600)\n")
+    running = start(runtime, tmp_path, WRITER)
+
+    assert left(tmp_path)["log"] == "synced lost"
+    assert running.disk.problem
+    with pytest.raises(NotNow, match="does not tell when a server syncs"):
+        running.cut_power()
+    assert [process for process in psutil.process_iter(["cmdline"]) if str(tmp_path / "launcher.py") in (process.info["cmdline"] or [])] == []
+
+
+def test_what_was_synced_while_nobody_noted_it_is_not_cut_later(runtime, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr("labs.runtime.syncs._LAUNCHER", tmp_path / "launcher.py")
+        patched.setattr("labs.runtime.syncs.HANDED_BACK_S", 0.3)
+        (tmp_path / "launcher.py").write_text("import time\ntime.sleep(600)\n")
+        start(runtime, tmp_path, WRITER).kill()
+    running = start(runtime, tmp_path, "import time\nprint('done', flush=True)\ntime.sleep(600)\n")
+
+    with pytest.raises(NotNow):
+        running.cut_power()
+    running.kill()
+    running.disk.clear()
+    running = start(runtime, tmp_path, WRITER)
+    running.cut_power()
+    assert left(tmp_path)["log"] == "synced "
+
+
+def test_a_sync_that_could_not_be_noted_forbids_a_power_cut_in_words(runtime, tmp_path, monkeypatch):
+    monkeypatch.setattr("labs.runtime.syncs.os.readlink", lambda _: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+    running = start(runtime, tmp_path, WRITER)
+
+    with pytest.raises(NotNow, match="could not be noted"):
+        running.cut_power()
+    assert running.poll() is None
+    assert left(tmp_path)["log"] == "synced lost"
+
+
+@pytest.mark.parametrize("refusal", [PermissionError(13, "Permission denied"), ProcessLookupError(3, "No such process")])
+def test_a_call_of_a_process_that_is_being_killed_is_no_problem(runtime, tmp_path, monkeypatch, refusal):
+    """Its descriptors may not be read any more, and its notification is gone: the call will not be made."""
+    def refuse(_path):
+        os.kill(running.pid, signal.SIGKILL)
+        wait_until(lambda: running.poll() is not None)
+        raise refusal
+
+    running = start(runtime, tmp_path, "import os, time\nlog = os.open('data/log', os.O_CREAT | os.O_WRONLY, 0o600)\nprint('done', flush=True)\ntime.sleep(0.3)\nos.fsync(log)\ntime.sleep(600)\n")
+    monkeypatch.setattr("labs.runtime.syncs.os.readlink", refuse)
+    wait_until(lambda: running.poll() is not None)
+    wait_until(lambda: not any(thread.name == "syncs" for thread in threading.enumerate()))
+
+    assert running.disk.problem == ""
+
+
+def test_a_power_cut_after_a_crash_signals_no_group_whose_number_may_be_anothers(runtime, tmp_path, monkeypatch):
+    signalled = []
+    monkeypatch.setattr("labs.runtime.process.os.killpg", lambda *args: signalled.append(args))
+    running = start(runtime, tmp_path, WRITER)
+    running.kill()
+
+    running.cut_power()
+    running.cut_power()
+
+    assert signalled == []
+
+
+def test_a_child_that_a_crash_left_behind_ends_when_the_power_goes(runtime, tmp_path):
+    running = start(runtime, tmp_path, """\
+import os, time
+if os.fork() == 0:
+    print(os.getpid(), "done", sep="\\n", flush=True)
+time.sleep(600)
+""")
+    child = psutil.Process(int(running.log_tail()[0]))
+    running.kill()
+    assert lives(child)
+
+    running.cut_power()
+
+    wait_until(lambda: not lives(child))
+
+
+def test_whoever_hears_the_syncs_ends_with_the_server_even_if_the_kernel_does_not_say(monkeypatch, tmp_path):
+    monkeypatch.setattr("labs.runtime.syncs.LOOKS_EVERY_S", 0.02)
+    read_end, write_end = os.pipe()
+    living = threading.Event()
+    living.set()
+    hearing = threading.Thread(target=syncs._answer_all, args=(read_end, Disk(tmp_path / "data", tmp_path / "data-synced"), living.is_set), daemon=True)
+    hearing.start()
+    time.sleep(0.1)
+    assert hearing.is_alive()
+
+    living.clear()
+
+    hearing.join(2.0)
+    assert not hearing.is_alive()
+    os.close(write_end)
+
+
+def test_a_kernel_that_cannot_let_a_call_go_on_is_refused_in_words(monkeypatch):
+    monkeypatch.setattr("labs.runtime.noting.LEAST_KERNEL", (99, 0))
+
+    with pytest.raises(OSError, match="can't let a call go on"):
+        noting.listen_to_oneself()
+    assert noting.kernel("5.4.0-100-generic") < (5, 5) <= noting.kernel("5.15-rc1") < noting.kernel("6.1.0")
 
 
 def test_an_unknown_machine_is_refused_in_words(monkeypatch):
@@ -304,3 +423,95 @@ def test_start_afresh_empties_the_disk(sandbox):
     sandbox.call("reset")
 
     assert sandbox.call("console", server="redis", command="DBSIZE")["output"].endswith("0")
+
+
+@pytest.mark.parametrize("command", ["SET write:abc 1", "SET write: 1", "SET write:\u0663 1", f"SET write:{'9' * 5000} 1", "HSET write:7x field 1"])
+def test_what_a_learner_writes_at_the_console_counts_for_nothing(sandbox, command):
+    act(sandbox, "write-thousand")
+    assert not sandbox.call("console", server="redis", command=command)["failed"]
+    act(sandbox, "crash")
+
+    assert "1,000 of 1,000 acknowledged writes are there" in act(sandbox, "come-back")
+
+
+def status(sandbox, check):
+    return next((event.status for event in reversed(sandbox.told) if event.type == "check-changed" and event.check == check), None)
+
+
+def test_always_is_not_believed_of_a_cut_before_which_nothing_was_written(sandbox):
+    sandbox.call("set", name="mode", value="always")
+    act(sandbox, "write-thousand")
+    act(sandbox, "crash")
+    act(sandbox, "come-back")
+    act(sandbox, "cut-power")
+    act(sandbox, "come-back")
+
+    assert (rows(sandbox)[0]["written"], rows(sandbox)[0]["lost"]) == (0, 0)
+    time.sleep(1.5)
+    assert status(sandbox, "always-keeps") == "unmet"
+    act(sandbox, "write-thousand")
+    act(sandbox, "cut-power")
+    act(sandbox, "come-back")
+    eventually(lambda: status(sandbox, "always-keeps") == "met")
+
+
+def test_an_experiment_neither_meets_a_check_nor_undoes_one(sandbox):
+    sandbox.call("measure", prediction="snapshot")
+    assert (rows(sandbox)[0]["by"], rows(sandbox)[0]["found"]) == ("an experiment", 300)
+    sandbox.call("set", name="mode", value="none")
+    act(sandbox, "write-thousand")
+    act(sandbox, "crash")
+    act(sandbox, "come-back")
+    eventually(lambda: status(sandbox, "memory-only") == "met")
+
+    sandbox.call("measure", prediction="snapshot")
+
+    time.sleep(1.5)
+    assert status(sandbox, "memory-only") == "met"
+    assert {(row["by"], row["found"]) for row in rows(sandbox)} == {("you", 0), ("an experiment", 300)}
+
+
+def numbered(address):
+    return NumberOrders(lab="durability", wrong="", settings={"rate_per_s": 1_000.0}, server=Route(address, address, "", 0), password="a password", first=1, last=5, seed=1)
+
+
+class Rests:
+    """Starts clients that say at once that they do no more, and go on."""
+
+    def __init__(self):
+        self.theirs = []
+
+    def start(self, _orders):
+        ours, theirs = Pipe()
+        theirs.send(Written("redis", "numbers", rests="that was the last"))
+        self.theirs.append(theirs)
+        return 0, ours
+
+
+def test_a_client_that_does_no_more_is_heard_once_in_a_run():
+    heard, rests, orders = [], Rests(), numbered(Address("127.0.0.1", 1))
+    load = Load(rests, on_rest=heard.append)
+    for run in (1, 2):
+        load.start(2, lambda _: orders)
+        eventually(lambda run=run: len(heard) == run)
+        time.sleep(0.1)
+        for pipe in rests.theirs:
+            pipe.close()
+        load.stop()
+
+    assert heard == ["that was the last"] * 2
+
+
+def test_the_last_number_is_said_to_be_the_last(redis_that):
+    redis = redis_that("no")
+    ours, theirs = Pipe()
+    worker = _Numbers(numbered(redis.engine.address), theirs)
+    writing = threading.Thread(target=worker.run, daemon=True)
+    writing.start()
+    told = [ours.recv() for _ in range(4)]
+    ours.send(None)
+    writing.join(5.0)
+    worker._client.close()
+
+    assert sum(batch.done for batch in told) == 5
+    assert ["number 5 is the last" in batch.rests for batch in told].count(True) == 1

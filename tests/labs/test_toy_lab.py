@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from labs.errors import BadInput
 from labs.headless import keeper_of_ones_own
+from tests.sandboxes import Opened, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -66,6 +70,25 @@ def test_a_lab_below_the_cage_s_own_tmp_is_stepped(tmp_path_factory, monkeypatch
 
         assert keeper.call(sandbox, "step", verb="start", function="read", key="1") == {"running": True}
         assert keeper.call(sandbox, "step", verb="finish") == {"running": False}
+    finally:
+        keeper.close()
+        directory.cleanup()
+
+
+@pytest.mark.parametrize(("lab", "given", "call"), [
+    ("cache-aside", {"price": "19.5"}, "write(42, price=19.50)"), ("cache-aside", {}, "write(42, price=24.90)"), ("durability", {}, "write(1)"), ("durability", {"price": "none"}, "write(1)"),
+])
+def test_a_stepped_write_has_the_price_of_the_form_where_there_are_prices(lab, given, call):
+    keeper, directory = keeper_of_ones_own("process")
+    try:
+        opened = Opened(keeper, lab)
+        opened.call("step", verb="start", function="write", key="42", **given)
+        opened.call("step", verb="finish")
+
+        assert eventually(lambda: [event.call for event in opened.told if event.type == "step-started"]) == [call]
+        if lab == "cache-aside":
+            with pytest.raises(BadInput):
+                opened.call("step", verb="start", function="write", key="42", price="")
     finally:
         keeper.close()
         directory.cleanup()

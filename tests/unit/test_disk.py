@@ -164,3 +164,101 @@ def test_marks_are_counted_once_wherever_the_reading_was_cut(tmp_path):
 
     assert [counted.up_to(path, length) for length in range(len(text) + 1)] == [text[:length].count("\nwrite:") for length in range(len(text) + 1)]
     assert counted.up_to(path, 20) == text[:20].count("\nwrite:")
+
+
+# Nothing that lies elsewhere is touched
+
+
+@pytest.fixture
+def outside(tmp_path):
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    (folder / "log").write_text("not ours, and long")
+    return folder
+
+
+@pytest.fixture
+def noted(disk):
+    """A folder with a log of which half is durable."""
+    write(disk, "folder/log", "synced ")
+    sync(disk, "folder/log")
+    write(disk, "folder/log", "lost")
+    return disk
+
+
+def test_a_folder_that_became_a_symlink_leads_nowhere(noted, outside):
+    os.rename(noted.root / "folder", noted.root / "moved")
+    (noted.root / "folder").symlink_to(outside)
+    (noted.root / "other").symlink_to(outside)
+    sync(noted, "")
+    noted.note_all()
+    noted.cut()
+
+    assert (outside / "log").read_text() == "not ours, and long"
+    assert [path.name for path in outside.iterdir()] == ["log"]
+    assert not [path for path in noted.root.rglob("*") if path.is_symlink()]
+    assert not any(os.path.samestat(path.stat(), (outside / "log").stat()) for path in noted.root.parent.rglob("data*/**/*") if path.is_file())
+
+
+def test_a_folder_that_became_a_symlink_unsynced_comes_back_as_it_was(noted, outside):
+    os.rename(noted.root / "folder", noted.root / "moved")
+    (noted.root / "folder").symlink_to(outside)
+    noted.cut()
+
+    assert (outside / "log").read_text() == "not ours, and long"
+    assert left(noted) == {"folder/log": "synced "}
+    assert not (noted.root / "folder").is_symlink()
+
+
+def test_a_file_that_became_a_symlink_leads_nowhere(noted, outside):
+    (noted.root / "folder" / "log").unlink()
+    (noted.root / "folder" / "log").symlink_to(outside / "log")
+    (noted.root / "new").symlink_to(outside / "log")
+
+    assert noted.lengths(noted.root / "folder" / "log") == (0, 0)
+    noted.cut()
+
+    assert (outside / "log").read_text() == "not ours, and long"
+    assert left(noted) == {"folder/log": "synced "}
+    assert not (noted.root / "folder" / "log").is_symlink()
+
+
+def test_a_file_with_a_name_outside_is_cut_here_and_whole_there(disk, outside):
+    os.link(outside / "log", disk.root / "log")
+    sync(disk, "log")
+    write(disk, "log", ", and longer")
+
+    assert disk.cut() == [Cut("log", 30, 18)]
+    assert left(disk) == {"log": "not ours, and long"}
+    assert (outside / "log").read_text() == "not ours, and long, and longer"
+    write(disk, "log", "!")
+    assert disk.cut() == [Cut("log", 19, 18)]
+
+
+def test_a_link_to_a_file_outside_that_took_a_files_place_is_taken_away(noted, outside):
+    (noted.root / "folder" / "log").unlink()
+    os.link(outside / "log", noted.root / "folder" / "log")
+    noted.cut()
+
+    assert left(noted) == {"folder/log": "synced "}
+    assert (outside / "log").read_text() == "not ours, and long"
+
+
+def test_two_names_of_one_file_are_cut_once(disk):
+    write(disk, "a", "x")
+    os.link(disk.root / "a", disk.root / "b")
+    sync(disk, "")
+    sync(disk, "a")
+    sync(disk, "")
+    write(disk, "a", "yz")
+    disk.cut()
+
+    assert left(disk) == {"a": "x", "b": "x"}
+    assert (disk.root / "a").samefile(disk.root / "b")
+
+
+def test_a_cleared_disk_has_no_problem_any_more(disk):
+    disk.problem = "a sync was not noted"
+    disk.clear()
+
+    assert disk.problem == ""

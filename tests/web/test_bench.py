@@ -116,6 +116,8 @@ def test_a_link_with_other_settings_offers_them_and_changes_nothing(client: Flas
     ("links/database", {"verb": "slow", "delay_ms": "80"}, ("link", {"name": "database", "verb": "slow", "delay_ms": 80.0})),
     ("links/database", {"verb": "cut"}, ("link", {"name": "database", "verb": "cut"})),
     ("step", {"verb": "start", "function": "read", "key": "42"}, ("step", {"verb": "start", "function": "read", "key": "42"})),
+    ("step", {"verb": "start", "function": "write", "key": "42", "price": "19.50"}, ("step", {"verb": "start", "function": "write", "key": "42", "price": "19.50"})),
+    ("step", {"verb": "start", "function": "write", "key": "42"}, ("step", {"verb": "start", "function": "write", "key": "42"})),
     ("load", {"verb": "start"}, ("load", {"verb": "start"})),
     ("reset", {}, ("reset", {})),
     ("keep", {}, ("keep", {})),

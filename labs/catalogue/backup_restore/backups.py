@@ -56,6 +56,7 @@ class Backup:
     memory: int = 0
     written: int = 0
     copy_of: str = ""
+    experiment: bool = False
 
     @property
     def cow_percent(self) -> float:
@@ -96,7 +97,10 @@ class Backups:
         self._sandbox = sandbox
         self._lock = threading.Lock()
         self._number = 0
+        self.experiment = False
+        """True while a prediction is measured: what is taken and restored meanwhile is not the learner's, and no check hears of it."""
         self.kept: dict[str, Backup] = {}
+        """By name. Changed by whoever is alone here, so others go through a copy."""
         self.products = 0
         directory = self.engine(OLD).directory.parent
         self.folder, self.notebooks = directory / "backups", directory / "notebooks"
@@ -126,7 +130,7 @@ class Backups:
 
     def find(self, name: str) -> Backup:
         """The backup of this name, or the newest one; BadInput if there is none."""
-        available = [backup for backup in self.kept.values() if backup.status == "available"]
+        available = [backup for backup in list(self.kept.values()) if backup.status == "available"]
         if not name and available:
             return available[-1]
         for backup in available:
@@ -151,7 +155,7 @@ class Backups:
             engine = self.up(OLD)
             if len(self.kept) >= MOST_BACKUPS:
                 raise NotNow(f"There are {MOST_BACKUPS} backups, which is as many as may be here.", hint="Delete one first.")
-            backup = self._tell(Backup(self._next_name(), "creating", time.strftime("%H:%M:%S", time.gmtime()), engine=f"Redis {self._sandbox.servers[OLD].version}", loaded=self._is_written_to()))
+            backup = self._tell(Backup(self._next_name(), "creating", time.strftime("%H:%M:%S", time.gmtime()), engine=f"Redis {self._sandbox.servers[OLD].version}", loaded=self._is_written_to(), experiment=self.experiment))
             try:
                 backup = self._take(engine, backup)
             except BaseException:
@@ -159,7 +163,7 @@ class Backups:
                 self.file(backup).unlink(missing_ok=True)
                 self._forget(backup)
                 raise
-            self._sandbox.ledger.observations.append(backup)
+            self._note(backup, backup)
             return self._tell(backup)
 
     def copy(self, name: str) -> Backup:
@@ -201,7 +205,7 @@ class Backups:
                 found = self._restore(backup)
             finally:
                 self._tell(backup)
-            self._sandbox.ledger.observations.append(found)
+            self._note(found, backup)
             return found
 
     # How it is done
@@ -259,8 +263,9 @@ class Backups:
             sandbox.add(NEW, f"restored from {backup.name}")
         except DidNotStart:
             return Refused(backup, file_sha256, refusal(sandbox.servers[NEW].log_tail(80)), sandbox.servers[NEW].state)
-        # A node of ElastiCache that is rebooted comes back empty: what it was seeded with is not beside it.
-        there.unlink()
+        finally:
+            # A node of ElastiCache that is rebooted comes back empty: what it was seeded with is not beside it, were it damaged or not.
+            there.unlink(missing_ok=True)
         return self._compared(backup, file_sha256, NEW, pid, lost, time.monotonic() - began)
 
     def _compared(self, backup: Backup, file_sha256: str, name: str, pid: int, lost: Dataset, ready_s: float) -> Restored:
@@ -319,6 +324,11 @@ class Backups:
 
     # On the page
 
+    def _note(self, seen: object, backup: Backup) -> None:
+        """Keep what was seen of a backup, for the checks."""
+        if not backup.experiment:
+            self._sandbox.ledger.observations.append(seen)
+
     def _tell(self, backup: Backup) -> Backup:
         self.kept[backup.name] = backup
         self.show()
@@ -330,7 +340,7 @@ class Backups:
 
     def show(self) -> None:
         """Tell the table of the backups."""
-        self._sandbox.tabulate("backups", [_row(backup) for backup in self.kept.values()])
+        self._sandbox.tabulate("backups", [_row(backup) for backup in list(self.kept.values())])
 
 
 _kept: WeakKeyDictionary[Sandbox, Backups] = WeakKeyDictionary()

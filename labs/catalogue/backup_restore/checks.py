@@ -23,7 +23,7 @@ _Kind = TypeVar("_Kind")
 def file_with_digest(sandbox: Sandbox) -> Verdict:
     """A backup is a file of its own, and its bytes are still those that were noted."""
     found = backups_of(sandbox)
-    originals = [backup for backup in found.kept.values() if backup.status in ("available", "restoring") and not backup.copy_of] if found else []
+    originals = [backup for backup in list(found.kept.values()) if backup.status in ("available", "restoring") and not backup.copy_of and not backup.experiment] if found else []
     if found is None or not originals:
         return Verdict("unmet", "There is no backup yet.", hint="Fill the cluster, then have it backed up.")
     for backup in reversed(originals):

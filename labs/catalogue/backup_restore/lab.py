@@ -172,7 +172,7 @@ def readings(sandbox: Sandbox, read: Mapping[str, float]) -> dict[str, float]:
                     info = engine.info("memory", "persistence")
                     values |= {"cache_bytes": float(info["used_memory"]), "save_in_progress": float(info["rdb_bgsave_in_progress"]), "cow_bytes": float(info["rdb_last_cow_size"])}
     found = backups_of(sandbox)
-    taken = [backup for backup in found.kept.values() if backup.cow and not backup.copy_of] if found else []
+    taken = [backup for backup in list(found.kept.values()) if backup.cow and not backup.copy_of] if found else []
     if taken:
         values["cow_percent"] = taken[-1].cow_percent
     engine = sandbox.servers[beside.NODE].engine
@@ -301,11 +301,13 @@ def _experiment(sandbox: Sandbox, **wanted: Value) -> Iterator[None]:
         raise NotNow(f"The link {broken[0]} is {sandbox.link_states[broken[0]]}.", hint="Restore it, then measure.")
     before = set(found.kept)
     with trials.settings(sandbox, **{"endpoint": "shop", **wanted}):
+        found.experiment = True
         try:
             fill(sandbox)
             sandbox.load.forget()
             yield
         finally:
+            found.experiment = False
             sandbox.stop_load()
             for name in set(found.kept) - before:
                 found.delete(name)
@@ -358,7 +360,7 @@ LAB = Lab(
                aws="on the exam Memcached has no backups. Today nodes still have none, and Serverless Memcached has had them since mid-2024."),
         Action("take", "Take a backup", "view", take, primary=True, deadline_s=30.0, here="Redis forks, and its child writes the file. The file is kept on this machine.",
                aws="CreateSnapshot; files lie in S3. Since 2.8.22 a node that lacks the memory for a fork saves without one. Take it from a replica; 20 a node in 24 hours. Automatic backups are off until a retention of 1 to 35 days is set."),
-        Action("restore", "Restore", "view", restore, (WHICH,), deadline_s=30.0, here="a server that is started on the file, in half a second.", aws="always a new cluster with new endpoints, minutes later; you may choose another node type or, with cluster mode, another number of shards."),
+        Action("restore", "Restore", "view", restore, (WHICH,), deadline_s=30.0, here="a server that is started on the file.", aws="always a new cluster with new endpoints, minutes later; you may choose another node type or, with cluster mode, another number of shards."),
         Action("copy", "Copy", "view", copy, (WHICH,)),
         Action("damage", "Damage a copy", "view", damage, (WHICH, HOW), fault=True),
         Action("delete", "Delete", "view", delete, (WHICH,)),

@@ -5,6 +5,7 @@ A snapshot is one moment: every change up to a number is in it, none after it. T
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from labs.load.writers import Notes, count_key, product_key
 ANSWERS_S = 3.0
 AT_ONCE = 500
 BARS = 60
+_COUNT, _SIGN = re.compile(rb"([0-9]{1,9})"), re.compile(rb"([0-9]{1,9}):([0-9]{1,9})")
+"""What a writer leaves in its count and on a product. What a learner wrote over it at the console is no number of a writer’s, and is skipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Loss:
 def count(engine: Redis, writers: Mapping[int, Notes]) -> Loss:
     """Hold a cluster against the notebooks. Raises ServerDown."""
     asked = engine.run_all([("GET", count_key(writer)) for writer in writers], ANSWERS_S)
-    reached = {writer: int(value) if isinstance(value, bytes) else 0 for writer, value in zip(writers, asked, strict=True)}
+    reached = {writer: int(counted[1]) if isinstance(value, bytes) and (counted := _COUNT.fullmatch(value)) else 0 for writer, value in zip(writers, asked, strict=True)}
     kept = {writer: noted.up_to(reached[writer]) for writer, noted in writers.items()}
     signed, wrong = _products(engine, writers, reached)
     return Loss(
@@ -56,9 +59,10 @@ def _products(engine: Redis, writers: Mapping[int, Notes], reached: Mapping[int,
     for start in range(0, len(products), AT_ONCE):
         some = products[start : start + AT_ONCE]
         for product, sign in zip(some, engine.run_all([("HGET", product_key(product), "change") for product in some], ANSWERS_S), strict=True):
-            if not isinstance(sign, bytes):
+            signs = _SIGN.fullmatch(sign) if isinstance(sign, bytes) else None
+            if signs is None:
                 continue
-            writer, number = (int(part) for part in sign.split(b":"))
+            writer, number = int(signs[1]), int(signs[2])
             # A change may have been made and never acknowledged: no notebook has it.
             unacknowledged = writer in writers and not writers[writer].has(number) and number <= reached[writer]
             signed += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labs.catalogue.durability.trials import CRASH, MODES, POWER, SERVER
+from labs.catalogue.durability.trials import CRASH, MODES, POWER, SERVER, YOU
 from labs.definition import Check, Verdict
 from labs.events import Value
 from labs.sandbox.sandbox import Sandbox
@@ -13,13 +13,13 @@ _MORE = "Write more before you break it."
 
 
 def _row(sandbox: Sandbox, mode: str, fault: str) -> dict[str, Value] | None:
-    """The newest comparison of a mode after a fault, if enough was acknowledged."""
-    rows = [row for row in sandbox.found.get("faults", []) if row["mode"] == MODES[mode] and row["fault"] == fault and float(row["acknowledged"]) >= WRITES]
+    """The newest comparison of a mode after a fault, if enough was acknowledged; what an experiment of a prediction saw is not the learner’s."""
+    rows = [row for row in sandbox.found.get("faults", []) if (row["mode"], row["fault"], row["by"]) == (MODES[mode], fault, YOU) and float(row["acknowledged"]) >= WRITES]
     return rows[0] if rows else None
 
 
 def _evidence(row: dict[str, Value]) -> dict[str, Value]:
-    return {name: row[name] for name in ("mode", "fault", "acknowledged", "found", "lost", "lost_s", "in_kernel", "unsynced_kb", "syncs")}
+    return {name: row[name] for name in ("mode", "fault", "acknowledged", "found", "lost", "lost_s", "in_kernel", "unsynced_kb", "written", "syncs")}
 
 
 def _kept_by_kernel(row: dict[str, Value]) -> bool:
@@ -92,6 +92,8 @@ def always_keeps(sandbox: Sandbox) -> Verdict:
     row = _row(sandbox, "always", POWER)
     if row is None:
         return Verdict("unmet", "A server that syncs before it answers has not lost its power yet.", hint=f"Which mode promises most? Take its power. {_MORE}")
+    if float(row["written"]) < WRITES:
+        return Verdict("unmet", f"{row['written']:,} writes had been made since its start when its power was cut: what was found then had survived before.", _evidence(row), hint=f"What does a cut prove about writes that came before an earlier one? {_MORE}")
     if row["lost"]:
         return Verdict("unmet", f"{row['lost']:,} of {row['acknowledged']:,} acknowledged writes are lost, with {row['syncs']:,} syncs noted.", _evidence(row),
                        hint="Does it sync as often as it answers? Does the client wait for the answer? Count both.")

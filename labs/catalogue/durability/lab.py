@@ -132,21 +132,21 @@ def time_starts(sandbox: Sandbox) -> str:
 def measure_crash(sandbox: Sandbox) -> float:
     """AOF no, kill -9 under writes: how many acknowledged are lost."""
     trials.redis_of(sandbox)
-    with trials.settings_kept(sandbox):
+    with trials.experiment(sandbox):
         return float(_trial(sandbox, "no", CRASH)["lost"])
 
 
 def measure_everysec_power(sandbox: Sandbox) -> float:
     """AOF everysec, a power cut under writes: seconds of acknowledged writes that are lost."""
     trials.redis_of(sandbox)
-    with trials.settings_kept(sandbox):
+    with trials.experiment(sandbox):
         return float(_trial(sandbox, "everysec", POWER)["lost_s"])
 
 
 def measure_snapshot(sandbox: Sandbox) -> float:
     """A snapshot after 300 writes, 300 more, kill -9: how many are found."""
     trials.redis_of(sandbox)
-    with trials.settings_kept(sandbox):
+    with trials.experiment(sandbox):
         trials.choose(sandbox, "none")
         _write(sandbox, PREDICTED)
         trials.snapshot(sandbox)
@@ -159,7 +159,7 @@ def measure_always_syncs(sandbox: Sandbox) -> float:
     """AOF always: how many syncs 300 writes of one client cost."""
     trials.redis_of(sandbox)
     writer = trials.writer_of(sandbox)
-    with trials.settings_kept(sandbox):
+    with trials.experiment(sandbox):
         trials.choose(sandbox, "always")
         disk = sandbox.servers[SERVER].disk
         if disk is not None and disk.problem:
@@ -269,7 +269,7 @@ LAB = Lab(
     tiles=("acknowledged", "in_kernel", "on_disk", "syncs_per_s", "writes_per_s", "write_p50_ms"),
     tables=(
         Table("faults", "What each fault took", (
-            Column("mode", "Mode"), Column("fault", "Fault"), Column("acknowledged", "Acknowledged", sense="write"), Column("found", "Found", sense="hit"), Column("lost", "Lost", sense="error"),
+            Column("mode", "Mode"), Column("fault", "Fault"), Column("by", "By", help="What an experiment of a prediction saw, no check judges"), Column("acknowledged", "Acknowledged", sense="write"), Column("found", "Found", sense="hit"), Column("lost", "Lost", sense="error"),
             Column("lost_s", "Lost", "s", 2, help="How long the client had been writing what is lost"), Column("in_kernel", "In the file", help="Writes that had reached the kernel when the fault came; of snapshots, the last one’s"), Column("unsynced_kb", "Not synced", "KB", 1, help="Of the append-only file, when the fault came"),
             Column("written", "Writes"), Column("syncs", "Syncs", help="Calls of fsync and fdatasync since the server’s start"),
         ), empty="Write something, break the server, start it again."),

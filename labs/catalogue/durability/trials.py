@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from weakref import WeakSet
 
 from labs.engines import Redis
 from labs.engines.redis import parse_info
@@ -20,6 +21,8 @@ SERVER = "redis"
 CRASH, POWER, RESTART = "process crash", "power cut", "clean restart"
 MODES = {"none": "none", "rdb": "snapshots (RDB)", "everysec": "AOF everysec", "always": "AOF always", "no": "AOF no"}
 AOF = ("everysec", "always", "no")
+YOU, EXPERIMENT = "you", "an experiment"
+"""Who brought a fault about. Checks judge the learner’s own; an experiment of a prediction leaves its row beside it."""
 SIZES = (5_000, 20_000, 60_000)
 FAST_PER_S, AT_LEAST = 5_000, 300
 SAVED_WITHIN_S, SAVED_BY_ITSELF_S, UNSYNCED_WITHIN_S = 8.0, 4.0, 1.5
@@ -101,6 +104,20 @@ def settings_kept(sandbox: Sandbox) -> Iterator[None]:
             begin_anew(sandbox, "the experiment is over")
 
 
+_experiments: WeakSet[Sandbox] = WeakSet()
+
+
+@contextmanager
+def experiment(sandbox: Sandbox) -> Iterator[None]:
+    """An experiment of a prediction: the learner's own settings again afterwards, and its rows say that they are an experiment's."""
+    with settings_kept(sandbox):
+        _experiments.add(sandbox)
+        try:
+            yield
+        finally:
+            _experiments.discard(sandbox)
+
+
 def write_for(sandbox: Sandbox, seconds: float, at_least: int, *, deadline_s: float = 6.0) -> None:
     """Let the writer run for so long, and until so many numbers were acknowledged; it goes on running."""
     writer = writer_of(sandbox)
@@ -175,10 +192,10 @@ def compare(sandbox: Sandbox) -> Loss:
     noted_fault = next((one for one in reversed(sandbox.ledger.observations) if isinstance(one, Fault | Start)), None)
     fault = noted_fault if isinstance(noted_fault, Fault) else Fault(RESTART, loss.found, 0, 0, 0)
     row: dict[str, Value] = {
-        "mode": MODES[str(sandbox.settings["mode"])], "fault": fault.kind, "acknowledged": loss.acknowledged, "found": loss.found, "lost": loss.lost, "lost_s": round(loss.lost_s, 3),
+        "mode": MODES[str(sandbox.settings["mode"])], "fault": fault.kind, "by": EXPERIMENT if sandbox in _experiments else YOU, "acknowledged": loss.acknowledged, "found": loss.found, "lost": loss.lost, "lost_s": round(loss.lost_s, 3),
         "in_kernel": fault.in_kernel, "unsynced_kb": round(fault.unsynced_bytes / 1024, 1), "written": fault.written, "syncs": fault.syncs,
     }
-    rows = [old for old in sandbox.found.get("faults", []) if (old["mode"], old["fault"]) != (row["mode"], row["fault"])]
+    rows = [old for old in sandbox.found.get("faults", []) if any(old[part] != row[part] for part in ("mode", "fault", "by"))]
     sandbox.tabulate("faults", [row, *rows])
     _start(sandbox)
     sandbox.sampler.hurry()
