@@ -1,7 +1,9 @@
 """Backups on real servers: a digest over all that a Redis holds, files that are kept and refused, changes that are counted, and nothing left behind."""
 
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import Pipe
 from pathlib import Path
+from threading import Thread
 from time import sleep
 
 import pytest
@@ -13,7 +15,8 @@ from labs.engines import Redis
 from labs.engines.dataset import READS, dataset
 from labs.errors import BadInput, NotNow, ServerDown
 from labs.headless import keeper_of_ones_own
-from labs.load.writers import count_key, note, notes, product_key
+from labs.load.writers import Writer, WriterOrders, count_key, note, notes, product_key
+from labs.network.links import Route
 from tests.labs.conftest import wait_until
 from tests.sandboxes import Opened, eventually
 
@@ -217,6 +220,24 @@ def test_a_note_that_is_half_written_is_left_out(tmp_path):
     assert not found.has(4)
     assert found.between(2.5, 3.0) == 1
     assert not notes(tmp_path / "none")
+
+
+def test_a_writer_whose_notebook_is_full_says_so_once(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("labs.load.writers.MOST_NOTES", 5)
+    address, (ours, theirs) = server("only").address, Pipe()
+    orders = WriterOrders(settings={"rate_per_s": 1_000.0}, redis=Route(address, address, "", 0), password="secret", notebook=str(tmp_path / "0"), products=9, worker=0, workers=1, seed=1)
+    with open(orders.notebook, "ab", buffering=0) as notebook:
+        writer = Writer(orders, theirs, notebook, written=0, last=0)
+        writing = Thread(target=writer.run)
+        writing.start()
+        told = [ours.recv() for _ in range(4)]
+        ours.send(None)
+        writing.join()
+        writer._redis.shut()
+    ours.close()
+
+    assert len(notes(tmp_path / "0")) == 5
+    assert ["is full with 5 changes" in batch.rests for batch in told].count(True) == 1
 
 
 # On the bench
