@@ -37,6 +37,7 @@ MOST_SHOWN = 9_000
 MOST_NUMBERS = 2_000_000
 CHUNK = 4_000
 PULSE_S = 0.3
+"""A shorter time without a write is none: that is how clients write."""
 ENDS_A_PRIMARY = ("kill", "lose")
 """After these, whoever acknowledges is another primary, or the same one started anew: nothing else is to be waited for."""
 KEPT_ACKS = (ACKNOWLEDGED, UNCONFIRMED)
@@ -105,6 +106,8 @@ class Flights:
         self._began_wall = self.began = 0.0
         self.readers_connected_at = 0.0
         self._taken: Counter[str] = Counter()
+        self._heard_at: dict[str, float] = {}
+        self._read_at: dict[str, float] = {}
         self._counted: set[int] = set()
         self._watcher: threading.Thread | None = None
 
@@ -127,6 +130,8 @@ class Flights:
             self.reads.clear()
             self.acknowledged.clear()
             self.known_lost.clear()
+            self._heard_at.clear()
+            self._read_at.clear()
             self.began, self._began_wall = time.monotonic(), time.time()
 
     def orders(self, worker: int, workers: int, password: str, seed: int) -> FlightOrders:
@@ -143,7 +148,9 @@ class Flights:
         if not batch.operations:
             return
         with self._lock:
-            if batch.operations[0].reads:
+            reads = batch.operations[0].reads
+            self._heard_at["reads" if reads else "writes"] = time.monotonic()
+            if reads:
                 self.readers_connected_at = max(self.readers_connected_at, batch.connected_at)
             for operation in batch.operations:
                 (self.reads if operation.reads else self.writes).append(operation)
@@ -158,12 +165,23 @@ class Flights:
         """Metrics since this was last asked, while clients run."""
         with self._lock:
             taken, self._taken = self._taken, Counter()
+            rates = {f"flight_{name}_per_s": self._rate_of(name, taken[name]) for name in ("writes", "reads")} | {"flight_errors_per_s": taken["errors"] / max(seconds, 0.001)}
         members = dict(self._group.seen)
         behind = [max(0, primary.offset - seen.offset) for seen in members.values() if seen.role == "replica" and (primary := members.get(seen.of)) is not None]
         lag = {"lag_bytes": float(max(behind))} if behind else {}
         if not self._sandbox.load.running:
             return lag
-        return {**lag, **{f"flight_{name}_per_s": taken[name] / max(seconds, 0.001) for name in ("writes", "reads", "errors")}}
+        return lag | rates
+
+    def _rate_of(self, name: str, taken: int) -> float:
+        """Per second, from the last batch that was counted before to the last one now: batches don't come in step with the readings."""
+        now = time.monotonic()
+        since, until = self._read_at.get(name, self.began), self._heard_at.get(name, 0.0)
+        if until <= since:
+            self._read_at[name] = now
+            return 0.0
+        self._read_at[name] = until
+        return taken / max(until - since, 0.001)
 
     # Flights
 
@@ -347,13 +365,13 @@ class Flights:
         head = f"No write was accepted for {float(results['downtime_ms']) / 1000:.2f} s." if results["recovered"] else "No write has been accepted since."
         if float(results["downtime_ms"]) / 1000 < PULSE_S:
             head = "Writes were accepted all the while."
-        lost = "It could not be found out what was lost." if not results["recounted"] else f"{results['lost']} of {results['acknowledged']:,} acknowledged writes are lost."
+        lost = "It could not be found out what was lost." if not results["recounted"] else f"{results['lost']:,} of {results['acknowledged']:,} acknowledged writes are lost."
         return head, lost
 
     def _document(self, flight: Flight) -> dict[str, Any]:
         """The flight as docs/architecture.md describes it."""
         began, ended = flight.gap
-        marks = list(flight.marks)
+        marks, was_gap = list(flight.marks), ended is None or ended - began >= PULSE_S
 
         def ms(at: float) -> float:
             return round(1000 * (at - flight.at), 1)
@@ -379,5 +397,5 @@ class Flights:
             "sentinels": [[ms(heard.at), heard.sentinel, heard.event, heard.words] for heard in self._group.heard if window[0] <= heard.at <= window[1]][:400],
             "moves": [[ms(at), endpoint, targets] for at, endpoint, targets in self._group.moves if at <= window[1]][-40:],
             "roles": [[ms(change.at), change.server, change.seen.role] for change in self._group.changes if change.at <= window[1]][-60:],
-            "results": {**flight.results, "gap_from_ms": ms(began), "gap_to_ms": None if ended is None else ms(ended), "written": len(writes)},
+            "results": {**flight.results, "gap_from_ms": ms(began) if was_gap else None, "gap_to_ms": ms(ended) if was_gap and ended is not None else None, "written": len(writes)},
         }

@@ -63,7 +63,7 @@ def _one_less(sandbox: Sandbox, name: str) -> None:
 def count(sandbox: Sandbox) -> str:
     """Count for a while who answers the reads."""
     counted = watching.window(sandbox, COUNT_S)
-    shares = ", ".join(f"{name} {counted.share_percent(name):.0f} %" for name in counted.replicas)
+    shares = ", ".join(f"{name} {counted.share_percent(name):.0f}\u00a0%" for name in counted.replicas)
     sandbox.show(f"{shares}.", f"Of {counted.total:,} reads, by the servers’ own count. The endpoint gives out connections, not requests.")
     return f"Of {counted.total:,} reads: {shares}."
 

@@ -22,7 +22,7 @@ export function results(flight) {
   const ways = counted(flight.writes);
   const kinds = [...FAILED].filter((code) => ways.get(code)).map((code) => `${figure(ways.get(code), 0)} ${KINDS[code].words}`);
   const at = promotedAt(flight);
-  const down = results.gap_from_ms === null ? 0 : results.gap_to_ms === null ? flight.to_ms - results.gap_from_ms : results.gap_to_ms - results.gap_from_ms;
+  const down = results.gap_from_ms === null ? results.downtime_ms ?? 0 : results.gap_to_ms === null ? flight.to_ms - results.gap_from_ms : results.gap_to_ms - results.gap_from_ms;
   const few = ways.get("w") ?? 0;
   return make("div", { class: "recorder-results" },
     result(results.gap_to_ms === null && results.gap_from_ms !== null ? `over ${seconds(down, 1)}` : seconds(down), "s", "without an accepted write"),
