@@ -58,7 +58,7 @@ class Isolated:
 class Flight:
     """A fault and what came of it. `at` is monotonic seconds; what is below `before` is there when it is over.
 
-    `agreed` is how many sentinels held the server to be down, `accepted_after` the numbers that were acknowledged when writes went on.
+    `agreed` is how many sentinels held the server to be down, `accepted_after` the numbers that were acknowledged when writes went on, and kept.
     """
 
     number: int
@@ -309,8 +309,8 @@ class Flights:
         self.known_lost |= set(flight.lost)
         flight.results = self._results(flight, len(acknowledged), problem) | {"acknowledged_before": len(before), "lost_before": len(before & set(flight.lost))}
         flight.isolated = self._isolated(flight)
-        if flight.gap[1] is not None:
-            flight.accepted_after = tuple(op.number for op in list(self.writes) if op.ended_as in KEPT_ACKS and op.began + op.took_s >= flight.gap[1])
+        if flight.gap[1] is not None and flight.gap[1] - flight.gap[0] >= PULSE_S:
+            flight.accepted_after = tuple(op.number for op in list(self.writes) if op.ended_as in KEPT_ACKS and op.began + op.took_s >= flight.gap[1] and op.number not in self.known_lost)
         flight.agreed = len({heard.sentinel for heard in list(self._group.heard) if heard.at >= flight.at and heard.event == "+sdown" and heard.subject == flight.server})
         document = self._document(flight)
         self.over.append(flight)
