@@ -7,14 +7,14 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from portal.settings import ROOT
-from tests.browser.conftest import Open, watched
-from tests.browser.real_site import RealSite, real_site
+from tests.browser.conftest import Open
+from tests.browser.journeys.bench import SOON_MS, bench_of, button, check, open_the_bench
+from tests.browser.journeys.real_site import RealSite, real_site
 
 LESSON = "/lessons/cache-aside-in-code"
-SOON_MS = 15_000
 
 
 @pytest.fixture(scope="module")
@@ -26,31 +26,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSite]:
     shutil.copytree(ROOT / "tests/samples/more_labs", labs)
     with real_site({"CACHEGROUND_LABS": str(labs)}) as running:
         yield running
-
-
-@pytest.fixture
-def visit(browser: Browser, site: RealSite) -> Iterator[Open]:
-    """A page of the real site, watched."""
-    with watched(browser, site.url) as go:
-        yield go
-
-
-def bench_of(page: Page, title: str = "Cache-aside") -> Locator:
-    return page.get_by_role("region", name=f"Bench: {title}")
-
-
-def open_the_bench(page: Page, title: str = "Cache-aside") -> Locator:
-    page.get_by_role("button", name="Open the bench").click()
-    expect(page.locator("cg-bench[data-connection=live]")).to_be_visible(timeout=SOON_MS)
-    return bench_of(page, title)
-
-
-def button(place: Page | Locator, name: str) -> Locator:
-    return place.get_by_role("button", name=name, exact=True)
-
-
-def check(bench: Locator, claim: str) -> Locator:
-    return bench.get_by_role("list", name="Checks").get_by_role("listitem").filter(has_text=claim)
 
 
 def step_through(bench: Locator) -> list[str]:
@@ -71,7 +46,7 @@ def test_a_learner_s_way_through_lesson_3(visit: Open, site: RealSite) -> None:
     page.get_by_role("link", name="Cache-aside in code").click()
     expect(page.get_by_role("heading", name="Cache-aside in code", level=1)).to_be_visible()
     expect(page.get_by_text("The cache is").first).to_be_visible()
-    bench = open_the_bench(page)
+    bench = open_the_bench(page, "Cache-aside")
 
     # One miss, one hit, a line at a time.
     sent = bench.locator(".exchange > li")
@@ -157,7 +132,7 @@ def test_a_learner_s_way_through_lesson_3(visit: Open, site: RealSite) -> None:
     row.get_by_role("link", name="Cache-aside in code").click()
     expect(page.get_by_text("You have read this lesson.")).to_be_visible()
     expect(page.get_by_role("region", name=re.compile("You read item 42 ten times")).locator(".measured-here")).to_have_text(re.compile(r"^1\squery$"))
-    bench = open_the_bench(page)
+    bench = open_the_bench(page, "Cache-aside")
     expect(check(bench, "The second read is a hit")).to_contain_text("Met on an earlier bench")
     page.get_by_role("link", name=re.compile(r"Its \d+ questions")).click()
     expect(page.get_by_text(re.compile(r"^1 of \d+ right, 2 answered"))).to_be_visible()
@@ -165,7 +140,7 @@ def test_a_learner_s_way_through_lesson_3(visit: Open, site: RealSite) -> None:
 
 def test_a_request_is_stepped_with_the_keyboard_alone(visit: Open) -> None:
     page = visit("/labs/cache-aside")
-    bench = bench_of(page)
+    bench = bench_of(page, "Cache-aside")
     tab_to(page, "Open the bench")
     page.keyboard.press("Enter")
     expect(page.locator("cg-bench[data-connection=live]")).to_be_visible(timeout=SOON_MS)
@@ -200,7 +175,7 @@ def test_polling_takes_over_where_streams_are_refused(visit: Open) -> None:
     page.route("**/events*", lambda route: route.abort())
     page.get_by_role("link", name="Cache-aside").click()
     button(page, "Open the bench").click()
-    bench = bench_of(page)
+    bench = bench_of(page, "Cache-aside")
 
     expect(bench.get_by_text("this page asks every second instead")).to_be_visible(timeout=SOON_MS)
     button(bench, "Read it").click()
@@ -210,7 +185,7 @@ def test_polling_takes_over_where_streams_are_refused(visit: Open) -> None:
 
 def test_a_killed_labs_host_is_told_and_the_lab_opens_again(visit: Open, site: RealSite) -> None:
     page = visit("/labs/cache-aside?ttl_s=30", problems_are_meant=True)
-    bench = open_the_bench(page)
+    bench = open_the_bench(page, "Cache-aside")
     button(bench, "Read it").click()
     expect(check(bench, "The first read is a miss")).to_contain_text("Met:")
 
@@ -235,7 +210,7 @@ def test_an_unknown_page_has_a_way_out(visit: Open, path: str) -> None:
 
 def test_another_learner_s_sandbox_is_not_there_and_the_page_has_a_way_out(visit: Open) -> None:
     mine = visit("/labs/cache-aside")
-    open_the_bench(mine)
+    open_the_bench(mine, "Cache-aside")
     address = f"/sandboxes/{mine.locator('cg-bench').get_attribute('data-sandbox')}"
 
     theirs = visit("/labs/cache-aside", problems_are_meant=True)
@@ -245,7 +220,7 @@ def test_another_learner_s_sandbox_is_not_there_and_the_page_has_a_way_out(visit
         way_out(theirs)
     assert theirs.request.get(f"{address}/state").status == 404
     mine.goto(address)
-    expect(bench_of(mine)).to_be_visible()
+    expect(bench_of(mine, "Cache-aside")).to_be_visible()
 
 
 def way_out(page: Page) -> None:
@@ -268,7 +243,7 @@ def test_a_lab_in_a_folder_elsewhere_is_listed_and_opens(visit: Open) -> None:
 
 def test_closing_says_what_is_kept(visit: Open) -> None:
     page = visit("/labs/cache-aside?read=row")
-    open_the_bench(page)
+    open_the_bench(page, "Cache-aside")
 
     button(page, "Close the bench").click()
 

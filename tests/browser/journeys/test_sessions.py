@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Open, watched
-from tests.browser.real_site import RealSite, real_site
+from tests.browser.conftest import Open
+from tests.browser.journeys.bench import SOON_MS, check, open_the_bench
 
-SOON_MS = 15_000
 OTHER = {"A": "B", "B": "A"}
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[RealSite]:
-    with real_site() as running:
-        yield running
-
-
-@pytest.fixture
-def visit(browser: Browser, site: RealSite) -> Iterator[Open]:
-    """A page of the real site, watched."""
-    with watched(browser, site.url) as go:
-        yield go
-
-
-def open_the_bench(page: Page) -> Locator:
-    page.get_by_role("button", name="Open the bench").click()
-    expect(page.locator("cg-bench[data-connection=live]")).to_be_visible(timeout=SOON_MS)
-    return page.get_by_role("region", name="Bench: Sessions")
 
 
 def press(window: Locator, name: str) -> str:
@@ -44,13 +23,9 @@ def press(window: Locator, name: str) -> str:
     return window.locator("[data-show=instance]").inner_text()
 
 
-def check(bench: Locator, claim: str) -> Locator:
-    return bench.get_by_role("list", name="Checks").get_by_role("listitem").filter(has_text=claim)
-
-
 def test_logged_in_on_one_instance_served_by_the_other_and_still_in_when_the_first_is_dead(visit: Open) -> None:
     page = visit("/labs/sessions")
-    bench = open_the_bench(page)
+    bench = open_the_bench(page, "Sessions")
     mia = bench.get_by_role("region", name="Mia’s browser")
     still = bench.get_by_role("region", name="Who is still logged in").last
 
@@ -84,7 +59,7 @@ def test_logged_in_on_one_instance_served_by_the_other_and_still_in_when_the_fir
 
 def test_what_the_shop_answers_is_shown_as_text(visit: Open) -> None:
     page = visit("/labs/sessions")
-    bench = open_the_bench(page)
+    bench = open_the_bench(page, "Sessions")
     mia = bench.get_by_role("region", name="Mia’s browser")
 
     press(mia, "Log in")
@@ -130,7 +105,7 @@ def tab_to(page: Page, name: str) -> None:
 @pytest.mark.parametrize("gear", ["step", "load", "break"])
 def test_axe_finds_nothing(visit: Open, scheme: str, gear: str) -> None:
     page = visit(f"/labs/sessions?gear={gear}", color_scheme=scheme)
-    bench = open_the_bench(page)
+    bench = open_the_bench(page, "Sessions")
     press(bench.get_by_role("region", name="Mia’s browser"), "Log in")
 
     found = Axe().run(page)
@@ -142,7 +117,7 @@ def test_axe_finds_nothing(visit: Open, scheme: str, gear: str) -> None:
 @pytest.mark.parametrize("width", [345, 360, 768, 1152])
 def test_it_does_not_scroll_sideways(visit: Open, width: int) -> None:
     page = visit("/labs/sessions", viewport={"width": width, "height": 800})
-    bench = open_the_bench(page)
+    bench = open_the_bench(page, "Sessions")
     press(bench.get_by_role("region", name="Mia’s browser"), "Log in")
 
     for gear in ("step", "load", "break"):
@@ -154,7 +129,7 @@ def test_it_does_not_scroll_sideways(visit: Open, width: int) -> None:
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1280, 720)])
 def test_the_projector_view_is_one_screen(visit: Open, gear: str, width: int, height: int) -> None:
     page = visit("/labs/sessions", viewport={"width": width, "height": height})
-    open_the_bench(page)
+    open_the_bench(page, "Sessions")
 
     page.goto(f"/labs/sessions?view=projector&gear={gear}")
 

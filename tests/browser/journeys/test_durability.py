@@ -3,35 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, expect
 
-from tests.browser.conftest import Open, watched
-from tests.browser.real_site import RealSite, real_site
-
-SOON_MS = 15_000
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[RealSite]:
-    with real_site() as running:
-        yield running
-
-
-@pytest.fixture
-def visit(browser: Browser, site: RealSite) -> Iterator[Open]:
-    """A page of the real site, watched."""
-    with watched(browser, site.url) as go:
-        yield go
-
-
-def open_the_bench(page: Page) -> Locator:
-    page.get_by_role("button", name="Open the bench").click()
-    expect(page.locator("cg-bench[data-connection=live]")).to_be_visible(timeout=SOON_MS)
-    return page.get_by_role("region", name="Bench: Durability")
+from tests.browser.conftest import Open
+from tests.browser.journeys.bench import SOON_MS, open_the_bench
 
 
 def count(bench: Locator, station: str) -> Locator:
@@ -40,7 +18,7 @@ def count(bench: Locator, station: str) -> Locator:
 
 def test_a_loss_of_power_takes_what_a_crash_left(visit: Open) -> None:
     page = visit("/labs/durability?gear=break&mode=no")
-    bench = open_the_bench(page)
+    bench = open_the_bench(page, "Durability")
     rows = bench.get_by_role("region", name="What each fault took").locator("tbody tr")
 
     bench.get_by_role("button", name="Write a thousand").click()
@@ -53,20 +31,20 @@ def test_a_loss_of_power_takes_what_a_crash_left(visit: Open) -> None:
     expect(count(bench, "in_kernel")).to_have_text(re.compile(r"^1,\d{3}$"))
     bench.get_by_role("button", name="Start it, and compare").click()
     expect(rows.first).to_contain_text("process crash", timeout=SOON_MS)
-    expect(rows.first.locator("td").nth(4)).to_have_text("0")
+    expect(rows.first.locator("td").nth(5)).to_have_text("0")
 
     bench.get_by_role("button", name="Cut the power").click()
     expect(bench.locator("svg.only-wide [data-node=redis] .why")).to_have_text("is down: its power was cut")
     bench.get_by_role("button", name="Start it, and compare").click()
     expect(rows.first).to_contain_text("power cut", timeout=SOON_MS)
-    expect(rows.first.locator("td").nth(3)).to_have_text("0")
+    expect(rows.first.locator("td").nth(4)).to_have_text("0")
     check = bench.get_by_role("list", name="Checks").get_by_role("listitem").filter(has_text="A loss of power takes what was not synced")
     expect(check).to_contain_text("Met:", timeout=SOON_MS)
 
 
 def test_a_write_is_walked_to_the_disk(visit: Open) -> None:
     page = visit("/labs/durability?mode=always")
-    bench = open_the_bench(page)
+    bench = open_the_bench(page, "Durability")
 
     bench.get_by_role("button", name="Start a request").click()
     expect(bench.locator("cg-code[data-function=write] .lit")).to_be_visible()
@@ -80,7 +58,7 @@ def test_a_write_is_walked_to_the_disk(visit: Open) -> None:
 @pytest.mark.parametrize("gear", ["step", "load", "break"])
 def test_axe_finds_nothing(visit: Open, scheme: str, gear: str) -> None:
     page = visit(f"/labs/durability?gear={gear}", color_scheme=scheme)
-    bench = open_the_bench(page)
+    bench = open_the_bench(page, "Durability")
     bench.get_by_role("button", name="Write a thousand").click()
     expect(count(bench, "acknowledged")).to_have_text(re.compile(r"^1,\d{3}$"), timeout=SOON_MS)
 

@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Open, watched
-from tests.browser.real_site import RealSite, real_site
+from tests.browser.conftest import Open
+from tests.browser.journeys.bench import SOON_MS, button, check
 
 LAB = "/labs/write-through-race"
-SOON_MS = 20_000
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[RealSite]:
-    with real_site() as running:
-        yield running
-
-
-@pytest.fixture
-def visit(browser: Browser, site: RealSite) -> Iterator[Open]:
-    with watched(browser, site.url) as go:
-        yield go
 
 
 def opened(page: Page) -> Page:
     button(page, "Open the bench").click()
     expect(page.locator("cg-bench[data-connection=live]")).to_be_visible(timeout=SOON_MS)
     return page
-
-
-def button(place: Page | Locator, name: str) -> Locator:
-    return place.get_by_role("button", name=name, exact=True)
 
 
 def steps(page: Page) -> Locator:
@@ -48,10 +30,6 @@ def order_of(page: Page) -> str:
 
 def orders(page: Page) -> Locator:
     return page.get_by_role("region", name="Orders and how they ended").locator("tbody tr")
-
-
-def check(page: Page, claim: str) -> Locator:
-    return page.get_by_role("list", name="Checks").get_by_role("listitem").filter(has_text=claim)
 
 
 def test_a_stale_order_is_found_sent_as_a_link_and_cured(visit: Open) -> None:

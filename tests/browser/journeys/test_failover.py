@@ -3,50 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Open, watched
-from tests.browser.real_site import RealSite, real_site
-
-SOON_MS = 20_000
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[RealSite]:
-    with real_site() as running:
-        yield running
-
-
-@pytest.fixture
-def visit(browser: Browser, site: RealSite) -> Iterator[Open]:
-    with watched(browser, site.url) as go:
-        yield go
+from tests.browser.conftest import Open
+from tests.browser.journeys.bench import SOON_MS, button, check, open_the_bench
 
 
 @pytest.fixture
 def bench(visit: Open) -> Page:
     page = visit("/labs/failover")
-    button(page, "Open the bench").click()
-    expect(page.locator("cg-bench[data-connection=live]")).to_be_visible(timeout=SOON_MS)
+    open_the_bench(page, "Failover")
     button(page, "Start the load").click()
     gear(page, "break")
     return page
 
 
-def button(place: Page | Locator, name: str) -> Locator:
-    return place.get_by_role("button", name=name, exact=True)
-
-
 def gear(page: Page, name: str) -> None:
     page.locator(f"[data-gear-tab={name}]").click()
-
-
-def check(page: Page, claim: str) -> Locator:
-    return page.get_by_role("list", name="Checks").get_by_role("listitem").filter(has_text=claim)
 
 
 def crowned(page: Page) -> Locator:
