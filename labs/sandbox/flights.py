@@ -30,7 +30,8 @@ KEPT = 100_000
 BEFORE_S, AFTER_S = 2.0, 0.5
 MOST_FLIGHTS = 100
 """A flight shows so much before its fault, and ends when writes have been acknowledged again for so long."""
-LONGEST_S = 40.0
+LONGEST_S, PATIENCE_S = 40.0, 12.0
+"""No flight takes longer; and after so long it waits no more for a sentinel that still thinks of another primary."""
 RECENT = 4_000
 MOST_SHOWN = 9_000
 """Operations of either kind in a record, which is under 1 MiB. One that would be longer ends before its flight does, and says so."""
@@ -294,6 +295,8 @@ class Flights:
 
     def _is_over(self, flight: Flight, now: float) -> bool:
         if self._group.mesh.cut_zones or not self._sandbox.load.running or any(server.state == "paused" for server in self._sandbox.servers.values()):
+            return False
+        if now - flight.marks[-1][0] < AFTER_S or (now - flight.at < PATIENCE_S and not (self._has_gone_on(flight, now) and self._group.sentinels_agree())):
             return False
         has_moved = any(at > flight.at and endpoint == PRIMARY_ENDPOINT for at, endpoint, _ in self._group.moves)
         primaries = [name for name, seen in dict(self._group.seen).items() if seen.role == "primary"]

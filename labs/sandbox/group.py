@@ -247,6 +247,15 @@ class Group:
             raise
         self.hurry()
 
+    def sentinels_agree(self) -> bool:
+        """True if every sentinel that is up knows the primary for what the endpoint leads to. The one that led a failover is the last: until then it votes for nobody, and if the new primary fails meanwhile, for ever."""
+        primary = self.mesh.public(self.primary)
+        for sentinel in filter(None, map(self._sentinel, self.sentinels)):
+            with contextlib.suppress(ServerDown):
+                if sentinel.known_primary()[1] != primary:
+                    return False
+        return True
+
     def _have_everything(self) -> bool:
         seen = [one for name in self.caches if (one := self.look_at(name)) is not None]
         return len({one.offset for one in seen}) == 1

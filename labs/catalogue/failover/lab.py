@@ -135,14 +135,14 @@ def _over(sandbox: Sandbox) -> Flight:
 
 
 def _settled(sandbox: Sandbox) -> None:
-    """Wait until everybody who is up follows the primary."""
+    """Wait until everybody who is up follows the primary, and every sentinel knows it."""
     group = group_of(sandbox)
 
     def is_settled() -> bool:
         seen = {name: group.look_at(name) for name, server in sandbox.servers.items() if name in group.caches and server.state == "up"}
         return all(one is not None and one.linked and one.of == ("" if name == group.primary else group.primary) for name, one in seen.items())
 
-    sandbox.wait_until(is_settled, deadline_s=5.0)
+    sandbox.wait_until(lambda: is_settled() and group.sentinels_agree(), deadline_s=5.0)
     group.look_around()
 
 
