@@ -355,8 +355,9 @@ class Flights:
         began, ended = flight.gap
         window = [op for op in list(self.writes) if flight.at - BEFORE_S <= op.began <= flight.ended_at]
         failed = Counter(op.ended_as for op in window if op.ended_as not in KEPT_ACKS)
-        promoted = self._group.primary if self._group.primary != flight.server and flight.before.get(self._group.primary) != "primary" else ""
-        promoted_at = next((at for at, endpoint, targets in self._group.moves if at > flight.at and endpoint == PRIMARY_ENDPOINT and targets == [promoted]), None)
+        promoted, promoted_at = self._group.primary, next((at for at, endpoint, targets in self._group.moves if at > flight.at and endpoint == PRIMARY_ENDPOINT and targets == [self._group.primary]), None)
+        if promoted_at is None:
+            promoted = ""
         return {
             "downtime_ms": round(1000 * ((flight.ended_at if ended is None else ended) - began), 1), "recovered": ended is not None, "acknowledged": acknowledged, "lost": len(flight.lost),
             "refused": sum(failed.values()), "promoted": promoted, "promoted_after_ms": round(1000 * (promoted_at - flight.at), 1) if promoted_at else 0.0, "recounted": not problem,
