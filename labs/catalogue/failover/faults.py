@@ -60,12 +60,7 @@ def pause(sandbox: Sandbox) -> str:
 
 def resume(sandbox: Sandbox) -> str:
     """Let every frozen server go on."""
-    frozen = [name for name, server in sandbox.servers.items() if server.state == "paused"]
-    if not frozen:
-        raise NotNow("No server is frozen.")
-    for name in frozen:
-        sandbox.server(name, "resume")
-    group_of(sandbox).hurry()
+    frozen = _tell_each(sandbox, "paused", "resume", nobody="No server is frozen.")
     return f"{', '.join(frozen)} {'goes' if len(frozen) == 1 else 'go'} on."
 
 
@@ -126,12 +121,7 @@ def plan(sandbox: Sandbox) -> str:
 
 def bring_back(sandbox: Sandbox) -> str:
     """Start what is down; what is not the primary comes back as its replica."""
-    down = [name for name, server in sandbox.servers.items() if server.state == "down"]
-    if not down:
-        raise NotNow("Every server is up.")
-    for name in down:
-        sandbox.server(name, "restart")
-    group_of(sandbox).hurry()
+    down = _tell_each(sandbox, "down", "restart", nobody="Every server is up.")
     return f"{', '.join(down)} {'is' if len(down) == 1 else 'are'} back."
 
 
@@ -155,6 +145,17 @@ def end_flight(sandbox: Sandbox) -> str:
     """End the recording."""
     flight = flights_of(sandbox).end()
     return f"The recording has ended: {flight.words}."
+
+
+def _tell_each(sandbox: Sandbox, state: str, verb: str, *, nobody: str) -> list[str]:
+    """Tell every server that is in a state the same; their names. Raises NotNow if there is none."""
+    names = [name for name, server in sandbox.servers.items() if server.state == state]
+    if not names:
+        raise NotNow(nobody)
+    for name in names:
+        sandbox.server(name, verb)
+    group_of(sandbox).hurry()
+    return names
 
 
 def _primary_that_is_up(sandbox: Sandbox) -> str:
