@@ -1,4 +1,7 @@
-"""The engine room of Cacheground, through its front desk: what a portal may use. It never reaches into the rooms behind."""
+"""The engine room of Cacheground, through its front desk: what a portal may use.
+
+It never reaches into the rooms behind.
+"""
 
 from labs.catalogue import catalogue, find
 from labs.definition import (
@@ -40,8 +43,48 @@ from labs.source import Source, source_of
 from labs.state import SandboxState
 
 __all__ = [
-    "METRICS", "Action", "BadInput", "Chart", "Check", "Choice", "Column", "CommandRefused", "Control", "Desk", "DidNotStart", "Entry", "Event",
-    "HostAway", "HostInfo", "Lab", "LabsError", "Link", "Metric", "Node", "NotNow", "Number", "OverBudget", "Prediction", "SandboxInfo",
-    "SandboxState", "SandboxTaken", "Sense", "ServerDown", "Source", "Steppable", "Strategy", "Table", "Text", "TooSlow", "Topology", "UnknownLab", "UnknownSandbox", "Value",
-    "catalogue", "decode", "encode", "find", "source_of",
+    "METRICS",
+    "Action",
+    "BadInput",
+    "Chart",
+    "Check",
+    "Choice",
+    "Column",
+    "CommandRefused",
+    "Control",
+    "Desk",
+    "DidNotStart",
+    "Entry",
+    "Event",
+    "HostAway",
+    "HostInfo",
+    "Lab",
+    "LabsError",
+    "Link",
+    "Metric",
+    "Node",
+    "NotNow",
+    "Number",
+    "OverBudget",
+    "Prediction",
+    "SandboxInfo",
+    "SandboxState",
+    "SandboxTaken",
+    "Sense",
+    "ServerDown",
+    "Source",
+    "Steppable",
+    "Strategy",
+    "Table",
+    "Text",
+    "TooSlow",
+    "Topology",
+    "UnknownLab",
+    "UnknownSandbox",
+    "Value",
+    "catalogue",
+    "decode",
+    "encode",
+    "find",
+    "source_of",
 ]

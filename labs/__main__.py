@@ -1,4 +1,7 @@
-"""The labs from a shell: `python -m labs list` and `python -m labs run ID`. Needs no web and no portal."""
+"""The labs from a shell: `python -m labs list` and `python -m labs run ID`.
+
+Needs no web and no portal.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,15 @@ def list_labs(as_json: bool) -> None:
     """Name the labs that there are."""
     labs = catalogue().values()
     if as_json:
-        click.echo(json.dumps([{"id": lab.id, "title": lab.title, "about": lab.about, "minutes": lab.minutes} for lab in labs], indent=2))
+        click.echo(
+            json.dumps(
+                [
+                    {"id": lab.id, "title": lab.title, "about": lab.about, "minutes": lab.minutes}
+                    for lab in labs
+                ],
+                indent=2,
+            )
+        )
         return
     for lab in labs:
         click.echo(f"{lab.id:24} {lab.about}")
@@ -39,30 +50,88 @@ def list_labs(as_json: bool) -> None:
 
 @main.command("run")
 @click.argument("lab_id", metavar="ID")
-@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="A setting of the lab; may be given several times.")
-@click.option("--seconds", default=RUN_DEADLINE_S, show_default=True, type=click.FloatRange(1, 600), help="How long a run may take.")
-@click.option("--times", default=1, show_default=True, type=click.IntRange(1, 1000), help="How many runs, one after the other.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output (with --times, one a line).")
-@click.option("--isolation", default="auto", show_default=True, type=click.Choice(["auto", *KINDS[:2]]), help="How sandboxes are kept apart.")
-@click.option("--wrong", default="", metavar="NAME", help="Play one of the lab's named wrong solutions instead: it must be caught.")
-def run_lab(lab_id: str, given: tuple[str, ...], seconds: float, times: int, as_json: bool, isolation: str, wrong: str) -> None:
-    """Play a lab's reference run in a sandbox of its own. Exits 0 if every check is met, 1 if one is not, 2 on an error."""
+@click.option(
+    "--set",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A setting of the lab; may be given several times.",
+)
+@click.option(
+    "--seconds",
+    default=RUN_DEADLINE_S,
+    show_default=True,
+    type=click.FloatRange(1, 600),
+    help="How long a run may take.",
+)
+@click.option(
+    "--times",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="How many runs, one after the other.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="One JSON object on standard output (with --times, one a line).",
+)
+@click.option(
+    "--isolation",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", *KINDS[:2]]),
+    help="How sandboxes are kept apart.",
+)
+@click.option(
+    "--wrong",
+    default="",
+    metavar="NAME",
+    help="Play one of the lab's named wrong solutions instead: it must be caught.",
+)
+def run_lab(
+    lab_id: str,
+    given: tuple[str, ...],
+    seconds: float,
+    times: int,
+    as_json: bool,
+    isolation: str,
+    wrong: str,
+) -> None:
+    """Play a lab's reference run in a sandbox of its own.
+
+    Exits 0 if every check is met, 1 if one is not, 2 on an error.
+    """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_ERROR))
     try:
         settings = _settings(given)
         find(lab_id).settings(settings)
-        runs = [_once(lab_id, settings, seconds, as_json, isolation, wrong, once=times == 1) for _ in range(times)]
+        runs = [
+            _once(lab_id, settings, seconds, as_json, isolation, wrong, once=times == 1)
+            for _ in range(times)
+        ]
     except LabsError as exc:
-        click.echo(f"{exc} {exc.hint}".strip() + (f"\n{exc.detail}" if exc.detail else ""), err=True)
+        click.echo(
+            f"{exc} {exc.hint}".strip() + (f"\n{exc.detail}" if exc.detail else ""), err=True
+        )
         sys.exit(EXIT_ERROR)
     sys.exit(0 if all(runs) else EXIT_UNMET)
 
 
 @main.command("tolerances")
 @click.argument("lab_id", metavar="ID")
-@click.option("--times", default=10, show_default=True, type=click.IntRange(3, 100), help="Runs of each experiment.")
+@click.option(
+    "--times",
+    default=10,
+    show_default=True,
+    type=click.IntRange(3, 100),
+    help="Runs of each experiment.",
+)
 def tolerances_of_lab(lab_id: str, times: int) -> None:
-    """Run each prediction's experiment many times, and write into the lab's folder how near a prediction must come."""
+    """Run each prediction's experiment many times, and write into the lab's folder how near a
+    prediction must come.
+    """
     keeper, directory = keeper_of_ones_own()
     try:
         text = measure_tolerances(keeper, find(lab_id), times=times)
@@ -77,10 +146,21 @@ def tolerances_of_lab(lab_id: str, times: int) -> None:
     click.echo(text)
 
 
-def _once(lab_id: str, settings: dict[str, str], seconds: float, as_json: bool, isolation: str, wrong: str, *, once: bool) -> bool:
+def _once(
+    lab_id: str,
+    settings: dict[str, str],
+    seconds: float,
+    as_json: bool,
+    isolation: str,
+    wrong: str,
+    *,
+    once: bool,
+) -> bool:
     keeper, directory = keeper_of_ones_own(isolation)
     try:
-        run = play(keeper, lab_id, settings=settings, seconds=seconds, wrong=wrong, on_event=_progress)
+        run = play(
+            keeper, lab_id, settings=settings, seconds=seconds, wrong=wrong, on_event=_progress
+        )
     finally:
         keeper.close()
         directory.cleanup()
@@ -97,7 +177,11 @@ def _progress(entry: Entry) -> None:
 
 
 def _report(run: Run) -> Iterable[str]:
-    yield f"{run.lab} in {run.seconds:.1f} s ({run.isolation}; " + ", ".join(f"{name} {version}" for name, version in run.versions.items()) + ")"
+    yield (
+        f"{run.lab} in {run.seconds:.1f} s ({run.isolation}; "
+        + ", ".join(f"{name} {version}" for name, version in run.versions.items())
+        + ")"
+    )
     for name, value in run.measurements.items():
         yield f"  {name:32} {value:g}"
     for check in run.checks:

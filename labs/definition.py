@@ -1,7 +1,8 @@
-"""What a lab is: data (topology, controls, predictions, charts) plus a few functions (actions, checks, the reference run).
+"""What a lab is: data (topology, controls, predictions, charts) plus a few functions (actions,
+checks, the reference run).
 
-A lab is one folder under labs/catalogue that exports `LAB`. Nothing else has to be touched: it is listed, drawn, run
-headless and tested from this. Knows no web and starts nothing.
+A lab is one folder under labs/catalogue that exports `LAB`. Nothing else has to be touched: it is
+listed, drawn, run headless and tested from this. Knows no web and starts nothing.
 """
 
 from __future__ import annotations
@@ -22,16 +23,21 @@ Gear = Literal["step", "load", "break"]
 GEARS: tuple[Gear, ...] = get_args(Gear)
 Place = Gear | Literal["all", "view"]
 """Where a control stands on the page: in one gear, under all of them, or in the lab's own view."""
-Engine = Literal["app", "redis", "memcached", "postgres", "instance", "balancer", "sentinel", "endpoint"]
+Engine = Literal[
+    "app", "redis", "memcached", "postgres", "instance", "balancer", "sentinel", "endpoint"
+]
 WITH_CONSOLE = frozenset({"redis", "memcached", "postgres"})
 NO_SERVER = frozenset({"app", "endpoint"})
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A place in the drawing: the application, an endpoint, or a server. `engine_setting` names the control that picks its engine, `options` go to the engine's configuration;
-    `options_of` makes those that follow from the settings. Servers of one `zone` are drawn as one place. A server that `waits` is not started with the sandbox:
-    an action does that (`Sandbox.add`).
+    """A place in the drawing: the application, an endpoint, or a server.
+
+    `engine_setting` names the control that picks its engine, `options` go to the engine's
+    configuration; `options_of` makes those that follow from the settings. Servers of one `zone` are
+    drawn as one place. A server that `waits` is not started with the sandbox: an action does that
+    (`Sandbox.add`).
     """
 
     name: str
@@ -52,7 +58,10 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What lies between two nodes; it can be slowed, cut and restored. A source finds its target at the link's near end, an address of its own."""
+    """What lies between two nodes; it can be slowed, cut and restored.
+
+    A source finds its target at the link's near end, an address of its own.
+    """
 
     name: str
     source: str
@@ -84,14 +93,20 @@ class Topology:
         for node in self.nodes:
             if node.name == name:
                 return node
-        raise BadInput(f"No server here is called {name[:40]!r}.", hint="There are " + ", ".join(n.name for n in self.servers) + ".")
+        raise BadInput(
+            f"No server here is called {name[:40]!r}.",
+            hint="There are " + ", ".join(n.name for n in self.servers) + ".",
+        )
 
     def link(self, name: str) -> Link:
         """The link of this name, or BadInput."""
         for link in self.links:
             if link.name == name:
                 return link
-        raise BadInput(f"No link here is called {name[:40]!r}.", hint="There are " + ", ".join(part.name for part in self.links) + ".")
+        raise BadInput(
+            f"No link here is called {name[:40]!r}.",
+            hint="There are " + ", ".join(part.name for part in self.links) + ".",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +124,10 @@ class Choice:
         """The value that `raw` means; BadInput names what would be right."""
         if isinstance(raw, str) and raw in dict(self.options):
             return raw
-        raise BadInput(f"{self.label} cannot be “{str(raw)[:40]}”.", hint="It is one of " + ", ".join(v for v, _ in self.options) + ".")
+        raise BadInput(
+            f"{self.label} cannot be “{str(raw)[:40]}”.",
+            hint="It is one of " + ", ".join(v for v, _ in self.options) + ".",
+        )
 
     def show(self, value: Value) -> str:
         """The value as a reader sees it."""
@@ -134,21 +152,35 @@ class Number:
     def parse(self, raw: object) -> float:
         """The number that `raw` means; BadInput names the range."""
         try:
-            value = float(raw) if isinstance(raw, (str, int, float)) and not isinstance(raw, bool) else float("nan")
+            value = (
+                float(raw)
+                if isinstance(raw, (str, int, float)) and not isinstance(raw, bool)
+                else float("nan")
+            )
         except ValueError:
             value = float("nan")
         if self.minimum <= value <= self.maximum:
             return value
-        raise BadInput(f"{self.label} cannot be “{str(raw)[:40]}”.", hint=f"It is a number from {self.minimum:g} to {self.maximum:g}{' ' + self.unit if self.unit else ''}.")
+        raise BadInput(
+            f"{self.label} cannot be “{str(raw)[:40]}”.",
+            hint=f"It is a number from {self.minimum:g} to "
+            f"{self.maximum:g}{' ' + self.unit if self.unit else ''}.",
+        )
 
     def show(self, value: Value) -> str:
         """The value as a reader sees it."""
-        return f"{value:g}" + (f" {self.unit}" if self.unit else "") if isinstance(value, (int, float)) else str(value)
+        return (
+            f"{value:g}" + (f" {self.unit}" if self.unit else "")
+            if isinstance(value, (int, float))
+            else str(value)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A control that holds a short text of a given form: `pattern` is a regular expression, `form` says it in words."""
+    """A control that holds a short text of a given form: `pattern` is a regular expression, `form`
+    says it in words.
+    """
 
     name: str
     label: str
@@ -174,9 +206,11 @@ Control = Choice | Number | Text
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something that the learner does on the bench; `run` returns the sentence that says what happened, within `deadline_s`.
+    """Something that the learner does on the bench; `run` returns the sentence that says what
+    happened, within `deadline_s`.
 
-    `fields` are asked for beside the button. `here` and `aws` say what stands in for what, where something of AWS is imitated.
+    `fields` are asked for beside the button. `here` and `aws` say what stands in for what, where
+    something of AWS is imitated.
     """
 
     name: str
@@ -193,10 +227,12 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A question that the learner answers before it is measured; `measure` runs the experiment in the learner's own sandbox.
+    """A question that the learner answers before it is measured; `measure` runs the experiment in
+    the learner's own sandbox.
 
-    With `options` the answer is one of them, else a number in `unit`. A number within `tolerance` times the measured value
-    (from repeated runs: labs.tolerances) or within `slack`, what a good guess may be off, counts as right; the wider of the two.
+    With `options` the answer is one of them, else a number in `unit`. A number within `tolerance`
+    times the measured value (from repeated runs: labs.tolerances) or within `slack`, what a good
+    guess may be off, counts as right; the wider of the two.
     """
 
     name: str
@@ -217,11 +253,18 @@ class Prediction:
                 return raw
             raise BadInput("Choose one of the answers.")
         try:
-            value = float(raw) if isinstance(raw, (str, int, float)) and not isinstance(raw, bool) else float("nan")
+            value = (
+                float(raw)
+                if isinstance(raw, (str, int, float)) and not isinstance(raw, bool)
+                else float("nan")
+            )
         except ValueError:
             value = float("nan")
         if value != value or abs(value) > 1e12:
-            raise BadInput("Your prediction is a number.", hint=f"For example 10{' ' + self.unit if self.unit else ''}.")
+            raise BadInput(
+                "Your prediction is a number.",
+                hint=f"For example 10{' ' + self.unit if self.unit else ''}.",
+            )
         return value
 
     def show(self, value: Value) -> str:
@@ -236,12 +279,16 @@ class Prediction:
         """True if the prediction is as good as the measurement's own spread allows."""
         if self.options or isinstance(measured, str) or isinstance(predicted, str):
             return str(predicted) == str(measured)
-        return abs(float(predicted) - float(measured)) <= max(self.slack, abs(float(measured)) * self.tolerance)
+        return abs(float(predicted) - float(measured)) <= max(
+            self.slack, abs(float(measured)) * self.tolerance
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a check found: its status, a sentence, and the counters that prove it (name to value, before and after)."""
+    """What a check found: its status, a sentence, and the counters that prove it (name to value,
+    before and after).
+    """
 
     status: CheckStatus
     message: str
@@ -251,7 +298,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A claim about the sandbox. `judge` only reads; it is asked again after every event that matters."""
+    """A claim about the sandbox.
+
+    `judge` only reads; it is asked again after every event that matters.
+    """
 
     name: str
     claim: str
@@ -281,7 +331,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What a lab found, in rows: shown, sorted and exported on the page. `Sandbox.tabulate` fills it; `empty` says how.
+    """What a lab found, in rows: shown, sorted and exported on the page.
+
+    `Sandbox.tabulate` fills it; `empty` says how.
 
     One that is not `shown` is drawn by the lab's own view.
     """
@@ -295,21 +347,28 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Steppable:
-    """What a step can run: a strategy's `read` or `write`, what the learner calls it, and what stands over its text."""
+    """What a step can run: a strategy's `read` or `write`, what the learner calls it, and what
+    stands over its text.
+    """
 
     function: Literal["read", "write"]
     label: str
     heading: str
 
 
-REQUESTS = (Steppable("read", "Read", "The code that runs"), Steppable("write", "Write", "When it writes"))
+REQUESTS = (
+    Steppable("read", "Read", "The code that runs"),
+    Steppable("write", "Write", "When it writes"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """A caching strategy as the learner reads it: `read(shop, cache, item, ttl_s)` and, where it has one, `write(shop, cache, item, price, ttl_s)`.
+    """A caching strategy as the learner reads it: `read(shop, cache, item, ttl_s)` and, where it
+    has one, `write(shop, cache, item, price, ttl_s)`.
 
-    With `expires` false it is handed 0 for the time to live: what it stores stays until it is pushed out.
+    With `expires` false it is handed 0 for the time to live: what it stores stays until it is
+    pushed out.
     """
 
     name: str
@@ -319,13 +378,21 @@ class Strategy:
     expires: bool = True
 
     def ttl_s(self, settings: Mapping[str, Value]) -> float:
-        """How long what it stores lives: the lab's control `ttl_s`, unless `expires` is off here or there; then 0."""
-        return float(settings.get("ttl_s", 60)) if self.expires and settings.get("expires", "on") == "on" else 0.0
+        """How long what it stores lives: the lab's control `ttl_s`, unless `expires` is off here or
+        there; then 0.
+        """
+        return (
+            float(settings.get("ttl_s", 60))
+            if self.expires and settings.get("expires", "on") == "on"
+            else 0.0
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class WrongSolution:
-    """A sabotaged lab that must be caught at `caught_at`: strategies that lie, forget or never store, servers that are set up wrongly."""
+    """A sabotaged lab that must be caught at `caught_at`: strategies that lie, forget or never
+    store, servers that are set up wrongly.
+    """
 
     name: str
     about: str
@@ -358,13 +425,18 @@ class Lab:
     tiles: tuple[str, ...]
     reference: Callable[[Sandbox], None]
     strategies: Mapping[str, Strategy] = field(default_factory=dict)
-    """Empty where the lab is about servers and not about the application's code: nothing is stepped there, and its page shows no code."""
+    """Empty where the lab is about servers and not about the application's code: nothing is stepped
+    there, and its page shows no code.
+    """
     pick_strategy: Callable[[Mapping[str, Value]], str] = _no_strategy
     gears: tuple[Gear, ...] = GEARS
     orders: Callable[[Sandbox, int, int], AnyOrders] | None = None
-    """What the n-th of so many clients of the load is told, where they are not those of the shop."""
+    """What the n-th of so many clients of the load is told, where they are not those of the shop.
+    """
     readings: Callable[[Sandbox, Mapping[str, float]], dict[str, float]] | None = None
-    """Readings of the lab's own, made of the servers and of what was read already; they hold where those have the same name."""
+    """Readings of the lab's own, made of the servers and of what was read already; they hold where
+    those have the same name.
+    """
     tables: tuple[Table, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     wrong: tuple[WrongSolution, ...] = ()
@@ -372,9 +444,12 @@ class Lab:
     changed: Callable[[Sandbox, str], None] | None = None
     """Called with a control's name after it was set."""
     served: Callable[[Sandbox, str, str], None] | None = None
-    """Called with a server's name and the verb after it was killed, paused, resumed or restarted."""
+    """Called with a server's name and the verb after it was killed, paused, resumed or restarted.
+    """
     writes_to: str = ""
-    """The server that numbered writes go to, in place of an application's requests (labs.sandbox.writer): in slow motion, and as the load."""
+    """The server that numbered writes go to, in place of an application's requests
+    (labs.sandbox.writer): in slow motion, and as the load.
+    """
     seconds: int = 15
     requests: tuple[Steppable, ...] = REQUESTS
     item: str = "Item"
@@ -397,12 +472,21 @@ class Lab:
         return _named(self.tables, name, "table")
 
     def settings(self, given: Mapping[str, object] | None = None) -> dict[str, Value]:
-        """Every control's value: what was given, else its default. An unknown name or a bad value raises BadInput."""
+        """Every control's value: what was given, else its default.
+
+        An unknown name or a bad value raises BadInput.
+        """
         given = dict(given or {})
-        values: dict[str, Value] = {c.name: c.parse(given.pop(c.name)) if c.name in given else c.default for c in self.controls}
+        values: dict[str, Value] = {
+            c.name: c.parse(given.pop(c.name)) if c.name in given else c.default
+            for c in self.controls
+        }
         if given:
             unknown = sorted(given)[0]
-            raise BadInput(f"The lab {self.id} has no setting {unknown[:40]!r}.", hint="Its settings are " + ", ".join(values) + ".")
+            raise BadInput(
+                f"The lab {self.id} has no setting {unknown[:40]!r}.",
+                hint="Its settings are " + ", ".join(values) + ".",
+            )
         return values
 
 
@@ -413,4 +497,7 @@ def _named(things: tuple[_Named, ...], name: str, what: str) -> _Named:
     for thing in things:
         if thing.name == name:
             return thing
-    raise BadInput(f"This lab has no {what} {name[:40]!r}.", hint="It has " + ", ".join(t.name for t in things) + ".")
+    raise BadInput(
+        f"This lab has no {what} {name[:40]!r}.",
+        hint="It has " + ", ".join(t.name for t in things) + ".",
+    )

@@ -1,4 +1,7 @@
-"""What can go wrong in the engine room: a sentence for the learner, a hint, a detail for the log. Refuses to know about HTTP."""
+"""What can go wrong in the engine room: a sentence for the learner, a hint, a detail for the log.
+
+Refuses to know about HTTP.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ from __future__ import annotations
 class LabsError(Exception):
     """Base of every error that the engine room raises on purpose.
 
-    `str(error)` is the sentence that a learner may read; `hint` says what to do next; `detail` is for the log only.
-    `kind` is the stable name that crosses process borders.
+    `str(error)` is the sentence that a learner may read; `hint` says what to do next; `detail` is
+    for the log only. `kind` is the stable name that crosses process borders.
     """
 
     kind = "labs-error"
@@ -61,7 +64,9 @@ class ServerDown(LabsError):
 
 
 class DidNotStart(LabsError):
-    """A server died or stayed silent while it was being started; `detail` holds the tail of its log."""
+    """A server died or stayed silent while it was being started; `detail` holds the tail of its
+    log.
+    """
 
     kind = "did-not-start"
 
@@ -87,8 +92,18 @@ class OverBudget(LabsError):
 KINDS: dict[str, type[LabsError]] = {
     kind.kind: kind
     for kind in (
-        LabsError, BadInput, UnknownLab, UnknownSandbox, SandboxTaken, NotNow, CommandRefused,
-        ServerDown, DidNotStart, HostAway, TooSlow, OverBudget,
+        LabsError,
+        BadInput,
+        UnknownLab,
+        UnknownSandbox,
+        SandboxTaken,
+        NotNow,
+        CommandRefused,
+        ServerDown,
+        DidNotStart,
+        HostAway,
+        TooSlow,
+        OverBudget,
     )
 }
 
@@ -100,4 +115,6 @@ def as_data(error: LabsError) -> dict[str, str]:
 
 def from_data(data: dict[str, str]) -> LabsError:
     """The error that `as_data` described; an unknown kind becomes a plain `LabsError`."""
-    return KINDS.get(data.get("kind", ""), LabsError)(data.get("message", "Something went wrong."), hint=data.get("hint", ""))
+    return KINDS.get(data.get("kind", ""), LabsError)(
+        data.get("message", "Something went wrong."), hint=data.get("hint", "")
+    )

@@ -1,7 +1,8 @@
 """What happened in a sandbox: one list of small frozen events, which every reader shares.
 
-The page, the timeline, the charts, the tests and the headless run all read this list. No HTML here, no transport.
-An event knows its words (`says`) and its meaning (`sense`), because the timeline is also what a screen reader reads.
+The page, the timeline, the charts, the tests and the headless run all read this list. No HTML here,
+no transport. An event knows its words (`says`) and its meaning (`sense`), because the timeline is
+also what a screen reader reads.
 """
 
 from __future__ import annotations
@@ -78,7 +79,13 @@ class ServerChanged(Event):
     def says(self) -> str:
         if self.state in ("starting", "loading") or not self.why:
             return ""
-        words = {"up": "answers", "paused": "is paused", "down": "is down", "stopped": "has stopped", "promoting": "is being promoted"}
+        words = {
+            "up": "answers",
+            "paused": "is paused",
+            "down": "is down",
+            "stopped": "has stopped",
+            "promoting": "is being promoted",
+        }
         return f"{self.server} {words[self.state]}: {self.why}"
 
     @property
@@ -97,7 +104,9 @@ class ServerTold(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleChanged(Event):
-    """A server of a replication group has another role, by its own word; `of` is the primary that a replica follows."""
+    """A server of a replication group has another role, by its own word; `of` is the primary that a
+    replica follows.
+    """
 
     type: ClassVar[str] = "role-changed"
     server: str
@@ -109,7 +118,11 @@ class RoleChanged(Event):
     def says(self) -> str:
         if not self.why:
             return ""
-        words = {"primary": f"{self.server} is a primary", "replica": f"{self.server} is a replica of {self.of or 'nobody yet'}", "none": f"{self.server} is out of the group"}
+        words = {
+            "primary": f"{self.server} is a primary",
+            "replica": f"{self.server} is a replica of {self.of or 'nobody yet'}",
+            "none": f"{self.server} is out of the group",
+        }
         return f"{words[self.role]}: {self.why}"
 
     @property
@@ -119,7 +132,9 @@ class RoleChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointMoved(Event):
-    """New connections to an endpoint lead to these servers from now on, in turn; to none: they are refused."""
+    """New connections to an endpoint lead to these servers from now on, in turn; to none: they are
+    refused.
+    """
 
     type: ClassVar[str] = "endpoint-moved"
     endpoint: str
@@ -128,7 +143,12 @@ class EndpointMoved(Event):
 
     @property
     def says(self) -> str:
-        return f"The {self.endpoint} leads to {', '.join(self.targets) or 'nobody'}" + (f": {self.why}" if self.why else "") if self.why else ""
+        return (
+            f"The {self.endpoint} leads to {', '.join(self.targets) or 'nobody'}"
+            + (f": {self.why}" if self.why else "")
+            if self.why
+            else ""
+        )
 
     @property
     def sense(self) -> Sense:
@@ -137,7 +157,9 @@ class EndpointMoved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentinelSaid(Event):
-    """What a sentinel published, in its own word (+sdown, +odown, +switch-master, …), and what that means."""
+    """What a sentinel published, in its own word (+sdown, +odown, +switch-master, …), and what that
+    means.
+    """
 
     type: ClassVar[str] = "sentinel-said"
     sentinel: str
@@ -155,7 +177,10 @@ class SentinelSaid(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationsFlown(Event):
-    """What the clients of a flight recorder saw since it was last told, one text an operation: `w` or `r`, ms since the clients began, ms that it took, a letter for how it ended (labs.load.flight), its number."""
+    """What the clients of a flight recorder saw since it was last told, one text an operation: `w`
+    or `r`, ms since the clients began, ms that it took, a letter for how it ended
+    (labs.load.flight), its number.
+    """
 
     type: ClassVar[str] = "operations-flown"
     began_at: float
@@ -164,7 +189,9 @@ class OperationsFlown(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordKept(Event):
-    """The sandbox keeps a record by this name: a document that the page shows, compares, shares and saves (the call `record`)."""
+    """The sandbox keeps a record by this name: a document that the page shows, compares, shares and
+    saves (the call `record`).
+    """
 
     type: ClassVar[str] = "record-kept"
     record: str
@@ -191,7 +218,11 @@ class LinkChanged(Event):
 
     @property
     def says(self) -> str:
-        words = {"open": "is whole again", "cut": "is cut", "slow": f"is slowed by {self.delay_ms:g} ms each way"}
+        words = {
+            "open": "is whole again",
+            "cut": "is cut",
+            "slow": f"is slowed by {self.delay_ms:g} ms each way",
+        }
         return f"The link {self.link} {words[self.state]}"
 
     @property
@@ -233,7 +264,10 @@ class Happened(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said(Event):
-    """The sentence under the drawing: what the picture shows now. `strong` is the part that matters most, inside `text`."""
+    """The sentence under the drawing: what the picture shows now.
+
+    `strong` is the part that matters most, inside `text`.
+    """
 
     type: ClassVar[str] = "said"
     text: str
@@ -257,7 +291,9 @@ class StepStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineReached(Event):
-    """The stepped request stands before this statement: `line` to `last_line`, counted from 1 in the text shown."""
+    """The stepped request stands before this statement: `line` to `last_line`, counted from 1 in
+    the text shown.
+    """
 
     type: ClassVar[str] = "line-reached"
     request: int
@@ -267,7 +303,10 @@ class LineReached(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRan(Event):
-    """A command that the application sent to a server, with its reply and the time it took. `link` says which way it went, if there are several."""
+    """A command that the application sent to a server, with its reply and the time it took.
+
+    `link` says which way it went, if there are several.
+    """
 
     type: ClassVar[str] = "command-ran"
     request: int
@@ -280,8 +319,17 @@ class CommandRan(Event):
 
     @property
     def says(self) -> str:
-        words = {"hit": "had it", "miss": "had nothing", "read": "answered", "write": "stored it", "error": "failed"}
-        return f"Request {self.request}: {self.server} {words.get(self.meaning, 'answered')} in {self.took_ms:.2f} ms"
+        words = {
+            "hit": "had it",
+            "miss": "had nothing",
+            "read": "answered",
+            "write": "stored it",
+            "error": "failed",
+        }
+        return (
+            f"Request {self.request}: {self.server} {words.get(self.meaning, 'answered')} in "
+            f"{self.took_ms:.2f} ms"
+        )
 
     @property
     def sense(self) -> Sense:
@@ -290,7 +338,9 @@ class CommandRan(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Travelled(Event):
-    """A request went over these links, one after the other, and its answer came back: what it meant, and a word for it."""
+    """A request went over these links, one after the other, and its answer came back: what it
+    meant, and a word for it.
+    """
 
     type: ClassVar[str] = "travelled"
     links: list[str]
@@ -301,7 +351,9 @@ class Travelled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinished(Event):
-    """The stepped request is over: what it meant, what it answered and how long its server calls took together."""
+    """The stepped request is over: what it meant, what it answered and how long its server calls
+    took together.
+    """
 
     type: ClassVar[str] = "step-finished"
     request: int
@@ -311,8 +363,18 @@ class StepFinished(Event):
 
     @property
     def says(self) -> str:
-        words = {"hit": "a hit", "miss": "a miss", "write": "a write", "stale": "a stale answer", "error": "an error", "read": "a database read"}
-        return f"Request {self.request} was {words.get(self.meaning, 'answered')}, {self.took_ms:.2f} ms with the servers"
+        words = {
+            "hit": "a hit",
+            "miss": "a miss",
+            "write": "a write",
+            "stale": "a stale answer",
+            "error": "an error",
+            "read": "a database read",
+        }
+        return (
+            f"Request {self.request} was {words.get(self.meaning, 'answered')}, "
+            f"{self.took_ms:.2f} ms with the servers"
+        )
 
     @property
     def sense(self) -> Sense:
@@ -329,12 +391,19 @@ class LoadChanged(Event):
 
     @property
     def says(self) -> str:
-        return f"Load runs: {self.about}" if self.running else "Load stopped" + (f": {self.about}" if self.about else "")
+        return (
+            f"Load runs: {self.about}"
+            if self.running
+            else "Load stopped" + (f": {self.about}" if self.about else "")
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadingTaken(Event):
-    """Readings of one moment: metric name (labs.measure.metrics) to value. A metric that could not be read is absent."""
+    """Readings of one moment: metric name (labs.measure.metrics) to value.
+
+    A metric that could not be read is absent.
+    """
 
     type: ClassVar[str] = "reading-taken"
     readings: dict[str, float]
@@ -366,7 +435,9 @@ class CheckChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableChanged(Event):
-    """A table of the lab (labs.definition.Table) has these rows now, all of them: column name to value."""
+    """A table of the lab (labs.definition.Table) has these rows now, all of them: column name to
+    value.
+    """
 
     type: ClassVar[str] = "table-changed"
     table: str
@@ -393,7 +464,10 @@ class Measured(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending(Event):
-    """The sandbox will end unless somebody does something. With `in_s` 0 that is no longer so: somebody did."""
+    """The sandbox will end unless somebody does something.
+
+    With `in_s` 0 that is no longer so: somebody did.
+    """
 
     type: ClassVar[str] = "ending"
     reason: str
@@ -423,15 +497,39 @@ class SandboxClosed(Event):
 TYPES: dict[str, type[Event]] = {
     kind.type: kind
     for kind in (
-        SandboxOpened, ServerChanged, ServerTold, RoleChanged, EndpointMoved, SentinelSaid, OperationsFlown, RecordKept, LinkChanged, SettingChanged, Happened, Said, StepStarted, LineReached, CommandRan, Travelled,
-        StepFinished, LoadChanged, ReadingTaken, CheckChanged, TableChanged, Measured, Ending, SandboxClosed,
+        SandboxOpened,
+        ServerChanged,
+        ServerTold,
+        RoleChanged,
+        EndpointMoved,
+        SentinelSaid,
+        OperationsFlown,
+        RecordKept,
+        LinkChanged,
+        SettingChanged,
+        Happened,
+        Said,
+        StepStarted,
+        LineReached,
+        CommandRan,
+        Travelled,
+        StepFinished,
+        LoadChanged,
+        ReadingTaken,
+        CheckChanged,
+        TableChanged,
+        Measured,
+        Ending,
+        SandboxClosed,
     )
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An event with its place in the list: `seq` counts from 1 without gaps, `at` is Unix time in seconds."""
+    """An event with its place in the list: `seq` counts from 1 without gaps, `at` is Unix time in
+    seconds.
+    """
 
     seq: int
     at: float
@@ -439,7 +537,9 @@ class Entry:
 
 
 def encode(entry: Entry) -> dict[str, Any]:
-    """The entry as plain data for JSON: the event's own fields, and its words, beside `seq`, `at` and `type`."""
+    """The entry as plain data for JSON: the event's own fields, and its words, beside `seq`, `at`
+    and `type`.
+    """
     data = {f.name: getattr(entry.event, f.name) for f in dataclasses.fields(entry.event)}
     data.update(seq=entry.seq, at=round(entry.at, 4), type=entry.event.type)
     if entry.event.says:
@@ -449,7 +549,10 @@ def encode(entry: Entry) -> dict[str, Any]:
 
 
 def decode(data: object) -> Entry:
-    """The entry that `encode` made. A sandbox is hostile: anything unknown, missing, oversized or of a wrong shape raises BadInput."""
+    """The entry that `encode` made.
+
+    A sandbox is hostile: anything unknown, missing, oversized or of a wrong shape raises BadInput.
+    """
     if not isinstance(data, dict):
         raise BadInput("An event is an object.")
     kind = TYPES.get(data.get("type", "")) if isinstance(data.get("type"), str) else None
@@ -484,7 +587,11 @@ def _hints(kind: type[Event]) -> dict[str, Any]:
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _NUMBER_LIMIT
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and abs(value) <= _NUMBER_LIMIT
+    )
 
 
 def _length(value: Any) -> int:
@@ -510,7 +617,10 @@ def _checked(event: str, name: str, value: Any, hint: Any) -> Any:
         return value
     if typing.get_origin(hint) is dict and isinstance(value, dict) and len(value) <= 100:
         item = get_args(hint)[1]
-        return {str(key)[:80]: _checked(event, f"{name}[{str(key)[:40]}]", part, item) for key, part in value.items()}
+        return {
+            str(key)[:80]: _checked(event, f"{name}[{str(key)[:40]}]", part, item)
+            for key, part in value.items()
+        }
     if typing.get_origin(hint) is list and isinstance(value, list) and len(value) <= MOST_ROWS:
         return [_checked(event, name, part, get_args(hint)[0]) for part in value]
     raise BadInput(f"In the event {event}, {name!r} has a wrong value.")

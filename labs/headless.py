@@ -1,4 +1,6 @@
-"""A lab without a page: open a sandbox, play the reference run, say what was measured and what each check found, leave nothing behind."""
+"""A lab without a page: open a sandbox, play the reference run, say what was measured and what each
+check found, leave nothing behind.
+"""
 
 from __future__ import annotations
 
@@ -40,16 +42,30 @@ class Run:
     def to_data(self) -> dict[str, Any]:
         """One object for JSON, as docs/labs.md describes it."""
         return {
-            "lab": self.lab, "isolation": self.isolation, "versions": self.versions, "seconds": self.seconds, "settings": self.settings,
-            "measurements": self.measurements, "checks": self.checks, "ok": self.ok,
+            "lab": self.lab,
+            "isolation": self.isolation,
+            "versions": self.versions,
+            "seconds": self.seconds,
+            "settings": self.settings,
+            "measurements": self.measurements,
+            "checks": self.checks,
+            "ok": self.ok,
         }
 
 
 def play(
-    keeper: Keeper, lab_id: str, *, settings: Mapping[str, object] | None = None, seconds: float = RUN_DEADLINE_S, wrong: str = "",
+    keeper: Keeper,
+    lab_id: str,
+    *,
+    settings: Mapping[str, object] | None = None,
+    seconds: float = RUN_DEADLINE_S,
+    wrong: str = "",
     on_event: Callable[[Entry], None] = lambda _: None,
 ) -> Run:
-    """The reference run of a lab in a sandbox of its own. Raises what kept it from running; OverBudget after so many seconds."""
+    """The reference run of a lab in a sandbox of its own.
+
+    Raises what kept it from running; OverBudget after so many seconds.
+    """
     lab = find(lab_id)
     lab.settings(settings)
     began = time.monotonic()
@@ -57,24 +73,43 @@ def play(
     try:
         played = keeper.call(sandbox, "play", deadline_s=seconds)
     except TooSlow as exc:
-        raise OverBudget(f"The run was not over after {seconds:g} s.", hint="Give it more with --seconds.") from exc
+        raise OverBudget(
+            f"The run was not over after {seconds:g} s.", hint="Give it more with --seconds."
+        ) from exc
     finally:
         keeper.end(sandbox, "the run is over", gently=True)
     return Run(
-        lab=lab.id, isolation=keeper.isolation, versions=played["versions"], seconds=round(time.monotonic() - began, 3), settings=played["settings"],
-        measurements=played["measurements"], checks=played["checks"],
+        lab=lab.id,
+        isolation=keeper.isolation,
+        versions=played["versions"],
+        seconds=round(time.monotonic() - began, 3),
+        settings=played["settings"],
+        measurements=played["measurements"],
+        checks=played["checks"],
     )
 
 
 def measure_tolerances(keeper: Keeper, lab: Lab, *, times: int) -> str:
-    """The text of a lab's tolerances.toml: each prediction's experiment, so many times, each in a sandbox of its own."""
-    tables = [f"# Made by `cacheground lab tolerances {lab.id}` on {datetime.now(UTC):%Y-%m-%d}: {times} runs each. Not to be edited."]
+    """The text of a lab's tolerances.toml: each prediction's experiment, so many times, each in a
+    sandbox of its own.
+    """
+    tables = [
+        f"# Made by `cacheground lab tolerances {lab.id}` on {datetime.now(UTC):%Y-%m-%d}: "
+        f"{times} runs each. Not to be edited."
+    ]
     for prediction in lab.predictions:
         values = []
         for _ in range(times):
             sandbox = keeper.open(lab.id, {})
             try:
-                values.append(keeper.call(sandbox, "measure", prediction=prediction.name, deadline_s=MEASURE_DEADLINE_S)["value"])
+                values.append(
+                    keeper.call(
+                        sandbox,
+                        "measure",
+                        prediction=prediction.name,
+                        deadline_s=MEASURE_DEADLINE_S,
+                    )["value"]
+                )
             finally:
                 keeper.end(sandbox, "measured")
         tables.append(f"[{prediction.name}]\ntolerance = {tolerance(values)}\nmeasured = {values}")

@@ -1,4 +1,5 @@
-"""The few Linux calls that Python does not have: parent-death signals, entering namespaces, giving up capabilities, a filter of system calls.
+"""The few Linux calls that Python does not have: parent-death signals, entering namespaces, giving
+up capabilities, a filter of system calls.
 
 Thin, and nothing else. Everything raises OSError where the kernel refuses.
 """
@@ -35,11 +36,16 @@ _LAST_CAPABILITY = 40
 _SECCOMP_SET_MODE_FILTER = 1
 _SECCOMP_FILTER_FLAG_SPEC_ALLOW = 4
 _FAMILIES = (1, 2, 10, 16)
-"""Sockets of files, of both internets, of the kernel's answers about addresses. A network namespace holds in none of the others: AF_VSOCK leads to the machine below."""
+"""Sockets of files, of both internets, of the kernel's answers about addresses.
+
+A network namespace holds in none of the others: AF_VSOCK leads to the machine below.
+"""
 
 
 class _Calls(NamedTuple):
-    """A machine's numbers: its own, `seccomp`, `socket`, and the calls that no server of ours makes and that have led out of other cages."""
+    """A machine's numbers: its own, `seccomp`, `socket`, and the calls that no server of ours makes
+    and that have led out of other cages.
+    """
 
     machine: int
     seccomp: int
@@ -47,12 +53,64 @@ class _Calls(NamedTuple):
     refused: tuple[int, ...]
 
 
-# ptrace, process_vm_readv, process_vm_writev, add_key, request_key, keyctl, bpf, perf_event_open, userfaultfd, unshare, setns, mount, umount2, pivot_root,
-# open_by_handle_at, kexec_load, init_module, finit_module; the same on both: io_uring_setup, open_tree, move_mount, fsopen, pidfd_getfd.
+# ptrace, process_vm_readv, process_vm_writev, add_key, request_key, keyctl, bpf, perf_event_open,
+# userfaultfd, unshare, setns, mount, umount2, pivot_root,
+# open_by_handle_at, kexec_load, init_module, finit_module; the same on both: io_uring_setup,
+# open_tree, move_mount, fsopen, pidfd_getfd.
 _ON_BOTH = (425, 428, 429, 430, 438)
 _CALLS = {
-    "x86_64": _Calls(0xC000_003E, 317, 41, (101, 310, 311, 248, 249, 250, 321, 298, 323, 272, 308, 165, 166, 155, 304, 246, 175, 313, *_ON_BOTH)),
-    "aarch64": _Calls(0xC000_00B7, 277, 198, (117, 270, 271, 217, 218, 219, 280, 241, 282, 97, 268, 40, 39, 41, 265, 104, 105, 273, *_ON_BOTH)),
+    "x86_64": _Calls(
+        0xC000_003E,
+        317,
+        41,
+        (
+            101,
+            310,
+            311,
+            248,
+            249,
+            250,
+            321,
+            298,
+            323,
+            272,
+            308,
+            165,
+            166,
+            155,
+            304,
+            246,
+            175,
+            313,
+            *_ON_BOTH,
+        ),
+    ),
+    "aarch64": _Calls(
+        0xC000_00B7,
+        277,
+        198,
+        (
+            117,
+            270,
+            271,
+            217,
+            218,
+            219,
+            280,
+            241,
+            282,
+            97,
+            268,
+            40,
+            39,
+            41,
+            265,
+            104,
+            105,
+            273,
+            *_ON_BOTH,
+        ),
+    ),
 }
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -61,8 +119,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def die_with_parent(parent: int, number: int) -> None:
     """Have the kernel send this process a signal when the thread that made it ends.
 
-    `parent` is the parent's pid as seen before the fork: if it is already gone, this process ends at once, for the signal will not come.
-    A change of credentials clears the setting, so call this after one.
+    `parent` is the parent's pid as seen before the fork: if it is already gone, this process ends
+    at once, for the signal will not come. A change of credentials clears the setting, so call this
+    after one.
     """
     _prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() not in (parent, 0):
@@ -70,7 +129,9 @@ def die_with_parent(parent: int, number: int) -> None:
 
 
 def fork(name: str, work: Callable[[], None]) -> int:
-    """A child of this process that does some work and ends with it, or with its parent; returns its pid. Fork before there are threads."""
+    """A child of this process that does some work and ends with it, or with its parent; returns its
+    pid. Fork before there are threads.
+    """
     parent = os.getpid()
     pid = os.fork()
     if pid:
@@ -86,7 +147,9 @@ def fork(name: str, work: Callable[[], None]) -> int:
 
 
 def adopt_orphans() -> None:
-    """Make this process the parent of descendants whose own parent ends, so that it can reap them."""
+    """Make this process the parent of descendants whose own parent ends, so that it can
+    reap them.
+    """
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
@@ -96,10 +159,15 @@ def set_name(name: str) -> None:
 
 
 def enter_namespaces(pid: int) -> None:
-    """Enter all namespaces of a process of the same user. The pid namespace is for children: fork after this."""
+    """Enter all namespaces of a process of the same user.
+
+    The pid namespace is for children: fork after this.
+    """
     descriptor = os.pidfd_open(pid)
     try:
-        flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS
+        flags = (
+            CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS
+        )
         if _libc.setns(descriptor, flags) != 0:
             number = ctypes.get_errno()
             raise OSError(number, f"setns: {os.strerror(number)}")
@@ -120,7 +188,8 @@ def give_up_privileges() -> None:
 
 
 def refuse_calls() -> None:
-    """Refuse, to this process and all that it starts, the system calls and kinds of socket that are listed above. Call it after `give_up_privileges`, with one thread.
+    """Refuse, to this process and all that it starts, the system calls and kinds of socket that are
+    listed above. Call it after `give_up_privileges`, with one thread.
 
     Does nothing on machines whose numbers are not listed.
     """
@@ -130,21 +199,46 @@ def refuse_calls() -> None:
     program = _filter(calls)
     code = ctypes.create_string_buffer(b"".join(program))
     header = struct.pack("@HP", len(program), ctypes.addressof(code))
-    if _libc.syscall(calls.seccomp, _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_SPEC_ALLOW, ctypes.c_char_p(header)) != 0:
+    if (
+        _libc.syscall(
+            calls.seccomp,
+            _SECCOMP_SET_MODE_FILTER,
+            _SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+            ctypes.c_char_p(header),
+        )
+        != 0
+    ):
         number = ctypes.get_errno()
         raise OSError(number, f"seccomp: {os.strerror(number)}")
 
 
 def _filter(calls: _Calls) -> list[bytes]:
-    """Classic BPF over struct seccomp_data: the call's number at 0, the machine at 4, the first argument at 16."""
-    allow, refuse, no_family = _step(0x06, 0x7FFF_0000), _step(0x06, 0x0005_0000 | errno.EPERM), _step(0x06, 0x0005_0000 | errno.EAFNOSUPPORT)
-    families = [_step(0x20, 16), *(part for family in _FAMILIES for part in (_step(0x15, family, over=1), allow)), no_family]
+    """Classic BPF over struct seccomp_data: the call's number at 0, the machine at 4, the first
+    argument at 16.
+    """
+    allow, refuse, no_family = (
+        _step(0x06, 0x7FFF_0000),
+        _step(0x06, 0x0005_0000 | errno.EPERM),
+        _step(0x06, 0x0005_0000 | errno.EAFNOSUPPORT),
+    )
+    families = [
+        _step(0x20, 16),
+        *(part for family in _FAMILIES for part in (_step(0x15, family, over=1), allow)),
+        no_family,
+    ]
     refused = [part for number in calls.refused for part in (_step(0x15, number, over=1), refuse)]
     return [
-        _step(0x20, 4), _step(0x15, calls.machine, then=1), refuse,
+        _step(0x20, 4),
+        _step(0x15, calls.machine, then=1),
+        refuse,
         # Numbers from there on are another machine's ways into the same kernel.
-        _step(0x20, 0), _step(0x35, 0x4000_0000, over=1), refuse,
-        *refused, _step(0x15, calls.socket, over=len(families)), *families, allow,
+        _step(0x20, 0),
+        _step(0x35, 0x4000_0000, over=1),
+        refuse,
+        *refused,
+        _step(0x15, calls.socket, over=len(families)),
+        *families,
+        allow,
     ]
 
 
@@ -154,12 +248,17 @@ def _step(code: int, value: int, *, then: int = 0, over: int = 0) -> bytes:
 
 
 def forbid_user_namespaces() -> None:
-    """No process of this user namespace may make another one, in which it would have all capabilities again. Needs this one's own."""
+    """No process of this user namespace may make another one, in which it would have all
+    capabilities again. Needs this one's own.
+    """
     Path("/proc/sys/user/max_user_namespaces").write_text("0")
 
 
 def be_ended_first() -> None:
-    """Where the machine runs out of memory, end this process and what it starts before all others. Call it before a change of user."""
+    """Where the machine runs out of memory, end this process and what it starts before all others.
+
+    Call it before a change of user.
+    """
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("800")
 

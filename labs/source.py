@@ -1,4 +1,6 @@
-"""A strategy's text as it stands in the repository, statement by statement, for the page that lights the running line."""
+"""A strategy's text as it stands in the repository, statement by statement, for the page that
+lights the running line.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The text of one function: `path` within the repository, its first line there, its lines, and each line's statement.
+    """The text of one function: `path` within the repository, its first line there, its lines, and
+    each line's statement.
 
-    `statements[n]` is the (first, last) line of the statement that line n belongs to, counted from 1 within `lines`:
-    a statement over several lines jumps back and forth while it is traced, and is lit as one.
+    `statements[n]` is the (first, last) line of the statement that line n belongs to, counted from
+    1 within `lines`: a statement over several lines jumps back and forth while it is traced, and is
+    lit as one.
     """
 
     path: str

@@ -1,4 +1,6 @@
-"""What is so in a sandbox now: the fold of its events. The labs host keeps one per sandbox and the page is drawn from it.
+"""What is so in a sandbox now: the fold of its events.
+
+The labs host keeps one per sandbox and the page is drawn from it.
 
 Pure: no clock, no transport. `SandboxState.to_data` is what crosses to the portal beside the feed.
 """
@@ -16,7 +18,10 @@ from labs.events import Entry, Value, encode
 TIMELINE_LENGTH = 200
 READINGS_LENGTH = 1_200
 NAMES = 200
-"""Servers, links, settings, checks and predictions together: more than any lab has. A hostile sandbox could go on naming new ones."""
+"""Servers, links, settings, checks and predictions together: more than any lab has.
+
+A hostile sandbox could go on naming new ones.
+"""
 LINES = 500
 RECORDS = 12
 
@@ -53,7 +58,10 @@ class SandboxState:
     _skipped: int = 0
 
     def apply(self, entry: Entry) -> None:
-        """Take one more event into account. Raises BadInput when it names more things than a sandbox has."""
+        """Take one more event into account.
+
+        Raises BadInput when it names more things than a sandbox has.
+        """
         event = entry.event
         self.seq = entry.seq
         match event:
@@ -61,7 +69,12 @@ class SandboxState:
                 self.lab, self.isolation, self.opened_at = event.lab, event.isolation, entry.at
                 self.settings, self.versions = dict(event.settings), dict(event.versions)
             case events.ServerChanged():
-                self.servers[event.server] = {"state": event.state, "why": event.why, "version": event.version or self.servers.get(event.server, {}).get("version", "")}
+                self.servers[event.server] = {
+                    "state": event.state,
+                    "why": event.why,
+                    "version": event.version
+                    or self.servers.get(event.server, {}).get("version", ""),
+                }
             case events.ServerTold():
                 self.told[event.server] = event.lines
             case events.RoleChanged():
@@ -78,16 +91,30 @@ class SandboxState:
             case events.Said():
                 self.said = {"text": event.text, "strong": event.strong}
             case events.StepStarted():
-                self.step = {"request": event.request, "strategy": event.strategy, "function": event.function, "call": event.call, "line": 0, "last_line": 0, "running": True, "done_lines": []}
+                self.step = {
+                    "request": event.request,
+                    "strategy": event.strategy,
+                    "function": event.function,
+                    "call": event.call,
+                    "line": 0,
+                    "last_line": 0,
+                    "running": True,
+                    "done_lines": [],
+                }
                 self.exchange = []
             case events.LineReached():
                 if self.step.get("line"):
-                    self.step["done_lines"] = [*self.step.get("done_lines", [])[1 - LINES:], self.step["line"]]
+                    self.step["done_lines"] = [
+                        *self.step.get("done_lines", [])[1 - LINES :],
+                        self.step["line"],
+                    ]
                 self.step.update(line=event.line, last_line=event.last_line)
             case events.CommandRan():
                 self.exchange = [*self.exchange[-19:], encode(entry)]
             case events.StepFinished():
-                self.step.update(running=False, meaning=event.meaning, answer=event.answer, took_ms=event.took_ms)
+                self.step.update(
+                    running=False, meaning=event.meaning, answer=event.answer, took_ms=event.took_ms
+                )
             case events.LoadChanged():
                 self.load = {"running": event.running, "about": event.about}
             case events.ReadingTaken():
@@ -100,16 +127,30 @@ class SandboxState:
             case events.Measured():
                 self.measured[event.prediction] = event.value
             case events.Ending():
-                self.ending = {"reason": event.reason, "at": entry.at + event.in_s} if event.in_s > 0 else {}
+                self.ending = (
+                    {"reason": event.reason, "at": entry.at + event.in_s} if event.in_s > 0 else {}
+                )
             case events.SandboxClosed():
                 self.closed = event.reason
         if event.says:
             self.timeline.append(encode(entry))
-        if len(self.servers) + len(self.told) + len(self.roles) + len(self.endpoints) + len(self.links) + len(self.settings) + len(self.checks) + len(self.measured) > NAMES:
+        if (
+            len(self.servers)
+            + len(self.told)
+            + len(self.roles)
+            + len(self.endpoints)
+            + len(self.links)
+            + len(self.settings)
+            + len(self.checks)
+            + len(self.measured)
+            > NAMES
+        ):
             raise BadInput("More names than a sandbox has.")
 
     def _keep(self, entry: Entry) -> None:
-        """History of the whole run in bounded room: when it is full, every second reading goes and fewer are kept from then on."""
+        """History of the whole run in bounded room: when it is full, every second reading goes and
+        fewer are kept from then on.
+        """
         assert isinstance(entry.event, events.ReadingTaken)
         self._skipped += 1
         if self._skipped < self.thinned:
@@ -122,7 +163,30 @@ class SandboxState:
 
     def to_data(self, *, history: bool = False) -> dict[str, Any]:
         """The state as plain data for JSON; `history` adds all readings kept."""
-        names = ("lab", "isolation", "seq", "opened_at", "closed", "settings", "versions", "servers", "told", "roles", "endpoints", "records", "links", "checks", "tables", "measured", "said", "step", "exchange", "load", "reading", "ending")
+        names = (
+            "lab",
+            "isolation",
+            "seq",
+            "opened_at",
+            "closed",
+            "settings",
+            "versions",
+            "servers",
+            "told",
+            "roles",
+            "endpoints",
+            "records",
+            "links",
+            "checks",
+            "tables",
+            "measured",
+            "said",
+            "step",
+            "exchange",
+            "load",
+            "reading",
+            "ending",
+        )
         data: dict[str, Any] = {name: getattr(self, name) for name in names}
         data["timeline"] = list(self.timeline)
         if history:

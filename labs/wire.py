@@ -1,4 +1,7 @@
-"""Frames between a labs host and an agent: four bytes of length and JSON, over one stream socket. Knows sizes, not meanings."""
+"""Frames between a labs host and an agent: four bytes of length and JSON, over one stream socket.
+
+Knows sizes, not meanings.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ def pack(message: dict[str, Any]) -> bytes:
 
 
 class Unpacker:
-    """Bytes in, messages out; `fed` counts the bytes. Anything that is not a frame of an object raises BadInput: the peer can't be trusted any more."""
+    """Bytes in, messages out; `fed` counts the bytes.
+
+    Anything that is not a frame of an object raises BadInput: the peer can't be trusted any more.
+    """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -39,8 +45,8 @@ class Unpacker:
                 raise BadInput(f"A frame of {length} bytes is over the limit.")
             if len(self._buffer) < _HEADER.size + length:
                 break
-            body = bytes(self._buffer[_HEADER.size:_HEADER.size + length])
-            del self._buffer[:_HEADER.size + length]
+            body = bytes(self._buffer[_HEADER.size : _HEADER.size + length])
+            del self._buffer[: _HEADER.size + length]
             try:
                 message = json.loads(body)
             except (ValueError, RecursionError) as exc:

@@ -20,11 +20,16 @@ def create_app(settings: Settings) -> Flask:
     """A whole site. Reads the lessons from disk; connects to nothing."""
     app = Flask("portal", static_folder=None, template_folder=str(ROOT / "templates"))
     app.secret_key = settings.secret_key
-    app.config.update(MAX_CONTENT_LENGTH=256 * 1024, TRUSTED_HOSTS=list(settings.trusted_hosts) or None, SESSION_COOKIE_SAMESITE="Lax")
+    app.config.update(
+        MAX_CONTENT_LENGTH=256 * 1024,
+        TRUSTED_HOSTS=list(settings.trusted_hosts) or None,
+        SESSION_COOKIE_SAMESITE="Lax",
+    )
     app.jinja_options = {**app.jinja_options, "trim_blocks": True, "lstrip_blocks": True}
     if settings.trusted_proxies:
         n = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]  # as Flask's manual does it
+        # as Flask's manual does it
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
 
     Htmx(app)
     parts.install(app, settings, load(settings.lessons))

@@ -1,4 +1,7 @@
-"""What can be said to the portal from a shell. Each command calls what the pages and processes call."""
+"""What can be said to the portal from a shell.
+
+Each command calls what the pages and processes call.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +18,29 @@ from portal.settings import ROOT, Settings, SettingsError
 @click.group(help="Cacheground: learn ElastiCache by breaking one.")
 def main() -> None:
     """The portal's commands."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
 
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="The port to listen on.")
-@click.option("--without-isolation", is_flag=True, help="Teach others even where sandboxes have no walls of their own.")
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(1, 65535),
+    help="The port to listen on.",
+)
+@click.option(
+    "--without-isolation",
+    is_flag=True,
+    help="Teach others even where sandboxes have no walls of their own.",
+)
 def serve(host: str, port: int, without_isolation: bool) -> None:
     """Run the whole site: its servers, the labs host, the recorder, the web."""
-    from portal.serve import supervisor  # noqa: PLC0415  # the other commands start faster without it
+    # the other commands start faster without it
+    from portal.serve import supervisor  # noqa: PLC0415
 
     sys.exit(supervisor.serve(host=host, port=port, without_isolation=without_isolation))
 
@@ -55,7 +71,11 @@ def lessons() -> None:
 
 
 @lessons.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default=ROOT / "lessons")
+@click.argument(
+    "folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=ROOT / "lessons",
+)
 def check(folder: Path) -> None:
     """Print everything that is wrong with the lessons."""
     from portal.content import load  # noqa: PLC0415  # as above
@@ -64,14 +84,23 @@ def check(folder: Path) -> None:
     for problem in course.problems:
         click.echo(str(problem))
     written = sum(lesson.written for lesson in course.lessons.values())
-    click.echo(f"{written} of {len(course.lessons)} lessons written, {len(course.problems)} problems.", err=True)
+    click.echo(
+        f"{written} of {len(course.lessons)} lessons written, {len(course.problems)} problems.",
+        err=True,
+    )
     if course.problems:
         sys.exit(1)
 
 
 @lessons.command()
 @click.argument("lab_ids", nargs=-1, metavar="[LAB]...")
-@click.option("--times", default=5, show_default=True, type=click.IntRange(1, 100), help="Runs of each lab; the median counts.")
+@click.option(
+    "--times",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1, 100),
+    help="Runs of each lab; the median counts.",
+)
 def measure(lab_ids: tuple[str, ...], times: int) -> None:
     """Run the labs and write the figures that the lessons quote."""
     from labs import catalogue  # noqa: PLC0415  # as above
@@ -84,7 +113,10 @@ def measure(lab_ids: tuple[str, ...], times: int) -> None:
     measuring.write(ROOT / "lessons", tables)
 
 
-@main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []}, add_help_option=False)
+@main.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def lab(words: tuple[str, ...]) -> None:
     """The labs, without a page: `lab list`, `lab run ID`."""

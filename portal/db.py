@@ -1,4 +1,7 @@
-"""The portal's own Postgres: the base of all models and an engine with deadlines. Holds no session and commits nothing."""
+"""The portal's own Postgres: the base of all models and an engine with deadlines.
+
+Holds no session and commits nothing.
+"""
 
 from __future__ import annotations
 
@@ -53,21 +56,29 @@ def now() -> datetime:
 
 
 def make_engine(url: str) -> Engine:
-    """An engine that connects at its first use, notices a restarted Postgres and never waits long for one that is away."""
+    """An engine that connects at its first use, notices a restarted Postgres and never waits long
+    for one that is away.
+    """
     engine = create_engine(
         url,
         pool_size=10,
         max_overflow=20,
         pool_timeout=2,
         pool_recycle=1_800,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout=3000 -c idle_in_transaction_session_timeout=30000"},
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout=3000 -c "
+            "idle_in_transaction_session_timeout=30000",
+        },
     )
     event.listen(engine, "checkout", _refuse_ended)
     return engine
 
 
 def _refuse_ended(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
-    """Have the pool make another connection where Postgres has ended this one: an idle one has nothing to say but that. Costs no round trip, as a ping would."""
+    """Have the pool make another connection where Postgres has ended this one: an idle one has
+    nothing to say but that. Costs no round trip, as a ping would.
+    """
     idle = select.poll()
     try:
         idle.register(connection.fileno(), select.POLLIN)

@@ -1,4 +1,7 @@
-"""Predictions, committed and measured: what the bench, the quizzes and the recorder share. Commits nothing."""
+"""Predictions, committed and measured: what the bench, the quizzes and the recorder share.
+
+Commits nothing.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +16,43 @@ from portal.db import now
 from portal.models import CONFIDENCES, Prediction
 
 
-def predict(session: Session, *, learner: str, lab: str, name: str, raw: object, confidence: str) -> Prediction:
-    """Add a learner's prediction, not yet measured. BadInput if the value or the confidence is none."""
+def predict(
+    session: Session, *, learner: str, lab: str, name: str, raw: object, confidence: str
+) -> Prediction:
+    """Add a learner's prediction, not yet measured.
+
+    BadInput if the value or the confidence is none.
+    """
     asked = find(lab).prediction(name)
     if confidence not in CONFIDENCES:
         raise BadInput("Say how sure you are.", hint="Guessing, fairly, or certain.")
-    prediction = Prediction(learner_id=learner, lab=lab, name=name, value=asked.parse(raw), confidence=confidence)
+    prediction = Prediction(
+        learner_id=learner, lab=lab, name=name, value=asked.parse(raw), confidence=confidence
+    )
     session.add(prediction)
     return prediction
 
 
-def settle(session: Session, *, learner: str, lab: str, name: str, measured: Value, at: datetime | None = None) -> Prediction | None:
-    """Write what was measured (`at` a moment, else now) beside the newest prediction made before; None if that one doesn't wait for it.
+def settle(
+    session: Session,
+    *,
+    learner: str,
+    lab: str,
+    name: str,
+    measured: Value,
+    at: datetime | None = None,
+) -> Prediction | None:
+    """Write what was measured (`at` a moment, else now) beside the newest prediction made before;
+    None if that one doesn't wait for it.
 
     Asking twice is harmless, so the page and the recorder may both tell of the same measurement.
     """
     newest = latest(session, learner=learner, lab=lab, name=name, made_before=at)
-    if newest is None or newest.measured_at is not None or not (isinstance(measured, str) or math.isfinite(measured)):
+    if (
+        newest is None
+        or newest.measured_at is not None
+        or not (isinstance(measured, str) or math.isfinite(measured))
+    ):
         return None
     newest.measured = measured
     newest.held = find(lab).prediction(name).holds(newest.value, measured)
@@ -37,9 +60,13 @@ def settle(session: Session, *, learner: str, lab: str, name: str, measured: Val
     return newest
 
 
-def latest(session: Session, *, learner: str, lab: str, name: str, made_before: datetime | None = None) -> Prediction | None:
+def latest(
+    session: Session, *, learner: str, lab: str, name: str, made_before: datetime | None = None
+) -> Prediction | None:
     """The learner's newest prediction of this name."""
-    mine = select(Prediction).where(Prediction.learner_id == learner, Prediction.lab == lab, Prediction.name == name)
+    mine = select(Prediction).where(
+        Prediction.learner_id == learner, Prediction.lab == lab, Prediction.name == name
+    )
     if made_before is not None:
         mine = mine.where(Prediction.at <= made_before)
     return session.scalars(mine.order_by(Prediction.id.desc()).limit(1)).first()

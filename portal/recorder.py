@@ -1,7 +1,10 @@
-"""The recorder: takes outcomes from the labs hosts and writes each to Postgres once, then says so. A process of its own.
+"""The recorder: takes outcomes from the labs hosts and writes each to Postgres once, then says so.
 
-Postgres or the portal Redis may go away at any time: it waits and goes on. Nothing is acknowledged before its commit, and the
-hosts send again what wasn't, so neither a crash here nor an emptied Redis loses an outcome.
+A process of its own.
+
+Postgres or the portal Redis may go away at any time: it waits and goes on. Nothing is acknowledged
+before its commit, and the hosts send again what wasn't, so neither a crash here nor an emptied
+Redis loses an outcome.
 """
 
 from __future__ import annotations
@@ -38,7 +41,10 @@ Batch = list[tuple[str, dict[str, Any]]]
 
 
 class Recorder:
-    """One loop over the stream of outcomes. `record` is the whole of its work; `run` repeats it until `stop` is set."""
+    """One loop over the stream of outcomes.
+
+    `record` is the whole of its work; `run` repeats it until `stop` is set.
+    """
 
     def __init__(self, sessions: sessionmaker[Session], redis: Redis, cache: Cache) -> None:
         self.sessions = sessions
@@ -76,11 +82,17 @@ class Recorder:
         return len(batch)
 
     def _write_alone(self, row: dict[str, Any]) -> set[str]:
-        """One outcome by itself, for there is one among its neighbours that Postgres can't hold (a NaN, a zero character)."""
+        """One outcome by itself, for there is one among its neighbours that Postgres can't hold (a
+        NaN, a zero character).
+        """
         try:
             return self._write([row])
         except DataError as exc:
-            log.error("outcome %s can't be stored and was left out: %s", row["id"], type(exc.orig).__name__)
+            log.error(
+                "outcome %s can't be stored and was left out: %s",
+                row["id"],
+                type(exc.orig).__name__,
+            )
             return set()
 
     def _write(self, rows: list[dict[str, Any]]) -> set[str]:
@@ -89,11 +101,21 @@ class Recorder:
             return set()
         with self.sessions.begin() as session:
             wanted = {row["learner_id"] for row in rows}
-            there = set(session.scalars(select(Learner.id).where(Learner.id.in_(wanted)).with_for_update(read=True, key_share=True)))
+            there = set(
+                session.scalars(
+                    select(Learner.id)
+                    .where(Learner.id.in_(wanted))
+                    .with_for_update(read=True, key_share=True)
+                )
+            )
             kept = [row for row in rows if row["learner_id"] in there]
             if not kept:
                 return set()
-            fresh = set(session.scalars(insert(Outcome).values(kept).on_conflict_do_nothing().returning(Outcome.id)))
+            fresh = set(
+                session.scalars(
+                    insert(Outcome).values(kept).on_conflict_do_nothing().returning(Outcome.id)
+                )
+            )
             for row in kept:
                 if row["id"] in fresh and row["kind"] == "prediction":
                     _settle(session, row)
@@ -114,7 +136,9 @@ def _row(outcome: dict[str, Any]) -> dict[str, Any] | None:
             "at": datetime.fromtimestamp(float(outcome["at"]), UTC),
         }
     except (KeyError, TypeError, ValueError, OverflowError) as exc:
-        log.error("an outcome is not one and was left out: %r: %s", str(outcome.get("id"))[:80], exc)
+        log.error(
+            "an outcome is not one and was left out: %r: %s", str(outcome.get("id"))[:80], exc
+        )
         return None
 
 
@@ -127,10 +151,19 @@ def _text(value: object, longest: int) -> str:
 def _settle(session: Session, row: dict[str, Any]) -> None:
     measured = row["data"].get("value")
     # Said by a sandbox: what is no measurement must not stop the outcomes of all others.
-    if not isinstance(measured, (str, int, float)) or (isinstance(measured, int) and abs(measured) > LARGEST_WHOLE):
+    if not isinstance(measured, (str, int, float)) or (
+        isinstance(measured, int) and abs(measured) > LARGEST_WHOLE
+    ):
         return
     try:
-        settle(session, learner=row["learner_id"], lab=row["lab"], name=row["name"], measured=measured, at=row["at"])
+        settle(
+            session,
+            learner=row["learner_id"],
+            lab=row["lab"],
+            name=row["name"],
+            measured=measured,
+            at=row["at"],
+        )
     except (LabsError, ValueError) as exc:
         log.warning("the prediction of outcome %s can't be settled: %s", row["id"], exc)
 

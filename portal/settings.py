@@ -1,4 +1,7 @@
-"""What the portal has to be told, once, from the environment. Guesses nothing: a missing or wrong setting is an error with its name."""
+"""What the portal has to be told, once, from the environment.
+
+Guesses nothing: a missing or wrong setting is an error with its name.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +25,59 @@ def _setting(variable: str, about: str, *, required: bool = False) -> dict[str, 
 class Settings:
     """Everything that differs between two installations. Built once, then handed on."""
 
-    database_url: str = field(metadata=_setting("DATABASE_URL", "The portal's own Postgres: learners, progress, answers, outcomes. postgresql://…", required=True))
-    redis_url: str = field(metadata=_setting("REDIS_URL", "The portal Redis: requests to the labs, feeds, caches; nothing that may not be lost. redis://… or unix://…", required=True))
-    secret_key: str = field(repr=False, metadata=_setting("SECRET_KEY", "Signs the learner's cookie; at least 32 characters. Another key means that nobody is recognised.", required=True))
-    state: Path = field(default=ROOT / "var", metadata=_setting("CACHEGROUND_STATE", "The folder for what is made at run time."))
-    lessons: Path = field(default=ROOT / "lessons", metadata=_setting("CACHEGROUND_LESSONS", "The folder of the lessons."))
-    trusted_hosts: tuple[str, ...] = field(default=(), metadata=_setting("TRUSTED_HOSTS", "Host names that are answered, separated by commas; a leading dot takes all names below. Empty: any."))
-    trusted_proxies: int = field(default=0, metadata=_setting("TRUSTED_PROXIES", "How many proxies in front may tell of the client's address, scheme and host."))
+    database_url: str = field(
+        metadata=_setting(
+            "DATABASE_URL",
+            "The portal's own Postgres: learners, progress, answers, outcomes. postgresql://…",
+            required=True,
+        )
+    )
+    redis_url: str = field(
+        metadata=_setting(
+            "REDIS_URL",
+            "The portal Redis: requests to the labs, feeds, caches; nothing that may not be "
+            "lost. redis://… or unix://…",
+            required=True,
+        )
+    )
+    secret_key: str = field(
+        repr=False,
+        metadata=_setting(
+            "SECRET_KEY",
+            "Signs the learner's cookie; at least 32 characters. Another key means that nobody "
+            "is recognised.",
+            required=True,
+        ),
+    )
+    state: Path = field(
+        default=ROOT / "var",
+        metadata=_setting("CACHEGROUND_STATE", "The folder for what is made at run time."),
+    )
+    lessons: Path = field(
+        default=ROOT / "lessons",
+        metadata=_setting("CACHEGROUND_LESSONS", "The folder of the lessons."),
+    )
+    trusted_hosts: tuple[str, ...] = field(
+        default=(),
+        metadata=_setting(
+            "TRUSTED_HOSTS",
+            "Host names that are answered, separated by commas; a leading dot takes all names "
+            "below. Empty: any.",
+        ),
+    )
+    trusted_proxies: int = field(
+        default=0,
+        metadata=_setting(
+            "TRUSTED_PROXIES",
+            "How many proxies in front may tell of the client's address, scheme and host.",
+        ),
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """The settings that the environment holds; SettingsError names everything that is missing or wrong."""
+        """The settings that the environment holds; SettingsError names everything that is missing
+        or wrong.
+        """
         environment = os.environ if environment is None else environment
         values: dict[str, object] = {}
         problems: list[str] = []
@@ -49,7 +94,8 @@ class Settings:
                 problems.append(f"{variable}: {exc}")
         if problems:
             raise SettingsError("\n".join(problems))
-        return cls(**values)  # type: ignore[arg-type]  # each value was made by the parser of its field
+        # each value was made by the parser of its field
+        return cls(**values)  # type: ignore[arg-type]
 
 
 def _database_url(raw: str) -> str:

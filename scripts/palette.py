@@ -1,4 +1,7 @@
-"""Pictures of pages in a palette of 256 colours: a third of the bytes, and no eye sees it. The browser counts the colours, this writes the file."""
+"""Pictures of pages in a palette of 256 colours: a third of the bytes, and no eye sees it.
+
+The browser counts the colours, this writes the file.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from typing import Any
 from playwright.sync_api import Browser
 
 COLOURS = 256
-# Cuts the cloud of colours in half where it is widest, until there are enough boxes; the colour of a box is the one that most of its pixels have.
+# Cuts the cloud of colours in half where it is widest, until there are enough boxes; the colour of
+# a box is the one that most of its pixels have.
 INDEX = """async ([source, wanted]) => {
   const bitmap = await createImageBitmap(await (await fetch(source)).blob());
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
@@ -60,12 +64,20 @@ class Palette:
 
     def shrink(self, png: bytes) -> bytes:
         """The same picture with at most 256 colours."""
-        found: dict[str, Any] = self._page.evaluate(INDEX, [f"data:image/png;base64,{base64.b64encode(png).decode()}", COLOURS])
+        found: dict[str, Any] = self._page.evaluate(
+            INDEX, [f"data:image/png;base64,{base64.b64encode(png).decode()}", COLOURS]
+        )
         width, height = found["width"], found["height"]
         indices = base64.b64decode(found["indices"])
         rows = b"".join(b"\0" + indices[row * width : (row + 1) * width] for row in range(height))
         header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
-        small = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"PLTE", bytes(found["palette"])) + _chunk(b"IDAT", zlib.compress(rows, 9)) + _chunk(b"IEND", b"")
+        small = (
+            b"\x89PNG\r\n\x1a\n"
+            + _chunk(b"IHDR", header)
+            + _chunk(b"PLTE", bytes(found["palette"]))
+            + _chunk(b"IDAT", zlib.compress(rows, 9))
+            + _chunk(b"IEND", b"")
+        )
         return small if len(small) < len(png) else png
 
 

@@ -1,6 +1,8 @@
-"""Failovers one after the other, each with another fault, and each counted twice: by the lab, and by what the clients told and the survivors hold, asked through their consoles.
+"""Failovers one after the other, each with another fault, and each counted twice: by the lab, and
+by what the clients told and the survivors hold, asked through their consoles.
 
-The two counts share nothing but the clients' own words and the servers: the lab reads the list as its user, inside the sandbox; this reads it as the learner, outside.
+The two counts share nothing but the clients' own words and the servers: the lab reads the list as
+its user, inside the sandbox; this reads it as the learner, outside.
 """
 
 from __future__ import annotations
@@ -43,9 +45,13 @@ class Counted:
 
 
 class Outside:
-    """A sandbox of the lab failover as somebody outside knows it: by its events and its consoles."""
+    """A sandbox of the lab failover as somebody outside knows it: by its events and its
+    consoles.
+    """
 
-    def __init__(self, keeper: Keeper, *, settings: dict[str, object] | None = None, wrong: str = "") -> None:
+    def __init__(
+        self, keeper: Keeper, *, settings: dict[str, object] | None = None, wrong: str = ""
+    ) -> None:
         self._keeper = keeper
         self._lock = threading.Lock()
         self.acknowledged: set[int] = set()
@@ -106,27 +112,50 @@ class Outside:
         results = record.results
         problem = "" if int(float(results["lost"])) == len(lost) else "the counts differ"
         if results["promoted"] != self.primary or self.primary == before:
-            problem = problem or f"the record says that {results['promoted'] or 'nobody'} was promoted, the endpoint leads to {self.primary}"
-        return Counted(fault, self.primary, float(results["downtime_ms"]), len(self.acknowledged_then), int(float(results["lost"])), len(lost), problem)
+            problem = (
+                problem
+                or f"the record says that {results['promoted'] or 'nobody'} was promoted, the "
+                f"endpoint leads to {self.primary}"
+            )
+        return Counted(
+            fault,
+            self.primary,
+            float(results["downtime_ms"]),
+            len(self.acknowledged_then),
+            int(float(results["lost"])),
+            len(lost),
+            problem,
+        )
 
     def held(self, server: str) -> set[int]:
         """The numbers that a server holds, read through its console."""
         numbers: list[int] = []
         while True:
-            answer = self._keeper.call(self.id, "console", server=server, command=f"LRANGE flight:{self.runs} {len(numbers)} {len(numbers) + CHUNK - 1}")
+            answer = self._keeper.call(
+                self.id,
+                "console",
+                server=server,
+                command=f"LRANGE flight:{self.runs} {len(numbers)} {len(numbers) + CHUNK - 1}",
+            )
             part = [int(number) for number in re.findall(r'"(\d+)"', answer["output"])]
             numbers += part
             if len(part) < CHUNK:
                 return set(numbers)
 
     def settled(self) -> bool:
-        """True if every cache says that it is the primary which the endpoint leads to, or a replica that hears it."""
+        """True if every cache says that it is the primary which the endpoint leads to, or a replica
+        that hears it.
+        """
         for server in [name for name in self.states if name.startswith("cache-")]:
             try:
-                said = self._keeper.call(self.id, "console", server=server, command="ROLE")["output"]
+                said = self._keeper.call(self.id, "console", server=server, command="ROLE")[
+                    "output"
+                ]
             except LabsError:
                 return False
-            if ("master" in said) != (server == self.primary) or ("slave" in said and '"connected"' not in said):
+            if ("master" in said) != (server == self.primary) or (
+                "slave" in said and '"connected"' not in said
+            ):
                 return False
         return True
 
@@ -153,19 +182,34 @@ class Outside:
                 self.records.append(event)
 
 
-def run(times: int, seed: int, say: Callable[[str], None]) -> tuple[list[Counted], list[psutil.Process]]:
-    """So many failovers, faults drawn by the seed; each is told as it is over. And the processes that were left behind."""
+def run(
+    times: int, seed: int, say: Callable[[str], None]
+) -> tuple[list[Counted], list[psutil.Process]]:
+    """So many failovers, faults drawn by the seed; each is told as it is over.
+
+    And the processes that were left behind.
+    """
     chance, counted, processes = random.Random(seed), list[Counted](), list[psutil.Process]()
     keeper, directory = keeper_of_ones_own()
     try:
         while len(counted) < times:
-            outside = Outside(keeper, settings={"zone_delay_ms": chance.choice((0, 1, 5, 20)), "client_zone": chance.choice(("zone a", "zone b", "zone c"))})
+            outside = Outside(
+                keeper,
+                settings={
+                    "zone_delay_ms": chance.choice((0, 1, 5, 20)),
+                    "client_zone": chance.choice(("zone a", "zone b", "zone c")),
+                },
+            )
             try:
                 for _ in range(min(A_SANDBOX, times - len(counted))):
                     fault = chance.choice(FAULTS)
                     one = outside.fail_over(fault)
                     counted.append(one)
-                    say(f"{len(counted):4}  {one.fault:14} {one.promoted:10} {one.downtime_ms:9,.0f} ms  {one.acknowledged:7,} acknowledged  lost {one.lost:5,}  recounted {one.recounted:5,}  {one.problem}")
+                    say(
+                        f"{len(counted):4}  {one.fault:14} {one.promoted:10} "
+                        f"{one.downtime_ms:9,.0f} ms  {one.acknowledged:7,} acknowledged  lost "
+                        f"{one.lost:5,}  recounted {one.recounted:5,}  {one.problem}"
+                    )
             finally:
                 processes += keeper.processes(outside.id)
                 outside.end()
@@ -178,7 +222,10 @@ def run(times: int, seed: int, say: Callable[[str], None]) -> tuple[list[Counted
 
 def main(arguments: list[str] | None = None) -> int:
     """Print every failover and what they come to; 1 if anything was not as it should be."""
-    parser = argparse.ArgumentParser(prog="scripts/failovers", description="Fail over again and again, and count what is lost twice.")
+    parser = argparse.ArgumentParser(
+        prog="scripts/failovers",
+        description="Fail over again and again, and count what is lost twice.",
+    )
     parser.add_argument("--times", type=int, default=100)
     parser.add_argument("--seed", type=int, default=7)
     asked = parser.parse_args(arguments)
@@ -187,8 +234,15 @@ def main(arguments: list[str] | None = None) -> int:
     wrong = [one for one in counted if one.problem]
     for fault, number in sorted(Counter(one.fault for one in counted).items()):
         several = sorted(one.downtime_ms for one in counted if one.fault == fault)
-        print(f"{fault:14} {number:3} times, downtime median {several[len(several) // 2]:,.0f} ms, longest {several[-1]:,.0f} ms; lost {sum(one.lost for one in counted if one.fault == fault):,}")
-    print(f"{len(counted)} failovers in {time.monotonic() - began:.0f} s, seed {asked.seed}: {len(wrong)} not as they should be, {len(left)} processes left behind.")
+        print(
+            f"{fault:14} {number:3} times, downtime median {several[len(several) // 2]:,.0f} "
+            f"ms, longest {several[-1]:,.0f} ms; lost "
+            f"{sum(one.lost for one in counted if one.fault == fault):,}"
+        )
+    print(
+        f"{len(counted)} failovers in {time.monotonic() - began:.0f} s, seed {asked.seed}: "
+        f"{len(wrong)} not as they should be, {len(left)} processes left behind."
+    )
     return 1 if wrong or left else 0
 
 

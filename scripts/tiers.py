@@ -1,8 +1,9 @@
-"""Runs the tests: every tier of tests/ and the static checks, side by side, and adds up what they found. Installs nothing: scripts/test does.
+"""Runs the tests: every tier of tests/ and the static checks, side by side, and adds up what they
+found. Installs nothing: scripts/test does.
 
-    scripts/test                       everything
-    scripts/test unit web              these tiers
-    scripts/test web -- -k stale -x    the rest goes to pytest
+scripts/test                       everything
+scripts/test unit web              these tiers
+scripts/test web -- -k stale -x    the rest goes to pytest
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ SIDE_BY_SIDE = 2
 NO_TESTS = 5
 STATIC = {
     "ruff": ["-m", "ruff", "check", "."],
+    "format": ["-m", "ruff", "format", "--check", "."],
     "mypy": ["-m", "mypy"],
     "imports": ["-c", "from importlinter.cli import lint_imports_command as lint; lint()"],
     "djlint": ["-m", "djlint", "--lint", "--quiet", "templates"],
@@ -38,7 +40,11 @@ STATIC = {
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """A folder of tests. `processes`: how many work on it; `alone`: it measures, so nothing else runs beside it; `apart`: files of it that are a job of their own."""
+    """A folder of tests.
+
+    `processes`: how many work on it; `alone`: it measures, so nothing else runs beside it; `apart`:
+    files of it that are a job of their own.
+    """
 
     name: str
     processes: int = 0
@@ -63,7 +69,10 @@ TIERS = (
 
 @dataclass(slots=True)
 class Job:
-    """One command whose outcome counts. `environment` is added to ours; `results` is where pytest writes what it counted."""
+    """One command whose outcome counts.
+
+    `environment` is added to ours; `results` is where pytest writes what it counted.
+    """
 
     name: str
     command: list[str]
@@ -88,31 +97,43 @@ def main() -> int:
     """Run what is asked for; returns 1 if anything failed or no test ran."""
     names, for_pytest = _split(sys.argv[1:])
     known = [tier.name for tier in TIERS]
-    parser = argparse.ArgumentParser(prog="scripts/test", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tiers", nargs="*", metavar="TIER", help=f"static, {', '.join(known)}; all if none is named")
+    parser = argparse.ArgumentParser(
+        prog="scripts/test",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "tiers", nargs="*", metavar="TIER", help=f"static, {', '.join(known)}; all if none is named"
+    )
     wanted = parser.parse_args(names).tiers
     unknown = set(wanted) - {"static", *known}
     if unknown:
-        parser.error(f"There is no tier {', '.join(sorted(unknown))}. There are static, {', '.join(known)}.")
+        parser.error(
+            f"There is no tier {', '.join(sorted(unknown))}. There are static, {', '.join(known)}."
+        )
     shutil.rmtree(REPORTS, ignore_errors=True)
     REPORTS.mkdir(parents=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="cg-") as name:
         scratch = Path(name)
         scratch.chmod(0o711)
-        return _report(_run_all(list(_jobs(wanted, for_pytest, scratch))), filtered=bool(for_pytest))
+        return _report(
+            _run_all(list(_jobs(wanted, for_pytest, scratch))), filtered=bool(for_pytest)
+        )
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
     if "--" not in arguments:
         return arguments, []
     at = arguments.index("--")
-    return arguments[:at], arguments[at + 1:]
+    return arguments[:at], arguments[at + 1 :]
 
 
 def _jobs(wanted: list[str], for_pytest: list[str], scratch: Path) -> Iterator[Job]:
     for tier in TIERS:
-        if (not wanted or tier.name in wanted) and list((ROOT / "tests" / tier.name).glob("**/test_*.py")):
+        if (not wanted or tier.name in wanted) and list(
+            (ROOT / "tests" / tier.name).glob("**/test_*.py")
+        ):
             yield _tests(tier, for_pytest, scratch)
             if tier.apart and not for_pytest:
                 yield _apart(tier, scratch)
@@ -127,31 +148,89 @@ def _tests(tier: Tier, for_pytest: list[str], scratch: Path) -> Job:
     results = scratch / f"{tier.name}.xml"
     parallel = ["-n", str(tier.processes)] if tier.processes else []
     without = [] if for_pytest else [f"--ignore=tests/{tier.name}/{file}" for file in tier.apart]
-    command = [sys.executable, "-m", "pytest", f"tests/{tier.name}", "-q", "--durations=5", f"--junitxml={results}", *parallel, *without, *for_pytest]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        f"tests/{tier.name}",
+        "-q",
+        "--durations=5",
+        f"--junitxml={results}",
+        *parallel,
+        *without,
+        *for_pytest,
+    ]
     return Job(tier.name, command, results=results, alone=tier.alone)
 
 
 def _apart(tier: Tier, scratch: Path) -> Job:
     results = scratch / f"{tier.name}-apart.xml"
     files = [f"tests/{tier.name}/{file}" for file in tier.apart]
-    return Job(f"{tier.name} apart", [sys.executable, "-m", "pytest", *files, "-q", "--durations=5", f"--junitxml={results}"], results=results)
+    return Job(
+        f"{tier.name} apart",
+        [sys.executable, "-m", "pytest", *files, "-q", "--durations=5", f"--junitxml={results}"],
+        results=results,
+    )
 
 
 def _as_ordinary_user(tier: Tier, for_pytest: list[str], scratch: Path) -> Job:
-    """The same tests as somebody who is not root, and who has a line in the password file as people have: in this command's sight only."""
+    """The same tests as somebody who is not root, and who has a line in the password file as people
+    have: in this command's sight only.
+    """
     home = scratch / "home"
     home.mkdir()
     os.chown(home, ORDINARY_UID, ORDINARY_UID)
     passwords = scratch / "passwd"
-    passwords.write_text(Path("/etc/passwd").read_text() + f"ordinary:x:{ORDINARY_UID}:{ORDINARY_UID}:Ordinary user:{home}:/bin/sh\n")
+    passwords.write_text(
+        Path("/etc/passwd").read_text()
+        + f"ordinary:x:{ORDINARY_UID}:{ORDINARY_UID}:Ordinary user:{home}:/bin/sh\n"
+    )
     passwords.chmod(0o644)
     results = home / "results.xml"
-    tests = [sys.executable, "-m", "pytest", f"tests/{tier.name}", "-q", "-p", "no:cacheprovider", f"--basetemp={home}/pytest", f"--junitxml={results}", *for_pytest]
-    become = ["setpriv", f"--reuid={ORDINARY_UID}", f"--regid={ORDINARY_UID}", "--clear-groups", "--inh-caps=-all", "--", *tests]
+    tests = [
+        sys.executable,
+        "-m",
+        "pytest",
+        f"tests/{tier.name}",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        f"--basetemp={home}/pytest",
+        f"--junitxml={results}",
+        *for_pytest,
+    ]
+    become = [
+        "setpriv",
+        f"--reuid={ORDINARY_UID}",
+        f"--regid={ORDINARY_UID}",
+        "--clear-groups",
+        "--inh-caps=-all",
+        "--",
+        *tests,
+    ]
     script = 'mount --bind "$1" /etc/passwd && shift && exec "$@"'
     return Job(
-        f"{tier.name} as an ordinary user", ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", script, "sh", str(passwords), *become],
-        environment={"HOME": str(home), "TMPDIR": "/tmp", "PYTHONDONTWRITEBYTECODE": "1", "XDG_RUNTIME_DIR": ""}, results=results,
+        f"{tier.name} as an ordinary user",
+        [
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "--",
+            "sh",
+            "-c",
+            script,
+            "sh",
+            str(passwords),
+            *become,
+        ],
+        environment={
+            "HOME": str(home),
+            "TMPDIR": "/tmp",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "XDG_RUNTIME_DIR": "",
+        },
+        results=results,
         alone=True,  # without cages two labs hosts on one machine use the same loopback addresses
     )
 
@@ -196,7 +275,12 @@ def _run(job: Job) -> Outcome:
 @contextmanager
 def _ended_with_us(job: Job, output: object) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        job.command, cwd=ROOT, env={**os.environ, **job.environment}, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,  # type: ignore[call-overload]  # any file will do
+        job.command,
+        cwd=ROOT,
+        env={**os.environ, **job.environment},
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,  # type: ignore[call-overload]  # any file will do
     )
     try:
         yield process
@@ -207,16 +291,23 @@ def _ended_with_us(job: Job, output: object) -> Iterator[subprocess.Popen[bytes]
 
 
 def _counted(job: Job, code: int) -> Outcome:
-    """What pytest wrote down; a check without tests counts as one, and so does a run that broke before it could count."""
+    """What pytest wrote down; a check without tests counts as one, and so does a run that broke
+    before it could count.
+    """
     if job.results is None:
         return Outcome(passed=int(code == 0), failed=int(code != 0))
     total = Outcome()
     with suppress(OSError, ElementTree.ParseError):
         for suite in ElementTree.parse(job.results).iter("testsuite"):
-            number = {name: int(suite.get(name, "0")) for name in ("tests", "failures", "errors", "skipped")}
+            number = {
+                name: int(suite.get(name, "0"))
+                for name in ("tests", "failures", "errors", "skipped")
+            }
             total.failed += number["failures"] + number["errors"]
             total.skipped += number["skipped"]
-            total.passed += max(0, number["tests"] - number["failures"] - number["errors"] - number["skipped"])
+            total.passed += max(
+                0, number["tests"] - number["failures"] - number["errors"] - number["skipped"]
+            )
             total.tests += number["tests"]
     if code not in (0, NO_TESTS) and not total.failed:
         total.failed = 1
@@ -233,7 +324,12 @@ def _report(outcomes: dict[str, Outcome], *, filtered: bool) -> int:
                 if line.startswith("SKIPPED"):
                     print(f"{name}: {line}")
     tests = sum(outcome.tests for outcome in outcomes.values())
-    whole = Outcome(*(sum(getattr(outcome, name) for outcome in outcomes.values()) for name in ("passed", "failed", "skipped")))
+    whole = Outcome(
+        *(
+            sum(getattr(outcome, name) for outcome in outcomes.values())
+            for name in ("passed", "failed", "skipped")
+        )
+    )
     if not tests and not (outcomes and set(outcomes) <= set(STATIC)):
         print("No test ran." + (" Nothing matches what was handed to pytest." if filtered else ""))
         return 1

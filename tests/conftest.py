@@ -1,4 +1,5 @@
-"""For every test: an environment without settings of the developer's, and nothing left behind: no process, no listening socket.
+"""For every test: an environment without settings of the developer's, and nothing left behind: no
+process, no listening socket.
 
 Also private servers of the portal's own kind, made by what makes them in production.
 """
@@ -20,7 +21,18 @@ from portal.serve.child import Child
 from portal.serve.embedded import EmbeddedPostgres, EmbeddedRedis
 from portal.serve.places import SERVICE_UID
 
-OURS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "TRUSTED_HOSTS", "TRUSTED_PROXIES", "CACHEGROUND_STATE", "CACHEGROUND_LESSONS", "CACHEGROUND_ISOLATION", "CACHEGROUND_POOL", "CACHEGROUND_ROOM")
+OURS = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "TRUSTED_HOSTS",
+    "TRUSTED_PROXIES",
+    "CACHEGROUND_STATE",
+    "CACHEGROUND_LESSONS",
+    "CACHEGROUND_ISOLATION",
+    "CACHEGROUND_POOL",
+    "CACHEGROUND_ROOM",
+)
 LEAVE_S = 5.0
 
 
@@ -44,15 +56,21 @@ def unchanged_environment() -> Iterator[None]:
 def nothing_left_behind() -> Iterator[None]:
     """Fail a test after which a process or a listening socket is there that was not there before.
 
-    A process is a leak if there are more of its command line than before and its parent is this one: a server that was restarted is none,
-    and what a server of a wider fixture does below itself is its own affair.
+    A process is a leak if there are more of its command line than before and its parent is this
+    one: a server that was restarted is none, and what a server of a wider fixture does below itself
+    is its own affair.
     """
     children, listening = _children(), _listening()
     yield
     if not _soon(lambda: not _children() - children):
-        pytest.fail(f"The test left processes behind: {', '.join(sorted((_children() - children).elements()))}")
+        pytest.fail(
+            "The test left processes behind: "
+            f"{', '.join(sorted((_children() - children).elements()))}"
+        )
     if not _soon(lambda: _listening() <= listening):
-        pytest.fail(f"The test left listening sockets behind: {', '.join(sorted(_listening() - listening))}")
+        pytest.fail(
+            f"The test left listening sockets behind: {', '.join(sorted(_listening() - listening))}"
+        )
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +92,9 @@ def service_uid() -> int:
 def embedded_postgres(server_folder: Path, service_uid: int) -> Iterator[EmbeddedPostgres]:
     """A running Postgres of the tests' own with an empty database."""
     sockets = _socket_folder(server_folder / "p", service_uid)
-    postgres = EmbeddedPostgres(server_folder / "state/portal/postgres", sockets, uid=service_uid, durable=False)
+    postgres = EmbeddedPostgres(
+        server_folder / "state/portal/postgres", sockets, uid=service_uid, durable=False
+    )
     _socket_folder(postgres.data.parent, service_uid)
     postgres.prepare()
     child = Child(postgres.launch(), server_folder / "postgres.log")
@@ -97,7 +117,9 @@ def embedded_redis(server_folder: Path, service_uid: int) -> Iterator[EmbeddedRe
 
 @pytest.fixture
 def needs() -> Callable[[bool, str], None]:
-    """needs(there, what): skip the test where something is missing; in continuous integration that is a failure."""
+    """needs(there, what): skip the test where something is missing; in continuous integration that
+    is a failure.
+    """
 
     def check(there: bool, what: str) -> None:
         if there:
@@ -125,7 +147,11 @@ def _children() -> Counter[str]:
         except OSError:
             continue
         # multiprocessing's tracker of resources lives as long as the process that first needed it.
-        found.update(_name(pid) for pid in pids if _state(pid) not in ("Z", "X", "") and "resource_tracker" not in _name(pid))
+        found.update(
+            _name(pid)
+            for pid in pids
+            if _state(pid) not in ("Z", "X", "") and "resource_tracker" not in _name(pid)
+        )
     return found
 
 
@@ -138,7 +164,12 @@ def _state(pid: int) -> str:
 
 def _name(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:200]
+        return (
+            Path(f"/proc/{pid}/cmdline")
+            .read_bytes()
+            .replace(b"\0", b" ")
+            .decode(errors="replace")[:200]
+        )
     except OSError:
         return "gone"
 

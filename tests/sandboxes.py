@@ -1,4 +1,6 @@
-"""What tests of open sandboxes share: a sandbox with everything that it told, and how to wait for what comes by itself."""
+"""What tests of open sandboxes share: a sandbox with everything that it told, and how to wait for
+what comes by itself.
+"""
 
 import time
 from contextlib import suppress
@@ -13,7 +15,9 @@ class Opened:
         self.keeper = keeper
         self.told = []
         self.gone = []
-        self.id = keeper.open(lab, {}, on_event=lambda entry: self.told.append(entry.event), on_gone=self.gone.append)
+        self.id = keeper.open(
+            lab, {}, on_event=lambda entry: self.told.append(entry.event), on_gone=self.gone.append
+        )
 
     def call(self, call, **args):
         return self.keeper.call(self.id, call, **args)
@@ -23,7 +27,11 @@ class Opened:
 
     def states(self, name):
         """The states that a server went through."""
-        return [event.state for event in self.told if event.type == "server-changed" and event.server == name]
+        return [
+            event.state
+            for event in self.told
+            if event.type == "server-changed" and event.server == name
+        ]
 
     def end(self):
         self.keeper.end(self.id, "the test is over")

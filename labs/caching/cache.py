@@ -1,4 +1,7 @@
-"""The small cache that a strategy sees. Step mode hands it redis-py or pymemcache, load mode a lean client; both behave alike."""
+"""The small cache that a strategy sees.
+
+Step mode hands it redis-py or pymemcache, load mode a lean client; both behave alike.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,12 @@ class Cache(Protocol):
 
     @property
     def local(self) -> Local:
-        """This process's own memory, which forgets the keys that it hears of on the channel `changed`."""
+        """This process's own memory, which forgets the keys that it hears of on the channel
+        `changed`.
+        """
 
     def run(self, script: str, keys: list[str], *args: str | int) -> object:
-        """What a Lua script answers; nothing else happens in the cache while it runs. Redis alone."""
+        """What a Lua script answers; nothing else happens in the cache while it runs.
+
+        Redis alone.
+        """

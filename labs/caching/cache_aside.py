@@ -1,4 +1,6 @@
-"""Cache-aside, also called lazy loading: the application looks in the cache, else asks the database, then stores."""
+"""Cache-aside, also called lazy loading: the application looks in the cache, else asks the
+database, then stores.
+"""
 
 import json
 from contextlib import suppress

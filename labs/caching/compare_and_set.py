@@ -1,4 +1,7 @@
-"""Versioned compare-and-set: what is older than what is stored is never stored. Redis compares and stores in one step, in a Lua script."""
+"""Versioned compare-and-set: what is older than what is stored is never stored.
+
+Redis compares and stores in one step, in a Lua script.
+"""
 
 import json
 from contextlib import suppress
@@ -35,5 +38,11 @@ def read(shop, cache, item, ttl_s):
 def write(shop, cache, item, price, ttl_s):
     answer = shop.change_price_returning(item, price)
     with suppress(CacheDown):
-        cache.run(STORE_IF_NEWER, [f"{shop.what}:{item}"], answer["version"], json.dumps(answer), int(ttl_s * 1000))
+        cache.run(
+            STORE_IF_NEWER,
+            [f"{shop.what}:{item}"],
+            answer["version"],
+            json.dumps(answer),
+            int(ttl_s * 1000),
+        )
     return answer["version"]

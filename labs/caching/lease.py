@@ -1,4 +1,7 @@
-"""Leases: a reader that misses takes a token, and may store only while its token stands. A writer takes the token away, then deletes."""
+"""Leases: a reader that misses takes a token, and may store only while its token stands.
+
+A writer takes the token away, then deletes.
+"""
 
 import json
 from contextlib import suppress
@@ -30,7 +33,9 @@ def read(shop, cache, item, ttl_s):
         return shop.read(item)
     answer = shop.read(item)
     with suppress(CacheDown):
-        cache.run(STORE_IF_LEASED, [key, f"{key}:lease"], token, json.dumps(answer), int(ttl_s * 1000))
+        cache.run(
+            STORE_IF_LEASED, [key, f"{key}:lease"], token, json.dumps(answer), int(ttl_s * 1000)
+        )
     return answer
 
 

@@ -1,4 +1,7 @@
-"""A cache in the application's own process: a dictionary with a time to live. As fast as memory; no other process sees it."""
+"""A cache in the application's own process: a dictionary with a time to live.
+
+As fast as memory; no other process sees it.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,14 @@ CHANNEL = "changed"
 
 
 class Local:
-    """What this process remembers. `on_get(key, found, took_ms)` hears of every look. Any thread may call."""
+    """What this process remembers.
 
-    def __init__(self, on_get: Callable[[str, bool, float], None] = lambda _key, _found, _took_ms: None) -> None:
+    `on_get(key, found, took_ms)` hears of every look. Any thread may call.
+    """
+
+    def __init__(
+        self, on_get: Callable[[str, bool, float], None] = lambda _key, _found, _took_ms: None
+    ) -> None:
         self._kept: dict[str, tuple[object, float]] = {}
         self._on_get = on_get
 

@@ -1,5 +1,6 @@
 """No cache: every read asks the database."""
 
+
 def read(shop, cache, item, ttl_s):
     return shop.read(item)
 

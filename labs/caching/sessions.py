@@ -1,4 +1,7 @@
-"""Sessions of a web shop: the browser holds a random id, a store holds the rest. Every instance runs this text, whatever the store."""
+"""Sessions of a web shop: the browser holds a random id, a store holds the rest.
+
+Every instance runs this text, whatever the store.
+"""
 
 import secrets
 import time
@@ -12,7 +15,11 @@ def log_in(request, store, limits):
         store.forget(old)
     sid = secrets.token_urlsafe(32)  # 256 random bits that say nothing
     # 2. The application writes the session to the store.
-    session = {"user": request.form["user"], "cart": before["cart"] if before else [], "began": time.time()}
+    session = {
+        "user": request.form["user"],
+        "cart": before["cart"] if before else [],
+        "began": time.time(),
+    }
     store.save(sid, session, seconds_left(session, limits))
     return sid, session
 
@@ -34,7 +41,9 @@ def page(request, store, limits):
 
 
 def seconds_left(session, limits):
-    """The idle limit, counted from the last use or from the start; never past the absolute limit."""
+    """The idle limit, counted from the last use or from the start; never past the absolute
+    limit.
+    """
     now, began = time.time(), session["began"]
     idle_ends = (now if limits.sliding else began) + limits.idle_s
     return min(idle_ends, began + limits.absolute_s) - now

@@ -1,4 +1,7 @@
-"""Tags: all keys of a category carry the number of its generation. One count and all of them are new."""
+"""Tags: all keys of a category carry the number of its generation.
+
+One count and all of them are new.
+"""
 
 import json
 from contextlib import suppress

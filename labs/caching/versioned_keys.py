@@ -1,4 +1,6 @@
-"""Versioned keys: a write counts up a number that is part of the key, so the old answer is never asked for again."""
+"""Versioned keys: a write counts up a number that is part of the key, so the old answer is never
+asked for again.
+"""
 
 import json
 from contextlib import suppress

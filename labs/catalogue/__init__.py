@@ -1,4 +1,7 @@
-"""All labs, found by looking: every folder here that exports `LAB` is one. `CACHEGROUND_LABS` adds folders elsewhere."""
+"""All labs, found by looking: every folder here that exports `LAB` is one.
+
+`CACHEGROUND_LABS` adds folders elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ from labs.errors import UnknownLab
 
 @cache
 def catalogue() -> dict[str, Lab]:
-    """Every lab by its id, in the order of their ids. A folder whose LAB has another id raises ValueError."""
+    """Every lab by its id, in the order of their ids.
+
+    A folder whose LAB has another id raises ValueError.
+    """
     labs: dict[str, Lab] = {}
     for module in pkgutil.iter_modules(__path__):
         if module.ispkg:
@@ -33,7 +39,9 @@ def find(lab_id: str) -> Lab:
     try:
         return catalogue()[lab_id]
     except KeyError:
-        raise UnknownLab(f"There is no lab {lab_id[:60]!r}.", hint="There are " + ", ".join(catalogue()) + ".") from None
+        raise UnknownLab(
+            f"There is no lab {lab_id[:60]!r}.", hint="There are " + ", ".join(catalogue()) + "."
+        ) from None
 
 
 def _add(labs: dict[str, Lab], lab: Lab, folder: str) -> None:
@@ -44,7 +52,9 @@ def _add(labs: dict[str, Lab], lab: Lab, folder: str) -> None:
 
 def _load(path: Path) -> ModuleType:
     name = f"labs.catalogue.{path.parent.name}"
-    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=[str(path.parent)])
+    spec = importlib.util.spec_from_file_location(
+        name, path, submodule_search_locations=[str(path.parent)]
+    )
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module

@@ -1,4 +1,6 @@
-"""Reads and writes that are wrong on purpose: what labs hand to their checks to see whether they are caught."""
+"""Reads and writes that are wrong on purpose: what labs hand to their checks to see whether they
+are caught.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ def read_stores_for_an_hour(shop: Shop, cache: Cache, item: int, ttl_s: float) -
     return cache_aside.read(shop, cache, item, 3_600)
 
 
-def write_never_overwrites(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> object:
+def write_never_overwrites(
+    shop: Shop, cache: Cache, item: int, price: float, ttl_s: float
+) -> object:
     """Stores an item at its first write and never again."""
     answer = shop.change_price_returning(item, price)
     with suppress(CacheDown):

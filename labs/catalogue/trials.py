@@ -1,4 +1,6 @@
-"""What labs share that let a load run for a while and count: one trial of the strategy that the settings pick, on emptied servers, from the seed's beginning."""
+"""What labs share that let a load run for a while and count: one trial of the strategy that the
+settings pick, on emptied servers, from the seed's beginning.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ Row = dict[str, Value]
 """A row of a table: column to value; what the table does not show may stand in it too."""
 
 EDGES_MS = (1, 2, 4, 8, 16, 32, 64, 125, 250, 500, 1_000, 2_000, 4_000)
-"""Where the bars of a distribution of staleness begin and end; static/js/views/multiples.js draws them."""
+"""Where the bars of a distribution of staleness begin and end; static/js/views/multiples.js draws
+them.
+"""
 
 GRACE_S = 10.0
 """How much longer than it should a trial may take on a busy machine."""
@@ -26,7 +30,10 @@ GRACE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What one load did: what its clients counted, and what the servers counted meanwhile. `keys`, `held_bytes` and `seen` are as of its last moment."""
+    """What one load did: what its clients counted, and what the servers counted meanwhile.
+
+    `keys`, `held_bytes` and `seen` are as of its last moment.
+    """
 
     seconds: float
     tally: Tally
@@ -64,7 +71,8 @@ class Trial:
 
 
 def run(sandbox: Sandbox, seconds: float, look: Callable[[], Row] = dict) -> Trial:
-    """Empty the cache, begin the clients and their seed anew, and let them do as many requests as they should in so many seconds.
+    """Empty the cache, begin the clients and their seed anew, and let them do as many requests as
+    they should in so many seconds.
 
     `look` is called when they are done and have not ended yet; what it returns is `seen`.
     """
@@ -80,13 +88,30 @@ def run(sandbox: Sandbox, seconds: float, look: Callable[[], Row] = dict) -> Tri
     sandbox.stop_load()
     after = sandbox.counters()
     return Trial(
-        seconds=time.monotonic() - began, tally=tally, hits=after.hits - before.hits, misses=after.misses - before.misses, queries=after.queries - before.queries,
-        operations=_operations(sandbox) - operations_before, keys=tuple(keys), held_bytes=held, seen=seen,
+        seconds=time.monotonic() - began,
+        tally=tally,
+        hits=after.hits - before.hits,
+        misses=after.misses - before.misses,
+        queries=after.queries - before.queries,
+        operations=_operations(sandbox) - operations_before,
+        keys=tuple(keys),
+        held_bytes=held,
+        seen=seen,
     )
 
 
-def compare(sandbox: Sandbox, table: str, setting: str, names: Iterable[str], try_one: Callable[[Sandbox, str], object], *, ends: Callable[[], bool] = lambda: False) -> None:
-    """A trial of each name of this setting, or of as many as it takes until `ends`; the table is empty at first, the setting is at last what it was."""
+def compare(
+    sandbox: Sandbox,
+    table: str,
+    setting: str,
+    names: Iterable[str],
+    try_one: Callable[[Sandbox, str], object],
+    *,
+    ends: Callable[[], bool] = lambda: False,
+) -> None:
+    """A trial of each name of this setting, or of as many as it takes until `ends`; the table is
+    empty at first, the setting is at last what it was.
+    """
     sandbox.tabulate(table, ())
     with settings(sandbox, **{setting: sandbox.settings[setting]}):
         for name in names:
@@ -96,12 +121,21 @@ def compare(sandbox: Sandbox, table: str, setting: str, names: Iterable[str], tr
 
 
 def staleness(trial: Trial) -> Row:
-    """How many reads were stale, by how much, and what that is to be held against; columns that tables of trials share."""
+    """How many reads were stale, by how much, and what that is to be held against; columns that
+    tables of trials share.
+    """
     latencies = trial.tally.latencies
     return {
-        "hit_percent": round(trial.hit_percent, 2), "stale": trial.tally.stale, "stale_percent": round(trial.stale_percent, 2),
-        "staleness_p50_ms": round(trial.staleness_ms(50), 1), "staleness_p99_ms": round(trial.staleness_ms(99), 1), "staleness_max_ms": round(trial.staleness_ms(100), 1),
-        "staleness_counts": " ".join(str(count) for count in latencies["staleness"].counts(EDGES_MS)), "slowest_miss_ms": round(latencies["miss"].percentile_ms(100), 2),
+        "hit_percent": round(trial.hit_percent, 2),
+        "stale": trial.tally.stale,
+        "stale_percent": round(trial.stale_percent, 2),
+        "staleness_p50_ms": round(trial.staleness_ms(50), 1),
+        "staleness_p99_ms": round(trial.staleness_ms(99), 1),
+        "staleness_max_ms": round(trial.staleness_ms(100), 1),
+        "staleness_counts": " ".join(
+            str(count) for count in latencies["staleness"].counts(EDGES_MS)
+        ),
+        "slowest_miss_ms": round(latencies["miss"].percentile_ms(100), 2),
     }
 
 
@@ -123,7 +157,10 @@ def ready(sandbox: Sandbox) -> None:
         raise NotNow(f"{down[0]} is not up.", hint="Restart it, then measure.")
     cut = [name for name, state in sandbox.link_states.items() if state != "open"]
     if cut:
-        raise NotNow(f"The link to {cut[0]} is {sandbox.link_states[cut[0]]}.", hint="Restore it, then measure.")
+        raise NotNow(
+            f"The link to {cut[0]} is {sandbox.link_states[cut[0]]}.",
+            hint="Restore it, then measure.",
+        )
 
 
 @contextlib.contextmanager
@@ -140,7 +177,9 @@ def settings(sandbox: Sandbox, **values: Value) -> Iterator[None]:
 
 
 def refuted(sandbox: Sandbox, *checks: Check) -> bool:
-    """True if one of these checks has seen what it judges, and it was not so: a run that is to meet them all need not go on."""
+    """True if one of these checks has seen what it judges, and it was not so: a run that is to meet
+    them all need not go on.
+    """
     verdicts = [check.judge(sandbox) for check in checks]
     return any(verdict.status == "unmet" and verdict.evidence for verdict in verdicts)
 
@@ -157,7 +196,9 @@ def item_of(key: str) -> int:
 
 
 def merged(rows: list[Row], row: Row, by: str) -> list[Row]:
-    """The rows with this one in place of the one that has the same value in column `by`, or at the end."""
+    """The rows with this one in place of the one that has the same value in column `by`, or at the
+    end.
+    """
     if any(old[by] == row[by] for old in rows):
         return [row if old[by] == row[by] else old for old in rows]
     return [*rows, row]
@@ -177,4 +218,3 @@ def _cache(sandbox: Sandbox) -> Redis | Memcached:
     if not isinstance(engine, Redis | Memcached):
         raise ServerDown("The cache is not there.")
     return engine
-

@@ -1,4 +1,6 @@
-"""The engines of the labs: what each needs to be started, how it is asked whether it is ready, what it counts. Starts nothing."""
+"""The engines of the labs: what each needs to be started, how it is asked whether it is ready, what
+it counts. Starts nothing.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,11 @@ from labs.engines.web import Balancer as Balancer, Instance as Instance
 
 
 class Engine(Protocol):
-    """What a sandbox asks of any engine. Everything that asks the server raises ServerDown when it does not answer in time, and may be called from any thread."""
+    """What a sandbox asks of any engine.
+
+    Everything that asks the server raises ServerDown when it does not answer in time, and may be
+    called from any thread.
+    """
 
     @property
     def name(self) -> str:
@@ -43,5 +49,3 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Give our connection back; the next question opens another."""
-
-

@@ -18,7 +18,8 @@ class Address:
 
 
 Way = Callable[[], Address]
-"""Where to connect now. Always the same object for the same way, so that `is not` finds a change."""
+"""Where to connect now. Always the same object for the same way, so that `is not` finds a change.
+"""
 
 
 def straight(address: Address) -> Way:

@@ -12,15 +12,23 @@ from pathlib import Path
 
 from labs.errors import DidNotStart
 
-_HINT = "Install the engines: apt-get install --no-install-recommends redis-server memcached postgresql, or unpack those packages below a folder and name it in CACHEGROUND_ENGINES."
-_OF_POSTGRES = frozenset({"postgres", "initdb", "pg_ctl", "pg_controldata", "pg_resetwal", "pgbench", "psql"})
+_HINT = (
+    "Install the engines: apt-get install --no-install-recommends redis-server memcached "
+    "postgresql, or unpack those packages below a folder and name it in CACHEGROUND_ENGINES."
+)
+_OF_POSTGRES = frozenset(
+    {"postgres", "initdb", "pg_ctl", "pg_controldata", "pg_resetwal", "pgbench", "psql"}
+)
 _SYSTEM = Path("/usr/lib/postgresql")
 _SERVERS = {"redis": "redis-server", "memcached": "memcached", "postgres": "postgres"}
 _ANSWERS_S = 5.0
 
 
 def find(name: str) -> Path:
-    """The program of this name. Raises DidNotStart, with a hint how to install it, if it is nowhere."""
+    """The program of this name.
+
+    Raises DidNotStart, with a hint how to install it, if it is nowhere.
+    """
     for folder in _postgres_folders() if name in _OF_POSTGRES else _folders():
         if os.access(folder / name, os.X_OK):
             return folder / name
@@ -28,11 +36,20 @@ def find(name: str) -> Path:
 
 
 def versions() -> dict[str, str]:
-    """The engines that are installed, as their programs tell it; one that is not there or does not answer is left out."""
+    """The engines that are installed, as their programs tell it; one that is not there or does not
+    answer is left out.
+    """
     found = {}
     for engine, program in _SERVERS.items():
         try:
-            asked = subprocess.run([find(program), "--version"], env=environment(), capture_output=True, text=True, timeout=_ANSWERS_S, check=False)
+            asked = subprocess.run(
+                [find(program), "--version"],
+                env=environment(),
+                capture_output=True,
+                text=True,
+                timeout=_ANSWERS_S,
+                check=False,
+            )
         except (DidNotStart, OSError, subprocess.TimeoutExpired):
             continue
         if told := re.search(r"\d+(?:\.\d+)+", asked.stdout):
@@ -41,17 +58,29 @@ def versions() -> dict[str, str]:
 
 
 def environment() -> dict[str, str]:
-    """What a program from the unpacked packages needs in its environment; nothing if there are none."""
+    """What a program from the unpacked packages needs in its environment; nothing if there are
+    none.
+    """
     prefix = _prefix()
     if prefix is None:
         return {}
-    libraries = [folder for base in ("usr/lib", "lib") for folder in (*sorted(prefix.glob(f"{base}/*-linux-gnu*")), prefix / base) if folder.is_dir()]
+    libraries = [
+        folder
+        for base in ("usr/lib", "lib")
+        for folder in (*sorted(prefix.glob(f"{base}/*-linux-gnu*")), prefix / base)
+        if folder.is_dir()
+    ]
     return {"LD_LIBRARY_PATH": os.pathsep.join(map(str, libraries))}
 
 
 def interpreter() -> str:
-    """Our own interpreter, or the system's where this user may not execute ours: for programs that need its standard library only."""
-    return next((path for path in (sys.executable, "/usr/bin/python3") if os.access(path, os.X_OK)), sys.executable)
+    """Our own interpreter, or the system's where this user may not execute ours: for programs that
+    need its standard library only.
+    """
+    return next(
+        (path for path in (sys.executable, "/usr/bin/python3") if os.access(path, os.X_OK)),
+        sys.executable,
+    )
 
 
 def share() -> Path | None:
@@ -69,16 +98,28 @@ def _prefix() -> Path | None:
 def _folders() -> list[Path]:
     prefix = _prefix()
     own = [prefix / "usr/bin", prefix / "usr/sbin"] if prefix else []
-    return [*own, *(Path(part) for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part)]
+    return [
+        *own,
+        *(Path(part) for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part),
+    ]
 
 
 def _postgres_folders() -> list[Path]:
-    """Folders with both postgres and initdb. The distribution's come before PATH, where a lone or foreign `postgres` may stand."""
+    """Folders with both postgres and initdb.
+
+    The distribution's come before PATH, where a lone or foreign `postgres` may stand.
+    """
     prefix = _prefix()
     own = _newest(prefix.glob("usr/lib/postgresql/*")) if prefix else []
     candidates = [folder / "bin" for folder in (*own, *_newest(_SYSTEM.glob("*")))]
-    candidates += [Path(part) for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part]
-    return [folder for folder in candidates if all(shutil.which(name, path=str(folder)) for name in ("postgres", "initdb"))]
+    candidates += [
+        Path(part) for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part
+    ]
+    return [
+        folder
+        for folder in candidates
+        if all(shutil.which(name, path=str(folder)) for name in ("postgres", "initdb"))
+    ]
 
 
 def _newest(folders: Iterable[Path]) -> list[Path]:

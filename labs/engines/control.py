@@ -1,4 +1,7 @@
-"""The connection that watches a server: opened when it is needed, kept, dropped when it breaks. Refuses to wait longer than it was told."""
+"""The connection that watches a server: opened when it is needed, kept, dropped when it breaks.
+
+Refuses to wait longer than it was told.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,9 @@ class Stream:
         return data
 
     def ended(self) -> bool:
-        """True if the other side has closed it: an idle connection that has something to say has ended."""
+        """True if the other side has closed it: an idle connection that has something to say has
+        ended.
+        """
         return bool(select.select([self._socket], [], [], 0)[0])
 
     def close(self) -> None:
@@ -62,7 +67,9 @@ class Stream:
 class Control:
     """One connection for one caller at a time; any thread may call."""
 
-    def __init__(self, name: str, address: Address, greet: Callable[[Stream], None] | None = None) -> None:
+    def __init__(
+        self, name: str, address: Address, greet: Callable[[Stream], None] | None = None
+    ) -> None:
         self._name = name
         self._address = address
         self._greet = greet
@@ -70,7 +77,10 @@ class Control:
         self._lock = threading.Lock()
 
     def ask(self, exchange: Callable[[Stream], _Answer], timeout_s: float = TIMEOUT_S) -> _Answer:
-        """What `exchange` makes of the server's answer. Raises ServerDown if there is none in time."""
+        """What `exchange` makes of the server's answer.
+
+        Raises ServerDown if there is none in time.
+        """
         with self._lock:
             deadline = time.monotonic() + timeout_s
             try:
@@ -91,7 +101,9 @@ class Control:
             self._drop()
         if self._stream is None:
             timeout_s = max(0.001, deadline - time.monotonic())
-            connected = socket.create_connection((self._address.host, self._address.port), timeout=timeout_s)
+            connected = socket.create_connection(
+                (self._address.host, self._address.port), timeout=timeout_s
+            )
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._stream = Stream(connected, deadline)
             if self._greet is not None:
@@ -107,4 +119,8 @@ class Control:
 
 def down(name: str, exc: Exception) -> ServerDown:
     """The error for a server that did not answer."""
-    return ServerDown(f"The {name} does not answer.", hint="It may be killed, paused or cut off: look at the drawing.", detail=f"{type(exc).__name__}: {exc}")
+    return ServerDown(
+        f"The {name} does not answer.",
+        hint="It may be killed, paused or cut off: look at the drawing.",
+        detail=f"{type(exc).__name__}: {exc}",
+    )

@@ -1,7 +1,9 @@
-"""What a Redis holds, as one digest: every key, its type, its value and the moment of its end, asked of the server itself.
+"""What a Redis holds, as one digest: every key, its type, its value and the moment of its end,
+asked of the server itself.
 
-Two servers with the same data have the same digest, whatever order their hash tables keep it in and however they encode it; that is why it is not made of DUMPs.
-It is made of one moment only if nobody writes meanwhile: who must know takes it twice.
+Two servers with the same data have the same digest, whatever order their hash tables keep it in and
+however they encode it; that is why it is not made of DUMPs. It is made of one moment only if nobody
+writes meanwhile: who must know takes it twice.
 """
 
 from __future__ import annotations
@@ -18,7 +20,12 @@ from labs.errors import ServerDown
 AT_ONCE = 500
 ANSWERS_S = 3.0
 READS: dict[str, tuple[str | int, ...]] = {
-    "string": ("GET",), "hash": ("HGETALL",), "set": ("SMEMBERS",), "zset": ("ZRANGE", 0, -1, "WITHSCORES"), "list": ("LRANGE", 0, -1), "stream": ("XRANGE", "-", "+"),
+    "string": ("GET",),
+    "hash": ("HGETALL",),
+    "set": ("SMEMBERS",),
+    "zset": ("ZRANGE", 0, -1, "WITHSCORES"),
+    "list": ("LRANGE", 0, -1),
+    "stream": ("XRANGE", "-", "+"),
 }
 """How each type is read; the key stands behind the first word."""
 _IN_PAIRS, _WITHOUT_ORDER = frozenset({"hash", "zset"}), frozenset({"hash", "zset", "set"})
@@ -28,7 +35,9 @@ Command = tuple[str | int | bytes, ...]
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """The digest, how many keys there are, how many of them end some day, and how many there are of each type."""
+    """The digest, how many keys there are, how many of them end some day, and how many there are of
+    each type.
+    """
 
     digest: str
     keys: int
@@ -42,16 +51,26 @@ def dataset(engine: Redis) -> Dataset:
     whole, types, ending = hashlib.sha256(), Counter[str](), 0
     for start in range(0, len(keys), AT_ONCE):
         some = keys[start : start + AT_ONCE]
-        facts = engine.run_all([command for key in some for command in (("TYPE", key), ("PEXPIRETIME", key))], ANSWERS_S)
+        facts = engine.run_all(
+            [command for key in some for command in (("TYPE", key), ("PEXPIRETIME", key))],
+            ANSWERS_S,
+        )
         kinds, ends = [_text(fact) for fact in facts[::2]], facts[1::2]
-        values = engine.run_all([_read(kind, key) for kind, key in zip(kinds, some, strict=True)], ANSWERS_S)
+        values = engine.run_all(
+            [_read(kind, key) for kind, key in zip(kinds, some, strict=True)], ANSWERS_S
+        )
         for key, kind, end, value in zip(some, kinds, ends, values, strict=True):
             if kind == "none":
                 # It ended, or somebody deleted it, since its name was read.
                 continue
             if not isinstance(end, int) or isinstance(value, Exception):
-                raise ServerDown(f"The {engine.name} could not be read whole: {value if isinstance(value, Exception) else end}")
-            whole.update(_packed([key, kind.encode(), str(end).encode(), *_flat(_ordered(kind, value))]))
+                raise ServerDown(
+                    f"The {engine.name} could not be read whole: "
+                    f"{value if isinstance(value, Exception) else end}"
+                )
+            whole.update(
+                _packed([key, kind.encode(), str(end).encode(), *_flat(_ordered(kind, value))])
+            )
             types[kind] += 1
             ending += end > 0
     return Dataset(whole.hexdigest(), types.total(), ending, dict(types))
@@ -86,7 +105,9 @@ def _ordered(kind: str, value: object) -> object:
 
 
 def _flat(value: object) -> Iterable[bytes]:
-    """The leaves of a reply in order, with the length of each list before it, so that no two replies become the same."""
+    """The leaves of a reply in order, with the length of each list before it, so that no two
+    replies become the same.
+    """
     if isinstance(value, list | tuple):
         yield str(len(value)).encode()
         for part in value:

@@ -1,4 +1,7 @@
-"""What a runtime must know to start a server: data only. Refuses to start one, that is the runtime's part."""
+"""What a runtime must know to start a server: data only.
+
+Refuses to start one, that is the runtime's part.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,10 @@ from labs.errors import ServerDown
 class Launch:
     """A command line and what belongs to it.
 
-    `files` are written with mode 0600 before the start. `death_signal` ends the server when its parent dies, `stop_signal` when it is asked to stop.
-    `ready(timeout_s)` asks the server once: its version, or None if it does not answer yet. Where `data` names a folder, it is noted which of its files the server syncs, so that its power can be cut (labs.runtime.disk).
+    `files` are written with mode 0600 before the start. `death_signal` ends the server when its
+    parent dies, `stop_signal` when it is asked to stop. `ready(timeout_s)` asks the server once:
+    its version, or None if it does not answer yet. Where `data` names a folder, it is noted which
+    of its files the server syncs, so that its power can be cut (labs.runtime.disk).
     """
 
     argv: tuple[str, ...]

@@ -1,4 +1,6 @@
-"""What makes a redis-server the member of a replication group: the address that the others know it by, and whom it follows when it starts."""
+"""What makes a redis-server the member of a replication group: the address that the others know it
+by, and whom it follows when it starts.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,17 @@ from labs.engines.address import Address
 
 REPLICATION, SENTINEL = "replication", "sentinel"
 """The users under which replicas and sentinels come."""
-_SENTINEL_MAY = "+multi +exec +slaveof +replicaof +ping +subscribe +config|rewrite +role +publish +info +client|setname +client|kill +script|kill"
+_SENTINEL_MAY = (
+    "+multi +exec +slaveof +replicaof +ping +subscribe +config|rewrite +role "
+    "+publish +info +client|setname +client|kill +script|kill"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """`public` leads to the server through the links of whoever asks; `follows` says at each start which primary it is a replica of, None: it is one itself;
-    `min_replicas`, without how many it refuses to write.
+    """`public` leads to the server through the links of whoever asks; `follows` says at each start
+    which primary it is a replica of, None: it is one itself; `min_replicas`, without how many it
+    refuses to write.
     """
 
     public: Address
@@ -25,7 +31,11 @@ class Membership:
     min_replicas: Callable[[], int] = int
 
     def directives(self) -> str:
-        """Lines of redis.conf. What the server says to others leaves under its public address, by which links tell who calls."""
+        """Lines of redis.conf.
+
+        What the server says to others leaves under its public address, by which links tell who
+        calls.
+        """
         primary = self.follows()
         digest = hashlib.sha256(self.secret.encode()).hexdigest()
         lines = f"""\

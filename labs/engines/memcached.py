@@ -1,4 +1,7 @@
-"""A lab's memcached: its command line, its question, its counters. Starts nothing. It has no users: whoever reaches it may do all."""
+"""A lab's memcached: its command line, its question, its counters.
+
+Starts nothing. It has no users: whoever reaches it may do all.
+"""
 
 from __future__ import annotations
 
@@ -32,15 +35,38 @@ class Memcached:
         """How to start it."""
         return Launch(
             argv=(
-                str(binaries.find("memcached")), "-l", self.address.host, "-p", str(self.address.port), "-U", "0", "-m", str(self.maxmemory_mb),
-                "-c", "256", "-I", "1m", "-t", "1", "-R", "20", "-B", "ascii", "-W",
+                str(binaries.find("memcached")),
+                "-l",
+                self.address.host,
+                "-p",
+                str(self.address.port),
+                "-U",
+                "0",
+                "-m",
+                str(self.maxmemory_mb),
+                "-c",
+                "256",
+                "-I",
+                "1m",
+                "-t",
+                "1",
+                "-R",
+                "20",
+                "-B",
+                "ascii",
+                "-W",
             ),
-            env=binaries.environment(), ready=or_none(self.ready), death_signal=Signals.SIGKILL, stop_signal=Signals.SIGKILL,
+            env=binaries.environment(),
+            ready=or_none(self.ready),
+            death_signal=Signals.SIGKILL,
+            stop_signal=Signals.SIGKILL,
         )
 
     def ready(self, timeout_s: float = TIMEOUT_S) -> str:
         """The server's version once it answers. Raises ServerDown until then."""
-        return self._control.ask(lambda stream: _line(stream, b"version\r\n", "VERSION "), timeout_s)
+        return self._control.ask(
+            lambda stream: _line(stream, b"version\r\n", "VERSION "), timeout_s
+        )
 
     def counters(self) -> dict[str, float]:
         """What the server has counted, all at one moment. Raises ServerDown."""
@@ -57,7 +83,9 @@ class Memcached:
             "connections": stats["curr_connections"],
         }
 
-    def readings(self, before: readings.Counters, after: readings.Counters, seconds: float) -> dict[str, float]:
+    def readings(
+        self, before: readings.Counters, after: readings.Counters, seconds: float
+    ) -> dict[str, float]:
         """Metrics between two calls of `counters`."""
         return readings.of_cache(before, after, seconds)
 
@@ -78,11 +106,16 @@ class Memcached:
         return self._control.ask(_keys)
 
     def item(self, key: str) -> tuple[str, float] | None:
-        """A value as it is stored, and the whole seconds that it has left (-1: for ever); None if there is none. Raises ServerDown."""
+        """A value as it is stored, and the whole seconds that it has left (-1: for ever); None if
+        there is none. Raises ServerDown.
+        """
         return self._control.ask(lambda stream: _item(stream, key))
 
     def count(self) -> int:
-        """How many items there are, also those whose time is over and that nobody asked for since. Raises ServerDown."""
+        """How many items there are, also those whose time is over and that nobody asked for since.
+
+        Raises ServerDown.
+        """
         return int(self.stats()["curr_items"])
 
     def held_bytes(self) -> float:
@@ -125,13 +158,17 @@ def _item(stream: Stream, key: str) -> tuple[str, float] | None:
     while len(rest) < int(words[1]) + 2:
         rest += stream.receive()
     left = next(word[1:] for word in words[2:] if word.startswith("t"))
-    return rest[:int(words[1])].decode(errors="replace"), float(left)
+    return rest[: int(words[1])].decode(errors="replace"), float(left)
 
 
 def _keys(stream: Stream) -> list[str]:
     stream.send(b"lru_crawler metadump all\r\n")
     lines = stream.receive_until(b"END\r\n").decode(errors="replace").splitlines()
-    return sorted(unquote(line.split(" ", 1)[0].removeprefix("key=")) for line in lines if line.startswith("key="))
+    return sorted(
+        unquote(line.split(" ", 1)[0].removeprefix("key="))
+        for line in lines
+        if line.startswith("key=")
+    )
 
 
 def _line(stream: Stream, command: bytes, expected: str) -> str:

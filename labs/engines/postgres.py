@@ -1,4 +1,7 @@
-"""A lab's Postgres: its configuration, its roles, its question, its counters. Starts nothing, and copies no data directory."""
+"""A lab's Postgres: its configuration, its roles, its question, its counters.
+
+Starts nothing, and copies no data directory.
+"""
 
 from __future__ import annotations
 
@@ -24,22 +27,30 @@ from labs.shop import queries
 
 AGENT, READER, APPLICATION, LEARNER = "lab_agent", "lab_reader", "shop_app", "learner"
 
-# The agent comes by the socket in a directory that is nobody else's; all others by TCP with a password.
+# The agent comes by the socket in a directory that is nobody else's; all others by TCP with a
+# password.
 HOST_BASED_ACCESS = f"""\
 local all {AGENT},{READER} trust
 host all {AGENT},{READER} all reject
 host shop all all scram-sha-256
 """
 
-# The agent is a superuser, and the schema `shop` is the learner's: it must never call, nor look at, what stands there.
-_QUERIES = f"SELECT coalesce(sum(calls), 0)::bigint FROM public.pg_stat_statements(false) WHERE userid = '{APPLICATION}'::regrole"
+# The agent is a superuser, and the schema `shop` is the learner's: it must never call, nor look at,
+# what stands there.
+_QUERIES = (
+    "SELECT coalesce(sum(calls), 0)::bigint FROM public.pg_stat_statements(false) WHERE "
+    f"userid = '{APPLICATION}'::regrole"
+)
 _COUNTERS = f"SELECT extract(epoch FROM pg_postmaster_start_time())::float8, ({_QUERIES})"
 _SOCKET_PATH_LIMIT = 107
 
 
 @dataclass(frozen=True)
 class Postgres:
-    """One Postgres over a copy of the shop's template in `directory / "data"`. `password` is for the roles `shop_app` (the application) and `learner` (the console)."""
+    """One Postgres over a copy of the shop's template in `directory / "data"`.
+
+    `password` is for the roles `shop_app` (the application) and `learner` (the console).
+    """
 
     name: str
     address: Address
@@ -62,16 +73,30 @@ class Postgres:
         """How to start it."""
         socket_path = self.data / f".s.PGSQL.{self.address.port}"
         if len(str(socket_path)) > _SOCKET_PATH_LIMIT:
-            raise DidNotStart("The sandbox's directory has too long a name for a socket.", hint="Keep the project's data under a shorter path.", detail=str(socket_path))
+            raise DidNotStart(
+                "The sandbox's directory has too long a name for a socket.",
+                hint="Keep the project's data under a shorter path.",
+                detail=str(socket_path),
+            )
         return Launch(
-            argv=(str(binaries.find("postgres")), "-D", str(self.data)), env=binaries.environment(),
-            files={self.data / "postgresql.conf": configuration(self.address, self.data), self.data / "pg_hba.conf": HOST_BASED_ACCESS},
-            # KILL would leave its children and postmaster.pid behind; QUIT is a crash that cleans up.
-            ready=or_none(self.ready), death_signal=Signals.SIGQUIT, stop_signal=Signals.SIGINT,
+            argv=(str(binaries.find("postgres")), "-D", str(self.data)),
+            env=binaries.environment(),
+            files={
+                self.data / "postgresql.conf": configuration(self.address, self.data),
+                self.data / "pg_hba.conf": HOST_BASED_ACCESS,
+            },
+            # KILL would leave its children and postmaster.pid behind; QUIT is a crash that cleans
+            # up.
+            ready=or_none(self.ready),
+            death_signal=Signals.SIGQUIT,
+            stop_signal=Signals.SIGINT,
         )
 
     def ready(self, timeout_s: float = TIMEOUT_S) -> str:
-        """The server's version once it answers SELECT 1 and has this sandbox's passwords. Raises ServerDown until then."""
+        """The server's version once it answers SELECT 1 and has this sandbox's passwords.
+
+        Raises ServerDown until then.
+        """
         return self._ours.ready(timeout_s)
 
     def counters(self) -> dict[str, float]:
@@ -79,20 +104,29 @@ class Postgres:
         started, calls = self._ours.row(_COUNTERS)
         return {"run": float(started), "queries": float(calls)}
 
-    def readings(self, before: readings.Counters, after: readings.Counters, seconds: float) -> dict[str, float]:
+    def readings(
+        self, before: readings.Counters, after: readings.Counters, seconds: float
+    ) -> dict[str, float]:
         """Metrics between two calls of `counters`."""
         return readings.of_database(before, after, seconds)
 
     def queries(self) -> int:
-        """How many statements the application has had answered since the server started; exact at once. Raises ServerDown."""
+        """How many statements the application has had answered since the server started; exact at
+        once. Raises ServerDown.
+        """
         return int(self._ours.row(_QUERIES)[0])
 
     def version_of(self, what: str, item: int) -> int | None:
-        """The committed version of what a read of this kind answers; None if there is no such item. Raises ServerDown.
+        """The committed version of what a read of this kind answers; None if there is no such item.
 
-        Asked as a role without rights: a learner may have put a view with a function of their own where the table was.
+        Raises ServerDown.
+
+        Asked as a role without rights: a learner may have put a view with a function of their own
+        where the table was.
         """
-        (version,) = self._reader.row(queries.to_psycopg(queries.VERSIONS[what]), {queries.KEYS[what]: item})
+        (version,) = self._reader.row(
+            queries.to_psycopg(queries.VERSIONS[what]), {queries.KEYS[what]: item}
+        )
         return None if version is None else int(version)
 
     def blocked_by(self, pid: int) -> list[int]:
@@ -121,7 +155,14 @@ class _Ours:
             connection = self._asked("SELECT 1", None, timeout_s)[0]
             if not self._has_passwords:
                 verifier = scram_verifier(self._server.password)
-                self._asked("".join(f"ALTER ROLE {role} PASSWORD '{verifier}';" for role in (APPLICATION, LEARNER)), None, timeout_s)
+                self._asked(
+                    "".join(
+                        f"ALTER ROLE {role} PASSWORD '{verifier}';"
+                        for role in (APPLICATION, LEARNER)
+                    ),
+                    None,
+                    timeout_s,
+                )
                 self._has_passwords = True
             return (connection.info.parameter_status("server_version") or "").split(" ")[0]
 
@@ -133,7 +174,9 @@ class _Ours:
         with self._lock:
             self._drop()
 
-    def _asked(self, statement: str, parameters: dict[str, object] | None, timeout_s: float) -> tuple[BoundedConnection, Row]:
+    def _asked(
+        self, statement: str, parameters: dict[str, object] | None, timeout_s: float
+    ) -> tuple[BoundedConnection, Row]:
         try:
             connection = self._connected(timeout_s)
             cursor = connection.execute(statement.encode(), parameters)
@@ -146,7 +189,13 @@ class _Ours:
         if self._connection is not None and self._connection.ended():
             self._drop()
         if self._connection is None:
-            self._connection = connect(host=str(self._server.data), port=self._server.address.port, user=self._user, timeout_s=timeout_s, application="agent")
+            self._connection = connect(
+                host=str(self._server.data),
+                port=self._server.address.port,
+                user=self._user,
+                timeout_s=timeout_s,
+                application="agent",
+            )
             self._connection.prepare_threshold = 1
         self._connection.timeout_s = timeout_s
         return self._connection
@@ -187,12 +236,14 @@ wal_buffers = 256kB
 min_wal_size = 2MB
 max_wal_size = 16MB
 checkpoint_timeout = 30min
-# Two processes less. The shop's changes of a price are pruned where they stand, and a sandbox lives for hours at most.
+# Two processes less.
+# The shop's changes of a price are pruned where they stand, and a sandbox lives for hours at most.
 autovacuum = off
 max_logical_replication_workers = 0
 dynamic_shared_memory_type = mmap
 shared_preload_libraries = 'pg_stat_statements'
-# The application's statements alone (its role switches it on): 500 of the learner's would drive them out, and their count with them.
+# The application's statements alone (its role switches it on):
+# 500 of the learner's would drive them out, and their count with them.
 pg_stat_statements.track = none
 pg_stat_statements.track_utility = off
 pg_stat_statements.save = off
@@ -206,7 +257,11 @@ log_line_prefix = '%t '
 
 
 def scram_verifier(password: str) -> str:
-    """What Postgres stores for a password. One iteration: many slow down guessing, and a random secret can't be guessed; a client pays for each at every connection."""
+    """What Postgres stores for a password.
+
+    One iteration: many slow down guessing, and a random secret can't be guessed; a client pays for
+    each at every connection.
+    """
     salt, iterations = secrets.token_bytes(16), 1
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()

@@ -8,7 +8,10 @@ Counters = Mapping[str, float]
 
 
 def of_cache(before: Counters, after: Counters, seconds: float) -> dict[str, float]:
-    """Readings of a cache between two moments. Without a lookup there is no hit rate: it is absent, not zero."""
+    """Readings of a cache between two moments.
+
+    Without a lookup there is no hit rate: it is absent, not zero.
+    """
     grown = _Growth(before, after, seconds)
     values = {
         "cache_hits_per_s": grown.per_s("hits"),

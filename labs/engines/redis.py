@@ -1,4 +1,7 @@
-"""A lab's redis-server: its configuration, its users, its question, its counters. Starts nothing."""
+"""A lab's redis-server: its configuration, its users, its question, its counters.
+
+Starts nothing.
+"""
 
 from __future__ import annotations
 
@@ -21,25 +24,40 @@ from labs.engines.membership import Membership
 from labs.errors import ServerDown
 
 _LEARNER = (
-    "sanitize-payload ~* &* +@all -@admin -@dangerous -@scripting +info +keys +flushdb +flushall +sort +sort_ro +role +lastsave +swapdb"
+    "sanitize-payload ~* &* +@all -@admin -@dangerous -@scripting +info +keys +flushdb "
+    "+flushall +sort +sort_ro +role +lastsave +swapdb"
     " +slowlog|get +slowlog|len +slowlog|reset +slowlog|help"
-    " +latency|histogram +latency|history +latency|latest +latency|doctor +latency|graph +latency|reset +latency|help"
-    " +client|list +client|unblock +cluster|replicas +cluster|slaves +cluster|count-failure-reports -client|reply"
+    " +latency|histogram +latency|history +latency|latest +latency|doctor +latency|graph "
+    "+latency|reset +latency|help"
+    " +client|list +client|unblock +cluster|replicas +cluster|slaves "
+    "+cluster|count-failure-reports -client|reply"
 )
 _NOTHING, _REPLAYS = "resetkeys resetchannels -@all", "~* &* +@all"
-"""Nobody can be a user that is off. But a start replays the append-only file as `default`, and leaves out each transaction that this user may not run."""
+"""Nobody can be a user that is off.
+
+But a start replays the append-only file as `default`, and leaves out each transaction that this
+user may not run.
+"""
 _SCRIPTS = (
-    " +eval +evalsha +eval_ro +evalsha_ro +script|load +script|exists +script|flush +script|kill +script|help +fcall +fcall_ro"
-    " +function|load +function|list +function|delete +function|flush +function|stats +function|kill +function|help"
+    " +eval +evalsha +eval_ro +evalsha_ro +script|load +script|exists +script|flush "
+    "+script|kill +script|help +fcall +fcall_ro"
+    " +function|load +function|list +function|delete +function|flush +function|stats "
+    "+function|kill +function|help"
 )
 
 
 @dataclass(frozen=True)
 class Redis:
-    """One redis-server. `password` is for the users `learner` (the console) and `shop` (the application); ours is `labctl`, with a secret of its own.
+    """One redis-server.
 
-    `program` is what is started: redis-server or valkey-server. With `noted` its files lie in a folder of their own, and what it syncs there is noted.
-    A `member` belongs to a replication group. `directives` stand at the end of its configuration and hold where they differ from ours. `scripts` lets both users run Lua, which only the memory budget and the wall of a cage bound. `appendonly` has every write in a file, which the next start replays.
+    `password` is for the users `learner` (the console) and `shop` (the application); ours is
+    `labctl`, with a secret of its own.
+
+    `program` is what is started: redis-server or valkey-server. With `noted` its files lie in a
+    folder of their own, and what it syncs there is noted. A `member` belongs to a replication
+    group. `directives` stand at the end of its configuration and hold where they differ from ours.
+    `scripts` lets both users run Lua, which only the memory budget and the wall of a cage bound.
+    `appendonly` has every write in a file, which the next start replays.
     """
 
     name: str
@@ -64,8 +82,13 @@ class Redis:
         """How to start it."""
         file = self.directory / "redis.conf"
         return Launch(
-            argv=(str(binaries.find(self.program)), str(file)), env=binaries.environment(), files={file: self.configuration()},
-            ready=or_none(self.ready), death_signal=Signals.SIGKILL, stop_signal=Signals.SIGTERM, data=self.data if self.noted else None,
+            argv=(str(binaries.find(self.program)), str(file)),
+            env=binaries.environment(),
+            files={file: self.configuration()},
+            ready=or_none(self.ready),
+            death_signal=Signals.SIGKILL,
+            stop_signal=Signals.SIGTERM,
+            data=self.data if self.noted else None,
         )
 
     @property
@@ -79,7 +102,8 @@ class Redis:
         if self.member:
             # On one channel the sentinels tell each other who is the primary: nobody else may.
             rights = rights.replace(" &*", "", 1)
-        return f"""\
+        return (
+            f"""\
 bind {self.address.host}
 port {self.address.port}
 dir {self.data}
@@ -105,7 +129,10 @@ user default off resetpass {_REPLAYS if self._appends else _NOTHING}
 user labctl on #{_digest(self._ours.secret)} ~* &* +@all
 user learner on #{_digest(self.password)} {rights}
 user shop on #{_digest(self.password)} {rights}
-""" + (self.member.directives() if self.member else "") + "".join(f"{name} {value}\n" for name, value in self.directives.items())
+"""
+            + (self.member.directives() if self.member else "")
+            + "".join(f"{name} {value}\n" for name, value in self.directives.items())
+        )
 
     def ready(self, timeout_s: float = TIMEOUT_S) -> str:
         """The server's version once it answers. Raises ServerDown until then."""
@@ -113,17 +140,25 @@ user shop on #{_digest(self.password)} {rights}
         if info.get("loading") == "1":
             # INFO is answered while the append-only file is replayed; nothing else is.
             raise ServerDown(f"The {self.name} is still loading.")
-        return f"Valkey {info['valkey_version']}" if "valkey_version" in info else info["redis_version"]
+        return (
+            f"Valkey {info['valkey_version']}"
+            if "valkey_version" in info
+            else info["redis_version"]
+        )
 
     @property
     def _appends(self) -> bool:
         return self.appendonly or self.directives.get("appendonly") == "yes"
 
     def counters(self) -> dict[str, float]:
-        """What the server has counted, all at one moment; our own commands are taken off `operations`. Raises ServerDown."""
+        """What the server has counted, all at one moment; our own commands are taken off
+        `operations`. Raises ServerDown.
+        """
         return self._ours.counters()
 
-    def readings(self, before: readings.Counters, after: readings.Counters, seconds: float) -> dict[str, float]:
+    def readings(
+        self, before: readings.Counters, after: readings.Counters, seconds: float
+    ) -> dict[str, float]:
         """Metrics between two calls of `counters`."""
         return readings.of_cache(before, after, seconds)
 
@@ -157,11 +192,18 @@ user shop on #{_digest(self.password)} {rights}
         return float(sum(usage for usage in usages if isinstance(usage, int)))
 
     def run(self, *words: str | int) -> object:
-        """The reply to any command, as `labctl`; not counted as an operation of the cache. Raises ServerDown, also for an error reply."""
+        """The reply to any command, as `labctl`; not counted as an operation of the cache.
+
+        Raises ServerDown, also for an error reply.
+        """
         return self._ours.run(words, TIMEOUT_S)
 
-    def run_all(self, commands: Sequence[tuple[str | int | bytes, ...]], timeout_s: float = TIMEOUT_S) -> list[object]:
-        """The replies to several commands, sent at once, as `labctl`; an error reply is an exception among them. Raises ServerDown."""
+    def run_all(
+        self, commands: Sequence[tuple[str | int | bytes, ...]], timeout_s: float = TIMEOUT_S
+    ) -> list[object]:
+        """The replies to several commands, sent at once, as `labctl`; an error reply is an
+        exception among them. Raises ServerDown.
+        """
         return self._ours.run_all(commands, timeout_s)
 
     def info(self, *sections: str) -> dict[str, str]:
@@ -169,7 +211,9 @@ user shop on #{_digest(self.password)} {rights}
         return self._info(*sections)
 
     def item(self, key: str) -> tuple[str, float] | None:
-        """A string as it is stored, and the seconds that it has left (-1: for ever); None if there is none. Raises ServerDown."""
+        """A string as it is stored, and the seconds that it has left (-1: for ever); None if there
+        is none. Raises ServerDown.
+        """
         value = self.run("GET", key)
         left = self.run("PTTL", key)
         if not isinstance(value, bytes) or not isinstance(left, int) or left == -2:
@@ -207,7 +251,9 @@ class _Ours:
             raise ServerDown(f"The {self._name} refused: {reply}")
         return reply
 
-    def run_all(self, commands: Sequence[tuple[str | int | bytes, ...]], timeout_s: float = TIMEOUT_S) -> list[object]:
+    def run_all(
+        self, commands: Sequence[tuple[str | int | bytes, ...]], timeout_s: float = TIMEOUT_S
+    ) -> list[object]:
         if not commands:
             return []
         with self._lock:
@@ -215,7 +261,9 @@ class _Ours:
 
     def counters(self) -> dict[str, float]:
         with self._lock:
-            info = parse_info(self.run(("INFO", "server", "stats", "clients", "memory", "keyspace"), TIMEOUT_S))
+            info = parse_info(
+                self.run(("INFO", "server", "stats", "clients", "memory", "keyspace"), TIMEOUT_S)
+            )
             # INFO is counted when it has been answered: it does not see itself.
             before_this = self._commands - 1
         return {
@@ -225,7 +273,13 @@ class _Ours:
             "operations": float(info["total_commands_processed"]) - before_this,
             "evicted": float(info["evicted_keys"]),
             "expired": float(info["expired_keys"]),
-            "items": float(sum(_keys(value) for name, value in info.items() if name.startswith("db") and name[2:].isdigit())),
+            "items": float(
+                sum(
+                    _keys(value)
+                    for name, value in info.items()
+                    if name.startswith("db") and name[2:].isdigit()
+                )
+            ),
             "bytes": float(info["used_memory"]),
             "connections": float(info["connected_clients"]),
         }
@@ -241,9 +295,12 @@ class _Ours:
     def _exchange(self, stream: Stream, words: tuple[str | int, ...]) -> object:
         return self._exchange_all(stream, [words])[0]
 
-    def _exchange_all(self, stream: Stream, commands: Sequence[tuple[str | int | bytes, ...]]) -> list[object]:
+    def _exchange_all(
+        self, stream: Stream, commands: Sequence[tuple[str | int | bytes, ...]]
+    ) -> list[object]:
         reader = hiredis.Reader()
-        stream.send(b"".join(hiredis.pack_command(words) for words in commands))  # type: ignore[arg-type]  # its stub knows only one word
+        # its stub knows only one word
+        stream.send(b"".join(hiredis.pack_command(words) for words in commands))  # type: ignore[arg-type]
         self._commands += len(commands)
         replies: list[object] = []
         while len(replies) < len(commands):
@@ -257,7 +314,9 @@ def parse_info(reply: object) -> dict[str, str]:
     """The fields of an INFO reply. Raises ValueError if it is none, as while the server loads."""
     if not isinstance(reply, bytes):
         raise ValueError(str(reply))
-    return dict(line.split(":", 1) for line in reply.decode(errors="replace").splitlines() if ":" in line)
+    return dict(
+        line.split(":", 1) for line in reply.decode(errors="replace").splitlines() if ":" in line
+    )
 
 
 def _keys(keyspace: str) -> int:

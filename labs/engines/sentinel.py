@@ -1,6 +1,7 @@
 """A sentinel of a lab: its configuration, its question, what can be asked of it. Starts nothing.
 
-It is told of its peers and of the replicas beforehand (`known-sentinel`, `known-replica`, `myid`): sentinels that have to find each other take ten seconds.
+It is told of its peers and of the replicas beforehand (`known-sentinel`, `known-replica`, `myid`):
+sentinels that have to find each other take ten seconds.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ FAILOVER_TIMEOUT_MS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What a sentinel watches, by public addresses: the primary at its start, the replicas, its peers by name, how many must agree, after how long a silence is a death, and in which epoch the primary became it."""
+    """What a sentinel watches, by public addresses: the primary at its start, the replicas, its
+    peers by name, how many must agree, after how long a silence is a death, and in which epoch the
+    primary became it.
+    """
 
     primary: Address
     replicas: Sequence[Address]
@@ -42,7 +46,10 @@ class Watched:
 
 @dataclass(frozen=True)
 class Sentinel:
-    """One redis-server in sentinel mode. `watched` is asked at each start; `secret` is the group's."""
+    """One redis-server in sentinel mode.
+
+    `watched` is asked at each start; `secret` is the group's.
+    """
 
     name: str
     address: Address
@@ -60,14 +67,23 @@ class Sentinel:
         """How to start it; it begins with what is so in the group now."""
         file = self.directory / "sentinel.conf"
         return Launch(
-            argv=(str(binaries.find("redis-server")), str(file), "--sentinel"), env=binaries.environment(), files={file: self.configuration()}, ready=or_none(self.ready),
+            argv=(str(binaries.find("redis-server")), str(file), "--sentinel"),
+            env=binaries.environment(),
+            files={file: self.configuration()},
+            ready=or_none(self.ready),
         )
 
     def configuration(self) -> str:
         """The text of sentinel.conf. By file, for a command line can be read by all."""
         watched = self.watched()
-        known = [f"sentinel known-replica {GROUP} {replica.host} {replica.port}" for replica in watched.replicas]
-        known += [f"sentinel known-sentinel {GROUP} {peer.host} {peer.port} {id_of(name)}" for name, peer in watched.peers.items()]
+        known = [
+            f"sentinel known-replica {GROUP} {replica.host} {replica.port}"
+            for replica in watched.replicas
+        ]
+        known += [
+            f"sentinel known-sentinel {GROUP} {peer.host} {peer.port} {id_of(name)}"
+            for name, peer in watched.peers.items()
+        ]
         return f"""\
 bind {self.address.host}
 port {self.address.port}
@@ -109,7 +125,9 @@ sentinel current-epoch {watched.epoch}
         self.run("SENTINEL", "SET", GROUP, option, value)
 
     def known_primary(self) -> tuple[int, Address]:
-        """The primary that it knows, and the epoch in which that became so: of two sentinels the one with the higher epoch is right. Raises ServerDown."""
+        """The primary that it knows, and the epoch in which that became so: of two sentinels the
+        one with the higher epoch is right. Raises ServerDown.
+        """
         reply = self.run("SENTINEL", "MASTER", GROUP)
         if not isinstance(reply, list):
             raise ServerDown(f"The {self.name} knows no primary.")
@@ -118,7 +136,10 @@ sentinel current-epoch {watched.epoch}
         return int(known["config-epoch"]), Address(known["ip"], int(known["port"]))
 
     def fail_over(self) -> None:
-        """Have it begin a failover though the primary is up, and without asking the others. Raises ServerDown with its own words if it refuses."""
+        """Have it begin a failover though the primary is up, and without asking the others.
+
+        Raises ServerDown with its own words if it refuses.
+        """
         self.run("SENTINEL", "FAILOVER", GROUP)
 
     def run(self, *words: str | int, timeout_s: float = TIMEOUT_S) -> object:
@@ -140,7 +161,8 @@ sentinel current-epoch {watched.epoch}
 
 def _exchange(stream: Stream, words: Sequence[str | int]) -> object:
     reader = hiredis.Reader()
-    stream.send(hiredis.pack_command(tuple(words)))  # type: ignore[arg-type]  # its stub knows only one word
+    # its stub knows only one word
+    stream.send(hiredis.pack_command(tuple(words)))  # type: ignore[arg-type]
     while (reply := reader.gets()) is False:
         reader.feed(stream.receive())
     result: object = reply

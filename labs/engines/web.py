@@ -1,4 +1,7 @@
-"""The engines of a web site: instances of the shop and the balancer before them. How each is started, asked, configured. Starts nothing."""
+"""The engines of a web site: instances of the shop and the balancer before them.
+
+How each is started, asked, configured. Starts nothing.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ _START = Path(__file__).resolve().parents[1] / "web" / "start.py"
 
 @dataclass(frozen=True)
 class WebServer:
-    """A program of labs.web. `settings` says what its configuration is now; `configure` puts it in place while it runs."""
+    """A program of labs.web.
+
+    `settings` says what its configuration is now; `configure` puts it in place while it runs.
+    """
 
     name: str
     address: Address
@@ -40,14 +46,27 @@ class WebServer:
     def launch(self) -> Launch:
         """How to start it: the standard library only, so that it answers soon."""
         file = self.directory / "settings.json"
-        return Launch(argv=(binaries.interpreter(), "-I", "-S", str(_START), self._module, str(file)), files={file: self.configuration()}, ready=or_none(self.ready))
+        return Launch(
+            argv=(binaries.interpreter(), "-I", "-S", str(_START), self._module, str(file)),
+            files={file: self.configuration()},
+            ready=or_none(self.ready),
+        )
 
     def configuration(self) -> str:
         """The text of its settings. By file, for a command line can be read by all."""
-        return json.dumps({"host": self.address.host, "port": self.address.port, "secret": self.secret, **self.settings()})
+        return json.dumps(
+            {
+                "host": self.address.host,
+                "port": self.address.port,
+                "secret": self.secret,
+                **self.settings(),
+            }
+        )
 
     def configure(self) -> None:
-        """Put other settings in place; it takes them with its next request, whether it runs now or is paused."""
+        """Put other settings in place; it takes them with its next request, whether it runs now or
+        is paused.
+        """
         new = self.directory / "settings.new"
         new.touch(mode=0o600)
         new.write_text(self.configuration())
@@ -59,7 +78,11 @@ class WebServer:
 
     def counters(self) -> dict[str, float]:
         """What it has counted. Raises ServerDown."""
-        return {name: float(value) for name, value in self._asked("/-/counts", TIMEOUT_S).items() if isinstance(value, int | float)}
+        return {
+            name: float(value)
+            for name, value in self._asked("/-/counts", TIMEOUT_S).items()
+            if isinstance(value, int | float)
+        }
 
     def readings(self, before: Counters, after: Counters, seconds: float) -> dict[str, float]:
         """None of its own: what a site does is read where its browsers are."""
@@ -70,7 +93,13 @@ class WebServer:
         self._control.close()
 
     def _asked(self, path: str, timeout_s: float) -> dict[str, Any]:
-        answer = self._control.ask(lambda stream: _exchange(stream, http.Message(f"GET {path} HTTP/1.1", [("Host", self.name), (SECRET, self.secret)])), timeout_s)
+        answer = self._control.ask(
+            lambda stream: _exchange(
+                stream,
+                http.Message(f"GET {path} HTTP/1.1", [("Host", self.name), (SECRET, self.secret)]),
+            ),
+            timeout_s,
+        )
         found: dict[str, Any] = json.loads(answer.body)
         return found
 
@@ -83,7 +112,10 @@ class Instance(WebServer):
     _health: ClassVar[str] = "/health"
 
     def session(self, sid: str) -> tuple[str, float] | None:
-        """A session as this process's own memory has it: its text and the seconds that are left. Raises ServerDown."""
+        """A session as this process's own memory has it: its text and the seconds that are left.
+
+        Raises ServerDown.
+        """
         found = self._asked(f"/-/session/{sid}", TIMEOUT_S)
         return (str(found["value"]), float(found["ttl_s"])) if found else None
 

@@ -17,14 +17,42 @@ from labs.host.host import LabsHost, Limits
 
 @click.command()
 @click.option("--redis-url", envvar="REDIS_URL", required=True, help="The portal's Redis.")
-@click.option("--state", envvar="CACHEGROUND_STATE", type=click.Path(path_type=Path), required=True, help="A directory of its own.")
-@click.option("--isolation", envvar="CACHEGROUND_ISOLATION", default="auto", show_default=True, help="auto, cage, process or fake.")
-@click.option("--pool", envvar="CACHEGROUND_POOL", default=2, show_default=True, help="Sandboxes kept ready.")
-@click.option("--room", envvar="CACHEGROUND_ROOM", default=0, show_default=True, help="Sandboxes at once; 0: as many as fit.")
+@click.option(
+    "--state",
+    envvar="CACHEGROUND_STATE",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A directory of its own.",
+)
+@click.option(
+    "--isolation",
+    envvar="CACHEGROUND_ISOLATION",
+    default="auto",
+    show_default=True,
+    help="auto, cage, process or fake.",
+)
+@click.option(
+    "--pool", envvar="CACHEGROUND_POOL", default=2, show_default=True, help="Sandboxes kept ready."
+)
+@click.option(
+    "--room",
+    envvar="CACHEGROUND_ROOM",
+    default=0,
+    show_default=True,
+    help="Sandboxes at once; 0: as many as fit.",
+)
 def main(redis_url: str, state: Path, isolation: str, pool: int, room: int) -> None:
     """Own the sandboxes of this machine."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    redis = Redis.from_url(redis_url, decode_responses=True, protocol=2, socket_timeout=5, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0), max_connections=64)
+    redis = Redis.from_url(
+        redis_url,
+        decode_responses=True,
+        protocol=2,
+        socket_timeout=5,
+        socket_connect_timeout=1,
+        retry=Retry(NoBackoff(), 0),
+        max_connections=64,
+    )
     os.umask(0o022)
     host = LabsHost(redis, state, isolation=isolation, pool=pool, limits=Limits(room=room))
     signal.signal(signal.SIGTERM, lambda *_: host.stop())

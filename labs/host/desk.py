@@ -1,6 +1,8 @@
-"""The front desk of the labs: how a portal asks a labs host for things, over the portal's Redis and nothing else.
+"""The front desk of the labs: how a portal asks a labs host for things, over the portal's Redis and
+nothing else.
 
-Keys and calls are listed in docs/architecture.md. Every wait has a deadline. Nothing here may be the only copy of anything.
+Keys and calls are listed in docs/architecture.md. Every wait has a deadline. Nothing here may be
+the only copy of anything.
 """
 
 from __future__ import annotations
@@ -29,12 +31,17 @@ ACKS = "labs:acks:{}"
 
 HOST_FRESH_S = 4.0
 FEED_LENGTH, FEED_LEAST, FEED_BYTES = 4_000, 200, 640 * 1024
-"""Of a sandbox' feed: so many events, fewer where they are large, and never fewer than a browser needs that comes again after some seconds."""
+"""Of a sandbox' feed: so many events, fewer where they are large, and never fewer than a browser
+needs that comes again after some seconds.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxInfo:
-    """What the desk knows of a sandbox without asking its host. `status`: queued, opening, open, closed."""
+    """What the desk knows of a sandbox without asking its host.
+
+    `status`: queued, opening, open, closed.
+    """
 
     id: str
     owner: str
@@ -59,7 +66,10 @@ class HostInfo:
 
 
 class Desk:
-    """Client of the labs hosts. Threads may share one; it holds no state but the Redis client (text mode, explicit timeouts)."""
+    """Client of the labs hosts.
+
+    Threads may share one; it holds no state but the Redis client (text mode, explicit timeouts).
+    """
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
@@ -69,19 +79,38 @@ class Desk:
         try:
             raw = _texts(self.redis.hgetall(HOSTS))
         except RedisError as exc:
-            raise HostAway("The labs can't be reached just now.", hint="Lessons and quizzes work; try the bench again in a moment.", detail=str(exc)) from exc
+            raise HostAway(
+                "The labs can't be reached just now.",
+                hint="Lessons and quizzes work; try the bench again in a moment.",
+                detail=str(exc),
+            ) from exc
         hosts = [HostInfo(id=name, **json.loads(data)) for name, data in raw.items()]
         fresh = [host for host in hosts if time.time() - host.at < HOST_FRESH_S]
         return sorted(fresh, key=lambda host: (-host.room, host.queued))
 
-    def open(self, lab: str, *, owner: str, settings: dict[str, Any] | None = None, deadline_s: float = 10.0) -> SandboxInfo:
-        """Ask for a sandbox; returns at once with its id, `opening` or `queued`. Raises SandboxTaken if the owner has one of another lab."""
+    def open(
+        self,
+        lab: str,
+        *,
+        owner: str,
+        settings: dict[str, Any] | None = None,
+        deadline_s: float = 10.0,
+    ) -> SandboxInfo:
+        """Ask for a sandbox; returns at once with its id, `opening` or `queued`.
+
+        Raises SandboxTaken if the owner has one of another lab.
+        """
         hosts = self.hosts()
         if not hosts:
-            raise HostAway("No labs host is running.", hint="Lessons and quizzes work; try the bench again in a moment.")
+            raise HostAway(
+                "No labs host is running.",
+                hint="Lessons and quizzes work; try the bench again in a moment.",
+            )
         mine = self.find(owner)
         host = mine.host if mine else hosts[0].id
-        data = self._ask(host, "open", "", {"lab": lab, "owner": owner, "settings": settings or {}}, deadline_s)
+        data = self._ask(
+            host, "open", "", {"lab": lab, "owner": owner, "settings": settings or {}}, deadline_s
+        )
         return SandboxInfo(**data)
 
     def find(self, owner: str) -> SandboxInfo | None:
@@ -89,7 +118,11 @@ class Desk:
         try:
             sandbox = self.redis.get(OWNER.format(owner))
         except RedisError as exc:
-            raise HostAway("The labs can't be reached just now.", hint="Lessons and quizzes work; try the bench again in a moment.", detail=str(exc)) from exc
+            raise HostAway(
+                "The labs can't be reached just now.",
+                hint="Lessons and quizzes work; try the bench again in a moment.",
+                detail=str(exc),
+            ) from exc
         if not sandbox:
             return None
         try:
@@ -98,24 +131,50 @@ class Desk:
             return None
 
     def info(self, sandbox: str, *, owner: str | None) -> SandboxInfo:
-        """What is known of a sandbox; UnknownSandbox if there is none or it is not this owner's (None: anybody's)."""
+        """What is known of a sandbox; UnknownSandbox if there is none or it is not this owner's
+        (None: anybody's).
+        """
         try:
             raw = _texts(self.redis.hgetall(SANDBOX.format(sandbox)))
         except RedisError as exc:
-            raise HostAway("The labs can't be reached just now.", hint="Lessons and quizzes work; try the bench again in a moment.", detail=str(exc)) from exc
+            raise HostAway(
+                "The labs can't be reached just now.",
+                hint="Lessons and quizzes work; try the bench again in a moment.",
+                detail=str(exc),
+            ) from exc
         if not raw or (owner is not None and raw.get("owner") != owner):
-            raise UnknownSandbox("There is no such sandbox.", hint="It may have ended. Open the lab again: your progress is kept.")
-        return SandboxInfo(id=sandbox, owner=raw["owner"], lab=raw["lab"], host=raw["host"], status=raw["status"], position=int(raw.get("position") or 0), reason=raw.get("reason", ""))
+            raise UnknownSandbox(
+                "There is no such sandbox.",
+                hint="It may have ended. Open the lab again: your progress is kept.",
+            )
+        return SandboxInfo(
+            id=sandbox,
+            owner=raw["owner"],
+            lab=raw["lab"],
+            host=raw["host"],
+            status=raw["status"],
+            position=int(raw.get("position") or 0),
+            reason=raw.get("reason", ""),
+        )
 
-    def call(self, sandbox: str, call: str, *, owner: str | None, deadline_s: float = 12.0, **args: Any) -> dict[str, Any]:
-        """Have a sandbox do something (docs/architecture.md lists the calls); raises the LabsError that it raised."""
+    def call(
+        self, sandbox: str, call: str, *, owner: str | None, deadline_s: float = 12.0, **args: Any
+    ) -> dict[str, Any]:
+        """Have a sandbox do something (docs/architecture.md lists the calls); raises the LabsError
+        that it raised.
+        """
         info = self.info(sandbox, owner=owner)
         return self._ask(info.host, call, sandbox, args, deadline_s)
 
     def events(self, sandbox: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
-        """The feed after a sequence number, oldest first. A gap after `after` means that older events are gone: draw from `state` again."""
+        """The feed after a sequence number, oldest first.
+
+        A gap after `after` means that older events are gone: draw from `state` again.
+        """
         try:
-            raw: Any = self.redis.xrange(FEED.format(sandbox), min=f"({after}-0" if after else "-", count=limit)
+            raw: Any = self.redis.xrange(
+                FEED.format(sandbox), min=f"({after}-0" if after else "-", count=limit
+            )
         except RedisError as exc:
             raise HostAway("The labs can't be reached just now.", detail=str(exc)) from exc
         return [decode(json.loads(fields["e"])) for _, fields in raw]
@@ -132,12 +191,19 @@ class Desk:
             with self.redis.pipeline(transaction=False) as pipe:
                 for sandbox in asked:
                     pipe.exists(SANDBOX.format(sandbox))
-                return {sandbox for sandbox, there in zip(asked, pipe.execute(), strict=True) if there}
+                return {
+                    sandbox for sandbox, there in zip(asked, pipe.execute(), strict=True) if there
+                }
         except RedisError as exc:
             raise HostAway("The labs can't be reached just now.", detail=str(exc)) from exc
 
-    def outcomes(self, *, after: str = "0", block_ms: int = 1_000, limit: int = 500) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Outcomes that hosts wait to have recorded, as (stream id, outcome). They come again until acknowledged."""
+    def outcomes(
+        self, *, after: str = "0", block_ms: int = 1_000, limit: int = 500
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Outcomes that hosts wait to have recorded, as (stream id, outcome).
+
+        They come again until acknowledged.
+        """
         heard: Any = self.redis.xread({OUTCOMES: after}, block=block_ms, count=limit)
         for _, entries in heard or []:
             for entry_id, fields in entries:
@@ -149,9 +215,17 @@ class Desk:
             self.redis.rpush(ACKS.format(host), *outcome_ids)
             self.redis.expire(ACKS.format(host), 60)
 
-    def _ask(self, host: str, call: str, sandbox: str, args: dict[str, Any], deadline_s: float) -> dict[str, Any]:
+    def _ask(
+        self, host: str, call: str, sandbox: str, args: dict[str, Any], deadline_s: float
+    ) -> dict[str, Any]:
         request_id = secrets.token_hex(8)
-        request = {"id": request_id, "call": call, "sandbox": sandbox, "args": args, "until": time.time() + deadline_s}
+        request = {
+            "id": request_id,
+            "call": call,
+            "sandbox": sandbox,
+            "args": args,
+            "until": time.time() + deadline_s,
+        }
         encoded = json.dumps(request)
         if len(encoded) > 128 * 1024:
             raise BadInput("That is too much text for one request.", hint="Keep it under 64 KiB.")
@@ -159,9 +233,16 @@ class Desk:
             self.redis.rpush(REQUESTS.format(host), encoded)
             answer = self._await(REPLY.format(request_id), deadline_s)
         except RedisError as exc:
-            raise HostAway("The labs can't be reached just now.", hint="Try again in a moment.", detail=str(exc)) from exc
+            raise HostAway(
+                "The labs can't be reached just now.",
+                hint="Try again in a moment.",
+                detail=str(exc),
+            ) from exc
         if answer is None:
-            raise TooSlow("Your sandbox did not answer in time.", hint="Try again; if it stays silent, open the lab anew. Your progress is kept.")
+            raise TooSlow(
+                "Your sandbox did not answer in time.",
+                hint="Try again; if it stays silent, open the lab anew. Your progress is kept.",
+            )
         reply = json.loads(answer)
         if "error" in reply:
             raise from_data(reply["error"])

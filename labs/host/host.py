@@ -1,6 +1,8 @@
-"""The labs host: owns the sandboxes of one machine, and speaks with the portal over its Redis only. docs/architecture.md lists keys and calls.
+"""The labs host: owns the sandboxes of one machine, and speaks with the portal over its Redis only.
+docs/architecture.md lists keys and calls.
 
-If it dies its sandboxes die with it; nothing is adopted. What it tells over Redis may be lost, except outcomes, which it keeps itself.
+If it dies its sandboxes die with it; nothing is adopted. What it tells over Redis may be lost,
+except outcomes, which it keeps itself.
 """
 
 from __future__ import annotations
@@ -47,12 +49,30 @@ DISK_STEP_MB = 64
 BATCH = 200
 MB = 1024 * 1024
 
-RELAYED = frozenset({"set", "action", "server", "link", "step", "load", "console", "complete", "log", "measure", "record", "reset"})
+RELAYED = frozenset(
+    {
+        "set",
+        "action",
+        "server",
+        "link",
+        "step",
+        "load",
+        "console",
+        "complete",
+        "log",
+        "measure",
+        "record",
+        "reset",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a machine and a sandbox may use. `room` 0 means: as many as fit into `share` of the memory."""
+    """What a machine and a sandbox may use.
+
+    `room` 0 means: as many as fit into `share` of the memory.
+    """
 
     room: int = 0
     share: float = 0.6
@@ -68,7 +88,9 @@ class Limits:
     @property
     def sandboxes(self) -> int:
         """How many sandboxes may be open at once."""
-        return self.room or max(1, int(psutil.virtual_memory().total * self.share / (self.expected_mb * MB)))
+        return self.room or max(
+            1, int(psutil.virtual_memory().total * self.share / (self.expected_mb * MB))
+        )
 
 
 @dataclass(slots=True)
@@ -96,7 +118,15 @@ class Hosted:
 class LabsHost:
     """Run it with `serve`; `stop` from any thread or signal handler."""
 
-    def __init__(self, redis: Redis, state: Path, *, isolation: str = "auto", pool: int = 2, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        state: Path,
+        *,
+        isolation: str = "auto",
+        pool: int = 2,
+        limits: Limits | None = None,
+    ) -> None:
         self.id = secrets.token_hex(4)
         self.limits = limits or Limits()
         self._redis = redis
@@ -108,8 +138,11 @@ class LabsHost:
         self._lock = threading.RLock()
         self._stopped = threading.Event()
         self._feed: queue.SimpleQueue[tuple[Hosted, Entry] | None] = queue.SimpleQueue()
-        # As many as all sandboxes may need at once: one that does not answer keeps only its own learner waiting.
-        self._callers = ThreadPoolExecutor(CALLS_AT_ONCE * self.limits.sandboxes + STARTS, thread_name_prefix="call")
+        # As many as all sandboxes may need at once: one that does not answer keeps only its own
+        # learner waiting.
+        self._callers = ThreadPoolExecutor(
+            CALLS_AT_ONCE * self.limits.sandboxes + STARTS, thread_name_prefix="call"
+        )
         self._directory, self._free, self._disk_looked = state, 0, 0.0
         self._starters = ThreadPoolExecutor(STARTS, thread_name_prefix="start")
         self._versions: dict[str, str] = {}
@@ -120,8 +153,16 @@ class LabsHost:
         self._keeper.wait_ready()
         if self._keeper.isolation != "fake":
             self._versions = binaries.versions()
-        threads = [threading.Thread(target=self._loop, args=(work, every_s), name=work.__name__, daemon=True) for work, every_s in (
-            (self._announce, ANNOUNCE_S), (self._watch, 1.0), (self._send_outcomes, 0.0))]
+        threads = [
+            threading.Thread(
+                target=self._loop, args=(work, every_s), name=work.__name__, daemon=True
+            )
+            for work, every_s in (
+                (self._announce, ANNOUNCE_S),
+                (self._watch, 1.0),
+                (self._send_outcomes, 0.0),
+            )
+        ]
         threads.append(threading.Thread(target=self._publish, name="publish", daemon=True))
         for thread in threads:
             thread.start()
@@ -154,14 +195,25 @@ class LabsHost:
     def _answer(self, request: dict[str, Any]) -> None:
         reply: dict[str, Any]
         try:
-            reply = {"reply": self._do(str(request.get("call")), str(request.get("sandbox") or ""), request.get("args") or {}, float(request["until"]))}
+            reply = {
+                "reply": self._do(
+                    str(request.get("call")),
+                    str(request.get("sandbox") or ""),
+                    request.get("args") or {},
+                    float(request["until"]),
+                )
+            }
         except LabsError as exc:
             if exc.detail:
                 log.warning("%s: %s: %s", request.get("call"), exc, exc.detail)
             reply = {"error": as_data(exc)}
         except Exception:
             log.exception("the request %s failed", request.get("call"))
-            reply = {"error": as_data(LabsError("Something went wrong with the labs.", hint="Try again in a moment."))}
+            reply = {
+                "error": as_data(
+                    LabsError("Something went wrong with the labs.", hint="Try again in a moment.")
+                )
+            }
         with contextlib.suppress(RedisError):
             key = desk.REPLY.format(request.get("id"))
             with self._redis.pipeline(transaction=False) as pipe:
@@ -176,7 +228,13 @@ class LabsHost:
         if call == "state":
             with self._lock:
                 data = hosted.state.to_data(history=bool(args.get("history")))
-            return data | {"status": hosted.status, "reason": hosted.reason, "position": self._position(hosted), "lab": hosted.lab, "settings": hosted.state.settings or hosted.settings}
+            return data | {
+                "status": hosted.status,
+                "reason": hosted.reason,
+                "position": self._position(hosted),
+                "lab": hosted.lab,
+                "settings": hosted.state.settings or hosted.settings,
+            }
         hosted.touched_at = time.monotonic()
         if hosted.warned:
             hosted.warned = False
@@ -192,19 +250,30 @@ class LabsHost:
         if call not in RELAYED:
             raise BadInput(f"A sandbox does not know the call {call[:40]!r}.")
         if hosted.status != "open":
-            raise UnknownSandbox("This sandbox is not open.", hint="Open the lab again: your progress is kept.")
+            raise UnknownSandbox(
+                "This sandbox is not open.", hint="Open the lab again: your progress is kept."
+            )
         with self._turn(hosted):
-            return self._keeper.call(sandbox, call, deadline_s=max(0.1, until - time.time()), **args)
+            return self._keeper.call(
+                sandbox, call, deadline_s=max(0.1, until - time.time()), **args
+            )
 
     @contextlib.contextmanager
     def _turn(self, hosted: Hosted) -> Iterator[None]:
-        """A call's place among those of its sandbox; NotNow if there are too many, at once or in a second."""
+        """A call's place among those of its sandbox; NotNow if there are too many, at once or in a
+        second.
+        """
         with self._lock:
             now = time.monotonic()
-            hosted.allowance = min(CALLS_IN_A_ROW, hosted.allowance + (now - hosted.allowed_at) * CALLS_PER_S)
+            hosted.allowance = min(
+                CALLS_IN_A_ROW, hosted.allowance + (now - hosted.allowed_at) * CALLS_PER_S
+            )
             hosted.allowed_at = now
             if hosted.calls >= CALLS_AT_ONCE or hosted.allowance < 1:
-                raise NotNow("That is more than your sandbox does at once.", hint="Wait until it has answered, then try again.")
+                raise NotNow(
+                    "That is more than your sandbox does at once.",
+                    hint="Wait until it has answered, then try again.",
+                )
             hosted.calls += 1
             hosted.allowance -= 1
         try:
@@ -217,12 +286,21 @@ class LabsHost:
         lab, owner = find(str(args.get("lab"))), str(args.get("owner") or "")
         settings = lab.settings(args.get("settings") or {})
         with self._lock:
-            mine = next((h for h in self._hosted.values() if h.owner == owner and h.status != "closed"), None)
+            mine = next(
+                (h for h in self._hosted.values() if h.owner == owner and h.status != "closed"),
+                None,
+            )
             if mine is not None and mine.lab != lab.id:
-                raise SandboxTaken(f"Your sandbox for {find(mine.lab).title} is open.", hint="Close it first: checks and answers stay.")
+                raise SandboxTaken(
+                    f"Your sandbox for {find(mine.lab).title} is open.",
+                    hint="Close it first: checks and answers stay.",
+                )
             if mine is None:
                 if len(self._waiting) >= self.limits.queue:
-                    raise LabsError("This machine is full, and its queue is too.", hint="Try again in a few minutes.")
+                    raise LabsError(
+                        "This machine is full, and its queue is too.",
+                        hint="Try again in a few minutes.",
+                    )
                 mine = Hosted(secrets.token_hex(16), owner, lab.id, settings)
                 self._hosted[mine.id] = mine
                 self._waiting.append(mine.id)
@@ -230,14 +308,24 @@ class LabsHost:
         if mine.status == "open" and args.get("settings"):
             with self._turn(mine):
                 for name in args["settings"]:
-                    self._keeper.call(mine.id, "set", name=name, value=settings[name], deadline_s=max(0.1, until - time.time()))
+                    self._keeper.call(
+                        mine.id,
+                        "set",
+                        name=name,
+                        value=settings[name],
+                        deadline_s=max(0.1, until - time.time()),
+                    )
         self._announce_sandboxes([mine])
         return self._info(mine)
 
     def _admit(self) -> None:
         """Let in as many of those who wait as there is room for, first come first."""
         with self._lock:
-            while self._waiting and sum(h.status in ("opening", "open") for h in self._hosted.values()) < self.limits.sandboxes:
+            while (
+                self._waiting
+                and sum(h.status in ("opening", "open") for h in self._hosted.values())
+                < self.limits.sandboxes
+            ):
                 hosted = self._hosted[self._waiting.pop(0)]
                 hosted.status = "opening"
                 self._starters.submit(self._start, hosted)
@@ -245,13 +333,21 @@ class LabsHost:
     def _start(self, hosted: Hosted) -> None:
         try:
             self._keeper.open(
-                hosted.lab, hosted.settings, sandbox_id=hosted.id, on_event=lambda entry: self._heard(hosted, entry),
-                on_outcome=lambda outcome: self._keep_outcome(hosted, outcome), on_gone=lambda why: self._gone(hosted, why),
+                hosted.lab,
+                hosted.settings,
+                sandbox_id=hosted.id,
+                on_event=lambda entry: self._heard(hosted, entry),
+                on_outcome=lambda outcome: self._keep_outcome(hosted, outcome),
+                on_gone=lambda why: self._gone(hosted, why),
             )
             with self._lock:
                 if hosted.status != "opening":
                     raise UnknownSandbox("It was closed while it opened.")
-                hosted.status, hosted.opened_at, hosted.touched_at = "open", time.monotonic(), time.monotonic()
+                hosted.status, hosted.opened_at, hosted.touched_at = (
+                    "open",
+                    time.monotonic(),
+                    time.monotonic(),
+                )
                 self._versions |= hosted.state.versions
         except LabsError as exc:
             log.warning("sandbox %s did not open: %s %s", hosted.id, exc, exc.detail)
@@ -275,9 +371,16 @@ class LabsHost:
         with self._lock:
             if hosted.status == "closed":
                 return
-            hosted.status, hosted.reason, hosted.closed_at = "closed", hosted.reason or reason, time.monotonic()
+            hosted.status, hosted.reason, hosted.closed_at = (
+                "closed",
+                hosted.reason or reason,
+                time.monotonic(),
+            )
             if not hosted.state.closed:
-                self._heard(hosted, Entry(hosted.state.seq + 1, time.time(), SandboxClosed(reason=hosted.reason)))
+                self._heard(
+                    hosted,
+                    Entry(hosted.state.seq + 1, time.time(), SandboxClosed(reason=hosted.reason)),
+                )
         if not self._stopped.is_set():
             self._announce_sandboxes([hosted])
             self._admit()
@@ -285,7 +388,10 @@ class LabsHost:
     def _find(self, sandbox: str) -> Hosted:
         hosted = self._hosted.get(sandbox)
         if hosted is None:
-            raise UnknownSandbox("There is no such sandbox.", hint="It may have ended. Open the lab again: your progress is kept.")
+            raise UnknownSandbox(
+                "There is no such sandbox.",
+                hint="It may have ended. Open the lab again: your progress is kept.",
+            )
         return hosted
 
     # Events and outcomes
@@ -303,8 +409,17 @@ class LabsHost:
                     for sandbox in {hosted.id for hosted, _ in batch}:
                         pipe.expire(desk.FEED.format(sandbox), FEED_KEY_S)
                     for hosted, entry in batch:
-                        body, key = json.dumps(encode(entry), separators=(",", ":")), desk.FEED.format(hosted.id)
-                        pipe.xadd(key, {"e": body}, id=f"{entry.seq}-0", maxlen=_feed_length(hosted, len(body)), approximate=True)
+                        body, key = (
+                            json.dumps(encode(entry), separators=(",", ":")),
+                            desk.FEED.format(hosted.id),
+                        )
+                        pipe.xadd(
+                            key,
+                            {"e": body},
+                            id=f"{entry.seq}-0",
+                            maxlen=_feed_length(hosted, len(body)),
+                            approximate=True,
+                        )
                         pipe.publish(key, body)
                     pipe.execute(raise_on_error=False)
             except RedisError as exc:
@@ -312,7 +427,9 @@ class LabsHost:
                 self._stopped.wait(0.2)
 
     def _next_batch(self) -> list[tuple[Hosted, Entry]]:
-        """What waits to be published, at least one entry; empty at the end, which a None in the queue says."""
+        """What waits to be published, at least one entry; empty at the end, which a None in the
+        queue says.
+        """
         batch: list[tuple[Hosted, Entry]] = []
         waiting = self._feed.get()
         while waiting is not None:
@@ -325,7 +442,15 @@ class LabsHost:
         return batch
 
     def _keep_outcome(self, hosted: Hosted, outcome: dict[str, Any]) -> None:
-        self._outbox.put(outcome | {"host": self.id, "owner": hosted.owner, "lab": hosted.lab, "at": round(time.time(), 3)})
+        self._outbox.put(
+            outcome
+            | {
+                "host": self.id,
+                "owner": hosted.owner,
+                "lab": hosted.lab,
+                "at": round(time.time(), 3),
+            }
+        )
         self._new_outcome.set()
 
     def _send_outcomes(self) -> None:
@@ -335,7 +460,12 @@ class LabsHost:
         with self._redis.pipeline(transaction=False) as pipe:
             for body in due:
                 # The id of an earlier life of this host would be acknowledged to nobody.
-                pipe.xadd(desk.OUTCOMES, {"o": json.dumps(json.loads(body) | {"host": self.id})}, maxlen=20_000, approximate=True)
+                pipe.xadd(
+                    desk.OUTCOMES,
+                    {"o": json.dumps(json.loads(body) | {"host": self.id})},
+                    maxlen=20_000,
+                    approximate=True,
+                )
             pipe.execute()
         self._outbox.sent(due)
         while (acknowledged := self._redis.lpop(desk.ACKS.format(self.id))) is not None:
@@ -347,8 +477,14 @@ class LabsHost:
         with self._lock:
             open_now = sum(h.status in ("opening", "open") for h in self._hosted.values())
             hosted = list(self._hosted.values())
-        about = {"at": time.time(), "isolation": self._keeper.isolation, "versions": self._versions, "open": open_now,
-                 "room": max(0, self.limits.sandboxes - open_now), "queued": len(self._waiting)}
+        about = {
+            "at": time.time(),
+            "isolation": self._keeper.isolation,
+            "versions": self._versions,
+            "open": open_now,
+            "room": max(0, self.limits.sandboxes - open_now),
+            "queued": len(self._waiting),
+        }
         self._redis.hset(desk.HOSTS, self.id, json.dumps(about))
         for name, raw in self._redis.hgetall(desk.HOSTS).items():
             if time.time() - json.loads(raw)["at"] > 60:
@@ -359,17 +495,27 @@ class LabsHost:
         with contextlib.suppress(RedisError), self._redis.pipeline(transaction=False) as pipe:
             for hosted in several:
                 key, info = desk.SANDBOX.format(hosted.id), self._info(hosted)
-                pipe.hset(key, mapping={name: str(value) for name, value in info.items() if name != "id"})
+                pipe.hset(
+                    key, mapping={name: str(value) for name, value in info.items() if name != "id"}
+                )
                 pipe.expire(key, CLOSED_KEY_S if hosted.status == "closed" else SANDBOX_KEY_S)
                 owner = desk.OWNER.format(hosted.owner)
                 if hosted.status != "closed":
                     pipe.set(owner, hosted.id, ex=SANDBOX_KEY_S)
                 elif hosted.closed_at + 2 * ANNOUNCE_S > time.monotonic():
-                    pipe.eval("if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end", 1, owner, hosted.id)
+                    pipe.eval(
+                        "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', "
+                        "KEYS[1]) end",
+                        1,
+                        owner,
+                        hosted.id,
+                    )
             pipe.execute()
 
     def _watch(self) -> None:
-        """Idle, old and hungry sandboxes; those who wait and whose page is gone; what closed a while ago."""
+        """Idle, old and hungry sandboxes; those who wait and whose page is gone; what closed a
+        while ago.
+        """
         now = time.monotonic()
         self._watch_disk(now)
         for hosted in list(self._hosted.values()):
@@ -384,20 +530,36 @@ class LabsHost:
     def _watch_open(self, hosted: Hosted, now: float) -> None:
         idle_s, age_s = now - hosted.touched_at, now - hosted.opened_at
         if age_s > self.limits.longest_s:
-            self._close(hosted, f"Your sandbox has ended after {self.limits.longest_s / 3600:g} hours.")
+            self._close(
+                hosted, f"Your sandbox has ended after {self.limits.longest_s / 3600:g} hours."
+            )
         elif idle_s > self.limits.idle_s:
-            self._close(hosted, f"Your sandbox has ended: nothing was done in it for {self.limits.idle_s / 60:g} minutes.")
+            self._close(
+                hosted,
+                "Your sandbox has ended: nothing was done in it for "
+                f"{self.limits.idle_s / 60:g} minutes.",
+            )
         elif idle_s > self.limits.idle_s - self.limits.warn_s and not hosted.warned:
             hosted.warned = True
-            self._warn(hosted, f"This sandbox ends in {self.limits.warn_s / 60:g} minutes unless you go on.", self.limits.warn_s)
+            self._warn(
+                hosted,
+                f"This sandbox ends in {self.limits.warn_s / 60:g} minutes unless you go on.",
+                self.limits.warn_s,
+            )
         else:
             budget = self.limits.budget_mb * MB
             with contextlib.suppress(LabsError):
                 if self._keeper.memory(hosted.id, over=budget) > budget:
-                    self._close(hosted, f"Your sandbox used more than its {self.limits.budget_mb} MB of memory and was ended.")
+                    self._close(
+                        hosted,
+                        f"Your sandbox used more than its {self.limits.budget_mb} MB of memory "
+                        "and was ended.",
+                    )
 
     def _watch_disk(self, now: float) -> None:
-        """Look through the sandboxes' files when the disk has lost some room, and now and then: it costs milliseconds for each."""
+        """Look through the sandboxes' files when the disk has lost some room, and now and then: it
+        costs milliseconds for each.
+        """
         free = shutil.disk_usage(self._directory).free
         self._free = max(self._free, free)
         if self._free - free < DISK_STEP_MB * MB and now - self._disk_looked < DISK_LOOK_S:
@@ -405,8 +567,15 @@ class LabsHost:
         self._free, self._disk_looked = free, now
         for hosted in list(self._hosted.values()):
             with contextlib.suppress(LabsError):
-                if hosted.status == "open" and self._keeper.disk(hosted.id) > self.limits.disk_mb * MB:
-                    self._close(hosted, f"Your sandbox wrote more than its {self.limits.disk_mb} MB to the disk and was ended.")
+                if (
+                    hosted.status == "open"
+                    and self._keeper.disk(hosted.id) > self.limits.disk_mb * MB
+                ):
+                    self._close(
+                        hosted,
+                        f"Your sandbox wrote more than its {self.limits.disk_mb} MB to the disk "
+                        "and was ended.",
+                    )
 
     def _warn(self, hosted: Hosted, reason: str, in_s: float) -> None:
         with contextlib.suppress(LabsError):
@@ -430,7 +599,15 @@ class LabsHost:
             return self._waiting.index(hosted.id) + 1 if hosted.id in self._waiting else 0
 
     def _info(self, hosted: Hosted) -> dict[str, Any]:
-        return {"id": hosted.id, "owner": hosted.owner, "lab": hosted.lab, "host": self.id, "status": hosted.status, "position": self._position(hosted), "reason": hosted.reason}
+        return {
+            "id": hosted.id,
+            "owner": hosted.owner,
+            "lab": hosted.lab,
+            "host": self.id,
+            "status": hosted.status,
+            "position": self._position(hosted),
+            "reason": hosted.reason,
+        }
 
     def _shut_down(self) -> None:
         log.info("stopping with %d sandboxes", len(self._hosted))
@@ -438,7 +615,12 @@ class LabsHost:
             if hosted.status in ("queued", "opening", "open"):
                 with self._lock:
                     hosted.status, hosted.reason = "closed", "The labs were stopped."
-                    self._heard(hosted, Entry(hosted.state.seq + 1, time.time(), SandboxClosed(reason=hosted.reason)))
+                    self._heard(
+                        hosted,
+                        Entry(
+                            hosted.state.seq + 1, time.time(), SandboxClosed(reason=hosted.reason)
+                        ),
+                    )
         self._keeper.close()
         with contextlib.suppress(RedisError):
             self._announce_sandboxes(list(self._hosted.values()))

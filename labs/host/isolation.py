@@ -1,4 +1,7 @@
-"""Which isolation works on this machine, found by trying: build a cage, enter it, look around. Run as a command, it is the trial itself."""
+"""Which isolation works on this machine, found by trying: build a cage, enter it, look around.
+
+Run as a command, it is the trial itself.
+"""
 
 from __future__ import annotations
 
@@ -20,22 +23,33 @@ TRIAL_DEADLINE_S = 15.0
 
 WHAT_IS_LACKING = {
     "cage": "",
-    "process": "Sandboxes are plain processes here: other users of this machine could reach a learner's Memcached and see the processes. For one person on their own machine.",
+    "process": "Sandboxes are plain processes here: other users of this machine could reach a "
+    "learner's Memcached and see the processes. For one person on their own machine.",
     "fake": "Nothing real runs here: servers are states without processes.",
 }
 
 
 def choose(wanted: str) -> str:
-    """The isolation to use: what was asked for, or with `auto` the strongest that works here. DidNotStart if a cage was asked for and fails."""
+    """The isolation to use: what was asked for, or with `auto` the strongest that works here.
+
+    DidNotStart if a cage was asked for and fails.
+    """
     if wanted in ("process", "fake"):
         return wanted
     if wanted not in ("auto", "cage"):
-        raise BadInput(f"There is no isolation {wanted[:20]!r}.", hint="There are auto, " + ", ".join(KINDS) + ".")
+        raise BadInput(
+            f"There is no isolation {wanted[:20]!r}.",
+            hint="There are auto, " + ", ".join(KINDS) + ".",
+        )
     problem = _problem_of_cage()
     if not problem:
         return "cage"
     if wanted == "cage":
-        raise DidNotStart("Cages do not work on this machine.", hint="Install bubblewrap and allow user namespaces, or use the isolation `process`.", detail=problem)
+        raise DidNotStart(
+            "Cages do not work on this machine.",
+            hint="Install bubblewrap and allow user namespaces, or use the isolation `process`.",
+            detail=problem,
+        )
     return "process"
 
 
@@ -43,10 +57,18 @@ def _problem_of_cage() -> str:
     if shutil.which("bwrap") is None:
         return "bubblewrap is not installed"
     trial = subprocess.run(
-        [sys.executable, "-m", "labs.host.isolation"], capture_output=True, text=True, timeout=TRIAL_DEADLINE_S, check=False,
+        [sys.executable, "-m", "labs.host.isolation"],
+        capture_output=True,
+        text=True,
+        timeout=TRIAL_DEADLINE_S,
+        check=False,
         cwd=Path(__file__).resolve().parents[2],
     )
-    return "" if trial.returncode == 0 else (trial.stderr or trial.stdout or f"exit code {trial.returncode}")[-2000:]
+    return (
+        ""
+        if trial.returncode == 0
+        else (trial.stderr or trial.stdout or f"exit code {trial.returncode}")[-2000:]
+    )
 
 
 def _trial() -> int:
@@ -81,8 +103,14 @@ def _trial() -> int:
 
 
 def _look_around() -> int:
-    """From inside: few processes, none of the machine's own files, a loopback of one's own, our own directory to write to."""
-    if len([entry for entry in os.listdir("/proc") if entry.isdigit()]) > 6 or Path("/etc/passwd").exists() or Path("/tmp").stat().st_dev == Path("/usr").stat().st_dev:
+    """From inside: few processes, none of the machine's own files, a loopback of one's own, our own
+    directory to write to.
+    """
+    if (
+        len([entry for entry in os.listdir("/proc") if entry.isdigit()]) > 6
+        or Path("/etc/passwd").exists()
+        or Path("/tmp").stat().st_dev == Path("/usr").stat().st_dev
+    ):
         return 11
     (cage.CAGE_DIRECTORY / "mark").write_text("x")
     with socket.socket() as listener:

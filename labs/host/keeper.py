@@ -1,6 +1,9 @@
-"""Keeps sandboxes: opens them from a warm process, talks to their agents, ends them. No Redis here: the labs host and the headless run share it.
+"""Keeps sandboxes: opens them from a warm process, talks to their agents, ends them.
 
-A sandbox is hostile: frames are bounded in size and rate, events are checked field by field, and one that misbehaves is ended.
+No Redis here: the labs host and the headless run share it.
+
+A sandbox is hostile: frames are bounded in size and rate, events are checked field by field, and
+one that misbehaves is ended.
 """
 
 from __future__ import annotations
@@ -47,8 +50,19 @@ OUTCOMES = 2_000
 FILES = 50_000
 LOG_ENTRIES = 50
 """Of one sandbox: more than a person would read."""
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "LD_LIBRARY_PATH", "CACHEGROUND_ENGINES", "CACHEGROUND_LABS")
-"""Of our environment, to the processes that become sandboxes: nothing that says where the portal's servers are, or how to enter them."""
+PASSED_ON = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "PYTHONPATH",
+    "PYTHONDONTWRITEBYTECODE",
+    "LD_LIBRARY_PATH",
+    "CACHEGROUND_ENGINES",
+    "CACHEGROUND_LABS",
+)
+"""Of our environment, to the processes that become sandboxes: nothing that says where the portal's
+servers are, or how to enter them.
+"""
 OPEN_DEADLINE_S = 20.0
 ZYGOTE_DEADLINE_S = 20.0
 
@@ -79,13 +93,20 @@ class Sandboxed:
 
 
 class Keeper:
-    """Owns every sandbox of this process. `state` is a directory of its own; what an earlier keeper left there is swept."""
+    """Owns every sandbox of this process.
 
-    def __init__(self, state: Path, *, isolation: str = "auto", template: Path | None = None, pool: int = 0) -> None:
+    `state` is a directory of its own; what an earlier keeper left there is swept.
+    """
+
+    def __init__(
+        self, state: Path, *, isolation: str = "auto", template: Path | None = None, pool: int = 0
+    ) -> None:
         self.isolation = choose(isolation)
         self._directory = state / "sandboxes"
         self._sweep()
-        self._template = template or (Path() if self.isolation == "fake" else shop_template_directory())
+        self._template = template or (
+            Path() if self.isolation == "fake" else shop_template_directory()
+        )
         self._numbers = itertools.count(1)
         self._free_slots = list(range(SLOTS, 0, -1))
         self._sandboxes: dict[str, Sandboxed] = {}
@@ -113,10 +134,20 @@ class Keeper:
     # Opening and ending
 
     def open(
-        self, lab: str, settings: dict[str, Any], *, on_event: Callable[[Entry], None] = lambda _: None,
-        on_outcome: Callable[[dict[str, Any]], None] = lambda _: None, on_gone: Callable[[str], None] = lambda _: None, wrong: str = "", sandbox_id: str = "",
+        self,
+        lab: str,
+        settings: dict[str, Any],
+        *,
+        on_event: Callable[[Entry], None] = lambda _: None,
+        on_outcome: Callable[[dict[str, Any]], None] = lambda _: None,
+        on_gone: Callable[[str], None] = lambda _: None,
+        wrong: str = "",
+        sandbox_id: str = "",
     ) -> str:
-        """A sandbox of this lab, ready; returns its id. Raises what kept it from opening, and then leaves nothing behind."""
+        """A sandbox of this lab, ready; returns its id.
+
+        Raises what kept it from opening, and then leaves nothing behind.
+        """
         sandboxed = self._from_pool() or self._make()
         sandboxed.on_event, sandboxed.on_outcome, sandboxed.on_gone = on_event, on_outcome, on_gone
         if sandbox_id:
@@ -125,14 +156,25 @@ class Keeper:
                 sandboxed.id = sandbox_id
                 self._sandboxes[sandbox_id] = sandboxed
         try:
-            self.call(sandboxed.id, "open", lab=lab, settings=settings, wrong=wrong, deadline_s=OPEN_DEADLINE_S)
+            self.call(
+                sandboxed.id,
+                "open",
+                lab=lab,
+                settings=settings,
+                wrong=wrong,
+                deadline_s=OPEN_DEADLINE_S,
+            )
         except LabsError:
             self.end(sandboxed.id, "It did not open.")
             raise
         return sandboxed.id
 
-    def call(self, sandbox: str, call: str, *, deadline_s: float = 12.0, **args: Any) -> dict[str, Any]:
-        """Have a sandbox do something; raises the LabsError that it raised, TooSlow, or UnknownSandbox."""
+    def call(
+        self, sandbox: str, call: str, *, deadline_s: float = 12.0, **args: Any
+    ) -> dict[str, Any]:
+        """Have a sandbox do something; raises the LabsError that it raised, TooSlow, or
+        UnknownSandbox.
+        """
         sandboxed = self._find(sandbox)
         number, future = next(self._numbers), Future[dict[str, Any]]()
         sandboxed.waiting[number] = future
@@ -142,9 +184,16 @@ class Keeper:
                 sandboxed.sock.sendall(frame)
             return future.result(timeout=deadline_s)
         except TimeoutError:
-            raise TooSlow("Your sandbox did not answer in time.", hint="Try again; if it stays silent, open the lab anew. Your progress is kept.") from None
+            raise TooSlow(
+                "Your sandbox did not answer in time.",
+                hint="Try again; if it stays silent, open the lab anew. Your progress is kept.",
+            ) from None
         except OSError as exc:
-            raise UnknownSandbox("There is no such sandbox.", hint="It has ended. Open the lab again: your progress is kept.", detail=str(exc)) from exc
+            raise UnknownSandbox(
+                "There is no such sandbox.",
+                hint="It has ended. Open the lab again: your progress is kept.",
+                detail=str(exc),
+            ) from exc
         finally:
             sandboxed.waiting.pop(number, None)
 
@@ -161,7 +210,10 @@ class Keeper:
         self._forget(sandboxed)
 
     def memory(self, sandbox: str, *, over: int = 0) -> int:
-        """Bytes of memory of all processes of a sandbox, shared pages counted by share (PSS). Below `over` the cheaper, never smaller RSS."""
+        """Bytes of memory of all processes of a sandbox, shared pages counted by share (PSS).
+
+        Below `over` the cheaper, never smaller RSS.
+        """
         sandboxed = self._find(sandbox)
         try:
             warden = psutil.Process(sandboxed.warden)
@@ -177,7 +229,10 @@ class Keeper:
         return sum(pss(process.pid) for process in processes)
 
     def disk(self, sandbox: str) -> int:
-        """Bytes on the disk of all files of a sandbox. One that has files without end has bytes without end."""
+        """Bytes on the disk of all files of a sandbox.
+
+        One that has files without end has bytes without end.
+        """
         used = files = 0
         for folder, _, names in os.walk(self._find(sandbox).directory):
             files += 1 + len(names)
@@ -280,7 +335,9 @@ class Keeper:
                 raise DidNotStart("This machine has no room for another sandbox.")
             slot = self._free_slots.pop()
         sandbox = secrets.token_hex(16)
-        directory = self._directory / secrets.token_hex(4)  # short: a socket's path below it has 107 bytes at most
+        directory = self._directory / secrets.token_hex(
+            4
+        )  # short: a socket's path below it has 107 bytes at most
         directory.mkdir(mode=0o700, parents=True)
         uid = FIRST_UID + slot if os.getuid() == 0 else None
         if uid is not None:
@@ -293,7 +350,9 @@ class Keeper:
             self._sandboxes[sandbox] = sandboxed
         if self.isolation == "fake":
             place = Place(sandbox, slot, "fake", directory, self._template)
-            threading.Thread(target=run_fake, args=(theirs, place), name="fake agent", daemon=True).start()
+            threading.Thread(
+                target=run_fake, args=(theirs, place), name="fake agent", daemon=True
+            ).start()
         else:
             self._order(sandboxed, theirs, uid)
         self._selector.register(ours, selectors.EVENT_READ, sandboxed)
@@ -301,7 +360,14 @@ class Keeper:
         return sandboxed
 
     def _order(self, sandboxed: Sandboxed, theirs: socket.socket, uid: int | None) -> None:
-        order = Order(sandbox=sandboxed.directory.name, slot=sandboxed.slot, uid=uid, isolation=self.isolation, directory=str(sandboxed.directory), template=str(self._template))
+        order = Order(
+            sandbox=sandboxed.directory.name,
+            slot=sandboxed.slot,
+            uid=uid,
+            isolation=self.isolation,
+            directory=str(sandboxed.directory),
+            template=str(self._template),
+        )
         with theirs:
             socket.send_fds(self._control, [json.dumps(asdict(order)).encode()], [theirs.fileno()])
 
@@ -319,7 +385,11 @@ class Keeper:
         sandboxed.sock.close()
         for future in list(sandboxed.waiting.values()):
             if not future.done():
-                future.set_exception(UnknownSandbox("Your sandbox has ended.", hint="Open the lab again: your progress is kept."))
+                future.set_exception(
+                    UnknownSandbox(
+                        "Your sandbox has ended.", hint="Open the lab again: your progress is kept."
+                    )
+                )
         self._end_warden(sandboxed.warden)
         shutil.rmtree(sandboxed.directory, ignore_errors=True)
         with self._lock:
@@ -328,7 +398,9 @@ class Keeper:
 
     @staticmethod
     def _end_warden(warden: int) -> None:
-        """The warden ends its family, reaps it and ends; only then may its user id and directory be given out again."""
+        """The warden ends its family, reaps it and ends; only then may its user id and directory be
+        given out again.
+        """
         for number, deadline_s in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
             _signal(warden, number)
             end = time.monotonic() + deadline_s
@@ -341,13 +413,18 @@ class Keeper:
         with self._lock:
             sandboxed = self._sandboxes.get(sandbox)
         if sandboxed is None or sandboxed.gone:
-            raise UnknownSandbox("There is no such sandbox.", hint="It may have ended. Open the lab again: your progress is kept.")
+            raise UnknownSandbox(
+                "There is no such sandbox.",
+                hint="It may have ended. Open the lab again: your progress is kept.",
+            )
         return sandboxed
 
     def _sweep(self) -> None:
         """What an earlier keeper left goes out of the way at once, and away in its own time."""
         if self._directory.exists():
-            self._directory.rename(self._directory.with_name(f"{self._directory.name}-{secrets.token_hex(4)}"))
+            self._directory.rename(
+                self._directory.with_name(f"{self._directory.name}-{secrets.token_hex(4)}")
+            )
         old = list(self._directory.parent.glob(f"{self._directory.name}-*"))
         if old:
             threading.Thread(target=_remove, args=(old,), name="sweep", daemon=True).start()
@@ -384,7 +461,14 @@ class Keeper:
 
     def _by_directory(self, name: str) -> Sandboxed | None:
         """The sandbox made under this name: it may have been given another one since."""
-        return next((sandboxed for sandboxed in self._sandboxes.values() if sandboxed.directory.name == name), None)
+        return next(
+            (
+                sandboxed
+                for sandboxed in self._sandboxes.values()
+                if sandboxed.directory.name == name
+            ),
+            None,
+        )
 
     def _hear(self, sandboxed: Sandboxed) -> None:
         try:
@@ -396,8 +480,12 @@ class Keeper:
                 self._take(sandboxed, message)
         except OSError:
             self._end_from_reader(sandboxed, "It ended by itself.")
-        except Exception as exc:  # noqa: BLE001 - a sandbox chose the words: whatever they break is its own end, not that of all who share this thread
-            log.warning("sandbox %s misbehaved:\n%s", sandboxed.id, _quoted(f"{type(exc).__name__}: {exc}"))
+        # a sandbox chose the words: whatever they break is its own end, not that of all who share
+        # this thread
+        except Exception as exc:  # noqa: BLE001
+            log.warning(
+                "sandbox %s misbehaved:\n%s", sandboxed.id, _quoted(f"{type(exc).__name__}: {exc}")
+            )
             self._end_from_reader(sandboxed, "Your sandbox misbehaved and was ended.")
 
     def _end_from_reader(self, sandboxed: Sandboxed, why: str) -> None:
@@ -408,9 +496,16 @@ class Keeper:
     def _take(self, sandboxed: Sandboxed, message: dict[str, Any]) -> None:
         now = time.monotonic()
         if now - sandboxed.window > 1.0:
-            sandboxed.window, sandboxed.seen, sandboxed.heard_before = now, 0, sandboxed.unpacker.fed
+            sandboxed.window, sandboxed.seen, sandboxed.heard_before = (
+                now,
+                0,
+                sandboxed.unpacker.fed,
+            )
         sandboxed.seen += 1
-        if sandboxed.seen > MESSAGES_PER_S or sandboxed.unpacker.fed - sandboxed.heard_before > BYTES_PER_S:
+        if (
+            sandboxed.seen > MESSAGES_PER_S
+            or sandboxed.unpacker.fed - sandboxed.heard_before > BYTES_PER_S
+        ):
             raise BadInput("More messages a second than a sandbox may send.")
         if "event" in message:
             entry = decode(message["event"])
@@ -454,14 +549,18 @@ def _error(data: object) -> LabsError:
 
 def _quoted(text: object) -> str:
     """A sandbox's own words, so that no line of them passes for one of ours."""
-    printable = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in str(text)[:4000])
+    printable = "".join(
+        letter if letter.isprintable() or letter == "\n" else "?" for letter in str(text)[:4000]
+    )
     return textwrap.indent(printable, "  | ", lambda _: True)
 
 
 def _start_zygote(control: socket.socket) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "labs.host.zygote", str(control.fileno()), str(os.getpid())],
-        pass_fds=[control.fileno()], stdin=subprocess.DEVNULL, cwd=Path(__file__).resolve().parents[2],
+        pass_fds=[control.fileno()],
+        stdin=subprocess.DEVNULL,
+        cwd=Path(__file__).resolve().parents[2],
         env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
     )
 
@@ -485,8 +584,13 @@ def _lives(pid: int) -> bool:
 
 
 def shop_template_directory() -> Path:
-    """A current template of the shop, built if it is not there: `CACHEGROUND_TEMPLATE`, else var/template of the checkout."""
-    directory = Path(os.environ.get("CACHEGROUND_TEMPLATE") or Path(__file__).resolve().parents[2] / "var" / "template")
+    """A current template of the shop, built if it is not there: `CACHEGROUND_TEMPLATE`, else
+    var/template of the checkout.
+    """
+    directory = Path(
+        os.environ.get("CACHEGROUND_TEMPLATE")
+        or Path(__file__).resolve().parents[2] / "var" / "template"
+    )
     shop_template.build(directory)
     return directory
 
@@ -506,6 +610,10 @@ def _checked_outcome(outcome: object) -> dict[str, Any]:
     for name in ("id", "kind", "name", "status"):
         if not isinstance(outcome[name], str) or len(outcome[name]) > 100:
             raise BadInput(f"An outcome's {name} is a short text.")
-    if outcome["kind"] not in ("check", "prediction") or not isinstance(outcome["data"], dict) or len(json.dumps(outcome["data"])) > 16_384:
+    if (
+        outcome["kind"] not in ("check", "prediction")
+        or not isinstance(outcome["data"], dict)
+        or len(json.dumps(outcome["data"])) > 16_384
+    ):
         raise BadInput("An outcome is about a check or a prediction.")
     return outcome

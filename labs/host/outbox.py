@@ -1,4 +1,6 @@
-"""Outcomes that must not be lost: kept in a file of the host's own until the portal says that they are safe in Postgres."""
+"""Outcomes that must not be lost: kept in a file of the host's own until the portal says that they
+are safe in Postgres.
+"""
 
 from __future__ import annotations
 
@@ -20,24 +22,38 @@ class Outbox:
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
-        self._db.execute("CREATE TABLE IF NOT EXISTS outcome (id TEXT PRIMARY KEY, body TEXT NOT NULL, sent_at REAL NOT NULL DEFAULT 0)")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS outcome (id TEXT PRIMARY KEY, body TEXT NOT NULL, "
+            "sent_at REAL NOT NULL DEFAULT 0)"
+        )
 
     def put(self, outcome: dict[str, Any]) -> None:
         """Keep an outcome; the same id twice is one."""
         with self._lock:
-            self._db.execute("INSERT OR IGNORE INTO outcome (id, body) VALUES (?, ?)", (outcome["id"], json.dumps(outcome)))
+            self._db.execute(
+                "INSERT OR IGNORE INTO outcome (id, body) VALUES (?, ?)",
+                (outcome["id"], json.dumps(outcome)),
+            )
 
     def due(self, limit: int = 200) -> list[str]:
-        """Outcomes to send now, as JSON: new ones, and those sent a while ago that nobody has acknowledged."""
+        """Outcomes to send now, as JSON: new ones, and those sent a while ago that nobody has
+        acknowledged.
+        """
         now = time.time()
         with self._lock:
-            rows = self._db.execute("SELECT id, body FROM outcome WHERE sent_at < ? ORDER BY rowid LIMIT ?", (now - RESEND_S, limit)).fetchall()
+            rows = self._db.execute(
+                "SELECT id, body FROM outcome WHERE sent_at < ? ORDER BY rowid LIMIT ?",
+                (now - RESEND_S, limit),
+            ).fetchall()
         return [body for _, body in rows]
 
     def sent(self, bodies: list[str]) -> None:
         """These were sent just now."""
         with self._lock:
-            self._db.executemany("UPDATE outcome SET sent_at = ? WHERE id = ?", [(time.time(), json.loads(body)["id"]) for body in bodies])
+            self._db.executemany(
+                "UPDATE outcome SET sent_at = ? WHERE id = ?",
+                [(time.time(), json.loads(body)["id"]) for body in bodies],
+            )
 
     def acknowledged(self, outcome_id: str) -> None:
         """This one is safe elsewhere: forget it."""

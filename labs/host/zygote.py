@@ -1,7 +1,9 @@
-"""The warm process that every agent is forked from: it has imported all that an agent needs, has one thread and holds nothing else.
+"""The warm process that every agent is forked from: it has imported all that an agent needs, has
+one thread and holds nothing else.
 
-For each sandbox it forks a *warden*, which builds the cage, forks the agent and stays its parent: killing the warden ends the sandbox.
-Run by the keeper as `python -m labs.host.zygote FD`; it ends when the keeper does (parent-death signal, and end of file on FD).
+For each sandbox it forks a *warden*, which builds the cage, forks the agent and stays its parent:
+killing the warden ends the sandbox. Run by the keeper as `python -m labs.host.zygote FD`; it ends
+when the keeper does (parent-death signal, and end of file on FD).
 """
 
 from __future__ import annotations
@@ -132,7 +134,9 @@ def _be_warden(order: Order, to_host: socket.socket) -> NoReturn:
 
 
 def _enter(built: cage.Cage, order: Order) -> None:
-    """Go into the cage and be its agent: the process that enters is not itself in the pid namespace, its child is."""
+    """Go into the cage and be its agent: the process that enters is not itself in the pid
+    namespace, its child is.
+    """
     linux.become(os.getuid() if order.uid is None else order.uid)
     linux.enter_namespaces(built.inside)
     if os.fork():
@@ -156,7 +160,13 @@ def _wait_for_end(built: cage.Cage | None) -> None:
             pid, status = os.waitpid(-1, 0)
         except ChildProcessError:
             return
-        if built is not None and first and os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0 and pid != built.process.pid:
+        if (
+            built is not None
+            and first
+            and os.WIFEXITED(status)
+            and os.WEXITSTATUS(status) == 0
+            and pid != built.process.pid
+        ):
             first = False
             continue
         _end_all(built)
@@ -173,7 +183,9 @@ def _end_all(built: cage.Cage | None) -> None:
 
 def _children() -> list[int]:
     try:
-        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+        return [
+            int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        ]
     except OSError:
         return []
 
@@ -181,8 +193,11 @@ def _children() -> list[int]:
 def _place(order: Order) -> agent.Place:
     caged = order.isolation == "cage"
     return agent.Place(
-        sandbox=order.sandbox, slot=order.slot, isolation=order.isolation,
-        directory=cage.CAGE_DIRECTORY if caged else Path(order.directory), template=cage.CAGE_TEMPLATE if caged else Path(order.template),
+        sandbox=order.sandbox,
+        slot=order.slot,
+        isolation=order.isolation,
+        directory=cage.CAGE_DIRECTORY if caged else Path(order.directory),
+        template=cage.CAGE_TEMPLATE if caged else Path(order.template),
     )
 
 

@@ -1,7 +1,8 @@
 """Which orders of steps there are. Pure: somebody else takes the steps.
 
-An order is a string of workers' letters. How many steps a worker has is known only when it has taken them (a hit has fewer than
-a miss), so orders are found by playing: after each one, the last place where another worker could have gone instead gives the next.
+An order is a string of workers' letters. How many steps a worker has is known only when it has
+taken them (a hit has fewer than a miss), so orders are found by playing: after each one, the last
+place where another worker could have gone instead gives the next.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ from math import factorial, prod
 from typing import Protocol, TypeVar
 
 Choose = Callable[[int, str], str]
-"""Which worker goes next: the number of steps taken and the letters of those that wait, in order."""
+"""Which worker goes next: the number of steps taken and the letters of those that wait, in order.
+"""
 
 
 class Taken(Protocol):
-    """What a played order must tell: its letters, and for each step the letters that could have gone."""
+    """What a played order must tell: its letters, and for each step the letters that could have
+    gone.
+    """
 
     @property
     def order(self) -> str: ...
@@ -29,7 +33,9 @@ _Played = TypeVar("_Played", bound=Taken)
 
 
 def following(order: str) -> Choose:
-    """Go as an order says; a letter that can't go is passed over, and when there are none left the first that waits goes."""
+    """Go as an order says; a letter that can't go is passed over, and when there are none left the
+    first that waits goes.
+    """
     left = list(order)
 
     def choose(_step: int, waiting: str) -> str:
@@ -43,7 +49,10 @@ def following(order: str) -> Choose:
 
 
 def every(play: Callable[[Choose], _Played], *, most: int) -> Iterator[_Played]:
-    """All orders, in the order of their letters, at most so many. A play that ended early (a step could not be taken) stands for all that begin as it did."""
+    """All orders, in the order of their letters, at most so many.
+
+    A play that ended early (a step could not be taken) stands for all that begin as it did.
+    """
     prefix: str | None = ""
     while prefix is not None and most > 0:
         played = play(following(prefix))
@@ -53,7 +62,10 @@ def every(play: Callable[[Choose], _Played], *, most: int) -> Iterator[_Played]:
 
 
 def sampled(play: Callable[[Choose], _Played], *, seed: int, draws: int) -> Iterator[_Played]:
-    """Orders drawn by a seed: at each step every worker that waits is equally likely. What was drawn before is played again and not told again."""
+    """Orders drawn by a seed: at each step every worker that waits is equally likely.
+
+    What was drawn before is played again and not told again.
+    """
     chance = random.Random(seed)
     seen = set()
     for _ in range(draws):

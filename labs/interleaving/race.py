@@ -1,7 +1,8 @@
-"""A race on real servers: one order of steps played, what the cache and the database held afterwards, and all of it cleaned before the next.
+"""A race on real servers: one order of steps played, what the cache and the database held
+afterwards, and all of it cleaned before the next.
 
-An order in which a step waits for a row lock can't be played: whoever holds the lock has to go first. That is recognised by asking
-Postgres who blocks whom, told as impossible, and rolled back.
+An order in which a step waits for a row lock can't be played: whoever holds the lock has to go
+first. That is recognised by asking Postgres who blocks whom, told as impossible, and rolled back.
 """
 
 from __future__ import annotations
@@ -21,7 +22,14 @@ from labs.engines.address import Address
 from labs.errors import ServerDown
 from labs.events import Sense
 from labs.interleaving.orders import Choose
-from labs.interleaving.racers import GatedCache, GatedShop, Racer, Rehearsal, TransactionShop, held_by_somebody_else
+from labs.interleaving.racers import (
+    GatedCache,
+    GatedShop,
+    Racer,
+    Rehearsal,
+    TransactionShop,
+    held_by_somebody_else,
+)
 from labs.sandbox.clients import RedisCache
 
 Role = Literal["reader", "writer", "eviction"]
@@ -37,7 +45,9 @@ _LOOK = "return {redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])}"
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where the racers connect, with what password, and the engines through which we look ourselves."""
+    """Where the racers connect, with what password, and the engines through which we look
+    ourselves.
+    """
 
     redis: Redis
     postgres: Postgres
@@ -49,7 +59,10 @@ class Servers:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step that was taken. `cached` and `committed` are what the servers held after it, where somebody looked."""
+    """One step that was taken.
+
+    `cached` and `committed` are what the servers held after it, where somebody looked.
+    """
 
     letter: str
     role: str
@@ -76,10 +89,13 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """One order: its letters, who else could have gone at each step, and how it ended. Versions are the servers' own at the end.
+    """One order: its letters, who else could have gone at each step, and how it ended.
 
-    `left_ms` is the time to live that the cache itself told of what it holds; None: without end. `old_answers` are reads that answered
-    with less than the database had committed before they began. `order` of an impossible one ends with the step that waited.
+    Versions are the servers' own at the end.
+
+    `left_ms` is the time to live that the cache itself told of what it holds; None: without end.
+    `old_answers` are reads that answered with less than the database had committed before they
+    began. `order` of an impossible one ends with the step that waited.
     """
 
     order: str
@@ -106,9 +122,23 @@ class _Runner:
 
 
 class Race:
-    """Some workers on one item. `play` as often as wanted, with another `strategy` if wanted, then `close`. One caller at a time."""
+    """Some workers on one item.
 
-    def __init__(self, servers: Servers, strategy: Strategy, roles: Sequence[Role], *, item: int, what: str, ttl_s: float, warm: bool) -> None:
+    `play` as often as wanted, with another `strategy` if wanted, then `close`. One caller at a
+    time.
+    """
+
+    def __init__(
+        self,
+        servers: Servers,
+        strategy: Strategy,
+        roles: Sequence[Role],
+        *,
+        item: int,
+        what: str,
+        ttl_s: float,
+        warm: bool,
+    ) -> None:
         self._servers = servers
         self.strategy = strategy
         self._item = item
@@ -131,7 +161,10 @@ class Race:
         self._version, self._price = int(str(before["version"])), float(str(before["price"]))
 
     def play(self, choose: Choose, *, watched: bool = False) -> Played:
-        """Clean up, take one order of steps, look at what the servers hold. `watched` looks after every step as well."""
+        """Clean up, take one order of steps, look at what the servers hold.
+
+        `watched` looks after every step as well.
+        """
         self.clean()
         order = ""
         waiting_at: list[str] = []
@@ -143,7 +176,9 @@ class Race:
         try:
             for _ in racers:
                 self._wait()
-            while blocked is None and (waiting := "".join(letter for letter, racer in racers.items() if not racer.over)):
+            while blocked is None and (
+                waiting := "".join(letter for letter, racer in racers.items() if not racer.over)
+            ):
                 letter = choose(len(order), waiting)
                 racer, name = racers[letter], racers[letter].next_step
                 if racer.role == "reader" and letter not in before:
@@ -152,20 +187,30 @@ class Race:
                 waiting_at.append(waiting)
                 racer.go()
                 blocked = self._settle(racer)
-                steps.append(self._taken(racer, name, watched) if blocked is None else _waited(racer, name, blocked))
+                steps.append(
+                    self._taken(racer, name, watched)
+                    if blocked is None
+                    else _waited(racer, name, blocked)
+                )
         finally:
             self._end(threads)
         problem = next((racer.problem for racer in racers.values() if racer.problem), "")
-        played = Played(order, tuple(waiting_at), "impossible", tuple(steps), blocked=blocked, problem=problem)
+        played = Played(
+            order, tuple(waiting_at), "impossible", tuple(steps), blocked=blocked, problem=problem
+        )
         return played if blocked else self._judged(played, before)
 
     def clean(self) -> None:
-        """The row as it was when the race began, and in the cache nothing of this item, or the row if it begins warm."""
+        """The row as it was when the race began, and in the cache nothing of this item, or the row
+        if it begins warm.
+        """
         self._ours.put_back(self._item, self._price, self._version)
         self._servers.redis.run("EVAL", _FORGET, 0, f"{self._key}*")
         if self._warm:
             life = ("PX", int(self._ttl_s * 1000)) if self._ttl_s else ()
-            self._servers.redis.run("SET", self._key, json.dumps(self._ours.read(self._item)), *life)
+            self._servers.redis.run(
+                "SET", self._key, json.dumps(self._ours.read(self._item)), *life
+            )
 
     def close(self) -> None:
         """Give all connections back."""
@@ -176,21 +221,40 @@ class Race:
 
     def _runner(self, letter: str, role: Role) -> _Runner:
         racer = Racer(letter, role, self._settled)
-        cache = RedisCache(self._servers.cache, user="shop", password=self._servers.cache_password, tell=partial(racer.heard, "cache"), looked=partial(racer.heard, "cache"))
+        cache = RedisCache(
+            self._servers.cache,
+            user="shop",
+            password=self._servers.cache_password,
+            tell=partial(racer.heard, "cache"),
+            looked=partial(racer.heard, "cache"),
+        )
         cache.connect()
         shop = self._shop()
         pid = shop.connect(self._item)
         gated = GatedShop(racer, self._what, shop), GatedCache(racer, cache)
         price = 20.0 + LETTERS.index(letter)
-        return _Runner(racer, cache, shop, pid, lambda: _run(self.strategy, role, *gated, item=self._item, price=price, ttl_s=self._ttl_s))
+        return _Runner(
+            racer,
+            cache,
+            shop,
+            pid,
+            lambda: _run(
+                self.strategy, role, *gated, item=self._item, price=price, ttl_s=self._ttl_s
+            ),
+        )
 
     def _shop(self) -> TransactionShop:
         address = self._servers.database
-        return TransactionShop(lambda: address, password=self._servers.database_password, what=self._what)
+        return TransactionShop(
+            lambda: address, password=self._servers.database_password, what=self._what
+        )
 
     def _wait(self) -> None:
         if not self._has_settled(STEP_DEADLINE_S):
-            raise ServerDown("A worker of the race does not come to its next step.", hint="Is a server paused, or a link cut?")
+            raise ServerDown(
+                "A worker of the race does not come to its next step.",
+                hint="Is a server paused, or a link cut?",
+            )
 
     def _settle(self, racer: Racer) -> Blocked | None:
         """Wait until the step is taken; what blocks it, if it waits for a lock."""
@@ -205,7 +269,10 @@ class Race:
             if holders:
                 raise held_by_somebody_else()
             if time.monotonic() > end:
-                raise ServerDown("A step of the race was not answered.", hint="Is a server paused, or a link cut?")
+                raise ServerDown(
+                    "A step of the race was not answered.",
+                    hint="Is a server paused, or a link cut?",
+                )
         return None
 
     def _end(self, threads: list[threading.Thread]) -> None:
@@ -227,7 +294,14 @@ class Race:
     def _taken(self, racer: Racer, name: str, watched: bool) -> Step:
         step = Step(racer.letter, racer.role, name)
         if (said := racer.said) is not None:
-            step = replace(step, server=said.server, command=said.command, reply=said.reply, took_ms=round(said.took_ms, 3), meaning=said.meaning)
+            step = replace(
+                step,
+                server=said.server,
+                command=said.command,
+                reply=said.reply,
+                took_ms=round(said.took_ms, 3),
+                meaning=said.meaning,
+            )
         if watched:
             step = replace(step, cached=self._cached()[0], committed=self._committed())
         return step
@@ -235,16 +309,31 @@ class Race:
     def _judged(self, played: Played, before: dict[str, int]) -> Played:
         (cached, left), committed = self._cached(), self._committed()
         racers = [runner.racer for runner in self._runners]
-        old = sum(_version(racer.answer) < before[racer.letter] for racer in racers if racer.role == "reader" and isinstance(racer.answer, dict))
+        old = sum(
+            _version(racer.answer) < before[racer.letter]
+            for racer in racers
+            if racer.role == "reader" and isinstance(racer.answer, dict)
+        )
         outcome: Outcome = "empty" if cached is None else "stale" if cached < committed else "fresh"
-        return replace(played, outcome=outcome, cached=cached, committed=committed, left_ms=left, old_answers=old)
+        return replace(
+            played,
+            outcome=outcome,
+            cached=cached,
+            committed=committed,
+            left_ms=left,
+            old_answers=old,
+        )
 
     def _cached(self) -> tuple[int | None, int | None]:
-        """The version that the cache holds, and for how many ms it will; None: nothing, or without end."""
+        """The version that the cache holds, and for how many ms it will; None: nothing, or without
+        end.
+        """
         reply = self._servers.redis.run("EVAL", _LOOK, 1, self._key)
         assert isinstance(reply, list)
         stored, left = reply
-        return (_version(json.loads(stored)) if isinstance(stored, bytes) else None), (left if isinstance(left, int) and left >= 0 else None)
+        return (_version(json.loads(stored)) if isinstance(stored, bytes) else None), (
+            left if isinstance(left, int) and left >= 0 else None
+        )
 
     def _committed(self) -> int:
         version = self._servers.postgres.version_of(self._what, self._item)
@@ -259,10 +348,27 @@ def _version(answer: object) -> int:
 
 
 def _waited(racer: Racer, name: str, blocked: Blocked) -> Step:
-    return Step(racer.letter, racer.role, name, "database", reply=f"waits for {blocked.by}, who holds the row’s lock", meaning="error", waited=True)
+    return Step(
+        racer.letter,
+        racer.role,
+        name,
+        "database",
+        reply=f"waits for {blocked.by}, who holds the row’s lock",
+        meaning="error",
+        waited=True,
+    )
 
 
-def _run(strategy: Strategy, role: str, shop: GatedShop, cache: GatedCache, *, item: int, price: float, ttl_s: float) -> object:
+def _run(
+    strategy: Strategy,
+    role: str,
+    shop: GatedShop,
+    cache: GatedCache,
+    *,
+    item: int,
+    price: float,
+    ttl_s: float,
+) -> object:
     if role == "reader":
         return strategy.read(shop, cache, item, ttl_s)
     if role == "eviction":
@@ -273,7 +379,17 @@ def _run(strategy: Strategy, role: str, shop: GatedShop, cache: GatedCache, *, i
 
 
 def planned(strategy: Strategy, role: Role, *, what: str) -> list[str]:
-    """The names of the steps that a worker takes when it meets an empty cache: the strategy's own text, run with nobody at the other end."""
+    """The names of the steps that a worker takes when it meets an empty cache: the strategy's own
+    text, run with nobody at the other end.
+    """
     rehearsal = Rehearsal()
-    _run(strategy, role, GatedShop(rehearsal, what), GatedCache(rehearsal), item=1, price=1.0, ttl_s=1.0)
+    _run(
+        strategy,
+        role,
+        GatedShop(rehearsal, what),
+        GatedCache(rehearsal),
+        item=1,
+        price=1.0,
+        ttl_s=1.0,
+    )
     return rehearsal.names

@@ -1,4 +1,6 @@
-"""A worker of a race: a thread that runs a strategy's own text and stops before every call to a server until it may take that step."""
+"""A worker of a race: a thread that runs a strategy's own text and stops before every call to a
+server until it may take that step.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,10 @@ class TransactionShop(LeanShop):
 
     def rollback(self) -> None:
         """As if nothing had been changed; no harm if nothing was."""
-        if self._connection is not None and self._connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+        if (
+            self._connection is not None
+            and self._connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
+        ):
             self._execute("ROLLBACK")
 
     def never_wait(self) -> None:
@@ -76,12 +81,20 @@ class TransactionShop(LeanShop):
 
     def put_back(self, item: int, price: float, version: int) -> None:
         """The row as it was."""
-        self._execute("UPDATE products SET price = %(price)s, version = %(version)s WHERE product_id = %(item)s", price=Decimal(f"{price:.2f}"), version=version, item=item)
+        self._execute(
+            "UPDATE products SET price = %(price)s, version = %(version)s WHERE product_id = "
+            "%(item)s",
+            price=Decimal(f"{price:.2f}"),
+            version=version,
+            item=item,
+        )
 
     def _execute(self, statement: str, **parameters: object) -> None:
         assert self._connection is not None
         try:
-            self._connection.execute(statement.encode(), parameters or None, prepare=bool(parameters))
+            self._connection.execute(
+                statement.encode(), parameters or None, prepare=bool(parameters)
+            )
         except psycopg.errors.LockNotAvailable as exc:
             raise held_by_somebody_else() from exc
         except (psycopg.Error, OSError) as exc:
@@ -91,11 +104,18 @@ class TransactionShop(LeanShop):
 
 def held_by_somebody_else() -> NotNow:
     """The error for a lock that is nobody's of this race."""
-    return NotNow("Somebody else holds a lock on this row.", hint="Is a transaction open in your console? End it.")
+    return NotNow(
+        "Somebody else holds a lock on this row.",
+        hint="Is a transaction open in your console? End it.",
+    )
 
 
 class Racer:
-    """One worker. The scheduler says `start`, then `go` once for each step; `settled` hears whenever it stands before a step or is over."""
+    """One worker.
+
+    The scheduler says `start`, then `go` once for each step; `settled` hears whenever it stands
+    before a step or is over.
+    """
 
     def __init__(self, letter: str, role: str, settled: SimpleQueue[str]) -> None:
         self.letter = letter
@@ -117,7 +137,9 @@ class Racer:
     def start(self, run: Callable[[], object], rollback: Callable[[], None]) -> threading.Thread:
         """Run up to the first step. `rollback` ends whatever it leaves open."""
         self._reset()
-        thread = threading.Thread(target=self._run, args=(run, rollback), name=f"racer {self.letter}", daemon=True)
+        thread = threading.Thread(
+            target=self._run, args=(run, rollback), name=f"racer {self.letter}", daemon=True
+        )
         thread.start()
         return thread
 
@@ -151,19 +173,23 @@ class Racer:
             self.answer = run()
         except Abandoned:
             pass
-        except Exception as exc:  # noqa: BLE001 - a strategy's own mistake, or a server's silence: told with the order
+        # a strategy's own mistake, or a server's silence: told with the order
+        except Exception as exc:  # noqa: BLE001
             self.problem = str(exc) or type(exc).__name__
         finally:
             try:
                 rollback()
-            except Exception as exc:  # noqa: BLE001 - the scheduler must hear that this thread is over
+            # the scheduler must hear that this thread is over
+            except Exception as exc:  # noqa: BLE001
                 self.problem = self.problem or str(exc)
             self.over, self.next_step = True, ""
             self._settled.put(self.letter)
 
 
 class Rehearsal:
-    """A gate without servers: notes the names of the steps that a worker takes when the cache is empty, and takes none."""
+    """A gate without servers: notes the names of the steps that a worker takes when the cache is
+    empty, and takes none.
+    """
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -194,7 +220,10 @@ class GatedCache:
 
     def run(self, script: str, keys: list[str], *args: str | int) -> object:
         first = script.strip().split("\n")[0]
-        return self._gate.step(first[2:].strip() if first.startswith("--") else "run script", lambda: self._cache.run(script, keys, *args))
+        return self._gate.step(
+            first[2:].strip() if first.startswith("--") else "run script",
+            lambda: self._cache.run(script, keys, *args),
+        )
 
     @property
     def _cache(self) -> Cache:
@@ -203,7 +232,9 @@ class GatedCache:
 
 
 class GatedShop:
-    """A shop whose every statement is one named step; a price change is two: the write, and its commit. Without one behind it, of a rehearsal."""
+    """A shop whose every statement is one named step; a price change is two: the write, and its
+    commit. Without one behind it, of a rehearsal.
+    """
 
     def __init__(self, gate: Gate, what: str, shop: TransactionShop | None = None) -> None:
         self.what = what
@@ -212,14 +243,23 @@ class GatedShop:
 
     def read(self, item: int) -> dict[str, object]:
         shown = queries.filled_in(queries.READS[self.what], {queries.KEYS[self.what]: item})
-        return self._gate.step("read DB", lambda: self._timed(shown, "read", lambda: self._shop.read(item)))
+        return self._gate.step(
+            "read DB", lambda: self._timed(shown, "read", lambda: self._shop.read(item))
+        )
 
     def change_price(self, item: int, price: float) -> int:
         return int(str(self.change_price_returning(item, price)["version"]))
 
     def change_price_returning(self, item: int, price: float) -> dict[str, object]:
-        shown = queries.filled_in(queries.CHANGE_PRICE_RETURNING_ROW, {"product_id": item, "price": f"{price:.2f}"})
-        answer = self._gate.step("write DB", lambda: self._timed(f"BEGIN; {shown}", "write", lambda: self._shop.begin_change(item, price)))
+        shown = queries.filled_in(
+            queries.CHANGE_PRICE_RETURNING_ROW, {"product_id": item, "price": f"{price:.2f}"}
+        )
+        answer = self._gate.step(
+            "write DB",
+            lambda: self._timed(
+                f"BEGIN; {shown}", "write", lambda: self._shop.begin_change(item, price)
+            ),
+        )
         self._gate.step("commit", lambda: self._timed("COMMIT", "write", self._shop.commit))
         return answer
 
@@ -233,7 +273,9 @@ class GatedShop:
         try:
             value = ask()
         except Exception as exc:
-            self._gate.heard("database", shown, str(exc), (time.perf_counter() - began) * 1000, "error")
+            self._gate.heard(
+                "database", shown, str(exc), (time.perf_counter() - began) * 1000, "error"
+            )
             raise
         reply = "COMMIT" if value is None else in_short(value)
         self._gate.heard("database", shown, reply, (time.perf_counter() - began) * 1000, meaning)

@@ -13,7 +13,9 @@ from labs.interleaving.race import Outcome, Played, Race
 
 @dataclass(frozen=True)
 class Survey:
-    """What was asked, and every order that was played. `whole`: all there are; else drawn with `seed`.
+    """What was asked, and every order that was played.
+
+    `whole`: all there are; else drawn with `seed`.
 
     An impossible order stands for all that begin as it does; `cut` has how many those are.
     """
@@ -53,7 +55,9 @@ class Survey:
 
     @property
     def longest_ms(self) -> int:
-        """For how long at most the cache said that it would keep something stale; 0 if nothing is."""
+        """For how long at most the cache said that it would keep something stale; 0 if
+        nothing is.
+        """
         return max((played.left_ms or 0 for played in self.stale), default=0)
 
     @property
@@ -62,11 +66,36 @@ class Survey:
         return sum(played.old_answers > 0 for played in self.played)
 
 
-def survey(race: Race, *, name: str, strategy: str, start: str, ttl_s: float, draws: int, seed: int, most: int) -> Survey:
+def survey(
+    race: Race,
+    *,
+    name: str,
+    strategy: str,
+    start: str,
+    ttl_s: float,
+    draws: int,
+    seed: int,
+    most: int,
+) -> Survey:
     """Play every order, at most so many; with `draws`, so many drawn by the seed."""
     began = time.monotonic()
-    played = tuple(sampled(race.play, seed=seed, draws=draws) if draws else every(race.play, most=most))
+    played = tuple(
+        sampled(race.play, seed=seed, draws=draws) if draws else every(race.play, most=most)
+    )
     lengths = Counter(next((one.order for one in played if one.outcome != "impossible"), ""))
-    cut = tuple(beginning_with(one.order, lengths) if one.outcome == "impossible" and not draws else 1 for one in played)
+    cut = tuple(
+        beginning_with(one.order, lengths) if one.outcome == "impossible" and not draws else 1
+        for one in played
+    )
     race.clean()
-    return Survey(name, strategy, start, ttl_s, not draws and len(played) < most, seed, played, cut, round(time.monotonic() - began, 3))
+    return Survey(
+        name,
+        strategy,
+        start,
+        ttl_s,
+        not draws and len(played) < most,
+        seed,
+        played,
+        cut,
+        round(time.monotonic() - began, 3),
+    )

@@ -1,4 +1,7 @@
-"""The workload: shape (when), keys (what), workers (who). Worker processes exist only while the load runs.
+"""The workload: shape (when), keys (what), workers (who).
 
-Open loop: arrivals follow a schedule, and a late request is still counted from when it should have begun.
+Worker processes exist only while the load runs.
+
+Open loop: arrivals follow a schedule, and a late request is still counted from when it should have
+begun.
 """

@@ -1,4 +1,6 @@
-"""What a client of the load tells, ten times a second: counts, durations, and of a flight recorder's clients every single operation."""
+"""What a client of the load tells, ten times a second: counts, durations, and of a flight
+recorder's clients every single operation.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,27 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 BATCH_S = 0.1
-KINDS = ("hit", "miss", "read", "write", "behind", "cache", "database", "response", "staleness", "signed_in", "signed_out")
+KINDS = (
+    "hit",
+    "miss",
+    "read",
+    "write",
+    "behind",
+    "cache",
+    "database",
+    "response",
+    "staleness",
+    "signed_in",
+    "signed_out",
+)
 GROUP, RECORDER = "group", "recorder"
 """Under which engine and strategy a flight recorder's clients are counted."""
 
 
 class Operation(NamedTuple):
-    """One attempt of a flight recorder's client: when it began (monotonic seconds), how long it took, how it ended (labs.load.flight), and its number; of a read: how long it saw the list."""
+    """One attempt of a flight recorder's client: when it began (monotonic seconds), how long it
+    took, how it ended (labs.load.flight), and its number; of a read: how long it saw the list.
+    """
 
     reads: bool
     began: float
@@ -24,9 +40,13 @@ class Operation(NamedTuple):
 
 @dataclass(slots=True)
 class Batch:
-    """What a worker saw since its last batch. `times` are microseconds by kind; `response` counts from when a request should have begun,
-    `behind` are writes that went to the database behind the application's back, `staleness` is how long before a stale read began the first version after the one that it got was committed.
-    `connected_at` is when a flight recorder's client last connected (monotonic seconds), `rests` says why the worker does no more, once.
+    """What a worker saw since its last batch.
+
+    `times` are microseconds by kind; `response` counts from when a request should have begun,
+    `behind` are writes that went to the database behind the application's back, `staleness` is how
+    long before a stale read began the first version after the one that it got was committed.
+    `connected_at` is when a flight recorder's client last connected (monotonic seconds), `rests`
+    says why the worker does no more, once.
     """
 
     engine: str
@@ -40,5 +60,7 @@ class Batch:
     problem: str = ""
     connected_at: float = 0.0
     rests: str = ""
-    times: dict[str, array[int]] = field(default_factory=lambda: {kind: array("Q") for kind in KINDS})
+    times: dict[str, array[int]] = field(
+        default_factory=lambda: {kind: array("Q") for kind in KINDS}
+    )
     operations: list[Operation] = field(default_factory=list)

@@ -1,4 +1,6 @@
-"""One worker of a load of browsers: each has a cookie jar of its own, logs in, and goes on opening pages. Counts who is recognised and who is not."""
+"""One worker of a load of browsers: each has a cookie jar of its own, logs in, and goes on opening
+pages. Counts who is recognised and who is not.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ SITE, VISITORS = "site", "browsers"
 
 @dataclass(frozen=True, slots=True)
 class BrowserOrders:
-    """What a worker needs to know: the lab's settings, the way to the site, and which of how many it is."""
+    """What a worker needs to know: the lab's settings, the way to the site, and which of how many
+    it is.
+    """
 
     settings: dict[str, Value]
     site: Route
@@ -64,8 +68,11 @@ class Browsers:
         self._made = self._turn = 0
         self._staff()
         now = time.monotonic()
-        # Two workers that took even turns would each have an instance of their own: whoever takes turns with them is the balancer.
-        self._schedule = Schedule(self._rate(), now + self._random.random() / self._rate(), chance=self._random)
+        # Two workers that took even turns would each have an instance of their own: whoever takes
+        # turns with them is the balancer.
+        self._schedule = Schedule(
+            self._rate(), now + self._random.random() / self._rate(), chance=self._random
+        )
         self._batch = Batch(SITE, VISITORS)
 
     def run(self) -> None:
@@ -105,7 +112,11 @@ class Browsers:
         self._turn += 1
         began = time.monotonic()
         try:
-            answer = self._ask("GET", "/", jar) if jar.logged_in else self._ask("POST", "/login", jar, f"user={jar.user}".encode())
+            answer = (
+                self._ask("GET", "/", jar)
+                if jar.logged_in
+                else self._ask("POST", "/login", jar, f"user={jar.user}".encode())
+            )
             user = json.loads(answer.body).get("user") if answer.status == 200 else None
         except (OSError, ValueError):
             self._drop()
@@ -118,14 +129,18 @@ class Browsers:
         self._batch.done += 1
         self._batch.times["response"].append(int((ended - due) * 1e6))
         if jar.logged_in:
-            self._batch.times["signed_in" if user == jar.user else "signed_out"].append(int((ended - began) * 1e6))
+            self._batch.times["signed_in" if user == jar.user else "signed_out"].append(
+                int((ended - began) * 1e6)
+            )
         jar.logged_in = user == jar.user
 
     def _ask(self, method: str, path: str, jar: Jar, body: bytes = b"") -> Message:
         connection = self._connected()
         headers = [("Host", "shop.test")]
         if jar.cookies:
-            headers.append(("Cookie", "; ".join(f"{name}={value}" for name, value in jar.cookies.items())))
+            headers.append(
+                ("Cookie", "; ".join(f"{name}={value}" for name, value in jar.cookies.items()))
+            )
         connection.send(Message(f"{method} {path} HTTP/1.1", headers, body))
         answer = connection.receive()
         if answer is None:

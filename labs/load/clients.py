@@ -1,6 +1,9 @@
-"""The lean clients of the load: one socket each, hiredis to read replies. As fast as Python gets, and nothing that a strategy could notice.
+"""The lean clients of the load: one socket each, hiredis to read replies.
 
-Each call's time goes to `times`, in whole microseconds, and what it meant to `seen`; the worker empties both.
+As fast as Python gets, and nothing that a strategy could notice.
+
+Each call's time goes to `times`, in whole microseconds, and what it meant to `seen`; the worker
+empties both.
 """
 
 from __future__ import annotations
@@ -66,7 +69,9 @@ class _Socket:
             self.close()
             self._address = now
         if self._socket is None:
-            made = socket.create_connection((self._address.host, self._address.port), timeout=TIMEOUT_S)
+            made = socket.create_connection(
+                (self._address.host, self._address.port), timeout=TIMEOUT_S
+            )
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._socket = made
             try:
@@ -121,7 +126,9 @@ class LeanRedis(_Socket):
         if self._local is None:
             self._local = Local(self._looked)
             user, password = self._login
-            self._listener = Listener(self._way, user=user, password=password, channel=CHANNEL, heard=self._local.forget)
+            self._listener = Listener(
+                self._way, user=user, password=password, channel=CHANNEL, heard=self._local.forget
+            )
         return self._local
 
     def shut(self) -> None:
@@ -151,7 +158,8 @@ class LeanRedis(_Socket):
 
     def _ask(self, command: tuple[str | int, ...]) -> object:
         assert self._socket is not None
-        self._socket.sendall(hiredis.pack_command(command))  # type: ignore[arg-type]  # its stub knows only one word
+        # its stub knows only one word
+        self._socket.sendall(hiredis.pack_command(command))  # type: ignore[arg-type]
         while (answer := self._reader.gets()) is False:
             data = self._socket.recv(65_536)
             if not data:
@@ -180,7 +188,9 @@ class LeanMemcached(_Socket):
     def set(self, key: str, value: str, ttl_s: float) -> None:
         data = value.encode()
         seconds = max(1, round(ttl_s)) if ttl_s else 0
-        self._timed(b"set %b 0 %d %d\r\n%b\r\n" % (key.encode(), seconds, len(data), data), self._read_line)
+        self._timed(
+            b"set %b 0 %d %d\r\n%b\r\n" % (key.encode(), seconds, len(data), data), self._read_line
+        )
 
     def delete(self, key: str) -> None:
         self._timed(b"delete %b\r\n" % key.encode(), self._read_line)
@@ -227,7 +237,7 @@ class LeanMemcached(_Socket):
         length = int(line.rsplit(b" ", 1)[1])
         while len(self._buffer) < length + 7:
             self._more()
-        value, self._buffer = self._buffer[:length], self._buffer[length + 7:]
+        value, self._buffer = self._buffer[:length], self._buffer[length + 7 :]
         return value
 
     def _more(self) -> None:

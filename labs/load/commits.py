@@ -1,4 +1,7 @@
-"""What all clients of a load know of the database: which version of each item was committed when. Shared memory; the last word on what is stale."""
+"""What all clients of a load know of the database: which version of each item was committed when.
+
+Shared memory; the last word on what is stale.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ _KEPT = 8
 
 
 class Commits:
-    """Made before the workers are forked. A writer notes after its commit has returned, so a reader never holds a version for committed that is not.
+    """Made before the workers are forked.
+
+    A writer notes after its commit has returned, so a reader never holds a version for committed
+    that is not.
 
     Items are numbers; `ITEMS` of them are told apart.
     """
@@ -35,9 +41,15 @@ class Commits:
         return self._newest[item % ITEMS]
 
     def outdated_since(self, item: int, version: int) -> float | None:
-        """When the first version after this one was committed; None if none was noted, or too long ago to be kept."""
+        """When the first version after this one was committed; None if none was noted, or too long
+        ago to be kept.
+        """
         place = item % ITEMS
-        later = [self._times[place * _KEPT + slot] for slot in range(_KEPT) if self._versions[place * _KEPT + slot] > version]
+        later = [
+            self._times[place * _KEPT + slot]
+            for slot in range(_KEPT)
+            if self._versions[place * _KEPT + slot] > version
+        ]
         return min(later) if later else None
 
     def ask(self, item: int) -> None:

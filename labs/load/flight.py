@@ -1,6 +1,8 @@
-"""The clients of a flight recorder: one writes numbers through the primary endpoint, the others read through the reader endpoint. Every attempt is told, however it ended.
+"""The clients of a flight recorder: one writes numbers through the primary endpoint, the others
+read through the reader endpoint. Every attempt is told, however it ended.
 
-They know two addresses and nothing else: which server answers is the endpoints' affair. A number is sent once: what failed is not sent again, so that no two attempts are taken for one.
+They know two addresses and nothing else: which server answers is the endpoints' affair. A number is
+sent once: what failed is not sent again, so that no two attempts are taken for one.
 """
 
 from __future__ import annotations
@@ -22,19 +24,40 @@ from labs.errors import ServerDown
 from labs.events import Value
 from labs.load.batches import BATCH_S, GROUP, RECORDER, Batch, Operation
 
-ACKNOWLEDGED, LOST, UNCONFIRMED, READONLY, NO_REPLICAS, OTHER_ERROR, RESET, TIMED_OUT, REFUSED, READ = "alwonertfh"
-"""How an attempt ended. `lost` is found out later, by reading the survivors; `unconfirmed` was acknowledged, but by fewer replicas than WAIT was told."""
+(
+    ACKNOWLEDGED,
+    LOST,
+    UNCONFIRMED,
+    READONLY,
+    NO_REPLICAS,
+    OTHER_ERROR,
+    RESET,
+    TIMED_OUT,
+    REFUSED,
+    READ,
+) = "alwonertfh"
+"""How an attempt ended.
+
+`lost` is found out later, by reading the survivors; `unconfirmed` was acknowledged, but by fewer
+replicas than WAIT was told.
+"""
 _OF_ERROR = {"READONLY": READONLY, "NOREPLICAS": NO_REPLICAS}
 _BROKEN = frozenset({READONLY, RESET, TIMED_OUT, REFUSED})
-"""After these a client connects anew, by the endpoint's name. READONLY is one: whoever says so is no primary any more."""
+"""After these a client connects anew, by the endpoint's name.
+
+READONLY is one: whoever says so is no primary any more.
+"""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class FlightOrders:
-    """What a client needs to know. `reads` makes it a reader. `list_name` is the list that the numbers are pushed to.
+    """What a client needs to know.
 
-    A writer reads its own writes at `own_reads_at`, if that is set: right after each that was acknowledged, on a connection of its own.
+    `reads` makes it a reader. `list_name` is the list that the numbers are pushed to.
+
+    A writer reads its own writes at `own_reads_at`, if that is set: right after each that was
+    acknowledged, on a connection of its own.
     """
 
     settings: dict[str, Value]
@@ -57,7 +80,9 @@ def fly(orders: FlightOrders, pipe: Pipe) -> None:
 
 
 class Connection:
-    """A connection to an endpoint, made when it is needed; after a failure that breaks it, it is made anew, by the endpoint's name."""
+    """A connection to an endpoint, made when it is needed; after a failure that breaks it, it is
+    made anew, by the endpoint's name.
+    """
 
     def __init__(self, endpoint: Address, user: str, password: str) -> None:
         self.endpoint = endpoint
@@ -82,7 +107,8 @@ class Connection:
     def _ask(self, timeout_s: float, words: tuple[str | int, ...]) -> tuple[str, object]:
         try:
             connection = self._connected(timeout_s)
-            connection.sendall(hiredis.pack_command(words))  # type: ignore[arg-type]  # its stub knows only one word
+            # its stub knows only one word
+            connection.sendall(hiredis.pack_command(words))  # type: ignore[arg-type]
             reply = self._reply(connection)
         except TimeoutError:
             return TIMED_OUT, None
@@ -96,15 +122,19 @@ class Connection:
 
     def _connected(self, timeout_s: float) -> socket.socket:
         if self._socket is None:
-            self._socket = socket.create_connection((self.endpoint.host, self.endpoint.port), timeout=timeout_s)
+            self._socket = socket.create_connection(
+                (self.endpoint.host, self.endpoint.port), timeout=timeout_s
+            )
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._reader = hiredis.Reader()
             self.made_at = time.monotonic()
-            self._socket.sendall(hiredis.pack_command(("AUTH", *self._login)))  # type: ignore[arg-type]  # as above
+            # as above
+            self._socket.sendall(hiredis.pack_command(("AUTH", *self._login)))  # type: ignore[arg-type]
             try:
                 login = self._reply(self._socket)
             except ConnectionResetError as exc:
-                # A link to a server that is not there can only take back the connection that it has let in.
+                # A link to a server that is not there can only take back the connection that it has
+                # let in.
                 raise ConnectionRefusedError from exc
             if isinstance(login, Exception):
                 raise ServerDown(str(login))
@@ -169,9 +199,13 @@ class Client:
     def _attempt(self) -> None:
         began = time.monotonic()
         self._number += 1
-        ended_as, number = self._read() if self._orders.reads else (self._write(self._number), self._number)
+        ended_as, number = (
+            self._read() if self._orders.reads else (self._write(self._number), self._number)
+        )
         took_s = time.monotonic() - began
-        self._batch.operations.append(Operation(self._orders.reads, began, took_s, ended_as, number))
+        self._batch.operations.append(
+            Operation(self._orders.reads, began, took_s, ended_as, number)
+        )
         if ended_as in (ACKNOWLEDGED, UNCONFIRMED, READ):
             self._batch.done += 1
             self._batch.times["read" if self._orders.reads else "write"].append(int(took_s * 1e6))
@@ -183,10 +217,14 @@ class Client:
             self._read_own_write(number)
 
     def _next_pause_s(self) -> float:
-        """How long the client waits after a failure: always the same, or twice as long each time, with jitter."""
+        """How long the client waits after a failure: always the same, or twice as long each time,
+        with jitter.
+        """
         if self._orders.settings.get("retry", "fixed") == "fixed":
             return FIRST_PAUSE_S
-        return min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, self._pause_s * 2)) * (0.5 + self._random.random())
+        return min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, self._pause_s * 2)) * (
+            0.5 + self._random.random()
+        )
 
     def _write(self, number: int) -> str:
         ended_as, _ = self._connection.ask(self._timeout_s, "RPUSH", self._orders.list_name, number)
@@ -195,15 +233,25 @@ class Client:
         wanted = int(float(self._orders.settings.get("wait", 0)))
         if not wanted:
             return ACKNOWLEDGED
-        waited, replicas = self._connection.ask(self._timeout_s, "WAIT", wanted, int(self._timeout_s * 500))
-        return ACKNOWLEDGED if waited == ACKNOWLEDGED and isinstance(replicas, int) and replicas >= wanted else UNCONFIRMED
+        waited, replicas = self._connection.ask(
+            self._timeout_s, "WAIT", wanted, int(self._timeout_s * 500)
+        )
+        return (
+            ACKNOWLEDGED
+            if waited == ACKNOWLEDGED and isinstance(replicas, int) and replicas >= wanted
+            else UNCONFIRMED
+        )
 
     def _read(self) -> tuple[str, int]:
         keep_s = float(self._orders.settings.get("keep_connections_s", 0))
         if keep_s and time.monotonic() - self._connection.made_at > keep_s:
             self._connection.drop()
         ended_as, length = self._connection.ask(self._timeout_s, "LLEN", self._orders.list_name)
-        return (READ, length) if isinstance(length, int) and ended_as == ACKNOWLEDGED else (ended_as, 0)
+        return (
+            (READ, length)
+            if isinstance(length, int) and ended_as == ACKNOWLEDGED
+            else (ended_as, 0)
+        )
 
     def _read_own_write(self, number: int) -> None:
         """Is the number that was just acknowledged there, where this client reads?"""
@@ -216,10 +264,14 @@ class Client:
         ended_as, found = self._own.ask(self._timeout_s, "LINDEX", self._orders.list_name, -1)
         if ended_as == ACKNOWLEDGED:
             self._batch.times["response"].append(int((time.monotonic() - began) * 1e6))
-            self._batch.stale += not isinstance(found, bytes) or not found.isdigit() or int(found) < number
+            self._batch.stale += (
+                not isinstance(found, bytes) or not found.isdigit() or int(found) < number
+            )
 
     def _new_batch(self) -> Batch:
-        return Batch(GROUP, RECORDER, times={kind: array("Q") for kind in ("read", "write", "response")})
+        return Batch(
+            GROUP, RECORDER, times={kind: array("Q") for kind in ("read", "write", "response")}
+        )
 
     def _send(self) -> None:
         self._batch.connected_at = self._connection.made_at

@@ -1,4 +1,7 @@
-"""A subscription to a channel of a Redis: a thread that hears messages while its connection stands. What is said in between, nobody says again."""
+"""A subscription to a channel of a Redis: a thread that hears messages while its connection stands.
+
+What is said in between, nobody says again.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,13 @@ FIRST_S = 1.0
 
 
 class Listener:
-    """Listens from now on, connects anew when the connection ends or the way changes, until it is closed."""
+    """Listens from now on, connects anew when the connection ends or the way changes, until it is
+    closed.
+    """
 
-    def __init__(self, way: Way, *, user: str, password: str, channel: str, heard: Callable[[str], None]) -> None:
+    def __init__(
+        self, way: Way, *, user: str, password: str, channel: str, heard: Callable[[str], None]
+    ) -> None:
         self._way = way
         self._login = (user, password)
         self._channel = channel
@@ -42,10 +49,13 @@ class Listener:
 
     def _listen(self) -> None:
         address, reader = self._way(), hiredis.Reader()
-        with socket.create_connection((address.host, address.port), timeout=CONNECT_TIMEOUT_S) as connected:
+        with socket.create_connection(
+            (address.host, address.port), timeout=CONNECT_TIMEOUT_S
+        ) as connected:
             commands = ("AUTH", *self._login), ("SUBSCRIBE", self._channel)
             for command in commands:
-                connected.sendall(hiredis.pack_command(command))  # type: ignore[arg-type]  # its stub knows only one word
+                # its stub knows only one word
+                connected.sendall(hiredis.pack_command(command))  # type: ignore[arg-type]
             connected.settimeout(LOOK_S)
             while not self._stopped.is_set() and self._way() is address:
                 try:

@@ -1,4 +1,6 @@
-"""The workload of a sandbox: starts and stops worker processes, hands them new settings while they run, and adds up what they saw."""
+"""The workload of a sandbox: starts and stops worker processes, hands them new settings while they
+run, and adds up what they saw.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ class Tally:
     stale: int = 0
     unexplained: int = 0
     kinds: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
-    latencies: dict[str, Latencies] = field(default_factory=lambda: {kind: Latencies() for kind in KINDS})
+    latencies: dict[str, Latencies] = field(
+        default_factory=lambda: {kind: Latencies() for kind in KINDS}
+    )
 
     def add(self, batch: Batch) -> None:
         """Take a worker's batch into account."""
@@ -54,9 +58,20 @@ class Tally:
 
 
 class Load:
-    """At most one workload at a time. `totals[(engine, strategy)]` holds since the start or the last `forget`; `interval` since it was last taken."""
+    """At most one workload at a time.
 
-    def __init__(self, nursery: StartsWorkers, *, on_problem: Callable[[str], None] = lambda _: None, on_batch: Callable[[Batch], None] = lambda _: None, on_rest: Callable[[str], None] = lambda _: None) -> None:
+    `totals[(engine, strategy)]` holds since the start or the last `forget`; `interval` since it was
+    last taken.
+    """
+
+    def __init__(
+        self,
+        nursery: StartsWorkers,
+        *,
+        on_problem: Callable[[str], None] = lambda _: None,
+        on_batch: Callable[[Batch], None] = lambda _: None,
+        on_rest: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._nursery = nursery
         self._on_problem = on_problem
         self._on_batch = on_batch
@@ -96,7 +111,9 @@ class Load:
             for number in range(workers):
                 pid, pipe = self._nursery.start(orders(number))
                 self._workers[pipe] = pid
-            self._collector = threading.Thread(target=self._collect, name="load collector", daemon=True)
+            self._collector = threading.Thread(
+                target=self._collect, name="load collector", daemon=True
+            )
             self._collector.start()
 
     def change(self, orders: Callable[[int], AnyOrders]) -> None:
@@ -122,7 +139,10 @@ class Load:
             self._workers.clear()
 
     def take_interval(self) -> tuple[float, Tally]:
-        """Seconds and tally since this was last asked. The tally is the caller's until the next call."""
+        """Seconds and tally since this was last asked.
+
+        The tally is the caller's until the next call.
+        """
         with self._lock:
             now = time.monotonic()
             seconds, self._interval_began = now - self._interval_began, now

@@ -1,4 +1,6 @@
-"""One client of a load of numbered writes: sends the next number when the last one is answered, and reports which were acknowledged, and when."""
+"""One client of a load of numbered writes: sends the next number when the last one is answered, and
+reports which were acknowledged, and when.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ Tell = Callable[[str, str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class NumberOrders:
-    """What the writer needs to know: the lab and its settings, the way to the server, its first number and its last."""
+    """What the writer needs to know: the lab and its settings, the way to the server, its first
+    number and its last.
+    """
 
     lab: str
     wrong: str
@@ -48,7 +52,9 @@ class NumberOrders:
 
 @dataclass(slots=True)
 class Written(Batch):
-    """A batch that names the numbers that were acknowledged since the last one, and the monotonic seconds of each answer."""
+    """A batch that names the numbers that were acknowledged since the last one, and the monotonic
+    seconds of each answer.
+    """
 
     numbers: array[int] = field(default_factory=lambda: array("Q"))
     moments: array[float] = field(default_factory=lambda: array("d"))
@@ -60,9 +66,20 @@ class Written(Batch):
 
 
 class Client:
-    """A connection to the server, made when it is needed and dropped when it fails. Every call raises ServerDown if there is no answer. `tell` hears of each command, its reply and its ms."""
+    """A connection to the server, made when it is needed and dropped when it fails.
 
-    def __init__(self, way: Way, *, password: str, tell: Tell = lambda _command, _reply, _ms: None, timeout_s: float = TIMEOUT_S) -> None:
+    Every call raises ServerDown if there is no answer. `tell` hears of each command, its reply and
+    its ms.
+    """
+
+    def __init__(
+        self,
+        way: Way,
+        *,
+        password: str,
+        tell: Tell = lambda _command, _reply, _ms: None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
         self._way = way
         self._password = password
         self._tell = tell
@@ -81,7 +98,15 @@ class Client:
             self.close()
             self._tell(shown, "nobody answers", (time.perf_counter() - began) * 1000)
             raise ServerDown("The server did not answer.", detail=str(exc)) from exc
-        text = None if reply is None else str(reply) if isinstance(reply, Exception) else reply.decode(errors="replace") if isinstance(reply, bytes) else str(reply)
+        text = (
+            None
+            if reply is None
+            else str(reply)
+            if isinstance(reply, Exception)
+            else reply.decode(errors="replace")
+            if isinstance(reply, bytes)
+            else str(reply)
+        )
         self._tell(shown, "(nil)" if text is None else text, (time.perf_counter() - began) * 1000)
         return text
 
@@ -89,7 +114,8 @@ class Client:
         """Send a command and wait for nothing. What the server answers is thrown away."""
         try:
             connected = self._connected()
-            connected.sendall(hiredis.pack_command(words))  # type: ignore[arg-type]  # its stub knows only one word
+            # its stub knows only one word
+            connected.sendall(hiredis.pack_command(words))  # type: ignore[arg-type]
             while select.select([connected], [], [], 0)[0]:
                 if not connected.recv(65_536):
                     raise ConnectionResetError("the server closed the connection")
@@ -112,7 +138,8 @@ class Client:
 
     def _exchange(self, words: tuple[str | int, ...]) -> object:
         connected = self._connected()
-        connected.sendall(hiredis.pack_command(words))  # type: ignore[arg-type]  # its stub knows only one word
+        # its stub knows only one word
+        connected.sendall(hiredis.pack_command(words))  # type: ignore[arg-type]
         while (reply := self._reader.gets()) is False:
             data = connected.recv(65_536)
             if not data:
@@ -165,7 +192,11 @@ class _Numbers:
             if now >= batch_due:
                 self._send()
                 batch_due = now + BATCH_S
-            wait_s = min(self._schedule.wait_s(now), batch_due - now) if self._next <= self._orders.last else batch_due - now
+            wait_s = (
+                min(self._schedule.wait_s(now), batch_due - now)
+                if self._next <= self._orders.last
+                else batch_due - now
+            )
             if self._pipe.poll(max(0.0, wait_s)):
                 told = self._pipe.recv()
                 if not isinstance(told, NumberOrders):
@@ -204,7 +235,10 @@ class _Numbers:
 
     def _rest_at_last(self) -> None:
         if self._next > self._orders.last:
-            self._batch.rests = f"number {self._orders.last:,} is the last one that its client writes; an empty disk begins with 1 again"
+            self._batch.rests = (
+                f"number {self._orders.last:,} is the last one that its client "
+                "writes; an empty disk begins with 1 again"
+            )
 
     def _send(self) -> None:
         batch, self._batch = self._batch, Written(ENGINE, NUMBERS)

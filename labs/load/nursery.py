@@ -1,6 +1,8 @@
-"""Where the load's workers are forked: in a process that was made before the agent had threads, so that a fork copies no held lock.
+"""Where the load's workers are forked: in a process that was made before the agent had threads, so
+that a fork copies no held lock.
 
-It has none of its own, for most sandboxes never run a load: it lodges with the process of the links (labs.network.links).
+It has none of its own, for most sandboxes never run a load: it lodges with the process of the links
+(labs.network.links).
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ class Nursery:
         self._control.settimeout(_REPLY_S)
 
     def start(self, orders: AnyOrders) -> tuple[int, Connection]:
-        """A worker that has begun: its pid, and the pipe for new orders (or None, to stop it) and its batches."""
+        """A worker that has begun: its pid, and the pipe for new orders (or None, to stop it) and
+        its batches.
+        """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             with theirs:
@@ -42,11 +46,18 @@ class Nursery:
             (pid,) = struct.unpack("=i", self._control.recv(4))
         except (OSError, struct.error) as exc:
             ours.close()
-            raise DidNotStart("The load could not be started.", hint="Close the sandbox and open it again.", detail=str(exc)) from exc
+            raise DidNotStart(
+                "The load could not be started.",
+                hint="Close the sandbox and open it again.",
+                detail=str(exc),
+            ) from exc
         return pid, Connection(ours.detach())
 
     def heed(self) -> bool:
-        """In the process where it lodges: fork the worker that was asked for. False when nobody will ask any more."""
+        """In the process where it lodges: fork the worker that was asked for.
+
+        False when nobody will ask any more.
+        """
         message, descriptors, _, _ = socket.recv_fds(self.asked, 1024 * 1024, 1)
         if not message:
             return False
@@ -54,7 +65,8 @@ class Nursery:
         pipe = Connection(descriptors[0])
 
         def be_worker() -> None:
-            # The host's own connections are not the worker's: one that was kept here would never end.
+            # The host's own connections are not the worker's: one that was kept here would never
+            # end.
             os.closerange(3, pipe.fileno())
             os.closerange(pipe.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
             orders: AnyOrders = pickle.loads(message)

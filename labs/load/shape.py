@@ -10,7 +10,10 @@ BEHIND_LIMIT_S = 2.0
 
 @dataclass(slots=True)
 class Schedule:
-    """Arrivals at an even rate; with `chance`, at random moments of that rate (a Poisson process). A client that is more than two seconds behind drops what it missed, and counts it."""
+    """Arrivals at an even rate; with `chance`, at random moments of that rate (a Poisson process).
+
+    A client that is more than two seconds behind drops what it missed, and counts it.
+    """
 
     rate_per_s: float
     next_at: float
@@ -30,7 +33,9 @@ class Schedule:
             self.scheduled += missed
             self.next_at += missed / self.rate_per_s
         due = self.next_at
-        self.next_at += self.chance.expovariate(self.rate_per_s) if self.chance else 1.0 / self.rate_per_s
+        self.next_at += (
+            self.chance.expovariate(self.rate_per_s) if self.chance else 1.0 / self.rate_per_s
+        )
         self.scheduled += 1
         return due
 

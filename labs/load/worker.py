@@ -1,4 +1,6 @@
-"""One client of the load: draws an item, waits for its turn, runs the strategy that is on the page, notes what it meant and how long it took."""
+"""One client of the load: draws an item, waits for its turn, runs the strategy that is on the page,
+notes what it meant and how long it took.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,11 @@ from labs.shop.shop import LeanShop
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What a worker needs to know. Settings are the lab's; the rest says where the servers are. After `requests` of them it only waits to be stopped; 0: no end."""
+    """What a worker needs to know.
+
+    Settings are the lab's; the rest says where the servers are. After `requests` of them it only
+    waits to be stopped; 0: no end.
+    """
 
     lab: str
     wrong: str
@@ -72,7 +78,11 @@ class Worker:
         self._pipe = pipe
         self._commits = commits
         self._random = random.Random(orders.seed * 1_000 + orders.worker)
-        self._shop = LeanShop(orders.database.open(), password=orders.database_password, what=str(orders.settings.get("read", "row")))
+        self._shop = LeanShop(
+            orders.database.open(),
+            password=orders.database_password,
+            what=str(orders.settings.get("read", "row")),
+        )
         self._cache: LeanCache | None = None
         self._engine = ""
         self._apply(orders.settings, orders.engine, orders.cache)
@@ -88,7 +98,9 @@ class Worker:
             if now >= batch_due:
                 self._send()
                 batch_due = now + BATCH_S
-            wait_s = min(self._schedule.wait_s(now), batch_due - now) if self._left else batch_due - now
+            wait_s = (
+                min(self._schedule.wait_s(now), batch_due - now) if self._left else batch_due - now
+            )
             if self._pipe.poll(max(0.0, wait_s)):
                 if not self._obey(self._pipe.recv()):
                     break
@@ -117,7 +129,11 @@ class Worker:
 
     def _apply(self, settings: Mapping[str, Value], engine: str, route: Route) -> None:
         self._strategy = strategy_of(self._orders.lab, self._orders.wrong, settings)
-        self._keys = ZipfKeys(self._orders.items, skew=float(settings["skew"]), seed=self._orders.seed * 1_000 + self._orders.worker)
+        self._keys = ZipfKeys(
+            self._orders.items,
+            skew=float(settings["skew"]),
+            seed=self._orders.seed * 1_000 + self._orders.worker,
+        )
         self._ttl_s = self._strategy.ttl_s(settings)
         self._writes = float(settings.get("write_percent", 0)) / 100
         self._behind = float(settings.get("behind_percent", 0)) / 100
@@ -125,7 +141,13 @@ class Worker:
         if engine != self._engine or self._cache is None:
             if self._cache is not None:
                 self._cache.shut()
-            self._cache = LeanMemcached(route.open()) if engine == "memcached" else LeanRedis(route.open(), user=self._orders.cache_user, password=self._orders.cache_password)
+            self._cache = (
+                LeanMemcached(route.open())
+                if engine == "memcached"
+                else LeanRedis(
+                    route.open(), user=self._orders.cache_user, password=self._orders.cache_password
+                )
+            )
             self._engine = engine
 
     def _new_batch(self) -> Batch:
@@ -142,7 +164,8 @@ class Worker:
         except (ServerDown, CacheDown):
             self._batch.errors += 1
             return
-        except Exception as exc:  # noqa: BLE001 - a strategy's own mistake: the load goes on, and says so
+        # a strategy's own mistake: the load goes on, and says so
+        except Exception as exc:  # noqa: BLE001
             self._batch.errors += 1
             self._batch.problem = f"{type(exc).__name__}: {exc}"[:200]
             return
@@ -158,7 +181,11 @@ class Worker:
         assert self._strategy.write is not None
         price = round(1 + self._random.random() * 199, 2)
         behind = self._random.random() < self._behind
-        version = self._shop.change_price(item, price) if behind else self._strategy.write(self._shop, self._cache, item, price, self._ttl_s)
+        version = (
+            self._shop.change_price(item, price)
+            if behind
+            else self._strategy.write(self._shop, self._cache, item, price, self._ttl_s)
+        )
         if isinstance(version, int):
             self._commits.note(item, version, self._shop.committed_at)
         return "behind" if behind else "write"

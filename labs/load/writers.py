@@ -1,7 +1,9 @@
-"""One writer of a load that only writes: changes prices in a Redis, and notes in a file of its own which of its changes were acknowledged, and when.
+"""One writer of a load that only writes: changes prices in a Redis, and notes in a file of its own
+which of its changes were acknowledged, and when.
 
-Each change is a transaction: the product's price, signed with the writer and its number, and the writer's count. So whatever copy of the data one holds,
-it says by itself how far each writer had come; the notebook says how far it had come in truth.
+Each change is a transaction: the product's price, signed with the writer and its number, and the
+writer's count. So whatever copy of the data one holds, it says by itself how far each writer had
+come; the notebook says how far it had come in truth.
 """
 
 from __future__ import annotations
@@ -30,13 +32,16 @@ from labs.network.links import Route
 
 ENGINE, WRITERS = "redis", "writers"
 MOST_NOTES = 500_000
-"""A notebook is full then, and its writer rests and says so: 8 MB of a sandbox's room on the disk."""
+"""A notebook is full then, and its writer rests and says so: 8 MB of a sandbox's room on the disk.
+"""
 _NOTE = struct.Struct("=IId")
 
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """The changes of one writer that were acknowledged, in order: their numbers, their products, and when the answers came (monotonic seconds). Arrays, for there may be half a million."""
+    """The changes of one writer that were acknowledged, in order: their numbers, their products,
+    and when the answers came (monotonic seconds). Arrays, for there may be half a million.
+    """
 
     numbers: array[int]
     products: array[int]
@@ -61,7 +66,9 @@ class Notes:
 
 @dataclass(frozen=True, slots=True)
 class WriterOrders:
-    """What a writer needs to know: the lab's settings, the way to its Redis, its notebook, and which of how many it is."""
+    """What a writer needs to know: the lab's settings, the way to its Redis, its notebook, and
+    which of how many it is.
+    """
 
     settings: dict[str, Value]
     redis: Route
@@ -89,7 +96,10 @@ def note(number: int, product: int, acknowledged: float) -> bytes:
 
 
 def notes(notebook: Path) -> Notes:
-    """What a writer noted; nothing if it never wrote. A note that is only half written is left out."""
+    """What a writer noted; nothing if it never wrote.
+
+    A note that is only half written is left out.
+    """
     data = notebook.read_bytes() if notebook.exists() else b""
     data = data[: len(data) // _NOTE.size * _NOTE.size]
     whole, times = array("I", data), array("d", data)
@@ -103,7 +113,9 @@ def write(orders: WriterOrders, pipe: Pipe) -> None:
     # Unbuffered: who reads it knows of every change that was acknowledged before.
     with open(orders.notebook, "ab", buffering=0) as notebook:
         before = notes(Path(orders.notebook))
-        Writer(orders, pipe, notebook, written=len(before), last=before.numbers[-1] if before else 0).run()
+        Writer(
+            orders, pipe, notebook, written=len(before), last=before.numbers[-1] if before else 0
+        ).run()
 
 
 class Changes(LeanRedis):
@@ -111,10 +123,19 @@ class Changes(LeanRedis):
 
     def change(self, product: int, price: float, sign: str, writer: int, number: int) -> None:
         """The price and the count, both or neither. Raises CacheDown unless it was acknowledged."""
-        commands: tuple[tuple[str | int, ...], ...] = (("MULTI",), ("HSET", product_key(product), "price", f"{price:.2f}", "change", sign), ("SET", count_key(writer), number), ("EXEC",))
+        commands: tuple[tuple[str | int, ...], ...] = (
+            ("MULTI",),
+            ("HSET", product_key(product), "price", f"{price:.2f}", "change", sign),
+            ("SET", count_key(writer), number),
+            ("EXEC",),
+        )
         began = time.perf_counter_ns()
         try:
-            replies = self._exchange(b"".join(hiredis.pack_command(words) for words in commands), len(commands))  # type: ignore[arg-type]  # its stub knows only one word
+            replies = self._exchange(
+                # hiredis' stub knows only one word.
+                b"".join(hiredis.pack_command(words) for words in commands),  # type: ignore[arg-type]
+                len(commands),
+            )
         except OSError as exc:
             self.close()
             raise CacheDown("The cache did not answer.") from exc
@@ -141,7 +162,9 @@ class Changes(LeanRedis):
 class Writer:
     """The loop and what it holds."""
 
-    def __init__(self, orders: WriterOrders, pipe: Pipe, notebook: RawIOBase, *, written: int, last: int) -> None:
+    def __init__(
+        self, orders: WriterOrders, pipe: Pipe, notebook: RawIOBase, *, written: int, last: int
+    ) -> None:
         self._orders = orders
         self._pipe = pipe
         self._notebook = notebook
@@ -188,13 +211,22 @@ class Writer:
         if self._written >= MOST_NOTES:
             if not self._rests:
                 self._rests = True
-                self._batch.rests = f"a writer’s notebook is full with {MOST_NOTES:,} changes; a cluster that is filled anew begins another"
+                self._batch.rests = (
+                    f"a writer’s notebook is full with {MOST_NOTES:,} changes; "
+                    "a cluster that is filled anew begins another"
+                )
             return
         self._number += 1
         product = 1 + self._random.randrange(self._orders.products)
         began = time.monotonic()
         try:
-            self._redis.change(product, 1 + self._random.random() * 199, f"{self._orders.worker}:{self._number}", self._orders.worker, self._number)
+            self._redis.change(
+                product,
+                1 + self._random.random() * 199,
+                f"{self._orders.worker}:{self._number}",
+                self._orders.worker,
+                self._number,
+            )
         except CacheDown:
             self._batch.errors += 1
             return

@@ -1,1 +1,4 @@
-"""Measurement: histograms, the metrics' names and formulas. Pure; the counters live with the engines."""
+"""Measurement: histograms, the metrics' names and formulas.
+
+Pure; the counters live with the engines.
+"""

@@ -1,4 +1,7 @@
-"""Durations in a histogram: percentiles come from it, never from a list. HdrHistogram, 1 µs to 60 s, three digits."""
+"""Durations in a histogram: percentiles come from it, never from a list.
+
+HdrHistogram, 1 µs to 60 s, three digits.
+"""
 
 from __future__ import annotations
 
@@ -31,13 +34,21 @@ class Latencies:
 
     def percentile_ms(self, percentile: float) -> float:
         """The percentile in milliseconds; 0 if nothing was recorded."""
-        return float(self._histogram.get_value_at_percentile(percentile)) / 1000 if self._histogram is not None and self.count else 0.0
+        return (
+            float(self._histogram.get_value_at_percentile(percentile)) / 1000
+            if self._histogram is not None and self.count
+            else 0.0
+        )
 
     def counts(self, edges_ms: Sequence[float]) -> list[int]:
-        """How many lie below the first edge, between it and the second, and so on; the last are those above all edges."""
+        """How many lie below the first edge, between it and the second, and so on; the last are
+        those above all edges.
+        """
         counted = [0] * (len(edges_ms) + 1)
         for found in self._histogram.get_recorded_iterator() if self._histogram is not None else ():
-            counted[bisect.bisect_right(edges_ms, found.value_iterated_to / 1000)] += found.count_at_value_iterated_to
+            counted[bisect.bisect_right(edges_ms, found.value_iterated_to / 1000)] += (
+                found.count_at_value_iterated_to
+            )
         return counted
 
     def clear(self) -> None:

@@ -1,7 +1,10 @@
-"""What lies between the application and its servers: links that can be slowed, cut and restored. The bytes run through a process of their own (proxy.py).
+"""What lies between the application and its servers: links that can be slowed, cut and restored.
 
-A whole link may be gone around: a client of the load asks its `Route` before every request where to connect now, straight to the server
-or to the near end of the link. So a link costs nothing while nothing is the matter with it.
+The bytes run through a process of their own (proxy.py).
+
+A whole link may be gone around: a client of the load asks its `Route` before every request where to
+connect now, straight to the server or to the near end of the link. So a link costs nothing while
+nothing is the matter with it.
 """
 
 from __future__ import annotations
@@ -32,7 +35,10 @@ _WHOLE, _FAULTY = 0, 1
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Both ways to a server, for a process of the load. `file` and `index` say where the state of the link stands."""
+    """Both ways to a server, for a process of the load.
+
+    `file` and `index` say where the state of the link stands.
+    """
 
     near: Address
     target: Address
@@ -40,7 +46,9 @@ class Route:
     index: int
 
     def open(self) -> Callable[[], Address]:
-        """A function that says where to connect now: always the same object for the same way, so that `is not` finds a change."""
+        """A function that says where to connect now: always the same object for the same way, so
+        that `is not` finds a change.
+        """
         near, target, index = self.near, self.target, self.index
         if not self.file:
             return lambda: near
@@ -59,9 +67,12 @@ class Lodger(Protocol):
 
 
 class Links:
-    """All links of a sandbox. Make it before there are threads, for it forks; after that any thread may call.
+    """All links of a sandbox.
 
-    `directory` holds a file by which processes of the load learn how the links are; without one, all goes through the links always.
+    Make it before there are threads, for it forks; after that any thread may call.
+
+    `directory` holds a file by which processes of the load learn how the links are; without one,
+    all goes through the links always.
     """
 
     def __init__(self, directory: Path | None = None, *, lodger: Lodger | None = None) -> None:
@@ -91,25 +102,41 @@ class Links:
         self._control = ours
 
     def lay(self, name: str, near: Address, target: Address) -> Address:
-        """A link from `near`, where it listens from now on, to a server. A link of this name is taken up first, with its connections. Returns `near`."""
+        """A link from `near`, where it listens from now on, to a server.
+
+        A link of this name is taken up first, with its connections. Returns `near`.
+        """
         with self._lock:
             self._order("lay", name=name, near=_pair(near), target=_pair(target))
             self._note(name, near, target)
         return near
 
     def gate(self, name: str, near: Address) -> None:
-        """A place where several lines are entered (`line`), or that leads to one of them at a time (`lead`)."""
+        """A place where several lines are entered (`line`), or that leads to one of them at a time
+        (`lead`).
+        """
         with self._lock:
             self._order("gate", name=name, near=_pair(near))
 
-    def line(self, name: str, target: Address, *, gate: str = "", caller: str = "", source: str = "") -> None:
-        """What lies between one caller and one server. Who enters `gate` from the address `caller` takes it; it arrives at the server under the address `source`."""
+    def line(
+        self, name: str, target: Address, *, gate: str = "", caller: str = "", source: str = ""
+    ) -> None:
+        """What lies between one caller and one server.
+
+        Who enters `gate` from the address `caller` takes it; it arrives at the server under the
+        address `source`.
+        """
         with self._lock:
-            self._order("line", name=name, target=_pair(target), gate=gate, caller=caller, source=source)
+            self._order(
+                "line", name=name, target=_pair(target), gate=gate, caller=caller, source=source
+            )
             self._note(name, target, target)
 
     def lead(self, gate: str, lines: Sequence[str]) -> None:
-        """New connections to a gate take these lines in turn; none: they are refused. Those that are open stay, as after a change in DNS."""
+        """New connections to a gate take these lines in turn; none: they are refused.
+
+        Those that are open stay, as after a change in DNS.
+        """
         with self._lock:
             self._order("lead", gate=gate, lines=list(lines))
 
@@ -122,15 +149,22 @@ class Links:
         self._change(names, _FAULTY, cut=0, delay_ms=delay_ms, directions=directions)
 
     def cut(self, *names: str, directions: int = BOTH) -> None:
-        """Nothing comes through and nobody is refused: whoever waits, waits. What is under way arrives when the link is restored."""
+        """Nothing comes through and nobody is refused: whoever waits, waits.
+
+        What is under way arrives when the link is restored.
+        """
         self._change(names, _FAULTY, cut=directions)
 
     def set_fault(self, *names: str, cut: int, delay_ms: float) -> None:
-        """Both at once: which directions are cut (labs.network.passages), and how much longer every byte takes."""
+        """Both at once: which directions are cut (labs.network.passages), and how much longer every
+        byte takes.
+        """
         self._change(names, _FAULTY if cut or delay_ms else _WHOLE, cut=cut, delay_ms=delay_ms)
 
     def drop(self, *names: str) -> None:
-        """Every connection through these links ends at once, and what is under way in them is lost with it."""
+        """Every connection through these links ends at once, and what is under way in them is lost
+        with it.
+        """
         with self._lock:
             self._order("drop", names=list(names))
 
@@ -172,11 +206,21 @@ class Links:
     def _order(self, verb: str, **details: object) -> None:
         try:
             self._control.send(json.dumps({"verb": verb, **details}).encode())
-            reply = json.loads(self._control.recv(4096) or b'{"error": "the process of the links has ended"}')
+            reply = json.loads(
+                self._control.recv(4096) or b'{"error": "the process of the links has ended"}'
+            )
         except OSError as exc:
-            raise DidNotStart("The links of this sandbox do not answer.", hint="Close the sandbox and open it again.", detail=str(exc)) from exc
+            raise DidNotStart(
+                "The links of this sandbox do not answer.",
+                hint="Close the sandbox and open it again.",
+                detail=str(exc),
+            ) from exc
         if "error" in reply:
-            raise DidNotStart("A link could not be changed.", hint="Close the sandbox and open it again.", detail=f"{verb} {details}: {reply['error']}")
+            raise DidNotStart(
+                "A link could not be changed.",
+                hint="Close the sandbox and open it again.",
+                detail=f"{verb} {details}: {reply['error']}",
+            )
 
 
 def _pair(address: Address) -> tuple[str, int]:

@@ -1,4 +1,6 @@
-"""What the process of the links keeps in its hands: gates, lines, the connections through them and the bytes that are under way. Knows no epoll and no orders."""
+"""What the process of the links keeps in its hands: gates, lines, the connections through them and
+the bytes that are under way. Knows no epoll and no orders.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,10 @@ class Direction:
         self.last_due = 0.0
 
     def arrive(self, now: float) -> bool:
-        """Hand on what is due; False if the sink is full. Raises OSError when the connection broke."""
+        """Hand on what is due; False if the sink is full.
+
+        Raises OSError when the connection broke.
+        """
         while self.under_way and self.under_way[0][0] <= now:
             due, data = self.under_way[0]
             if not data:
@@ -72,9 +77,11 @@ class Passage:
 
 @dataclass(eq=False, slots=True)
 class Line:
-    """What lies between one caller and one server: where it leads, under which address it arrives there, and what is the matter with it.
+    """What lies between one caller and one server: where it leads, under which address it arrives
+    there, and what is the matter with it.
 
-    `cut` has the bit of each direction that is cut, `delay_s` a delay for each bit. `held` are callers whom the kernel let in although the line is cut: they wait.
+    `cut` has the bit of each direction that is cut, `delay_s` a delay for each bit. `held` are
+    callers whom the kernel let in although the line is cut: they wait.
     """
 
     name: str
@@ -93,7 +100,11 @@ class Line:
 
 @dataclass(eq=False, slots=True)
 class Gate:
-    """Where lines are entered. Who comes from an address that has a line of its own takes that one; others take the lines of `turns`, one after the other."""
+    """Where lines are entered.
+
+    Who comes from an address that has a line of its own takes that one; others take the lines of
+    `turns`, one after the other.
+    """
 
     name: str
     listener: socket.socket

@@ -1,4 +1,6 @@
-"""The process that links run through: it forwards bytes between sockets, late or not at all. Knows nothing of what they say.
+"""The process that links run through: it forwards bytes between sockets, late or not at all.
+
+Knows nothing of what they say.
 
 Cut means that nothing is read and nobody is let in: a partition times out, it does not refuse.
 """
@@ -13,13 +15,15 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from labs.network.passages import BACK, BOTH, OUT, Direction, Gate, Line, Passage
 
 # Two descriptors each, and 1,024 is what a process usually may have.
 MOST_CONNECTIONS = 400
-# What may be under way in one direction of a connection; beyond it the sender has to wait, as with any full pipe.
+# What may be under way in one direction of a connection; beyond it the sender has to wait, as with
+# any full pipe.
 MOST_UNDER_WAY = 256 * 1024
 _CHUNK = 64 * 1024
 _BACKLOG = 128
@@ -36,7 +40,12 @@ class Proxy:
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._late: set[Passage] = set()
         self._orders: dict[str, Callable[..., None]] = {
-            "lay": self._lay, "gate": self._open_gate, "line": self._draw_line, "lead": self._lead, "change": self._change, "drop": self._drop,
+            "lay": self._lay,
+            "gate": self._open_gate,
+            "line": self._draw_line,
+            "lead": self._lead,
+            "change": self._change,
+            "drop": self._drop,
         }
         self._watch(control.fileno(), select.EPOLLIN, self._obey)
         self._running = True
@@ -64,8 +73,18 @@ class Proxy:
                 self._deliver_late()
 
     def _wait(self) -> list[tuple[int, int]]:
-        """What happened. epoll counts whole milliseconds, select microseconds: so the latter waits when something is under way."""
-        due = min((direction.under_way[0][0] for passage in self._late for direction in passage.directions.values() if _can_arrive(passage, direction)), default=None)
+        """What happened. epoll counts whole milliseconds, select microseconds: so the latter waits
+        when something is under way.
+        """
+        due = min(
+            (
+                direction.under_way[0][0]
+                for passage in self._late
+                for direction in passage.directions.values()
+                if _can_arrive(passage, direction)
+            ),
+            default=None,
+        )
         if due is None:
             return self._poll.poll()
         left = due - time.monotonic()
@@ -109,7 +128,9 @@ class Proxy:
         gate = self._gates[name] = Gate(name, listener)
         self._watch(listener.fileno(), select.EPOLLIN, lambda _: self._let_in(gate))
 
-    def _draw_line(self, name: str, target: tuple[str, int], gate: str = "", caller: str = "", source: str = "") -> None:
+    def _draw_line(
+        self, name: str, target: tuple[str, int], gate: str = "", caller: str = "", source: str = ""
+    ) -> None:
         if name in self._lines:
             self._take_up(self._lines.pop(name))
         line = self._lines[name] = Line(name, (target[0], target[1]), source)
@@ -121,8 +142,16 @@ class Proxy:
         self._gates[gate].turns = [self._lines[name] for name in lines]
         self._mind_plugs()
 
-    def _change(self, names: list[str], cut: int | None = None, delay_ms: float | None = None, directions: int = BOTH) -> None:
-        """Set what is the matter with these lines: which directions are cut, and the delay of these `directions`."""
+    def _change(
+        self,
+        names: list[str],
+        cut: int | None = None,
+        delay_ms: float | None = None,
+        directions: int = BOTH,
+    ) -> None:
+        """Set what is the matter with these lines: which directions are cut, and the delay of these
+        `directions`.
+        """
         lines = [self._lines[name] for name in names]
         for line in lines:
             if delay_ms is not None:
@@ -160,7 +189,9 @@ class Proxy:
                 self._unplug(gate)
 
     def _plug(self, gate: Gate) -> None:
-        """Fill the queue of the listening socket, so that the kernel drops who else knocks: connecting times out, and needs no privilege to do so."""
+        """Fill the queue of the listening socket, so that the kernel drops who else knocks:
+        connecting times out, and needs no privilege to do so.
+        """
         self._poll.modify(gate.listener.fileno(), 0)
         gate.listener.listen(0)
         gate.plug = socket.socket()
@@ -205,7 +236,10 @@ class Proxy:
 
     def _admit(self, gate: Gate, client: socket.socket, caller: str) -> None:
         line = gate.choose(caller)
-        if line is None or sum(other.connections for other in self._lines.values()) >= MOST_CONNECTIONS:
+        if (
+            line is None
+            or sum(other.connections for other in self._lines.values()) >= MOST_CONNECTIONS
+        ):
             _reset(client)
             client.close()
         elif line.cut:
@@ -214,7 +248,9 @@ class Proxy:
             self._take_in(line, client)
 
     def _hold(self, line: Line, client: socket.socket) -> None:
-        """Others come through this gate, so the kernel has let the caller in: it waits for nothing until the line is whole, or it gives up."""
+        """Others come through this gate, so the kernel has let the caller in: it waits for nothing
+        until the line is whole, or it gives up.
+        """
         line.held.add(client)
 
         def given_up(_: int) -> None:
@@ -236,11 +272,14 @@ class Proxy:
             end.setblocking(False)
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         passage = Passage(line, client, server)
-        passage.directions = {client.fileno(): Direction(client, server, OUT), server.fileno(): Direction(server, client, BACK)}
+        passage.directions = {
+            client.fileno(): Direction(client, server, OUT),
+            server.fileno(): Direction(server, client, BACK),
+        }
         line.passages.add(passage)
         for number in passage.directions:
             passage.wants[number] = 0
-            self._watch(number, 0, lambda happened, number=number: self._happened(passage, number, happened))  # type: ignore[misc]  # binds the loop's value
+            self._watch(number, 0, partial(self._happened, passage, number))
         with contextlib.suppress(BlockingIOError):
             try:
                 if line.source:
@@ -256,7 +295,8 @@ class Proxy:
     def _happened(self, passage: Passage, number: int, happened: int) -> None:
         direction = passage.directions[number]
         if passage.line.cut and (passage.connecting or passage.line.cut & direction.bit):
-            # An error or an end is reported unasked; behind a cut nobody hears of it before the link is whole again.
+            # An error or an end is reported unasked; behind a cut nobody hears of it before the
+            # link is whole again.
             self._poll.unregister(number)
             passage.wants[number] = -1
             return
@@ -274,7 +314,8 @@ class Proxy:
                 self._end(passage)
                 return
             if direction.read_all and happened & select.EPOLLHUP:
-                # Shut both ways, and epoll would say so for ever; what came from there may still be under way.
+                # Shut both ways, and epoll would say so for ever; what came from there may still be
+                # under way.
                 self._poll.unregister(number)
                 passage.wants[number] = -1
             if not direction.read_all and direction.size < MOST_UNDER_WAY:
@@ -313,7 +354,11 @@ class Proxy:
         if passage.connecting or passage.line.cut == BOTH:
             return
         now = time.monotonic()
-        whole = [direction for direction in passage.directions.values() if not passage.line.cut & direction.bit]
+        whole = [
+            direction
+            for direction in passage.directions.values()
+            if not passage.line.cut & direction.bit
+        ]
         try:
             full = {direction.sink.fileno() for direction in whole if not direction.arrive(now)}
         except OSError:
@@ -323,21 +368,36 @@ class Proxy:
             self._end(passage, politely=True)
             return
         for number, direction in passage.directions.items():
-            reads = select.EPOLLIN if direction in whole and not direction.read_all and direction.size < MOST_UNDER_WAY else 0
+            reads = (
+                select.EPOLLIN
+                if direction in whole and not direction.read_all and direction.size < MOST_UNDER_WAY
+                else 0
+            )
             self._want(passage, number, reads | (select.EPOLLOUT if number in full else 0))
-        waits = any(direction.under_way and direction.sink.fileno() not in full for direction in whole)
+        waits = any(
+            direction.under_way and direction.sink.fileno() not in full for direction in whole
+        )
         (self._late.add if waits else self._late.discard)(passage)
 
     def _deliver_late(self) -> None:
         now = time.monotonic()
-        for passage in [p for p in self._late if any(_can_arrive(p, direction) and direction.under_way[0][0] <= now for direction in p.directions.values())]:
+        for passage in [
+            p
+            for p in self._late
+            if any(
+                _can_arrive(p, direction) and direction.under_way[0][0] <= now
+                for direction in p.directions.values()
+            )
+        ]:
             self._move(passage)
 
     def _look_after(self, passage: Passage) -> None:
         """Take up a passage again after its line was cut or healed, one way or both."""
         self._late.discard(passage)
         for number, wanted in passage.wants.items():
-            blind = passage.line.cut & passage.directions[number].bit or (passage.connecting and passage.line.cut)
+            blind = passage.line.cut & passage.directions[number].bit or (
+                passage.connecting and passage.line.cut
+            )
             if blind:
                 self._want(passage, number, 0)
             elif wanted == -1:
@@ -383,4 +443,3 @@ def _reset(end: socket.socket) -> None:
     """Have it reset when it is closed, as the kernel of a machine without that server would."""
     with contextlib.suppress(OSError):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
-

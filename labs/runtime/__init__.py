@@ -1,4 +1,7 @@
-"""How a server lives: started, asked, stopped, killed, paused. `process` for real ones, inside a cage or not; `fake` for web tests.
+"""How a server lives: started, asked, stopped, killed, paused.
 
-Law of this folder: it knows processes and states, but no learner, no lab and no transport. `stop` and `kill` return only when it is dead.
+`process` for real ones, inside a cage or not; `fake` for web tests.
+
+Law of this folder: it knows processes and states, but no learner, no lab and no transport. `stop`
+and `kill` return only when it is dead.
 """

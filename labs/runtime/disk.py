@@ -1,9 +1,16 @@
-"""What of a server's files would survive a loss of power: only what was synced. Noted while the server runs, put into effect by `cut`.
+"""What of a server's files would survive a loss of power: only what was synced.
 
-What is modelled: a synced file keeps its length of that moment; what was appended later is lost. A file that was never synced is lost, or empty if only its name was synced. Syncing a file makes its present name durable,
-and the folders above it, as ext4, XFS and Btrfs do. Making, renaming and removing are durable with the sync of their folder: until then the old names, with the old contents, come back.
-What is not: a file that is written in place or through a mapping (only its length is known), the kernel's own writing back after some 30 s (nothing unsynced counts as safe: the worst case), a disk that lies about its own cache, torn sectors.
-A symlink is never durable and never followed, and a file with a name outside is never shortened: nothing that lies elsewhere is touched. Starts nothing and hears nothing itself.
+Noted while the server runs, put into effect by `cut`.
+
+What is modelled: a synced file keeps its length of that moment; what was appended later is lost. A
+file that was never synced is lost, or empty if only its name was synced. Syncing a file makes its
+present name durable, and the folders above it, as ext4, XFS and Btrfs do. Making, renaming and
+removing are durable with the sync of their folder: until then the old names, with the old contents,
+come back. What is not: a file that is written in place or through a mapping (only its length is
+known), the kernel's own writing back after some 30 s (nothing unsynced counts as safe: the worst
+case), a disk that lies about its own cache, torn sectors. A symlink is never durable and never
+followed, and a file with a name outside is never shortened: nothing that lies elsewhere is touched.
+Starts nothing and hears nothing itself.
 """
 
 from __future__ import annotations
@@ -23,7 +30,9 @@ _PART = ".cut"
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What a loss of power did to one file: its length before and after, in bytes; a file that is gone has 0 after."""
+    """What a loss of power did to one file: its length before and after, in bytes; a file that is
+    gone has 0 after.
+    """
 
     path: str
     before: int
@@ -32,7 +41,11 @@ class Cut:
 
 
 class Disk:
-    """The files below `root`. `shelf`, on the same file system and not below it, holds a second name of every file that is durable, so that one which was renamed over can come back. Any thread may call."""
+    """The files below `root`.
+
+    `shelf`, on the same file system and not below it, holds a second name of every file that is
+    durable, so that one which was renamed over can come back. Any thread may call.
+    """
 
     def __init__(self, root: Path, shelf: Path) -> None:
         self.root = root
@@ -63,7 +76,12 @@ class Disk:
                 return 0, 0
             if not stat.S_ISREG(found.st_mode):
                 return 0, 0
-            return found.st_size, min(found.st_size, self._lengths.get(found.st_ino, 0) if self._names.get(self._within(str(path)) or "") == found.st_ino else 0)
+            return found.st_size, min(
+                found.st_size,
+                self._lengths.get(found.st_ino, 0)
+                if self._names.get(self._within(str(path)) or "") == found.st_ino
+                else 0,
+            )
 
     def note(self, target: str, found: os.stat_result) -> None:
         """A file or a folder is being synced: `target` is its name now, `found` what it is."""
@@ -74,7 +92,9 @@ class Disk:
             self._syncs += 1
             if stat.S_ISDIR(found.st_mode):
                 self._folders.update(_above(within), {within})
-                self._names = {name: inode for name, inode in self._names.items() if name not in self._folders}
+                self._names = {
+                    name: inode for name, inode in self._names.items() if name not in self._folders
+                }
                 self._durable_names(within)
             elif stat.S_ISREG(found.st_mode) and not target.endswith(" (deleted)"):
                 self._lengths[found.st_ino] = found.st_size
@@ -117,14 +137,20 @@ class Disk:
                     if within not in self._names:
                         done.append(Cut(within, found.st_size, 0, gone=True))
         for within in sorted(self._folders - {""}):
-            with self._opened(os.path.dirname(within)) as there, contextlib.suppress(FileExistsError):
+            with (
+                self._opened(os.path.dirname(within)) as there,
+                contextlib.suppress(FileExistsError),
+            ):
                 os.mkdir(os.path.basename(within), 0o700, dir_fd=there)
         for within, inode in sorted(self._names.items()):
             name = os.path.basename(within)
             with self._opened(os.path.dirname(within)) as there:
                 with contextlib.suppress(FileExistsError):
                     os.link(self._shelf / str(inode), name, dst_dir_fd=there, follow_symlinks=False)
-                before, after = os.stat(name, dir_fd=there, follow_symlinks=False).st_size, self._lengths.get(inode, 0)
+                before, after = (
+                    os.stat(name, dir_fd=there, follow_symlinks=False).st_size,
+                    self._lengths.get(inode, 0),
+                )
                 if before > after and self._shorten(there, within, inode, after):
                     done.append(Cut(within, before, after))
                 elif before <= after:
@@ -135,9 +161,15 @@ class Disk:
         return done
 
     def _shorten(self, there: int, within: str, inode: int, length: int) -> bool:
-        """Cut the file of this name; False if it is not that file. One that has a name elsewhere too, neither below the root nor on the shelf, is left as it is, and its beginning takes its place here."""
+        """Cut the file of this name; False if it is not that file.
+
+        One that has a name elsewhere too, neither below the root nor on the shelf, is left as it
+        is, and its beginning takes its place here.
+        """
         name = os.path.basename(within)
-        descriptor = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=there)
+        descriptor = os.open(
+            name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=there
+        )
         try:
             found = os.fstat(descriptor)
             if not os.path.samestat(found, (self._shelf / str(inode)).lstat()):
@@ -175,11 +207,20 @@ class Disk:
         except (FileNotFoundError, NotADirectoryError):
             return
         if kept:
-            # A file that was renamed is found under its new name: the old one is another's, or nobody's.
+            # A file that was renamed is found under its new name: the old one is another's, or
+            # nobody's.
             for name in [name for name, held in self._names.items() if held == inode]:
                 del self._names[name]
-            self._folders = {name for name in self._folders if name != within and not name.startswith(within + "/")} | _above(within)
-            self._names = {name: held for name, held in self._names.items() if name not in self._folders and not name.startswith(within + "/")} | {within: inode}
+            self._folders = {
+                name
+                for name in self._folders
+                if name != within and not name.startswith(within + "/")
+            } | _above(within)
+            self._names = {
+                name: held
+                for name, held in self._names.items()
+                if name not in self._folders and not name.startswith(within + "/")
+            } | {within: inode}
             self._tidy()
 
     def _durable_names(self, folder: str) -> None:
@@ -192,22 +233,37 @@ class Disk:
                     within = f"{folder}/{entry.name}" if folder else entry.name
                     if entry.is_dir(follow_symlinks=False):
                         folders.add(within)
-                    elif entry.is_file(follow_symlinks=False) and self._keep(there, entry.name, entry.inode()):
+                    elif entry.is_file(follow_symlinks=False) and self._keep(
+                        there, entry.name, entry.inode()
+                    ):
                         found[within] = entry.inode()
         except (FileNotFoundError, NotADirectoryError):
             return
         for name in [name for name in self._names if os.path.dirname(name) == folder]:
             del self._names[name]
-        gone = {name for name in self._folders if name and os.path.dirname(name) == folder} - folders
-        self._folders = {name for name in self._folders if not any(name == one or name.startswith(one + "/") for one in gone)} | folders
+        gone = {
+            name for name in self._folders if name and os.path.dirname(name) == folder
+        } - folders
+        self._folders = {
+            name
+            for name in self._folders
+            if not any(name == one or name.startswith(one + "/") for one in gone)
+        } | folders
         # What was renamed into this folder has left the one that it came from.
         moved = set(found.values())
-        self._names = {name: inode for name, inode in self._names.items() if inode not in moved and not any(name.startswith(one + "/") for one in gone)} | found
+        self._names = {
+            name: inode
+            for name, inode in self._names.items()
+            if inode not in moved and not any(name.startswith(one + "/") for one in gone)
+        } | found
         self._tidy()
 
     @contextlib.contextmanager
     def _opened(self, folder: str) -> Iterator[int]:
-        """A descriptor of a folder below the root. Raises NotADirectoryError if a symlink stands in the way: nothing here follows one."""
+        """A descriptor of a folder below the root.
+
+        Raises NotADirectoryError if a symlink stands in the way: nothing here follows one.
+        """
         descriptor = os.open(self.root, _FOLDER)
         try:
             for part in folder.split("/") if folder else ():
@@ -254,7 +310,12 @@ def _above(within: str) -> set[str]:
 
 def _copy_beginning(source: int, folder: int, length: int) -> int:
     """Copy the first bytes of a file to a new one in a folder; its inode."""
-    part = os.open(_PART, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    part = os.open(
+        _PART,
+        os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
+        0o600,
+        dir_fd=folder,
+    )
     try:
         copied = 0
         while copied < length and (more := os.sendfile(part, source, copied, length - copied)):

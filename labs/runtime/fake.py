@@ -1,7 +1,9 @@
-"""Servers that are states and nothing else: start, pause, kill as the contract asks, without a process. Ships, for the web tests.
+"""Servers that are states and nothing else: start, pause, kill as the contract asks, without a
+process. Ships, for the web tests.
 
-Nothing listens on a fake server's address. What its servers hold is a dictionary, what its load did is made up, and its times are always the same:
-nothing that is measured here may be shown as a measurement.
+Nothing listens on a fake server's address. What its servers hold is a dictionary, what its load did
+is made up, and its times are always the same: nothing that is measured here may be shown as a
+measurement.
 """
 
 from __future__ import annotations
@@ -57,7 +59,9 @@ class FakeRunning:
         self._end(-int(signal.SIGKILL), "killed")
 
     def cut_power(self, look: Callable[[], object] = lambda: None) -> list[Cut]:
-        raise NotNow("Nothing real runs in this sandbox: it has no files that a loss of power could take.")
+        raise NotNow(
+            "Nothing real runs in this sandbox: it has no files that a loss of power could take."
+        )
 
     def pause(self) -> None:
         self.paused = self._exit is None
@@ -79,7 +83,10 @@ class FakeRunning:
 
 @dataclass(slots=True)
 class Pretence:
-    """What the fake servers of one sandbox hold, and what they would have counted. Stored values have the moment of their end."""
+    """What the fake servers of one sandbox hold, and what they would have counted.
+
+    Stored values have the moment of their end.
+    """
 
     stored: dict[str, tuple[bytes, float]] = field(default_factory=dict)
     versions: dict[int, int] = field(default_factory=dict)
@@ -141,9 +148,20 @@ class FakeEngine:
         if self.kind not in CACHES:
             return {}
         lookups = held.hits + held.misses
-        return {"hits": held.hits, "misses": held.misses, "operations": lookups, "evicted": 0, "expired": 0, "items": len(held.stored), "bytes": 0, "connections": 0}
+        return {
+            "hits": held.hits,
+            "misses": held.misses,
+            "operations": lookups,
+            "evicted": 0,
+            "expired": 0,
+            "items": len(held.stored),
+            "bytes": 0,
+            "connections": 0,
+        }
 
-    def readings(self, before: readings.Counters, after: readings.Counters, seconds: float) -> dict[str, float]:
+    def readings(
+        self, before: readings.Counters, after: readings.Counters, seconds: float
+    ) -> dict[str, float]:
         if self.kind == "postgres":
             return readings.of_database(before, after, seconds)
         return readings.of_cache(before, after, seconds) if self.kind in CACHES else {}
@@ -168,7 +186,9 @@ class FakeEngine:
 
 
 class FakeNursery:
-    """Its workers are threads that send made-up batches: at the wanted rate, nine hits of ten, always as fast."""
+    """Its workers are threads that send made-up batches: at the wanted rate, nine hits of ten,
+    always as fast.
+    """
 
     def __init__(self, pretence: Pretence) -> None:
         self.commits = Commits()
@@ -177,7 +197,9 @@ class FakeNursery:
 
     def start(self, orders: AnyOrders) -> tuple[int, Connection]:
         ours, theirs = Pipe()
-        threading.Thread(target=self._work, args=(orders, theirs), name="fake load", daemon=True).start()
+        threading.Thread(
+            target=self._work, args=(orders, theirs), name="fake load", daemon=True
+        ).start()
         return 0, ours
 
     def close(self) -> None:
@@ -201,26 +223,80 @@ class FakeNursery:
         misses = -(-done // 10)
         hits = done - misses
         if isinstance(orders, BrowserOrders):
-            pages = {"signed_in": [2_100] * hits, "signed_out": [2_100] * misses, "response": [2_100] * done}
-            return Batch(SITE, VISITORS, scheduled=done, done=done, times={kind: array("Q", several) for kind, several in pages.items()})
+            pages = {
+                "signed_in": [2_100] * hits,
+                "signed_out": [2_100] * misses,
+                "response": [2_100] * done,
+            }
+            return Batch(
+                SITE,
+                VISITORS,
+                scheduled=done,
+                done=done,
+                times={kind: array("Q", several) for kind, several in pages.items()},
+            )
         if isinstance(orders, NumberOrders):
-            return Batch(ENGINE, NUMBERS, scheduled=done, done=done, times={"write": array("Q", [210] * done)})
+            return Batch(
+                ENGINE,
+                NUMBERS,
+                scheduled=done,
+                done=done,
+                times={"write": array("Q", [210] * done)},
+            )
         if isinstance(orders, WriterOrders):
-            return Batch(ENGINE, WRITERS, scheduled=done, done=done, times={kind: array("Q", [190] * done) for kind in ("write", "cache", "response")})
+            return Batch(
+                ENGINE,
+                WRITERS,
+                scheduled=done,
+                done=done,
+                times={kind: array("Q", [190] * done) for kind in ("write", "cache", "response")},
+            )
         self._pretence.hits += hits
         self._pretence.misses += misses
         self._pretence.queries += misses
-        times = {"hit": [190] * hits, "miss": [5_230] * misses, "read": [], "write": [], "cache": [160] * done, "database": [4_870] * misses, "response": [190] * done}
+        times = {
+            "hit": [190] * hits,
+            "miss": [5_230] * misses,
+            "read": [],
+            "write": [],
+            "cache": [160] * done,
+            "database": [4_870] * misses,
+            "response": [190] * done,
+        }
         strategy = strategy_of(orders.lab, orders.wrong, orders.settings)
-        return Batch(orders.engine, strategy.name, scheduled=done, done=done, times={kind: array("Q", several) for kind, several in times.items()})
-
+        return Batch(
+            orders.engine,
+            strategy.name,
+            scheduled=done,
+            done=done,
+            times={kind: array("Q", several) for kind, several in times.items()},
+        )
 
     def _flight(self, orders: FlightOrders) -> Batch:
-        rate = float(orders.settings["reads_per_s" if orders.reads else "writes_per_s"]) / orders.workers
+        rate = (
+            float(orders.settings["reads_per_s" if orders.reads else "writes_per_s"])
+            / orders.workers
+        )
         done, now = max(1, round(rate * BATCH_S)), time.monotonic()
         self._flown += 0 if orders.reads else done
-        operations = [Operation(orders.reads, now - BATCH_S + index / rate, 0.0002, READ if orders.reads else ACKNOWLEDGED, self._flown - done + 1 + index) for index in range(done)]
-        return Batch(GROUP, RECORDER, scheduled=done, done=done, times={"read" if orders.reads else "write": array("Q", [200] * done)}, operations=operations)
+        operations = [
+            Operation(
+                orders.reads,
+                now - BATCH_S + index / rate,
+                0.0002,
+                READ if orders.reads else ACKNOWLEDGED,
+                self._flown - done + 1 + index,
+            )
+            for index in range(done)
+        ]
+        return Batch(
+            GROUP,
+            RECORDER,
+            scheduled=done,
+            done=done,
+            times={"read" if orders.reads else "write": array("Q", [200] * done)},
+            operations=operations,
+        )
 
 
 class FakeLinks:
@@ -235,7 +311,9 @@ class FakeLinks:
     def gate(self, name: str, near: Address) -> None:
         """Nobody enters."""
 
-    def line(self, name: str, target: Address, *, gate: str = "", caller: str = "", source: str = "") -> None:
+    def line(
+        self, name: str, target: Address, *, gate: str = "", caller: str = "", source: str = ""
+    ) -> None:
         """Nothing travels."""
 
     def lead(self, gate: str, lines: Sequence[str]) -> None:

@@ -1,7 +1,10 @@
-"""Starts a server whose calls to fsync are told to whoever started it: `python -I -S noting.py SOCKET -- PROGRAM ARGUMENTS…`.
+"""Starts a server whose calls to fsync are told to whoever started it: `python -I -S noting.py
+SOCKET -- PROGRAM ARGUMENTS…`.
 
-A seccomp filter with a listener (user notification) is laid over this process, the listener is handed back over the inherited socket SOCKET, and then this process becomes the program.
-Where the kernel refuses, the refusal is handed back in words, and the program is started all the same. A program of the standard library alone: it must start soon.
+A seccomp filter with a listener (user notification) is laid over this process, the listener is
+handed back over the inherited socket SOCKET, and then this process becomes the program. Where the
+kernel refuses, the refusal is handed back in words, and the program is started all the same. A
+program of the standard library alone: it must start soon.
 """
 
 from __future__ import annotations
@@ -22,7 +25,9 @@ _TOLD, _ALLOWED = 0x7FC0_0000, 0x7FFF_0000
 
 
 class Numbers(NamedTuple):
-    """A machine's own number, `seccomp`, and the four calls that put on the disk what the kernel holds."""
+    """A machine's own number, `seccomp`, and the four calls that put on the disk what the kernel
+    holds.
+    """
 
     machine: int
     seccomp: int
@@ -53,7 +58,10 @@ def main() -> None:
 
 
 def listen_to_oneself() -> int:
-    """The descriptor on which the calls of this process and its children are told from now on. Raises OSError where that can't be had."""
+    """The descriptor on which the calls of this process and its children are told from now on.
+
+    Raises OSError where that can't be had.
+    """
     numbers = NUMBERS.get(os.uname().machine)
     if numbers is None:
         raise OSError(0, f"the numbers of system calls on {os.uname().machine} are not known here")
@@ -65,7 +73,12 @@ def listen_to_oneself() -> int:
     steps = program(numbers)
     code = ctypes.create_string_buffer(b"".join(steps))
     header = struct.pack("@HP", len(steps), ctypes.addressof(code))
-    listener: int = libc.syscall(numbers.seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, ctypes.c_char_p(header))
+    listener: int = libc.syscall(
+        numbers.seccomp,
+        SECCOMP_SET_MODE_FILTER,
+        SECCOMP_FILTER_FLAG_NEW_LISTENER,
+        ctypes.c_char_p(header),
+    )
     if listener < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return listener
@@ -78,12 +91,17 @@ def kernel(release: str) -> tuple[int, int]:
 
 
 def program(numbers: Numbers) -> list[bytes]:
-    """Classic BPF over struct seccomp_data (the call's number at 0, the machine at 4): the four calls are told, all others allowed."""
+    """Classic BPF over struct seccomp_data (the call's number at 0, the machine at 4): the four
+    calls are told, all others allowed.
+    """
     told = (numbers.sync, numbers.fsync, numbers.fdatasync, numbers.syncfs)
     return [
-        _step(0x20, 4), _step(0x15, numbers.machine, over=len(told) + 1), _step(0x20, 0),
+        _step(0x20, 4),
+        _step(0x15, numbers.machine, over=len(told) + 1),
+        _step(0x20, 0),
         *(_step(0x15, number, then=len(told) - index) for index, number in enumerate(told)),
-        _step(0x06, _ALLOWED), _step(0x06, _TOLD),
+        _step(0x06, _ALLOWED),
+        _step(0x06, _TOLD),
     ]
 
 

@@ -1,4 +1,7 @@
-"""Servers as plain processes with a parent-death signal and a log. Also how they live inside a cage, which adds nothing but its walls."""
+"""Servers as plain processes with a parent-death signal and a log.
+
+Also how they live inside a cage, which adds nothing but its walls.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +27,21 @@ from labs.runtime.disk import Cut, Disk
 
 FIRST_PORT, LAST_PORT = 20_000, 32_000
 MEMORY_OF_A_SERVER = 384 * 1024 * 1024
-"""Of each process: a statement or a script that wants more is refused by its own server, and nobody else notices."""
+"""Of each process: a statement or a script that wants more is refused by its own server, and nobody
+else notices.
+"""
 _SETPRIV = "/usr/bin/setpriv"
 
 
 class Spawner:
-    """One thread that starts every server and never ends: a parent-death signal follows the thread that spawned."""
+    """One thread that starts every server and never ends: a parent-death signal follows the thread
+    that spawned.
+    """
 
     def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[tuple[Callable[[], subprocess.Popen[bytes]], queue.SimpleQueue[object]]] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[
+            tuple[Callable[[], subprocess.Popen[bytes]], queue.SimpleQueue[object]]
+        ] = queue.SimpleQueue()
         threading.Thread(target=self._run, name="spawner", daemon=True).start()
 
     def popen(self, make: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
@@ -57,7 +66,9 @@ class Spawner:
 class RunningProcess:
     """A server process and its children."""
 
-    def __init__(self, process: subprocess.Popen[bytes], launch: Launch, log: Path, disk: Disk | None = None) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], launch: Launch, log: Path, disk: Disk | None = None
+    ) -> None:
         self.disk = disk
         self._process = process
         self._launch = launch
@@ -72,7 +83,8 @@ class RunningProcess:
     def poll(self) -> int | None:
         with self._lock:
             if self._process.returncode is None and _has_ended(self._process.pid):
-                # Until it is reaped its number is nobody else's, so whoever is of its group is its child.
+                # Until it is reaped its number is nobody else's, so whoever is of its group is its
+                # child.
                 self._left = _group(self._process.pid)
             return self._process.poll()
 
@@ -94,7 +106,10 @@ class RunningProcess:
 
     def cut_power(self, look: Callable[[], object] = lambda: None) -> list[Cut]:
         if self.disk is None or self.disk.problem:
-            raise NotNow(self.disk.problem if self.disk else "Nobody notes what this server syncs.", hint="A process crash can be shown all the same: kill it.")
+            raise NotNow(
+                self.disk.problem if self.disk else "Nobody notes what this server syncs.",
+                hint="A process crash can be shown all the same: kill it.",
+            )
         family = self._family()
         with self._lock:
             if self.poll() is None:
@@ -104,11 +119,16 @@ class RunningProcess:
         psutil.wait_procs([*family, *self._left], timeout=0.5)
         look()
         if self.disk.problem:
-            raise NotNow(self.disk.problem, hint="Its processes have ended all the same: start it again.")
+            raise NotNow(
+                self.disk.problem, hint="Its processes have ended all the same: start it again."
+            )
         return self.disk.cut()
 
     def end_children(self) -> None:
-        """End what a dead server left behind: a child that writes a snapshot outlives it. The group's number may be another's by now, so each is known by when it began."""
+        """End what a dead server left behind: a child that writes a snapshot outlives it.
+
+        The group's number may be another's by now, so each is known by when it began.
+        """
         for member in self._left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.kill()
@@ -189,7 +209,10 @@ def _runs(process: psutil.Process) -> bool:
 
 
 class ProcessRuntime:
-    """Real processes under the user that runs this one. `own_loopback` says that the network namespace is the sandbox's alone."""
+    """Real processes under the user that runs this one.
+
+    `own_loopback` says that the network namespace is the sandbox's alone.
+    """
 
     def __init__(self, *, slot: int = 0, own_loopback: bool = False) -> None:
         self.name = "cage" if own_loopback else "process"
@@ -220,19 +243,39 @@ class ProcessRuntime:
         self._started.append(running)
         return running
 
-    def _start(self, launch: Launch, log: Path, disk: Disk | None, *, told: bool = True) -> RunningProcess | None:
-        """Start a server, with its syncs told if it has a disk of its own; None if the launcher that sees to that hangs, and was ended."""
+    def _start(
+        self, launch: Launch, log: Path, disk: Disk | None, *, told: bool = True
+    ) -> RunningProcess | None:
+        """Start a server, with its syncs told if it has a disk of its own; None if the launcher
+        that sees to that hangs, and was ended.
+        """
         told = told and disk is not None
         ours, theirs = socket.socketpair()
         command = syncs.argv(theirs, launch.argv) if told else launch.argv
-        argv = (_SETPRIV, f"--pdeathsig={signal.Signals(launch.death_signal).name[3:]}", "--", *command)
+        argv = (
+            _SETPRIV,
+            f"--pdeathsig={signal.Signals(launch.death_signal).name[3:]}",
+            "--",
+            *command,
+        )
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **launch.env}
 
         def make() -> subprocess.Popen[bytes]:
             with log.open("ab") as out:
-                process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=environment, cwd=log.parent, start_new_session=True, pass_fds=(theirs.fileno(),) if told else ())
+                process = subprocess.Popen(
+                    argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    env=environment,
+                    cwd=log.parent,
+                    start_new_session=True,
+                    pass_fds=(theirs.fileno(),) if told else (),
+                )
             with contextlib.suppress(OSError):
-                resource.prlimit(process.pid, resource.RLIMIT_AS, (MEMORY_OF_A_SERVER, MEMORY_OF_A_SERVER))
+                resource.prlimit(
+                    process.pid, resource.RLIMIT_AS, (MEMORY_OF_A_SERVER, MEMORY_OF_A_SERVER)
+                )
             return process
 
         with ours:
@@ -240,7 +283,9 @@ class ProcessRuntime:
                 with theirs:
                     process = self._spawner.popen(make)
             except OSError as exc:
-                raise DidNotStart(f"{Path(launch.argv[0]).name} could not be executed.", detail=str(exc)) from exc
+                raise DidNotStart(
+                    f"{Path(launch.argv[0]).name} could not be executed.", detail=str(exc)
+                ) from exc
             running = RunningProcess(process, launch, log, disk)
             if told and disk is not None and not syncs.hear(ours, disk, running.lives):
                 running.kill()
@@ -262,7 +307,8 @@ class ProcessRuntime:
         return self._disks[data]
 
     def _free_port(self) -> int:
-        """A port that nobody listens on at any address now: another labs host of this machine has the same addresses to give.
+        """A port that nobody listens on at any address now: another labs host of this machine has
+        the same addresses to give.
 
         Another process could take it before the server does: the server then says so.
         """

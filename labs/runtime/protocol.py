@@ -27,7 +27,9 @@ class Running(Protocol):
         """End it at once, as a crash would. Dead when this returns."""
 
     def cut_power(self, look: Callable[[], object] = lambda: None) -> list[Cut]:
-        """End it and its children at once, if they live, and take from its files what was not synced; `look` is called between the two. NotNow where that isn't known."""
+        """End it and its children at once, if they live, and take from its files what was not
+        synced; `look` is called between the two. NotNow where that isn't known.
+        """
 
     @property
     def disk(self) -> Disk | None:
@@ -52,10 +54,15 @@ class Runtime(Protocol):
         """The loopback address that belongs to the index-th node of this sandbox."""
 
     def port(self, usual: int) -> int:
-        """A port to listen on: the usual one where the loopback is the sandbox's own, else a free one below 32768."""
+        """A port to listen on: the usual one where the loopback is the sandbox's own, else a free
+        one below 32768.
+        """
 
     def start(self, launch: Launch, log: Path) -> Running:
-        """Start a server; returns before it is ready. Raises DidNotStart if it can't even be executed."""
+        """Start a server; returns before it is ready.
+
+        Raises DidNotStart if it can't even be executed.
+        """
 
     def close(self) -> None:
         """End everything that was started here."""

@@ -1,6 +1,9 @@
-"""Hears a server's calls to fsync as they are made, has the disk note them, and lets each go on. Needs no privileges: a seccomp filter with a listener (labs.runtime.noting).
+"""Hears a server's calls to fsync as they are made, has the disk note them, and lets each go on.
 
-The call is let go on after it was noted: a cut in that moment counts a sync that was under way as done, never one that was answered as lost. Refuses to change any call.
+Needs no privileges: a seccomp filter with a listener (labs.runtime.noting).
+
+The call is let go on after it was noted: a cut in that moment counts a sync that was under way as
+done, never one that was answered as lost. Refuses to change any call.
 """
 
 from __future__ import annotations
@@ -25,7 +28,9 @@ HANDED_BACK_S = 5.0
 LOOKS_EVERY_S = 1.0
 _LAUNCHER = Path(__file__).with_name("noting.py")
 _NOTIFICATION, _ANSWER = struct.Struct("=QIIiIQ6Q"), struct.Struct("=QqiI")
-"""struct seccomp_notif: id, pid, flags, and of the call its number, machine, place and arguments. struct seccomp_notif_resp: id, value, error, flags."""
+"""struct seccomp_notif: id, pid, flags, and of the call its number, machine, place and arguments.
+struct seccomp_notif_resp: id, value, error, flags.
+"""
 _RECEIVE, _SEND, _STILL_THERE = 0xC050_2100, 0xC018_2101, 0x4008_2102
 _GO_ON = 1
 
@@ -34,13 +39,23 @@ log = logging.getLogger(__name__)
 
 def argv(hand_back: socket.socket, command: tuple[str, ...]) -> tuple[str, ...]:
     """The command line that starts a server with its calls told; `hand_back` is inherited."""
-    return (binaries.interpreter(), "-I", "-S", str(_LAUNCHER), str(hand_back.fileno()), "--", *command)
+    return (
+        binaries.interpreter(),
+        "-I",
+        "-S",
+        str(_LAUNCHER),
+        str(hand_back.fileno()),
+        "--",
+        *command,
+    )
 
 
 def hear(ours: socket.socket, disk: Disk, lives: Callable[[], bool]) -> bool:
-    """Wait for the listener that the launcher hands back, and note what it tells, in a thread that ends when the server no longer `lives`. Where there is none, the disk says why.
+    """Wait for the listener that the launcher hands back, and note what it tells, in a thread that
+    ends when the server no longer `lives`. Where there is none, the disk says why.
 
-    False if the launcher said nothing at all: it hangs or has ended, and must be started again without being asked.
+    False if the launcher said nothing at all: it hangs or has ended, and must be started again
+    without being asked.
     """
     ours.settimeout(HANDED_BACK_S)
     try:
@@ -49,10 +64,17 @@ def hear(ours: socket.socket, disk: Disk, lives: Callable[[], bool]) -> bool:
         log.warning("the launcher of a server handed nothing back: %s", exc)
         said, descriptors = b"", []
     if not descriptors:
-        disk.problem = f"This machine does not tell when a server syncs its files ({said.decode(errors='replace') or 'nothing was handed back'}), so that nobody knows what a loss of power would leave."
+        disk.problem = (
+            "This machine does not tell when a server syncs its files "
+            f"({said.decode(errors='replace') or 'nothing was handed back'}), so "
+            "that nobody knows what a loss of power would leave."
+        )
         return bool(said)
-    # A problem from before stays: what was synced meanwhile is not known. Only an empty disk is without one again.
-    threading.Thread(target=_answer_all, args=(descriptors[0], disk, lives), name="syncs", daemon=True).start()
+    # A problem from before stays: what was synced meanwhile is not known. Only an empty disk is
+    # without one again.
+    threading.Thread(
+        target=_answer_all, args=(descriptors[0], disk, lives), name="syncs", daemon=True
+    ).start()
     return True
 
 
@@ -87,7 +109,10 @@ def _answer(listener: int, disk: Disk) -> None:
     except Exception as exc:
         # A call that is not answered would hold the server for ever.
         log.exception("a sync could not be noted")
-        disk.problem = f"A sync of this server could not be noted ({type(exc).__name__}), so that nobody knows what a loss of power would leave."
+        disk.problem = (
+            f"A sync of this server could not be noted ({type(exc).__name__}), so "
+            "that nobody knows what a loss of power would leave."
+        )
     # Killed meanwhile: there is nobody to be answered.
     with contextlib.suppress(FileNotFoundError):
         fcntl.ioctl(listener, _SEND, _ANSWER.pack(number, 0, 0, _GO_ON))

@@ -1,1 +1,4 @@
-"""One learner's open lab: an agent, its real servers, its state. Everything here is thrown away with it."""
+"""One learner's open lab: an agent, its real servers, its state.
+
+Everything here is thrown away with it.
+"""

@@ -1,4 +1,7 @@
-"""The agent: the process that is a sandbox's inside. Takes calls from the labs host, tells events back, and ends when the host does."""
+"""The agent: the process that is a sandbox's inside.
+
+Takes calls from the labs host, tells events back, and ends when the host does.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,9 @@ log = logging.getLogger("labs.agent")
 LOG_LENGTH = 4_000
 STEPPED_PRICE = 24.90
 AT_ONCE, SENT_PER_S = 200, 150
-"""A sandbox that says more than its host hears in a second (labs.host.keeper) is ended: what is busy says it later."""
+"""A sandbox that says more than its host hears in a second (labs.host.keeper) is ended: what is
+busy says it later.
+"""
 Args = dict[str, Any]
 
 
@@ -56,7 +61,9 @@ class Place:
 
 
 def warm_up() -> None:
-    """Import and build once what would cost each agent time: called in the process that agents are forked from."""
+    """Import and build once what would cost each agent time: called in the process that agents are
+    forked from.
+    """
     catalogue()
     sqlalchemy.create_engine("postgresql+psycopg://").dialect.identifier_preparer.quote("x")
     "localhost".encode("idna")
@@ -73,7 +80,9 @@ def run(sock: socket.socket, place: Place) -> NoReturn:
     _write_to(place.directory / "log")
     runtime = ProcessRuntime(slot=place.slot, own_loopback=place.isolation == "cage")
     nursery = Nursery()
-    agent = Agent(sock, place, runtime=runtime, nursery=nursery, links=Links(place.directory, lodger=nursery))
+    agent = Agent(
+        sock, place, runtime=runtime, nursery=nursery, links=Links(place.directory, lodger=nursery)
+    )
     logging.getLogger().addHandler(_ToHost(agent))
     agent.serve()
     os._exit(0)
@@ -99,16 +108,28 @@ class _ToHost(logging.Handler):
 
 
 def run_fake(sock: socket.socket, place: Place) -> None:
-    """Be the agent of a sandbox without processes, in the calling thread, until the host says close or is gone."""
+    """Be the agent of a sandbox without processes, in the calling thread, until the host says close
+    or is gone.
+    """
     runtime = FakeRuntime()
     with sock:
-        Agent(sock, place, runtime=runtime, nursery=FakeNursery(runtime.pretence), links=FakeLinks()).serve()
+        Agent(
+            sock, place, runtime=runtime, nursery=FakeNursery(runtime.pretence), links=FakeLinks()
+        ).serve()
 
 
 class Agent:
     """One thread reads calls, a few answer them, and all send on one socket."""
 
-    def __init__(self, sock: socket.socket, place: Place, *, runtime: Runtime, nursery: Nursery | FakeNursery, links: Links | FakeLinks) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        place: Place,
+        *,
+        runtime: Runtime,
+        nursery: Nursery | FakeNursery,
+        links: Links | FakeLinks,
+    ) -> None:
         self._socket = sock
         self._place = place
         self._runtime = runtime
@@ -121,9 +142,23 @@ class Agent:
         self._secrets = {name: secrets.token_urlsafe(24) for name in ("cache", "database")}
         self._outbound: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._calls: dict[str, Callable[[Args], Args]] = {
-            "prepare": self._prepare, "open": self._open, "set": self._set, "action": self._action, "server": self._server, "link": self._link,
-            "step": self._step, "load": self._load, "console": self._console, "complete": self._complete, "log": self._log, "measure": self._measure,
-            "record": self._record, "reset": self._reset, "play": self._play, "warn": self._warn, "close": self._close,
+            "prepare": self._prepare,
+            "open": self._open,
+            "set": self._set,
+            "action": self._action,
+            "server": self._server,
+            "link": self._link,
+            "step": self._step,
+            "load": self._load,
+            "console": self._console,
+            "complete": self._complete,
+            "log": self._log,
+            "measure": self._measure,
+            "record": self._record,
+            "reset": self._reset,
+            "play": self._play,
+            "warn": self._warn,
+            "close": self._close,
         }
 
     def serve(self) -> None:
@@ -148,7 +183,19 @@ class Agent:
 
     def outcome(self, kind: str, name: str, status: str, data: dict[str, object]) -> None:
         """Send something that must not be lost; the host sees to that."""
-        self._outbound.put(wire.pack({"outcome": {"id": secrets.token_hex(16), "kind": kind, "name": name, "status": status, "data": data}}))
+        self._outbound.put(
+            wire.pack(
+                {
+                    "outcome": {
+                        "id": secrets.token_hex(16),
+                        "kind": kind,
+                        "name": name,
+                        "status": status,
+                        "data": data,
+                    }
+                }
+            )
+        )
 
     def log(self, text: str) -> None:
         """Send a line for the labs host's log."""
@@ -175,10 +222,21 @@ class Agent:
                 log.warning("%s: %s: %s", call, exc, exc.detail)
             reply = {"id": number, "error": as_data(exc)}
         except KeyError:
-            reply = {"id": number, "error": as_data(BadInput(f"A sandbox does not know the call {call[:40]!r}."))}
+            reply = {
+                "id": number,
+                "error": as_data(BadInput(f"A sandbox does not know the call {call[:40]!r}.")),
+            }
         except Exception:
             log.exception("the call %s failed", call)
-            reply = {"id": number, "error": as_data(LabsError("Something went wrong in your sandbox.", hint="Try again, or reset it. Your progress is kept."))}
+            reply = {
+                "id": number,
+                "error": as_data(
+                    LabsError(
+                        "Something went wrong in your sandbox.",
+                        hint="Try again, or reset it. Your progress is kept.",
+                    )
+                ),
+            }
         self._outbound.put(wire.pack(reply))
 
     # Opening
@@ -191,7 +249,9 @@ class Agent:
             copy_template(self._place.template, directory / "data")
             address = Address(self._runtime.host(1), self._runtime.port(USUAL_PORTS["postgres"]))
             engine = Postgres("database", address, directory, self._secrets["database"])
-            server = Server("database", engine, self._runtime, log=directory / "log", tell=self._tell_if_open)
+            server = Server(
+                "database", engine, self._runtime, log=directory / "log", tell=self._tell_if_open
+            )
             server.start()
             self._database = server
         return {}
@@ -211,10 +271,19 @@ class Agent:
             self._database = None
         for node in lab.topology.nodes:
             self._secrets.setdefault(node.name, secrets.token_urlsafe(24))
-        quarters = Quarters(self._place.directory, self._place.template, self._runtime, self._secrets)
+        quarters = Quarters(
+            self._place.directory, self._place.template, self._runtime, self._secrets
+        )
         sandbox = Sandbox(
-            lab, settings, quarters, nursery=self._nursery, links=self._links, database=self._database,
-            tell=self.tell, outcome=self.outcome, wrong=str(args.get("wrong") or ""),
+            lab,
+            settings,
+            quarters,
+            nursery=self._nursery,
+            links=self._links,
+            database=self._database,
+            tell=self.tell,
+            outcome=self.outcome,
+            wrong=str(args.get("wrong") or ""),
         )
         self._sandbox = sandbox
         sandbox.open()
@@ -236,7 +305,12 @@ class Agent:
         sandbox = self._open_sandbox
         action = sandbox.lab.action(str(args.get("name")))
         given = dict(args.get("fields") or {})
-        fields = {field.name: field.parse(given.pop(field.name)) if given.get(field.name) not in (None, "") else field.default for field in action.fields}
+        fields = {
+            field.name: field.parse(given.pop(field.name))
+            if given.get(field.name) not in (None, "")
+            else field.default
+            for field in action.fields
+        }
         if given:
             raise BadInput(f"{action.label} has no field {sorted(given)[0][:40]!r}.")
         says = action.run(sandbox, **fields)
@@ -251,7 +325,9 @@ class Agent:
             delay_ms = float(args.get("delay_ms") or 20.0)
         except (TypeError, ValueError):
             raise BadInput("The delay is a number of milliseconds.") from None
-        return {"says": self._open_sandbox.link(str(args.get("name")), str(args.get("verb")), delay_ms)}
+        return {
+            "says": self._open_sandbox.link(str(args.get("name")), str(args.get("verb")), delay_ms)
+        }
 
     def _step(self, args: Args) -> Args:
         sandbox = self._open_sandbox
@@ -263,17 +339,29 @@ class Agent:
                 if function not in ("read", "write"):
                     raise BadInput("A step is a read or a write.")
                 item = _whole_number(args.get("key") or 42, "The item")
-                # Only a shop's write has a price; where the lab's form has no field for it, any price will do to see the write, and the step says which. Sites and numbered writes have none.
-                price = _price(args.get("price", STEPPED_PRICE)) if function == "write" and sandbox.stepped is sandbox.app else None
+                # Only a shop's write has a price; where the lab's form has no field for it, any
+                # price will do to see the write, and the step says which. Sites and numbered writes
+                # have none.
+                price = (
+                    _price(args.get("price", STEPPED_PRICE))
+                    if function == "write" and sandbox.stepped is sandbox.app
+                    else None
+                )
                 if sandbox.load.running and sandbox.site is None:
-                    raise NotNow("The load is running, so one request can't be told from the others.", hint="Stop the load first.")
+                    raise NotNow(
+                        "The load is running, so one request can't be told from the others.",
+                        hint="Stop the load first.",
+                    )
                 sandbox.stepped.step(function, item, price)
             case "next":
                 sandbox.stepped.stepper.next()
             case "finish":
                 sandbox.stepped.stepper.finish()
             case other:
-                raise BadInput(f"A step can't be told to {str(other)[:20]!r}.", hint="It can be told to start, next or finish.")
+                raise BadInput(
+                    f"A step can't be told to {str(other)[:20]!r}.",
+                    hint="It can be told to start, next or finish.",
+                )
         return {"running": sandbox.stepped.stepper.running}
 
     def _load(self, args: Args) -> Args:
@@ -286,15 +374,25 @@ class Agent:
         raise BadInput("A load can be told to start or to stop.")
 
     def _console(self, args: Args) -> Args:
-        return asdict(self._open_sandbox.console(str(args.get("server")), str(args.get("command") or "")))
+        return asdict(
+            self._open_sandbox.console(str(args.get("server")), str(args.get("command") or ""))
+        )
 
     def _complete(self, args: Args) -> Args:
-        return {"options": self._open_sandbox.complete(str(args.get("server")), str(args.get("text") or ""))}
+        return {
+            "options": self._open_sandbox.complete(
+                str(args.get("server")), str(args.get("text") or "")
+            )
+        }
 
     def _log(self, args: Args) -> Args:
         sandbox = self._open_sandbox
         node = sandbox.lab.topology.node(str(args.get("server")))
-        return {"lines": [line[:500] for line in sandbox.servers[node.name].log_tail(60)] if node.name in sandbox.servers else []}
+        return {
+            "lines": [line[:500] for line in sandbox.servers[node.name].log_tail(60)]
+            if node.name in sandbox.servers
+            else []
+        }
 
     def _measure(self, args: Args) -> Args:
         sandbox = self._open_sandbox
@@ -309,7 +407,10 @@ class Agent:
         name = str(args.get("name"))
         found = self._open_sandbox.records.get(name)
         if found is None:
-            raise BadInput(f"No record here is called {name[:40]!r}.", hint="There are " + (", ".join(self._open_sandbox.records) or "none yet") + ".")
+            raise BadInput(
+                f"No record here is called {name[:40]!r}.",
+                hint="There are " + (", ".join(self._open_sandbox.records) or "none yet") + ".",
+            )
         return {"record": found}
 
     def _reset(self, _args: Args) -> Args:
@@ -322,9 +423,17 @@ class Agent:
         sandbox.lab.reference(sandbox)
         verdicts = sandbox.checker.judge()
         return {
-            "settings": sandbox.settings, "versions": sandbox.versions(), "measurements": sandbox.measurements,
+            "settings": sandbox.settings,
+            "versions": sandbox.versions(),
+            "measurements": sandbox.measurements,
             "checks": [
-                {"id": check.name, "claim": check.claim, "status": verdicts[check.name].status, "message": verdicts[check.name].message, "evidence": dict(verdicts[check.name].evidence)}
+                {
+                    "id": check.name,
+                    "claim": check.claim,
+                    "status": verdicts[check.name].status,
+                    "message": verdicts[check.name].message,
+                    "evidence": dict(verdicts[check.name].evidence),
+                }
                 for check in sandbox.lab.checks
             ],
         }

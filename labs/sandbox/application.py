@@ -1,4 +1,6 @@
-"""The application of a sandbox: one request at a time through the strategy on the page, with the servers' counters before and after."""
+"""The application of a sandbox: one request at a time through the strategy on the page, with the
+servers' counters before and after.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,10 @@ if TYPE_CHECKING:
 
 
 class Application:
-    """Runs reads and writes in step gear. Only one request is under way at a time, so that counters can be put down to it."""
+    """Runs reads and writes in step gear.
+
+    Only one request is under way at a time, so that counters can be put down to it.
+    """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -91,8 +96,14 @@ class Application:
         self._trips, self._told = [], told
         what, ttl_s = str(sandbox.settings.get("read", "row")), strategy.ttl_s(sandbox.settings)
         if told:
-            shown = f"{function}({item})" if price is None else f"{function}({item}, price={price:.2f})"
-            sandbox.tell(StepStarted(request=self._number, strategy=strategy.name, function=function, call=shown))
+            shown = (
+                f"{function}({item})" if price is None else f"{function}({item}, price={price:.2f})"
+            )
+            sandbox.tell(
+                StepStarted(
+                    request=self._number, strategy=strategy.name, function=function, call=shown
+                )
+            )
         shop, cache = self._clients(what)
         alone = not sandbox.load.running
         committed = sandbox.committed_version(what, item)
@@ -103,15 +114,45 @@ class Application:
         self._note(function, item, version, ended)
         after = sandbox.counters()
         request = Request(
-            number=self._number, function=function, strategy=strategy.name, engine=sandbox.cache_engine, item=item, what=what,
-            meaning=self._meaning(function, version, committed, error), began=began, ended=ended, took_ms=sum(trip.took_ms for trip in self._trips),
-            hits=after.hits - before.hits, misses=after.misses - before.misses, queries=after.queries - before.queries, alone=alone,
-            version=version, committed=committed, ttl_s=ttl_s, cache_down=any(c.server == "cache" and c.meaning == "error" for c in self._trips), answered=not error, trips=tuple(self._trips),
+            number=self._number,
+            function=function,
+            strategy=strategy.name,
+            engine=sandbox.cache_engine,
+            item=item,
+            what=what,
+            meaning=self._meaning(function, version, committed, error),
+            began=began,
+            ended=ended,
+            took_ms=sum(trip.took_ms for trip in self._trips),
+            hits=after.hits - before.hits,
+            misses=after.misses - before.misses,
+            queries=after.queries - before.queries,
+            alone=alone,
+            version=version,
+            committed=committed,
+            ttl_s=ttl_s,
+            cache_down=any(c.server == "cache" and c.meaning == "error" for c in self._trips),
+            answered=not error,
+            trips=tuple(self._trips),
         )
         sandbox.ledger.add(request)
         if told:
-            sandbox.tell(StepFinished(request=self._number, meaning=request.meaning, answer=answer or error, took_ms=request.took_ms))
-            sandbox.tell(_sentence(request, cache_told=any(c.server == "cache" and c.meaning == "write" for c in self._trips)))
+            sandbox.tell(
+                StepFinished(
+                    request=self._number,
+                    meaning=request.meaning,
+                    answer=answer or error,
+                    took_ms=request.took_ms,
+                )
+            )
+            sandbox.tell(
+                _sentence(
+                    request,
+                    cache_told=any(
+                        c.server == "cache" and c.meaning == "write" for c in self._trips
+                    ),
+                )
+            )
         return request
 
     def _note(self, function: str, item: int, version: int | None, at: float) -> None:
@@ -123,7 +164,13 @@ class Application:
 
     @staticmethod
     def _run(
-        strategy: Strategy, function: str, item: int, price: float | None, ttl_s: float, shop: ClosableShop, cache: ClosableCache,
+        strategy: Strategy,
+        function: str,
+        item: int,
+        price: float | None,
+        ttl_s: float,
+        shop: ClosableShop,
+        cache: ClosableCache,
     ) -> tuple[int | None, str, str]:
         """The version that came back, the answer in short, and the error if there was one."""
         try:
@@ -140,7 +187,9 @@ class Application:
             return None, "", str(exc)
 
     def _clients(self, what: str) -> tuple[ClosableShop, ClosableCache]:
-        """The clients, connected if they can be: no request is charged for a connection that it did not ask for."""
+        """The clients, connected if they can be: no request is charged for a connection that it did
+        not ask for.
+        """
         engine = self._sandbox.cache_engine
         if self._cache is None or self._cache_engine != engine:
             if self._cache is not None:
@@ -156,19 +205,39 @@ class Application:
     def _new_cache(self, engine: str) -> ClosableCache:
         sandbox = self._sandbox
         if sandbox.pretence is not None:
-            return FakeCache(sandbox.pretence, lambda: sandbox.is_reached("cache"), self._tell_cache, self._tell_own)
+            return FakeCache(
+                sandbox.pretence,
+                lambda: sandbox.is_reached("cache"),
+                self._tell_cache,
+                self._tell_own,
+            )
         address = sandbox.address_for_app("cache")
         if engine == "memcached":
             return MemcachedCache(address, tell=self._tell_cache)
-        return RedisCache(address, user="shop", password=sandbox.password("cache"), tell=self._tell_cache, looked=self._tell_own)
+        return RedisCache(
+            address,
+            user="shop",
+            password=sandbox.password("cache"),
+            tell=self._tell_cache,
+            looked=self._tell_own,
+        )
 
     def _new_shop(self, what: str) -> ClosableShop:
         sandbox = self._sandbox
         if sandbox.pretence is not None:
-            return FakeShop(sandbox.pretence, lambda: sandbox.is_reached("database"), self._tell_database, what)
-        return SqlAlchemyShop(sandbox.address_for_app("database"), password=sandbox.password("database"), what=what, tell=self._tell_database)
+            return FakeShop(
+                sandbox.pretence, lambda: sandbox.is_reached("database"), self._tell_database, what
+            )
+        return SqlAlchemyShop(
+            sandbox.address_for_app("database"),
+            password=sandbox.password("database"),
+            what=what,
+            tell=self._tell_database,
+        )
 
-    def _meaning(self, function: str, version: int | None, committed: int | None, error: str) -> Sense:
+    def _meaning(
+        self, function: str, version: int | None, committed: int | None, error: str
+    ) -> Sense:
         if error:
             return "error"
         if function == "write":
@@ -193,7 +262,16 @@ class Application:
         self._trips.append(Trip(server, meaning, took_ms))
         if not self._told:
             return
-        self._sandbox.tell(CommandRan(request=self._number, server=server, command=command, reply=reply, took_ms=round(took_ms, 4), meaning=meaning))
+        self._sandbox.tell(
+            CommandRan(
+                request=self._number,
+                server=server,
+                command=command,
+                reply=reply,
+                took_ms=round(took_ms, 4),
+                meaning=meaning,
+            )
+        )
         if self.stepper.running:
             sentence = _MEANWHILE.get((server, meaning))
             if sentence:
@@ -204,12 +282,25 @@ class Application:
 
 
 _MEANWHILE: dict[tuple[str, Sense], Said] = {
-    ("cache", "hit"): Said(text="The cache had it. The database will hear nothing.", strong="The cache had it."),
-    ("cache", "miss"): Said(text="The cache had nothing. Now the database has to answer.", strong="The cache had nothing."),
-    ("cache", "error"): Said(text="The cache does not answer. A careful reader asks the database instead.", strong="The cache does not answer."),
+    ("cache", "hit"): Said(
+        text="The cache had it. The database will hear nothing.", strong="The cache had it."
+    ),
+    ("cache", "miss"): Said(
+        text="The cache had nothing. Now the database has to answer.",
+        strong="The cache had nothing.",
+    ),
+    ("cache", "error"): Said(
+        text="The cache does not answer. A careful reader asks the database instead.",
+        strong="The cache does not answer.",
+    ),
     ("cache", "write"): Said(text="The cache has been told.", strong=""),
-    ("database", "read"): Said(text="The database has answered.", strong="The database has answered."),
-    ("database", "write"): Said(text="The database has committed the new price. The cache has not heard of it yet.", strong="The cache has not heard of it yet."),
+    ("database", "read"): Said(
+        text="The database has answered.", strong="The database has answered."
+    ),
+    ("database", "write"): Said(
+        text="The database has committed the new price. The cache has not heard of it yet.",
+        strong="The cache has not heard of it yet.",
+    ),
 }
 
 
@@ -218,20 +309,44 @@ def _sentence(request: Request, *, cache_told: bool) -> Said:
     took = f"{request.took_ms:.2f} ms"
     match request.meaning:
         case "hit":
-            return Said(text=f"The cache had it, in {took}. The database heard nothing.", strong=f"The cache had it, in {took}.")
+            return Said(
+                text=f"The cache had it, in {took}. The database heard nothing.",
+                strong=f"The cache had it, in {took}.",
+            )
         case "miss":
-            return Said(text=f"The cache had nothing, so the database answered: {took} for the first reader. The next one finds it stored.", strong="the database answered")
+            return Said(
+                text=f"The cache had nothing, so the database answered: {took} for the first "
+                "reader. The next one finds it stored.",
+                strong="the database answered",
+            )
         case "stale":
-            return Said(text=f"The cache had an old one: version {request.version}, while the database holds version {request.committed}.", strong="The cache had an old one")
+            return Said(
+                text=f"The cache had an old one: version {request.version}, while the database "
+                f"holds version {request.committed}.",
+                strong="The cache had an old one",
+            )
         case "write":
             told = "The cache was told as well." if cache_told else "Nobody has told the cache."
-            return Said(text=f"The database has the new price. {told}", strong="The database has the new price.")
+            return Said(
+                text=f"The database has the new price. {told}",
+                strong="The database has the new price.",
+            )
         case "read":
-            tail = "The cache is down: slower, never wrong." if request.cache_down else "The cache took nothing off it."
-            return Said(text=f"The database answered, in {took}. {tail}", strong=f"The database answered, in {took}.")
+            tail = (
+                "The cache is down: slower, never wrong."
+                if request.cache_down
+                else "The cache took nothing off it."
+            )
+            return Said(
+                text=f"The database answered, in {took}. {tail}",
+                strong=f"The database answered, in {took}.",
+            )
         case "error":
             return Said(text="Nobody answered this request.", strong="Nobody answered")
-    return Said(text="The answer came from neither the cache nor the database.", strong="neither the cache nor the database")
+    return Said(
+        text="The answer came from neither the cache nor the database.",
+        strong="neither the cache nor the database",
+    )
 
 
 def _in_short(answer: dict[str, object]) -> str:

@@ -1,4 +1,7 @@
-"""Judges a lab's checks again and again while its sandbox lives, and tells what changed. Reads only."""
+"""Judges a lab's checks again and again while its sandbox lives, and tells what changed.
+
+Reads only.
+"""
 
 from __future__ import annotations
 
@@ -75,19 +78,39 @@ class Checker:
             verdict = Verdict("error", str(exc), hint=exc.hint)
         except Exception:
             log.exception("the check %s failed", check.name)
-            verdict = Verdict("error", "This check could not be judged just now.", hint="It is judged again as soon as something happens.")
+            verdict = Verdict(
+                "error",
+                "This check could not be judged just now.",
+                hint="It is judged again as soon as something happens.",
+            )
         self._verdicts[check.name] = verdict
         before, told_at = self._told.get(check.name, (None, 0.0))
         if verdict == before:
             return
-        if before is not None and verdict.status == before.status and time.monotonic() - told_at < SAME_STATUS_EVERY_S:
+        if (
+            before is not None
+            and verdict.status == before.status
+            and time.monotonic() - told_at < SAME_STATUS_EVERY_S
+        ):
             # Numbers move all the time under load: the newest is told soon, not every one.
             self._stirred.set()
             return
         self._told[check.name] = verdict, time.monotonic()
-        self._sandbox.tell(CheckChanged(
-            check=check.name, claim=check.claim, status=verdict.status, message=verdict.message, hint=verdict.hint,
-            evidence=dict(verdict.evidence), news=before is not None and before.status != verdict.status,
-        ))
+        self._sandbox.tell(
+            CheckChanged(
+                check=check.name,
+                claim=check.claim,
+                status=verdict.status,
+                message=verdict.message,
+                hint=verdict.hint,
+                evidence=dict(verdict.evidence),
+                news=before is not None and before.status != verdict.status,
+            )
+        )
         if verdict.status == "met" and (before is None or before.status != "met"):
-            self._sandbox.outcome("check", check.name, "met", {"message": verdict.message, "evidence": dict(verdict.evidence)})
+            self._sandbox.outcome(
+                "check",
+                check.name,
+                "met",
+                {"message": verdict.message, "evidence": dict(verdict.evidence)},
+            )

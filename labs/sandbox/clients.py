@@ -1,4 +1,5 @@
-"""The clients that the application uses in step gear: redis-py and pymemcache, each call timed and told.
+"""The clients that the application uses in step gear: redis-py and pymemcache, each call timed and
+told.
 
 What a learner's own code would use. The load has leaner ones (labs.load.clients).
 """
@@ -34,7 +35,9 @@ class ClosableCache(Cache, Protocol):
     """A cache client that holds a connection."""
 
     def connect(self) -> None:
-        """Connect now if it can be done, so that the first command is not charged for it; untold, and no harm if it fails."""
+        """Connect now if it can be done, so that the first command is not charged for it; untold,
+        and no harm if it fails.
+        """
 
     def close(self) -> None:
         """Give the connection back."""
@@ -44,24 +47,41 @@ class ClosableShop(Shop, Protocol):
     """A client of the database that holds a connection."""
 
     def connect(self) -> None:
-        """Connect now if it can be done, so that the first statement is not charged for it; no harm if it fails."""
+        """Connect now if it can be done, so that the first statement is not charged for it; no harm
+        if it fails.
+        """
 
     def close(self) -> None:
         """Give the connection back."""
 
 
 class RedisCache:
-    """A cache over redis-py. `tell(command, reply, took_ms, meaning)` hears of every call, `looked` of every look into the process's own memory."""
+    """A cache over redis-py.
 
-    def __init__(self, address: Address, *, user: str, password: str, tell: Tell, looked: Tell) -> None:
+    `tell(command, reply, took_ms, meaning)` hears of every call, `looked` of every look into the
+    process's own memory.
+    """
+
+    def __init__(
+        self, address: Address, *, user: str, password: str, tell: Tell, looked: Tell
+    ) -> None:
         self._tell = tell
         self._looked = looked
-        self._listen = partial(Listener, straight(address), user=user, password=password, channel=CHANNEL)
+        self._listen = partial(
+            Listener, straight(address), user=user, password=password, channel=CHANNEL
+        )
         self._local: Local | None = None
         self._listener: Listener | None = None
         self._redis = redis.Redis(
-            host=address.host, port=address.port, username=user, password=password, protocol=2,
-            socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=Retry(NoBackoff(), 0), driver_info=None,
+            host=address.host,
+            port=address.port,
+            username=user,
+            password=password,
+            protocol=2,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
+            driver_info=None,
         )
 
     def connect(self) -> None:
@@ -70,7 +90,11 @@ class RedisCache:
             pool.release(pool.get_connection())
 
     def get(self, key: str) -> bytes | None:
-        value = self._timed(f"GET {key}", lambda: self._redis.get(key), lambda v: ("(nil)", "miss") if v is None else (_quote(v), "hit"))
+        value = self._timed(
+            f"GET {key}",
+            lambda: self._redis.get(key),
+            lambda v: ("(nil)", "miss") if v is None else (_quote(v), "hit"),
+        )
         return value if isinstance(value, bytes) else None
 
     def set(self, key: str, value: str, ttl_s: float) -> None:
@@ -78,28 +102,60 @@ class RedisCache:
         shown = (f" EX {seconds}" if whole else f" PX {int(ttl_s * 1000)}") if ttl_s else ""
         self._timed(
             f"SET {key} {_quote(value.encode())}{shown}",
-            lambda: self._redis.set(key, value, ex=seconds if shown and whole else None, px=None if whole else int(ttl_s * 1000)), lambda _: ("OK", "write"),
+            lambda: self._redis.set(
+                key,
+                value,
+                ex=seconds if shown and whole else None,
+                px=None if whole else int(ttl_s * 1000),
+            ),
+            lambda _: ("OK", "write"),
         )
 
     def delete(self, key: str) -> None:
-        self._timed(f"DEL {key}", lambda: self._redis.delete(key), lambda n: (f"(integer) {n}", "write"))
+        self._timed(
+            f"DEL {key}", lambda: self._redis.delete(key), lambda n: (f"(integer) {n}", "write")
+        )
 
     def incr(self, key: str) -> int:
-        number = self._timed(f"INCR {key}", lambda: self._redis.incr(key), lambda n: (f"(integer) {n}", "write"))
+        number = self._timed(
+            f"INCR {key}", lambda: self._redis.incr(key), lambda n: (f"(integer) {n}", "write")
+        )
         assert isinstance(number, int)
         return number
 
     def publish(self, channel: str, message: str) -> None:
-        self._timed(f"PUBLISH {channel} {message}", lambda: self._redis.publish(channel, message), lambda n: (f"(integer) {n}", "write"))
+        self._timed(
+            f"PUBLISH {channel} {message}",
+            lambda: self._redis.publish(channel, message),
+            lambda n: (f"(integer) {n}", "write"),
+        )
 
     def run(self, script: str, keys: list[str], *args: str | int) -> object:
-        shown = " ".join([_quote(" ".join(script.split()).encode(), 600), str(len(keys)), *keys, *(_quote(str(arg).encode()) for arg in args)])
-        return self._timed(f"EVAL {shown}", lambda: self._redis.eval(script, len(keys), *keys, *args), _told_by_script)
+        shown = " ".join(
+            [
+                _quote(" ".join(script.split()).encode(), 600),
+                str(len(keys)),
+                *keys,
+                *(_quote(str(arg).encode()) for arg in args),
+            ]
+        )
+        return self._timed(
+            f"EVAL {shown}",
+            lambda: self._redis.eval(script, len(keys), *keys, *args),
+            _told_by_script,
+        )
 
     @property
     def local(self) -> Local:
         if self._local is None:
-            self._local = Local(lambda key, found, took_ms: self._looked(f"own memory: {key}", "found" if found else "nothing", took_ms, "hit" if found else "miss"))
+            self._local = Local(
+                lambda key, found, took_ms: self._looked(
+                    f"own memory: {key}",
+                    "found" if found else "nothing",
+                    took_ms,
+                    "hit" if found else "miss",
+                )
+            )
             self._listener = self._listen(heard=self._local.forget)
         return self._local
 
@@ -108,7 +164,9 @@ class RedisCache:
             self._listener.close()
         self._redis.close()
 
-    def _timed(self, command: str, run: Callable[[], object], told: Callable[[object], tuple[str, Sense]]) -> object:
+    def _timed(
+        self, command: str, run: Callable[[], object], told: Callable[[object], tuple[str, Sense]]
+    ) -> object:
         began = time.perf_counter()
         try:
             value = run()
@@ -127,7 +185,13 @@ class MemcachedCache:
     def __init__(self, address: Address, *, tell: Tell) -> None:
         self._tell = tell
         self.local = Local()
-        self._client = pymemcache.Client((address.host, address.port), connect_timeout=TIMEOUT_S, timeout=TIMEOUT_S, no_delay=True, default_noreply=False)
+        self._client = pymemcache.Client(
+            (address.host, address.port),
+            connect_timeout=TIMEOUT_S,
+            timeout=TIMEOUT_S,
+            no_delay=True,
+            default_noreply=False,
+        )
 
     def connect(self) -> None:
         with contextlib.suppress(MemcacheError, OSError, ValueError):
@@ -137,23 +201,43 @@ class MemcachedCache:
                 self._client._connect()  # pymemcache has no other way to connect before a command
 
     def get(self, key: str) -> bytes | None:
-        value = self._timed(f"get {key}", lambda: self._client.get(key), lambda v: ("END", "miss") if v is None else (f"VALUE {key} 0 {len(_bytes(v))} …", "hit"))
+        value = self._timed(
+            f"get {key}",
+            lambda: self._client.get(key),
+            lambda v: (
+                ("END", "miss") if v is None else (f"VALUE {key} 0 {len(_bytes(v))} …", "hit")
+            ),
+        )
         return value if isinstance(value, bytes) else None
 
     def set(self, key: str, value: str, ttl_s: float) -> None:
         seconds = max(1, round(ttl_s)) if ttl_s else 0
-        self._timed(f"set {key} 0 {seconds} {len(value.encode())}", lambda: self._client.set(key, value.encode(), expire=seconds), lambda ok: ("STORED", "write") if ok else ("NOT_STORED", "error"))
+        self._timed(
+            f"set {key} 0 {seconds} {len(value.encode())}",
+            lambda: self._client.set(key, value.encode(), expire=seconds),
+            lambda ok: ("STORED", "write") if ok else ("NOT_STORED", "error"),
+        )
 
     def delete(self, key: str) -> None:
-        self._timed(f"delete {key}", lambda: self._client.delete(key), lambda gone: ("DELETED" if gone else "NOT_FOUND", "write"))
+        self._timed(
+            f"delete {key}",
+            lambda: self._client.delete(key),
+            lambda gone: ("DELETED" if gone else "NOT_FOUND", "write"),
+        )
 
     def run(self, script: str, keys: list[str], *args: str | int) -> object:
         raise CacheDown("Memcached runs no scripts.")
 
     def incr(self, key: str) -> int:
         # Memcached counts only what is there.
-        self._timed(f"add {key} 0 0 1", lambda: self._client.add(key, b"0"), lambda added: ("STORED" if added else "NOT_STORED", "write"))
-        number = self._timed(f"incr {key} 1", lambda: self._client.incr(key, 1), lambda n: (str(n), "write"))
+        self._timed(
+            f"add {key} 0 0 1",
+            lambda: self._client.add(key, b"0"),
+            lambda added: ("STORED" if added else "NOT_STORED", "write"),
+        )
+        number = self._timed(
+            f"incr {key} 1", lambda: self._client.incr(key, 1), lambda n: (str(n), "write")
+        )
         assert isinstance(number, int)
         return number
 
@@ -163,7 +247,9 @@ class MemcachedCache:
     def close(self) -> None:
         self._client.close()
 
-    def _timed(self, command: str, run: Callable[[], object], told: Callable[[object], tuple[str, Sense]]) -> object:
+    def _timed(
+        self, command: str, run: Callable[[], object], told: Callable[[object], tuple[str, Sense]]
+    ) -> object:
         began = time.perf_counter()
         try:
             value = run()
@@ -185,7 +271,9 @@ def _told_by_script(value: object) -> tuple[str, Sense]:
     """A script of ours answers 1 for done and 0 for refused."""
     if isinstance(value, bytes):
         return _quote(value), "hit"
-    return ("(nil)", "miss") if value is None else (f"(integer) {value}", "write" if value else "none")
+    return (
+        ("(nil)", "miss") if value is None else (f"(integer) {value}", "write" if value else "none")
+    )
 
 
 def _quote(value: object, most: int = 120) -> str:

@@ -1,7 +1,9 @@
-"""Consoles onto a sandbox's own servers: real commands, real replies, real errors; what would hang, desynchronise or escape is refused in words.
+"""Consoles onto a sandbox's own servers: real commands, real replies, real errors; what would hang,
+desynchronise or escape is refused in words.
 
-The servers' own access rules are the wall (labs.engines); what is refused here is refused to be helpful, except for
-memcached, which has no access rules: there every command is parsed and put together anew.
+The servers' own access rules are the wall (labs.engines); what is refused here is refused to be
+helpful, except for memcached, which has no access rules: there every command is parsed and put
+together anew.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ SQL_DEADLINE_S = 7.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a console prints: the text, whether it is an error, the time in milliseconds, whether it was cut short."""
+    """What a console prints: the text, whether it is an error, the time in milliseconds, whether it
+    was cut short.
+    """
 
     output: str
     failed: bool
@@ -49,7 +53,10 @@ class Console(Protocol):
     """One connection to one server, one command at a time."""
 
     def run(self, command: str) -> Answer:
-        """The server's answer. Raises CommandRefused for what is not run here, ServerDown when nobody answers in time."""
+        """The server's answer.
+
+        Raises CommandRefused for what is not run here, ServerDown when nobody answers in time.
+        """
 
     def complete(self, text: str) -> list[str]:
         """How the text could go on."""
@@ -62,18 +69,65 @@ class RedisConsole:
     """redis-cli's manners, as the ACL user `learner`."""
 
     _refused = {
-        **dict.fromkeys(("SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"), "it would listen for ever, and this console takes one answer at a time"),
-        **dict.fromkeys(("MONITOR",), "it would print for ever; the bench shows every command under “What was sent”"),
-        **dict.fromkeys(("BLPOP", "BRPOP", "BLMOVE", "BRPOPLPUSH", "BZPOPMIN", "BZPOPMAX", "BLMPOP", "BZMPOP", "WAIT", "WAITAOF"), "it would wait and hold this console up"),
-        **dict.fromkeys(("HELLO", "RESET", "AUTH", "QUIT", "SELECT", "MULTI", "EXEC", "DISCARD", "WATCH"), "it would change this console's own connection"),
-        **dict.fromkeys(("SHUTDOWN", "DEBUG", "MODULE", "CONFIG", "SAVE", "BGSAVE", "BGREWRITEAOF", "REPLICAOF", "SLAVEOF", "SYNC", "PSYNC", "MIGRATE"),
-                        "ElastiCache refuses this too: the service does it for you, or a parameter group"),
+        **dict.fromkeys(
+            ("SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"),
+            "it would listen for ever, and this console takes one answer at a time",
+        ),
+        **dict.fromkeys(
+            ("MONITOR",),
+            "it would print for ever; the bench shows every command under “What was sent”",
+        ),
+        **dict.fromkeys(
+            (
+                "BLPOP",
+                "BRPOP",
+                "BLMOVE",
+                "BRPOPLPUSH",
+                "BZPOPMIN",
+                "BZPOPMAX",
+                "BLMPOP",
+                "BZMPOP",
+                "WAIT",
+                "WAITAOF",
+            ),
+            "it would wait and hold this console up",
+        ),
+        **dict.fromkeys(
+            ("HELLO", "RESET", "AUTH", "QUIT", "SELECT", "MULTI", "EXEC", "DISCARD", "WATCH"),
+            "it would change this console's own connection",
+        ),
+        **dict.fromkeys(
+            (
+                "SHUTDOWN",
+                "DEBUG",
+                "MODULE",
+                "CONFIG",
+                "SAVE",
+                "BGSAVE",
+                "BGREWRITEAOF",
+                "REPLICAOF",
+                "SLAVEOF",
+                "SYNC",
+                "PSYNC",
+                "MIGRATE",
+            ),
+            "ElastiCache refuses this too: the service does it for you, or a parameter group",
+        ),
     }
 
     def __init__(self, address: Address, *, user: str, password: str) -> None:
         self._redis = redis.Redis(
-            host=address.host, port=address.port, username=user, password=password, protocol=2, single_connection_client=False, max_connections=1,
-            socket_timeout=REPLY_DEADLINE_S, socket_connect_timeout=0.5, retry=Retry(NoBackoff(), 0), driver_info=None,
+            host=address.host,
+            port=address.port,
+            username=user,
+            password=password,
+            protocol=2,
+            single_connection_client=False,
+            max_connections=1,
+            socket_timeout=REPLY_DEADLINE_S,
+            socket_connect_timeout=0.5,
+            retry=Retry(NoBackoff(), 0),
+            driver_info=None,
         )
         self._lock = threading.Lock()
         self._names: list[str] = []
@@ -84,24 +138,43 @@ class RedisConsole:
         if verb in self._refused:
             raise CommandRefused(f"{verb} is not run in this console: {self._refused[verb]}.")
         if verb == "XREAD" and any(word.upper() == "BLOCK" for word in words):
-            raise CommandRefused("XREAD BLOCK is not run in this console: it would wait and hold it up.", hint="Leave BLOCK out.")
-        if verb == "CLIENT" and len(words) > 1 and words[1].upper() in ("REPLY", "PAUSE", "KILL", "TRACKING"):
-            raise CommandRefused(f"CLIENT {words[1].upper()} is not run in this console: it would change how connections answer.")
+            raise CommandRefused(
+                "XREAD BLOCK is not run in this console: it would wait and hold it up.",
+                hint="Leave BLOCK out.",
+            )
+        if (
+            verb == "CLIENT"
+            and len(words) > 1
+            and words[1].upper() in ("REPLY", "PAUSE", "KILL", "TRACKING")
+        ):
+            raise CommandRefused(
+                f"CLIENT {words[1].upper()} is not run in this console: it would change how "
+                "connections answer."
+            )
         with self._lock:
             began = time.perf_counter()
             try:
                 connection = self._redis.connection_pool.get_connection()
                 try:
-                    connection.send_command(*words)  # type: ignore[no-untyped-call]  # redis-py has no types here
+                    # redis-py has no types here
+                    connection.send_command(*words)  # type: ignore[no-untyped-call]
                     reply = connection.read_response()
                 except redis.ResponseError as exc:
                     # redis-py takes the first word off an error that it knows.
-                    return Answer(f"(error) {exc.status_code + ' ' if exc.status_code else ''}{exc}", True, _since(began))
+                    return Answer(
+                        f"(error) {exc.status_code + ' ' if exc.status_code else ''}{exc}",
+                        True,
+                        _since(began),
+                    )
                 finally:
                     self._redis.connection_pool.release(connection)
             except (redis.RedisError, OSError) as exc:
                 self._redis.connection_pool.disconnect()
-                raise ServerDown("The server does not answer.", hint="It may be down, paused or cut off: look at the drawing.", detail=str(exc)) from exc
+                raise ServerDown(
+                    "The server does not answer.",
+                    hint="It may be down, paused or cut off: look at the drawing.",
+                    detail=str(exc),
+                ) from exc
             took_ms = _since(began)
         text = "\n".join(_redis_lines(reply))
         return Answer(text[:OUTPUT_LIMIT], False, took_ms, cut=len(text) > OUTPUT_LIMIT)
@@ -109,8 +182,13 @@ class RedisConsole:
     def complete(self, text: str) -> list[str]:
         if not self._names:
             with contextlib.suppress(redis.RedisError, OSError), self._lock:
-                names = self._redis.execute_command("COMMAND", "LIST")  # type: ignore[no-untyped-call]  # as above
-                self._names = sorted(_text(name).upper().replace("|", " ") for name in names if isinstance(name, bytes | str))
+                # as above
+                names = self._redis.execute_command("COMMAND", "LIST")  # type: ignore[no-untyped-call]
+                self._names = sorted(
+                    _text(name).upper().replace("|", " ")
+                    for name in names
+                    if isinstance(name, bytes | str)
+                )
         wanted = text.upper()
         return [name for name in self._names if name.startswith(wanted)][:20]
 
@@ -119,10 +197,34 @@ class RedisConsole:
 
 
 class MemcachedConsole:
-    """The text protocol, parsed and put together anew: one command, its value beside it on the same line."""
+    """The text protocol, parsed and put together anew: one command, its value beside it on the same
+    line.
+    """
 
     _STORE = ("set", "add", "replace", "append", "prepend", "cas")
-    _VERBS = (*_STORE, "get", "gets", "gat", "gats", "delete", "incr", "decr", "touch", "stats", "version", "flush_all", "cache_memlimit", "slabs", "lru", "lru_crawler", "mg", "md", "ma", "me", "mn")
+    _VERBS = (
+        *_STORE,
+        "get",
+        "gets",
+        "gat",
+        "gats",
+        "delete",
+        "incr",
+        "decr",
+        "touch",
+        "stats",
+        "version",
+        "flush_all",
+        "cache_memlimit",
+        "slabs",
+        "lru",
+        "lru_crawler",
+        "mg",
+        "md",
+        "ma",
+        "me",
+        "mn",
+    )
     _KEY = re.compile(r"[\x21-\x7e]{1,250}")
 
     def __init__(self, address: Address) -> None:
@@ -134,15 +236,26 @@ class MemcachedConsole:
         with self._lock:
             began = time.perf_counter()
             try:
-                with socket.create_connection((self._address.host, self._address.port), timeout=0.5) as sock:
+                with socket.create_connection(
+                    (self._address.host, self._address.port), timeout=0.5
+                ) as sock:
                     sock.settimeout(REPLY_DEADLINE_S)
                     sock.sendall(data)
                     reply = self._read(sock, data.split(b" ", 1)[0].strip().decode())
             except OSError as exc:
-                raise ServerDown("The server does not answer.", hint="It may be down, paused or cut off: look at the drawing.", detail=str(exc)) from exc
+                raise ServerDown(
+                    "The server does not answer.",
+                    hint="It may be down, paused or cut off: look at the drawing.",
+                    detail=str(exc),
+                ) from exc
             took_ms = _since(began)
         text = reply.decode(errors="replace").rstrip("\r\n").replace("\r\n", "\n")
-        return Answer(text[:OUTPUT_LIMIT], text.startswith(("ERROR", "CLIENT_ERROR", "SERVER_ERROR")), took_ms, cut=len(text) > OUTPUT_LIMIT)
+        return Answer(
+            text[:OUTPUT_LIMIT],
+            text.startswith(("ERROR", "CLIENT_ERROR", "SERVER_ERROR")),
+            took_ms,
+            cut=len(text) > OUTPUT_LIMIT,
+        )
 
     def complete(self, text: str) -> list[str]:
         return [verb for verb in self._VERBS if verb.startswith(text.lower())]
@@ -152,19 +265,28 @@ class MemcachedConsole:
 
     def _rebuilt(self, command: str) -> bytes:
         if not re.fullmatch(r"[\x20-\x7e]{1,2048}", command.strip()):
-            raise BadInput("A memcached command here is one line of plain ASCII, 2,048 characters at most.")
+            raise BadInput(
+                "A memcached command here is one line of plain ASCII, 2,048 characters at most."
+            )
         words = command.strip().split(" ")
         verb = words[0].lower()
         if verb not in self._VERBS:
             if verb == "config":
                 return b"config get cluster\r\n"
-            raise CommandRefused(f"{words[0][:40]} is not run in this console.", hint="There are " + ", ".join(self._VERBS) + ".")
+            raise CommandRefused(
+                f"{words[0][:40]} is not run in this console.",
+                hint="There are " + ", ".join(self._VERBS) + ".",
+            )
         words = [word for word in words if word != ""]
         if "noreply" in words or "q" in words[2:]:
-            raise CommandRefused("noreply is not run in this console: there would be nothing to show.")
+            raise CommandRefused(
+                "noreply is not run in this console: there would be nothing to show."
+            )
         if verb in self._STORE:
             return self._storage(verb, words)
-        if verb == "cache_memlimit" and not (len(words) > 1 and words[1].isdigit() and 8 <= int(words[1]) <= 64):
+        if verb == "cache_memlimit" and not (
+            len(words) > 1 and words[1].isdigit() and 8 <= int(words[1]) <= 64
+        ):
             raise BadInput("cache_memlimit takes a number of megabytes from 8 to 64.")
         return " ".join([verb, *words[1:]]).encode() + b"\r\n"
 
@@ -172,16 +294,26 @@ class MemcachedConsole:
         wanted = 6 if verb == "cas" else 5
         if len(words) < wanted:
             shape = f"{verb} KEY FLAGS SECONDS {'CAS ' if verb == 'cas' else ''}VALUE"
-            raise BadInput(f"Write it on one line: {shape}.", hint=f"For example: {verb} greeting 0 60 {'1 ' if verb == 'cas' else ''}hello. The byte count is filled in for you.")
+            raise BadInput(
+                f"Write it on one line: {shape}.",
+                hint=f"For example: {verb} greeting 0 60 {'1 ' if verb == 'cas' else ''}hello. "
+                "The byte count is filled in for you.",
+            )
         key, flags, seconds = words[1:4]
         # A first line that memcached refuses makes the second one, the value, a command.
         if not self._KEY.fullmatch(key):
             raise BadInput("A key has 250 characters at most.")
         if not re.fullmatch(r"\d{1,9}", flags) or not re.fullmatch(r"-?\d{1,9}", seconds):
-            raise BadInput("FLAGS and SECONDS are whole numbers of nine digits at most.", hint=f"For example: {verb} greeting 0 60 hello.")
+            raise BadInput(
+                "FLAGS and SECONDS are whole numbers of nine digits at most.",
+                hint=f"For example: {verb} greeting 0 60 hello.",
+            )
         if verb == "cas" and not re.fullmatch(r"\d{1,18}", words[4]):
-            raise BadInput("CAS is the number that gets shows last.", hint="For example: cas greeting 0 60 1 hello.")
-        value = " ".join(words[wanted - 1:]).strip('"').encode()
+            raise BadInput(
+                "CAS is the number that gets shows last.",
+                hint="For example: cas greeting 0 60 1 hello.",
+            )
+        value = " ".join(words[wanted - 1 :]).strip('"').encode()
         extra = f" {words[4]}" if verb == "cas" else ""
         return f"{verb} {key} {flags} {seconds} {len(value)}{extra}\r\n".encode() + value + b"\r\n"
 
@@ -194,7 +326,11 @@ class MemcachedConsole:
             if not part:
                 break
             reply += part
-            if reply.endswith(b"\r\n") and (not many or reply.endswith((b"END\r\n", b"OK\r\n", b"RESET\r\n")) or b"ERROR" in reply.split(b"\r\n", 1)[0]):
+            if reply.endswith(b"\r\n") and (
+                not many
+                or reply.endswith((b"END\r\n", b"OK\r\n", b"RESET\r\n"))
+                or b"ERROR" in reply.split(b"\r\n", 1)[0]
+            ):
                 if verb in ("mg",) and reply.startswith(b"VA ") and reply.count(b"\r\n") < 2:
                     continue
                 break
@@ -204,7 +340,19 @@ class MemcachedConsole:
 class SqlConsole:
     """One statement at a time as the role `learner`, rows as a table."""
 
-    _WORDS = ("select", "update shop.products set price = ", "insert into ", "delete from ", "explain analyze select", "from shop.products", "from shop.reviews", "from shop.categories", "where product_id = ", "order by ", "limit 10")
+    _WORDS = (
+        "select",
+        "update shop.products set price = ",
+        "insert into ",
+        "delete from ",
+        "explain analyze select",
+        "from shop.products",
+        "from shop.reviews",
+        "from shop.categories",
+        "where product_id = ",
+        "order by ",
+        "limit 10",
+    )
 
     def __init__(self, address: Address, *, user: str, password: str) -> None:
         self._address, self._user, self._password = address, user, password
@@ -215,7 +363,9 @@ class SqlConsole:
         if len(command.encode()) > COMMAND_LIMIT or "\x00" in command:
             raise BadInput("A statement here is text of 64 KiB at most.")
         if not command.strip().strip(";"):
-            raise BadInput("Write a statement.", hint="For example: select count(*) from shop.reviews;")
+            raise BadInput(
+                "Write a statement.", hint="For example: select count(*) from shop.reviews;"
+            )
         if re.match(r"\s*copy\b", command, re.IGNORECASE):
             raise CommandRefused("COPY is not run in this console.", hint="Use SELECT or INSERT.")
         with self._lock:
@@ -223,13 +373,21 @@ class SqlConsole:
             try:
                 connection = self._connected()
             except psycopg.OperationalError as exc:
-                raise ServerDown("The database does not answer.", hint="It may be down, paused or cut off: look at the drawing.", detail=str(exc)) from exc
+                raise ServerDown(
+                    "The database does not answer.",
+                    hint="It may be down, paused or cut off: look at the drawing.",
+                    detail=str(exc),
+                ) from exc
             try:
                 return self._answer(connection, command, began)
             except psycopg.OperationalError as exc:
                 if exc.sqlstate is None or connection.closed:
                     self.close()
-                    raise ServerDown("The database does not answer.", hint="It may be down, paused or cut off: look at the drawing.", detail=str(exc)) from exc
+                    raise ServerDown(
+                        "The database does not answer.",
+                        hint="It may be down, paused or cut off: look at the drawing.",
+                        detail=str(exc),
+                    ) from exc
                 return Answer(_sql_error(exc), True, _since(began))
             except CommandRefused:
                 self.close()
@@ -251,14 +409,24 @@ class SqlConsole:
             self.close()
         if self._connection is None:
             self._connection = connect(
-                host=self._address.host, port=self._address.port, user=self._user, password=self._password, timeout_s=SQL_DEADLINE_S + 1.0,
-                connect_timeout_s=1.0, application="console", options=f"-c statement_timeout={int(SQL_DEADLINE_S * 1000)}",
+                host=self._address.host,
+                port=self._address.port,
+                user=self._user,
+                password=self._password,
+                timeout_s=SQL_DEADLINE_S + 1.0,
+                connect_timeout_s=1.0,
+                application="console",
+                options=f"-c statement_timeout={int(SQL_DEADLINE_S * 1000)}",
             )
         return self._connection
 
     @staticmethod
     def _answer(connection: BoundedConnection, command: str, began: float) -> Answer:
-        """The first statement's answer, or the first error. Rows come in parts and go at once where there are enough: together they may be larger than the memory."""
+        """The first statement's answer, or the first error.
+
+        Rows come in parts and go at once where there are enough: together they may be larger than
+        the memory.
+        """
         pgconn, end = connection.pgconn, time.monotonic() + SQL_DEADLINE_S + 1.0
         pgconn.send_query(command.encode())
         if psycopg.capabilities.has_stream_chunked():
@@ -267,14 +435,22 @@ class SqlConsole:
             pgconn.set_single_row_mode()
         connection.wait(generators.send(pgconn))
         table, status, error = _Table(), "", None
-        while (result := connection.wait(generators.fetch(pgconn), timeout=max(0.001, end - time.monotonic()))) is not None:
+        while (
+            result := connection.wait(
+                generators.fetch(pgconn), timeout=max(0.001, end - time.monotonic())
+            )
+        ) is not None:
             if result.status in _COPYING:
-                raise CommandRefused("COPY is not run in this console.", hint="Use SELECT or INSERT.")
+                raise CommandRefused(
+                    "COPY is not run in this console.", hint="Use SELECT or INSERT."
+                )
             if result.status == ExecStatus.FATAL_ERROR:
                 error = error or error_from_result(result)
             elif not status:
                 table.add(result)
-                status = "" if result.status in _MORE_ROWS else (result.command_status or b"OK").decode()
+                status = (
+                    "" if result.status in _MORE_ROWS else (result.command_status or b"OK").decode()
+                )
         if error is not None:
             raise error
         return table.answer(status, _since(began))
@@ -295,7 +471,9 @@ class _Table:
     def add(self, result: PGresult) -> None:
         """Take a part of the result."""
         columns = range(result.nfields)
-        self.names = self.names or [(result.fname(n) or b"").decode(errors="replace") for n in columns]
+        self.names = self.names or [
+            (result.fname(n) or b"").decode(errors="replace") for n in columns
+        ]
         self.count += result.ntuples
         for row in range(min(result.ntuples, ROW_LIMIT - len(self.cells))):
             self.cells.append([_cell(result.get_value(row, n)) for n in columns])
@@ -304,12 +482,26 @@ class _Table:
         """The rows as a table; for a statement without rows what the server said of it."""
         if not self.names:
             return Answer(status, False, took_ms)
-        widths = [max([len(name), *(len(row[n]) for row in self.cells)]) for n, name in enumerate(self.names)]
-        lines = [" | ".join(name.ljust(width) for name, width in zip(self.names, widths, strict=True)), "-+-".join("-" * width for width in widths)]
-        lines += [" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in self.cells]
+        widths = [
+            max([len(name), *(len(row[n]) for row in self.cells)])
+            for n, name in enumerate(self.names)
+        ]
+        lines = [
+            " | ".join(name.ljust(width) for name, width in zip(self.names, widths, strict=True)),
+            "-+-".join("-" * width for width in widths),
+        ]
+        lines += [
+            " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            for row in self.cells
+        ]
         lines.append(f"({self.count} row{'' if self.count == 1 else 's'})")
         text = "\n".join(lines)
-        return Answer(text[:OUTPUT_LIMIT], False, took_ms, cut=len(text) > OUTPUT_LIMIT or self.count > len(self.cells))
+        return Answer(
+            text[:OUTPUT_LIMIT],
+            False,
+            took_ms,
+            cut=len(text) > OUTPUT_LIMIT or self.count > len(self.cells),
+        )
 
 
 def _words(command: str) -> list[str]:
@@ -332,7 +524,11 @@ def _redis_lines(reply: object, depth: int = 0) -> list[str]:
             return [f"(integer) {int(reply)}"]
         case bytes() | str():
             text = _text(reply)
-            return text.rstrip("\r\n").splitlines() if "\n" in text else [text if text in ("OK", "PONG", "QUEUED") else f'"{text}"']
+            return (
+                text.rstrip("\r\n").splitlines()
+                if "\n" in text
+                else [text if text in ("OK", "PONG", "QUEUED") else f'"{text}"']
+            )
         case list() | tuple() | set():
             items = list(reply)
             if not items:

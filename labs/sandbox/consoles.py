@@ -1,4 +1,6 @@
-"""The consoles of a sandbox: one for each server that has one, made when it is first asked, made anew when another server stands there."""
+"""The consoles of a sandbox: one for each server that has one, made when it is first asked, made
+anew when another server stands there.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ class Consoles:
         """Run a command in a server's console, and say so on the timeline."""
         answer = self._console(name).run(command)
         shown = command.strip().split("\n")[0][:80]
-        self._sandbox.say(f"Console {name}: {shown}" + (" (refused by the server)" if answer.failed else ""))
+        self._sandbox.say(
+            f"Console {name}: {shown}" + (" (refused by the server)" if answer.failed else "")
+        )
         return answer
 
     def complete(self, name: str, text: str) -> list[str]:
@@ -61,11 +65,15 @@ class Consoles:
         server = self._sandbox.servers[name]
         match server.engine:
             case Redis():
-                return RedisConsole(server.engine.address, user="learner", password=server.engine.password)
+                return RedisConsole(
+                    server.engine.address, user="learner", password=server.engine.password
+                )
             case Memcached():
                 return MemcachedConsole(server.engine.address)
             case Postgres():
-                return SqlConsole(server.engine.address, user="learner", password=server.engine.password)
+                return SqlConsole(
+                    server.engine.address, user="learner", password=server.engine.password
+                )
             case FakeEngine():
                 return FakeConsole(name, lambda: self._sandbox.servers[name].state == "up")
         raise BadInput(f"{name[:40]} has no console.")

@@ -1,4 +1,6 @@
-"""The clients and consoles of a sandbox in which nothing runs: strategies really run, on a dictionary, and each call takes what it always takes."""
+"""The clients and consoles of a sandbox in which nothing runs: strategies really run, on a
+dictionary, and each call takes what it always takes.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,18 @@ class FakeCache:
     local: Local = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "local", Local(lambda key, found, _: self.looked(f"own memory: {key}", "found" if found else "nothing", REMEMBERED_MS, "hit" if found else "miss")))
+        object.__setattr__(
+            self,
+            "local",
+            Local(
+                lambda key, found, _: self.looked(
+                    f"own memory: {key}",
+                    "found" if found else "nothing",
+                    REMEMBERED_MS,
+                    "hit" if found else "miss",
+                )
+            ),
+        )
 
     def connect(self) -> None:
         """There is nothing to connect to."""
@@ -52,12 +65,22 @@ class FakeCache:
 
     def set(self, key: str, value: str, ttl_s: float) -> None:
         self._must_be_up(f"SET {key}")
-        self.pretence.stored[key] = (value.encode(), time.monotonic() + ttl_s if ttl_s else math.inf)
-        self.tell(f"SET {key} {value}" + (f" EX {ttl_s:g}" if ttl_s else ""), "OK", STORED_MS, "write")
+        self.pretence.stored[key] = (
+            value.encode(),
+            time.monotonic() + ttl_s if ttl_s else math.inf,
+        )
+        self.tell(
+            f"SET {key} {value}" + (f" EX {ttl_s:g}" if ttl_s else ""), "OK", STORED_MS, "write"
+        )
 
     def delete(self, key: str) -> None:
         self._must_be_up(f"DEL {key}")
-        self.tell(f"DEL {key}", f"(integer) {int(self.pretence.stored.pop(key, None) is not None)}", STORED_MS, "write")
+        self.tell(
+            f"DEL {key}",
+            f"(integer) {int(self.pretence.stored.pop(key, None) is not None)}",
+            STORED_MS,
+            "write",
+        )
 
     def incr(self, key: str) -> int:
         self._must_be_up(f"INCR {key}")
@@ -102,12 +125,19 @@ class FakeShop:
     def read(self, item: int) -> dict[str, object]:
         statement = queries.filled_in(queries.READS[self.what], {queries.KEYS[self.what]: item})
         self._count(statement)
-        answer: dict[str, object] = {queries.KEYS[self.what]: item, "name": "Lamp", "price": 24.9, "version": self.pretence.versions.get(item, 1)}
+        answer: dict[str, object] = {
+            queries.KEYS[self.what]: item,
+            "name": "Lamp",
+            "price": 24.9,
+            "version": self.pretence.versions.get(item, 1),
+        }
         self.tell(statement, in_short(answer), ASKED_MS, "read")
         return answer
 
     def change_price(self, item: int, price: float) -> int:
-        statement = queries.filled_in(queries.WRITES[self.what], {queries.KEYS[self.what]: item, "price": price})
+        statement = queries.filled_in(
+            queries.WRITES[self.what], {queries.KEYS[self.what]: item, "price": price}
+        )
         self._count(statement)
         version = self.pretence.versions[item] = self.pretence.versions.get(item, 1) + 1
         self.tell(statement, in_short({"version": version}), ASKED_MS, "write")
@@ -139,8 +169,13 @@ class FakeConsole:
 
     def run(self, command: str) -> Answer:
         if not self.is_up():
-            raise ServerDown("The server does not answer.", hint="It may be down, paused or cut off: look at the drawing.")
-        return Answer(f"{self.name} is a fake. It was told: {command}", failed=False, took_ms=LOOKED_UP_MS)
+            raise ServerDown(
+                "The server does not answer.",
+                hint="It may be down, paused or cut off: look at the drawing.",
+            )
+        return Answer(
+            f"{self.name} is a fake. It was told: {command}", failed=False, took_ms=LOOKED_UP_MS
+        )
 
     def complete(self, text: str) -> list[str]:
         return [name for name in COMMANDS if name.startswith(text.upper())]

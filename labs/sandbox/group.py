@@ -1,6 +1,8 @@
-"""A replication group of a sandbox: who follows whom, what its sentinels say, and endpoints that stay where they are while roles change.
+"""A replication group of a sandbox: who follows whom, what its sentinels say, and endpoints that
+stay where they are while roles change.
 
-What lies between its members is the mesh's (labs.sandbox.mesh). A client is told the addresses of the endpoints and of nothing else.
+What lies between its members is the mesh's (labs.sandbox.mesh). A client is told the addresses of
+the endpoints and of nothing else.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +46,9 @@ HAND_OVER_S = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a server says of itself: its role, whom it follows, whether it hears from there, and how many bytes of the replication stream it has."""
+    """What a server says of itself: its role, whom it follows, whether it hears from there, and how
+    many bytes of the replication stream it has.
+    """
 
     role: Role
     of: str
@@ -78,13 +83,15 @@ class Group:
         self.moves: list[tuple[float, str, list[str]]] = []
         self.changes: list[Change] = []
         self.joined: dict[str, float] = {}
-        """When each server that is seen was first seen since it had not been, in monotonic seconds."""
+        """When each server that is seen was first seen since it had not been, in monotonic seconds.
+        """
         self.heard: list[Heard] = []
         self.mesh = Mesh(sandbox, links, changed=self.hurry)
         self.in_force = True
         """False for a group whose settings stand on the page and not on its servers: a sabotage."""
         self.leads_readers_to: Callable[[list[str]], list[str]] = list
-        """Which of the replicas the reader endpoint leads to: all of them, unless it is sabotaged."""
+        """Which of the replicas the reader endpoint leads to: all of them, unless it is sabotaged.
+        """
         self._handing_over = ""
         self._epoch = 0
         self._deaf = False
@@ -92,7 +99,11 @@ class Group:
         self._stopped = threading.Event()
         self._hurry = threading.Event()
         self._thread = threading.Thread(target=self._look, name="group", daemon=True)
-        self._ear = Ear({name: lambda name=name: self._sentinel(name) for name in self.sentinels}, name_of=self.mesh.name_at, heard=self._hear)  # type: ignore[misc]  # binds the loop's value
+        self._ear = Ear(
+            {name: partial(self._sentinel, name) for name in self.sentinels},
+            name_of=self.mesh.name_at,
+            heard=self._hear,
+        )
 
     # Engines
 
@@ -103,41 +114,78 @@ class Group:
         return address
 
     def own_reads_at(self) -> Address | None:
-        """Where the writing client reads what it has just written: at the endpoint that the setting `own_reads` names; None: it doesn't."""
+        """Where the writing client reads what it has just written: at the endpoint that the setting
+        `own_reads` names; None: it doesn't.
+        """
         return self.mesh.endpoint(f"{self._sandbox.settings.get('own_reads', 'no')}-endpoint")
 
     def engine(self, node: Node, directory: Path, **options: object) -> Engine:
-        """The engine of a member: a redis-server that follows the primary, or a sentinel that watches the group."""
+        """The engine of a member: a redis-server that follows the primary, or a sentinel that
+        watches the group.
+        """
         public, behind = self.mesh.public(node.name), self.mesh.behind(node.name)
         if node.engine == "sentinel":
-            return Sentinel(node.name, behind, public, directory, self._secret, lambda: self._watched(node.name))
-        member = Membership(public, self._secret, lambda: None if node.name == self.primary else self.mesh.public(self.primary), self._min_replicas)
-        return Redis(node.name, behind, directory, self._password, member=member, **options)  # type: ignore[arg-type]  # the lab's own options of a Redis
+            return Sentinel(
+                node.name, behind, public, directory, self._secret, lambda: self._watched(node.name)
+            )
+        member = Membership(
+            public,
+            self._secret,
+            lambda: None if node.name == self.primary else self.mesh.public(self.primary),
+            self._min_replicas,
+        )
+        # the lab's own options of a Redis
+        return Redis(node.name, behind, directory, self._password, member=member, **options)  # type: ignore[arg-type]
 
     def _min_replicas(self) -> int:
         return int(float(self._sandbox.settings.get("min_replicas", 0))) if self.in_force else 0
 
     def _watched(self, sentinel: str) -> Watched:
-        replicas = [self.mesh.public(name) for name in self.caches if name != self.primary and self.is_member(name)]
+        replicas = [
+            self.mesh.public(name)
+            for name in self.caches
+            if name != self.primary and self.is_member(name)
+        ]
         peers = {name: self.mesh.public(name) for name in self.sentinels if name != sentinel}
-        return Watched(self.mesh.public(self.primary), replicas, peers, self._quorum(), self._detection_ms(sentinel), self._epoch)
+        return Watched(
+            self.mesh.public(self.primary),
+            replicas,
+            peers,
+            self._quorum(),
+            self._detection_ms(sentinel),
+            self._epoch,
+        )
 
     def _quorum(self) -> int:
         return int(float(self._sandbox.settings.get("quorum", 2)))
 
     def _detection_ms(self, sentinel: str) -> int:
-        """How long a sentinel waits: each a little longer than the one before, so that they don't all ask for votes at the same moment, and none is elected."""
-        return int(float(self._sandbox.settings.get("detection_ms", 1_000)) * (1 + STAGGER * self.sentinels.index(sentinel)))
+        """How long a sentinel waits: each a little longer than the one before, so that they don't
+        all ask for votes at the same moment, and none is elected.
+        """
+        return int(
+            float(self._sandbox.settings.get("detection_ms", 1_000))
+            * (1 + STAGGER * self.sentinels.index(sentinel))
+        )
 
     def is_member(self, name: str) -> bool:
         """True unless it is a replica that is not there: one that waits, or was taken away."""
         server = self._sandbox.servers.get(name)
-        return not self._sandbox.lab.topology.node(name).waits if server is None or not self._is_open else server.state != "stopped"
+        return (
+            not self._sandbox.lab.topology.node(name).waits
+            if server is None or not self._is_open
+            else server.state != "stopped"
+        )
 
     def staff(self) -> None:
-        """As many replicas as the setting `replicas` asks for: those that are missing are started, those too many are stopped."""
+        """As many replicas as the setting `replicas` asks for: those that are missing are started,
+        those too many are stopped.
+        """
         wanted = int(float(self._sandbox.settings.get("replicas", len(self.caches) - 1)))
-        others = sorted((name for name in self.caches if name != self.primary), key=lambda name: self._sandbox.servers[name].state not in ("up", "paused"))
+        others = sorted(
+            (name for name in self.caches if name != self.primary),
+            key=lambda name: self._sandbox.servers[name].state not in ("up", "paused"),
+        )
         for place, name in enumerate(others):
             server = self._sandbox.servers[name]
             if place < wanted and server.state == "stopped":
@@ -154,7 +202,10 @@ class Group:
         self._lead(PRIMARY_ENDPOINT, [self.primary], "")
 
     def open(self) -> None:
-        """Wait until replicas and sentinels know each other, then watch them. Raises DidNotStart."""
+        """Wait until replicas and sentinels know each other, then watch them.
+
+        Raises DidNotStart.
+        """
         if self._sandbox.runtime == "fake":
             self._pretend()
             return
@@ -162,7 +213,11 @@ class Group:
             self.staff()
         self._is_open = True
         if not self._sandbox.wait_until(self._is_settled, deadline_s=READY_S, every_s=0.01):
-            raise DidNotStart("The replicas did not find their primary.", hint="Open the lab again.", detail=str(self.seen))
+            raise DidNotStart(
+                "The replicas did not find their primary.",
+                hint="Open the lab again.",
+                detail=str(self.seen),
+            )
         self._ear.start()
         self._thread.start()
 
@@ -175,7 +230,10 @@ class Group:
             self._thread.join(timeout=3.0)
 
     def forget(self) -> None:
-        """As at the start: the first cache is the primary, zones are whole, nothing is remembered. The sentinels are stopped; what they still say is not heeded until `settle`."""
+        """As at the start: the first cache is the primary, zones are whole, nothing is remembered.
+
+        The sentinels are stopped; what they still say is not heeded until `settle`.
+        """
         self._deaf = True
         for name in self.sentinels:
             self._sandbox.servers[name].stop("reset")
@@ -203,13 +261,17 @@ class Group:
     # Faults
 
     def lose(self, name: str) -> None:
-        """A machine is lost: its server ends, and whatever it had handed to the network but had not arrived is lost with it."""
+        """A machine is lost: its server ends, and whatever it had handed to the network but had not
+        arrived is lost with it.
+        """
         with self.mesh.lost(name):
             self._sandbox.servers[name].kill("its machine was lost")
         self.hurry()
 
     def apply_settings(self) -> None:
-        """What the settings say of zones, detection and durability, put in force while everything runs."""
+        """What the settings say of zones, detection and durability, put in force while everything
+        runs.
+        """
         self.mesh.apply()
         for name in self.sentinels:
             sentinel = self._sentinel(name)
@@ -222,7 +284,9 @@ class Group:
                 self.redis(name).run("CONFIG", "SET", "min-replicas-to-write", self._min_replicas())
 
     def gather(self) -> list[str]:
-        """What the service does to former primaries that come back, and to who follows one: they follow the one that the endpoint leads to. Returns whom it told. Raises ServerDown."""
+        """What the service does to former primaries that come back, and to who follows one: they
+        follow the one that the endpoint leads to. Returns whom it told. Raises ServerDown.
+        """
         primary, told = self.mesh.public(self.primary), []
         for name in self.caches:
             seen = self.look_at(name) if name != self.primary else None
@@ -233,13 +297,19 @@ class Group:
         return told
 
     def hand_over(self) -> None:
-        """A planned failover, as a careful service does it: nobody writes, the replicas have everything, one of them is promoted, the former primary follows it. Raises NotNow where no sentinel begins."""
+        """A planned failover, as a careful service does it: nobody writes, the replicas have
+        everything, one of them is promoted, the former primary follows it. Raises NotNow where no
+        sentinel begins.
+        """
         former = self.redis(self.primary)
         former.run("CLIENT", "PAUSE", int(1000 * HAND_OVER_S), "WRITE")
         self._handing_over = self.primary
         try:
             if not self._sandbox.wait_until(self._have_everything, deadline_s=1.5, every_s=0.005):
-                raise NotNow("The replicas do not get everything that the primary has.", hint="Make the zones whole, bring back what is down, then try again.")
+                raise NotNow(
+                    "The replicas do not get everything that the primary has.",
+                    hint="Make the zones whole, bring back what is down, then try again.",
+                )
             self._promote_one()
         except NotNow:
             self._handing_over = ""
@@ -248,7 +318,11 @@ class Group:
         self.hurry()
 
     def sentinels_agree(self) -> bool:
-        """True if every sentinel that is up knows the primary for what the endpoint leads to. The one that led a failover is the last: until then it votes for nobody, and if the new primary fails meanwhile, for ever."""
+        """True if every sentinel that is up knows the primary for what the endpoint leads to.
+
+        The one that led a failover is the last: until then it votes for nobody, and if the new
+        primary fails meanwhile, for ever.
+        """
         primary = self.mesh.public(self.primary)
         for sentinel in filter(None, map(self._sentinel, self.sentinels)):
             with contextlib.suppress(ServerDown):
@@ -261,7 +335,9 @@ class Group:
         return len({one.offset for one in seen}) == 1
 
     def _take_over(self, former: str) -> None:
-        """The last part of a planned failover: who is still connected to the former primary has to come again."""
+        """The last part of a planned failover: who is still connected to the former primary has to
+        come again.
+        """
         self._handing_over = ""
         with contextlib.suppress(ServerDown, NotNow):
             self.gather()
@@ -297,11 +373,21 @@ class Group:
         except (ServerDown, NotNow):
             return None
         if info["role"] == "master":
-            return Seen("primary", "", True, int(info["master_repl_offset"]), int(info["connected_slaves"]))
-        return Seen("replica", self.mesh.name_at(info["master_host"], info["master_port"]), info["master_link_status"] == "up", int(info.get("slave_repl_offset", 0)), 0)
+            return Seen(
+                "primary", "", True, int(info["master_repl_offset"]), int(info["connected_slaves"])
+            )
+        return Seen(
+            "replica",
+            self.mesh.name_at(info["master_host"], info["master_port"]),
+            info["master_link_status"] == "up",
+            int(info.get("slave_repl_offset", 0)),
+            0,
+        )
 
     def lag(self, name: str, *, deadline_s: float = 3.0) -> tuple[int, float] | None:
-        """How far a replica is behind a write that the primary has just executed: bytes, and milliseconds until the replica has it; None if that is not within the deadline."""
+        """How far a replica is behind a write that the primary has just executed: bytes, and
+        milliseconds until the replica has it; None if that is not within the deadline.
+        """
         token = secrets.token_hex(4)
         with contextlib.suppress(ServerDown, NotNow):
             replica = self.redis(name)
@@ -328,8 +414,17 @@ class Group:
         for name in self.caches:
             if self.is_member(name) and self._sandbox.servers[name].state != "stopped":
                 self._note(name, self.look_at(name), "")
-        members = [name for name in self.caches if self.is_member(name) and self._sandbox.servers[name].state == "up"]
-        roles_are_so = all(name in self.seen and self.seen[name].linked and (self.seen[name].role == "primary") == (name == self.primary) for name in members)
+        members = [
+            name
+            for name in self.caches
+            if self.is_member(name) and self._sandbox.servers[name].state == "up"
+        ]
+        roles_are_so = all(
+            name in self.seen
+            and self.seen[name].linked
+            and (self.seen[name].role == "primary") == (name == self.primary)
+            for name in members
+        )
         if roles_are_so:
             self._lead_readers("")
         return roles_are_so and all(self._knows_the_others(name) for name in self.sentinels)
@@ -340,7 +435,10 @@ class Group:
             return False
         with contextlib.suppress(ServerDown, ValueError):
             info = parse_info(sentinel.run("INFO", "sentinel"))
-            return f"sentinels={len(self.sentinels)}" in info.get("master0", "") and "status=ok" in info["master0"]
+            return (
+                f"sentinels={len(self.sentinels)}" in info.get("master0", "")
+                and "status=ok" in info["master0"]
+            )
         return False
 
     def _look(self) -> None:
@@ -366,21 +464,38 @@ class Group:
                     self._sandbox.tell(ServerTold(server=name, lines=[]))
                 return
             self.seen[name] = seen
-            if before is None or (before.role, before.of, before.linked) != (seen.role, seen.of, seen.linked):
+            if before is None or (before.role, before.of, before.linked) != (
+                seen.role,
+                seen.of,
+                seen.linked,
+            ):
                 self.changes.append(Change(time.monotonic(), name, seen))
                 del self.changes[:-400]
             if before is None or (before.role, before.of) != (seen.role, seen.of):
-                self._sandbox.tell(RoleChanged(server=name, role=seen.role, of=seen.of, why=why or ("by its own word" if before is not None else "")))
+                self._sandbox.tell(
+                    RoleChanged(
+                        server=name,
+                        role=seen.role,
+                        of=seen.of,
+                        why=why or ("by its own word" if before is not None else ""),
+                    )
+                )
             lines = self._lines_about(name, seen)
             if before is None or lines != self._lines_about(name, before):
                 self._sandbox.tell(ServerTold(server=name, lines=lines))
 
     def _lines_about(self, name: str, seen: Seen) -> list[str]:
         if seen.role == "primary":
-            return [f"offset {seen.offset:,}", f"{seen.replicas} replica{'' if seen.replicas == 1 else 's'} connected"]
+            return [
+                f"offset {seen.offset:,}",
+                f"{seen.replicas} replica{'' if seen.replicas == 1 else 's'} connected",
+            ]
         primary = self.seen.get(seen.of)
         behind = max(0, primary.offset - seen.offset) if primary is not None else 0
-        return [f"offset {seen.offset:,}", (f"{behind:,} bytes behind" if seen.linked else "hears nothing from its primary")]
+        return [
+            f"offset {seen.offset:,}",
+            (f"{behind:,} bytes behind" if seen.linked else "hears nothing from its primary"),
+        ]
 
     # Endpoints
 
@@ -394,11 +509,17 @@ class Group:
         if heard.event.startswith("-failover-abort"):
             self._handing_over = ""
         if heard.event in NEWS:
-            self._sandbox.tell(SentinelSaid(sentinel=heard.sentinel, event=heard.event, words=heard.words))
+            self._sandbox.tell(
+                SentinelSaid(sentinel=heard.sentinel, event=heard.event, words=heard.words)
+            )
         self.hurry()
 
     def _follow(self, name: str) -> None:
-        """A sentinel has switched. One that was late with its part of an older failover does so as well: the highest epoch holds."""
+        """A sentinel has switched.
+
+        One that was late with its part of an older failover does so as well: the highest epoch
+        holds.
+        """
         sentinel = self._sentinel(name)
         if sentinel is None:
             return
@@ -417,11 +538,23 @@ class Group:
             self._lead_readers("roles have changed")
         if self._handing_over:
             self._take_over(self._handing_over)
-        self._sandbox.tell(Said(text=f"{primary} is the primary now. The endpoint leads to it: nobody had to change a setting.", strong=f"{primary} is the primary now."))
+        self._sandbox.tell(
+            Said(
+                text=f"{primary} is the primary now. The endpoint leads to it: nobody had to "
+                "change a setting.",
+                strong=f"{primary} is the primary now.",
+            )
+        )
 
     def _lead_readers(self, why: str) -> None:
         with self._lock:
-            readers = [name for name, seen in sorted(dict(self.seen).items()) if seen.role == "replica" and name != self.primary and self._sandbox.lab.topology.node(name).zone not in self.mesh.cut_zones]
+            readers = [
+                name
+                for name, seen in sorted(dict(self.seen).items())
+                if seen.role == "replica"
+                and name != self.primary
+                and self._sandbox.lab.topology.node(name).zone not in self.mesh.cut_zones
+            ]
             if self.mesh.endpoint(READER_ENDPOINT) and readers != self.readers:
                 self.readers = readers
                 self._lead(READER_ENDPOINT, self.leads_readers_to(readers), why)
@@ -433,12 +566,21 @@ class Group:
 
     def _sentinel(self, name: str) -> Sentinel | None:
         server = self._sandbox.servers.get(name)
-        return server.engine if server is not None and server.state == "up" and isinstance(server.engine, Sentinel) else None
+        return (
+            server.engine
+            if server is not None and server.state == "up" and isinstance(server.engine, Sentinel)
+            else None
+        )
 
     def _pretend(self) -> None:
         """Where nothing runs: the first cache is the primary of all others."""
         for name in self.caches:
             if not self._sandbox.lab.topology.node(name).waits:
-                self._note(name, Seen("primary", "", True, 0, len(self.caches) - 1) if name == self.primary else Seen("replica", self.primary, True, 0, 0), "")
+                self._note(
+                    name,
+                    Seen("primary", "", True, 0, len(self.caches) - 1)
+                    if name == self.primary
+                    else Seen("replica", self.primary, True, 0, 0),
+                    "",
+                )
         self._lead_readers("")
-

@@ -1,4 +1,7 @@
-"""What single requests did, with the servers' own counters before and after. Checks judge this; strategies can't write it."""
+"""What single requests did, with the servers' own counters before and after.
+
+Checks judge this; strategies can't write it.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,9 @@ class Trip:
 class Request:
     """One request of the application, alone on its servers. Times are monotonic seconds.
 
-    `hits`, `misses` and `queries` are increases of the servers' own counters (keyspace_hits / get_hits, …, pg_stat_statements);
-    they mean nothing unless `alone`. `version` is what the answer carried, `committed` what the database held before a read began.
+    `hits`, `misses` and `queries` are increases of the servers' own counters (keyspace_hits /
+    get_hits, …, pg_stat_statements); they mean nothing unless `alone`. `version` is what the answer
+    carried, `committed` what the database held before a read began.
     """
 
     number: int
@@ -52,12 +56,19 @@ class Request:
     @property
     def stale(self) -> bool:
         """A read that answered with less than the database had committed before it began."""
-        return self.function == "read" and self.version is not None and self.committed is not None and self.version < self.committed
+        return (
+            self.function == "read"
+            and self.version is not None
+            and self.committed is not None
+            and self.version < self.committed
+        )
 
 
 @dataclass(slots=True)
 class Ledger:
-    """The requests of this sandbox in order, since it was opened or reset; the oldest go when there are too many."""
+    """The requests of this sandbox in order, since it was opened or reset; the oldest go when there
+    are too many.
+    """
 
     requests: list[Request] = field(default_factory=list)
     emptied_at: list[float] = field(default_factory=list)
@@ -78,7 +89,9 @@ class Ledger:
 
     def reads(self, *, item: int | None = None) -> list[Request]:
         """Reads in order, of one item or of all."""
-        return [r for r in self.requests if r.function == "read" and (item is None or r.item == item)]
+        return [
+            r for r in self.requests if r.function == "read" and (item is None or r.item == item)
+        ]
 
     def writes(self) -> list[Request]:
         """Writes in order."""

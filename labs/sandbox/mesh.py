@@ -1,6 +1,8 @@
-"""What lies between the members of a replication group and its clients: a gate before each member, a line for each pair, and what is the matter with them.
+"""What lies between the members of a replication group and its clients: a gate before each member,
+a line for each pair, and what is the matter with them.
 
-A zone that is cut is cut for every line that crosses its border: of replicas, of sentinels, of clients.
+A zone that is cut is cut for every line that crosses its border: of replicas, of sentinels, of
+clients.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ _SEEN_FROM_WITHIN = {BOTH: BOTH, OUT: BACK, BACK: OUT}
 class Mesh:
     """Any thread may call. `changed` is called after something was cut, slowed or made whole."""
 
-    def __init__(self, sandbox: Sandbox, links: Links | FakeLinks, *, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, sandbox: Sandbox, links: Links | FakeLinks, *, changed: Callable[[], None]
+    ) -> None:
         self._sandbox = sandbox
         self._links = links
         self._changed = changed
@@ -49,8 +53,15 @@ class Mesh:
 
     # Addresses
 
-    def place(self, public: Mapping[str, Address], endpoints: Mapping[str, Address], behind: Mapping[str, Address]) -> None:
-        """Where everybody is: public addresses of the servers, addresses of the endpoints, and those of the servers themselves."""
+    def place(
+        self,
+        public: Mapping[str, Address],
+        endpoints: Mapping[str, Address],
+        behind: Mapping[str, Address],
+    ) -> None:
+        """Where everybody is: public addresses of the servers, addresses of the endpoints, and
+        those of the servers themselves.
+        """
         self._public, self._endpoints, self._behind = dict(public), dict(endpoints), dict(behind)
 
     def public(self, name: str) -> Address:
@@ -66,7 +77,9 @@ class Mesh:
         return self._endpoints.get(name)
 
     def name_at(self, host: str, port: str) -> str:
-        """The member at a public address, or the sentinel of an id; what was asked for if there is none."""
+        """The member at a public address, or the sentinel of an id; what was asked for if there is
+        none.
+        """
         for name, address in self._public.items():
             if (address.host, str(address.port)) == (host, port):
                 return name
@@ -75,7 +88,10 @@ class Mesh:
     # Lines
 
     def lay(self, caches: Sequence[str]) -> None:
-        """Open the gates and draw every line, before the servers start. Clients reach the caches, through endpoints."""
+        """Open the gates and draw every line, before the servers start.
+
+        Clients reach the caches, through endpoints.
+        """
         for name, address in self._public.items():
             self._links.gate(name, address)
         for target in self._public:
@@ -93,9 +109,17 @@ class Mesh:
         self._links.lead(endpoint, [f"{APP} to {name}" for name in names])
 
     def _draw(self, caller: str, target: str, *, from_host: str = "") -> None:
-        """A line to a server: of who comes through its gate from an address, or of the clients, who come through an endpoint."""
+        """A line to a server: of who comes through its gate from an address, or of the clients, who
+        come through an endpoint.
+        """
         name = f"{caller} to {target}"
-        self._links.line(name, self._behind[target], gate=target if from_host else "", caller=from_host, source=from_host)
+        self._links.line(
+            name,
+            self._behind[target],
+            gate=target if from_host else "",
+            caller=from_host,
+            source=from_host,
+        )
         self._lines[name] = caller, target
 
     # Faults
@@ -103,7 +127,10 @@ class Mesh:
     def cut(self, zone: str, way: str) -> None:
         """Cut a zone off from the others: both ways, what goes `in`, or what comes `out`."""
         if zone not in self.zones or way not in WAYS:
-            raise BadInput(f"No zone {zone[:20]!r} can be cut {way[:10]!r}.", hint="There are " + ", ".join(self.zones) + "; both, in, out.")
+            raise BadInput(
+                f"No zone {zone[:20]!r} can be cut {way[:10]!r}.",
+                hint="There are " + ", ".join(self.zones) + "; both, in, out.",
+            )
         self._cuts[zone] = way
         self._tell_zone(zone)
 
@@ -114,14 +141,20 @@ class Mesh:
         self._tell_zone(zone)
 
     def slow_zone(self, zone: str, delay_ms: float) -> None:
-        """Everything that goes into a zone or comes out of it takes so much longer each way; 0: no longer."""
+        """Everything that goes into a zone or comes out of it takes so much longer each way; 0: no
+        longer.
+        """
         if zone not in self.zones:
-            raise BadInput(f"There is no zone {zone[:20]!r}.", hint="There are " + ", ".join(self.zones) + ".")
+            raise BadInput(
+                f"There is no zone {zone[:20]!r}.", hint="There are " + ", ".join(self.zones) + "."
+            )
         self._slow_zones[zone] = delay_ms
         self._tell_zone(zone)
 
     def slow(self, primary: str, replica: str, delay_ms: float) -> None:
-        """Everything between a primary and a replica takes so much longer each way; 0: no longer."""
+        """Everything between a primary and a replica takes so much longer each way; 0: no
+        longer.
+        """
         self._slow_pairs[primary, replica] = delay_ms
         self._tell_pair(primary, replica)
 
@@ -130,7 +163,9 @@ class Mesh:
         return max(self._slow_pairs.get((one, other), 0.0), self._slow_pairs.get((other, one), 0.0))
 
     def total_delay_ms(self, one: str, other: str) -> float:
-        """What lies between two servers altogether, each way: the slowed link, and the way between their zones."""
+        """What lies between two servers altogether, each way: the slowed link, and the way between
+        their zones.
+        """
         return self._state_of(one, other)[1]
 
     @property
@@ -140,11 +175,15 @@ class Mesh:
 
     @contextlib.contextmanager
     def lost(self, name: str) -> Iterator[None]:
-        """A machine is lost while this is entered: nothing comes to it or from it any more, and at the end what is still under way is gone with its connections."""
+        """A machine is lost while this is entered: nothing comes to it or from it any more, and at
+        the end what is still under way is gone with its connections.
+        """
         lines = [line for line, ends in self._lines.items() if name in ends]
         with self._lock:
             self._links.cut(*lines)
-            self._applied = {line: state for line, state in self._applied.items() if line not in lines}
+            self._applied = {
+                line: state for line, state in self._applied.items() if line not in lines
+            }
         try:
             yield
             self._links.drop(*lines)
@@ -177,16 +216,32 @@ class Mesh:
     def _tell_zone(self, zone: str) -> None:
         self.apply()
         delay_ms = self._slow_zones.get(zone, 0.0)
-        self._sandbox.tell(LinkChanged(link=zone, state="cut" if zone in self._cuts else "slow" if delay_ms else "open", delay_ms=delay_ms))
+        self._sandbox.tell(
+            LinkChanged(
+                link=zone,
+                state="cut" if zone in self._cuts else "slow" if delay_ms else "open",
+                delay_ms=delay_ms,
+            )
+        )
         self._changed()
 
     def _tell_pair(self, primary: str, replica: str) -> None:
         self.apply()
         delay_ms = self.delay_ms(primary, replica)
-        self._sandbox.tell(LinkChanged(link=f"{primary} to {replica}", state="slow" if delay_ms else "open", delay_ms=delay_ms))
+        self._sandbox.tell(
+            LinkChanged(
+                link=f"{primary} to {replica}",
+                state="slow" if delay_ms else "open",
+                delay_ms=delay_ms,
+            )
+        )
 
     def _zone(self, name: str) -> str:
-        return str(self._sandbox.settings.get("client_zone", "")) if name == APP else self._sandbox.lab.topology.node(name).zone
+        return (
+            str(self._sandbox.settings.get("client_zone", ""))
+            if name == APP
+            else self._sandbox.lab.topology.node(name).zone
+        )
 
     def _state_of(self, caller: str, target: str) -> tuple[int, float]:
         """Which directions of a line are cut, and by how much it is slowed."""
@@ -200,4 +255,6 @@ class Mesh:
                 cut |= WAYS[way]
             elif zone == one:
                 cut |= _SEEN_FROM_WITHIN[WAYS[way]]
-        return cut, delay_ms + self._slow_zones.get(one, 0.0) + self._slow_zones.get(other, 0.0) + float(self._sandbox.settings.get("zone_delay_ms", 0.0))
+        return cut, delay_ms + self._slow_zones.get(one, 0.0) + self._slow_zones.get(
+            other, 0.0
+        ) + float(self._sandbox.settings.get("zone_delay_ms", 0.0))

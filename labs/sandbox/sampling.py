@@ -1,4 +1,6 @@
-"""Takes readings: the servers' counters and what the load's clients timed, several times a second while a load runs."""
+"""Takes readings: the servers' counters and what the load's clients timed, several times a second
+while a load runs.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ HISTORY = 400
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Readings of one interval with the settings that were in force all through it; `at` is when it ended (monotonic seconds)."""
+    """Readings of one interval with the settings that were in force all through it; `at` is when it
+    ended (monotonic seconds).
+    """
 
     at: float
     seconds: float
@@ -87,7 +91,8 @@ class Sampler:
             try:
                 self._take()
             except RuntimeError:
-                # Something that is read was changed meanwhile by another thread: the next reading is soon.
+                # Something that is read was changed meanwhile by another thread: the next reading
+                # is soon.
                 log.exception("a reading could not be taken")
             if self._sandbox.load.running_for_s > LOAD_LIMIT_S:
                 self._sandbox.stop_load(f"it ran for {LOAD_LIMIT_S / 60:g} minutes")
@@ -99,7 +104,9 @@ class Sampler:
         with self._lock:
             seconds, self._taken_at = now - self._taken_at, now
             for name, server in list(self._sandbox.servers.items()):
-                if server.state != "up" or (self._sandbox.group is not None and name != self._sandbox.group.primary):
+                if server.state != "up" or (
+                    self._sandbox.group is not None and name != self._sandbox.group.primary
+                ):
                     # Of a group the primary is read: what its replicas count is the same once more.
                     self._before.pop(name, None)
                     continue
@@ -119,7 +126,10 @@ class Sampler:
             if self._sandbox.lab.readings is not None:
                 with contextlib.suppress(ServerDown):
                     values |= self._sandbox.lab.readings(self._sandbox, values)
-            steady, self._settings = self._settings == self._sandbox.settings, dict(self._sandbox.settings)
+            steady, self._settings = (
+                self._settings == self._sandbox.settings,
+                dict(self._sandbox.settings),
+            )
             if values and steady:
                 self.history.append(Reading(now, seconds, loaded, dict(self._settings), values))
         rounded = {name: round(value, 4) for name, value in values.items()}
@@ -130,17 +140,29 @@ class Sampler:
 
 
 def _of_load(seconds: float, tally: Tally) -> dict[str, float]:
-    """Readings from what the clients saw in one interval. A percentile without a sample is absent, not zero."""
+    """Readings from what the clients saw in one interval.
+
+    A percentile without a sample is absent, not zero.
+    """
     seconds = max(seconds, 0.001)
     values = {
-        "scheduled_per_s": tally.scheduled / seconds, "done_per_s": tally.done / seconds, "errors_per_s": tally.errors / seconds,
-        "stale_reads_per_s": tally.stale / seconds, "writes_per_s": (tally.kinds["write"] + tally.kinds["behind"]) / seconds,
+        "scheduled_per_s": tally.scheduled / seconds,
+        "done_per_s": tally.done / seconds,
+        "errors_per_s": tally.errors / seconds,
+        "stale_reads_per_s": tally.stale / seconds,
+        "writes_per_s": (tally.kinds["write"] + tally.kinds["behind"]) / seconds,
     }
     for kind in ("hit", "miss", "write", "staleness", "cache", "database"):
         if tally.kinds[kind]:
             values[f"{kind}_p50_ms"] = tally.latencies[kind].percentile_ms(50)
             values[f"{kind}_p99_ms"] = tally.latencies[kind].percentile_ms(99)
     if tally.kinds["signed_in"] or tally.kinds["signed_out"]:
-        values |= {"signed_in_per_s": tally.kinds["signed_in"] / seconds, "signed_out_per_s": tally.kinds["signed_out"] / seconds}
-        values |= {"page_p50_ms": tally.latencies["response"].percentile_ms(50), "page_p99_ms": tally.latencies["response"].percentile_ms(99)}
+        values |= {
+            "signed_in_per_s": tally.kinds["signed_in"] / seconds,
+            "signed_out_per_s": tally.kinds["signed_out"] / seconds,
+        }
+        values |= {
+            "page_p50_ms": tally.latencies["response"].percentile_ms(50),
+            "page_p99_ms": tally.latencies["response"].percentile_ms(99),
+        }
     return values

@@ -1,4 +1,6 @@
-"""One open lab: its servers, its links, its settings, its load, its ledger. What a lab's functions are handed.
+"""One open lab: its servers, its links, its settings, its load, its ledger.
+
+What a lab's functions are handed.
 
 Lives in the agent's process. Tells what happens as events; knows no transport.
 """
@@ -72,11 +74,22 @@ class Counters:
 
 
 class Sandbox:
-    """Open it with `open`, end it with `close`; everything between is for the lab's functions and the learner's calls."""
+    """Open it with `open`, end it with `close`; everything between is for the lab's functions and
+    the learner's calls.
+    """
 
     def __init__(
-        self, lab: Lab, settings: Mapping[str, Value], quarters: Quarters, *, nursery: Nursery | FakeNursery, links: Links | FakeLinks, database: Server | None,
-        tell: Callable[[Event], None], outcome: Callable[[str, str, str, dict[str, object]], None], wrong: str = "",
+        self,
+        lab: Lab,
+        settings: Mapping[str, Value],
+        quarters: Quarters,
+        *,
+        nursery: Nursery | FakeNursery,
+        links: Links | FakeLinks,
+        database: Server | None,
+        tell: Callable[[Event], None],
+        outcome: Callable[[str, str, str, dict[str, object]], None],
+        wrong: str = "",
     ) -> None:
         self.lab = lab
         self.settings: dict[str, Value] = dict(settings)
@@ -85,7 +98,12 @@ class Sandbox:
         self.found: dict[str, list[dict[str, Value]]] = {}
         self.records: dict[str, dict[str, Any]] = {}
         self.writer = Writer(self, lab.writes_to) if lab.writes_to else None
-        self.load = Load(nursery, on_problem=lambda problem: self.say(f"The strategy failed: {problem}", "error"), on_batch=self._flown, on_rest=self._rested)
+        self.load = Load(
+            nursery,
+            on_problem=lambda problem: self.say(f"The strategy failed: {problem}", "error"),
+            on_batch=self._flown,
+            on_rest=self._rested,
+        )
         self.wrong = wrong
         self.servers: dict[str, Server] = {}
         self.link_states: dict[str, str] = {link.name: "open" for link in lab.topology.links}
@@ -101,8 +119,16 @@ class Sandbox:
         if database is not None:
             self.servers["database"] = database
         self.app = Application(self)
-        self.site = Site(self, quarters.directory / "reports") if lab.topology.of_engine("balancer") else None
-        self.group = Group(self, links, quarters.secrets[APP]) if lab.topology.of_engine("endpoint") else None
+        self.site = (
+            Site(self, quarters.directory / "reports")
+            if lab.topology.of_engine("balancer")
+            else None
+        )
+        self.group = (
+            Group(self, links, quarters.secrets[APP])
+            if lab.topology.of_engine("endpoint")
+            else None
+        )
         self.flights = Flights(self, self.group) if self.group is not None else None
         self.checker = Checker(self)
         self.sampler = Sampler(self)
@@ -117,19 +143,27 @@ class Sandbox:
 
     def say(self, text: str, meaning: str = "none") -> None:
         """Put a sentence on the timeline."""
-        self.tell(Happened(text=text, meaning=meaning))  # type: ignore[arg-type]  # callers pass a Sense
+        # callers pass a Sense
+        self.tell(Happened(text=text, meaning=meaning))  # type: ignore[arg-type]
 
     def show(self, strong: str, text: str = "") -> None:
         """Put a sentence under the drawing, and what else there is to say after it."""
         self.tell(Said(text=f"{strong} {text}".strip(), strong=strong))
 
     def tabulate(self, table: str, rows: Sequence[Mapping[str, Value]]) -> None:
-        """Tell a table of this lab anew, all of its rows; those beyond MOST_ROWS are left out. `found` keeps them for the checks."""
+        """Tell a table of this lab anew, all of its rows; those beyond MOST_ROWS are left out.
+
+        `found` keeps them for the checks.
+        """
         self.found[table] = [dict(row) for row in rows[:MOST_ROWS]]
         self.tell(TableChanged(table=table, rows=self.found[table]))
 
-    def keep_record(self, name: str, title: str, document: dict[str, Any], results: Mapping[str, Value]) -> None:
-        """Keep a document that the page can show, compare, share and save; the oldest of MOST_RECORDS goes."""
+    def keep_record(
+        self, name: str, title: str, document: dict[str, Any], results: Mapping[str, Value]
+    ) -> None:
+        """Keep a document that the page can show, compare, share and save; the oldest of
+        MOST_RECORDS goes.
+        """
         self.records.pop(name, None)
         self.records[name] = document
         if len(self.records) > MOST_RECORDS:
@@ -139,7 +173,10 @@ class Sandbox:
     # Opening and closing
 
     def open(self) -> None:
-        """Start what is not running yet, all at once, and lay the links. Raises DidNotStart and leaves the rest to `close`."""
+        """Start what is not running yet, all at once, and lay the links.
+
+        Raises DidNotStart and leaves the rest to `close`.
+        """
         for link in self._housing.links:
             self._housing.find_near_end(link)
         if self.group is not None:
@@ -150,7 +187,11 @@ class Sandbox:
         for name, server in self.servers.items():
             if server.state == "up":
                 self.tell_state(name, server)
-        stopped = [server for name, server in self.servers.items() if server.state != "up" and not self.lab.topology.node(name).waits]
+        stopped = [
+            server
+            for name, server in self.servers.items()
+            if server.state != "up" and not self.lab.topology.node(name).waits
+        ]
         with ThreadPoolExecutor(max(1, len(stopped))) as together:
             list(together.map(lambda server: server.start(), stopped))
         for link in self._housing.links:
@@ -164,7 +205,14 @@ class Sandbox:
         for solution in self.lab.wrong:
             if solution.name == self.wrong and solution.sabotage is not None:
                 solution.sabotage(self)
-        self.tell(SandboxOpened(lab=self.lab.id, isolation=self._quarters.runtime.name, settings=dict(self.settings), versions=self.versions()))
+        self.tell(
+            SandboxOpened(
+                lab=self.lab.id,
+                isolation=self._quarters.runtime.name,
+                settings=dict(self.settings),
+                versions=self.versions(),
+            )
+        )
         self.checker.start()
         self.sampler.start()
 
@@ -188,7 +236,9 @@ class Sandbox:
         self._quarters.runtime.close()
 
     def reset(self) -> None:
-        """Back to the start: servers up, links whole, data as it was, settings at their defaults, nothing remembered."""
+        """Back to the start: servers up, links whole, data as it was, settings at their defaults,
+        nothing remembered.
+        """
         with self._lock:
             try:
                 self._reset()
@@ -224,7 +274,9 @@ class Sandbox:
             if isinstance(engine, Postgres):
                 shutil.rmtree(engine.data, ignore_errors=True)
                 copy_template(self._quarters.template, engine.data)
-                database.engine = Postgres(engine.name, engine.address, engine.directory, engine.password)
+                database.engine = Postgres(
+                    engine.name, engine.address, engine.directory, engine.password
+                )
             database.start("reset")
         for name, server in self.servers.items():
             if self.lab.topology.node(name).waits:
@@ -263,7 +315,11 @@ class Sandbox:
             if self.settings.get(name) == value:
                 return
             self.settings[name] = value
-            self.tell(SettingChanged(name=name, label=control.label, value=value, shown=control.show(value)))
+            self.tell(
+                SettingChanged(
+                    name=name, label=control.label, value=value, shown=control.show(value)
+                )
+            )
             for node in self.lab.topology.servers:
                 if node.engine_setting == name or (name == "cache_mb" and node.name == "cache"):
                     self._exchange(node)
@@ -301,17 +357,31 @@ class Sandbox:
         hits = misses = queries = 0
         cache, database = self.servers.get("cache"), self.servers.get("database")
         with contextlib.suppress(ServerDown):
-            if cache is not None and cache.state == "up" and isinstance(cache.engine, Redis | Memcached | FakeEngine):
+            if (
+                cache is not None
+                and cache.state == "up"
+                and isinstance(cache.engine, Redis | Memcached | FakeEngine)
+            ):
                 hits, misses = cache.engine.hits(), cache.engine.misses()
         with contextlib.suppress(ServerDown):
-            if database is not None and database.state == "up" and isinstance(database.engine, Postgres | FakeEngine):
+            if (
+                database is not None
+                and database.state == "up"
+                and isinstance(database.engine, Postgres | FakeEngine)
+            ):
                 queries = database.engine.queries()
         return Counters(hits, misses, queries)
 
     def committed_version(self, what: str, item: int) -> int | None:
-        """The version that the database has committed, asked of the database itself; None if it does not answer."""
+        """The version that the database has committed, asked of the database itself; None if it
+        does not answer.
+        """
         database = self.servers.get("database")
-        if database is None or database.state != "up" or not isinstance(database.engine, Postgres | FakeEngine):
+        if (
+            database is None
+            or database.state != "up"
+            or not isinstance(database.engine, Postgres | FakeEngine)
+        ):
             return None
         try:
             return database.engine.version_of(what, item)
@@ -326,7 +396,9 @@ class Sandbox:
         cache.engine.flush()
         self.ledger.emptied_at.append(time.monotonic())
 
-    def wait_until(self, condition: Callable[[], bool], *, deadline_s: float, every_s: float = 0.02) -> bool:
+    def wait_until(
+        self, condition: Callable[[], bool], *, deadline_s: float, every_s: float = 0.02
+    ) -> bool:
         """Wait for something to be so; False at the deadline."""
         end = time.monotonic() + deadline_s
         while not condition():
@@ -338,10 +410,17 @@ class Sandbox:
     # The load
 
     def start_load(self, requests: int = 0) -> str:
-        """Run the workload with the settings as they are; a running one begins anew. After so many requests its clients rest; 0: no end."""
+        """Run the workload with the settings as they are; a running one begins anew.
+
+        After so many requests its clients rest; 0: no end.
+        """
         if self.flights is not None:
             return self._start_flight_clients(self.flights)
-        workers = 1 if self.writer is not None else int(float(self.settings.get("clients", 4 if self.site is None else 2)))
+        workers = (
+            1
+            if self.writer is not None
+            else int(float(self.settings.get("clients", 4 if self.site is None else 2)))
+        )
         self.stepped.stepper.finish()
         self.load.start(workers, lambda number: self._orders(number, workers, requests // workers))
         rate = self.settings.get("rate_per_s", 0)
@@ -351,7 +430,16 @@ class Sandbox:
         if self.writer is not None:
             about = f"one client wants {rate:g} writes/s, each when the one before is answered"
         self.tell(LoadChanged(running=True, about=about))
-        self.tell(Said(text="Numbered writes run. A number counts when the server has answered for it." if self.writer is not None else "Many browsers log in and go on opening pages. Who is signed out logs in again." if self.site is not None else "Many requests run at once."))
+        self.tell(
+            Said(
+                text="Numbered writes run. A number counts when the server has answered for it."
+                if self.writer is not None
+                else "Many browsers log in and go on opening pages. Who is signed out logs in "
+                "again."
+                if self.site is not None
+                else "Many requests run at once."
+            )
+        )
         self.sampler.hurry()
         return f"The load runs: {about}."
 
@@ -360,7 +448,10 @@ class Sandbox:
         self.load.stop()
         flights.begin_run()
         self.load.start(1 + readers, self._orders)
-        about = f"one client writes {self.settings['writes_per_s']:g} numbers/s, {readers} read{'s' if readers == 1 else ''} {self.settings['reads_per_s']:g} times/s"
+        about = (
+            f"one client writes {self.settings['writes_per_s']:g} numbers/s, {readers} "
+            f"read{'s' if readers == 1 else ''} {self.settings['reads_per_s']:g} times/s"
+        )
         self.tell(LoadChanged(running=True, about=about))
         self.tell(Said(text="The clients run. They know two endpoints and nothing else."))
         self.sampler.hurry()
@@ -373,8 +464,14 @@ class Sandbox:
             self.writer.heard(batch)
 
     def _rested(self, why: str) -> None:
-        """A client of the load does no more. Whoever hears of it collects batches, and a load that ends waits for that thread: another one stops it."""
-        threading.Thread(target=self.stop_load, args=(why,), name="load stopper", daemon=True).start()
+        """A client of the load does no more.
+
+        Whoever hears of it collects batches, and a load that ends waits for that thread: another
+        one stops it.
+        """
+        threading.Thread(
+            target=self.stop_load, args=(why,), name="load stopper", daemon=True
+        ).start()
 
     def stop_load(self, why: str = "") -> str:
         """End the workload; harmless if none runs."""
@@ -392,20 +489,39 @@ class Sandbox:
         self.lab.topology.node(name)
         if name not in self.servers:
             raise BadInput(f"{name} is no server: it can't be killed.")
-        act = {"kill": self.servers[name].kill, "pause": self.servers[name].pause, "resume": self.servers[name].resume, "restart": self.servers[name].restart}.get(verb)
-        if verb == "restart" and self.servers[name].state == "stopped" and self.lab.topology.node(name).waits:
+        act = {
+            "kill": self.servers[name].kill,
+            "pause": self.servers[name].pause,
+            "resume": self.servers[name].resume,
+            "restart": self.servers[name].restart,
+        }.get(verb)
+        if (
+            verb == "restart"
+            and self.servers[name].state == "stopped"
+            and self.lab.topology.node(name).waits
+        ):
             raise NotNow(f"{self.lab.topology.node(name).label} is not there yet.")
         if act is None:
-            raise BadInput(f"A server can't be told to {verb[:20]!r}.", hint="It can be told to kill, pause, resume or restart.")
+            raise BadInput(
+                f"A server can't be told to {verb[:20]!r}.",
+                hint="It can be told to kill, pause, resume or restart.",
+            )
         act()
         if self.site is not None:
             self.site.look()
         if verb in ("kill", "restart") and name == "cache":
             self.ledger.emptied_at.append(time.monotonic())
         label = self.lab.topology.node(name).label
-        says = {"kill": f"{label} was killed.", "pause": f"{label} is paused.", "resume": f"{label} goes on.", "restart": f"{label} was restarted."}[verb]
+        says = {
+            "kill": f"{label} was killed.",
+            "pause": f"{label} is paused.",
+            "resume": f"{label} goes on.",
+            "restart": f"{label} was restarted.",
+        }[verb]
         means = {
-            "kill": "Whoever asks it is refused at once.", "pause": "It keeps its connections and answers nobody: whoever asks, waits.", "resume": "What waited is answered now.",
+            "kill": "Whoever asks it is refused at once.",
+            "pause": "It keeps its connections and answers nobody: whoever asks, waits.",
+            "resume": "What waited is answered now.",
             "restart": _after_a_restart(self.servers[name].engine),
         }[verb]
         self.tell(Said(text=f"{says} {means}", strong=says))
@@ -414,7 +530,9 @@ class Sandbox:
         return says
 
     def add(self, name: str, why: str) -> None:
-        """Start a server that waited, with the options that the settings ask for now, and lay the links to it."""
+        """Start a server that waited, with the options that the settings ask for now, and lay the
+        links to it.
+        """
         node = self.lab.topology.node(name)
         with self._lock:
             if self.servers[name].state not in ("stopped", "down"):
@@ -449,14 +567,30 @@ class Sandbox:
             self._links.restore(name)
             state, delay = "open", 0.0
         else:
-            raise BadInput(f"A link can't be told to {verb[:20]!r}.", hint="It can be told to slow, cut or restore.")
+            raise BadInput(
+                f"A link can't be told to {verb[:20]!r}.",
+                hint="It can be told to slow, cut or restore.",
+            )
         if self.link_states[name] != state or state == "slow":
             self.link_states[name] = state
-            self.tell(LinkChanged(link=name, state=state, delay_ms=delay))  # type: ignore[arg-type]  # one of the three above
+            # one of the three above
+            self.tell(LinkChanged(link=name, state=state, delay_ms=delay))  # type: ignore[arg-type]
         source, target = self.lab.topology.node(link.source), self.lab.topology.node(link.target)
-        which = f"The link to {target.label}" if source.engine == "app" else f"The link from {source.label} to {target.label}"
-        says = {"slow": f"{which} is slowed by {delay_ms:g} ms each way.", "cut": f"{which} is cut.", "restore": f"{which} is whole again."}[verb]
-        means = {"slow": "Every question and every answer takes so much longer.", "cut": "Nobody is refused: whoever asks, waits for nothing.", "restore": "What was under way arrives."}[verb]
+        which = (
+            f"The link to {target.label}"
+            if source.engine == "app"
+            else f"The link from {source.label} to {target.label}"
+        )
+        says = {
+            "slow": f"{which} is slowed by {delay_ms:g} ms each way.",
+            "cut": f"{which} is cut.",
+            "restore": f"{which} is whole again.",
+        }[verb]
+        means = {
+            "slow": "Every question and every answer takes so much longer.",
+            "cut": "Nobody is refused: whoever asks, waits for nothing.",
+            "restore": "What was under way arrives.",
+        }[verb]
         self.tell(Said(text=f"{says} {means}", strong=says))
         return says
 
@@ -475,11 +609,18 @@ class Sandbox:
     @property
     def pretence(self) -> Pretence | None:
         """What fake servers hold; None where they are real."""
-        return self._quarters.runtime.pretence if isinstance(self._quarters.runtime, FakeRuntime) else None
+        return (
+            self._quarters.runtime.pretence
+            if isinstance(self._quarters.runtime, FakeRuntime)
+            else None
+        )
 
     def is_reached(self, server: str) -> bool:
         """True if the application can reach a server: it is up, and the link to it is not cut."""
-        cut = any(link.target == server and self.link_states[link.name] == "cut" for link in self.lab.topology.links)
+        cut = any(
+            link.target == server and self.link_states[link.name] == "cut"
+            for link in self.lab.topology.links
+        )
         return self.servers[server].state == "up" and not cut
 
     @property
@@ -494,8 +635,16 @@ class Sandbox:
         return self._quarters.runtime.name
 
     def address_for_app(self, server: str) -> Address:
-        """Where the application finds a server: the near end of the link, whose address never changes."""
-        return self._housing.near[next(link.name for link in self.lab.topology.links_to(server) if self.lab.topology.node(link.source).engine == "app")]
+        """Where the application finds a server: the near end of the link, whose address never
+        changes.
+        """
+        return self._housing.near[
+            next(
+                link.name
+                for link in self.lab.topology.links_to(server)
+                if self.lab.topology.node(link.source).engine == "app"
+            )
+        ]
 
     def route(self, link: str) -> Route:
         """Both ways over a link, for a client of the load."""
@@ -511,16 +660,22 @@ class Sandbox:
 
     def versions(self) -> dict[str, str]:
         """The version of each engine that runs here, as the server itself says."""
-        return {server.engine.kind: server.version for server in self.servers.values() if server.version}
+        return {
+            server.engine.kind: server.version for server in self.servers.values() if server.version
+        }
 
     @property
     def stepped(self) -> Application | Site | Writer:
-        """What runs requests in step gear: the application, the browser before a site, or the writer of numbers."""
+        """What runs requests in step gear: the application, the browser before a site, or the
+        writer of numbers.
+        """
         return self.writer or self.site or self.app
 
     def _lay(self, link: Link) -> None:
         """Lay a link to a server as it is now."""
-        self._housing.near[link.name] = self._links.lay(link.name, self._housing.near[link.name], self.servers[link.target].engine.address)
+        self._housing.near[link.name] = self._links.lay(
+            link.name, self._housing.near[link.name], self.servers[link.target].engine.address
+        )
 
     def _exchange(self, node: Node) -> None:
         """Another engine behind the same name: the old one stops, the new one starts empty."""
@@ -542,17 +697,41 @@ class Sandbox:
         if self.lab.orders is not None:
             return self.lab.orders(self, number, workers or max(1, self.load.workers))
         if self.flights is not None:
-            return self.flights.orders(number, workers or 1 + int(float(self.settings.get("readers", 1))), self.password(APP), SEED)
+            return self.flights.orders(
+                number,
+                workers or 1 + int(float(self.settings.get("readers", 1))),
+                self.password(APP),
+                SEED,
+            )
         if self.site is not None:
-            return BrowserOrders(settings=dict(self.settings), site=self._links.route(self.site.entrance.name), worker=number, workers=workers or max(1, self.load.workers), seed=SEED)
+            return BrowserOrders(
+                settings=dict(self.settings),
+                site=self._links.route(self.site.entrance.name),
+                worker=number,
+                workers=workers or max(1, self.load.workers),
+                seed=SEED,
+            )
         if self.writer is not None:
             return self.writer.orders(number, self._links.route(self.writer.link), SEED)
         return Orders(
-            lab=self.lab.id, wrong=self.wrong, settings=dict(self.settings), engine=self.cache_engine, cache=self._links.route("cache"),
-            cache_user="shop", cache_password=self.password("cache"), database=self._links.route("database"), database_password=self.password("database"),
-            items=items(str(self.settings.get("read", "row")), int(float(self.settings.get("load_items", LOAD_ITEMS)))), worker=number, workers=workers or max(1, self.load.workers), seed=SEED, requests=requests,
+            lab=self.lab.id,
+            wrong=self.wrong,
+            settings=dict(self.settings),
+            engine=self.cache_engine,
+            cache=self._links.route("cache"),
+            cache_user="shop",
+            cache_password=self.password("cache"),
+            database=self._links.route("database"),
+            database_password=self.password("database"),
+            items=items(
+                str(self.settings.get("read", "row")),
+                int(float(self.settings.get("load_items", LOAD_ITEMS))),
+            ),
+            worker=number,
+            workers=workers or max(1, self.load.workers),
+            seed=SEED,
+            requests=requests,
         )
-
 
 
 def _after_a_restart(engine: Engine) -> str:

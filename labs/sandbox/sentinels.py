@@ -1,4 +1,6 @@
-"""Hears what the sentinels of a sandbox publish, each on a connection of its own that no cut zone touches, and says it in words."""
+"""Hears what the sentinels of a sandbox publish, each on a connection of its own that no cut zone
+touches, and says it in words.
+"""
 
 from __future__ import annotations
 
@@ -43,14 +45,30 @@ WORDS = {
     "+slave": "has met the replica {subject}",
     "+reboot": "{subject} has been restarted",
 }
-NEWS = frozenset({"+sdown", "-sdown", "+odown", "+vote-for-leader", "+elected-leader", "+selected-slave", "+promoted-slave", "+switch-master",
-                  "-failover-abort-no-good-slave", "-failover-abort-not-elected", "+convert-to-slave"})
+NEWS = frozenset(
+    {
+        "+sdown",
+        "-sdown",
+        "+odown",
+        "+vote-for-leader",
+        "+elected-leader",
+        "+selected-slave",
+        "+promoted-slave",
+        "+switch-master",
+        "-failover-abort-no-good-slave",
+        "-failover-abort-not-elected",
+        "+convert-to-slave",
+    }
+)
 """What goes to the timeline; the rest stands in a flight's record only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One message of a sentinel. `subject` is the server that it is about, empty if about none; `at` is monotonic seconds."""
+    """One message of a sentinel.
+
+    `subject` is the server that it is about, empty if about none; `at` is monotonic seconds.
+    """
 
     at: float
     sentinel: str
@@ -62,7 +80,13 @@ class Heard:
 class Ear:
     """One thread, a connection to each sentinel; a sentinel that is down is tried again."""
 
-    def __init__(self, sentinels: Mapping[str, Callable[[], Sentinel | None]], *, name_of: Callable[[str, str], str], heard: Callable[[Heard], None]) -> None:
+    def __init__(
+        self,
+        sentinels: Mapping[str, Callable[[], Sentinel | None]],
+        *,
+        name_of: Callable[[str, str], str],
+        heard: Callable[[Heard], None],
+    ) -> None:
         self._sentinels = sentinels
         self._name_of = name_of
         self._heard = heard
@@ -102,8 +126,16 @@ class Ear:
         if sentinel is None:
             return
         try:
-            connection = socket.create_connection((sentinel.address.host, sentinel.address.port), timeout=CONNECT_S)
-            connection.sendall(b"".join(hiredis.pack_command(words) for words in (("AUTH", sentinel.secret), ("PSUBSCRIBE", "*"))))  # type: ignore[arg-type]  # its stub knows only one word
+            connection = socket.create_connection(
+                (sentinel.address.host, sentinel.address.port), timeout=CONNECT_S
+            )
+            connection.sendall(
+                b"".join(
+                    # hiredis' stub knows only one word.
+                    hiredis.pack_command(words)  # type: ignore[arg-type]
+                    for words in (("AUTH", sentinel.secret), ("PSUBSCRIBE", "*"))
+                )
+            )
         except OSError:
             return
         self._connections[name] = connection, hiredis.Reader(encoding="utf-8", errors="replace")
@@ -125,15 +157,26 @@ class Ear:
                 self._heard(self._understood(now, name, str(message[2]), str(message[3])))
 
     def _understood(self, at: float, sentinel: str, event: str, text: str) -> Heard:
-        """`<kind> <name> <host> <port> @ …` for most events; `shop <host> <port> <host> <port>` for a switch; a number or an id for a vote."""
+        """`<kind> <name> <host> <port> @ …` for most events; `shop <host> <port> <host> <port>` for
+        a switch; a number or an id for a vote.
+        """
         words = text.split()
         subject, detail = "", text
         if event == "+switch-master" and len(words) == 5:
             subject = detail = self._name_of(words[3], words[4])
         elif len(words) >= 4 and words[0] in ("master", "slave", "sentinel"):
             subject = self._name_of(words[2], words[3])
-            detail = " ".join(part for part in words[4:] if part.startswith("#") or "/" in part).replace("#quorum", "").strip() or subject
+            detail = (
+                " ".join(part for part in words[4:] if part.startswith("#") or "/" in part)
+                .replace("#quorum", "")
+                .strip()
+                or subject
+            )
         elif event == "+vote-for-leader" and words:
             detail = self._name_of(words[0], "")
-        said = WORDS[event].format(subject=subject or "the primary", detail=detail[:80]) if event in WORDS else text[:120]
+        said = (
+            WORDS[event].format(subject=subject or "the primary", detail=detail[:80])
+            if event in WORDS
+            else text[:120]
+        )
         return Heard(at, sentinel, event[:40], subject, said)

@@ -1,4 +1,6 @@
-"""A real server of a sandbox as an object: started, asked whether it is ready, killed, paused, restarted; it tells of every change."""
+"""A real server of a sandbox as an object: started, asked whether it is ready, killed, paused,
+restarted; it tells of every change.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,21 @@ WATCH_S = 0.1
 
 
 class Server:
-    """One node's server. Its address stays when it is killed and started again; only the engine behind a name may be exchanged."""
+    """One node's server.
 
-    def __init__(self, name: str, engine: Engine, runtime: Runtime, *, log: Path, tell: Callable[[Event], None]) -> None:
+    Its address stays when it is killed and started again; only the engine behind a name may be
+    exchanged.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        engine: Engine,
+        runtime: Runtime,
+        *,
+        log: Path,
+        tell: Callable[[Event], None],
+    ) -> None:
         self.name = name
         self.engine = engine
         self.version = ""
@@ -32,7 +46,10 @@ class Server:
         self._lock = threading.RLock()
 
     def start(self, why: str = "") -> None:
-        """Start it and wait until it answers its own question. Raises DidNotStart with the tail of its log."""
+        """Start it and wait until it answers its own question.
+
+        Raises DidNotStart with the tail of its log.
+        """
         with self._lock:
             if self._running is not None and self._running.poll() is None:
                 raise NotNow(f"{self.name} runs already.")
@@ -56,8 +73,12 @@ class Server:
             self._alive().kill()
             self._change("down", why)
 
-    def cut_power(self, why: str = "its power was cut", look: Callable[[], object] = lambda: None) -> list[Cut]:
-        """End it as a loss of power would, whether it runs or was killed before: what it did not sync is gone; `look` is called before it goes. NotNow where that isn't known."""
+    def cut_power(
+        self, why: str = "its power was cut", look: Callable[[], object] = lambda: None
+    ) -> list[Cut]:
+        """End it as a loss of power would, whether it runs or was killed before: what it did not
+        sync is gone; `look` is called before it goes. NotNow where that isn't known.
+        """
         with self._lock:
             if self._running is None:
                 raise NotNow(f"{self.name} is not running.", hint="Restart it first.")
@@ -107,7 +128,11 @@ class Server:
         if not self._lock.acquire(blocking=False):
             return
         try:
-            if self._running is not None and self.state in ("up", "paused") and (code := self._running.poll()) is not None:
+            if (
+                self._running is not None
+                and self.state in ("up", "paused")
+                and (code := self._running.poll()) is not None
+            ):
                 self._change("down", f"it ended by itself (exit code {code})")
         finally:
             self._lock.release()
@@ -115,7 +140,9 @@ class Server:
     @property
     def pid(self) -> int:
         """The process id of the running server; 0 if there is none."""
-        return self._running.pid if self._running is not None and self._running.poll() is None else 0
+        return (
+            self._running.pid if self._running is not None and self._running.poll() is None else 0
+        )
 
     def log_tail(self, lines: int = 40) -> list[str]:
         """The last lines of its log."""
@@ -137,7 +164,11 @@ class Server:
                 if self._running.poll() is not None or time.monotonic() > end:
                     self._running.kill()
                     self._change("down", "it did not start")
-                    raise DidNotStart(f"{self.name} did not start.", hint="Try again; the log says more.", detail="\n".join(self.log_tail())) from exc
+                    raise DidNotStart(
+                        f"{self.name} did not start.",
+                        hint="Try again; the log says more.",
+                        detail="\n".join(self.log_tail()),
+                    ) from exc
             time.sleep(pause_s)
             pause_s = min(pause_s * 1.5, 0.05)
 

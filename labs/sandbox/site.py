@@ -1,7 +1,8 @@
-"""The browsers before a site, and what is to be seen of its sessions: real HTTP through the balancer, a cookie jar each, every response kept as data.
+"""The browsers before a site, and what is to be seen of its sessions: real HTTP through the
+balancer, a cookie jar each, every response kept as data.
 
-An instance tells over a socket what a request did, command by command. What a session is now is asked of its store, never of a browser's request,
-for that would extend it.
+An instance tells over a socket what a request did, command by command. What a session is now is
+asked of its store, never of a browser's request, for that would extend it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,16 @@ from labs.definition import Link
 from labs.engines import Instance, Memcached, Redis
 from labs.engines.address import Address
 from labs.errors import NotNow, ServerDown
-from labs.events import CommandRan, LineReached, Said, Sense, StepFinished, StepStarted, Travelled, Value
+from labs.events import (
+    CommandRan,
+    LineReached,
+    Said,
+    Sense,
+    StepFinished,
+    StepStarted,
+    Travelled,
+    Value,
+)
 from labs.sandbox.ledger import Trip
 from labs.sandbox.stepper import Stepper
 from labs.source import source_of
@@ -47,9 +57,10 @@ MOST_VISITS, SHOWN_VISITS, SHOWN_TEXT = 2_000, 50, 1_200
 class Visit:
     """One request of a browser and its response. Times are monotonic seconds.
 
-    `ttl_before_s` and `ttl_after_s` are what the store itself says of the session whose id the browser holds then: None if it has none, -1 if it never ends;
-    `sent_ttl_after_s` is the same for the id that was sent, when the request was over.
-    `held` says that it waited in step gear. `pids` are the servers' processes when the request began, 0 for one that is not up.
+    `ttl_before_s` and `ttl_after_s` are what the store itself says of the session whose id the
+    browser holds then: None if it has none, -1 if it never ends; `sent_ttl_after_s` is the same for
+    the id that was sent, when the request was over. `held` says that it waited in step gear. `pids`
+    are the servers' processes when the request began, 0 for one that is not up.
     """
 
     number: int
@@ -112,7 +123,11 @@ class Visit:
 
 
 class Browser:
-    """A browser with a cookie jar. As browsers do for localhost, it takes secure cookies over plain HTTP: it lives inside the sandbox, on its loopback."""
+    """A browser with a cookie jar.
+
+    As browsers do for localhost, it takes secure cookies over plain HTTP: it lives inside the
+    sandbox, on its loopback.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -129,16 +144,35 @@ class Browser:
         """A cookie's value, empty if there is none."""
         return next((cookie.value or "" for cookie in self.jar if cookie.name == name), "")
 
-    def ask(self, address: Address, method: str, path: str, form: Mapping[str, str], headers: Mapping[str, str], timeout_s: float) -> tuple[int, list[tuple[str, str]], bytes]:
-        """Send a request with the cookies of the jar, and keep those that come back. Raises OSError or http.client.HTTPException."""
+    def ask(
+        self,
+        address: Address,
+        method: str,
+        path: str,
+        form: Mapping[str, str],
+        headers: Mapping[str, str],
+        timeout_s: float,
+    ) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Send a request with the cookies of the jar, and keep those that come back.
+
+        Raises OSError or http.client.HTTPException.
+        """
         wanted = Wanted(f"http://{HOST}{path}", method=method)
         self.jar.add_cookie_header(wanted)
-        sent = {"Host": HOST, "Accept": "application/json", "Connection": "close", **headers, **dict(wanted.unredirected_hdrs)}
+        sent = {
+            "Host": HOST,
+            "Accept": "application/json",
+            "Connection": "close",
+            **headers,
+            **dict(wanted.unredirected_hdrs),
+        }
         if method == "POST":
             sent["Content-Type"] = "application/x-www-form-urlencoded"
         connection = http.client.HTTPConnection(address.host, address.port, timeout=timeout_s)
         try:
-            connection.request(method, path, body=urlencode(form) if method == "POST" else None, headers=sent)
+            connection.request(
+                method, path, body=urlencode(form) if method == "POST" else None, headers=sent
+            )
             response = connection.getresponse()
             body = response.read(64 * 1024)
             self.jar.extract_cookies(response, wanted)
@@ -218,7 +252,9 @@ class Site:
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(self.reports))
         self._listener.listen(64)
-        threading.Thread(target=self._listen, args=(self._listener,), name="reports", daemon=True).start()
+        threading.Thread(
+            target=self._listen, args=(self._listener,), name="reports", daemon=True
+        ).start()
         threading.Thread(target=self._watch, name="sessions", daemon=True).start()
         self.look()
 
@@ -249,7 +285,9 @@ class Site:
 
     def log_in(self, browser: str = FIRST, *, told: bool = True) -> Visit:
         """Log in."""
-        return self.visit(browser, "POST", "/login", {"user": self.browser(browser).user}, told=told)
+        return self.visit(
+            browser, "POST", "/login", {"user": self.browser(browser).user}, told=told
+        )
 
     def page(self, browser: str = FIRST, *, told: bool = True) -> Visit:
         """Open a page."""
@@ -264,13 +302,34 @@ class Site:
         return self.visit(browser, "POST", "/logout", told=told)
 
     def step(self, function: str, _item: int, _price: float | None) -> None:
-        """Begin a request of the first browser that waits before each line of its handler: `write` logs in, `read` opens a page."""
+        """Begin a request of the first browser that waits before each line of its handler: `write`
+        logs in, `read` opens a page.
+        """
         self._require_real()
         form = {"user": self.browser(FIRST).user} if function == "write" else {}
-        self.stepper.begin(lambda: self.visit(FIRST, *(("POST", "/login") if function == "write" else ("GET", "/")), form, stepped=True))
+        self.stepper.begin(
+            lambda: self.visit(
+                FIRST,
+                *(("POST", "/login") if function == "write" else ("GET", "/")),
+                form,
+                stepped=True,
+            )
+        )
 
-    def visit(self, name: str, method: str, path: str, form: Mapping[str, str] | None = None, *, told: bool = True, stepped: bool = False) -> Visit:
-        """One request and its response. `told` also tells each command as an event. Raises NotNow while another one is standing."""
+    def visit(
+        self,
+        name: str,
+        method: str,
+        path: str,
+        form: Mapping[str, str] | None = None,
+        *,
+        told: bool = True,
+        stepped: bool = False,
+    ) -> Visit:
+        """One request and its response.
+
+        `told` also tells each command as an event. Raises NotNow while another one is standing.
+        """
         self._require_real()
         if not stepped and self.stepper.running:
             raise NotNow("A request is standing in step gear.", hint="Run it to its end first.")
@@ -279,26 +338,55 @@ class Site:
         self._show(visit)
         return visit
 
-    def _visit(self, name: str, method: str, path: str, form: Mapping[str, str], told: bool, stepped: bool) -> Visit:
+    def _visit(
+        self, name: str, method: str, path: str, form: Mapping[str, str], told: bool, stepped: bool
+    ) -> Visit:
         sandbox, browser, settings = self._sandbox, self.browser(name), self._sandbox.settings
         self._number = number = sandbox.ledger.next_number()
         function = "write" if path == "/login" else "read"
         heard = self._heard[str(number)] = Heard(told, function)
         strategy = sandbox.strategy()
         if stepped:
-            handler = strategy.write if function == "write" and strategy.write is not None else strategy.read
+            handler = (
+                strategy.write
+                if function == "write" and strategy.write is not None
+                else strategy.read
+            )
             heard.statements = source_of(handler).statements
         if told:
-            sandbox.tell(StepStarted(request=number, strategy=strategy.name, function=function, call=f"{method} {path}"))
+            sandbox.tell(
+                StepStarted(
+                    request=number,
+                    strategy=strategy.name,
+                    function=function,
+                    call=f"{method} {path}",
+                )
+            )
         sid = browser.cookie("sid")
         ttl_before_s = self.ttl_s(sid)
-        pids = {server.name: server.pid if server.state == "up" else 0 for server in sandbox.servers.values()}
+        pids = {
+            server.name: server.pid if server.state == "up" else 0
+            for server in sandbox.servers.values()
+        }
         headers = {"X-Request-Id": str(number), **({"X-Step": "1"} if stepped else {})}
         began = time.monotonic()
         try:
-            status, answer_headers, body = browser.ask(sandbox.address_for_app(self.entrance.target), method, path, form, headers, STEPPED_S if stepped else ANSWER_S)
+            status, answer_headers, body = browser.ask(
+                sandbox.address_for_app(self.entrance.target),
+                method,
+                path,
+                form,
+                headers,
+                STEPPED_S if stepped else ANSWER_S,
+            )
         except (OSError, http.client.HTTPException) as exc:
-            status, answer_headers, body = 0, [], json.dumps({"says": f"The site did not answer: {str(exc)[:80] or type(exc).__name__}."}).encode()
+            status, answer_headers, body = (
+                0,
+                [],
+                json.dumps(
+                    {"says": f"The site did not answer: {str(exc)[:80] or type(exc).__name__}."}
+                ).encode(),
+            )
         ended = time.monotonic()
         instance = next((value for key, value in answer_headers if key.lower() == "x-instance"), "")
         if instance:
@@ -307,11 +395,32 @@ class Site:
         data = _data(body)
         after = browser.cookie("sid")
         visit = Visit(
-            number=number, browser=name, method=method, path=path, store=str(settings["store"]), idle_s=float(settings["idle_s"]), absolute_s=float(settings["absolute_s"]),
-            renewal=str(settings["renewal"]), began=began, ended=ended, status=status or 503, instance=instance, user=str(data.get("user") or ""),
-            cart=tuple(str(item) for item in data.get("cart") or ()), says=str(data.get("says") or ""), sid_sent=sid, sid_after=after,
-            cookies=tuple(value for key, value in answer_headers if key.lower() == "set-cookie"), headers=tuple(answer_headers), body=body.decode(errors="replace"),
-            ttl_before_s=ttl_before_s, ttl_after_s=self.ttl_s(after), sent_ttl_after_s=self.ttl_s(sid), held=stepped, pids=pids, trips=tuple(heard.trips),
+            number=number,
+            browser=name,
+            method=method,
+            path=path,
+            store=str(settings["store"]),
+            idle_s=float(settings["idle_s"]),
+            absolute_s=float(settings["absolute_s"]),
+            renewal=str(settings["renewal"]),
+            began=began,
+            ended=ended,
+            status=status or 503,
+            instance=instance,
+            user=str(data.get("user") or ""),
+            cart=tuple(str(item) for item in data.get("cart") or ()),
+            says=str(data.get("says") or ""),
+            sid_sent=sid,
+            sid_after=after,
+            cookies=tuple(value for key, value in answer_headers if key.lower() == "set-cookie"),
+            headers=tuple(answer_headers),
+            body=body.decode(errors="replace"),
+            ttl_before_s=ttl_before_s,
+            ttl_after_s=self.ttl_s(after),
+            sent_ttl_after_s=self.ttl_s(sid),
+            held=stepped,
+            pids=pids,
+            trips=tuple(heard.trips),
         )
         browser.last = visit
         if visit.is_login:
@@ -327,9 +436,25 @@ class Site:
     def _tell_of(self, visit: Visit) -> None:
         ways = [link.name for link in self._sandbox.lab.topology.links_to(node_of(visit.instance))]
         words = visit.user or ("signed out" if visit.answered else str(visit.status))
-        self._sandbox.tell(Travelled(links=[self.entrance.name, *ways], meaning=visit.meaning, words=words, took_ms=0.0 if visit.held else round(visit.took_ms, 3)))
+        self._sandbox.tell(
+            Travelled(
+                links=[self.entrance.name, *ways],
+                meaning=visit.meaning,
+                words=words,
+                took_ms=0.0 if visit.held else round(visit.took_ms, 3),
+            )
+        )
         took_ms = sum(trip.took_ms for trip in visit.trips)
-        self._sandbox.tell(StepFinished(request=visit.number, meaning=visit.meaning, answer=f"{visit.status} from {visit.instance or 'the balancer'}: {visit.says}"[:200], took_ms=round(took_ms, 4)))
+        self._sandbox.tell(
+            StepFinished(
+                request=visit.number,
+                meaning=visit.meaning,
+                answer=f"{visit.status} from {visit.instance or 'the balancer'}: {visit.says}"[
+                    :200
+                ],
+                took_ms=round(took_ms, 4),
+            )
+        )
         self._sandbox.tell(_sentence(visit))
 
     # What instances tell
@@ -364,8 +489,25 @@ class Site:
         server, meaning, took_ms = str(news["server"]), news["meaning"], float(news["took_ms"])
         heard.trips.append(Trip(server, meaning, took_ms))
         if heard.told:
-            link = next((link.name for link in self._sandbox.lab.topology.links_to(server) if link.source == node), "")
-            self._sandbox.tell(CommandRan(request=number, server=server, command=str(news["command"])[:600], reply=str(news["reply"])[:300], took_ms=round(took_ms, 4), meaning=meaning, link=link))
+            link = next(
+                (
+                    link.name
+                    for link in self._sandbox.lab.topology.links_to(server)
+                    if link.source == node
+                ),
+                "",
+            )
+            self._sandbox.tell(
+                CommandRan(
+                    request=number,
+                    server=server,
+                    command=str(news["command"])[:600],
+                    reply=str(news["reply"])[:300],
+                    took_ms=round(took_ms, 4),
+                    meaning=meaning,
+                    link=link,
+                )
+            )
 
     def _line(self, heard: Heard, line: int) -> None:
         span = heard.statements.get(line, (line, line))
@@ -379,7 +521,8 @@ class Site:
     # What sessions are now
 
     def kept(self, sid: str, instance: str = "") -> tuple[str, float] | None:
-        """A session as its store has it now: its text and the seconds that it has left, -1 if it never ends. In memory: as this instance has it, or any.
+        """A session as its store has it now: its text and the seconds that it has left, -1 if it
+        never ends. In memory: as this instance has it, or any.
 
         Raises ServerDown if the store does not answer.
         """
@@ -391,12 +534,19 @@ class Site:
             return engine.item(KEY + sid)
         for node in self._sandbox.lab.topology.of_engine("instance"):
             server = self._sandbox.servers[node.name]
-            if instance in ("", node.name) and server.state == "up" and isinstance(server.engine, Instance) and (found := server.engine.session(sid)) is not None:
+            if (
+                instance in ("", node.name)
+                and server.state == "up"
+                and isinstance(server.engine, Instance)
+                and (found := server.engine.session(sid)) is not None
+            ):
                 return found
         return None
 
     def ttl_s(self, sid: str) -> float | None:
-        """The seconds that a session has left, None if there is no such session or nobody can tell."""
+        """The seconds that a session has left, None if there is no such session or nobody
+        can tell.
+        """
         try:
             found = self.kept(sid)
         except ServerDown:
@@ -411,8 +561,17 @@ class Site:
                 return {}
             if store not in IN_MEMORY:
                 return {"sessions": float(self._store(store).count())}
-            servers = [self._sandbox.servers[node.name] for node in self._sandbox.lab.topology.of_engine("instance")]
-            return {"sessions": sum(server.engine.counters()["sessions"] for server in servers if server.state == "up")}
+            servers = [
+                self._sandbox.servers[node.name]
+                for node in self._sandbox.lab.topology.of_engine("instance")
+            ]
+            return {
+                "sessions": sum(
+                    server.engine.counters()["sessions"]
+                    for server in servers
+                    if server.state == "up"
+                )
+            }
         return {}
 
     def look(self) -> None:
@@ -428,31 +587,48 @@ class Site:
     def _row(self, name: str) -> dict[str, Value]:
         browser = self.browsers.get(name)
         sid = browser.cookie("sid") if browser else ""
-        row: dict[str, Value] = {"browser": name, "user": USERS[name], "key": KEY + sid if sid else "", "value": "", "ttl_s": "", "where": self._where()}
+        row: dict[str, Value] = {
+            "browser": name,
+            "user": USERS[name],
+            "key": KEY + sid if sid else "",
+            "value": "",
+            "ttl_s": "",
+            "where": self._where(),
+        }
         for node in self._sandbox.lab.topology.of_engine("instance"):
             row[letter(node.name).lower()] = self._known_at(node.name, sid, row)
         return row
 
     def _known_at(self, node: str, sid: str, row: dict[str, Value]) -> str:
-        """Whether an instance would know the browser now, in words; fills in the session where it is found."""
+        """Whether an instance would know the browser now, in words; fills in the session where it
+        is found.
+        """
         sandbox, store = self._sandbox, str(self._sandbox.settings["store"])
         if sandbox.servers[node].state != "up":
             return "down"
         if not sid:
             return "signed out"
         try:
-            if store not in IN_MEMORY and any(link.source == node and sandbox.link_states[link.name] == "cut" for link in sandbox.lab.topology.links_to(store)):
+            if store not in IN_MEMORY and any(
+                link.source == node and sandbox.link_states[link.name] == "cut"
+                for link in sandbox.lab.topology.links_to(store)
+            ):
                 return "cannot ask"
             found = self.kept(sid, node)
         except ServerDown:
             return "cannot ask"
         if found is None:
             return "signed out"
-        row["value"], row["ttl_s"] = found[0], "no limit" if found[1] < 0 else float(math.ceil(found[1]))
+        row["value"], row["ttl_s"] = (
+            found[0],
+            "no limit" if found[1] < 0 else float(math.ceil(found[1])),
+        )
         return "signed in" if _data(found[0].encode()).get("user") else "a visitor"
 
     def _where(self) -> str:
-        return {"redis": "Redis", "memcached": "Memcached"}.get(str(self._sandbox.settings["store"]), "an instance’s memory")
+        return {"redis": "Redis", "memcached": "Memcached"}.get(
+            str(self._sandbox.settings["store"]), "an instance’s memory"
+        )
 
     def _watch(self) -> None:
         while True:
@@ -464,18 +640,36 @@ class Site:
     # On the page
 
     def _show(self, visit: Visit) -> None:
-        """Tell the tables: what each browser shows, what its session is, what was answered so far."""
-        self._sandbox.tabulate("browsers", [_shown(browser.last, browser.login) for name in (FIRST, SECOND) if (browser := self.browsers.get(name)) and browser.last])
+        """Tell the tables: what each browser shows, what its session is, what was answered
+        so far.
+        """
+        self._sandbox.tabulate(
+            "browsers",
+            [
+                _shown(browser.last, browser.login)
+                for name in (FIRST, SECOND)
+                if (browser := self.browsers.get(name)) and browser.last
+            ],
+        )
         self.look()
         shown = [v for v in self.visits if v.browser in USERS][-SHOWN_VISITS:]
         if visit.browser in USERS:
-            self._sandbox.tabulate("responses", [
-                {
-                    "number": v.number, "browser": v.browser, "request": f"{v.method} {v.path}", "instance": v.instance or "none", "status": v.status,
-                    "known": v.user or "nobody", "id": short(v.sid_after) or "none", "took_ms": round(v.took_ms, 2),
-                }
-                for v in reversed(shown)
-            ])
+            self._sandbox.tabulate(
+                "responses",
+                [
+                    {
+                        "number": v.number,
+                        "browser": v.browser,
+                        "request": f"{v.method} {v.path}",
+                        "instance": v.instance or "none",
+                        "status": v.status,
+                        "known": v.user or "nobody",
+                        "id": short(v.sid_after) or "none",
+                        "took_ms": round(v.took_ms, 2),
+                    }
+                    for v in reversed(shown)
+                ],
+            )
 
     def _store(self, store: str) -> Redis | Memcached:
         server = self._sandbox.servers[store]
@@ -518,9 +712,22 @@ def _data(body: bytes) -> dict[str, Any]:
 def _shown(visit: Visit, login: Visit | None) -> dict[str, Value]:
     """A response as data, for a page to draw: no part of it is ever markup."""
     return {
-        "browser": visit.browser, "number": visit.number, "request": f"{visit.method} {visit.path}", "status": visit.status, "instance": visit.instance, "user": visit.user, "login_by": login.instance if login else "", "says": visit.says[:200],
-        "cart": ", ".join(visit.cart)[:200], "cookie_sent": f"sid={visit.sid_sent}" if visit.sid_sent else "", "set_cookie": "\n".join(visit.cookies)[:SHOWN_TEXT],
-        "headers": "\n".join(f"{name}: {value}" for name, value in visit.headers)[:SHOWN_TEXT], "body": visit.body[:SHOWN_TEXT], "took_ms": round(visit.took_ms, 2), "held": visit.held, "meaning": visit.meaning,
+        "browser": visit.browser,
+        "number": visit.number,
+        "request": f"{visit.method} {visit.path}",
+        "status": visit.status,
+        "instance": visit.instance,
+        "user": visit.user,
+        "login_by": login.instance if login else "",
+        "says": visit.says[:200],
+        "cart": ", ".join(visit.cart)[:200],
+        "cookie_sent": f"sid={visit.sid_sent}" if visit.sid_sent else "",
+        "set_cookie": "\n".join(visit.cookies)[:SHOWN_TEXT],
+        "headers": "\n".join(f"{name}: {value}" for name, value in visit.headers)[:SHOWN_TEXT],
+        "body": visit.body[:SHOWN_TEXT],
+        "took_ms": round(visit.took_ms, 2),
+        "held": visit.held,
+        "meaning": visit.meaning,
     }
 
 
@@ -528,15 +735,38 @@ def _sentence(visit: Visit) -> Said:
     """The sentence under the drawing when a response has come."""
     place = {"redis": "Redis", "memcached": "Memcached"}.get(visit.store, "its own memory")
     if not visit.answered:
-        return Said(text=f"{visit.says or 'Nobody answered.'} The cookie is still in the browser.", strong=visit.says)
+        return Said(
+            text=f"{visit.says or 'Nobody answered.'} The cookie is still in the browser.",
+            strong=visit.says,
+        )
     if visit.path == "/logout":
-        return Said(text=f"{visit.instance} deleted the session in {place}. The id is worth nothing now.", strong=f"{visit.instance} deleted the session")
+        return Said(
+            text=f"{visit.instance} deleted the session in {place}. The id is worth nothing now.",
+            strong=f"{visit.instance} deleted the session",
+        )
     if visit.method == "POST":
-        return Said(text=f"{visit.instance} wrote the session to {place}. The browser holds an id and nothing else.", strong=f"{visit.instance} wrote the session to {place}.")
+        return Said(
+            text=f"{visit.instance} wrote the session to {place}. The browser holds an id and "
+            "nothing else.",
+            strong=f"{visit.instance} wrote the session to {place}.",
+        )
     if visit.signed_in:
-        return Said(text=f"{visit.instance} looked in {place} and knows {visit.user}: signed in already.", strong=f"{visit.instance} looked in {place} and knows {visit.user}")
+        return Said(
+            text=f"{visit.instance} looked in {place} and knows {visit.user}: signed in already.",
+            strong=f"{visit.instance} looked in {place} and knows {visit.user}",
+        )
     if not visit.sid_sent:
-        return Said(text=f"{visit.instance} got no cookie: nobody is signed in.", strong=f"{visit.instance} got no cookie")
+        return Said(
+            text=f"{visit.instance} got no cookie: nobody is signed in.",
+            strong=f"{visit.instance} got no cookie",
+        )
     if visit.meaning == "hit":
-        return Said(text=f"{visit.instance} looked in {place} and found a visitor’s cart: nobody is signed in.", strong="a visitor’s cart")
-    return Said(text=f"{visit.instance} looked in {place} and found nothing under this id: signed out.", strong="signed out")
+        return Said(
+            text=f"{visit.instance} looked in {place} and found a visitor’s cart: nobody is "
+            "signed in.",
+            strong="a visitor’s cart",
+        )
+    return Said(
+        text=f"{visit.instance} looked in {place} and found nothing under this id: signed out.",
+        strong="signed out",
+    )

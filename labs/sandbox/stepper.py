@@ -1,6 +1,8 @@
-"""One request in slow motion: the strategy's own text, traced while it runs, held before each statement until it may go on.
+"""One request in slow motion: the strategy's own text, traced while it runs, held before each
+statement until it may go on.
 
-The trace function blocks in the request's own thread; that is the step. Lines are lit from `sys.settrace`, never annotated by hand.
+The trace function blocks in the request's own thread; that is the step. Lines are lit from
+`sys.settrace`, never annotated by hand.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ STEP_DEADLINE_S = 120.0
 class Stepper:
     """Runs one call at a time; `next` lets it run to its next statement, `finish` to its end.
 
-    A request that is left standing for two minutes runs to its end by itself: it may hold connections.
+    A request that is left standing for two minutes runs to its end by itself: it may hold
+    connections.
     """
 
     def __init__(self, *, on_line: Callable[[int, int], None]) -> None:
@@ -38,7 +41,10 @@ class Stepper:
         return self._running
 
     def start(self, function: Callable[..., object], call: Callable[[], None]) -> None:
-        """Run `call` in a thread and stop before the first statement of `function` in it. Returns when it stands there."""
+        """Run `call` in a thread and stop before the first statement of `function` in it.
+
+        Returns when it stands there.
+        """
         source = source_of(function)
         with self._lock:
             if self._running:
@@ -47,11 +53,19 @@ class Stepper:
             while self._go.acquire(blocking=False):
                 pass
         before = self._moves
-        threading.Thread(target=self._run, args=(function.__code__, source, call), name="stepped request", daemon=True).start()
+        threading.Thread(
+            target=self._run,
+            args=(function.__code__, source, call),
+            name="stepped request",
+            daemon=True,
+        ).start()
         self._wait_for_move(before)
 
     def next(self) -> None:
-        """Let the request run to its next statement; returns when it stands there or is over. NotNow if there is none."""
+        """Let the request run to its next statement; returns when it stands there or is over.
+
+        NotNow if there is none.
+        """
         if not self._running:
             raise NotNow("No request is being stepped.", hint="Start one first.")
         before = self._moves

@@ -1,6 +1,8 @@
-"""A client that writes numbers to one server of a sandbox, and what became of them: acknowledged, in the server's memory, in the kernel, on the disk, lost.
+"""A client that writes numbers to one server of a sandbox, and what became of them: acknowledged,
+in the server's memory, in the kernel, on the disk, lost.
 
-Stands in place of an application where the lab asks for it (Lab.writes_to). What the server holds is asked of the server and read from its files, never reckoned from what the client did.
+Stands in place of an application where the lab asks for it (Lab.writes_to). What the server holds
+is asked of the server and read from its files, never reckoned from what the client did.
 """
 
 from __future__ import annotations
@@ -36,7 +38,10 @@ _NUMBERED = re.compile(rf"{KEY}([1-9][0-9]{{0,8}})")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far the writes have come, each a count: answered for, in the server's memory, in its file, in what of the file is synced. `unsynced_bytes` are those of the file that are not; `syncs` since the disk was made."""
+    """How far the writes have come, each a count: answered for, in the server's memory, in its
+    file, in what of the file is synced. `unsynced_bytes` are those of the file that are not;
+    `syncs` since the disk was made.
+    """
 
     acknowledged: int
     in_memory: int
@@ -48,7 +53,9 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What a fault took: of so many acknowledged writes, so many were found; `lost_s` is how long the client had been writing what was lost."""
+    """What a fault took: of so many acknowledged writes, so many were found; `lost_s` is how long
+    the client had been writing what was lost.
+    """
 
     acknowledged: int
     found: int
@@ -57,7 +64,10 @@ class Loss:
 
 
 class Writer:
-    """Keeps the journal of what was acknowledged. Numbers count from 1; one that was not answered is sent again."""
+    """Keeps the journal of what was acknowledged.
+
+    Numbers count from 1; one that was not answered is sent again.
+    """
 
     def __init__(self, sandbox: Sandbox, server: str) -> None:
         self._sandbox = sandbox
@@ -66,7 +76,10 @@ class Writer:
         self._numbers, self._moments = array("Q"), array("d")
         self._written = 0
         self._refusals = 0
-        self._in_kernel, self._on_disk = aof.Counted(f"\n{KEY}".encode()), aof.Counted(f"\n{KEY}".encode())
+        self._in_kernel, self._on_disk = (
+            aof.Counted(f"\n{KEY}".encode()),
+            aof.Counted(f"\n{KEY}".encode()),
+        )
         self._in_snapshot = 0
         self._syncs_before = 0
         self._client: Client | None = None
@@ -112,13 +125,21 @@ class Writer:
             self._written = self._in_snapshot = 0
 
     def hear_all(self) -> None:
-        """Wait until all that was acknowledged before now is in the journal: the load has reported something later, a refusal."""
+        """Wait until all that was acknowledged before now is in the journal: the load has reported
+        something later, a refusal.
+        """
         before = self._refusals
         if self._sandbox.load.running:
-            self._sandbox.wait_until(lambda: self._refusals > before or not self._sandbox.load.running, deadline_s=HEARD_WITHIN_S)
+            self._sandbox.wait_until(
+                lambda: self._refusals > before or not self._sandbox.load.running,
+                deadline_s=HEARD_WITHIN_S,
+            )
 
     def compare(self) -> Loss:
-        """What the server holds now beside what was acknowledged. What is lost is struck off the journal. Raises ServerDown."""
+        """What the server holds now beside what was acknowledged.
+
+        What is lost is struck off the journal. Raises ServerDown.
+        """
         engine = self._redis()
         with self._lock:
             numbers, moments = list(self._numbers), list(self._moments)
@@ -132,14 +153,23 @@ class Writer:
             since = max((at for at in kept if at < max(gone)), default=min(moments))
             lost_s = max(gone) - since
         with self._lock:
-            stay = [(number, at) for number, at in zip(self._numbers, self._moments, strict=True) if number not in lost]
-            self._numbers, self._moments = array("Q", (number for number, _ in stay)), array("d", (at for _, at in stay))
+            stay = [
+                (number, at)
+                for number, at in zip(self._numbers, self._moments, strict=True)
+                if number not in lost
+            ]
+            self._numbers, self._moments = (
+                array("Q", (number for number, _ in stay)),
+                array("d", (at for _, at in stay)),
+            )
         return Loss(len(numbers), len(numbers) - len(lost), len(lost), lost_s)
 
     # How far they have come
 
     def standing(self, *, dead: bool = False) -> Standing:
-        """How far the writes have come, by the server's word and by its files; by its files alone if it is known to be `dead`."""
+        """How far the writes have come, by the server's word and by its files; by its files alone
+        if it is known to be `dead`.
+        """
         server = self._sandbox.servers[self._server]
         engine, disk = server.engine, server.disk
         if not isinstance(engine, Redis):
@@ -158,14 +188,30 @@ class Writer:
             unsynced = length - synced
             # It may be taken away at any moment, for another server begins without it.
             with self._counting, contextlib.suppress(FileNotFoundError):
-                in_kernel, on_disk = self._in_kernel.up_to(file, length), self._on_disk.up_to(file, synced)
-        return Standing(self.acknowledged, in_memory, in_kernel, on_disk, unsynced, disk.syncs if disk is not None else 0)
+                in_kernel, on_disk = (
+                    self._in_kernel.up_to(file, length),
+                    self._on_disk.up_to(file, synced),
+                )
+        return Standing(
+            self.acknowledged,
+            in_memory,
+            in_kernel,
+            on_disk,
+            unsynced,
+            disk.syncs if disk is not None else 0,
+        )
 
     def readings(self, seconds: float) -> dict[str, float]:
         """The same as metrics, for the sampler."""
         now = self.standing()
         syncs, self._syncs_before = max(0, now.syncs - self._syncs_before), now.syncs
-        return {"acknowledged": now.acknowledged, "in_memory": now.in_memory, "in_kernel": now.in_kernel, "on_disk": now.on_disk, "syncs_per_s": syncs / max(seconds, 0.001)}
+        return {
+            "acknowledged": now.acknowledged,
+            "in_memory": now.in_memory,
+            "in_kernel": now.in_kernel,
+            "on_disk": now.on_disk,
+            "syncs_per_s": syncs / max(seconds, 0.001),
+        }
 
     # The load and slow motion
 
@@ -173,12 +219,21 @@ class Writer:
         """What the load's client needs to know."""
         sandbox = self._sandbox
         return NumberOrders(
-            lab=sandbox.lab.id, wrong=sandbox.wrong, settings=dict(sandbox.settings), server=route, password=sandbox.password(self._server),
-            first=self._next(), last=MOST_NUMBERS, seed=seed, worker=worker,
+            lab=sandbox.lab.id,
+            wrong=sandbox.wrong,
+            settings=dict(sandbox.settings),
+            server=route,
+            password=sandbox.password(self._server),
+            first=self._next(),
+            last=MOST_NUMBERS,
+            seed=seed,
+            worker=worker,
         )
 
     def step(self, function: str, number: int, _price: float | None) -> None:
-        """Begin a write of the next number, or the search for one, that waits before each of its lines."""
+        """Begin a write of the next number, or the search for one, that waits before each of its
+        lines.
+        """
         strategy = self._sandbox.strategy()
         target = strategy.read if function == "read" else strategy.write
         if target is None:
@@ -207,7 +262,14 @@ class Writer:
         sandbox, strategy = self._sandbox, self._sandbox.strategy()
         self._request = sandbox.ledger.next_number()
         number = self._next() if function == "write" else number
-        sandbox.tell(StepStarted(request=self._request, strategy=strategy.name, function=function, call=f"{'write' if function == 'write' else 'find'}({number})"))
+        sandbox.tell(
+            StepStarted(
+                request=self._request,
+                strategy=strategy.name,
+                function=function,
+                call=f"{'write' if function == 'write' else 'find'}({number})",
+            )
+        )
         client = self._connected()
         client.connect()
         before, self._took_ms = self.standing(), 0.0
@@ -220,13 +282,42 @@ class Writer:
                 answer = strategy.read(client, number)
         except ServerDown as exc:
             error = str(exc)
-        meaning: Sense = "error" if error else "write" if function == "write" else "miss" if answer is None else "hit"
-        sandbox.tell(StepFinished(request=self._request, meaning=meaning, answer=error or ("nothing" if answer is None else str(answer)[:100]), took_ms=self._took_ms))
+        meaning: Sense = (
+            "error"
+            if error
+            else "write"
+            if function == "write"
+            else "miss"
+            if answer is None
+            else "hit"
+        )
+        sandbox.tell(
+            StepFinished(
+                request=self._request,
+                meaning=meaning,
+                answer=error or ("nothing" if answer is None else str(answer)[:100]),
+                took_ms=self._took_ms,
+            )
+        )
         after = self.standing()
         if after.syncs > before.syncs:
-            sandbox.say(f"Redis synced its file meanwhile: {after.on_disk - before.on_disk} more on the disk", "hit")
+            sandbox.say(
+                f"Redis synced its file meanwhile: {after.on_disk - before.on_disk} more on the "
+                "disk",
+                "hit",
+            )
         engine = sandbox.servers[self._server].engine
-        sandbox.tell(_sentence(function, number, meaning, before, after, waits=isinstance(engine, Redis) and engine.directives.get("appendfsync") == "always"))
+        sandbox.tell(
+            _sentence(
+                function,
+                number,
+                meaning,
+                before,
+                after,
+                waits=isinstance(engine, Redis)
+                and engine.directives.get("appendfsync") == "always",
+            )
+        )
         sandbox.sampler.hurry()
 
     def _connected(self) -> Client:
@@ -236,12 +327,34 @@ class Writer:
 
     def _new_client(self, tell: Tell) -> Client:
         sandbox = self._sandbox
-        return Client(straight(sandbox.address_for_app(self._server)), password=sandbox.password(self._server), tell=tell)
+        return Client(
+            straight(sandbox.address_for_app(self._server)),
+            password=sandbox.password(self._server),
+            tell=tell,
+        )
 
     def _heard_command(self, command: str, reply: str, took_ms: float) -> None:
         self._took_ms += took_ms
-        meaning: Sense = "error" if reply == "nobody answers" else "write" if command.startswith("SET") else "miss" if reply == "(nil)" else "hit"
-        self._sandbox.tell(CommandRan(request=self._request, server=self._server, command=command, reply=reply, took_ms=took_ms, meaning=meaning, link=self.link))
+        meaning: Sense = (
+            "error"
+            if reply == "nobody answers"
+            else "write"
+            if command.startswith("SET")
+            else "miss"
+            if reply == "(nil)"
+            else "hit"
+        )
+        self._sandbox.tell(
+            CommandRan(
+                request=self._request,
+                server=self._server,
+                command=command,
+                reply=reply,
+                took_ms=took_ms,
+                meaning=meaning,
+                link=self.link,
+            )
+        )
 
     def _line_reached(self, line: int, last_line: int) -> None:
         self._sandbox.tell(LineReached(request=self._request, line=line, last_line=last_line))
@@ -271,16 +384,43 @@ def _length(path: Path) -> int:
         return 0
 
 
-def _sentence(function: str, number: int, meaning: Sense, before: Standing, after: Standing, *, waits: bool) -> Said:
+def _sentence(
+    function: str, number: int, meaning: Sense, before: Standing, after: Standing, *, waits: bool
+) -> Said:
     """The sentence under the drawing when a stepped request is over."""
     if meaning == "error":
-        return Said(text="Nobody answered: whether the write arrived, the client does not know. It does not count.", strong="Nobody answered")
+        return Said(
+            text="Nobody answered: whether the write arrived, the client does not know. It does "
+            "not count.",
+            strong="Nobody answered",
+        )
     if function == "read":
-        return Said(text=f"Number {number} is there." if meaning == "hit" else f"Number {number} is not there.", strong=f"Number {number}")
+        return Said(
+            text=f"Number {number} is there."
+            if meaning == "hit"
+            else f"Number {number} is not there.",
+            strong=f"Number {number}",
+        )
     syncs = after.syncs - before.syncs
     if after.on_disk > before.on_disk and after.in_kernel == after.on_disk:
-        how = f"was acknowledged after {syncs} sync{'' if syncs == 1 else 's'}: it is on the disk" if waits else "was acknowledged, and the sync that comes once a second came just then: it is on the disk"
-        return Said(text=f"Number {number} {how}. Neither a crash nor a loss of power takes it.", strong="it is on the disk")
+        how = (
+            f"was acknowledged after {syncs} sync{'' if syncs == 1 else 's'}: it is on the disk"
+            if waits
+            else "was acknowledged, and the sync that comes once a second came just then: it is "
+            "on the disk"
+        )
+        return Said(
+            text=f"Number {number} {how}. Neither a crash nor a loss of power takes it.",
+            strong="it is on the disk",
+        )
     if after.in_kernel > before.in_kernel:
-        return Said(text=f"Number {number} was acknowledged. The kernel has it, the disk does not yet: a crash of Redis can’t take it, a loss of power can.", strong="The kernel has it, the disk does not yet")
-    return Said(text=f"Number {number} was acknowledged. It is in the server’s memory and nowhere else: whatever ends the server takes it.", strong="in the server’s memory and nowhere else")
+        return Said(
+            text=f"Number {number} was acknowledged. The kernel has it, the disk does not yet: "
+            "a crash of Redis can’t take it, a loss of power can.",
+            strong="The kernel has it, the disk does not yet",
+        )
+    return Said(
+        text=f"Number {number} was acknowledged. It is in the server’s memory and nowhere else: "
+        "whatever ends the server takes it.",
+        strong="in the server’s memory and nowhere else",
+    )

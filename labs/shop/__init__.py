@@ -1,1 +1,3 @@
-"""The sample application's database: schema, rows, queries, and the prepared data directory that a sandbox copies."""
+"""The sample application's database: schema, rows, queries, and the prepared data directory that a
+sandbox copies.
+"""

@@ -1,11 +1,15 @@
-"""Which products are popular: pure arithmetic that the seed and the workload share. Rank 1 is the most popular."""
+"""Which products are popular: pure arithmetic that the seed and the workload share.
+
+Rank 1 is the most popular.
+"""
 
 from __future__ import annotations
 
 PRODUCTS = 2_000
 CATEGORIES = 20
 
-# An id tells nothing about popularity: ranks are spread over the ids by a step that has no divisor in common with PRODUCTS.
+# An id tells nothing about popularity: ranks are spread over the ids by a step that has no divisor
+# in common with PRODUCTS.
 STEP = 1_009
 
 

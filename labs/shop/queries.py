@@ -1,6 +1,9 @@
-"""What the shop asks its database: the text that a learner reads is the text that runs. Knows no driver and no connection.
+"""What the shop asks its database: the text that a learner reads is the text that runs.
 
-Three reads of honestly different cost, one statement each, all indexed; parameters are named with a colon.
+Knows no driver and no connection.
+
+Three reads of honestly different cost, one statement each, all indexed; parameters are named with a
+colon.
 """
 
 from __future__ import annotations
@@ -69,7 +72,11 @@ SELECT sum(version) + 1 AS version
   FROM products JOIN changed USING (category_id)"""
 
 READS: Mapping[str, str] = {"row": ROW, "page": PAGE, "ranking": RANKING}
-WRITES: Mapping[str, str] = {"row": CHANGE_PRICE, "page": CHANGE_PRICE, "ranking": CHANGE_PRICE_IN_CATEGORY}
+WRITES: Mapping[str, str] = {
+    "row": CHANGE_PRICE,
+    "page": CHANGE_PRICE,
+    "ranking": CHANGE_PRICE_IN_CATEGORY,
+}
 KEYS: Mapping[str, str] = {"row": "product_id", "page": "product_id", "ranking": "category_id"}
 VERSIONS: Mapping[str, str] = {
     "row": "SELECT version FROM products WHERE product_id = :product_id",

@@ -1,4 +1,5 @@
-"""The shop as an application sees it: reads of three costs and a price change, over SQLAlchemy for one request in slow motion, lean for the load.
+"""The shop as an application sees it: reads of three costs and a price change, over SQLAlchemy for
+one request in slow motion, lean for the load.
 
 Both raise ServerDown when the database does not answer, and neither waits longer than it says.
 """
@@ -38,7 +39,11 @@ Tell = Callable[[str, str, float, Sense], None]
 
 
 class Shop(Protocol):
-    """What a strategy sees of the database. `what` is the kind of read: row, page or ranking; items are products, or categories for a ranking."""
+    """What a strategy sees of the database.
+
+    `what` is the kind of read: row, page or ranking; items are products, or categories for a
+    ranking.
+    """
 
     what: str
 
@@ -46,10 +51,16 @@ class Shop(Protocol):
         """The answer for an item; `version` in it is raised by every change of a price in it."""
 
     def change_price(self, item: int, price: float) -> int:
-        """Commit a new price; returns the version that this item's answers have from now on. For a category it is its first product's price."""
+        """Commit a new price; returns the version that this item's answers have from now on.
+
+        For a category it is its first product's price.
+        """
 
     def change_price_returning(self, item: int, price: float) -> dict[str, object]:
-        """Commit a new price; returns the whole answer. A row comes back with the commit, anything else has to be read again."""
+        """Commit a new price; returns the whole answer.
+
+        A row comes back with the commit, anything else has to be read again.
+        """
 
     def category_of(self, item: int) -> int:
         """The category that an item is in, as its address on the site says; asks nobody."""
@@ -63,9 +74,10 @@ def items(what: str, count: int) -> tuple[int, ...]:
 class LeanShop:
     """One connection, prepared statements, nothing else. Not for two threads at once.
 
-    `way` is asked before every statement where to connect: around a whole link, through a faulty one (labs.network.links).
-    `times` are microseconds per statement, for the caller to empty; `queries` counts statements, failed ones too;
-    `committed_at` is when the last change of a price was known to be committed (monotonic seconds).
+    `way` is asked before every statement where to connect: around a whole link, through a faulty
+    one (labs.network.links). `times` are microseconds per statement, for the caller to empty;
+    `queries` counts statements, failed ones too; `committed_at` is when the last change of a price
+    was known to be committed (monotonic seconds).
     """
 
     def __init__(self, way: Way, *, password: str, what: str = "page") -> None:
@@ -94,7 +106,11 @@ class LeanShop:
         return self._ask(_READS["ranking"], {"category_id": category_id}, category_id)
 
     def change_price(self, item: int, price: float) -> int:
-        answer = self._ask(_WRITES[self.what], {queries.KEYS[self.what]: item, "price": Decimal(f"{price:.2f}")}, item)
+        answer = self._ask(
+            _WRITES[self.what],
+            {queries.KEYS[self.what]: item, "price": Decimal(f"{price:.2f}")},
+            item,
+        )
         self.committed_at = time.monotonic()
         return _version(answer)
 
@@ -102,7 +118,9 @@ class LeanShop:
         if self.what != "row":
             self.change_price(item, price)
             return self.read(item)
-        answer = self._ask(_CHANGE_RETURNING_ROW, {"product_id": item, "price": Decimal(f"{price:.2f}")}, item)
+        answer = self._ask(
+            _CHANGE_RETURNING_ROW, {"product_id": item, "price": Decimal(f"{price:.2f}")}, item
+        )
         self.committed_at = time.monotonic()
         return answer
 
@@ -119,7 +137,11 @@ class LeanShop:
         self.queries += 1
         began = time.perf_counter_ns()
         try:
-            if self._connection is None or self._way() is not self._address or self._connection.ended():
+            if (
+                self._connection is None
+                or self._way() is not self._address
+                or self._connection.ended()
+            ):
                 self.close()
                 self._address = self._way()
                 self._connection = _connect(self._address, self._password)
@@ -136,9 +158,14 @@ class LeanShop:
 
 
 class SqlAlchemyShop:
-    """What an application would use: SQLAlchemy over psycopg, one connection. `tell(command, reply, took_ms, meaning)` hears of every statement."""
+    """What an application would use: SQLAlchemy over psycopg, one connection.
 
-    def __init__(self, address: Address, *, password: str, what: str = "page", tell: Tell | None = None) -> None:
+    `tell(command, reply, took_ms, meaning)` hears of every statement.
+    """
+
+    def __init__(
+        self, address: Address, *, password: str, what: str = "page", tell: Tell | None = None
+    ) -> None:
         self.what = what
         self._tell = tell
         self._lock = threading.Lock()
@@ -146,12 +173,23 @@ class SqlAlchemyShop:
         self._address = address
         self._password = password
         self._engine = sqlalchemy.create_engine(
-            "postgresql+quiet://", creator=self._made, isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=0, pool_reset_on_return=None, use_native_hstore=False,
+            "postgresql+quiet://",
+            creator=self._made,
+            isolation_level="AUTOCOMMIT",
+            pool_size=1,
+            max_overflow=0,
+            pool_reset_on_return=None,
+            use_native_hstore=False,
         )
 
     def connect(self) -> None:
-        """Connect now if it can be done, so that the first statement is not charged for it; no harm if it fails."""
-        with contextlib.suppress(sqlalchemy.exc.SQLAlchemyError, psycopg.Error, OSError), self._lock:
+        """Connect now if it can be done, so that the first statement is not charged for it; no harm
+        if it fails.
+        """
+        with (
+            contextlib.suppress(sqlalchemy.exc.SQLAlchemyError, psycopg.Error, OSError),
+            self._lock,
+        ):
             if self._last is not None and self._last.ended():
                 self.close()
             self._engine.connect().close()
@@ -172,14 +210,24 @@ class SqlAlchemyShop:
         return self._ask(queries.RANKING, {"category_id": category_id}, category_id, "read")
 
     def change_price(self, item: int, price: float) -> int:
-        answer = self._ask(queries.WRITES[self.what], {queries.KEYS[self.what]: item, "price": Decimal(f"{price:.2f}")}, item, "write")
+        answer = self._ask(
+            queries.WRITES[self.what],
+            {queries.KEYS[self.what]: item, "price": Decimal(f"{price:.2f}")},
+            item,
+            "write",
+        )
         return _version(answer)
 
     def change_price_returning(self, item: int, price: float) -> dict[str, object]:
         if self.what != "row":
             self.change_price(item, price)
             return self.read(item)
-        return self._ask(queries.CHANGE_PRICE_RETURNING_ROW, {"product_id": item, "price": Decimal(f"{price:.2f}")}, item, "write")
+        return self._ask(
+            queries.CHANGE_PRICE_RETURNING_ROW,
+            {"product_id": item, "price": Decimal(f"{price:.2f}")},
+            item,
+            "write",
+        )
 
     def category_of(self, item: int) -> int:
         return _category(self.what, item)
@@ -193,14 +241,20 @@ class SqlAlchemyShop:
         self._last = _connect(self._address, self._password)
         return self._last
 
-    def _ask(self, statement: str, parameters: dict[str, object], item: int, meaning: Sense) -> dict[str, object]:
+    def _ask(
+        self, statement: str, parameters: dict[str, object], item: int, meaning: Sense
+    ) -> dict[str, object]:
         began = time.perf_counter()
         try:
             with self._lock:
                 if self._last is not None and self._last.ended():
                     self.close()
                 with self._engine.connect() as connection:
-                    row = connection.execute(sqlalchemy.text(statement), parameters).mappings().first()
+                    row = (
+                        connection.execute(sqlalchemy.text(statement), parameters)
+                        .mappings()
+                        .first()
+                    )
         except (sqlalchemy.exc.SQLAlchemyError, psycopg.Error, OSError) as exc:
             self.close()
             error = down("database", exc)
@@ -212,13 +266,27 @@ class SqlAlchemyShop:
             raise _no_such(item)
         return {str(name): value for name, value in answer.items()}
 
-    def _say(self, statement: str, parameters: dict[str, object], reply: str, began: float, meaning: Sense) -> None:
+    def _say(
+        self,
+        statement: str,
+        parameters: dict[str, object],
+        reply: str,
+        began: float,
+        meaning: Sense,
+    ) -> None:
         if self._tell is not None:
-            self._tell(queries.filled_in(statement, parameters), reply, (time.perf_counter() - began) * 1000, meaning)
+            self._tell(
+                queries.filled_in(statement, parameters),
+                reply,
+                (time.perf_counter() - began) * 1000,
+                meaning,
+            )
 
 
 class QuietDialect(PGDialect_psycopg):
-    """SQLAlchemy's dialect without the questions that it asks at its first connection: a lab counts every statement."""
+    """SQLAlchemy's dialect without the questions that it asks at its first connection: a lab counts
+    every statement.
+    """
 
     supports_statement_cache = True
 
@@ -242,7 +310,13 @@ def in_short(answer: object) -> str:
 
 def _connect(address: Address, password: str) -> BoundedConnection:
     connection = connect(
-        host=address.host, port=address.port, user=APPLICATION, password=password, timeout_s=TIMEOUT_S, connect_timeout_s=CONNECT_TIMEOUT_S, application="shop",
+        host=address.host,
+        port=address.port,
+        user=APPLICATION,
+        password=password,
+        timeout_s=TIMEOUT_S,
+        connect_timeout_s=CONNECT_TIMEOUT_S,
+        application="shop",
         options=f"-c statement_timeout={int(TIMEOUT_S * 1000)}",
     )
     # An answer is stored as JSON: its prices are numbers and its dates are texts.
@@ -268,9 +342,14 @@ def _category(what: str, item: int) -> int:
 
 
 def _no_such(item: int) -> BadInput:
-    return BadInput(f"The shop has nothing with the number {item}.", hint=f"Products have numbers from 1 to {len(product_ids(10_000))}.")
+    return BadInput(
+        f"The shop has nothing with the number {item}.",
+        hint=f"Products have numbers from 1 to {len(product_ids(10_000))}.",
+    )
 
 
 _READS = {what: queries.to_psycopg(statement).encode() for what, statement in queries.READS.items()}
-_WRITES = {what: queries.to_psycopg(statement).encode() for what, statement in queries.WRITES.items()}
+_WRITES = {
+    what: queries.to_psycopg(statement).encode() for what, statement in queries.WRITES.items()
+}
 _CHANGE_RETURNING_ROW = queries.to_psycopg(queries.CHANGE_PRICE_RETURNING_ROW).encode()

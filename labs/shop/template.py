@@ -1,4 +1,5 @@
-"""The prepared data directory that every sandbox copies: built once per schema and Postgres version. `python -m labs.shop.template DIR` builds it.
+"""The prepared data directory that every sandbox copies: built once per schema and Postgres
+version. `python -m labs.shop.template DIR` builds it.
 
 Built in Postgres' single-user mode: no port, no socket, nothing to outlive the build.
 """
@@ -22,14 +23,22 @@ from labs.engines.postgres import AGENT, HOST_BASED_ACCESS, configuration
 from labs.errors import DidNotStart
 from labs.shop.popularity import CATEGORIES, PRODUCTS, STEP
 
-SIZES: Mapping[str, int] = {"products": PRODUCTS, "categories": CATEGORIES, "step": STEP, "reviews": 160_000, "orders": 40_000, "customers": 2_000}
+SIZES: Mapping[str, int] = {
+    "products": PRODUCTS,
+    "categories": CATEGORIES,
+    "step": STEP,
+    "reviews": 160_000,
+    "orders": 40_000,
+    "customers": 2_000,
+}
 STAMP = "cacheground.stamp"
 
 _HERE = Path(__file__).resolve().parent
 _DEADLINE_S = 120.0
 _BUILDERS = ("postgres", "nobody")
 
-# One database is enough, and each costs 7 MB and 300 files: the one that initdb made first becomes the shop's, the others go.
+# One database is enough, and each costs 7 MB and 300 files: the one that initdb made first becomes
+# the shop's, the others go.
 _ALONE = """
 ALTER DATABASE template1 RENAME TO shop;
 UPDATE pg_database SET datistemplate = false;
@@ -38,7 +47,8 @@ DROP DATABASE template0;
 _ALONE_TOO = """
 DROP DATABASE postgres;
 """
-# What no lab uses: collations of ICU and of every locale, text search languages, the information schema, plpgsql.
+# What no lab uses: collations of ICU and of every locale, text search languages, the information
+# schema, plpgsql.
 _SLIM = """
 DROP EXTENSION plpgsql;
 DROP SCHEMA information_schema CASCADE;
@@ -55,8 +65,24 @@ CHECKPOINT;
 
 def stamp() -> str:
     """What a template built now would be built from: a hash, and Postgres' version."""
-    parts = [_sql("schema"), _sql("seed"), _sql("roles"), _ALONE, _SLIM, _TIDY, HOST_BASED_ACCESS, configuration(Address("127.0.0.1", 0), Path("data"))]
-    version = subprocess.run([binaries.find("postgres"), "--version"], env=_environment(), capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    parts = [
+        _sql("schema"),
+        _sql("seed"),
+        _sql("roles"),
+        _ALONE,
+        _SLIM,
+        _TIDY,
+        HOST_BASED_ACCESS,
+        configuration(Address("127.0.0.1", 0), Path("data")),
+    ]
+    version = subprocess.run(
+        [binaries.find("postgres"), "--version"],
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=True,
+    ).stdout.strip()
     return f"{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()} {version}\n"
 
 
@@ -69,9 +95,12 @@ def is_current(target: Path) -> bool:
 
 
 def build(target: Path, *, uid: int | None = None) -> None:
-    """Have a current template at `target`: world-readable, complete or not there at all. Does nothing if it is there.
+    """Have a current template at `target`: world-readable, complete or not there at all.
 
-    As root it is built under `uid`, or under postgres or nobody: Postgres refuses root, and initdb a user without a name. Raises DidNotStart.
+    Does nothing if it is there.
+
+    As root it is built under `uid`, or under postgres or nobody: Postgres refuses root, and initdb
+    a user without a name. Raises DidNotStart.
     """
     if is_current(target):
         return
@@ -84,7 +113,8 @@ def build(target: Path, *, uid: int | None = None) -> None:
 
 
 def _build(target: Path, builder: pwd.struct_passwd | None) -> None:
-    # The builder may not be able to look into the folders above our own; everybody can into this one.
+    # The builder may not be able to look into the folders above our own; everybody can into this
+    # one.
     with tempfile.TemporaryDirectory(prefix="cg-shop-", dir="/tmp") as room:
         data = Path(room, "data")
         if builder is not None:
@@ -95,7 +125,10 @@ def _build(target: Path, builder: pwd.struct_passwd | None) -> None:
 
 
 def copy(template: Path, target: Path) -> None:
-    """A copy of the template for a sandbox, mode 0700, owned by whoever copies. `target` must not exist; its parent must."""
+    """A copy of the template for a sandbox, mode 0700, owned by whoever copies.
+
+    `target` must not exist; its parent must.
+    """
     _copy_folder(str(template), str(target))
 
 
@@ -123,12 +156,21 @@ def _copy_file(source: str, target: str) -> None:
 
 
 def _copy_bytes(reading: int, writing: int) -> None:
-    """Inside the kernel: of five ways tried the fastest (docs/decisions/template.md). Between two kinds of file system by sendfile."""
+    """Inside the kernel: of five ways tried the fastest (docs/decisions/template.md).
+
+    Between two kinds of file system by sendfile.
+    """
     try:
         while os.copy_file_range(reading, writing, 1 << 30):
             pass
     except OSError as exc:
-        if exc.errno not in (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM):
+        if exc.errno not in (
+            errno.EXDEV,
+            errno.ENOSYS,
+            errno.EINVAL,
+            errno.EOPNOTSUPP,
+            errno.EPERM,
+        ):
             raise
         while os.sendfile(writing, reading, None, 1 << 30):
             pass
@@ -137,35 +179,90 @@ def _copy_bytes(reading: int, writing: int) -> None:
 def _make(data: Path, builder: pwd.struct_passwd | None) -> None:
     share = binaries.share()
     _run(
-        [str(binaries.find("initdb")), "-D", str(data), "-U", AGENT, "--wal-segsize=1", "--no-sync", "--no-locale", "-E", "UTF8", "-A", "trust", *(["-L", str(share)] if share else [])],
-        "", builder,
+        [
+            str(binaries.find("initdb")),
+            "-D",
+            str(data),
+            "-U",
+            AGENT,
+            "--wal-segsize=1",
+            "--no-sync",
+            "--no-locale",
+            "-E",
+            "UTF8",
+            "-A",
+            "trust",
+            *(["-L", str(share)] if share else []),
+        ],
+        "",
+        builder,
     )
     (data / "postgresql.conf").write_text(configuration(Address("127.0.0.1", 5432), data))
     (data / "pg_hba.conf").write_text(HOST_BASED_ACCESS)
     _alone(data, "postgres", _ALONE, builder)
-    _alone(data, "shop", _ALONE_TOO + _SLIM + _sql("schema") + _sql("seed") + _sql("roles") + _TIDY, builder)
+    _alone(
+        data,
+        "shop",
+        _ALONE_TOO + _SLIM + _sql("schema") + _sql("seed") + _sql("roles") + _TIDY,
+        builder,
+    )
     _run([str(binaries.find("pg_resetwal")), "-D", str(data)], "", builder)
 
 
 def _alone(data: Path, database: str, statements: str, builder: pwd.struct_passwd | None) -> None:
-    """Run statements in single-user mode. There a statement ends with a semicolon and an empty line."""
+    """Run statements in single-user mode.
+
+    There a statement ends with a semicolon and an empty line.
+    """
     text = "".join(f"{statement};\n\n" for statement in split(statements))
-    _run([str(binaries.find("postgres")), "--single", "-j", "-O", "-D", str(data), "-c", "exit_on_error=on", "-c", "log_min_messages=error", database], text, builder)
+    _run(
+        [
+            str(binaries.find("postgres")),
+            "--single",
+            "-j",
+            "-O",
+            "-D",
+            str(data),
+            "-c",
+            "exit_on_error=on",
+            "-c",
+            "log_min_messages=error",
+            database,
+        ],
+        text,
+        builder,
+    )
 
 
 def split(script: str) -> list[str]:
-    """The statements of a script, without comments and empty lines. Semicolons stand only between statements."""
+    """The statements of a script, without comments and empty lines.
+
+    Semicolons stand only between statements.
+    """
     lines = [line for line in script.splitlines() if line.strip() and not line.startswith("--")]
     return [statement.strip() for statement in "\n".join(lines).split(";") if statement.strip()]
 
 
 def _run(argv: list[str], text: str, builder: pwd.struct_passwd | None) -> None:
     done = subprocess.run(
-        argv, input=text, env=_environment(), capture_output=True, text=True, timeout=_DEADLINE_S, check=False, cwd="/",
-        user=builder.pw_uid if builder else None, group=builder.pw_gid if builder else None, extra_groups=[] if builder else None,
+        argv,
+        input=text,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        timeout=_DEADLINE_S,
+        check=False,
+        cwd="/",
+        user=builder.pw_uid if builder else None,
+        group=builder.pw_gid if builder else None,
+        extra_groups=[] if builder else None,
     )
     if done.returncode or "ERROR:" in done.stderr:
-        raise DidNotStart("The shop's database could not be prepared.", hint="The log says what Postgres said.", detail=f"{argv[0]}: {(done.stdout + done.stderr)[-2000:]}")
+        raise DidNotStart(
+            "The shop's database could not be prepared.",
+            hint="The log says what Postgres said.",
+            detail=f"{argv[0]}: {(done.stdout + done.stderr)[-2000:]}",
+        )
 
 
 def _builder(uid: int | None) -> pwd.struct_passwd | None:
@@ -178,7 +275,9 @@ def _builder(uid: int | None) -> pwd.struct_passwd | None:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    raise DidNotStart("No ordinary user can build the shop's database.", hint="Create one, or pass its uid.")
+    raise DidNotStart(
+        "No ordinary user can build the shop's database.", hint="Create one, or pass its uid."
+    )
 
 
 def _put(data: Path, target: Path) -> None:
@@ -216,7 +315,10 @@ def main() -> None:
     except DidNotStart as exc:
         sys.exit(f"{exc} {exc.hint}\n{exc.detail}")
     size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
-    sys.stdout.write(f"{target}: {size / 1e6:.1f} MB in {sum(1 for file in target.rglob('*') if file.is_file())} files\n")
+    sys.stdout.write(
+        f"{target}: {size / 1e6:.1f} MB in "
+        f"{sum(1 for file in target.rglob('*') if file.is_file())} files\n"
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
-"""A round-robin balancer for HTTP: takes each request to the next instance that answers. Looks at no body and keeps no session.
+"""A round-robin balancer for HTTP: takes each request to the next instance that answers.
 
-An instance that refuses is left out at once and its request goes to the next; one that took the request and does not answer costs a 504.
-Each is asked for its health twice a second, and takes part again when it answers. With `sticky`, a cookie of the balancer's own leads a
-browser back to the instance that answered it first.
+Looks at no body and keeps no session.
+
+An instance that refuses is left out at once and its request goes to the next; one that took the
+request and does not answer costs a 504. Each is asked for its health twice a second, and takes part
+again when it answers. With `sticky`, a cookie of the balancer's own leads a browser back to the
+instance that answered it first.
 """
 
 from __future__ import annotations
@@ -42,7 +45,9 @@ class Balancer:
     def __init__(self, path: str) -> None:
         self.settings = Settings(path)
         now = self.settings.now()
-        self.targets = [Target(name, host, port, now["secret"]) for name, host, port in now["targets"]]
+        self.targets = [
+            Target(name, host, port, now["secret"]) for name, host, port in now["targets"]
+        ]
         self._turn = 0
         self._lock = threading.Lock()
         self._refused = 0
@@ -53,17 +58,33 @@ class Balancer:
         if message.path.startswith("/-/"):
             return self._tell_the_sandbox(message, settings)
         token = _cookie(message) if settings["sticky"] else ""
-        onward = http.Message(message.first, [*((name, value) for name, value in message.headers if name.lower() != "connection"), ("Connection", "close")], message.body)
+        onward = http.Message(
+            message.first,
+            [
+                *((name, value) for name, value in message.headers if name.lower() != "connection"),
+                ("Connection", "close"),
+            ],
+            message.body,
+        )
         for target in self._candidates(token):
             try:
-                answer = http.ask(target.host, target.port, onward, connect_s=CONNECT_S, answer_s=STEPPED_S if message.header("x-step") else ANSWER_S)
+                answer = http.ask(
+                    target.host,
+                    target.port,
+                    onward,
+                    connect_s=CONNECT_S,
+                    answer_s=STEPPED_S if message.header("x-step") else ANSWER_S,
+                )
             except (ConnectionRefusedError, http.Unreachable):
                 target.up = False
                 continue
             except TimeoutError:
-                return self._own(504, f"Instance {target.name} took the request and does not answer.")
+                return self._own(
+                    504, f"Instance {target.name} took the request and does not answer."
+                )
             except (OSError, ValueError):
-                # A link's near end takes a connection before it knows whether anybody is at the far one.
+                # A link's near end takes a connection before it knows whether anybody is at the far
+                # one.
                 target.up = False
                 if message.method == "GET":
                     continue
@@ -94,14 +115,23 @@ class Balancer:
 
     def _own(self, status: int, says: str) -> http.Message:
         self._refused += 1
-        return http.response(status, [("Content-Type", "application/json")], json.dumps({"says": says, "user": "", "cart": []}).encode())
+        return http.response(
+            status,
+            [("Content-Type", "application/json")],
+            json.dumps({"says": says, "user": "", "cart": []}).encode(),
+        )
 
     def _tell_the_sandbox(self, message: http.Message, settings: dict[str, Any]) -> http.Message:
         if message.path == "/-/health":
             return http.response(200, (), json.dumps({"version": sys.version.split()[0]}).encode())
         if message.header(SECRET) != settings["secret"]:
             return http.response(404)
-        state = {"run": float(os.getpid()), "requests": sum(target.requests for target in self.targets), "refused": self._refused, "up": [target.name for target in self.targets if target.up]}
+        state = {
+            "run": float(os.getpid()),
+            "requests": sum(target.requests for target in self.targets),
+            "refused": self._refused,
+            "up": [target.name for target in self.targets if target.up],
+        }
         return http.response(200, (), json.dumps(state).encode())
 
 
@@ -112,7 +142,18 @@ def _cookie(message: http.Message) -> str:
 
 def _healthy(target: Target) -> bool:
     try:
-        return http.ask(target.host, target.port, http.Message("GET /health HTTP/1.1", [("Host", target.name), ("Connection", "close")]), connect_s=HEALTH_TIMEOUT_S, answer_s=HEALTH_TIMEOUT_S).status == 200
+        return (
+            http.ask(
+                target.host,
+                target.port,
+                http.Message(
+                    "GET /health HTTP/1.1", [("Host", target.name), ("Connection", "close")]
+                ),
+                connect_s=HEALTH_TIMEOUT_S,
+                answer_s=HEALTH_TIMEOUT_S,
+            ).status
+            == 200
+        )
     except (OSError, ValueError):
         return False
 
@@ -122,5 +163,6 @@ def main(path: str) -> None:
     balancer = Balancer(path)
     now = balancer.settings.now()
     threading.Thread(target=balancer.watch, daemon=True).start()
-    print(f"balancer listens on {now['host']}:{now['port']}", flush=True)  # noqa: T201 - this is its log
+    # this is its log
+    print(f"balancer listens on {now['host']}:{now['port']}", flush=True)  # noqa: T201
     http.serve(now["host"], now["port"], balancer.handle)

@@ -1,4 +1,6 @@
-"""HTTP/1.1 as far as a shop and its balancer need it: a head, a body of known length, kept connections. Refuses what is longer than it should be."""
+"""HTTP/1.1 as far as a shop and its balancer need it: a head, a body of known length, kept
+connections. Refuses what is longer than it should be.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,15 @@ from collections.abc import Callable, Iterable
 MOST_HEAD, MOST_BODY = 16 * 1024, 64 * 1024
 MOST_CONNECTIONS = 48
 IDLE_S = 60.0
-REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 422: "Unprocessable Content", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
+REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    404: "Not Found",
+    422: "Unprocessable Content",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
 
 Headers = list[tuple[str, str]]
 
@@ -20,7 +30,9 @@ class Message:
 
     __slots__ = ("body", "first", "headers")
 
-    def __init__(self, first: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> None:
+    def __init__(
+        self, first: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
+    ) -> None:
         self.first = first
         self.headers: Headers = list(headers)
         self.body = body
@@ -46,8 +58,17 @@ class Message:
 
     def pack(self) -> bytes:
         """As it goes over the wire."""
-        kept = [f"{key}: {value}\r\n" for key, value in self.headers if key.lower() not in ("content-length", "transfer-encoding")]
-        return f"{self.first}\r\n{''.join(kept)}Content-Length: {len(self.body)}\r\n\r\n".encode("latin-1", "replace") + self.body
+        kept = [
+            f"{key}: {value}\r\n"
+            for key, value in self.headers
+            if key.lower() not in ("content-length", "transfer-encoding")
+        ]
+        return (
+            f"{self.first}\r\n{''.join(kept)}Content-Length: {len(self.body)}\r\n\r\n".encode(
+                "latin-1", "replace"
+            )
+            + self.body
+        )
 
 
 def response(status: int, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> Message:
@@ -56,7 +77,10 @@ def response(status: int, headers: Iterable[tuple[str, str]] = (), body: bytes =
 
 
 def unpack(data: bytes) -> tuple[Message | None, bytes]:
-    """The first whole message in some bytes, if there is one, and what is left. Raises ValueError if there will never be one."""
+    """The first whole message in some bytes, if there is one, and what is left.
+
+    Raises ValueError if there will never be one.
+    """
     head, found, rest = data.partition(b"\r\n\r\n")
     if not found:
         if len(data) > MOST_HEAD:
@@ -77,12 +101,15 @@ def unpack(data: bytes) -> tuple[Message | None, bytes]:
         raise ValueError("the body has no length that is allowed")
     if len(rest) < int(length):
         return None, data
-    message.body = rest[:int(length)]
-    return message, rest[int(length):]
+    message.body = rest[: int(length)]
+    return message, rest[int(length) :]
 
 
 class Connection:
-    """A connected socket that messages come and go on. Raises OSError when it breaks or takes too long."""
+    """A connected socket that messages come and go on.
+
+    Raises OSError when it breaks or takes too long.
+    """
 
     def __init__(self, connected: socket.socket) -> None:
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -110,7 +137,10 @@ class Connection:
 
 
 def ask(host: str, port: int, request: Message, *, connect_s: float, answer_s: float) -> Message:
-    """The answer to one request on a connection of its own. Raises ConnectionRefusedError or Unreachable if nobody took it, another OSError after that."""
+    """The answer to one request on a connection of its own.
+
+    Raises ConnectionRefusedError or Unreachable if nobody took it, another OSError after that.
+    """
     try:
         connected = socket.create_connection((host, port), timeout=connect_s)
     except TimeoutError as exc:
@@ -139,7 +169,9 @@ def serve(host: str, port: int, handle: Callable[[Message], Message]) -> None:
         threading.Thread(target=_converse, args=(client, handle, room), daemon=True).start()
 
 
-def _converse(client: socket.socket, handle: Callable[[Message], Message], room: threading.Semaphore) -> None:
+def _converse(
+    client: socket.socket, handle: Callable[[Message], Message], room: threading.Semaphore
+) -> None:
     try:
         with client, contextlib.suppress(OSError):
             client.settimeout(IDLE_S)

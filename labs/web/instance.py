@@ -1,6 +1,8 @@
-"""One instance of the shop: a process that answers HTTP, with a session store that its configuration names. Keeps nothing but what that store keeps.
+"""One instance of the shop: a process that answers HTTP, with a session store that its
+configuration names. Keeps nothing but what that store keeps.
 
-What a traced request does is told to the sandbox over a socket: each command to the store, and in step gear each line, which then waits for a word.
+What a traced request does is told to the sandbox over a socket: each command to the store, and in
+step gear each line, which then waits for a word.
 """
 
 from __future__ import annotations
@@ -21,7 +23,18 @@ from urllib.parse import parse_qsl
 from labs.caching import sessions
 from labs.web import http
 from labs.web.settings import Settings
-from labs.web.stores import KEY, MemcachedStore, Memory, MemoryStore, Pool, RedisStore, Session, Store, StoreDown, resp
+from labs.web.stores import (
+    KEY,
+    MemcachedStore,
+    Memory,
+    MemoryStore,
+    Pool,
+    RedisStore,
+    Session,
+    Store,
+    StoreDown,
+    resp,
+)
 
 COOKIE = "Path=/; HttpOnly; Secure; SameSite=Lax"
 SECRET = "X-Sandbox-Secret"
@@ -105,13 +118,17 @@ class Instance:
         try:
             answer = self._serve(message, settings, teller)
         except StoreDown as exc:
-            answer = _json(503, {"says": f"{exc} Nobody can be recognised.", "user": "", "cart": []})
+            answer = _json(
+                503, {"says": f"{exc} Nobody can be recognised.", "user": "", "cart": []}
+            )
         finally:
             teller.close()
         answer.headers += [("X-Instance", settings["name"]), ("Cache-Control", "no-store")]
         return answer
 
-    def _serve(self, message: http.Message, settings: dict[str, Any], teller: Teller) -> http.Message:
+    def _serve(
+        self, message: http.Message, settings: dict[str, Any], teller: Teller
+    ) -> http.Message:
         request = Request(message)
         limits = Limits(settings["idle_s"], settings["absolute_s"], settings["sliding"])
         store = self._store(settings["store"], settings["node"], teller)
@@ -132,7 +149,11 @@ class Instance:
                 says = "You are logged out."
             case "GET", "/":
                 session = self._run(_named(settings["page"]), teller, request, store, limits)
-                says = f"Hello again, {session['user']}." if session and session["user"] else "Please log in."
+                says = (
+                    f"Hello again, {session['user']}."
+                    if session and session["user"]
+                    else "Please log in."
+                )
             case _:
                 return _json(404, {"says": "There is no such page.", "user": "", "cart": []})
         session = session or {"user": "", "cart": []}
@@ -146,7 +167,15 @@ class Instance:
 
     def _store(self, kind: str, name: str, teller: Teller) -> Store:
         def tell(server: str) -> Callable[[str, str, float, str], None]:
-            return lambda command, reply, took_ms, meaning: teller.tell({"server": server, "command": command, "reply": reply, "took_ms": took_ms, "meaning": meaning})
+            return lambda command, reply, took_ms, meaning: teller.tell(
+                {
+                    "server": server,
+                    "command": command,
+                    "reply": reply,
+                    "took_ms": took_ms,
+                    "meaning": meaning,
+                }
+            )
 
         if kind == "redis":
             return RedisStore(self._redis, tell("redis"))
@@ -170,7 +199,9 @@ class Instance:
             self._counts["signed_in" if signed_in else "signed_out"] += 1
 
     def _tell_the_sandbox(self, message: http.Message, settings: dict[str, Any]) -> http.Message:
-        """What the sandbox may look at and nobody else: the counts, and a session as this process's memory has it."""
+        """What the sandbox may look at and nobody else: the counts, and a session as this process's
+        memory has it.
+        """
         if message.header(SECRET) != settings["secret"]:
             return _json(404, {})
         sid = message.path.removeprefix("/-/session/")
@@ -178,7 +209,9 @@ class Instance:
             found = self._memory.get(KEY + sid)
             return _json(200, {"ttl_s": found[0], "value": found[1]} if found else {})
         with self._lock:
-            return _json(200, {**self._counts, "sessions": self._memory.count(), "run": float(os.getpid())})
+            return _json(
+                200, {**self._counts, "sessions": self._memory.count(), "run": float(os.getpid())}
+            )
 
 
 def _tracer(code: CodeType, teller: Teller) -> Callable[[FrameType, str, Any], Any]:
@@ -208,7 +241,8 @@ def main(path: str) -> None:
     """Serve for ever."""
     shop = Instance(path)
     now = shop.settings.now()
-    print(f"instance {now['name']} listens on {now['host']}:{now['port']}", flush=True)  # noqa: T201 - this is its log
+    # this is its log
+    print(f"instance {now['name']} listens on {now['host']}:{now['port']}", flush=True)  # noqa: T201
     http.serve(now["host"], now["port"], shop.handle)
 
 

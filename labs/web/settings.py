@@ -1,4 +1,6 @@
-"""A program's configuration: a file of JSON that is read again when another was put in its place, so that a change needs no restart."""
+"""A program's configuration: a file of JSON that is read again when another was put in its place,
+so that a change needs no restart.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Starts a program of labs.web without the rest of labs, whose front desk alone takes 0.7 s to import: `python -I -S start.py labs.web.instance CONFIG`."""
+"""Starts a program of labs.web without the rest of labs, whose front desk alone takes 0.7 s to
+import: `python -I -S start.py labs.web.instance CONFIG`.
+"""
 
 from __future__ import annotations
 

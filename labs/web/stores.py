@@ -1,4 +1,7 @@
-"""Where an instance keeps sessions: its own memory, Redis or Memcached. Each command is told with its reply and its time."""
+"""Where an instance keeps sessions: its own memory, Redis or Memcached.
+
+Each command is told with its reply and its time.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ class StoreDown(Exception):
 
 
 class Store:
-    """What `labs.caching.sessions` sees of any store: four commands. Each raises StoreDown when there is no answer in time."""
+    """What `labs.caching.sessions` sees of any store: four commands.
+
+    Each raises StoreDown when there is no answer in time.
+    """
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
@@ -79,18 +85,31 @@ class MemoryStore(Store):
 
     def load(self, sid: str) -> Session | None:
         found = self._memory.get(KEY + sid)
-        self._tell(f"sessions.get({KEY + sid!r})", found[1] if found else "None", 0.0, "hit" if found else "miss")
+        self._tell(
+            f"sessions.get({KEY + sid!r})",
+            found[1] if found else "None",
+            0.0,
+            "hit" if found else "miss",
+        )
         return json.loads(found[1]) if found else None
 
     def save(self, sid: str, session: Session, seconds: float) -> None:
         with self._memory.lock:
             self._memory.kept[KEY + sid] = time.monotonic() + seconds, json.dumps(session)
-        self._tell(f"sessions[{KEY + sid!r}] = {json.dumps(session)}, for {seconds:.0f} s", "", 0.0, "write")
+        self._tell(
+            f"sessions[{KEY + sid!r}] = {json.dumps(session)}, for {seconds:.0f} s",
+            "",
+            0.0,
+            "write",
+        )
 
     def renew(self, sid: str, seconds: float) -> None:
         with self._memory.lock:
             if KEY + sid in self._memory.kept:
-                self._memory.kept[KEY + sid] = time.monotonic() + seconds, self._memory.kept[KEY + sid][1]
+                self._memory.kept[KEY + sid] = (
+                    time.monotonic() + seconds,
+                    self._memory.kept[KEY + sid][1],
+                )
         self._tell(f"for {seconds:.0f} s from now: {KEY + sid!r}", "", 0.0, "write")
 
     def forget(self, sid: str) -> None:
@@ -102,7 +121,9 @@ class MemoryStore(Store):
 class Pool:
     """Connections to one store, as many as are in use at once."""
 
-    def __init__(self, host: str, port: int, greet: Callable[[Line], None] = lambda _: None) -> None:
+    def __init__(
+        self, host: str, port: int, greet: Callable[[Line], None] = lambda _: None
+    ) -> None:
         self._address = host, port
         self._greet = greet
         self._idle: list[Line] = []
@@ -147,7 +168,7 @@ class Line:
         """So many bytes and the end of line after them."""
         while len(self._left) < length + 2:
             self._more()
-        found, self._left = self._left[:length], self._left[length + 2:]
+        found, self._left = self._left[:length], self._left[length + 2 :]
         return found
 
     def ended(self) -> bool:
@@ -185,13 +206,21 @@ class _Remote(Store):
         try:
             value, reply, meaning = self._run(run)
         except (OSError, ValueError) as exc:
-            self._tell(command, str(exc) or type(exc).__name__, (time.perf_counter() - began) * 1000, "error")
+            self._tell(
+                command,
+                str(exc) or type(exc).__name__,
+                (time.perf_counter() - began) * 1000,
+                "error",
+            )
             raise StoreDown("The session store does not answer.") from exc
         self._tell(command, reply, (time.perf_counter() - began) * 1000, meaning)
         return value
 
     def _run(self, run: Callable[[Line], tuple[Any, str, str]]) -> tuple[Any, str, str]:
-        """The command on a connection of the pool; once more on a new one if that had ended. Every command here may be sent twice."""
+        """The command on a connection of the pool; once more on a new one if that had ended.
+
+        Every command here may be sent twice.
+        """
         while True:
             line, used = self._pool.take()
             try:
@@ -214,26 +243,42 @@ class RedisStore(_Remote):
     def load(self, sid: str) -> Session | None:
         def run(line: Line) -> tuple[Any, str, str]:
             value = resp(line, "GET", KEY + sid)
-            return (None, "(nil)", "miss") if value is None else (json.loads(value), f'"{value}"', "hit")
+            return (
+                (None, "(nil)", "miss")
+                if value is None
+                else (json.loads(value), f'"{value}"', "hit")
+            )
 
         found: Session | None = self._timed(f"GET {KEY}{sid}", run)
         return found
 
     def save(self, sid: str, session: Session, seconds: float) -> None:
         text, ms = json.dumps(session), str(math.ceil(seconds * 1000))
-        self._timed(f"SET {KEY}{sid} {text} PX {ms}", lambda line: (None, str(resp(line, "SET", KEY + sid, text, "PX", ms)), "write"))
+        self._timed(
+            f"SET {KEY}{sid} {text} PX {ms}",
+            lambda line: (None, str(resp(line, "SET", KEY + sid, text, "PX", ms)), "write"),
+        )
 
     def save_for_ever(self, sid: str, session: Session) -> None:
         """As plain SET does: without a time to live."""
         text = json.dumps(session)
-        self._timed(f"SET {KEY}{sid} {text}", lambda line: (None, str(resp(line, "SET", KEY + sid, text)), "write"))
+        self._timed(
+            f"SET {KEY}{sid} {text}",
+            lambda line: (None, str(resp(line, "SET", KEY + sid, text)), "write"),
+        )
 
     def renew(self, sid: str, seconds: float) -> None:
         ms = str(math.ceil(seconds * 1000))
-        self._timed(f"PEXPIRE {KEY}{sid} {ms}", lambda line: (None, f"(integer) {resp(line, 'PEXPIRE', KEY + sid, ms)}", "write"))
+        self._timed(
+            f"PEXPIRE {KEY}{sid} {ms}",
+            lambda line: (None, f"(integer) {resp(line, 'PEXPIRE', KEY + sid, ms)}", "write"),
+        )
 
     def forget(self, sid: str) -> None:
-        self._timed(f"DEL {KEY}{sid}", lambda line: (None, f"(integer) {resp(line, 'DEL', KEY + sid)}", "write"))
+        self._timed(
+            f"DEL {KEY}{sid}",
+            lambda line: (None, f"(integer) {resp(line, 'DEL', KEY + sid)}", "write"),
+        )
 
 
 class MemcachedStore(_Remote):
@@ -281,8 +326,14 @@ class MemcachedStore(_Remote):
 
 
 def resp(line: Line, *words: str) -> Any:
-    """The reply of Redis to a command: text, a whole number or None. Raises ValueError for an error reply."""
-    line.send(f"*{len(words)}\r\n".encode() + b"".join(b"$%d\r\n%s\r\n" % (len(word.encode()), word.encode()) for word in words))
+    """The reply of Redis to a command: text, a whole number or None.
+
+    Raises ValueError for an error reply.
+    """
+    line.send(
+        f"*{len(words)}\r\n".encode()
+        + b"".join(b"$%d\r\n%s\r\n" % (len(word.encode()), word.encode()) for word in words)
+    )
     first = line.line()
     kind, rest = first[:1], first[1:].decode(errors="replace")
     if kind == b"-":

@@ -31,13 +31,33 @@ def known_of(session: Session, learner: str) -> Known | None:
     """What is kept of this learner; None if there is no such learner any more."""
 
     def count(model: type[Progress | Answer | Prediction | Outcome | SharedRecord]) -> int:
-        return session.scalar(select(func.count()).select_from(model).where(model.learner_id == learner)) or 0
+        return (
+            session.scalar(
+                select(func.count()).select_from(model).where(model.learner_id == learner)
+            )
+            or 0
+        )
 
     row = session.get(Learner, learner)
     if row is None:
         return None
-    read = session.scalar(select(func.count()).select_from(Progress).where(Progress.learner_id == learner, Progress.read_at.is_not(None))) or 0
-    return Known(row.made_at, count(Progress), read, count(Answer), count(Prediction), count(Outcome), count(SharedRecord))
+    read = (
+        session.scalar(
+            select(func.count())
+            .select_from(Progress)
+            .where(Progress.learner_id == learner, Progress.read_at.is_not(None))
+        )
+        or 0
+    )
+    return Known(
+        row.made_at,
+        count(Progress),
+        read,
+        count(Answer),
+        count(Prediction),
+        count(Outcome),
+        count(SharedRecord),
+    )
 
 
 def make_link(session: Session, learner: str) -> str:
@@ -51,21 +71,40 @@ def open_links(session: Session, learner: str) -> list[Recovery]:
     """The learner's links that still work, newest first."""
     return list(
         session.scalars(
-            select(Recovery).where(Recovery.learner_id == learner, Recovery.used_at.is_(None), Recovery.revoked_at.is_(None)).order_by(Recovery.id.desc())
+            select(Recovery)
+            .where(
+                Recovery.learner_id == learner,
+                Recovery.used_at.is_(None),
+                Recovery.revoked_at.is_(None),
+            )
+            .order_by(Recovery.id.desc())
         )
     )
 
 
 def owner_of(session: Session, token: str) -> str | None:
     """Whose link this is, if it still works."""
-    return session.scalar(select(Recovery.learner_id).where(Recovery.token_sha256 == _hash(token), Recovery.used_at.is_(None), Recovery.revoked_at.is_(None)))
+    return session.scalar(
+        select(Recovery.learner_id).where(
+            Recovery.token_sha256 == _hash(token),
+            Recovery.used_at.is_(None),
+            Recovery.revoked_at.is_(None),
+        )
+    )
 
 
 def use_link(session: Session, token: str) -> str | None:
-    """Use the link up and say whose it was; None if it does not work. Of two who use it at once, one gets it."""
+    """Use the link up and say whose it was; None if it does not work.
+
+    Of two who use it at once, one gets it.
+    """
     return session.scalar(
         update(Recovery)
-        .where(Recovery.token_sha256 == _hash(token), Recovery.used_at.is_(None), Recovery.revoked_at.is_(None))
+        .where(
+            Recovery.token_sha256 == _hash(token),
+            Recovery.used_at.is_(None),
+            Recovery.revoked_at.is_(None),
+        )
         .values(used_at=now())
         .returning(Recovery.learner_id)
     )
@@ -74,7 +113,15 @@ def use_link(session: Session, token: str) -> str | None:
 def revoke(session: Session, learner: str, link: int) -> bool:
     """End one of the learner's own links; False if there is no such open link of theirs."""
     found = session.scalar(
-        update(Recovery).where(Recovery.id == link, Recovery.learner_id == learner, Recovery.used_at.is_(None), Recovery.revoked_at.is_(None)).values(revoked_at=now()).returning(Recovery.id)
+        update(Recovery)
+        .where(
+            Recovery.id == link,
+            Recovery.learner_id == learner,
+            Recovery.used_at.is_(None),
+            Recovery.revoked_at.is_(None),
+        )
+        .values(revoked_at=now())
+        .returning(Recovery.id)
     )
     return found is not None
 

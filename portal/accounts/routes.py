@@ -1,14 +1,34 @@
-"""The page "You": what is known, a link to take it to another browser, and a way to have it all deleted."""
+"""The page "You": what is known, a link to take it to another browser, and a way to have it all
+deleted.
+"""
 
 from __future__ import annotations
 
 import logging
 
-from flask import Blueprint, Response, abort, flash, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from werkzeug.wrappers import Response as BaseResponse
 
 from labs import LabsError
-from portal.accounts.records import forget_learner, known_of, make_link, open_links, owner_of, revoke, use_link
+from portal.accounts.records import (
+    forget_learner,
+    known_of,
+    make_link,
+    open_links,
+    owner_of,
+    revoke,
+    use_link,
+)
 from portal.web.caching import summary_name
 from portal.web.learner import adopt, current_learner, forget, require_learner
 from portal.web.parts import cache, db, quick_desk
@@ -66,10 +86,23 @@ def recover(token: str) -> Response:
     owner = owner_of(db(), token)
     known = known_of(db(), owner) if owner else None
     if known is None:
-        abort(404, "This link does not work, or no longer. Make a new one in the browser that you used before.")
+        abort(
+            404,
+            "This link does not work, or no longer. Make a new one in the browser that you used "
+            "before.",
+        )
     learner = current_learner()
     mine = known_of(db(), learner) if learner and learner != owner else None
-    return _private(render_template("accounts/recover.html", place="you", known=known, mine=mine, token=token, same=learner == owner))
+    return _private(
+        render_template(
+            "accounts/recover.html",
+            place="you",
+            known=known,
+            mine=mine,
+            token=token,
+            same=learner == owner,
+        )
+    )
 
 
 @bp.post("/recover/<token>")
@@ -77,7 +110,11 @@ def adopt_recovered(token: str) -> BaseResponse:
     """Become the learner whose link this is."""
     owner = use_link(db(), token)
     if owner is None:
-        abort(404, "This link does not work, or no longer. Make a new one in the browser that you used before.")
+        abort(
+            404,
+            "This link does not work, or no longer. Make a new one in the browser that you used "
+            "before.",
+        )
     db().commit()
     adopt(owner)
     flash("This browser now goes on where the other one stopped.", "here")
@@ -88,7 +125,12 @@ def _page(link: str = "", *, problem: str = "", status: int = 200) -> Response:
     learner = current_learner()
     known = known_of(db(), learner) if learner else None
     links = open_links(db(), learner) if learner and known else []
-    return _private(render_template("accounts/me.html", place="you", known=known, links=links, link=link, problem=problem), status)
+    return _private(
+        render_template(
+            "accounts/me.html", place="you", known=known, links=links, link=link, problem=problem
+        ),
+        status,
+    )
 
 
 def _private(html: str, status: int = 200) -> Response:
@@ -102,6 +144,12 @@ def _close_sandbox(learner: str) -> None:
     try:
         sandbox = quick_desk().find(learner)
         if sandbox:
-            quick_desk().call(sandbox.id, "close", owner=learner, deadline_s=1.0, reason="you had your data deleted")
+            quick_desk().call(
+                sandbox.id,
+                "close",
+                owner=learner,
+                deadline_s=1.0,
+                reason="you had your data deleted",
+            )
     except LabsError as exc:
         log.warning("a deleted learner's sandbox was not closed: %s", exc.kind)

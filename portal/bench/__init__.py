@@ -1,1 +1,4 @@
-"""The bench: a lab's live page. Asks the labs' front desk and draws what it answers; never opens a connection to a lab server."""
+"""The bench: a lab's live page.
+
+Asks the labs' front desk and draws what it answers; never opens a connection to a lab server.
+"""

@@ -1,4 +1,7 @@
-"""What a learner does to a sandbox. Every view posts one call to the front desk and answers with a toast, a fragment or the way back."""
+"""What a learner does to a sandbox.
+
+Every view posts one call to the front desk and answers with a toast, a fragment or the way back.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,30 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 
-from labs import BadInput, Control, Lab, LabsError, NotNow, Number, SandboxTaken, UnknownSandbox, Value, catalogue, find
+from labs import (
+    BadInput,
+    Control,
+    Lab,
+    LabsError,
+    NotNow,
+    Number,
+    SandboxTaken,
+    UnknownSandbox,
+    Value,
+    catalogue,
+    find,
+)
 from portal.bench import view
 from portal.bench.faders import value_at
 from portal.bench.places import page_before, way_back
@@ -26,14 +50,20 @@ OPENING_S = 0.7
 
 @bp.post("/labs/<lab_id>/sandbox")
 def open_sandbox(lab_id: str) -> Response:
-    """Open a sandbox of a lab with the settings of the form; with `close` the one that is open makes room first.
+    """Open a sandbox of a lab with the settings of the form; with `close` the one that is open
+    makes room first.
 
-    A sandbox of this lab that is open already takes the settings that were sent. htmx gets the bench as a fragment.
+    A sandbox of this lab that is open already takes the settings that were sent. htmx gets the
+    bench as a fragment.
     """
     lab = find(lab_id)
     form = request.form.to_dict()
     names = {control.name for control in lab.controls}
-    given: dict[str, object] = {name.removeprefix("set-"): value for name, value in form.items() if name.startswith("set-") or name in names}
+    given: dict[str, object] = {
+        name.removeprefix("set-"): value
+        for name, value in form.items()
+        if name.startswith("set-") or name in names
+    }
     settings = lab.settings(given)
     learner = require_learner()
     release_db()
@@ -51,17 +81,32 @@ def open_sandbox(lab_id: str) -> Response:
     finally:
         cache().forget(summary_name(learner))
     if is_htmx():
-        bench = view.look(lab, learner=learner, args={**given, "gear": form.get("gear", "step")}, desk=desk(), quick=desk())  # type: ignore[dict-item]  # form values are text
+        bench = view.look(
+            lab,
+            learner=learner,
+            # Form values are text.
+            args={**given, "gear": form.get("gear", "step")},  # type: ignore[dict-item]
+            desk=desk(),
+            quick=desk(),
+        )
         return make_response(render_template("bench/_bench.html", bench=bench, predictions=None))
-    return make_response(redirect(way_back(form.get("next", ""), page_before(url_for("bench.lab", lab_id=lab_id))), 303))
+    return make_response(
+        redirect(
+            way_back(form.get("next", ""), page_before(url_for("bench.lab", lab_id=lab_id))), 303
+        )
+    )
 
 
 @bp.post("/sandboxes/<sandbox>/settings")
 def settings(sandbox: str) -> Response:
-    """Change a control (`name`, `value` or its fader's `position`), or several at once (`set-<name>`)."""
+    """Change a control (`name`, `value` or its fader's `position`), or several at once
+    (`set-<name>`).
+    """
     info, learner = mine(sandbox)
     lab = find(info.lab)
-    wanted: dict[str, object] = {key[4:]: value for key, value in request.form.items() if key.startswith("set-")}
+    wanted: dict[str, object] = {
+        key[4:]: value for key, value in request.form.items() if key.startswith("set-")
+    }
     if name := request.form.get("name"):
         wanted[name] = _given(lab.control(name))
     for key, value in wanted.items():
@@ -74,8 +119,21 @@ def action(sandbox: str, name: str) -> Response:
     """One of the lab's own actions."""
     info, learner = mine(sandbox)
     wanted = find(info.lab).action(name)
-    fields = {field.name: field.parse(request.form.get(field.name, field.default)) for field in wanted.fields}
-    return _done(info.lab, desk().call(info.id, "action", owner=learner, deadline_s=wanted.deadline_s, name=wanted.name, fields=fields))
+    fields = {
+        field.name: field.parse(request.form.get(field.name, field.default))
+        for field in wanted.fields
+    }
+    return _done(
+        info.lab,
+        desk().call(
+            info.id,
+            "action",
+            owner=learner,
+            deadline_s=wanted.deadline_s,
+            name=wanted.name,
+            fields=fields,
+        ),
+    )
 
 
 @bp.post("/sandboxes/<sandbox>/servers/<server>")
@@ -83,7 +141,16 @@ def server(sandbox: str, server: str) -> Response:
     """Kill, pause, resume or restart a server."""
     info, learner = mine(sandbox)
     node = find(info.lab).topology.node(server)
-    return _done(info.lab, desk().call(info.id, "server", owner=learner, name=node.name, verb=_verb("kill", "pause", "resume", "restart")))
+    return _done(
+        info.lab,
+        desk().call(
+            info.id,
+            "server",
+            owner=learner,
+            name=node.name,
+            verb=_verb("kill", "pause", "resume", "restart"),
+        ),
+    )
 
 
 @bp.post("/sandboxes/<sandbox>/links/<link>")
@@ -91,8 +158,22 @@ def link(sandbox: str, link: str) -> Response:
     """Slow, cut or restore a link."""
     info, learner = mine(sandbox)
     verb = _verb("slow", "cut", "restore")
-    more: dict[str, Any] = {"delay_ms": DELAY.parse(request.form.get("delay_ms", DELAY.default))} if verb == "slow" else {}
-    return _done(info.lab, desk().call(info.id, "link", owner=learner, name=find(info.lab).topology.link(link).name, verb=verb, **more))
+    more: dict[str, Any] = (
+        {"delay_ms": DELAY.parse(request.form.get("delay_ms", DELAY.default))}
+        if verb == "slow"
+        else {}
+    )
+    return _done(
+        info.lab,
+        desk().call(
+            info.id,
+            "link",
+            owner=learner,
+            name=find(info.lab).topology.link(link).name,
+            verb=verb,
+            **more,
+        ),
+    )
 
 
 @bp.post("/sandboxes/<sandbox>/step")
@@ -105,7 +186,10 @@ def step(sandbox: str) -> Response:
         function = request.form.get("function", "read")
         if function not in ("read", "write"):
             raise BadInput("A request reads or writes.")
-        more = {"function": function, "key": request.form.get("key", request.form.get("item", "42"))[:40]}
+        more = {
+            "function": function,
+            "key": request.form.get("key", request.form.get("item", "42"))[:40],
+        }
         if function == "write" and "price" in request.form:
             more["price"] = request.form["price"][:40]
     return _done(info.lab, desk().call(info.id, "step", owner=learner, verb=verb, **more))
@@ -144,7 +228,9 @@ def close(sandbox: str) -> Response:
 
 @bp.post("/sandboxes/<sandbox>/console/<server>")
 def console(sandbox: str, server: str) -> Response:
-    """Run a line in a server's console: one turn to add to its log, or without a script the whole page with the turn in it."""
+    """Run a line in a server's console: one turn to add to its log, or without a script the whole
+    page with the turn in it.
+    """
     info, learner = mine(sandbox)
     lab = find(info.lab)
     turn = _turn(info.id, learner, lab.topology.node(server).name)
@@ -152,7 +238,11 @@ def console(sandbox: str, server: str) -> Response:
         return make_response(render_template("bench/_turn.html", turn=turn))
     bench = view.look(lab, learner=learner, args={}, desk=desk(), quick=desk())
     bench = replace(bench, turns=(turn,))
-    return make_response(render_template("bench/lab.html", bench=bench, predictions=predictions_of(lab), place="labs"))
+    return make_response(
+        render_template(
+            "bench/lab.html", bench=bench, predictions=predictions_of(lab), place="labs"
+        )
+    )
 
 
 @bp.post("/labs/<lab_id>/console/<server>")
@@ -180,19 +270,36 @@ def _turn(sandbox: str, learner: str, server: str) -> dict[str, Any]:
     except UnknownSandbox:
         raise
     except LabsError as error:
-        return turn | {"output": str(error) + (f"\n{error.hint}" if error.hint else ""), "failed": True, "took_ms": 0.0, "cut": False}
+        return turn | {
+            "output": str(error) + (f"\n{error.hint}" if error.hint else ""),
+            "failed": True,
+            "took_ms": 0.0,
+            "cut": False,
+        }
 
 
 def _answer_snippet(lab_id: str, turn: dict[str, Any] | None) -> Response:
     if is_htmx():
-        return make_response(render_template("bench/_snippet.html", turn=turn, lab_id=lab_id), 200 if turn else 409)
+        return make_response(
+            render_template("bench/_snippet.html", turn=turn, lab_id=lab_id), 200 if turn else 409
+        )
     if turn is None:
         raise NotNow("Open the bench first: the command runs on your own servers.")
-    return make_response(render_template("bench/snippet.html", turn=turn, lab_id=lab_id, back=page_before(url_for("bench.lab", lab_id=lab_id)), place="labs"))
+    return make_response(
+        render_template(
+            "bench/snippet.html",
+            turn=turn,
+            lab_id=lab_id,
+            back=page_before(url_for("bench.lab", lab_id=lab_id)),
+            place="labs",
+        )
+    )
 
 
 def _wait_for_opening(sandbox: str, learner: str, status: str) -> None:
-    """Wait for a moment, so that a page which is drawn next shows the servers and not that they start."""
+    """Wait for a moment, so that a page which is drawn next shows the servers and not that they
+    start.
+    """
     end = time.monotonic() + OPENING_S
     while status in ("queued", "opening") and time.monotonic() < end:
         time.sleep(0.02)
@@ -203,13 +310,20 @@ def _taken(lab: Lab, learner: str, settings: dict[str, Value]) -> Response:
     taken = desk().find(learner)
     back = way_back(request.form.get("next", ""), page_before(url_for("bench.lab", lab_id=lab.id)))
     other = catalogue().get(taken.lab) if taken else None
-    return make_response(render_template("bench/taken.html", lab=lab, other=other, settings=settings, back=back, place="labs"), 409)
+    return make_response(
+        render_template(
+            "bench/taken.html", lab=lab, other=other, settings=settings, back=back, place="labs"
+        ),
+        409,
+    )
 
 
 def _verb(*verbs: str) -> str:
     verb = request.form.get("verb", "")
     if verb not in verbs:
-        raise BadInput(f"There is no {verb[:20]!r} here.", hint="There is " + ", ".join(verbs) + ".")
+        raise BadInput(
+            f"There is no {verb[:20]!r} here.", hint="There is " + ", ".join(verbs) + "."
+        )
     return verb
 
 
@@ -231,7 +345,12 @@ def _make_room(learner: str) -> None:
     except UnknownSandbox:
         return
     end = time.monotonic() + CLOSING_S
-    while time.monotonic() < end and (left := quick_desk().find(learner)) is not None and left.id == taken.id and left.status != "closed":
+    while (
+        time.monotonic() < end
+        and (left := quick_desk().find(learner)) is not None
+        and left.id == taken.id
+        and left.status != "closed"
+    ):
         time.sleep(0.05)
 
 

@@ -1,4 +1,7 @@
-"""Where a number sits on its fader, and back. The page's script does the same arithmetic (static/js/controls.js)."""
+"""Where a number sits on its fader, and back.
+
+The page's script does the same arithmetic (static/js/controls.js).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ def position_of(control: Number, value: float) -> int:
 
 
 def value_at(control: Number, position: float) -> float:
-    """The value at a place of a logarithmic fader, rounded to two figures or the control's step, whichever is coarser."""
+    """The value at a place of a logarithmic fader, rounded to two figures or the control's step,
+    whichever is coarser.
+    """
     low, high, shift = _ends(control)
     raw: float = low * (high / low) ** (min(max(position, 0), POSITIONS) / POSITIONS) - shift
     step = max(control.step, 10 ** (math.floor(math.log10(raw)) - 1)) if raw > 0 else control.step

@@ -1,6 +1,8 @@
-"""What a flight of the flight recorder is, checked: a sandbox is hostile, and a shared flight is shown to people who never saw it.
+"""What a flight of the flight recorder is, checked: a sandbox is hostile, and a shared flight is
+shown to people who never saw it.
 
-What isn't known here is left out of what is kept; what is wrong is told in one sentence. `static/js/views/recorder/check.js` says the same in a browser.
+What isn't known here is left out of what is kept; what is wrong is told in one sentence.
+`static/js/views/recorder/check.js` says the same in a browser.
 """
 
 from __future__ import annotations
@@ -88,7 +90,10 @@ class Flight(Head):
     writes: Annotated[list[Write], Field(max_length=OPERATIONS)]
     reads: Annotated[list[Read], Field(max_length=OPERATIONS)] = []
     sentinels: Annotated[list[tuple[Moment, Word, Word, Words]], Field(max_length=1_000)] = []
-    moves: Annotated[list[tuple[Earlier, Word, Annotated[list[Word], Field(max_length=12)]]], Field(max_length=200)] = []
+    moves: Annotated[
+        list[tuple[Earlier, Word, Annotated[list[Word], Field(max_length=12)]]],
+        Field(max_length=200),
+    ] = []
     roles: Annotated[list[tuple[Earlier, Word, Word]], Field(max_length=200)] = []
 
     @model_validator(mode="after")
@@ -109,4 +114,7 @@ def read_flight(document: object) -> Flight:
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part)[:20] for part in first["loc"][:3]) or "the document"
-        raise BadInput("This record is not one that can be shared.", hint=f"Wrong in it: {where[:60]}, {first['msg'][:120]}.") from exc
+        raise BadInput(
+            "This record is not one that can be shared.",
+            hint=f"Wrong in it: {where[:60]}, {first['msg'][:120]}.",
+        ) from exc

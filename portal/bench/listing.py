@@ -1,4 +1,7 @@
-"""A strategy's text as lines of coloured words for the page. The text itself comes from the labs; nothing here is annotated by hand."""
+"""A strategy's text as lines of coloured words for the page.
+
+The text itself comes from the labs; nothing here is annotated by hand.
+"""
 
 from __future__ import annotations
 

@@ -17,12 +17,18 @@ def way_back(asked: str, fallback: str) -> str:
 
 
 def page_url() -> str:
-    """The address of the page that is being looked at, from its path on; for a fragment, of the page that asked for it."""
+    """The address of the page that is being looked at, from its path on; for a fragment, of the
+    page that asked for it.
+    """
     asked = request.headers.get("HX-Current-URL", "")
     if request.headers.get("HX-Request") == "true" and asked:
         page = _local(asked, "/labs")
         return _beside(page) if request.args.get("on") == "lesson" else page
-    return request.full_path.rstrip("?") if request.method == "GET" else _local(request.referrer or "", "/labs")
+    return (
+        request.full_path.rstrip("?")
+        if request.method == "GET"
+        else _local(request.referrer or "", "/labs")
+    )
 
 
 def page_before(fallback: str) -> str:
@@ -31,9 +37,12 @@ def page_before(fallback: str) -> str:
 
 
 def _beside(lesson: str) -> str:
-    """The lesson with the bench that is asked for beside it: a lesson may have several labs, and its address says which."""
+    """The lesson with the bench that is asked for beside it: a lesson may have several labs, and
+    its address says which.
+    """
     asked = {name: value for name, value in request.args.items() if name not in ("on", "was")}
-    return f"{lesson.partition('?')[0]}?{urlencode({'lab': (request.view_args or {}).get('lab_id', ''), **asked})}"
+    query = urlencode({"lab": (request.view_args or {}).get("lab_id", ""), **asked})
+    return f"{lesson.partition('?')[0]}?{query}"
 
 
 def _local(url: str, fallback: str) -> str:

@@ -1,8 +1,20 @@
-"""Commit to a prediction, then have it measured. What was predicted is in Postgres before anything runs."""
+"""Commit to a prediction, then have it measured.
+
+What was predicted is in Postgres before anything runs.
+"""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 
 from labs import LabsError, NotNow, SandboxInfo, find
 from portal.bench.places import page_before, way_back
@@ -21,30 +33,50 @@ def card(lab_id: str, name: str) -> str:
     """The card of a prediction, as it stands; `again` shows the empty form."""
     lab = find(lab_id)
     asked, learner = lab.prediction(name), current_learner()
-    row = latest(db(), learner=learner, lab=lab_id, name=name) if learner and not request.args.get("again") else None
+    row = (
+        latest(db(), learner=learner, lab=lab_id, name=name)
+        if learner and not request.args.get("again")
+        else None
+    )
     return render_template("bench/_prediction.html", lab=lab, prediction=asked, row=row)
 
 
 @bp.post("/labs/<lab_id>/predictions/<name>")
 def commit(lab_id: str, name: str) -> Response:
-    """Store value and confidence, then run the experiment in the learner's own sandbox. `measure` alone runs what waits."""
+    """Store value and confidence, then run the experiment in the learner's own sandbox.
+
+    `measure` alone runs what waits.
+    """
     lab = find(lab_id)
     asked, learner = lab.prediction(name), require_learner()
     if not request.form.get("measure"):
-        predict(db(), learner=learner, lab=lab_id, name=name, raw=request.form.get("value", ""), confidence=request.form.get("confidence", ""))
+        predict(
+            db(),
+            learner=learner,
+            lab=lab_id,
+            name=name,
+            raw=request.form.get("value", ""),
+            confidence=request.form.get("confidence", ""),
+        )
         keep(learner)
     release_db()
     problem = ""
     try:
         info = _sandbox(lab_id, learner)
-        measured = desk().call(info.id, "measure", owner=learner, deadline_s=MEASURING_S, prediction=name)
+        measured = desk().call(
+            info.id, "measure", owner=learner, deadline_s=MEASURING_S, prediction=name
+        )
         settle(db(), learner=learner, lab=lab_id, name=name, measured=measured["value"])
         keep(learner)
     except LabsError as error:
         problem = f"{error} {error.hint}".strip()
     if is_htmx():
         row = latest(db(), learner=learner, lab=lab_id, name=name)
-        return make_response(render_template("bench/_prediction.html", lab=lab, prediction=asked, row=row, problem=problem))
+        return make_response(
+            render_template(
+                "bench/_prediction.html", lab=lab, prediction=asked, row=row, problem=problem
+            )
+        )
     if problem:
         flash(problem, "error")
     back = way_back(request.form.get("next", ""), page_before(url_for("bench.lab", lab_id=lab_id)))

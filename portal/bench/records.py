@@ -1,4 +1,6 @@
-"""Flights of the flight recorder: of a learner's own sandbox to look at and to save, and those that were shared, for anybody with the address."""
+"""Flights of the flight recorder: of a learner's own sandbox to look at and to save, and those that
+were shared, for anybody with the address.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,17 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, abort, flash, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from werkzeug.wrappers import Response as BaseResponse
 
 from labs import catalogue, find
@@ -57,25 +69,44 @@ def share_record(sandbox: str, name: str) -> BaseResponse:
     row = share(db(), current_learner() or abort(404), document)
     db().commit()
     if is_htmx():
-        return make_response(render_template("bench/_shared.html", address=url_for("records.flight", address=row.id, _external=True)))
+        return make_response(
+            render_template(
+                "bench/_shared.html",
+                address=url_for("records.flight", address=row.id, _external=True),
+            )
+        )
     return redirect(url_for("records.flight", address=row.id), 303)
 
 
 @bp.get("/flights")
 def flights() -> Response:
-    """Flights of files, opened by the browser itself; two shared ones beside each other (`a`, `b`); what the learner shares."""
+    """Flights of files, opened by the browser itself; two shared ones beside each other (`a`, `b`);
+    what the learner shares.
+    """
     asked = [request.args.get(side, "") for side in ("a", "b")]
     found = [_shared(address) for address in asked if address]
     learner = current_learner()
     own = shared_by(db(), learner) if learner else []
-    return _unlisted(render_template("bench/flights.html", place="labs", flights=found, own=own, labs=catalogue()))
+    return _unlisted(
+        render_template(
+            "bench/flights.html", place="labs", flights=found, own=own, labs=catalogue()
+        )
+    )
 
 
 @bp.get("/flights/<address>")
 def flight(address: str) -> Response:
     """A shared flight, for anybody who has its address."""
     row = _shared(address)
-    return _unlisted(render_template("bench/flight.html", place="labs", flight=row, mine=row.learner_id == current_learner(), labs=catalogue()))
+    return _unlisted(
+        render_template(
+            "bench/flight.html",
+            place="labs",
+            flight=row,
+            mine=row.learner_id == current_learner(),
+            labs=catalogue(),
+        )
+    )
 
 
 @bp.get("/flights/<address>.json")
@@ -102,7 +133,9 @@ def delete_flight(address: str) -> BaseResponse:
 
 def _record(sandbox: str, name: str) -> tuple[str, Any]:
     info, learner = mine(sandbox)
-    return find(info.lab).id, desk().call(info.id, "record", owner=learner, name=name[:80]).get("record")
+    return find(info.lab).id, desk().call(info.id, "record", owner=learner, name=name[:80]).get(
+        "record"
+    )
 
 
 def _shared(address: str, *, whole: bool = False) -> SharedRecord:
@@ -113,7 +146,10 @@ def _shared(address: str, *, whole: bool = False) -> SharedRecord:
 
 
 def _as_file(response: Response, name: str) -> Response:
-    safe = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_.") else "-" for letter in name)[:120]
+    safe = "".join(
+        letter if letter.isascii() and (letter.isalnum() or letter in "-_.") else "-"
+        for letter in name
+    )[:120]
     response.headers["Content-Disposition"] = f'attachment; filename="{safe}"'
     return response
 

@@ -1,4 +1,7 @@
-"""Pages and fragments of the benches: looking only. What a learner does to a sandbox is in `doing`, predictions in `predicting`."""
+"""Pages and fragments of the benches: looking only.
+
+What a learner does to a sandbox is in `doing`, predictions in `predicting`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
-from flask import Blueprint, Flask, Response, abort, current_app, jsonify, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    current_app,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from markupsafe import Markup
 
 from labs import METRICS, BadInput, Lab, LabsError, SandboxInfo, catalogue, encode, find
@@ -27,14 +42,26 @@ from portal.web.stream import hub_of, stream_response
 bp = Blueprint("bench", __name__)
 INSTALLATION = "cacheground.installation"
 INSTALLATION_FRESH_S = 30.0
-WITHOUT_WALLS = "Sandboxes have no walls here: other users of this machine see their processes and can reach their Memcached. Good for one person on a machine of their own."
+WITHOUT_WALLS = (
+    "Sandboxes have no walls here: other users of this machine see their processes "
+    "and can reach their Memcached. Good for one person on a machine of their own."
+)
 
 
 @bp.record_once
 def _install(state: Any) -> None:
     env = state.app.jinja_env
     env.filters["keep_units"] = keep_units
-    env.globals.update(bench_for=bench_for, page_url=page_url, position_of=faders.position_of, figure=view.figure, cell=view.cell, plain=view.plain, METRICS=METRICS, POSITIONS=faders.POSITIONS)
+    env.globals.update(
+        bench_for=bench_for,
+        page_url=page_url,
+        position_of=faders.position_of,
+        figure=view.figure,
+        cell=view.cell,
+        plain=view.plain,
+        METRICS=METRICS,
+        POSITIONS=faders.POSITIONS,
+    )
 
 
 @bp.app_context_processor
@@ -44,7 +71,9 @@ def _about() -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What the foot of every page says of the machines: which engines they run, and what their sandboxes lack."""
+    """What the foot of every page says of the machines: which engines they run, and what their
+    sandboxes lack.
+    """
 
     versions: str = ""
     walls: str = ""
@@ -52,20 +81,35 @@ class Installation:
 
 def _installation() -> Installation:
     """As the labs hosts tell it; asked for at most every half minute."""
-    asked, known = cast("tuple[float, Installation]", current_app.extensions.get(INSTALLATION, (0.0, Installation())))
+    asked, known = cast(
+        "tuple[float, Installation]",
+        current_app.extensions.get(INSTALLATION, (0.0, Installation())),
+    )
     if time.monotonic() - asked > (INSTALLATION_FRESH_S if known.versions else 1.0):
         with suppress(LabsError):
             hosts = quick_desk().hosts()
-            found = {name: version for host in reversed(hosts) for name, version in host.versions.items()}
-            words = (version if version.lower().startswith(name) else f"{view.ENGINES.get(name, name)} {version}" for name, version in sorted(found.items()))
+            found = {
+                name: version for host in reversed(hosts) for name, version in host.versions.items()
+            }
+            words = (
+                version
+                if version.lower().startswith(name)
+                else f"{view.ENGINES.get(name, name)} {version}"
+                for name, version in sorted(found.items())
+            )
             walls = WITHOUT_WALLS if any(host.isolation == "process" for host in hosts) else ""
-            known = Installation(", ".join(words) or known.versions, walls if hosts else known.walls)
+            known = Installation(
+                ", ".join(words) or known.versions, walls if hosts else known.walls
+            )
         current_app.extensions[INSTALLATION] = (time.monotonic(), known)
     return known
 
 
 def bench_for(lab_id: str) -> Markup:
-    """For templates: the bench of a lab as this learner finds it, beside a lesson's text. Empty for a lab that there is not yet."""
+    """For templates: the bench of a lab as this learner finds it, beside a lesson's text.
+
+    Empty for a lab that there is not yet.
+    """
     if lab_id not in catalogue():
         return Markup()
     bench = _look(find(lab_id))
@@ -77,7 +121,15 @@ def bench_for(lab_id: str) -> Markup:
 def _look(lab: Lab, *, strict: bool = False) -> Bench:
     met_before = history().met.get(lab.id, frozenset())
     release_db()
-    return view.look(lab, learner=current_learner(), args=request.args, desk=desk(), quick=quick_desk(), strict=strict, met_before=met_before)
+    return view.look(
+        lab,
+        learner=current_learner(),
+        args=request.args,
+        desk=desk(),
+        quick=quick_desk(),
+        strict=strict,
+        met_before=met_before,
+    )
 
 
 def predictions_of(lab: Lab) -> Mapping[str, object]:
@@ -101,7 +153,9 @@ def labs() -> str:
         open_here = quick_desk().find(learner) if learner else None
     except LabsError:
         open_here = None
-    return render_template("bench/labs.html", labs=list(catalogue().values()), open_here=open_here, place="labs")
+    return render_template(
+        "bench/labs.html", labs=list(catalogue().values()), open_here=open_here, place="labs"
+    )
 
 
 @bp.get("/labs/<lab_id>")
@@ -111,17 +165,38 @@ def lab(lab_id: str) -> Response:
     try:
         bench = _look(found, strict=True)
     except BadInput as error:
-        return make_response(render_template("bench/wrong_link.html", lab=found, message=str(error), hint=error.hint, place="labs"), 422)
-    page = render_template("bench/lab.html", bench=bench, predictions=predictions_of(found), place="labs", view="projector" if bench.projector else "")
+        return make_response(
+            render_template(
+                "bench/wrong_link.html",
+                lab=found,
+                message=str(error),
+                hint=error.hint,
+                place="labs",
+            ),
+            422,
+        )
+    page = render_template(
+        "bench/lab.html",
+        bench=bench,
+        predictions=predictions_of(found),
+        place="labs",
+        view="projector" if bench.projector else "",
+    )
     return make_response(page)
 
 
 @bp.get("/labs/<lab_id>/bench")
 def part(lab_id: str) -> str:
-    """The bench as a fragment: it waits with this for its turn, and redraws itself with it after a loss."""
+    """The bench as a fragment: it waits with this for its turn, and redraws itself with it after a
+    loss.
+    """
     found = find(lab_id)
     bench = _look(found)
-    return render_template("bench/_bench.html", bench=bench, predictions=None if request.args.get("on") == "lesson" else predictions_of(found))
+    return render_template(
+        "bench/_bench.html",
+        bench=bench,
+        predictions=None if request.args.get("on") == "lesson" else predictions_of(found),
+    )
 
 
 @bp.get("/sandboxes/<sandbox>")
@@ -157,8 +232,15 @@ def readings(sandbox: str) -> Response:
     """All readings kept of this sandbox, one moment a row."""
     rows = _state(sandbox, history=True).get("readings", [])
     names = [name for name in METRICS if any(name in row for row in rows)]
-    heads = ["at", *(f"{name} ({METRICS[name].unit})" if METRICS[name].unit else name for name in names)]
-    return _csv("readings.csv", heads, ([row.get("at", ""), *(row.get(name, "") for name in names)] for row in rows))
+    heads = [
+        "at",
+        *(f"{name} ({METRICS[name].unit})" if METRICS[name].unit else name for name in names),
+    ]
+    return _csv(
+        "readings.csv",
+        heads,
+        ([row.get("at", ""), *(row.get(name, "") for name in names)] for row in rows),
+    )
 
 
 @bp.get("/sandboxes/<sandbox>/tables/<name>.csv")
@@ -167,8 +249,15 @@ def table(sandbox: str, name: str) -> Response:
     info, _ = mine(sandbox)
     found = find(info.lab).table(name)
     rows = _state(sandbox, history=False).get("tables", {}).get(name, [])
-    heads = [f"{column.label} ({column.unit})" if column.unit else column.label for column in found.columns]
-    return _csv(f"{info.lab}-{name}.csv", heads, ([row.get(column.name, "") for column in found.columns] for row in rows))
+    heads = [
+        f"{column.label} ({column.unit})" if column.unit else column.label
+        for column in found.columns
+    ]
+    return _csv(
+        f"{info.lab}-{name}.csv",
+        heads,
+        ([row.get(column.name, "") for column in found.columns] for row in rows),
+    )
 
 
 @bp.get("/sandboxes/<sandbox>/request")
@@ -187,7 +276,14 @@ def code(sandbox: str) -> str:
 def complete(sandbox: str) -> Response:
     """What a console's line could go on with."""
     info, learner = mine(sandbox)
-    answer = desk().call(info.id, "complete", owner=learner, deadline_s=3.0, server=request.args.get("server", ""), text=request.args.get("text", "")[:400])
+    answer = desk().call(
+        info.id,
+        "complete",
+        owner=learner,
+        deadline_s=3.0,
+        server=request.args.get("server", ""),
+        text=request.args.get("text", "")[:400],
+    )
     return jsonify(answer)
 
 
@@ -198,7 +294,9 @@ def log(sandbox: str, server: str) -> str:
     node = find(info.lab).topology.node(server)
     answer = desk().call(info.id, "log", owner=learner, server=node.name)
     template = "bench/_log.html" if request.headers.get("HX-Request") else "bench/log.html"
-    return render_template(template, lines=answer["lines"], server=node.name, lab=find(info.lab), place="labs")
+    return render_template(
+        template, lines=answer["lines"], server=node.name, lab=find(info.lab), place="labs"
+    )
 
 
 def _csv(name: str, heads: list[str], rows: Iterable[list[Any]]) -> Response:
@@ -206,11 +304,19 @@ def _csv(name: str, heads: list[str], rows: Iterable[list[Any]]) -> Response:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(heads)
     writer.writerows(rows)
-    return Response(text.getvalue(), mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"})
+    return Response(
+        text.getvalue(),
+        mimetype="text/csv",
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+        },
+    )
 
 
 def _app() -> Flask:
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # the proxy's own way to what it stands for
+    # the proxy's own way to what it stands for
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     return app
 
 

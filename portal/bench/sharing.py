@@ -19,23 +19,52 @@ ADDRESS = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 def share(session: Session, learner: str, document: object) -> SharedRecord:
-    """Share a document, which is checked first. The same one again is the one that is shared already.
+    """Share a document, which is checked first.
 
-    BadInput if it isn't a flight, NotNow if the learner shares as many as one may: none goes by itself, for somebody may have its link.
+    The same one again is the one that is shared already.
+
+    BadInput if it isn't a flight, NotNow if the learner shares as many as one may: none goes by
+    itself, for somebody may have its link.
     """
     flight = read_flight(document)
-    text = json.dumps(flight.model_dump(mode="json"), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text = json.dumps(
+        flight.model_dump(mode="json"), separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
     if len(text.encode()) > LARGEST:
-        raise BadInput("This record is too long to be shared.", hint="It may have 1 MiB. Save it as a file.")
+        raise BadInput(
+            "This record is too long to be shared.", hint="It may have 1 MiB. Save it as a file."
+        )
     digest = hashlib.sha256(text.encode()).hexdigest()
     if session.scalar(select(Learner.id).where(Learner.id == learner).with_for_update()) is None:
-        raise NotNow("Nothing is known of you any more, so nothing can be shared.", hint="Open a new bench.")
-    found = session.scalar(select(SharedRecord).where(SharedRecord.learner_id == learner, SharedRecord.digest == digest))
+        raise NotNow(
+            "Nothing is known of you any more, so nothing can be shared.", hint="Open a new bench."
+        )
+    found = session.scalar(
+        select(SharedRecord).where(
+            SharedRecord.learner_id == learner, SharedRecord.digest == digest
+        )
+    )
     if found is not None:
         return found
-    if (session.scalar(select(func.count()).select_from(SharedRecord).where(SharedRecord.learner_id == learner)) or 0) >= MOST_OF_A_LEARNER:
-        raise NotNow(f"You share {MOST_OF_A_LEARNER} flights, and more may not be shared.", hint="Delete one of them on the page Flights, then share this one.")
-    record = SharedRecord(learner_id=learner, lab=flight.lab, kind=flight.kind, title=flight.title, head=flight.head().model_dump(mode="json"), document=text, digest=digest)
+    if (
+        session.scalar(
+            select(func.count()).select_from(SharedRecord).where(SharedRecord.learner_id == learner)
+        )
+        or 0
+    ) >= MOST_OF_A_LEARNER:
+        raise NotNow(
+            f"You share {MOST_OF_A_LEARNER} flights, and more may not be shared.",
+            hint="Delete one of them on the page Flights, then share this one.",
+        )
+    record = SharedRecord(
+        learner_id=learner,
+        lab=flight.lab,
+        kind=flight.kind,
+        title=flight.title,
+        head=flight.head().model_dump(mode="json"),
+        document=text,
+        digest=digest,
+    )
     session.add(record)
     session.flush()
     return record
@@ -51,11 +80,22 @@ def shared(session: Session, address: str, *, whole: bool = False) -> SharedReco
 
 def shared_by(session: Session, learner: str) -> Sequence[SharedRecord]:
     """What a learner shares, newest first."""
-    return session.scalars(select(SharedRecord).where(SharedRecord.learner_id == learner).order_by(SharedRecord.created_at.desc())).all()
+    return session.scalars(
+        select(SharedRecord)
+        .where(SharedRecord.learner_id == learner)
+        .order_by(SharedRecord.created_at.desc())
+    ).all()
 
 
 def unshare(session: Session, learner: str, address: str) -> bool:
     """Delete one of the learner's own; False if there is no such one of theirs."""
     if not ADDRESS.fullmatch(address):
         return False
-    return session.scalar(delete(SharedRecord).where(SharedRecord.id == address, SharedRecord.learner_id == learner).returning(SharedRecord.id)) is not None
+    return (
+        session.scalar(
+            delete(SharedRecord)
+            .where(SharedRecord.id == address, SharedRecord.learner_id == learner)
+            .returning(SharedRecord.id)
+        )
+        is not None
+    )

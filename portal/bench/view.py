@@ -1,6 +1,8 @@
-"""What a bench shows: a lab, the learner's sandbox of it if there is one, and everything drawn from the two.
+"""What a bench shows: a lab, the learner's sandbox of it if there is one, and everything drawn from
+the two.
 
-Reads; changes nothing. A bench has a phase: none, taken (a bench of another lab is open), queued, opening, open, ended, away.
+Reads; changes nothing. A bench has a phase: none, taken (a bench of another lab is open), queued,
+opening, open, ended, away.
 """
 
 from __future__ import annotations
@@ -38,7 +40,16 @@ from portal.drawing.standing import WORDS_OF_STATE, Standing
 Phase = Literal["none", "taken", "queued", "opening", "open", "ended", "away"]
 Gear = Literal["step", "load", "break"]
 RESERVED = frozenset({"gear", "view", "was", "on"})
-ENGINES = {"redis": "Redis", "memcached": "Memcached", "postgres": "Postgres", "app": "Python", "instance": "Python", "balancer": "Python", "sentinel": "Sentinel", "endpoint": "endpoint"}
+ENGINES = {
+    "redis": "Redis",
+    "memcached": "Memcached",
+    "postgres": "Postgres",
+    "app": "Python",
+    "instance": "Python",
+    "balancer": "Python",
+    "sentinel": "Sentinel",
+    "endpoint": "endpoint",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +99,9 @@ class Bench:
     @property
     def wide(self) -> drawing.Drawing | drawing.Group:
         """The drawing for a wide bench, or for a wall."""
-        return drawing.flat(self.lab.topology) if self.projector else drawing.wide(self.lab.topology)
+        return (
+            drawing.flat(self.lab.topology) if self.projector else drawing.wide(self.lab.topology)
+        )
 
     @property
     def narrow(self) -> drawing.Drawing | drawing.Group:
@@ -98,25 +111,40 @@ class Bench:
     @property
     def standing(self) -> Standing | None:
         """How its replication group stands, if it has one."""
-        return Standing(self.lab.topology, self.state) if self.lab.topology.of_engine("endpoint") else None
+        return (
+            Standing(self.lab.topology, self.state)
+            if self.lab.topology.of_engine("endpoint")
+            else None
+        )
 
     @property
     def breakable_links(self) -> list[Link]:
-        """The links that may be slowed and cut one by one: not those to an endpoint, for a name has no way of its own."""
+        """The links that may be slowed and cut one by one: not those to an endpoint, for a name has
+        no way of its own.
+        """
         names = {node.name for node in self.lab.topology.of_engine("endpoint")}
         return [link for link in self.lab.topology.links if link.target not in names]
 
     @property
     def listings(self) -> list[Listing]:
-        """The functions of the strategy that the settings pick; with a step running, of the one that runs."""
+        """The functions of the strategy that the settings pick; with a step running, of the one
+        that runs.
+        """
         step = self.state.get("step", {})
-        name = step.get("strategy") if step.get("running") else self.lab.pick_strategy(self.settings)
+        name = (
+            step.get("strategy") if step.get("running") else self.lab.pick_strategy(self.settings)
+        )
         order: list[str] = [request.function for request in self.lab.requests]
-        return sorted((listing for listing in listings(self.lab) if listing.strategy == name), key=lambda listing: order.index(listing.name))
+        return sorted(
+            (listing for listing in listings(self.lab) if listing.strategy == name),
+            key=lambda listing: order.index(listing.name),
+        )
 
     @property
     def requests(self) -> list[Steppable]:
-        """What a step can run: read, and write where a strategy has one; nothing where the lab has no strategies."""
+        """What a step can run: read, and write where a strategy has one; nothing where the lab has
+        no strategies.
+        """
         if not self.lab.strategies:
             return []
         writes = any(strategy.write for strategy in self.lab.strategies.values())
@@ -136,30 +164,54 @@ class Bench:
     def engine_controls(self) -> list[Choice]:
         """The choices that pick an engine; they stand in the head."""
         names = {node.engine_setting for node in self.lab.topology.nodes if node.engine_setting}
-        return [control for control in self.lab.controls if isinstance(control, Choice) and control.name in names]
+        return [
+            control
+            for control in self.lab.controls
+            if isinstance(control, Choice) and control.name in names
+        ]
 
     def controls(self, gear: str) -> list[Control]:
         """The other controls of a gear; `all` are those that every gear has."""
         engines = {control.name for control in self.engine_controls}
-        return [control for control in self.lab.controls if control.gear == gear and control.name not in engines]
+        return [
+            control
+            for control in self.lab.controls
+            if control.gear == gear and control.name not in engines
+        ]
 
     def actions(self, gear: Gear) -> list[Action]:
         """The lab's own actions of a gear."""
         return [action for action in self.lab.actions if action.gear == gear]
 
     def shared_fields(self, gear: Gear) -> list[Control]:
-        """What more than one action of a gear asks for: asked once, above them. In slow motion the item is what is stepped, too."""
+        """What more than one action of a gear asks for: asked once, above them.
+
+        In slow motion the item is what is stepped, too.
+        """
         fields = [asked for action in self.actions(gear) for asked in action.fields]
         counted = Counter(asked.name for asked in fields)
         once = {asked.name: asked for asked in reversed(fields)}
-        return [asked for name, asked in reversed(once.items()) if counted[name] > 1 or (gear == "step" and name == "item")]
+        return [
+            asked
+            for name, asked in reversed(once.items())
+            if counted[name] > 1 or (gear == "step" and name == "item")
+        ]
 
     @property
     def checks(self) -> list[dict[str, Any]]:
         """The lab's checks with what is known of each."""
         known: Mapping[str, dict[str, Any]] = self.state.get("checks", {})
         return [
-            {"name": c.name, "claim": c.claim, "status": "unmet", "message": "", "hint": "", "evidence": {}, "before": c.name in self.met_before} | known.get(c.name, {})
+            {
+                "name": c.name,
+                "claim": c.claim,
+                "status": "unmet",
+                "message": "",
+                "hint": "",
+                "evidence": {},
+                "before": c.name in self.met_before,
+            }
+            | known.get(c.name, {})
             for c in self.lab.checks
         ]
 
@@ -172,7 +224,9 @@ class Bench:
     def query(self) -> dict[str, str]:
         """The settings that differ from the defaults, as they stand in a link."""
         default = self.lab.settings()
-        return {name: plain(value) for name, value in self.settings.items() if value != default[name]}
+        return {
+            name: plain(value) for name, value in self.settings.items() if value != default[name]
+        }
 
     @property
     def opened(self) -> datetime | None:
@@ -182,7 +236,9 @@ class Bench:
 
     @property
     def ending(self) -> Mapping[str, Any]:
-        """Why and when the sandbox will end, empty if it won't or the time is past: somebody did something since."""
+        """Why and when the sandbox will end, empty if it won't or the time is past: somebody did
+        something since.
+        """
         ending: Mapping[str, Any] = self.state.get("ending", {})
         return ending if ending.get("at", 0) > datetime.now(UTC).timestamp() else {}
 
@@ -190,7 +246,12 @@ class Bench:
     def running(self) -> str:
         """What runs, in words: the versions that the servers told."""
         versions: Mapping[str, str] = self.state.get("versions", {})
-        words = (version if version.lower().startswith((ENGINES.get(name, name).lower(), "valkey")) else f"{ENGINES.get(name, name)} {version}".strip() for name, version in sorted(versions.items()))
+        words = (
+            version
+            if version.lower().startswith((ENGINES.get(name, name).lower(), "valkey"))
+            else f"{ENGINES.get(name, name)} {version}".strip()
+            for name, version in sorted(versions.items())
+        )
         return ", ".join(dict.fromkeys(words))
 
     def server_words(self, name: str) -> str:
@@ -202,15 +263,25 @@ class Bench:
     def engine_words(self, name: str) -> str:
         """The engine of a node and its version, where it told one."""
         node = self.lab.topology.node(name)
-        engine = str(self.settings.get(node.engine_setting, node.engine)) if node.engine_setting else node.engine
+        engine = (
+            str(self.settings.get(node.engine_setting, node.engine))
+            if node.engine_setting
+            else node.engine
+        )
         version = self.state.get("servers", {}).get(name, {}).get("version", "")
         label = ENGINES.get(engine, engine)
-        return version if version.lower().startswith((label.lower(), "valkey")) else f"{label} {version}".strip()
+        return (
+            version
+            if version.lower().startswith((label.lower(), "valkey"))
+            else f"{label} {version}".strip()
+        )
 
     def link_words(self, name: str) -> str:
         """What is wrong with a link, in a few letters."""
         link = self.state.get("links", {}).get(name, {})
-        return {"slow": f"+{link.get('delay_ms', 0):g} ms each way", "cut": "cut"}.get(link.get("state", "open"), "")
+        return {"slow": f"+{link.get('delay_ms', 0):g} ms each way", "cut": "cut"}.get(
+            link.get("state", "open"), ""
+        )
 
     def server_state(self, name: str) -> str:
         """The state of a server; the application and the endpoints are always up."""
@@ -240,11 +311,18 @@ def cell(value: Value, decimals: int) -> str:
 
 def figure(value: object, decimals: int) -> str:
     """A number as a tile shows it; a dash where there is none."""
-    return f"{value:,.{decimals}f}" if isinstance(value, (int, float)) and math.isfinite(value) else "–"
+    return (
+        f"{value:,.{decimals}f}"
+        if isinstance(value, (int, float)) and math.isfinite(value)
+        else "–"
+    )
 
 
 def settings_in(lab: Lab, args: Mapping[str, str], *, strict: bool) -> dict[str, Value]:
-    """The settings that an address asks for. Strict: BadInput for what is wrong; else what is wrong is left out."""
+    """The settings that an address asks for.
+
+    Strict: BadInput for what is wrong; else what is wrong is left out.
+    """
     given = {name: value for name, value in args.items() if name not in RESERVED}
     if strict:
         return lab.settings(given)
@@ -257,11 +335,30 @@ def settings_in(lab: Lab, args: Mapping[str, str], *, strict: bool) -> dict[str,
     return lab.settings(kept)
 
 
-def look(lab: Lab, *, learner: str | None, args: Mapping[str, str], desk: Desk, quick: Desk, strict: bool = False, met_before: Set[str] = frozenset()) -> Bench:
-    """The bench of a lab as this learner finds it. `met_before`: the checks that a bench of theirs met at any time."""
+def look(
+    lab: Lab,
+    *,
+    learner: str | None,
+    args: Mapping[str, str],
+    desk: Desk,
+    quick: Desk,
+    strict: bool = False,
+    met_before: Set[str] = frozenset(),
+) -> Bench:
+    """The bench of a lab as this learner finds it.
+
+    `met_before`: the checks that a bench of theirs met at any time.
+    """
     asked = settings_in(lab, args, strict=strict)
     gear = cast(Gear, args.get("gear") if args.get("gear") in lab.gears else lab.gears[0])
-    bare = Bench(lab=lab, phase="none", settings=asked, gear=gear, projector=args.get("view") == "projector", met_before=met_before)
+    bare = Bench(
+        lab=lab,
+        phase="none",
+        settings=asked,
+        gear=gear,
+        projector=args.get("view") == "projector",
+        met_before=met_before,
+    )
     try:
         info = quick.find(learner) if learner else None
         if info is None or info.status == "closed":
@@ -269,7 +366,12 @@ def look(lab: Lab, *, learner: str | None, args: Mapping[str, str], desk: Desk, 
         if info.lab != lab.id:
             return replace(bare, phase="taken", other=catalogue().get(info.lab), info=info)
         if info.status in ("queued", "opening"):
-            return replace(bare, phase=cast(Phase, info.status), info=info, starting=_starting(lab, info, quick))
+            return replace(
+                bare,
+                phase=cast(Phase, info.status),
+                info=info,
+                starting=_starting(lab, info, quick),
+            )
         state = desk.call(info.id, "state", owner=learner, deadline_s=3.0)
     except UnknownSandbox:
         return replace(bare, phase="none")
@@ -291,7 +393,16 @@ def scale_of(exchange: list[dict[str, Any]]) -> Scale:
     bars, at = [], 0.0
     for command in exchange:
         took = float(command["took_ms"])
-        bars.append(Bar(command["meaning"], command["server"], took, 100 * at / length, max(100 * took / length, 0.4), round(100 * took / total)))
+        bars.append(
+            Bar(
+                command["meaning"],
+                command["server"],
+                took,
+                100 * at / length,
+                max(100 * took / length, 0.4),
+                round(100 * took / total),
+            )
+        )
         at += took
     count = round(length / step)
     return Scale(tuple(bars), (*(f"{index * step:g}" for index in range(count)), f"{length:g} ms"))
@@ -308,12 +419,25 @@ def _ended(bare: Bench, learner: str | None, was: str, quick: Desk) -> Bench:
     try:
         info = quick.info(was, owner=learner)
     except UnknownSandbox:
-        return replace(bare, phase="ended", problem="The machine lost your bench.", hint="Its servers are gone. Your checks, answers and predictions are safe.")
-    return replace(bare, phase="ended", problem=info.reason or "Your bench is closed.", hint="Your checks, answers and predictions are safe.")
+        return replace(
+            bare,
+            phase="ended",
+            problem="The machine lost your bench.",
+            hint="Its servers are gone. Your checks, answers and predictions are safe.",
+        )
+    return replace(
+        bare,
+        phase="ended",
+        problem=info.reason or "Your bench is closed.",
+        hint="Your checks, answers and predictions are safe.",
+    )
 
 
 def _starting(lab: Lab, info: SandboxInfo, quick: Desk) -> dict[str, str]:
     state = SandboxState()
     for entry in quick.events(info.id):
         state.apply(entry)
-    return {node.name: state.servers.get(node.name, {}).get("state", "waiting") for node in lab.topology.servers}
+    return {
+        node.name: state.servers.get(node.name, {}).get("state", "waiting")
+        for node in lab.topology.servers
+    }

@@ -1,4 +1,7 @@
-"""The lessons, read once into frozen objects. All problems are collected, each with its file and place; nothing here raises for a bad lesson."""
+"""The lessons, read once into frozen objects.
+
+All problems are collected, each with its file and place; nothing here raises for a bad lesson.
+"""
 
 from portal.content.loading import Problem, load
 from portal.content.model import (
@@ -22,6 +25,23 @@ from portal.content.model import (
 )
 
 __all__ = [
-    "PLAIN", "Block", "CheckQuestion", "Course", "Figure", "Html", "Instructor", "LabLink", "Lesson", "Measured", "Option", "Part", "Place", "Predict",
-    "Problem", "Question", "RunSnippet", "Section", "load",
+    "PLAIN",
+    "Block",
+    "CheckQuestion",
+    "Course",
+    "Figure",
+    "Html",
+    "Instructor",
+    "LabLink",
+    "Lesson",
+    "Measured",
+    "Option",
+    "Part",
+    "Place",
+    "Predict",
+    "Problem",
+    "Question",
+    "RunSnippet",
+    "Section",
+    "load",
 ]

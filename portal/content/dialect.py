@@ -1,7 +1,9 @@
-"""The lessons' Markdown: CommonMark with tables and footnotes, a few containers, marked meanings, measured figures.
+"""The lessons' Markdown: CommonMark with tables and footnotes, a few containers, marked meanings,
+measured figures.
 
-What comes out is a list of blocks. Text is sanitised at the end, whatever came in; only the lessons' own figures pass by,
-which `figures` has read. README.md beside this file describes the dialect for authors.
+What comes out is a list of blocks. Text is sanitised at the end, whatever came in; only the
+lessons' own figures pass by, which `figures` has read. README.md beside this file describes the
+dialect for authors.
 """
 
 from __future__ import annotations
@@ -29,22 +31,39 @@ from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
 from portal.content.figures import BadFigure, read_figure
-from portal.content.model import Block, CheckQuestion, Figure, Html, Instructor, LabLink, Predict, RunSnippet, Section
+from portal.content.model import (
+    Block,
+    CheckQuestion,
+    Figure,
+    Html,
+    Instructor,
+    LabLink,
+    Predict,
+    RunSnippet,
+    Section,
+)
 from portal.content.numbers import keep_units, show
 
 SENSES: Final = frozenset({"hit", "miss", "read", "write", "stale", "error", "here"})
-WRAPPERS: Final = frozenset({"question", "truths", "exam", "today", "places", "here", "aws", "remember"})
+WRAPPERS: Final = frozenset(
+    {"question", "truths", "exam", "today", "places", "here", "aws", "remember"}
+)
 BLOCKS: Final = frozenset({"figure", "lab", "predict", "check", "run", "instructor"})
 INSIDE: Final = {"exam": "truths", "today": "truths", "here": "places", "aws": "places"}
 RESERVED_ANCHORS: Final = frozenset({"main", "bench", "quiz", "top"})
-MONTHS: Final = "January February March April May June July August September October November December".split()
+MONTHS: Final = (
+    "January February March April May June July August September October November December".split()
+)
 
 Report = Callable[[str, str], None]
 
 
 @dataclass
 class Surroundings:
-    """What a lesson may refer to: its figures, its questions, the labs' names, what was measured. `report(where, text)` takes problems."""
+    """What a lesson may refer to: its figures, its questions, the labs' names, what was measured.
+
+    `report(where, text)` takes problems.
+    """
 
     report: Report
     figures: Path
@@ -62,7 +81,10 @@ class Rendered:
 
 
 def render(text: str, around: Surroundings) -> Rendered:
-    """The blocks of a lesson. Problems are reported by line; what is wrong is left out, the rest stands."""
+    """The blocks of a lesson.
+
+    Problems are reported by line; what is wrong is left out, the rest stands.
+    """
     _report_unknown_containers(text, around)
     env: dict[str, Any] = {"around": around, "sections": []}
     md = _markdown(2)
@@ -84,7 +106,9 @@ def render(text: str, around: Surroundings) -> Rendered:
         if name in BLOCKS and token.nesting == 1:
             end = _close_of(tokens, at)
             if token.level:
-                around.report(_line(token), f"::: {name} stands inside another block; it stands alone")
+                around.report(
+                    _line(token), f"::: {name} stands inside another block; it stands alone"
+                )
             else:
                 flush()
                 block = _block(name, token, tokens[at + 1 : end], md, env)
@@ -109,20 +133,29 @@ def render_inline(text: str, around: Surroundings) -> Markup:
 
 
 def _markdown(level: int) -> MarkdownIt:
-    md = MarkdownIt("commonmark", {"html": False, "highlight": _highlight, "typographer": True}).enable(["table", "smartquotes"])
+    md = MarkdownIt(
+        "commonmark", {"html": False, "highlight": _highlight, "typographer": True}
+    ).enable(["table", "smartquotes"])
     for name in sorted(WRAPPERS | BLOCKS):
         container_plugin(md, name, render=_render_container)
     footnote_plugin(md, inline=False)
     anchors_plugin(md, min_level=level, max_level=3, permalink=False)
     attrs_plugin(md, after=(), spans=True, allowed=("class",))
     md.inline.ruler.before("escape", "measured", _measured_rule)
-    md.add_render_rule("text", lambda self, tokens, at, options, env: keep_units(escapeHtml(tokens[at].content)))
+    md.add_render_rule(
+        "text", lambda self, tokens, at, options, env: keep_units(escapeHtml(tokens[at].content))
+    )
     md.add_render_rule("measured", _render_measured)
     md.add_render_rule("span_open", _render_span_open)
     md.add_render_rule("footnote_ref", _render_note_ref)
-    md.add_render_rule("footnote_block_open", lambda self, tokens, at, options, env: '<ol class="footnotes">\n')
+    md.add_render_rule(
+        "footnote_block_open", lambda self, tokens, at, options, env: '<ol class="footnotes">\n'
+    )
     md.add_render_rule("footnote_block_close", lambda self, tokens, at, options, env: "</ol>\n")
-    md.add_render_rule("footnote_open", lambda self, tokens, at, options, env: f'<li id="note-{tokens[at].meta["id"] + 1}">')
+    md.add_render_rule(
+        "footnote_open",
+        lambda self, tokens, at, options, env: f'<li id="note-{tokens[at].meta["id"] + 1}">',
+    )
     md.add_render_rule("footnote_anchor", _render_note_anchor)
     return md
 
@@ -130,7 +163,9 @@ def _markdown(level: int) -> MarkdownIt:
 # Blocks
 
 
-def _block(name: str, opening: Token, inner: Sequence[Token], md: MarkdownIt, env: dict[str, Any]) -> Block | None:
+def _block(
+    name: str, opening: Token, inner: Sequence[Token], md: MarkdownIt, env: dict[str, Any]
+) -> Block | None:
     around: Surroundings = env["around"]
     words = opening.info.split()[1:]
     line = _line(opening)
@@ -146,7 +181,9 @@ def _block(name: str, opening: Token, inner: Sequence[Token], md: MarkdownIt, en
         case "predict":
             if len(words) != 2:
                 return _wrong(around, line, "write ::: predict <lab> <prediction>")
-            if _knows_lab(words[0], line, around) and words[1] not in {p.name for p in around.labs[words[0]].predictions}:
+            if _knows_lab(words[0], line, around) and words[1] not in {
+                p.name for p in around.labs[words[0]].predictions
+            }:
                 return _wrong(around, line, f"the lab {words[0]} has no prediction {words[1]}")
             return Predict(words[0], words[1])
         case "check":
@@ -161,7 +198,13 @@ def _block(name: str, opening: Token, inner: Sequence[Token], md: MarkdownIt, en
             return Instructor(html(inner))
 
 
-def _figure(words: list[str], inner: list[Token], html: Callable[[Sequence[Token]], Markup], line: str, around: Surroundings) -> Block | None:
+def _figure(
+    words: list[str],
+    inner: list[Token],
+    html: Callable[[Sequence[Token]], Markup],
+    line: str,
+    around: Surroundings,
+) -> Block | None:
     if len(words) != 1 or not re.fullmatch(r"[a-z0-9-]+\.svg", words[0]):
         return _wrong(around, line, "write ::: figure <name>.svg")
     alt = ""
@@ -224,7 +267,11 @@ def _wrong(around: Surroundings, line: str, text: str) -> Block | None:
 
 
 def _container(token: Token) -> str:
-    return token.type.removeprefix("container_").removesuffix("_open").removesuffix("_close") if token.type.startswith("container_") else ""
+    return (
+        token.type.removeprefix("container_").removesuffix("_open").removesuffix("_close")
+        if token.type.startswith("container_")
+        else ""
+    )
 
 
 def _close_of(tokens: Sequence[Token], at: int) -> int:
@@ -248,7 +295,9 @@ def _is_inside(tokens: Sequence[Token], at: int, name: str) -> bool:
 
 
 def _mark_up(tokens: Sequence[Token]) -> None:
-    """Give the paragraphs of a question and the list of what to remember their class; their container is gone then."""
+    """Give the paragraphs of a question and the list of what to remember their class; their
+    container is gone then.
+    """
     open_ones: list[str] = []
     for token in tokens:
         if name := _container(token):
@@ -258,7 +307,11 @@ def _mark_up(tokens: Sequence[Token]) -> None:
                 open_ones.pop()
         elif open_ones and open_ones[-1] == "question" and token.type == "paragraph_open":
             token.attrJoin("class", "question")
-        elif open_ones and open_ones[-1] == "remember" and token.type in ("ordered_list_open", "bullet_list_open"):
+        elif (
+            open_ones
+            and open_ones[-1] == "remember"
+            and token.type in ("ordered_list_open", "bullet_list_open")
+        ):
             token.attrJoin("class", "remember")
 
 
@@ -292,7 +345,9 @@ def _report_unknown_containers(text: str, around: Surroundings) -> None:
 # Rendering
 
 
-def _render_container(self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]) -> str:
+def _render_container(
+    self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]
+) -> str:
     token = tokens[at]
     name = _container(token)
     if name in ("question", "remember"):
@@ -313,7 +368,9 @@ def _render_container(self: RendererHTML, tokens: Sequence[Token], at: int, opti
 
 
 def _since(token: Token, env: dict[str, Any]) -> str:
-    found = re.fullmatch(r"today(?:\s+since=\"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?\")?", token.info.strip())
+    found = re.fullmatch(
+        r"today(?:\s+since=\"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?\")?", token.info.strip()
+    )
     if not found or (found[2] and not 1 <= int(found[2]) <= 12):
         env["around"].report(_line(token), 'write ::: today since="2026-11"')
         return ""
@@ -327,7 +384,9 @@ def _since(token: Token, env: dict[str, Any]) -> str:
     return f" <small>since {' '.join(words)}</small>"
 
 
-def _render_span_open(self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]) -> str:
+def _render_span_open(
+    self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]
+) -> str:
     name = str(tokens[at].attrGet("class") or "")
     if name not in SENSES:
         env["around"].report("", f"[…]{{.{name}}} is none of {', '.join(sorted(SENSES))}")
@@ -336,7 +395,9 @@ def _render_span_open(self: RendererHTML, tokens: Sequence[Token], at: int, opti
 
 
 def _measured_rule(state: StateInline, silent: bool) -> bool:
-    found = re.compile(r"\{\{\s*([a-z0-9-]+)\.([a-z0-9_]+)\s*\}\}").match(state.src, state.pos, state.posMax)
+    found = re.compile(r"\{\{\s*([a-z0-9-]+)\.([a-z0-9_]+)\s*\}\}").match(
+        state.src, state.pos, state.posMax
+    )
     if not found:
         return False
     if not silent:
@@ -346,7 +407,9 @@ def _measured_rule(state: StateInline, silent: bool) -> bool:
     return True
 
 
-def _render_measured(self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]) -> str:
+def _render_measured(
+    self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]
+) -> str:
     lab, name = tokens[at].meta["lab"], tokens[at].meta["name"]
     around: Surroundings = env["around"]
     value = around.measured(lab, name)
@@ -356,13 +419,20 @@ def _render_measured(self: RendererHTML, tokens: Sequence[Token], at: int, optio
     return f'<a class="measured" href="/labs/{lab}">{escapeHtml(shown)}</a>'
 
 
-def _render_note_ref(self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]) -> str:
+def _render_note_ref(
+    self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]
+) -> str:
     number, again = tokens[at].meta["id"] + 1, tokens[at].meta.get("subId", 0)
     own = f"ref-{number}" + (f"-{again}" if again else "")
-    return f'<a class="note-ref" id="{own}" href="#note-{number}" aria-label="Note {number}">{number}</a>'
+    return (
+        f'<a class="note-ref" id="{own}" href="#note-{number}" aria-label="Note '
+        f'{number}">{number}</a>'
+    )
 
 
-def _render_note_anchor(self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]) -> str:
+def _render_note_anchor(
+    self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]
+) -> str:
     number, again = tokens[at].meta["id"] + 1, tokens[at].meta.get("subId", 0)
     own = f"ref-{number}" + (f"-{again}" if again else "")
     return f' <a class="note-back" href="#{own}" aria-label="Back to the text">\u21a9\ufe0e</a>'
@@ -380,10 +450,21 @@ def _highlight(code: str, language: str, _: str) -> str:
 
 # Sanitising
 
-_TAGS = set("p h2 h3 h4 ul ol li strong em code pre blockquote br hr a span i small div table thead tbody tr th td sup".split())
+_TAGS = set(
+    "p h2 h3 h4 ul ol li strong em code pre blockquote br hr a span i small div table thead "
+    "tbody tr th td sup".split()
+)
 _ATTRIBUTES = {
-    "*": {"class"}, "a": {"class", "href", "id", "aria-label"}, "h2": {"id"}, "h3": {"id"}, "li": {"id"}, "i": {"class", "aria-hidden"},
-    "pre": {"class", "tabindex"}, "ol": {"class", "start"}, "th": {"class", "align"}, "td": {"class", "align"},
+    "*": {"class"},
+    "a": {"class", "href", "id", "aria-label"},
+    "h2": {"id"},
+    "h3": {"id"},
+    "li": {"id"},
+    "i": {"class", "aria-hidden"},
+    "pre": {"class", "tabindex"},
+    "ol": {"class", "start"},
+    "th": {"class", "align"},
+    "td": {"class", "align"},
 }
 
 
@@ -394,7 +475,12 @@ def _keep(tag: str, name: str, value: str) -> str | None:
 
 
 _cleaner = nh3.Cleaner(
-    tags=_TAGS, attributes=_ATTRIBUTES, attribute_filter=_keep, url_schemes={"https"}, link_rel=None, strip_comments=True,
+    tags=_TAGS,
+    attributes=_ATTRIBUTES,
+    attribute_filter=_keep,
+    url_schemes={"https"},
+    link_rel=None,
+    strip_comments=True,
 )
 
 

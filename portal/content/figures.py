@@ -1,4 +1,7 @@
-"""The lessons' own drawings: SVG from the repository, put into the page as it stands. Refuses what could run or load anything."""
+"""The lessons' own drawings: SVG from the repository, put into the page as it stands.
+
+Refuses what could run or load anything.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from markupsafe import Markup
 
 SVG = "{http://www.w3.org/2000/svg}"
 ELEMENTS = frozenset(
-    "svg g title desc defs path rect circle ellipse line polyline polygon text tspan marker clipPath pattern use symbol".split()
+    "svg g title desc defs path rect circle ellipse line polyline polygon text tspan marker "
+    "clipPath pattern use symbol".split()
 )
 
 
@@ -19,12 +23,16 @@ class BadFigure(Exception):
 
 
 def read_figure(path: Path, alt: str) -> Markup:
-    """The drawing as markup for a page, with `alt` for whoever does not see it; BadFigure says why it may not be shown."""
+    """The drawing as markup for a page, with `alt` for whoever does not see it; BadFigure says why
+    it may not be shown.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise BadFigure("cannot be read") from None
-    if "<!" in re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL) or "<?" in text.removeprefix('<?xml version="1.0" encoding="UTF-8"?>'):
+    if "<!" in re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL) or "<?" in text.removeprefix(
+        '<?xml version="1.0" encoding="UTF-8"?>'
+    ):
         raise BadFigure("has a doctype or a processing instruction")
     try:
         root = ElementTree.fromstring(text)

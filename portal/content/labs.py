@@ -1,4 +1,7 @@
-"""What the lessons need to know of the labs: names of servers, predictions and settings. Starts none."""
+"""What the lessons need to know of the labs: names of servers, predictions and settings.
+
+Starts none.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reads a folder of lessons into a course. Collects every problem, with its file and place, and goes on with what is right."""
+"""Reads a folder of lessons into a course.
+
+Collects every problem, with its file and place, and goes on with what is right.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,16 @@ from pydantic import BaseModel, ValidationError
 from portal.content import schema
 from portal.content.dialect import Rendered, Surroundings, render, render_inline
 from portal.content.labs import KnownLab, known_labs
-from portal.content.model import CheckQuestion, Course, Lesson, Measured, Option, Part, Place, Question
+from portal.content.model import (
+    CheckQuestion,
+    Course,
+    Lesson,
+    Measured,
+    Option,
+    Part,
+    Place,
+    Question,
+)
 
 _Spec = TypeVar("_Spec", bound=BaseModel)
 
@@ -65,21 +77,37 @@ class _Reader:
             parts.append(Part(part.title, tuple(lessons)))
         for path in sorted(self.folder.glob("*/lesson.md")):
             if path.parent.name not in seen:
-                self._problem(f"{path.parent.name}/lesson.md", "", "course.toml does not name this lesson")
+                self._problem(
+                    f"{path.parent.name}/lesson.md", "", "course.toml does not name this lesson"
+                )
         return Course(spec.title, tuple(parts), self.measured, tuple(self.problems))
 
     def _lesson(self, entry: schema.LessonSpec, number: int, part: str) -> Lesson:
-        plain = Lesson(entry.slug, number, entry.title, entry.line, entry.minutes, tuple(entry.labs), part)
+        plain = Lesson(
+            entry.slug, number, entry.title, entry.line, entry.minutes, tuple(entry.labs), part
+        )
         path = self.folder / entry.slug / "lesson.md"
         if not path.is_file():
             return plain
         questions = self._quiz(entry.slug)
         rendered = self._text(entry.slug, path, frozenset(question.id for question in questions))
         known = {question.id for question in questions}
-        blocks = tuple(block for block in rendered.blocks if not isinstance(block, CheckQuestion) or block.question in known)
+        blocks = tuple(
+            block
+            for block in rendered.blocks
+            if not isinstance(block, CheckQuestion) or block.question in known
+        )
         return Lesson(
-            entry.slug, number, entry.title, entry.line, entry.minutes, tuple(entry.labs), part,
-            blocks=blocks, sections=rendered.sections, questions=questions,
+            entry.slug,
+            number,
+            entry.title,
+            entry.line,
+            entry.minutes,
+            tuple(entry.labs),
+            part,
+            blocks=blocks,
+            sections=rendered.sections,
+            questions=questions,
         )
 
     def _text(self, slug: str, path: Path, questions: frozenset[str]) -> Rendered:
@@ -105,7 +133,9 @@ class _Reader:
             questions[entry.id] = self._question(file, entry)
         return tuple(questions.values())
 
-    def _question(self, file: str, entry: schema.ChoiceSpec | schema.NumberSpec | schema.MeasureSpec) -> Question:
+    def _question(
+        self, file: str, entry: schema.ChoiceSpec | schema.NumberSpec | schema.MeasureSpec
+    ) -> Question:
         def inline(text: str) -> Markup:
             return render_inline(text, self._around(file, entry.id, frozenset()))
 
@@ -119,22 +149,53 @@ class _Reader:
                 if rights == 0 and entry.kind == "several":
                     self._problem(file, entry.id, "no option is right")
                 options = tuple(
-                    Option(hashlib.sha256(f"{entry.id}\0{option.text}".encode()).hexdigest()[:10], inline(option.text), option.right, inline(option.why))
+                    Option(
+                        hashlib.sha256(f"{entry.id}\0{option.text}".encode()).hexdigest()[:10],
+                        inline(option.text),
+                        option.right,
+                        inline(option.why),
+                    )
                     for option in entry.option
                 )
                 if len({option.key for option in options}) < len(options):
                     self._problem(file, entry.id, "two options are the same")
-                return Question(entry.id, entry.kind, inline(entry.text), tuple(entry.facts), entry.lab or "", options)
+                return Question(
+                    entry.id,
+                    entry.kind,
+                    inline(entry.text),
+                    tuple(entry.facts),
+                    entry.lab or "",
+                    options,
+                )
             case schema.NumberSpec():
                 return Question(
-                    entry.id, "number", inline(entry.text), tuple(entry.facts), entry.lab or "",
-                    answer=entry.answer, tolerance=entry.tolerance, unit=entry.unit, why=inline(entry.why),
+                    entry.id,
+                    "number",
+                    inline(entry.text),
+                    tuple(entry.facts),
+                    entry.lab or "",
+                    answer=entry.answer,
+                    tolerance=entry.tolerance,
+                    unit=entry.unit,
+                    why=inline(entry.why),
                 )
             case schema.MeasureSpec():
                 known = self.labs.get(entry.lab)
-                if known and entry.prediction not in {prediction.name for prediction in known.predictions}:
-                    self._problem(file, entry.id, f"the lab {entry.lab} has no prediction {entry.prediction}")
-                return Question(entry.id, "measure", inline(entry.text), tuple(entry.facts), entry.lab, prediction=entry.prediction, why=inline(entry.why))
+                if known and entry.prediction not in {
+                    prediction.name for prediction in known.predictions
+                }:
+                    self._problem(
+                        file, entry.id, f"the lab {entry.lab} has no prediction {entry.prediction}"
+                    )
+                return Question(
+                    entry.id,
+                    "measure",
+                    inline(entry.text),
+                    tuple(entry.facts),
+                    entry.lab,
+                    prediction=entry.prediction,
+                    why=inline(entry.why),
+                )
 
     def _measured(self) -> dict[str, Measured]:
         file = "measured.toml"
@@ -151,7 +212,9 @@ class _Reader:
                     values[name] = float(value)
                 elif name not in ("versions", "measured_on"):
                     self._problem(file, f"{lab}.{name}", "it is not a number")
-            measured[lab] = Measured(values, _words(table.get("versions", "")), str(table.get("measured_on", "")))
+            measured[lab] = Measured(
+                values, _words(table.get("versions", "")), str(table.get("measured_on", ""))
+            )
         return measured
 
     def _around(self, file: str, key: str, questions: frozenset[str]) -> Surroundings:
@@ -160,7 +223,9 @@ class _Reader:
             figures=(self.folder / file).parent / "figures",
             questions=questions,
             labs=self.labs,
-            measured=lambda lab, name: self.measured[lab].values.get(name) if lab in self.measured else None,
+            measured=lambda lab, name: (
+                self.measured[lab].values.get(name) if lab in self.measured else None
+            ),
         )
 
     def _read(self, file: str, kind: type[_Spec]) -> _Spec | None:
@@ -191,13 +256,21 @@ def _key(data: Any, path: tuple[int | str, ...]) -> str:
     """The place of a schema's complaint, with ids instead of positions where there are some."""
     words: list[str] = []
     for step in path:
-        if isinstance(data, dict) and step not in data and step in ("one", "several", "number", "measure"):
+        if (
+            isinstance(data, dict)
+            and step not in data
+            and step in ("one", "several", "number", "measure")
+        ):
             continue
         try:
             data = data[step]
         except (KeyError, IndexError, TypeError):
             data = None
-        name = data.get("id") or data.get("slug") if isinstance(data, dict) and isinstance(step, int) else None
+        name = (
+            data.get("id") or data.get("slug")
+            if isinstance(data, dict) and isinstance(step, int)
+            else None
+        )
         words.append(str(name or step))
     return ".".join(words)
 

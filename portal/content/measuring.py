@@ -1,4 +1,6 @@
-"""The figures that the lessons quote: every lab's reference run, several times, medians into lessons/measured.toml. Nobody types one in."""
+"""The figures that the lessons quote: every lab's reference run, several times, medians into
+lessons/measured.toml. Nobody types one in.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,10 @@ class RunFailed(Exception):
     """A reference run did not end with every check met; its text says why."""
 
 
-HEAD = "# Made by `cacheground lessons measure`: medians of reference runs on one machine. Not to be edited.\n\n"
+HEAD = (
+    "# Made by `cacheground lessons measure`: medians of reference runs on one machine. Not "
+    "to be edited.\n\n"
+)
 
 
 def measure(lab_ids: Iterable[str], *, times: int) -> dict[str, str]:
@@ -38,13 +43,22 @@ def measure(lab_ids: Iterable[str], *, times: int) -> dict[str, str]:
 def write(folder: Path, tables: Mapping[str, str]) -> None:
     """Put these tables into a folder's measured.toml; what was measured of other labs stays."""
     file = folder / "measured.toml"
-    kept = dict(re.findall(r"^(?=\[(.+)\]$)((?:.+\n)+)", file.read_text(), flags=re.MULTILINE)) if file.exists() else {}
+    kept = (
+        dict(re.findall(r"^(?=\[(.+)\]$)((?:.+\n)+)", file.read_text(), flags=re.MULTILINE))
+        if file.exists()
+        else {}
+    )
     file.write_text(HEAD + "\n".join(table for _, table in sorted({**kept, **tables}.items())))
 
 
 def _run(lab_id: str) -> dict[str, Any]:
     played = subprocess.run(
-        [sys.executable, "-m", "labs", "run", lab_id, "--json"], cwd=ROOT, capture_output=True, text=True, timeout=RUN_DEADLINE_S, check=False,
+        [sys.executable, "-m", "labs", "run", lab_id, "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=RUN_DEADLINE_S,
+        check=False,
     )
     if played.returncode != 0:
         raise RunFailed(f"{lab_id}: {played.stderr.strip()[-2000:]}")
@@ -52,7 +66,14 @@ def _run(lab_id: str) -> dict[str, Any]:
     return run
 
 
-def _table(lab_id: str, values: Mapping[str, float], versions: Mapping[str, str], times: int) -> str:
+def _table(
+    lab_id: str, values: Mapping[str, float], versions: Mapping[str, str], times: int
+) -> str:
     shown = ", ".join(f"{engine} {version}" for engine, version in sorted(versions.items()))
-    lines = [f"[{lab_id}]", f"versions = {json.dumps(shown)}", f'measured_on = "{datetime.now(UTC):%Y-%m-%d}"', f"runs = {times}"]
+    lines = [
+        f"[{lab_id}]",
+        f"versions = {json.dumps(shown)}",
+        f'measured_on = "{datetime.now(UTC):%Y-%m-%d}"',
+        f"runs = {times}",
+    ]
     return "\n".join([*lines, *(f"{name} = {value:g}" for name, value in values.items())]) + "\n"

@@ -1,4 +1,7 @@
-"""What a course is made of once it is read: parts, lessons, blocks, questions. Frozen; the HTML in it is ours or sanitised."""
+"""What a course is made of once it is read: parts, lessons, blocks, questions.
+
+Frozen; the HTML in it is ours or sanitised.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +100,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A possible answer and why it is right or which misconception it shows. `key` says nothing about either."""
+    """A possible answer and why it is right or which misconception it shows.
+
+    `key` says nothing about either.
+    """
 
     key: str
     text: Markup
@@ -123,8 +129,19 @@ class Question:
 
     @cached_property
     def content_hash(self) -> str:
-        """A name for this wording and its key: an answer to another wording does not count for it."""
-        parts = [self.kind, self.text, [[o.text, o.right] for o in self.options], self.answer, self.tolerance, self.unit, self.lab, self.prediction]
+        """A name for this wording and its key: an answer to another wording does not count
+        for it.
+        """
+        parts = [
+            self.kind,
+            self.text,
+            [[o.text, o.right] for o in self.options],
+            self.answer,
+            self.tolerance,
+            self.unit,
+            self.lab,
+            self.prediction,
+        ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -159,7 +176,11 @@ class Lesson:
 
     def fraction(self, anchor: str) -> float:
         """How much of the lesson lies before the end of this section, from 0 to 1."""
-        return (self.anchors.index(anchor) + 1) / (len(self.anchors) + 1) if anchor in self.anchors else 0.0
+        return (
+            (self.anchors.index(anchor) + 1) / (len(self.anchors) + 1)
+            if anchor in self.anchors
+            else 0.0
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +229,14 @@ class Course:
 
     def after(self, lesson: Lesson) -> Lesson | None:
         """The next written lesson."""
-        return next((other for other in self.lessons.values() if other.number > lesson.number and other.written), None)
+        return next(
+            (
+                other
+                for other in self.lessons.values()
+                if other.number > lesson.number and other.written
+            ),
+            None,
+        )
 
     def figure(self, lab: str, name: str) -> float | None:
         """A measured figure, or None if it has not been measured yet."""

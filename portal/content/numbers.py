@@ -1,4 +1,6 @@
-"""Measured figures as a reader sees them: two or three significant digits and a no-break space before the unit."""
+"""Measured figures as a reader sees them: two or three significant digits and a no-break space
+before the unit.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,14 @@ import math
 import re
 
 NBSP = "\u00a0"
-_UNITS = (("_per_s", "/s"), ("_percent", "%"), ("_ms", "ms"), ("_s", "s"), ("_bytes", "B"), ("_times", "times"))
+_UNITS = (
+    ("_per_s", "/s"),
+    ("_percent", "%"),
+    ("_ms", "ms"),
+    ("_s", "s"),
+    ("_bytes", "B"),
+    ("_times", "times"),
+)
 
 _BEFORE_A_UNIT = re.compile(r"(?<=\d) (?=(?:%|/s|ms|µs|s|min|kB|MB|GB)(?!\w))")
 
@@ -17,7 +26,9 @@ def keep_units(text: str) -> str:
 
 
 def unit_of(name: str) -> str:
-    """The unit that a measurement's name ends with; a qualifier may follow it (`queries_per_s_with_cache`)."""
+    """The unit that a measurement's name ends with; a qualifier may follow it
+    (`queries_per_s_with_cache`).
+    """
     for suffix, unit in _UNITS:
         if name.endswith(suffix):
             return unit
@@ -25,7 +36,10 @@ def unit_of(name: str) -> str:
 
 
 def show(name: str, value: float) -> str:
-    """The value with its unit. Times below a tenth of a millisecond are told in microseconds, above a second in seconds."""
+    """The value with its unit.
+
+    Times below a tenth of a millisecond are told in microseconds, above a second in seconds.
+    """
     unit = unit_of(name)
     if unit == "ms" and 0 < abs(value) < 0.1:
         value, unit = value * 1_000, "µs"
@@ -36,12 +50,18 @@ def show(name: str, value: float) -> str:
 
 
 def digits(value: float) -> str:
-    """The number with three significant digits, two from 1 on where the third would be zero; thousands are separated."""
+    """The number with three significant digits, two from 1 on where the third would be zero;
+    thousands are separated.
+    """
     if value == 0:
         return "0"
     if not math.isfinite(value):
         return "?"
     places = max(0, 2 - math.floor(math.log10(abs(value))))
-    rounded = round(value, places) if abs(value) < 1_000 else round(value, 2 - math.floor(math.log10(abs(value))))
+    rounded = (
+        round(value, places)
+        if abs(value) < 1_000
+        else round(value, 2 - math.floor(math.log10(abs(value))))
+    )
     text = f"{rounded:,.{places}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,4 +1,6 @@
-"""The drawing of requests that run through one server after the other (a balancer, its instances, their stores): each step a column, a row on a phone."""
+"""The drawing of requests that run through one server after the other (a balancer, its instances,
+their stores): each step a column, a row on a phone.
+"""
 
 from __future__ import annotations
 
@@ -16,15 +18,29 @@ def wide(topology: Topology, columns: list[list[Node]]) -> Drawing:
     boxes = []
     for step, column in enumerate(columns):
         top = (height - len(column) * (tall + gap) + gap) / 2
-        boxes += [Box(node, 4 + step * (wide_by + between), top + index * (tall + gap), wide_by, tall) for index, node in enumerate(column)]
+        boxes += [
+            Box(node, 4 + step * (wide_by + between), top + index * (tall + gap), wide_by, tall)
+            for index, node in enumerate(column)
+        ]
     placed = {box.node.name: box for box in boxes}
     wires = []
     for link in topology.links:
         source, target = placed[link.source], placed[link.target]
-        x1, y1 = source.right, source.y + source.height * _fastened(topology, link, placed, "source")
+        x1, y1 = (
+            source.right,
+            source.y + source.height * _fastened(topology, link, placed, "source"),
+        )
         x2, y2 = target.x, target.y + target.height * _fastened(topology, link, placed, "target")
         bend, words = (x2 - x1) / 2, [Spot(x2 - 6, y2 + below, "end") for below in (-10, 25, 38)]
-        wires.append(Wire(link, f"M{x1:g} {y1:g} C {x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}", (x1 + x2) / 2, (y1 + y2) / 2, *words))
+        wires.append(
+            Wire(
+                link,
+                f"M{x1:g} {y1:g} C {x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}",
+                (x1 + x2) / 2,
+                (y1 + y2) / 2,
+                *words,
+            )
+        )
     return Drawing(length, height, tuple(boxes), tuple(wires), glyphs=False)
 
 
@@ -35,22 +51,47 @@ def narrow(topology: Topology, rows: list[list[Node]]) -> Drawing:
     boxes = []
     for step, row in enumerate(rows):
         left = (PHONE_WIDTH - len(row) * (wide_by + 12) + 12) / 2
-        boxes += [Box(node, left + index * (wide_by + 12), 4 + step * (tall + gap), wide_by, tall) for index, node in enumerate(row)]
+        boxes += [
+            Box(node, left + index * (wide_by + 12), 4 + step * (tall + gap), wide_by, tall)
+            for index, node in enumerate(row)
+        ]
     placed = {box.node.name: box for box in boxes}
     wires = []
     for link in topology.links:
         source, target = placed[link.source], placed[link.target]
-        x1, y1 = source.x + source.width * _fastened(topology, link, placed, "source"), source.bottom
+        x1, y1 = (
+            source.x + source.width * _fastened(topology, link, placed, "source"),
+            source.bottom,
+        )
         x2, y2 = target.x + target.width * _fastened(topology, link, placed, "target"), target.y
         bend, right = (y2 - y1) / 2, x2 > 200
-        words = [Spot(x2 + (-8 if right else 8), y2 + above, "end" if right else "start") for above in (-46, -28, -11)]
-        wires.append(Wire(link, f"M{x1:g} {y1:g} C {x1:g} {y1 + bend:g} {x2:g} {y2 - bend:g} {x2:g} {y2:g}", (x1 + x2) / 2, (y1 + y2) / 2, *words))
-    return Drawing(PHONE_WIDTH, len(rows) * (tall + gap) - gap + 8, tuple(boxes), tuple(wires), glyphs=False)
+        words = [
+            Spot(x2 + (-8 if right else 8), y2 + above, "end" if right else "start")
+            for above in (-46, -28, -11)
+        ]
+        wires.append(
+            Wire(
+                link,
+                f"M{x1:g} {y1:g} C {x1:g} {y1 + bend:g} {x2:g} {y2 - bend:g} {x2:g} {y2:g}",
+                (x1 + x2) / 2,
+                (y1 + y2) / 2,
+                *words,
+            )
+        )
+    return Drawing(
+        PHONE_WIDTH, len(rows) * (tall + gap) - gap + 8, tuple(boxes), tuple(wires), glyphs=False
+    )
 
 
-def _fastened(topology: Topology, link: Link, placed: dict[str, Box], end: Literal["source", "target"]) -> float:
-    """Where a link is fastened at one of its ends, as a share of the side: its siblings in the order of their other ends, so that none crosses another there."""
+def _fastened(
+    topology: Topology, link: Link, placed: dict[str, Box], end: Literal["source", "target"]
+) -> float:
+    """Where a link is fastened at one of its ends, as a share of the side: its siblings in the
+    order of their other ends, so that none crosses another there.
+    """
     other = "target" if end == "source" else "source"
     siblings = [part for part in topology.links if getattr(part, end) == getattr(link, end)]
-    ordered = sorted(siblings, key=lambda part: (placed[getattr(part, other)].y, placed[getattr(part, other)].x))
+    ordered = sorted(
+        siblings, key=lambda part: (placed[getattr(part, other)].y, placed[getattr(part, other)].x)
+    )
     return (ordered.index(link) + 1) / (len(ordered) + 1)

@@ -1,7 +1,9 @@
-"""The drawing of a replication group: the application, the endpoints below it, a column for each zone with its caches and sentinels; on a phone a band for each zone.
+"""The drawing of a replication group: the application, the endpoints below it, a column for each
+zone with its caches and sentinels; on a phone a band for each zone.
 
-Every wire that may ever be needed is there: an endpoint may lead to any cache, any cache may feed any other, a crown may move from each to each.
-Which of them are seen is said by attributes (portal.drawing.standing and static/js/group.js).
+Every wire that may ever be needed is there: an endpoint may lead to any cache, any cache may feed
+any other, a crown may move from each to each. Which of them are seen is said by attributes
+(portal.drawing.standing and static/js/group.js).
 """
 
 from __future__ import annotations
@@ -63,30 +65,70 @@ class Group:
 
 
 def wide(topology: Topology) -> Group:
-    """The drawing for a bench of 45 rem and more: the application and the endpoints over the zones."""
+    """The drawing for a bench of 45 rem and more: the application and the endpoints over
+    the zones.
+    """
     columns = _columns(topology)
     width = max(WIDTH, columns.width + 8)
     stood = columns.at((width - columns.width) / 2, ZONES_TOP, NODES_TOP)
     endpoints = topology.of_engine("endpoint")
-    plates = [Box(node, width / 2 + (index - (len(endpoints) - 1) / 2) * 250 - 100, PLATES_TOP, 200, PLATE_HEIGHT) for index, node in enumerate(endpoints)]
+    plates = [
+        Box(
+            node,
+            width / 2 + (index - (len(endpoints) - 1) / 2) * 250 - 100,
+            PLATES_TOP,
+            200,
+            PLATE_HEIGHT,
+        )
+        for index, node in enumerate(endpoints)
+    ]
     app_width = max(240.0, 250.0 * (len(endpoints) - 1) - 20)
     app = Box(topology.of_engine("app")[0], (width - app_width) / 2, 6, app_width, 58)
-    ways = [*asked(topology, app, plates, stood.places), *wide_leads(plates, stood.places), *wide_feeds(stood.places, columns.rows)]
+    ways = [
+        *asked(topology, app, plates, stood.places),
+        *wide_leads(plates, stood.places),
+        *wide_feeds(stood.places, columns.rows),
+    ]
     return _drawn(width, stood, app, plates, ways)
 
 
 def flat(topology: Topology) -> Group:
-    """The drawing for a wall, where there is width and no height: the application and the endpoints at the left of the zones."""
+    """The drawing for a wall, where there is width and no height: the application and the endpoints
+    at the left of the zones.
+    """
     apps, endpoints = topology.of_engine("app"), topology.of_engine("endpoint")
-    if any(link.target not in {node.name for node in endpoints} for link in topology.links if link.source == apps[0].name):
+    if any(
+        link.target not in {node.name for node in endpoints}
+        for link in topology.links
+        if link.source == apps[0].name
+    ):
         return wide(topology)
     columns = _columns(topology)
     lanes = 10.0 + LANE * len(endpoints) * columns.places
     stood = columns.at(FLAT_LEFT, lanes, lanes + 32)
     middle = lanes + 32 + NODE_HEIGHT / 2
-    app = Box(apps[0], 4, middle - max(58, 64 * len(endpoints) - 20) / 2, 190, max(58, 64 * len(endpoints) - 20))
-    plates = [Box(node, app.right + 56, app.middle[1] + (index - (len(endpoints) - 1) / 2) * 64 - PLATE_HEIGHT / 2, 176, PLATE_HEIGHT) for index, node in enumerate(endpoints)]
-    ways = [*flat_asked(topology, app, plates), *flat_leads(plates, stood.places, lanes), *wide_feeds(stood.places, columns.rows)]
+    app = Box(
+        apps[0],
+        4,
+        middle - max(58, 64 * len(endpoints) - 20) / 2,
+        190,
+        max(58, 64 * len(endpoints) - 20),
+    )
+    plates = [
+        Box(
+            node,
+            app.right + 56,
+            app.middle[1] + (index - (len(endpoints) - 1) / 2) * 64 - PLATE_HEIGHT / 2,
+            176,
+            PLATE_HEIGHT,
+        )
+        for index, node in enumerate(endpoints)
+    ]
+    ways = [
+        *flat_asked(topology, app, plates),
+        *flat_leads(plates, stood.places, lanes),
+        *wide_feeds(stood.places, columns.rows),
+    ]
     return _drawn(FLAT_LEFT + columns.width + 4, stood, app, plates, ways)
 
 
@@ -128,21 +170,56 @@ class _Columns:
         for column, zone in enumerate(self.zones):
             x = left + column * (ZONE_WIDTH + self.between)
             for row, node in enumerate(_caches(self.topology, zone)):
-                stood.places.append(Place(Box(node, x + MARGIN, nodes_top + row * (NODE_HEIGHT + ROW_GAP), NODE_WIDTH, NODE_HEIGHT), column, row, x))
-            stood.sentinels.extend(Box(node, x + MARGIN, foot + 12 + index * 46, NODE_WIDTH, 36) for index, node in enumerate(_sentinels(self.topology, zone)))
+                stood.places.append(
+                    Place(
+                        Box(
+                            node,
+                            x + MARGIN,
+                            nodes_top + row * (NODE_HEIGHT + ROW_GAP),
+                            NODE_WIDTH,
+                            NODE_HEIGHT,
+                        ),
+                        column,
+                        row,
+                        x,
+                    )
+                )
+            stood.sentinels.extend(
+                Box(node, x + MARGIN, foot + 12 + index * 46, NODE_WIDTH, 36)
+                for index, node in enumerate(_sentinels(self.topology, zone))
+            )
             if zone:
-                stood.rects.append(Zone(zone, x, top, ZONE_WIDTH, stood.bottom - top, stood.bottom - 13))
+                stood.rects.append(
+                    Zone(zone, x, top, ZONE_WIDTH, stood.bottom - top, stood.bottom - 13)
+                )
         return stood
 
 
 def _columns(topology: Topology) -> _Columns:
     zones = _zones(topology)
-    return _Columns(topology, zones, max(max(len(_caches(topology, zone)) for zone in zones), 1), 11.0 if len(zones) > 2 else 64.0)
+    return _Columns(
+        topology,
+        zones,
+        max(max(len(_caches(topology, zone)) for zone in zones), 1),
+        11.0 if len(zones) > 2 else 64.0,
+    )
 
 
 def _drawn(width: float, stood: _Stood, app: Box, plates: list[Box], ways: list[Way]) -> Group:
-    moves = [wide_move(one.box, other.box) for one, other in itertools.combinations(stood.places, 2)]
-    return Group(width, max(stood.bottom, app.bottom) + 4, app, tuple(plates), tuple(place.box for place in stood.places), tuple(stood.sentinels), tuple(stood.rects), tuple(ways), tuple(moves))
+    moves = [
+        wide_move(one.box, other.box) for one, other in itertools.combinations(stood.places, 2)
+    ]
+    return Group(
+        width,
+        max(stood.bottom, app.bottom) + 4,
+        app,
+        tuple(plates),
+        tuple(place.box for place in stood.places),
+        tuple(stood.sentinels),
+        tuple(stood.rects),
+        tuple(ways),
+        tuple(moves),
+    )
 
 
 def narrow(topology: Topology) -> Group:
@@ -150,7 +227,10 @@ def narrow(topology: Topology) -> Group:
     endpoints = topology.of_engine("endpoint")
     share = (PHONE_WIDTH - 8 - 8 * (len(endpoints) - 1)) / len(endpoints)
     app = Box(topology.of_engine("app")[0], 30, 4, PHONE_WIDTH - 60, 58)
-    plates = [Box(node, 4 + index * (share + 8), app.bottom + 30, share, PLATE_HEIGHT) for index, node in enumerate(endpoints)]
+    plates = [
+        Box(node, 4 + index * (share + 8), app.bottom + 30, share, PLATE_HEIGHT)
+        for index, node in enumerate(endpoints)
+    ]
 
     x, wide_by = BAND_X + BAND_MARGIN, BAND_WIDTH - 2 * BAND_MARGIN
     places: list[Place] = []
@@ -170,9 +250,24 @@ def narrow(topology: Topology) -> Group:
         if zone:
             rects.append(Zone(zone, BAND_X, top, BAND_WIDTH, y - top, top + 20))
         y += 10
-    ways = [*asked(topology, app, plates, places), *narrow_leads(plates, places), *narrow_feeds(places)]
+    ways = [
+        *asked(topology, app, plates, places),
+        *narrow_leads(plates, places),
+        *narrow_feeds(places),
+    ]
     moves = [narrow_move(one.box, other.box) for one, other in itertools.combinations(places, 2)]
-    return Group(PHONE_WIDTH, y - 4, app, tuple(plates), tuple(place.box for place in places), tuple(sentinels), tuple(rects), tuple(ways), tuple(moves), stacked=True)
+    return Group(
+        PHONE_WIDTH,
+        y - 4,
+        app,
+        tuple(plates),
+        tuple(place.box for place in places),
+        tuple(sentinels),
+        tuple(rects),
+        tuple(ways),
+        tuple(moves),
+        stacked=True,
+    )
 
 
 def _zones(topology: Topology) -> list[str]:

@@ -1,4 +1,6 @@
-"""What a drawing is made of: boxes, wires, zones, and the places of their words, in the drawing's own units."""
+"""What a drawing is made of: boxes, wires, zones, and the places of their words, in the drawing's
+own units.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A link: its path from source to target, its middle, and where it says what was asked, how long it took, what is wrong."""
+    """A link: its path from source to target, its middle, and where it says what was asked, how
+    long it took, what is wrong.
+    """
 
     link: Link
     path: str

@@ -1,1 +1,4 @@
-"""The course page and the lessons, and how far a learner has read. A stranger to quizzes, accounts and the bench."""
+"""The course page and the lessons, and how far a learner has read.
+
+A stranger to quizzes, accounts and the bench.
+"""

@@ -39,7 +39,11 @@ class Row:
     @property
     def learned(self) -> bool:
         """True when it was read, every question answered rightly and every check met."""
-        return self.memory.read and self.memory.right >= len(self.lesson.questions) and self.memory.checks >= self.checks
+        return (
+            self.memory.read
+            and self.memory.right >= len(self.lesson.questions)
+            and self.memory.checks >= self.checks
+        )
 
     @property
     def begun(self) -> bool:
@@ -61,7 +65,12 @@ def rows(course: Course, memories: Mapping[str, LessonMemory]) -> dict[str, Row]
     """Every lesson with what is remembered of it, by slug."""
     labs = catalogue()
     return {
-        slug: Row(lesson, memories.get(slug, LessonMemory()), sum(len(labs[lab].checks) for lab in lesson.labs if lab in labs), tuple(lab for lab in lesson.labs if lab in labs))
+        slug: Row(
+            lesson,
+            memories.get(slug, LessonMemory()),
+            sum(len(labs[lab].checks) for lab in lesson.labs if lab in labs),
+            tuple(lab for lab in lesson.labs if lab in labs),
+        )
         for slug, lesson in course.lessons.items()
     }
 
@@ -74,12 +83,27 @@ def where_stopped(all_rows: Mapping[str, Row]) -> Row | None:
 
 
 def memories(course: Course, history: History) -> dict[str, LessonMemory]:
-    """What the learner has done, by lesson. An answer to another wording of a question counts for nothing."""
+    """What the learner has done, by lesson.
+
+    An answer to another wording of a question counts for nothing.
+    """
     found = {}
     for slug, lesson in course.lessons.items():
         visited, answers = history.lessons.get(slug, Visited()), history.answers.get(slug, {})
-        right = sum(1 for question in lesson.questions if question.id in answers and answers[question.id].right and answers[question.id].content_hash == question.content_hash)
-        memory = LessonMemory(visited.section, visited.read, visited.last_at, right, sum(len(history.met.get(lab, ())) for lab in lesson.labs))
+        right = sum(
+            1
+            for question in lesson.questions
+            if question.id in answers
+            and answers[question.id].right
+            and answers[question.id].content_hash == question.content_hash
+        )
+        memory = LessonMemory(
+            visited.section,
+            visited.read,
+            visited.last_at,
+            right,
+            sum(len(history.met.get(lab, ())) for lab in lesson.labs),
+        )
         if memory != LessonMemory():
             found[slug] = memory
     return found
@@ -95,9 +119,22 @@ def keep_section(session: Session, learner: str, lesson: Lesson, anchor: str) ->
 
 def keep_read(session: Session, learner: str, lesson: Lesson) -> None:
     """Note that the learner has read the lesson to its end."""
-    _write(session, learner, lesson, {"last_at": now(), "read_at": now(), "section": lesson.anchors[-1] if lesson.anchors else ""})
+    _write(
+        session,
+        learner,
+        lesson,
+        {
+            "last_at": now(),
+            "read_at": now(),
+            "section": lesson.anchors[-1] if lesson.anchors else "",
+        },
+    )
 
 
 def _write(session: Session, learner: str, lesson: Lesson, values: dict[str, Any]) -> None:
-    statement = insert(Progress).values(learner_id=learner, lesson=lesson.slug, first_at=now(), **({"section": ""} | values))
-    session.execute(statement.on_conflict_do_update(index_elements=["learner_id", "lesson"], set_=values))
+    statement = insert(Progress).values(
+        learner_id=learner, lesson=lesson.slug, first_at=now(), **({"section": ""} | values)
+    )
+    session.execute(
+        statement.on_conflict_do_update(index_elements=["learner_id", "lesson"], set_=values)
+    )

@@ -1,4 +1,6 @@
-"""A lesson's text as the page takes it: what is the same for everybody is rendered once, what depends on who asks stays a block."""
+"""A lesson's text as the page takes it: what is the same for everybody is rendered once, what
+depends on who asks stays a block.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,11 @@ def _render(lesson: Lesson) -> Pieces:
     plain = Markup()
     for index, block in enumerate(lesson.blocks):
         if isinstance(block, PLAIN):
-            plain += Markup(render_template(block.template, block=block, lesson=lesson, index=index, labs=catalogue()))
+            plain += Markup(
+                render_template(
+                    block.template, block=block, lesson=lesson, index=index, labs=catalogue()
+                )
+            )
         elif not isinstance(block, Instructor):
             done += [plain, block]
             plain = Markup()

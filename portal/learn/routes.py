@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from werkzeug.wrappers import Response as BaseResponse
 
 from labs import Prediction as AskedPrediction, catalogue
@@ -22,7 +31,10 @@ bp = Blueprint("learn", __name__)
 @bp.app_template_filter("spelled")
 def spelled(number: int) -> str:
     """A small number in words, as a sentence has it; larger ones as digits."""
-    words = "no one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split()
+    words = (
+        "no one two three four five six seven eight nine ten eleven twelve thirteen "
+        "fourteen fifteen sixteen seventeen eighteen nineteen twenty"
+    ).split()
     return words[number] if 0 <= number < len(words) else str(number)
 
 
@@ -30,7 +42,14 @@ def spelled(number: int) -> str:
 def index() -> str:
     """The contents of the course, with what this learner remembers of it."""
     all_rows = rows(course(), memories(course(), history()))
-    return render_template("learn/index.html", place="course", course=course(), rows=all_rows, stopped=where_stopped(all_rows), ruler=draw(course()))
+    return render_template(
+        "learn/index.html",
+        place="course",
+        course=course(),
+        rows=all_rows,
+        stopped=where_stopped(all_rows),
+        ruler=draw(course()),
+    )
 
 
 @bp.get("/lessons/<slug>")
@@ -50,8 +69,17 @@ def _page(found: Lesson) -> str:
     labs = [lab for lab in found.labs if lab in catalogue()]
     asked = request.args.get("lab", "")
     return render_template(
-        "learn/lesson.html", place="course", lesson=found, pieces=pieces(found), course=course(), following=course().after(found),
-        labs=labs, lab=asked if asked in labs else next(iter(labs), ""), known=catalogue(), asked=_asked(found), predicted=_predicted(found),
+        "learn/lesson.html",
+        place="course",
+        lesson=found,
+        pieces=pieces(found),
+        course=course(),
+        following=course().after(found),
+        labs=labs,
+        lab=asked if asked in labs else next(iter(labs), ""),
+        known=catalogue(),
+        asked=_asked(found),
+        predicted=_predicted(found),
         memory=memories(course(), history()).get(found.slug, LessonMemory()),
     )
 
@@ -82,7 +110,14 @@ def read(slug: str) -> BaseResponse:
 
 
 def _finished(found: Lesson) -> Response:
-    return make_response(render_template("learn/_end.html", lesson=found, following=course().after(found), memory=LessonMemory(read=True)))
+    return make_response(
+        render_template(
+            "learn/_end.html",
+            lesson=found,
+            following=course().after(found),
+            memory=LessonMemory(read=True),
+        )
+    )
 
 
 def _lesson_or_404(slug: str) -> Lesson:
@@ -93,11 +128,20 @@ def _lesson_or_404(slug: str) -> Lesson:
 
 
 def _predicted(found: Lesson) -> dict[tuple[str, str], Predicted]:
-    return {(lab, name): row for lab in {block.lab for block in found.blocks if isinstance(block, Predict)} for name, row in history().predictions.get(lab, {}).items()}
+    return {
+        (lab, name): row
+        for lab in {block.lab for block in found.blocks if isinstance(block, Predict)}
+        for name, row in history().predictions.get(lab, {}).items()
+    }
 
 
 def _asked(found: Lesson) -> dict[tuple[str, str], AskedPrediction]:
     """The predictions that the lesson asks for, as their labs define them."""
     labs = catalogue()
     blocks = [block for block in found.blocks if isinstance(block, Predict) and block.lab in labs]
-    return {(block.lab, block.name): prediction for block in blocks for prediction in labs[block.lab].predictions if prediction.name == block.name}
+    return {
+        (block.lab, block.name): prediction
+        for block in blocks
+        for prediction in labs[block.lab].predictions
+        if prediction.name == block.name
+    }

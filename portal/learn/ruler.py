@@ -1,4 +1,7 @@
-"""The drawing "One read, four places": measured medians on one logarithmic scale. Draws only what was measured."""
+"""The drawing "One read, four places": measured medians on one logarithmic scale.
+
+Draws only what was measured.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,9 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Ruler:
-    """The whole drawing, how many times slower its last line is than a read from Redis, and what Redis saves on its third."""
+    """The whole drawing, how many times slower its last line is than a read from Redis, and what
+    Redis saves on its third.
+    """
 
     bars: tuple[Bar, ...]
     ticks: tuple[Tick, ...]
@@ -63,15 +68,34 @@ def draw(course: Course) -> Ruler | None:
     def place(value: float) -> str:
         return f"{(math.log10(value) - low) / (high - low):.1%}"
 
-    bars = tuple(Bar(what, about, sense, place(value), *_shown(value)) for (_, what, about, sense), value in zip(PLACES, known, strict=True))
+    bars = tuple(
+        Bar(what, about, sense, place(value), *_shown(value))
+        for (_, what, about, sense), value in zip(PLACES, known, strict=True)
+    )
     ticks: list[Tick] = []
     for power in range(low, high + 1):
         anchor = "start" if power == low else "end" if power == high else "middle"
-        ticks.append(Tick(place(10.0**power), " ".join(_shown(10.0**power)), anchor, minor=0 < power - low < high - low and (power - low) % 2 == 1))
+        ticks.append(
+            Tick(
+                place(10.0**power),
+                " ".join(_shown(10.0**power)),
+                anchor,
+                minor=0 < power - low < high - low and (power - low) % 2 == 1,
+            )
+        )
         if power < high:
             ticks.extend(Tick(place(step * 10.0**power)) for step in range(2, 10))
     measured = course.measured[LAB]
-    return Ruler(bars, tuple(ticks), digits(known[3] / known[1]), "\u00a0".join(_shown(max(known[2] - known[1], 0.0001))), measured.versions.replace("postgres", "Postgres").replace("redis", "Redis").replace("memcached", "Memcached"), measured.measured_on)
+    return Ruler(
+        bars,
+        tuple(ticks),
+        digits(known[3] / known[1]),
+        "\u00a0".join(_shown(max(known[2] - known[1], 0.0001))),
+        measured.versions.replace("postgres", "Postgres")
+        .replace("redis", "Redis")
+        .replace("memcached", "Memcached"),
+        measured.measured_on,
+    )
 
 
 def _shown(ms: float) -> tuple[str, str]:

@@ -1,4 +1,7 @@
-"""The steps from one schema to the next, and the command that takes them. Starts fast when there is nothing to do."""
+"""The steps from one schema to the next, and the command that takes them.
+
+Starts fast when there is nothing to do.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,20 @@ class UnknownSchema(Exception):
 
 
 def migrate(database_url: str) -> list[str]:
-    """Bring the database to this portal's schema and tell the steps taken; none if it is there already."""
+    """Bring the database to this portal's schema and tell the steps taken; none if it is there
+    already.
+    """
     before = current(database_url)
     if before == HEAD:
         return []
     known = [path.name[:4] for path in sorted((FOLDER / "versions").glob("[0-9]*.py"))]
     if before is not None and before not in known:
-        raise UnknownSchema(f"The database has schema {before}, which this portal does not know (it knows up to {HEAD}). Start the newer portal, or restore a backup.")
-    from alembic import command  # noqa: PLC0415  # alembic takes 200 ms to import, and most starts have nothing to migrate
+        raise UnknownSchema(
+            f"The database has schema {before}, which this portal does not know (it knows up to "
+            f"{HEAD}). Start the newer portal, or restore a backup."
+        )
+    # alembic takes 200 ms to import, and most starts have nothing to migrate
+    from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
@@ -35,7 +44,10 @@ def migrate(database_url: str) -> list[str]:
 
 def current(database_url: str) -> str | None:
     """The schema that the database has; None if it is empty."""
-    with psycopg.connect(database_url.replace("postgresql+psycopg://", "postgresql://", 1), connect_timeout=CONNECT_TIMEOUT_S) as connection:
+    with psycopg.connect(
+        database_url.replace("postgresql+psycopg://", "postgresql://", 1),
+        connect_timeout=CONNECT_TIMEOUT_S,
+    ) as connection:
         there = connection.execute("SELECT to_regclass('alembic_version')").fetchone()
         if there is None or there[0] is None:
             return None

@@ -1,4 +1,6 @@
-"""How alembic reaches the database: one transaction for all steps, one migrating process at a time."""
+"""How alembic reaches the database: one transaction for all steps, one migrating process at
+a time.
+"""
 
 from alembic import context
 from sqlalchemy import NullPool, create_engine, text

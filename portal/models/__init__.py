@@ -1,4 +1,7 @@
-"""The rows that may not be lost. Facts about a row live here; nothing here commits, renders or asks another server."""
+"""The rows that may not be lost.
+
+Facts about a row live here; nothing here commits, renders or asks another server.
+"""
 
 from portal.models.answer import Answer
 from portal.models.learner import Learner, Recovery
@@ -7,4 +10,13 @@ from portal.models.prediction import CONFIDENCES, Prediction
 from portal.models.progress import Progress
 from portal.models.shared_record import SharedRecord
 
-__all__ = ["CONFIDENCES", "Answer", "Learner", "Outcome", "Prediction", "Progress", "Recovery", "SharedRecord"]
+__all__ = [
+    "CONFIDENCES",
+    "Answer",
+    "Learner",
+    "Outcome",
+    "Prediction",
+    "Progress",
+    "Recovery",
+    "SharedRecord",
+]

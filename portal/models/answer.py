@@ -12,11 +12,16 @@ from portal.db import Base, now
 
 
 class Answer(Base):
-    """One attempt at one question. `content_hash` says which wording it answered; `key` makes a double click one attempt."""
+    """One attempt at one question.
+
+    `content_hash` says which wording it answered; `key` makes a double click one attempt.
+    """
 
     __tablename__ = "answer"
     __table_args__ = (
-        UniqueConstraint("learner_id", "lesson", "question", "attempt_no", name="uq_answer_attempt"),
+        UniqueConstraint(
+            "learner_id", "lesson", "question", "attempt_no", name="uq_answer_attempt"
+        ),
         UniqueConstraint("learner_id", "key", name="uq_answer_key"),
     )
 

@@ -1,4 +1,7 @@
-"""Who is a learner: a random id, and links that carry it to another browser. No names, no addresses."""
+"""Who is a learner: a random id, and links that carry it to another browser.
+
+No names, no addresses.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,9 @@ class Recovery(Base):
     __tablename__ = "recovery"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    learner_id: Mapped[str] = mapped_column(ForeignKey("learner.id", ondelete="CASCADE"), index=True)
+    learner_id: Mapped[str] = mapped_column(
+        ForeignKey("learner.id", ondelete="CASCADE"), index=True
+    )
     token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
     made_at: Mapped[datetime] = mapped_column(default=now)
     used_at: Mapped[datetime | None]

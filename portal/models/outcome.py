@@ -1,4 +1,6 @@
-"""What a labs host saw happen in a learner's sandbox: a check that was met, a prediction that was measured."""
+"""What a labs host saw happen in a learner's sandbox: a check that was met, a prediction that was
+measured.
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,9 @@ class Progress(Base):
 
     __tablename__ = "progress"
 
-    learner_id: Mapped[str] = mapped_column(ForeignKey("learner.id", ondelete="CASCADE"), primary_key=True)
+    learner_id: Mapped[str] = mapped_column(
+        ForeignKey("learner.id", ondelete="CASCADE"), primary_key=True
+    )
     lesson: Mapped[str] = mapped_column(String(80), primary_key=True)
     first_at: Mapped[datetime] = mapped_column(default=now)
     last_at: Mapped[datetime] = mapped_column(default=now)

@@ -1,4 +1,7 @@
-"""A record that a learner shares: whoever has its address may see it. Nothing in it names the learner."""
+"""A record that a learner shares: whoever has its address may see it.
+
+Nothing in it names the learner.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,15 @@ def new_address() -> str:
 
 
 class SharedRecord(Base):
-    """One shared record: `head` is what its page says, `document` the whole of it as the JSON text that is sent. Never changed, only deleted."""
+    """One shared record: `head` is what its page says, `document` the whole of it as the JSON text
+    that is sent. Never changed, only deleted.
+    """
 
     __tablename__ = "shared_record"
-    __table_args__ = (UniqueConstraint("learner_id", "digest"), CheckConstraint("octet_length(document) <= 1048576", name="document"))
+    __table_args__ = (
+        UniqueConstraint("learner_id", "digest"),
+        CheckConstraint("octet_length(document) <= 1048576", name="document"),
+    )
 
     id: Mapped[str] = mapped_column(String(22), primary_key=True, default=new_address)
     learner_id: Mapped[str] = mapped_column(ForeignKey("learner.id", ondelete="CASCADE"))

@@ -1,4 +1,7 @@
-"""Made-up flights for the page of patterns and for tests: the same each time. Nothing in them was measured, and their titles say so."""
+"""Made-up flights for the page of patterns and for tests: the same each time.
+
+Nothing in them was measured, and their titles say so.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,32 @@ from typing import Any
 AT = 1_795_640_000.123
 SETTINGS = [["Detection time", "1,000 ms"], ["Replicas", "2"], ["Wait for replicas (WAIT)", "0"]]
 FAILOVER = (
-    (1_002.0, "sentinel-b", "+sdown", "cannot reach cache-001"), (1_038.0, "sentinel-c", "+sdown", "cannot reach cache-001"), (1_061.0, "sentinel-b", "+odown", "2 of 3 agree"),
-    (1_063.0, "sentinel-b", "+new-epoch", "1"), (1_064.0, "sentinel-b", "+try-failover", "cache-001"), (1_068.0, "sentinel-b", "+vote-for-leader", "sentinel-b, epoch 1"),
-    (1_071.0, "sentinel-c", "+new-epoch", "1"), (1_072.0, "sentinel-c", "+vote-for-leader", "sentinel-b, epoch 1"), (1_310.0, "sentinel-b", "+elected-leader", "epoch 1"),
-    (1_720.0, "sentinel-b", "+selected-slave", "cache-002"), (2_060.0, "sentinel-b", "+promoted-slave", "cache-002"), (2_190.0, "sentinel-b", "+switch-master", "cache-001 to cache-002"),
+    (1_002.0, "sentinel-b", "+sdown", "cannot reach cache-001"),
+    (1_038.0, "sentinel-c", "+sdown", "cannot reach cache-001"),
+    (1_061.0, "sentinel-b", "+odown", "2 of 3 agree"),
+    (1_063.0, "sentinel-b", "+new-epoch", "1"),
+    (1_064.0, "sentinel-b", "+try-failover", "cache-001"),
+    (1_068.0, "sentinel-b", "+vote-for-leader", "sentinel-b, epoch 1"),
+    (1_071.0, "sentinel-c", "+new-epoch", "1"),
+    (1_072.0, "sentinel-c", "+vote-for-leader", "sentinel-b, epoch 1"),
+    (1_310.0, "sentinel-b", "+elected-leader", "epoch 1"),
+    (1_720.0, "sentinel-b", "+selected-slave", "cache-002"),
+    (2_060.0, "sentinel-b", "+promoted-slave", "cache-002"),
+    (2_190.0, "sentinel-b", "+switch-master", "cache-001 to cache-002"),
     (2_240.0, "sentinel-c", "+switch-master", "cache-001 to cache-002"),
 )
 
 
 def sample_flight(kind: str) -> dict[str, Any]:
     """A flight of this kind: kill, split-brain, no-recovery or fast. KeyError for another."""
-    return {"kill": _kill, "split-brain": _split_brain, "no-recovery": _no_recovery, "fast": _fast}[kind]()
+    return {"kill": _kill, "split-brain": _split_brain, "no-recovery": _no_recovery, "fast": _fast}[
+        kind
+    ]()
 
 
-def _flight(title: str, seed: int, *, span: tuple[int, int], rate: int, outcome: Any, **parts: Any) -> dict[str, Any]:
+def _flight(
+    title: str, seed: int, *, span: tuple[int, int], rate: int, outcome: Any, **parts: Any
+) -> dict[str, Any]:
     chance = Random(seed)
     writes: list[list[Any]] = []
     for index in range((span[1] - span[0]) * rate // 1000):
@@ -29,22 +44,58 @@ def _flight(title: str, seed: int, *, span: tuple[int, int], rate: int, outcome:
         code, took = outcome(at, chance)
         if code:
             writes.append([at, took, code, len(writes) + 1])
-    reads = [[at, round(0.15 + chance.expovariate(9), 1), "r" if chance.random() < 0.4 and 0 <= at < 30 else "h", 0] for at in range(span[0], span[1], max(1, 1000 // min(rate, 400)))]
+    reads = [
+        [
+            at,
+            round(0.15 + chance.expovariate(9), 1),
+            "r" if chance.random() < 0.4 and 0 <= at < 30 else "h",
+            0,
+        ]
+        for at in range(span[0], span[1], max(1, 1000 // min(rate, 400)))
+    ]
     ways = [code for _, _, code, _ in writes]
     acknowledged = sum(code in "alw" for code in ways)
     accepted = [at for at, _, code, _ in writes if code in "alw"]
-    before, after = max((at for at in accepted if at < 0), default=span[0]), min((at for at in accepted if at > 1_500), default=None)
+    before, after = (
+        max((at for at in accepted if at < 0), default=span[0]),
+        min((at for at in accepted if at > 1_500), default=None),
+    )
     gap = parts.pop("gap", (before, after))
     return {
-        "kind": "flight", "version": 1, "name": parts.pop("name"), "title": title, "lab": "failover", "at": AT, "versions": {"redis": "7.0.15"}, "isolation": "cage",
-        "settings": [*SETTINGS, ["Writes a second", f"{rate:,}"]], "from_ms": span[0], "to_ms": span[1], "writes": writes, "reads": reads,
+        "kind": "flight",
+        "version": 1,
+        "name": parts.pop("name"),
+        "title": title,
+        "lab": "failover",
+        "at": AT,
+        "versions": {"redis": "7.0.15"},
+        "isolation": "cage",
+        "settings": [*SETTINGS, ["Writes a second", f"{rate:,}"]],
+        "from_ms": span[0],
+        "to_ms": span[1],
+        "writes": writes,
+        "reads": reads,
         "results": {
-            "downtime_ms": None if gap[1] is None else round(gap[1] - gap[0], 1), "gap_from_ms": gap[0], "gap_to_ms": gap[1], "written": len(writes), "acknowledged": acknowledged,
-            "lost": ways.count("l"), "refused": sum(code in "onefrt" for code in ways), "promoted": parts.pop("promoted", "cache-002"), "recounted": True,
+            "downtime_ms": None if gap[1] is None else round(gap[1] - gap[0], 1),
+            "gap_from_ms": gap[0],
+            "gap_to_ms": gap[1],
+            "written": len(writes),
+            "acknowledged": acknowledged,
+            "lost": ways.count("l"),
+            "refused": sum(code in "onefrt" for code in ways),
+            "promoted": parts.pop("promoted", "cache-002"),
+            "recounted": True,
         },
         "sentinels": [list(event) for event in parts.pop("sentinels", FAILOVER)],
-        "moves": parts.pop("moves", [[2_190.0, "primary-endpoint", ["cache-002"]], [2_205.0, "reader-endpoint", ["cache-003"]]]),
-        "roles": parts.pop("roles", [[2_060.0, "cache-002", "primary"]]), **parts,
+        "moves": parts.pop(
+            "moves",
+            [
+                [2_190.0, "primary-endpoint", ["cache-002"]],
+                [2_205.0, "reader-endpoint", ["cache-003"]],
+            ],
+        ),
+        "roles": parts.pop("roles", [[2_060.0, "cache-002", "primary"]]),
+        **parts,
     }
 
 
@@ -64,12 +115,31 @@ def _killed(at: float, chance: Random, again: float = 2_237.0) -> tuple[str, flo
 
 
 def _kill() -> dict[str, Any]:
-    fault = {"verb": "kill", "server": "cache-001", "zone": "zone a", "words": "cache-001 was killed"}
-    return _flight("Sample: cache-001 killed", 1, name="flight-1", span=(-2_000, 6_000), rate=200, outcome=_killed, fault=fault, marks=[[0, "killed"]])
+    fault = {
+        "verb": "kill",
+        "server": "cache-001",
+        "zone": "zone a",
+        "words": "cache-001 was killed",
+    }
+    return _flight(
+        "Sample: cache-001 killed",
+        1,
+        name="flight-1",
+        span=(-2_000, 6_000),
+        rate=200,
+        outcome=_killed,
+        fault=fault,
+        marks=[[0, "killed"]],
+    )
 
 
 def _fast() -> dict[str, Any]:
-    fault = {"verb": "kill", "server": "cache-001", "zone": "zone a", "words": "cache-001 was killed"}
+    fault = {
+        "verb": "kill",
+        "server": "cache-001",
+        "zone": "zone a",
+        "words": "cache-001 was killed",
+    }
 
     def outcome(at: float, chance: Random) -> tuple[str, float]:
         code, took = _killed(at, chance, 1_540.0)
@@ -77,22 +147,59 @@ def _fast() -> dict[str, Any]:
 
     early = [(at * 0.68, *rest) for at, *rest in FAILOVER]
     return _flight(
-        "Sample: cache-001 killed at 2,000 writes a second", 2, name="flight-2", span=(-2_000, 6_000), rate=2_000, outcome=outcome, fault=fault, marks=[[0, "killed"]],
-        sentinels=early, moves=[[1_490.0, "primary-endpoint", ["cache-003"]]], roles=[[1_401.0, "cache-003", "primary"]], promoted="cache-003",
+        "Sample: cache-001 killed at 2,000 writes a second",
+        2,
+        name="flight-2",
+        span=(-2_000, 6_000),
+        rate=2_000,
+        outcome=outcome,
+        fault=fault,
+        marks=[[0, "killed"]],
+        sentinels=early,
+        moves=[[1_490.0, "primary-endpoint", ["cache-003"]]],
+        roles=[[1_401.0, "cache-003", "primary"]],
+        promoted="cache-003",
     )
 
 
 def _no_recovery() -> dict[str, Any]:
-    fault = {"verb": "kill", "server": "cache-001", "zone": "zone a", "words": "cache-001 was killed, and it had no replica"}
-    events = [FAILOVER[0], FAILOVER[1], FAILOVER[2], (1_064.0, "sentinel-b", "+try-failover", "cache-001"), (1_310.0, "sentinel-b", "+elected-leader", "epoch 1"), (1_330.0, "sentinel-b", "-failover-abort-no-good-slave", "cache-001")]
+    fault = {
+        "verb": "kill",
+        "server": "cache-001",
+        "zone": "zone a",
+        "words": "cache-001 was killed, and it had no replica",
+    }
+    events = [
+        FAILOVER[0],
+        FAILOVER[1],
+        FAILOVER[2],
+        (1_064.0, "sentinel-b", "+try-failover", "cache-001"),
+        (1_310.0, "sentinel-b", "+elected-leader", "epoch 1"),
+        (1_330.0, "sentinel-b", "-failover-abort-no-good-slave", "cache-001"),
+    ]
     return _flight(
-        "Sample: cache-001 killed without a replica", 3, name="flight-3", span=(-2_000, 8_000), rate=200, outcome=lambda at, chance: _killed(at, chance, 1e9), fault=fault, marks=[[0, "killed"]],
-        sentinels=events, moves=[], roles=[[-2_000.0, "cache-001", "primary"]], promoted="",
+        "Sample: cache-001 killed without a replica",
+        3,
+        name="flight-3",
+        span=(-2_000, 8_000),
+        rate=200,
+        outcome=lambda at, chance: _killed(at, chance, 1e9),
+        fault=fault,
+        marks=[[0, "killed"]],
+        sentinels=events,
+        moves=[],
+        roles=[[-2_000.0, "cache-001", "primary"]],
+        promoted="",
     )
 
 
 def _split_brain() -> dict[str, Any]:
-    fault = {"verb": "cut", "server": "cache-001", "zone": "zone a", "words": "Zone a was cut off, with the writer in it"}
+    fault = {
+        "verb": "cut",
+        "server": "cache-001",
+        "zone": "zone a",
+        "words": "Zone a was cut off, with the writer in it",
+    }
 
     def outcome(at: float, chance: Random) -> tuple[str, float]:
         if 0 <= at < 14_200:
@@ -101,9 +208,33 @@ def _split_brain() -> dict[str, Any]:
             return ("o" if at > 14_400 else "r"), 0.4
         return "a", _took(at, chance, 14_700)
 
-    events = [*FAILOVER, (2_300.0, "sentinel-b", "+sdown", "cannot reach sentinel-a"), (14_010.0, "sentinel-b", "-sdown", "reaches cache-001"), (14_150.0, "sentinel-b", "+convert-to-slave", "cache-001"), (14_390.0, "sentinel-a", "+config-update-from", "sentinel-b"), (14_395.0, "sentinel-a", "+switch-master", "cache-001 to cache-002")]
+    events = [
+        *FAILOVER,
+        (2_300.0, "sentinel-b", "+sdown", "cannot reach sentinel-a"),
+        (14_010.0, "sentinel-b", "-sdown", "reaches cache-001"),
+        (14_150.0, "sentinel-b", "+convert-to-slave", "cache-001"),
+        (14_390.0, "sentinel-a", "+config-update-from", "sentinel-b"),
+        (14_395.0, "sentinel-a", "+switch-master", "cache-001 to cache-002"),
+    ]
     return _flight(
-        "Sample: split brain for fourteen seconds", 4, name="flight-4", span=(-2_000, 30_000), rate=100, outcome=outcome, fault=fault, sentinels=events,
-        marks=[[0, "cut off"], [14_000, "zone a is whole again"], [14_200, "cache-001 starts over as a replica"]], gap=(14_190.0, 14_700.0),
-        moves=[[14_395.0, "primary-endpoint", ["cache-002"]]], roles=[[-2_000.0, "cache-001", "primary"], [2_060.0, "cache-002", "primary"], [14_160.0, "cache-001", "replica"]],
+        "Sample: split brain for fourteen seconds",
+        4,
+        name="flight-4",
+        span=(-2_000, 30_000),
+        rate=100,
+        outcome=outcome,
+        fault=fault,
+        sentinels=events,
+        marks=[
+            [0, "cut off"],
+            [14_000, "zone a is whole again"],
+            [14_200, "cache-001 starts over as a replica"],
+        ],
+        gap=(14_190.0, 14_700.0),
+        moves=[[14_395.0, "primary-endpoint", ["cache-002"]]],
+        roles=[
+            [-2_000.0, "cache-001", "primary"],
+            [2_060.0, "cache-002", "primary"],
+            [14_160.0, "cache-001", "replica"],
+        ],
     )

@@ -1,4 +1,6 @@
-"""Made-up replication groups for the page of patterns: how a group is drawn when all is well, after a failover, cut in two, and without a replica."""
+"""Made-up replication groups for the page of patterns: how a group is drawn when all is well, after
+a failover, cut in two, and without a replica.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,29 @@ APP, PRIMARY, READER = "app", "primary-endpoint", "reader-endpoint"
 ZONES = ("zone a", "zone b", "zone c")
 
 
-def topology(*, caches: int, sentinels: bool, waiting: frozenset[str] = frozenset(), zones: tuple[str, ...] = ZONES) -> Topology:
+def topology(
+    *,
+    caches: int,
+    sentinels: bool,
+    waiting: frozenset[str] = frozenset(),
+    zones: tuple[str, ...] = ZONES,
+) -> Topology:
     """A group as a lab defines it."""
     names = [f"cache-{index:03}" for index in range(1, caches + 1)]
     return Topology(
         (
-            Node(APP, "Writer and readers", "app", about="knows two names, and no server"), Node(PRIMARY, "primary endpoint", "endpoint"), Node(READER, "reader endpoint", "endpoint"),
-            *(Node(name, name, "redis", zone=zones[index % len(zones)], waits=name in waiting) for index, name in enumerate(names)),
-            *(Node(f"sentinel-{zone[-1]}", f"sentinel {zone[-1]}", "sentinel", zone=zone) for zone in zones if sentinels),
+            Node(APP, "Writer and readers", "app", about="knows two names, and no server"),
+            Node(PRIMARY, "primary endpoint", "endpoint"),
+            Node(READER, "reader endpoint", "endpoint"),
+            *(
+                Node(name, name, "redis", zone=zones[index % len(zones)], waits=name in waiting)
+                for index, name in enumerate(names)
+            ),
+            *(
+                Node(f"sentinel-{zone[-1]}", f"sentinel {zone[-1]}", "sentinel", zone=zone)
+                for zone in zones
+                if sentinels
+            ),
         ),
         (Link("to-primary", APP, PRIMARY), Link("to-reader", APP, READER)),
     )
@@ -46,49 +63,145 @@ class Sample:
     @property
     def bench(self) -> Any:
         """What the drawing asks of a bench."""
-        servers = {node.name: {"state": "up", "why": "", "version": "7.0.15"} for node in self.group.servers}
-        servers |= {name: {"state": state, "why": why, "version": ""} for name, (state, why) in self.servers.items()}
+        servers = {
+            node.name: {"state": "up", "why": "", "version": "7.0.15"}
+            for node in self.group.servers
+        }
+        servers |= {
+            name: {"state": state, "why": why, "version": ""}
+            for name, (state, why) in self.servers.items()
+        }
         state = {
-            "servers": servers, "told": self.told, "links": self.links, "endpoints": dict(zip((PRIMARY, READER), self.leads, strict=True)),
-            "roles": {name: {"role": "primary" if of == "primary" else "replica" if of else "none", "of": of if of != "primary" else ""} for name, of in self.roles.items()},
-            "timeline": [{"type": "sentinel-said", "sentinel": name, "event": event, "words": words} for name, (event, words) in self.sentinels.items()],
+            "servers": servers,
+            "told": self.told,
+            "links": self.links,
+            "endpoints": dict(zip((PRIMARY, READER), self.leads, strict=True)),
+            "roles": {
+                name: {
+                    "role": "primary" if of == "primary" else "replica" if of else "none",
+                    "of": of if of != "primary" else "",
+                }
+                for name, of in self.roles.items()
+            },
+            "timeline": [
+                {"type": "sentinel-said", "sentinel": name, "event": event, "words": words}
+                for name, (event, words) in self.sentinels.items()
+            ],
             "reading": {"flight_writes_per_s": self.rates[0], "flight_reads_per_s": self.rates[1]},
         }
-        return Plain(state=state, standing=Standing(self.group, state), wide=drawing.wide(self.group), narrow=drawing.narrow(self.group))
+        return Plain(
+            state=state,
+            standing=Standing(self.group, state),
+            wide=drawing.wide(self.group),
+            narrow=drawing.narrow(self.group),
+        )
 
 
 FAILOVER = topology(caches=3, sentinels=True)
 ALONE = topology(caches=3, sentinels=True, waiting=frozenset({"cache-002", "cache-003"}))
-REPLICAS = topology(caches=6, sentinels=False, waiting=frozenset({"cache-004", "cache-005", "cache-006"}))
+REPLICAS = topology(
+    caches=6, sentinels=False, waiting=frozenset({"cache-004", "cache-005", "cache-006"})
+)
 
 SAMPLES = (
     Sample(
-        title="A group in three zones, all well", strong="cache-001 is the primary.", says="Two replicas follow it; readers ask them in turn.", group=FAILOVER,
-        roles={"cache-001": "primary", "cache-002": "cache-001", "cache-003": "cache-001"}, leads=(["cache-001"], ["cache-002", "cache-003"]),
-        told={"app": ["200 writes and 400 reads a second"], "cache-001": ["writes 200/s · acknowledged 6,360", "replicas 2"], "cache-002": ["reads 200/s", "lag 0 bytes"], "cache-003": ["reads 200/s", "lag 0 bytes"]},
+        title="A group in three zones, all well",
+        strong="cache-001 is the primary.",
+        says="Two replicas follow it; readers ask them in turn.",
+        group=FAILOVER,
+        roles={"cache-001": "primary", "cache-002": "cache-001", "cache-003": "cache-001"},
+        leads=(["cache-001"], ["cache-002", "cache-003"]),
+        told={
+            "app": ["200 writes and 400 reads a second"],
+            "cache-001": ["writes 200/s · acknowledged 6,360", "replicas 2"],
+            "cache-002": ["reads 200/s", "lag 0 bytes"],
+            "cache-003": ["reads 200/s", "lag 0 bytes"],
+        },
     ),
     Sample(
-        title="After a failover", strong="cache-002 is the primary now.", says="The client writes again through the same endpoint, 2.24 s after the kill.", group=FAILOVER,
-        roles={"cache-001": "primary", "cache-002": "primary", "cache-003": "cache-002"}, leads=(["cache-002"], ["cache-003"]), servers={"cache-001": ("down", "kill -9")},
-        told={"app": ["settings unchanged since the start"], "cache-001": ["last acknowledged no. 4,812", "received by a replica: 4,805"], "cache-002": ["writes 200/s · acknowledged 6,360", "replicas 1"], "cache-003": ["reads 400/s", "lag 0 bytes"]},
-        sentinels={"sentinel-a": ("+sdown", "cannot reach cache-001"), "sentinel-c": ("+sdown", "agrees"), "sentinel-b": ("+elected-leader", "leader, epoch 1")},
+        title="After a failover",
+        strong="cache-002 is the primary now.",
+        says="The client writes again through the same endpoint, 2.24 s after the kill.",
+        group=FAILOVER,
+        roles={"cache-001": "primary", "cache-002": "primary", "cache-003": "cache-002"},
+        leads=(["cache-002"], ["cache-003"]),
+        servers={"cache-001": ("down", "kill -9")},
+        told={
+            "app": ["settings unchanged since the start"],
+            "cache-001": ["last acknowledged no. 4,812", "received by a replica: 4,805"],
+            "cache-002": ["writes 200/s · acknowledged 6,360", "replicas 1"],
+            "cache-003": ["reads 400/s", "lag 0 bytes"],
+        },
+        sentinels={
+            "sentinel-a": ("+sdown", "cannot reach cache-001"),
+            "sentinel-c": ("+sdown", "agrees"),
+            "sentinel-b": ("+elected-leader", "leader, epoch 1"),
+        },
     ),
     Sample(
-        title="A zone cut off: two primaries", strong="cache-001 still takes writes, for nobody can tell it.", says="Each of them will be lost when the zone is whole again.", group=FAILOVER,
-        roles={"cache-001": "primary", "cache-002": "cache-003", "cache-003": "primary"}, leads=(["cache-003"], ["cache-002"]), links={"zone a": {"state": "cut", "delay_ms": 0.0}, "zone b": {"state": "slow", "delay_ms": 20.0}},
-        told={"app": ["settings unchanged since the start"], "cache-001": ["acknowledged alone 1,204", "replicas 0"], "cache-002": ["reads 400/s", "lag 1,412 bytes, 41 ms"], "cache-003": ["writes 200/s · acknowledged 7,110", "replicas 1"]},
-        sentinels={"sentinel-a": ("+sdown", "cannot reach cache-002"), "sentinel-b": ("+sdown", "agrees"), "sentinel-c": ("+elected-leader", "leader, epoch 3")},
+        title="A zone cut off: two primaries",
+        strong="cache-001 still takes writes, for nobody can tell it.",
+        says="Each of them will be lost when the zone is whole again.",
+        group=FAILOVER,
+        roles={"cache-001": "primary", "cache-002": "cache-003", "cache-003": "primary"},
+        leads=(["cache-003"], ["cache-002"]),
+        links={
+            "zone a": {"state": "cut", "delay_ms": 0.0},
+            "zone b": {"state": "slow", "delay_ms": 20.0},
+        },
+        told={
+            "app": ["settings unchanged since the start"],
+            "cache-001": ["acknowledged alone 1,204", "replicas 0"],
+            "cache-002": ["reads 400/s", "lag 1,412 bytes, 41 ms"],
+            "cache-003": ["writes 200/s · acknowledged 7,110", "replicas 1"],
+        },
+        sentinels={
+            "sentinel-a": ("+sdown", "cannot reach cache-002"),
+            "sentinel-b": ("+sdown", "agrees"),
+            "sentinel-c": ("+elected-leader", "leader, epoch 3"),
+        },
     ),
     Sample(
-        title="No replica, and the primary is down", strong="Nobody can take over.", says="The endpoint leads nowhere; what cache-001 held is gone.", group=ALONE, rates=(0.0, 0.0),
-        roles={"cache-001": "primary", "cache-002": "", "cache-003": ""}, leads=([], []), servers={"cache-001": ("down", "killed"), "cache-002": ("stopped", ""), "cache-003": ("stopped", ""), "sentinel-a": ("down", "killed"), "sentinel-c": ("paused", "")},
+        title="No replica, and the primary is down",
+        strong="Nobody can take over.",
+        says="The endpoint leads nowhere; what cache-001 held is gone.",
+        group=ALONE,
+        rates=(0.0, 0.0),
+        roles={"cache-001": "primary", "cache-002": "", "cache-003": ""},
+        leads=([], []),
+        servers={
+            "cache-001": ("down", "killed"),
+            "cache-002": ("stopped", ""),
+            "cache-003": ("stopped", ""),
+            "sentinel-a": ("down", "killed"),
+            "sentinel-c": ("paused", ""),
+        },
         sentinels={"sentinel-b": ("-failover-abort-no-good-slave", "no replica to promote")},
     ),
     Sample(
-        title="Places for five replicas, one link slow", strong="cache-003 is 41 ms behind.", says="Its link is slowed by 20 ms each way.", group=REPLICAS,
-        roles={"cache-001": "primary", "cache-002": "cache-001", "cache-003": "cache-001", "cache-004": "cache-001", "cache-005": "", "cache-006": "cache-001"}, leads=(["cache-001"], ["cache-002", "cache-003", "cache-004"]),
+        title="Places for five replicas, one link slow",
+        strong="cache-003 is 41 ms behind.",
+        says="Its link is slowed by 20 ms each way.",
+        group=REPLICAS,
+        roles={
+            "cache-001": "primary",
+            "cache-002": "cache-001",
+            "cache-003": "cache-001",
+            "cache-004": "cache-001",
+            "cache-005": "",
+            "cache-006": "cache-001",
+        },
+        leads=(["cache-001"], ["cache-002", "cache-003", "cache-004"]),
         servers={"cache-005": ("stopped", ""), "cache-006": ("starting", "copies the data set")},
-        told={"cache-001": ["writes 200/s", "replicas 3"], "cache-002": ["reads 133/s", "lag 0 bytes"], "cache-003": ["reads 133/s", "lag 8,213 bytes, 41 ms"], "cache-004": ["reads 133/s", "lag 0 bytes"]},
-        links={"cache-001 to cache-003": {"state": "slow", "delay_ms": 20.0}, "cache-001 to cache-004": {"state": "cut", "delay_ms": 0.0}},
+        told={
+            "cache-001": ["writes 200/s", "replicas 3"],
+            "cache-002": ["reads 133/s", "lag 0 bytes"],
+            "cache-003": ["reads 133/s", "lag 8,213 bytes, 41 ms"],
+            "cache-004": ["reads 133/s", "lag 0 bytes"],
+        },
+        links={
+            "cache-001 to cache-003": {"state": "slow", "delay_ms": 20.0},
+            "cache-001 to cache-004": {"state": "cut", "delay_ms": 0.0},
+        },
     ),
 )

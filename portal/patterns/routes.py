@@ -16,8 +16,18 @@ def patterns() -> str:
     """Every component, marked as a sample."""
     controls = [(samples.SEGMENTS, "redis"), (samples.SELECT, "page"), (samples.FADER, 60.0)]
     failover = samples.failover()
-    drawings = {"states": (samples.drawing(4), samples.drawing(2)), "failover": (wide(failover.lab.topology), narrow(failover.lab.topology))}
-    return render_template("patterns/patterns.html", bench=samples.bench(), failover=failover, drawings=drawings, controls=controls, groups=groups.SAMPLES)
+    drawings = {
+        "states": (samples.drawing(4), samples.drawing(2)),
+        "failover": (wide(failover.lab.topology), narrow(failover.lab.topology)),
+    }
+    return render_template(
+        "patterns/patterns.html",
+        bench=samples.bench(),
+        failover=failover,
+        drawings=drawings,
+        controls=controls,
+        groups=groups.SAMPLES,
+    )
 
 
 @bp.get("/patterns/flights/<name>.json")

@@ -1,1 +1,4 @@
-"""The questions of the lessons: asked, answered, explained. A stranger to learn, accounts and the bench."""
+"""The questions of the lessons: asked, answered, explained.
+
+A stranger to learn, accounts and the bench.
+"""

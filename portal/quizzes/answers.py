@@ -13,22 +13,50 @@ from portal.models import Answer, Learner
 
 def by_key(session: Session, learner: str, key: str) -> Answer | None:
     """The attempt that this key made before."""
-    return session.scalars(select(Answer).where(Answer.learner_id == learner, Answer.key == key)).first()
+    return session.scalars(
+        select(Answer).where(Answer.learner_id == learner, Answer.key == key)
+    ).first()
 
 
-def add_attempt(session: Session, *, learner: str, lesson: Lesson, question: Question, answer: dict[str, Any], right: bool, key: str) -> Answer:
-    """One more attempt; if its key made one before, that one. The learner's row is locked, so attempts come one after the other.
+def add_attempt(
+    session: Session,
+    *,
+    learner: str,
+    lesson: Lesson,
+    question: Question,
+    answer: dict[str, Any],
+    right: bool,
+    key: str,
+) -> Answer:
+    """One more attempt; if its key made one before, that one.
 
-    The lock leaves the key alone: the recorder holds the key while it settles the same prediction, and the two would wait for each other.
+    The learner's row is locked, so attempts come one after the other.
+
+    The lock leaves the key alone: the recorder holds the key while it settles the same prediction,
+    and the two would wait for each other.
     """
-    session.execute(select(Learner.id).where(Learner.id == learner).with_for_update(key_share=True)).one()
+    session.execute(
+        select(Learner.id).where(Learner.id == learner).with_for_update(key_share=True)
+    ).one()
     before = by_key(session, learner, key)
     if before is not None:
         return before
-    count = session.scalar(select(func.coalesce(func.max(Answer.attempt_no), 0)).where(Answer.learner_id == learner, Answer.lesson == lesson.slug, Answer.question == question.id))
+    count = session.scalar(
+        select(func.coalesce(func.max(Answer.attempt_no), 0)).where(
+            Answer.learner_id == learner,
+            Answer.lesson == lesson.slug,
+            Answer.question == question.id,
+        )
+    )
     attempt = Answer(
-        learner_id=learner, lesson=lesson.slug, question=question.id, attempt_no=(count or 0) + 1,
-        answer=answer, right=right, content_hash=question.content_hash, key=key,
+        learner_id=learner,
+        lesson=lesson.slug,
+        question=question.id,
+        attempt_no=(count or 0) + 1,
+        answer=answer,
+        right=right,
+        content_hash=question.content_hash,
+        key=key,
     )
     session.add(attempt)
     session.flush()

@@ -15,12 +15,18 @@ class Unanswerable(Exception):
 
 
 def read_choice(question: Question, chosen: Sequence[str]) -> dict[str, Any]:
-    """The options that were chosen; Unanswerable if there are none, or too many, or others than the question has."""
+    """The options that were chosen; Unanswerable if there are none, or too many, or others than the
+    question has.
+    """
     keys = {option.key for option in question.options}
     if not chosen:
-        raise Unanswerable("Choose an answer." if question.kind == "one" else "Choose at least one answer.")
+        raise Unanswerable(
+            "Choose an answer." if question.kind == "one" else "Choose at least one answer."
+        )
     if not set(chosen) <= keys:
-        raise Unanswerable("This question has changed since you opened the page. Read it again, then answer.")
+        raise Unanswerable(
+            "This question has changed since you opened the page. Read it again, then answer."
+        )
     if question.kind == "one" and len(set(chosen)) > 1:
         raise Unanswerable("Choose one answer.")
     return {"chosen": sorted(set(chosen))}
@@ -43,10 +49,14 @@ def read_number(raw: str) -> dict[str, Any]:
 
 
 def is_right(question: Question, answer: Mapping[str, Any]) -> bool:
-    """True if the answer is right: all right options and no other, or a number within the tolerance."""
+    """True if the answer is right: all right options and no other, or a number within the
+    tolerance.
+    """
     if question.kind in ("one", "several"):
         return set(answer["chosen"]) == {option.key for option in question.options if option.right}
-    return abs(float(answer["value"]) - question.answer) <= question.tolerance + 1e-9 * max(1.0, abs(question.answer))
+    return abs(float(answer["value"]) - question.answer) <= question.tolerance + 1e-9 * max(
+        1.0, abs(question.answer)
+    )
 
 
 def in_order(question: Question, learner: str | None) -> list[Option]:

@@ -1,4 +1,6 @@
-"""A lesson's questions on one page, each a form of its own; the answer to a form is the same card with the reasons in it."""
+"""A lesson's questions on one page, each a form of its own; the answer to a form is the same card
+with the reasons in it.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ MEASURE_DEADLINE_S = 30.0
 
 @dataclass
 class Card:
-    """A question as one learner sees it: answered or not, with what was typed and what is wrong with it."""
+    """A question as one learner sees it: answered or not, with what was typed and what is wrong
+    with it.
+    """
 
     lesson: Lesson
     question: Question
@@ -48,12 +52,17 @@ class Card:
 
     @property
     def open(self) -> bool:
-        """True while the form is shown; the reasons and the right answer are shown only when it isn't."""
+        """True while the form is shown; the reasons and the right answer are shown only when it
+        isn't.
+        """
         return self.answer is None or self.again
 
 
 class NeedsBench(Exception):
-    """The answer is measured in a sandbox, and none of the right lab is open. The text says so, the hint says what to do."""
+    """The answer is measured in a sandbox, and none of the right lab is open.
+
+    The text says so, the hint says what to do.
+    """
 
     def __init__(self, text: str, hint: str) -> None:
         super().__init__(text)
@@ -73,7 +82,9 @@ def question(slug: str, question_id: str) -> str | Response:
     lesson = _lesson_or_404(slug)
     asked = _question_or_404(lesson, question_id)
     if not is_htmx():
-        return redirect(url_for("quizzes.quiz", slug=slug, again=question_id, _anchor=f"q-{question_id}"), 302)
+        return redirect(
+            url_for("quizzes.quiz", slug=slug, again=question_id, _anchor=f"q-{question_id}"), 302
+        )
     return _fragment(_card(lesson, asked, again=True))
 
 
@@ -83,7 +94,11 @@ def answer(slug: str, question_id: str) -> Response:
     lesson = _lesson_or_404(slug)
     asked = _question_or_404(lesson, question_id)
     card = _card(lesson, asked, again=True, stored=False)
-    card.typed = {"chosen": request.form.getlist("choice"), "value": request.form.get("value", "")[:40], "confidence": request.form.get("confidence", "")}
+    card.typed = {
+        "chosen": request.form.getlist("choice"),
+        "value": request.form.get("value", "")[:40],
+        "confidence": request.form.get("confidence", ""),
+    }
     card.key = _key()
     try:
         card.answer = _measure(card) if asked.kind == "measure" else _mark(card)
@@ -96,8 +111,13 @@ def answer(slug: str, question_id: str) -> Response:
     except SQLAlchemyError as exc:
         if not is_database_away(exc):
             raise
-        log.error("an answer was not kept, the database is away: %r", str(exc.__cause__ or exc)[:256])
-        card.problem, card.hint = WORDS[503][0], "Your answer was not kept. It stands here still: send it again in a moment."
+        log.error(
+            "an answer was not kept, the database is away: %r", str(exc.__cause__ or exc)[:256]
+        )
+        card.problem, card.hint = (
+            WORDS[503][0],
+            "Your answer was not kept. It stands here still: send it again in a moment.",
+        )
         return _answered(card, 503)
     card.again = False
     if is_htmx():
@@ -120,13 +140,23 @@ def _mark(card: Card) -> Answer:
     else:
         given = read_choice(card.question, card.typed["chosen"])
     learner = require_learner()
-    kept = add_attempt(db(), learner=learner, lesson=card.lesson, question=card.question, answer=given, right=is_right(card.question, given), key=card.key)
+    kept = add_attempt(
+        db(),
+        learner=learner,
+        lesson=card.lesson,
+        question=card.question,
+        answer=given,
+        right=is_right(card.question, given),
+        key=card.key,
+    )
     keep(learner)
     return kept
 
 
 def _measure(card: Card) -> Answer:
-    """Keep the prediction, have it measured in the learner's open sandbox, then keep the attempt with what came out."""
+    """Keep the prediction, have it measured in the learner's open sandbox, then keep the attempt
+    with what came out.
+    """
     if card.asked is None:
         raise NeedsBench("This lab is still to come.", "Its other questions can be answered.")
     value = card.asked.parse(card.typed["value"])
@@ -134,16 +164,45 @@ def _measure(card: Card) -> Answer:
     if (before := by_key(db(), learner, card.key)) is not None:
         return before
     sandbox = _open_sandbox(learner, card.question.lab)
-    predict(db(), learner=learner, lab=card.question.lab, name=card.question.prediction, raw=card.typed["value"], confidence=card.typed["confidence"] or "fairly")
+    predict(
+        db(),
+        learner=learner,
+        lab=card.question.lab,
+        name=card.question.prediction,
+        raw=card.typed["value"],
+        confidence=card.typed["confidence"] or "fairly",
+    )
     keep(learner)
     release_db()
     try:
-        measured = desk().call(sandbox, "measure", owner=learner, deadline_s=MEASURE_DEADLINE_S, prediction=card.question.prediction)["value"]
+        measured = desk().call(
+            sandbox,
+            "measure",
+            owner=learner,
+            deadline_s=MEASURE_DEADLINE_S,
+            prediction=card.question.prediction,
+        )["value"]
     except LabsError as exc:
-        raise NeedsBench(f"It could not be measured: {exc}", exc.hint or "Your number stands here; try again.") from exc
-    settle(db(), learner=learner, lab=card.question.lab, name=card.question.prediction, measured=measured)
+        raise NeedsBench(
+            f"It could not be measured: {exc}", exc.hint or "Your number stands here; try again."
+        ) from exc
+    settle(
+        db(),
+        learner=learner,
+        lab=card.question.lab,
+        name=card.question.prediction,
+        measured=measured,
+    )
     given = {"value": value, "measured": measured}
-    kept = add_attempt(db(), learner=learner, lesson=card.lesson, question=card.question, answer=given, right=card.asked.holds(value, measured), key=card.key)
+    kept = add_attempt(
+        db(),
+        learner=learner,
+        lesson=card.lesson,
+        question=card.question,
+        answer=given,
+        right=card.asked.holds(value, measured),
+        key=card.key,
+    )
     keep(learner)
     return kept
 
@@ -154,21 +213,39 @@ def _open_sandbox(learner: str, lab: str) -> str:
     except HostAway as exc:
         raise NeedsBench(str(exc), exc.hint) from exc
     if sandbox is None or sandbox.lab != lab or sandbox.status != "open":
-        raise NeedsBench("This is measured on your own bench, and it isn't open.", "Open it, then come back: your number stands here.")
+        raise NeedsBench(
+            "This is measured on your own bench, and it isn't open.",
+            "Open it, then come back: your number stands here.",
+        )
     return sandbox.id
 
 
 def _card(lesson: Lesson, asked: Question, *, again: bool = False, stored: bool = True) -> Card:
     labs = catalogue()
-    prediction = next((p for p in labs[asked.lab].predictions if p.name == asked.prediction), None) if asked.lab in labs else None
+    prediction = (
+        next((p for p in labs[asked.lab].predictions if p.name == asked.prediction), None)
+        if asked.lab in labs
+        else None
+    )
     kept = _answers(lesson).get(asked.id) if stored else None
-    return Card(lesson, asked, in_order(asked, current_learner()), answer=kept, asked=prediction, again=again)
+    return Card(
+        lesson,
+        asked,
+        in_order(asked, current_learner()),
+        answer=kept,
+        asked=prediction,
+        again=again,
+    )
 
 
 def _answers(lesson: Lesson) -> dict[str, Answered]:
     """The learner's newest answers in this lesson, those to today's wording."""
     known = history().answers.get(lesson.slug, {})
-    return {question.id: known[question.id] for question in lesson.questions if question.id in known and known[question.id].content_hash == question.content_hash}
+    return {
+        question.id: known[question.id]
+        for question in lesson.questions
+        if question.id in known and known[question.id].content_hash == question.content_hash
+    }
 
 
 def _answered(card: Card, status: int) -> Response:
@@ -182,9 +259,21 @@ def _fragment(card: Card, place: str = "") -> str:
 
 
 def _page(lesson: Lesson, *, again: str = "", given: Card | None = None) -> str:
-    cards = [given if given and given.question.id == asked.id else _card(lesson, asked, again=asked.id == again) for asked in lesson.questions]
+    cards = [
+        given
+        if given and given.question.id == asked.id
+        else _card(lesson, asked, again=asked.id == again)
+        for asked in lesson.questions
+    ]
     right = sum(1 for kept in _answers(lesson).values() if kept.right)
-    return render_template("quizzes/quiz.html", place="course", lesson=lesson, cards=cards, right=right, answered=len(_answers(lesson)))
+    return render_template(
+        "quizzes/quiz.html",
+        place="course",
+        lesson=lesson,
+        cards=cards,
+        right=right,
+        answered=len(_answers(lesson)),
+    )
 
 
 def _key() -> str:

@@ -1,1 +1,3 @@
-"""Runs the whole site on one machine: its own Postgres and Redis, the labs host, the recorder, the web. Knows no page and no lab."""
+"""Runs the whole site on one machine: its own Postgres and Redis, the labs host, the recorder, the
+web. Knows no page and no lab.
+"""

@@ -1,6 +1,8 @@
-"""A child process that can't outlive its parent: own process group, own log, a parent-death signal, an end with a deadline.
+"""A child process that can't outlive its parent: own process group, own log, a parent-death signal,
+an end with a deadline.
 
-The kernel ties the parent-death signal to the thread that spawned, so children are started from the main thread only.
+The kernel ties the parent-death signal to the thread that spawned, so children are started from the
+main thread only.
 """
 
 from __future__ import annotations
@@ -45,9 +47,18 @@ class Child:
         self.log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                list(launch.argv), cwd=launch.directory, env=dict(launch.environment), pass_fds=launch.inherited, stdin=subprocess.DEVNULL,
-                stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
-                preexec_fn=before_exec(launch.death_signal, no_new_privileges=launch.uid is not None), **as_user(launch.uid),
+                list(launch.argv),
+                cwd=launch.directory,
+                env=dict(launch.environment),
+                pass_fds=launch.inherited,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=before_exec(
+                    launch.death_signal, no_new_privileges=launch.uid is not None
+                ),
+                **as_user(launch.uid),
             )
 
     @property
@@ -98,8 +109,12 @@ def as_user(uid: int | None) -> dict[str, Any]:
     return {"user": uid, "group": uid, "extra_groups": []}
 
 
-def before_exec(death_signal: signal.Signals, *, no_new_privileges: bool = False) -> Callable[[], None]:
-    """What a child does between fork and exec: after the user was changed, for that clears the parent-death signal."""
+def before_exec(
+    death_signal: signal.Signals, *, no_new_privileges: bool = False
+) -> Callable[[], None]:
+    """What a child does between fork and exec: after the user was changed, for that clears the
+    parent-death signal.
+    """
     parent = os.getpid()
 
     def prepare() -> None:
@@ -112,7 +127,9 @@ def before_exec(death_signal: signal.Signals, *, no_new_privileges: bool = False
 
 
 def die_with_parent(parent: int, death_signal: signal.Signals) -> None:
-    """Have the kernel send this process a signal when its parent ends; end at once if the parent, by the id it had, is gone already."""
+    """Have the kernel send this process a signal when its parent ends; end at once if the parent,
+    by the id it had, is gone already.
+    """
     if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
     if os.getppid() not in (parent, 0):

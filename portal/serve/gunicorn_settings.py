@@ -1,4 +1,7 @@
-"""How gunicorn serves the portal: `-c python:portal.serve.gunicorn_settings`. The address is given on the command line."""
+"""How gunicorn serves the portal: `-c python:portal.serve.gunicorn_settings`.
+
+The address is given on the command line.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from portal.serve.child import die_with_parent
 
 worker_class = "gthread"
 workers = 2
-# A stream keeps a thread, and connections are not spread evenly: each worker has more threads than the streams it takes.
+# A stream keeps a thread, and connections are not spread evenly: each worker has more threads than
+# the streams it takes.
 threads = 456
 timeout = 30
 graceful_timeout = 3
@@ -19,7 +23,9 @@ keepalive = 5
 preload_app = False
 control_socket_disable = True
 # The heartbeat of a worker is a file: on a slow disk it would look like a hang.
-worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) and Path("/dev/shm").is_dir() else None
+worker_tmp_dir = (
+    "/dev/shm" if os.access("/dev/shm", os.W_OK) and Path("/dev/shm").is_dir() else None
+)
 
 
 def post_fork(server: Any, worker: Any) -> None:

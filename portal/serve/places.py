@@ -1,4 +1,7 @@
-"""Where a running Cacheground keeps its things, and under which user its servers run. Makes directories; starts nothing."""
+"""Where a running Cacheground keeps its things, and under which user its servers run.
+
+Makes directories; starts nothing.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ class CannotServe(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """The directories of one installation. `uid` is the user of the portal's servers: the service's own as root, else oneself."""
+    """The directories of one installation.
+
+    `uid` is the user of the portal's servers: the service's own as root, else oneself.
+    """
 
     state: Path
     sockets: Path
@@ -46,7 +52,10 @@ class Places:
         return self.state / "serve.lock"
 
     def make(self) -> None:
-        """Make the directories that are missing. Raises CannotServe where they belong to somebody else."""
+        """Make the directories that are missing.
+
+        Raises CannotServe where they belong to somebody else.
+        """
         try:
             for directory in (self.state, self.logs, self.host):
                 directory.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -57,7 +66,10 @@ class Places:
                 _refuse_a_stranger_s(directory, self.uid)
                 directory.chmod(0o700)
         except PermissionError as exc:
-            raise CannotServe(f"{exc.filename} can't be written to.\nWas Cacheground started here by another user before? Start it as that user, or remove {self.state}.") from exc
+            raise CannotServe(
+                f"{exc.filename} can't be written to.\nWas Cacheground started here by another "
+                f"user before? Start it as that user, or remove {self.state}."
+            ) from exc
 
     def secret(self) -> str:
         """The key that signs cookies: made once, kept in a file that nobody else can read."""
@@ -81,7 +93,9 @@ def places_of(state: Path) -> Places:
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or "")
     if runtime.is_absolute() and os.access(runtime, os.W_OK) and len(str(runtime)) < 60:
         return Places(state=state, sockets=runtime / f"cacheground-{short}", uid=uid)
-    return Places(state=state, sockets=Path(tempfile.gettempdir()) / f"cacheground-{uid}-{short}", uid=uid)
+    return Places(
+        state=state, sockets=Path(tempfile.gettempdir()) / f"cacheground-{uid}-{short}", uid=uid
+    )
 
 
 def _refuse_a_stranger_s(directory: Path, uid: int) -> None:

@@ -1,4 +1,6 @@
-"""Where the portal's own servers' programs are: among the unpacked packages, where Debian keeps Postgres, or on the PATH. Installs nothing."""
+"""Where the portal's own servers' programs are: among the unpacked packages, where Debian keeps
+Postgres, or on the PATH. Installs nothing.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,15 @@ def find_program(name: str) -> Path:
 
 
 def program_environment() -> dict[str, str]:
-    """The environment that these programs need: nothing of ours but the libraries that were unpacked beside them."""
+    """The environment that these programs need: nothing of ours but the libraries that were
+    unpacked beside them.
+    """
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
     unpacked = _unpacked()
     if unpacked:
-        environment["LD_LIBRARY_PATH"] = os.pathsep.join(map(str, [*unpacked.glob("usr/lib/*-linux-gnu*"), *unpacked.glob("lib/*-linux-gnu*")]))
+        environment["LD_LIBRARY_PATH"] = os.pathsep.join(
+            map(str, [*unpacked.glob("usr/lib/*-linux-gnu*"), *unpacked.glob("lib/*-linux-gnu*")])
+        )
     return environment
 
 
@@ -40,4 +46,8 @@ def _unpacked() -> Path | None:
 
 
 def _newest_postgres(root: Path) -> list[Path]:
-    return sorted(root.glob("usr/lib/postgresql/*/bin"), key=lambda path: int(path.parent.name) if path.parent.name.isdigit() else 0, reverse=True)
+    return sorted(
+        root.glob("usr/lib/postgresql/*/bin"),
+        key=lambda path: int(path.parent.name) if path.parent.name.isdigit() else 0,
+        reverse=True,
+    )

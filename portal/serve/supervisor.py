@@ -1,6 +1,8 @@
-"""Starts the parts of the site in order, says when it is ready, restarts what dies, stops all in the opposite order.
+"""Starts the parts of the site in order, says when it is ready, restarts what dies, stops all in
+the opposite order.
 
-One thread, which starts every child: the kernel ends the children should this process be killed. Signals are waited for, not handled.
+One thread, which starts every child: the kernel ends the children should this process be killed.
+Signals are waited for, not handled.
 """
 
 from __future__ import annotations
@@ -44,11 +46,18 @@ class Stopped(Exception):
 
 
 def serve(*, host: str, port: int, without_isolation: bool = False) -> int:
-    """Run the whole site until SIGTERM or Ctrl-C; returns the exit code. `without_isolation`: teach others even where sandboxes have no walls."""
+    """Run the whole site until SIGTERM or Ctrl-C; returns the exit code.
+
+    `without_isolation`: teach others even where sandboxes have no walls.
+    """
     try:
         places = places_of(Path(os.environ.get("CACHEGROUND_STATE") or ROOT / "var"))
         places.make()
-        with _held_signals(), _claim(places.lock, _url(host, port)) as was_killed, _listen(host, port, RELEASE_S if was_killed else 0.0) as listener:
+        with (
+            _held_signals(),
+            _claim(places.lock, _url(host, port)) as was_killed,
+            _listen(host, port, RELEASE_S if was_killed else 0.0) as listener,
+        ):
             Site(places, host, listener, without_isolation=without_isolation).run()
     except CannotServe as exc:
         print(exc, file=sys.stderr, flush=True)
@@ -76,14 +85,24 @@ class Service:
         return self.child
 
     def keep_running(self) -> None:
-        """Start it again if it died, after a pause that grows. Raises CannotServe if it fails again and again."""
+        """Start it again if it died, after a pause that grows.
+
+        Raises CannotServe if it fails again and again.
+        """
         if self.child is not None and self.child.exit_code() is not None:
             now = time.monotonic()
             self.failures.append(now)
             if len(self.failures) == FAILURES and now - self.failures[0] < FAILURES_WITHIN_S:
-                raise CannotServe(f"{self.name} failed {FAILURES} times in {FAILURES_WITHIN_S / 60:.0f} minutes. {self.last_words()}")
+                raise CannotServe(
+                    f"{self.name} failed {FAILURES} times in {FAILURES_WITHIN_S / 60:.0f} "
+                    f"minutes. {self.last_words()}"
+                )
             recent = sum(now - failure < FAILURES_WITHIN_S for failure in self.failures)
-            print(f"{self.name} ended ({_how(self.child)}) and is started again; see {self.log}.", file=sys.stderr, flush=True)
+            print(
+                f"{self.name} ended ({_how(self.child)}) and is started again; see {self.log}.",
+                file=sys.stderr,
+                flush=True,
+            )
             self.child.stop()
             self.child = None
             self.start_at = now + BACK_OFF_S[recent - 1]
@@ -99,7 +118,9 @@ class Service:
 class Site:
     """All parts of one running site."""
 
-    def __init__(self, places: Places, host: str, listener: socket.socket, *, without_isolation: bool) -> None:
+    def __init__(
+        self, places: Places, host: str, listener: socket.socket, *, without_isolation: bool
+    ) -> None:
         self._places = places
         self._host = host
         self._listener = listener
@@ -107,11 +128,28 @@ class Site:
         self._without_isolation = without_isolation
         self._services: list[Service] = []
         sockets, portal = places.sockets, places.portal
-        self._postgres = None if os.environ.get("DATABASE_URL") else EmbeddedPostgres(portal / "postgres", sockets, uid=places.uid)
-        self._redis = None if os.environ.get("REDIS_URL") else EmbeddedRedis(portal / "redis", sockets, uid=places.uid)
+        self._postgres = (
+            None
+            if os.environ.get("DATABASE_URL")
+            else EmbeddedPostgres(portal / "postgres", sockets, uid=places.uid)
+        )
+        self._redis = (
+            None
+            if os.environ.get("REDIS_URL")
+            else EmbeddedRedis(portal / "redis", sockets, uid=places.uid)
+        )
         self._database_url = self._postgres.url if self._postgres else os.environ["DATABASE_URL"]
         self._redis_url = self._redis.url if self._redis else os.environ["REDIS_URL"]
-        self._desk = Desk(Redis.from_url(self._redis_url, decode_responses=True, protocol=2, socket_timeout=1.0, socket_connect_timeout=1.0, retry=Retry(NoBackoff(), 0)))
+        self._desk = Desk(
+            Redis.from_url(
+                self._redis_url,
+                decode_responses=True,
+                protocol=2,
+                socket_timeout=1.0,
+                socket_connect_timeout=1.0,
+                retry=Retry(NoBackoff(), 0),
+            )
+        )
 
     def run(self) -> None:
         """Start, say so, watch, until asked to stop; whatever happens, nothing is left running."""
@@ -127,7 +165,9 @@ class Site:
             self._stop()
 
     def _start(self) -> None:
-        """Each part as soon as what it needs is there; the recorder last, for nobody waits for it."""
+        """Each part as soon as what it needs is there; the recorder last, for nobody waits
+        for it.
+        """
         for folder in ("labs", "portal"):
             compileall.compile_dir(ROOT / folder, quiet=2)
         redis = self._start_redis() if self._redis else None
@@ -135,7 +175,10 @@ class Site:
         if redis and self._redis:
             self._wait(self._redis.answers, redis)
         elif not self._redis_answers():
-            raise CannotServe("The Redis that REDIS_URL names does not answer. Start it, or unset REDIS_URL to have one started here.")
+            raise CannotServe(
+                "The Redis that REDIS_URL names does not answer. Start it, or unset REDIS_URL "
+                "to have one started here."
+            )
         labs_host = self._add("labs-host", self._labs_host)
         if postgres and self._postgres:
             self._wait_for_postgres(self._postgres, postgres)
@@ -148,7 +191,11 @@ class Site:
         self._add("recorder", self._recorder)
         print(f"Ready: {_url(self._host, self._port)}", flush=True)
         if seen.isolation != "cage":
-            print(f"Sandboxes have no walls of their own here (isolation: {seen.isolation}). That is for one person on their own machine.", flush=True)
+            print(
+                f"Sandboxes have no walls of their own here (isolation: {seen.isolation}). That "
+                "is for one person on their own machine.",
+                flush=True,
+            )
 
     def _start_redis(self) -> Service:
         assert self._redis is not None
@@ -173,7 +220,9 @@ class Site:
         return self._add("postgres", launch)
 
     def _add(self, name: str, launch: Callable[[], Launch]) -> Service:
-        """Start a part, its log begun anew with the one before kept, and look after it from now on."""
+        """Start a part, its log begun anew with the one before kept, and look after it from
+        now on.
+        """
         log = self._places.logs / f"{name}.log"
         with contextlib.suppress(FileNotFoundError):
             log.replace(log.with_suffix(".log.1"))
@@ -183,7 +232,9 @@ class Site:
         return service
 
     def _wait_for_postgres(self, postgres: EmbeddedPostgres, service: Service) -> None:
-        self._wait(lambda: service.child is not None and postgres.answers(service.child.pid), service)
+        self._wait(
+            lambda: service.child is not None and postgres.answers(service.child.pid), service
+        )
 
     def _migrate(self) -> None:
         """Bring the database to this version's schema. Most starts find it there."""
@@ -191,8 +242,13 @@ class Site:
             if migrations.current(self._database_url) == migrations.HEAD:
                 return
         except psycopg.OperationalError as exc:
-            raise CannotServe(f"The portal's Postgres can't be reached: {str(exc).strip()}\nStart the one that DATABASE_URL names, or unset DATABASE_URL to have one started here.") from exc
-        migration = self._add("migration", lambda: self._ours("migration", ["-m", "portal", "migrate"]))
+            raise CannotServe(
+                f"The portal's Postgres can't be reached: {str(exc).strip()}\nStart the one "
+                "that DATABASE_URL names, or unset DATABASE_URL to have one started here."
+            ) from exc
+        migration = self._add(
+            "migration", lambda: self._ours("migration", ["-m", "portal", "migrate"])
+        )
         child = migration.child
         assert child is not None
         end = time.monotonic() + MIGRATION_S
@@ -201,45 +257,82 @@ class Site:
         self._services.remove(migration)
         child.stop()
         if child.exit_code() != 0:
-            raise CannotServe(f"The portal's database could not be brought to this version's schema. {migration.last_words()}")
+            raise CannotServe(
+                "The portal's database could not be brought to this version's schema. "
+                f"{migration.last_words()}"
+            )
 
     def _labs_host(self) -> Launch:
-        environment = {name: value for name, value in self._environment().items() if name not in ("DATABASE_URL", "SECRET_KEY")}
+        environment = {
+            name: value
+            for name, value in self._environment().items()
+            if name not in ("DATABASE_URL", "SECRET_KEY")
+        }
         argv: list[str | Path] = [sys.executable, "-m", "labs.host", "--state", self._places.host]
-        return Launch(name="labs-host", argv=argv, environment=environment, directory=ROOT, stop_s=8.0)
+        return Launch(
+            name="labs-host", argv=argv, environment=environment, directory=ROOT, stop_s=8.0
+        )
 
     def _web(self) -> Launch:
         descriptor = self._listener.fileno()
-        arguments = ["-m", "gunicorn", "-c", "python:portal.serve.gunicorn_settings", "--bind", f"fd://{descriptor}", "portal.web.wsgi:app"]
+        arguments = [
+            "-m",
+            "gunicorn",
+            "-c",
+            "python:portal.serve.gunicorn_settings",
+            "--bind",
+            f"fd://{descriptor}",
+            "portal.web.wsgi:app",
+        ]
         return self._ours("web", arguments, inherited=(descriptor,))
 
     def _recorder(self) -> Launch:
         return self._ours("recorder", ["-m", "portal", "recorder"])
 
     def _ours(self, name: str, arguments: list[str], inherited: tuple[int, ...] = ()) -> Launch:
-        """A Python process of the portal, under its user. SIGTERM if the supervisor dies: gunicorn then ends its workers."""
+        """A Python process of the portal, under its user.
+
+        SIGTERM if the supervisor dies: gunicorn then ends its workers.
+        """
         return Launch(
-            name=name, argv=[sys.executable, *arguments], environment=self._environment(), directory=ROOT, uid=self._places.uid,
-            death_signal=signal.SIGTERM, inherited=inherited,
+            name=name,
+            argv=[sys.executable, *arguments],
+            environment=self._environment(),
+            directory=ROOT,
+            uid=self._places.uid,
+            death_signal=signal.SIGTERM,
+            inherited=inherited,
         )
 
     def _environment(self) -> dict[str, str]:
         return {
-            **os.environ, "DATABASE_URL": self._database_url, "REDIS_URL": self._redis_url, "CACHEGROUND_STATE": str(self._places.state),
-            "SECRET_KEY": os.environ.get("SECRET_KEY") or self._places.secret(), "HOME": str(self._places.portal),
+            **os.environ,
+            "DATABASE_URL": self._database_url,
+            "REDIS_URL": self._redis_url,
+            "CACHEGROUND_STATE": str(self._places.state),
+            "SECRET_KEY": os.environ.get("SECRET_KEY") or self._places.secret(),
+            "HOME": str(self._places.portal),
             "TRUSTED_HOSTS": os.environ.get("TRUSTED_HOSTS") or self._own_names(),
         }
 
     def _own_names(self) -> str:
-        """On this machine's own address, only its own names: another site's name that was made to lead here is no name of ours."""
-        return f"localhost,127.0.0.1,{self._host}" if _is_loopback(self._host) and ":" not in self._host else ""
+        """On this machine's own address, only its own names: another site's name that was made to
+        lead here is no name of ours.
+        """
+        return (
+            f"localhost,127.0.0.1,{self._host}"
+            if _is_loopback(self._host) and ":" not in self._host
+            else ""
+        )
 
     def _check_isolation(self, seen: HostInfo) -> None:
         if seen.isolation == "cage" or self._without_isolation:
             return
         raise CannotServe(
-            f"{self._host} can be reached by others, and sandboxes have no walls here (isolation: {seen.isolation}): a learner could reach this machine.\n"
-            "Install bubblewrap and allow user namespaces, or, if you trust everybody who can reach it, add --without-isolation."
+            f"{self._host} can be reached by others, and sandboxes have no walls here "
+            f"(isolation: {seen.isolation}): a learner could reach this machine.\n"
+            "Install bubblewrap and allow user namespaces, or, if you trust everybody who can "
+            "reach it, add --without-isolation."
         )
 
     def _wait_for_host(self, labs_host: Service) -> HostInfo:
@@ -260,11 +353,19 @@ class Site:
         return True
 
     def _web_answers(self) -> bool:
-        """Ask as a browser would. The listener queues the request until a worker takes it, so this mostly waits once."""
-        name = os.environ.get("TRUSTED_HOSTS", "").split(",")[0].strip().lstrip(".") or f"127.0.0.1:{self._port}"
+        """Ask as a browser would.
+
+        The listener queues the request until a worker takes it, so this mostly waits once.
+        """
+        name = (
+            os.environ.get("TRUSTED_HOSTS", "").split(",")[0].strip().lstrip(".")
+            or f"127.0.0.1:{self._port}"
+        )
         family, address = self._listener.family, self._listener.getsockname()[0]
         local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
-        connection = http.client.HTTPConnection(local if family == socket.AF_INET else f"[{local}]", self._port, timeout=1.0)
+        connection = http.client.HTTPConnection(
+            local if family == socket.AF_INET else f"[{local}]", self._port, timeout=1.0
+        )
         try:
             connection.request("GET", "/healthz", headers={"Host": name})
             return connection.getresponse().status == 200
@@ -274,13 +375,21 @@ class Site:
             connection.close()
 
     def _wait(self, true: Callable[[], bool], service: Service) -> None:
-        """Until it is true. Raises CannotServe if the part dies or the time is over, Stopped if somebody wants to stop."""
+        """Until it is true.
+
+        Raises CannotServe if the part dies or the time is over, Stopped if somebody wants to stop.
+        """
         end = time.monotonic() + START_S
         while not true():
             if service.child is None or service.child.exit_code() is not None:
-                raise CannotServe(f"{service.name} ended while it was starting. {service.last_words()}")
+                raise CannotServe(
+                    f"{service.name} ended while it was starting. {service.last_words()}"
+                )
             if time.monotonic() > end:
-                raise CannotServe(f"{service.name} was not ready within {START_S:.0f} seconds. {service.last_words()}")
+                raise CannotServe(
+                    f"{service.name} was not ready within {START_S:.0f} seconds. "
+                    f"{service.last_words()}"
+                )
             self._pause(0.01)
 
     def _pause(self, seconds: float) -> None:
@@ -290,10 +399,17 @@ class Site:
             raise Stopped
 
     def _stop(self) -> None:
-        """Readers first, then the labs, then what both need. Parts of one step stop side by side."""
+        """Readers first, then the labs, then what both need.
+
+        Parts of one step stop side by side.
+        """
         self._listener.close()
         for step in ({"web", "recorder", "migration"}, {"labs-host"}, {"redis", "postgres"}):
-            children = [service.child for service in self._services if service.name in step and service.child]
+            children = [
+                service.child
+                for service in self._services
+                if service.name in step and service.child
+            ]
             for child in children:
                 child.ask_to_stop()
             for child in children:
@@ -307,7 +423,9 @@ class Site:
 
 @contextlib.contextmanager
 def _held_signals() -> Iterator[None]:
-    """Signals to stop are kept until they are asked for, so that none comes between a start and its record."""
+    """Signals to stop are kept until they are asked for, so that none comes between a start and its
+    record.
+    """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [*STOP_SIGNALS, signal.SIGCHLD])
     try:
         yield
@@ -317,14 +435,19 @@ def _held_signals() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _claim(path: Path, url: str) -> Iterator[bool]:
-    """Be the only supervisor of these places; yields True if the one before did not come to stop cleanly."""
+    """Be the only supervisor of these places; yields True if the one before did not come to stop
+    cleanly.
+    """
     with path.open("a+") as lock:
         lock.seek(0)
         said = lock.read().strip()
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise CannotServe(f"Cacheground runs already from {path.parent} ({said}). Stop it first, or set CACHEGROUND_STATE to another directory.") from None
+            raise CannotServe(
+                f"Cacheground runs already from {path.parent} ({said}). Stop it first, or set "
+                "CACHEGROUND_STATE to another directory."
+            ) from None
         lock.truncate(0)
         lock.write(f"process {os.getpid()}, {url}")
         lock.flush()
@@ -334,7 +457,9 @@ def _claim(path: Path, url: str) -> Iterator[bool]:
 
 @contextlib.contextmanager
 def _listen(host: str, port: int, patience_s: float) -> Iterator[socket.socket]:
-    """The socket that the web will serve, taken before anything starts and held while the web restarts."""
+    """The socket that the web will serve, taken before anything starts and held while the web
+    restarts.
+    """
     end = time.monotonic() + patience_s
     while True:
         try:
@@ -351,7 +476,9 @@ def _listen(host: str, port: int, patience_s: float) -> Iterator[socket.socket]:
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -365,10 +492,16 @@ def _bound(host: str, port: int) -> socket.socket:
 
 def _why_not(exc: OSError, host: str, port: int) -> str:
     if isinstance(exc, socket.gaierror) or exc.errno == 99:
-        return f"{host} is not an address of this machine. 127.0.0.1 serves this machine alone, 0.0.0.0 everybody who can reach it."
+        return (
+            f"{host} is not an address of this machine. 127.0.0.1 serves this machine alone, "
+            "0.0.0.0 everybody who can reach it."
+        )
     if isinstance(exc, PermissionError):
         return f"Port {port} may be taken by root only. Choose another: --port 8000."
-    return f"Port {port} of {host} is taken by another program. Choose another: --port {port + 1 if port < 65_535 else 8_000}."
+    return (
+        f"Port {port} of {host} is taken by another program. Choose another: --port "
+        f"{port + 1 if port < 65_535 else 8_000}."
+    )
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,7 +1,8 @@
-"""Files under static/: addressed by the hash of them all, so that a browser may keep them for ever and still never has an old one.
+"""Files under static/: addressed by the hash of them all, so that a browser may keep them for ever
+and still never has an old one.
 
-The hash stands in the path, not behind a question mark: modules that import each other by relative names then get the same
-version, and the same module is never loaded twice under two names.
+The hash stands in the path, not behind a question mark: modules that import each other by relative
+names then get the same version, and the same module is never loaded twice under two names.
 """
 
 from __future__ import annotations
@@ -48,5 +49,9 @@ def hash_of(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+            digest.update(
+                path.relative_to(folder).as_posix().encode()
+                + b"\0"
+                + hashlib.sha256(path.read_bytes()).digest()
+            )
     return "v-" + digest.hexdigest()[:12]

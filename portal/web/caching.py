@@ -1,8 +1,11 @@
-"""Caches that nothing depends on. One is cache-aside over the portal Redis, as lesson 3 teaches it: look, else ask the database, then store, with a time to live.
-The other keeps whole pages in this process.
+"""Caches that nothing depends on.
 
-Nothing here may break a page: a cache that is away, slow or full of nonsense is the same as an empty one. After a failure
-it isn't asked for two seconds, so that a hanging Redis costs one short wait and not one per page.
+One is cache-aside over the portal Redis, as lesson 3 teaches it: look, else ask the database, then
+store, with a time to live. The other keeps whole pages in this process.
+
+Nothing here may break a page: a cache that is away, slow or full of nonsense is the same as an
+empty one. After a failure it isn't asked for two seconds, so that a hanging Redis costs one short
+wait and not one per page.
 """
 
 from __future__ import annotations
@@ -22,24 +25,34 @@ from portal.web.near import Near
 PREFIX = "cache:"
 PAUSE_S = 2.0
 LEASE, LEASE_S = "lease ", 10
-STORE = "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('set', KEYS[1], ARGV[2], 'ex', ARGV[3]) end"
+STORE = (
+    "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('set', KEYS[1], ARGV[2], "
+    "'ex', ARGV[3]) end"
+)
 
 log = logging.getLogger(__name__)
 
 
 class Cache:
-    """JSON values by name, with what this process keeps `near` before them. Threads may share it. The Redis client has timeouts of its own, short ones."""
+    """JSON values by name, with what this process keeps `near` before them.
 
-    def __init__(self, redis: Redis, *, near: Near | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    Threads may share it. The Redis client has timeouts of its own, short ones.
+    """
+
+    def __init__(
+        self, redis: Redis, *, near: Near | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._redis = redis
         self._near = near
         self._clock = clock
         self._away_until = 0.0
 
     def get(self, name: str, load: Callable[[], Any], *, ttl_s: int) -> Any:
-        """The value of this name: from the cache, else from `load`, which is then kept for `ttl_s` seconds.
+        """The value of this name: from the cache, else from `load`, which is then kept for `ttl_s`
+        seconds.
 
-        Who finds nothing leaves a lease before it loads, and stores only if that still stands: what was read before a `forget` is not stored after it.
+        Who finds nothing leaves a lease before it loads, and stores only if that still stands: what
+        was read before a `forget` is not stored after it.
         """
         key, lease = PREFIX + name, LEASE + secrets.token_hex(8)
         found = self._try(lambda: self._found(key))
@@ -56,7 +69,10 @@ class Cache:
         return value
 
     def forget(self, *names: str) -> None:
-        """Delete these names: call it after the commit that made them old. If it fails, the time to live ends them."""
+        """Delete these names: call it after the commit that made them old.
+
+        If it fails, the time to live ends them.
+        """
         if names:
             self._try(lambda: self._redis.delete(*(PREFIX + name for name in names)))
 
@@ -82,7 +98,10 @@ def _is_value(found: str) -> bool:
 
 
 class Shelf:
-    """Pages that look the same to every stranger, kept in this process for a moment. Threads may share it; two may fill it at once."""
+    """Pages that look the same to every stranger, kept in this process for a moment.
+
+    Threads may share it; two may fill it at once.
+    """
 
     def __init__(self, *, ttl_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._ttl_s = ttl_s

@@ -1,7 +1,8 @@
 """Posts from other sites are refused. No tokens: the browser says where a request comes from.
 
-`Sec-Fetch-Site` where it is sent. It isn't for plain-http hosts other than localhost (a class at http://10.0.0.5:8000): there
-`Origin` is compared with `Host`. Neither header: no browser of today sent it, or one that hides; refused.
+`Sec-Fetch-Site` where it is sent. It isn't for plain-http hosts other than localhost (a class at
+http://10.0.0.5:8000): there `Origin` is compared with `Host`. Neither header: no browser of today
+sent it, or one that hides; refused.
 """
 
 from __future__ import annotations
@@ -19,8 +20,14 @@ def install(app: Flask) -> None:
 
 
 def _check() -> None:
-    if request.method not in SAFE and not comes_from_here(request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin"), request.host):
-        abort(403, "This was sent from another site, or by a program that does not say from where. Reload the page and try again.")
+    if request.method not in SAFE and not comes_from_here(
+        request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin"), request.host
+    ):
+        abort(
+            403,
+            "This was sent from another site, or by a program that does not say from where. "
+            "Reload the page and try again.",
+        )
 
 
 def comes_from_here(site: str | None, origin: str | None, host: str) -> bool:

@@ -1,4 +1,7 @@
-"""Every error as a page or a fragment: a sentence, a hint, a status, the request's id. Never a traceback, never a detail."""
+"""Every error as a page or a fragment: a sentence, a hint, a status, the request's id.
+
+Never a traceback, never a detail.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,10 @@ WORDS = {
     413: ("That is too much for one request.", "Keep it under 256 KiB."),
     429: ("Many have begun from your address just now.", "Wait a minute, then try again."),
     500: ("Something went wrong on our side.", "Try again. What was saved before is safe."),
-    503: ("The portal can't reach its database just now.", "Nothing was saved. Lessons can be read; try again in a moment."),
+    503: (
+        "The portal can't reach its database just now.",
+        "Nothing was saved. Lessons can be read; try again in a moment.",
+    ),
 }
 
 
@@ -65,10 +71,19 @@ def install(app: Flask) -> None:
     app.register_error_handler(Exception, _unforeseen)
 
 
-def problem(status: int, message: str, hint: str = "", *, retry_after_s: int | None = None) -> Response:
-    """An error as an answer: a page for a document, a fragment for a script; htmx puts the fragment where toasts are."""
+def problem(
+    status: int, message: str, hint: str = "", *, retry_after_s: int | None = None
+) -> Response:
+    """An error as an answer: a page for a document, a fragment for a script; htmx puts the fragment
+    where toasts are.
+    """
     template = "errors/_problem.html" if wants_fragment() else "errors/problem.html"
-    response = make_response(render_template(template, status=status, message=message, hint=hint, request_id=g.get("request_id", "")), status)
+    response = make_response(
+        render_template(
+            template, status=status, message=message, hint=hint, request_id=g.get("request_id", "")
+        ),
+        status,
+    )
     if wants_fragment():
         retarget(response, TOASTS, swap="beforeend")
     if retry_after_s is not None:
@@ -78,8 +93,12 @@ def problem(status: int, message: str, hint: str = "", *, retry_after_s: int | N
 
 
 def is_database_away(error: Exception) -> bool:
-    """True if the error means that Postgres can't be asked just now, and not that it was asked nonsense."""
-    return isinstance(error, (OperationalError, PoolTimeout)) or (isinstance(error, DBAPIError) and error.connection_invalidated)
+    """True if the error means that Postgres can't be asked just now, and not that it was asked
+    nonsense.
+    """
+    return isinstance(error, (OperationalError, PoolTimeout)) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    )
 
 
 def _name_request() -> None:
@@ -92,19 +111,28 @@ def _tell_request(response: Response) -> Response:
 
 
 def _where() -> str:
-    """The request's address for the log, without what stands in it: that may be a recovery link's secret."""
+    """The request's address for the log, without what stands in it: that may be a recovery link's
+    secret.
+    """
     return request.url_rule.rule if request.url_rule else "an address that there is not"
 
 
 def _labs_error(error: LabsError) -> Response:
     status = STATUS.get(type(error), 500)
     if status >= 500:
-        log.warning("%s %s: %s: %s %r", g.get("request_id"), _where(), error.kind, error, error.detail[:256])
+        log.warning(
+            "%s %s: %s: %s %r", g.get("request_id"), _where(), error.kind, error, error.detail[:256]
+        )
     return problem(status, str(error), error.hint, retry_after_s=RETRY_AFTER_S.get(type(error)))
 
 
 def _database_away(error: Exception) -> Response:
-    log.error("%s %s: the database is away: %r", g.get("request_id"), _where(), str(error.__cause__ or error)[:256])
+    log.error(
+        "%s %s: the database is away: %r",
+        g.get("request_id"),
+        _where(),
+        str(error.__cause__ or error)[:256],
+    )
     return problem(503, *WORDS[503], retry_after_s=1)
 
 
@@ -112,7 +140,12 @@ def _http_error(error: HTTPException) -> Response:
     if error.response is not None:
         return make_response(error.response)
     if isinstance(error, SecurityError):
-        return Response("This host name is not served here. Whoever runs the site can add it to TRUSTED_HOSTS.\n", 400, content_type="text/plain; charset=utf-8")  # no address can be built for a page
+        return Response(
+            "This host name is not served here. Whoever runs the site can add it to "
+            "TRUSTED_HOSTS.\n",
+            400,
+            content_type="text/plain; charset=utf-8",
+        )  # no address can be built for a page
     status = error.code or 500
     if 300 <= status < 400:
         return make_response(error.get_response())

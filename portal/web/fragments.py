@@ -1,4 +1,7 @@
-"""Talking with htmx 4: who asked, and what to do with the answer. Error bodies are swapped too, so they say where to."""
+"""Talking with htmx 4: who asked, and what to do with the answer.
+
+Error bodies are swapped too, so they say where to.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,11 @@ TOASTS = "[data-toasts]"
 def is_htmx() -> bool:
     """True if htmx asks for a part of a page; false for a document, boosted or not."""
     headers = request.headers
-    return headers.get("HX-Request") == "true" and headers.get("HX-Boosted") != "true" and headers.get("HX-Request-Type") != "full"
+    return (
+        headers.get("HX-Request") == "true"
+        and headers.get("HX-Boosted") != "true"
+        and headers.get("HX-Request-Type") != "full"
+    )
 
 
 def wants_fragment() -> bool:

@@ -1,4 +1,6 @@
-"""What every response says about itself: what it may load, who may frame it, whether it may be kept."""
+"""What every response says about itself: what it may load, who may frame it, whether it may be
+kept.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,17 @@ from portal.web.learner import COOKIE
 
 POLICY = "; ".join(
     (
-        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "font-src 'self'", "connect-src 'self'",
-        "worker-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'", "object-src 'none'",
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "worker-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        "object-src 'none'",
     )
 )
 HEADERS = {
@@ -35,6 +46,10 @@ def _add(response: Response) -> Response:
     if request.is_secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if "cache-control" not in there:
-        personal = COOKIE in request.cookies or "set-cookie" in there or request.method not in ("GET", "HEAD")
+        personal = (
+            COOKIE in request.cookies
+            or "set-cookie" in there
+            or request.method not in ("GET", "HEAD")
+        )
         response.headers["Cache-Control"] = "no-store" if personal else "no-cache"
     return response

@@ -1,6 +1,8 @@
-"""What a learner has done, as pages show it: one summary of four queries, cache-aside over Postgres, with a stamp that is another one after every change.
+"""What a learner has done, as pages show it: one summary of four queries, cache-aside over
+Postgres, with a stamp that is another one after every change.
 
-Whoever commits a change of it does so with `keep`. Without Postgres a page shows an empty history: lessons can be read, benches run on.
+Whoever commits a change of it does so with `keep`. Without Postgres a page shows an empty history:
+lessons can be read, benches run on.
 """
 
 from __future__ import annotations
@@ -61,7 +63,9 @@ class Predicted:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Lessons by slug; answers by lesson and question; predictions by lab and name; met checks by lab. Without a stamp there was nobody to ask."""
+    """Lessons by slug; answers by lesson and question; predictions by lab and name; met checks by
+    lab. Without a stamp there was nobody to ask.
+    """
 
     stamp: str = ""
     lessons: Mapping[str, Visited] = field(default_factory=dict)
@@ -71,7 +75,9 @@ class History:
 
 
 def history() -> History:
-    """Of the learner who asks: from the cache for up to half a minute, else from Postgres; once a request."""
+    """Of the learner who asks: from the cache for up to half a minute, else from Postgres; once a
+    request.
+    """
     if "history" not in g:
         g.history = _history(current_learner())
     found: History = g.history
@@ -98,25 +104,61 @@ def _history(learner: str | None) -> History:
     return History(
         data["stamp"],
         {lesson: Visited(**visited) for lesson, visited in data["lessons"].items()},
-        {lesson: {question: Answered(**answered) for question, answered in several.items()} for lesson, several in data["answers"].items()},
-        {lab: {name: Predicted(**predicted) for name, predicted in several.items()} for lab, several in data["predictions"].items()},
+        {
+            lesson: {question: Answered(**answered) for question, answered in several.items()}
+            for lesson, several in data["answers"].items()
+        },
+        {
+            lab: {name: Predicted(**predicted) for name, predicted in several.items()}
+            for lab, several in data["predictions"].items()
+        },
         {lab: frozenset(names) for lab, names in data["met"].items()},
     )
 
 
 def _load(session: Session, learner: str) -> dict[str, Any]:
     """The history as plain data."""
-    read = session.execute(select(Progress.lesson, Progress.section, Progress.read_at, Progress.last_at).where(Progress.learner_id == learner))
+    read = session.execute(
+        select(Progress.lesson, Progress.section, Progress.read_at, Progress.last_at).where(
+            Progress.learner_id == learner
+        )
+    )
     answered = session.execute(
-        select(Answer.lesson, Answer.question, Answer.answer, Answer.right, Answer.attempt_no, Answer.content_hash)
-        .where(Answer.learner_id == learner).ext(distinct_on(Answer.lesson, Answer.question)).order_by(Answer.lesson, Answer.question, Answer.attempt_no.desc())
+        select(
+            Answer.lesson,
+            Answer.question,
+            Answer.answer,
+            Answer.right,
+            Answer.attempt_no,
+            Answer.content_hash,
+        )
+        .where(Answer.learner_id == learner)
+        .ext(distinct_on(Answer.lesson, Answer.question))
+        .order_by(Answer.lesson, Answer.question, Answer.attempt_no.desc())
     )
     predicted = session.execute(
-        select(Prediction.lab, Prediction.name, Prediction.value, Prediction.confidence, Prediction.measured, Prediction.held)
-        .where(Prediction.learner_id == learner).ext(distinct_on(Prediction.lab, Prediction.name)).order_by(Prediction.lab, Prediction.name, Prediction.id.desc())
+        select(
+            Prediction.lab,
+            Prediction.name,
+            Prediction.value,
+            Prediction.confidence,
+            Prediction.measured,
+            Prediction.held,
+        )
+        .where(Prediction.learner_id == learner)
+        .ext(distinct_on(Prediction.lab, Prediction.name))
+        .order_by(Prediction.lab, Prediction.name, Prediction.id.desc())
     )
-    met = session.execute(select(Outcome.lab, Outcome.name).distinct().where(Outcome.learner_id == learner, Outcome.kind == "check", Outcome.status == "met"))
-    answers, predictions, checks = defaultdict[str, dict[str, Any]](dict), defaultdict[str, dict[str, Any]](dict), defaultdict[str, list[str]](list)
+    met = session.execute(
+        select(Outcome.lab, Outcome.name)
+        .distinct()
+        .where(Outcome.learner_id == learner, Outcome.kind == "check", Outcome.status == "met")
+    )
+    answers, predictions, checks = (
+        defaultdict[str, dict[str, Any]](dict),
+        defaultdict[str, dict[str, Any]](dict),
+        defaultdict[str, list[str]](list),
+    )
     for lesson, question, answer, right, attempt_no, content_hash in answered:
         answers[lesson][question] = asdict(Answered(answer, right, attempt_no, content_hash))
     for lab, name, value, confidence, measured, held in predicted:
@@ -124,6 +166,12 @@ def _load(session: Session, learner: str) -> dict[str, Any]:
     for lab, name in met:
         checks[lab].append(name)
     return {
-        "stamp": secrets.token_hex(8), "lessons": {lesson: asdict(Visited(section, read_at is not None, last_at.timestamp())) for lesson, section, read_at, last_at in read},
-        "answers": answers, "predictions": predictions, "met": checks,
+        "stamp": secrets.token_hex(8),
+        "lessons": {
+            lesson: asdict(Visited(section, read_at is not None, last_at.timestamp()))
+            for lesson, section, read_at, last_at in read
+        },
+        "answers": answers,
+        "predictions": predictions,
+        "met": checks,
     }

@@ -1,4 +1,7 @@
-"""Who asks: a random id in a signed cookie, and its row in Postgres. Made at the first action that needs one, never by looking at a page."""
+"""Who asks: a random id in a signed cookie, and its row in Postgres.
+
+Made at the first action that needs one, never by looking at a page.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,9 @@ BEGINNERS_AT_ONCE, BEGINNERS_PER_S = 400.0, 2.0
 
 
 def install(app: Flask) -> None:
-    """Let responses carry the cookie of a learner who became known, or unknown, while they were made."""
+    """Let responses carry the cookie of a learner who became known, or unknown, while they were
+    made.
+    """
     app.extensions[KEY] = Rate(per_s=BEGINNERS_PER_S, burst=BEGINNERS_AT_ONCE)
     app.after_request(_send_cookie)
 
@@ -38,7 +43,9 @@ def current_learner() -> str | None:
 
 
 def require_learner() -> str:
-    """The id of the learner who asks; a new one is made, and committed, if there is none yet; 429 where too many are. The cookie's year begins anew."""
+    """The id of the learner who asks; a new one is made, and committed, if there is none yet; 429
+    where too many are. The cookie's year begins anew.
+    """
     learner = current_learner()
     if learner and db().scalar(select(exists().where(Learner.id == learner))):
         adopt(learner)
@@ -75,7 +82,10 @@ def _read_cookie() -> str | None:
 
 @lru_cache(maxsize=KNOWN_COOKIES)
 def _named_by(cookie: str, secret: str) -> str | None:
-    """The learner whom a cookie names; None if its signature is not ours. The same every time, so that a cookie that comes again is not reckoned again."""
+    """The learner whom a cookie names; None if its signature is not ours.
+
+    The same every time, so that a cookie that comes again is not reckoned again.
+    """
     try:
         learner = _signer(secret).unsign(cookie).decode()
     except (BadSignature, UnicodeDecodeError):
@@ -89,7 +99,9 @@ def _send_cookie(response: Response) -> Response:
         response.delete_cookie(COOKIE, httponly=True, samesite="Lax", secure=request.is_secure)
     elif learner is not None:
         value = _signer(str(current_app.secret_key)).sign(learner).decode()
-        response.set_cookie(COOKIE, value, max_age=YEAR_S, httponly=True, samesite="Lax", secure=request.is_secure)
+        response.set_cookie(
+            COOKIE, value, max_age=YEAR_S, httponly=True, samesite="Lax", secure=request.is_secure
+        )
     if learner is not None or COOKIE in request.cookies:
         response.vary.add("Cookie")
     return response

@@ -8,7 +8,9 @@ from itsdangerous import URLSafeTimedSerializer
 
 
 def install(app: Flask) -> None:
-    """Have the app make its serializer once; Flask would make one for every request, most of which have no message."""
+    """Have the app make its serializer once; Flask would make one for every request, most of which
+    have no message.
+    """
     app.session_interface = _OneSerializer()
 
 

@@ -1,7 +1,9 @@
-"""Client-side caching: what the portal Redis answered, kept in this process until Redis says that it changed (CLIENT TRACKING in broadcast mode, RESP3).
+"""Client-side caching: what the portal Redis answered, kept in this process until Redis says that
+it changed (CLIENT TRACKING in broadcast mode, RESP3).
 
-A round trip to a server that has gone to sleep costs more than a whole page; looking whether it has sent something costs a system call.
-Redis-py's own client-side caching asks for Redis 7.4 and TCP; this one for Redis 6. Nothing here may break a page: without a connection every question is asked.
+A round trip to a server that has gone to sleep costs more than a whole page; looking whether it has
+sent something costs a system call. Redis-py's own client-side caching asks for Redis 7.4 and TCP;
+this one for Redis 6. Nothing here may break a page: without a connection every question is asked.
 """
 
 from __future__ import annotations
@@ -18,13 +20,20 @@ from redis.exceptions import RedisError
 ROOM = 10_000
 PAUSE_S = 2.0
 LIFE_S = 30.0
-"""What is kept no longer than this, should a change not have been told: as long as it would have stayed in Redis."""
+"""What is kept no longer than this, should a change not have been told: as long as it would have
+stayed in Redis.
+"""
 
 
 class Near:
-    """Values of keys that begin with `prefix`. Threads may share it. The Redis client speaks RESP3, in text mode, with short timeouts."""
+    """Values of keys that begin with `prefix`.
 
-    def __init__(self, redis: Redis, prefix: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+    Threads may share it. The Redis client speaks RESP3, in text mode, with short timeouts.
+    """
+
+    def __init__(
+        self, redis: Redis, prefix: str, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._redis = redis
         self._prefix = prefix
         self._clock = clock
@@ -34,8 +43,12 @@ class Near:
         self._connection: Any = None
         self._away_until = 0.0
 
-    def get(self, key: str, ask: Callable[[], str | None], *, worth: Callable[[str], bool]) -> str | None:
-        """What is kept of this key, else what `ask` says, which is kept if it is worth it and nothing changed while it was asked. Raises what `ask` raises."""
+    def get(
+        self, key: str, ask: Callable[[], str | None], *, worth: Callable[[str], bool]
+    ) -> str | None:
+        """What is kept of this key, else what `ask` says, which is kept if it is worth it and
+        nothing changed while it was asked. Raises what `ask` raises.
+        """
         with self._lock:
             listening, changes = self._hear(), self._changes
             until, value = self._kept.get(key, (0.0, ""))

@@ -1,7 +1,8 @@
 """Pages of one learner each, kept in this process until something of that learner changes.
 
-A page is kept under a stamp that goes when anything changes that it is made of; whoever changes something sees to that (Cache.forget after the commit).
-What moves by itself, as an open bench does, is never kept.
+A page is kept under a stamp that goes when anything changes that it is made of; whoever changes
+something sees to that (Cache.forget after the commit). What moves by itself, as an open bench does,
+is never kept.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ def install(app: Flask) -> None:
 
 
 def own_page(learner: str, stamp: str, render: Callable[[], str]) -> str | bytes:
-    """This learner's page of the address that is asked for: as it was kept under this stamp, else rendered. Each form in it can be sent once."""
+    """This learner's page of the address that is asked for: as it was kept under this stamp, else
+    rendered. Each form in it can be sent once.
+    """
     if wants_fragment() or "_flashes" in session:
         return render()
     pages: Pages = current_app.extensions[KEY]

@@ -1,6 +1,9 @@
-"""What an app is made of, made once: settings, engine, Redis clients, lessons. Handlers reach it through the functions here.
+"""What an app is made of, made once: settings, engine, Redis clients, lessons.
 
-Connects to nothing until it is asked to. Nothing is kept outside the app, so that two of them can live in one process.
+Handlers reach it through the functions here.
+
+Connects to nothing until it is asked to. Nothing is kept outside the app, so that two of them can
+live in one process.
 """
 
 from __future__ import annotations
@@ -40,10 +43,17 @@ class Parts:
 
 
 def make_redis(url: str, *, timeout_s: float, connect_timeout_s: float, protocol: int = 2) -> Redis:
-    """A client of the portal Redis in text mode that never retries by itself and never waits longer than it is told here."""
+    """A client of the portal Redis in text mode that never retries by itself and never waits longer
+    than it is told here.
+    """
     return Redis.from_url(
-        url, socket_timeout=timeout_s, socket_connect_timeout=connect_timeout_s, retry=Retry(NoBackoff(), 0),
-        decode_responses=True, protocol=protocol, health_check_interval=0,
+        url,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=connect_timeout_s,
+        retry=Retry(NoBackoff(), 0),
+        decode_responses=True,
+        protocol=protocol,
+        health_check_interval=0,
     )
 
 
@@ -58,7 +68,13 @@ def install(app: Flask, settings: Settings, lessons: Course) -> None:
         course=lessons,
         desk=Desk(make_redis(settings.redis_url, timeout_s=5.0, connect_timeout_s=0.5)),
         quick_desk=Desk(quick),
-        cache=Cache(quick, near=Near(make_redis(settings.redis_url, timeout_s=0.2, connect_timeout_s=0.2, protocol=3), PREFIX)),
+        cache=Cache(
+            quick,
+            near=Near(
+                make_redis(settings.redis_url, timeout_s=0.2, connect_timeout_s=0.2, protocol=3),
+                PREFIX,
+            ),
+        ),
         shelf=Shelf(ttl_s=STRANGERS_SEE_S),
     )
     app.teardown_appcontext(_close)
@@ -94,7 +110,10 @@ def db() -> Session:
 
 
 def release_db() -> None:
-    """Give the connection back before something slow; the next `db()` takes a new one. Uncommitted changes are lost."""
+    """Give the connection back before something slow; the next `db()` takes a new one.
+
+    Uncommitted changes are lost.
+    """
     _close(None)
 
 

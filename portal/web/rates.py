@@ -1,4 +1,7 @@
-"""How often somebody may do something: one counter for each name, in this process. Forgets names that have been quiet."""
+"""How often somebody may do something: one counter for each name, in this process.
+
+Forgets names that have been quiet.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,14 @@ NAMES = 10_000
 
 
 class Rate:
-    """`burst` at once, then `per_s` each second. Threads may share it. Where more names come than it remembers, the oldest begin anew."""
+    """`burst` at once, then `per_s` each second.
 
-    def __init__(self, *, per_s: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
+    Threads may share it. Where more names come than it remembers, the oldest begin anew.
+    """
+
+    def __init__(
+        self, *, per_s: float, burst: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._per_s, self._burst, self._clock = per_s, burst, clock
         self._left: dict[str, tuple[float, float]] = {}
         self._lock = threading.Lock()

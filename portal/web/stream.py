@@ -1,11 +1,13 @@
-"""Server-sent events of sandboxes: one hub thread per web process listens on the portal's Redis and hands every stream its own.
+"""Server-sent events of sandboxes: one hub thread per web process listens on the portal's Redis and
+hands every stream its own.
 
-A stream starts with what it missed (read from the feed after the browser's last id) and goes on live, without gap or
-duplicate. It never holds a database session and never blocks another stream: a slow reader loses its oldest events, is told
-to `resync`, and after ten seconds without reading its socket is closed. Refuses to know what an event means.
+A stream starts with what it missed (read from the feed after the browser's last id) and goes on
+live, without gap or duplicate. It never holds a database session and never blocks another stream: a
+slow reader loses its oldest events, is told to `resync`, and after ten seconds without reading its
+socket is closed. Refuses to know what an event means.
 
-Named events: `hello` first, `resync` after a loss, `gone` when the sandbox vanished without a word, and as the last one,
-once, `bye` with a reason: closed, gone, stopping, elsewhere, away.
+Named events: `hello` first, `resync` after a loss, `gone` when the sandbox vanished without a word,
+and as the last one, once, `bye` with a reason: closed, gone, stopping, elsewhere, away.
 """
 
 from __future__ import annotations
@@ -99,12 +101,27 @@ class Stream:
 
 
 class Hub:
-    """All streams of this process and the one thread that feeds them; `redis` needs text mode and a socket timeout over a second."""
+    """All streams of this process and the one thread that feeds them; `redis` needs text mode and a
+    socket timeout over a second.
+    """
 
-    def __init__(self, redis: Redis, *, per_learner: int = PER_LEARNER, per_worker: int = PER_WORKER, heartbeat_s: float = HEARTBEAT_S, slow_reader_s: float = SLOW_READER_S) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        per_learner: int = PER_LEARNER,
+        per_worker: int = PER_WORKER,
+        heartbeat_s: float = HEARTBEAT_S,
+        slow_reader_s: float = SLOW_READER_S,
+    ) -> None:
         self.redis = redis
         self.desk = Desk(redis)
-        self.per_learner, self.per_worker, self.heartbeat_s, self.slow_reader_s = per_learner, per_worker, heartbeat_s, slow_reader_s
+        self.per_learner, self.per_worker, self.heartbeat_s, self.slow_reader_s = (
+            per_learner,
+            per_worker,
+            heartbeat_s,
+            slow_reader_s,
+        )
         self._lock = threading.Lock()
         self._streams: dict[str, list[Stream]] = defaultdict(list)
         self._subscribed: dict[str, str] = {}
@@ -115,11 +132,22 @@ class Hub:
         self._thread: threading.Thread | None = None
 
     def join(self, sandbox: str, learner: str, after: int) -> Stream:
-        """A new stream; the learner's oldest is ended where there are too many. Raises TooManyStreams. Leave it when it is read."""
+        """A new stream; the learner's oldest is ended where there are too many.
+
+        Raises TooManyStreams. Leave it when it is read.
+        """
         stream = Stream(sandbox, learner, after)
         with self._lock:
-            mine = [other for streams in self._streams.values() for other in streams if other.learner == learner and not other.ended]
-            if sum(map(len, self._streams.values())) - len(mine) + min(len(mine), self.per_learner) >= self.per_worker:
+            mine = [
+                other
+                for streams in self._streams.values()
+                for other in streams
+                if other.learner == learner and not other.ended
+            ]
+            if (
+                sum(map(len, self._streams.values())) - len(mine) + min(len(mine), self.per_learner)
+                >= self.per_worker
+            ):
                 raise TooManyStreams
             for other in mine[: max(0, len(mine) - self.per_learner + 1)]:
                 other.end("elsewhere")
@@ -148,14 +176,22 @@ class Hub:
             return sum(map(len, self._streams.values()))
 
     def stop(self) -> None:
-        """End every stream with `bye`; the process is about to leave. Safe in a signal handler's thread."""
+        """End every stream with `bye`; the process is about to leave.
+
+        Safe in a signal handler's thread.
+        """
         self._stop.set()
-        for stream in [stream for streams in list(self._streams.values()) for stream in list(streams)]:
+        for stream in [
+            stream for streams in list(self._streams.values()) for stream in list(streams)
+        ]:
             stream.end("stopping")
 
     def messages(self, stream: Stream) -> Iterator[str]:
         """What is written to the reader, from `hello` to `bye`."""
-        yield f"retry: {random.randint(700, 1_500)}\nevent: hello\ndata: {json.dumps({'after': stream.last})}\n\n"
+        yield (
+            f"retry: {random.randint(700, 1_500)}\nevent: hello\ndata: "
+            f"{json.dumps({'after': stream.last})}\n\n"
+        )
         reason = "" if stream.listening.wait(self.heartbeat_s) else "away"
         behind, ended = True, ""
         while not reason:
@@ -186,7 +222,9 @@ class Hub:
             entries = self.desk.events(stream.sandbox, after=stream.last, limit=BACKLOG_PAGE)
             if not entries:
                 return
-            yield "".join(f"id: {entry.seq}\ndata: {json.dumps(encode(entry))}\n\n" for entry in entries)
+            yield "".join(
+                f"id: {entry.seq}\ndata: {json.dumps(encode(entry))}\n\n" for entry in entries
+            )
             stream.last = entries[-1].seq
             if entries[-1].event.type == "sandbox-closed":
                 stream.end("closed")
@@ -202,7 +240,8 @@ class Hub:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            pubsub = self.redis.pubsub(ignore_subscribe_messages=False)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+            # redis-py leaves it untyped
+            pubsub = self.redis.pubsub(ignore_subscribe_messages=False)  # type: ignore[no-untyped-call]
             self._subscribed = {}
             try:
                 pubsub.subscribe(self._wake)
@@ -221,7 +260,10 @@ class Hub:
         self._follow(pubsub)
         while not self._stop.is_set():
             message = pubsub.get_message(timeout=0.5)
-            if message is not None and (sandbox := self._subscribed.get(message["channel"])) is not None:
+            if (
+                message is not None
+                and (sandbox := self._subscribed.get(message["channel"])) is not None
+            ):
                 if message["type"] == "message":
                     self._deliver(sandbox, message["data"])
                 elif message["type"] == "subscribe":
@@ -247,7 +289,9 @@ class Hub:
             self._heard(watched[channel], again=False)
 
     def _heard(self, sandbox: str, *, again: bool = True) -> None:
-        """The subscription stands: whoever waits may read the past, whoever ran before may have missed something."""
+        """The subscription stands: whoever waits may read the past, whoever ran before may have
+        missed something.
+        """
         for stream in self._of(sandbox):
             if again and stream.listening.is_set():
                 stream.fall_behind()
@@ -275,7 +319,9 @@ class Hub:
             elif now - self._missing.setdefault(sandbox, now) > GONE_AFTER_S:
                 for stream in self._of(sandbox):
                     stream.end("gone")
-        self._missing = {sandbox: since for sandbox, since in self._missing.items() if sandbox in watched}
+        self._missing = {
+            sandbox: since for sandbox, since in self._missing.items() if sandbox in watched
+        }
 
     def _of(self, sandbox: str) -> list[Stream]:
         with self._lock:
@@ -283,16 +329,29 @@ class Hub:
 
 
 def stream_response(hub: Hub, request: Request, *, sandbox: str, learner: str) -> Response:
-    """The event stream of a sandbox that this learner owns; 503 where the worker is full. Looks at Last-Event-ID, then `?after=`."""
+    """The event stream of a sandbox that this learner owns; 503 where the worker is full.
+
+    Looks at Last-Event-ID, then `?after=`.
+    """
     raw = request.headers.get("Last-Event-ID") or request.args.get("after") or "0"
     try:
-        stream = hub.join(sandbox, learner, int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 16 else 0)
+        stream = hub.join(
+            sandbox, learner, int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 16 else 0
+        )
     except TooManyStreams:
-        return Response("Too many streams for this moment.\n", 503, {"Retry-After": "5", "Content-Type": "text/plain; charset=utf-8"})
+        return Response(
+            "Too many streams for this moment.\n",
+            503,
+            {"Retry-After": "5", "Content-Type": "text/plain; charset=utf-8"},
+        )
     socket = request.environ.get("gunicorn.socket")
     if socket is not None:
         socket.settimeout(hub.slow_reader_s)
-    response = Response(hub.messages(stream), mimetype="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    response = Response(
+        hub.messages(stream),
+        mimetype="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
     response.call_on_close(lambda: hub.leave(stream))
     return response
 
@@ -310,13 +369,18 @@ def hub_of(app: Flask) -> Hub:
 
 
 def stop_on_signals(app: Flask) -> None:
-    """End the app's streams at SIGTERM, SIGINT and SIGQUIT, then do what was done before. Call it in the worker's main thread."""
+    """End the app's streams at SIGTERM, SIGINT and SIGQUIT, then do what was done before.
+
+    Call it in the worker's main thread.
+    """
     if threading.current_thread() is not threading.main_thread():
         return
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         before = signal.getsignal(number)
 
-        def stop(signum: int, frame: FrameType | None, before: Callable[..., Any] | int | None = before) -> None:
+        def stop(
+            signum: int, frame: FrameType | None, before: Callable[..., Any] | int | None = before
+        ) -> None:
             if KEY in app.extensions:
                 hub_of(app).stop()
             if callable(before):

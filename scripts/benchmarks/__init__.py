@@ -1,1 +1,4 @@
-"""The measurements behind docs/measurements.md, one module each. Each starts what it needs, ends it, and touches no other site."""
+"""The measurements behind docs/measurements.md, one module each.
+
+Each starts what it needs, ends it, and touches no other site.
+"""

@@ -35,40 +35,89 @@ MEASUREMENTS: dict[str, tuple[str, Callable[[Context], Iterator[Row]]]] = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure and print; returns 1 if something could not be measured. A bound that fails is in the table, not in the exit code."""
-    parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure the site on this machine, in a site of its own, and print a table.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to measure: {', '.join(MEASUREMENTS)}; all if none is named")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds: in a minute or two, with less certainty")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write it all to this file as well")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="write it as a page of the documentation as well: docs/measurements.md")
+    """Measure and print; returns 1 if something could not be measured.
+
+    A bound that fails is in the table, not in the exit code.
+    """
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench",
+        description="Measure the site on this machine, in a site of its own, and print a table.",
+    )
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"what to measure: {', '.join(MEASUREMENTS)}; all if none is named",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer rounds: in a minute or two, with less certainty"
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write it all to this file as well"
+    )
+    parser.add_argument(
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="write it as a page of the documentation as well: docs/measurements.md",
+    )
     asked = parser.parse_args(arguments)
     unknown = [name for name in asked.names if name not in MEASUREMENTS]
     if unknown:
-        parser.error(f"There is no measurement {', '.join(unknown)}. There are {', '.join(MEASUREMENTS)}.")
+        parser.error(
+            f"There is no measurement {', '.join(unknown)}. There are {', '.join(MEASUREMENTS)}."
+        )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if os.getloadavg()[0] > BUSY:
-        print("Others use this machine just now: times will be longer than they are on a quiet one.", file=sys.stderr)
+        print(
+            "Others use this machine just now: times will be longer than they are on a quiet one.",
+            file=sys.stderr,
+        )
     known = facts()
     try:
-        sections = run([name for name in MEASUREMENTS if not asked.names or name in asked.names], quick=asked.quick)
+        sections = run(
+            [name for name in MEASUREMENTS if not asked.names or name in asked.names],
+            quick=asked.quick,
+        )
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
     known["load average"] += ", at the end " + " ".join(f"{load_:.2f}" for load_ in os.getloadavg())
     print(report(known, sections))
     if asked.write:
-        asked.write.write_text(page(known, sections, " ".join(["scripts/bench", *asked.names, *(["--quick"] if asked.quick else [])])))
+        asked.write.write_text(
+            page(
+                known,
+                sections,
+                " ".join(["scripts/bench", *asked.names, *(["--quick"] if asked.quick else [])]),
+            )
+        )
     if asked.json:
-        data = {"facts": known, "quick": asked.quick, "measurements": {
-            section.name: {"about": section.about, "problem": section.problem, "seconds": round(section.seconds, 1), "rows": [row.to_data() for row in section.rows]} for section in sections}}
+        data = {
+            "facts": known,
+            "quick": asked.quick,
+            "measurements": {
+                section.name: {
+                    "about": section.about,
+                    "problem": section.problem,
+                    "seconds": round(section.seconds, 1),
+                    "rows": [row.to_data() for row in section.rows],
+                }
+                for section in sections
+            },
+        }
         asked.json.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     return 1 if any(section.problem for section in sections) else 0
 
 
 def run(names: list[str], *, quick: bool) -> list[Section]:
-    """The measurements of these names, one after the other, in a directory that goes with them. One that fails does not keep the next from running."""
+    """The measurements of these names, one after the other, in a directory that goes with them.
+
+    One that fails does not keep the next from running.
+    """
     (ROOT / "var").mkdir(exist_ok=True)
-    # A short name: sandboxes without a cage have sockets below it. Not in /tmp, which may be memory, or another disk than the template's.
+    # A short name: sandboxes without a cage have sockets below it. Not in /tmp, which may be
+    # memory, or another disk than the template's.
     directory = Path(tempfile.mkdtemp(prefix="b-", dir=ROOT / "var"))
     directory.chmod(0o755)
     try:

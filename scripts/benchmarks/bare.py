@@ -1,6 +1,8 @@
-"""What the lesson page is compared with: Flask and Jinja with nothing around them, a page of BENCH_PAGE_BYTES that is one text in one template.
+"""What the lesson page is compared with: Flask and Jinja with nothing around them, a page of
+BENCH_PAGE_BYTES that is one text in one template.
 
-As cheap as such a page can be, so that nobody is flattered: the template is compiled once, and the text is not put together for each visitor.
+As cheap as such a page can be, so that nobody is flattered: the template is compiled once, and the
+text is not put together for each visitor.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ PAGE = """<!doctype html>
 {{ text }}
 </body></html>
 """
-PARAGRAPH = "<p>A paragraph of a plain text, long enough to be a sentence that somebody would read.</p>\n"
+PARAGRAPH = (
+    "<p>A paragraph of a plain text, long enough to be a sentence that somebody would read.</p>\n"
+)
 
 app = Flask(__name__)
 app.jinja_loader = DictLoader({"page.html": PAGE})

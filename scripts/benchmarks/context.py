@@ -1,4 +1,6 @@
-"""What every measurement is handed: how thorough to be, a directory of its own, the sites it may start."""
+"""What every measurement is handed: how thorough to be, a directory of its own, the sites it may
+start.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,10 @@ class Context:
     quick: bool = False
 
     def site(self, *, pool: int = 2) -> Site:
-        """A site with so many sandboxes in its pool. Each size of pool has a state of its own, so two may run side by side."""
+        """A site with so many sandboxes in its pool.
+
+        Each size of pool has a state of its own, so two may run side by side.
+        """
         return Site(self.directory / f"pool-{pool}", pool=pool)
 
     def rounds(self, usual: int, quick: int) -> int:

@@ -49,7 +49,10 @@ def under(name: str, value: float, unit: str, limit: float, note: str = "") -> R
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest of the values that so many percent of them do not exceed. Raises CannotMeasure without values."""
+    """The smallest of the values that so many percent of them do not exceed.
+
+    Raises CannotMeasure without values.
+    """
     if not values:
         raise CannotMeasure("Nothing was measured, so there is no percentile.")
     ordered = sorted(values)
@@ -57,7 +60,10 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def median(values: Sequence[float]) -> float:
-    """The middle of the values; of an even number the mean of the two in the middle. Raises CannotMeasure without values."""
+    """The middle of the values; of an even number the mean of the two in the middle.
+
+    Raises CannotMeasure without values.
+    """
     if not values:
         raise CannotMeasure("Nothing was measured, so there is no median.")
     ordered = sorted(values)

@@ -1,4 +1,6 @@
-"""The load's own client, in a process of its own as in the load: GETs one key as fast as it is answered, timed as the load times it."""
+"""The load's own client, in a process of its own as in the load: GETs one key as fast as it is
+answered, timed as the load times it.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +30,20 @@ def get(cache: LeanRedis, key: str, calls: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Obey lines: first {"route", "user", "password"}, then {"key", "calls"} until there are no more."""
+    """Obey lines: first {"route", "user", "password"}, then {"key", "calls"} until there are no
+    more.
+    """
     gc.disable()
     cache: LeanRedis | None = None
     for line in sys.stdin:
         orders = json.loads(line)
         if cache is None:
             near, target = (Address(*orders["route"][end]) for end in ("near", "target"))
-            cache = LeanRedis(Route(near, target, orders["route"]["file"], orders["route"]["index"]).open(), user=orders["user"], password=orders["password"])
+            cache = LeanRedis(
+                Route(near, target, orders["route"]["file"], orders["route"]["index"]).open(),
+                user=orders["user"],
+                password=orders["password"],
+            )
             print(json.dumps({"ready": True}), flush=True)
         else:
             print(json.dumps(get(cache, orders["key"], orders["calls"])), flush=True)

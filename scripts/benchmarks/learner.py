@@ -1,4 +1,7 @@
-"""A learner as the site sees one: a browser's headers, a cookie, a sandbox, its stream. Raw sockets where time is taken."""
+"""A learner as the site sees one: a browser's headers, a cookie, a sandbox, its stream.
+
+Raw sockets where time is taken.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,9 @@ _AGAIN = re.compile(rb'<cg-bench[^>]*\shx-get="([^"]+)"[^>]*delay:(\d+)ms')
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Seconds from the post: until the sandbox said that it is open, and until its bench was on the page."""
+    """Seconds from the post: until the sandbox said that it is open, and until its bench was on the
+    page.
+    """
 
     open_s: float
     shown_s: float
@@ -36,7 +41,16 @@ class Learner:
 
     def post(self, path: str, **form: str) -> bytes:
         """What the site answers to a form sent by its own page through htmx."""
-        return self._ask("POST", path, urlencode(form), {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin", "HX-Request": "true"})
+        return self._ask(
+            "POST",
+            path,
+            urlencode(form),
+            {
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Sec-Fetch-Site": "same-origin",
+                "HX-Request": "true",
+            },
+        )
 
     def get(self, path: str, *, fragment: bool = False) -> bytes:
         """A page, or a part of one as htmx asks for it."""
@@ -49,7 +63,9 @@ class Learner:
         while (found := _SANDBOX.search(page)) is None:
             again = _AGAIN.search(page)
             if again is None:
-                raise CannotMeasure(f"Opening {lab} was answered by a page without a sandbox: {_words(page)}")
+                raise CannotMeasure(
+                    f"Opening {lab} was answered by a page without a sandbox: {_words(page)}"
+                )
             if time.perf_counter() - clock > TIMEOUT_S:
                 raise CannotMeasure(f"{lab} did not open within {TIMEOUT_S:g} s: {_words(page)}")
             time.sleep(int(again[2]) / 1e3)
@@ -80,7 +96,9 @@ class Learner:
     def _ask(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> bytes:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
         try:
-            connection.request(method, path, body, {**headers, **({"Cookie": self.cookie} if self.cookie else {})})
+            connection.request(
+                method, path, body, {**headers, **({"Cookie": self.cookie} if self.cookie else {})}
+            )
             response = connection.getresponse()
             answer = response.read()
         except OSError as exc:
@@ -101,4 +119,7 @@ def _words(page: bytes) -> str:
 
 def stream_request(port: int, sandbox: str, cookie: str) -> bytes:
     """The request for a sandbox's events, from its first on."""
-    return f"GET /sandboxes/{sandbox}/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: text/event-stream\r\nCookie: {cookie}\r\n\r\n".encode()
+    return (
+        f"GET /sandboxes/{sandbox}/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: "
+        f"text/event-stream\r\nCookie: {cookie}\r\n\r\n"
+    ).encode()

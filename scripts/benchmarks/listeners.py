@@ -1,6 +1,9 @@
-"""Readers of event streams: raw sockets in one thread. Of every event they note how long after its `at` it was in their hands.
+"""Readers of event streams: raw sockets in one thread.
 
-As a helper: a line of orders, then the problem with connecting, if any; `begin` and `end` are an interval, and what it held is answered.
+Of every event they note how long after its `at` it was in their hands.
+
+As a helper: a line of orders, then the problem with connecting, if any; `begin` and `end` are an
+interval, and what it held is answered.
 """
 
 from __future__ import annotations
@@ -38,7 +41,9 @@ class Reader:
     moments: list[float] = field(default_factory=list)
 
     def take(self, data: bytes) -> None:
-        """Bytes as they come, in pieces of any size; `moments` gets the `at` of each event that is whole now."""
+        """Bytes as they come, in pieces of any size; `moments` gets the `at` of each event that is
+        whole now.
+        """
         text, end, self.begun = (self.begun + data).rpartition(b"\n\n")
         if not end:
             return
@@ -51,7 +56,9 @@ class Reader:
 class Listeners:
     """All readers of one process, and at most one that takes a byte a second."""
 
-    def __init__(self, streams: list[dict[str, str]], port: int, slow: dict[str, str] | None) -> None:
+    def __init__(
+        self, streams: list[dict[str, str]], port: int, slow: dict[str, str] | None
+    ) -> None:
         self._selector = selectors.DefaultSelector()
         self._lags: list[float] = []
         self._since = 0.0
@@ -69,8 +76,19 @@ class Listeners:
     def problem(self) -> str:
         """Empty once every stream said something whole; else what is the matter with how many."""
         missing = [reader for reader in self._readers if not reader.greeted or reader.ended]
-        said = next((reader.begun[:60].partition(b"\r")[0].decode(errors="replace") for reader in missing if reader.begun), "nothing")
-        return f"{len(missing)} of {len(self._readers)} streams did not begin; one said: {said}" if missing else ""
+        said = next(
+            (
+                reader.begun[:60].partition(b"\r")[0].decode(errors="replace")
+                for reader in missing
+                if reader.begun
+            ),
+            "nothing",
+        )
+        return (
+            f"{len(missing)} of {len(self._readers)} streams did not begin; one said: {said}"
+            if missing
+            else ""
+        )
 
     def turn(self, until: float) -> None:
         """Read whatever comes until a moment of the monotonic clock."""
@@ -84,7 +102,10 @@ class Listeners:
                     self._slow.recv(1)
 
     def begin(self) -> None:
-        """Forget what was counted: an interval begins. Events from before it don't count when they come late from the feed's past."""
+        """Forget what was counted: an interval begins.
+
+        Events from before it don't count when they come late from the feed's past.
+        """
         self._lags, self._since = [], time.time()
         for reader in self._readers:
             reader.resyncs = 0
@@ -92,8 +113,10 @@ class Listeners:
     def found(self) -> dict[str, Any]:
         """The interval: lags in milliseconds, streams that live, losses."""
         return {
-            "lags": [round(lag, 2) for lag in self._lags], "alive": sum(not reader.ended for reader in self._readers),
-            "resyncs": sum(reader.resyncs for reader in self._readers), "seconds": time.time() - self._since,
+            "lags": [round(lag, 2) for lag in self._lags],
+            "alive": sum(not reader.ended for reader in self._readers),
+            "resyncs": sum(reader.resyncs for reader in self._readers),
+            "seconds": time.time() - self._since,
         }
 
     def _read(self, key: selectors.SelectorKey) -> None:
@@ -120,7 +143,9 @@ class Listeners:
 
 
 def main() -> None:
-    """Obey orders: {"port", "streams", "slow"}, then a line to begin an interval and a line to end it, until there are no more."""
+    """Obey orders: {"port", "streams", "slow"}, then a line to begin an interval and a line to end
+    it, until there are no more.
+    """
     gc.disable()
     orders = json.loads(_line(None))
     listeners = Listeners(orders["streams"], orders["port"], orders["slow"])
@@ -138,7 +163,10 @@ _said = b""
 
 
 def _line(listeners: Listeners | None) -> str:
-    """The next line of orders; meanwhile the streams are read. Ends the process at the end of the orders."""
+    """The next line of orders; meanwhile the streams are read.
+
+    Ends the process at the end of the orders.
+    """
     global _said
     os.set_blocking(0, listeners is None)
     while b"\n" not in _said:

@@ -1,4 +1,6 @@
-"""The client that the labs' load really uses beside redis-benchmark: the same server, TCP loopback, the same connections, rounds in turn. And what a link adds."""
+"""The client that the labs' load really uses beside redis-benchmark: the same server, TCP loopback,
+the same connections, rounds in turn. And what a link adds.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,10 @@ from scripts.benchmarks.context import Context
 from scripts.benchmarks.figures import CannotMeasure, Row, at_most, median, plain
 from scripts.benchmarks.running import Helper, free_port, wait_until
 
-ABOUT = "GET of 200 bytes over TCP loopback, one key that is there; redis-benchmark counts in steps of 8 µs"
+ABOUT = (
+    "GET of 200 bytes over TCP loopback, one key that is there; redis-benchmark counts in "
+    "steps of 8 µs"
+)
 LIMIT = 1.3
 KEY, VALUE = "key:__rand_int__", "x" * 200
 PASSWORD = "of-this-server-only"
@@ -43,20 +48,46 @@ class Found:
 
 
 def measure(context: Context) -> Iterator[Row]:
-    """One server; at one connection and at two, in turn; then through a link, in turn with the way around it."""
+    """One server; at one connection and at two, in turn; then through a link, in turn with the way
+    around it.
+    """
     rounds, calls = context.rounds(11, 3), context.rounds(20_000, 8_000)
-    with tempfile.TemporaryDirectory(dir=context.directory) as name, redis_server(Path(name)) as server, contextlib.closing(Links(Path(name))) as links:
+    with (
+        tempfile.TemporaryDirectory(dir=context.directory) as name,
+        redis_server(Path(name)) as server,
+        contextlib.closing(Links(Path(name))) as links,
+    ):
         links.lay("cache", Address("127.0.0.1", free_port()), server.address)
         around = links.route("cache")
-        straight, through = Route(around.target, around.target, "", 0), Route(around.near, around.near, "", 0)
+        straight, through = (
+            Route(around.target, around.target, "", 0),
+            Route(around.near, around.near, "", 0),
+        )
         with contextlib.ExitStack() as clients:
             one, other = (clients.enter_context(_client(around)) for _ in range(2))
-            unlinked, linked = (clients.enter_context(_client(route)) for route in (straight, through))
-            found = {name: Found() for name in ("client 1", "client 2", "benchmark 1", "benchmark 2", "straight", "around", "through")}
+            unlinked, linked = (
+                clients.enter_context(_client(route)) for route in (straight, through)
+            )
+            found = {
+                name: Found()
+                for name in (
+                    "client 1",
+                    "client 2",
+                    "benchmark 1",
+                    "benchmark 2",
+                    "straight",
+                    "around",
+                    "through",
+                )
+            }
             for round_ in range(1 + rounds):
                 taken = {
-                    "client 1": _by_clients([one], calls), "benchmark 1": _by_benchmark(server, 1, calls), "client 2": _by_clients([one, other], calls),
-                    "benchmark 2": _by_benchmark(server, 2, calls), "straight": _by_clients([unlinked], calls // 4), "around": _by_clients([one], calls // 4),
+                    "client 1": _by_clients([one], calls),
+                    "benchmark 1": _by_benchmark(server, 1, calls),
+                    "client 2": _by_clients([one, other], calls),
+                    "benchmark 2": _by_benchmark(server, 2, calls),
+                    "straight": _by_clients([unlinked], calls // 4),
+                    "around": _by_clients([one], calls // 4),
                     "through": _by_clients([linked], calls // 4),
                 }
                 if round_:
@@ -75,7 +106,15 @@ def redis_server(directory: Path) -> Iterator[Redis]:
     launch = engine.launch()
     for file, text in launch.files.items():
         file.write_text(text)
-    child = Child(Launch(name="redis", argv=launch.argv, environment={"PATH": "/usr/bin:/bin", **launch.env}, directory=directory), directory / "redis.log")
+    child = Child(
+        Launch(
+            name="redis",
+            argv=launch.argv,
+            environment={"PATH": "/usr/bin:/bin", **launch.env},
+            directory=directory,
+        ),
+        directory / "redis.log",
+    )
     try:
         wait_until(lambda: launch.ready(1.0) is not None, 15.0, "A redis-server")
         engine.run("SET", KEY, VALUE)
@@ -86,7 +125,12 @@ def redis_server(directory: Path) -> Iterator[Redis]:
 
 
 def _client(route: Route) -> Helper:
-    way = {"near": (route.near.host, route.near.port), "target": (route.target.host, route.target.port), "file": route.file, "index": route.index}
+    way = {
+        "near": (route.near.host, route.near.port),
+        "target": (route.target.host, route.target.port),
+        "file": route.file,
+        "index": route.index,
+    }
     client = Helper("getter", {"route": way, "user": "shop", "password": PASSWORD})
     client.answer(30.0)
     return client
@@ -97,7 +141,11 @@ def _by_clients(clients: list[Helper], calls: int) -> tuple[float, float, float]
         client.tell({"key": KEY, "calls": calls})
     answers = [client.answer(120.0) for client in clients]
     times = sorted((int(us), int(number)) for answer in answers for us, number in answer["times"])
-    return at(times, 50), at(times, 99), sum(number for _, number in times) / max(answer["seconds"] for answer in answers)
+    return (
+        at(times, 50),
+        at(times, 99),
+        sum(number for _, number in times) / max(answer["seconds"] for answer in answers),
+    )
 
 
 def at(times: list[tuple[int, int]], percent: float) -> float:
@@ -112,20 +160,47 @@ def at(times: list[tuple[int, int]], percent: float) -> float:
 
 def _by_benchmark(server: Redis, connections: int, calls: int) -> tuple[float, float, float]:
     command = [
-        str(binaries.find("redis-benchmark")), "-h", server.address.host, "-p", str(server.address.port), "--user", "shop", "-a", PASSWORD,
-        "-c", str(connections), "-n", str(calls * connections), "-t", "get", "--csv",
+        str(binaries.find("redis-benchmark")),
+        "-h",
+        server.address.host,
+        "-p",
+        str(server.address.port),
+        "--user",
+        "shop",
+        "-a",
+        PASSWORD,
+        "-c",
+        str(connections),
+        "-n",
+        str(calls * connections),
+        "-t",
+        "get",
+        "--csv",
     ]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env={"PATH": "/usr/bin:/bin", **binaries.environment()})
+    ended = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", **binaries.environment()},
+    )
     return benchmark_says(ended.stdout, ended.stderr)
 
 
 def benchmark_says(out: str, problem: str = "") -> tuple[float, float, float]:
-    """Median and 99th percentile in microseconds and calls a second, from the table that redis-benchmark prints with --csv."""
+    """Median and 99th percentile in microseconds and calls a second, from the table that
+    redis-benchmark prints with --csv.
+    """
     lines = [line for line in out.splitlines() if line.startswith('"')]
     rows: list[dict[str, Any]] = list(csv.DictReader(io.StringIO("\n".join(lines))))
     for row in rows:
         if row.get("test") == "GET":
-            return float(row["p50_latency_ms"]) * 1e3, float(row["p99_latency_ms"]) * 1e3, float(row["rps"])
+            return (
+                float(row["p50_latency_ms"]) * 1e3,
+                float(row["p99_latency_ms"]) * 1e3,
+                float(row["rps"]),
+            )
     raise CannotMeasure(f"redis-benchmark measured no GET: {(out + problem)[-300:]}")
 
 
@@ -133,20 +208,57 @@ def _rows(found: dict[str, Found]) -> Iterator[Row]:
     for connections in (1, 2):
         client, benchmark = found[f"client {connections}"], found[f"benchmark {connections}"]
         where = f"{connections} connection{'s' if connections > 1 else ''}"
-        for name, one in ((f"the load’s client{'s' if connections > 1 else ''}", client), ("redis-benchmark", benchmark)):
-            yield plain(f"{where}, {name}, p50", median(one.p50), "µs", f"p99 {median(one.p99):.0f} µs, {median(one.per_s):,.0f} calls a second")
+        for name, one in (
+            (f"the load’s client{'s' if connections > 1 else ''}", client),
+            ("redis-benchmark", benchmark),
+        ):
+            yield plain(
+                f"{where}, {name}, p50",
+                median(one.p50),
+                "µs",
+                f"p99 {median(one.p99):.0f} µs, {median(one.per_s):,.0f} calls a second",
+            )
         ratio = median(client.p50) / median(benchmark.p50)
-        note = f"throughput {median(client.per_s) / median(benchmark.per_s):.2f} times; {len(client.p50)} rounds"
+        note = (
+            f"throughput {median(client.per_s) / median(benchmark.per_s):.2f} times; "
+            f"{len(client.p50)} rounds"
+        )
         name = f"{where}, p50 to redis-benchmark"
-        yield at_most(name, ratio, "times", LIMIT, note) if connections == 1 else plain(name, ratio, "times", note)
+        yield (
+            at_most(name, ratio, "times", LIMIT, note)
+            if connections == 1
+            else plain(name, ratio, "times", note)
+        )
 
 
 def _rows_of_link(found: dict[str, Found], slowed_us: float) -> Iterator[Row]:
-    straight, around, through = (median(found[way].p50) for way in ("straight", "around", "through"))
-    yield plain("a whole link adds, gone around as the load does", _added(found, "around"), "µs", f"p50 {around:.0f} µs, without any link {straight:.0f} µs")
-    yield plain("a whole link adds, gone through", _added(found, "through"), "µs", f"p50 {through:.0f} µs: what the load never pays, but a link with a fault costs it")
-    yield plain(f"a link slowed by {DELAY_MS:g} ms each way adds", (slowed_us - straight) / 1e3, "ms", f"{slowed_us - straight - 2e3 * DELAY_MS:,.0f} µs more than its delays")
+    straight, around, through = (
+        median(found[way].p50) for way in ("straight", "around", "through")
+    )
+    yield plain(
+        "a whole link adds, gone around as the load does",
+        _added(found, "around"),
+        "µs",
+        f"p50 {around:.0f} µs, without any link {straight:.0f} µs",
+    )
+    yield plain(
+        "a whole link adds, gone through",
+        _added(found, "through"),
+        "µs",
+        f"p50 {through:.0f} µs: what the load never pays, but a link with a fault costs it",
+    )
+    yield plain(
+        f"a link slowed by {DELAY_MS:g} ms each way adds",
+        (slowed_us - straight) / 1e3,
+        "ms",
+        f"{slowed_us - straight - 2e3 * DELAY_MS:,.0f} µs more than its delays",
+    )
 
 
 def _added(found: dict[str, Found], way: str) -> float:
-    return median([linked - straight for linked, straight in zip(found[way].p50, found["straight"].p50, strict=True)])
+    return median(
+        [
+            linked - straight
+            for linked, straight in zip(found[way].p50, found["straight"].p50, strict=True)
+        ]
+    )

@@ -1,4 +1,6 @@
-"""What a sandbox takes of the machine's memory, by process: its proportional share (PSS), and what is its alone (USS)."""
+"""What a sandbox takes of the machine's memory, by process: its proportional share (PSS), and what
+is its alone (USS).
+"""
 
 from __future__ import annotations
 
@@ -23,18 +25,44 @@ CACHES = {"redis-server", "memcached"}
 
 
 def measure(context: Context) -> Iterator[Row]:
-    """One sandbox open and idle, alone on its machine; then idle and busy with its load beside the pool that always stands there."""
+    """One sandbox open and idle, alone on its machine; then idle and busy with its load beside the
+    pool that always stands there.
+    """
     with context.site(pool=0) as site, _opened(site, "cache-aside"):
         # A site has a pool, unless it is told to do without: the bound is for what a site is.
-        yield from _rows("cache-aside alone, idle", _several(site, context), _sharing(site), limit_mb=None, by_process=True)
+        yield from _rows(
+            "cache-aside alone, idle",
+            _several(site, context),
+            _sharing(site),
+            limit_mb=None,
+            by_process=True,
+        )
     with context.site() as site:
         with _opened(site, "cache-aside") as learner:
-            yield from _rows("cache-aside, idle", _several(site, context), _sharing(site), limit_mb=LIMIT_MB, by_process=True)
+            yield from _rows(
+                "cache-aside, idle",
+                _several(site, context),
+                _sharing(site),
+                limit_mb=LIMIT_MB,
+                by_process=True,
+            )
             learner.post(f"/sandboxes/{learner.sandbox}/load", verb="start")
             time.sleep(BUSY_S)
-            yield from _rows("cache-aside, busy", _several(site, context), "its load at the start’s settings", limit_mb=None, by_process=True)
+            yield from _rows(
+                "cache-aside, busy",
+                _several(site, context),
+                "its load at the start’s settings",
+                limit_mb=None,
+                by_process=True,
+            )
         with _opened(site, "database-relief"):
-            yield from _rows("database-relief, idle", _several(site, context), _sharing(site), limit_mb=None, by_process=False)
+            yield from _rows(
+                "database-relief, idle",
+                _several(site, context),
+                _sharing(site),
+                limit_mb=None,
+                by_process=False,
+            )
 
 
 @contextlib.contextmanager
@@ -52,22 +80,39 @@ def _opened(site: Site, lab: str) -> Iterator[Learner]:
 
 
 def _sharing(site: Site) -> str:
-    return f"{site.pool + 1} sandboxes share the warm pages, {site.pool} of them the pool’s" if site.pool else "nobody shares the warm pages but the process that keeps them"
+    return (
+        f"{site.pool + 1} sandboxes share the warm pages, {site.pool} of them the pool’s"
+        if site.pool
+        else "nobody shares the warm pages but the process that keeps them"
+    )
 
 
 Taken = dict[str, tuple[int, int, int]]
 """By a process' name: how many there are, their PSS and their USS in bytes."""
 
 
-def _rows(name: str, several: list[Taken], note: str, *, limit_mb: float | None, by_process: bool) -> Iterator[Row]:
+def _rows(
+    name: str, several: list[Taken], note: str, *, limit_mb: float | None, by_process: bool
+) -> Iterator[Row]:
     taken = sorted(several, key=_pss)[len(several) // 2]
     pss_mb = median([_pss(one) for one in several]) / MB
     processes = sum(number for number, _, _ in taken.values())
     note = f"{processes} processes; {note}"
-    yield plain(f"{name}, PSS", pss_mb, "MB", note) if limit_mb is None else at_most(f"{name}, PSS", pss_mb, "MB", limit_mb, note)
+    yield (
+        plain(f"{name}, PSS", pss_mb, "MB", note)
+        if limit_mb is None
+        else at_most(f"{name}, PSS", pss_mb, "MB", limit_mb, note)
+    )
     yield plain(f"{name}, USS", sum(uss for _, _, uss in taken.values()) / MB, "MB")
-    for process, (number, pss, uss) in sorted(taken.items(), key=lambda item: -item[1][1]) if by_process else ():
-        yield plain(f"  {process}" + (f" × {number}" if number > 1 else ""), pss / MB, "MB", f"USS {uss / MB:.1f} MB")
+    for process, (number, pss, uss) in (
+        sorted(taken.items(), key=lambda item: -item[1][1]) if by_process else ()
+    ):
+        yield plain(
+            f"  {process}" + (f" × {number}" if number > 1 else ""),
+            pss / MB,
+            "MB",
+            f"USS {uss / MB:.1f} MB",
+        )
 
 
 def _several(site: Site, context: Context) -> list[Taken]:
@@ -102,7 +147,9 @@ def _taken(processes: list[psutil.Process]) -> Taken:
 
 def pss_and_uss(rollup: str) -> tuple[int, int]:
     """Bytes, out of the text of a smaps_rollup."""
-    sizes = {line.split()[0].rstrip(":"): int(line.split()[1]) * 1024 for line in rollup.splitlines()[1:]}
+    sizes = {
+        line.split()[0].rstrip(":"): int(line.split()[1]) * 1024 for line in rollup.splitlines()[1:]
+    }
     return sizes["Pss"], sizes["Private_Clean"] + sizes["Private_Dirty"]
 
 

@@ -1,4 +1,6 @@
-"""How long a learner waits for a sandbox, through the web: until it is open, and until the page shows it."""
+"""How long a learner waits for a sandbox, through the web: until it is open, and until the page
+shows it.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +12,24 @@ from scripts.benchmarks.figures import CannotMeasure, Row, median, percentile, p
 from scripts.benchmarks.learner import Learner, Opened
 from scripts.benchmarks.site import Site
 
-ABOUT = "from a new learner’s post until the sandbox says that it is open; “on the page”: until the bench is there, which the page asks for five times a second"
+ABOUT = (
+    "from a new learner’s post until the sandbox says that it is open; “on the page”: until "
+    "the bench is there, which the page asks for five times a second"
+)
 LABS = ("cache-aside", "database-relief")
 P50_LIMIT_MS = 400.0
 TOGETHER, TOGETHER_LIMIT_S = 20, 2.0
 
 
 def measure(context: Context) -> Iterator[Row]:
-    """One at a time, with and without a pool in turn; then twenty at once, with the pool and without."""
+    """One at a time, with and without a pool in turn; then twenty at once, with the pool and
+    without.
+    """
     with context.site(pool=2) as pooled, context.site(pool=0) as unpooled:
         sites = {"with the pool": pooled, "without a pool": unpooled}
-        taken: dict[tuple[str, str], list[Opened]] = {(lab, how): [] for lab in LABS for how in sites}
+        taken: dict[tuple[str, str], list[Opened]] = {
+            (lab, how): [] for lab in LABS for how in sites
+        }
         for round_ in range(1 + context.rounds(25, 6)):
             for lab, how in taken:
                 opened = _open_one(sites[how], lab)
@@ -32,16 +41,31 @@ def measure(context: Context) -> Iterator[Row]:
             for lab in LABS:
                 together = [_open_together(site, lab) for _ in range(context.rounds(5, 1))]
                 slowest = [max(one.open_s for one in several) for several in together]
-                note = f"median of {len(slowest)} rounds, worst {max(slowest):.2f} s; p50 of all {median([one.open_s for several in together for one in several]):.2f} s"
-                yield under(f"{lab}, {how}, slowest of {TOGETHER} at once", median(slowest), "s", TOGETHER_LIMIT_S, note)
-                yield plain(f"{lab}, {how}, slowest of {TOGETHER} on the page", median([max(one.shown_s for one in several) for several in together]), "s")
+                note = (
+                    f"median of {len(slowest)} rounds, worst {max(slowest):.2f} s; p50 of "
+                    f"all {median([one.open_s for several in together for one in several]):.2f} s"
+                )
+                yield under(
+                    f"{lab}, {how}, slowest of {TOGETHER} at once",
+                    median(slowest),
+                    "s",
+                    TOGETHER_LIMIT_S,
+                    note,
+                )
+                yield plain(
+                    f"{lab}, {how}, slowest of {TOGETHER} on the page",
+                    median([max(one.shown_s for one in several) for several in together]),
+                    "s",
+                )
 
 
 def _rows(name: str, several: list[Opened]) -> Iterator[Row]:
     opened, shown = [one.open_s * 1e3 for one in several], [one.shown_s * 1e3 for one in several]
     yield under(f"{name}, p50", median(opened), "ms", P50_LIMIT_MS, f"of {len(several)}")
     yield plain(f"{name}, p95", percentile(opened, 95), "ms")
-    yield plain(f"{name}, on the page p50", median(shown), "ms", f"p95 {percentile(shown, 95):.0f} ms")
+    yield plain(
+        f"{name}, on the page p50", median(shown), "ms", f"p95 {percentile(shown, 95):.0f} ms"
+    )
 
 
 def _open_one(site: Site, lab: str) -> Opened:
@@ -67,7 +91,9 @@ def _open_together(site: Site, lab: str) -> list[Opened]:
         except CannotMeasure as exc:
             problems.append(str(exc))
 
-    threads = [threading.Thread(target=open_it, args=(learner,), daemon=True) for learner in learners]
+    threads = [
+        threading.Thread(target=open_it, args=(learner,), daemon=True) for learner in learners
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,4 +1,6 @@
-"""The lesson page beside a bare Flask and Jinja page of its size, under the same gunicorn settings, in turn."""
+"""The lesson page beside a bare Flask and Jinja page of its size, under the same gunicorn settings,
+in turn.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,12 @@ def measure(context: Context) -> Iterator[Row]:
     """The largest lesson, as somebody new and as somebody with progress sees it."""
     with context.site() as site:
         path, size = largest_lesson(site.port)
-        with bare_site(site, size) as port, Helper("visits", {"do": "in_turn", "targets": [], "rounds": 0, "visits": 0, "warm_up": 0}) as visitor:
+        with (
+            bare_site(site, size) as port,
+            Helper(
+                "visits", {"do": "in_turn", "targets": [], "rounds": 0, "visits": 0, "warm_up": 0}
+            ) as visitor,
+        ):
             visitor.answer(30.0)
             cookie = known_learner(site.port, path).cookie
             targets = {
@@ -37,13 +44,22 @@ def measure(context: Context) -> Iterator[Row]:
                 "lesson, known learner": {"port": site.port, "path": path, "cookie": cookie},
                 FIRST_LOOK: {"port": site.port, "path": path, "cookie": cookie, "anew": True},
             }
-            yield from _latencies(context, visitor, targets, f"{path}, {size:,} bytes; bare {Visitor(port, '/').visit():,}")
+            yield from _latencies(
+                context,
+                visitor,
+                targets,
+                f"{path}, {size:,} bytes; bare {Visitor(port, '/').visit():,}",
+            )
             yield from _speeds(context, visitor, targets)
 
 
 def largest_lesson(port: int) -> tuple[str, int]:
     """The path and the bytes of the largest lesson page."""
-    sizes = {f"/lessons/{slug}": Visitor(port, f"/lessons/{slug}").visit() for slug, lesson in load(ROOT / "lessons").lessons.items() if lesson.written}
+    sizes = {
+        f"/lessons/{slug}": Visitor(port, f"/lessons/{slug}").visit()
+        for slug, lesson in load(ROOT / "lessons").lessons.items()
+        if lesson.written
+    }
     if not sizes:
         raise CannotMeasure("No lesson is written")
     return max(sizes.items(), key=lambda item: item[1])
@@ -60,10 +76,29 @@ def known_learner(port: int, path: str) -> Learner:
 def bare_site(site: Site, size: int) -> Iterator[int]:
     """The bare page, served as the site's web is; yields its port."""
     port = free_port()
-    child = Child(Launch(
-        name="bare", argv=[sys.executable, "-m", "gunicorn", "-c", "python:portal.serve.gunicorn_settings", "--bind", f"127.0.0.1:{port}", "scripts.benchmarks.bare:app"],
-        environment={**site.environment(), "BENCH_PAGE_BYTES": str(size), "HOME": str(site.places.portal)}, directory=ROOT, uid=site.places.uid,
-    ), site.places.logs / "bare.log")
+    child = Child(
+        Launch(
+            name="bare",
+            argv=[
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "-c",
+                "python:portal.serve.gunicorn_settings",
+                "--bind",
+                f"127.0.0.1:{port}",
+                "scripts.benchmarks.bare:app",
+            ],
+            environment={
+                **site.environment(),
+                "BENCH_PAGE_BYTES": str(size),
+                "HOME": str(site.places.portal),
+            },
+            directory=ROOT,
+            uid=site.places.uid,
+        ),
+        site.places.logs / "bare.log",
+    )
     try:
         wait_until(lambda: _answers(port, "/"), 30.0, "A bare page")
         yield port
@@ -81,27 +116,67 @@ def _answers(port: int, path: str) -> bool:
         visitor.close()
 
 
-def _latencies(context: Context, visitor: Helper, targets: dict[str, dict[str, Any]], note: str) -> Iterator[Row]:
-    visitor.tell({"do": "in_turn", "targets": list(targets.values()), "rounds": context.rounds(15, 4), "visits": context.rounds(200, 100), "warm_up": 20})
+def _latencies(
+    context: Context, visitor: Helper, targets: dict[str, dict[str, Any]], note: str
+) -> Iterator[Row]:
+    visitor.tell(
+        {
+            "do": "in_turn",
+            "targets": list(targets.values()),
+            "rounds": context.rounds(15, 4),
+            "visits": context.rounds(200, 100),
+            "warm_up": 20,
+        }
+    )
     found = dict(zip(targets, found_by(visitor, 300.0), strict=True))
     medians = {name: [median(round_) for round_ in rounds] for name, rounds in found.items()}
     for name, rounds in found.items():
-        yield plain(f"{name}, p50", median(medians[name]), "ms", note if name == "bare page" else "")
-        yield plain(f"{name}, p99", median([percentile(round_, 99) for round_ in rounds]), "ms", "median of the rounds")
+        yield plain(
+            f"{name}, p50", median(medians[name]), "ms", note if name == "bare page" else ""
+        )
+        yield plain(
+            f"{name}, p99",
+            median([percentile(round_, 99) for round_ in rounds]),
+            "ms",
+            "median of the rounds",
+        )
     for name in list(targets)[1:]:
-        ratios = [ours / bare for ours, bare in zip(medians[name], medians["bare page"], strict=True)]
-        row, note = f"{name}, p50 to bare", f"median of {len(ratios)} rounds, from {min(ratios):.2f} to {max(ratios):.2f}"
-        yield plain(row, median(ratios), "times", note) if name == FIRST_LOOK else at_most(row, median(ratios), "times", LIMIT, note)
+        ratios = [
+            ours / bare for ours, bare in zip(medians[name], medians["bare page"], strict=True)
+        ]
+        row, note = (
+            f"{name}, p50 to bare",
+            f"median of {len(ratios)} rounds, from {min(ratios):.2f} to {max(ratios):.2f}",
+        )
+        yield (
+            plain(row, median(ratios), "times", note)
+            if name == FIRST_LOOK
+            else at_most(row, median(ratios), "times", LIMIT, note)
+        )
 
 
 def _speeds(context: Context, visitor: Helper, targets: dict[str, dict[str, Any]]) -> Iterator[Row]:
     speeds: dict[str, list[float]] = {name: [] for name in targets}
     for _ in range(context.rounds(5, 2)):
         for name, target in targets.items():
-            visitor.tell({"do": "at_full_speed", "target": target, "connections": CONNECTIONS, "seconds": 1.5})
+            visitor.tell(
+                {
+                    "do": "at_full_speed",
+                    "target": target,
+                    "connections": CONNECTIONS,
+                    "seconds": 1.5,
+                }
+            )
             speeds[name].append(float(found_by(visitor, 60.0)))
     for name, several in speeds.items():
-        yield plain(f"{name}, requests a second", median(several), "/s", f"the visitor has a part of these {CONNECTIONS} connections’ cores" if name == "bare page" else "")
+        yield plain(
+            f"{name}, requests a second",
+            median(several),
+            "/s",
+            f"the visitor has a part of these {CONNECTIONS} connections’ cores"
+            if name == "bare page"
+            else "",
+        )
 
 
 def found_by(visitor: Helper, within_s: float) -> Any:

@@ -20,5 +20,16 @@ def measure(context: Context) -> Iterator[Row]:
     for _ in range(context.rounds(7, 3)):
         with site:
             taken.append(site.seconds_to_ready)
-    yield at_most("second start", median(taken), "s", LIMIT_S, f"median of {len(taken)}, the slowest {max(taken):.2f} s")
-    yield plain("the start before them", first_s, "s", "with the portal’s database to be made if this measurement is the first of its run")
+    yield at_most(
+        "second start",
+        median(taken),
+        "s",
+        LIMIT_S,
+        f"median of {len(taken)}, the slowest {max(taken):.2f} s",
+    )
+    yield plain(
+        "the start before them",
+        first_s,
+        "s",
+        "with the portal’s database to be made if this measurement is the first of its run",
+    )

@@ -1,4 +1,6 @@
-"""Whatever a measurement runs beside itself: waiting with a deadline, free ports, helper processes that end with us."""
+"""Whatever a measurement runs beside itself: waiting with a deadline, free ports, helper processes
+that end with us.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from portal.settings import ROOT
 from scripts.benchmarks.figures import CannotMeasure
 
 
-def wait_until(true: Callable[[], bool], within_s: float, what: str, *, every_s: float = 0.01) -> None:
+def wait_until(
+    true: Callable[[], bool], within_s: float, what: str, *, every_s: float = 0.01
+) -> None:
     """Return as soon as it is true. Raises CannotMeasure when the time is over."""
     end = time.monotonic() + within_s
     while not true():
@@ -38,12 +42,18 @@ def free_port() -> int:
 
 
 class Helper:
-    """A module of this package in a process of its own: told what to do in a line of JSON, it answers in lines of JSON. Start it in the main thread."""
+    """A module of this package in a process of its own: told what to do in a line of JSON, it
+    answers in lines of JSON. Start it in the main thread.
+    """
 
     def __init__(self, module: str, orders: object) -> None:
         self._module = module
         self._process = subprocess.Popen(
-            [sys.executable, "-m", f"scripts.benchmarks.{module}"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
+            [sys.executable, "-m", f"scripts.benchmarks.{module}"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
             preexec_fn=before_exec(signal.SIGKILL),
         )
         self._heard = b""
@@ -62,7 +72,9 @@ class Helper:
         assert self._process.stdout is not None
         end = time.monotonic() + within_s
         while b"\n" not in self._heard:
-            if not select.select([self._process.stdout], [], [], max(0.0, end - time.monotonic()))[0]:
+            if not select.select([self._process.stdout], [], [], max(0.0, end - time.monotonic()))[
+                0
+            ]:
                 raise CannotMeasure(f"The helper {self._module} said nothing for {within_s:g} s")
             data = os.read(self._process.stdout.fileno(), 1 << 20)
             if not data:
@@ -74,7 +86,12 @@ class Helper:
     def __enter__(self) -> Helper:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):

@@ -1,4 +1,6 @@
-"""A whole site of the bench's own: `scripts/serve` with a state directory that goes with the bench, on a free port. The shop's template is shared."""
+"""A whole site of the bench's own: `scripts/serve` with a state directory that goes with the bench,
+on a free port. The shop's template is shared.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +23,22 @@ from scripts.benchmarks.running import free_port, wait_until
 START_S = 90.0
 STOP_S = 30.0
 SETTLED_S = 30.0
-NOT_OURS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "TRUSTED_HOSTS", "TRUSTED_PROXIES", "CACHEGROUND_LESSONS", "CACHEGROUND_ROOM")
+NOT_OURS = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "TRUSTED_HOSTS",
+    "TRUSTED_PROXIES",
+    "CACHEGROUND_LESSONS",
+    "CACHEGROUND_ROOM",
+)
 
 
 class Site:
-    """Runs while it is entered, with so many sandboxes in its pool. Entered again it starts a second time, with the data of the first."""
+    """Runs while it is entered, with so many sandboxes in its pool.
+
+    Entered again it starts a second time, with the data of the first.
+    """
 
     def __init__(self, state: Path, *, pool: int = 2) -> None:
         self.places: Places = places_of(state)
@@ -39,10 +52,17 @@ class Site:
         log = self.places.state.with_suffix(".log")
         log.unlink(missing_ok=True)
         began = time.monotonic()
-        self._child = Child(Launch(
-            name="site", argv=[ROOT / "scripts/serve", "--port", str(self.port)], environment=self.environment(), directory=ROOT,
-            stop_s=STOP_S, death_signal=signal.SIGTERM,
-        ), log)
+        self._child = Child(
+            Launch(
+                name="site",
+                argv=[ROOT / "scripts/serve", "--port", str(self.port)],
+                environment=self.environment(),
+                directory=ROOT,
+                stop_s=STOP_S,
+                death_signal=signal.SIGTERM,
+            ),
+            log,
+        )
         try:
             wait_until(self._is_ready, START_S, "A site that says Ready", every_s=0.002)
         except BaseException:
@@ -51,7 +71,12 @@ class Site:
         self.seconds_to_ready = time.monotonic() - began
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._child is not None:
             self._child.stop()
             self._child = None
@@ -65,22 +90,36 @@ class Site:
     def environment(self) -> dict[str, str]:
         """What its processes are told: nothing of another site's."""
         ours = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
-        return {**ours, "CACHEGROUND_STATE": str(self.places.state), "CACHEGROUND_POOL": str(self.pool)}
+        return {
+            **ours,
+            "CACHEGROUND_STATE": str(self.places.state),
+            "CACHEGROUND_POOL": str(self.pool),
+        }
 
     def portal_environment(self) -> Mapping[str, str]:
         """What one more web process of this site is told."""
         portal, sockets, uid = self.places.portal, self.places.sockets, self.places.uid
         return {
-            **self.environment(), "DATABASE_URL": EmbeddedPostgres(portal / "postgres", sockets, uid=uid).url,
-            "REDIS_URL": EmbeddedRedis(portal / "redis", sockets, uid=uid).url, "SECRET_KEY": self.places.secret(), "HOME": str(portal),
+            **self.environment(),
+            "DATABASE_URL": EmbeddedPostgres(portal / "postgres", sockets, uid=uid).url,
+            "REDIS_URL": EmbeddedRedis(portal / "redis", sockets, uid=uid).url,
+            "SECRET_KEY": self.places.secret(),
+            "HOME": str(portal),
         }
 
     def settle(self, open_sandboxes: int = 0) -> None:
-        """Wait until there are just these sandboxes and a full pool, all with a database that is up."""
+        """Wait until there are just these sandboxes and a full pool, all with a database that is
+        up.
+        """
         folder, wanted = self.places.host / "sandboxes", open_sandboxes + self.pool
         wait_until(
-            lambda: len(os.listdir(folder)) == wanted == sum(_is_up(place / "database/data/postmaster.pid") for place in folder.iterdir()),
-            SETTLED_S, f"A host with {wanted} sandboxes, pool included,",
+            lambda: (
+                len(os.listdir(folder))
+                == wanted
+                == sum(_is_up(place / "database/data/postmaster.pid") for place in folder.iterdir())
+            ),
+            SETTLED_S,
+            f"A host with {wanted} sandboxes, pool included,",
         )
 
     def wardens(self) -> list[psutil.Process]:

@@ -1,4 +1,6 @@
-"""Event lag and page time while none, 50, 200 and 400 streams are open; and whether a reader of a byte a second is felt by others."""
+"""Event lag and page time while none, 50, 200 and 400 streams are open; and whether a reader of a
+byte a second is felt by others.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,10 @@ from scripts.benchmarks.site import Site
 from scripts.benchmarks.visits import Visitor
 from scripts.benchmarks.wide import STREAMS_OF_A_LEARNER
 
-ABOUT = "10 sandboxes whose load runs at 20 requests a second, each telling 4 readings a second; the lesson page 40 times a second beside them"
+ABOUT = (
+    "10 sandboxes whose load runs at 20 requests a second, each telling 4 readings a "
+    "second; the lesson page 40 times a second beside them"
+)
 SANDBOXES, RATE_PER_S, WARM_UP_S = 10, 20, 8.0
 COUNTS = (0, 50, 200, 400)
 BOUNDED = 200
@@ -47,11 +52,15 @@ def measure(context: Context) -> Iterator[Row]:
         for learner in learners:
             cleanup.callback(learner.close)
             learner.open("cache-aside")
-            learner.post(f"/sandboxes/{learner.sandbox}/settings", name="rate_per_s", value=str(RATE_PER_S))
+            learner.post(
+                f"/sandboxes/{learner.sandbox}/settings", name="rate_per_s", value=str(RATE_PER_S)
+            )
             learner.post(f"/sandboxes/{learner.sandbox}/load", verb="start")
         time.sleep(WARM_UP_S)
         path, _ = largest_lesson(port)
-        with Helper("visits", {"do": "in_turn", "targets": [], "rounds": 0, "visits": 0, "warm_up": 0}) as visitor:
+        with Helper(
+            "visits", {"do": "in_turn", "targets": [], "rounds": 0, "visits": 0, "warm_up": 0}
+        ) as visitor:
             visitor.answer(30.0)
             page = {"port": port, "path": path, "cookie": known_learner(port, path).cookie}
             found = {count: Found() for count in COUNTS}
@@ -61,19 +70,38 @@ def measure(context: Context) -> Iterator[Row]:
             slow = {False: Found(), True: Found()}
             for _ in range(context.rounds(4, 1)):
                 for with_it in slow:
-                    _one_round(slow[with_it], learners, BOUNDED, visitor, page, seconds, slow=with_it)
+                    _one_round(
+                        slow[with_it], learners, BOUNDED, visitor, page, seconds, slow=with_it
+                    )
     yield from _rows(found)
     yield from _rows_of_slow(slow)
 
 
 @contextlib.contextmanager
 def wide_web(site: Site) -> Iterator[int]:
-    """One more web of this site, as the site's own is, but for the streams that one learner may have; yields its port."""
+    """One more web of this site, as the site's own is, but for the streams that one learner may
+    have; yields its port.
+    """
     port = free_port()
-    child = Child(Launch(
-        name="wide", argv=[sys.executable, "-m", "gunicorn", "-c", "python:portal.serve.gunicorn_settings", "--bind", f"127.0.0.1:{port}", "scripts.benchmarks.wide:create()"],
-        environment=site.portal_environment(), directory=ROOT, uid=site.places.uid,
-    ), site.places.logs / "wide.log")
+    child = Child(
+        Launch(
+            name="wide",
+            argv=[
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "-c",
+                "python:portal.serve.gunicorn_settings",
+                "--bind",
+                f"127.0.0.1:{port}",
+                "scripts.benchmarks.wide:create()",
+            ],
+            environment=site.portal_environment(),
+            directory=ROOT,
+            uid=site.places.uid,
+        ),
+        site.places.logs / "wide.log",
+    )
     try:
         wait_until(lambda: _answers(port), 30.0, "A second web", every_s=0.05)
         yield port
@@ -88,20 +116,45 @@ def _answers(port: int) -> bool:
         return False
 
 
-def _one_round(found: Found, learners: list[Learner], count: int, visitor: Helper, page: dict[str, Any], seconds: float, *, slow: bool = False) -> None:
-    streams = [{"sandbox": learner.sandbox, "cookie": learner.cookie} for learner in (learners[number % len(learners)] for number in range(count))]
+def _one_round(
+    found: Found,
+    learners: list[Learner],
+    count: int,
+    visitor: Helper,
+    page: dict[str, Any],
+    seconds: float,
+    *,
+    slow: bool = False,
+) -> None:
+    streams = [
+        {"sandbox": learner.sandbox, "cookie": learner.cookie}
+        for learner in (learners[number % len(learners)] for number in range(count))
+    ]
     assert count < STREAMS_OF_A_LEARNER * len(learners)
-    with Helper("listeners", {"port": page["port"], "streams": streams, "slow": streams[0] if slow else None}) as listeners:
+    with Helper(
+        "listeners",
+        {"port": page["port"], "streams": streams, "slow": streams[0] if slow else None},
+    ) as listeners:
         if problem := listeners.answer(60.0)["problem"]:
             raise CannotMeasure(problem)
         time.sleep(1.0)
         listeners.tell("begin")
-        visitor.tell({"do": "at_a_pace", "target": page, "connections": VISITORS, "each_per_s": EACH_PER_S, "seconds": seconds})
+        visitor.tell(
+            {
+                "do": "at_a_pace",
+                "target": page,
+                "connections": VISITORS,
+                "each_per_s": EACH_PER_S,
+                "seconds": seconds,
+            }
+        )
         times = found_by(visitor, seconds + 60.0)
         listeners.tell("end")
         heard = listeners.answer(30.0)
     if heard["alive"] != count:
-        raise CannotMeasure(f"{count - heard['alive']} of {count} streams ended while they were read")
+        raise CannotMeasure(
+            f"{count - heard['alive']} of {count} streams ended while they were read"
+        )
     found.page_p50.append(median(times))
     found.page_p99.append(percentile(times, 99))
     if count:
@@ -113,17 +166,50 @@ def _one_round(found: Found, learners: list[Learner], count: int, visitor: Helpe
 def _rows(found: dict[int, Found]) -> Iterator[Row]:
     for count in COUNTS[1:]:
         lag = median(found[count].lag_p99)
-        note = f"p50 {median(found[count].lag_p50):.1f} ms; {median(found[count].events_per_s):,.0f} events a second; worst round {max(found[count].lag_p99):.0f} ms"
+        note = (
+            f"p50 {median(found[count].lag_p50):.1f} ms; "
+            f"{median(found[count].events_per_s):,.0f} events a second; worst round "
+            f"{max(found[count].lag_p99):.0f} ms"
+        )
         name = f"{count} streams, event lag p99"
-        yield under(name, lag, "ms", LAG_LIMIT_MS, note) if count == BOUNDED else plain(name, lag, "ms", note)
+        yield (
+            under(name, lag, "ms", LAG_LIMIT_MS, note)
+            if count == BOUNDED
+            else plain(name, lag, "ms", note)
+        )
     for count in COUNTS:
-        yield plain(f"{count} streams, page p99" if count else "no streams, page p99", median(found[count].page_p99), "ms", f"p50 {median(found[count].page_p50):.1f} ms; worst round {max(found[count].page_p99):.0f} ms")
+        yield plain(
+            f"{count} streams, page p99" if count else "no streams, page p99",
+            median(found[count].page_p99),
+            "ms",
+            f"p50 {median(found[count].page_p50):.1f} ms; worst round "
+            f"{max(found[count].page_p99):.0f} ms",
+        )
     for count in COUNTS[1:]:
-        ratio, name = median(found[count].page_p99) / median(found[0].page_p99), f"{count} streams, page p99 to none"
-        yield at_most(name, ratio, "times", PAGE_LIMIT) if count == BOUNDED else plain(name, ratio, "times")
+        ratio, name = (
+            median(found[count].page_p99) / median(found[0].page_p99),
+            f"{count} streams, page p99 to none",
+        )
+        yield (
+            at_most(name, ratio, "times", PAGE_LIMIT)
+            if count == BOUNDED
+            else plain(name, ratio, "times")
+        )
 
 
 def _rows_of_slow(slow: dict[bool, Found]) -> Iterator[Row]:
     without, with_it = slow[False], slow[True]
-    yield under(f"{BOUNDED} streams and one of 1 byte/s, lag p99 of the others", median(with_it.lag_p99), "ms", LAG_LIMIT_MS, f"without it, in turn: {median(without.lag_p99):.1f} ms")
-    yield at_most(f"{BOUNDED} streams and one of 1 byte/s, lag p50 to without", median(with_it.lag_p50) / median(without.lag_p50), "times", SLOW_LIMIT, f"{median(with_it.lag_p50):.1f} and {median(without.lag_p50):.1f} ms")
+    yield under(
+        f"{BOUNDED} streams and one of 1 byte/s, lag p99 of the others",
+        median(with_it.lag_p99),
+        "ms",
+        LAG_LIMIT_MS,
+        f"without it, in turn: {median(without.lag_p99):.1f} ms",
+    )
+    yield at_most(
+        f"{BOUNDED} streams and one of 1 byte/s, lag p50 to without",
+        median(with_it.lag_p50) / median(without.lag_p50),
+        "times",
+        SLOW_LIMIT,
+        f"{median(with_it.lag_p50):.1f} and {median(without.lag_p50):.1f} ms",
+    )

@@ -1,4 +1,6 @@
-"""The report: facts of the machine, then a line for each figure with its bound; as plain text, or as a page of the documentation."""
+"""The report: facts of the machine, then a line for each figure with its bound; as plain text, or
+as a page of the documentation.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,11 @@ def report(facts: Mapping[str, str], sections: Sequence[Section]) -> str:
     """The whole text."""
     width = max(len(name) for name in facts)
     parts = ["\n".join(f"{name:<{width}}  {fact}" for name, fact in facts.items())]
-    columns = [[row.name, row.measured, row.bound, verdict(row)] for section in sections for row in section.rows]
+    columns = [
+        [row.name, row.measured, row.bound, verdict(row)]
+        for section in sections
+        for row in section.rows
+    ]
     widths = [max(map(len, column)) for column in zip(HEAD, *columns, strict=True)]
     for section in sections:
         lines = [f"{section.name}: {section.about}"]
@@ -42,15 +48,25 @@ def page(facts: Mapping[str, str], sections: Sequence[Section], command: str) ->
     minutes = sum(section.seconds for section in sections) / 60
     parts = [
         "# Measurements",
-        f"Written by `{command}` in {minutes:.0f} minutes; how each figure is taken stands in `scripts/benchmarks/`. They are of one machine and one day: measure on yours.",
-        "\n".join(["| | |", "|---|---|", *(f"| {name} | {_cell(fact)} |" for name, fact in facts.items())]),
+        f"Written by `{command}` in {minutes:.0f} minutes; how each figure is taken stands in "
+        "`scripts/benchmarks/`. They are of one machine and one day: measure on yours.",
+        "\n".join(
+            ["| | |", "|---|---|", *(f"| {name} | {_cell(fact)} |" for name, fact in facts.items())]
+        ),
         _sum(sections),
     ]
     for section in sections:
-        parts += [f"## {section.name.capitalize()}", f"{section.about[:1].upper()}{section.about[1:]}."]
+        parts += [
+            f"## {section.name.capitalize()}",
+            f"{section.about[:1].upper()}{section.about[1:]}.",
+        ]
         if section.problem:
             parts.append(f"Could not be measured: {section.problem}")
-        rows = [f"| {_cell(row.name.strip())} | {row.measured} | {row.bound} | {verdict(row)} | {_cell(row.note)} |" for row in section.rows]
+        rows = [
+            f"| {_cell(row.name.strip())} | {row.measured} | {row.bound} | {verdict(row)} | "
+            f"{_cell(row.note)} |"
+            for row in section.rows
+        ]
         parts.append("\n".join(["| | measured | bound | | |", "|---|---:|---|---|---|", *rows]))
     return "\n\n".join(parts) + "\n"
 
@@ -65,7 +81,10 @@ def verdict(row: Row) -> str:
 
 
 def _line(row: Row, widths: Sequence[int]) -> str:
-    cells = f"  {row.name:<{widths[0]}}  {row.measured:>{widths[1]}}  {row.bound:<{widths[2]}}  {verdict(row):<{widths[3]}}"
+    cells = (
+        f"  {row.name:<{widths[0]}}  {row.measured:>{widths[1]}}  {row.bound:<{widths[2]}}  "
+        f"{verdict(row):<{widths[3]}}"
+    )
     return f"{cells}  {row.note}".rstrip()
 
 

@@ -1,4 +1,6 @@
-"""A visitor that times pages: connections that are kept, raw sockets, nothing parsed but the length. As a helper it obeys one line of JSON after another."""
+"""A visitor that times pages: connections that are kept, raw sockets, nothing parsed but the
+length. As a helper it obeys one line of JSON after another.
+"""
 
 from __future__ import annotations
 
@@ -16,22 +18,35 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 
 
 class Visitor:
-    """One connection that asks for one page again and again; `anew` asks under another address each time, so that no page kept for it will do."""
+    """One connection that asks for one page again and again; `anew` asks under another address each
+    time, so that no page kept for it will do.
+    """
 
     def __init__(self, port: int, path: str, cookie: str = "", anew: bool = False) -> None:
         self._port = port
         with_cookie = f"Cookie: {cookie}\r\n" if cookie else ""
         self._path = path.encode()
-        self._rest = f" HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: text/html\r\nAccept-Encoding: gzip\r\n{with_cookie}\r\n".encode()
+        self._rest = (
+            f" HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: "
+            f"text/html\r\nAccept-Encoding: gzip\r\n{with_cookie}\r\n"
+        ).encode()
         self._anew = anew
         self._socket: socket.socket | None = None
 
     def visit(self) -> int:
-        """Bytes of the page. Raises OSError or ValueError for anything but a whole page with status 200."""
+        """Bytes of the page.
+
+        Raises OSError or ValueError for anything but a whole page with status 200.
+        """
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=TIMEOUT_S)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket.sendall(b"GET " + self._path + (b"?look=%d" % time.monotonic_ns() if self._anew else b"") + self._rest)
+        self._socket.sendall(
+            b"GET "
+            + self._path
+            + (b"?look=%d" % time.monotonic_ns() if self._anew else b"")
+            + self._rest
+        )
         heard = b""
         while (end := heard.find(b"\r\n\r\n")) < 0:
             heard += self._more()
@@ -60,8 +75,12 @@ class Visitor:
         return data
 
 
-def in_turn(targets: list[dict[str, Any]], *, rounds: int, visits: int, warm_up: int) -> list[list[list[float]]]:
-    """Milliseconds by target, round and visit: one visitor, one target after the other, round after round. The first visits of a round don't count."""
+def in_turn(
+    targets: list[dict[str, Any]], *, rounds: int, visits: int, warm_up: int
+) -> list[list[list[float]]]:
+    """Milliseconds by target, round and visit: one visitor, one target after the other, round after
+    round. The first visits of a round don't count.
+    """
     visitors = [Visitor(**target) for target in targets]
     times: list[list[list[float]]] = [[] for _ in targets]
     for _ in range(rounds):
@@ -95,8 +114,12 @@ def at_full_speed(target: dict[str, Any], *, connections: int, seconds: float) -
     return sum(counts) / (time.monotonic() - began)
 
 
-def at_a_pace(target: dict[str, Any], *, connections: int, each_per_s: float, seconds: float) -> list[float]:
-    """Milliseconds of each visit from when it was due: connections that each ask so many times a second."""
+def at_a_pace(
+    target: dict[str, Any], *, connections: int, each_per_s: float, seconds: float
+) -> list[float]:
+    """Milliseconds of each visit from when it was due: connections that each ask so many times a
+    second.
+    """
     times: list[list[float]] = [[] for _ in range(connections)]
     began = time.monotonic()
 
@@ -124,7 +147,10 @@ def _all_of(connections: int, work: Any) -> None:
         except (OSError, ValueError) as exc:
             problems.append(f"{type(exc).__name__}: {exc}")
 
-    threads = [threading.Thread(target=guarded, args=(number,), daemon=True) for number in range(connections)]
+    threads = [
+        threading.Thread(target=guarded, args=(number,), daemon=True)
+        for number in range(connections)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -142,7 +168,8 @@ def main() -> None:
     for line in sys.stdin:
         orders = json.loads(line)
         try:
-            answer: object = {"found": WORK[orders.pop("do")](**orders)}  # type: ignore[operator]  # each takes its own orders
+            # each takes its own orders
+            answer: object = {"found": WORK[orders.pop("do")](**orders)}  # type: ignore[operator]
         except (OSError, ValueError) as exc:
             answer = {"problem": f"{type(exc).__name__}: {exc}"}
         print(json.dumps(answer), flush=True)

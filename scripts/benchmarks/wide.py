@@ -1,4 +1,6 @@
-"""The portal as it is, but one learner may have many streams: so that ten sandboxes can have four hundred readers."""
+"""The portal as it is, but one learner may have many streams: so that ten sandboxes can have four
+hundred readers.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Photographs of the whole site: each page in its telling states, with readings of real servers, light and dark, wide, on a phone, on the wall.
+"""Photographs of the whole site: each page in its telling states, with readings of real servers,
+light and dark, wide, on a phone, on the wall.
 
-    scripts/screenshots                       all of them, into docs/screenshots/
-    scripts/screenshots bench-load lesson-3   those whose name begins so
-    scripts/screenshots --to /tmp/shots
+scripts/screenshots                       all of them, into docs/screenshots/
+scripts/screenshots bench-load lesson-3   those whose name begins so
+scripts/screenshots --to /tmp/shots
 """
 
 from __future__ import annotations
@@ -18,7 +19,17 @@ from playwright.sync_api import BrowserContext, Playwright, sync_playwright
 
 from portal.settings import ROOT
 from scripts.benchmarks.site import Site
-from scripts.photographs.benches import backups, benches, comparisons, durability, failover, race, relief, replicas, sessions
+from scripts.photographs.benches import (
+    backups,
+    benches,
+    comparisons,
+    durability,
+    failover,
+    race,
+    relief,
+    replicas,
+    sessions,
+)
 from scripts.photographs.camera import Photographer
 from scripts.photographs.pages import accounts, course, lessons, more_lessons, others, quiz
 
@@ -51,9 +62,16 @@ class SmallSite(Site):
 
 def photograph(playwright: Playwright, url: str, to: Path, wanted: tuple[str, ...]) -> list[Path]:
     """Take them all, one story after the other."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if found is None:
-        sys.exit("There is no Chromium here. Install one (apt-get install chromium), then start this again.")
+        sys.exit(
+            "There is no Chromium here. Install one (apt-get install chromium), then start this "
+            "again."
+        )
     browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
     camera = Photographer(browser, url, to, wanted)
     for story, names in STORIES.items():
@@ -67,10 +85,27 @@ def photograph(playwright: Playwright, url: str, to: Path, wanted: tuple[str, ..
 
 def main() -> int:
     """Start a site, take the pictures, stop it."""
-    parser = argparse.ArgumentParser(prog="scripts/screenshots", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="how the pictures' names begin; all if none is given")
-    parser.add_argument("--to", type=Path, default=ROOT / "docs/screenshots", metavar="FOLDER", help="where they are put (docs/screenshots)")
-    parser.add_argument("--of", metavar="URL", help="a site that runs already, instead of one of its own")
+    parser = argparse.ArgumentParser(
+        prog="scripts/screenshots",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="how the pictures' names begin; all if none is given",
+    )
+    parser.add_argument(
+        "--to",
+        type=Path,
+        default=ROOT / "docs/screenshots",
+        metavar="FOLDER",
+        help="where they are put (docs/screenshots)",
+    )
+    parser.add_argument(
+        "--of", metavar="URL", help="a site that runs already, instead of one of its own"
+    )
     asked = parser.parse_args()
     asked.to.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="cg-screenshots-", dir="/tmp"))
@@ -81,10 +116,15 @@ def main() -> int:
                 taken = photograph(playwright, asked.of, asked.to, tuple(asked.names))
             else:
                 with SmallSite(folder / "state") as site:
-                    taken = photograph(playwright, f"http://127.0.0.1:{site.port}", asked.to, tuple(asked.names))
+                    taken = photograph(
+                        playwright, f"http://127.0.0.1:{site.port}", asked.to, tuple(asked.names)
+                    )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    print(f"{len(taken)} pictures, {sum(path.stat().st_size for path in taken) / 1e6:.1f} MB, in {asked.to}")
+    print(
+        f"{len(taken)} pictures, {sum(path.stat().st_size for path in taken) / 1e6:.1f} MB, in "
+        f"{asked.to}"
+    )
     return 0 if taken else 1
 
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from playwright.sync_api import BrowserContext
 
-from scripts.photographs.camera import SETTLE_MS, Photographer, close_bench, open_bench, press, press_until_asked
+from scripts.photographs.camera import (
+    SETTLE_MS,
+    Photographer,
+    close_bench,
+    open_bench,
+    press,
+    press_until_asked,
+)
 
 LOAD_MS = 6_000
 BENCH = "/labs/cache-aside"
@@ -71,7 +78,9 @@ def relief(camera: Photographer, context: BrowserContext) -> None:
 
 
 def race(camera: Photographer, context: BrowserContext) -> None:
-    """The write-through race: an order that ends stale, one that a lock forbids, what survives, and the same strategies under load."""
+    """The write-through race: an order that ends stale, one that a lock forbids, what survives, and
+    the same strategies under load.
+    """
     page = context.new_page()
     open_bench(page, f"{RACE}?order=AABBBA")
     press(page, "Play this order")
@@ -101,14 +110,25 @@ def race(camera: Photographer, context: BrowserContext) -> None:
 
 
 def sessions(camera: Photographer, context: BrowserContext) -> None:
-    """The shop: signed in on one instance and served by the other, one instance dead, and many browsers while sessions are in memory."""
+    """The shop: signed in on one instance and served by the other, one instance dead, and many
+    browsers while sessions are in memory.
+    """
     page = context.new_page()
     open_bench(page, SESSIONS)
     mia, ben = page.locator("[data-browser=first]"), page.locator("[data-browser=second]")
-    for window, words in ((mia, "Add to the cart"), (mia, "Log in"), (mia, "Open a page"), (ben, "Log in")):
+    for window, words in (
+        (mia, "Add to the cart"),
+        (mia, "Log in"),
+        (mia, "Open a page"),
+        (ben, "Log in"),
+    ):
         before = window.locator("[data-show=line]").inner_text()
         window.get_by_role("button", name=words, exact=True).click()
-        page.wait_for_function("([name, before]) => document.querySelector(`[data-browser=${name}] [data-show=line]`).textContent !== before", arg=[window.get_attribute("data-browser"), before])
+        page.wait_for_function(
+            "([name, before]) => document.querySelector(`[data-browser=${name}] "
+            "[data-show=line]`).textContent !== before",
+            arg=[window.get_attribute("data-browser"), before],
+        )
     camera.take(page, "sessions-served-by-another")
     page.goto(f"{SESSIONS}?view=projector")
     camera.take(page, "sessions-served-by-another", sizes=("projector",))
@@ -116,7 +136,9 @@ def sessions(camera: Photographer, context: BrowserContext) -> None:
     login = (page.locator("[data-browser=first] [data-show=known]").inner_text())[-1]
     press(page, f"Kill Instance {login}")
     page.locator(f"svg.only-wide [data-node=instance-{login.lower()}][data-state=down]").wait_for()
-    page.locator("[data-browser=first]").get_by_role("button", name="Open a page", exact=True).click()
+    page.locator("[data-browser=first]").get_by_role(
+        "button", name="Open a page", exact=True
+    ).click()
     camera.take(page, "sessions-instance-killed")
     if camera.wants("sessions-load"):
         press(page, f"Restart Instance {login}")
@@ -130,7 +152,9 @@ def sessions(camera: Photographer, context: BrowserContext) -> None:
 
 
 def comparisons(camera: Photographer, context: BrowserContext) -> None:
-    """What the labs of the caching patterns find: strategies beside one another, ways to invalidate, a load that writes through."""
+    """What the labs of the caching patterns find: strategies beside one another, ways to
+    invalidate, a load that writes through.
+    """
     page = context.new_page()
     for lab, words in (("strategies", "Compare them"), ("invalidation", "Measure all five")):
         if camera.wants(f"{lab}-compared"):
@@ -150,7 +174,9 @@ def comparisons(camera: Photographer, context: BrowserContext) -> None:
 
 
 def durability(camera: Photographer, context: BrowserContext) -> None:
-    """Durability: writes on their way to the disk, the power cut in the middle of them, and every mode through both faults."""
+    """Durability: writes on their way to the disk, the power cut in the middle of them, and every
+    mode through both faults.
+    """
     page = context.new_page()
     open_bench(page, f"{DURABILITY}?gear=load")
     press(page, "Start the load")
@@ -171,12 +197,16 @@ def durability(camera: Photographer, context: BrowserContext) -> None:
         press(page, "Time some starts")
         page.locator("[data-table=starts] tbody tr").nth(5).wait_for(timeout=60_000)
         page.wait_for_timeout(2_500)
-        camera.take(page, "durability-compared", sizes=("wide", "projector"), schemes=("light", "dark"))
+        camera.take(
+            page, "durability-compared", sizes=("wide", "projector"), schemes=("light", "dark")
+        )
     close_bench(page, DURABILITY)
 
 
 def backups(camera: Photographer, context: BrowserContext) -> None:
-    """Backups of a cluster, quiet and under writers; its data is lost; another cluster is started from the file that was taken under the writers."""
+    """Backups of a cluster, quiet and under writers; its data is lost; another cluster is started
+    from the file that was taken under the writers.
+    """
     page = context.new_page()
     open_bench(page, f"{BACKUPS}?gear=load")
     page.get_by_role("link", name="Step").click()
@@ -204,7 +234,9 @@ def backups(camera: Photographer, context: BrowserContext) -> None:
 
 
 def failover(camera: Photographer, context: BrowserContext) -> None:
-    """A primary that is killed, in the middle of it and afterwards; then a split brain beside it."""
+    """A primary that is killed, in the middle of it and afterwards; then a split brain
+    beside it.
+    """
     page = context.new_page()
     open_bench(page, f"{FAILOVER}?gear=load")
     camera.take(page, "failover-load", sizes=("wide",), schemes=("light",))

@@ -29,16 +29,33 @@ class Photographer:
 
     def wants(self, *names: str) -> bool:
         """True if any of these pictures was asked for."""
-        return not self.wanted or any(name.startswith(wish) or wish.startswith(name) for name in names for wish in self.wanted)
+        return not self.wanted or any(
+            name.startswith(wish) or wish.startswith(name) for name in names for wish in self.wanted
+        )
 
     def learner(self) -> BrowserContext:
         """A browser of a learner who was never here."""
-        context = self.browser.new_context(base_url=self.url, viewport={"width": SIZES["wide"][0], "height": SIZES["wide"][1]}, color_scheme="light")
+        context = self.browser.new_context(
+            base_url=self.url,
+            viewport={"width": SIZES["wide"][0], "height": SIZES["wide"][1]},
+            color_scheme="light",
+        )
         context.set_default_timeout(20_000)
         return context
 
-    def take(self, page: Page, name: str, *, sizes: tuple[str, ...] = ("wide", "phone"), schemes: tuple[str, ...] = ("light", "dark"), phone_of: str = "") -> None:
-        """The page as it stands. On a phone it is light only, and as long as it is, or `phone_of` alone."""
+    def take(
+        self,
+        page: Page,
+        name: str,
+        *,
+        sizes: tuple[str, ...] = ("wide", "phone"),
+        schemes: tuple[str, ...] = ("light", "dark"),
+        phone_of: str = "",
+    ) -> None:
+        """The page as it stands.
+
+        On a phone it is light only, and as long as it is, or `phone_of` alone.
+        """
         if not self.wants(name):
             return
         for size in sizes:
@@ -48,15 +65,23 @@ class Photographer:
                 page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
                 page.wait_for_timeout(SETTLE_MS)
                 path = self.to / f"{name}-{scheme}-{size}.png"
-                foot = page.evaluate("() => Math.ceil(document.querySelector('.site-foot').getBoundingClientRect().bottom + scrollY)")
+                foot = page.evaluate(
+                    "() => Math.ceil(document.querySelector('.site-foot').getBoundingClientRect().bottom "
+                    "+ scrollY)"
+                )
                 if size == "projector":
                     picture = page.screenshot()
                 elif size == "wide":
-                    picture = page.screenshot(clip={"x": 0, "y": 0, "width": width, "height": min(height, foot)})
+                    picture = page.screenshot(
+                        clip={"x": 0, "y": 0, "width": width, "height": min(height, foot)}
+                    )
                 elif phone_of:
                     picture = page.locator(phone_of).screenshot()
                 else:
-                    picture = page.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": width, "height": min(foot, TALLEST)})
+                    picture = page.screenshot(
+                        full_page=True,
+                        clip={"x": 0, "y": 0, "width": width, "height": min(foot, TALLEST)},
+                    )
                 path.write_bytes(self.palette.shrink(picture))
                 self.taken.append(path)
                 print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB", flush=True)

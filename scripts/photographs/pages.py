@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from playwright.sync_api import BrowserContext
 
-from scripts.photographs.camera import Photographer, close_bench, open_bench, press, press_until_asked
+from scripts.photographs.camera import (
+    Photographer,
+    close_bench,
+    open_bench,
+    press,
+    press_until_asked,
+)
 
 LESSON = "/lessons/cache-aside-in-code"
 BENCH = "/labs/cache-aside"
@@ -46,7 +52,13 @@ def lessons(camera: Photographer, context: BrowserContext) -> None:
 def more_lessons(camera: Photographer, context: BrowserContext) -> None:
     """The lessons that stand in no other story."""
     page = context.new_page()
-    for number, slug in ((4, "caching-patterns"), (5, "invalidation-and-staleness"), (6, "session-store"), (7, "redis-high-availability"), (8, "redis-durability-and-backup")):
+    for number, slug in (
+        (4, "caching-patterns"),
+        (5, "invalidation-and-staleness"),
+        (6, "session-store"),
+        (7, "redis-high-availability"),
+        (8, "redis-durability-and-backup"),
+    ):
         page.goto(f"/lessons/{slug}")
         camera.take(page, f"lesson-{number}", sizes=("wide",))
 
@@ -58,7 +70,9 @@ def quiz(camera: Photographer, context: BrowserContext) -> None:
     page.get_by_label("The application, which then stores the answer in ElastiCache").check()
     press(page, "Answer")
     page.get_by_text("Right.", exact=True).wait_for()
-    wrong = page.get_by_role("region", name="Each change of a price commits and then deletes the key.")
+    wrong = page.get_by_role(
+        "region", name="Each change of a price commits and then deletes the key."
+    )
     wrong.get_by_label("No: after the delete every reader misses").check()
     wrong.get_by_role("button", name="Answer").click()
     wrong.get_by_text("Not yet.").wait_for()

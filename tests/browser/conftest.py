@@ -1,4 +1,6 @@
-"""A real browser before a real web server, on the web tests' Postgres and Redis, with a labs host of states without processes."""
+"""A real browser before a real web server, on the web tests' Postgres and Redis, with a labs host
+of states without processes.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,17 @@ from playwright.sync_api import Browser, Page
 from redis import Redis
 
 from portal.settings import ROOT
-from tests.web.conftest import PostgresServer, RedisServer, portal_redis, postgres, redis_server, run_folder, sample_labs, sql, wait_until
+from tests.web.conftest import (
+    PostgresServer,
+    RedisServer,
+    portal_redis,
+    postgres,
+    redis_server,
+    run_folder,
+    sample_labs,
+    sql,
+    wait_until,
+)
 from tests.web.faked_labs import FakedLabs, faked_labs
 
 __all__ = ["portal_redis", "postgres", "redis_server", "run_folder", "sample_labs", "sql"]
@@ -30,12 +42,35 @@ class WebServer:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://localhost:{self.port}"
-        self.env = {**os.environ, "DATABASE_URL": postgres_url.replace("+psycopg", ""), "REDIS_URL": redis_url, "SECRET_KEY": "a secret of the tests, long enough"}
+        self.env = {
+            **os.environ,
+            "DATABASE_URL": postgres_url.replace("+psycopg", ""),
+            "REDIS_URL": redis_url,
+            "SECRET_KEY": "a secret of the tests, long enough",
+        }
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--workers", "1", "--threads", "32", "--no-control-socket", "--graceful-timeout", "5", "--bind", f"127.0.0.1:{self.port}", "portal.web.wsgi:app"]
-        self.process = subprocess.Popen(command, env=self.env, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "--worker-class",
+            "gthread",
+            "--workers",
+            "1",
+            "--threads",
+            "32",
+            "--no-control-socket",
+            "--graceful-timeout",
+            "5",
+            "--bind",
+            f"127.0.0.1:{self.port}",
+            "portal.web.wsgi:app",
+        ]
+        self.process = subprocess.Popen(
+            command, env=self.env, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         wait_until(self._listens)
 
     def _listens(self) -> bool:
@@ -51,7 +86,11 @@ class WebServer:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if found is None:
         pytest.fail("no Chromium") if os.environ.get("CI") else pytest.skip("no Chromium")
     return {**browser_type_launch_args, "executable_path": found, "args": ["--no-sandbox"]}
@@ -76,20 +115,36 @@ Open = Callable[..., Page]
 
 @contextmanager
 def watched(browser: Browser, url: str) -> Iterator[Open]:
-    """Open a page as a learner of its own; at the end nothing was logged as an error and nothing was asked of another host."""
+    """Open a page as a learner of its own; at the end nothing was logged as an error and nothing
+    was asked of another host.
+    """
     contexts: list[Any] = []
     problems: list[str] = []
 
-    def go(path: str, *, context: Any = None, problems_are_meant: bool = False, **options: Any) -> Page:
+    def go(
+        path: str, *, context: Any = None, problems_are_meant: bool = False, **options: Any
+    ) -> Page:
         if context is None:
-            context = browser.new_context(base_url=url, **{"viewport": {"width": 1536, "height": 1440}, **options})
+            context = browser.new_context(
+                base_url=url, **{"viewport": {"width": 1536, "height": 1440}, **options}
+            )
             contexts.append(context)
         page: Page = context.new_page()
         page.set_default_timeout(8_000)
         if not problems_are_meant:
-            page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+            page.on(
+                "console",
+                lambda message: problems.append(message.text) if message.type == "error" else None,
+            )
             page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("request", lambda request: None if request.url.startswith((url, "data:")) else problems.append(f"asked {request.url}"))
+        page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.startswith((url, "data:"))
+                else problems.append(f"asked {request.url}")
+            ),
+        )
         page.goto(path)
         return page
 

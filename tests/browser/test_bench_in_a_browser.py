@@ -1,4 +1,6 @@
-"""The bench as a learner meets it: it moves by itself, it heals, it can be used by keyboard and without a script."""
+"""The bench as a learner meets it: it moves by itself, it heals, it can be used by keyboard and
+without a script.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,11 @@ def go_on_to_the_read(page: Page) -> None:
             return
         line = page.locator(".ln.lit").inner_text()
         page.get_by_role("button", name="Next line").click()
-        page.wait_for_function("(before) => document.querySelector('.ln.lit')?.innerText !== before || document.querySelector('.wire.live.read')", arg=line)
+        page.wait_for_function(
+            "(before) => document.querySelector('.ln.lit')?.innerText !== before || "
+            "document.querySelector('.wire.live.read')",
+            arg=line,
+        )
     pytest.fail("the database was never asked")
 
 
@@ -78,11 +84,19 @@ def test_a_killed_server_is_seen_to_die_and_offers_a_restart(bench: Bench) -> No
     page.locator("[data-fault-server=cache]").get_by_role("button", name="Kill").click()
 
     expect(page.locator("svg.only-wide [data-node=cache]")).to_have_attribute("data-state", "down")
-    expect(page.locator("svg.only-wide [data-node=cache] .why")).to_have_text("is down: you killed it")
-    expect(page.locator("[data-fault-server=cache]").get_by_role("button", name="Restart")).to_be_visible()
-    expect(page.locator("[data-fault-server=cache]").get_by_role("button", name="Kill")).to_be_hidden()
+    expect(page.locator("svg.only-wide [data-node=cache] .why")).to_have_text(
+        "is down: you killed it"
+    )
+    expect(
+        page.locator("[data-fault-server=cache]").get_by_role("button", name="Restart")
+    ).to_be_visible()
+    expect(
+        page.locator("[data-fault-server=cache]").get_by_role("button", name="Kill")
+    ).to_be_hidden()
     page.locator("[data-fault-link=database]").get_by_role("button", name="Cut").click()
-    expect(page.locator("svg.only-wide .wire[data-link=database]")).to_have_attribute("data-state", "cut")
+    expect(page.locator("svg.only-wide .wire[data-link=database]")).to_have_attribute(
+        "data-state", "cut"
+    )
 
 
 def test_a_control_is_sent_shown_and_kept_in_the_address(bench: Bench, visit: Any) -> None:
@@ -106,13 +120,19 @@ def test_two_tabs_show_the_same(bench: Bench, visit: Any) -> None:
     second.locator("[data-fault-server=database]").get_by_role("button", name="Pause").click()
 
     for page in (first, second):
-        expect(page.locator("svg.only-wide [data-node=database]")).to_have_attribute("data-state", "paused")
+        expect(page.locator("svg.only-wide [data-node=database]")).to_have_attribute(
+            "data-state", "paused"
+        )
     first.close()
     second.locator("[data-fault-server=database]").get_by_role("button", name="Resume").click()
-    expect(second.locator("svg.only-wide [data-node=database]")).to_have_attribute("data-state", "up")
+    expect(second.locator("svg.only-wide [data-node=database]")).to_have_attribute(
+        "data-state", "up"
+    )
 
 
-def test_a_lost_connection_is_told_and_heals_without_gap_or_duplicate(bench: Bench, web_server: WebServer, labs_host: FakedLabs) -> None:
+def test_a_lost_connection_is_told_and_heals_without_gap_or_duplicate(
+    bench: Bench, web_server: WebServer, labs_host: FakedLabs
+) -> None:
     page = bench(problems_are_meant=True)
     sandbox = sandbox_on(page, labs_host)
     page.wait_for_function("() => document.querySelector('cg-bench').dataset.connection === 'live'")
@@ -126,7 +146,9 @@ def test_a_lost_connection_is_told_and_heals_without_gap_or_duplicate(bench: Ben
         web_server.start()
 
     expect(page.locator("[data-control=ttl_s] output")).to_have_text("14 s", timeout=20_000)
-    assert [row for row in page.locator(".timeline li").all_inner_texts() if "Time to live" in row] != []
+    assert [
+        row for row in page.locator(".timeline li").all_inner_texts() if "Time to live" in row
+    ] != []
     assert page.locator(".timeline li", has_text="Time to live").count() == 5
     expect(page.locator("p[data-connection]")).to_be_hidden(timeout=20_000)
 
@@ -137,7 +159,9 @@ def test_a_lost_sandbox_offers_to_open_it_again(bench: Bench, labs_host: FakedLa
 
     labs_host.vanish()
 
-    expect(page.get_by_role("heading", name="The machine lost your bench.")).to_be_visible(timeout=12_000)
+    expect(page.get_by_role("heading", name="The machine lost your bench.")).to_be_visible(
+        timeout=12_000
+    )
     labs_host.start()
     page.get_by_role("button", name="Open it again").click()
     expect(page.locator("[data-control=ttl_s] output")).to_have_text("30 s")
@@ -219,7 +243,10 @@ def test_an_open_bench_is_drawn_anew_under_the_strict_policy(bench: Bench) -> No
 
     page.get_by_role("button", name="Start afresh").click()
 
-    page.wait_for_function("() => { const bench = document.querySelector('cg-bench'); return !bench.old && bench.dataset.connection === 'live'; }")
+    page.wait_for_function(
+        "() => { const bench = document.querySelector('cg-bench'); return !bench.old && "
+        "bench.dataset.connection === 'live'; }"
+    )
     assert page.locator("cg-bench [style='']").count() == 0
 
 
@@ -228,7 +255,9 @@ def test_the_theme_is_chosen_and_kept(visit: Any) -> None:
     ground = page.evaluate("() => getComputedStyle(document.documentElement).backgroundColor")
 
     page.get_by_text("Dark", exact=True).click()
-    assert page.evaluate("() => getComputedStyle(document.documentElement).backgroundColor") != ground
+    assert (
+        page.evaluate("() => getComputedStyle(document.documentElement).backgroundColor") != ground
+    )
     page.reload()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     expect(page.get_by_role("radio", name="Dark")).to_be_checked()
@@ -261,7 +290,12 @@ def test_no_motion_where_none_is_wanted(bench: Bench) -> None:
 @pytest.mark.parametrize("width", [345, 360, 768, 1152])
 def test_no_page_scrolls_sideways(bench: Bench, width: int) -> None:
     page = bench(viewport={"width": width, "height": 800})
-    for path in ("/labs/cache-aside?gear=load", "/labs/cache-aside?gear=break", "/labs", "/patterns"):
+    for path in (
+        "/labs/cache-aside?gear=load",
+        "/labs/cache-aside?gear=break",
+        "/labs",
+        "/patterns",
+    ):
         page.goto(path)
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width, path
 
@@ -273,18 +307,35 @@ def test_the_projector_view_is_one_screen(bench: Bench, gear: str, width: int, h
 
     page.goto(f"/labs/cache-aside?view=projector&gear={gear}")
 
-    assert page.evaluate("() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [width, height]
+    assert page.evaluate(
+        "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+    ) == [width, height]
     expect(page.locator("svg.only-wide")).to_be_in_viewport()
     expect(page.locator("cg-tiles")).to_be_in_viewport(ratio=0.95)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/labs", "/labs/cache-aside", "/labs/database-relief", "/labs/cache-aside?gear=break", "/labs/cache-aside?gear=load", "/patterns", "/lessons/cache-aside-in-code"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/labs",
+        "/labs/cache-aside",
+        "/labs/database-relief",
+        "/labs/cache-aside?gear=break",
+        "/labs/cache-aside?gear=load",
+        "/patterns",
+        "/lessons/cache-aside-in-code",
+    ],
+)
 def test_axe_finds_nothing(bench: Bench, path: str, scheme: str) -> None:
     page = bench(color_scheme=scheme)
 
     page.goto(path)
     found = Axe().run(page)
 
-    serious = [(v["id"], [node["target"] for node in v["nodes"]][:4]) for v in found.response["violations"] if v["impact"] in ("serious", "critical")]
+    serious = [
+        (v["id"], [node["target"] for node in v["nodes"]][:4])
+        for v in found.response["violations"]
+        if v["impact"] in ("serious", "critical")
+    ]
     assert serious == []

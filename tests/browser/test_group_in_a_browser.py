@@ -1,4 +1,6 @@
-"""The drawing of a replication group moves with the events, says what the server would say, and keeps still where that is wanted."""
+"""The drawing of a replication group moves with the events, says what the server would say, and
+keeps still where that is wanted.
+"""
 
 from __future__ import annotations
 
@@ -32,29 +34,59 @@ from tests.web.conftest import AnsweringHost, PostgresServer, RedisServer
 
 LAB = "sample-group"
 WELL: tuple[Event, ...] = (
-    *(ServerChanged(server=name, state="up", version="7.0.15") for name in ("cache-001", "cache-002", "sentinel-a", "sentinel-b", "sentinel-c")),
-    RoleChanged(server="cache-001", role="primary"), RoleChanged(server="cache-002", role="replica", of="cache-001"),
-    EndpointMoved(endpoint="primary-endpoint", targets=["cache-001"]), EndpointMoved(endpoint="reader-endpoint", targets=["cache-002"]),
+    *(
+        ServerChanged(server=name, state="up", version="7.0.15")
+        for name in ("cache-001", "cache-002", "sentinel-a", "sentinel-b", "sentinel-c")
+    ),
+    RoleChanged(server="cache-001", role="primary"),
+    RoleChanged(server="cache-002", role="replica", of="cache-001"),
+    EndpointMoved(endpoint="primary-endpoint", targets=["cache-001"]),
+    EndpointMoved(endpoint="reader-endpoint", targets=["cache-002"]),
 )
 INSIDE = SettingChanged(name="client_zone", label="The clients live in", value="zone a", shown="a")
 FLOWN = ReadingTaken(readings={"flight_writes_per_s": 200.0, "flight_reads_per_s": 400.0})
 FAILOVER: tuple[Event, ...] = (
-    LinkChanged(link="zone b", state="slow", delay_ms=20.0), LinkChanged(link="cache-001 to cache-002", state="slow", delay_ms=1500.0),
-    ServerChanged(server="cache-003", state="starting", why="copies the data set of its primary"), ServerChanged(server="cache-003", state="up"), RoleChanged(server="cache-003", role="replica", of=""),
-    RoleChanged(server="cache-003", role="replica", of="cache-001"), EndpointMoved(endpoint="reader-endpoint", targets=["cache-001", "cache-002", "cache-003"]),
-    ServerTold(server="cache-002", lines=["reads 400/s", "lag 0 bytes and a line that is too long for this drawing"]),
-    SettingChanged(name="zone_delay_ms", label="Delay between zones", value=20.0, shown="20 ms"), INSIDE, LinkChanged(link="zone a", state="cut"),
-    SentinelSaid(sentinel="sentinel-b", event="+sdown", words="has had no answer from cache-001 for as long as it waits"), SentinelSaid(sentinel="sentinel-c", event="+elected-leader", words="leader, epoch 1"),
-    RoleChanged(server="cache-002", role="primary"), RoleChanged(server="cache-003", role="replica", of="cache-002"), EndpointMoved(endpoint="primary-endpoint", targets=["cache-002"]),
-    ServerTold(server="app", lines=["settings unchanged since the start"]), SettingChanged(name="client_zone", label="The clients live in", value="zone c", shown="c"),
-    ServerChanged(server="cache-001", state="down", why="killed"), LinkChanged(link="zone a", state="open"), ServerChanged(server="cache-001", state="up"),
-    RoleChanged(server="cache-001", role="replica", of="cache-002"), ServerChanged(server="cache-002", state="paused", why="you paused it"), ServerChanged(server="sentinel-a", state="down", why="killed"),
-    ServerChanged(server="cache-003", state="stopped"), RoleChanged(server="cache-003", role="none"), EndpointMoved(endpoint="reader-endpoint", targets=[]),
+    LinkChanged(link="zone b", state="slow", delay_ms=20.0),
+    LinkChanged(link="cache-001 to cache-002", state="slow", delay_ms=1500.0),
+    ServerChanged(server="cache-003", state="starting", why="copies the data set of its primary"),
+    ServerChanged(server="cache-003", state="up"),
+    RoleChanged(server="cache-003", role="replica", of=""),
+    RoleChanged(server="cache-003", role="replica", of="cache-001"),
+    EndpointMoved(endpoint="reader-endpoint", targets=["cache-001", "cache-002", "cache-003"]),
+    ServerTold(
+        server="cache-002",
+        lines=["reads 400/s", "lag 0 bytes and a line that is too long for this drawing"],
+    ),
+    SettingChanged(name="zone_delay_ms", label="Delay between zones", value=20.0, shown="20 ms"),
+    INSIDE,
+    LinkChanged(link="zone a", state="cut"),
+    SentinelSaid(
+        sentinel="sentinel-b",
+        event="+sdown",
+        words="has had no answer from cache-001 for as long as it waits",
+    ),
+    SentinelSaid(sentinel="sentinel-c", event="+elected-leader", words="leader, epoch 1"),
+    RoleChanged(server="cache-002", role="primary"),
+    RoleChanged(server="cache-003", role="replica", of="cache-002"),
+    EndpointMoved(endpoint="primary-endpoint", targets=["cache-002"]),
+    ServerTold(server="app", lines=["settings unchanged since the start"]),
+    SettingChanged(name="client_zone", label="The clients live in", value="zone c", shown="c"),
+    ServerChanged(server="cache-001", state="down", why="killed"),
+    LinkChanged(link="zone a", state="open"),
+    ServerChanged(server="cache-001", state="up"),
+    RoleChanged(server="cache-001", role="replica", of="cache-002"),
+    ServerChanged(server="cache-002", state="paused", why="you paused it"),
+    ServerChanged(server="sentinel-a", state="down", why="killed"),
+    ServerChanged(server="cache-003", state="stopped"),
+    RoleChanged(server="cache-003", role="none"),
+    EndpointMoved(endpoint="reader-endpoint", targets=[]),
 )
 
 
 @pytest.fixture(scope="module")
-def site(sample_labs: None, postgres: PostgresServer, redis_server: RedisServer) -> Iterator[WebServer]:
+def site(
+    sample_labs: None, postgres: PostgresServer, redis_server: RedisServer
+) -> Iterator[WebServer]:
     """A site that has the sample labs, too."""
     server = WebServer(postgres.url, redis_server.url)
     server.start()
@@ -63,7 +95,9 @@ def site(sample_labs: None, postgres: PostgresServer, redis_server: RedisServer)
 
 
 @pytest.fixture
-def visit_group(browser: Browser, site: WebServer, portal_redis: Redis, sql: object) -> Iterator[Callable[..., Page]]:
+def visit_group(
+    browser: Browser, site: WebServer, portal_redis: Redis, sql: object
+) -> Iterator[Callable[..., Page]]:
     """The open bench of a group that stands well."""
     host = AnsweringHost(portal_redis)
     host.answers["state"] = lambda request: {"reply": stood(*WELL).to_data()}
@@ -73,7 +107,9 @@ def visit_group(browser: Browser, site: WebServer, portal_redis: Redis, sql: obj
         def opened(**options: Any) -> Page:
             page = go(f"/labs/{LAB}", **options)
             page.request.post(f"/labs/{LAB}/sandbox", headers={"Sec-Fetch-Site": "same-origin"})
-            learner = next(cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "learner")
+            learner = next(
+                cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "learner"
+            )
             host.open(learner.split(".")[0], LAB)
             page.reload()
             page.wait_for_selector("cg-bench[data-phase=open] cg-topology:defined")
@@ -93,7 +129,11 @@ def stood(*events: Event) -> SandboxState:
 def tell(page: Page, *events: Event) -> None:
     """As if the feed had brought it."""
     for event in events:
-        page.evaluate("(entry) => document.querySelector('cg-bench').dispatchEvent(new CustomEvent(`feed:${entry.type}`, { detail: entry }))", encode(Entry(1, 1.0, event)))
+        page.evaluate(
+            "(entry) => document.querySelector('cg-bench').dispatchEvent(new "
+            "CustomEvent(`feed:${entry.type}`, { detail: entry }))",
+            encode(Entry(1, 1.0, event)),
+        )
 
 
 def drawn(page: Page) -> dict[str, Any]:
@@ -124,18 +164,46 @@ def asked_for(state: SandboxState) -> dict[str, Any]:
     plan = drawing.wide(topology)
     assert isinstance(plan, Group)
     return {
-        "caches": {name: [stands.state_of(name), stands.crown(name), stands.empty(name), stands.words(name), *stands.told(name)] for name in ("cache-001", "cache-002", "cache-003")},
-        "wires": {way.link: [stands.seen(way), stands.way_state(way), stands.cut_at(way), stands.flow(way), stands.delay(way.link) if stands.link_state(way.link) == "slow" else ""] for way in plan.ways},
+        "caches": {
+            name: [
+                stands.state_of(name),
+                stands.crown(name),
+                stands.empty(name),
+                stands.words(name),
+                *stands.told(name),
+            ]
+            for name in ("cache-001", "cache-002", "cache-003")
+        },
+        "wires": {
+            way.link: [
+                stands.seen(way),
+                stands.way_state(way),
+                stands.cut_at(way),
+                stands.flow(way),
+                stands.delay(way.link) if stands.link_state(way.link) == "slow" else "",
+            ]
+            for way in plan.ways
+        },
         "endpoints": {plate.node.name: stands.leads(plate.node.name) for plate in plan.plates},
-        "zones": {zone.name: [stands.link_state(zone.name), stands.zone_words(zone.name)] for zone in plan.zones},
-        "moves": {f"{move.source} {move.target}": stands.moved(move.source, move.target) for move in plan.moves},
+        "zones": {
+            zone.name: [stands.link_state(zone.name), stands.zone_words(zone.name)]
+            for zone in plan.zones
+        },
+        "moves": {
+            f"{move.source} {move.target}": stands.moved(move.source, move.target)
+            for move in plan.moves
+        },
         "app": stands.app_words("app"),
-        "sentinels": {box.node.name: stands.sentinel_words(box.node.name) for box in plan.sentinels},
+        "sentinels": {
+            box.node.name: stands.sentinel_words(box.node.name) for box in plan.sentinels
+        },
         "leader": [box.node.name for box in plan.sentinels if stands.is_leader(box.node.name)],
     }
 
 
-def test_after_every_event_the_page_says_what_the_server_would(visit_group: Callable[..., Page]) -> None:
+def test_after_every_event_the_page_says_what_the_server_would(
+    visit_group: Callable[..., Page],
+) -> None:
     page, state = visit_group(), stood(*WELL)
     assert drawn(page) == asked_for(state)
 
@@ -149,20 +217,31 @@ def test_after_every_event_the_page_says_what_the_server_would(visit_group: Call
 
 def test_the_crown_moves_along_its_path_and_then_is_there(visit_group: Callable[..., Page]) -> None:
     page = visit_group()
-    tell(page, ServerChanged(server="cache-001", state="down", why="killed"), RoleChanged(server="cache-002", role="primary"))
+    tell(
+        page,
+        ServerChanged(server="cache-001", state="down", why="killed"),
+        RoleChanged(server="cache-002", role="primary"),
+    )
 
     tell(page, EndpointMoved(endpoint="primary-endpoint", targets=["cache-002"]))
 
     expect(page.locator("svg.only-wide .moving")).to_have_count(1)
     expect(page.locator("svg.only-wide .moving")).to_have_count(0)
     expect(page.locator("svg.only-wide [data-node=cache-002] .rank")).to_be_visible()
-    expect(page.locator("[data-tells-endpoint=primary-endpoint]")).to_have_text("primary-endpoint: to cache-002")
+    expect(page.locator("[data-tells-endpoint=primary-endpoint]")).to_have_text(
+        "primary-endpoint: to cache-002"
+    )
     expect(page.locator("[data-tells=cache-001]")).to_have_text("cache-001: is down: killed")
 
 
 def test_nothing_moves_where_no_motion_is_wanted(visit_group: Callable[..., Page]) -> None:
     page = visit_group(reduced_motion="reduce")
-    tell(page, ServerChanged(server="cache-001", state="down"), RoleChanged(server="cache-002", role="primary"), EndpointMoved(endpoint="primary-endpoint", targets=["cache-002"]))
+    tell(
+        page,
+        ServerChanged(server="cache-001", state="down"),
+        RoleChanged(server="cache-002", role="primary"),
+        EndpointMoved(endpoint="primary-endpoint", targets=["cache-002"]),
+    )
     tell(page, FLOWN)
 
     expect(page.locator("svg.only-wide [data-link=to-primary] .took")).to_have_text("200/s")
@@ -170,14 +249,24 @@ def test_nothing_moves_where_no_motion_is_wanted(visit_group: Callable[..., Page
     expect(page.locator("svg.only-wide [data-node=cache-002] .rank")).to_be_visible()
 
 
-def test_dots_go_through_the_endpoint_to_the_primary_and_say_that_they_are_a_sample(visit_group: Callable[..., Page]) -> None:
+def test_dots_go_through_the_endpoint_to_the_primary_and_say_that_they_are_a_sample(
+    visit_group: Callable[..., Page],
+) -> None:
     page = visit_group()
     tell(page, FLOWN)
 
-    expect(page.locator(".sampled")).to_have_text("Dots are a sample, about 1 of 50; the numbers are exact.")
-    lead = page.locator('svg.only-wide [data-link="primary-endpoint to cache-001"] .link').get_attribute("d")
+    expect(page.locator(".sampled")).to_have_text(
+        "Dots are a sample, about 1 of 50; the numbers are exact."
+    )
+    lead = page.locator(
+        'svg.only-wide [data-link="primary-endpoint to cache-001"] .link'
+    ).get_attribute("d")
     begins = "(text) => (text.match(/[0-9.]+/g) ?? []).slice(0, 2).join()"
-    page.wait_for_function(f"(d) => [...document.querySelectorAll('svg.only-wide .dot.write')].some((dot) => ({begins})(dot.style.offsetPath) === ({begins})(d))", arg=lead)
+    page.wait_for_function(
+        "(d) => [...document.querySelectorAll('svg.only-wide .dot.write')].some((dot) => "
+        f"({begins})(dot.style.offsetPath) === ({begins})(d))",
+        arg=lead,
+    )
     expect(page.locator("svg.only-wide .dot.hit").first).to_be_attached()
     tell(page, LinkChanged(link="zone a", state="cut"))
     assert page.locator('.dots [data-on="primary-endpoint to cache-001"]').count() == 0

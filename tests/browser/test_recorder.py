@@ -1,4 +1,6 @@
-"""The flight recorder in a real browser: what it draws, how it zooms, what it says without the drawing, what it makes of a file that is no flight."""
+"""The flight recorder in a real browser: what it draws, how it zooms, what it says without the
+drawing, what it makes of a file that is no flight.
+"""
 
 from __future__ import annotations
 
@@ -61,16 +63,24 @@ def opened(visit: Visit, samples: dict[str, Path]) -> Callable[..., Page]:
     return go
 
 
-def test_a_flight_says_what_it_came_to_in_figures_and_in_a_sentence(opened: Callable[..., Page]) -> None:
+def test_a_flight_says_what_it_came_to_in_figures_and_in_a_sentence(
+    opened: Callable[..., Page],
+) -> None:
     page = opened("kill")
 
     results = page.locator(".recorder-results")
     for words in ("2.24 s", "7 of 1,152", "448", "2.06 s"):
         expect(results).to_contain_text(words)
     expect(results).to_contain_text("431 connection refused")
-    said = "No write was accepted for 2.24 s. cache-002 was promoted and a primary after 2.06 s, and the primary endpoint led to cache-002 after 2.19 s. 7 of 1,152 acknowledged writes were lost, 448 refused."
+    said = (
+        "No write was accepted for 2.24 s. cache-002 was promoted and a primary after 2.06 "
+        "s, and the primary endpoint led to cache-002 after 2.19 s. 7 of 1,152 acknowledged "
+        "writes were lost, 448 refused."
+    )
     expect(page.locator(".recorder-says")).to_contain_text(said)
-    expect(page.locator("svg.strip")).to_have_attribute("aria-label", f"cache-001 was killed. {said}")
+    expect(page.locator("svg.strip")).to_have_attribute(
+        "aria-label", f"cache-001 was killed. {said}"
+    )
     expect(page.locator("svg.strip .big")).to_have_text("no write accepted for 2.24 s")
 
 
@@ -89,7 +99,9 @@ def test_every_operation_is_in_the_table(opened: Callable[..., Page]) -> None:
     rows = page.locator("tbody tr").all_inner_texts()
 
     counts = [line.split("\t") for line in rows]
-    assert sum(int(cells[2].replace(",", "")) for cells in counts if cells[3] == "Writes") == len(sample_flight("kill")["writes"])
+    assert sum(int(cells[2].replace(",", "")) for cells in counts if cells[3] == "Writes") == len(
+        sample_flight("kill")["writes"]
+    )
     assert any("acknowledged, then lost" in cells[4] and cells[2] == "7" for cells in counts)
     assert any("+switch-master" in cells[4] for cells in counts)
 
@@ -97,23 +109,39 @@ def test_every_operation_is_in_the_table(opened: Callable[..., Page]) -> None:
 def test_two_flights_have_one_axis(opened: Callable[..., Page]) -> None:
     page = opened("kill", "fast")
 
-    kills = page.eval_on_selector_all("svg.strip .kill", "lines => lines.map(line => line.getAttribute('x1'))")
+    kills = page.eval_on_selector_all(
+        "svg.strip .kill", "lines => lines.map(line => line.getAttribute('x1'))"
+    )
     assert len(kills) == 2 and kills[0] == kills[1]
     expect(page.locator(".recorder-title").nth(1)).to_contain_text("2,000 writes a second")
 
 
 def meeting(page: Page, width: int) -> list[tuple[str, str]]:
     """Words of the strip that overlap each other, or the edge."""
-    boxes = page.eval_on_selector_all("svg.strip text.mono, svg.strip .mark-words, svg.strip .big, svg.strip .lost", "texts => texts.map(text => { const box = text.getBoundingClientRect(); return [text.textContent, box.left, box.right, box.top, box.bottom]; })")
-    found = [(words, "the edge") for words, left, right, _, _ in boxes if left < -1 or right > width + 1]
+    boxes = page.eval_on_selector_all(
+        "svg.strip text.mono, svg.strip .mark-words, svg.strip .big, svg.strip .lost",
+        "texts => texts.map(text => { const box = text.getBoundingClientRect(); return "
+        "[text.textContent, box.left, box.right, box.top, box.bottom]; })",
+    )
+    found = [
+        (words, "the edge") for words, left, right, _, _ in boxes if left < -1 or right > width + 1
+    ]
     for index, (words, left, right, top, bottom) in enumerate(boxes):
         for other, its_left, its_right, its_top, its_bottom in boxes[index + 1 :]:
-            if right > its_left + 1 and its_right > left + 1 and bottom > its_top + 3 and its_bottom > top + 3:
+            if (
+                right > its_left + 1
+                and its_right > left + 1
+                and bottom > its_top + 3
+                and its_bottom > top + 3
+            ):
                 found.append((words, other))
     return found
 
 
-@pytest.mark.parametrize(("kind", "width"), [("split-brain", 1440), ("kill", 1440), ("fast", 700), ("kill", 360), ("split-brain", 360)])
+@pytest.mark.parametrize(
+    ("kind", "width"),
+    [("split-brain", 1440), ("kill", 1440), ("fast", 700), ("kill", 360), ("split-brain", 360)],
+)
 def test_no_two_words_meet(opened: Callable[..., Page], kind: str, width: int) -> None:
     page = opened(kind, viewport={"width": width, "height": 900})
 
@@ -126,11 +154,29 @@ def test_no_two_words_meet(opened: Callable[..., Page], kind: str, width: int) -
 @pytest.mark.parametrize("seed", range(3))
 def test_any_number_of_sentinels_words_is_laid_out(visit: Visit, seed: int, width: int) -> None:
     chance = Random(seed)
-    said = ["+sdown", "+odown", "+new-epoch", "+vote-for-leader", "-failover-abort-no-good-slave", "+switch-master", "+slave-reconf-done", "+convert-to-slave"]
-    events = [[chance.uniform(-1_500, 6_000), f"sentinel-{chance.choice('abc')}", chance.choice(said), ""] for _ in range(80)]
+    said = [
+        "+sdown",
+        "+odown",
+        "+new-epoch",
+        "+vote-for-leader",
+        "-failover-abort-no-good-slave",
+        "+switch-master",
+        "+slave-reconf-done",
+        "+convert-to-slave",
+    ]
+    events = [
+        [chance.uniform(-1_500, 6_000), f"sentinel-{chance.choice('abc')}", chance.choice(said), ""]
+        for _ in range(80)
+    ]
     page = visit("/flights", viewport={"width": width, "height": 900})
 
-    page.locator("#file-0").set_input_files({"name": "f.json", "mimeType": "application/json", "buffer": json.dumps({**sample_flight("kill"), "sentinels": events}).encode()})
+    page.locator("#file-0").set_input_files(
+        {
+            "name": "f.json",
+            "mimeType": "application/json",
+            "buffer": json.dumps({**sample_flight("kill"), "sentinels": events}).encode(),
+        }
+    )
     page.get_by_role("button", name="Whole flight").click()
 
     assert meeting(page, width) == []
@@ -141,7 +187,9 @@ def test_any_number_of_sentinels_words_is_laid_out(visit: Visit, seed: int, widt
 def test_zoom_by_button_and_by_key(opened: Callable[..., Page]) -> None:
     page = opened("split-brain")
     whole = page.get_by_role("button", name="Whole flight")
-    expect(page.get_by_role("button", name="Around the fault")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="Around the fault")).to_have_attribute(
+        "aria-pressed", "true"
+    )
     expect(page.locator("svg.strip")).not_to_contain_text("+25 s")
 
     whole.press("Enter")
@@ -153,13 +201,17 @@ def test_zoom_by_button_and_by_key(opened: Callable[..., Page]) -> None:
         strip.press("+")
     expect(page.locator("svg.strip")).to_contain_text("every write its own mark")
     strip.press("Home")
-    expect(page.get_by_role("button", name="Around the fault")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="Around the fault")).to_have_attribute(
+        "aria-pressed", "true"
+    )
 
 
 def test_a_phone_shows_the_seconds_around_the_fault(opened: Callable[..., Page]) -> None:
     page = opened("kill", viewport={"width": 360, "height": 800})
 
-    expect(page.get_by_role("button", name="Around the fault")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="Around the fault")).to_have_attribute(
+        "aria-pressed", "true"
+    )
     expect(page.locator("svg.strip")).not_to_contain_text("+5 s")
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
 
@@ -174,13 +226,24 @@ def test_a_phone_shows_the_seconds_around_the_fault(opened: Callable[..., Page])
         (lambda flight: json.dumps({**flight, "title": "\u202eevil"}), "its part “title”"),
         (lambda flight: json.dumps({**flight, "results": {}}), "its part “results”"),
         (lambda flight: json.dumps({**flight, "from_ms": 9, "to_ms": 1}), "ends before it begins"),
-        (lambda flight: json.dumps({**flight, "extra": "x" * 1_100_000}), "longer than a flight may be"),
+        (
+            lambda flight: json.dumps({**flight, "extra": "x" * 1_100_000}),
+            "longer than a flight may be",
+        ),
     ],
 )
-def test_a_file_that_is_no_flight_is_refused_in_words(visit: Visit, spoil: Callable[[Any], str], words: str) -> None:
+def test_a_file_that_is_no_flight_is_refused_in_words(
+    visit: Visit, spoil: Callable[[Any], str], words: str
+) -> None:
     page = visit("/flights")
 
-    page.locator("#file-0").set_input_files({"name": "f.json", "mimeType": "application/json", "buffer": spoil(sample_flight("kill")).encode()})
+    page.locator("#file-0").set_input_files(
+        {
+            "name": "f.json",
+            "mimeType": "application/json",
+            "buffer": spoil(sample_flight("kill")).encode(),
+        }
+    )
 
     expect(page.locator("[data-side='0'] [data-problem]")).to_contain_text(words)
     expect(page.locator("svg.strip")).to_have_count(0)
@@ -188,10 +251,19 @@ def test_a_file_that_is_no_flight_is_refused_in_words(visit: Visit, spoil: Calla
 
 def test_words_in_a_file_are_text(visit: Visit) -> None:
     evil = "<img src=x onerror=alert(1)>"
-    flight = {**sample_flight("kill"), "title": evil, "fault": {"verb": evil, "server": evil, "zone": "", "words": evil}, "marks": [[500, evil]], "sentinels": [[100, evil, evil, evil]], "moves": [[100, "primary", [evil]]]}
+    flight = {
+        **sample_flight("kill"),
+        "title": evil,
+        "fault": {"verb": evil, "server": evil, "zone": "", "words": evil},
+        "marks": [[500, evil]],
+        "sentinels": [[100, evil, evil, evil]],
+        "moves": [[100, "primary", [evil]]],
+    }
     page = visit("/flights")
 
-    page.locator("#file-0").set_input_files({"name": "f.json", "mimeType": "application/json", "buffer": json.dumps(flight).encode()})
+    page.locator("#file-0").set_input_files(
+        {"name": "f.json", "mimeType": "application/json", "buffer": json.dumps(flight).encode()}
+    )
     page.get_by_text("Show as a table").click()
 
     expect(page.locator(".recorder-says")).to_contain_text(evil)
@@ -200,8 +272,18 @@ def test_words_in_a_file_are_text(visit: Visit) -> None:
 
 def test_it_draws_live_at_most_four_times_a_second(visit: Visit) -> None:
     page = visit("/patterns")
-    module = page.evaluate("() => document.querySelector('script[src*=\"views/recorder.js\"]').src.replace('recorder.js', 'recorder/bench.js')")
-    operations = [line for index in range(400) for line in (f"w {index * 5}.0 0.4 {'f' if 100 < index < 300 else 'a'} {index}", f"r {index * 5 + 1}.0 0.2 h 0")]
+    module = page.evaluate(
+        "() => document.querySelector('script[src*=\"views/recorder.js\"]').src.replace('recorder.js', "
+        "'recorder/bench.js')"
+    )
+    operations = [
+        line
+        for index in range(400)
+        for line in (
+            f"w {index * 5}.0 0.4 {'f' if 100 < index < 300 else 'a'} {index}",
+            f"r {index * 5 + 1}.0 0.2 h 0",
+        )
+    ]
 
     drawn = page.evaluate(LIVE, [module, operations])
 
@@ -225,18 +307,33 @@ def failover(bench: Visit, labs_host: FakedLabs) -> Callable[..., tuple[Page, Fa
         page = bench("failover", query, **options)
         for name, kind in (("flight-1", "kill"), ("flight-2", "fast")):
             page.route(f"**/records/{name}.json", answering(sample_flight(kind)))
-        page.wait_for_function("() => document.querySelector('cg-bench').dataset.connection === 'live'")
-        return page, FakedSandbox(labs_host, page.locator("cg-bench").get_attribute("data-sandbox") or "")
+        page.wait_for_function(
+            "() => document.querySelector('cg-bench').dataset.connection === 'live'"
+        )
+        return page, FakedSandbox(
+            labs_host, page.locator("cg-bench").get_attribute("data-sandbox") or ""
+        )
 
     return go
 
 
 def kept(sandbox: FakedSandbox, kind: str, name: str) -> None:
     flight = sample_flight(kind)
-    sandbox.tell(RecordKept(record=name, title=flight["title"], results={"downtime_ms": flight["results"]["downtime_ms"], "lost": flight["results"]["lost"]}))
+    sandbox.tell(
+        RecordKept(
+            record=name,
+            title=flight["title"],
+            results={
+                "downtime_ms": flight["results"]["downtime_ms"],
+                "lost": flight["results"]["lost"],
+            },
+        )
+    )
 
 
-def test_a_flight_that_was_kept_is_shown_and_another_lies_beside_it(failover: Callable[..., tuple[Page, FakedSandbox]]) -> None:
+def test_a_flight_that_was_kept_is_shown_and_another_lies_beside_it(
+    failover: Callable[..., tuple[Page, FakedSandbox]],
+) -> None:
     page, sandbox = failover()
     recorder = page.locator("cg-bench-recorder")
     expect(recorder).to_contain_text("No flight yet. Start the writer, then kill the primary")
@@ -266,31 +363,49 @@ def test_a_new_fault_is_watched_live(failover: Callable[..., tuple[Page, FakedSa
 
 
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1280, 720)])
-def test_on_the_wall_it_is_one_screen(failover: Callable[..., tuple[Page, FakedSandbox]], width: int, height: int) -> None:
-    page, sandbox = failover("?gear=break&view=projector", viewport={"width": width, "height": height})
+def test_on_the_wall_it_is_one_screen(
+    failover: Callable[..., tuple[Page, FakedSandbox]], width: int, height: int
+) -> None:
+    page, sandbox = failover(
+        "?gear=break&view=projector", viewport={"width": width, "height": height}
+    )
     kept(sandbox, "kill", "flight-1")
 
     expect(page.locator("cg-recorder .recorder-results")).to_be_in_viewport()
     expect(page.locator("cg-recorder svg.strip")).to_be_in_viewport()
-    assert page.evaluate("() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [width, height]
+    assert page.evaluate(
+        "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+    ) == [width, height]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_a_bench_with_flights(failover: Callable[..., tuple[Page, FakedSandbox]], scheme: str) -> None:
+def test_axe_finds_nothing_on_a_bench_with_flights(
+    failover: Callable[..., tuple[Page, FakedSandbox]], scheme: str
+) -> None:
     page, sandbox = failover(color_scheme=scheme)
     kept(sandbox, "kill", "flight-1")
     expect(page.locator(".recorder-results")).to_be_visible()
 
     found = Axe().run(page)
 
-    assert [(v["id"], [node["target"] for node in v["nodes"]][:4]) for v in found.response["violations"] if v["impact"] in ("serious", "critical")] == []
+    assert [
+        (v["id"], [node["target"] for node in v["nodes"]][:4])
+        for v in found.response["violations"]
+        if v["impact"] in ("serious", "critical")
+    ] == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_the_pages_of_flights(opened: Callable[..., Page], scheme: str) -> None:
+def test_axe_finds_nothing_on_the_pages_of_flights(
+    opened: Callable[..., Page], scheme: str
+) -> None:
     page = opened("kill", "split-brain", color_scheme=scheme)
     page.get_by_text("Show as a table").first.click()
 
     found = Axe().run(page)
 
-    assert [(v["id"], [node["target"] for node in v["nodes"]][:4]) for v in found.response["violations"] if v["impact"] in ("serious", "critical")] == []
+    assert [
+        (v["id"], [node["target"] for node in v["nodes"]][:4])
+        for v in found.response["violations"]
+        if v["impact"] in ("serious", "critical")
+    ] == []

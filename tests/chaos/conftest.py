@@ -1,4 +1,6 @@
-"""A labs host as a process of its own, with a portal Redis of its own, that a test may kill as it likes."""
+"""A labs host as a process of its own, with a portal Redis of its own, that a test may kill as it
+likes.
+"""
 
 import contextlib
 import os
@@ -32,10 +34,29 @@ class Machine:
         self.host = None
         user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.getuid() == 0 else {}
         self.redis_server = subprocess.Popen(
-            [binaries.find("redis-server"), "--port", "0", "--unixsocket", self.socket, "--unixsocketperm", "777", "--save", "", "--dir", directory],
-            stdout=subprocess.DEVNULL, **user,
+            [
+                binaries.find("redis-server"),
+                "--port",
+                "0",
+                "--unixsocket",
+                self.socket,
+                "--unixsocketperm",
+                "777",
+                "--save",
+                "",
+                "--dir",
+                directory,
+            ],
+            stdout=subprocess.DEVNULL,
+            **user,
         )
-        self.redis = Redis(unix_socket_path=str(self.socket), decode_responses=True, protocol=2, socket_timeout=5, retry=Retry(NoBackoff(), 0))
+        self.redis = Redis(
+            unix_socket_path=str(self.socket),
+            decode_responses=True,
+            protocol=2,
+            socket_timeout=5,
+            retry=Retry(NoBackoff(), 0),
+        )
         self.desk = Desk(self.redis)
         eventually(self.answers)
 
@@ -48,8 +69,19 @@ class Machine:
         before = {host.id for host in self.desk.hosts()}
         with (self.directory / "host.log").open("ab") as log:
             self.host = subprocess.Popen(
-                [sys.executable, "-m", "labs.host", "--redis-url", f"unix://{self.socket}", "--state", str(self.directory / "state"), *options],
-                cwd=ROOT, stdout=subprocess.DEVNULL, stderr=log,
+                [
+                    sys.executable,
+                    "-m",
+                    "labs.host",
+                    "--redis-url",
+                    f"unix://{self.socket}",
+                    "--state",
+                    str(self.directory / "state"),
+                    *options,
+                ],
+                cwd=ROOT,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
             )
         eventually(lambda: {host.id for host in self.desk.hosts()} - before, within_s=20)
 

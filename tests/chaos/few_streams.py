@@ -1,4 +1,6 @@
-"""The portal as it is, but with room for few streams and little patience: for a WSGI server of the tests."""
+"""The portal as it is, but with room for few streams and little patience: for a WSGI server of the
+tests.
+"""
 
 from flask import Flask
 
@@ -13,6 +15,12 @@ PER_LEARNER, PER_WORKER, SLOW_READER_S = 2, 4, 1.5
 def create() -> Flask:
     """The app, with the settings of the environment."""
     app = create_app(Settings.from_environment())
-    app.extensions[KEY] = Hub(app.extensions[PARTS].desk.redis, per_learner=PER_LEARNER, per_worker=PER_WORKER, heartbeat_s=0.5, slow_reader_s=SLOW_READER_S)
+    app.extensions[KEY] = Hub(
+        app.extensions[PARTS].desk.redis,
+        per_learner=PER_LEARNER,
+        per_worker=PER_WORKER,
+        heartbeat_s=0.5,
+        slow_reader_s=SLOW_READER_S,
+    )
     stop_on_signals(app)
     return app

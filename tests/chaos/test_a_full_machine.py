@@ -1,4 +1,6 @@
-"""A machine that is full says so, queues with a position, and lets the next one in; a hungry or idle sandbox is ended."""
+"""A machine that is full says so, queues with a position, and lets the next one in; a hungry or
+idle sandbox is ended.
+"""
 
 import pytest
 
@@ -57,7 +59,15 @@ def test_bad_requests_are_answered_in_words(machine):
         machine.desk.open("no-such-lab", owner="x")
     with pytest.raises(BadInput):
         machine.desk.open("cache-aside", owner="x", settings={"ttl_s": 0})
-    for call, arguments in (("explode", {}), ("play", {}), ("prepare", {}), ("set", {"name": "ttl_s", "value": "never"}), ("server", {"name": "moon", "verb": "kill"}),
-                            ("action", {"name": "read", "fields": {"item": "none"}}), ("step", {"verb": "jump"}), ("console", {"server": "cache", "command": "GET 'a"})):
+    for call, arguments in (
+        ("explode", {}),
+        ("play", {}),
+        ("prepare", {}),
+        ("set", {"name": "ttl_s", "value": "never"}),
+        ("server", {"name": "moon", "verb": "kill"}),
+        ("action", {"name": "read", "fields": {"item": "none"}}),
+        ("step", {"verb": "jump"}),
+        ("console", {"server": "cache", "command": "GET 'a"}),
+    ):
         with pytest.raises(BadInput):
             machine.desk.call(sandbox, call, owner="somebody", **arguments)

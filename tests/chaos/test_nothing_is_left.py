@@ -1,4 +1,6 @@
-"""Fifty sandboxes, ended in every way: after five seconds no process, no socket, no port; after the next start no directory."""
+"""Fifty sandboxes, ended in every way: after five seconds no process, no socket, no port; after the
+next start no directory.
+"""
 
 import random
 import signal
@@ -17,14 +19,20 @@ FIFTY = 50
 def fifty(machine):
     machine.start_host("--room", "60", "--pool", "2")
     with ThreadPoolExecutor(8) as together:
-        machine.sandboxes = list(together.map(lambda n: machine.open(f"owner-{n}", within_s=60), range(FIFTY)))
+        machine.sandboxes = list(
+            together.map(lambda n: machine.open(f"owner-{n}", within_s=60), range(FIFTY))
+        )
     assert {machine.status(sandbox) for sandbox in machine.sandboxes} == {"open"}
     return machine
 
 
 def listening(processes):
     pids = {process.pid for process in processes}
-    return [c for c in psutil.net_connections("inet") if c.status == psutil.CONN_LISTEN and c.pid in pids]
+    return [
+        c
+        for c in psutil.net_connections("inet")
+        if c.status == psutil.CONN_LISTEN and c.pid in pids
+    ]
 
 
 def named(processes, name):
@@ -33,7 +41,9 @@ def named(processes, name):
 
 def test_fifty_sandboxes_ended_in_every_way_leave_nothing(fifty):
     everything = fifty.family()
-    agents, wardens, servers = (named(everything, name) for name in ("cg-agent", "cg-warden", "redis-server"))
+    agents, wardens, servers = (
+        named(everything, name) for name in ("cg-agent", "cg-warden", "redis-server")
+    )
     assert len(agents) >= FIFTY
 
     for process in (*agents[:10], *wardens[10:20]):
@@ -49,7 +59,12 @@ def test_fifty_sandboxes_ended_in_every_way_leave_nothing(fifty):
     assert not listening(everything)
     fifty.start_host()
     eventually(lambda: len(fifty.directories()) <= 2)
-    eventually(lambda: {fifty.redis.hget(f"labs:sandbox:{sandbox}", "status") for sandbox in fifty.sandboxes} <= {None, "closed"})
+    eventually(
+        lambda: (
+            {fifty.redis.hget(f"labs:sandbox:{sandbox}", "status") for sandbox in fifty.sandboxes}
+            <= {None, "closed"}
+        )
+    )
 
 
 def test_a_stopped_host_ends_its_sandboxes_and_says_so(machine):
@@ -61,7 +76,9 @@ def test_a_stopped_host_ends_its_sandboxes_and_says_so(machine):
 
     assert not [process for process in everything if lives(process)]
     assert machine.directories() == []
-    assert {machine.desk.info(sandbox, owner=None).reason for sandbox in sandboxes} == {"The labs were stopped."}
+    assert {machine.desk.info(sandbox, owner=None).reason for sandbox in sandboxes} == {
+        "The labs were stopped."
+    }
 
 
 def test_a_dead_agent_closes_its_sandbox_alone(machine):
@@ -71,13 +88,20 @@ def test_a_dead_agent_closes_its_sandbox_alone(machine):
 
     agents[0].kill()
 
-    eventually(lambda: sorted([machine.status(first), machine.status(second)]) == ["closed", "open"])
+    eventually(
+        lambda: sorted([machine.status(first), machine.status(second)]) == ["closed", "open"]
+    )
     survivor = first if machine.status(first) == "open" else second
-    assert machine.desk.call(survivor, "console", owner=None, server="cache", command="PING")["output"] == "PONG"
+    assert (
+        machine.desk.call(survivor, "console", owner=None, server="cache", command="PING")["output"]
+        == "PONG"
+    )
 
 
 def test_no_port_of_a_caged_sandbox_is_open_on_the_machine(machine):
-    before = {c.laddr.port for c in psutil.net_connections("inet") if c.status == psutil.CONN_LISTEN}
+    before = {
+        c.laddr.port for c in psutil.net_connections("inet") if c.status == psutil.CONN_LISTEN
+    }
     machine.start_host("--pool", "0")
     machine.open("somebody")
     if machine.desk.hosts()[0].isolation != "cage":

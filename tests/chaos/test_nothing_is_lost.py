@@ -1,4 +1,6 @@
-"""What a learner has proved is recorded once, whatever happens to Redis between the measurement and its record."""
+"""What a learner has proved is recorded once, whatever happens to Redis between the measurement and
+its record.
+"""
 
 import time
 
@@ -8,7 +10,15 @@ from tests.chaos.conftest import eventually
 def proven(machine, sandbox):
     for _ in range(2):
         machine.desk.call(sandbox, "action", owner=None, name="read", fields={"item": 42})
-    eventually(lambda: sum(c["status"] == "met" for c in machine.desk.call(sandbox, "state", owner=None)["checks"].values()) == 2)
+    eventually(
+        lambda: (
+            sum(
+                c["status"] == "met"
+                for c in machine.desk.call(sandbox, "state", owner=None)["checks"].values()
+            )
+            == 2
+        )
+    )
 
 
 def heard(machine, wanted, within_s=8.0):
@@ -31,7 +41,9 @@ def test_an_emptied_redis_loses_no_outcome(machine):
     machine.redis.flushall()
     second = heard(machine, wanted)
 
-    assert {name: outcome["id"] for name, outcome in first.items()} == {name: outcome["id"] for name, outcome in second.items()}
+    assert {name: outcome["id"] for name, outcome in first.items()} == {
+        name: outcome["id"] for name, outcome in second.items()
+    }
     assert {outcome["owner"] for outcome in second.values()} == {"somebody"}
 
 
@@ -45,7 +57,10 @@ def test_an_outcome_survives_the_death_of_its_host(machine):
 
     machine.start_host("--pool", "0")
 
-    assert set(heard(machine, {"first-read-misses", "second-read-hits"})) == {"first-read-misses", "second-read-hits"}
+    assert set(heard(machine, {"first-read-misses", "second-read-hits"})) == {
+        "first-read-misses",
+        "second-read-hits",
+    }
 
 
 def test_what_is_acknowledged_is_not_sent_again(machine):
@@ -70,7 +85,12 @@ def test_a_sandbox_outlives_an_emptied_redis(machine):
     machine.redis.flushall()
 
     eventually(lambda: machine.desk.find("somebody"))
-    assert machine.desk.call(sandbox, "console", owner="somebody", server="cache", command="PING")["output"] == "PONG"
+    assert (
+        machine.desk.call(sandbox, "console", owner="somebody", server="cache", command="PING")[
+            "output"
+        ]
+        == "PONG"
+    )
 
 
 def test_a_redis_that_went_away_and_came_back_is_used_again(machine):
@@ -82,4 +102,9 @@ def test_a_redis_that_went_away_and_came_back_is_used_again(machine):
     machine.redis_server.send_signal(18)
 
     eventually(lambda: machine.desk.find("somebody"), within_s=10)
-    assert machine.desk.call(sandbox, "console", owner="somebody", server="cache", command="PING")["output"] == "PONG"
+    assert (
+        machine.desk.call(sandbox, "console", owner="somebody", server="cache", command="PING")[
+            "output"
+        ]
+        == "PONG"
+    )

@@ -1,4 +1,6 @@
-"""Event streams from a real web server: who is refused, who is dropped, and that one reader's slowness is nobody else's."""
+"""Event streams from a real web server: who is refused, who is dropped, and that one reader's
+slowness is nobody else's.
+"""
 
 import contextlib
 import json
@@ -22,7 +24,10 @@ ANN, BOB, CLARA = "a" * 32, "b" * 32, "c" * 32
 
 
 class Web:
-    """The portal under gunicorn, with a sandbox for each learner whose feed the test writes. There is no Postgres: streams need none."""
+    """The portal under gunicorn, with a sandbox for each learner whose feed the test writes.
+
+    There is no Postgres: streams need none.
+    """
 
     def __init__(self, machine):
         self.redis, self.seq = machine.redis, 0
@@ -32,22 +37,50 @@ class Web:
         self.live()
         with (machine.directory / "web.log").open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--workers", "1", "--threads", "16", "--no-control-socket", "--graceful-timeout", "2",
-                 "--bind", f"127.0.0.1:{self.port}", "tests.chaos.few_streams:create()"],
-                cwd=ROOT, stdout=log, stderr=log,
-                env={**os.environ, "DATABASE_URL": "postgresql:///none?host=/nowhere", "REDIS_URL": f"unix://{machine.socket}", "SECRET_KEY": SECRET},
+                [
+                    sys.executable,
+                    "-m",
+                    "gunicorn",
+                    "--worker-class",
+                    "gthread",
+                    "--workers",
+                    "1",
+                    "--threads",
+                    "16",
+                    "--no-control-socket",
+                    "--graceful-timeout",
+                    "2",
+                    "--bind",
+                    f"127.0.0.1:{self.port}",
+                    "tests.chaos.few_streams:create()",
+                ],
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                env={
+                    **os.environ,
+                    "DATABASE_URL": "postgresql:///none?host=/nowhere",
+                    "REDIS_URL": f"unix://{machine.socket}",
+                    "SECRET_KEY": SECRET,
+                },
             )
         eventually(self.answers, within_s=20)
 
     def answers(self):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=5) as asked:
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", self.port), timeout=5) as asked,
+        ):
             asked.sendall(b"GET /labs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             return asked.recv(100)
         return b""
 
     def live(self):
         for learner in (ANN, BOB, CLARA):
-            self.redis.hset(f"labs:sandbox:{learner}", mapping={"owner": learner, "lab": "cache-aside", "host": "here", "status": "open"})
+            self.redis.hset(
+                f"labs:sandbox:{learner}",
+                mapping={"owner": learner, "lab": "cache-aside", "host": "here", "status": "open"},
+            )
 
     def tell(self, learner, text="something happened"):
         self.seq += 1
@@ -70,7 +103,10 @@ class Stream:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.socket.connect(("127.0.0.1", web.port))
         cookie = Signer(SECRET, salt="learner-cookie").sign(learner).decode()
-        self.socket.sendall(f"GET /sandboxes/{learner}/events HTTP/1.1\r\nHost: localhost\r\nCookie: learner={cookie}\r\n\r\n".encode())
+        self.socket.sendall(
+            f"GET /sandboxes/{learner}/events HTTP/1.1\r\nHost: localhost\r\nCookie: "
+            f"learner={cookie}\r\n\r\n".encode()
+        )
         self.thread = threading.Thread(target=self._read)
         if reads:
             self.thread.start()
@@ -86,7 +122,9 @@ class Stream:
         return eventually(lambda: "event: hello" in self.text) and self
 
     def is_let_in(self):
-        return eventually(lambda: re.search("event: hello|Too many", self.text))[0] == "event: hello"
+        return (
+            eventually(lambda: re.search("event: hello|Too many", self.text))[0] == "event: hello"
+        )
 
     def close(self):
         with contextlib.suppress(OSError):
@@ -150,12 +188,17 @@ def test_a_reader_who_takes_nothing_is_dropped_at_the_deadline(web, stream):
 
     stuck.socket.settimeout(5)
     with contextlib.suppress(ConnectionResetError):
-        while stuck.socket.recv(1 << 20):  # what had been sent before; then it ends, for the server has closed it
+        while stuck.socket.recv(
+            1 << 20
+        ):  # what had been sent before; then it ends, for the server has closed it
             assert time.monotonic() < began + SLOW_READER_S + 6, "it is served still"
 
 
 def test_a_reader_of_a_byte_a_second_is_felt_by_nobody(web, stream):
-    slow, others = stream(ANN, reads=False, buffer=2_048), [stream(learner).begun() for learner in (ANN, BOB)]
+    slow, others = (
+        stream(ANN, reads=False, buffer=2_048),
+        [stream(learner).begun() for learner in (ANN, BOB)],
+    )
 
     for _ in range(60):
         for learner in (ANN, BOB):

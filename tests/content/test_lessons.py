@@ -1,4 +1,6 @@
-"""The lessons as they stand: no problem in any, every question answerable, every link leading somewhere."""
+"""The lessons as they stand: no problem in any, every question answerable, every link leading
+somewhere.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def test_a_lesson_opens_with_its_question_and_ends_with_what_to_remember(lesson)
     assert 'class="footnotes"' in texts[-1]
 
 
-@pytest.mark.parametrize(("lesson", "question"), QUESTIONS, ids=lambda part: getattr(part, "slug", None) or part.id)
+@pytest.mark.parametrize(
+    ("lesson", "question"), QUESTIONS, ids=lambda part: getattr(part, "slug", None) or part.id
+)
 def test_a_question_can_be_answered_and_says_why(lesson, question):
     if question.options:
         assert any(option.right for option in question.options)
@@ -50,7 +54,9 @@ def test_a_question_can_be_answered_and_says_why(lesson, question):
 
 @pytest.mark.parametrize("lesson", WRITTEN, ids=lambda lesson: lesson.slug)
 def test_links_lead_somewhere(lesson):
-    html = "".join(str(block.html) for block in lesson.blocks if isinstance(block, (Html, Instructor, LabLink)))
+    html = "".join(
+        str(block.html) for block in lesson.blocks if isinstance(block, (Html, Instructor, LabLink))
+    )
     anchors = set(re.findall(r'id="([^"]+)"', html))
 
     for target in re.findall(r'href="([^"]+)"', html):
@@ -66,6 +72,9 @@ def test_links_lead_somewhere(lesson):
 
 @pytest.mark.parametrize("lesson", WRITTEN, ids=lambda lesson: lesson.slug)
 def test_anchors_are_there_once(lesson):
-    anchors = re.findall(r'id="([^"]+)"', "".join(str(block.html) for block in lesson.blocks if isinstance(block, Html)))
+    anchors = re.findall(
+        r'id="([^"]+)"',
+        "".join(str(block.html) for block in lesson.blocks if isinstance(block, Html)),
+    )
 
     assert len(anchors) == len(set(anchors))

@@ -1,4 +1,6 @@
-"""The lessons on Redis: the client that is shown can be built, and each says what its notes promise and what holds today."""
+"""The lessons on Redis: the client that is shown can be built, and each says what its notes promise
+and what holds today.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,10 @@ def test_the_client_that_the_lesson_shows_tries_again(error):
 
 
 def test_eight_retries_wait_for_about_as_long_as_the_lesson_says():
-    means = [min(cap, cap - cap * cap / (2 * most)) if most > cap else most / 2 for cap, most in ((2.0, 0.1 * 2**failures) for failures in range(1, 9))]
+    means = [
+        min(cap, cap - cap * cap / (2 * most)) if most > cap else most / 2
+        for cap, most in ((2.0, 0.1 * 2**failures) for failures in range(1, 9))
+    ]
 
     assert 7.5 < sum(means) < 9
 

@@ -1,4 +1,7 @@
-"""The contract that every runtime keeps. Run as root and as an ordinary user: `cage` and `process` with real servers, `fake` with states."""
+"""The contract that every runtime keeps.
+
+Run as root and as an ordinary user: `cage` and `process` with real servers, `fake` with states.
+"""
 
 import os
 import time
@@ -55,7 +58,9 @@ class CacheAside(Opened):
         return self.call("console", server=name, command="PING" if name == "cache" else "select 1")
 
     def processes(self, name):
-        return [process for process in self.keeper.processes(self.id) if process.name().startswith(name)]
+        return [
+            process for process in self.keeper.processes(self.id) if process.name().startswith(name)
+        ]
 
 
 def test_both_servers_are_up_when_it_is_open(sandbox):
@@ -158,7 +163,11 @@ def test_no_server_runs_as_root(real):
     servers = [*real.processes("redis-server"), *real.processes("postgres")]
 
     assert len(servers) >= 2
-    assert {process.uids().real for process in servers} != {0} if os.getuid() else 0 not in {process.uids().real for process in servers}
+    assert (
+        {process.uids().real for process in servers} != {0}
+        if os.getuid()
+        else 0 not in {process.uids().real for process in servers}
+    )
 
 
 def test_sandboxes_do_not_share_a_user_when_root(real):
@@ -166,7 +175,9 @@ def test_sandboxes_do_not_share_a_user_when_root(real):
         pytest.skip("an ordinary user has one user id")
     other = CacheAside(real.keeper)
     try:
-        assert {p.uids().real for p in real.processes("cg-agent")}.isdisjoint({p.uids().real for p in other.processes("cg-agent")})
+        assert {p.uids().real for p in real.processes("cg-agent")}.isdisjoint(
+            {p.uids().real for p in other.processes("cg-agent")}
+        )
     finally:
         real.keeper.end(other.id, "the test is over")
 
@@ -194,7 +205,11 @@ def test_a_cage_has_its_usual_ports_to_itself(keeper):
     try:
         assert not first.ask()["failed"]
         assert not second.ask()["failed"]
-        listening = {connection.laddr.port for connection in psutil.net_connections("inet") if connection.status == psutil.CONN_LISTEN}
+        listening = {
+            connection.laddr.port
+            for connection in psutil.net_connections("inet")
+            if connection.status == psutil.CONN_LISTEN
+        }
         assert not {6379, 5432} & {port for port in listening if _owned_by_sandbox(port)}
     finally:
         for opened in (first, second):
@@ -202,8 +217,17 @@ def test_a_cage_has_its_usual_ports_to_itself(keeper):
 
 
 def _owned_by_sandbox(port):
-    owners = {connection.pid for connection in psutil.net_connections("inet") if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port}
-    return any(pid and psutil.Process(pid).name() in ("redis-server", "postgres") and psutil.Process(pid).uids().real >= 61_000 for pid in owners)
+    owners = {
+        connection.pid
+        for connection in psutil.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+    }
+    return any(
+        pid
+        and psutil.Process(pid).name() in ("redis-server", "postgres")
+        and psutil.Process(pid).uids().real >= 61_000
+        for pid in owners
+    )
 
 
 def test_the_power_can_be_cut_or_it_is_said_why_not(keeper):
@@ -216,7 +240,10 @@ def test_the_power_can_be_cut_or_it_is_said_why_not(keeper):
         sandbox.call("set", name="mode", value="no")
         sandbox.call("action", name="write-thousand", fields={})
 
-        assert "bytes had not been synced" in sandbox.call("action", name="cut-power", fields={})["says"]
+        assert (
+            "bytes had not been synced"
+            in sandbox.call("action", name="cut-power", fields={})["says"]
+        )
         assert "0 of 1," in sandbox.call("action", name="come-back", fields={})["says"]
         assert sandbox.states("redis")[-1] == "up"
     finally:

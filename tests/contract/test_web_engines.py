@@ -1,4 +1,6 @@
-"""The contract of a runtime, kept with the programs of a site: instances and their balancer live and die as redis and memcached do."""
+"""The contract of a runtime, kept with the programs of a site: instances and their balancer live
+and die as redis and memcached do.
+"""
 
 import os
 import time
@@ -37,7 +39,11 @@ class Shop(Opened):
         return self.call("action", name="page", fields={"browser": "first"})["says"]
 
     def programs(self):
-        return [process for process in self.keeper.processes(self.id) if "labs.web" in " ".join(process.cmdline())]
+        return [
+            process
+            for process in self.keeper.processes(self.id)
+            if "labs.web" in " ".join(process.cmdline())
+        ]
 
 
 @pytest.fixture
@@ -101,7 +107,9 @@ def test_programs_of_a_site_do_not_run_as_root(real):
 
 
 def test_a_site_that_dies_by_itself_is_noticed(real):
-    victim = next(process for process in real.programs() if "instance-a" in " ".join(process.cmdline()))
+    victim = next(
+        process for process in real.programs() if "instance-a" in " ".join(process.cmdline())
+    )
     victim.kill()
 
     eventually(lambda: real.state("instance-a") == "down")

@@ -1,4 +1,6 @@
-"""Real servers for the tests of the engine room: private, on a loopback address of their own, dead when the test is over."""
+"""Real servers for the tests of the engine room: private, on a loopback address of their own, dead
+when the test is over.
+"""
 
 import os
 import shutil
@@ -67,7 +69,14 @@ class Rack:
         user = {"user": UID, "group": UID, "extra_groups": []} if os.getuid() == 0 else {}
         with self._log_of(engine).open("ab") as log:
             self.processes[engine.name] = subprocess.Popen(
-                launch.argv, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", **launch.env}, stdout=log, stderr=log, cwd=self.directory, start_new_session=True, **user)
+                launch.argv,
+                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", **launch.env},
+                stdout=log,
+                stderr=log,
+                cwd=self.directory,
+                start_new_session=True,
+                **user,
+            )
         return self.processes[engine.name]
 
     def kill(self, engine):
@@ -90,7 +99,9 @@ class Rack:
     def clear(self):
         for process in self.processes.values():
             process.send_signal(signal.SIGCONT)
-            process.send_signal(signal.SIGQUIT if "postgres" in str(process.args[0]) else signal.SIGKILL)
+            process.send_signal(
+                signal.SIGQUIT if "postgres" in str(process.args[0]) else signal.SIGKILL
+            )
         for process in self.processes.values():
             process.wait(5)
 

@@ -1,4 +1,6 @@
-"""Backups on real servers: a digest over all that a Redis holds, files that are kept and refused, changes that are counted, and nothing left behind."""
+"""Backups on real servers: a digest over all that a Redis holds, files that are kept and refused,
+changes that are counted, and nothing left behind.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import Pipe
@@ -22,13 +24,34 @@ from tests.sandboxes import Opened, eventually
 
 KEYS = 600
 ONE_OF_EACH = (
-    ("SET", "string", "value"), ("SET", "ends", "value", "PXAT", 4_000_000_000_000), ("HSET", "hash", "a", 1, "b", 2), ("SADD", "set", "x", "y", "z"), ("ZADD", "zset", 1, "m", 2, "n"),
-    ("RPUSH", "list", "first", "second"), ("XADD", "stream", "1-1", "field", "value"), ("SET", b"not\xfftext", b"\x00\x01"),
+    ("SET", "string", "value"),
+    ("SET", "ends", "value", "PXAT", 4_000_000_000_000),
+    ("HSET", "hash", "a", 1, "b", 2),
+    ("SADD", "set", "x", "y", "z"),
+    ("ZADD", "zset", 1, "m", 2, "n"),
+    ("RPUSH", "list", "first", "second"),
+    ("XADD", "stream", "1-1", "field", "value"),
+    ("SET", b"not\xfftext", b"\x00\x01"),
 )
 CHANGES = (
-    ("SET", "string", "other"), ("DEL", "string"), ("SET", "another", ""), ("PEXPIREAT", "ends", 4_000_000_000_001), ("PERSIST", "ends"), ("PEXPIREAT", "string", 4_000_000_000_000), ("HSET", "hash", "b", 3), ("HDEL", "hash", "a"),
-    ("SADD", "set", "w"), ("SREM", "set", "x"), ("ZADD", "zset", 1.5, "m"), ("LSET", "list", 0, "zeroth"), ("RPUSH", "list", "third"), ("XADD", "stream", "1-2", "field", "value"), ("XDEL", "stream", "1-1"), ("SET", b"not\xfftext", b"\x00\x02"),
-    ("RENAME", "list", "queue"), ("EVAL", "redis.call('DEL', 'set'); redis.call('RPUSH', 'set', 'x', 'y', 'z')", 0),
+    ("SET", "string", "other"),
+    ("DEL", "string"),
+    ("SET", "another", ""),
+    ("PEXPIREAT", "ends", 4_000_000_000_001),
+    ("PERSIST", "ends"),
+    ("PEXPIREAT", "string", 4_000_000_000_000),
+    ("HSET", "hash", "b", 3),
+    ("HDEL", "hash", "a"),
+    ("SADD", "set", "w"),
+    ("SREM", "set", "x"),
+    ("ZADD", "zset", 1.5, "m"),
+    ("LSET", "list", 0, "zeroth"),
+    ("RPUSH", "list", "third"),
+    ("XADD", "stream", "1-2", "field", "value"),
+    ("XDEL", "stream", "1-1"),
+    ("SET", b"not\xfftext", b"\x00\x02"),
+    ("RENAME", "list", "queue"),
+    ("EVAL", "redis.call('DEL', 'set'); redis.call('RPUSH', 'set', 'x', 'y', 'z')", 0),
 )
 
 
@@ -43,7 +66,9 @@ def server(rack):
         if dump is not None:
             (folder / "dump.rdb").write_bytes(dump)
             rack.own(folder / "dump.rdb")
-        engines.append(engine := Redis(name, rack.address(), folder, "secret", maxmemory_policy="noeviction"))
+        engines.append(
+            engine := Redis(name, rack.address(), folder, "secret", maxmemory_policy="noeviction")
+        )
         rack.start(engine)
         return engine
 
@@ -82,7 +107,9 @@ def test_the_same_data_has_the_same_digest_however_it_came_to_be(server):
     assert dataset(first).ending == 1
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=lambda change: " ".join(str(word)[:12] for word in change[:3]))
+@pytest.mark.parametrize(
+    "change", CHANGES, ids=lambda change: " ".join(str(word)[:12] for word in change[:3])
+)
 def test_any_change_is_another_digest(server, change):
     engine = server("only")
     put(engine)
@@ -119,11 +146,17 @@ def test_the_digest_of_a_server_that_is_gone_is_an_error(server, rack):
 # A file
 
 
-@pytest.mark.parametrize(("damage", "says"), [
-    (lambda data: data.replace(goods.NAME.encode(), b"Borner shop"), "Wrong RDB checksum expected"),
-    (lambda data: data[: len(data) // 2], "Short read"),
-    (lambda data: b"VALKEY" + data[6:], "Wrong signature"),
-])
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (
+            lambda data: data.replace(goods.NAME.encode(), b"Borner shop"),
+            "Wrong RDB checksum expected",
+        ),
+        (lambda data: data[: len(data) // 2], "Short read"),
+        (lambda data: b"VALKEY" + data[6:], "Wrong signature"),
+    ],
+)
 def test_no_server_starts_from_a_damaged_file_and_its_log_says_why(server, rack, damage, says):
     engine = server("old")
     goods.put(engine, KEYS)
@@ -155,9 +188,18 @@ def noted(tmp_path):
 
 def test_changes_up_to_the_snapshot_are_kept_and_those_after_it_are_gone(server, noted):
     engine = server("only")
-    writers = {0: noted(*((number, number % 3, 10.0 + number) for number in range(1, 9))), 1: noted((1, 7, 12.5), (2, 8, 20.0))}
+    writers = {
+        0: noted(*((number, number % 3, 10.0 + number) for number in range(1, 9))),
+        1: noted((1, 7, 12.5), (2, 8, 20.0)),
+    }
     put(engine, [("SET", count_key(0), 5), ("SET", count_key(1), 1)])
-    put(engine, [("HSET", product_key(product), "change", sign) for product, sign in ((0, "0:3"), (1, "0:4"), (2, "0:5"), (7, "1:1"))])
+    put(
+        engine,
+        [
+            ("HSET", product_key(product), "change", sign)
+            for product, sign in ((0, "0:3"), (1, "0:4"), (2, "0:5"), (7, "1:1"))
+        ],
+    )
 
     loss = count(engine, writers)
 
@@ -168,7 +210,11 @@ def test_changes_up_to_the_snapshot_are_kept_and_those_after_it_are_gone(server,
     assert sum(gone for _, _, gone in loss.bars) == 4
 
 
-@pytest.mark.parametrize("sign", ["0:1", "0:6", "2:1"], ids=["an older change", "a change after the moment", "a stranger's change"])
+@pytest.mark.parametrize(
+    "sign",
+    ["0:1", "0:6", "2:1"],
+    ids=["an older change", "a change after the moment", "a stranger's change"],
+)
 def test_a_product_that_is_not_of_the_snapshots_moment_is_found(server, noted, sign):
     engine = server("only")
     put(engine, [("SET", count_key(0), 4), ("HSET", product_key(1), "change", sign)])
@@ -178,7 +224,9 @@ def test_a_product_that_is_not_of_the_snapshots_moment_is_found(server, noted, s
     assert loss.wrong == 1
 
 
-def test_a_change_that_was_made_and_never_acknowledged_is_not_held_against_the_snapshot(server, noted):
+def test_a_change_that_was_made_and_never_acknowledged_is_not_held_against_the_snapshot(
+    server, noted
+):
     engine = server("only")
     put(engine, [("SET", count_key(0), 3), ("HSET", product_key(1), "change", "0:3")])
 
@@ -187,9 +235,17 @@ def test_a_change_that_was_made_and_never_acknowledged_is_not_held_against_the_s
     assert (loss.kept, loss.gone, loss.wrong) == (2, 0, 0)
 
 
-@pytest.mark.parametrize("command", [
-    ("HSET", product_key(1), "change", "x"), ("HSET", product_key(1), "change", "0:1:2"), ("HSET", product_key(1), "change", f"0:{'9' * 5_000}"), ("HSET", product_key(1), "change", ""), ("SET", product_key(1), "x"),
-], ids=["a word", "three parts", "a long number", "nothing", "no hash"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("HSET", product_key(1), "change", "x"),
+        ("HSET", product_key(1), "change", "0:1:2"),
+        ("HSET", product_key(1), "change", f"0:{'9' * 5_000}"),
+        ("HSET", product_key(1), "change", ""),
+        ("SET", product_key(1), "x"),
+    ],
+    ids=["a word", "three parts", "a long number", "nothing", "no hash"],
+)
 def test_a_product_that_somebody_else_signed_is_skipped(server, noted, command):
     engine = server("only")
     put(engine, [("SET", count_key(0), 2), ("HSET", product_key(2), "change", "0:2"), command])
@@ -199,7 +255,16 @@ def test_a_product_that_somebody_else_signed_is_skipped(server, noted, command):
     assert (loss.kept, loss.gone, loss.products, loss.wrong) == (2, 1, 1, 0)
 
 
-@pytest.mark.parametrize("command", [("SET", count_key(0), "x"), ("SET", count_key(0), "9" * 5_000), ("SET", count_key(0), "-1"), ("LPUSH", count_key(0), "1")], ids=["a word", "a long number", "less than nothing", "a list"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("SET", count_key(0), "x"),
+        ("SET", count_key(0), "9" * 5_000),
+        ("SET", count_key(0), "-1"),
+        ("LPUSH", count_key(0), "1"),
+    ],
+    ids=["a word", "a long number", "less than nothing", "a list"],
+)
 def test_a_count_that_is_no_number_says_that_nothing_is_kept(server, noted, command):
     engine = server("only")
     put(engine, [command])
@@ -215,7 +280,11 @@ def test_a_note_that_is_half_written_is_left_out(tmp_path):
 
     found = notes(notebook)
 
-    assert (list(found.numbers), list(found.products), list(found.times)) == ([1, 2], [5, 6], [2.5, 3.5])
+    assert (list(found.numbers), list(found.products), list(found.times)) == (
+        [1, 2],
+        [5, 6],
+        [2.5, 3.5],
+    )
     assert found.has(2)
     assert not found.has(4)
     assert found.between(2.5, 3.0) == 1
@@ -225,7 +294,16 @@ def test_a_note_that_is_half_written_is_left_out(tmp_path):
 def test_a_writer_whose_notebook_is_full_says_so_once(server, tmp_path, monkeypatch):
     monkeypatch.setattr("labs.load.writers.MOST_NOTES", 5)
     address, (ours, theirs) = server("only").address, Pipe()
-    orders = WriterOrders(settings={"rate_per_s": 1_000.0}, redis=Route(address, address, "", 0), password="secret", notebook=str(tmp_path / "0"), products=9, worker=0, workers=1, seed=1)
+    orders = WriterOrders(
+        settings={"rate_per_s": 1_000.0},
+        redis=Route(address, address, "", 0),
+        password="secret",
+        notebook=str(tmp_path / "0"),
+        products=9,
+        worker=0,
+        workers=1,
+        seed=1,
+    )
     with open(orders.notebook, "ab", buffering=0) as notebook:
         writer = Writer(orders, theirs, notebook, written=0, last=0)
         writing = Thread(target=writer.run)
@@ -263,14 +341,23 @@ class Bench(Opened):
         self.call("set", name="keys", value=2_000)
 
     def table(self, name):
-        return next((event.rows for event in reversed(self.told) if event.type == "table-changed" and event.table == name), [])
+        return next(
+            (
+                event.rows
+                for event in reversed(self.told)
+                if event.type == "table-changed" and event.table == name
+            ),
+            [],
+        )
 
     def do(self, name, **fields):
         return self.call("action", name=name, fields=fields)["says"]
 
     def files(self):
         """The RDB files of this sandbox, by where they lie."""
-        return sorted(str(path.relative_to(path.parents[1])) for path in self._directory.rglob("*.rdb"))
+        return sorted(
+            str(path.relative_to(path.parents[1])) for path in self._directory.rglob("*.rdb")
+        )
 
     def names(self):
         return [row["backup"] for row in self.table("backups")]
@@ -293,7 +380,12 @@ def test_a_backup_lies_outside_the_servers_directory_and_goes_with_its_entry(ben
     bench.do("delete", backup="backup-001")
     assert bench.files() == ["backups/backup-001-copy.rdb"]
     assert bench.names() == ["backup-001-copy"]
-    statuses = [row["status"] for event in bench.told if event.type == "table-changed" and event.table == "backups" for row in event.rows]
+    statuses = [
+        row["status"]
+        for event in bench.told
+        if event.type == "table-changed" and event.table == "backups"
+        for row in event.rows
+    ]
     assert list(dict.fromkeys(statuses)) == ["creating", "available", "copying"]
 
 
@@ -307,7 +399,10 @@ def test_a_restore_leaves_no_file_beside_the_new_cluster_which_is_empty_after_a_
     with pytest.raises(NotNow):
         bench.do("restore")
     bench.server("restart", "shop-restored-001")
-    assert bench.call("console", server="shop-restored-001", command="DBSIZE")["output"] == "(integer) 0"
+    assert (
+        bench.call("console", server="shop-restored-001", command="DBSIZE")["output"]
+        == "(integer) 0"
+    )
     bench.server("restart", "shop-001")
     assert bench.call("console", server="shop-001", command="DBSIZE")["output"] == "(integer) 0"
 
@@ -326,7 +421,12 @@ def test_what_a_learner_does_in_the_console_is_an_accident_too(bench):
 def test_what_a_learner_writes_over_the_counts_does_not_stop_a_restore(bench):
     bench.do("fill")
     bench.call("load", verb="start")
-    eventually(lambda: bench.call("console", server="shop-001", command="EXISTS writer:0")["output"] == "(integer) 1")
+    eventually(
+        lambda: (
+            bench.call("console", server="shop-001", command="EXISTS writer:0")["output"]
+            == "(integer) 1"
+        )
+    )
     bench.call("load", verb="stop")
     for command in ("HSET product:1 change x", "SET writer:0 x"):
         assert not bench.call("console", server="shop-001", command=command)["failed"]

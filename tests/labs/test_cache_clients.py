@@ -1,4 +1,6 @@
-"""The clients that strategies are handed, lean and told: both engines store, count and list alike; a message reaches the caches in the processes."""
+"""The clients that strategies are handed, lean and told: both engines store, count and list alike;
+a message reaches the caches in the processes.
+"""
 
 import time
 
@@ -20,7 +22,11 @@ def nobody(*_):
 
 
 def lean(server):
-    return LeanRedis(straight(server.address), user="shop", password=PASSWORD) if isinstance(server, Redis) else LeanMemcached(straight(server.address))
+    return (
+        LeanRedis(straight(server.address), user="shop", password=PASSWORD)
+        if isinstance(server, Redis)
+        else LeanMemcached(straight(server.address))
+    )
 
 
 def told(server, tell=nobody, looked=nobody):
@@ -31,7 +37,11 @@ def told(server, tell=nobody, looked=nobody):
 
 @pytest.fixture(params=[Redis, Memcached], ids=["redis", "memcached"])
 def server(request, rack):
-    engine = Redis("cache", rack.address(), rack.directory, PASSWORD) if request.param is Redis else Memcached("cache", rack.address(), rack.directory)
+    engine = (
+        Redis("cache", rack.address(), rack.directory, PASSWORD)
+        if request.param is Redis
+        else Memcached("cache", rack.address(), rack.directory)
+    )
     rack.start(engine)
     yield engine
     engine.close()
@@ -75,7 +85,9 @@ def test_memcached_says_that_it_cannot_publish(rack):
     engine.close()
 
 
-def test_a_message_makes_other_processes_forget_and_one_that_nobody_heard_is_lost(redis_server, rack):
+def test_a_message_makes_other_processes_forget_and_one_that_nobody_heard_is_lost(
+    redis_server, rack
+):
     looks = []
     reader, writer = lean(redis_server), told(redis_server, looked=lambda *look: looks.append(look))
     for client in (reader, writer):

@@ -46,7 +46,16 @@ class Client:
         at = server.address
         self.redis = isinstance(server, Redis)
         if self.redis:
-            self.client = redis.Redis(host=at.host, port=at.port, username="shop", password=PASSWORD, protocol=2, socket_timeout=1, retry=Retry(NoBackoff(), 0), driver_info=None)
+            self.client = redis.Redis(
+                host=at.host,
+                port=at.port,
+                username="shop",
+                password=PASSWORD,
+                protocol=2,
+                socket_timeout=1,
+                retry=Retry(NoBackoff(), 0),
+                driver_info=None,
+            )
         else:
             self.client = pymemcache.Client((at.host, at.port), timeout=1, default_noreply=False)
 
@@ -135,17 +144,45 @@ def test_a_paused_server_is_down_within_the_timeout_and_its_late_answer_is_not_t
 
 def test_the_default_user_is_off(redis_server):
     at = redis_server.address
-    client = redis.Redis(host=at.host, port=at.port, protocol=2, socket_timeout=1, retry=Retry(NoBackoff(), 0), driver_info=None)
+    client = redis.Redis(
+        host=at.host,
+        port=at.port,
+        protocol=2,
+        socket_timeout=1,
+        retry=Retry(NoBackoff(), 0),
+        driver_info=None,
+    )
 
     with pytest.raises(redis.AuthenticationError):
         client.ping()
     client.close()
 
 
-@pytest.mark.parametrize("command", [
-    "CONFIG SET dir /tmp", "CONFIG GET *", "DEBUG SLEEP 0", "MODULE LIST", "SHUTDOWN", "SAVE", "BGSAVE", "REPLICAOF 127.0.0.1 1", "MONITOR", "ACL LIST",
-    "CLIENT KILL ID 1", "CLIENT PAUSE 1", "CLIENT REPLY OFF", "EVAL return 0", "MIGRATE h 1 k 0 1", "RESTORE k 0 x", "SYNC", "CLUSTER RESET", "FAILOVER", "FUNCTION LIST",
-])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "CONFIG SET dir /tmp",
+        "CONFIG GET *",
+        "DEBUG SLEEP 0",
+        "MODULE LIST",
+        "SHUTDOWN",
+        "SAVE",
+        "BGSAVE",
+        "REPLICAOF 127.0.0.1 1",
+        "MONITOR",
+        "ACL LIST",
+        "CLIENT KILL ID 1",
+        "CLIENT PAUSE 1",
+        "CLIENT REPLY OFF",
+        "EVAL return 0",
+        "MIGRATE h 1 k 0 1",
+        "RESTORE k 0 x",
+        "SYNC",
+        "CLUSTER RESET",
+        "FAILOVER",
+        "FUNCTION LIST",
+    ],
+)
 def test_neither_the_learner_nor_the_application_may_administer(redis_server, command):
     for user in ("learner", "shop"):
         reply = redis_server.run("ACL", "DRYRUN", user, *command.split(" "))
@@ -153,7 +190,21 @@ def test_neither_the_learner_nor_the_application_may_administer(redis_server, co
         assert reply != b"OK", user
 
 
-@pytest.mark.parametrize("command", ["GET k", "SET k v", "INFO", "KEYS *", "FLUSHALL", "SLOWLOG GET", "CLIENT LIST", "OBJECT ENCODING k", "SUBSCRIBE c", "MULTI"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "GET k",
+        "SET k v",
+        "INFO",
+        "KEYS *",
+        "FLUSHALL",
+        "SLOWLOG GET",
+        "CLIENT LIST",
+        "OBJECT ENCODING k",
+        "SUBSCRIBE c",
+        "MULTI",
+    ],
+)
 def test_the_learner_may_look_and_use(redis_server, command):
     assert redis_server.run("ACL", "DRYRUN", "learner", *command.split(" ")) == b"OK"
 

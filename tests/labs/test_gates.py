@@ -1,4 +1,6 @@
-"""Gates with real sockets: who takes which line, what is cut one way only, where an endpoint leads, and what a lost machine takes with it."""
+"""Gates with real sockets: who takes which line, what is cut one way only, where an endpoint leads,
+and what a lost machine takes with it.
+"""
 
 import socket
 
@@ -21,7 +23,9 @@ def echoes(rack):
 
 @pytest.fixture
 def gate(rack, links, echoes):  # noqa: F811 - the fixture
-    """A gate with a line for each of two callers, both to the same server, at which each arrives under its own address."""
+    """A gate with a line for each of two callers, both to the same server, at which each arrives
+    under its own address.
+    """
     near = rack.address()
     links.gate("gate", near)
     for caller in (FIRST, SECOND):
@@ -30,7 +34,9 @@ def gate(rack, links, echoes):  # noqa: F811 - the fixture
 
 
 def coming_from(caller, near, timeout_s=0.4):
-    made = socket.create_connection((near.host, near.port), timeout=timeout_s, source_address=(caller, 0))
+    made = socket.create_connection(
+        (near.host, near.port), timeout=timeout_s, source_address=(caller, 0)
+    )
     made.settimeout(timeout_s)
     return made
 

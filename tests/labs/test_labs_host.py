@@ -1,4 +1,6 @@
-"""The labs host's own rules, with sandboxes without processes: idle and old ones end, hungry ones end, hostile ones end, and each is told why."""
+"""The labs host's own rules, with sandboxes without processes: idle and old ones end, hungry ones
+end, hostile ones end, and each is told why.
+"""
 
 import json
 import threading
@@ -107,15 +109,21 @@ def test_the_feed_can_be_read_on_from_any_place_without_a_gap(hosted):
         desk.call(sandbox, "set", owner="somebody", name="ttl_s", value=5)
         desk.call(sandbox, "set", owner="somebody", name="ttl_s", value=6)
     state = eventually(lambda: desk.call(sandbox, "state", owner=None))
-    whole = eventually(lambda: (entries := desk.events(sandbox)) and entries[-1].seq >= state["seq"] and entries)
+    whole = eventually(
+        lambda: (entries := desk.events(sandbox)) and entries[-1].seq >= state["seq"] and entries
+    )
 
     assert [entry.seq for entry in whole] == list(range(1, whole[-1].seq + 1))
-    assert [entry.seq for entry in desk.events(sandbox, after=7)] == list(range(8, whole[-1].seq + 1))
+    assert [entry.seq for entry in desk.events(sandbox, after=7)] == list(
+        range(8, whole[-1].seq + 1)
+    )
 
 
 def test_opening_with_settings_opens_with_these_settings(hosted):
     _, desk = hosted()
-    sandbox = desk.open("cache-aside", owner="somebody", settings={"ttl_s": "9", "engine": "memcached"}).id
+    sandbox = desk.open(
+        "cache-aside", owner="somebody", settings={"ttl_s": "9", "engine": "memcached"}
+    ).id
     eventually(lambda: desk.info(sandbox, owner=None).status == "open")
 
     settings = desk.call(sandbox, "state", owner="somebody")["settings"]
@@ -148,7 +156,12 @@ def test_a_request_that_came_too_late_is_not_carried_out(hosted, redis):
     host, desk = hosted()
     sandbox = opened(desk)
 
-    redis.rpush(f"labs:host:{host.id}:requests", json.dumps({"id": "x", "call": "close", "sandbox": sandbox, "args": {}, "until": time.time() - 1}))
+    redis.rpush(
+        f"labs:host:{host.id}:requests",
+        json.dumps(
+            {"id": "x", "call": "close", "sandbox": sandbox, "args": {}, "until": time.time() - 1}
+        ),
+    )
     redis.rpush(f"labs:host:{host.id}:requests", "nonsense", "[]", "7")
 
     assert desk.call(sandbox, "keep", owner="somebody") == {}
@@ -158,11 +171,15 @@ def test_a_request_that_came_too_late_is_not_carried_out(hosted, redis):
 HOSTILE = {
     "an event out of order": {"event": encode(Entry(99, 1.0, Happened(text="x")))},
     "no event at all": {"event": {"type": "nonsense"}},
-    "an outcome of its own making": {"outcome": {"id": "1", "kind": "exam", "name": "all", "status": "met", "data": {}}},
+    "an outcome of its own making": {
+        "outcome": {"id": "1", "kind": "exam", "name": "all", "status": "met", "data": {}}
+    },
 }
 
 
-@pytest.mark.parametrize("said", [pytest.param(message, id=name.replace(" ", "-")) for name, message in HOSTILE.items()])
+@pytest.mark.parametrize(
+    "said", [pytest.param(message, id=name.replace(" ", "-")) for name, message in HOSTILE.items()]
+)
 def test_a_sandbox_that_misbehaves_is_ended(hosted, said):
     host, desk = hosted()
     sandbox = opened(desk)

@@ -1,4 +1,6 @@
-"""Links with real sockets: whole, slow, cut, restored; nothing overtakes and nothing is kept without bound."""
+"""Links with real sockets: whole, slow, cut, restored; nothing overtakes and nothing is kept
+without bound.
+"""
 
 import contextlib
 import hashlib
@@ -119,7 +121,8 @@ def test_a_slow_link_takes_its_delay_each_way(links, client, delay_ms):
 
     fastest = min(took_ms(client) for _ in range(5))
 
-    # The fastest of a few: others use this machine too. Late by more than scheduling would be wrong, early would always be.
+    # The fastest of a few: others use this machine too. Late by more than scheduling would be
+    # wrong, early would always be.
     assert 2 * delay_ms <= fastest < 2 * delay_ms + 4
 
 

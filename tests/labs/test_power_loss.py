@@ -1,4 +1,6 @@
-"""A loss of power, with real processes: their syncs are told by the kernel, and what they did not sync is gone. As this user, in a process, and in a cage."""
+"""A loss of power, with real processes: their syncs are told by the kernel, and what they did not
+sync is gone. As this user, in a process, and in a cage.
+"""
 
 import os
 import signal
@@ -55,7 +57,14 @@ def runtime():
 def start(runtime, directory, program):
     (directory / "output").unlink(missing_ok=True)
     (directory / "program.py").write_text(program)
-    running = runtime.start(Launch(argv=(sys.executable, "-I", "-S", str(directory / "program.py")), ready=lambda _: None, data=directory / "data"), directory / "output")
+    running = runtime.start(
+        Launch(
+            argv=(sys.executable, "-I", "-S", str(directory / "program.py")),
+            ready=lambda _: None,
+            data=directory / "data",
+        ),
+        directory / "output",
+    )
     wait_until(lambda: "done" in running.log_tail() or running.poll() is not None, 10.0)
     assert running.poll() is None, running.log_tail()
     return running
@@ -92,7 +101,10 @@ def test_a_killed_program_loses_nothing_until_the_power_goes_too(runtime, tmp_pa
 
 
 def test_syncs_of_a_child_and_of_threads_are_noted(runtime, tmp_path):
-    running = start(runtime, tmp_path, """\
+    running = start(
+        runtime,
+        tmp_path,
+        """\
 import os, threading, time
 def save(name):
     file = os.open("data/" + name, os.O_CREAT | os.O_WRONLY, 0o600)
@@ -106,7 +118,8 @@ if os.fork() == 0:
     print("done", flush=True)
     time.sleep(600)
 time.sleep(600)
-""")
+""",
+    )
     running.cut_power()
 
     assert set(left(tmp_path)) == {"child", *(f"thread-{number}" for number in range(2))}
@@ -119,10 +132,18 @@ def test_nobody_listens_any_more_when_it_is_dead(runtime, tmp_path):
     wait_until(lambda: not any(thread.name == "syncs" for thread in threading.enumerate()))
 
 
-def test_where_the_kernel_refuses_the_program_runs_and_the_power_cut_says_why(runtime, tmp_path, monkeypatch):
-    """A second listener is refused by the kernel: the program lays one over itself first, then is started with ours."""
+def test_where_the_kernel_refuses_the_program_runs_and_the_power_cut_says_why(
+    runtime, tmp_path, monkeypatch
+):
+    """A second listener is refused by the kernel: the program lays one over itself first, then is
+    started with ours.
+    """
     monkeypatch.setattr("labs.runtime.syncs._LAUNCHER", tmp_path / "launcher.py")
-    (tmp_path / "launcher.py").write_text(noting.__loader__.get_source("labs.runtime.noting").replace("    hand_back =", "    listen_to_oneself()\n    hand_back =", 1))
+    (tmp_path / "launcher.py").write_text(
+        noting.__loader__.get_source("labs.runtime.noting").replace(
+            "    hand_back =", "    listen_to_oneself()\n    hand_back =", 1
+        )
+    )
     running = start(runtime, tmp_path, "import time\nprint('done', flush=True)\ntime.sleep(600)\n")
 
     with pytest.raises(NotNow, match="does not tell when a server syncs"):
@@ -130,7 +151,9 @@ def test_where_the_kernel_refuses_the_program_runs_and_the_power_cut_says_why(ru
     assert running.poll() is None
 
 
-def test_a_launcher_that_hangs_is_ended_and_the_server_starts_without_it(runtime, tmp_path, monkeypatch):
+def test_a_launcher_that_hangs_is_ended_and_the_server_starts_without_it(
+    runtime, tmp_path, monkeypatch
+):
     monkeypatch.setattr("labs.runtime.syncs._LAUNCHER", tmp_path / "launcher.py")
     monkeypatch.setattr("labs.runtime.syncs.HANDED_BACK_S", 0.3)
     (tmp_path / "launcher.py").write_text("import time\ntime.sleep(600)\n")
@@ -140,7 +163,11 @@ def test_a_launcher_that_hangs_is_ended_and_the_server_starts_without_it(runtime
     assert running.disk.problem
     with pytest.raises(NotNow, match="does not tell when a server syncs"):
         running.cut_power()
-    assert [process for process in psutil.process_iter(["cmdline"]) if str(tmp_path / "launcher.py") in (process.info["cmdline"] or [])] == []
+    assert [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if str(tmp_path / "launcher.py") in (process.info["cmdline"] or [])
+    ] == []
 
 
 def test_what_was_synced_while_nobody_noted_it_is_not_cut_later(runtime, tmp_path, monkeypatch):
@@ -160,8 +187,13 @@ def test_what_was_synced_while_nobody_noted_it_is_not_cut_later(runtime, tmp_pat
     assert left(tmp_path)["log"] == "synced "
 
 
-def test_a_sync_that_could_not_be_noted_forbids_a_power_cut_in_words(runtime, tmp_path, monkeypatch):
-    monkeypatch.setattr("labs.runtime.syncs.os.readlink", lambda _: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+def test_a_sync_that_could_not_be_noted_forbids_a_power_cut_in_words(
+    runtime, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        "labs.runtime.syncs.os.readlink",
+        lambda _: (_ for _ in ()).throw(PermissionError(13, "Permission denied")),
+    )
     running = start(runtime, tmp_path, WRITER)
 
     with pytest.raises(NotNow, match="could not be noted"):
@@ -170,15 +202,27 @@ def test_a_sync_that_could_not_be_noted_forbids_a_power_cut_in_words(runtime, tm
     assert left(tmp_path)["log"] == "synced lost"
 
 
-@pytest.mark.parametrize("refusal", [PermissionError(13, "Permission denied"), ProcessLookupError(3, "No such process")])
-def test_a_call_of_a_process_that_is_being_killed_is_no_problem(runtime, tmp_path, monkeypatch, refusal):
-    """Its descriptors may not be read any more, and its notification is gone: the call will not be made."""
+@pytest.mark.parametrize(
+    "refusal", [PermissionError(13, "Permission denied"), ProcessLookupError(3, "No such process")]
+)
+def test_a_call_of_a_process_that_is_being_killed_is_no_problem(
+    runtime, tmp_path, monkeypatch, refusal
+):
+    """Its descriptors may not be read any more, and its notification is gone: the call will not be
+    made.
+    """
+
     def refuse(_path):
         os.kill(running.pid, signal.SIGKILL)
         wait_until(lambda: running.poll() is not None)
         raise refusal
 
-    running = start(runtime, tmp_path, "import os, time\nlog = os.open('data/log', os.O_CREAT | os.O_WRONLY, 0o600)\nprint('done', flush=True)\ntime.sleep(0.3)\nos.fsync(log)\ntime.sleep(600)\n")
+    running = start(
+        runtime,
+        tmp_path,
+        "import os, time\nlog = os.open('data/log', os.O_CREAT | os.O_WRONLY, "
+        "0o600)\nprint('done', flush=True)\ntime.sleep(0.3)\nos.fsync(log)\ntime.sleep(600)\n",
+    )
     monkeypatch.setattr("labs.runtime.syncs.os.readlink", refuse)
     wait_until(lambda: running.poll() is not None)
     wait_until(lambda: not any(thread.name == "syncs" for thread in threading.enumerate()))
@@ -186,7 +230,9 @@ def test_a_call_of_a_process_that_is_being_killed_is_no_problem(runtime, tmp_pat
     assert running.disk.problem == ""
 
 
-def test_a_power_cut_after_a_crash_signals_no_group_whose_number_may_be_anothers(runtime, tmp_path, monkeypatch):
+def test_a_power_cut_after_a_crash_signals_no_group_whose_number_may_be_anothers(
+    runtime, tmp_path, monkeypatch
+):
     signalled = []
     monkeypatch.setattr("labs.runtime.process.os.killpg", lambda *args: signalled.append(args))
     running = start(runtime, tmp_path, WRITER)
@@ -199,12 +245,16 @@ def test_a_power_cut_after_a_crash_signals_no_group_whose_number_may_be_anothers
 
 
 def test_a_child_that_a_crash_left_behind_ends_when_the_power_goes(runtime, tmp_path):
-    running = start(runtime, tmp_path, """\
+    running = start(
+        runtime,
+        tmp_path,
+        """\
 import os, time
 if os.fork() == 0:
     print(os.getpid(), "done", sep="\\n", flush=True)
 time.sleep(600)
-""")
+""",
+    )
     child = psutil.Process(int(running.log_tail()[0]))
     running.kill()
     assert lives(child)
@@ -214,12 +264,18 @@ time.sleep(600)
     wait_until(lambda: not lives(child))
 
 
-def test_whoever_hears_the_syncs_ends_with_the_server_even_if_the_kernel_does_not_say(monkeypatch, tmp_path):
+def test_whoever_hears_the_syncs_ends_with_the_server_even_if_the_kernel_does_not_say(
+    monkeypatch, tmp_path
+):
     monkeypatch.setattr("labs.runtime.syncs.LOOKS_EVERY_S", 0.02)
     read_end, write_end = os.pipe()
     living = threading.Event()
     living.set()
-    hearing = threading.Thread(target=syncs._answer_all, args=(read_end, Disk(tmp_path / "data", tmp_path / "data-synced"), living.is_set), daemon=True)
+    hearing = threading.Thread(
+        target=syncs._answer_all,
+        args=(read_end, Disk(tmp_path / "data", tmp_path / "data-synced"), living.is_set),
+        daemon=True,
+    )
     hearing.start()
     time.sleep(0.1)
     assert hearing.is_alive()
@@ -236,7 +292,12 @@ def test_a_kernel_that_cannot_let_a_call_go_on_is_refused_in_words(monkeypatch):
 
     with pytest.raises(OSError, match="can't let a call go on"):
         noting.listen_to_oneself()
-    assert noting.kernel("5.4.0-100-generic") < (5, 5) <= noting.kernel("5.15-rc1") < noting.kernel("6.1.0")
+    assert (
+        noting.kernel("5.4.0-100-generic")
+        < (5, 5)
+        <= noting.kernel("5.15-rc1")
+        < noting.kernel("6.1.0")
+    )
 
 
 def test_an_unknown_machine_is_refused_in_words(monkeypatch):
@@ -250,7 +311,11 @@ def test_an_unknown_machine_is_refused_in_words(monkeypatch):
 def test_the_filter_tells_the_four_calls_and_no_other(machine):
     numbers = noting.NUMBERS[machine]
 
-    assert {call for call in range(500) if decided(noting.program(numbers), call, numbers.machine) == 0x7FC0_0000} == {numbers.sync, numbers.fsync, numbers.fdatasync, numbers.syncfs}
+    assert {
+        call
+        for call in range(500)
+        if decided(noting.program(numbers), call, numbers.machine) == 0x7FC0_0000
+    } == {numbers.sync, numbers.fsync, numbers.fdatasync, numbers.syncfs}
     assert decided(noting.program(numbers), numbers.fsync, 1) == 0x7FFF_0000
 
 
@@ -274,7 +339,9 @@ class AgainAndAgain:
         self.log = directory / "log"
         address = Address(runtime.host(1), runtime.port(6379))
         directives = {"appendonly": "yes", "appendfsync": fsync} if fsync else {"save": '""'}
-        self.engine = Redis("redis", address, directory, "a password", noted=True, directives=directives)
+        self.engine = Redis(
+            "redis", address, directory, "a password", noted=True, directives=directives
+        )
         self.start()
 
     def start(self):
@@ -323,9 +390,24 @@ def test_redis_keeps_what_it_synced_before_it_answered(redis_that, fsync, kept):
 def test_redis_that_syncs_every_second_loses_what_came_since(redis_that, tmp_path):
     redis = redis_that("everysec")
     redis.write(100)
-    wait_until(lambda: redis.engine.run("PING") and len(set(redis.running.disk.lengths(next((tmp_path / "data" / "appendonlydir").glob("*.incr.aof"))))) == 1, 5.0)
+    wait_until(
+        lambda: (
+            redis.engine.run("PING")
+            and len(
+                set(
+                    redis.running.disk.lengths(
+                        next((tmp_path / "data" / "appendonlydir").glob("*.incr.aof"))
+                    )
+                )
+            )
+            == 1
+        ),
+        5.0,
+    )
     redis.write(150)
-    length, synced = redis.running.disk.lengths(next((tmp_path / "data" / "appendonlydir").glob("*.incr.aof")))
+    length, synced = redis.running.disk.lengths(
+        next((tmp_path / "data" / "appendonlydir").glob("*.incr.aof"))
+    )
     redis.cut_power()
 
     assert redis.engine.count() == (100 if synced < length else 150)
@@ -343,7 +425,9 @@ def test_a_snapshot_of_redis_is_durable_when_it_says_so(redis_that, tmp_path):
 
 
 def test_transactions_are_replayed_from_the_append_only_file(redis_that):
-    """A start replays the file as the user `default`, who is off here: what it may not run would be left out."""
+    """A start replays the file as the user `default`, who is off here: what it may not run would be
+    left out.
+    """
     redis = redis_that("always")
     redis.engine.run("EVAL", "redis.call('SET', 'a', 1) redis.call('SET', 'b', 2)", 0)
     redis.running.kill()
@@ -375,7 +459,11 @@ def act(sandbox, name):
 
 
 def rows(sandbox):
-    return next(event.rows for event in reversed(sandbox.told) if event.type == "table-changed" and event.table == "faults")
+    return next(
+        event.rows
+        for event in reversed(sandbox.told)
+        if event.type == "table-changed" and event.table == "faults"
+    )
 
 
 def test_a_sandbox_loses_its_power_in_any_isolation(sandbox):
@@ -385,7 +473,11 @@ def test_a_sandbox_loses_its_power_in_any_isolation(sandbox):
     act(sandbox, "come-back")
 
     assert sandbox.states("redis")[-1] == "up"
-    assert (rows(sandbox)[0]["fault"], rows(sandbox)[0]["acknowledged"], rows(sandbox)[0]["found"]) == ("power cut", rows(sandbox)[0]["lost"], 0)
+    assert (
+        rows(sandbox)[0]["fault"],
+        rows(sandbox)[0]["acknowledged"],
+        rows(sandbox)[0]["found"],
+    ) == ("power cut", rows(sandbox)[0]["lost"], 0)
 
 
 def test_a_server_that_was_killed_in_the_drawing_is_compared_when_it_is_restarted(sandbox):
@@ -413,7 +505,16 @@ def test_a_write_is_stepped_through_and_its_sync_is_told(sandbox):
         pass
 
     ran = [event for event in sandbox.told if event.type == "command-ran"]
-    said = eventually(lambda: next((event for event in reversed(sandbox.told) if event.type == "said" and "Number 1" in event.text), None))
+    said = eventually(
+        lambda: next(
+            (
+                event
+                for event in reversed(sandbox.told)
+                if event.type == "said" and "Number 1" in event.text
+            ),
+            None,
+        )
+    )
     assert [(event.command.split()[0], event.reply) for event in ran] == [("SET", "OK")]
     assert "after 1 sync: it is on the disk" in said.text
 
@@ -425,7 +526,16 @@ def test_start_afresh_empties_the_disk(sandbox):
     assert sandbox.call("console", server="redis", command="DBSIZE")["output"].endswith("0")
 
 
-@pytest.mark.parametrize("command", ["SET write:abc 1", "SET write: 1", "SET write:\u0663 1", f"SET write:{'9' * 5000} 1", "HSET write:7x field 1"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "SET write:abc 1",
+        "SET write: 1",
+        "SET write:\u0663 1",
+        f"SET write:{'9' * 5000} 1",
+        "HSET write:7x field 1",
+    ],
+)
 def test_what_a_learner_writes_at_the_console_counts_for_nothing(sandbox, command):
     act(sandbox, "write-thousand")
     assert not sandbox.call("console", server="redis", command=command)["failed"]
@@ -435,7 +545,14 @@ def test_what_a_learner_writes_at_the_console_counts_for_nothing(sandbox, comman
 
 
 def status(sandbox, check):
-    return next((event.status for event in reversed(sandbox.told) if event.type == "check-changed" and event.check == check), None)
+    return next(
+        (
+            event.status
+            for event in reversed(sandbox.told)
+            if event.type == "check-changed" and event.check == check
+        ),
+        None,
+    )
 
 
 def test_always_is_not_believed_of_a_cut_before_which_nothing_was_written(sandbox):
@@ -468,11 +585,23 @@ def test_an_experiment_neither_meets_a_check_nor_undoes_one(sandbox):
 
     time.sleep(1.5)
     assert status(sandbox, "memory-only") == "met"
-    assert {(row["by"], row["found"]) for row in rows(sandbox)} == {("you", 0), ("an experiment", 300)}
+    assert {(row["by"], row["found"]) for row in rows(sandbox)} == {
+        ("you", 0),
+        ("an experiment", 300),
+    }
 
 
 def numbered(address):
-    return NumberOrders(lab="durability", wrong="", settings={"rate_per_s": 1_000.0}, server=Route(address, address, "", 0), password="a password", first=1, last=5, seed=1)
+    return NumberOrders(
+        lab="durability",
+        wrong="",
+        settings={"rate_per_s": 1_000.0},
+        server=Route(address, address, "", 0),
+        password="a password",
+        first=1,
+        last=5,
+        seed=1,
+    )
 
 
 class Rests:

@@ -1,4 +1,6 @@
-"""Races on real servers: the same order ends the same way, a lock is recognised and let go, and trouble is told instead of waited for."""
+"""Races on real servers: the same order ends the same way, a lock is recognised and let go, and
+trouble is told instead of waited for.
+"""
 
 import time
 
@@ -73,9 +75,12 @@ def test_the_same_order_ends_the_same_way_every_time(bench):
 def test_what_a_play_left_can_be_seen_in_the_consoles(bench):
     bench.play(STALE)
 
-    cached, committed = bench.console("cache", "GET row:42"), bench.console("database", "SELECT version FROM products WHERE product_id = 42")
+    cached, committed = (
+        bench.console("cache", "GET row:42"),
+        bench.console("database", "SELECT version FROM products WHERE product_id = 42"),
+    )
 
-    assert 'version\\": 1}' in cached.replace('\\\\', '\\') or '"version": 1}' in cached
+    assert 'version\\": 1}' in cached.replace("\\\\", "\\") or '"version": 1}' in cached
     assert "2" in committed
 
 
@@ -98,7 +103,10 @@ def test_all_orders_of_two_workers_take_a_few_seconds_and_leave_the_row_as_it_wa
     assert len(rows) == 70
     assert time.monotonic() - began < 6
     assert {row["outcome"] for row in rows} == {"fresh", "empty"}
-    assert bench.console("database", "SELECT price, version FROM products WHERE product_id = 42") == before
+    assert (
+        bench.console("database", "SELECT price, version FROM products WHERE product_id = 42")
+        == before
+    )
 
 
 def test_a_row_lock_makes_an_order_impossible_and_is_let_go(bench):
@@ -109,8 +117,13 @@ def test_a_row_lock_makes_an_order_impossible_and_is_let_go(bench):
 
     assert "impossible" in says
     assert [row["told"] for row in rows][:2] == ["write", "waits"]
-    assert bench.console("database", "SELECT price, version FROM products WHERE product_id = 42") == before
-    assert "0" in bench.console("database", "SELECT count(*) FROM pg_locks WHERE mode = 'RowExclusiveLock'")
+    assert (
+        bench.console("database", "SELECT price, version FROM products WHERE product_id = 42")
+        == before
+    )
+    assert "0" in bench.console(
+        "database", "SELECT count(*) FROM pg_locks WHERE mode = 'RowExclusiveLock'"
+    )
     assert "Fresh" in bench.play("AAABBB")[0]
 
 
@@ -119,7 +132,10 @@ def test_impossible_orders_are_counted_with_all_that_begin_so(bench):
 
     _, rows = bench.run_all()
 
-    assert {row["order"]: row["stands_for"] for row in rows if row["outcome"] == "impossible"} == {"AB…": 6, "BA…": 6}
+    assert {row["order"]: row["stands_for"] for row in rows if row["outcome"] == "impossible"} == {
+        "AB…": 6,
+        "BA…": 6,
+    }
     assert sum(row["stands_for"] for row in rows) == 20
 
 
@@ -128,7 +144,9 @@ def test_a_sample_is_the_same_every_time(bench):
 
     first, again = bench.run_all()[1], bench.run_all()[1]
 
-    assert [(row["order"], row["outcome"]) for row in first] == [(row["order"], row["outcome"]) for row in again]
+    assert [(row["order"], row["outcome"]) for row in first] == [
+        (row["order"], row["outcome"]) for row in again
+    ]
 
 
 def test_a_lock_of_somebody_else_is_told_and_not_waited_for(bench):
@@ -171,5 +189,9 @@ def test_setting_another_strategy_tells_its_steps_and_forgets_the_orders(bench):
     bench.set(strategy="delete-first")
 
     assert bench.tables["orders"] == []
-    assert [row["step"] for row in bench.tables["played"] if row["worker"] == "B"] == ["delete cache", "write DB", "commit"]
+    assert [row["step"] for row in bench.tables["played"] if row["worker"] == "B"] == [
+        "delete cache",
+        "write DB",
+        "commit",
+    ]
     wait_until(lambda: bench.checks["write-through-stale"] == "met")

@@ -1,4 +1,6 @@
-"""Every lab, headless, on real servers: its reference run meets every check; each wrong solution is caught where it is meant to be."""
+"""Every lab, headless, on real servers: its reference run meets every check; each wrong solution is
+caught where it is meant to be.
+"""
 
 import pytest
 
@@ -25,7 +27,9 @@ def keeper():
 def test_the_reference_run_meets_every_check_with_evidence(keeper, lab):
     run = play(keeper, lab.id)
 
-    assert {check["id"]: check["status"] for check in run.checks} == dict.fromkeys((check.name for check in lab.checks), "met"), run.checks
+    assert {check["id"]: check["status"] for check in run.checks} == dict.fromkeys(
+        (check.name for check in lab.checks), "met"
+    ), run.checks
     assert all(check["evidence"] for check in run.checks)
     assert run.measurements
     assert run.seconds <= SECONDS
@@ -34,7 +38,15 @@ def test_the_reference_run_meets_every_check_with_evidence(keeper, lab):
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
 def test_at_the_start_no_check_is_met(keeper, lab):
     statuses = {}
-    sandbox = keeper.open(lab.id, {}, on_event=lambda entry: statuses.update({entry.event.check: entry.event.status}) if entry.event.type == "check-changed" else None)
+    sandbox = keeper.open(
+        lab.id,
+        {},
+        on_event=lambda entry: (
+            statuses.update({entry.event.check: entry.event.status})
+            if entry.event.type == "check-changed"
+            else None
+        ),
+    )
     try:
         keeper.call(sandbox, "log", server=lab.topology.servers[0].name)
         assert statuses == dict.fromkeys((check.name for check in lab.checks), "unmet")
@@ -42,12 +54,15 @@ def test_at_the_start_no_check_is_met(keeper, lab):
         keeper.end(sandbox, "the test is over")
 
 
-@pytest.mark.parametrize(("lab", "solution"), WRONG, ids=[f"{lab.id}-{solution.name}" for lab, solution in WRONG])
+@pytest.mark.parametrize(
+    ("lab", "solution"), WRONG, ids=[f"{lab.id}-{solution.name}" for lab, solution in WRONG]
+)
 def test_a_wrong_solution_is_caught_at_its_check(keeper, lab, solution):
     run = play(keeper, lab.id, wrong=solution.name)
 
     unmet = [check["id"] for check in run.checks if check["status"] != "met"]
-    print(f"{lab.id:18} {solution.name:22} {solution.about:60} caught at {', '.join(unmet)}")  # noqa: T201 - the matrix is meant to be read
+    # the matrix is meant to be read
+    print(f"{lab.id:18} {solution.name:22} {solution.about:60} caught at {', '.join(unmet)}")  # noqa: T201
     assert solution.caught_at in unmet
     assert not run.ok
     assert run.seconds <= SECONDS

@@ -1,4 +1,6 @@
-"""A replication group on real servers: what lies between its members, who becomes the primary, what endpoints do, and what is lost."""
+"""A replication group on real servers: what lies between its members, who becomes the primary, what
+endpoints do, and what is lost.
+"""
 
 import time
 
@@ -47,7 +49,10 @@ def test_it_is_open_in_two_seconds_with_replicas_that_hear_their_primary(keeper)
 
 
 def test_a_write_to_a_replica_is_refused_in_its_own_words(group):
-    assert ask(group, "cache-002", "SET key value") == "(error) READONLY You can't write against a read only replica."
+    assert (
+        ask(group, "cache-002", "SET key value")
+        == "(error) READONLY You can't write against a read only replica."
+    )
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -65,7 +70,9 @@ def test_each_fault_moves_the_endpoint_and_both_counts_of_what_is_lost_agree(gro
 
 
 def test_replicas_that_were_frozen_lose_nothing_where_the_primary_refuses_without_them(keeper):
-    outside = Outside(keeper, settings={"min_replicas": "1", "writes_per_s": 1_000, "detection_ms": 10_000})
+    outside = Outside(
+        keeper, settings={"min_replicas": "1", "writes_per_s": 1_000, "detection_ms": 10_000}
+    )
     try:
         for name in ("cache-002", "cache-003"):
             keeper.call(outside.id, "server", name=name, verb="pause")

@@ -1,4 +1,6 @@
-"""A shop on two instances behind a balancer, as real processes: who is served by whom, what is told, what a cut link costs, what the load counts."""
+"""A shop on two instances behind a balancer, as real processes: who is served by whom, what is
+told, what a cut link costs, what the load counts.
+"""
 
 import stat
 import time
@@ -31,7 +33,14 @@ class Shop(Opened):
         return self.call("action", name=name, fields={"browser": browser, **fields})["says"]
 
     def table(self, name):
-        return next((event.rows for event in reversed(self.told) if event.type == "table-changed" and event.table == name), [])
+        return next(
+            (
+                event.rows
+                for event in reversed(self.told)
+                if event.type == "table-changed" and event.table == name
+            ),
+            [],
+        )
 
     def shown(self, browser="first"):
         return next(row for row in self.table("browsers") if row["browser"] == browser)
@@ -105,7 +114,11 @@ def test_a_request_is_stepped_line_by_line_in_the_instance_s_own_process(shop):
     lines = [event.line for event in told if event.type == "line-reached"]
     assert lines == sorted(lines) and len(lines) >= 6
     # The command came while its line was lit, not before and not after.
-    places = [index for index, event in enumerate(told) if event.type == "command-ran" and event.command.startswith("GET")]
+    places = [
+        index
+        for index, event in enumerate(told)
+        if event.type == "command-ran" and event.command.startswith("GET")
+    ]
     assert told[places[-1] - 1].type == "line-reached"
     assert [event.type for event in shop.told if event.type == "step-finished"]
 
@@ -175,7 +188,13 @@ def test_two_browsers_have_a_session_each(shop):
 def test_the_load_logs_in_and_counts_who_is_signed_out(shop):
     shop.call("set", name="store", value="memory")
     shop.call("load", verb="start")
-    readings = lambda name: [event.readings[name] for event in shop.told if event.type == "reading-taken" and name in event.readings]  # noqa: E731
+
+    def readings(name):
+        return [
+            event.readings[name]
+            for event in shop.told
+            if event.type == "reading-taken" and name in event.readings
+        ]
 
     eventually(lambda: sum(value > 0 for value in readings("signed_out_per_s")) >= 3)
     shop.call("set", name="store", value="redis")
@@ -221,7 +240,11 @@ def test_no_secret_stands_on_a_command_line(shop):
 
 def test_every_instance_runs_without_the_rest_of_labs(shop):
     """It has to answer within 200 ms of its start: what it maps tells what it imported."""
-    programs = [process for process in shop.keeper.processes(shop.id) if "labs.web" in " ".join(process.cmdline())]
+    programs = [
+        process
+        for process in shop.keeper.processes(shop.id)
+        if "labs.web" in " ".join(process.cmdline())
+    ]
 
     assert len(programs) == 3
     for process in programs:
@@ -233,7 +256,11 @@ def test_a_hostile_cookie_is_no_key(rack):
     from labs.web.http import Message
     from labs.web.instance import Request
 
-    request = Request(Message("GET / HTTP/1.1", [("Cookie", "sid=x\r\nflush_all; other=fine-1; sid2=" + "a" * 200)]))
+    request = Request(
+        Message(
+            "GET / HTTP/1.1", [("Cookie", "sid=x\r\nflush_all; other=fine-1; sid2=" + "a" * 200)]
+        )
+    )
 
     assert request.cookies == {"other": "fine-1"}
 
@@ -241,7 +268,13 @@ def test_a_hostile_cookie_is_no_key(rack):
 def test_configuration_is_for_its_own_user_only(rack):
     from labs.engines import Balancer
 
-    engine = Balancer("balancer", rack.address(), rack.directory, "secret", lambda: {"sticky": False, "targets": []})
+    engine = Balancer(
+        "balancer",
+        rack.address(),
+        rack.directory,
+        "secret",
+        lambda: {"sticky": False, "targets": []},
+    )
     engine.configure()
 
     assert stat.S_IMODE((rack.directory / "settings.json").stat().st_mode) == 0o600
@@ -255,7 +288,8 @@ def test_the_lab_opens_soon(keeper):
         took.append(time.monotonic() - began)
         keeper.end(sandbox, "the test is over")
 
-    print(f"opened in {', '.join(f'{1000 * t:.0f}' for t in took)} ms")  # noqa: T201 - the figures are wanted
+    # the figures are wanted
+    print(f"opened in {', '.join(f'{1000 * t:.0f}' for t in took)} ms")  # noqa: T201
     assert sorted(took)[2] < 1.5  # the number to hold is 0.6 s on a machine that does nothing else
 
 

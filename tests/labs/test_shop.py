@@ -1,4 +1,6 @@
-"""The shop on a real Postgres: prepared once, copied per sandbox, counted by itself, read at three costs."""
+"""The shop on a real Postgres: prepared once, copied per sandbox, counted by itself, read at three
+costs.
+"""
 
 import json
 import os
@@ -75,7 +77,10 @@ def test_a_new_price_raises_the_version_by_one_whoever_writes_it(server, lean, a
         item = items(what, 1)[0]
         committed = server.version_of(what, item)
 
-        assert (lean.change_price(item, 9.99), alchemy.change_price(item, 12.5)) == (committed + 1, committed + 2)
+        assert (lean.change_price(item, 9.99), alchemy.change_price(item, 12.5)) == (
+            committed + 1,
+            committed + 2,
+        )
         assert lean.read(item)["version"] == server.version_of(what, item) == committed + 2
     lean.what = "row"
     product = items("row", 1)[0]
@@ -94,7 +99,10 @@ def test_every_item_that_the_workload_draws_is_there(lean):
 def test_popular_products_have_most_of_the_reviews(lean):
     popular = items("page", 2_000)
 
-    reviews = [lean.page(product)["reviews"] for product in (popular[0], popular[20], popular[200], popular[1_900])]
+    reviews = [
+        lean.page(product)["reviews"]
+        for product in (popular[0], popular[20], popular[200], popular[1_900])
+    ]
 
     assert reviews == sorted(reviews, reverse=True)
     assert reviews[0] > 30 * reviews[-1]
@@ -117,11 +125,19 @@ def test_the_three_reads_differ_in_cost(lean):
 
 
 def test_no_plan_reads_a_large_table_whole(server):
-    with connect(host=str(server.data), port=server.address.port, user="lab_agent", timeout_s=5.0, options="-c search_path=shop") as connection:
+    with connect(
+        host=str(server.data),
+        port=server.address.port,
+        user="lab_agent",
+        timeout_s=5.0,
+        options="-c search_path=shop",
+    ) as connection:
         connection.execute("SET search_path = shop")
         for what in ("row", "page"):
             statement = queries.filled_in(queries.READS[what], {"product_id": 1010})
-            plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN {statement}".encode()).fetchall())
+            plan = "\n".join(
+                line for (line,) in connection.execute(f"EXPLAIN {statement}".encode()).fetchall()
+            )
             assert "Seq Scan on reviews" not in plan and "Seq Scan on order_items" not in plan, plan
 
 
@@ -155,7 +171,9 @@ def test_the_load_can_empty_the_times_and_count_statements(lean):
 
 
 @pytest.mark.parametrize("kind", SHOPS)
-def test_a_killed_database_is_down_and_after_its_restart_the_first_read_is_answered(rack, server, kind):
+def test_a_killed_database_is_down_and_after_its_restart_the_first_read_is_answered(
+    rack, server, kind
+):
     shop = opened(kind, server)
     shop.read(1)
     run = server.counters()["run"]
@@ -214,32 +232,95 @@ def test_each_of_ten_kills_is_followed_by_a_start(rack, server):
 def test_the_passwords_are_this_sandboxes_own(server):
     for user in ("learner", "shop_app"):
         with pytest.raises(psycopg.OperationalError, match="password"):
-            connect(host=server.address.host, port=server.address.port, user=user, password="another", timeout_s=2.0)
-        connect(host=server.address.host, port=server.address.port, user=user, password=PASSWORD, timeout_s=2.0).close()
+            connect(
+                host=server.address.host,
+                port=server.address.port,
+                user=user,
+                password="another",
+                timeout_s=2.0,
+            )
+        connect(
+            host=server.address.host,
+            port=server.address.port,
+            user=user,
+            password=PASSWORD,
+            timeout_s=2.0,
+        ).close()
 
 
 def test_the_agents_role_is_not_reached_from_the_network(server):
     with pytest.raises(psycopg.OperationalError, match="rejects"):
-        connect(host=server.address.host, port=server.address.port, user="lab_agent", password=PASSWORD, timeout_s=2.0)
+        connect(
+            host=server.address.host,
+            port=server.address.port,
+            user="lab_agent",
+            password=PASSWORD,
+            timeout_s=2.0,
+        )
 
 
-@pytest.mark.parametrize("statement", [
-    "COPY products TO PROGRAM 'id'", "COPY products FROM '/etc/passwd'", "SELECT pg_read_file('/etc/passwd')", "SELECT pg_ls_dir('/')", "SELECT lo_import('/etc/passwd')",
-    "CREATE EXTENSION dblink", "CREATE EXTENSION plpgsql", "CREATE DATABASE other", "CREATE ROLE other", "SET ROLE lab_agent", "ALTER ROLE learner SUPERUSER", "ALTER SYSTEM SET port = 1",
-    "CREATE TEMP TABLE t (i int)", "CREATE TABLE public.t (i int)", "SET temp_file_limit = -1", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lab_agent'", "SELECT pg_reload_conf()", "CHECKPOINT",
-    "SELECT pg_stat_statements_reset()", "CREATE FUNCTION f() RETURNS int LANGUAGE c AS 'libc', 'getpid'", "SELECT rolpassword FROM pg_authid", "DROP DATABASE shop", "LOAD 'x'",
-    "ALTER ROLE shop_app PASSWORD 'x'", "GRANT lab_agent TO learner", "CREATE SERVER s FOREIGN DATA WRAPPER w", "CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p",
-])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "COPY products TO PROGRAM 'id'",
+        "COPY products FROM '/etc/passwd'",
+        "SELECT pg_read_file('/etc/passwd')",
+        "SELECT pg_ls_dir('/')",
+        "SELECT lo_import('/etc/passwd')",
+        "CREATE EXTENSION dblink",
+        "CREATE EXTENSION plpgsql",
+        "CREATE DATABASE other",
+        "CREATE ROLE other",
+        "SET ROLE lab_agent",
+        "ALTER ROLE learner SUPERUSER",
+        "ALTER SYSTEM SET port = 1",
+        "CREATE TEMP TABLE t (i int)",
+        "CREATE TABLE public.t (i int)",
+        "SET temp_file_limit = -1",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'lab_agent'",
+        "SELECT pg_reload_conf()",
+        "CHECKPOINT",
+        "SELECT pg_stat_statements_reset()",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE c AS 'libc', 'getpid'",
+        "SELECT rolpassword FROM pg_authid",
+        "DROP DATABASE shop",
+        "LOAD 'x'",
+        "ALTER ROLE shop_app PASSWORD 'x'",
+        "GRANT lab_agent TO learner",
+        "CREATE SERVER s FOREIGN DATA WRAPPER w",
+        "CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p",
+    ],
+)
 def test_hostile_statements_are_denied_to_the_learner(server, statement):
     with (
-        connect(host=server.address.host, port=server.address.port, user="learner", password=PASSWORD, timeout_s=2.0) as connection,
-        pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue, psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedObject, psycopg.errors.UndefinedFunction)),
+        connect(
+            host=server.address.host,
+            port=server.address.port,
+            user="learner",
+            password=PASSWORD,
+            timeout_s=2.0,
+        ) as connection,
+        pytest.raises(
+            (
+                psycopg.errors.InsufficientPrivilege,
+                psycopg.errors.InvalidParameterValue,
+                psycopg.errors.FeatureNotSupported,
+                psycopg.errors.UndefinedObject,
+                psycopg.errors.UndefinedFunction,
+            )
+        ),
     ):
         connection.execute(statement.encode())
 
 
 def test_the_learner_may_look_change_and_break_the_shop(server):
-    with connect(host=server.address.host, port=server.address.port, user="learner", password=PASSWORD, timeout_s=2.0) as connection:
+    with connect(
+        host=server.address.host,
+        port=server.address.port,
+        user="learner",
+        password=PASSWORD,
+        timeout_s=2.0,
+    ) as connection:
         connection.execute("CREATE INDEX ON reviews (customer_id)")
         connection.execute("UPDATE products SET price = price + 1 WHERE product_id = 1")
         connection.execute("DROP TABLE order_items")
@@ -248,7 +329,13 @@ def test_the_learner_may_look_change_and_break_the_shop(server):
 
 def test_the_learners_statements_do_not_count_as_the_applications(server):
     before = server.queries()
-    with connect(host=server.address.host, port=server.address.port, user="learner", password=PASSWORD, timeout_s=2.0) as connection:
+    with connect(
+        host=server.address.host,
+        port=server.address.port,
+        user="learner",
+        password=PASSWORD,
+        timeout_s=2.0,
+    ) as connection:
         connection.execute("SELECT 1")
     server.version_of("row", 1)
 
@@ -259,7 +346,9 @@ def test_a_copy_belongs_to_the_copier_alone(shop_template, tmp_path):
     template.copy(shop_template, tmp_path / "copy")
 
     assert all((path.stat().st_mode & 0o077) == 0 for path in (tmp_path / "copy").rglob("*"))
-    assert sum(path.stat().st_size for path in (tmp_path / "copy").rglob("*") if path.is_file()) < 50e6
+    assert (
+        sum(path.stat().st_size for path in (tmp_path / "copy").rglob("*") if path.is_file()) < 50e6
+    )
 
 
 def test_a_template_that_is_current_is_not_built_again_and_a_stale_one_is(shop_template, tmp_path):

@@ -1,4 +1,6 @@
-"""The commands that the lessons run on a click, in a sandbox of the lab that they name: each is answered, and not with an error that the text doesn't tell of."""
+"""The commands that the lessons run on a click, in a sandbox of the lab that they name: each is
+answered, and not with an error that the text doesn't tell of.
+"""
 
 import pytest
 
@@ -6,8 +8,15 @@ from labs.headless import keeper_of_ones_own
 from portal.content import RunSnippet, load
 from portal.settings import ROOT
 
-SNIPPETS = [(lesson.slug, block) for lesson in load(ROOT / "lessons").lessons.values() for block in lesson.blocks if isinstance(block, RunSnippet)]
-REFUSED = {("read-replicas", "SET greeting hello"): "READONLY You can't write against a read only replica."}
+SNIPPETS = [
+    (lesson.slug, block)
+    for lesson in load(ROOT / "lessons").lessons.values()
+    for block in lesson.blocks
+    if isinstance(block, RunSnippet)
+]
+REFUSED = {
+    ("read-replicas", "SET greeting hello"): "READONLY You can't write against a read only replica."
+}
 """What is meant to be refused, and how."""
 
 
@@ -28,7 +37,11 @@ def ask():
         directory.cleanup()
 
 
-@pytest.mark.parametrize(("lesson", "snippet"), SNIPPETS, ids=[f"{lesson}-{snippet.lab}-{snippet.command}" for lesson, snippet in SNIPPETS])
+@pytest.mark.parametrize(
+    ("lesson", "snippet"),
+    SNIPPETS,
+    ids=[f"{lesson}-{snippet.lab}-{snippet.command}" for lesson, snippet in SNIPPETS],
+)
 def test_a_snippet_is_answered(ask, lesson, snippet):
     answer = ask(snippet.lab, snippet.server, snippet.command)
 

@@ -1,4 +1,6 @@
-"""A lab is one folder: a folder elsewhere, named in CACHEGROUND_LABS, is listed and run with no other file touched."""
+"""A lab is one folder: a folder elsewhere, named in CACHEGROUND_LABS, is listed and run with no
+other file touched.
+"""
 
 import json
 import os
@@ -20,7 +22,14 @@ MORE_LABS = ROOT / "tests/samples/more_labs"
 
 def run(tmp_path, *words):
     environment = {**os.environ, "CACHEGROUND_LABS": str(tmp_path)}
-    return subprocess.run([sys.executable, "-m", "labs", *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-m", "labs", *words],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 def test_a_toy_lab_is_listed_and_run(tmp_path_factory):
@@ -44,7 +53,16 @@ def test_the_result_is_one_object_with_everything_in_it(tmp_path):
 
     assert played.returncode == 0, played.stderr
     result = json.loads(played.stdout)
-    assert set(result) == {"lab", "isolation", "versions", "seconds", "settings", "measurements", "checks", "ok"}
+    assert set(result) == {
+        "lab",
+        "isolation",
+        "versions",
+        "seconds",
+        "settings",
+        "measurements",
+        "checks",
+        "ok",
+    }
     assert set(result["checks"][0]) == {"id", "claim", "status", "message", "evidence"}
     assert {"redis", "postgres"} <= set(result["versions"])
     assert "Check met" in played.stderr
@@ -68,16 +86,24 @@ def test_a_lab_below_the_cage_s_own_tmp_is_stepped(tmp_path_factory, monkeypatch
     try:
         sandbox = keeper.open("toy", {})
 
-        assert keeper.call(sandbox, "step", verb="start", function="read", key="1") == {"running": True}
+        assert keeper.call(sandbox, "step", verb="start", function="read", key="1") == {
+            "running": True
+        }
         assert keeper.call(sandbox, "step", verb="finish") == {"running": False}
     finally:
         keeper.close()
         directory.cleanup()
 
 
-@pytest.mark.parametrize(("lab", "given", "call"), [
-    ("cache-aside", {"price": "19.5"}, "write(42, price=19.50)"), ("cache-aside", {}, "write(42, price=24.90)"), ("durability", {}, "write(1)"), ("durability", {"price": "none"}, "write(1)"),
-])
+@pytest.mark.parametrize(
+    ("lab", "given", "call"),
+    [
+        ("cache-aside", {"price": "19.5"}, "write(42, price=19.50)"),
+        ("cache-aside", {}, "write(42, price=24.90)"),
+        ("durability", {}, "write(1)"),
+        ("durability", {"price": "none"}, "write(1)"),
+    ],
+)
 def test_a_stepped_write_has_the_price_of_the_form_where_there_are_prices(lab, given, call):
     keeper, directory = keeper_of_ones_own("process")
     try:
@@ -85,7 +111,9 @@ def test_a_stepped_write_has_the_price_of_the_form_where_there_are_prices(lab, g
         opened.call("step", verb="start", function="write", key="42", **given)
         opened.call("step", verb="finish")
 
-        assert eventually(lambda: [event.call for event in opened.told if event.type == "step-started"]) == [call]
+        assert eventually(
+            lambda: [event.call for event in opened.told if event.type == "step-started"]
+        ) == [call]
         if lab == "cache-aside":
             with pytest.raises(BadInput):
                 opened.call("step", verb="start", function="write", key="42", price="")

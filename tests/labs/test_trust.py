@@ -1,4 +1,6 @@
-"""The agent is a superuser among a learner's own tables: what a learner puts there must never run with the agent's rights."""
+"""The agent is a superuser among a learner's own tables: what a learner puts there must never run
+with the agent's rights.
+"""
 
 import pytest
 
@@ -23,8 +25,10 @@ def test_a_view_in_place_of_a_table_runs_without_the_agents_rights(opened):
         "ALTER TABLE shop.products RENAME TO real_products",
         "CREATE TABLE shop.seen (who text)",
         "GRANT ALL ON shop.seen TO PUBLIC",
-        "CREATE FUNCTION shop.spy() RETURNS integer LANGUAGE sql VOLATILE AS $$ INSERT INTO shop.seen VALUES (current_user) RETURNING 1 $$",
-        "CREATE VIEW shop.products AS SELECT product_id, category_id, name, price, version + 0 * shop.spy() AS version FROM shop.real_products",
+        "CREATE FUNCTION shop.spy() RETURNS integer LANGUAGE sql VOLATILE AS $$ INSERT INTO "
+        "shop.seen VALUES (current_user) RETURNING 1 $$",
+        "CREATE VIEW shop.products AS SELECT product_id, category_id, name, price, version + 0 "
+        "* shop.spy() AS version FROM shop.real_products",
         "GRANT SELECT ON shop.products TO PUBLIC",
     ):
         assert not sql(opened, statement)["failed"], statement

@@ -1,4 +1,7 @@
-"""A copy of the checkout to start and kill. As root it lies below a closed directory, as a home of mode 0700 is."""
+"""A copy of the checkout to start and kill.
+
+As root it lies below a closed directory, as a home of mode 0700 is.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,9 @@ import pytest
 from portal.serve.places import Places, places_of
 
 ROOT = Path(__file__).resolve().parents[2]
-NOT_COPIED = shutil.ignore_patterns("var", ".venv", ".git", "__pycache__", ".*_cache", ".hypothesis")
+NOT_COPIED = shutil.ignore_patterns(
+    "var", ".venv", ".git", "__pycache__", ".*_cache", ".hypothesis"
+)
 ANSWER_S = 90.0
 
 
@@ -54,8 +59,11 @@ class Run:
 
     def wait_ready(self) -> float:
         """Seconds from the start to `Ready`."""
+
         def there() -> bool:
-            assert self.process.poll() is None, f"it ended with {self.process.returncode}:\n{self.said()}"
+            assert self.process.poll() is None, (
+                f"it ended with {self.process.returncode}:\n{self.said()}"
+            )
             return "Ready: " in self.said()
 
         wait_until(there, ANSWER_S, "Ready")
@@ -68,7 +76,11 @@ class Run:
 
     def named(self, *words: str) -> psutil.Process:
         """The topmost process of the family whose command line has these words."""
-        return next(member for member in self.family() if all(word in " ".join(member.cmdline()) for word in words))
+        return next(
+            member
+            for member in self.family()
+            if all(word in " ".join(member.cmdline()) for word in words)
+        )
 
     def stop(self) -> int:
         """End it politely; the exit code."""
@@ -89,14 +101,24 @@ class Checkout:
         """Where it keeps its things."""
         return places_of(self.root / "var")
 
-    def serve(self, *arguments: str, port: int | None = None, environment: dict[str, str] | None = None, become: tuple[str, ...] = ()) -> Run:
+    def serve(
+        self,
+        *arguments: str,
+        port: int | None = None,
+        environment: dict[str, str] | None = None,
+        become: tuple[str, ...] = (),
+    ) -> Run:
         """Start scripts/serve."""
         chosen = port or free_port()
         output = self.folder / f"output-{len(self.runs)}"
         with output.open("wb") as file:
             process = subprocess.Popen(
-                [*become, str(self.root / "scripts/serve"), "--port", str(chosen), *arguments], stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
-                env={**os.environ, **(environment or {})}, cwd="/",
+                [*become, str(self.root / "scripts/serve"), "--port", str(chosen), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(environment or {})},
+                cwd="/",
             )
         run = Run(process, chosen, output)
         self.runs.append(run)
@@ -111,7 +133,9 @@ class Checkout:
 
 @pytest.fixture(scope="module")
 def copied() -> Iterator[Checkout]:
-    """A copy of the checkout, the same for all tests of a file: only its first start has to make databases."""
+    """A copy of the checkout, the same for all tests of a file: only its first start has to make
+    databases.
+    """
     folder = Path(tempfile.mkdtemp(prefix="cg-ops-", dir="/tmp"))
     closed = folder / "closed"
     closed.mkdir(mode=0o700)

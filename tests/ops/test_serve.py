@@ -16,7 +16,15 @@ import psutil
 import psycopg
 import pytest
 
-from tests.ops.conftest import Checkout, Run, copy_of_the_checkout, free_port, living, takes_connections, wait_until
+from tests.ops.conftest import (
+    Checkout,
+    Run,
+    copy_of_the_checkout,
+    free_port,
+    living,
+    takes_connections,
+    wait_until,
+)
 
 SECOND_START_S = 3.0
 
@@ -35,7 +43,9 @@ def page(run: Run, path: str = "/healthz") -> int:
 
 
 def database(checkout: Checkout) -> psycopg.Connection:
-    return psycopg.connect(f"postgresql://cacheground@/cacheground?host={checkout.places.sockets}", autocommit=True)
+    return psycopg.connect(
+        f"postgresql://cacheground@/cacheground?host={checkout.places.sockets}", autocommit=True
+    )
 
 
 def test_a_first_start_makes_what_it_needs_and_serves(checkout):
@@ -54,7 +64,9 @@ def test_a_second_start_is_ready_in_under_three_seconds(checkout):
         taken.append(run.wait_ready())
         run.stop()
 
-    assert min(taken) < SECOND_START_S, f"ready after {', '.join(f'{seconds:.2f} s' for seconds in taken)}"
+    assert min(taken) < SECOND_START_S, (
+        f"ready after {', '.join(f'{seconds:.2f} s' for seconds in taken)}"
+    )
 
 
 def test_nothing_of_the_portal_s_runs_as_root(checkout, needs):
@@ -63,7 +75,15 @@ def test_nothing_of_the_portal_s_runs_as_root(checkout, needs):
     run.wait_ready()
 
     roots = {member.pid for member in run.family() if member.uids().real == 0}
-    members = {name: run.named(*words) for name, words in {"web": ["gunicorn"], "recorder": ["portal", "recorder"], "postgres": ["postgres", str(checkout.places.portal)], "redis": ["redis-server", "cacheground-"]}.items()}
+    members = {
+        name: run.named(*words)
+        for name, words in {
+            "web": ["gunicorn"],
+            "recorder": ["portal", "recorder"],
+            "postgres": ["postgres", str(checkout.places.portal)],
+            "redis": ["redis-server", "cacheground-"],
+        }.items()
+    }
     assert {name for name, member in members.items() if member.pid in roots} == set()
     assert checkout.places.portal.stat().st_mode & 0o777 == 0o700
 
@@ -110,7 +130,9 @@ def test_killed_it_leaves_nothing_and_loses_nothing(checkout):
 
     run.process.kill()
     run.process.wait()
-    wait_until(lambda: living(family) == [] and not takes_connections(run.port), 5, "the end of all")
+    wait_until(
+        lambda: living(family) == [] and not takes_connections(run.port), 5, "the end of all"
+    )
 
     again = checkout.serve(port=run.port)
     again.wait_ready()
@@ -130,11 +152,27 @@ def test_started_again_at_once_after_a_kill_it_is_ready(checkout):
     assert page(again) == 200
 
 
-@pytest.mark.parametrize("words", [("gunicorn",), ("labs.host", "--state"), ("portal", "recorder"), ("redis-server", "cacheground-"), ("postgres", "portal/postgres")], ids=["web", "labs-host", "recorder", "redis", "postgres"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("gunicorn",),
+        ("labs.host", "--state"),
+        ("portal", "recorder"),
+        ("redis-server", "cacheground-"),
+        ("postgres", "portal/postgres"),
+    ],
+    ids=["web", "labs-host", "recorder", "redis", "postgres"],
+)
 def test_a_part_that_is_killed_comes_back(checkout, words):
     run = checkout.serve()
     run.wait_ready()
-    wait_until(lambda: any(all(word in " ".join(member.cmdline()) for word in words) for member in run.family()), 10, "its first start")
+    wait_until(
+        lambda: any(
+            all(word in " ".join(member.cmdline()) for word in words) for member in run.family()
+        ),
+        10,
+        "its first start",
+    )
     killed = run.named(*words)
 
     killed.kill()
@@ -202,19 +240,29 @@ def test_others_are_not_let_in_where_sandboxes_have_no_walls(checkout):
 
 
 def test_others_are_let_in_without_walls_if_asked_in_so_many_words(checkout):
-    run = checkout.serve("--host", "0.0.0.0", "--without-isolation", environment={"CACHEGROUND_ISOLATION": "process"})
+    run = checkout.serve(
+        "--host", "0.0.0.0", "--without-isolation", environment={"CACHEGROUND_ISOLATION": "process"}
+    )
     run.wait_ready()
 
     assert page(run) == 200
     assert "Sandboxes have no walls" in run.said()
 
 
-def test_another_postgres_and_redis_are_used_where_they_are_named(checkout, embedded_postgres, embedded_redis):
-    run = checkout.serve(environment={"DATABASE_URL": embedded_postgres.url, "REDIS_URL": embedded_redis.url})
+def test_another_postgres_and_redis_are_used_where_they_are_named(
+    checkout, embedded_postgres, embedded_redis
+):
+    run = checkout.serve(
+        environment={"DATABASE_URL": embedded_postgres.url, "REDIS_URL": embedded_redis.url}
+    )
     run.wait_ready()
 
     assert page(run, "/healthz?deep=1") == 200
-    own = [" ".join(member.cmdline()) for member in run.family() if str(checkout.places.sockets) in " ".join(member.cmdline())]
+    own = [
+        " ".join(member.cmdline())
+        for member in run.family()
+        if str(checkout.places.sockets) in " ".join(member.cmdline())
+    ]
     assert own == []
     assert run.stop() == 0
 
@@ -227,7 +275,9 @@ def test_a_redis_that_is_not_there_is_named(checkout):
 
 
 def test_a_postgres_that_is_not_there_is_named(checkout):
-    run = checkout.serve(environment={"DATABASE_URL": f"postgresql://nobody@127.0.0.1:{free_port()}/none"})
+    run = checkout.serve(
+        environment={"DATABASE_URL": f"postgresql://nobody@127.0.0.1:{free_port()}/none"}
+    )
 
     assert run.process.wait(40) == 1
     assert "DATABASE_URL" in run.said()
@@ -244,11 +294,31 @@ def test_an_ordinary_user_can_do_all_of_it(tmp_path_factory, needs):
     checkout = Checkout(copy_of_the_checkout(folder / "checkout"), folder)
     subprocess.run(["chown", "-Rh", f"{uid}:{uid}", str(checkout.root)], check=True)
     passwords = folder / "passwd"
-    passwords.write_text(Path("/etc/passwd").read_text() + f"ordinary:x:{uid}:{uid}::{folder}:/bin/sh\n")
+    passwords.write_text(
+        Path("/etc/passwd").read_text() + f"ordinary:x:{uid}:{uid}::{folder}:/bin/sh\n"
+    )
     script = 'mount --bind "$1" /etc/passwd && shift && exec "$@"'
-    become = ("unshare", "--mount", "--propagation", "private", "--", "sh", "-c", script, "sh", str(passwords), "setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--")
+    become = (
+        "unshare",
+        "--mount",
+        "--propagation",
+        "private",
+        "--",
+        "sh",
+        "-c",
+        script,
+        "sh",
+        str(passwords),
+        "setpriv",
+        f"--reuid={uid}",
+        f"--regid={uid}",
+        "--clear-groups",
+        "--",
+    )
     try:
-        run = checkout.serve(become=become, environment={"HOME": str(folder), "XDG_RUNTIME_DIR": ""})
+        run = checkout.serve(
+            become=become, environment={"HOME": str(folder), "XDG_RUNTIME_DIR": ""}
+        )
         run.wait_ready()
         family = run.family()
 
@@ -263,7 +333,12 @@ def test_an_ordinary_user_can_do_all_of_it(tmp_path_factory, needs):
 
 def test_the_command_line_starts_quickly(checkout):
     started = time.monotonic()
-    ended = subprocess.run([str(checkout.root / "scripts/cacheground"), "--help"], capture_output=True, text=True, cwd="/")
+    ended = subprocess.run(
+        [str(checkout.root / "scripts/cacheground"), "--help"],
+        capture_output=True,
+        text=True,
+        cwd="/",
+    )
 
     assert ended.returncode == 0 and "serve" in ended.stdout, ended.stderr
     assert time.monotonic() - started < 2.0
@@ -273,23 +348,53 @@ def test_a_python_that_is_too_old_is_named_with_the_way_out(checkout, tmp_path):
     for name in ("python3", "python3.11", "python3.12", "python3.13", "python3.14"):
         (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
         (tmp_path / name).chmod(0o755)
-    script = (checkout.root / "scripts/common.sh").read_text().replace("/usr/bin/python3", str(tmp_path / "python3"))
-    ended = subprocess.run(["sh", "-c", script + "\npython=/nowhere\nfind_python"], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True)
+    script = (
+        (checkout.root / "scripts/common.sh")
+        .read_text()
+        .replace("/usr/bin/python3", str(tmp_path / "python3"))
+    )
+    ended = subprocess.run(
+        ["sh", "-c", script + "\npython=/nowhere\nfind_python"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
 
     assert ended.returncode == 1
-    assert "Python 3.11" in ended.stderr and "apt-get" in ended.stderr and "dnf" in ended.stderr and "brew" in ended.stderr
+    assert (
+        "Python 3.11" in ended.stderr
+        and "apt-get" in ended.stderr
+        and "dnf" in ended.stderr
+        and "brew" in ended.stderr
+    )
 
 
 def test_where_it_cannot_install_it_says_which_commands_to_run(checkout, tmp_path):
     """No apt-get, no engines: a PATH with nothing on it, and no /usr/lib/postgresql in sight."""
-    script = (checkout.root / "scripts/provision.py").read_text().replace("/usr/lib/postgresql", str(tmp_path)).replace('Path("/usr/sbin")', f'Path("{tmp_path}")')
+    script = (
+        (checkout.root / "scripts/provision.py")
+        .read_text()
+        .replace("/usr/lib/postgresql", str(tmp_path))
+        .replace('Path("/usr/sbin")', f'Path("{tmp_path}")')
+    )
     altered = checkout.root / "scripts/provision_without.py"
     altered.write_text(script)
     try:
-        ended = subprocess.run([sys.executable, "-I", "-S", str(altered), "serve"], env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+        ended = subprocess.run(
+            [sys.executable, "-I", "-S", str(altered), "serve"],
+            env={"PATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+        )
     finally:
         altered.unlink()
 
     assert ended.returncode == 3
-    for expected in ("redis-server, memcached and postgresql", "apt-get install", "dnf install", "brew install", "bubblewrap"):
+    for expected in (
+        "redis-server, memcached and postgresql",
+        "apt-get install",
+        "dnf install",
+        "brew install",
+        "bubblewrap",
+    ):
         assert expected in ended.stderr

@@ -1,4 +1,6 @@
-"""Writes the made-up flights to a folder, one file each, to be opened on the page /flights: `python -m tests.samples.flights FOLDER`. Always the same."""
+"""Writes the made-up flights to a folder, one file each, to be opened on the page /flights: `python
+-m tests.samples.flights FOLDER`. Always the same.
+"""
 
 from __future__ import annotations
 

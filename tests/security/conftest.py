@@ -10,7 +10,12 @@ from portal.app import create_app
 from portal.migrations import migrate
 from portal.settings import Settings
 
-SECRETS = {"SECRET_KEY": "the cookies' key", "DATABASE_URL": "postgresql://portal:password@db/portal", "REDIS_URL": "redis://:password@cache/0", "AWS_SECRET_ACCESS_KEY": "somebody's"}
+SECRETS = {
+    "SECRET_KEY": "the cookies' key",
+    "DATABASE_URL": "postgresql://portal:password@db/portal",
+    "REDIS_URL": "redis://:password@cache/0",
+    "AWS_SECRET_ACCESS_KEY": "somebody's",
+}
 
 
 def eventually(condition, within_s=8.0):
@@ -40,7 +45,9 @@ class Opened:
     @property
     def inside(self):
         """Those that a learner's commands may reach: not what holds the cage open."""
-        return [process for process in self.processes if process.name() not in ("bwrap", "sleep", "sh")]
+        return [
+            process for process in self.processes if process.name() not in ("bwrap", "sleep", "sh")
+        ]
 
 
 @pytest.fixture(scope="session", params=("cage", "process"))
@@ -74,7 +81,11 @@ def settings(embedded_postgres, embedded_redis):
     """Of a site on servers of the tests' own."""
     url = embedded_postgres.url.replace("postgresql://", "postgresql+psycopg://")
     migrate(url)
-    return Settings(database_url=url, redis_url=embedded_redis.url, secret_key="a secret of the tests, long enough")
+    return Settings(
+        database_url=url,
+        redis_url=embedded_redis.url,
+        secret_key="a secret of the tests, long enough",
+    )
 
 
 @pytest.fixture(scope="session")

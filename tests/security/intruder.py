@@ -1,6 +1,8 @@
-"""Somebody who has taken over a server in a cage: enters it as the agent's family did, tries what the command line names, prints what came of it.
+"""Somebody who has taken over a server in a cage: enters it as the agent's family did, tries what
+the command line names, prints what came of it.
 
-A program of its own, with one thread: `python intruder.py PID UID PORT`. Imports nothing after it has entered.
+A program of its own, with one thread: `python intruder.py PID UID PORT`. Imports nothing after it
+has entered.
 """
 
 import ctypes
@@ -80,11 +82,19 @@ def children():
 
 
 def names_of_processes():
-    return [Path("/proc", pid, "comm").read_text().strip() for pid in os.listdir("/proc") if pid.isdigit()]
+    return [
+        Path("/proc", pid, "comm").read_text().strip()
+        for pid in os.listdir("/proc")
+        if pid.isdigit()
+    ]
 
 
 def agent():
-    return next(pid for pid in os.listdir("/proc") if pid.isdigit() and Path("/proc", pid, "comm").read_text().startswith("cg-agent"))
+    return next(
+        pid
+        for pid in os.listdir("/proc")
+        if pid.isdigit() and Path("/proc", pid, "comm").read_text().startswith("cg-agent")
+    )
 
 
 def look_around(port, own):
@@ -97,15 +107,30 @@ def look_around(port, own):
         "keys": call(own["add_key"], b"user", b"x", b"y", 1, -3),
         "mount": call(own["mount"], b"none", b"/tmp", b"tmpfs", 0, None),
         "root again": tried(lambda: os.setuid(0)),
-        "the agent's environment": tried(lambda: Path("/proc", agent(), "environ").read_bytes() and None),
+        "the agent's environment": tried(
+            lambda: Path("/proc", agent(), "environ").read_bytes() and None
+        ),
         "the agent's descriptors": tried(lambda: os.listdir(f"/proc/{agent()}/fd") and None),
         "the machine's loopback": tried(lambda: connect(socket.AF_INET, ("127.0.0.1", port))),
-        "the machine's abstract sockets": tried(lambda: connect(socket.AF_UNIX, f"\0cacheground-test-{port}")),
+        "the machine's abstract sockets": tried(
+            lambda: connect(socket.AF_UNIX, f"\0cacheground-test-{port}")
+        ),
         "the outside": tried(lambda: connect(socket.AF_INET, ("169.254.169.254", 80))),
         "raw packets": tried(lambda: opened(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)),
         "whole packets": tried(lambda: opened(socket.AF_PACKET, socket.SOCK_RAW)),
         "the machine below": tried(lambda: opened(socket.AF_VSOCK)),
-        "write": {path: tried(lambda path=path: write(f"{path}/x")) for path in ("/", "/dev", "/usr/bin", "/template", "/sandbox", "/proc/sys/kernel", "/proc/sys/net/core")},
+        "write": {
+            path: tried(lambda path=path: write(f"{path}/x"))
+            for path in (
+                "/",
+                "/dev",
+                "/usr/bin",
+                "/template",
+                "/sandbox",
+                "/proc/sys/kernel",
+                "/proc/sys/net/core",
+            )
+        },
         "room": {path: fill(path) for path in ("/tmp", "/dev/shm")},
         "processes": names_of_processes(),
         "children": children(),
@@ -114,7 +139,13 @@ def look_around(port, own):
 
 def main():
     pid, uid, port = (int(part) for part in sys.argv[1:4])
-    own = dict(zip(("unshare", "ptrace", "add_key", "mount"), (272, 101, 248, 165) if os.uname().machine == "x86_64" else (97, 117, 217, 40), strict=True))
+    own = dict(
+        zip(
+            ("unshare", "ptrace", "add_key", "mount"),
+            (272, 101, 248, 165) if os.uname().machine == "x86_64" else (97, 117, 217, 40),
+            strict=True,
+        )
+    )
     tried(lambda: connect(socket.AF_UNIX, "/nowhere"))  # what is imported late is imported now
     json.dumps({"a": [1]}, indent=1)
     linux.become(uid)

@@ -1,4 +1,6 @@
-"""What a learner types into a console, meaning harm: the server refuses it, or the console does, and the sandbox lives on."""
+"""What a learner types into a console, meaning harm: the server refuses it, or the console does,
+and the sandbox lives on.
+"""
 
 import time
 
@@ -158,18 +160,36 @@ def test_memcached_gets_no_command_that_it_should_not(neighbour, command):
     assert refused(neighbour, "cache", command)
 
 
-@pytest.mark.parametrize("first", [f"set {'k' * 251} 0 0", "set k 99999999999999999999 0", "set k 0 99999999999999999999", "set k 0 -99999999999999999999", "add k 0 x", "cas k 0 0 x", "cas k 0 0 99999999999999999999"])
+@pytest.mark.parametrize(
+    "first",
+    [
+        f"set {'k' * 251} 0 0",
+        "set k 99999999999999999999 0",
+        "set k 0 99999999999999999999",
+        "set k 0 -99999999999999999999",
+        "add k 0 x",
+        "cas k 0 0 x",
+        "cas k 0 0 99999999999999999999",
+    ],
+)
 def test_a_value_never_becomes_a_command(neighbour, first):
-    """Memcached takes what follows a line that it refuses for the next command: the value, there."""
+    """Memcached takes what follows a line that it refuses for the next command: the value,
+    there.
+    """
     before = neighbour.console("cache", "stats settings")["output"]
 
     with pytest.raises(BadInput):
         neighbour.console("cache", f"{first} cache_memlimit 64")
 
-    assert neighbour.console("cache", "stats settings")["output"].split("\n")[0] == before.split("\n")[0]
+    assert (
+        neighbour.console("cache", "stats settings")["output"].split("\n")[0]
+        == before.split("\n")[0]
+    )
 
 
-@pytest.mark.parametrize("line", ["get a\r\nflush_all", "get a\nflush_all", "get a\x00", "get é", "x" * 3_000])
+@pytest.mark.parametrize(
+    "line", ["get a\r\nflush_all", "get a\nflush_all", "get a\x00", "get é", "x" * 3_000]
+)
 def test_one_line_is_one_command(neighbour, line):
     with pytest.raises(BadInput):
         neighbour.console("cache", line)
@@ -180,11 +200,20 @@ def test_a_statement_that_switched_its_timeout_off_ends_all_the_same(opened):
     began = time.monotonic()
 
     with pytest.raises(ServerDown):
-        opened.console("database", "SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b")
+        opened.console(
+            "database",
+            "SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b",
+        )
 
     assert time.monotonic() - began < 10
     end = time.monotonic() + 5
-    while "generate_series" in (running := opened.console("database", "SELECT string_agg(query, ';') FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()")["output"]):
+    while "generate_series" in (
+        running := opened.console(
+            "database",
+            "SELECT string_agg(query, ';') FROM pg_stat_activity WHERE state = 'active' AND pid "
+            "<> pg_backend_pid()",
+        )["output"]
+    ):
         assert time.monotonic() < end, running
         time.sleep(0.05)  # a sandbox that says too much in a second is ended
 
@@ -192,7 +221,10 @@ def test_a_statement_that_switched_its_timeout_off_ends_all_the_same(opened):
 def test_what_a_server_answers_is_cut_before_it_leaves_the_sandbox(opened):
     opened.console("cache", "SETRANGE big 8000000 x")
 
-    for server, command in (("cache", "GET big"), ("database", "SELECT repeat('x', 1000), n FROM generate_series(1, 20000) n")):
+    for server, command in (
+        ("cache", "GET big"),
+        ("database", "SELECT repeat('x', 1000), n FROM generate_series(1, 20000) n"),
+    ):
         answer = opened.console(server, command)
 
         assert answer["cut"]
@@ -212,7 +244,11 @@ def test_a_servers_memory_is_bounded_whatever_is_asked_of_it(opened):
     """Refused by Postgres itself, which lives on: a larger address space it does not have."""
     opened.console("database", "SET work_mem = '2000GB'")
 
-    answer = opened.console("database", "SELECT count(*) FROM (SELECT array_agg(repeat('x', 1000) || n) FROM generate_series(1, 10000000) n) x")
+    answer = opened.console(
+        "database",
+        "SELECT count(*) FROM (SELECT array_agg(repeat('x', 1000) || n) FROM generate_series(1, "
+        "10000000) n) x",
+    )
 
     assert "out of memory" in answer["output"]
     assert not opened.console("database", "SELECT 1")["failed"]

@@ -13,7 +13,15 @@ from redis import Redis
 
 from labs import wire
 from labs.errors import LabsError, NotNow, UnknownSandbox
-from labs.events import Entry, Happened, LineReached, ReadingTaken, ServerChanged, SettingChanged, encode
+from labs.events import (
+    Entry,
+    Happened,
+    LineReached,
+    ReadingTaken,
+    ServerChanged,
+    SettingChanged,
+    encode,
+)
 from labs.host import keeper as keepers
 from labs.host.desk import Desk
 from labs.host.host import LabsHost, Limits
@@ -38,7 +46,9 @@ def events(several):
 
 
 ASKED = 3
-"""The number of the call that waits for an answer while a sandbox misbehaves: two sandboxes were opened before."""
+"""The number of the call that waits for an answer while a sandbox misbehaves: two sandboxes were
+opened before.
+"""
 HUGE = 10**400
 HAPPENED = Happened(text="x")
 LONG = {f"name {number}": "x" * 2_000 for number in range(100)}
@@ -59,27 +69,64 @@ HOSTILE = {
     "a number that is none": event(HAPPENED, at=float("nan")),
     "infinity": event(ReadingTaken(readings={"items": 1.0}), readings={"items": float("inf")}),
     "a reading without end": event(ReadingTaken(readings={"items": 1.0}), readings={"items": HUGE}),
-    "a value without end": event(SettingChanged(name="ttl_s", label="x", value=1, shown="1"), value=HUGE),
+    "a value without end": event(
+        SettingChanged(name="ttl_s", label="x", value=1, shown="1"), value=HUGE
+    ),
     "a text where a number is": event(LineReached(request=1, line=1, last_line=1), line="x"),
     "a dictionary where a text is": event(HAPPENED, text={"a": "b"}),
     "a field more": event(HAPPENED, more=1),
-    "too long an event": frame({"event": {"type": "sandbox-opened", "seq": 1, "at": 1, "lab": "x", "isolation": "x", "settings": LONG, "versions": LONG}}),
-    "servers without end": events(ServerChanged(server=f"server {number}", state="up") for number in range(400)),
-    "an outcome of its own making": frame({"outcome": {"id": "1", "kind": "exam", "name": "all", "status": "met", "data": {}}}),
+    "too long an event": frame(
+        {
+            "event": {
+                "type": "sandbox-opened",
+                "seq": 1,
+                "at": 1,
+                "lab": "x",
+                "isolation": "x",
+                "settings": LONG,
+                "versions": LONG,
+            }
+        }
+    ),
+    "servers without end": events(
+        ServerChanged(server=f"server {number}", state="up") for number in range(400)
+    ),
+    "an outcome of its own making": frame(
+        {"outcome": {"id": "1", "kind": "exam", "name": "all", "status": "met", "data": {}}}
+    ),
     "an outcome that is none": frame({"outcome": [1]}),
-    "too large an outcome": frame({"outcome": {"id": "1", "kind": "check", "name": "x", "status": "met", "data": {"x": "x" * 20_000}}}),
+    "too large an outcome": frame(
+        {
+            "outcome": {
+                "id": "1",
+                "kind": "check",
+                "name": "x",
+                "status": "met",
+                "data": {"x": "x" * 20_000},
+            }
+        }
+    ),
     "a flood": frame({"id": 0, "reply": {}}) * 1_000,
     "a flood of bytes": frame({"id": 0, "reply": {"x": "x" * 1_000_000}}) * 40,
 }
 HARMLESS = {
-    "a reply to nothing": frame({"id": [1], "reply": {}}) + frame({"id": {}, "error": {}}) + frame({"id": HUGE, "reply": {}}),
-    "lines of no request": events([LineReached(request=1, line=line, last_line=line) for line in (1, 2, 3)]),
-    "the same failure twice": frame({"failed": {"kind": ["x"], "message": 7}, "detail": "\n2026 ERROR labs forged\x1b[31m"}) * 2,
+    "a reply to nothing": frame({"id": [1], "reply": {}})
+    + frame({"id": {}, "error": {}})
+    + frame({"id": HUGE, "reply": {}}),
+    "lines of no request": events(
+        [LineReached(request=1, line=line, last_line=line) for line in (1, 2, 3)]
+    ),
+    "the same failure twice": frame(
+        {"failed": {"kind": ["x"], "message": 7}, "detail": "\n2026 ERROR labs forged\x1b[31m"}
+    )
+    * 2,
 }
 
 
 class Taken:
-    """An agent that was taken over: it opens as ever; what is handed to `say` goes out on the wire as it is."""
+    """An agent that was taken over: it opens as ever; what is handed to `say` goes out on the wire
+    as it is.
+    """
 
     def __init__(self, sock):
         self.sock = sock
@@ -100,7 +147,9 @@ class Taken:
 
 @pytest.fixture
 def taken(tmp_path, monkeypatch):
-    """A keeper with a good sandbox, and one that was taken over: (keeper, good, the other, its agent, why it ended)."""
+    """A keeper with a good sandbox, and one that was taken over: (keeper, good, the other, its
+    agent, why it ended).
+    """
     agents, gone = [], []
     keeper = Keeper(tmp_path, isolation="fake")
     good = keeper.open("cache-aside", {})
@@ -126,7 +175,9 @@ def taken(tmp_path, monkeypatch):
     asking.join()
 
 
-@pytest.mark.parametrize("said", [pytest.param(data, id=name.replace(" ", "-")) for name, data in HOSTILE.items()])
+@pytest.mark.parametrize(
+    "said", [pytest.param(data, id=name.replace(" ", "-")) for name, data in HOSTILE.items()]
+)
 def test_a_sandbox_that_misbehaves_is_ended_and_its_neighbour_lives(taken, said):
     keeper, good, hostile, agent, gone = taken
 
@@ -139,7 +190,9 @@ def test_a_sandbox_that_misbehaves_is_ended_and_its_neighbour_lives(taken, said)
     assert keeper.call(good, "set", name="ttl_s", value=5) == {}
 
 
-@pytest.mark.parametrize("said", [pytest.param(data, id=name.replace(" ", "-")) for name, data in HARMLESS.items()])
+@pytest.mark.parametrize(
+    "said", [pytest.param(data, id=name.replace(" ", "-")) for name, data in HARMLESS.items()]
+)
 def test_nonsense_that_changes_nothing_stops_nobody(taken, said):
     keeper, good, _, agent, _ = taken
 
@@ -189,7 +242,19 @@ def test_outcomes_do_not_come_without_end(taken, monkeypatch):
 
     for number in range(101):
         assert not gone
-        agent.say(frame({"outcome": {"id": str(number), "kind": "check", "name": "x", "status": "met", "data": {}}}))
+        agent.say(
+            frame(
+                {
+                    "outcome": {
+                        "id": str(number),
+                        "kind": "check",
+                        "name": "x",
+                        "status": "met",
+                        "data": {},
+                    }
+                }
+            )
+        )
 
     eventually(lambda: gone)
     assert keeper.call(good, "set", name="ttl_s", value=5) == {}
@@ -210,7 +275,9 @@ class Deaf(Agent):
 
 @pytest.fixture
 def redis(embedded_redis):
-    client = Redis.from_url(embedded_redis.url, decode_responses=True, protocol=2, socket_timeout=15)
+    client = Redis.from_url(
+        embedded_redis.url, decode_responses=True, protocol=2, socket_timeout=15
+    )
     client.flushall()
     yield client
     client.close()
@@ -222,7 +289,9 @@ def hosted(redis, server_folder):
     hosts = []
 
     def start(isolation="fake", **limits):
-        host = LabsHost(redis, server_folder / "host", isolation=isolation, pool=0, limits=Limits(**limits))
+        host = LabsHost(
+            redis, server_folder / "host", isolation=isolation, pool=0, limits=Limits(**limits)
+        )
         thread = threading.Thread(target=host.serve)
         thread.start()
         hosts.append((host, thread))
@@ -264,7 +333,14 @@ def test_what_a_hanging_sandbox_is_asked_keeps_no_neighbour_waiting(hosted, monk
 
     def ask(number):
         try:
-            Desk(desk.redis).call(hanging[number % 5], "console", owner=None, server="cache", command="PING", deadline_s=2.0)
+            Desk(desk.redis).call(
+                hanging[number % 5],
+                "console",
+                owner=None,
+                server="cache",
+                command="PING",
+                deadline_s=2.0,
+            )
         except LabsError as exc:
             errors.append(type(exc))
 
@@ -286,7 +362,14 @@ def test_a_sandbox_that_fills_the_disk_is_ended(hosted):
 
     def fill():
         for number in range(6):
-            desk.call(sandbox, "console", owner="somebody", server="database", command=f"CREATE TABLE big_{number} AS SELECT repeat(md5(n::text), 50) AS a, n FROM generate_series(1, 12000) n")
+            desk.call(
+                sandbox,
+                "console",
+                owner="somebody",
+                server="database",
+                command=f"CREATE TABLE big_{number} AS SELECT repeat(md5(n::text), 50) AS a, n "
+                "FROM generate_series(1, 12000) n",
+            )
 
     try:
         fill()

@@ -15,27 +15,65 @@ from portal.web import learner, stream
 MB = 1024 * 1024
 LIMITS = host.Limits()
 ROWS = {
-    "a sandbox's memory": (f"{LIMITS.budget_mb} MB together", f"process {process.MEMORY_OF_A_SERVER // MB} MB", f"any other {zygote.MEMORY_OF_A_PROCESS // MB} MB"),
-    "its disk": (f"{LIMITS.disk_mb} MB together", f"{zygote.LONGEST_FILE // MB} MB a file", f"{keeper.FILES:,} files"),
+    "a sandbox's memory": (
+        f"{LIMITS.budget_mb} MB together",
+        f"process {process.MEMORY_OF_A_SERVER // MB} MB",
+        f"any other {zygote.MEMORY_OF_A_PROCESS // MB} MB",
+    ),
+    "its disk": (
+        f"{LIMITS.disk_mb} MB together",
+        f"{zygote.LONGEST_FILE // MB} MB a file",
+        f"{keeper.FILES:,} files",
+    ),
     "its `/tmp` and `/dev/shm`": (f"{cage.ROOM_FOR_TEMPORARY // MB} MB each",),
     "its processes": (f"{zygote.PROCESSES}",),
     "its life": (f"{LIMITS.idle_s / 60:g} minutes", f"{LIMITS.longest_s / 3600:g} hours"),
-    "calls to it": (f"{host.CALLS_AT_ONCE} at once", f"{host.CALLS_PER_S:g} a second", f"first {host.CALLS_IN_A_ROW:g}"),
+    "calls to it": (
+        f"{host.CALLS_AT_ONCE} at once",
+        f"{host.CALLS_PER_S:g} a second",
+        f"first {host.CALLS_IN_A_ROW:g}",
+    ),
     "what it says to the host": (
-        f"{wire.FRAME_LIMIT // MB} MiB;", f"{keeper.MESSAGES_PER_S} messages", f"{keeper.BYTES_PER_S // MB} MiB a second", f"{_EVENT_LIMIT:,} characters", f"{keeper.OUTCOMES:,} outcomes", f"{keeper.LOG_ENTRIES} entries"),
-    "a console": (f"command {console.COMMAND_LIMIT // 1024} KiB", f"answer {console.OUTPUT_LIMIT // 1024} KiB", f"{console.ROW_LIMIT} rows", f"{console.REPLY_DEADLINE_S:g} s", f"SQL {console.SQL_DEADLINE_S + 1:g} s"),
-    "sandboxes": (f"{LIMITS.share:.0%}".replace("%", " %"), f"{LIMITS.expected_mb} MB each", f"queue of {LIMITS.queue}"),
+        f"{wire.FRAME_LIMIT // MB} MiB;",
+        f"{keeper.MESSAGES_PER_S} messages",
+        f"{keeper.BYTES_PER_S // MB} MiB a second",
+        f"{_EVENT_LIMIT:,} characters",
+        f"{keeper.OUTCOMES:,} outcomes",
+        f"{keeper.LOG_ENTRIES} entries",
+    ),
+    "a console": (
+        f"command {console.COMMAND_LIMIT // 1024} KiB",
+        f"answer {console.OUTPUT_LIMIT // 1024} KiB",
+        f"{console.ROW_LIMIT} rows",
+        f"{console.REPLY_DEADLINE_S:g} s",
+        f"SQL {console.SQL_DEADLINE_S + 1:g} s",
+    ),
+    "sandboxes": (
+        f"{LIMITS.share:.0%}".replace("%", " %"),
+        f"{LIMITS.expected_mb} MB each",
+        f"queue of {LIMITS.queue}",
+    ),
     "a request": ("256 KiB",),
     "event streams": (f"{stream.PER_LEARNER} a learner", f"{stream.PER_WORKER} a process"),
-    "shared flights": (f"{sharing.MOST_OF_A_LEARNER} a learner", f"{flight.LARGEST // MB} MiB each"),
-    "new learners of one address": (f"{learner.BEGINNERS_AT_ONCE:g} at once", f"{learner.BEGINNERS_PER_S:g} a second"),
+    "shared flights": (
+        f"{sharing.MOST_OF_A_LEARNER} a learner",
+        f"{flight.LARGEST // MB} MiB each",
+    ),
+    "new learners of one address": (
+        f"{learner.BEGINNERS_AT_ONCE:g} at once",
+        f"{learner.BEGINNERS_PER_S:g} a second",
+    ),
 }
 
 
 @pytest.fixture(scope="module")
 def table():
     lines = (Path(__file__).resolve().parents[2] / "docs/security.md").read_text().splitlines()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ") and not line.startswith("| of ")]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in lines
+        if line.startswith("| ") and not line.startswith("| of ")
+    ]
     return {row[0]: " ".join(row[1:]) for row in rows}
 
 

@@ -23,16 +23,22 @@ def descriptors(process):
 
 
 def status(process, name):
-    return re.search(rf"^{name}:\s*(\S+)", Path(f"/proc/{process.pid}/status").read_text(), re.MULTILINE)[1]
+    return re.search(
+        rf"^{name}:\s*(\S+)", Path(f"/proc/{process.pid}/status").read_text(), re.MULTILINE
+    )[1]
 
 
 def limit(process, name):
-    return re.search(rf"^{name}\s+(\S+)", Path(f"/proc/{process.pid}/limits").read_text(), re.MULTILINE)[1]
+    return re.search(
+        rf"^{name}\s+(\S+)", Path(f"/proc/{process.pid}/limits").read_text(), re.MULTILINE
+    )[1]
 
 
 in_a_cage = pytest.mark.parametrize("keeper", ["cage"], indirect=True)
 as_processes = pytest.mark.parametrize("keeper", ["process"], indirect=True)
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="root alone can look into processes that can't be traced")
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="root alone can look into processes that can't be traced"
+)
 
 
 @needs_root
@@ -40,22 +46,40 @@ def test_no_secret_of_the_portal_is_in_the_environment_of_anything_in_a_sandbox(
     for process in opened.processes:
         environment = Path(f"/proc/{process.pid}/environ").read_bytes().decode()
 
-        assert not [name for name, value in SECRETS.items() if name in environment or value in environment], process.name()
+        assert not [
+            name for name, value in SECRETS.items() if name in environment or value in environment
+        ], process.name()
 
 
 @needs_root
 def test_nothing_in_a_sandbox_holds_a_file_from_outside(opened, keeper):
-    """A directory of the machine's would be a way out of the cage, a socket of the host's a way into it."""
+    """A directory of the machine's would be a way out of the cage, a socket of the host's a way
+    into it.
+    """
     own = str(keeper._find(opened.id).directory)
 
     for process in opened.inside:
         for target in descriptors(process):
-            assert target.startswith((own, "/sandbox/", "socket:", "pipe:", "anon_inode:", "/dev/null", "/dev/zero", "/memfd:", "/dev/shm/")), (process.name(), target)
+            assert target.startswith(
+                (
+                    own,
+                    "/sandbox/",
+                    "socket:",
+                    "pipe:",
+                    "anon_inode:",
+                    "/dev/null",
+                    "/dev/zero",
+                    "/memfd:",
+                    "/dev/shm/",
+                )
+            ), (process.name(), target)
 
 
 @needs_root
 def test_only_the_agent_can_speak_to_the_labs_host(opened, keeper):
-    """Its end of the socket pair is held by nobody else: who holds it could speak for the sandbox."""
+    """Its end of the socket pair is held by nobody else: who holds it could speak for the
+    sandbox.
+    """
     ours = os.fstat(keeper._find(opened.id).sock.fileno()).st_ino
     holders = set()
     for process in opened.inside:
@@ -72,7 +96,9 @@ def test_only_the_agent_can_speak_to_the_labs_host(opened, keeper):
 
 def _peer(inode):
     """The other end of a unix socket pair, as the kernel's diagnostics tell it."""
-    told = subprocess.run(["ss", "--unix", "--no-header", "--all"], capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(
+        ["ss", "--unix", "--no-header", "--all"], capture_output=True, text=True, check=True
+    ).stdout
     for line in told.splitlines():
         numbers = [int(part) for part in line.split() if part.isdigit()]
         if len(numbers) >= 4 and inode in (numbers[-1], numbers[-2]):
@@ -101,7 +127,9 @@ def test_each_sandbox_has_a_user_of_its_own(opened, neighbour):
     if os.geteuid() != 0:
         pytest.skip("an ordinary user has no other users to give")
 
-    assert {process.uids().real for process in opened.inside}.isdisjoint({process.uids().real for process in neighbour.inside})
+    assert {process.uids().real for process in opened.inside}.isdisjoint(
+        {process.uids().real for process in neighbour.inside}
+    )
 
 
 def test_the_passwords_are_each_sandbox_s_own_and_in_no_command_line(opened, neighbour):
@@ -112,7 +140,11 @@ def test_the_passwords_are_each_sandbox_s_own_and_in_no_command_line(opened, nei
 def address(sandbox, program):
     """Where a server of a sandbox listens."""
     process = next(process for process in sandbox.inside if process.name() == program)
-    return next(connection.laddr for connection in process.net_connections("tcp") if connection.status == psutil.CONN_LISTEN)
+    return next(
+        connection.laddr
+        for connection in process.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    )
 
 
 @as_processes
@@ -125,7 +157,14 @@ def test_whoever_reaches_a_server_of_a_plain_process_is_asked_for_a_password(ope
     at = address(opened, "postgres")
     for user in ("lab_agent", "lab_reader", "shop_app", "learner", "postgres"):
         with pytest.raises(psycopg.OperationalError, match=r"password|rejects"):
-            psycopg.connect(host=at.ip, port=at.port, user=user, dbname="shop", connect_timeout=2, sslmode="disable")
+            psycopg.connect(
+                host=at.ip,
+                port=at.port,
+                user=user,
+                dbname="shop",
+                connect_timeout=2,
+                sslmode="disable",
+            )
 
 
 def test_a_server_listens_where_its_sandbox_is_and_nowhere_else(opened, neighbour, keeper):
@@ -134,7 +173,11 @@ def test_a_server_listens_where_its_sandbox_is_and_nowhere_else(opened, neighbou
     for sandbox in (opened, neighbour):
         for process in sandbox.inside:
             if process.name() in ("redis-server", "memcached", "postgres", "cg-links"):
-                hosts += [connection.laddr.ip for connection in process.net_connections("inet") if connection.status == psutil.CONN_LISTEN]
+                hosts += [
+                    connection.laddr.ip
+                    for connection in process.net_connections("inet")
+                    if connection.status == psutil.CONN_LISTEN
+                ]
 
     assert bool(hosts) == (keeper.isolation == "process")
     assert all(host.startswith("127.6") for host in hosts), hosts
@@ -151,8 +194,18 @@ def seen(opened):
         abstract.bind(f"\0cacheground-test-{port}")
         abstract.listen()
         told = subprocess.run(
-            [sys.executable, str(Path(__file__).with_name("intruder.py")), str(holder.pid), str(holder.uids().real), str(port)],
-            capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=30,
+            [
+                sys.executable,
+                str(Path(__file__).with_name("intruder.py")),
+                str(holder.pid),
+                str(holder.uids().real),
+                str(port),
+            ],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            timeout=30,
         )
     assert told.returncode == 0, told.stderr
     return json.loads(told.stdout)
@@ -161,8 +214,13 @@ def seen(opened):
 @in_a_cage
 def test_the_machine_s_files_are_not_there(seen):
     # The way down to the checkout and the interpreter is there, wherever they lie.
-    shown = {path.parts[1] for path in (ROOT, Path(sys.prefix), Path(sys.base_prefix), Path(sys.prefix).resolve())}
-    assert not ({"etc", "home", "var", "run", "sys", "boot", "srv", "mnt"} - shown) & set(seen["root"])
+    shown = {
+        path.parts[1]
+        for path in (ROOT, Path(sys.prefix), Path(sys.base_prefix), Path(sys.prefix).resolve())
+    }
+    assert not ({"etc", "home", "var", "run", "sys", "boot", "srv", "mnt"} - shown) & set(
+        seen["root"]
+    )
 
 
 @in_a_cage
@@ -172,7 +230,17 @@ def test_the_machine_s_processes_are_not_there(seen):
 
 
 @in_a_cage
-@pytest.mark.parametrize("way", ["the machine's loopback", "the machine's abstract sockets", "the outside", "raw packets", "whole packets", "the machine below"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        "the machine's loopback",
+        "the machine's abstract sockets",
+        "the outside",
+        "raw packets",
+        "whole packets",
+        "the machine below",
+    ],
+)
 def test_no_socket_leads_out(seen, way):
     assert seen[way] in ("ECONNREFUSED", "ENETUNREACH", "EPERM", "EAFNOSUPPORT")
 

@@ -16,8 +16,14 @@ from portal.bench.view import figure, scale_of
 
 def with_sentinels(servers: int) -> Topology:
     """A primary and replicas in zones, a sentinel beside each."""
-    nodes = [Node(f"cache-{n:03}", f"cache-{n:03}", "redis", zone=f"zone {n}") for n in range(1, servers + 1)]
-    nodes += [Node(f"sentinel-{n}", f"sentinel {n}", "redis", zone=f"zone {n}") for n in range(1, servers + 1)]
+    nodes = [
+        Node(f"cache-{n:03}", f"cache-{n:03}", "redis", zone=f"zone {n}")
+        for n in range(1, servers + 1)
+    ]
+    nodes += [
+        Node(f"sentinel-{n}", f"sentinel {n}", "redis", zone=f"zone {n}")
+        for n in range(1, servers + 1)
+    ]
     links = [Link(f"c{n}", "app", f"cache-{n:03}") for n in range(1, servers + 1)]
     links += [Link(f"r{n}", "cache-001", f"cache-{n:03}") for n in range(2, servers + 1)]
     links += [Link(f"s{n}", f"sentinel-{n}", f"cache-{n:03}") for n in range(1, servers + 1)]
@@ -30,7 +36,10 @@ def topology(servers: int, *, between: bool = False) -> Topology:
     if between:
         links += [Link(f"{a}-{b}", a, b) for a, b in itertools.pairwise(names)]
         links += [Link("far", names[0], names[-1])] if servers > 2 else []
-    return Topology((Node("app", "Shop app", "app"), *(Node(name, name, "redis") for name in names)), tuple(links))
+    return Topology(
+        (Node("app", "Shop app", "app"), *(Node(name, name, "redis") for name in names)),
+        tuple(links),
+    )
 
 
 TOPOLOGIES = {
@@ -51,14 +60,28 @@ def test_a_drawing_holds_everything_and_nothing_overlaps(name: str, lay_out) -> 
     assert {box.node.name for box in plan.boxes} == {node.name for node in drawn.nodes}
     assert [wire.link for wire in plan.wires] == list(drawn.links)
     for box in plan.boxes:
-        assert box.x >= 0 and box.y >= 0 and box.x + box.width <= plan.width and box.y + box.height <= plan.height
+        assert (
+            box.x >= 0
+            and box.y >= 0
+            and box.x + box.width <= plan.width
+            and box.y + box.height <= plan.height
+        )
     for a, b in itertools.combinations(plan.boxes, 2):
-        assert a.x + a.width <= b.x or b.x + b.width <= a.x or a.y + a.height <= b.y or b.y + b.height <= a.y
+        assert (
+            a.x + a.width <= b.x
+            or b.x + b.width <= a.x
+            or a.y + a.height <= b.y
+            or b.y + b.height <= a.y
+        )
     for wire in plan.wires:
         assert re.fullmatch(r"[MCLHV0-9.\- ]+", wire.path)
         spots = [wire.tag, wire.took, wire.trouble]
         assert all(0 <= spot.x <= plan.width and 0 <= spot.y <= plan.height for spot in spots)
-        assert not any(box.x < spot.x < box.right and box.y < spot.y < box.bottom for spot in spots for box in plan.boxes), wire.link
+        assert not any(
+            box.x < spot.x < box.right and box.y < spot.y < box.bottom
+            for spot in spots
+            for box in plan.boxes
+        ), wire.link
 
 
 @pytest.mark.parametrize("lay_out", [drawing.wide, drawing.narrow])
@@ -66,8 +89,22 @@ def test_a_zone_holds_its_servers_and_no_others(lay_out) -> None:
     plan = lay_out(with_sentinels(3))
 
     for zone in plan.zones:
-        inside = {box.node.zone for box in plan.boxes if zone.x <= box.x and box.right <= zone.x + zone.width and zone.y <= box.y and box.bottom <= zone.y + zone.height}
-        touched = {box.node.zone for box in plan.boxes if zone.x < box.right and box.x < zone.x + zone.width and zone.y < box.bottom and box.y < zone.y + zone.height}
+        inside = {
+            box.node.zone
+            for box in plan.boxes
+            if zone.x <= box.x
+            and box.right <= zone.x + zone.width
+            and zone.y <= box.y
+            and box.bottom <= zone.y + zone.height
+        }
+        touched = {
+            box.node.zone
+            for box in plan.boxes
+            if zone.x < box.right
+            and box.x < zone.x + zone.width
+            and zone.y < box.bottom
+            and box.y < zone.y + zone.height
+        }
         assert inside == touched == {zone.name}
     assert [zone.name for zone in plan.zones] == ["zone 1", "zone 2", "zone 3"]
 
@@ -77,23 +114,44 @@ def test_servers_behind_servers_stand_in_columns_of_their_own(lay_out) -> None:
     site = find("sessions").topology
     plan = lay_out(site)
 
-    assert [[node.name for node in layer] for layer in drawing.layers(site)] == [["browser"], ["balancer"], ["instance-a", "instance-b"], ["redis", "memcached"]]
+    assert [[node.name for node in layer] for layer in drawing.layers(site)] == [
+        ["browser"],
+        ["balancer"],
+        ["instance-a", "instance-b"],
+        ["redis", "memcached"],
+    ]
     # No two links end at the same place: each can be told from the others.
-    assert len({wire.path.split(" ")[-2] + wire.path.split(" ")[-1] for wire in plan.wires}) == len(plan.wires)
+    assert len({wire.path.split(" ")[-2] + wire.path.split(" ")[-1] for wire in plan.wires}) == len(
+        plan.wires
+    )
 
 
-@pytest.mark.parametrize("control", [Number("a", "A", 1, 300, 1, 60, scale="log"), Number("b", "B", 10, 2_000, 10, 100, scale="log"), Number("c", "C", 0, 5, 0.1, 1, scale="log")])
+@pytest.mark.parametrize(
+    "control",
+    [
+        Number("a", "A", 1, 300, 1, 60, scale="log"),
+        Number("b", "B", 10, 2_000, 10, 100, scale="log"),
+        Number("c", "C", 0, 5, 0.1, 1, scale="log"),
+    ],
+)
 def test_a_logarithmic_fader_leads_to_a_value_and_back(control: Number) -> None:
     assert value_at(control, 0) == control.minimum
     assert value_at(control, POSITIONS) == control.maximum
-    assert value_at(control, position_of(control, control.default)) == pytest.approx(control.default, rel=0.06)
+    assert value_at(control, position_of(control, control.default)) == pytest.approx(
+        control.default, rel=0.06
+    )
     values = [value_at(control, position) for position in range(0, POSITIONS + 1, 10)]
     assert values == sorted(values)
     assert all(control.parse(value) == value for value in values)
 
 
 def test_a_request_to_scale_adds_up() -> None:
-    scale = scale_of([{"meaning": "miss", "server": "cache", "took_ms": 0.16}, {"meaning": "read", "server": "database", "took_ms": 4.87}])
+    scale = scale_of(
+        [
+            {"meaning": "miss", "server": "cache", "took_ms": 0.16},
+            {"meaning": "read", "server": "database", "took_ms": 4.87},
+        ]
+    )
 
     assert scale.ticks[-1] == "6 ms"
     assert [bar.share for bar in scale.bars] == [3, 97]

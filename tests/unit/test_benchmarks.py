@@ -1,4 +1,6 @@
-"""The bench's own arithmetic and text: a wrong percentile or a bound read the wrong way would be believed."""
+"""The bench's own arithmetic and text: a wrong percentile or a bound read the wrong way would be
+believed.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,16 @@ import pytest
 from scripts.benchmarks import __main__ as bench
 from scripts.benchmarks.bare import app, text
 from scripts.benchmarks.context import Context
-from scripts.benchmarks.figures import CannotMeasure, Row, at_most, digits, median, percentile, plain, under
+from scripts.benchmarks.figures import (
+    CannotMeasure,
+    Row,
+    at_most,
+    digits,
+    median,
+    percentile,
+    plain,
+    under,
+)
 from scripts.benchmarks.learner import _AGAIN, _SANDBOX
 from scripts.benchmarks.listeners import Reader
 from scripts.benchmarks.load import at, benchmark_says
@@ -28,7 +39,9 @@ def test_the_median_of_an_even_number_lies_between():
     assert median([3, 1, 2]) == 2
 
 
-@pytest.mark.parametrize("figure", [lambda: median([]), lambda: percentile([], 50), lambda: at([], 50)])
+@pytest.mark.parametrize(
+    "figure", [lambda: median([]), lambda: percentile([], 50), lambda: at([], 50)]
+)
 def test_nothing_measured_is_no_figure(figure):
     with pytest.raises(CannotMeasure):
         figure()
@@ -47,14 +60,21 @@ def test_bounds_are_read_the_right_way():
     assert plain("x", 1.0, "s").holds is None
 
 
-@pytest.mark.parametrize(("value", "shown"), [(0.0, "0"), (0.12345, "0.123"), (9.876, "9.88"), (42.25, "42.2"), (1234.6, "1,235")])
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.0, "0"), (0.12345, "0.123"), (9.876, "9.88"), (42.25, "42.2"), (1234.6, "1,235")],
+)
 def test_numbers_are_shown_in_three_digits(value, shown):
     assert digits(value) == shown
 
 
 def test_the_report_says_what_fails_and_what_is_missing():
     sections = [
-        Section("page", "about pages", [at_most("ratio", 2.5, "times", 2.0, "of 5"), plain("p50", 3.0, "ms")]),
+        Section(
+            "page",
+            "about pages",
+            [at_most("ratio", 2.5, "times", 2.0, "of 5"), plain("p50", 3.0, "ms")],
+        ),
         Section("load", "about the load", problem="redis-benchmark is not installed"),
     ]
 
@@ -66,7 +86,12 @@ def test_the_report_says_what_fails_and_what_is_missing():
 
 
 def test_the_page_says_the_same_in_a_table():
-    sections = [Section("page", "about pages", [at_most("  ratio", 2.5, "times", 2.0, "a | b")], seconds=120.0), Section("load", "about the load", problem="nothing there")]
+    sections = [
+        Section(
+            "page", "about pages", [at_most("  ratio", 2.5, "times", 2.0, "a | b")], seconds=120.0
+        ),
+        Section("load", "about the load", problem="nothing there"),
+    ]
 
     text = page({"date": "today"}, sections, "scripts/bench --quick")
 
@@ -78,7 +103,8 @@ def test_the_page_says_the_same_in_a_table():
 
 def test_redis_benchmark_is_understood():
     said = (
-        'WARNING: Could not fetch server CONFIG\n"test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99_latency_ms","max_latency_ms"\n'
+        "WARNING: Could not fetch server "
+        'CONFIG\n"test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99_latency_ms","max_latency_ms"\n'
         '"GET","85106.38","0.009","0.000","0.015","0.023","0.031","1.503"\n'
     )
 
@@ -90,13 +116,15 @@ def test_redis_benchmark_is_understood():
 def test_a_reader_finds_events_in_pieces_of_any_size():
     stream = (
         b'HTTP/1.1 200 OK\r\n\r\n5\r\nretry: 900\nevent: hello\ndata: {"after": 0}\n\n'
-        b'id: 1\ndata: {"text":"a quoted \\"at\\":5","seq":1,"at":17.25,"type":"happened"}\n\nid: 2\ndata: {"seq": 2, "at": 18.5, "type": "happened"}\n\n: beat\n\n'
+        b'id: 1\ndata: {"text":"a quoted '
+        b'\\"at\\":5","seq":1,"at":17.25,"type":"happened"}\n\nid: 2\ndata: {"seq": 2, "at": '
+        b'18.5, "type": "happened"}\n\n: beat\n\n'
         b'event: resync\ndata: {"after": 2}\n\nevent: bye\ndata: {"reason": "closed"}\n\n'
     )
     for size in (1, 7, 10_000):
         reader = Reader()
         for start in range(0, len(stream), size):
-            reader.take(stream[start:start + size])
+            reader.take(stream[start : start + size])
 
         assert reader.moments == [17.25, 18.5]
         assert (reader.greeted, reader.resyncs, reader.ended) == (True, 1, True)
@@ -112,7 +140,10 @@ def test_a_refused_stream_has_not_begun():
 
 
 def test_memory_is_read_from_the_kernels_sums():
-    rollup = "55d0-7ffe ---p 00000000 00:00 0 [rollup]\nRss: 900 kB\nPss: 500 kB\nPss_Anon: 1 kB\nShared_Clean: 7 kB\nPrivate_Clean: 100 kB\nPrivate_Dirty: 200 kB\n"
+    rollup = (
+        "55d0-7ffe ---p 00000000 00:00 0 [rollup]\nRss: 900 kB\nPss: 500 kB\nPss_Anon: 1 "
+        "kB\nShared_Clean: 7 kB\nPrivate_Clean: 100 kB\nPrivate_Dirty: 200 kB\n"
+    )
 
     assert pss_and_uss(rollup) == (500 * 1024, 300 * 1024)
 
@@ -127,8 +158,16 @@ def test_the_bare_page_is_as_large_as_it_should_be(size, monkeypatch):
 
 
 def test_the_page_that_waits_for_its_sandbox_is_asked_for_again():
-    waiting = b'<cg-bench class="bench"\n  data-phase="opening" data-redraw="/x"\nhx-get="/labs/a/bench?gear=step&amp;on=lesson" hx-swap="outerHTML" hx-trigger="load delay:200ms">'
-    there = b'<cg-bench class="bench" data-phase="open" data-sandbox="' + b"0a" * 16 + b'" data-seq="4">'
+    waiting = (
+        b'<cg-bench class="bench"\n  data-phase="opening" '
+        b'data-redraw="/x"\nhx-get="/labs/a/bench?gear=step&amp;on=lesson" '
+        b'hx-swap="outerHTML" hx-trigger="load delay:200ms">'
+    )
+    there = (
+        b'<cg-bench class="bench" data-phase="open" data-sandbox="'
+        + b"0a" * 16
+        + b'" data-seq="4">'
+    )
 
     assert _AGAIN.search(waiting).groups() == (b"/labs/a/bench?gear=step&amp;on=lesson", b"200")
     assert _SANDBOX.search(waiting) is None
@@ -136,7 +175,9 @@ def test_the_page_that_waits_for_its_sandbox_is_asked_for_again():
     assert _AGAIN.search(there) is None
 
 
-def test_a_measurement_that_can_not_be_made_keeps_no_other_from_being_made(monkeypatch, capsys, tmp_path):
+def test_a_measurement_that_can_not_be_made_keeps_no_other_from_being_made(
+    monkeypatch, capsys, tmp_path
+):
     def breaks(context: Context):
         yield plain("before it broke", 1.0, "s")
         raise CannotMeasure("there is no such thing here")
@@ -144,7 +185,9 @@ def test_a_measurement_that_can_not_be_made_keeps_no_other_from_being_made(monke
     def works(context: Context):
         yield Row("works", 2.0, "s")
 
-    monkeypatch.setattr(bench, "MEASUREMENTS", {"breaks": ("about it", breaks), "works": ("about it", works)})
+    monkeypatch.setattr(
+        bench, "MEASUREMENTS", {"breaks": ("about it", breaks), "works": ("about it", works)}
+    )
 
     code = bench.main(["--json", str(tmp_path / "found.json")])
 
@@ -156,7 +199,11 @@ def test_a_measurement_that_can_not_be_made_keeps_no_other_from_being_made(monke
 
 
 def test_a_bound_that_fails_is_no_failure_to_measure(monkeypatch, capsys):
-    monkeypatch.setattr(bench, "MEASUREMENTS", {"slow": ("about it", lambda context: iter([at_most("slow", 9.0, "s", 1.0)]))})
+    monkeypatch.setattr(
+        bench,
+        "MEASUREMENTS",
+        {"slow": ("about it", lambda context: iter([at_most("slow", 9.0, "s", 1.0)]))},
+    )
 
     assert bench.main(["slow"]) == 0
     assert "FAILS" in capsys.readouterr().out

@@ -29,7 +29,10 @@ def test_the_unpacked_packages_come_first(nowhere, monkeypatch):
     monkeypatch.setenv("CACHEGROUND_ENGINES", str(nowhere / "engines"))
 
     assert binaries.find("redis-server") == own
-    assert str(nowhere / "engines/usr/lib/x86_64-linux-gnu") in binaries.environment()["LD_LIBRARY_PATH"]
+    assert (
+        str(nowhere / "engines/usr/lib/x86_64-linux-gnu")
+        in binaries.environment()["LD_LIBRARY_PATH"]
+    )
 
 
 def test_without_unpacked_packages_nothing_is_added_to_the_environment(nowhere):
@@ -54,7 +57,10 @@ def test_the_distributions_postgres_wins_over_path_and_the_newest_over_all(nowhe
 
 
 def test_versions_are_what_the_programs_tell(nowhere):
-    program(nowhere / "path", "redis-server").write_text("#!/bin/sh\n[ $1 = --version ] && echo 'Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64'\n")
+    program(nowhere / "path", "redis-server").write_text(
+        "#!/bin/sh\n[ $1 = --version ] && echo 'Redis server v=7.0.15 sha=00000000:0 "
+        "malloc=jemalloc-5.3.0 bits=64'\n"
+    )
     program(nowhere / "path", "memcached").write_text("#!/bin/sh\nexit 1\n")
 
     assert binaries.versions() == {"redis": "7.0.15"}

@@ -22,7 +22,9 @@ def lessons(tmp_path: Path) -> Path:
 
 
 def problems(folder: Path) -> str:
-    return "\n".join(str(problem) for problem in load(folder).problems if "there is no lab" not in problem.text)
+    return "\n".join(
+        str(problem) for problem in load(folder).problems if "there is no lab" not in problem.text
+    )
 
 
 def spoil(path: Path, old: str, new: str) -> None:
@@ -33,7 +35,10 @@ def spoil(path: Path, old: str, new: str) -> None:
 
 def test_the_samples_are_right(lessons):
     assert problems(lessons) == ""
-    assert [lesson.slug for lesson in load(lessons).lessons.values() if lesson.written] == ["first", "second"]
+    assert [lesson.slug for lesson in load(lessons).lessons.values() if lesson.written] == [
+        "first",
+        "second",
+    ]
 
 
 def test_all_problems_are_told_at_once(lessons):
@@ -50,19 +55,44 @@ def test_all_problems_are_told_at_once(lessons):
 @pytest.mark.parametrize(
     ("file", "old", "new", "told"),
     [
-        ("first/quiz.toml", "right = true", "right = false", "first/quiz.toml (one-of-three): one choice has one right option"),
+        (
+            "first/quiz.toml",
+            "right = true",
+            "right = false",
+            "first/quiz.toml (one-of-three): one choice has one right option",
+        ),
         ("first/quiz.toml", 'why = "Your code does."', "", "one-of-three.option.0.why"),
         ("first/quiz.toml", 'kind = "number"', 'kind = "essay"', "first/quiz.toml"),
         ("first/quiz.toml", "tolerance = 0.5", 'tolerance = -1\nhint = "x"', "a-number.hint"),
         ("first/quiz.toml", 'id = "two-of-three"', 'id = "one-of-three"', "the id is there twice"),
         ("first/quiz.toml", "[[question]]", "[[question", "it is not TOML"),
-        ("first/lesson.md", "::: check one-of-three", "::: check two-of-four", "quiz.toml has no question two-of-four"),
+        (
+            "first/lesson.md",
+            "::: check one-of-three",
+            "::: check two-of-four",
+            "quiz.toml has no question two-of-four",
+        ),
         ("first/lesson.md", "drawing.svg", "missing.svg", "figures/missing.svg cannot be read"),
-        ("first/lesson.md", "{{sample-lab.hit_p50_ms}}", "{{sample-lab.hit_p51_ms}}", "sample-lab.hit_p51_ms"),
+        (
+            "first/lesson.md",
+            "{{sample-lab.hit_p50_ms}}",
+            "{{sample-lab.hit_p51_ms}}",
+            "sample-lab.hit_p51_ms",
+        ),
         ("measured.toml", "0.1894", '"fast"', "measured.toml (sample-lab.hit_p50_ms)"),
-        ("course.toml", "minutes = 10", 'minutes = 10\ncolour = "red"', "course.toml (part.0.lesson.first.colour)"),
+        (
+            "course.toml",
+            "minutes = 10",
+            'minutes = 10\ncolour = "red"',
+            "course.toml (part.0.lesson.first.colour)",
+        ),
         ("course.toml", 'slug = "second"', 'slug = "first"', "the slug is there twice"),
-        ("course.toml", 'slug = "second"', 'slug = "fourth"', "second/lesson.md: course.toml does not name this lesson"),
+        (
+            "course.toml",
+            'slug = "second"',
+            'slug = "fourth"',
+            "second/lesson.md: course.toml does not name this lesson",
+        ),
     ],
 )
 def test_a_problem_names_its_file_and_place(lessons, file, old, new, told):

@@ -17,7 +17,16 @@ def test_settings_default_and_parse():
     assert settings["invalidate"] == "delete"
 
 
-@pytest.mark.parametrize(("given", "says"), [({"ttl_s": "0"}, "1 to 300"), ({"ttl_s": "soon"}, "1 to 300"), ({"ttl_s": "nan"}, "1 to 300"), ({"engine": "oracle"}, "redis, memcached"), ({"colour": "red"}, "Its settings are")])
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"ttl_s": "0"}, "1 to 300"),
+        ({"ttl_s": "soon"}, "1 to 300"),
+        ({"ttl_s": "nan"}, "1 to 300"),
+        ({"engine": "oracle"}, "redis, memcached"),
+        ({"colour": "red"}, "Its settings are"),
+    ],
+)
 def test_a_wrong_setting_says_what_would_be_right(given, says):
     with pytest.raises(BadInput) as caught:
         find("cache-aside").settings(given)
@@ -43,8 +52,14 @@ def test_a_lab_is_whole(lab):
     assert all(metric in METRICS for chart in lab.charts for metric in chart.metrics)
     assert all(metric in METRICS for metric in lab.tiles)
     assert all(len({METRICS[metric].unit for metric in chart.metrics}) == 1 for chart in lab.charts)
-    assert {link.target for link in lab.topology.links} <= {node.name for node in lab.topology.nodes}
-    assert lab.pick_strategy(lab.settings()) in lab.strategies if lab.strategies else not lab.pick_strategy(lab.settings())
+    assert {link.target for link in lab.topology.links} <= {
+        node.name for node in lab.topology.nodes
+    }
+    assert (
+        lab.pick_strategy(lab.settings()) in lab.strategies
+        if lab.strategies
+        else not lab.pick_strategy(lab.settings())
+    )
     assert lab.gears
     assert {thing.gear for thing in (*lab.controls, *lab.actions)} <= {*lab.gears, "all", "view"}
 

@@ -1,4 +1,6 @@
-"""What of a server's files survives a loss of power, without a server: files are written here, and their syncs noted by hand."""
+"""What of a server's files survives a loss of power, without a server: files are written here, and
+their syncs noted by hand.
+"""
 
 import os
 
@@ -27,7 +29,11 @@ def sync(disk, name):
 
 
 def left(disk):
-    return {str(path.relative_to(disk.root)): path.read_text() for path in disk.root.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(disk.root)): path.read_text()
+        for path in disk.root.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_what_was_appended_after_the_last_sync_is_lost(disk):
@@ -162,7 +168,9 @@ def test_marks_are_counted_once_wherever_the_reading_was_cut(tmp_path):
     path.write_text(text)
     counted = Counted(b"\nwrite:")
 
-    assert [counted.up_to(path, length) for length in range(len(text) + 1)] == [text[:length].count("\nwrite:") for length in range(len(text) + 1)]
+    assert [counted.up_to(path, length) for length in range(len(text) + 1)] == [
+        text[:length].count("\nwrite:") for length in range(len(text) + 1)
+    ]
     assert counted.up_to(path, 20) == text[:20].count("\nwrite:")
 
 
@@ -197,7 +205,11 @@ def test_a_folder_that_became_a_symlink_leads_nowhere(noted, outside):
     assert (outside / "log").read_text() == "not ours, and long"
     assert [path.name for path in outside.iterdir()] == ["log"]
     assert not [path for path in noted.root.rglob("*") if path.is_symlink()]
-    assert not any(os.path.samestat(path.stat(), (outside / "log").stat()) for path in noted.root.parent.rglob("data*/**/*") if path.is_file())
+    assert not any(
+        os.path.samestat(path.stat(), (outside / "log").stat())
+        for path in noted.root.parent.rglob("data*/**/*")
+        if path.is_file()
+    )
 
 
 def test_a_folder_that_became_a_symlink_unsynced_comes_back_as_it_was(noted, outside):

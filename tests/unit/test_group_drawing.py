@@ -1,4 +1,6 @@
-"""A replication group's drawing fits, whatever it holds; what it wears follows from the state of the sandbox."""
+"""A replication group's drawing fits, whatever it holds; what it wears follows from the state of
+the sandbox.
+"""
 
 from __future__ import annotations
 
@@ -29,27 +31,62 @@ from portal.drawing.standing import LONGEST, Standing
 
 ZONES = ("zone a", "zone b", "zone c")
 WIDTH_OF_A_LETTER = 0.43
-"""In sizes, in the mean: 'writes 200/s · acknowledged 6,360' was measured in the interface's face."""
+"""In sizes, in the mean: 'writes 200/s · acknowledged 6,360' was measured in the interface's face.
+"""
 
 
-def group(caches: int, zones: int = 3, *, sentinels: bool = False, waiting: tuple[str, ...] = (), more: tuple[Link, ...] = ()) -> Topology:
+def group(
+    caches: int,
+    zones: int = 3,
+    *,
+    sentinels: bool = False,
+    waiting: tuple[str, ...] = (),
+    more: tuple[Link, ...] = (),
+) -> Topology:
     names = [f"cache-{n:03}" for n in range(1, caches + 1)]
     return Topology(
         (
-            Node("app", "Writer and readers", "app"), Node("primary-endpoint", "primary endpoint", "endpoint"), Node("reader-endpoint", "reader endpoint", "endpoint"),
-            *(Node(name, name, "redis", zone=ZONES[index % zones], waits=name in waiting) for index, name in enumerate(names)),
-            *(Node(f"sentinel-{zone[-1]}", f"sentinel {zone[-1]}", "sentinel", zone=zone) for zone in ZONES[:zones] if sentinels),
+            Node("app", "Writer and readers", "app"),
+            Node("primary-endpoint", "primary endpoint", "endpoint"),
+            Node("reader-endpoint", "reader endpoint", "endpoint"),
+            *(
+                Node(name, name, "redis", zone=ZONES[index % zones], waits=name in waiting)
+                for index, name in enumerate(names)
+            ),
+            *(
+                Node(f"sentinel-{zone[-1]}", f"sentinel {zone[-1]}", "sentinel", zone=zone)
+                for zone in ZONES[:zones]
+                if sentinels
+            ),
         ),
-        (Link("to-primary", "app", "primary-endpoint"), Link("to-reader", "app", "reader-endpoint"), *more),
+        (
+            Link("to-primary", "app", "primary-endpoint"),
+            Link("to-reader", "app", "reader-endpoint"),
+            *more,
+        ),
     )
 
 
 GROUPS = {
-    f"{caches} caches, {zones} zones, {'with' if sentinels else 'no'} sentinels": group(caches, zones, sentinels=sentinels)
-    for caches in range(1, 7) for zones in (2, 3) for sentinels in (False, True)
+    f"{caches} caches, {zones} zones, {'with' if sentinels else 'no'} sentinels": group(
+        caches, zones, sentinels=sentinels
+    )
+    for caches in range(1, 7)
+    for zones in (2, 3)
+    for sentinels in (False, True)
 } | {
-    "no zones": Topology((Node("app", "app", "app"), Node("e", "endpoint", "endpoint"), Node("cache", "cache", "redis"), Node("memcached", "memcached", "memcached")), (Link("e", "app", "e"), Link("m", "app", "memcached"))),
-    "past the endpoints": group(3, more=tuple(Link(f"c{n}", "app", f"cache-00{n}") for n in (1, 2, 3))),
+    "no zones": Topology(
+        (
+            Node("app", "app", "app"),
+            Node("e", "endpoint", "endpoint"),
+            Node("cache", "cache", "redis"),
+            Node("memcached", "memcached", "memcached"),
+        ),
+        (Link("e", "app", "e"), Link("m", "app", "memcached")),
+    ),
+    "past the endpoints": group(
+        3, more=tuple(Link(f"c{n}", "app", f"cache-00{n}") for n in (1, 2, 3))
+    ),
 }
 
 
@@ -62,49 +99,110 @@ def plan(request: pytest.FixtureRequest, name: str) -> Group:
 
 @pytest.mark.parametrize("name", GROUPS)
 def test_everything_is_there_and_nothing_overlaps(name: str, plan: Group) -> None:
-    assert sorted(box.node.name for box in plan.boxes) == sorted(node.name for node in GROUPS[name].nodes)
+    assert sorted(box.node.name for box in plan.boxes) == sorted(
+        node.name for node in GROUPS[name].nodes
+    )
     for box in plan.boxes:
         assert box.x >= 0 and box.y >= 0 and box.right <= plan.width and box.bottom <= plan.height
     for a, b in itertools.combinations(plan.boxes, 2):
         assert a.right <= b.x or b.right <= a.x or a.bottom <= b.y or b.bottom <= a.y, (a, b)
     for box in plan.caches:
         x, y = crown_of(box)
-        assert not any(other.x < x + 26 and x < other.right and other.y < y and y - 13 < other.bottom for other in plan.boxes), box
+        assert not any(
+            other.x < x + 26 and x < other.right and other.y < y and y - 13 < other.bottom
+            for other in plan.boxes
+        ), box
     for zone in plan.zones:
-        assert zone.x >= 0 and zone.x + zone.width <= plan.width and zone.y + zone.height <= plan.height
-        inside = {box.node.name for box in plan.boxes if zone.x <= box.x and box.right <= zone.x + zone.width and zone.y <= box.y and box.bottom <= zone.y + zone.height}
-        touched = {box.node.name for box in plan.boxes if zone.x < box.right and box.x < zone.x + zone.width and zone.y < box.bottom and box.y < zone.y + zone.height}
-        assert inside == touched == {node.name for node in GROUPS[name].servers if node.zone == zone.name}
-        label = (zone.x + 8, zone.label_y - 11, zone.x + zone.width - 8, zone.label_y + 4) if not plan.stacked else (zone.x + zone.width - 160, zone.label_y - 11, zone.x + zone.width - 8, zone.label_y + 4)
-        assert not any(box.x < label[2] and label[0] < box.right and box.y < label[3] and label[1] < box.bottom for box in plan.boxes)
+        assert (
+            zone.x >= 0
+            and zone.x + zone.width <= plan.width
+            and zone.y + zone.height <= plan.height
+        )
+        inside = {
+            box.node.name
+            for box in plan.boxes
+            if zone.x <= box.x
+            and box.right <= zone.x + zone.width
+            and zone.y <= box.y
+            and box.bottom <= zone.y + zone.height
+        }
+        touched = {
+            box.node.name
+            for box in plan.boxes
+            if zone.x < box.right
+            and box.x < zone.x + zone.width
+            and zone.y < box.bottom
+            and box.y < zone.y + zone.height
+        }
+        assert (
+            inside
+            == touched
+            == {node.name for node in GROUPS[name].servers if node.zone == zone.name}
+        )
+        label = (
+            (zone.x + 8, zone.label_y - 11, zone.x + zone.width - 8, zone.label_y + 4)
+            if not plan.stacked
+            else (
+                zone.x + zone.width - 160,
+                zone.label_y - 11,
+                zone.x + zone.width - 8,
+                zone.label_y + 4,
+            )
+        )
+        assert not any(
+            box.x < label[2] and label[0] < box.right and box.y < label[3] and label[1] < box.bottom
+            for box in plan.boxes
+        )
         assert zone.y < label[1] and label[3] < zone.y + zone.height
 
 
 @pytest.mark.parametrize("name", GROUPS)
-def test_every_wire_that_may_be_needed_is_there_and_goes_round_what_it_does_not_lead_to(name: str, plan: Group) -> None:
+def test_every_wire_that_may_be_needed_is_there_and_goes_round_what_it_does_not_lead_to(
+    name: str, plan: Group
+) -> None:
     caches = [box.node.name for box in plan.caches]
     ways = {(way.kind, way.source.name, way.target.name): way for way in plan.ways}
     assert len(ways) == len(plan.ways)
-    assert {key[1:] for key in ways if key[0] == "leads"} == {(plate.node.name, cache) for plate in plan.plates for cache in caches}
+    assert {key[1:] for key in ways if key[0] == "leads"} == {
+        (plate.node.name, cache) for plate in plan.plates for cache in caches
+    }
     assert {key[1:] for key in ways if key[0] == "feeds"} == set(itertools.permutations(caches, 2))
-    assert {way.link for way in plan.ways if way.kind == "asks"} == {link.name for link in GROUPS[name].links}
-    assert {frozenset((move.source, move.target)) for move in plan.moves} == {frozenset(pair) for pair in itertools.combinations(caches, 2)}
+    assert {way.link for way in plan.ways if way.kind == "asks"} == {
+        link.name for link in GROUPS[name].links
+    }
+    assert {frozenset((move.source, move.target)) for move in plan.moves} == {
+        frozenset(pair) for pair in itertools.combinations(caches, 2)
+    }
 
     boxes = {box.node.name: box for box in plan.boxes}
     for way in plan.ways:
         points = along(way.path)
-        assert touches(boxes[way.source.name], points[0]) and touches(boxes[way.target.name], points[-1]), way
+        assert touches(boxes[way.source.name], points[0]) and touches(
+            boxes[way.target.name], points[-1]
+        ), way
         for x, y in points:
             assert 0 <= x <= plan.width and 0 <= y <= plan.height, way
-            assert not any(box.x + 0.5 < x < box.right - 0.5 and box.y + 0.5 < y < box.bottom - 0.5 for box in plan.boxes), (way, x, y)
+            assert not any(
+                box.x + 0.5 < x < box.right - 0.5 and box.y + 0.5 < y < box.bottom - 0.5
+                for box in plan.boxes
+            ), (way, x, y)
         for spot in (way.took, way.trouble):
             assert 0 <= spot.x <= plan.width and 0 <= spot.y <= plan.height
-            assert not any(box.x < spot.x < box.right and box.y < spot.y < box.bottom for box in plan.boxes), way
+            assert not any(
+                box.x < spot.x < box.right and box.y < spot.y < box.bottom for box in plan.boxes
+            ), way
         for spot in filter(None, (way.cross, way.leaving)):
             assert min(abs(spot.x - x) + abs(spot.y - y) for x, y in points) < 8, way
 
 
-@pytest.mark.parametrize("name", [name for name in GROUPS if "zones, " in name and not name.startswith(("5 caches, 2", "6 caches, 2"))])
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name in GROUPS
+        if "zones, " in name and not name.startswith(("5 caches, 2", "6 caches, 2"))
+    ],
+)
 def test_what_a_primary_feeds_can_be_told_apart(name: str, plan: Group) -> None:
     for cache in plan.caches:
         ways = [way for way in plan.ways if way.kind == "feeds" and way.source == cache.node]
@@ -135,14 +233,22 @@ def along(path: str, steps: int = 100) -> list[tuple[float, float]]:
     for letter, text in re.findall(r"([MLHVCQ])([^MLHVCQ]*)", path):
         n = [float(number) for number in text.split()]
         x, y = points[-1] if points else (n[0], n[1])
-        curve = {"M": [(x, y)], "L": [(x, y), (n[0], n[-1])], "H": [(x, y), (n[0], y)], "V": [(x, y), (x, n[0])]}.get(letter) or [(x, y), *zip(n[::2], n[1::2], strict=True)]
+        curve = {
+            "M": [(x, y)],
+            "L": [(x, y), (n[0], n[-1])],
+            "H": [(x, y), (n[0], y)],
+            "V": [(x, y), (x, n[0])],
+        }.get(letter) or [(x, y), *zip(n[::2], n[1::2], strict=True)]
         points += [bezier(curve, step / steps) for step in range(steps + 1)]
     return points
 
 
 def bezier(points: list[tuple[float, float]], t: float) -> tuple[float, float]:
     while len(points) > 1:
-        points = [(x1 + (x2 - x1) * t, y1 + (y2 - y1) * t) for (x1, y1), (x2, y2) in itertools.pairwise(points)]
+        points = [
+            (x1 + (x2 - x1) * t, y1 + (y2 - y1) * t)
+            for (x1, y1), (x2, y2) in itertools.pairwise(points)
+        ]
     return points[0]
 
 
@@ -153,14 +259,20 @@ def touches(box: Box, point: tuple[float, float]) -> bool:
 
 def crossed(one: list[tuple[float, float]], other: list[tuple[float, float]]) -> bool:
     """True if two paths have a place in common."""
+
     def turn(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> float:
         return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
-    thin = lambda points: [point for point, _ in itertools.groupby(points)]  # noqa: E731  # one word for both
+    # one word for both
+    thin = lambda points: [point for point, _ in itertools.groupby(points)]  # noqa: E731
     return any(
         turn(a, b, c) * turn(a, b, d) < 0 and turn(c, d, a) * turn(c, d, b) < 0
-        for a, b in itertools.pairwise(thin(one)) for c, d in itertools.pairwise(thin(other))
-        if max(a[0], b[0]) >= min(c[0], d[0]) and max(c[0], d[0]) >= min(a[0], b[0]) and max(a[1], b[1]) >= min(c[1], d[1]) and max(c[1], d[1]) >= min(a[1], b[1])
+        for a, b in itertools.pairwise(thin(one))
+        for c, d in itertools.pairwise(thin(other))
+        if max(a[0], b[0]) >= min(c[0], d[0])
+        and max(c[0], d[0]) >= min(a[0], b[0])
+        and max(a[1], b[1]) >= min(c[1], d[1])
+        and max(c[1], d[1]) >= min(a[1], b[1])
     )
 
 
@@ -169,7 +281,11 @@ def crossed(one: list[tuple[float, float]], other: list[tuple[float, float]]) ->
 
 def standing(topology: Topology, *told: Event) -> Standing:
     state = SandboxState()
-    first = [ServerChanged(server=node.name, state="up", version="7.0.15") for node in topology.servers if not node.waits]
+    first = [
+        ServerChanged(server=node.name, state="up", version="7.0.15")
+        for node in topology.servers
+        if not node.waits
+    ]
     for seq, event in enumerate([*first, *told], 1):
         state.apply(Entry(seq, 1.0, event))
     return Standing(topology, state.to_data())
@@ -177,8 +293,11 @@ def standing(topology: Topology, *told: Event) -> Standing:
 
 FAILOVER = group(3, sentinels=True)
 WELL: tuple[Event, ...] = (
-    RoleChanged(server="cache-001", role="primary"), RoleChanged(server="cache-002", role="replica", of="cache-001"), RoleChanged(server="cache-003", role="replica", of="cache-001"),
-    EndpointMoved(endpoint="primary-endpoint", targets=["cache-001"]), EndpointMoved(endpoint="reader-endpoint", targets=["cache-002", "cache-003"]),
+    RoleChanged(server="cache-001", role="primary"),
+    RoleChanged(server="cache-002", role="replica", of="cache-001"),
+    RoleChanged(server="cache-003", role="replica", of="cache-001"),
+    EndpointMoved(endpoint="primary-endpoint", targets=["cache-001"]),
+    EndpointMoved(endpoint="reader-endpoint", targets=["cache-002", "cache-003"]),
 )
 KILLED = ServerChanged(server="cache-001", state="down", why="kill -9")
 PROMOTED = RoleChanged(server="cache-002", role="primary")
@@ -198,15 +317,29 @@ def ways(stands: Standing) -> dict[str, Way]:
 
 
 def seen(stands: Standing) -> dict[str, str]:
-    return {link: stands.seen(way) for link, way in ways(stands).items() if way.kind != "asks" and stands.seen(way) != "off"}
+    return {
+        link: stands.seen(way)
+        for link, way in ways(stands).items()
+        if way.kind != "asks" and stands.seen(way) != "off"
+    }
 
 
 def test_the_crown_is_where_the_primary_endpoint_leads() -> None:
     stands = standing(FAILOVER, *WELL)
 
     assert crowns(stands) == ["worn", "", ""]
-    assert [stands.words(f"cache-00{n}") for n in (1, 2, 3)] == ["primary", "replica of cache-001", "replica of cache-001"]
-    assert seen(stands) == {"primary-endpoint to cache-001": "on", "reader-endpoint to cache-002": "on", "reader-endpoint to cache-003": "on", "cache-001 to cache-002": "on", "cache-001 to cache-003": "on"}
+    assert [stands.words(f"cache-00{n}") for n in (1, 2, 3)] == [
+        "primary",
+        "replica of cache-001",
+        "replica of cache-001",
+    ]
+    assert seen(stands) == {
+        "primary-endpoint to cache-001": "on",
+        "reader-endpoint to cache-002": "on",
+        "reader-endpoint to cache-003": "on",
+        "cache-001 to cache-002": "on",
+        "cache-001 to cache-003": "on",
+    }
     assert stands.leads("reader-endpoint") == "to cache-002, cache-003"
 
 
@@ -216,28 +349,57 @@ def test_nobody_wears_the_crown_between_the_kill_and_the_endpoints_move() -> Non
     after = standing(FAILOVER, *WELL, KILLED, PROMOTED, FOLLOWS, MOVED)
     assert crowns(after) == ["was", "worn", ""]
     assert after.moved("cache-001", "cache-002") and not after.moved("cache-001", "cache-003")
-    assert seen(after) == {"primary-endpoint to cache-001": "gone", "primary-endpoint to cache-002": "on", "reader-endpoint to cache-002": "on", "reader-endpoint to cache-003": "on", "cache-002 to cache-003": "on"}
+    assert seen(after) == {
+        "primary-endpoint to cache-001": "gone",
+        "primary-endpoint to cache-002": "on",
+        "reader-endpoint to cache-002": "on",
+        "reader-endpoint to cache-003": "on",
+        "cache-002 to cache-003": "on",
+    }
     assert after.words("cache-001") == "is down: kill -9"
 
 
 def test_a_cut_zone_cuts_what_crosses_its_border_and_its_primary_goes_on() -> None:
     stands = standing(FAILOVER, *WELL, CUT)
-    assert {link: stands.way_state(way) for link, way in ways(stands).items() if stands.seen(way) == "on"} == {
-        "to-primary": "open", "to-reader": "open", "primary-endpoint to cache-001": "cut", "reader-endpoint to cache-002": "open", "reader-endpoint to cache-003": "open",
-        "cache-001 to cache-002": "cut", "cache-001 to cache-003": "cut",
+    assert {
+        link: stands.way_state(way)
+        for link, way in ways(stands).items()
+        if stands.seen(way) == "on"
+    } == {
+        "to-primary": "open",
+        "to-reader": "open",
+        "primary-endpoint to cache-001": "cut",
+        "reader-endpoint to cache-002": "open",
+        "reader-endpoint to cache-003": "open",
+        "cache-001 to cache-002": "cut",
+        "cache-001 to cache-003": "cut",
     }
     assert stands.zone_words("zone a") == "cut off"
 
     split = standing(FAILOVER, *WELL, CUT, PROMOTED, FOLLOWS, MOVED)
     assert crowns(split) == ["was", "worn", ""]
     assert split.words("cache-001") == "still calls itself primary"
-    whole = standing(FAILOVER, *WELL, CUT, PROMOTED, FOLLOWS, MOVED, LinkChanged(link="zone a", state="open"), RoleChanged(server="cache-001", role="replica", of="cache-002"))
+    whole = standing(
+        FAILOVER,
+        *WELL,
+        CUT,
+        PROMOTED,
+        FOLLOWS,
+        MOVED,
+        LinkChanged(link="zone a", state="open"),
+        RoleChanged(server="cache-001", role="replica", of="cache-002"),
+    )
     assert crowns(whole) == ["", "worn", ""]
     assert whole.words("cache-001") == "replica of cache-002"
 
 
 def test_a_slow_zone_and_a_slow_link_say_by_how_much() -> None:
-    stands = standing(FAILOVER, *WELL, LinkChanged(link="zone b", state="slow", delay_ms=20), LinkChanged(link="cache-001 to cache-003", state="slow", delay_ms=1500))
+    stands = standing(
+        FAILOVER,
+        *WELL,
+        LinkChanged(link="zone b", state="slow", delay_ms=20),
+        LinkChanged(link="cache-001 to cache-003", state="slow", delay_ms=1500),
+    )
 
     assert stands.zone_words("zone b") == "+20 ms each way"
     assert stands.way_state(ways(stands)["cache-001 to cache-002"]) == "slow"
@@ -249,37 +411,73 @@ def test_a_place_without_a_replica_says_so_until_one_is_added() -> None:
     topology = group(2, waiting=("cache-002",))
 
     empty = standing(topology, ServerTold(server="cache-002", lines=["lag 0 bytes"]))
-    added = standing(topology, ServerChanged(server="cache-002", state="up"), RoleChanged(server="cache-002", role="replica", of=""), ServerTold(server="cache-002", lines=["lag 0 bytes"]))
+    added = standing(
+        topology,
+        ServerChanged(server="cache-002", state="up"),
+        RoleChanged(server="cache-002", role="replica", of=""),
+        ServerTold(server="cache-002", lines=["lag 0 bytes"]),
+    )
 
     taken = standing(topology, ServerChanged(server="cache-001", state="stopped"))
 
     assert taken.empty("cache-001")
     assert empty.empty("cache-002") and not added.empty("cache-002")
     assert (empty.words("cache-002"), empty.told("cache-002")) == ("no replica here", ["", ""])
-    assert (added.words("cache-002"), added.told("cache-002")) == ("replica of nobody yet", ["lag 0 bytes", ""])
+    assert (added.words("cache-002"), added.told("cache-002")) == (
+        "replica of nobody yet",
+        ["lag 0 bytes", ""],
+    )
 
 
 def test_an_endpoint_that_leads_nowhere_says_so_and_one_that_was_never_told_says_nothing() -> None:
     assert standing(FAILOVER).leads("primary-endpoint") == ""
-    assert standing(FAILOVER, EndpointMoved(endpoint="primary-endpoint", targets=[])).leads("primary-endpoint") == "to nobody"
-    assert standing(FAILOVER, EndpointMoved(endpoint="reader-endpoint", targets=["a", "b", "c"])).leads("reader-endpoint") == "to 3 servers in turn"
+    assert (
+        standing(FAILOVER, EndpointMoved(endpoint="primary-endpoint", targets=[])).leads(
+            "primary-endpoint"
+        )
+        == "to nobody"
+    )
+    assert (
+        standing(
+            FAILOVER, EndpointMoved(endpoint="reader-endpoint", targets=["a", "b", "c"])
+        ).leads("reader-endpoint")
+        == "to 3 servers in turn"
+    )
 
 
 def test_a_sentinel_has_its_last_word_and_the_leader_is_the_last_elected() -> None:
     stands = standing(
-        FAILOVER, SentinelSaid(sentinel="sentinel-a", event="+sdown", words="saw it go"), SentinelSaid(sentinel="sentinel-a", event="+elected-leader", words="leader, epoch 1"),
-        SentinelSaid(sentinel="sentinel-b", event="+elected-leader", words="leader, epoch 2"), ServerChanged(server="sentinel-c", state="down", why="killed"),
+        FAILOVER,
+        SentinelSaid(sentinel="sentinel-a", event="+sdown", words="saw it go"),
+        SentinelSaid(sentinel="sentinel-a", event="+elected-leader", words="leader, epoch 1"),
+        SentinelSaid(sentinel="sentinel-b", event="+elected-leader", words="leader, epoch 2"),
+        ServerChanged(server="sentinel-c", state="down", why="killed"),
     )
 
-    assert [stands.sentinel_words(f"sentinel-{z}") for z in "abc"] == ["leader, epoch 1", "leader, epoch 2", "is down"]
+    assert [stands.sentinel_words(f"sentinel-{z}") for z in "abc"] == [
+        "leader, epoch 1",
+        "leader, epoch 2",
+        "is down",
+    ]
     assert [stands.is_leader(f"sentinel-{z}") for z in "abc"] == [False, True, False]
 
 
 def test_a_sentinels_long_words_are_said_shortly() -> None:
-    said = ("+sdown", "has had no answer from cache-001 for as long as it waits"), ("+odown", "enough sentinels agree that cache-001 is down: 2/2"), ("+vote-for-leader", "votes for sentinel-b")
+    said = (
+        ("+sdown", "has had no answer from cache-001 for as long as it waits"),
+        ("+odown", "enough sentinels agree that cache-001 is down: 2/2"),
+        ("+vote-for-leader", "votes for sentinel-b"),
+    )
 
-    assert [standing(FAILOVER, SentinelSaid(sentinel="sentinel-a", event=event, words=words)).sentinel_words("sentinel-a") for event, words in said] == [
-        "no answer from cache-001", "cache-001 is down, enough agree", "votes for sentinel-b",
+    assert [
+        standing(
+            FAILOVER, SentinelSaid(sentinel="sentinel-a", event=event, words=words)
+        ).sentinel_words("sentinel-a")
+        for event, words in said
+    ] == [
+        "no answer from cache-001",
+        "cache-001 is down, enough agree",
+        "votes for sentinel-b",
     ]
 
 
@@ -292,7 +490,10 @@ def travelled(stands: Standing) -> dict[str, str]:
 
 def test_what_travels_follows_from_the_reading() -> None:
     assert travelled(standing(FAILOVER, *WELL)) == {}
-    assert travelled(standing(FAILOVER, *WELL, FLOWN)) == {"to-primary": "write", "primary-endpoint to cache-001": "write"}
+    assert travelled(standing(FAILOVER, *WELL, FLOWN)) == {
+        "to-primary": "write",
+        "primary-endpoint to cache-001": "write",
+    }
     assert travelled(standing(FAILOVER, *WELL, FLOWN, KILLED)) == {"to-primary": "write"}
 
 
@@ -300,7 +501,16 @@ def test_clients_who_live_in_the_cut_zone_go_on_writing_to_the_primary_there() -
     inside = SettingChanged(name="client_zone", label="", value="zone a", shown="")
     before = standing(FAILOVER, *WELL, FLOWN, inside, CUT)
     split = standing(FAILOVER, *WELL, FLOWN, inside, CUT, PROMOTED, FOLLOWS, MOVED)
-    outside = standing(FAILOVER, *WELL, FLOWN, SettingChanged(name="client_zone", label="", value="zone c", shown=""), CUT, PROMOTED, FOLLOWS, MOVED)
+    outside = standing(
+        FAILOVER,
+        *WELL,
+        FLOWN,
+        SettingChanged(name="client_zone", label="", value="zone c", shown=""),
+        CUT,
+        PROMOTED,
+        FOLLOWS,
+        MOVED,
+    )
 
     assert before.zone_words("zone a") == "cut off, with the clients"
     assert before.way_state(ways(before)["primary-endpoint to cache-001"]) == "open"
@@ -312,7 +522,17 @@ def test_clients_who_live_in_the_cut_zone_go_on_writing_to_the_primary_there() -
 
 
 def test_the_application_says_where_it_lives_until_it_tells_something_else() -> None:
-    settings = [SettingChanged(name=name, label="", value=value, shown="") for name, value in (("client_zone", "zone b"), ("zone_delay_ms", 20.0))]
+    settings = [
+        SettingChanged(name=name, label="", value=value, shown="")
+        for name, value in (("client_zone", "zone b"), ("zone_delay_ms", 20.0))
+    ]
 
     assert standing(FAILOVER, *settings).app_words("app") == "in zone b, 20 ms between zones"
-    assert standing(FAILOVER, *settings, ServerTold(server="app", lines=["settings unchanged since the start"])).app_words("app") == "settings unchanged since the start"
+    assert (
+        standing(
+            FAILOVER,
+            *settings,
+            ServerTold(server="app", lines=["settings unchanged since the start"]),
+        ).app_words("app")
+        == "settings unchanged since the start"
+    )

@@ -42,7 +42,9 @@ def test_two_workers_are_enumerated_whole(a, b):
 
 
 def test_three_workers_are_enumerated_whole_too():
-    assert len({taken.order for taken in every(play_of({"A": 2, "B": 2, "C": 1}), most=1_000)}) == 30
+    assert (
+        len({taken.order for taken in every(play_of({"A": 2, "B": 2, "C": 1}), most=1_000)}) == 30
+    )
 
 
 def test_a_worker_that_meets_a_hit_has_fewer_steps():
@@ -63,13 +65,17 @@ def test_a_worker_that_meets_a_hit_has_fewer_steps():
 
 
 def test_an_order_that_blocks_stands_for_all_that_begin_so():
-    played = list(every(play_of({"A": 3, "B": 3}, blocks=lambda order: order in ("AB", "BA")), most=100))
+    played = list(
+        every(play_of({"A": 3, "B": 3}, blocks=lambda order: order in ("AB", "BA")), most=100)
+    )
     lengths = Counter("AAABBB")
 
     blocked = [taken.order for taken in played if len(taken.order) < 6]
 
     assert blocked == ["AB", "BA"]
-    assert len(played) - len(blocked) + sum(beginning_with(order, lengths) for order in blocked) == comb(6, 3)
+    assert len(played) - len(blocked) + sum(
+        beginning_with(order, lengths) for order in blocked
+    ) == comb(6, 3)
 
 
 def test_no_more_than_asked_for():
@@ -78,21 +84,47 @@ def test_no_more_than_asked_for():
 
 def test_a_sample_is_the_same_for_the_same_seed_and_tells_nothing_twice():
     play = play_of({"A": 3, "B": 3, "C": 3})
-    one, two, other = ([taken.order for taken in sampled(play, seed=seed, draws=50)] for seed in (7, 7, 8))
+    one, two, other = (
+        [taken.order for taken in sampled(play, seed=seed, draws=50)] for seed in (7, 7, 8)
+    )
 
     assert one == two != other
     assert len(one) == len(set(one)) <= 50
 
 
-@pytest.mark.parametrize(("asked", "played"), [("BABA", "BABA"), ("BB", "BBAA"), ("BBBBBA", "BBAA"), ("", "AABB"), ("CCB", "BAAB")])
+@pytest.mark.parametrize(
+    ("asked", "played"),
+    [("BABA", "BABA"), ("BB", "BBAA"), ("BBBBBA", "BBAA"), ("", "AABB"), ("CCB", "BAAB")],
+)
 def test_an_order_is_followed_and_what_can_t_go_is_passed_over(asked, played):
     assert play_of({"A": 2, "B": 2})(following(asked)).order == played
 
 
 def test_a_plan_is_the_strategy_s_own_text():
-    assert planned(STRATEGIES["cache-aside"], "reader", what="row") == ["read cache", "read DB", "write cache"]
-    assert planned(STRATEGIES["cache-aside"], "writer", what="row") == ["write DB", "commit", "delete cache"]
-    assert planned(STRATEGIES["delete-first"], "writer", what="row") == ["delete cache", "write DB", "commit"]
-    assert planned(STRATEGIES["compare-and-set"], "writer", what="row") == ["write DB", "commit", "store if newer"]
-    assert planned(STRATEGIES["lease"], "reader", what="row") == ["read cache", "write cache: lease", "read DB", "store if leased"]
+    assert planned(STRATEGIES["cache-aside"], "reader", what="row") == [
+        "read cache",
+        "read DB",
+        "write cache",
+    ]
+    assert planned(STRATEGIES["cache-aside"], "writer", what="row") == [
+        "write DB",
+        "commit",
+        "delete cache",
+    ]
+    assert planned(STRATEGIES["delete-first"], "writer", what="row") == [
+        "delete cache",
+        "write DB",
+        "commit",
+    ]
+    assert planned(STRATEGIES["compare-and-set"], "writer", what="row") == [
+        "write DB",
+        "commit",
+        "store if newer",
+    ]
+    assert planned(STRATEGIES["lease"], "reader", what="row") == [
+        "read cache",
+        "write cache: lease",
+        "read DB",
+        "store if leased",
+    ]
     assert planned(STRATEGIES["lease"], "eviction", what="row") == ["delete cache"]

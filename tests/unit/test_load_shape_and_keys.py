@@ -45,7 +45,9 @@ def test_no_arrival_is_lost(rate, gaps):
 def test_arrivals_by_chance_keep_the_rate_and_take_no_turns():
     clients = [Schedule(50.0, next_at=0.0, chance=random.Random(seed)) for seed in (1, 2)]
 
-    came = sorted((client.take(0.0), number) for number, client in enumerate(clients) for _ in range(2_000))
+    came = sorted(
+        (client.take(0.0), number) for number, client in enumerate(clients) for _ in range(2_000)
+    )
     in_time = [number for at, number in came if at <= 30]
     same_again = sum(a == b for a, b in itertools.pairwise(in_time))
 

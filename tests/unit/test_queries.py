@@ -8,7 +8,10 @@ from labs.shop.template import split
 
 
 def test_parameters_are_renamed_and_casts_are_left_alone():
-    assert queries.to_psycopg("SELECT a::text WHERE b = :b_id AND c = :c") == "SELECT a::text WHERE b = %(b_id)s AND c = %(c)s"
+    assert (
+        queries.to_psycopg("SELECT a::text WHERE b = :b_id AND c = :c")
+        == "SELECT a::text WHERE b = %(b_id)s AND c = %(c)s"
+    )
 
 
 def test_a_statement_is_shown_with_its_values():

@@ -54,7 +54,10 @@ def test_the_text_that_is_shown_is_the_file_as_it_stands():
 
     assert source.path == "labs/caching/cache_aside.py"
     text = (source_of.__wrapped__.__globals__["ROOT"] / source.path).read_text().splitlines()
-    assert list(source.lines) == text[source.first_line - 1:source.first_line - 1 + len(source.lines)]
+    assert (
+        list(source.lines)
+        == text[source.first_line - 1 : source.first_line - 1 + len(source.lines)]
+    )
 
 
 def test_one_request_stands_at_a_time():

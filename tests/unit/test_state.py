@@ -15,7 +15,8 @@ def fold(*happened):
 def test_a_step_knows_its_line_and_the_lines_before_it():
     state = fold(
         events.StepStarted(request=1, strategy="cache-aside", function="read", call="read(42)"),
-        events.LineReached(request=1, line=2, last_line=2), events.LineReached(request=1, line=4, last_line=4),
+        events.LineReached(request=1, line=2, last_line=2),
+        events.LineReached(request=1, line=4, last_line=4),
     )
 
     assert state.step["line"] == 4
@@ -24,7 +25,9 @@ def test_a_step_knows_its_line_and_the_lines_before_it():
 
 
 def test_a_new_step_clears_what_was_sent():
-    ran = events.CommandRan(request=1, server="cache", command="GET a", reply="(nil)", took_ms=0.1, meaning="miss")
+    ran = events.CommandRan(
+        request=1, server="cache", command="GET a", reply="(nil)", took_ms=0.1, meaning="miss"
+    )
 
     state = fold(ran, events.StepStarted(request=2, strategy="s", function="read", call="read(1)"))
 
@@ -32,13 +35,21 @@ def test_a_new_step_clears_what_was_sent():
 
 
 def test_a_restarted_server_keeps_its_version():
-    state = fold(events.ServerChanged(server="cache", state="up", version="7.0.15"), events.ServerChanged(server="cache", state="down", why="x"))
+    state = fold(
+        events.ServerChanged(server="cache", state="up", version="7.0.15"),
+        events.ServerChanged(server="cache", state="down", why="x"),
+    )
 
     assert state.servers["cache"] == {"state": "down", "why": "x", "version": "7.0.15"}
 
 
 def test_history_is_of_the_whole_run_in_bounded_room():
-    state = fold(*(events.ReadingTaken(readings={"done_per_s": float(n)}) for n in range(READINGS_LENGTH * 5)))
+    state = fold(
+        *(
+            events.ReadingTaken(readings={"done_per_s": float(n)})
+            for n in range(READINGS_LENGTH * 5)
+        )
+    )
 
     assert len(state.readings) < READINGS_LENGTH
     assert state.readings[0]["done_per_s"] == 0.0

@@ -24,7 +24,9 @@ def test_every_prediction_of_a_lab_has_been_run_often(lab):
     measured = tolerances.of(folder)
 
     assert set(measured) == {prediction.name for prediction in lab.predictions}
-    assert {p.name: p.tolerance for p in lab.predictions if p.tolerance} == {name: value for name, value in measured.items() if value}
+    assert {p.name: p.tolerance for p in lab.predictions if p.tolerance} == {
+        name: value for name, value in measured.items() if value
+    }
 
 
 def test_a_lab_without_the_file_has_no_tolerances(tmp_path):

@@ -18,7 +18,9 @@ def test_frames_come_out_whole_however_they_are_cut():
     assert messages == [{"a": 1}, {"b": "ü"}]
 
 
-@pytest.mark.parametrize("body", [b"nonsense", b"[1]", b'"x"', b"[" * 100_000, json.dumps({"a": "x"}).encode()[:-1]])
+@pytest.mark.parametrize(
+    "body", [b"nonsense", b"[1]", b'"x"', b"[" * 100_000, json.dumps({"a": "x"}).encode()[:-1]]
+)
 def test_what_is_no_object_is_refused(body):
     with pytest.raises(BadInput):
         wire.Unpacker().feed(struct.pack(">I", len(body)) + body)

@@ -1,4 +1,6 @@
-"""A Postgres and a portal Redis of the tests' own, on unix sockets in a directory of their own; an app on them; a labs host that answers."""
+"""A Postgres and a portal Redis of the tests' own, on unix sockets in a directory of their own; an
+app on them; a labs host that answers.
+"""
 
 from __future__ import annotations
 
@@ -46,21 +48,65 @@ class PostgresServer:
 
     def __init__(self, folder: Path, user: str | None) -> None:
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-        self.bin = found[-1].parent if found else Path(shutil.which("postgres") or pytest.fail("no Postgres")).resolve().parent
+        self.bin = (
+            found[-1].parent
+            if found
+            else Path(shutil.which("postgres") or pytest.fail("no Postgres")).resolve().parent
+        )
         self.folder, self.user = folder, user
         self.data = folder / "data"
         self.process: subprocess.Popen[bytes] | None = None
-        subprocess.run([self.bin / "initdb", "-D", self.data, "-U", "portal", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"], check=True, capture_output=True, **self._who())
+        subprocess.run(
+            [
+                self.bin / "initdb",
+                "-D",
+                self.data,
+                "-U",
+                "portal",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "--no-sync",
+            ],
+            check=True,
+            capture_output=True,
+            **self._who(),
+        )
         self.url = f"postgresql+psycopg://portal@/postgres?host={folder}"
 
     def _who(self) -> dict[str, Any]:
-        return {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": [], "cwd": self.folder} if self.user else {"cwd": self.folder}
+        return (
+            {
+                "user": self.user,
+                "group": pwd.getpwnam(self.user).pw_gid,
+                "extra_groups": [],
+                "cwd": self.folder,
+            }
+            if self.user
+            else {"cwd": self.folder}
+        )
 
     def start(self) -> None:
         with (self.folder / "postgres.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [self.bin / "postgres", "-D", self.data, "-k", self.folder, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=60"],
-                stdout=subprocess.DEVNULL, stderr=log, **self._who(),
+                [
+                    self.bin / "postgres",
+                    "-D",
+                    self.data,
+                    "-k",
+                    self.folder,
+                    "-c",
+                    "listen_addresses=",
+                    "-c",
+                    "fsync=off",
+                    "-c",
+                    "max_connections=60",
+                ],
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                **self._who(),
             )
         wait_until(self._answers)
 
@@ -72,10 +118,15 @@ class PostgresServer:
         return True
 
     def go_away(self) -> None:
-        """Break every connection and take no new one; the process stays, for a test leaves no new one behind."""
+        """Break every connection and take no new one; the process stays, for a test leaves no new
+        one behind.
+        """
         with psycopg.connect(self.url.replace("+psycopg", ""), autocommit=True) as connection:
             (self.folder / ".s.PGSQL.5432").rename(self.folder / "away.pg")
-            connection.execute("SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()")
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE "
+                "backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
 
     def come_back(self) -> None:
         """Take connections again."""
@@ -99,10 +150,27 @@ class RedisServer:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        who: dict[str, Any] = {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []} if self.user else {}
+        who: dict[str, Any] = (
+            {"user": self.user, "group": pwd.getpwnam(self.user).pw_gid, "extra_groups": []}
+            if self.user
+            else {}
+        )
         self.process = subprocess.Popen(
-            [shutil.which("redis-server") or pytest.fail("no redis-server"), "--port", "0", "--unixsocket", str(self.socket), "--save", "", "--dir", str(self.folder)],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder, **who,
+            [
+                shutil.which("redis-server") or pytest.fail("no redis-server"),
+                "--port",
+                "0",
+                "--unixsocket",
+                str(self.socket),
+                "--save",
+                "",
+                "--dir",
+                str(self.folder),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self.folder,
+            **who,
         )
         wait_until(self._answers)
 
@@ -209,7 +277,12 @@ def sql(postgres: PostgresServer) -> Iterator[Callable[..., list[tuple[Any, ...]
 @pytest.fixture
 def settings(postgres: PostgresServer, redis_server: RedisServer) -> Settings:
     """Settings for the sample lessons on the tests' own servers."""
-    return Settings(database_url=postgres.url, redis_url=redis_server.url, secret_key="a secret of the tests, long enough", lessons=SAMPLES / "lessons")
+    return Settings(
+        database_url=postgres.url,
+        redis_url=redis_server.url,
+        secret_key="a secret of the tests, long enough",
+        lessons=SAMPLES / "lessons",
+    )
 
 
 class Browser(FlaskClient):
@@ -218,7 +291,11 @@ class Browser(FlaskClient):
     def open(self, *args: Any, **kwargs: Any) -> Any:
         headers = dict(kwargs.pop("headers", None) or {})
         headers.setdefault("Sec-Fetch-Site", "same-origin")
-        return super().open(*args, headers={name: value for name, value in headers.items() if value is not None}, **kwargs)
+        return super().open(
+            *args,
+            headers={name: value for name, value in headers.items() if value is not None},
+            **kwargs,
+        )
 
 
 @pytest.fixture
@@ -246,7 +323,9 @@ def other(app: Flask) -> FlaskClient:
 
 
 class AnsweringHost:
-    """A labs host that answers every call with what the test has put down for it, as the front desk expects."""
+    """A labs host that answers every call with what the test has put down for it, as the front desk
+    expects.
+    """
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
@@ -257,7 +336,10 @@ class AnsweringHost:
 
     def open(self, owner: str, lab: str, *, sandbox: str = "5a9d", status: str = "open") -> None:
         """Say that this owner has a sandbox."""
-        self.redis.hset(f"labs:sandbox:{sandbox}", mapping={"owner": owner, "lab": lab, "host": "here", "status": status})
+        self.redis.hset(
+            f"labs:sandbox:{sandbox}",
+            mapping={"owner": owner, "lab": lab, "host": "here", "status": status},
+        )
         self.redis.set(f"labs:owner:{owner}", sandbox)
 
     def start(self) -> None:

@@ -1,4 +1,6 @@
-"""The shipped labs host with fake isolation, in threads of the test; and the line to the portal's Redis by which a test hears it, cuts it off and waits for it."""
+"""The shipped labs host with fake isolation, in threads of the test; and the line to the portal's
+Redis by which a test hears it, cuts it off and waits for it.
+"""
 
 from __future__ import annotations
 
@@ -36,13 +38,23 @@ class CuttableConnection(UnixDomainSocketConnection):
 
 
 class Line(Redis):
-    """A labs host's connection to the portal's Redis: what it is asked is written down, and it can be cut."""
+    """A labs host's connection to the portal's Redis: what it is asked is written down, and it can
+    be cut.
+    """
 
     def __init__(self, socket: Path) -> None:
         self._is_cut = threading.Event()
-        super().__init__(connection_pool=ConnectionPool(
-            connection_class=CuttableConnection, is_cut=self._is_cut, path=str(socket), decode_responses=True, protocol=2, socket_timeout=5.0, retry=Retry(NoBackoff(), 0),
-        ))
+        super().__init__(
+            connection_pool=ConnectionPool(
+                connection_class=CuttableConnection,
+                is_cut=self._is_cut,
+                path=str(socket),
+                decode_responses=True,
+                protocol=2,
+                socket_timeout=5.0,
+                retry=Retry(NoBackoff(), 0),
+            )
+        )
         self.calls: list[tuple[str, str, dict[str, Any]]] = []
         self.before: dict[str, Callable[[], object]] = {}
 
@@ -66,7 +78,9 @@ class FakedLabs:
 
     def __init__(self, socket: Path, directory: Path) -> None:
         self._socket, self._directory = socket, directory
-        self.redis = Redis(unix_socket_path=str(socket), decode_responses=True, protocol=2, socket_timeout=5.0)
+        self.redis = Redis(
+            unix_socket_path=str(socket), decode_responses=True, protocol=2, socket_timeout=5.0
+        )
         self.desk = Desk(self.redis)
         self._running: list[tuple[LabsHost, Line, threading.Thread]] = []
         self.start()
@@ -74,7 +88,13 @@ class FakedLabs:
     def start(self) -> None:
         """A host that is listed."""
         line = Line(self._socket)
-        host = LabsHost(line, Path(tempfile.mkdtemp(dir=self._directory)), isolation="fake", pool=0, limits=Limits(room=4))
+        host = LabsHost(
+            line,
+            Path(tempfile.mkdtemp(dir=self._directory)),
+            isolation="fake",
+            pool=0,
+            limits=Limits(room=4),
+        )
         thread = threading.Thread(target=host.serve, name="labs host")
         thread.start()
         self._running.append((host, line, thread))
@@ -163,10 +183,14 @@ class FakedSandbox:
 
     def settle(self) -> None:
         """Wait until all that it told is in the feed."""
-        self.labs.eventually(lambda: (told := self.labs.desk.events(self.id)) and told[-1].seq >= self.state.seq)
+        self.labs.eventually(
+            lambda: (told := self.labs.desk.events(self.id)) and told[-1].seq >= self.state.seq
+        )
 
     def tell(self, event: Event) -> None:
-        """Have it tell this, as its last words: what it tells by itself afterwards is refused, for its number is taken."""
+        """Have it tell this, as its last words: what it tells by itself afterwards is refused, for
+        its number is taken.
+        """
         hosted = self.labs.host._hosted[self.id]
         self.labs.host._heard(hosted, Entry(hosted.state.seq + 1, time.time(), event))
 

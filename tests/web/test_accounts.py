@@ -47,7 +47,9 @@ def test_the_cookie_is_hidden_from_scripts_and_lasts_a_year(client):
 
 
 def test_the_cookie_is_secure_where_the_request_is(client):
-    response = client.post("/lessons/first/progress", data={"section": "the-end"}, base_url="https://localhost")
+    response = client.post(
+        "/lessons/first/progress", data={"section": "the-end"}, base_url="https://localhost"
+    )
 
     assert "Secure" in response.headers["Set-Cookie"]
     assert "Strict-Transport-Security" in response.headers
@@ -56,7 +58,10 @@ def test_the_cookie_is_secure_where_the_request_is(client):
 def test_the_cookies_year_begins_anew_with_each_action(client, begin):
     begin(client)
 
-    assert "Max-Age=31536000" in client.post("/lessons/first/progress", data={"section": "the-end"}).headers["Set-Cookie"]
+    assert (
+        "Max-Age=31536000"
+        in client.post("/lessons/first/progress", data={"section": "the-end"}).headers["Set-Cookie"]
+    )
     assert "Set-Cookie" not in client.get("/").headers
 
 
@@ -67,7 +72,9 @@ def test_a_forged_cookie_is_nobody(client, sql, begin):
     assert "Nothing is known of you." in client.get("/me").text
 
 
-def test_a_recovery_link_takes_a_learner_to_another_browser_once(client, other, sql, learner_of, begin):
+def test_a_recovery_link_takes_a_learner_to_another_browser_once(
+    client, other, sql, learner_of, begin
+):
     learner = begin(client)
     link = link_of(client)
 
@@ -143,7 +150,9 @@ def test_deleting_closes_the_sandbox(client, host, begin):
     assert [call["call"] for call in host.calls] == ["close"]
 
 
-def test_a_deleted_learner_becomes_a_new_one_in_a_browser_that_still_has_the_cookie(client, other, sql, begin):
+def test_a_deleted_learner_becomes_a_new_one_in_a_browser_that_still_has_the_cookie(
+    client, other, sql, begin
+):
     learner = begin(client)
     other.set_cookie("learner", client.get_cookie("learner").value)
     client.post("/me/delete", data={"sure": "yes"})

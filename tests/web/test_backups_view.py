@@ -1,4 +1,6 @@
-"""The view of the lab backup-restore without a script, and the page of a lab that has no code to show."""
+"""The view of the lab backup-restore without a script, and the page of a lab that has no code to
+show.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +19,61 @@ EVIL = "<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture
-def opened(app: Flask, client: FlaskClient, redis_server: RedisServer, learner_of: Callable[[FlaskClient], str]) -> Iterator[FakedSandbox]:
+def opened(
+    app: Flask,
+    client: FlaskClient,
+    redis_server: RedisServer,
+    learner_of: Callable[[FlaskClient], str],
+) -> Iterator[FakedSandbox]:
     with faked_labs(redis_server.socket) as labs:
         assert client.post(f"{LAB}/sandbox").status_code == 303
         yield labs.opened(learner_of(client))
 
 
-def test_what_was_backed_up_and_restored_is_drawn_from_data(client: FlaskClient, opened: FakedSandbox) -> None:
-    opened.tell(TableChanged(table="backups", rows=[{"backup": "backup-001", "status": "available", "keys": 19903, "size_kb": 2873.5, "sha256": EVIL, "digest": "4e52072a", "cow_kb": 1020, "cow_percent": 10.4}]))
-    opened.tell(TableChanged(table="changes", rows=[{"at_s": 0.0, "kept": 6, "gone": 0}, {"at_s": 0.5, "kept": 2, "gone": 4}]))
-    opened.tell(TableChanged(table="marks", rows=[{"mark": "fork", "at_s": 0.75, "backup": "backup-001"}]))
-    opened.tell(TableChanged(table="comparison", rows=[{"what": "shop-restored", "address": "127.0.0.1:6380", "keys": 19905, "digest": EVIL, "kept": 8, "gone": 4}]))
+def test_what_was_backed_up_and_restored_is_drawn_from_data(
+    client: FlaskClient, opened: FakedSandbox
+) -> None:
+    opened.tell(
+        TableChanged(
+            table="backups",
+            rows=[
+                {
+                    "backup": "backup-001",
+                    "status": "available",
+                    "keys": 19903,
+                    "size_kb": 2873.5,
+                    "sha256": EVIL,
+                    "digest": "4e52072a",
+                    "cow_kb": 1020,
+                    "cow_percent": 10.4,
+                }
+            ],
+        )
+    )
+    opened.tell(
+        TableChanged(
+            table="changes",
+            rows=[{"at_s": 0.0, "kept": 6, "gone": 0}, {"at_s": 0.5, "kept": 2, "gone": 4}],
+        )
+    )
+    opened.tell(
+        TableChanged(table="marks", rows=[{"mark": "fork", "at_s": 0.75, "backup": "backup-001"}])
+    )
+    opened.tell(
+        TableChanged(
+            table="comparison",
+            rows=[
+                {
+                    "what": "shop-restored",
+                    "address": "127.0.0.1:6380",
+                    "keys": 19905,
+                    "digest": EVIL,
+                    "kept": 8,
+                    "gone": 4,
+                }
+            ],
+        )
+    )
     opened.tell(ServerTold(server="shop-001", lines=["19,903 keys", EVIL]))
 
     page = client.get(LAB).text
@@ -40,7 +86,9 @@ def test_what_was_backed_up_and_restored_is_drawn_from_data(client: FlaskClient,
     assert '<line class="fork" x1="450.0"' in page
 
 
-def test_a_lab_without_code_shows_none_and_offers_no_stepped_request(client: FlaskClient, opened: FakedSandbox) -> None:
+def test_a_lab_without_code_shows_none_and_offers_no_stepped_request(
+    client: FlaskClient, opened: FakedSandbox
+) -> None:
     page = client.get(LAB).text
 
     assert f"/sandboxes/{opened.id}/load" in page
@@ -51,17 +99,32 @@ def test_a_lab_without_code_shows_none_and_offers_no_stepped_request(client: Fla
     assert "Fill the cluster" in page
 
 
-def test_the_buttons_of_the_view_name_the_backup_that_is_chosen(client: FlaskClient, opened: FakedSandbox) -> None:
+def test_the_buttons_of_the_view_name_the_backup_that_is_chosen(
+    client: FlaskClient, opened: FakedSandbox
+) -> None:
     page = client.get(LAB).text
 
     for name in ("take", "restore", "copy", "delete", "damage", "delete-restored"):
         assert page.count(f'formaction="/sandboxes/{opened.id}/actions/{name}"') == 1
-    assert client.post(f"/sandboxes/{opened.id}/actions/restore", data={"backup": "../../etc/passwd"}).status_code == 422
-    client.post(f"/sandboxes/{opened.id}/actions/damage", data={"backup": "backup-001", "how": "cut"})
-    assert ("action", opened.id, {"name": "damage", "fields": {"backup": "backup-001", "how": "cut"}}) in opened.calls
+    assert (
+        client.post(
+            f"/sandboxes/{opened.id}/actions/restore", data={"backup": "../../etc/passwd"}
+        ).status_code
+        == 422
+    )
+    client.post(
+        f"/sandboxes/{opened.id}/actions/damage", data={"backup": "backup-001", "how": "cut"}
+    )
+    assert (
+        "action",
+        opened.id,
+        {"name": "damage", "fields": {"backup": "backup-001", "how": "cut"}},
+    ) in opened.calls
 
 
-def test_where_nothing_real_runs_there_is_nothing_to_back_up(client: FlaskClient, opened: FakedSandbox) -> None:
+def test_where_nothing_real_runs_there_is_nothing_to_back_up(
+    client: FlaskClient, opened: FakedSandbox
+) -> None:
     page = client.post(f"/sandboxes/{opened.id}/actions/take", headers={"HX-Request": "true"})
 
     assert page.status_code == 409

@@ -138,11 +138,19 @@ def test_a_learners_page_is_kept_until_something_of_the_learner_changes(app, cli
     assert app.test_client().get("/lessons/first?as=a-stranger").status_code == 500
 
 
-@pytest.mark.parametrize("change", [
-    lambda client, key: client.post("/lessons/first/read"),
-    lambda client, key: client.post("/lessons/first/quiz/one-of-three", data={"choice": option_in(client.get("/lessons/first").text), "key": key}),
-    lambda client, key: client.post("/labs/sample-lab/predictions/queries", data={"value": "1", "confidence": "fairly"}),
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda client, key: client.post("/lessons/first/read"),
+        lambda client, key: client.post(
+            "/lessons/first/quiz/one-of-three",
+            data={"choice": option_in(client.get("/lessons/first").text), "key": key},
+        ),
+        lambda client, key: client.post(
+            "/labs/sample-lab/predictions/queries", data={"value": "1", "confidence": "fairly"}
+        ),
+    ],
+)
 def test_every_change_is_on_the_next_page(client, change):
     client.post("/lessons/first/progress", data={"section": "the-end"})
     before = [client.get("/lessons/first").text for _ in range(2)]

@@ -24,7 +24,19 @@ def test_on_a_plain_http_host_of_the_lan_the_origin_decides():
     assert not comes_from_here(None, "http://10.0.0.5", "10.0.0.5:8000")
 
 
-@pytest.mark.parametrize("origin", [None, "", "null", "http://", "http://[::1", "file://localhost:8000", "//localhost:8000", "http://localhost:8000@evil.example"])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        None,
+        "",
+        "null",
+        "http://",
+        "http://[::1",
+        "file://localhost:8000",
+        "//localhost:8000",
+        "http://localhost:8000@evil.example",
+    ],
+)
 def test_an_origin_that_says_nothing_is_refused(origin):
     assert not comes_from_here(None, origin, "localhost:8000")
 
@@ -32,8 +44,16 @@ def test_an_origin_that_says_nothing_is_refused(origin):
 def test_a_class_on_a_plain_http_host_can_answer(client, sql):
     there = {"base_url": "http://10.0.0.5:8000", "data": {"section": "the-end"}}
 
-    own = client.post("/lessons/first/progress", headers={"Sec-Fetch-Site": None, "Origin": "http://10.0.0.5:8000"}, **there)
-    foreign = client.post("/lessons/first/progress", headers={"Sec-Fetch-Site": None, "Origin": "http://10.0.0.99"}, **there)
+    own = client.post(
+        "/lessons/first/progress",
+        headers={"Sec-Fetch-Site": None, "Origin": "http://10.0.0.5:8000"},
+        **there,
+    )
+    foreign = client.post(
+        "/lessons/first/progress",
+        headers={"Sec-Fetch-Site": None, "Origin": "http://10.0.0.99"},
+        **there,
+    )
 
     assert own.status_code == 204
     assert foreign.status_code == 403

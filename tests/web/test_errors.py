@@ -19,7 +19,9 @@ ERRORS = sorted(STATUS, key=name_of)
 
 
 def kinds(base: type[LabsError] = LabsError) -> set[type[LabsError]]:
-    return {base}.union(*(kinds(kind) for kind in base.__subclasses__() if kind.__module__.startswith("labs")))
+    return {base}.union(
+        *(kinds(kind) for kind in base.__subclasses__() if kind.__module__.startswith("labs"))
+    )
 
 
 def test_every_error_of_the_labs_has_a_status():
@@ -39,7 +41,9 @@ def failing(app):
         if kind == "abort":
             abort(404)
         error = next(error for error in STATUS if error.kind == kind)
-        raise error("A sentence <b>for</b> the learner.", hint="What to do.", detail="secret detail")
+        raise error(
+            "A sentence <b>for</b> the learner.", hint="What to do.", detail="secret detail"
+        )
 
     return app.test_client()
 
@@ -50,7 +54,10 @@ def test_an_error_of_the_labs_is_a_page_for_a_reader(failing, error):
 
     assert response.status_code == STATUS[error]
     assert "<html" in response.text
-    assert "A sentence &lt;b&gt;for&lt;/b&gt; the learner." in response.text and "What to do." in response.text
+    assert (
+        "A sentence &lt;b&gt;for&lt;/b&gt; the learner." in response.text
+        and "What to do." in response.text
+    )
     assert "secret detail" not in response.text
     assert response.headers["X-Request-Id"] in response.text
 
@@ -65,7 +72,13 @@ def test_an_error_is_a_fragment_for_a_script_and_lands_among_the_toasts(failing,
     assert response.headers["HX-Reswap"] == "beforeend"
 
 
-@pytest.mark.parametrize("headers", [{"HX-Request": "true", "HX-Boosted": "true"}, {"HX-Request": "true", "HX-Request-Type": "full"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"HX-Request": "true", "HX-Boosted": "true"},
+        {"HX-Request": "true", "HX-Request-Type": "full"},
+    ],
+)
 def test_htmx_that_wants_a_page_gets_a_page(failing, headers):
     assert "<html" in failing.get("/fail/not-now", headers=headers).text
 
@@ -79,7 +92,11 @@ def test_a_fault_of_ours_tells_nothing(failing, kind, caplog):
     response = failing.get(f"/fail/{kind}")
 
     assert response.status_code == 500
-    assert "secret" not in response.text and "Traceback" not in response.text and "SELECT" not in response.text
+    assert (
+        "secret" not in response.text
+        and "Traceback" not in response.text
+        and "SELECT" not in response.text
+    )
     assert response.headers["X-Request-Id"] in caplog.text
 
 
@@ -96,4 +113,7 @@ def test_a_wrong_method_is_told_which_is_right(client):
 
 
 def test_a_body_that_is_too_large_is_refused(client):
-    assert client.post("/lessons/first/quiz/a-number", data={"value": "1" * 300_000}).status_code == 413
+    assert (
+        client.post("/lessons/first/quiz/a-number", data={"value": "1" * 300_000}).status_code
+        == 413
+    )

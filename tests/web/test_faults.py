@@ -46,7 +46,9 @@ def test_lessons_are_read_without_postgres(known, without_postgres, path):
     assert known.get(path).status_code == 200
 
 
-def test_without_postgres_an_answer_stays_in_its_form_and_nothing_says_saved(known, without_postgres):
+def test_without_postgres_an_answer_stays_in_its_form_and_nothing_says_saved(
+    known, without_postgres
+):
     response = known.post("/lessons/first/quiz/a-number", data={"value": "12.5"}, headers=HTMX)
 
     assert response.status_code == 503
@@ -72,11 +74,19 @@ def test_what_needs_postgres_says_when_to_come_back(known, without_postgres, pat
 def test_the_portal_recovers_when_postgres_is_back(known, postgres):
     postgres.go_away()
     try:
-        assert known.post("/lessons/first/quiz/a-number", data={"value": "12.5"}, headers=HTMX).status_code == 503
+        assert (
+            known.post(
+                "/lessons/first/quiz/a-number", data={"value": "12.5"}, headers=HTMX
+            ).status_code
+            == 503
+        )
     finally:
         postgres.come_back()
 
-    assert known.post("/lessons/first/quiz/a-number", data={"value": "12.5"}, headers=HTMX).status_code == 200
+    assert (
+        known.post("/lessons/first/quiz/a-number", data={"value": "12.5"}, headers=HTMX).status_code
+        == 200
+    )
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/me", "/labs", "/labs/sample-lab"])
@@ -85,7 +95,10 @@ def test_every_page_is_shown_without_redis(known, without_redis, path):
 
 
 def test_answers_are_kept_without_redis(known, without_redis, sql):
-    assert known.post("/lessons/first/quiz/a-number", data={"value": "12.5"}, headers=HTMX).status_code == 200
+    assert (
+        known.post("/lessons/first/quiz/a-number", data={"value": "12.5"}, headers=HTMX).status_code
+        == 200
+    )
     assert sql("SELECT count(*) FROM answer") == [(1,)]
 
 
@@ -133,7 +146,9 @@ def test_settings_are_named_when_they_are_missing():
     from portal.settings import SettingsError
 
     with pytest.raises(SettingsError) as caught:
-        Settings.from_environment({"REDIS_URL": "http://x", "SECRET_KEY": "short", "TRUSTED_PROXIES": "many"})
+        Settings.from_environment(
+            {"REDIS_URL": "http://x", "SECRET_KEY": "short", "TRUSTED_PROXIES": "many"}
+        )
 
     for name in ("DATABASE_URL is missing", "REDIS_URL: ", "SECRET_KEY: ", "TRUSTED_PROXIES: "):
         assert name in str(caught.value)
@@ -142,7 +157,12 @@ def test_settings_are_named_when_they_are_missing():
 
 def test_settings_are_read_as_they_stand():
     settings = Settings.from_environment(
-        {"DATABASE_URL": "postgresql:///portal", "REDIS_URL": "unix:///run/redis.sock", "SECRET_KEY": "0" * 32, "TRUSTED_HOSTS": "a.example, .b.example"}
+        {
+            "DATABASE_URL": "postgresql:///portal",
+            "REDIS_URL": "unix:///run/redis.sock",
+            "SECRET_KEY": "0" * 32,
+            "TRUSTED_HOSTS": "a.example, .b.example",
+        }
     )
 
     assert settings.database_url == "postgresql+psycopg:///portal"

@@ -11,12 +11,25 @@ from portal.app import create_app
 from portal.web.assets import FOR_EVER
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src "
+    "'self'; connect-src 'self'; worker-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
 )
 
 
-@pytest.mark.parametrize("path", ["/", "/lessons/first", "/lessons/first/quiz", "/me", "/labs", "/nowhere", "/healthz", "/static/css/tokens.css"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/lessons/first",
+        "/lessons/first/quiz",
+        "/me",
+        "/labs",
+        "/nowhere",
+        "/healthz",
+        "/static/css/tokens.css",
+    ],
+)
 def test_every_answer_carries_the_policy(client, path):
     with client.get(path) as response:
         headers = response.headers
@@ -24,11 +37,27 @@ def test_every_answer_carries_the_policy(client, path):
     assert headers["Content-Security-Policy"] == POLICY
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "same-origin"
-    assert headers["Cross-Origin-Opener-Policy"] == headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert (
+        headers["Cross-Origin-Opener-Policy"]
+        == headers["Cross-Origin-Resource-Policy"]
+        == "same-origin"
+    )
     assert "Strict-Transport-Security" not in headers
 
 
-@pytest.mark.parametrize("path", ["/", "/lessons/first", "/lessons/first/quiz", "/me", "/labs", "/labs/sample-lab", "/nowhere", "/patterns"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/lessons/first",
+        "/lessons/first/quiz",
+        "/me",
+        "/labs",
+        "/labs/sample-lab",
+        "/nowhere",
+        "/patterns",
+    ],
+)
 def test_pages_keep_to_the_policy(client, path):
     page = client.get(path).text
 
@@ -50,13 +79,26 @@ def test_files_are_kept_for_ever_under_the_hash_of_them_all(client):
     address = re.search(r'href="(/static/v-[0-9a-f]{12}/css/tokens\.css)"', page)
     assert address
 
-    for path, kept in ((address[1], FOR_EVER), ("/static/v-000000000000/css/tokens.css", "no-cache"), ("/static/css/tokens.css", "no-cache")):
+    for path, kept in (
+        (address[1], FOR_EVER),
+        ("/static/v-000000000000/css/tokens.css", "no-cache"),
+        ("/static/css/tokens.css", "no-cache"),
+    ):
         with client.get(path) as response:
             assert response.status_code == 200
             assert response.headers["Cache-Control"] == kept
 
 
-@pytest.mark.parametrize("path", ["/static/", "/static/../portal/settings.py", "/static/%2e%2e/portal/settings.py", "/static//etc/passwd", "/static/v-1/../../pyproject.toml"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/",
+        "/static/../portal/settings.py",
+        "/static/%2e%2e/portal/settings.py",
+        "/static//etc/passwd",
+        "/static/v-1/../../pyproject.toml",
+    ],
+)
 def test_nothing_else_is_served_as_a_file(client, path):
     assert client.get(path).status_code in (308, 404)
 
@@ -72,7 +114,11 @@ def test_forwarded_headers_are_believed_only_from_proxies_that_were_named(sample
     told = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "10.1.2.3"}
 
     plain = create_app(settings).test_client().get("/healthz", headers=told)
-    behind = create_app(dataclasses.replace(settings, trusted_proxies=1)).test_client().get("/healthz", headers=told)
+    behind = (
+        create_app(dataclasses.replace(settings, trusted_proxies=1))
+        .test_client()
+        .get("/healthz", headers=told)
+    )
 
     assert "Strict-Transport-Security" not in plain.headers
     assert "Strict-Transport-Security" in behind.headers

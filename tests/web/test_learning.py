@@ -57,7 +57,9 @@ def test_progress_keeps_the_furthest_section(client, sql, learner_of):
     for section in ("the-beginning", "the-end", "the-beginning"):
         assert client.post("/lessons/first/progress", data={"section": section}).status_code == 204
 
-    assert sql("SELECT learner_id, lesson, section FROM progress") == [(learner_of(client), "first", "the-end")]
+    assert sql("SELECT learner_id, lesson, section FROM progress") == [
+        (learner_of(client), "first", "the-end")
+    ]
 
 
 def test_progress_in_a_section_that_is_not_there_is_refused(client, sql):
@@ -99,7 +101,8 @@ def test_the_end_answers_htmx_with_the_fragment(client):
 def test_the_outcomes_of_the_lab_count_as_checks(client, sql, learner_of):
     client.post("/lessons/first/progress", data={"section": "the-beginning"})
     sql(
-        "INSERT INTO outcome (id, learner_id, lab, kind, name, status, data, at) VALUES ('o1', %s, 'sample-lab', 'check', 'first', 'met', '{}', now())",
+        "INSERT INTO outcome (id, learner_id, lab, kind, name, status, data, at) VALUES ('o1', "
+        "%s, 'sample-lab', 'check', 'first', 'met', '{}', now())",
         learner_of(client),
     )
 

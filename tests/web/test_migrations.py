@@ -1,4 +1,6 @@
-"""The steps of the schema lead to what the models say, and back; an unknown schema is left alone."""
+"""The steps of the schema lead to what the models say, and back; an unknown schema is left
+alone.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,12 @@ def test_the_steps_lead_to_what_the_models_say(empty):
     engine = create_engine(empty)
 
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata) == []
+        assert (
+            compare_metadata(
+                MigrationContext.configure(connection, opts={"compare_type": True}), Base.metadata
+            )
+            == []
+        )
     engine.dispose()
 
 

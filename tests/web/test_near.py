@@ -52,7 +52,9 @@ def test_what_does_not_change_is_asked_once(near, asked, portal_redis):
     assert asked.times == 1
 
 
-@pytest.mark.parametrize("change", [lambda r: r.set(KEY, "new"), lambda r: r.delete(KEY), lambda r: r.pexpire(KEY, 0)])
+@pytest.mark.parametrize(
+    "change", [lambda r: r.set(KEY, "new"), lambda r: r.delete(KEY), lambda r: r.pexpire(KEY, 0)]
+)
 def test_a_change_by_anybody_is_seen_by_the_next_question(near, asked, portal_redis, change):
     for round_ in range(50):
         portal_redis.set(KEY, f"value {round_}")
@@ -117,7 +119,9 @@ def test_a_lost_connection_forgets_everything_and_is_made_again(near, asked, por
 
 
 def test_without_a_connection_every_question_is_asked():
-    near = Near(make_redis("unix:///nowhere", timeout_s=0.2, connect_timeout_s=0.2, protocol=3), "cache:")
+    near = Near(
+        make_redis("unix:///nowhere", timeout_s=0.2, connect_timeout_s=0.2, protocol=3), "cache:"
+    )
     answers = iter("abc")
 
     assert [near.get(KEY, lambda: next(answers), worth=bool) for _ in range(3)] == ["a", "b", "c"]

@@ -24,23 +24,45 @@ def option(client, question: str, text: str) -> str:
 def test_a_quiz_asks_everything_and_tells_no_answer(client):
     page = client.get("/lessons/first/quiz").text
 
-    for text in ("Who asks the database?", "What is a cache good for?", "How many are left?", "How many queries will it be?"):
+    for text in (
+        "Who asks the database?",
+        "What is a cache good for?",
+        "How many are left?",
+        "How many queries will it be?",
+    ):
         assert text in page
-    for secret in ("Your code does.", "It does not know of it.", "12.5", "Because the rest are hits.", "The first one only.", 'data-verdict="right"'):
+    for secret in (
+        "Your code does.",
+        "It does not know of it.",
+        "12.5",
+        "Because the rest are hits.",
+        "The first one only.",
+        'data-verdict="right"',
+    ):
         assert secret not in page
 
 
 def test_a_right_answer_is_explained_at_once(client, sql):
-    response = client.post("/lessons/first/quiz/one-of-three", data={"choice": option(client, "one-of-three", "The application")}, headers=HTMX)
+    response = client.post(
+        "/lessons/first/quiz/one-of-three",
+        data={"choice": option(client, "one-of-three", "The application")},
+        headers=HTMX,
+    )
 
     assert response.status_code == 200
     assert "<html" not in response.text
     assert "Right." in response.text and "Your code does." in response.text
-    assert sql('SELECT lesson, question, attempt_no, "right" FROM answer') == [("first", "one-of-three", 1, True)]
+    assert sql('SELECT lesson, question, attempt_no, "right" FROM answer') == [
+        ("first", "one-of-three", 1, True)
+    ]
 
 
 def test_a_wrong_answer_shows_the_right_one_and_the_reasons(client):
-    response = client.post("/lessons/first/quiz/one-of-three", data={"choice": option(client, "one-of-three", "AWS")}, headers=HTMX)
+    response = client.post(
+        "/lessons/first/quiz/one-of-three",
+        data={"choice": option(client, "one-of-three", "AWS")},
+        headers=HTMX,
+    )
 
     assert "Not yet." in response.text
     assert 'data-verdict="chosen"' in response.text and 'data-verdict="right"' in response.text
@@ -48,7 +70,10 @@ def test_a_wrong_answer_shows_the_right_one_and_the_reasons(client):
 
 
 def test_without_a_script_the_answer_leads_back_to_the_question(client):
-    response = client.post("/lessons/first/quiz/one-of-three", data={"choice": option(client, "one-of-three", "The application")})
+    response = client.post(
+        "/lessons/first/quiz/one-of-three",
+        data={"choice": option(client, "one-of-three", "The application")},
+    )
 
     assert response.status_code == 303
     assert response.location == "/lessons/first/quiz#q-one-of-three"
@@ -57,14 +82,20 @@ def test_without_a_script_the_answer_leads_back_to_the_question(client):
 
 
 def test_a_question_answered_in_the_text_leads_back_to_the_lesson(client):
-    response = client.post("/lessons/first/quiz/one-of-three", data={"choice": option(client, "one-of-three", "The application"), "from": "lesson"})
+    response = client.post(
+        "/lessons/first/quiz/one-of-three",
+        data={"choice": option(client, "one-of-three", "The application"), "from": "lesson"},
+    )
 
     assert response.location == "/lessons/first#q-one-of-three"
     assert "Your code does." in client.get("/lessons/first").text
 
 
 def test_several_answers_must_all_be_chosen(client):
-    both = [option(client, "two-of-three", "Costly answers"), option(client, "two-of-three", "Answers asked for again")]
+    both = [
+        option(client, "two-of-three", "Costly answers"),
+        option(client, "two-of-three", "Answers asked for again"),
+    ]
 
     half = client.post("/lessons/first/quiz/two-of-three", data={"choice": both[:1]}, headers=HTMX)
     whole = client.post("/lessons/first/quiz/two-of-three", data={"choice": both}, headers=HTMX)
@@ -73,9 +104,22 @@ def test_several_answers_must_all_be_chosen(client):
     assert "Right." in whole.text
 
 
-@pytest.mark.parametrize(("typed", "verdict"), [("12.5", "Right."), ("12,5", "Right."), ("13", "Right."), ("13.1", "Not yet."), (" 12 ", "Right."), ("-1", "Not yet.")])
+@pytest.mark.parametrize(
+    ("typed", "verdict"),
+    [
+        ("12.5", "Right."),
+        ("12,5", "Right."),
+        ("13", "Right."),
+        ("13.1", "Not yet."),
+        (" 12 ", "Right."),
+        ("-1", "Not yet."),
+    ],
+)
 def test_a_number_is_right_within_its_tolerance(client, typed, verdict):
-    assert verdict in client.post("/lessons/first/quiz/a-number", data={"value": typed}, headers=HTMX).text
+    assert (
+        verdict
+        in client.post("/lessons/first/quiz/a-number", data={"value": typed}, headers=HTMX).text
+    )
 
 
 @pytest.mark.parametrize("typed", ["", "many", "nan", "inf", "1e400", "<script>", "١٢٣x"])
@@ -102,7 +146,12 @@ def test_what_is_no_option_is_refused(client, sql, choice):
 def test_two_options_of_one_are_refused(client):
     both = [option(client, "one-of-three", "AWS"), option(client, "one-of-three", "The cache")]
 
-    assert client.post("/lessons/first/quiz/one-of-three", data={"choice": both}, headers=HTMX).status_code == 422
+    assert (
+        client.post(
+            "/lessons/first/quiz/one-of-three", data={"choice": both}, headers=HTMX
+        ).status_code
+        == 422
+    )
 
 
 def test_trying_again_is_another_attempt_and_the_newest_counts(client, sql):
@@ -111,7 +160,10 @@ def test_trying_again_is_another_attempt_and_the_newest_counts(client, sql):
     assert 'name="value"' in again.text and "Because the rest are hits." not in again.text
     client.post("/lessons/first/quiz/a-number", data={"value": "12.5"})
 
-    assert sql('SELECT attempt_no, "right" FROM answer ORDER BY attempt_no') == [(1, False), (2, True)]
+    assert sql('SELECT attempt_no, "right" FROM answer ORDER BY attempt_no') == [
+        (1, False),
+        (2, True),
+    ]
     assert "1 of 4 right" in client.get("/lessons/first/quiz").text
 
 
@@ -133,7 +185,13 @@ def test_a_double_click_is_one_attempt(app, client, sql):
         browser = app.test_client()
         browser.set_cookie("learner", cookie.value)
         ready.wait()
-        statuses.append(browser.post("/lessons/first/quiz/a-number", data={"value": "12.5", "key": "ab" * 16}, headers=HTMX).status_code)
+        statuses.append(
+            browser.post(
+                "/lessons/first/quiz/a-number",
+                data={"value": "12.5", "key": "ab" * 16},
+                headers=HTMX,
+            ).status_code
+        )
 
     threads = [threading.Thread(target=click) for _ in range(8)]
     for thread in threads:
@@ -152,7 +210,11 @@ def test_attempts_at_the_same_moment_are_numbered(app, client, sql):
     def click(number):
         browser = app.test_client()
         browser.set_cookie("learner", cookie.value)
-        browser.post("/lessons/first/quiz/a-number", data={"value": str(number), "key": f"{number:032x}"}, headers=HTMX)
+        browser.post(
+            "/lessons/first/quiz/a-number",
+            data={"value": str(number), "key": f"{number:032x}"},
+            headers=HTMX,
+        )
 
     threads = [threading.Thread(target=click, args=(number,)) for number in range(8)]
     for thread in threads:
@@ -176,7 +238,10 @@ def test_an_answer_to_another_wording_does_not_count(client, sql):
 def test_options_keep_their_order_for_a_learner(client):
     client.post("/lessons/first/progress", data={"section": "the-end"})
 
-    pages = {tuple(re.findall(r'name="choice" value="(\w+)"', client.get("/lessons/first/quiz").text)) for _ in range(5)}
+    pages = {
+        tuple(re.findall(r'name="choice" value="(\w+)"', client.get("/lessons/first/quiz").text))
+        for _ in range(5)
+    }
 
     assert len(pages) == 1
 
@@ -195,7 +260,9 @@ def test_a_question_that_is_not_there_is_not_found(client):
 
 
 def test_a_measured_question_needs_the_bench_and_keeps_the_number(client, sql):
-    response = client.post("/lessons/first/quiz/a-measure", data={"value": "3", "confidence": "certain"}, headers=HTMX)
+    response = client.post(
+        "/lessons/first/quiz/a-measure", data={"value": "3", "confidence": "certain"}, headers=HTMX
+    )
 
     assert response.status_code == 409
     assert "Open it, then come back" in response.text
@@ -205,17 +272,25 @@ def test_a_measured_question_needs_the_bench_and_keeps_the_number(client, sql):
 
 
 @pytest.mark.parametrize(("typed", "right"), [("1", True), ("4", False)])
-def test_a_measured_question_is_marked_by_the_measurement(client, host, sql, typed, right, learner_of):
+def test_a_measured_question_is_marked_by_the_measurement(
+    client, host, sql, typed, right, learner_of
+):
     client.post("/lessons/first/progress", data={"section": "the-end"})
     host.open(learner_of(client), "sample-lab")
     host.answers["measure"] = lambda request: {"reply": {"value": 1.0, "shown": "1 queries"}}
 
-    response = client.post("/lessons/first/quiz/a-measure", data={"value": typed, "confidence": "guessing"}, headers=HTMX)
+    response = client.post(
+        "/lessons/first/quiz/a-measure",
+        data={"value": typed, "confidence": "guessing"},
+        headers=HTMX,
+    )
 
     assert response.status_code == 200
     assert "Measured in your sandbox" in response.text
     assert ("Right." in response.text) is right
-    assert sql("SELECT value, confidence, measured, held FROM prediction") == [(float(typed), "guessing", 1.0, right)]
+    assert sql("SELECT value, confidence, measured, held FROM prediction") == [
+        (float(typed), "guessing", 1.0, right)
+    ]
     assert sql('SELECT "right" FROM answer') == [(right,)]
     assert host.calls[0]["args"] == {"prediction": "queries"}
 
@@ -223,7 +298,9 @@ def test_a_measured_question_is_marked_by_the_measurement(client, host, sql, typ
 def test_a_measurement_that_fails_keeps_the_prediction_and_no_answer(client, host, sql, learner_of):
     client.post("/lessons/first/progress", data={"section": "the-end"})
     host.open(learner_of(client), "sample-lab")
-    host.answers["measure"] = lambda request: {"error": {"kind": "server-down", "message": "The cache is down.", "hint": "Start it again."}}
+    host.answers["measure"] = lambda request: {
+        "error": {"kind": "server-down", "message": "The cache is down.", "hint": "Start it again."}
+    }
 
     response = client.post("/lessons/first/quiz/a-measure", data={"value": "1"}, headers=HTMX)
 
@@ -237,7 +314,10 @@ def test_a_sandbox_of_another_lab_is_not_measured_in(client, host, learner_of):
     client.post("/lessons/first/progress", data={"section": "the-end"})
     host.open(learner_of(client), "another-lab")
 
-    assert client.post("/lessons/first/quiz/a-measure", data={"value": "1"}, headers=HTMX).status_code == 409
+    assert (
+        client.post("/lessons/first/quiz/a-measure", data={"value": "1"}, headers=HTMX).status_code
+        == 409
+    )
     assert host.calls == []
 
 
@@ -245,7 +325,9 @@ def test_an_answer_does_not_wait_for_the_recorder(client, postgres, learner_of):
     client.post("/lessons/first/progress", data={"section": "the-end"})
 
     with psycopg.connect(postgres.url.replace("+psycopg", "")) as recording:
-        recording.execute("SELECT id FROM learner WHERE id = %s FOR KEY SHARE", [learner_of(client)])
+        recording.execute(
+            "SELECT id FROM learner WHERE id = %s FOR KEY SHARE", [learner_of(client)]
+        )
         response = client.post("/lessons/first/quiz/a-number", data={"value": "12.5"}, headers=HTMX)
 
     assert response.status_code == 200

@@ -33,7 +33,17 @@ def tell(portal_redis, learner):
     """Have a host tell of an outcome."""
 
     def add(outcome_id: str, **more: Any) -> None:
-        outcome = {"id": outcome_id, "host": "here", "owner": learner, "lab": "sample-lab", "kind": "check", "name": "first", "status": "met", "data": {}, "at": time.time()} | more
+        outcome = {
+            "id": outcome_id,
+            "host": "here",
+            "owner": learner,
+            "lab": "sample-lab",
+            "kind": "check",
+            "name": "first",
+            "status": "met",
+            "data": {},
+            "at": time.time(),
+        } | more
         portal_redis.xadd(OUTCOMES, {"o": json.dumps(outcome)})
 
     return add
@@ -48,11 +58,15 @@ def test_an_outcome_is_written_and_then_acknowledged(recorder, tell, portal_redi
 
     assert recorder.record(block_ms=10) == 1
 
-    assert sql("SELECT id, learner_id, lab, kind, name, status, data FROM outcome") == [("o1", learner, "sample-lab", "check", "first", "met", {"queries": 1})]
+    assert sql("SELECT id, learner_id, lab, kind, name, status, data FROM outcome") == [
+        ("o1", learner, "sample-lab", "check", "first", "met", {"queries": 1})
+    ]
     assert acknowledged(portal_redis) == ["o1"]
 
 
-def test_an_outcome_that_comes_again_is_written_once_and_acknowledged_again(recorder, tell, portal_redis, sql):
+def test_an_outcome_that_comes_again_is_written_once_and_acknowledged_again(
+    recorder, tell, portal_redis, sql
+):
     tell("o1")
     tell("o1")
     recorder.record(block_ms=10)
@@ -63,7 +77,9 @@ def test_an_outcome_that_comes_again_is_written_once_and_acknowledged_again(reco
     assert acknowledged(portal_redis) == ["o1", "o1", "o1"]
 
 
-def test_nothing_is_acknowledged_while_postgres_is_away(recorder, tell, portal_redis, postgres, sql):
+def test_nothing_is_acknowledged_while_postgres_is_away(
+    recorder, tell, portal_redis, postgres, sql
+):
     tell("o1")
     postgres.go_away()
     try:
@@ -98,7 +114,9 @@ def test_a_redis_that_is_away_is_an_error_that_run_survives(recorder, redis_serv
         redis_server.come_back()
 
 
-def test_an_outcome_of_a_learner_who_is_gone_is_acknowledged_and_left_out(recorder, tell, portal_redis, sql):
+def test_an_outcome_of_a_learner_who_is_gone_is_acknowledged_and_left_out(
+    recorder, tell, portal_redis, sql
+):
     tell("o1", owner="0" * 32)
 
     recorder.record(block_ms=10)
@@ -107,7 +125,20 @@ def test_an_outcome_of_a_learner_who_is_gone_is_acknowledged_and_left_out(record
     assert acknowledged(portal_redis) == ["o1"]
 
 
-@pytest.mark.parametrize("wrong", [{"name": None}, {"name": "x" * 200}, {"at": "yesterday"}, {"at": 1e30}, {"data": "text"}, {"owner": "a\0b"}, {"data": {"a": "\0"}}, {"data": {"a": float("nan")}}, {"data": {"a": "\ud800"}}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": None},
+        {"name": "x" * 200},
+        {"at": "yesterday"},
+        {"at": 1e30},
+        {"data": "text"},
+        {"owner": "a\0b"},
+        {"data": {"a": "\0"}},
+        {"data": {"a": float("nan")}},
+        {"data": {"a": "\ud800"}},
+    ],
+)
 def test_an_outcome_that_is_none_does_not_hold_up_the_others(recorder, tell, sql, wrong):
     tell("o1", **wrong)
     tell("o2")
@@ -118,7 +149,9 @@ def test_an_outcome_that_is_none_does_not_hold_up_the_others(recorder, tell, sql
 
 
 def test_a_measured_prediction_is_settled(recorder, tell, client, sql):
-    client.post("/labs/sample-lab/predictions/queries", data={"value": "1.2", "confidence": "fairly"})
+    client.post(
+        "/labs/sample-lab/predictions/queries", data={"value": "1.2", "confidence": "fairly"}
+    )
     tell("o1", kind="prediction", name="queries", status="measured", data={"value": 1.0})
 
     recorder.record(block_ms=10)
@@ -127,8 +160,17 @@ def test_a_measured_prediction_is_settled(recorder, tell, client, sql):
 
 
 def test_a_prediction_made_after_the_measurement_is_not_settled_by_it(recorder, tell, client, sql):
-    client.post("/labs/sample-lab/predictions/queries", data={"value": "1.2", "confidence": "fairly"})
-    tell("o1", kind="prediction", name="queries", status="measured", data={"value": 1.0}, at=time.time() - 60)
+    client.post(
+        "/labs/sample-lab/predictions/queries", data={"value": "1.2", "confidence": "fairly"}
+    )
+    tell(
+        "o1",
+        kind="prediction",
+        name="queries",
+        status="measured",
+        data={"value": 1.0},
+        at=time.time() - 60,
+    )
 
     recorder.record(block_ms=10)
 

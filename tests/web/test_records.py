@@ -1,4 +1,6 @@
-"""Flights: saved from one's own sandbox, shared by a link that nobody can guess, refused where they are not what they say."""
+"""Flights: saved from one's own sandbox, shared by a link that nobody can guess, refused where they
+are not what they say.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,24 @@ def flown(client, host, learner_of, flight):
     client.post("/lessons/first/progress", data={"section": "the-end"})
     host.open(learner_of(client), "sample-lab")
     answer = {"document": flight}
-    host.answers["record"] = lambda request: {"reply": {"record": answer["document"]}} if request["args"]["name"] == NAME else {"error": {"kind": "bad-input", "message": "No record here is called that.", "hint": ""}}
-    host.answers["state"] = lambda _: {"reply": {"records": [{"record": NAME, "title": "<b>cache-001</b> killed", "results": {"downtime_ms": 2240.1, "lost": 7}}]}}
+    host.answers["record"] = lambda request: (
+        {"reply": {"record": answer["document"]}}
+        if request["args"]["name"] == NAME
+        else {
+            "error": {"kind": "bad-input", "message": "No record here is called that.", "hint": ""}
+        }
+    )
+    host.answers["state"] = lambda _: {
+        "reply": {
+            "records": [
+                {
+                    "record": NAME,
+                    "title": "<b>cache-001</b> killed",
+                    "results": {"downtime_ms": 2240.1, "lost": 7},
+                }
+            ]
+        }
+    }
     return answer
 
 
@@ -47,7 +65,9 @@ def test_the_owner_saves_a_flight_as_a_file(client, flown, flight):
     response = client.get(f"/sandboxes/5a9d/records/{NAME}.json")
 
     assert response.json == flight
-    assert response.headers["Content-Disposition"] == 'attachment; filename="sample-lab-flight-1.json"'
+    assert (
+        response.headers["Content-Disposition"] == 'attachment; filename="sample-lab-flight-1.json"'
+    )
     assert response.headers["Cache-Control"] == "no-store"
 
 
@@ -67,7 +87,10 @@ def test_the_list_of_flights_is_text_and_never_markup(client, flown):
 
 
 def test_a_title_begins_as_a_sentence_does_but_a_server_keeps_its_name(client, flown, flight):
-    for title, shown in (("a planned failover", "<h1>A planned failover</h1>"), ("cache-001 was killed", "<h1>cache-001 was killed</h1>")):
+    for title, shown in (
+        ("a planned failover", "<h1>A planned failover</h1>"),
+        ("cache-001 was killed", "<h1>cache-001 was killed</h1>"),
+    ):
         flown["document"] = {**flight, "title": title}
 
         assert shown in client.get(address_of(share(client))).text
@@ -87,7 +110,12 @@ def test_a_shared_flight_is_seen_by_anybody_with_its_link(app, client, flown, fl
     file = stranger.get(f"{address}.json")
 
     assert re.fullmatch(r"/flights/[A-Za-z0-9_-]{22}", address)
-    assert page.status_code == 200 and flight["title"] in page.text and "1,000 ms" in page.text and "7.0.15" in page.text
+    assert (
+        page.status_code == 200
+        and flight["title"] in page.text
+        and "1,000 ms" in page.text
+        and "7.0.15" in page.text
+    )
     assert learner_of(client) not in page.text + file.text
     assert file.json["writes"] == flight["writes"] and file.json["results"] == flight["results"]
     assert page.headers["X-Robots-Tag"] == file.headers["X-Robots-Tag"] == "noindex"
@@ -140,7 +168,11 @@ def test_only_the_owner_ends_the_sharing_and_then_it_is_gone(client, other, flow
     assert client.get(address).status_code == 200
     assert client.post(f"{address}/delete").status_code == 303
 
-    for gone in (client.get(address), client.get(f"{address}.json"), client.get(f"/flights?a={address.split('/')[-1]}")):
+    for gone in (
+        client.get(address),
+        client.get(f"{address}.json"),
+        client.get(f"/flights?a={address.split('/')[-1]}"),
+    ):
         assert gone.status_code == 404
     assert sql("SELECT count(*) FROM shared_record") == [(0,)]
 
@@ -157,13 +189,21 @@ def test_a_deleted_learners_flights_are_gone(client, other, flown):
 def test_nobody_shares_more_than_so_many_and_none_goes_by_itself(client, flown, flight, sql):
     first = address_of(share(client))
     sql(
-        "INSERT INTO shared_record (id, learner_id, lab, kind, title, head, document, digest, created_at) "
-        "SELECT lpad(n::text, 22, '0'), learner_id, lab, kind, title, head, document, n::text, created_at FROM shared_record, generate_series(2, %s) AS n", MOST_OF_A_LEARNER)
+        "INSERT INTO shared_record (id, learner_id, lab, kind, title, head, document, digest, "
+        "created_at) "
+        "SELECT lpad(n::text, 22, '0'), learner_id, lab, kind, title, head, document, n::text, "
+        "created_at FROM shared_record, generate_series(2, %s) AS n",
+        MOST_OF_A_LEARNER,
+    )
     flown["document"] = {**flight, "title": "One too many"}
 
     refused = share(client)
 
-    assert refused.status_code == 409 and f"You share {MOST_OF_A_LEARNER} flights" in refused.text and "Delete one" in refused.text
+    assert (
+        refused.status_code == 409
+        and f"You share {MOST_OF_A_LEARNER} flights" in refused.text
+        and "Delete one" in refused.text
+    )
     assert client.get(first).status_code == 200
 
 
@@ -221,7 +261,11 @@ def test_a_document_that_is_no_flight_is_refused_with_words(client, flown, fligh
 
 
 def test_what_is_not_known_is_not_kept(client, flown, flight):
-    flown["document"] = {**flight, "learner": "somebody", "fault": {**flight["fault"], "more": ["x" * 9_000]}}
+    flown["document"] = {
+        **flight,
+        "learner": "somebody",
+        "fault": {**flight["fault"], "more": ["x" * 9_000]},
+    }
 
     kept = client.get(f"{address_of(share(client))}.json").json
 
@@ -230,11 +274,21 @@ def test_what_is_not_known_is_not_kept(client, flown, flight):
 
 def test_words_of_a_sandbox_are_text_on_every_page(client, flown, flight):
     evil = "<img src=x onerror=alert(1)>"
-    flown["document"] = {**flight, "title": evil, "settings": [[evil, evil]], "versions": {evil: evil}, "isolation": evil}
+    flown["document"] = {
+        **flight,
+        "title": evil,
+        "settings": [[evil, evil]],
+        "versions": {evil: evil},
+        "isolation": evil,
+    }
 
     address = address_of(share(client))
 
-    for url in (address, "/flights", f"/flights?a={address.split('/')[-1]}&b={address.split('/')[-1]}"):
+    for url in (
+        address,
+        "/flights",
+        f"/flights?a={address.split('/')[-1]}&b={address.split('/')[-1]}",
+    ):
         page = client.get(url).text
         assert "<img" not in page and "&lt;img" in page
 
@@ -246,7 +300,10 @@ def test_every_sample_is_a_flight_and_the_largest_still_fits():
 
     largest = copy.deepcopy(sample_flight("kill"))
     largest["writes"] = [[-59_999.9, 1_000.1, "a", 123_456]] * OPERATIONS
-    assert len(json.dumps(read_flight(largest).model_dump(mode="json"), separators=(",", ":"))) < LARGEST
+    assert (
+        len(json.dumps(read_flight(largest).model_dump(mode="json"), separators=(",", ":")))
+        < LARGEST
+    )
 
 
 def test_the_message_names_the_part_that_is_wrong(flight):
@@ -257,4 +314,17 @@ def test_the_message_names_the_part_that_is_wrong(flight):
 
 
 def test_a_gap_without_an_end_is_a_flight(flight):
-    assert read_flight({**flight, "results": {**flight["results"], "gap_to_ms": None, "downtime_ms": None, "promoted": ""}}).results.gap_to_ms is None
+    assert (
+        read_flight(
+            {
+                **flight,
+                "results": {
+                    **flight["results"],
+                    "gap_to_ms": None,
+                    "downtime_ms": None,
+                    "promoted": "",
+                },
+            }
+        ).results.gap_to_ms
+        is None
+    )

@@ -1,7 +1,8 @@
 """Who may do what: every route with every method has a row here, and a route without one fails.
 
-Actors: a stranger (no cookie), the owner of the sandbox, another learner. Whatever may change something is refused to all of
-them when it comes from another site. `None`: not asked (a stream that does not end).
+Actors: a stranger (no cookie), the owner of the sandbox, another learner. Whatever may change
+something is refused to all of them when it comes from another site. `None`: not asked (a stream
+that does not end).
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ from flask import Flask
 from tests.web.faked_labs import faked_labs
 
 SAMPLE = {
-    "slug": "first", "question_id": "a-number", "token": "nobody-has-this", "link": 1, "filename": "css/tokens.css", "lab_id": "sample-lab", "server": "cache", "address": "nobody-shares-this-one",
+    "slug": "first",
+    "question_id": "a-number",
+    "token": "nobody-has-this",
+    "link": 1,
+    "filename": "css/tokens.css",
+    "lab_id": "sample-lab",
+    "server": "cache",
+    "address": "nobody-shares-this-one",
 }
 
 # (method, rule): (stranger, owner, another learner)
@@ -76,7 +84,11 @@ TABLE: dict[tuple[str, str], tuple[int | None, int | None, int | None]] = {
 
 def routes(app: Flask) -> set[tuple[str, str]]:
     """Every method of every rule."""
-    return {(method, rule.rule) for rule in app.url_map.iter_rules() for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
+    return {
+        (method, rule.rule)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
 
 
 def address(rule: str, sandbox: str) -> str:
@@ -114,24 +126,38 @@ def test_every_route_is_classified(app):
     assert routes(app) == set(TABLE)
 
 
-@pytest.mark.parametrize(("method", "rule"), sorted(TABLE), ids=lambda part: part.strip("/") or "root")
+@pytest.mark.parametrize(
+    ("method", "rule"), sorted(TABLE), ids=lambda part: part.strip("/") or "root"
+)
 def test_each_actor_gets_what_is_theirs(app, client, another, sandbox, method, rule):
     stranger, owner, other = TABLE[(method, rule)]
     url = address(rule, sandbox)
 
-    for actor, browser, status in (("a stranger", app.test_client(), stranger), ("another learner", another, other), ("the owner", client, owner)):
+    for actor, browser, status in (
+        ("a stranger", app.test_client(), stranger),
+        ("another learner", another, other),
+        ("the owner", client, owner),
+    ):
         if status is not None:
             with browser.open(url, method=method) as response:
                 assert response.status_code == status, actor
 
 
-ELSEWHERE = ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Sec-Fetch-Site": None, "Origin": "http://evil.example"}, {"Sec-Fetch-Site": None})
+ELSEWHERE = (
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": None, "Origin": "http://evil.example"},
+    {"Sec-Fetch-Site": None},
+)
 
 
 def test_nothing_is_changed_from_another_site(client, sandbox):
     for rule in sorted(rule for method, rule in TABLE if method != "GET"):
         for headers in ELSEWHERE:
-            assert client.post(address(rule, sandbox), headers=headers).status_code == 403, (rule, headers)
+            assert client.post(address(rule, sandbox), headers=headers).status_code == 403, (
+                rule,
+                headers,
+            )
 
 
 @pytest.mark.parametrize("nonsense", ["../../etc/passwd", "a'b\"c<d>", "%00", "x" * 300, "٣"])

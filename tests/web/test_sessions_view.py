@@ -1,4 +1,6 @@
-"""The view of the lab sessions without a script: what browsers show is drawn from data, and nothing that a shop said becomes markup."""
+"""The view of the lab sessions without a script: what browsers show is drawn from data, and nothing
+that a shop said becomes markup.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,12 @@ from tests.web.faked_labs import FakedSandbox, faked_labs
 
 
 @pytest.fixture
-def opened(app: Flask, client: FlaskClient, redis_server: RedisServer, learner_of: Callable[[FlaskClient], str]) -> Iterator[FakedSandbox]:
+def opened(
+    app: Flask,
+    client: FlaskClient,
+    redis_server: RedisServer,
+    learner_of: Callable[[FlaskClient], str],
+) -> Iterator[FakedSandbox]:
     with faked_labs(redis_server.socket) as labs:
         assert client.post("/labs/sessions/sandbox").status_code == 303
         yield labs.opened(learner_of(client))
@@ -22,11 +29,48 @@ def opened(app: Flask, client: FlaskClient, redis_server: RedisServer, learner_o
 
 def test_what_a_shop_said_never_becomes_markup(client: FlaskClient, opened: FakedSandbox) -> None:
     evil = "<img src=x onerror=alert(1)>"
-    opened.tell(TableChanged(table="browsers", rows=[{
-        "browser": "first", "number": 3, "request": f"GET /{evil}", "status": 200, "instance": "B", "user": evil, "login_by": "A", "says": evil, "cart": evil,
-        "cookie_sent": evil, "set_cookie": evil, "headers": evil, "body": evil, "took_ms": 2.5, "held": False, "meaning": "hit",
-    }]))
-    opened.tell(TableChanged(table="sessions", rows=[{"browser": "first", "user": "Mia", "key": evil, "value": evil, "ttl_s": 41.0, "where": "Redis", "a": "signed in", "b": evil}]))
+    opened.tell(
+        TableChanged(
+            table="browsers",
+            rows=[
+                {
+                    "browser": "first",
+                    "number": 3,
+                    "request": f"GET /{evil}",
+                    "status": 200,
+                    "instance": "B",
+                    "user": evil,
+                    "login_by": "A",
+                    "says": evil,
+                    "cart": evil,
+                    "cookie_sent": evil,
+                    "set_cookie": evil,
+                    "headers": evil,
+                    "body": evil,
+                    "took_ms": 2.5,
+                    "held": False,
+                    "meaning": "hit",
+                }
+            ],
+        )
+    )
+    opened.tell(
+        TableChanged(
+            table="sessions",
+            rows=[
+                {
+                    "browser": "first",
+                    "user": "Mia",
+                    "key": evil,
+                    "value": evil,
+                    "ttl_s": 41.0,
+                    "where": "Redis",
+                    "a": "signed in",
+                    "b": evil,
+                }
+            ],
+        )
+    )
 
     page = client.get("/labs/sessions").text
 
@@ -43,12 +87,24 @@ def test_every_control_of_a_window_is_a_form(client: FlaskClient, opened: FakedS
     for name in ("log-in", "page", "cart", "reload", "log-out"):
         assert page.count(f'action="/sandboxes/{opened.id}/actions/{name}"') == 2
     client.post(f"/sandboxes/{opened.id}/actions/cart", data={"browser": "second", "item": "lamp"})
-    assert ("action", opened.id, {"name": "cart", "fields": {"browser": "second", "item": "lamp"}}) in opened.calls
-    assert client.post(f"/sandboxes/{opened.id}/actions/cart", data={"browser": "third"}).status_code == 422
-    assert client.post(f"/sandboxes/{opened.id}/servers/instance-a", data={"verb": "kill"}).status_code == 303
+    assert (
+        "action",
+        opened.id,
+        {"name": "cart", "fields": {"browser": "second", "item": "lamp"}},
+    ) in opened.calls
+    assert (
+        client.post(f"/sandboxes/{opened.id}/actions/cart", data={"browser": "third"}).status_code
+        == 422
+    )
+    assert (
+        client.post(f"/sandboxes/{opened.id}/servers/instance-a", data={"verb": "kill"}).status_code
+        == 303
+    )
 
 
-def test_programs_of_a_site_have_no_console_on_the_page(client: FlaskClient, opened: FakedSandbox) -> None:
+def test_programs_of_a_site_have_no_console_on_the_page(
+    client: FlaskClient, opened: FakedSandbox
+) -> None:
     page = client.get("/labs/sessions").text
 
     assert 'data-server="redis" data-complete' in page
@@ -62,4 +118,6 @@ def test_a_step_is_called_by_what_it_does_here(client: FlaskClient, opened: Fake
     assert "The handler of a login" in page
     assert 'name="key"' not in page
     client.post(f"/sandboxes/{opened.id}/step", data={"verb": "start", "function": "write"})
-    assert [(call, args["function"]) for call, _, args in opened.calls if call == "step"] == [("step", "write")]
+    assert [(call, args["function"]) for call, _, args in opened.calls if call == "step"] == [
+        ("step", "write")
+    ]

@@ -1,4 +1,6 @@
-"""The hub of event streams: what a reader hears, in which order, and what happens when it or the machine behind it fails."""
+"""The hub of event streams: what a reader hears, in which order, and what happens when it or the
+machine behind it fails.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +30,16 @@ class Publisher:
         self.live()
 
     def live(self) -> None:
-        self.redis.hset(f"labs:sandbox:{SANDBOX}", mapping={"owner": "me", "lab": "sample-lab", "host": "here", "status": "open"})
+        self.redis.hset(
+            f"labs:sandbox:{SANDBOX}",
+            mapping={"owner": "me", "lab": "sample-lab", "host": "here", "status": "open"},
+        )
 
     def tell(self, event: Event | None = None, *, published: bool = True) -> None:
         self.seq += 1
-        data = json.dumps(encode(Entry(self.seq, 1_000.0 + self.seq, event or Happened(text=f"event {self.seq}"))))
+        data = json.dumps(
+            encode(Entry(self.seq, 1_000.0 + self.seq, event or Happened(text=f"event {self.seq}")))
+        )
         self.redis.xadd(f"labs:feed:{SANDBOX}", {"e": data}, id=f"{self.seq}-0")
         if published:
             self.redis.publish(f"labs:feed:{SANDBOX}", data)
@@ -98,7 +105,9 @@ def test_the_first_event_comes_at_once_and_names_the_place(hub: Hub, publisher: 
     assert reader.text[0].startswith("retry: ")
 
 
-def test_a_reader_hears_the_past_and_then_the_present_once_each(hub: Hub, publisher: Publisher) -> None:
+def test_a_reader_hears_the_past_and_then_the_present_once_each(
+    hub: Hub, publisher: Publisher
+) -> None:
     for _ in range(30):
         publisher.tell()
 
@@ -141,7 +150,9 @@ def test_a_closed_sandbox_says_goodbye_once(hub: Hub, publisher: Publisher) -> N
     assert '"reason": "closed"' in reader.text[-1]
 
 
-def test_a_sandbox_that_is_lost_is_told_within_seconds(hub: Hub, publisher: Publisher, portal_redis: Redis) -> None:
+def test_a_sandbox_that_is_lost_is_told_within_seconds(
+    hub: Hub, publisher: Publisher, portal_redis: Redis
+) -> None:
     reader = Reader(hub)
     publisher.tell()
     reader.until(lambda r: r.seqs == [1])
@@ -211,7 +222,9 @@ def test_a_full_worker_refuses(settings: Settings, portal_redis: Redis) -> None:
     redis.close()
 
 
-def test_events_that_were_never_published_are_found_when_the_connection_comes_back(hub: Hub, publisher: Publisher, portal_redis: Redis) -> None:
+def test_events_that_were_never_published_are_found_when_the_connection_comes_back(
+    hub: Hub, publisher: Publisher, portal_redis: Redis
+) -> None:
     reader = Reader(hub)
     publisher.tell()
     reader.until(lambda r: r.seqs == [1])

@@ -1,6 +1,8 @@
-"""What stands in for the service's backups: it has a server write a snapshot, keeps the file with its digest, and starts a new cluster from it.
+"""What stands in for the service's backups: it has a server write a snapshot, keeps the file with
+its digest, and starts a new cluster from it.
 
-Everything that it says was asked of a server or read from a file. What it did stays in the sandbox's ledger, for the checks.
+Everything that it says was asked of a server or read from a file. What it did stays in the
+sandbox's ledger, for the checks.
 """
 
 from __future__ import annotations
@@ -33,12 +35,25 @@ LOOK_EVERY_S = 0.01
 ANSWERS_S = 3.0
 SHORT = 12
 _DUMP = "dump.rdb"
-_REFUSAL = ("Wrong RDB", "Short read", "Internal error in RDB", "RDB ERROR", "Can't", "Fatal", "Wrong signature", "Bad file format")
+_REFUSAL = (
+    "Wrong RDB",
+    "Short read",
+    "Internal error in RDB",
+    "RDB ERROR",
+    "Can't",
+    "Fatal",
+    "Wrong signature",
+    "Bad file format",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """One backup as its catalogue has it. `digest` is that of the data, empty if somebody wrote before the snapshot was begun; `began` and `ended` are monotonic seconds; `written` are the changes that were acknowledged between them."""
+    """One backup as its catalogue has it.
+
+    `digest` is that of the data, empty if somebody wrote before the snapshot was begun; `began` and
+    `ended` are monotonic seconds; `written` are the changes that were acknowledged between them.
+    """
 
     name: str
     status: str
@@ -66,7 +81,9 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A cluster that was started from a backup (`new`), and the one that lost its data: `old` is what that held before, `old_keys` how many keys it has since."""
+    """A cluster that was started from a backup (`new`), and the one that lost its data: `old` is
+    what that held before, `old_keys` how many keys it has since.
+    """
 
     backup: Backup
     file_sha256: str
@@ -98,7 +115,9 @@ class Backups:
         self._lock = threading.Lock()
         self._number = 0
         self.experiment = False
-        """True while a prediction is measured: what is taken and restored meanwhile is not the learner's, and no check hears of it."""
+        """True while a prediction is measured: what is taken and restored meanwhile is not the
+        learner's, and no check hears of it.
+        """
         self.kept: dict[str, Backup] = {}
         """By name. Changed by whoever is alone here, so others go through a copy."""
         self.products = 0
@@ -121,7 +140,10 @@ class Backups:
     def up(self, name: str) -> Redis:
         """The same, or NotNow if it does not run."""
         if self._sandbox.servers[name].state != "up":
-            raise NotNow(f"{self._sandbox.lab.topology.node(name).label} is not up.", hint="Look at the drawing: is it there, and does it run?")
+            raise NotNow(
+                f"{self._sandbox.lab.topology.node(name).label} is not up.",
+                hint="Look at the drawing: is it there, and does it run?",
+            )
         return self.engine(name)
 
     def file(self, backup: Backup) -> Path:
@@ -136,7 +158,10 @@ class Backups:
         for backup in available:
             if backup.name == name:
                 return backup
-        raise BadInput(f"There is no backup {name[:40]!r}." if name else "There is no backup yet.", hint="There are " + (", ".join(backup.name for backup in available) or "none") + ".")
+        raise BadInput(
+            f"There is no backup {name[:40]!r}." if name else "There is no backup yet.",
+            hint="There are " + (", ".join(backup.name for backup in available) or "none") + ".",
+        )
 
     def writers(self) -> dict[int, Notes]:
         """What each writer noted."""
@@ -154,8 +179,20 @@ class Backups:
         with self._alone():
             engine = self.up(OLD)
             if len(self.kept) >= MOST_BACKUPS:
-                raise NotNow(f"There are {MOST_BACKUPS} backups, which is as many as may be here.", hint="Delete one first.")
-            backup = self._tell(Backup(self._next_name(), "creating", time.strftime("%H:%M:%S", time.gmtime()), engine=f"Redis {self._sandbox.servers[OLD].version}", loaded=self._is_written_to(), experiment=self.experiment))
+                raise NotNow(
+                    f"There are {MOST_BACKUPS} backups, which is as many as may be here.",
+                    hint="Delete one first.",
+                )
+            backup = self._tell(
+                Backup(
+                    self._next_name(),
+                    "creating",
+                    time.strftime("%H:%M:%S", time.gmtime()),
+                    engine=f"Redis {self._sandbox.servers[OLD].version}",
+                    loaded=self._is_written_to(),
+                    experiment=self.experiment,
+                )
+            )
             try:
                 backup = self._take(engine, backup)
             except BaseException:
@@ -172,13 +209,15 @@ class Backups:
             return self._tell(self._copy(self.find(name), "copy"))
 
     def damage(self, name: str, how: str) -> Backup:
-        """A copy with one bit turned (`bit`), or without its second half (`cut`); its catalogue entry says what the original's said."""
+        """A copy with one bit turned (`bit`), or without its second half (`cut`); its catalogue
+        entry says what the original's said.
+        """
         with self._alone():
             damaged = self._copy(self.find(name), "damaged")
             data = bytearray(self.file(damaged).read_bytes())
             place = data.find(goods.NAME.encode())
             if how == "cut":
-                del data[len(data) // 2:]
+                del data[len(data) // 2 :]
             else:
                 data[place if place >= 0 else len(data) // 2] ^= 1
             self._overwrite(damaged, bytes(data))
@@ -193,11 +232,17 @@ class Backups:
             return backup
 
     def restore(self, name: str) -> Restored | Refused:
-        """Start a new cluster from a backup. Raises NotNow if there is one already, or if the file is missing."""
+        """Start a new cluster from a backup.
+
+        Raises NotNow if there is one already, or if the file is missing.
+        """
         with self._alone():
             backup = self.find(name)
             if self._sandbox.servers[NEW].state in ("up", "paused"):
-                raise NotNow("The cluster shop-restored is there already.", hint="A restore makes a new cluster: delete that one first.")
+                raise NotNow(
+                    "The cluster shop-restored is there already.",
+                    hint="A restore makes a new cluster: delete that one first.",
+                )
             if not self.file(backup).exists():
                 raise NotNow(f"The backup {backup.name} has no file.", hint="Take another one.")
             self._tell(replace(backup, status="restoring"))
@@ -218,7 +263,9 @@ class Backups:
         # Sent at once: nobody else's command comes between the two.
         asked, answer = engine.run_all([("INFO", "persistence"), ("BGSAVE",)], ANSWERS_S)
         if isinstance(answer, Exception):
-            raise NotNow(f"The server refused: {answer}", hint="Wait until it is done with what it does.")
+            raise NotNow(
+                f"The server refused: {answer}", hint="Wait until it is done with what it does."
+            )
         still = parse_info(asked)["rdb_changes_since_last_save"] == changes
         self._wait_for_snapshot(engine)
         ended = time.monotonic()
@@ -228,12 +275,25 @@ class Backups:
         sha256, size = self._put_away(engine.directory / _DUMP, self.file(backup))
         digest = before.digest if before is not None and still else ""
         return replace(
-            backup, status="available", keys=keys, size=size, sha256=sha256, digest=digest, began=began, ended=ended, fork_ms=int(told["latest_fork_usec"]) / 1000,
-            cow=int(told["rdb_last_cow_size"]), memory=memory, written=sum(noted.between(began, ended) for noted in self.writers().values()),
+            backup,
+            status="available",
+            keys=keys,
+            size=size,
+            sha256=sha256,
+            digest=digest,
+            began=began,
+            ended=ended,
+            fork_ms=int(told["latest_fork_usec"]) / 1000,
+            cow=int(told["rdb_last_cow_size"]),
+            memory=memory,
+            written=sum(noted.between(began, ended) for noted in self.writers().values()),
         )
 
     def _wait_for_snapshot(self, engine: Redis) -> None:
-        """The child of the fork is done. Who is asked may be late: a busy machine is no reason to give up."""
+        """The child of the fork is done.
+
+        Who is asked may be late: a busy machine is no reason to give up.
+        """
         end = time.monotonic() + SNAPSHOT_S
         self._sandbox.sampler.hurry()
         while True:
@@ -245,9 +305,14 @@ class Backups:
             time.sleep(LOOK_EVERY_S)
 
     def _put_away(self, dump: Path, file: Path) -> tuple[str, int]:
-        """Move what the server wrote to where backups are kept, out of the directory from which it would load it; its digest and its size."""
+        """Move what the server wrote to where backups are kept, out of the directory from which it
+        would load it; its digest and its size.
+        """
         if not dump.exists():
-            raise ServerDown("The server says that it wrote a snapshot, and there is none.", hint="Was it restarted meanwhile?")
+            raise ServerDown(
+                "The server says that it wrote a snapshot, and there is none.",
+                hint="Was it restarted meanwhile?",
+            )
         shutil.move(dump, file)
         file.chmod(0o400)
         return sha256_of(file), file.stat().st_size
@@ -262,37 +327,66 @@ class Backups:
         try:
             sandbox.add(NEW, f"restored from {backup.name}")
         except DidNotStart:
-            return Refused(backup, file_sha256, refusal(sandbox.servers[NEW].log_tail(80)), sandbox.servers[NEW].state)
+            return Refused(
+                backup,
+                file_sha256,
+                refusal(sandbox.servers[NEW].log_tail(80)),
+                sandbox.servers[NEW].state,
+            )
         finally:
-            # A node of ElastiCache that is rebooted comes back empty: what it was seeded with is not beside it, were it damaged or not.
+            # A node of ElastiCache that is rebooted comes back empty: what it was seeded with is
+            # not beside it, were it damaged or not.
             there.unlink(missing_ok=True)
         return self._compared(backup, file_sha256, NEW, pid, lost, time.monotonic() - began)
 
-    def _compared(self, backup: Backup, file_sha256: str, name: str, pid: int, lost: Dataset, ready_s: float) -> Restored:
+    def _compared(
+        self, backup: Backup, file_sha256: str, name: str, pid: int, lost: Dataset, ready_s: float
+    ) -> Restored:
         """The two clusters side by side, and what became of the writers' changes."""
         sandbox, old = self._sandbox, self._sandbox.servers[OLD]
         new = dataset(self.up(name))
         return Restored(
-            backup=backup, file_sha256=file_sha256, old_address=str(sandbox.address_for_app(OLD)), new_address=str(sandbox.address_for_app(name)), old_pids=(pid, old.pid),
-            old=lost, old_keys=self.engine(OLD).count() if old.state == "up" else 0, new=new, ready_s=ready_s, loss=losses.count(self.engine(name), self.writers()),
+            backup=backup,
+            file_sha256=file_sha256,
+            old_address=str(sandbox.address_for_app(OLD)),
+            new_address=str(sandbox.address_for_app(name)),
+            old_pids=(pid, old.pid),
+            old=lost,
+            old_keys=self.engine(OLD).count() if old.state == "up" else 0,
+            new=new,
+            ready_s=ready_s,
+            loss=losses.count(self.engine(name), self.writers()),
         )
 
     def _held(self, name: str) -> Dataset:
         """What a cluster holds; nothing if it does not run."""
-        return dataset(self.engine(name)) if self._sandbox.servers[name].state == "up" else Dataset("", 0, 0)
+        return (
+            dataset(self.engine(name))
+            if self._sandbox.servers[name].state == "up"
+            else Dataset("", 0, 0)
+        )
 
     def _copy(self, backup: Backup, what: str) -> Backup:
         if len(self.kept) >= MOST_BACKUPS:
-            raise NotNow(f"There are {MOST_BACKUPS} backups, which is as many as may be here.", hint="Delete one first.")
+            raise NotNow(
+                f"There are {MOST_BACKUPS} backups, which is as many as may be here.",
+                hint="Delete one first.",
+            )
         stem = f"{backup.name}-{what}"
-        name = next(name for name in (stem, *(f"{stem}-{number}" for number in range(2, MOST_BACKUPS + 2))) if name not in self.kept)
+        name = next(
+            name
+            for name in (stem, *(f"{stem}-{number}" for number in range(2, MOST_BACKUPS + 2)))
+            if name not in self.kept
+        )
         copy = self._tell(replace(backup, name=name, status="copying", copy_of=backup.name))
         try:
             shutil.copyfile(self.file(backup), self.file(copy))
             self.file(copy).chmod(0o400)
         except OSError as exc:
             self._forget(copy)
-            raise NotNow(f"The backup {backup.name} has no file.", hint="Take another one.") from exc
+            raise NotNow(
+                f"The backup {backup.name} has no file.", hint="Take another one."
+            ) from exc
         return replace(copy, status="available")
 
     def _overwrite(self, backup: Backup, data: bytes) -> None:
@@ -378,17 +472,38 @@ def stamp(file: Path) -> tuple[int, int, int]:
 
 
 def refusal(log: list[str]) -> tuple[str, ...]:
-    """The lines of a server's log that say why it would not start; its time and its process id are left out."""
-    last = max((number for number, line in enumerate(log) if "Server initialized" in line), default=0)
-    return tuple(line.partition(" # ")[2] or line for line in log[last:] if any(words in line for words in _REFUSAL))[:4]
+    """The lines of a server's log that say why it would not start; its time and its process id are
+    left out.
+    """
+    last = max(
+        (number for number, line in enumerate(log) if "Server initialized" in line), default=0
+    )
+    return tuple(
+        line.partition(" # ")[2] or line
+        for line in log[last:]
+        if any(words in line for words in _REFUSAL)
+    )[:4]
 
 
 def _row(backup: Backup) -> dict[str, Value]:
     done = backup.status in ("available", "restoring")
-    row: dict[str, Value] = {"backup": backup.name, "status": backup.status, "taken": backup.taken, "engine": backup.engine, "under_load": "written to" if backup.loaded else "quiet"}
+    row: dict[str, Value] = {
+        "backup": backup.name,
+        "status": backup.status,
+        "taken": backup.taken,
+        "engine": backup.engine,
+        "under_load": "written to" if backup.loaded else "quiet",
+    }
     if done:
         row |= {
-            "keys": backup.keys, "size_kb": round(backup.size / 1024, 1), "sha256": backup.sha256[:SHORT], "digest": backup.digest[:SHORT] or "not taken", "seconds": round(backup.ended - backup.began, 3),
-            "fork_ms": round(backup.fork_ms, 2), "cow_kb": round(backup.cow / 1024), "cow_percent": round(backup.cow_percent, 1), "written": backup.written,
+            "keys": backup.keys,
+            "size_kb": round(backup.size / 1024, 1),
+            "sha256": backup.sha256[:SHORT],
+            "digest": backup.digest[:SHORT] or "not taken",
+            "seconds": round(backup.ended - backup.began, 3),
+            "fork_ms": round(backup.fork_ms, 2),
+            "cow_kb": round(backup.cow / 1024),
+            "cow_percent": round(backup.cow_percent, 1),
+            "written": backup.written,
         }
     return row

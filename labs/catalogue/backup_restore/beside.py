@@ -1,4 +1,6 @@
-"""Memcached beside the cluster: what it is given, and what it answers to whoever wants a backup of it. Its answers are its own."""
+"""Memcached beside the cluster: what it is given, and what it answers to whoever wants a backup of
+it. Its answers are its own.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ REFUSALS = ("ERROR", "CLIENT_ERROR", "SERVER_ERROR")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What Memcached answered to each wish, what it held and which files it had before and after a restart."""
+    """What Memcached answered to each wish, what it held and which files it had before and after a
+    restart.
+    """
 
     answers: tuple[tuple[str, str], ...]
     items_before: int
@@ -56,7 +60,11 @@ def ask(sandbox: Sandbox) -> Asked:
     server = sandbox.servers[NODE]
     if server.state != "up":
         raise NotNow("Memcached is not up.", hint="Restart it first.")
-    answers, before, pid = tuple((wish, answer_to(server.engine.address, wish)) for wish in WISHES), items(sandbox), server.pid
+    answers, before, pid = (
+        tuple((wish, answer_to(server.engine.address, wish)) for wish in WISHES),
+        items(sandbox),
+        server.pid,
+    )
     sandbox.server(NODE, "restart")
     asked = Asked(answers, before, items(sandbox), (pid, server.pid), files(sandbox))
     sandbox.ledger.observations.append(asked)
@@ -80,7 +88,9 @@ def answer_to(address: Address, command: str) -> str:
     """The first line that it answers to a command. Raises ServerDown."""
     answer = b""
     try:
-        with contextlib.closing(socket.create_connection((address.host, address.port), ANSWERS_S)) as connected:
+        with contextlib.closing(
+            socket.create_connection((address.host, address.port), ANSWERS_S)
+        ) as connected:
             connected.settimeout(ANSWERS_S)
             connected.sendall(command.encode() + b"\r\n")
             while not answer.endswith(b"\r\n") and (more := connected.recv(4_096)):

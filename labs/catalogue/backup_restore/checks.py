@@ -1,4 +1,6 @@
-"""What must have been seen, judged from the files, from what the servers held, and from the writers' notebooks."""
+"""What must have been seen, judged from the files, from what the servers held, and from the
+writers' notebooks.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,27 @@ from pathlib import Path
 from typing import TypeVar
 
 from labs.catalogue.backup_restore import beside
-from labs.catalogue.backup_restore.backups import OLD, SHORT, Backup, Backups, Refused, Restored, backups_of, sha256_of, stamp
+from labs.catalogue.backup_restore.backups import (
+    OLD,
+    SHORT,
+    Backup,
+    Backups,
+    Refused,
+    Restored,
+    backups_of,
+    sha256_of,
+    stamp,
+)
 from labs.catalogue.backup_restore.reads import Read
 from labs.definition import Check, Verdict
 from labs.events import Value
 from labs.sandbox.sandbox import Sandbox
 
 MOST_COPIED_QUIET = 0.8
-"""Without a load a snapshot copies pages too: those that the server itself writes to. Under a load it must be clearly more."""
+"""Without a load a snapshot copies pages too: those that the server itself writes to.
+
+Under a load it must be clearly more.
+"""
 
 _Kind = TypeVar("_Kind")
 
@@ -23,9 +38,21 @@ _Kind = TypeVar("_Kind")
 def file_with_digest(sandbox: Sandbox) -> Verdict:
     """A backup is a file of its own, and its bytes are still those that were noted."""
     found = backups_of(sandbox)
-    originals = [backup for backup in list(found.kept.values()) if backup.status in ("available", "restoring") and not backup.copy_of and not backup.experiment] if found else []
+    originals = (
+        [
+            backup
+            for backup in list(found.kept.values())
+            if backup.status in ("available", "restoring")
+            and not backup.copy_of
+            and not backup.experiment
+        ]
+        if found
+        else []
+    )
     if found is None or not originals:
-        return Verdict("unmet", "There is no backup yet.", hint="Fill the cluster, then have it backed up.")
+        return Verdict(
+            "unmet", "There is no backup yet.", hint="Fill the cluster, then have it backed up."
+        )
     for backup in reversed(originals):
         verdict = _file(found, backup)
         if verdict.status != "met":
@@ -35,113 +62,313 @@ def file_with_digest(sandbox: Sandbox) -> Verdict:
 
 def _file(found: Backups, backup: Backup) -> Verdict:
     file = found.file(backup)
-    evidence: dict[str, Value] = {"backup": backup.name, "keys": backup.keys, "engine": backup.engine, "sha256_noted": backup.sha256[:SHORT], "file_is_there": file.exists()}
+    evidence: dict[str, Value] = {
+        "backup": backup.name,
+        "keys": backup.keys,
+        "engine": backup.engine,
+        "sha256_noted": backup.sha256[:SHORT],
+        "file_is_there": file.exists(),
+    }
     if not file.exists():
-        return Verdict("unmet", f"{backup.name} stands in the list, and there is no such file.", evidence, hint="A list of backups is no backup. What was written to the disk?")
+        return Verdict(
+            "unmet",
+            f"{backup.name} stands in the list, and there is no such file.",
+            evidence,
+            hint="A list of backups is no backup. What was written to the disk?",
+        )
     try:
         now, size = _sha256(file, stamp(file)), file.stat().st_size
     except FileNotFoundError:
         # It is being deleted: in a moment it is not in the list any more.
         return Verdict("unmet", f"The file of {backup.name} has gone.", evidence)
-    evidence |= {"sha256_now": now[:SHORT], "bytes": size, "in_the_server_s_directory": file.parent == found.engine(OLD).directory}
+    evidence |= {
+        "sha256_now": now[:SHORT],
+        "bytes": size,
+        "in_the_server_s_directory": file.parent == found.engine(OLD).directory,
+    }
     if (now, size) != (backup.sha256, backup.size):
-        return Verdict("unmet", f"The file of {backup.name} is not the one that was noted.", evidence, hint="What happened to the file since it was taken?")
-    return Verdict("met", f"{backup.name}: {backup.keys:,} keys in {size:,} bytes, SHA-256 {now[:SHORT]}…, as noted when it was taken.", evidence)
+        return Verdict(
+            "unmet",
+            f"The file of {backup.name} is not the one that was noted.",
+            evidence,
+            hint="What happened to the file since it was taken?",
+        )
+    return Verdict(
+        "met",
+        f"{backup.name}: {backup.keys:,} keys in {size:,} bytes, SHA-256 {now[:SHORT]}…, as "
+        "noted when it was taken.",
+        evidence,
+    )
 
 
 def same_data(sandbox: Sandbox) -> Verdict:
-    """The dataset's digest before the backup is that after the restore, and was another after the accident."""
-    restored = [one for one in _newest(sandbox, Restored) if one.backup.digest and not one.backup.loaded]
+    """The dataset's digest before the backup is that after the restore, and was another after the
+    accident.
+    """
+    restored = [
+        one for one in _newest(sandbox, Restored) if one.backup.digest and not one.backup.loaded
+    ]
     if not restored:
         refused = next(_newest(sandbox, Refused), None)
         if refused is not None and not refused.backup.copy_of:
-            return Verdict("unmet", f"No server starts from {refused.backup.name}: {refused.words[0] if refused.words else refused.state}", {"backup": refused.backup.name, "sha256_noted": refused.backup.sha256[:SHORT], "sha256_at_restore": refused.file_sha256[:SHORT]}, hint="Are the bytes still those that were noted?")
-        return Verdict("unmet", "No backup of a quiet cluster has been restored yet.", hint="Only where nobody writes can the data be held against what it was: take a backup without a load, lose the data, restore.")
+            return Verdict(
+                "unmet",
+                f"No server starts from {refused.backup.name}: "
+                f"{refused.words[0] if refused.words else refused.state}",
+                {
+                    "backup": refused.backup.name,
+                    "sha256_noted": refused.backup.sha256[:SHORT],
+                    "sha256_at_restore": refused.file_sha256[:SHORT],
+                },
+                hint="Are the bytes still those that were noted?",
+            )
+        return Verdict(
+            "unmet",
+            "No backup of a quiet cluster has been restored yet.",
+            hint="Only where nobody writes can the data be held against what it was: take a "
+            "backup without a load, lose the data, restore.",
+        )
     for one in restored:
         evidence: dict[str, Value] = {
-            "backup": one.backup.name, "digest_before": one.backup.digest[:SHORT], "digest_after_accident": one.old.digest[:SHORT], "digest_restored": one.new.digest[:SHORT],
-            "keys_before": one.backup.keys, "keys_after_accident": one.old.keys, "keys_restored": one.new.keys, "keys_with_an_end": one.new.ending, "types": ", ".join(sorted(one.new.types)),
+            "backup": one.backup.name,
+            "digest_before": one.backup.digest[:SHORT],
+            "digest_after_accident": one.old.digest[:SHORT],
+            "digest_restored": one.new.digest[:SHORT],
+            "keys_before": one.backup.keys,
+            "keys_after_accident": one.old.keys,
+            "keys_restored": one.new.keys,
+            "keys_with_an_end": one.new.ending,
+            "types": ", ".join(sorted(one.new.types)),
         }
         if not one.new.keys:
-            verdict = Verdict("unmet", "What was restored is empty.", evidence, hint="When was this backup taken: before the data was lost, or after?")
+            verdict = Verdict(
+                "unmet",
+                "What was restored is empty.",
+                evidence,
+                hint="When was this backup taken: before the data was lost, or after?",
+            )
         elif one.new.digest != one.backup.digest:
-            verdict = Verdict("unmet", "What was restored is not what was backed up.", evidence, hint="Compare the digests and the number of keys.")
+            verdict = Verdict(
+                "unmet",
+                "What was restored is not what was backed up.",
+                evidence,
+                hint="Compare the digests and the number of keys.",
+            )
         elif one.old.digest == one.backup.digest:
-            verdict = Verdict("unmet", "The same data, and nothing had been lost yet.", evidence, hint="What would tell you that a backup is of use? Somebody must lose something.")
+            verdict = Verdict(
+                "unmet",
+                "The same data, and nothing had been lost yet.",
+                evidence,
+                hint="What would tell you that a backup is of use? Somebody must lose something.",
+            )
         else:
-            return Verdict("met", f"{one.new.keys:,} keys of {len(one.new.types)} types, with their values and their ends: the digest is {one.new.digest[:SHORT]}… again. After the accident it was another.", evidence)
+            return Verdict(
+                "met",
+                f"{one.new.keys:,} keys of {len(one.new.types)} types, with their values and "
+                f"their ends: the digest is {one.new.digest[:SHORT]}… again. After the accident "
+                "it was another.",
+                evidence,
+            )
     return verdict
 
 
 def new_endpoint(sandbox: Sandbox) -> Verdict:
-    """The restored cluster is another one, at another address; the old one is still there, and empty; the application has to be told."""
+    """The restored cluster is another one, at another address; the old one is still there, and
+    empty; the application has to be told.
+    """
     one = next((one for one in _newest(sandbox, Restored) if not one.old.keys), None)
     if one is None:
-        return Verdict("unmet", "No cluster has been restored after an accident yet.", hint="Lose the data, then restore a backup.")
+        return Verdict(
+            "unmet",
+            "No cluster has been restored after an accident yet.",
+            hint="Lose the data, then restore a backup.",
+        )
     evidence: dict[str, Value] = {
-        "old_address": one.old_address, "new_address": one.new_address, "old_pid_before": one.old_pids[0], "old_pid_after": one.old_pids[1], "old_keys": one.old_keys, "new_keys": one.new.keys,
+        "old_address": one.old_address,
+        "new_address": one.new_address,
+        "old_pid_before": one.old_pids[0],
+        "old_pid_after": one.old_pids[1],
+        "old_keys": one.old_keys,
+        "new_keys": one.new.keys,
     }
     if one.new_address == one.old_address:
-        return Verdict("unmet", "The data is back at the address that it had.", evidence, hint="What does the service make of a backup: the old cluster again, or another one?")
+        return Verdict(
+            "unmet",
+            "The data is back at the address that it had.",
+            evidence,
+            hint="What does the service make of a backup: the old cluster again, or another one?",
+        )
     if one.old_pids[0] != one.old_pids[1] or not one.old_pids[1] or one.old_keys:
-        return Verdict("unmet", "The old cluster was touched by the restore.", evidence, hint="A restore has nothing to do with the cluster that lost its data.")
-    asked_old = any(not read.found for read in _newest(sandbox, Read) if read.address == one.old_address and read.at > one.backup.ended)
-    asked_new = any(read.found for read in _newest(sandbox, Read) if read.address == one.new_address)
-    evidence |= {"read_at_old_address": "nothing" if asked_old else "not asked", "read_at_new_address": "found" if asked_new else "not asked"}
+        return Verdict(
+            "unmet",
+            "The old cluster was touched by the restore.",
+            evidence,
+            hint="A restore has nothing to do with the cluster that lost its data.",
+        )
+    asked_old = any(
+        not read.found
+        for read in _newest(sandbox, Read)
+        if read.address == one.old_address and read.at > one.backup.ended
+    )
+    asked_new = any(
+        read.found for read in _newest(sandbox, Read) if read.address == one.new_address
+    )
+    evidence |= {
+        "read_at_old_address": "nothing" if asked_old else "not asked",
+        "read_at_new_address": "found" if asked_new else "not asked",
+    }
     if not asked_old:
-        return Verdict("unmet", "The application has not asked the old endpoint since the data was lost.", evidence, hint="What does an application get that nobody told of the restore?")
+        return Verdict(
+            "unmet",
+            "The application has not asked the old endpoint since the data was lost.",
+            evidence,
+            hint="What does an application get that nobody told of the restore?",
+        )
     if not asked_new:
-        return Verdict("unmet", "The application has not found its data at the new endpoint yet.", evidence, hint="Which address stands in the application’s settings?")
-    return Verdict("met", f"The data is at {one.new_address}. At {one.old_address} the old cluster still answers, and has nothing: the application had to be told.", evidence)
+        return Verdict(
+            "unmet",
+            "The application has not found its data at the new endpoint yet.",
+            evidence,
+            hint="Which address stands in the application’s settings?",
+        )
+    return Verdict(
+        "met",
+        f"The data is at {one.new_address}. At {one.old_address} the old cluster still answers, "
+        "and has nothing: the application had to be told.",
+        evidence,
+    )
 
 
 def writes_lost(sandbox: Sandbox) -> Verdict:
     """What was written after the snapshot is gone: every such change, and no other."""
     restored = [one for one in _newest(sandbox, Restored) if one.loss.kept + one.loss.gone]
     if not restored:
-        return Verdict("unmet", "No backup has been restored that somebody had written beside.", hint="Let writers write while a backup is taken and after it; then restore it.")
+        return Verdict(
+            "unmet",
+            "No backup has been restored that somebody had written beside.",
+            hint="Let writers write while a backup is taken and after it; then restore it.",
+        )
     one = next((one for one in restored if one.loss.kept and one.loss.gone), restored[0])
     loss = one.loss
     evidence: dict[str, Value] = {
-        "backup": one.backup.name, "acknowledged": loss.kept + loss.gone, "in_the_restored_cluster": loss.kept, "gone": loss.gone, "products_with_a_change": loss.products, "products_that_differ": loss.wrong,
+        "backup": one.backup.name,
+        "acknowledged": loss.kept + loss.gone,
+        "in_the_restored_cluster": loss.kept,
+        "gone": loss.gone,
+        "products_with_a_change": loss.products,
+        "products_that_differ": loss.wrong,
     }
     if loss.wrong:
-        return Verdict("unmet", f"{loss.wrong} products are not as they were at one moment.", evidence, hint="Was the file written by the server at one moment?")
+        return Verdict(
+            "unmet",
+            f"{loss.wrong} products are not as they were at one moment.",
+            evidence,
+            hint="Was the file written by the server at one moment?",
+        )
     if not loss.kept or not loss.gone:
-        return Verdict("unmet", "All changes lie on one side of the snapshot.", evidence, hint="Writers must write before it as well as after it.")
-    return Verdict("met", f"{loss.gone:,} of {loss.kept + loss.gone:,} acknowledged changes are gone: all that came after the moment of the snapshot. Each of {loss.products:,} changed products is as it was at that moment.", evidence)
+        return Verdict(
+            "unmet",
+            "All changes lie on one side of the snapshot.",
+            evidence,
+            hint="Writers must write before it as well as after it.",
+        )
+    return Verdict(
+        "met",
+        f"{loss.gone:,} of {loss.kept + loss.gone:,} acknowledged changes are gone: all that "
+        f"came after the moment of the snapshot. Each of {loss.products:,} changed products is "
+        "as it was at that moment.",
+        evidence,
+    )
 
 
 def copy_on_write(sandbox: Sandbox) -> Verdict:
     """A snapshot under a load of writes copies memory, more than one without."""
     taken = [backup for backup in _newest(sandbox, Backup) if backup.keys]
-    quiet, loaded = next((backup for backup in taken if not backup.loaded and not backup.written), None), next((backup for backup in taken if backup.loaded), None)
+    quiet, loaded = (
+        next((backup for backup in taken if not backup.loaded and not backup.written), None),
+        next((backup for backup in taken if backup.loaded), None),
+    )
     if quiet is None or loaded is None:
         missing = "without a load" if quiet is None else "under a load"
-        return Verdict("unmet", f"No backup has been taken {missing} yet.", hint="Take one while nobody writes and one while many do, and compare the memory that was copied.")
+        return Verdict(
+            "unmet",
+            f"No backup has been taken {missing} yet.",
+            hint="Take one while nobody writes and one while many do, and compare the memory "
+            "that was copied.",
+        )
     evidence: dict[str, Value] = {
-        "cow_bytes_quiet": quiet.cow, "cow_bytes_under_load": loaded.cow, "cow_percent_quiet": round(quiet.cow_percent, 1), "cow_percent_under_load": round(loaded.cow_percent, 1), "used_memory": loaded.memory,
-        "changes_while_it_was_written": loaded.written, "fork_ms": round(loaded.fork_ms, 2), "snapshot_s": round(loaded.ended - loaded.began, 3),
+        "cow_bytes_quiet": quiet.cow,
+        "cow_bytes_under_load": loaded.cow,
+        "cow_percent_quiet": round(quiet.cow_percent, 1),
+        "cow_percent_under_load": round(loaded.cow_percent, 1),
+        "used_memory": loaded.memory,
+        "changes_while_it_was_written": loaded.written,
+        "fork_ms": round(loaded.fork_ms, 2),
+        "snapshot_s": round(loaded.ended - loaded.began, 3),
     }
     if not loaded.written:
-        return Verdict("unmet", "Nobody changed anything while the file was written.", evidence, hint="Which pages have to be copied while a child still needs them? Does anybody write?")
+        return Verdict(
+            "unmet",
+            "Nobody changed anything while the file was written.",
+            evidence,
+            hint="Which pages have to be copied while a child still needs them? Does anybody "
+            "write?",
+        )
     if quiet.cow >= loaded.cow * MOST_COPIED_QUIET:
-        return Verdict("unmet", "Under this load not much more was copied than without.", evidence, hint="How many pages are touched while the file is being written? More data takes longer, more writes touch more.")
-    return Verdict("met", f"{loaded.written:,} changes came while the file was written: Redis copied {loaded.cow / 1024:,.0f} KB for it, {loaded.cow_percent:.0f} % of its memory. Without a load it was {quiet.cow / 1024:,.0f} KB.", evidence)
+        return Verdict(
+            "unmet",
+            "Under this load not much more was copied than without.",
+            evidence,
+            hint="How many pages are touched while the file is being written? More data takes "
+            "longer, more writes touch more.",
+        )
+    return Verdict(
+        "met",
+        f"{loaded.written:,} changes came while the file was written: Redis copied "
+        f"{loaded.cow / 1024:,.0f} KB for it, {loaded.cow_percent:.0f} % of its memory. Without "
+        f"a load it was {quiet.cow / 1024:,.0f} KB.",
+        evidence,
+    )
 
 
 def damaged_refused(sandbox: Sandbox) -> Verdict:
     """A damaged file is found out, and no server starts from it."""
     for one in _newest(sandbox, Restored):
         if one.file_sha256 != one.backup.sha256:
-            return Verdict("unmet", f"A cluster was started from {one.backup.name}, whose bytes are not those that were noted.", {"sha256_noted": one.backup.sha256[:SHORT], "sha256_at_restore": one.file_sha256[:SHORT], "keys": one.new.keys}, hint="What does an RDB file carry at its end, and who looks at it?")
-    refused = next((one for one in _newest(sandbox, Refused) if one.file_sha256 != one.backup.sha256), None)
+            return Verdict(
+                "unmet",
+                f"A cluster was started from {one.backup.name}, whose bytes are not those that "
+                "were noted.",
+                {
+                    "sha256_noted": one.backup.sha256[:SHORT],
+                    "sha256_at_restore": one.file_sha256[:SHORT],
+                    "keys": one.new.keys,
+                },
+                hint="What does an RDB file carry at its end, and who looks at it?",
+            )
+    refused = next(
+        (one for one in _newest(sandbox, Refused) if one.file_sha256 != one.backup.sha256), None
+    )
     if refused is None:
-        return Verdict("unmet", "Nobody has tried to restore a damaged file yet.", hint="Damage a copy, never the backup itself, and see who notices.")
-    evidence: dict[str, Value] = {"backup": refused.backup.name, "sha256_noted": refused.backup.sha256[:SHORT], "sha256_at_restore": refused.file_sha256[:SHORT], "state": refused.state}
+        return Verdict(
+            "unmet",
+            "Nobody has tried to restore a damaged file yet.",
+            hint="Damage a copy, never the backup itself, and see who notices.",
+        )
+    evidence: dict[str, Value] = {
+        "backup": refused.backup.name,
+        "sha256_noted": refused.backup.sha256[:SHORT],
+        "sha256_at_restore": refused.file_sha256[:SHORT],
+        "state": refused.state,
+    }
     evidence |= {f"log_{number}": words for number, words in enumerate(refused.words, 1)}
     if not refused.words:
-        return Verdict("unmet", "The server did not start, and did not say why.", evidence, hint="Its log says more.")
+        return Verdict(
+            "unmet",
+            "The server did not start, and did not say why.",
+            evidence,
+            hint="Its log says more.",
+        )
     return Verdict("met", f"The server would not start from it: {refused.words[0]}", evidence)
 
 
@@ -149,14 +376,37 @@ def memcached_nothing(sandbox: Sandbox) -> Verdict:
     """Memcached has no command for a backup, writes no file, and is empty after a restart."""
     asked = next(_newest(sandbox, beside.Asked), None)
     if asked is None:
-        return Verdict("unmet", "Nobody has asked Memcached for a backup yet.", hint="It stands beside the cluster, with items in it.")
-    evidence: dict[str, Value] = {"items_before": asked.items_before, "items_after_restart": asked.items_after, "files": ", ".join(asked.files) or "none"}
+        return Verdict(
+            "unmet",
+            "Nobody has asked Memcached for a backup yet.",
+            hint="It stands beside the cluster, with items in it.",
+        )
+    evidence: dict[str, Value] = {
+        "items_before": asked.items_before,
+        "items_after_restart": asked.items_after,
+        "files": ", ".join(asked.files) or "none",
+    }
     evidence |= dict(asked.answers)
     if not asked.items_before:
-        return Verdict("unmet", "Memcached held nothing that it could have lost.", evidence, hint="Fill it first.")
+        return Verdict(
+            "unmet",
+            "Memcached held nothing that it could have lost.",
+            evidence,
+            hint="Fill it first.",
+        )
     if asked.pids[0] == asked.pids[1] or not asked.refused or asked.files or asked.items_after:
-        return Verdict("unmet", "Something was left of what Memcached held.", evidence, hint="Is it the same process? What did it answer?")
-    return Verdict("met", f"It answered {asked.answers[0][1]} to every wish and wrote no file. Restarted, it has 0 of {asked.items_before:,} items: there is nothing to restore.", evidence)
+        return Verdict(
+            "unmet",
+            "Something was left of what Memcached held.",
+            evidence,
+            hint="Is it the same process? What did it answer?",
+        )
+    return Verdict(
+        "met",
+        f"It answered {asked.answers[0][1]} to every wish and wrote no file. Restarted, it has "
+        f"0 of {asked.items_before:,} items: there is nothing to restore.",
+        evidence,
+    )
 
 
 def _newest(sandbox: Sandbox, kind: type[_Kind]) -> Iterator[_Kind]:
@@ -170,11 +420,33 @@ def _sha256(file: Path, _stamp: tuple[int, int, int]) -> str:
 
 
 CHECKS = (
-    Check("file-with-digest", "A backup is a file of its own, and its bytes are those that were noted", file_with_digest),
-    Check("same-data", "Restored, the data has the digest that it had before the accident", same_data),
-    Check("new-endpoint", "A restore makes a new cluster at a new address; the old one stays, empty", new_endpoint),
-    Check("writes-lost", "What was written after the snapshot is gone, to the last change", writes_lost),
-    Check("copy-on-write", "Under a load of writes a snapshot takes more memory than without", copy_on_write),
-    Check("damaged-refused", "A damaged file is found out, and no server starts from it", damaged_refused),
+    Check(
+        "file-with-digest",
+        "A backup is a file of its own, and its bytes are those that were noted",
+        file_with_digest,
+    ),
+    Check(
+        "same-data", "Restored, the data has the digest that it had before the accident", same_data
+    ),
+    Check(
+        "new-endpoint",
+        "A restore makes a new cluster at a new address; the old one stays, empty",
+        new_endpoint,
+    ),
+    Check(
+        "writes-lost",
+        "What was written after the snapshot is gone, to the last change",
+        writes_lost,
+    ),
+    Check(
+        "copy-on-write",
+        "Under a load of writes a snapshot takes more memory than without",
+        copy_on_write,
+    ),
+    Check(
+        "damaged-refused",
+        "A damaged file is found out, and no server starts from it",
+        damaged_refused,
+    ),
     Check("memcached-nothing", "Memcached offers nothing to restore", memcached_nothing),
 )

@@ -1,4 +1,6 @@
-"""What the shop keeps in its cluster: products, carts, rankings, sessions, of every type that Redis has, some with an end. The same for the same number of keys, but for the ends."""
+"""What the shop keeps in its cluster: products, carts, rankings, sessions, of every type that Redis
+has, some with an end. The same for the same number of keys, but for the ends.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,28 @@ NAME_KEY, NAME = "shop:name", "Corner shop"
 """A short value, which stands in an RDB file as it is: there a single bit can be turned."""
 PAGE_KEY = "page:{}"
 SESSION_S = (6 * 3600, 24 * 3600)
-_WORDS = ("brass", "lamp", "oak", "linen", "chair", "table", "blue", "small", "kettle", "warm", "glass", "round", "north", "paper", "clock", "wool", "shelf", "green", "plain", "light")
+_WORDS = (
+    "brass",
+    "lamp",
+    "oak",
+    "linen",
+    "chair",
+    "table",
+    "blue",
+    "small",
+    "kettle",
+    "warm",
+    "glass",
+    "round",
+    "north",
+    "paper",
+    "clock",
+    "wool",
+    "shelf",
+    "green",
+    "plain",
+    "light",
+)
 
 Command = tuple[str | int | bytes, ...]
 
@@ -34,20 +57,60 @@ def commands(keys: int, seed: int = 7) -> Iterator[Command]:
     yield ("SET", NAME_KEY, NAME)
     products = products_of(keys)
     for product in range(1, products + 1):
-        yield ("HSET", product_key(product), "name", words(2), "price", f"{1 + chance.random() * 199:.2f}", "stock", chance.randrange(500), "about", words(24))
+        yield (
+            "HSET",
+            product_key(product),
+            "name",
+            words(2),
+            "price",
+            f"{1 + chance.random() * 199:.2f}",
+            "stock",
+            chance.randrange(500),
+            "about",
+            words(24),
+        )
     for page in range(1, round(keys * 0.08) + 1):
         yield ("SET", PAGE_KEY.format(page), f"<h1>{words(3)}</h1><p>{words(30)}</p>")
     for _ in range(round(keys * 0.16)):
-        yield ("SET", f"session:{chance.randbytes(12).hex()}", f'{{"user": "{words(1)}", "cart": {chance.randrange(9)}}}', "EX", chance.randint(*SESSION_S))
+        yield (
+            "SET",
+            f"session:{chance.randbytes(12).hex()}",
+            f'{{"user": "{words(1)}", "cart": {chance.randrange(9)}}}',
+            "EX",
+            chance.randint(*SESSION_S),
+        )
     for cart in range(1, round(keys * 0.03) + 1):
-        yield ("RPUSH", f"cart:{cart}", *(chance.randrange(1, products + 1) for _ in range(1 + chance.randrange(6))))
+        yield (
+            "RPUSH",
+            f"cart:{cart}",
+            *(chance.randrange(1, products + 1) for _ in range(1 + chance.randrange(6))),
+        )
     for tag in range(1, round(keys * 0.01) + 1):
         yield ("SADD", f"tag:{tag}", *(chance.randrange(1, products + 1) for _ in range(20)))
     for category in range(1, round(keys * 0.01) + 1):
-        yield ("ZADD", f"ranking:{category}", *(part for _ in range(20) for part in (f"{chance.random() * 5:.2f}", product_key(chance.randrange(1, products + 1)))))
+        yield (
+            "ZADD",
+            f"ranking:{category}",
+            *(
+                part
+                for _ in range(20)
+                for part in (
+                    f"{chance.random() * 5:.2f}",
+                    product_key(chance.randrange(1, products + 1)),
+                )
+            ),
+        )
     for day in range(1, round(keys * 0.005) + 1):
         for order in range(1, 5):
-            yield ("XADD", f"orders:{day}", f"{day}-{order}", "product", chance.randrange(1, products + 1), "total", f"{chance.random() * 300:.2f}")
+            yield (
+                "XADD",
+                f"orders:{day}",
+                f"{day}-{order}",
+                "product",
+                chance.randrange(1, products + 1),
+                "total",
+                f"{chance.random() * 300:.2f}",
+            )
     yield ("PFADD", "visitors", *(chance.randrange(1_000_000) for _ in range(300)))
     yield ("SETBIT", "open-days", 364, 1)
 

@@ -1,6 +1,8 @@
-"""Which of the writers' changes a restored cluster has, and which it has not: its data says how far each writer had come, the notebooks say how far it came.
+"""Which of the writers' changes a restored cluster has, and which it has not: its data says how far
+each writer had come, the notebooks say how far it came.
 
-A snapshot is one moment: every change up to a number is in it, none after it. That is not taken for granted: each product is held against the notebooks.
+A snapshot is one moment: every change up to a number is in it, none after it. That is not taken for
+granted: each product is held against the notebooks.
 """
 
 from __future__ import annotations
@@ -16,14 +18,22 @@ ANSWERS_S = 3.0
 AT_ONCE = 500
 BARS = 60
 _COUNT, _SIGN = re.compile(rb"([0-9]{1,9})"), re.compile(rb"([0-9]{1,9}):([0-9]{1,9})")
-"""What a writer leaves in its count and on a product. What a learner wrote over it at the console is no number of a writer’s, and is skipped."""
+"""What a writer leaves in its count and on a product.
+
+What a learner wrote over it at the console is no number of a writer’s, and is skipped.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """`kept` and `gone` of the changes that were acknowledged. `products` carry a change; of `wrong` ones it is not the last that was made up to the snapshot's moment.
+    """`kept` and `gone` of the changes that were acknowledged.
 
-    `moment` is when the first change that is gone was acknowledged, 0 if none is; `bars` are equal parts of the time from the first change to the last: when each begins (seconds after the first), kept, gone.
+    `products` carry a change; of `wrong` ones it is not the last that was made up to the snapshot's
+    moment.
+
+    `moment` is when the first change that is gone was acknowledged, 0 if none is; `bars` are equal
+    parts of the time from the first change to the last: when each begins (seconds after the first),
+    kept, gone.
     """
 
     kept: int
@@ -38,18 +48,38 @@ class Loss:
 def count(engine: Redis, writers: Mapping[int, Notes]) -> Loss:
     """Hold a cluster against the notebooks. Raises ServerDown."""
     asked = engine.run_all([("GET", count_key(writer)) for writer in writers], ANSWERS_S)
-    reached = {writer: int(counted[1]) if isinstance(value, bytes) and (counted := _COUNT.fullmatch(value)) else 0 for writer, value in zip(writers, asked, strict=True)}
+    reached = {
+        writer: int(counted[1])
+        if isinstance(value, bytes) and (counted := _COUNT.fullmatch(value))
+        else 0
+        for writer, value in zip(writers, asked, strict=True)
+    }
     kept = {writer: noted.up_to(reached[writer]) for writer, noted in writers.items()}
     signed, wrong = _products(engine, writers, reached)
     return Loss(
-        kept=sum(kept.values()), gone=sum(len(noted) - kept[writer] for writer, noted in writers.items()), products=signed, wrong=wrong,
+        kept=sum(kept.values()),
+        gone=sum(len(noted) - kept[writer] for writer, noted in writers.items()),
+        products=signed,
+        wrong=wrong,
         first=min((noted.times[0] for noted in writers.values() if noted), default=0.0),
-        moment=min((noted.times[kept[writer]] for writer, noted in writers.items() if kept[writer] < len(noted)), default=0.0), bars=_bars(writers, kept),
+        moment=min(
+            (
+                noted.times[kept[writer]]
+                for writer, noted in writers.items()
+                if kept[writer] < len(noted)
+            ),
+            default=0.0,
+        ),
+        bars=_bars(writers, kept),
     )
 
 
-def _products(engine: Redis, writers: Mapping[int, Notes], reached: Mapping[int, int]) -> tuple[int, int]:
-    """How many products carry a change of the notebooks, and how many of them not the last that their writer made of them in time."""
+def _products(
+    engine: Redis, writers: Mapping[int, Notes], reached: Mapping[int, int]
+) -> tuple[int, int]:
+    """How many products carry a change of the notebooks, and how many of them not the last that
+    their writer made of them in time.
+    """
     last: dict[tuple[int, int], int] = {}
     for writer, noted in writers.items():
         for place in range(noted.up_to(reached[writer])):
@@ -58,19 +88,29 @@ def _products(engine: Redis, writers: Mapping[int, Notes], reached: Mapping[int,
     signed = wrong = 0
     for start in range(0, len(products), AT_ONCE):
         some = products[start : start + AT_ONCE]
-        for product, sign in zip(some, engine.run_all([("HGET", product_key(product), "change") for product in some], ANSWERS_S), strict=True):
+        for product, sign in zip(
+            some,
+            engine.run_all(
+                [("HGET", product_key(product), "change") for product in some], ANSWERS_S
+            ),
+            strict=True,
+        ):
             signs = _SIGN.fullmatch(sign) if isinstance(sign, bytes) else None
             if signs is None:
                 continue
             writer, number = int(signs[1]), int(signs[2])
             # A change may have been made and never acknowledged: no notebook has it.
-            unacknowledged = writer in writers and not writers[writer].has(number) and number <= reached[writer]
+            unacknowledged = (
+                writer in writers and not writers[writer].has(number) and number <= reached[writer]
+            )
             signed += 1
             wrong += last.get((writer, product)) != number and not unacknowledged
     return signed, wrong
 
 
-def _bars(writers: Mapping[int, Notes], kept: Mapping[int, int]) -> tuple[tuple[float, int, int], ...]:
+def _bars(
+    writers: Mapping[int, Notes], kept: Mapping[int, int]
+) -> tuple[tuple[float, int, int], ...]:
     ends = [(noted.times[0], noted.times[-1]) for noted in writers.values() if noted]
     if not ends:
         return ()
@@ -80,4 +120,7 @@ def _bars(writers: Mapping[int, Notes], kept: Mapping[int, int]) -> tuple[tuple[
     for writer, noted in writers.items():
         for place, at in enumerate(noted.times):
             counted[min(BARS - 1, int((at - first) / length * BARS))][place >= kept[writer]] += 1
-    return tuple((round(number * length / BARS, 4), some, others) for number, (some, others) in enumerate(counted))
+    return tuple(
+        (round(number * length / BARS, 4), some, others)
+        for number, (some, others) in enumerate(counted)
+    )

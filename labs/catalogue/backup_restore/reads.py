@@ -1,4 +1,6 @@
-"""The application's single reads: it asks the endpoint that stands in its settings, as an application does, and takes what it gets."""
+"""The application's single reads: it asks the endpoint that stands in its settings, as an
+application does, and takes what it gets.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,11 @@ def node_asked(sandbox: Sandbox) -> str:
 
 def read(sandbox: Sandbox, page: float) -> str:
     """One read by the application, over its link."""
-    node, endpoint, key = node_asked(sandbox), str(sandbox.settings["endpoint"]), goods.PAGE_KEY.format(int(page))
+    node, endpoint, key = (
+        node_asked(sandbox),
+        str(sandbox.settings["endpoint"]),
+        goods.PAGE_KEY.format(int(page)),
+    )
     address = sandbox.address_for_app(node)
     backups_here(sandbox)
     client = LeanRedis(straight(address), user="shop", password=sandbox.password(node))
@@ -47,7 +53,24 @@ def read(sandbox: Sandbox, page: float) -> str:
         client.shut()
     took_ms = client.times[-1] / 1000
     sandbox.ledger.observations.append(Read(str(address), key, found, time.monotonic()))
-    sandbox.tell(Travelled(links=[LINKS[node]], meaning="hit" if found else "miss", words="found" if found else "nothing", took_ms=took_ms))
+    sandbox.tell(
+        Travelled(
+            links=[LINKS[node]],
+            meaning="hit" if found else "miss",
+            words="found" if found else "nothing",
+            took_ms=took_ms,
+        )
+    )
     says = f"{endpoint} ({address}) {'has' if found else 'has no'} {key}."
-    sandbox.tell(Said(text=f"{says} {'The application shows the page.' if found else 'For the application the page was never there.'}", strong=says))
+    seen = (
+        "The application shows the page."
+        if found
+        else "For the application the page was never there."
+    )
+    sandbox.tell(
+        Said(
+            text=f"{says} {seen}",
+            strong=says,
+        )
+    )
     return says

@@ -51,7 +51,9 @@ class RestoresInPlace(Backups):
         shutil.copyfile(self.file(backup), there)
         old.restart("it is restored")
         there.unlink()
-        return self._compared(backup, sha256_of(self.file(backup)), OLD, pid, lost, time.monotonic() - began)
+        return self._compared(
+            backup, sha256_of(self.file(backup)), OLD, pid, lost, time.monotonic() - began
+        )
 
 
 class ClaimsALoad(Backups):
@@ -67,7 +69,9 @@ class ChecksNothing(Backups):
 
     def damage(self, name: str, how: str) -> Backup:
         damaged = super().damage(name, "bit")
-        self._overwrite(damaged, self.file(damaged).read_bytes()[:-CHECKSUM_BYTES] + bytes(CHECKSUM_BYTES))
+        self._overwrite(
+            damaged, self.file(damaged).read_bytes()[:-CHECKSUM_BYTES] + bytes(CHECKSUM_BYTES)
+        )
         return damaged
 
 
@@ -76,10 +80,37 @@ def _with(kind: type[Backups]) -> Callable[[Sandbox], None]:
 
 
 WRONG = (
-    WrongSolution("never-written", "lists a backup, with its size and its digest, and keeps no file", "file-with-digest", sabotage=_with(NeverWrites)),
-    WrongSolution("too-late", "takes the backup after the accident", "same-data", sabotage=_with(TooLate)),
-    WrongSolution("corrupted", "loses the end of every file on its way", "file-with-digest", sabotage=_with(Corrupts)),
-    WrongSolution("in-place", "restores into the cluster that lost its data, at its endpoint", "new-endpoint", sabotage=_with(RestoresInPlace)),
-    WrongSolution("no-load", "claims a load, and stops the writers while the file is written", "copy-on-write", sabotage=_with(ClaimsALoad)),
-    WrongSolution("no-checksum", "starts a cluster from a damaged file that carries no checksum", "damaged-refused", sabotage=_with(ChecksNothing)),
+    WrongSolution(
+        "never-written",
+        "lists a backup, with its size and its digest, and keeps no file",
+        "file-with-digest",
+        sabotage=_with(NeverWrites),
+    ),
+    WrongSolution(
+        "too-late", "takes the backup after the accident", "same-data", sabotage=_with(TooLate)
+    ),
+    WrongSolution(
+        "corrupted",
+        "loses the end of every file on its way",
+        "file-with-digest",
+        sabotage=_with(Corrupts),
+    ),
+    WrongSolution(
+        "in-place",
+        "restores into the cluster that lost its data, at its endpoint",
+        "new-endpoint",
+        sabotage=_with(RestoresInPlace),
+    ),
+    WrongSolution(
+        "no-load",
+        "claims a load, and stops the writers while the file is written",
+        "copy-on-write",
+        sabotage=_with(ClaimsALoad),
+    ),
+    WrongSolution(
+        "no-checksum",
+        "starts a cluster from a damaged file that carries no checksum",
+        "damaged-refused",
+        sabotage=_with(ChecksNothing),
+    ),
 )

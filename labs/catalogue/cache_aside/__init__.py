@@ -1,4 +1,7 @@
-"""Cache-aside: ask the cache, on a miss ask the database and store. What goes stale, what cures it, and what a dead cache costs."""
+"""Cache-aside: ask the cache, on a miss ask the database and store.
+
+What goes stale, what cures it, and what a dead cache costs.
+"""
 
 from labs.catalogue.cache_aside.lab import LAB
 

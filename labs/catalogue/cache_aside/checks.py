@@ -1,4 +1,7 @@
-"""What must be seen in the lab cache-aside. Each check judges the ledger: single requests with the servers' own counters before and after."""
+"""What must be seen in the lab cache-aside.
+
+Each check judges the ledger: single requests with the servers' own counters before and after.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,25 @@ def _alone(reads: list[Request]) -> list[Request]:
 
 
 def _pair(sandbox: Sandbox) -> tuple[Request | None, Request | None]:
-    """The newest read that the cache server counted as a miss, and the next read of the same item by the same engine."""
-    reads = [r for r in _alone(sandbox.ledger.reads()) if not r.cache_down and r.strategy != "no-cache"]
+    """The newest read that the cache server counted as a miss, and the next read of the same item
+    by the same engine.
+    """
+    reads = [
+        r for r in _alone(sandbox.ledger.reads()) if not r.cache_down and r.strategy != "no-cache"
+    ]
     first = next((r for r in reads if r.misses and not r.hits), None)
     if first is None:
         return None, None
-    second = next((r for r in reads if r.number > first.number and (r.item, r.what, r.engine) == (first.item, first.what, first.engine) and r.began - first.ended < r.ttl_s), None)
+    second = next(
+        (
+            r
+            for r in reads
+            if r.number > first.number
+            and (r.item, r.what, r.engine) == (first.item, first.what, first.engine)
+            and r.began - first.ended < r.ttl_s
+        ),
+        None,
+    )
     return first, second
 
 
@@ -28,89 +44,238 @@ def first_read_misses(sandbox: Sandbox) -> Verdict:
     """The first read is a miss with exactly one query."""
     first, _ = _pair(sandbox)
     if first is None:
-        return Verdict("unmet", "No read has missed yet.", hint="Read something that the cache can't have: it starts empty.")
-    evidence = {"cache_misses": first.misses, "cache_hits": first.hits, "database_queries": first.queries, "request": first.number}
+        return Verdict(
+            "unmet",
+            "No read has missed yet.",
+            hint="Read something that the cache can't have: it starts empty.",
+        )
+    evidence = {
+        "cache_misses": first.misses,
+        "cache_hits": first.hits,
+        "database_queries": first.queries,
+        "request": first.number,
+    }
     if first.queries == 1:
-        return Verdict("met", f"Request {first.number}: the cache counted a miss, Postgres counted 1 query.", evidence)
-    return Verdict("unmet", f"Request {first.number} missed, and Postgres counted {first.queries} queries instead of 1.", evidence, hint="A miss should cost the database one question.")
+        return Verdict(
+            "met",
+            f"Request {first.number}: the cache counted a miss, Postgres counted 1 query.",
+            evidence,
+        )
+    return Verdict(
+        "unmet",
+        f"Request {first.number} missed, and Postgres counted {first.queries} queries instead "
+        "of 1.",
+        evidence,
+        hint="A miss should cost the database one question.",
+    )
 
 
 def second_read_hits(sandbox: Sandbox) -> Verdict:
     """The second read is a hit with no query, both counted by the servers."""
     first, second = _pair(sandbox)
     if first is None or second is None:
-        return Verdict("unmet", "Nothing was read twice yet.", hint="Read the same item again before its time to live ends.")
-    evidence = {"cache_hits": second.hits, "cache_misses": second.misses, "database_queries": second.queries, "request": second.number}
+        return Verdict(
+            "unmet",
+            "Nothing was read twice yet.",
+            hint="Read the same item again before its time to live ends.",
+        )
+    evidence = {
+        "cache_hits": second.hits,
+        "cache_misses": second.misses,
+        "database_queries": second.queries,
+        "request": second.number,
+    }
     if second.hits == 1 and second.queries == 0:
-        return Verdict("met", f"Request {second.number}: the cache counted a hit, Postgres counted no query.", evidence)
+        return Verdict(
+            "met",
+            f"Request {second.number}: the cache counted a hit, Postgres counted no query.",
+            evidence,
+        )
     if second.queries:
-        return Verdict("unmet", f"Request {second.number} read the same item again, and Postgres still counted {second.queries} quer{'y' if second.queries == 1 else 'ies'}.", evidence,
-                       hint="Look at what was sent: was it stored the first time? Was it used the second time?")
-    return Verdict("unmet", f"Request {second.number} was answered, but the cache server counted no hit.", evidence, hint="Whoever answered, it was not the cache.")
+        return Verdict(
+            "unmet",
+            f"Request {second.number} read the same item again, and Postgres still counted "
+            f"{second.queries} quer{'y' if second.queries == 1 else 'ies'}.",
+            evidence,
+            hint="Look at what was sent: was it stored the first time? Was it used the second "
+            "time?",
+        )
+    return Verdict(
+        "unmet",
+        f"Request {second.number} was answered, but the cache server counted no hit.",
+        evidence,
+        hint="Whoever answered, it was not the cache.",
+    )
 
 
 def stale_until_ttl(sandbox: Sandbox) -> Verdict:
-    """After an update that nobody told the cache, the old price is served until the time to live ends, and not after."""
-    for write in reversed([w for w in sandbox.ledger.writes() if w.strategy.endswith("untold") and w.answered]):
-        stored = [r for r in sandbox.ledger.reads(item=write.item) if r.number < write.number and r.meaning == "miss" and r.what == write.what and r.engine == write.engine]
-        later = [r for r in sandbox.ledger.reads(item=write.item) if r.number > write.number and r.what == write.what and not r.cache_down]
+    """After an update that nobody told the cache, the old price is served until the time to live
+    ends, and not after.
+    """
+    for write in reversed(
+        [w for w in sandbox.ledger.writes() if w.strategy.endswith("untold") and w.answered]
+    ):
+        stored = [
+            r
+            for r in sandbox.ledger.reads(item=write.item)
+            if r.number < write.number
+            and r.meaning == "miss"
+            and r.what == write.what
+            and r.engine == write.engine
+        ]
+        later = [
+            r
+            for r in sandbox.ledger.reads(item=write.item)
+            if r.number > write.number and r.what == write.what and not r.cache_down
+        ]
         if not stored or not later:
             continue
-        ttl_ends = stored[-1].ended + stored[-1].ttl_s + (MEMCACHED_GRAIN_S if write.engine == "memcached" else 0.1)
+        ttl_ends = (
+            stored[-1].ended
+            + stored[-1].ttl_s
+            + (MEMCACHED_GRAIN_S if write.engine == "memcached" else 0.1)
+        )
         stale, fresh = [r for r in later if r.stale], [r for r in later if not r.stale]
         late = [r for r in stale if r.began > ttl_ends]
         evidence = {
-            "ttl_s": stored[-1].ttl_s, "stale_reads": len(stale), "stale_after_ttl": len(late),
-            "last_stale_s_after_write": round(max((r.ended - write.ended for r in stale), default=0.0), 3),
-            "first_fresh_s_after_write": round(min((r.ended - write.ended for r in fresh), default=0.0), 3),
-            "old_version": min((r.version or 0 for r in stale), default=0), "committed_version": write.version or 0,
+            "ttl_s": stored[-1].ttl_s,
+            "stale_reads": len(stale),
+            "stale_after_ttl": len(late),
+            "last_stale_s_after_write": round(
+                max((r.ended - write.ended for r in stale), default=0.0), 3
+            ),
+            "first_fresh_s_after_write": round(
+                min((r.ended - write.ended for r in fresh), default=0.0), 3
+            ),
+            "old_version": min((r.version or 0 for r in stale), default=0),
+            "committed_version": write.version or 0,
         }
         if late:
-            return Verdict("unmet", f"The old price was served {late[-1].began - stored[-1].ended:.1f} s after it was stored, though its time to live is {stored[-1].ttl_s:g} s.", evidence,
-                           hint="With what time to live was it really stored? Ask the cache.")
+            return Verdict(
+                "unmet",
+                f"The old price was served {late[-1].began - stored[-1].ended:.1f} s after it "
+                f"was stored, though its time to live is {stored[-1].ttl_s:g} s.",
+                evidence,
+                hint="With what time to live was it really stored? Ask the cache.",
+            )
         if stale and fresh and min(r.number for r in fresh) > max(r.number for r in stale):
-            return Verdict("met", f"The old price was served {len(stale)} times, for {max(r.ended - write.ended for r in stale):.1f} s after the change, and not after its {stored[-1].ttl_s:g} s were over.", evidence)
+            return Verdict(
+                "met",
+                f"The old price was served {len(stale)} times, for "
+                f"{max(r.ended - write.ended for r in stale):.1f} s after the change, and not "
+                f"after its {stored[-1].ttl_s:g} s were over.",
+                evidence,
+            )
         if stale:
-            return Verdict("unmet", "The old price is being served. Its time to live is not over yet.", evidence, hint="Read it again when the time to live is over.")
-    return Verdict("unmet", "No cached price was changed behind the cache’s back yet.", hint="Have an item stored, change its price with invalidation off, and read it again.")
+            return Verdict(
+                "unmet",
+                "The old price is being served. Its time to live is not over yet.",
+                evidence,
+                hint="Read it again when the time to live is over.",
+            )
+    return Verdict(
+        "unmet",
+        "No cached price was changed behind the cache’s back yet.",
+        hint="Have an item stored, change its price with invalidation off, and read it again.",
+    )
 
 
 def delete_on_write(sandbox: Sandbox) -> Verdict:
     """With delete-on-write the next read is fresh, and so is every one after."""
-    writes = [w for w in sandbox.ledger.writes() if w.strategy == "cache-aside" and w.answered and not w.cache_down]
+    writes = [
+        w
+        for w in sandbox.ledger.writes()
+        if w.strategy == "cache-aside" and w.answered and not w.cache_down
+    ]
     proven = stale = 0
     for write in writes:
-        before = [r for r in sandbox.ledger.reads(item=write.item) if r.number < write.number and r.what == write.what and not r.cache_down]
-        after = [r for r in sandbox.ledger.reads(item=write.item) if r.number > write.number and r.what == write.what and not r.cache_down]
-        later_untold = [w.number for w in sandbox.ledger.writes() if w.item == write.item and w.number > write.number and w.strategy.endswith("untold")]
+        before = [
+            r
+            for r in sandbox.ledger.reads(item=write.item)
+            if r.number < write.number and r.what == write.what and not r.cache_down
+        ]
+        after = [
+            r
+            for r in sandbox.ledger.reads(item=write.item)
+            if r.number > write.number and r.what == write.what and not r.cache_down
+        ]
+        later_untold = [
+            w.number
+            for w in sandbox.ledger.writes()
+            if w.item == write.item and w.number > write.number and w.strategy.endswith("untold")
+        ]
         after = [r for r in after if not later_untold or r.number < later_untold[0]]
         if before and after:
             proven += 1
             stale += sum(r.stale for r in after)
     evidence = {"writes_followed_by_a_read": proven, "stale_reads_after_them": stale}
     if not proven:
-        return Verdict("unmet", "No cached price was changed with invalidation on yet.", hint="Have an item stored, change its price with invalidation on, and read it again.")
+        return Verdict(
+            "unmet",
+            "No cached price was changed with invalidation on yet.",
+            hint="Have an item stored, change its price with invalidation on, and read it again.",
+        )
     if stale:
-        return Verdict("unmet", f"{stale} of the reads after such a write were still stale.", evidence, hint="Was the cache told? Look at what was sent for the write.")
-    return Verdict("met", f"After {proven} price change{'s' if proven > 1 else ''} that told the cache, no read was stale.", evidence)
+        return Verdict(
+            "unmet",
+            f"{stale} of the reads after such a write were still stale.",
+            evidence,
+            hint="Was the cache told? Look at what was sent for the write.",
+        )
+    return Verdict(
+        "met",
+        f"After {proven} price change{'s' if proven > 1 else ''} that told the cache, no read "
+        "was stale.",
+        evidence,
+    )
 
 
 def dead_cache_answers(sandbox: Sandbox) -> Verdict:
     """With the cache killed, every read is still answered."""
     reads = [r for r in sandbox.ledger.reads() if r.cache_down]
     if len(reads) < 5:
-        return Verdict("unmet", f"{len(reads)} of 5 reads were tried while the cache was down.", {"reads": len(reads)}, hint="Break the cache, then read.")
+        return Verdict(
+            "unmet",
+            f"{len(reads)} of 5 reads were tried while the cache was down.",
+            {"reads": len(reads)},
+            hint="Break the cache, then read.",
+        )
     answered = sum(r.answered for r in reads)
-    evidence = {"reads": len(reads), "answered": answered, "median_ms": round(sorted(r.took_ms for r in reads)[len(reads) // 2], 2)}
+    evidence = {
+        "reads": len(reads),
+        "answered": answered,
+        "median_ms": round(sorted(r.took_ms for r in reads)[len(reads) // 2], 2),
+    }
     if answered == len(reads):
-        return Verdict("met", f"All {answered} reads were answered while the cache was down.", evidence)
-    return Verdict("unmet", f"{len(reads) - answered} of {len(reads)} reads were not answered while the cache was down.", evidence, hint="What does the code do when the cache raises an error?")
+        return Verdict(
+            "met", f"All {answered} reads were answered while the cache was down.", evidence
+        )
+    return Verdict(
+        "unmet",
+        f"{len(reads) - answered} of {len(reads)} reads were not answered while the cache was "
+        "down.",
+        evidence,
+        hint="What does the code do when the cache raises an error?",
+    )
 
 
 CHECKS = (
-    Check("first-read-misses", "The first read is a miss, with exactly one database query", first_read_misses),
+    Check(
+        "first-read-misses",
+        "The first read is a miss, with exactly one database query",
+        first_read_misses,
+    ),
     Check("second-read-hits", "The second read is a hit, with none", second_read_hits),
-    Check("stale-until-ttl", "A price changed behind the cache’s back is served until its time to live ends, and not after", stale_until_ttl),
+    Check(
+        "stale-until-ttl",
+        "A price changed behind the cache’s back is served until its time to live ends, and not "
+        "after",
+        stale_until_ttl,
+    ),
     Check("delete-on-write", "With delete-on-write no read is stale", delete_on_write),
-    Check("dead-cache-answers", "With the cache killed, every read is still answered", dead_cache_answers),
+    Check(
+        "dead-cache-answers",
+        "With the cache killed, every read is still answered",
+        dead_cache_answers,
+    ),
 )

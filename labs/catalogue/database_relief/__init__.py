@@ -1,4 +1,6 @@
-"""Database relief: what a cache takes off a read-heavy database, with either engine, at the same offered load."""
+"""Database relief: what a cache takes off a read-heavy database, with either engine, at the same
+offered load.
+"""
 
 from labs.catalogue.database_relief.lab import LAB
 

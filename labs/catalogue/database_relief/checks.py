@@ -1,4 +1,7 @@
-"""What must be seen in the lab database-relief. Each check judges readings: the servers' own counters and the clients' clocks."""
+"""What must be seen in the lab database-relief.
+
+Each check judges readings: the servers' own counters and the clients' clocks.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ SAMPLES = 50
 
 
 def _phase(sandbox: Sandbox, cache: str) -> list[Reading]:
-    """The newest `STEADY_S` seconds of load with the cache on or off in which no setting was changed and the cache was not still filling; or nothing."""
+    """The newest `STEADY_S` seconds of load with the cache on or off in which no setting was
+    changed and the cache was not still filling; or nothing.
+    """
     readings = list(sandbox.sampler.history)
     for end in range(len(readings), 0, -1):
         window = _window(readings[:end], cache)
@@ -29,7 +34,11 @@ def _window(readings: list[Reading], cache: str) -> list[Reading]:
     """The last `STEADY_S` seconds of these readings, newest first, if all of them are alike."""
     window: list[Reading] = []
     for reading in reversed(readings):
-        if not reading.loaded or reading.settings["cache"] != cache or "database_queries_per_s" not in reading.values:
+        if (
+            not reading.loaded
+            or reading.settings["cache"] != cache
+            or "database_queries_per_s" not in reading.values
+        ):
             return []
         if window and reading.settings != window[-1].settings:
             return []
@@ -40,7 +49,9 @@ def _window(readings: list[Reading], cache: str) -> list[Reading]:
 
 
 def _is_steady(window: list[Reading]) -> bool:
-    """The hit rate of the newer half is that of the older one, or nearly: the cache has filled as far as it will."""
+    """The hit rate of the newer half is that of the older one, or nearly: the cache has filled as
+    far as it will.
+    """
     half = len(window) // 2
     return _hit_rate_percent(window[:half]) - _hit_rate_percent(window[half:]) <= STEADY_POINTS
 
@@ -59,76 +70,177 @@ def relief(sandbox: Sandbox) -> Verdict:
     """Database queries fall by 80 % or more at the same offered load."""
     off, on = _phase(sandbox, "off"), _phase(sandbox, "on")
     if not off:
-        return Verdict("unmet", "No load has run without a cache yet.", hint="Run the load with the cache off for two seconds or more.")
+        return Verdict(
+            "unmet",
+            "No load has run without a cache yet.",
+            hint="Run the load with the cache off for two seconds or more.",
+        )
     if not on:
-        return Verdict("unmet", "No steady load has run with the cache yet.", hint="Turn the cache on while the load runs, and give it time to fill.")
+        return Verdict(
+            "unmet",
+            "No steady load has run with the cache yet.",
+            hint="Turn the cache on while the load runs, and give it time to fill.",
+        )
     wanted = {float(r.settings["rate_per_s"]) for r in (*off, *on)}
     if len(wanted) > 1 or len({str(r.settings["read"]) for r in (*off, *on)}) > 1:
-        return Verdict("unmet", "The two runs did not want the same.", hint="Compare like with like: the same read at the same rate, once without and once with the cache.")
-    without, with_cache = _per_s(off, "database_queries_per_s"), _per_s(on, "database_queries_per_s")
+        return Verdict(
+            "unmet",
+            "The two runs did not want the same.",
+            hint="Compare like with like: the same read at the same rate, once without and once "
+            "with the cache.",
+        )
+    without, with_cache = (
+        _per_s(off, "database_queries_per_s"),
+        _per_s(on, "database_queries_per_s"),
+    )
     percent = 100 * (1 - with_cache / without) if without else 0.0
     evidence = {
-        "queries_per_s_without_cache": round(without, 1), "queries_per_s_with_cache": round(with_cache, 1), "relief_percent": round(percent, 1),
-        "requests_per_s_without_cache": round(_per_s(off, "done_per_s"), 1), "requests_per_s_with_cache": round(_per_s(on, "done_per_s"), 1), "wanted_per_s": wanted.pop(),
+        "queries_per_s_without_cache": round(without, 1),
+        "queries_per_s_with_cache": round(with_cache, 1),
+        "relief_percent": round(percent, 1),
+        "requests_per_s_without_cache": round(_per_s(off, "done_per_s"), 1),
+        "requests_per_s_with_cache": round(_per_s(on, "done_per_s"), 1),
+        "wanted_per_s": wanted.pop(),
     }
     if percent >= RELIEF_PERCENT:
-        return Verdict("met", f"Postgres counted {without:.0f} queries/s without the cache and {with_cache:.0f} with it: {percent:.0f} % fewer.", evidence)
-    return Verdict("unmet", f"Postgres counted {without:.0f} queries/s without the cache and {with_cache:.0f} with it: {percent:.0f} % fewer, not {RELIEF_PERCENT:.0f}.", evidence,
-                   hint="Is the cache full yet? Which share of what is asked for can it hold?")
+        return Verdict(
+            "met",
+            f"Postgres counted {without:.0f} queries/s without the cache and {with_cache:.0f} "
+            f"with it: {percent:.0f} % fewer.",
+            evidence,
+        )
+    return Verdict(
+        "unmet",
+        f"Postgres counted {without:.0f} queries/s without the cache and {with_cache:.0f} with "
+        f"it: {percent:.0f} % fewer, not {RELIEF_PERCENT:.0f}.",
+        evidence,
+        hint="Is the cache full yet? Which share of what is asked for can it hold?",
+    )
 
 
 def _tallies(sandbox: Sandbox) -> dict[str, Tally]:
-    return {engine: tally for (engine, strategy), tally in sandbox.load.totals.items() if strategy != "no-cache" and tally.kinds["hit"] >= SAMPLES and tally.kinds["miss"] >= 5}
+    return {
+        engine: tally
+        for (engine, strategy), tally in sandbox.load.totals.items()
+        if strategy != "no-cache" and tally.kinds["hit"] >= SAMPLES and tally.kinds["miss"] >= 5
+    }
 
 
 def hits_are_fast(sandbox: Sandbox) -> Verdict:
     """The median hit takes at most a tenth of the median miss."""
     tallies = _tallies(sandbox)
     if not tallies:
-        return Verdict("unmet", "Too few hits and misses have been timed yet.", hint="Run the load with the cache on.")
+        return Verdict(
+            "unmet",
+            "Too few hits and misses have been timed yet.",
+            hint="Run the load with the cache on.",
+        )
     engine, tally = max(tallies.items(), key=lambda pair: pair[1].kinds["hit"])
-    hit_ms, miss_ms = tally.latencies["hit"].percentile_ms(50), tally.latencies["miss"].percentile_ms(50)
-    evidence: dict[str, Value] = {"engine": engine, "hit_p50_ms": round(hit_ms, 3), "miss_p50_ms": round(miss_ms, 3), "hits": tally.kinds["hit"], "misses": tally.kinds["miss"], "times_faster": round(miss_ms / max(hit_ms, 0.001), 1)}
+    hit_ms, miss_ms = (
+        tally.latencies["hit"].percentile_ms(50),
+        tally.latencies["miss"].percentile_ms(50),
+    )
+    evidence: dict[str, Value] = {
+        "engine": engine,
+        "hit_p50_ms": round(hit_ms, 3),
+        "miss_p50_ms": round(miss_ms, 3),
+        "hits": tally.kinds["hit"],
+        "misses": tally.kinds["miss"],
+        "times_faster": round(miss_ms / max(hit_ms, 0.001), 1),
+    }
     if hit_ms * TIMES_FASTER <= miss_ms:
-        return Verdict("met", f"Half of all hits took less than {hit_ms:.2f} ms, half of all misses less than {miss_ms:.2f} ms: {miss_ms / hit_ms:.0f} times.", evidence)
-    return Verdict("unmet", f"A hit took {hit_ms:.2f} ms and a miss {miss_ms:.2f} ms at the median: not ten times.", evidence, hint="How much work does a miss save you? Look at what is read.")
+        return Verdict(
+            "met",
+            f"Half of all hits took less than {hit_ms:.2f} ms, half of all misses less than "
+            f"{miss_ms:.2f} ms: {miss_ms / hit_ms:.0f} times.",
+            evidence,
+        )
+    return Verdict(
+        "unmet",
+        f"A hit took {hit_ms:.2f} ms and a miss {miss_ms:.2f} ms at the median: not ten times.",
+        evidence,
+        hint="How much work does a miss save you? Look at what is read.",
+    )
 
 
 def server_agrees(sandbox: Sandbox) -> Verdict:
     """The hits that the clients saw are the hits that the cache server counted."""
-    on = [r for r in sandbox.sampler.history if r.loaded and r.settings["cache"] == "on" and "cache_hits_per_s" in r.values]
+    on = [
+        r
+        for r in sandbox.sampler.history
+        if r.loaded and r.settings["cache"] == "on" and "cache_hits_per_s" in r.values
+    ]
     done = sum(r.values.get("done_per_s", 0.0) * r.seconds for r in on)
     if done < 4 * SAMPLES:
-        return Verdict("unmet", "Too few requests have run with the cache on yet.", hint="Run the load with the cache on.")
+        return Verdict(
+            "unmet",
+            "Too few requests have run with the cache on yet.",
+            hint="Run the load with the cache on.",
+        )
     counted = sum(r.values["cache_hits_per_s"] * r.seconds for r in on)
     queries = sum(r.values.get("database_queries_per_s", 0.0) * r.seconds for r in on)
     explained = 100 * (counted + queries) / done
-    evidence = {"requests": round(done), "hits_by_the_server": round(counted), "queries_by_the_database": round(queries), "explained_percent": round(explained, 1)}
+    evidence = {
+        "requests": round(done),
+        "hits_by_the_server": round(counted),
+        "queries_by_the_database": round(queries),
+        "explained_percent": round(explained, 1),
+    }
     if 90 <= explained <= 115:
-        return Verdict("met", f"Of {done:.0f} requests the cache server counted {counted:.0f} hits, and Postgres {queries:.0f} queries.", evidence)
-    return Verdict("unmet", f"{done:.0f} requests were answered, but the cache server counted {counted:.0f} hits and Postgres {queries:.0f} queries.", evidence,
-                   hint="Every request should be either the one or the other. Who answered the rest, or who was asked twice?")
+        return Verdict(
+            "met",
+            f"Of {done:.0f} requests the cache server counted {counted:.0f} hits, and Postgres "
+            f"{queries:.0f} queries.",
+            evidence,
+        )
+    return Verdict(
+        "unmet",
+        f"{done:.0f} requests were answered, but the cache server counted {counted:.0f} hits "
+        f"and Postgres {queries:.0f} queries.",
+        evidence,
+        hint="Every request should be either the one or the other. Who answered the rest, or "
+        "who was asked twice?",
+    )
 
 
 def both_engines(sandbox: Sandbox) -> Verdict:
     """Redis and Memcached have both been timed under this load."""
     tallies = _tallies(sandbox)
-    evidence: dict[str, Value] = {f"{engine}_hit_p50_ms": round(tally.latencies["hit"].percentile_ms(50), 3) for engine, tally in sorted(tallies.items())}
+    evidence: dict[str, Value] = {
+        f"{engine}_hit_p50_ms": round(tally.latencies["hit"].percentile_ms(50), 3)
+        for engine, tally in sorted(tallies.items())
+    }
     evidence |= {f"{engine}_hits": tally.kinds["hit"] for engine, tally in sorted(tallies.items())}
     if {"redis", "memcached"} <= set(tallies):
-        return Verdict("met", f"A hit took {evidence['redis_hit_p50_ms']} ms with Redis and {evidence['memcached_hit_p50_ms']} ms with Memcached, at the median.", evidence)
+        return Verdict(
+            "met",
+            f"A hit took {evidence['redis_hit_p50_ms']} ms with Redis and "
+            f"{evidence['memcached_hit_p50_ms']} ms with Memcached, at the median.",
+            evidence,
+        )
     missing = sorted({"redis", "memcached"} - set(tallies))
-    return Verdict("unmet", f"No load has run with {' and '.join(m.capitalize() for m in missing)} yet.", evidence, hint="Exchange the engine while the load runs.")
+    return Verdict(
+        "unmet",
+        f"No load has run with {' and '.join(m.capitalize() for m in missing)} yet.",
+        evidence,
+        hint="Exchange the engine while the load runs.",
+    )
 
 
 def hit_rate_percent(sandbox: Sandbox) -> float:
-    """The hit rate of the newest steady load with the cache on, as its server counted; 0 if there is none."""
+    """The hit rate of the newest steady load with the cache on, as its server counted; 0 if there
+    is none.
+    """
     return round(_hit_rate_percent(_phase(sandbox, "on")), 1)
 
 
 CHECKS = (
     Check("relief", "At the same load the database gets at least 80 % fewer queries", relief),
     Check("hits-are-fast", "A hit takes at most a tenth of a miss", hits_are_fast),
-    Check("server-agrees", "Every request was a hit that the cache counted or a query that Postgres counted", server_agrees),
+    Check(
+        "server-agrees",
+        "Every request was a hit that the cache counted or a query that Postgres counted",
+        server_agrees,
+    ),
     Check("both-engines", "Redis and Memcached were compared under the same load", both_engines),
 )

@@ -13,7 +13,14 @@ from statistics import median
 from labs import tolerances
 from labs.caching import cache_aside, no_cache
 from labs.catalogue import storefront, trials
-from labs.catalogue.database_relief.checks import CHECKS, STEADY_S, both_engines, hit_rate_percent, hits_are_fast, relief
+from labs.catalogue.database_relief.checks import (
+    CHECKS,
+    STEADY_S,
+    both_engines,
+    hit_rate_percent,
+    hits_are_fast,
+    relief,
+)
 from labs.catalogue.database_relief.wrong import WRONG
 from labs.definition import Action, Choice, Lab, Number, Prediction, Strategy
 from labs.engines.address import straight
@@ -24,10 +31,15 @@ from labs.sandbox.sandbox import Sandbox
 from labs.shop.shop import LeanShop
 
 FULL_PERCENT = 95.0
-"""At this hit rate the cache has what is asked for: from then on the comparison is of steady states."""
+"""At this hit rate the cache has what is asked for: from then on the comparison is of steady
+states.
+"""
 
 FILL_DEADLINE_S = 1.0
-"""It fills in about a second at the usual settings. A cache that is not full then is compared as it is."""
+"""It fills in about a second at the usual settings.
+
+A cache that is not full then is compared as it is.
+"""
 
 TOLERANCES = tolerances.of(Path(__file__).parent)
 
@@ -67,11 +79,16 @@ def measure_hit_times_faster(sandbox: Sandbox) -> float:
 
 
 def reference(sandbox: Sandbox) -> None:
-    """The same load without a cache, with Redis, with Memcached; then each server's own speed at one connection."""
+    """The same load without a cache, with Redis, with Memcached; then each server's own speed at
+    one connection.
+    """
     note = sandbox.measurements
     _compare(sandbox)
     compared = relief(sandbox).evidence
-    note |= {name: float(compared.get(name, 0.0)) for name in ("queries_per_s_without_cache", "queries_per_s_with_cache", "relief_percent")}
+    note |= {
+        name: float(compared.get(name, 0.0))
+        for name in ("queries_per_s_without_cache", "queries_per_s_with_cache", "relief_percent")
+    }
     sandbox.checker.judge()
     if trials.refuted(sandbox, *(check for check in CHECKS if check.judge is not both_engines)):
         sandbox.stop_load()
@@ -84,7 +101,9 @@ def reference(sandbox: Sandbox) -> None:
         tally = sandbox.load.totals[(engine, "cache-aside")]
         note[f"{engine}_hit_p50_ms"] = round(tally.latencies["hit"].percentile_ms(50), 3)
     redis_tally = sandbox.load.totals[("redis", "cache-aside")]
-    note["miss_p50_ms"], note["miss_p99_ms"] = (round(redis_tally.latencies["miss"].percentile_ms(p), 3) for p in (50, 99))
+    note["miss_p50_ms"], note["miss_p99_ms"] = (
+        round(redis_tally.latencies["miss"].percentile_ms(p), 3) for p in (50, 99)
+    )
     note["hit_times_faster"] = round(note["miss_p50_ms"] / max(note["redis_hit_p50_ms"], 0.001), 1)
     _time_each_server(sandbox)
 
@@ -98,21 +117,36 @@ def _compare(sandbox: Sandbox) -> None:
     sandbox.start_load()
     _run_for(sandbox, 1.5)
     sandbox.set("cache", "on")
-    sandbox.wait_until(lambda: bool(sandbox.sampler.history) and sandbox.sampler.history[-1].values.get("hit_rate_percent", 0.0) >= FULL_PERCENT, deadline_s=FILL_DEADLINE_S)
+    sandbox.wait_until(
+        lambda: (
+            bool(sandbox.sampler.history)
+            and sandbox.sampler.history[-1].values.get("hit_rate_percent", 0.0) >= FULL_PERCENT
+        ),
+        deadline_s=FILL_DEADLINE_S,
+    )
     _run_for(sandbox, STEADY_S + 0.3)
 
 
 def _run_for(sandbox: Sandbox, seconds: float) -> None:
-    """Let the load run until its readings cover so many seconds; a measurement has no other way than to wait for what it measures."""
+    """Let the load run until its readings cover so many seconds; a measurement has no other way
+    than to wait for what it measures.
+    """
     began = time.monotonic()
-    sandbox.wait_until(lambda: bool(sandbox.sampler.history) and sandbox.sampler.history[-1].at - began >= seconds, deadline_s=seconds + 3.0)
+    sandbox.wait_until(
+        lambda: bool(sandbox.sampler.history) and sandbox.sampler.history[-1].at - began >= seconds,
+        deadline_s=seconds + 3.0,
+    )
 
 
 def _time_each_server(sandbox: Sandbox) -> None:
     """Medians at one connection with nothing else running: what the course's first page draws."""
     note = sandbox.measurements
     with _on_one_core(sandbox.servers["database"].pid):
-        shop = LeanShop(straight(sandbox.server_address("database")), password=sandbox.password("database"), what="row")
+        shop = LeanShop(
+            straight(sandbox.server_address("database")),
+            password=sandbox.password("database"),
+            what="row",
+        )
         for what, times in (("row", 1_000), ("page", 200), ("ranking", 20)):
             shop.what = what
             note[f"{what}_select_p50_ms"] = _median_ms(lambda n: shop.read(1 + n % 20), times)
@@ -120,7 +154,11 @@ def _time_each_server(sandbox: Sandbox) -> None:
     for engine in ("memcached", "redis"):
         sandbox.set("engine", engine)
         way = straight(sandbox.server_address("cache"))
-        cache = LeanMemcached(way) if engine == "memcached" else LeanRedis(way, user="shop", password=sandbox.password("cache"))
+        cache = (
+            LeanMemcached(way)
+            if engine == "memcached"
+            else LeanRedis(way, user="shop", password=sandbox.password("cache"))
+        )
         with _on_one_core(sandbox.servers["cache"].pid):
             cache.set("row:1", "x" * 200, 60)
             note[f"{engine}_get_p50_ms"] = _median_ms(partial(_get, cache), 1_000)
@@ -133,8 +171,13 @@ def _get(cache: LeanMemcached | LeanRedis, _number: int) -> object:
 
 @contextmanager
 def _on_one_core(server: int) -> Iterator[None]:
-    """Client and server on the same core, for all servers alike: otherwise the kernel puts one beside the other or not, which is worth more than the reply."""
-    core, threads = {min(os.sched_getaffinity(0))}, [int(thread) for thread in os.listdir(f"/proc/{server}/task")]
+    """Client and server on the same core, for all servers alike: otherwise the kernel puts one
+    beside the other or not, which is worth more than the reply.
+    """
+    core, threads = (
+        {min(os.sched_getaffinity(0))},
+        [int(thread) for thread in os.listdir(f"/proc/{server}/task")],
+    )
     before = os.sched_getaffinity(0)
     for thread in (0, *threads):
         os.sched_setaffinity(thread, core)
@@ -161,17 +204,35 @@ LAB = Lab(
     id="database-relief",
     title="Database relief",
     question="What does a cache take off the database?",
-    about="One load on a real Postgres. Turn the cache on while it runs, and watch what the database still hears.",
+    about="One load on a real Postgres. Turn the cache on while it runs, and watch what the "
+    "database still hears.",
     minutes=12,
     topology=storefront.TOPOLOGY,
     controls=(
         storefront.ENGINE,
-        Choice("cache", "Cache", (("on", "on"), ("off", "off")), "off", help="Off: every read asks the database."),
+        Choice(
+            "cache",
+            "Cache",
+            (("on", "on"), ("off", "off")),
+            "off",
+            help="Off: every read asks the database.",
+        ),
         storefront.what_is_read("ranking"),
         storefront.clients(2),
         storefront.rate(60),
         storefront.skew(1.0),
-        Number("cache_mb", "Cache memory", 1, 64, 1, 32, unit="MB", scale="log", gear="load", help="maxmemory of Redis, -m of Memcached."),
+        Number(
+            "cache_mb",
+            "Cache memory",
+            1,
+            64,
+            1,
+            32,
+            unit="MB",
+            scale="log",
+            gear="load",
+            help="maxmemory of Redis, -m of Memcached.",
+        ),
     ),
     strategies=STRATEGIES,
     pick_strategy=pick_strategy,
@@ -181,12 +242,38 @@ LAB = Lab(
     ),
     checks=CHECKS,
     charts=storefront.CHARTS,
-    tiles=("hit_rate_percent", "cache_ops_per_s", "database_queries_per_s", "hit_p50_ms", "miss_p50_ms", "done_per_s"),
+    tiles=(
+        "hit_rate_percent",
+        "cache_ops_per_s",
+        "database_queries_per_s",
+        "hit_p50_ms",
+        "miss_p50_ms",
+        "done_per_s",
+    ),
     predictions=(
-        Prediction("queries-left", "The load stays the same and the cache is turned on. When it is full, what percentage of the database’s queries is left?", measure_queries_left,
-                   unit="%", tolerance=TOLERANCES.get("queries-left", 0.0), slack=5.0, decimals=1, why="Only misses still ask: at a hit rate of 95 % the database gets 5 % of the questions."),
-        Prediction("hit-times-faster", "How many times faster is a hit than a miss, at the median?", measure_hit_times_faster,
-                   unit="times", unit_of_one="time", tolerance=TOLERANCES.get("hit-times-faster", 0.0), decimals=0, why="A hit saves the work of the query. The more work, the more is saved: look at the same for one row by its key."),
+        Prediction(
+            "queries-left",
+            "The load stays the same and the cache is turned on. When it is full, what "
+            "percentage of the database’s queries is left?",
+            measure_queries_left,
+            unit="%",
+            tolerance=TOLERANCES.get("queries-left", 0.0),
+            slack=5.0,
+            decimals=1,
+            why="Only misses still ask: at a hit rate of 95 % the database gets 5 % of the "
+            "questions.",
+        ),
+        Prediction(
+            "hit-times-faster",
+            "How many times faster is a hit than a miss, at the median?",
+            measure_hit_times_faster,
+            unit="times",
+            unit_of_one="time",
+            tolerance=TOLERANCES.get("hit-times-faster", 0.0),
+            decimals=0,
+            why="A hit saves the work of the query. The more work, the more is saved: look at "
+            "the same for one row by its key.",
+        ),
     ),
     wrong=WRONG,
     reference=reference,

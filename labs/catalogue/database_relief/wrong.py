@@ -1,4 +1,7 @@
-"""Strategies that are wrong on purpose. Each must be caught at the check that is meant to catch it."""
+"""Strategies that are wrong on purpose.
+
+Each must be caught at the check that is meant to catch it.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,29 @@ from labs.definition import Strategy, WrongSolution
 
 
 def _with(read: Callable[..., object]) -> dict[str, Strategy]:
-    return {"cache-aside": Strategy("cache-aside", "Cache-aside", read), "no-cache": Strategy("no-cache", "No cache", no_cache.read)}
+    return {
+        "cache-aside": Strategy("cache-aside", "Cache-aside", read),
+        "no-cache": Strategy("no-cache", "No cache", no_cache.read),
+    }
 
 
 WRONG = (
-    WrongSolution("never-stores", "asks the cache and never stores what it fetched", "relief", _with(saboteurs.read_never_stores)),
-    WrongSolution("asks-both", "reads the cache but answers from the database", "relief", _with(saboteurs.read_asks_both)),
-    WrongSolution("counts-its-own-hits", "answers from its own memory and calls that a hit", "server-agrees", _with(saboteurs.read_counts_its_own_hits)),
+    WrongSolution(
+        "never-stores",
+        "asks the cache and never stores what it fetched",
+        "relief",
+        _with(saboteurs.read_never_stores),
+    ),
+    WrongSolution(
+        "asks-both",
+        "reads the cache but answers from the database",
+        "relief",
+        _with(saboteurs.read_asks_both),
+    ),
+    WrongSolution(
+        "counts-its-own-hits",
+        "answers from its own memory and calls that a hit",
+        "server-agrees",
+        _with(saboteurs.read_counts_its_own_hits),
+    ),
 )

@@ -1,4 +1,7 @@
-"""What must be seen in the lab durability. Checks judge rows that compare what was acknowledged with what the server held when it was back."""
+"""What must be seen in the lab durability.
+
+Checks judge rows that compare what was acknowledged with what the server held when it was back.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,42 @@ _MORE = "Write more before you break it."
 
 
 def _row(sandbox: Sandbox, mode: str, fault: str) -> dict[str, Value] | None:
-    """The newest comparison of a mode after a fault, if enough was acknowledged; what an experiment of a prediction saw is not the learner’s."""
-    rows = [row for row in sandbox.found.get("faults", []) if (row["mode"], row["fault"], row["by"]) == (MODES[mode], fault, YOU) and float(row["acknowledged"]) >= WRITES]
+    """The newest comparison of a mode after a fault, if enough was acknowledged; what an experiment
+    of a prediction saw is not the learner’s.
+    """
+    rows = [
+        row
+        for row in sandbox.found.get("faults", [])
+        if (row["mode"], row["fault"], row["by"]) == (MODES[mode], fault, YOU)
+        and float(row["acknowledged"]) >= WRITES
+    ]
     return rows[0] if rows else None
 
 
 def _evidence(row: dict[str, Value]) -> dict[str, Value]:
-    return {name: row[name] for name in ("mode", "fault", "acknowledged", "found", "lost", "lost_s", "in_kernel", "unsynced_kb", "written", "syncs")}
+    return {
+        name: row[name]
+        for name in (
+            "mode",
+            "fault",
+            "acknowledged",
+            "found",
+            "lost",
+            "lost_s",
+            "in_kernel",
+            "unsynced_kb",
+            "written",
+            "syncs",
+        )
+    }
 
 
 def _kept_by_kernel(row: dict[str, Value]) -> bool:
-    """True if nothing is lost that stood in the file. Redis may answer sooner than it writes: with everysec it holds writes back while a sync is under way."""
+    """True if nothing is lost that stood in the file.
+
+    Redis may answer sooner than it writes: with everysec it holds writes back while a sync is under
+    way.
+    """
     return float(row["lost"]) <= max(0.0, float(row["acknowledged"]) - float(row["in_kernel"]))
 
 
@@ -31,38 +59,94 @@ def memory_only(sandbox: Sandbox) -> Verdict:
     """Without a file, a crash takes every acknowledged write."""
     row = _row(sandbox, "none", CRASH)
     if row is None:
-        return Verdict("unmet", "Nothing was acknowledged by a server that keeps no file, which then crashed.", hint=f"Which mode keeps nothing but memory? {_MORE}")
+        return Verdict(
+            "unmet",
+            "Nothing was acknowledged by a server that keeps no file, which then crashed.",
+            hint=f"Which mode keeps nothing but memory? {_MORE}",
+        )
     if row["found"]:
-        return Verdict("unmet", f"{row['found']:,} writes are there, though the server was to keep no file.", _evidence(row), hint="Where did they come from? Look for a snapshot that was asked for.")
-    return Verdict("met", f"All {row['lost']:,} acknowledged writes went with the process.", _evidence(row))
+        return Verdict(
+            "unmet",
+            f"{row['found']:,} writes are there, though the server was to keep no file.",
+            _evidence(row),
+            hint="Where did they come from? Look for a snapshot that was asked for.",
+        )
+    return Verdict(
+        "met", f"All {row['lost']:,} acknowledged writes went with the process.", _evidence(row)
+    )
 
 
 def snapshot_only(sandbox: Sandbox) -> Verdict:
     """With snapshots, a crash takes what came after the last one."""
     row = _row(sandbox, "rdb", CRASH)
     if row is None:
-        return Verdict("unmet", "A server with snapshots has not crashed yet.", hint=f"Take a snapshot while writes go on, then crash. {_MORE}")
+        return Verdict(
+            "unmet",
+            "A server with snapshots has not crashed yet.",
+            hint=f"Take a snapshot while writes go on, then crash. {_MORE}",
+        )
     if not row["found"]:
-        return Verdict("unmet", f"All {row['lost']:,} acknowledged writes are lost: the start found no snapshot.", _evidence(row), hint="Was a snapshot ever finished, and is it where the server looks for it? Its log says so.")
+        return Verdict(
+            "unmet",
+            f"All {row['lost']:,} acknowledged writes are lost: the start found no snapshot.",
+            _evidence(row),
+            hint="Was a snapshot ever finished, and is it where the server looks for it? Its "
+            "log says so.",
+        )
     if not row["lost"]:
-        return Verdict("unmet", f"All {row['found']:,} are there: nothing was written after the last snapshot.", _evidence(row), hint="Let writes go on after the snapshot before you crash it.")
-    return Verdict("met", f"{row['found']:,} were in the last snapshot. The {row['lost']:,} that came after it, {row['lost_s']:.2f} s of writes, are lost.", _evidence(row))
+        return Verdict(
+            "unmet",
+            f"All {row['found']:,} are there: nothing was written after the last snapshot.",
+            _evidence(row),
+            hint="Let writes go on after the snapshot before you crash it.",
+        )
+    return Verdict(
+        "met",
+        f"{row['found']:,} were in the last snapshot. The {row['lost']:,} that came after it, "
+        f"{row['lost_s']:.2f} s of writes, are lost.",
+        _evidence(row),
+    )
 
 
 def crash_keeps(sandbox: Sandbox) -> Verdict:
     """A process crash takes nothing that reached the kernel, synced or not."""
     seen = [row for mode in ("everysec", "no") if (row := _row(sandbox, mode, CRASH))]
     if not seen:
-        return Verdict("unmet", "No server with an append-only file that is not synced at once has crashed yet.", hint=f"Choose a mode that appends every write and syncs later. {_MORE}")
+        return Verdict(
+            "unmet",
+            "No server with an append-only file that is not synced at once has crashed yet.",
+            hint=f"Choose a mode that appends every write and syncs later. {_MORE}",
+        )
     lost = next((row for row in seen if not row["in_kernel"] or not _kept_by_kernel(row)), None)
     if lost is not None:
-        return Verdict("unmet", f"{lost['mode']}: the crash took {lost['lost']:,} acknowledged writes; {lost['in_kernel']:,} had reached the kernel.", _evidence(lost),
-                       hint="What does the server append to? Ask it, and look at its files.")
+        return Verdict(
+            "unmet",
+            f"{lost['mode']}: the crash took {lost['lost']:,} acknowledged writes; "
+            f"{lost['in_kernel']:,} had reached the kernel.",
+            _evidence(lost),
+            hint="What does the server append to? Ask it, and look at its files.",
+        )
     ahead = max(seen, key=lambda row: float(row["unsynced_kb"]))
     if not ahead["unsynced_kb"]:
-        return Verdict("unmet", "Everything had been synced when it crashed: that proves nothing about the kernel.", _evidence(ahead), hint="Crash it while writes go on.")
-    late = f" The {ahead['lost']:,} that are lost had been answered for, but not yet written: Redis was waiting for a sync." if ahead["lost"] else ""
-    return Verdict("met", f"{ahead['mode']}: {ahead['found']:,} of {ahead['acknowledged']:,} are there, though {ahead['unsynced_kb']:,.1f} KB of the file had not been synced. The kernel outlives the process.{late}", _evidence(ahead))
+        return Verdict(
+            "unmet",
+            "Everything had been synced when it crashed: that proves nothing about the kernel.",
+            _evidence(ahead),
+            hint="Crash it while writes go on.",
+        )
+    late = (
+        f" The {ahead['lost']:,} that are lost had been answered for, but not yet written: "
+        "Redis was waiting for a sync."
+        if ahead["lost"]
+        else ""
+    )
+    return Verdict(
+        "met",
+        f"{ahead['mode']}: {ahead['found']:,} of {ahead['acknowledged']:,} are there, though "
+        f"{ahead['unsynced_kb']:,.1f} KB of the file had not been synced. The kernel outlives "
+        f"the process.{late}",
+        _evidence(ahead),
+    )
 
 
 def told_apart(sandbox: Sandbox) -> Verdict:
@@ -75,13 +159,33 @@ def told_apart(sandbox: Sandbox) -> Verdict:
         if crashed is None or dark is None or not _kept_by_kernel(crashed):
             continue
         evidence: dict[str, Value] = {
-            "mode": MODES[mode], "crash_acknowledged": crashed["acknowledged"], "crash_lost": crashed["lost"], "power_acknowledged": dark["acknowledged"], "power_lost": dark["lost"],
-            "power_lost_s": dark["lost_s"], "power_unsynced_kb": dark["unsynced_kb"],
+            "mode": MODES[mode],
+            "crash_acknowledged": crashed["acknowledged"],
+            "crash_lost": crashed["lost"],
+            "power_acknowledged": dark["acknowledged"],
+            "power_lost": dark["lost"],
+            "power_lost_s": dark["lost_s"],
+            "power_unsynced_kb": dark["unsynced_kb"],
         }
         if not dark["lost"]:
-            return Verdict("unmet", f"{MODES[mode]}: the power cut took nothing, for all had just been synced.", evidence, hint="Cut it while writes go on.")
-        return Verdict("met", f"{MODES[mode]}: the crash took {crashed['lost']:,} of {crashed['acknowledged']:,}, the power cut {dark['lost']:,} of {dark['acknowledged']:,}, the last {dark['lost_s']:.2f} s.", evidence)
-    return Verdict("unmet", "No mode that syncs later has been through both faults yet.", hint=f"One mode, a crash, a loss of power: compare the two rows. {_MORE}")
+            return Verdict(
+                "unmet",
+                f"{MODES[mode]}: the power cut took nothing, for all had just been synced.",
+                evidence,
+                hint="Cut it while writes go on.",
+            )
+        return Verdict(
+            "met",
+            f"{MODES[mode]}: the crash took {crashed['lost']:,} of {crashed['acknowledged']:,}, "
+            f"the power cut {dark['lost']:,} of {dark['acknowledged']:,}, the last "
+            f"{dark['lost_s']:.2f} s.",
+            evidence,
+        )
+    return Verdict(
+        "unmet",
+        "No mode that syncs later has been through both faults yet.",
+        hint=f"One mode, a crash, a loss of power: compare the two rows. {_MORE}",
+    )
 
 
 def always_keeps(sandbox: Sandbox) -> Verdict:
@@ -91,37 +195,93 @@ def always_keeps(sandbox: Sandbox) -> Verdict:
         return unknown
     row = _row(sandbox, "always", POWER)
     if row is None:
-        return Verdict("unmet", "A server that syncs before it answers has not lost its power yet.", hint=f"Which mode promises most? Take its power. {_MORE}")
+        return Verdict(
+            "unmet",
+            "A server that syncs before it answers has not lost its power yet.",
+            hint=f"Which mode promises most? Take its power. {_MORE}",
+        )
     if float(row["written"]) < WRITES:
-        return Verdict("unmet", f"{row['written']:,} writes had been made since its start when its power was cut: what was found then had survived before.", _evidence(row), hint=f"What does a cut prove about writes that came before an earlier one? {_MORE}")
+        return Verdict(
+            "unmet",
+            f"{row['written']:,} writes had been made since its start when its power was cut: "
+            "what was found then had survived before.",
+            _evidence(row),
+            hint=f"What does a cut prove about writes that came before an earlier one? {_MORE}",
+        )
     if row["lost"]:
-        return Verdict("unmet", f"{row['lost']:,} of {row['acknowledged']:,} acknowledged writes are lost, with {row['syncs']:,} syncs noted.", _evidence(row),
-                       hint="Does it sync as often as it answers? Does the client wait for the answer? Count both.")
+        return Verdict(
+            "unmet",
+            f"{row['lost']:,} of {row['acknowledged']:,} acknowledged writes are lost, with "
+            f"{row['syncs']:,} syncs noted.",
+            _evidence(row),
+            hint="Does it sync as often as it answers? Does the client wait for the answer? "
+            "Count both.",
+        )
     if float(row["syncs"]) < SYNCED_EACH * float(row["written"]):
-        return Verdict("unmet", f"Nothing is lost, but {row['syncs']:,} syncs were noted for {row['written']:,} writes of one client.", _evidence(row), hint="It may have been luck: what does the server say of its appendfsync?")
-    return Verdict("met", f"0 of {row['acknowledged']:,} are lost. It synced {row['syncs']:,} times for {row['written']:,} writes: each before its answer.", _evidence(row))
+        return Verdict(
+            "unmet",
+            f"Nothing is lost, but {row['syncs']:,} syncs were noted for {row['written']:,} "
+            "writes of one client.",
+            _evidence(row),
+            hint="It may have been luck: what does the server say of its appendfsync?",
+        )
+    return Verdict(
+        "met",
+        f"0 of {row['acknowledged']:,} are lost. It synced {row['syncs']:,} times for "
+        f"{row['written']:,} writes: each before its answer.",
+        _evidence(row),
+    )
 
 
 def recovery(sandbox: Sandbox) -> Verdict:
     """A start takes longer the more there is to read."""
     rows = sandbox.found.get("starts", [])
     for kind in sorted({str(row["kind"]) for row in rows}):
-        mine = sorted((row for row in rows if row["kind"] == kind), key=lambda row: float(row["keys"]))
+        mine = sorted(
+            (row for row in rows if row["kind"] == kind), key=lambda row: float(row["keys"])
+        )
         if len(mine) < 3:
             continue
         small, large = mine[0], mine[-1]
-        evidence: dict[str, Value] = {"kind": kind, "keys_small": small["keys"], "answers_ms_small": small["answers_ms"], "keys_large": large["keys"], "file_mb_large": large["file_mb"], "loaded_ms_large": large["loaded_ms"], "answers_ms_large": large["answers_ms"]}
+        evidence: dict[str, Value] = {
+            "kind": kind,
+            "keys_small": small["keys"],
+            "answers_ms_small": small["answers_ms"],
+            "keys_large": large["keys"],
+            "file_mb_large": large["file_mb"],
+            "loaded_ms_large": large["loaded_ms"],
+            "answers_ms_large": large["answers_ms"],
+        }
         if any(row["found"] != row["keys"] for row in mine):
-            return Verdict("unmet", "A start did not find all the keys that had been there.", evidence, hint="What did the server keep of them?")
+            return Verdict(
+                "unmet",
+                "A start did not find all the keys that had been there.",
+                evidence,
+                hint="What did the server keep of them?",
+            )
         if float(large["loaded_ms"]) > float(small["loaded_ms"]):
-            return Verdict("met", f"{kind}: {small['keys']:,} keys were there after {small['answers_ms']:,} ms, {large['keys']:,} after {large['answers_ms']:,} ms.", evidence)
-    return Verdict("unmet", "No start has been timed at three sizes yet.", hint="Let the sandbox fill the server and time its starts.")
+            return Verdict(
+                "met",
+                f"{kind}: {small['keys']:,} keys were there after {small['answers_ms']:,} ms, "
+                f"{large['keys']:,} after {large['answers_ms']:,} ms.",
+                evidence,
+            )
+    return Verdict(
+        "unmet",
+        "No start has been timed at three sizes yet.",
+        hint="Let the sandbox fill the server and time its starts.",
+    )
 
 
 def _unknown(sandbox: Sandbox) -> Verdict | None:
     disk = sandbox.servers[SERVER].disk
     if disk is not None and disk.problem:
-        return Verdict("unmet", disk.problem, hint="On a Linux machine that allows seccomp’s user notification this check can be met.")
+        return Verdict(
+            "unmet",
+            disk.problem,
+            hint="On a Linux machine that allows seccomp’s user notification this check can be "
+            "met.",
+        )
     return None
 
 
@@ -129,7 +289,11 @@ CHECKS = (
     Check("memory-only", "Kept in memory alone, everything goes with the process", memory_only),
     Check("snapshot-only", "Snapshots keep what the last one held, and no more", snapshot_only),
     Check("crash-keeps", "A process crash takes nothing that reached the kernel", crash_keeps),
-    Check("told-apart", "A loss of power takes what was not synced: the same mode, another fault", told_apart),
+    Check(
+        "told-apart",
+        "A loss of power takes what was not synced: the same mode, another fault",
+        told_apart,
+    ),
     Check("always-keeps", "Synced before the answer, nothing acknowledged is lost", always_keeps),
     Check("recovery", "A start takes longer the more there is to read", recovery),
 )

@@ -1,4 +1,7 @@
-"""Faults of one Redis under numbered writes: bring one about, start the server again, compare. Each leaves a row in the table `faults`."""
+"""Faults of one Redis under numbered writes: bring one about, start the server again, compare.
+
+Each leaves a row in the table `faults`.
+"""
 
 from __future__ import annotations
 
@@ -19,21 +22,34 @@ from labs.sandbox.writer import Loss, Standing, Writer
 
 SERVER = "redis"
 CRASH, POWER, RESTART = "process crash", "power cut", "clean restart"
-MODES = {"none": "none", "rdb": "snapshots (RDB)", "everysec": "AOF everysec", "always": "AOF always", "no": "AOF no"}
+MODES = {
+    "none": "none",
+    "rdb": "snapshots (RDB)",
+    "everysec": "AOF everysec",
+    "always": "AOF always",
+    "no": "AOF no",
+}
 AOF = ("everysec", "always", "no")
 YOU, EXPERIMENT = "you", "an experiment"
-"""Who brought a fault about. Checks judge the learner’s own; an experiment of a prediction leaves its row beside it."""
+"""Who brought a fault about.
+
+Checks judge the learner’s own; an experiment of a prediction leaves its row beside it.
+"""
 SIZES = (5_000, 20_000, 60_000)
 FAST_PER_S, AT_LEAST = 5_000, 300
 SAVED_WITHIN_S, SAVED_BY_ITSELF_S, UNSYNCED_WITHIN_S = 8.0, 4.0, 1.5
 _FILL_AT_ONCE, _VALUE_BYTES = 1_000, 100
-_FILL = "for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do redis.call('SET', 'size:' .. i, ARGV[3]) end"
+_FILL = (
+    "for i = tonumber(ARGV[1]), tonumber(ARGV[2]) do redis.call('SET', 'size:' .. i, ARGV[3]) end"
+)
 _LOADED = re.compile(r"DB loaded from .*?: ([0-9.]+) seconds")
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A start of the server: how many writes had been acknowledged, how many syncs noted until then."""
+    """A start of the server: how many writes had been acknowledged, how many syncs noted until
+    then.
+    """
 
     written: int
     syncs: int
@@ -41,7 +57,9 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What ended the server: how many writes its file held then, bytes of it that were not synced, and the writes and syncs since its start."""
+    """What ended the server: how many writes its file held then, bytes of it that were not synced,
+    and the writes and syncs since its start.
+    """
 
     kind: str
     in_kernel: int
@@ -109,7 +127,9 @@ _experiments: WeakSet[Sandbox] = WeakSet()
 
 @contextmanager
 def experiment(sandbox: Sandbox) -> Iterator[None]:
-    """An experiment of a prediction: the learner's own settings again afterwards, and its rows say that they are an experiment's."""
+    """An experiment of a prediction: the learner's own settings again afterwards, and its rows say
+    that they are an experiment's.
+    """
     with settings_kept(sandbox):
         _experiments.add(sandbox)
         try:
@@ -119,23 +139,36 @@ def experiment(sandbox: Sandbox) -> Iterator[None]:
 
 
 def write_for(sandbox: Sandbox, seconds: float, at_least: int, *, deadline_s: float = 6.0) -> None:
-    """Let the writer run for so long, and until so many numbers were acknowledged; it goes on running."""
+    """Let the writer run for so long, and until so many numbers were acknowledged; it goes on
+    running.
+    """
     writer = writer_of(sandbox)
     begun, had = time.monotonic(), writer.written
     if not sandbox.load.running:
         sandbox.start_load()
-    sandbox.wait_until(lambda: time.monotonic() - begun >= seconds and writer.written - had >= at_least, deadline_s=deadline_s)
+    sandbox.wait_until(
+        lambda: time.monotonic() - begun >= seconds and writer.written - had >= at_least,
+        deadline_s=deadline_s,
+    )
 
 
 def write_until_saved(sandbox: Sandbox) -> None:
-    """Let the writer run until a snapshot that the server took by itself is done, or a few seconds."""
+    """Let the writer run until a snapshot that the server took by itself is done, or a few
+    seconds.
+    """
     write_for(sandbox, 0.0, AT_LEAST)
-    sandbox.wait_until(lambda: writer_of(sandbox).standing().in_kernel > 0, deadline_s=SAVED_BY_ITSELF_S, every_s=0.05)
+    sandbox.wait_until(
+        lambda: writer_of(sandbox).standing().in_kernel > 0,
+        deadline_s=SAVED_BY_ITSELF_S,
+        every_s=0.05,
+    )
 
 
 def write_unsynced(sandbox: Sandbox) -> None:
     """Let the writer run until the server's file holds more than the disk does."""
-    sandbox.wait_until(lambda: writer_of(sandbox).standing().unsynced_bytes > 0, deadline_s=UNSYNCED_WITHIN_S)
+    sandbox.wait_until(
+        lambda: writer_of(sandbox).standing().unsynced_bytes > 0, deadline_s=UNSYNCED_WITHIN_S
+    )
 
 
 def snapshot(sandbox: Sandbox) -> int:
@@ -143,7 +176,9 @@ def snapshot(sandbox: Sandbox) -> int:
     engine = redis_of(sandbox)
     with suppress(ServerDown):  # one is being written already
         engine.run("BGSAVE")
-    if not sandbox.wait_until(lambda: _persistence(engine)["rdb_bgsave_in_progress"] == "0", deadline_s=SAVED_WITHIN_S):
+    if not sandbox.wait_until(
+        lambda: _persistence(engine)["rdb_bgsave_in_progress"] == "0", deadline_s=SAVED_WITHIN_S
+    ):
         raise NotNow("The snapshot is not done yet.", hint="Look again in a moment.")
     if _persistence(engine)["rdb_last_bgsave_status"] != "ok":
         raise NotNow("The snapshot failed.", hint="The server's log says why.")
@@ -151,7 +186,9 @@ def snapshot(sandbox: Sandbox) -> int:
 
 
 def noted(sandbox: Sandbox, server: str, verb: str) -> None:
-    """After a server was killed or restarted, by whomever: note the fault, or compare what came back."""
+    """After a server was killed or restarted, by whomever: note the fault, or compare what came
+    back.
+    """
     if server != SERVER or not isinstance(sandbox.servers[SERVER].engine, Redis):
         return
     if verb == "kill":
@@ -168,14 +205,27 @@ def crash(sandbox: Sandbox) -> None:
 
 
 def cut_power(sandbox: Sandbox) -> list[Cut]:
-    """Take the power from the server: its processes die, and what was not synced is gone. NotNow where that can't be had."""
+    """Take the power from the server: its processes die, and what was not synced is gone.
+
+    NotNow where that can't be had.
+    """
     server = sandbox.servers[SERVER]
     found: list[Standing] = []
     done = server.cut_power(look=lambda: found.append(writer_of(sandbox).standing(dead=True)))
     _fault(sandbox, POWER, found[0].in_kernel, sum(cut.before - cut.after for cut in done))
-    gone = "; ".join(f"{cut.path.rpartition('/')[2]} {'is gone' if cut.gone else f'is cut from {cut.before:,} to {cut.after:,} bytes'}" for cut in done[:3])
+    gone = "; ".join(
+        f"{cut.path.rpartition('/')[2]} "
+        f"{'is gone' if cut.gone else f'is cut from {cut.before:,} to {cut.after:,} bytes'}"
+        for cut in done[:3]
+    )
     sandbox.say(f"The power was cut: {gone or 'every file was synced to its last byte'}", "error")
-    sandbox.tell(Said(text="The power was cut. What the kernel had not yet put on the disk is gone, with all that was in memory.", strong="The power was cut."))
+    sandbox.tell(
+        Said(
+            text="The power was cut. What the kernel had not yet put on the disk is gone, with "
+            "all that was in memory.",
+            strong="The power was cut.",
+        )
+    )
     return done
 
 
@@ -189,17 +239,36 @@ def compare(sandbox: Sandbox) -> Loss:
     """After a start: what is there, beside what was acknowledged. Adds the row."""
     writer = writer_of(sandbox)
     loss = writer.compare()
-    noted_fault = next((one for one in reversed(sandbox.ledger.observations) if isinstance(one, Fault | Start)), None)
+    noted_fault = next(
+        (one for one in reversed(sandbox.ledger.observations) if isinstance(one, Fault | Start)),
+        None,
+    )
     fault = noted_fault if isinstance(noted_fault, Fault) else Fault(RESTART, loss.found, 0, 0, 0)
     row: dict[str, Value] = {
-        "mode": MODES[str(sandbox.settings["mode"])], "fault": fault.kind, "by": EXPERIMENT if sandbox in _experiments else YOU, "acknowledged": loss.acknowledged, "found": loss.found, "lost": loss.lost, "lost_s": round(loss.lost_s, 3),
-        "in_kernel": fault.in_kernel, "unsynced_kb": round(fault.unsynced_bytes / 1024, 1), "written": fault.written, "syncs": fault.syncs,
+        "mode": MODES[str(sandbox.settings["mode"])],
+        "fault": fault.kind,
+        "by": EXPERIMENT if sandbox in _experiments else YOU,
+        "acknowledged": loss.acknowledged,
+        "found": loss.found,
+        "lost": loss.lost,
+        "lost_s": round(loss.lost_s, 3),
+        "in_kernel": fault.in_kernel,
+        "unsynced_kb": round(fault.unsynced_bytes / 1024, 1),
+        "written": fault.written,
+        "syncs": fault.syncs,
     }
-    rows = [old for old in sandbox.found.get("faults", []) if any(old[part] != row[part] for part in ("mode", "fault", "by"))]
+    rows = [
+        old
+        for old in sandbox.found.get("faults", [])
+        if any(old[part] != row[part] for part in ("mode", "fault", "by"))
+    ]
     sandbox.tabulate("faults", [row, *rows])
     _start(sandbox)
     sandbox.sampler.hurry()
-    text = f"After the {fault.kind}: {loss.found:,} of {loss.acknowledged:,} acknowledged writes are there, {loss.lost:,} are lost."
+    text = (
+        f"After the {fault.kind}: {loss.found:,} of {loss.acknowledged:,} acknowledged "
+        f"writes are there, {loss.lost:,} are lost."
+    )
     sandbox.say(text, "error" if loss.lost else "here")
     sandbox.tell(Said(text=text, strong=f"{loss.lost:,} are lost."))
     return loss
@@ -213,8 +282,19 @@ def _start(sandbox: Sandbox) -> None:
 def _fault(sandbox: Sandbox, kind: str, in_kernel: int, unsynced_bytes: int) -> None:
     writer = writer_of(sandbox)
     writer.hear_all()
-    start = next((one for one in reversed(sandbox.ledger.observations) if isinstance(one, Start)), Start(0, 0))
-    sandbox.ledger.observations.append(Fault(kind, in_kernel, unsynced_bytes, writer.written - start.written, writer.standing().syncs - start.syncs))
+    start = next(
+        (one for one in reversed(sandbox.ledger.observations) if isinstance(one, Start)),
+        Start(0, 0),
+    )
+    sandbox.ledger.observations.append(
+        Fault(
+            kind,
+            in_kernel,
+            unsynced_bytes,
+            writer.written - start.written,
+            writer.standing().syncs - start.syncs,
+        )
+    )
     sandbox.sampler.hurry()
 
 
@@ -226,11 +306,15 @@ def fill(sandbox: Sandbox, keys: int, *, since: int = 0) -> None:
     """So many keys of 100 bytes, made by the server itself."""
     engine = redis_of(sandbox)
     for first in range(since + 1, keys + 1, _FILL_AT_ONCE):
-        engine.run("EVAL", _FILL, 0, first, min(keys, first + _FILL_AT_ONCE - 1), "x" * _VALUE_BYTES)
+        engine.run(
+            "EVAL", _FILL, 0, first, min(keys, first + _FILL_AT_ONCE - 1), "x" * _VALUE_BYTES
+        )
 
 
 def time_start(sandbox: Sandbox, kind: str, keys: int) -> dict[str, Value]:
-    """Kill the server, start it, and say how long it took until it answered with everything loaded."""
+    """Kill the server, start it, and say how long it took until it answered with everything
+    loaded.
+    """
     engine, server = redis_of(sandbox), sandbox.servers[SERVER]
     server.kill("its start is timed")
     size = sum(path.stat().st_size for path in engine.data.rglob("*") if path.is_file())
@@ -239,4 +323,11 @@ def time_start(sandbox: Sandbox, kind: str, keys: int) -> dict[str, Value]:
     answers_ms = (time.monotonic() - began) * 1000
     loaded = [_LOADED.search(line) for line in server.log_tail(80)]
     loaded_ms = next((float(found.group(1)) * 1000 for found in reversed(loaded) if found), 0.0)
-    return {"kind": kind, "keys": keys, "found": engine.count(), "file_mb": round(size / 1e6, 2), "loaded_ms": round(loaded_ms), "answers_ms": round(answers_ms)}
+    return {
+        "kind": kind,
+        "keys": keys,
+        "found": engine.count(),
+        "file_mb": round(size / 1e6, 2),
+        "loaded_ms": round(loaded_ms),
+        "answers_ms": round(answers_ms),
+    }

@@ -1,4 +1,7 @@
-"""Servers that are not set as the page says, and a client that counts too soon. Each must be caught at the check that is meant to catch it."""
+"""Servers that are not set as the page says, and a client that counts too soon.
+
+Each must be caught at the check that is meant to catch it.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,32 @@ from labs.catalogue import saboteurs
 from labs.definition import Strategy, WrongSolution
 
 WRONG = (
-    WrongSolution("aof-off", "the page says AOF, the server appends to nothing", "crash-keeps", directives={"appendonly": "no"}),
-    WrongSolution("always-is-no", "the page says always, the server leaves syncing to the kernel", "always-keeps", directives={"appendfsync": "no"}),
-    WrongSolution("never-saves", "the page says snapshots, the server takes none", "snapshot-only", directives={"save": '""'}),
-    WrongSolution("counts-too-soon", "counts a write when it is sent, not when it is answered", "always-keeps", {"numbered": Strategy("numbered", "Numbered writes", numbered.find, saboteurs.write_counts_too_soon)}),
+    WrongSolution(
+        "aof-off",
+        "the page says AOF, the server appends to nothing",
+        "crash-keeps",
+        directives={"appendonly": "no"},
+    ),
+    WrongSolution(
+        "always-is-no",
+        "the page says always, the server leaves syncing to the kernel",
+        "always-keeps",
+        directives={"appendfsync": "no"},
+    ),
+    WrongSolution(
+        "never-saves",
+        "the page says snapshots, the server takes none",
+        "snapshot-only",
+        directives={"save": '""'},
+    ),
+    WrongSolution(
+        "counts-too-soon",
+        "counts a write when it is sent, not when it is answered",
+        "always-keeps",
+        {
+            "numbered": Strategy(
+                "numbered", "Numbered writes", numbered.find, saboteurs.write_counts_too_soon
+            )
+        },
+    ),
 )

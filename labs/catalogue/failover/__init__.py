@@ -1,4 +1,7 @@
-"""Failover: a primary dies, a replica takes its place, the endpoint moves. What clients see meanwhile, and what of the acknowledged is lost."""
+"""Failover: a primary dies, a replica takes its place, the endpoint moves.
+
+What clients see meanwhile, and what of the acknowledged is lost.
+"""
 
 from labs.catalogue.failover.lab import LAB
 

@@ -1,4 +1,7 @@
-"""What can be done to the group in the lab failover. Each fault begins a flight; with nobody writing, the clients are started first."""
+"""What can be done to the group in the lab failover.
+
+Each fault begins a flight; with nobody writing, the clients are started first.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +30,19 @@ def ready(sandbox: Sandbox) -> None:
     if not sandbox.load.running:
         sandbox.start_load()
     began = time.monotonic()
-    sandbox.wait_until(lambda: len(flights.acknowledged) >= 20 and time.monotonic() - began > BASELINE_S, deadline_s=3.0)
+    sandbox.wait_until(
+        lambda: len(flights.acknowledged) >= 20 and time.monotonic() - began > BASELINE_S,
+        deadline_s=3.0,
+    )
 
 
 def kill(sandbox: Sandbox) -> str:
     """End the primary's process as a crash would."""
     primary = _primary_that_is_up(sandbox)
     ready(sandbox)
-    flights_of(sandbox).begin("kill", f"{primary} was killed", server=primary, zone=_zone(sandbox, primary))
+    flights_of(sandbox).begin(
+        "kill", f"{primary} was killed", server=primary, zone=_zone(sandbox, primary)
+    )
     sandbox.server(primary, "kill")
     return f"{primary}, the primary, was killed."
 
@@ -43,9 +51,14 @@ def lose(sandbox: Sandbox) -> str:
     """End the primary with its machine: what was on its way to the replicas is lost with it."""
     primary = _primary_that_is_up(sandbox)
     ready(sandbox)
-    flights_of(sandbox).begin("lose", f"{primary} and its machine are lost", server=primary, zone=_zone(sandbox, primary))
+    flights_of(sandbox).begin(
+        "lose", f"{primary} and its machine are lost", server=primary, zone=_zone(sandbox, primary)
+    )
     group_of(sandbox).lose(primary)
-    sandbox.show(f"The machine of {primary} is lost.", "What it had acknowledged and not yet handed on is lost with it.")
+    sandbox.show(
+        f"The machine of {primary} is lost.",
+        "What it had acknowledged and not yet handed on is lost with it.",
+    )
     return f"The machine of {primary}, the primary, is lost."
 
 
@@ -53,7 +66,9 @@ def pause(sandbox: Sandbox) -> str:
     """Freeze the primary."""
     primary = _primary_that_is_up(sandbox)
     ready(sandbox)
-    flights_of(sandbox).begin("pause", f"{primary} is frozen", server=primary, zone=_zone(sandbox, primary))
+    flights_of(sandbox).begin(
+        "pause", f"{primary} is frozen", server=primary, zone=_zone(sandbox, primary)
+    )
     sandbox.server(primary, "pause")
     return f"{primary}, the primary, is frozen: it keeps its connections and answers nobody."
 
@@ -71,22 +86,44 @@ def cut_zone(sandbox: Sandbox, zone: str, way: str) -> str:
     zones = group.mesh.zones if zone == "all" else [of_primary if zone == "primary" else zone]
     zone = "every zone" if zone == "all" else zones[0]
     ready(sandbox)
-    flights_of(sandbox).begin("cut", f"{zone} is cut off", server=group.primary if of_primary in zones else "", zone=of_primary if of_primary in zones else zone)
+    flights_of(sandbox).begin(
+        "cut",
+        f"{zone} is cut off",
+        server=group.primary if of_primary in zones else "",
+        zone=of_primary if of_primary in zones else zone,
+    )
     for one in zones:
         group.mesh.cut(one, way)
-    sandbox.show(f"{zone.capitalize()} is cut off.", "Nobody is refused: whoever is there hears nobody elsewhere, and is not heard.")
-    return f"{zone.capitalize()} is cut off: whoever is there hears nobody elsewhere, and is not heard."
+    sandbox.show(
+        f"{zone.capitalize()} is cut off.",
+        "Nobody is refused: whoever is there hears nobody elsewhere, and is not heard.",
+    )
+    return (
+        f"{zone.capitalize()} is cut off: whoever is there hears nobody elsewhere, and is "
+        "not heard."
+    )
 
 
 def slow_zone(sandbox: Sandbox, zone: str, delay_ms: float) -> str:
     """Slow a zone: the primary's, the one that is named, or all."""
     group = group_of(sandbox)
-    zones = group.mesh.zones if zone == "all" else [_zone(sandbox, group.primary) if zone == "primary" else zone]
+    zones = (
+        group.mesh.zones
+        if zone == "all"
+        else [_zone(sandbox, group.primary) if zone == "primary" else zone]
+    )
     for one in zones:
         group.mesh.slow_zone(one, delay_ms)
-    says = f"{', '.join(zones).capitalize()} {'is' if len(zones) == 1 else 'are'} " + (f"{delay_ms:g} ms further away, each way." if delay_ms else "as near as before.")
+    says = f"{', '.join(zones).capitalize()} {'is' if len(zones) == 1 else 'are'} " + (
+        f"{delay_ms:g} ms further away, each way." if delay_ms else "as near as before."
+    )
     flights_of(sandbox).mark(says)
-    sandbox.show(says, "Whoever waits for a replica there waits longer; whoever doesn’t has more to lose." if delay_ms else "")
+    sandbox.show(
+        says,
+        "Whoever waits for a replica there waits longer; whoever doesn’t has more to lose."
+        if delay_ms
+        else "",
+    )
     return says
 
 
@@ -99,8 +136,14 @@ def heal(sandbox: Sandbox) -> str:
     for zone in cut:
         group.mesh.restore(zone)
         flights_of(sandbox).mark(f"{zone} is whole again")
-        sandbox.show(f"{zone.capitalize()} is whole again.", "Two servers may call themselves primary now, until one is told to follow.")
-    return f"{', '.join(cut).capitalize()} {'is' if len(cut) == 1 else 'are'} whole again. What was under way arrives."
+        sandbox.show(
+            f"{zone.capitalize()} is whole again.",
+            "Two servers may call themselves primary now, until one is told to follow.",
+        )
+    return (
+        f"{', '.join(cut).capitalize()} {'is' if len(cut) == 1 else 'are'} whole again. What "
+        "was under way arrives."
+    )
 
 
 def plan(sandbox: Sandbox) -> str:
@@ -108,14 +151,19 @@ def plan(sandbox: Sandbox) -> str:
     primary = _primary_that_is_up(sandbox)
     ready(sandbox)
     group = group_of(sandbox)
-    flight = flights_of(sandbox).begin("planned", "a planned failover", server=primary, zone=_zone(sandbox, primary))
+    flight = flights_of(sandbox).begin(
+        "planned", "a planned failover", server=primary, zone=_zone(sandbox, primary)
+    )
     try:
         group.hand_over()
     except (NotNow, ServerDown):
         with contextlib.suppress(NotNow):
             flights_of(sandbox).end()
         raise
-    sandbox.show(f"{flight.server} is to step down.", "Writes wait until its replicas have everything; then one of them is promoted.")
+    sandbox.show(
+        f"{flight.server} is to step down.",
+        "Writes wait until its replicas have everything; then one of them is promoted.",
+    )
     return f"A failover was asked for. {flight.server} is well, and steps down."
 
 
@@ -126,7 +174,9 @@ def bring_back(sandbox: Sandbox) -> str:
 
 
 def gather(sandbox: Sandbox) -> str:
-    """Make every server that still calls itself primary, though the endpoint leads elsewhere, or follows one that does, a replica of the primary at once."""
+    """Make every server that still calls itself primary, though the endpoint leads elsewhere, or
+    follows one that does, a replica of the primary at once.
+    """
     group = group_of(sandbox)
     try:
         told = group.gather()
@@ -148,7 +198,10 @@ def end_flight(sandbox: Sandbox) -> str:
 
 
 def _tell_each(sandbox: Sandbox, state: str, verb: str, *, nobody: str) -> list[str]:
-    """Tell every server that is in a state the same; their names. Raises NotNow if there is none."""
+    """Tell every server that is in a state the same; their names.
+
+    Raises NotNow if there is none.
+    """
     names = [name for name, server in sandbox.servers.items() if server.state == state]
     if not names:
         raise NotNow(nobody)
@@ -161,9 +214,16 @@ def _tell_each(sandbox: Sandbox, state: str, verb: str, *, nobody: str) -> list[
 def _primary_that_is_up(sandbox: Sandbox) -> str:
     primary = group_of(sandbox).primary
     if sandbox.servers[primary].state != "up":
-        raise NotNow(f"{primary}, where the primary endpoint leads, is not up.", hint="Wait for the failover, or bring it back.")
+        raise NotNow(
+            f"{primary}, where the primary endpoint leads, is not up.",
+            hint="Wait for the failover, or bring it back.",
+        )
     if flights_of(sandbox).current is not None:
-        raise NotNow("A flight is being recorded.", hint="It ends by itself when writes are accepted again and nothing is frozen or cut off; or end the recording.")
+        raise NotNow(
+            "A flight is being recorded.",
+            hint="It ends by itself when writes are accepted again and nothing is frozen or cut "
+            "off; or end the recording.",
+        )
     return primary
 
 

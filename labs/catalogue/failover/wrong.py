@@ -1,4 +1,7 @@
-"""Groups that are set up wrongly on purpose. Each must be caught at the check that is meant to catch it."""
+"""Groups that are set up wrongly on purpose.
+
+Each must be caught at the check that is meant to catch it.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,19 @@ def never_refuses(sandbox: Sandbox) -> None:
 
 WRONG = (
     WrongSolution("no-replica", "a primary without a replica", "promoted", sabotage=no_replica),
-    WrongSolution("no-quorum", "one sentinel of three is up: nobody can agree", "promoted", sabotage=no_quorum),
-    WrongSolution("never-promoted", "replicas whose priority is 0: none may be promoted", "promoted", sabotage=replicas_cut_off),
-    WrongSolution("never-refuses", "min-replicas-to-write is set on the page and not on the servers", "refuses", sabotage=never_refuses),
+    WrongSolution(
+        "no-quorum", "one sentinel of three is up: nobody can agree", "promoted", sabotage=no_quorum
+    ),
+    WrongSolution(
+        "never-promoted",
+        "replicas whose priority is 0: none may be promoted",
+        "promoted",
+        sabotage=replicas_cut_off,
+    ),
+    WrongSolution(
+        "never-refuses",
+        "min-replicas-to-write is set on the page and not on the servers",
+        "refuses",
+        sabotage=never_refuses,
+    ),
 )

@@ -1,4 +1,8 @@
-"""What must be seen in the lab invalidation. Checks judge the rows of the comparison (the clients' clocks, the keys on the server) and single requests with the servers' counters."""
+"""What must be seen in the lab invalidation.
+
+Checks judge the rows of the comparison (the clients' clocks, the keys on the server) and single
+requests with the servers' counters.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,9 @@ STALE_READS = 10
 HIT_PERCENT = 10.0
 ROUNDING_MS = 2.0
 TIMES_LESS = 2
-"""The race that a delete leaves open may hit a popular item now and then: it is then stale until its time to live ends."""
+"""The race that a delete leaves open may hit a popular item now and then: it is then stale until
+its time to live ends.
+"""
 
 Row = dict[str, Value]
 
@@ -26,17 +32,48 @@ def ttl_window(sandbox: Sandbox) -> Verdict:
     """With a time to live alone, what is old stands until that is over, and not after."""
     row = rows(sandbox).get("ttl")
     if row is None:
-        return Verdict("unmet", "A time to live alone has not been measured yet.", hint="Let prices change while nobody is told.")
+        return Verdict(
+            "unmet",
+            "A time to live alone has not been measured yet.",
+            hint="Let prices change while nobody is told.",
+        )
     ttl_ms, longest = float(row["ttl_s"]) * 1_000, float(row["staleness_max_ms"])
     bound = ttl_ms + float(row["slowest_miss_ms"]) + ROUNDING_MS
-    evidence: Row = {"stale_reads": row["stale"], "staleness_max_ms": longest, "ttl_ms": ttl_ms, "slowest_miss_ms": row["slowest_miss_ms"]}
+    evidence: Row = {
+        "stale_reads": row["stale"],
+        "staleness_max_ms": longest,
+        "ttl_ms": ttl_ms,
+        "slowest_miss_ms": row["slowest_miss_ms"],
+    }
     if not ttl_ms:
-        return Verdict("unmet", f"{row['stale']:.0f} reads were stale, by up to {longest:.0f} ms: without a time to live nothing ends that.", evidence, hint="What would bound it?")
+        return Verdict(
+            "unmet",
+            f"{row['stale']:.0f} reads were stale, by up to {longest:.0f} ms: without a time to "
+            "live nothing ends that.",
+            evidence,
+            hint="What would bound it?",
+        )
     if float(row["stale"]) < STALE_READS:
-        return Verdict("unmet", f"{row['stale']:.0f} reads were stale: too few to see a window.", evidence, hint="More writes, or more requests for the same items.")
+        return Verdict(
+            "unmet",
+            f"{row['stale']:.0f} reads were stale: too few to see a window.",
+            evidence,
+            hint="More writes, or more requests for the same items.",
+        )
     if longest > bound:
-        return Verdict("unmet", f"A read was stale by {longest:.0f} ms, though the time to live is {ttl_ms:.0f} ms.", evidence, hint="With what time to live was it really stored? Ask the cache.")
-    return Verdict("met", f"{row['stale']:.0f} reads were stale, half of them by more than {row['staleness_p50_ms']:.0f} ms, the stalest by {longest:.0f} ms, with a time to live of {ttl_ms:.0f} ms.", evidence)
+        return Verdict(
+            "unmet",
+            f"A read was stale by {longest:.0f} ms, though the time to live is {ttl_ms:.0f} ms.",
+            evidence,
+            hint="With what time to live was it really stored? Ask the cache.",
+        )
+    return Verdict(
+        "met",
+        f"{row['stale']:.0f} reads were stale, half of them by more than "
+        f"{row['staleness_p50_ms']:.0f} ms, the stalest by {longest:.0f} ms, with a time to "
+        f"live of {ttl_ms:.0f} ms.",
+        evidence,
+    )
 
 
 def delete_window(sandbox: Sandbox) -> Verdict:
@@ -49,87 +86,255 @@ def left_behind(sandbox: Sandbox) -> Verdict:
     found = rows(sandbox)
     missing = [name for name in ("delete", "versioned", "tags") if name not in found]
     if missing:
-        return Verdict("unmet", f"{3 - len(missing)} of 3 ways were measured.", hint="Measure deleting, versions and tags, then compare the keys.")
-    evidence: Row = {f"{name}_{column}": found[name][column] for name in ("delete", "versioned", "tags") for column in ("keys", "left_behind")}
+        return Verdict(
+            "unmet",
+            f"{3 - len(missing)} of 3 ways were measured.",
+            hint="Measure deleting, versions and tags, then compare the keys.",
+        )
+    evidence: Row = {
+        f"{name}_{column}": found[name][column]
+        for name in ("delete", "versioned", "tags")
+        for column in ("keys", "left_behind")
+    }
     if found["delete"]["left_behind"]:
-        return Verdict("unmet", f"Deleting left {found['delete']['left_behind']:.0f} keys behind.", evidence, hint="Which keys are those?")
+        return Verdict(
+            "unmet",
+            f"Deleting left {found['delete']['left_behind']:.0f} keys behind.",
+            evidence,
+            hint="Which keys are those?",
+        )
     if found["versioned"]["left_behind"] and found["tags"]["left_behind"]:
-        return Verdict("met", f"Of {found['versioned']['keys']:.0f} keys on the server versions left {found['versioned']['left_behind']:.0f} that nobody will ask for, of {found['tags']['keys']:.0f} tags left {found['tags']['left_behind']:.0f}; deleting left none.", evidence)
-    return Verdict("unmet", "A way that never deletes left no old key behind.", evidence, hint="Look at the keys on the server after a write: under which name is the answer stored now?")
+        return Verdict(
+            "met",
+            f"Of {found['versioned']['keys']:.0f} keys on the server versions left "
+            f"{found['versioned']['left_behind']:.0f} that nobody will ask for, of "
+            f"{found['tags']['keys']:.0f} tags left {found['tags']['left_behind']:.0f}; "
+            "deleting left none.",
+            evidence,
+        )
+    return Verdict(
+        "unmet",
+        "A way that never deletes left no old key behind.",
+        evidence,
+        hint="Look at the keys on the server after a write: under which name is the answer "
+        "stored now?",
+    )
 
 
 def tag_takes_all(sandbox: Sandbox) -> Verdict:
     """One write makes the whole category new, and no other."""
-    requests = [r for r in sandbox.ledger.requests if r.strategy == "tags" and r.alone and r.answered and not r.cache_down]
+    requests = [
+        r
+        for r in sandbox.ledger.requests
+        if r.strategy == "tags" and r.alone and r.answered and not r.cache_down
+    ]
     for write in reversed([r for r in requests if r.function == "write"]):
         before = _last_reads([r for r in requests if r.number < write.number])
         after = _first_reads([r for r in requests if r.number > write.number])
-        cached = [item for item, read in before.items() if not read.queries and item != write.item and item in after]
+        cached = [
+            item
+            for item, read in before.items()
+            if not read.queries and item != write.item and item in after
+        ]
         same = [item for item in cached if category_of(item) == category_of(write.item)]
         other = [item for item in cached if category_of(item) != category_of(write.item)]
         if not same or not other:
             continue
-        asked, kept = sum(after[item].queries for item in same), sum(not after[item].queries for item in other)
-        evidence: Row = {"written": write.item, "same_category": len(same), "queries_for_them": asked, "other_categories": len(other), "still_hits": kept}
+        asked, kept = (
+            sum(after[item].queries for item in same),
+            sum(not after[item].queries for item in other),
+        )
+        evidence: Row = {
+            "written": write.item,
+            "same_category": len(same),
+            "queries_for_them": asked,
+            "other_categories": len(other),
+            "still_hits": kept,
+        }
         if asked == len(same) and kept == len(other):
-            return Verdict("met", f"Item {write.item} was written: {asked} other item{'s' if asked > 1 else ''} of its category had to be asked for again, {kept} of other categories did not.", evidence)
-        return Verdict("unmet", f"Item {write.item} was written: Postgres was asked for {asked} of {len(same)} other items of its category, and {kept} of {len(other)} of other categories were still hits.", evidence,
-                       hint="What is in the key, and what did the write count up?")
-    return Verdict("unmet", "No write was followed through its category yet.", hint="With tags: have two items of one category and one of another cached, write the first, read the others.")
+            return Verdict(
+                "met",
+                f"Item {write.item} was written: {asked} other item{'s' if asked > 1 else ''} "
+                f"of its category had to be asked for again, {kept} of other categories did not.",
+                evidence,
+            )
+        return Verdict(
+            "unmet",
+            f"Item {write.item} was written: Postgres was asked for {asked} of {len(same)} "
+            f"other items of its category, and {kept} of {len(other)} of other categories were "
+            "still hits.",
+            evidence,
+            hint="What is in the key, and what did the write count up?",
+        )
+    return Verdict(
+        "unmet",
+        "No write was followed through its category yet.",
+        hint="With tags: have two items of one category and one of another cached, write the "
+        "first, read the others.",
+    )
 
 
 def told_window(sandbox: Sandbox) -> Verdict:
-    """Processes with caches of their own, told by a message, have few stale reads and ask the cache server for nothing."""
+    """Processes with caches of their own, told by a message, have few stale reads and ask the cache
+    server for nothing.
+    """
     row = rows(sandbox).get("told")
     if row is None:
-        return Verdict("unmet", "Caches in the processes have not been measured yet.", hint="Give each process a cache of its own, and have writers tell them.")
-    evidence: Row = {name: row[name] for name in ("reads", "hit_percent", "server_hits", "server_misses", "listeners", "clients", "stale")}
+        return Verdict(
+            "unmet",
+            "Caches in the processes have not been measured yet.",
+            hint="Give each process a cache of its own, and have writers tell them.",
+        )
+    evidence: Row = {
+        name: row[name]
+        for name in (
+            "reads",
+            "hit_percent",
+            "server_hits",
+            "server_misses",
+            "listeners",
+            "clients",
+            "stale",
+        )
+    }
     if row["server_hits"] or row["server_misses"]:
-        return Verdict("unmet", f"The cache server counted {float(row['server_hits']) + float(row['server_misses']):.0f} reads: that is no cache in the process.", evidence, hint="Where does a read look first?")
+        return Verdict(
+            "unmet",
+            "The cache server counted "
+            f"{float(row['server_hits']) + float(row['server_misses']):.0f} reads: that is no "
+            "cache in the process.",
+            evidence,
+            hint="Where does a read look first?",
+        )
     if float(row["listeners"]) < float(row["clients"]):
-        return Verdict("unmet", f"{row['listeners']:.0f} listened on the channel, of {row['clients']:.0f} processes.", evidence, hint="How does a process hear of a write by another?")
+        return Verdict(
+            "unmet",
+            f"{row['listeners']:.0f} listened on the channel, of {row['clients']:.0f} processes.",
+            evidence,
+            hint="How does a process hear of a write by another?",
+        )
     verdict = _far_fewer(sandbox, "told", "Telling the processes")
     return Verdict(verdict.status, verdict.message, evidence | dict(verdict.evidence), verdict.hint)
 
 
 def message_lost(sandbox: Sandbox) -> Verdict:
     """A message that was not heard is not said again: stale until the time to live ends."""
-    requests = [r for r in sandbox.ledger.requests if r.strategy == "told" and r.alone and r.answered]
+    requests = [
+        r for r in sandbox.ledger.requests if r.strategy == "told" and r.alone and r.answered
+    ]
     for lost in reversed([r for r in requests if r.function == "write" and r.cache_down]):
-        heard = next((r for r in requests if r.function == "write" and r.number > lost.number and r.item != lost.item and not r.cache_down), None)
+        heard = next(
+            (
+                r
+                for r in requests
+                if r.function == "write"
+                and r.number > lost.number
+                and r.item != lost.item
+                and not r.cache_down
+            ),
+            None,
+        )
         if heard is None:
             continue
-        reads = [r for r in requests if r.function == "read" and r.item == lost.item and r.number > heard.number]
+        reads = [
+            r
+            for r in requests
+            if r.function == "read" and r.item == lost.item and r.number > heard.number
+        ]
         stale, fresh = [r for r in reads if r.stale], [r for r in reads if not r.stale]
         evidence: Row = {
-            "item": lost.item, "messages_heard_since": 1, "stale_reads": len(stale), "version_read": min((r.version or 0 for r in stale), default=0), "committed_version": lost.version or 0,
-            "stale_s_after_the_write": round(max((r.began - lost.ended for r in stale), default=0.0), 3), "ttl_s": lost.ttl_s, "fresh_reads": len(fresh),
+            "item": lost.item,
+            "messages_heard_since": 1,
+            "stale_reads": len(stale),
+            "version_read": min((r.version or 0 for r in stale), default=0),
+            "committed_version": lost.version or 0,
+            "stale_s_after_the_write": round(
+                max((r.began - lost.ended for r in stale), default=0.0), 3
+            ),
+            "ttl_s": lost.ttl_s,
+            "fresh_reads": len(fresh),
         }
         if stale and fresh and fresh[-1].number > stale[-1].number:
-            return Verdict("met", f"The message about item {lost.item} was lost. Another came through afterwards, and item {lost.item} was still served stale, {stale[-1].began - lost.ended:.1f} s after its write, until its time to live ended.", evidence)
+            return Verdict(
+                "met",
+                f"The message about item {lost.item} was lost. Another came through afterwards, "
+                f"and item {lost.item} was still served stale, "
+                f"{stale[-1].began - lost.ended:.1f} s after its write, until its time to live "
+                "ended.",
+                evidence,
+            )
         if stale:
-            return Verdict("unmet", f"The message about item {lost.item} was lost: its old price is being served though later messages come through.", evidence, hint="What ends that, if no message does?")
+            return Verdict(
+                "unmet",
+                f"The message about item {lost.item} was lost: its old price is being served "
+                "though later messages come through.",
+                evidence,
+                hint="What ends that, if no message does?",
+            )
         if reads:
-            return Verdict("unmet", f"Nothing was stale after the write of item {lost.item}, though its message was not delivered.", evidence, hint="Was the item in the process’s own memory before the write? Was it read before its time to live ended?")
-    return Verdict("unmet", "No message has been lost yet.", hint="What if the server is away at the very moment of a write? Have the item in memory before; afterwards write another, then read the first.")
+            return Verdict(
+                "unmet",
+                f"Nothing was stale after the write of item {lost.item}, though its message was "
+                "not delivered.",
+                evidence,
+                hint="Was the item in the process’s own memory before the write? Was it read "
+                "before its time to live ended?",
+            )
+    return Verdict(
+        "unmet",
+        "No message has been lost yet.",
+        hint="What if the server is away at the very moment of a write? Have the item in memory "
+        "before; afterwards write another, then read the first.",
+    )
 
 
 def _far_fewer(sandbox: Sandbox, name: str, words: str) -> Verdict:
     found = rows(sandbox)
     row, alone = found.get(name), found.get("ttl")
     if row is None or alone is None:
-        return Verdict("unmet", f"{words} has not been compared with a time to live alone.", hint="Measure both on the same requests.")
+        return Verdict(
+            "unmet",
+            f"{words} has not been compared with a time to live alone.",
+            hint="Measure both on the same requests.",
+        )
     evidence: Row = {
-        "stale_reads": row["stale"], "stale_reads_ttl_alone": alone["stale"], "hit_percent": row["hit_percent"],
-        "staleness_p99_ms": row["staleness_p99_ms"], "staleness_max_ms": row["staleness_max_ms"], "staleness_max_ms_ttl_alone": alone["staleness_max_ms"],
+        "stale_reads": row["stale"],
+        "stale_reads_ttl_alone": alone["stale"],
+        "hit_percent": row["hit_percent"],
+        "staleness_p99_ms": row["staleness_p99_ms"],
+        "staleness_max_ms": row["staleness_max_ms"],
+        "staleness_max_ms_ttl_alone": alone["staleness_max_ms"],
     }
     if float(row["hit_percent"]) < HIT_PERCENT:
-        return Verdict("unmet", f"Only {row['hit_percent']:.1f} % of the reads were hits: who reads no cache is never stale.", evidence, hint="What is stored, and where is it looked for?")
+        return Verdict(
+            "unmet",
+            f"Only {row['hit_percent']:.1f} % of the reads were hits: who reads no cache is "
+            "never stale.",
+            evidence,
+            hint="What is stored, and where is it looked for?",
+        )
     if float(alone["stale"]) < STALE_READS:
-        return Verdict("unmet", f"With a time to live alone only {alone['stale']:.0f} reads were stale: too few to compare.", evidence, hint="More writes, or more requests for the same items.")
+        return Verdict(
+            "unmet",
+            f"With a time to live alone only {alone['stale']:.0f} reads were stale: too few to "
+            "compare.",
+            evidence,
+            hint="More writes, or more requests for the same items.",
+        )
     if float(row["stale"]) * TIMES_LESS <= float(alone["stale"]):
-        return Verdict("met", f"{words}: {row['stale']:.0f} stale reads, where a time to live alone had {alone['stale']:.0f}.", evidence)
-    return Verdict("unmet", f"{words}: {row['stale']:.0f} stale reads, where a time to live alone had {alone['stale']:.0f}.", evidence, hint="Follow one write: who hears of it, and what does that one forget?")
+        return Verdict(
+            "met",
+            f"{words}: {row['stale']:.0f} stale reads, where a time to live alone had "
+            f"{alone['stale']:.0f}.",
+            evidence,
+        )
+    return Verdict(
+        "unmet",
+        f"{words}: {row['stale']:.0f} stale reads, where a time to live alone had "
+        f"{alone['stale']:.0f}.",
+        evidence,
+        hint="Follow one write: who hears of it, and what does that one forget?",
+    )
 
 
 def _last_reads(requests: list[Request]) -> dict[int, Request]:
@@ -143,10 +348,28 @@ def _first_reads(requests: list[Request]) -> dict[int, Request]:
 
 
 CHECKS = (
-    Check("tag-takes-all", "A tag makes its whole category new with one write, and no other", tag_takes_all),
-    Check("ttl-window", "With a time to live alone, what is old stands until that is over", ttl_window),
-    Check("delete-window", "Deleting on write leaves less than half of the stale reads, mostly none", delete_window),
+    Check(
+        "tag-takes-all",
+        "A tag makes its whole category new with one write, and no other",
+        tag_takes_all,
+    ),
+    Check(
+        "ttl-window", "With a time to live alone, what is old stands until that is over", ttl_window
+    ),
+    Check(
+        "delete-window",
+        "Deleting on write leaves less than half of the stale reads, mostly none",
+        delete_window,
+    ),
     Check("left-behind", "Versions and tags leave keys behind; deleting leaves none", left_behind),
-    Check("told-window", "Processes that are told of each write are seldom stale, and ask no server", told_window),
-    Check("message-lost", "A lost message is not said again: stale until the time to live ends", message_lost),
+    Check(
+        "told-window",
+        "Processes that are told of each write are seldom stale, and ask no server",
+        told_window,
+    ),
+    Check(
+        "message-lost",
+        "A lost message is not said again: stale until the time to live ends",
+        message_lost,
+    ),
 )

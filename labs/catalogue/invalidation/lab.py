@@ -1,4 +1,6 @@
-"""The lab invalidation: its drawing, controls, actions, predictions, and the reference run that meets every check."""
+"""The lab invalidation: its drawing, controls, actions, predictions, and the reference run that
+meets every check.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,20 @@ from labs.caching.local import CHANNEL
 from labs.catalogue import storefront, trials
 from labs.catalogue.invalidation.checks import CHECKS, message_lost
 from labs.catalogue.invalidation.wrong import WRONG
-from labs.definition import Action, Chart, Choice, Column, Lab, Link, Node, Number, Prediction, Strategy, Table, Topology
+from labs.definition import (
+    Action,
+    Chart,
+    Choice,
+    Column,
+    Lab,
+    Link,
+    Node,
+    Number,
+    Prediction,
+    Strategy,
+    Table,
+    Topology,
+)
 from labs.engines import Redis
 from labs.events import Value
 from labs.sandbox.ledger import Request
@@ -53,20 +68,35 @@ def read_item(sandbox: Sandbox, item: float) -> str:
 
 def change_price(sandbox: Sandbox, item: float, price: float) -> str:
     """A price change through the strategy on the page."""
-    return storefront.write_price(sandbox, item, price, lambda request: f", in category {category_of(int(item))}." + (" Nobody heard of it: the cache does not answer." if request.cache_down else ""))
+    return storefront.write_price(
+        sandbox,
+        item,
+        price,
+        lambda request: (
+            f", in category {category_of(int(item))}."
+            + (" Nobody heard of it: the cache does not answer." if request.cache_down else "")
+        ),
+    )
 
 
 def read_category(sandbox: Sandbox, item: float) -> str:
     """Read ten items of one category."""
     items = _alike(int(item))
     reads = [sandbox.read(each, told=False) for each in items]
-    return f"Ten items of category {category_of(int(item))}: {sum(not r.queries for r in reads)} without the database, {sum(r.stale for r in reads)} stale."
+    return (
+        f"Ten items of category {category_of(int(item))}: "
+        f"{sum(not r.queries for r in reads)} without the database, "
+        f"{sum(r.stale for r in reads)} stale."
+    )
 
 
 def count_keys(sandbox: Sandbox) -> str:
     """Count the keys on the server, and those that nobody will ask for again."""
     keys = trials.keys_now(sandbox)
-    text = f"The server holds {len(keys)} keys. Nobody will ask for {len(_left_behind(sandbox, keys))} of them again."
+    text = (
+        f"The server holds {len(keys)} keys. Nobody will ask for "
+        f"{len(_left_behind(sandbox, keys))} of them again."
+    )
     sandbox.say(text, "here")
     return text
 
@@ -88,11 +118,16 @@ def measure_one(sandbox: Sandbox) -> str:
     """The way on the page alone, with the same requests."""
     trials.ready(sandbox)
     row = _try(sandbox, str(sandbox.settings["way"]))
-    return f"{row['way']}: {row['stale']:.0f} stale reads of {row['reads']:.0f}, {row['left_behind']:.0f} keys left behind."
+    return (
+        f"{row['way']}: {row['stale']:.0f} stale reads of {row['reads']:.0f}, "
+        f"{row['left_behind']:.0f} keys left behind."
+    )
 
 
 def measure_left_behind(sandbox: Sandbox) -> float:
-    """Keys on the server after one price was changed twenty times and read after each change, with versioned keys."""
+    """Keys on the server after one price was changed twenty times and read after each change, with
+    versioned keys.
+    """
     trials.ready(sandbox)
     with trials.settings(sandbox, way="versioned", ttl_s=60, expires="on"):
         trials.begin(sandbox)
@@ -104,7 +139,9 @@ def measure_left_behind(sandbox: Sandbox) -> float:
 
 
 def measure_tag_misses(sandbox: Sandbox) -> float:
-    """Queries of ten reads of one category after the price of one of them was changed; all ten had been hits."""
+    """Queries of ten reads of one category after the price of one of them was changed; all ten had
+    been hits.
+    """
     trials.ready(sandbox)
     with trials.settings(sandbox, way="tags", ttl_s=60, expires="on"):
         trials.begin(sandbox)
@@ -117,7 +154,9 @@ def measure_tag_misses(sandbox: Sandbox) -> float:
 
 
 def measure_message_lost(sandbox: Sandbox) -> str:
-    """What a process serves whose message was lost, when the server is back and other messages come through."""
+    """What a process serves whose message was lost, when the server is back and other messages come
+    through.
+    """
     trials.ready(sandbox)
     with trials.settings(sandbox, way="told", ttl_s=5, expires="on"):
         read = _lose_a_message(sandbox)
@@ -137,22 +176,46 @@ def reference(sandbox: Sandbox) -> None:
         return
 
     with trials.settings(sandbox, ttl_s=0.5, seconds=1):
-        trials.compare(sandbox, "windows", "way", STRATEGIES, _try, ends=lambda: trials.refuted(sandbox, *CHECKS))
+        trials.compare(
+            sandbox,
+            "windows",
+            "way",
+            STRATEGIES,
+            _try,
+            ends=lambda: trials.refuted(sandbox, *CHECKS),
+        )
     for row in sandbox.found["windows"]:
-        for column in ("stale", "stale_percent", "staleness_p50_ms", "staleness_p99_ms", "staleness_max_ms", "hit_percent", "keys", "left_behind", "cache_commands_per_request"):
+        for column in (
+            "stale",
+            "stale_percent",
+            "staleness_p50_ms",
+            "staleness_p99_ms",
+            "staleness_max_ms",
+            "hit_percent",
+            "keys",
+            "left_behind",
+            "cache_commands_per_request",
+        ):
             note[f"{row['name']}_{column}"] = float(row[column])
     if trials.refuted(sandbox, *CHECKS):
         return
 
     with trials.settings(sandbox, way="told", ttl_s=2):
         first = _lose_a_message(sandbox)
-        sandbox.wait_until(lambda: not sandbox.read(42, told=False).stale, deadline_s=4.0, every_s=0.1)
+        sandbox.wait_until(
+            lambda: not sandbox.read(42, told=False).stale, deadline_s=4.0, every_s=0.1
+        )
         note["lost_message_ttl_s"] = first.ttl_s
-        note["lost_message_stale_s"] = float(message_lost(sandbox).evidence.get("stale_s_after_the_write", 0.0))
+        note["lost_message_stale_s"] = float(
+            message_lost(sandbox).evidence.get("stale_s_after_the_write", 0.0)
+        )
 
 
 def _lose_a_message(sandbox: Sandbox) -> Request:
-    """Item 42 is in the process's own memory and is written while the server is dead. Then another item's message comes through; the read of 42 after it is returned."""
+    """Item 42 is in the process's own memory and is written while the server is dead.
+
+    Then another item's message comes through; the read of 42 after it is returned.
+    """
     trials.begin(sandbox)
     sandbox.read(42)
     sandbox.read(OTHER, told=False)
@@ -166,7 +229,11 @@ def _lose_a_message(sandbox: Sandbox) -> Request:
 
 def _alike(item: int) -> list[int]:
     """Ten items of the category that this one is in, itself first."""
-    others = [other for other in range(1, 1_001) if category_of(other) == category_of(item) and other != item]
+    others = [
+        other
+        for other in range(1, 1_001)
+        if category_of(other) == category_of(item) and other != item
+    ]
     return [item, *others[:9]]
 
 
@@ -176,27 +243,47 @@ def _try(sandbox: Sandbox, name: str) -> trials.Row:
     trial = trials.run(sandbox, float(sandbox.settings["seconds"]), lambda: _seen(sandbox))
     row = _row(sandbox, trial)
     sandbox.tabulate("windows", trials.merged(sandbox.found.get("windows", []), row, by="way"))
-    sandbox.say(f"{row['way']}: {row['stale']:.0f} stale reads" + (f", by up to {row['staleness_max_ms']:.0f} ms" if row["stale"] else "") + f"; {row['left_behind']:.0f} keys left behind", "stale" if row["stale"] else "here")
+    sandbox.say(
+        f"{row['way']}: {row['stale']:.0f} stale reads"
+        + (f", by up to {row['staleness_max_ms']:.0f} ms" if row["stale"] else "")
+        + f"; {row['left_behind']:.0f} keys left behind",
+        "stale" if row["stale"] else "here",
+    )
     return row
 
 
 def _seen(sandbox: Sandbox) -> trials.Row:
-    return {"left_behind": len(_left_behind(sandbox, trials.keys_now(sandbox))), "listeners": _listeners(sandbox)}
+    return {
+        "left_behind": len(_left_behind(sandbox, trials.keys_now(sandbox))),
+        "listeners": _listeners(sandbox),
+    }
 
 
 def _row(sandbox: Sandbox, trial: trials.Trial) -> trials.Row:
     settings, strategy, latencies = sandbox.settings, sandbox.strategy(), trial.tally.latencies
     ttl_s = strategy.ttl_s(settings)
     return {
-        "name": strategy.name, "way": strategy.label + ("" if ttl_s else ", no time to live"), "clients": settings["clients"], "ttl_s": ttl_s, "reads": trial.reads, "writes": trial.writes,
-        **trials.staleness(trial), "server_hits": trial.hits, "server_misses": trial.misses,
-        "cache_commands_per_request": round(latencies["cache"].count / max(1, trial.tally.done), 2), "queries_per_s": round(trial.queries / trial.seconds, 1),
-        "keys": len(trial.keys), "left_behind": trial.seen["left_behind"], "listeners": trial.seen["listeners"],
+        "name": strategy.name,
+        "way": strategy.label + ("" if ttl_s else ", no time to live"),
+        "clients": settings["clients"],
+        "ttl_s": ttl_s,
+        "reads": trial.reads,
+        "writes": trial.writes,
+        **trials.staleness(trial),
+        "server_hits": trial.hits,
+        "server_misses": trial.misses,
+        "cache_commands_per_request": round(latencies["cache"].count / max(1, trial.tally.done), 2),
+        "queries_per_s": round(trial.queries / trial.seconds, 1),
+        "keys": len(trial.keys),
+        "left_behind": trial.seen["left_behind"],
+        "listeners": trial.seen["listeners"],
     }
 
 
 def _left_behind(sandbox: Sandbox, keys: list[str]) -> list[str]:
-    """Keys that carry a version or a generation that is no longer the one that a read would ask for."""
+    """Keys that carry a version or a generation that is no longer the one that a read would ask
+    for.
+    """
     redis = _redis(sandbox)
     numbers: dict[str, int] = {}
 
@@ -209,9 +296,14 @@ def _left_behind(sandbox: Sandbox, keys: list[str]) -> list[str]:
     old = []
     for key in keys:
         match key.split(":"):
-            case [_, item, stamp] if stamp.startswith("v") and stamp != f"v{number(f'version:{item}')}":
+            case [_, item, stamp] if (
+                stamp.startswith("v") and stamp != f"v{number(f'version:{item}')}"
+            ):
                 old.append(key)
-            case [_, item, stamp] if stamp.startswith("g") and stamp != f"g{number(f'generation:{category_of(int(item))}')}":
+            case [_, item, stamp] if (
+                stamp.startswith("g")
+                and stamp != f"g{number(f'generation:{category_of(int(item))}')}"
+            ):
                 old.append(key)
     return old
 
@@ -231,29 +323,80 @@ LAB = Lab(
     id="invalidation",
     title="Invalidation",
     question="The price has changed. Who forgets the old one, and when?",
-    about="Wait for the time to live, delete, count versions, tag a category, or tell every process. Measure how long each serves what is old, and what each leaves behind.",
+    about="Wait for the time to live, delete, count versions, tag a category, or tell every "
+    "process. Measure how long each serves what is old, and what each leaves behind.",
     minutes=20,
     topology=TOPOLOGY,
     controls=(
-        Choice("way", "When a price changes", tuple((name, strategy.label) for name, strategy in STRATEGIES.items()), "ttl", help="Redis, for Memcached can neither publish nor be listened to."),
+        Choice(
+            "way",
+            "When a price changes",
+            tuple((name, strategy.label) for name, strategy in STRATEGIES.items()),
+            "ttl",
+            help="Redis, for Memcached can neither publish nor be listened to.",
+        ),
         Choice("expires", "Time to live as well", (("on", "yes"), ("off", "no")), "on"),
         Number("ttl_s", "Time to live", 0.2, 60, 0.1, 2, unit="s", scale="log"),
         Number("seconds", "Each runs for", 1, 10, 1, 2, unit="s", gear="view"),
-        Number("clients", "Processes", 1, 8, 1, 2, gear="load", help="Each has its own memory, its own connections and its own ear on the channel."),
+        Number(
+            "clients",
+            "Processes",
+            1,
+            8,
+            1,
+            2,
+            gear="load",
+            help="Each has its own memory, its own connections and its own ear on the channel.",
+        ),
         storefront.rate(1_000),
-        Number("write_percent", "Writes", 1, 90, 1, 10, unit="%", gear="load", help="Of 100 requests, so many change a price."),
+        Number(
+            "write_percent",
+            "Writes",
+            1,
+            90,
+            1,
+            10,
+            unit="%",
+            gear="load",
+            help="Of 100 requests, so many change a price.",
+        ),
         storefront.skew(1.0),
     ),
     strategies=STRATEGIES,
     pick_strategy=pick_strategy,
     actions=(
         Action("read", "Read it", "step", read_item, (storefront.ITEM,)),
-        Action("change-price", "Change the price", "step", change_price, (storefront.ITEM, storefront.PRICE)),
-        Action("read-category", "Read ten of its category", "step", read_category, (storefront.ITEM,)),
-        Action("count-keys", "Count the keys", "load", count_keys, here="every key of the server, by SCAN.", aws="CurrItems counts them all; which of them nobody wants, only you can tell."),
+        Action(
+            "change-price",
+            "Change the price",
+            "step",
+            change_price,
+            (storefront.ITEM, storefront.PRICE),
+        ),
+        Action(
+            "read-category", "Read ten of its category", "step", read_category, (storefront.ITEM,)
+        ),
+        Action(
+            "count-keys",
+            "Count the keys",
+            "load",
+            count_keys,
+            here="every key of the server, by SCAN.",
+            aws="CurrItems counts them all; which of them nobody wants, only you can tell.",
+        ),
         Action("flush", "Flush the cache", "load", flush),
-        Action("measure-all", "Measure all five", "view", measure_all, primary=True, here="one after the other on the same servers, emptied each time, with the same seeded requests.",
-               aws="PUBLISH and SUBSCRIBE work on nodes as here; serverless caches have no PSUBSCRIBE. Memcached has neither.", deadline_s=90.0),
+        Action(
+            "measure-all",
+            "Measure all five",
+            "view",
+            measure_all,
+            primary=True,
+            here="one after the other on the same servers, emptied each time, with the same "
+            "seeded requests.",
+            aws="PUBLISH and SUBSCRIBE work on nodes as here; serverless caches have no "
+            "PSUBSCRIBE. Memcached has neither.",
+            deadline_s=90.0,
+        ),
         Action("measure-one", "Measure the one chosen", "view", measure_one, deadline_s=20.0),
     ),
     checks=CHECKS,
@@ -262,26 +405,93 @@ LAB = Lab(
         Chart("Stale reads and writes", ("stale_reads_per_s", "writes_per_s")),
         Chart("Stale by how much", ("staleness_p50_ms", "staleness_p99_ms"), "log"),
         Chart("Keys in the cache", ("items",)),
-        Chart("What a hit, a miss and a write take", ("hit_p50_ms", "miss_p50_ms", "write_p50_ms"), "log"),
+        Chart(
+            "What a hit, a miss and a write take",
+            ("hit_p50_ms", "miss_p50_ms", "write_p50_ms"),
+            "log",
+        ),
         storefront.CHARTS[3],
     ),
-    tiles=("stale_reads_per_s", "staleness_p99_ms", "hit_p50_ms", "cache_ops_per_s", "database_queries_per_s", "items"),
+    tiles=(
+        "stale_reads_per_s",
+        "staleness_p99_ms",
+        "hit_p50_ms",
+        "cache_ops_per_s",
+        "database_queries_per_s",
+        "items",
+    ),
     tables=(
-        Table("windows", "Stale windows", (
-            Column("way", "Way"), Column("stale", "Stale reads", sense="stale"), Column("staleness_p50_ms", "Stale by, median", "ms", 1, "stale"),
-            Column("staleness_p99_ms", "Stale by, p99", "ms", 1, "stale", "When the read began, less when the first newer version was committed"), Column("staleness_max_ms", "Stale by, most", "ms", 1, "stale"),
-            Column("hit_percent", "Hit rate", "%", 1, "hit", "Reads that needed no query, of all reads; also those that the process’s own memory answered"),
-            Column("cache_commands_per_request", "Trips to the cache", "a request", 2), Column("queries_per_s", "Database queries", "/s", 0, "read"),
-            Column("keys", "Keys on the server"), Column("left_behind", "Left behind", "", 0, "none", "Keys that no read will ever ask for again, counted on the server"),
-        ), "Nothing has been measured yet."),
+        Table(
+            "windows",
+            "Stale windows",
+            (
+                Column("way", "Way"),
+                Column("stale", "Stale reads", sense="stale"),
+                Column("staleness_p50_ms", "Stale by, median", "ms", 1, "stale"),
+                Column(
+                    "staleness_p99_ms",
+                    "Stale by, p99",
+                    "ms",
+                    1,
+                    "stale",
+                    "When the read began, less when the first newer version was committed",
+                ),
+                Column("staleness_max_ms", "Stale by, most", "ms", 1, "stale"),
+                Column(
+                    "hit_percent",
+                    "Hit rate",
+                    "%",
+                    1,
+                    "hit",
+                    "Reads that needed no query, of all reads; also those that the process’s "
+                    "own memory answered",
+                ),
+                Column("cache_commands_per_request", "Trips to the cache", "a request", 2),
+                Column("queries_per_s", "Database queries", "/s", 0, "read"),
+                Column("keys", "Keys on the server"),
+                Column(
+                    "left_behind",
+                    "Left behind",
+                    "",
+                    0,
+                    "none",
+                    "Keys that no read will ever ask for again, counted on the server",
+                ),
+            ),
+            "Nothing has been measured yet.",
+        ),
     ),
     predictions=(
-        Prediction("left-behind", "Versioned keys, a time to live of a minute. One price is changed 20 times, and read before the first and after each. How many keys are on the server?", measure_left_behind, unit="keys", unit_of_one="key",
-                   why="21 versions of the answer, of which one will be asked for again, and the number that says which. Without a time to live they stay until memory is short."),
-        Prediction("tag-misses", "Ten items of one category are cached, tagged with it. The price of one changes. Of the next ten reads, how many ask the database?", measure_tag_misses, unit="reads", unit_of_one="read",
-                   why="All ten: the category has a new generation, and none of the keys that a read asks for now exists yet."),
-        Prediction("message-lost", "A process has item 42 in its own memory. The server dies, the price of 42 changes, the server is back, and messages come through again. What does the process serve for 42?", measure_message_lost,
-                   options=(("fresh", "the new price"), ("stale", "the old price"), ("error", "an error")), why="The old one, until its time to live ends. Publish and subscribe delivers at most once: what nobody heard is not said again."),
+        Prediction(
+            "left-behind",
+            "Versioned keys, a time to live of a minute. One price is changed 20 times, and "
+            "read before the first and after each. How many keys are on the server?",
+            measure_left_behind,
+            unit="keys",
+            unit_of_one="key",
+            why="21 versions of the answer, of which one will be asked for again, and the "
+            "number that says which. Without a time to live they stay until memory is short.",
+        ),
+        Prediction(
+            "tag-misses",
+            "Ten items of one category are cached, tagged with it. The price of one changes. Of "
+            "the next ten reads, how many ask the database?",
+            measure_tag_misses,
+            unit="reads",
+            unit_of_one="read",
+            why="All ten: the category has a new generation, and none of the keys that a read "
+            "asks for now exists yet.",
+        ),
+        Prediction(
+            "message-lost",
+            "A process has item 42 in its own memory. The server dies, the price of 42 changes, "
+            "the server is back, and messages come through again. What does the process serve "
+            "for 42?",
+            measure_message_lost,
+            options=(("fresh", "the new price"), ("stale", "the old price"), ("error", "an error")),
+            why="The old one, until its time to live ends. Publish and subscribe delivers at "
+            "most once: what nobody heard is not said again.",
+        ),
     ),
     wrong=WRONG,
     reference=reference,

@@ -1,4 +1,7 @@
-"""Strategies that are wrong on purpose. Each must be caught at the check that is meant to catch it."""
+"""Strategies that are wrong on purpose.
+
+Each must be caught at the check that is meant to catch it.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,57 @@ from labs.catalogue import saboteurs
 from labs.definition import Strategy, WrongSolution
 
 WRONG = (
-    WrongSolution("tags-one-item", "counts up a number of the item’s own and calls it the category’s", "tag-takes-all",
-                  {"tags": Strategy("tags", "Tags", saboteurs.read_tags_one_item, saboteurs.write_tags_one_item)}),
-    WrongSolution("ignores-ttl", "stores for an hour whatever the time to live is set to", "ttl-window",
-                  {"ttl": Strategy("ttl", "Time to live alone", saboteurs.read_stores_for_an_hour, cache_aside.write_untold)}),
-    WrongSolution("never-deletes", "says that it deletes on write, and does not", "delete-window",
-                  {"delete": Strategy("delete", "Delete on write", cache_aside.read, cache_aside.write_untold)}),
-    WrongSolution("one-name", "counts versions up, and stores every one under the same name", "left-behind",
-                  {"versioned": Strategy("versioned", "Versioned keys", saboteurs.read_one_name, saboteurs.write_one_name)}),
-    WrongSolution("tells-nobody", "has a cache in each process and tells none of them", "told-window",
-                  {"told": Strategy("told", "Caches that are told", told_locals.read, cache_aside.write_untold)}),
+    WrongSolution(
+        "tags-one-item",
+        "counts up a number of the item’s own and calls it the category’s",
+        "tag-takes-all",
+        {
+            "tags": Strategy(
+                "tags", "Tags", saboteurs.read_tags_one_item, saboteurs.write_tags_one_item
+            )
+        },
+    ),
+    WrongSolution(
+        "ignores-ttl",
+        "stores for an hour whatever the time to live is set to",
+        "ttl-window",
+        {
+            "ttl": Strategy(
+                "ttl",
+                "Time to live alone",
+                saboteurs.read_stores_for_an_hour,
+                cache_aside.write_untold,
+            )
+        },
+    ),
+    WrongSolution(
+        "never-deletes",
+        "says that it deletes on write, and does not",
+        "delete-window",
+        {
+            "delete": Strategy(
+                "delete", "Delete on write", cache_aside.read, cache_aside.write_untold
+            )
+        },
+    ),
+    WrongSolution(
+        "one-name",
+        "counts versions up, and stores every one under the same name",
+        "left-behind",
+        {
+            "versioned": Strategy(
+                "versioned", "Versioned keys", saboteurs.read_one_name, saboteurs.write_one_name
+            )
+        },
+    ),
+    WrongSolution(
+        "tells-nobody",
+        "has a cache in each process and tells none of them",
+        "told-window",
+        {
+            "told": Strategy(
+                "told", "Caches that are told", told_locals.read, cache_aside.write_untold
+            )
+        },
+    ),
 )

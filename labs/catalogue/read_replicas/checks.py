@@ -1,4 +1,7 @@
-"""What must be seen in the lab read-replicas. Each check judges what was counted on the servers themselves."""
+"""What must be seen in the lab read-replicas.
+
+Each check judges what was counted on the servers themselves.
+"""
 
 from __future__ import annotations
 
@@ -21,103 +24,283 @@ def _newest(sandbox: Sandbox, kind: type[_Seen]) -> list[_Seen]:
 
 
 def _shares(window: Window) -> dict[str, Value]:
-    reads: dict[str, Value] = {f"reads_of_{name}": window.reads.get(name, 0) for name in window.replicas}
-    return reads | {"seconds": round(window.seconds, 2), "furthest_from_equal_percent": round(window.spread_percent, 1)}
+    reads: dict[str, Value] = {
+        f"reads_of_{name}": window.reads.get(name, 0) for name in window.replicas
+    }
+    return reads | {
+        "seconds": round(window.seconds, 2),
+        "furthest_from_equal_percent": round(window.spread_percent, 1),
+    }
 
 
 def spread(sandbox: Sandbox) -> Verdict:
     """Every replica answers as many reads as the others, within a tenth."""
-    windows = [window for window in _newest(sandbox, Window) if sum(window.reads.values()) >= LEAST_READS and len(window.replicas) > 1 and not window.added]
-    window = next((window for window in windows if window.spread_percent <= SPREAD_PERCENT), windows[0] if windows else None)
+    windows = [
+        window
+        for window in _newest(sandbox, Window)
+        if sum(window.reads.values()) >= LEAST_READS
+        and len(window.replicas) > 1
+        and not window.added
+    ]
+    window = next(
+        (window for window in windows if window.spread_percent <= SPREAD_PERCENT),
+        windows[0] if windows else None,
+    )
     if window is None:
-        return Verdict("unmet", "Nobody’s reads have been counted yet.", hint="Let the clients read through the reader endpoint, with two replicas or more, and count who answers.")
+        return Verdict(
+            "unmet",
+            "Nobody’s reads have been counted yet.",
+            hint="Let the clients read through the reader endpoint, with two replicas or more, "
+            "and count who answers.",
+        )
     if window.spread_percent <= SPREAD_PERCENT:
-        return Verdict("met", f"{len(window.replicas)} replicas answered {window.total:,} reads; the one furthest from an equal part was {window.spread_percent:.1f} % off.", _shares(window))
+        return Verdict(
+            "met",
+            f"{len(window.replicas)} replicas answered {window.total:,} reads; the one furthest "
+            f"from an equal part was {window.spread_percent:.1f} % off.",
+            _shares(window),
+        )
     if not window.total:
-        return Verdict("unmet", "Reads were answered, but by no replica.", _shares(window), hint="To whom does the reader endpoint lead?")
-    return Verdict("unmet", f"One replica is {window.spread_percent:.0f} % off an equal part of {window.total:,} reads.", _shares(window), hint="To whom does the reader endpoint lead, and when is that decided?")
+        return Verdict(
+            "unmet",
+            "Reads were answered, but by no replica.",
+            _shares(window),
+            hint="To whom does the reader endpoint lead?",
+        )
+    return Verdict(
+        "unmet",
+        f"One replica is {window.spread_percent:.0f} % off an equal part of {window.total:,} "
+        "reads.",
+        _shares(window),
+        hint="To whom does the reader endpoint lead, and when is that decided?",
+    )
 
 
 def by_connection(sandbox: Sandbox) -> Verdict:
     """A replica that is added answers nothing until clients connect anew."""
     windows = _newest(sandbox, Window)
-    late = next((window for window in windows if window.added and window.total >= LEAST_READS and not window.reconnected), None)
-    after = next((window for window in windows if window.added and window.total >= LEAST_READS and window.reconnected), None)
+    late = next(
+        (
+            window
+            for window in windows
+            if window.added and window.total >= LEAST_READS and not window.reconnected
+        ),
+        None,
+    )
+    after = next(
+        (
+            window
+            for window in windows
+            if window.added and window.total >= LEAST_READS and window.reconnected
+        ),
+        None,
+    )
     if late is None:
-        return Verdict("unmet", "No replica has been added under load yet.", hint="Add a replica while clients read that keep their connections, and count who answers.")
+        return Verdict(
+            "unmet",
+            "No replica has been added under load yet.",
+            hint="Add a replica while clients read that keep their connections, and count who "
+            "answers.",
+        )
     new = late.added[0]
-    evidence: dict[str, Value] = {"added": new, "its_share_at_first_percent": round(late.share_percent(new), 1), "reads_at_first": late.total}
+    evidence: dict[str, Value] = {
+        "added": new,
+        "its_share_at_first_percent": round(late.share_percent(new), 1),
+        "reads_at_first": late.total,
+    }
     if late.share_percent(new) > SPREAD_PERCENT / 2:
-        return Verdict("unmet", f"{new} answered {late.share_percent(new):.0f} % at once.", evidence, hint="Did the clients keep their connections?")
+        return Verdict(
+            "unmet",
+            f"{new} answered {late.share_percent(new):.0f} % at once.",
+            evidence,
+            hint="Did the clients keep their connections?",
+        )
     if after is None:
-        return Verdict("unmet", f"{new} answers nothing: everybody’s connection leads elsewhere.", evidence, hint="What would make a client find the new replica?")
-    evidence |= {"its_share_after_percent": round(after.share_percent(new), 1), "connections_kept_s": after.keep_s}
+        return Verdict(
+            "unmet",
+            f"{new} answers nothing: everybody’s connection leads elsewhere.",
+            evidence,
+            hint="What would make a client find the new replica?",
+        )
+    evidence |= {
+        "its_share_after_percent": round(after.share_percent(new), 1),
+        "connections_kept_s": after.keep_s,
+    }
     if after.share_percent(new) > 0:
-        return Verdict("met", f"{new} answered {late.share_percent(new):.0f} % of the reads while clients kept their connections, {after.share_percent(new):.0f} % once they made new ones.", evidence)
-    return Verdict("unmet", f"{new} still answers nothing.", evidence, hint="To whom does the endpoint lead new connections?")
+        return Verdict(
+            "met",
+            f"{new} answered {late.share_percent(new):.0f} % of the reads while clients kept "
+            f"their connections, {after.share_percent(new):.0f} % once they made new ones.",
+            evidence,
+        )
+    return Verdict(
+        "unmet",
+        f"{new} still answers nothing.",
+        evidence,
+        hint="To whom does the endpoint lead new connections?",
+    )
 
 
 def lags(sandbox: Sandbox) -> Verdict:
-    """A write takes as long to a replica as its link is slow, and is there sooner when the link is whole."""
+    """A write takes as long to a replica as its link is slow, and is there sooner when the link is
+    whole.
+    """
     slow = next((lag for lag in _newest(sandbox, Lag) if lag.delay_ms >= DELAY_MS), None)
     whole = next((lag for lag in _newest(sandbox, Lag) if lag.delay_ms < DELAY_MS), None)
     if slow is None or whole is None:
         missing = "slowed" if slow is None else "whole"
-        return Verdict("unmet", f"No write has been followed over a {missing} link yet.", hint="Slow the link to a replica, follow a write there, and compare with a link that is whole.")
-    evidence: dict[str, Value] = {"slowed_by_ms": slow.delay_ms, "slow_took_ms": slow.took_ms, "slow_bytes_behind": slow.bytes_behind, "whole_took_ms": whole.took_ms, "whole_bytes_behind": whole.bytes_behind}
+        return Verdict(
+            "unmet",
+            f"No write has been followed over a {missing} link yet.",
+            hint="Slow the link to a replica, follow a write there, and compare with a link "
+            "that is whole.",
+        )
+    evidence: dict[str, Value] = {
+        "slowed_by_ms": slow.delay_ms,
+        "slow_took_ms": slow.took_ms,
+        "slow_bytes_behind": slow.bytes_behind,
+        "whole_took_ms": whole.took_ms,
+        "whole_bytes_behind": whole.bytes_behind,
+    }
     if slow.took_ms >= slow.delay_ms > whole.took_ms:
-        return Verdict("met", f"A write was on {slow.replica} after {slow.took_ms:.1f} ms over the slowed link, and after {whole.took_ms:.1f} ms over a whole one; {slow.bytes_behind:,} bytes were on their way.", evidence)
-    return Verdict("unmet", f"A write took {slow.took_ms:.1f} ms over a link that is slowed by {slow.delay_ms:g} ms.", evidence, hint="Is the link really slow?")
+        return Verdict(
+            "met",
+            f"A write was on {slow.replica} after {slow.took_ms:.1f} ms over the slowed link, "
+            f"and after {whole.took_ms:.1f} ms over a whole one; {slow.bytes_behind:,} bytes "
+            "were on their way.",
+            evidence,
+        )
+    return Verdict(
+        "unmet",
+        f"A write took {slow.took_ms:.1f} ms over a link that is slowed by {slow.delay_ms:g} ms.",
+        evidence,
+        hint="Is the link really slow?",
+    )
 
 
 def own_writes(sandbox: Sandbox) -> Verdict:
-    """A client that reads from replicas does not see what it has just written; one that reads from the primary does."""
+    """A client that reads from replicas does not see what it has just written; one that reads from
+    the primary does.
+    """
     seen = [own for own in _newest(sandbox, OwnReads) if own.reads >= LEAST_OWN]
-    replicas, primary = next((own for own in seen if own.where == "reader"), None), next((own for own in seen if own.where == "primary"), None)
+    replicas, primary = (
+        next((own for own in seen if own.where == "reader"), None),
+        next((own for own in seen if own.where == "primary"), None),
+    )
     if replicas is None or primary is None:
-        return Verdict("unmet", "Own writes have not been read from both endpoints yet.", hint="Have the writing client read what it has just written: through the reader endpoint, and through the primary’s.")
+        return Verdict(
+            "unmet",
+            "Own writes have not been read from both endpoints yet.",
+            hint="Have the writing client read what it has just written: through the reader "
+            "endpoint, and through the primary’s.",
+        )
     evidence: dict[str, Value] = {
-        "reader_endpoint_reads": replicas.reads, "reader_endpoint_stale": replicas.stale, "stale_percent": round(replicas.stale_percent, 1), "slowest_link_ms": replicas.delay_ms,
-        "primary_endpoint_reads": primary.reads, "primary_endpoint_stale": primary.stale,
+        "reader_endpoint_reads": replicas.reads,
+        "reader_endpoint_stale": replicas.stale,
+        "stale_percent": round(replicas.stale_percent, 1),
+        "slowest_link_ms": replicas.delay_ms,
+        "primary_endpoint_reads": primary.reads,
+        "primary_endpoint_stale": primary.stale,
     }
     if replicas.stale and not primary.stale:
-        return Verdict("met", f"Of {replicas.reads:,} reads right after the write {replicas.stale:,} did not see it at a replica, and none of {primary.reads:,} at the primary.", evidence)
+        return Verdict(
+            "met",
+            f"Of {replicas.reads:,} reads right after the write {replicas.stale:,} did not see "
+            f"it at a replica, and none of {primary.reads:,} at the primary.",
+            evidence,
+        )
     if not replicas.stale:
-        return Verdict("unmet", "Every read at a replica saw the write before it.", evidence, hint="How long does a write take to the replicas, and how long until the client reads?")
-    return Verdict("unmet", f"{primary.stale} reads at the primary did not see the write before them.", evidence, hint="Where does the primary endpoint lead?")
+        return Verdict(
+            "unmet",
+            "Every read at a replica saw the write before it.",
+            evidence,
+            hint="How long does a write take to the replicas, and how long until the client reads?",
+        )
+    return Verdict(
+        "unmet",
+        f"{primary.stale} reads at the primary did not see the write before them.",
+        evidence,
+        hint="Where does the primary endpoint lead?",
+    )
 
 
 def read_only(sandbox: Sandbox) -> Verdict:
     """A replica refuses to write, in its own words, and counts it."""
     refusals = _newest(sandbox, Refusal)
     if not refusals:
-        return Verdict("unmet", "Nobody has tried to write to a replica yet.", hint="What does a replica say to a write?")
+        return Verdict(
+            "unmet",
+            "Nobody has tried to write to a replica yet.",
+            hint="What does a replica say to a write?",
+        )
     newest = refusals[0]
-    evidence: dict[str, Value] = {"replica": newest.replica, "answer": newest.answer, "readonly_errors_before": newest.before, "readonly_errors_after": newest.after}
+    evidence: dict[str, Value] = {
+        "replica": newest.replica,
+        "answer": newest.answer,
+        "readonly_errors_before": newest.before,
+        "readonly_errors_after": newest.after,
+    }
     if "READONLY" in newest.answer and newest.after > newest.before:
-        return Verdict("met", f"{newest.replica} says: {newest.answer.removeprefix('(error) ')}", evidence)
-    return Verdict("unmet", f"{newest.replica} took the write: {newest.answer}", evidence, hint="What lies on a replica that its primary never had?")
+        return Verdict(
+            "met", f"{newest.replica} says: {newest.answer.removeprefix('(error) ')}", evidence
+        )
+    return Verdict(
+        "unmet",
+        f"{newest.replica} took the write: {newest.answer}",
+        evidence,
+        hint="What lies on a replica that its primary never had?",
+    )
 
 
 def removed(sandbox: Sandbox) -> Verdict:
     """A replica is removed under load, and its readers are answered by the others."""
     windows = _newest(sandbox, Window)
     for later, earlier in itertools.pairwise(windows):
-        gone = [name for name in earlier.replicas if name not in later.replicas and earlier.reads.get(name, 0)]
+        gone = [
+            name
+            for name in earlier.replicas
+            if name not in later.replicas and earlier.reads.get(name, 0)
+        ]
         if gone and later.total >= LEAST_READS:
             per_s = (earlier.total / earlier.seconds, later.total / later.seconds)
-            evidence: dict[str, Value] = {"removed": gone[0], "reads_per_s_before": round(per_s[0], 1), "reads_per_s_after": round(per_s[1], 1), "replicas_left": len(later.replicas)}
+            evidence: dict[str, Value] = {
+                "removed": gone[0],
+                "reads_per_s_before": round(per_s[0], 1),
+                "reads_per_s_after": round(per_s[1], 1),
+                "replicas_left": len(later.replicas),
+            }
             if per_s[1] >= 0.8 * per_s[0]:
-                return Verdict("met", f"{gone[0]} was removed; the other {len(later.replicas)} answer {per_s[1]:.0f} reads a second, {per_s[0]:.0f} before.", evidence)
-            return Verdict("unmet", f"After {gone[0]} was removed, {per_s[1]:.0f} reads a second are answered; {per_s[0]:.0f} before.", evidence, hint="Do its readers find the others?")
-    return Verdict("unmet", "No replica that answered reads has been removed yet.", hint="Remove a replica that answers, and count again.")
+                return Verdict(
+                    "met",
+                    f"{gone[0]} was removed; the other {len(later.replicas)} answer "
+                    f"{per_s[1]:.0f} reads a second, {per_s[0]:.0f} before.",
+                    evidence,
+                )
+            return Verdict(
+                "unmet",
+                f"After {gone[0]} was removed, {per_s[1]:.0f} reads a second are answered; "
+                f"{per_s[0]:.0f} before.",
+                evidence,
+                hint="Do its readers find the others?",
+            )
+    return Verdict(
+        "unmet",
+        "No replica that answered reads has been removed yet.",
+        hint="Remove a replica that answers, and count again.",
+    )
 
 
 CHECKS = (
     Check("spread", "The reader endpoint spreads reads over the replicas, within 10 %", spread),
-    Check("by-connection", "It does so by connection: a new replica answers nothing until clients connect anew", by_connection),
+    Check(
+        "by-connection",
+        "It does so by connection: a new replica answers nothing until clients connect anew",
+        by_connection,
+    ),
     Check("removed", "A replica is removed, and its readers are answered by the others", removed),
     Check("lags", "A replica lags behind by its link, in bytes and in milliseconds", lags),
-    Check("own-writes", "Right after a write, a replica may not have it; the primary does", own_writes),
+    Check(
+        "own-writes", "Right after a write, a replica may not have it; the primary does", own_writes
+    ),
     Check("read-only", "A replica refuses to write, in its own words", read_only),
 )

@@ -1,4 +1,6 @@
-"""What the lab read-replicas counts on the servers: whose reads are answered by whom, how far each replica is behind, who was refused."""
+"""What the lab read-replicas counts on the servers: whose reads are answered by whom, how far each
+replica is behind, who was refused.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,11 @@ from labs.sandbox.sandbox import Sandbox
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What each server answered while the load ran for `seconds` with the same members: reads by its own count (cmdstat_llen), by name.
+    """What each server answered while the load ran for `seconds` with the same members: reads by
+    its own count (cmdstat_llen), by name.
 
-    `added` are replicas that came in after the clients had begun; `reconnected` is true if a client may have connected since, so that it may have been led to them.
+    `added` are replicas that came in after the clients had begun; `reconnected` is true if a client
+    may have connected since, so that it may have been led to them.
     """
 
     seconds: float
@@ -40,12 +44,17 @@ class Window:
     def spread_percent(self) -> float:
         """How far the replica that is furthest from an equal part is from it."""
         equal = 100 / max(1, len(self.replicas))
-        return max((100 * abs(self.share_percent(name) - equal) / equal for name in self.replicas), default=0.0)
+        return max(
+            (100 * abs(self.share_percent(name) - equal) / equal for name in self.replicas),
+            default=0.0,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How far a replica was behind: bytes by its own word, and the time of a write on its way; `delay_ms` is what the link was slowed by."""
+    """How far a replica was behind: bytes by its own word, and the time of a write on its way;
+    `delay_ms` is what the link was slowed by.
+    """
 
     replica: str
     bytes_behind: int
@@ -55,7 +64,10 @@ class Lag:
 
 @dataclass(frozen=True, slots=True)
 class OwnReads:
-    """Reads of what the same client had just written: how many, and how many did not see it. `where` is the endpoint, `delay_ms` the slowest link."""
+    """Reads of what the same client had just written: how many, and how many did not see it.
+
+    `where` is the endpoint, `delay_ms` the slowest link.
+    """
 
     where: str
     reads: int
@@ -70,7 +82,9 @@ class OwnReads:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A write that was sent to a replica: its answer, and the server's own count of READONLY errors before and after."""
+    """A write that was sent to a replica: its answer, and the server's own count of READONLY errors
+    before and after.
+    """
 
     replica: str
     answer: str
@@ -79,7 +93,10 @@ class Refusal:
 
 
 def window(sandbox: Sandbox, seconds: float) -> Window:
-    """Count reads on every server over some seconds of load. Raises NotNow unless the clients run."""
+    """Count reads on every server over some seconds of load.
+
+    Raises NotNow unless the clients run.
+    """
     if not sandbox.load.running:
         raise NotNow("Nobody reads.", hint="Start the clients first.")
     group = group_of(sandbox)
@@ -87,8 +104,17 @@ def window(sandbox: Sandbox, seconds: float) -> Window:
     before, began = {name: _reads(sandbox, name) for name in group.caches}, time.monotonic()
     sandbox.wait_until(lambda: time.monotonic() - began >= seconds, deadline_s=seconds + 1.0)
     reads = {name: max(0, _reads(sandbox, name) - before[name]) for name in group.caches}
-    added = tuple(name for name in replicas if group.joined.get(name, 0.0) > flights_of(sandbox).began)
-    found = Window(time.monotonic() - began, reads, replicas, float(sandbox.settings["keep_connections_s"]), added, _have_reconnected(sandbox, added))
+    added = tuple(
+        name for name in replicas if group.joined.get(name, 0.0) > flights_of(sandbox).began
+    )
+    found = Window(
+        time.monotonic() - began,
+        reads,
+        replicas,
+        float(sandbox.settings["keep_connections_s"]),
+        added,
+        _have_reconnected(sandbox, added),
+    )
     sandbox.ledger.observations.append(found)
     tabulate(sandbox, found)
     sandbox.checker.stir()
@@ -102,12 +128,19 @@ def _have_reconnected(sandbox: Sandbox, added: tuple[str, ...]) -> bool:
 
 
 def lag(sandbox: Sandbox, replica: str) -> Lag:
-    """Send a write on its way and see when the replica has it. Raises NotNow if it does not get there."""
+    """Send a write on its way and see when the replica has it.
+
+    Raises NotNow if it does not get there.
+    """
     group = group_of(sandbox)
     seen = group.lag(replica)
     if seen is None:
-        raise NotNow(f"{replica} does not get what is written.", hint="Is it up, and its link whole?")
-    found = Lag(replica, seen[0], round(seen[1], 2), group.mesh.total_delay_ms(group.primary, replica))
+        raise NotNow(
+            f"{replica} does not get what is written.", hint="Is it up, and its link whole?"
+        )
+    found = Lag(
+        replica, seen[0], round(seen[1], 2), group.mesh.total_delay_ms(group.primary, replica)
+    )
     sandbox.ledger.observations.append(found)
     sandbox.checker.stir()
     return found
@@ -121,8 +154,15 @@ def own_reads(sandbox: Sandbox, seconds: float) -> OwnReads:
     sandbox.wait_until(lambda: time.monotonic() - asked > 3 * BATCH_S, deadline_s=1.0)
     reads, stale, began = tally.kinds["response"], tally.stale, time.monotonic()
     sandbox.wait_until(lambda: time.monotonic() - began >= seconds, deadline_s=seconds + 1.0)
-    slowest = max((group.mesh.total_delay_ms(group.primary, name) for name in group.readers), default=0.0)
-    found = OwnReads(str(sandbox.settings["own_reads"]), tally.kinds["response"] - reads, tally.stale - stale, slowest)
+    slowest = max(
+        (group.mesh.total_delay_ms(group.primary, name) for name in group.readers), default=0.0
+    )
+    found = OwnReads(
+        str(sandbox.settings["own_reads"]),
+        tally.kinds["response"] - reads,
+        tally.stale - stale,
+        slowest,
+    )
     sandbox.ledger.observations.append(found)
     sandbox.checker.stir()
     return found
@@ -146,10 +186,18 @@ def tabulate(sandbox: Sandbox, counted: Window) -> None:
         seen = group.seen.get(name)
         if seen is None:
             continue
-        rows.append({
-            "server": name, "role": "primary" if seen.role == "primary" else f"replica of {seen.of}", "reads": counted.reads.get(name, 0), "share_percent": round(counted.share_percent(name), 1) if name in counted.replicas else 0.0,
-            "bytes_behind": max(0, primary.offset - seen.offset) if primary is not None else 0, "delay_ms": group.mesh.delay_ms(group.primary, name),
-        })
+        rows.append(
+            {
+                "server": name,
+                "role": "primary" if seen.role == "primary" else f"replica of {seen.of}",
+                "reads": counted.reads.get(name, 0),
+                "share_percent": round(counted.share_percent(name), 1)
+                if name in counted.replicas
+                else 0.0,
+                "bytes_behind": max(0, primary.offset - seen.offset) if primary is not None else 0,
+                "delay_ms": group.mesh.delay_ms(group.primary, name),
+            }
+        )
     sandbox.tabulate("members", rows)
 
 
@@ -159,7 +207,11 @@ def _reads(sandbox: Sandbox, name: str) -> int:
         stats = parse_info(group_of(sandbox).redis(name).run("INFO", "commandstats"))
     except (ServerDown, NotNow):
         return 0
-    return int(dict(part.split("=", 1) for part in stats.get("cmdstat_llen", "calls=0").split(","))["calls"])
+    return int(
+        dict(part.split("=", 1) for part in stats.get("cmdstat_llen", "calls=0").split(","))[
+            "calls"
+        ]
+    )
 
 
 def _refusals(sandbox: Sandbox, name: str) -> int:

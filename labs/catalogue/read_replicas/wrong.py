@@ -1,4 +1,7 @@
-"""Groups that are set up wrongly on purpose. Each must be caught at the check that is meant to catch it."""
+"""Groups that are set up wrongly on purpose.
+
+Each must be caught at the check that is meant to catch it.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +40,25 @@ def never_slow(sandbox: Sandbox) -> None:
 
 
 WRONG = (
-    WrongSolution("one-for-all", "the reader endpoint leads everybody to the same replica", "spread", sabotage=one_for_all),
-    WrongSolution("reads-at-the-primary", "the reader endpoint leads to the primary", "spread", sabotage=reads_at_the_primary),
-    WrongSolution("writable", "replicas take writes, which nobody else ever sees", "read-only", sabotage=writable),
-    WrongSolution("never-slow", "links are slowed on the page and not in fact", "lags", sabotage=never_slow),
+    WrongSolution(
+        "one-for-all",
+        "the reader endpoint leads everybody to the same replica",
+        "spread",
+        sabotage=one_for_all,
+    ),
+    WrongSolution(
+        "reads-at-the-primary",
+        "the reader endpoint leads to the primary",
+        "spread",
+        sabotage=reads_at_the_primary,
+    ),
+    WrongSolution(
+        "writable",
+        "replicas take writes, which nobody else ever sees",
+        "read-only",
+        sabotage=writable,
+    ),
+    WrongSolution(
+        "never-slow", "links are slowed on the page and not in fact", "lags", sabotage=never_slow
+    ),
 )

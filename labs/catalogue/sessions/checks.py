@@ -1,4 +1,7 @@
-"""What must be seen in the lab sessions. Each check judges responses of real browsers, with what the store itself said before and after."""
+"""What must be seen in the lab sessions.
+
+Each check judges responses of real browsers, with what the store itself said before and after.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +24,29 @@ def _site(sandbox: Sandbox) -> Site:
 
 
 def _after_logins(sandbox: Sandbox, *stores: str) -> Iterator[tuple[Visit, list[Visit]]]:
-    """Each login with the pages that its session was asked for afterwards, under the same store and limits."""
+    """Each login with the pages that its session was asked for afterwards, under the same store and
+    limits.
+    """
     visits = list(_site(sandbox).visits)
     for index, login in enumerate(visits):
         if login.is_login and (not stores or login.store in stores):
-            later = [v for v in visits[index + 1:] if v.sid_sent == login.sid_after and v.browser == login.browser and v.path != "/login"]
-            yield login, [v for v in later if v.answered and (v.store, v.idle_s, v.absolute_s, v.renewal) == (login.store, login.idle_s, login.absolute_s, login.renewal)]
+            later = [
+                v
+                for v in visits[index + 1 :]
+                if v.sid_sent == login.sid_after
+                and v.browser == login.browser
+                and v.path != "/login"
+            ]
+            yield (
+                login,
+                [
+                    v
+                    for v in later
+                    if v.answered
+                    and (v.store, v.idle_s, v.absolute_s, v.renewal)
+                    == (login.store, login.idle_s, login.absolute_s, login.renewal)
+                ],
+            )
 
 
 def _same_store(a: Visit, b: Visit) -> bool:
@@ -44,22 +64,46 @@ def _uses(login: Visit, later: list[Visit]) -> Iterator[tuple[Visit, Visit]]:
 
 
 def served_by_another(sandbox: Sandbox) -> Verdict:
-    """After a login on one instance the other one knows the browser, for the store has the session."""
+    """After a login on one instance the other one knows the browser, for the store has the
+    session.
+    """
     failed: Visit | None = None
     for login, later in _after_logins(sandbox, "redis", "memcached"):
         for before, visit in _uses(login, later):
-            if visit.instance == login.instance or not _same_store(login, visit) or visit.began - before.ended > login.idle_s:
+            if (
+                visit.instance == login.instance
+                or not _same_store(login, visit)
+                or visit.began - before.ended > login.idle_s
+            ):
                 continue
             evidence: dict[str, Value] = {
-                "login_by": login.instance, "page_by": visit.instance, "store": login.store, "ttl_s_in_the_store": _shown(visit.ttl_before_s), "commands_to_the_store": len([t for t in visit.trips if t.server == login.store]),
+                "login_by": login.instance,
+                "page_by": visit.instance,
+                "store": login.store,
+                "ttl_s_in_the_store": _shown(visit.ttl_before_s),
+                "commands_to_the_store": len([t for t in visit.trips if t.server == login.store]),
             }
             if visit.signed_in and visit.ttl_before_s is not None:
-                return Verdict("met", f"{login.instance} signed {login.user} in, {visit.instance} answered the next request and knew {visit.user}.", evidence)
+                return Verdict(
+                    "met",
+                    f"{login.instance} signed {login.user} in, {visit.instance} answered the "
+                    f"next request and knew {visit.user}.",
+                    evidence,
+                )
             failed = visit
     if failed is not None:
-        return Verdict("unmet", f"{failed.instance} answered a browser that had logged in elsewhere, and did not know it.", {"page_by": failed.instance, "ttl_s_in_the_store": _shown(failed.ttl_before_s)},
-                       hint="Where did the instance look? Is the session where its store is supposed to be?")
-    return Verdict("unmet", "Nobody has logged in with a shared store and then been served by the other instance.", hint="Choose a store that both instances can ask, log in, and open a page.")
+        return Verdict(
+            "unmet",
+            f"{failed.instance} answered a browser that had logged in elsewhere, and did not "
+            "know it.",
+            {"page_by": failed.instance, "ttl_s_in_the_store": _shown(failed.ttl_before_s)},
+            hint="Where did the instance look? Is the session where its store is supposed to be?",
+        )
+    return Verdict(
+        "unmet",
+        "Nobody has logged in with a shared store and then been served by the other instance.",
+        hint="Choose a store that both instances can ask, log in, and open a page.",
+    )
 
 
 def survives_an_instance(sandbox: Sandbox) -> Verdict:
@@ -67,28 +111,74 @@ def survives_an_instance(sandbox: Sandbox) -> Verdict:
     failed: Visit | None = None
     for login, later in _after_logins(sandbox, "redis", "memcached"):
         for before, visit in _uses(login, later):
-            if visit.pids.get(node_of(login.instance), 1) != 0 or not _same_store(login, visit) or visit.began - before.ended > login.idle_s:
+            if (
+                visit.pids.get(node_of(login.instance), 1) != 0
+                or not _same_store(login, visit)
+                or visit.began - before.ended > login.idle_s
+            ):
                 continue
             if visit.signed_in:
-                evidence: dict[str, Value] = {"login_by": login.instance, "pid_before": login.pids[node_of(login.instance)], "pid_now": 0, "answered_by": visit.instance, "ttl_s_in_the_store": _shown(visit.ttl_before_s)}
-                return Verdict("met", f"{login.instance} signed {login.user} in and is dead; {visit.instance} still knows {visit.user}.", evidence)
+                evidence: dict[str, Value] = {
+                    "login_by": login.instance,
+                    "pid_before": login.pids[node_of(login.instance)],
+                    "pid_now": 0,
+                    "answered_by": visit.instance,
+                    "ttl_s_in_the_store": _shown(visit.ttl_before_s),
+                }
+                return Verdict(
+                    "met",
+                    f"{login.instance} signed {login.user} in and is dead; {visit.instance} "
+                    f"still knows {visit.user}.",
+                    evidence,
+                )
             failed = visit
     if failed is not None:
-        return Verdict("unmet", f"The instance is dead, and {failed.instance} did not know the browser.", {"answered_by": failed.instance}, hint="What died with the instance? Who should have had it?")
-    return Verdict("unmet", "No instance has died after signing somebody in with a shared store.", hint="Log in with a shared store, kill the instance that signed you in, and open a page.")
+        return Verdict(
+            "unmet",
+            f"The instance is dead, and {failed.instance} did not know the browser.",
+            {"answered_by": failed.instance},
+            hint="What died with the instance? Who should have had it?",
+        )
+    return Verdict(
+        "unmet",
+        "No instance has died after signing somebody in with a shared store.",
+        hint="Log in with a shared store, kill the instance that signed you in, and open a page.",
+    )
 
 
 def memory_stays_behind(sandbox: Sandbox) -> Verdict:
     """In an instance's memory a session is known to that instance and to no other."""
     for login, later in reversed(list(_after_logins(sandbox, "memory"))):
-        alive = [v for v in later if v.pids.get(node_of(login.instance)) == login.pids.get(node_of(login.instance)) and v.began - login.ended < login.idle_s]
-        own, other = [v for v in alive if v.instance == login.instance], [v for v in alive if v.instance != login.instance]
+        alive = [
+            v
+            for v in later
+            if v.pids.get(node_of(login.instance)) == login.pids.get(node_of(login.instance))
+            and v.began - login.ended < login.idle_s
+        ]
+        own, other = (
+            [v for v in alive if v.instance == login.instance],
+            [v for v in alive if v.instance != login.instance],
+        )
         evidence: dict[str, Value] = {
-            "login_by": login.instance, "pages_by_it": len(own), "signed_in_there": sum(v.signed_in for v in own), "pages_by_the_other": len(other), "signed_in_at_the_other": sum(v.signed_in for v in other),
+            "login_by": login.instance,
+            "pages_by_it": len(own),
+            "signed_in_there": sum(v.signed_in for v in own),
+            "pages_by_the_other": len(other),
+            "signed_in_at_the_other": sum(v.signed_in for v in other),
         }
         if own and other and all(v.signed_in for v in own) and not any(v.signed_in for v in other):
-            return Verdict("met", f"{login.instance} knew {login.user} {len(own)} times of {len(own)}, {other[0].instance} 0 times of {len(other)}.", evidence)
-    return Verdict("unmet", "Nobody has been served by both instances while sessions are in memory.", hint="Let each instance keep sessions in its own memory, log in, and press reload a few times.")
+            return Verdict(
+                "met",
+                f"{login.instance} knew {login.user} {len(own)} times of {len(own)}, "
+                f"{other[0].instance} 0 times of {len(other)}.",
+                evidence,
+            )
+    return Verdict(
+        "unmet",
+        "Nobody has been served by both instances while sessions are in memory.",
+        hint="Let each instance keep sessions in its own memory, log in, and press reload a few "
+        "times.",
+    )
 
 
 def sticky_dies(sandbox: Sandbox) -> Verdict:
@@ -99,32 +189,76 @@ def sticky_dies(sandbox: Sandbox) -> Verdict:
         alive = [v for v in later if v.pids.get(home) == login.pids.get(home)]
         dead = [v for v in later if v.pids.get(home) == 0]
         evidence: dict[str, Value] = {
-            "login_by": login.instance, "pages_while_it_lived": len(alive), "by_it": sum(v.instance == login.instance for v in alive), "signed_in": sum(v.signed_in for v in alive),
-            "pages_after_its_death": len(dead), "signed_in_after": sum(v.signed_in for v in dead),
+            "login_by": login.instance,
+            "pages_while_it_lived": len(alive),
+            "by_it": sum(v.instance == login.instance for v in alive),
+            "signed_in": sum(v.signed_in for v in alive),
+            "pages_after_its_death": len(dead),
+            "signed_in_after": sum(v.signed_in for v in dead),
         }
-        if len(alive) >= 2 and all(v.instance == login.instance and v.signed_in for v in alive) and dead and not any(v.signed_in for v in dead):
-            return Verdict("met", f"{login.instance} answered all {len(alive)} pages and knew {login.user}; when it was dead, {dead[0].instance} did not.", evidence)
+        if (
+            len(alive) >= 2
+            and all(v.instance == login.instance and v.signed_in for v in alive)
+            and dead
+            and not any(v.signed_in for v in dead)
+        ):
+            return Verdict(
+                "met",
+                f"{login.instance} answered all {len(alive)} pages and knew {login.user}; when "
+                f"it was dead, {dead[0].instance} did not.",
+                evidence,
+            )
         waiting = waiting or len(alive) >= 2
     if waiting:
-        return Verdict("unmet", "The balancer brings the browser back to its instance. That instance has not died yet.", hint="What happens to the browser when its instance is gone?")
-    return Verdict("unmet", "Sticky routing has not been seen at work yet.", hint="Choose sticky routing, log in, open two pages; then kill the instance that answered.")
+        return Verdict(
+            "unmet",
+            "The balancer brings the browser back to its instance. That instance has not died yet.",
+            hint="What happens to the browser when its instance is gone?",
+        )
+    return Verdict(
+        "unmet",
+        "Sticky routing has not been seen at work yet.",
+        hint="Choose sticky routing, log in, open two pages; then kill the instance that answered.",
+    )
 
 
 def idle_limit(sandbox: Sandbox) -> Verdict:
-    """When nothing was asked for as long as the idle limit, the session is over, and the store has forgotten it."""
+    """When nothing was asked for as long as the idle limit, the session is over, and the store has
+    forgotten it.
+    """
     met: Verdict | None = None
     for login, later in _after_logins(sandbox):
         for before, visit in _uses(login, later):
             since = visit.began - (before.ended if login.renewal == "sliding" else login.ended)
             if not _same_store(login, visit) or (before is not login and not before.signed_in):
                 continue
-            evidence: dict[str, Value] = {"idle_limit_s": login.idle_s, "silent_for_s": round(since, 2), "store": login.store, "ttl_s_in_the_store": _shown(visit.ttl_before_s)}
+            evidence: dict[str, Value] = {
+                "idle_limit_s": login.idle_s,
+                "silent_for_s": round(since, 2),
+                "store": login.store,
+                "ttl_s_in_the_store": _shown(visit.ttl_before_s),
+            }
             if visit.signed_in and since > login.idle_s + _grain(login):
-                return Verdict("unmet", f"{visit.instance} still knew {visit.user} {since:.1f} s after the last request, though the idle limit is {login.idle_s:g} s.", evidence,
-                               hint="With what time to live was the session stored? Ask the store.")
+                return Verdict(
+                    "unmet",
+                    f"{visit.instance} still knew {visit.user} {since:.1f} s after the last "
+                    f"request, though the idle limit is {login.idle_s:g} s.",
+                    evidence,
+                    hint="With what time to live was the session stored? Ask the store.",
+                )
             if not visit.signed_in and since >= login.idle_s and visit.ttl_before_s is None:
-                met = Verdict("met", f"After {since:.1f} s without a request the store had forgotten the session: {visit.instance} did not know {login.user} any more.", evidence)
-    return met or Verdict("unmet", "Nobody has waited out the idle limit yet.", hint="Make the idle limit short, log in, wait longer than it, and open a page. Looking does not extend it, a page does.")
+                met = Verdict(
+                    "met",
+                    f"After {since:.1f} s without a request the store had forgotten the "
+                    f"session: {visit.instance} did not know {login.user} any more.",
+                    evidence,
+                )
+    return met or Verdict(
+        "unmet",
+        "Nobody has waited out the idle limit yet.",
+        hint="Make the idle limit short, log in, wait longer than it, and open a page. Looking "
+        "does not extend it, a page does.",
+    )
 
 
 def sliding(sandbox: Sandbox) -> Verdict:
@@ -135,14 +269,45 @@ def sliding(sandbox: Sandbox) -> Verdict:
             continue
         for before, visit in _uses(login, later):
             age, gap = visit.began - login.ended, visit.began - before.ended
-            if age <= login.idle_s + _grain(login) or gap > login.idle_s * 0.9 or not _same_store(login, visit) or not before.signed_in:
+            if (
+                age <= login.idle_s + _grain(login)
+                or gap > login.idle_s * 0.9
+                or not _same_store(login, visit)
+                or not before.signed_in
+            ):
                 continue
-            evidence: dict[str, Value] = {"idle_limit_s": login.idle_s, "signed_in_for_s": round(age, 2), "ttl_s_before": _shown(visit.ttl_before_s), "ttl_s_after": _shown(visit.ttl_after_s)}
-            if visit.signed_in and visit.ttl_before_s is not None and visit.ttl_after_s is not None and visit.ttl_after_s > visit.ttl_before_s:
-                return Verdict("met", f"{login.user} was still signed in {age:.1f} s after the login with an idle limit of {login.idle_s:g} s: each page extended it.", evidence)
+            evidence: dict[str, Value] = {
+                "idle_limit_s": login.idle_s,
+                "signed_in_for_s": round(age, 2),
+                "ttl_s_before": _shown(visit.ttl_before_s),
+                "ttl_s_after": _shown(visit.ttl_after_s),
+            }
+            if (
+                visit.signed_in
+                and visit.ttl_before_s is not None
+                and visit.ttl_after_s is not None
+                and visit.ttl_after_s > visit.ttl_before_s
+            ):
+                return Verdict(
+                    "met",
+                    f"{login.user} was still signed in {age:.1f} s after the login with an idle "
+                    f"limit of {login.idle_s:g} s: each page extended it.",
+                    evidence,
+                )
             if not visit.signed_in and age < login.absolute_s:
-                failed = Verdict("unmet", f"The last page was only {gap:.1f} s ago, and the session was over all the same.", evidence, hint="Look at the time to live before and after a page. Who should have extended it?")
-    return failed or Verdict("unmet", "No session has outlived its idle limit by being used yet.", hint="Make the idle limit short, and keep opening pages for longer than it.")
+                failed = Verdict(
+                    "unmet",
+                    f"The last page was only {gap:.1f} s ago, and the session was over all the "
+                    "same.",
+                    evidence,
+                    hint="Look at the time to live before and after a page. Who should have "
+                    "extended it?",
+                )
+    return failed or Verdict(
+        "unmet",
+        "No session has outlived its idle limit by being used yet.",
+        hint="Make the idle limit short, and keep opening pages for longer than it.",
+    )
 
 
 def absolute_limit(sandbox: Sandbox) -> Verdict:
@@ -153,12 +318,34 @@ def absolute_limit(sandbox: Sandbox) -> Verdict:
             age, gap = visit.began - login.ended, visit.began - before.ended
             if not _same_store(login, visit) or not before.signed_in:
                 continue
-            evidence: dict[str, Value] = {"absolute_limit_s": login.absolute_s, "age_s": round(age, 2), "last_use_s_ago": round(gap, 2), "idle_limit_s": login.idle_s, "ttl_s_in_the_store": _shown(visit.ttl_before_s)}
+            evidence: dict[str, Value] = {
+                "absolute_limit_s": login.absolute_s,
+                "age_s": round(age, 2),
+                "last_use_s_ago": round(gap, 2),
+                "idle_limit_s": login.idle_s,
+                "ttl_s_in_the_store": _shown(visit.ttl_before_s),
+            }
             if visit.signed_in and age > login.absolute_s + _grain(login):
-                return Verdict("unmet", f"{visit.user} is signed in since {age:.1f} s, though the absolute limit is {login.absolute_s:g} s.", evidence, hint="A sliding time to live is only the idle limit. What else does the session have to remember?")
+                return Verdict(
+                    "unmet",
+                    f"{visit.user} is signed in since {age:.1f} s, though the absolute limit is "
+                    f"{login.absolute_s:g} s.",
+                    evidence,
+                    hint="A sliding time to live is only the idle limit. What else does the "
+                    "session have to remember?",
+                )
             if not visit.signed_in and age >= login.absolute_s - 0.05 and gap < login.idle_s * 0.95:
-                met = Verdict("met", f"The session was used {gap:.1f} s before and was over all the same, {age:.1f} s after the login.", evidence)
-    return met or Verdict("unmet", "No session in use has come to its absolute limit yet.", hint="Make the absolute limit short, longer than the idle one, and keep opening pages.")
+                met = Verdict(
+                    "met",
+                    f"The session was used {gap:.1f} s before and was over all the same, "
+                    f"{age:.1f} s after the login.",
+                    evidence,
+                )
+    return met or Verdict(
+        "unmet",
+        "No session in use has come to its absolute limit yet.",
+        hint="Make the absolute limit short, longer than the idle one, and keep opening pages.",
+    )
 
 
 def memcached_forgets(sandbox: Sandbox) -> Verdict:
@@ -176,31 +363,90 @@ def _after_a_restart(sandbox: Sandbox, store: str, *, remembers: bool) -> Verdic
     for login, later in _after_logins(sandbox, store):
         for before, visit in _uses(login, later):
             then, now = before.pids.get(store, 0), visit.pids.get(store, 0)
-            if not then or not now or then == now or visit.began - before.ended > login.idle_s - _grain(login):
+            if (
+                not then
+                or not now
+                or then == now
+                or visit.began - before.ended > login.idle_s - _grain(login)
+            ):
                 continue
-            evidence: dict[str, Value] = {"pid_before": then, "pid_after": now, "last_use_s_ago": round(visit.began - before.ended, 2), "idle_limit_s": login.idle_s, "ttl_s_in_the_store": _shown(visit.ttl_before_s), "signed_in": visit.signed_in}
+            evidence: dict[str, Value] = {
+                "pid_before": then,
+                "pid_after": now,
+                "last_use_s_ago": round(visit.began - before.ended, 2),
+                "idle_limit_s": login.idle_s,
+                "ttl_s_in_the_store": _shown(visit.ttl_before_s),
+                "signed_in": visit.signed_in,
+            }
             if visit.signed_in == remembers == (visit.ttl_before_s is not None):
-                words = f"still knew {visit.user}: the append-only file was replayed" if remembers else "did not know the browser: what was in memory is gone"
-                return Verdict("met", f"{label} was restarted, and {visit.instance} {words}.", evidence)
+                words = (
+                    f"still knew {visit.user}: the append-only file was replayed"
+                    if remembers
+                    else "did not know the browser: what was in memory is gone"
+                )
+                return Verdict(
+                    "met", f"{label} was restarted, and {visit.instance} {words}.", evidence
+                )
             if not before.signed_in:
                 continue
-            return Verdict("unmet", f"{label} was restarted, and the browser was {'' if visit.signed_in else 'not '}known.", evidence, hint="What does this store keep over a restart, and who else could have answered?")
-    return Verdict("unmet", f"{label} has not been restarted under a session yet.", hint=f"Keep sessions in {label}, log in, restart it, and open a page before the idle limit is over.")
+            return Verdict(
+                "unmet",
+                f"{label} was restarted, and the browser was "
+                f"{'' if visit.signed_in else 'not '}known.",
+                evidence,
+                hint="What does this store keep over a restart, and who else could have answered?",
+            )
+    return Verdict(
+        "unmet",
+        f"{label} has not been restarted under a session yet.",
+        hint=f"Keep sessions in {label}, log in, restart it, and open a page before the idle "
+        "limit is over.",
+    )
 
 
 def new_id_at_login(sandbox: Sandbox) -> Verdict:
     """A visitor's id is worth nothing after the login, which made another."""
     for visit in reversed(list(_site(sandbox).visits)):
-        if not visit.is_login or not visit.sid_sent or visit.ttl_before_s is None or visit.store in IN_MEMORY:
-            # In memory the old one may be with the other instance, which hears nothing of a login here.
+        if (
+            not visit.is_login
+            or not visit.sid_sent
+            or visit.ttl_before_s is None
+            or visit.store in IN_MEMORY
+        ):
+            # In memory the old one may be with the other instance, which hears nothing of a login
+            # here.
             continue
-        evidence: dict[str, Value] = {"id_before": visit.sid_sent[:8], "id_after": visit.sid_after[:8], "changed": visit.sid_sent != visit.sid_after, "old_id_still_stored": visit.sent_ttl_after_s is not None}
+        evidence: dict[str, Value] = {
+            "id_before": visit.sid_sent[:8],
+            "id_after": visit.sid_after[:8],
+            "changed": visit.sid_sent != visit.sid_after,
+            "old_id_still_stored": visit.sent_ttl_after_s is not None,
+        }
         if visit.sid_sent == visit.sid_after:
-            return Verdict("unmet", "The visitor is signed in under the id that they came with.", evidence, hint="Somebody may have planted that id, or seen it. What should a login do to it?")
+            return Verdict(
+                "unmet",
+                "The visitor is signed in under the id that they came with.",
+                evidence,
+                hint="Somebody may have planted that id, or seen it. What should a login do to it?",
+            )
         if visit.sent_ttl_after_s is not None:
-            return Verdict("unmet", "There is a new id, and the old session can still be used.", evidence, hint="What should become of the old session?")
-        return Verdict("met", f"The login changed the id from {visit.sid_sent[:6]}… to {visit.sid_after[:6]}…, and the store has forgotten the old one.", evidence)
-    return Verdict("unmet", "Nobody has logged in who already had a session.", hint="Put something into the cart before you log in: that gives a visitor an id.")
+            return Verdict(
+                "unmet",
+                "There is a new id, and the old session can still be used.",
+                evidence,
+                hint="What should become of the old session?",
+            )
+        return Verdict(
+            "met",
+            f"The login changed the id from {visit.sid_sent[:6]}… to {visit.sid_after[:6]}…, "
+            "and the store has forgotten the old one.",
+            evidence,
+        )
+    return Verdict(
+        "unmet",
+        "Nobody has logged in who already had a session.",
+        hint="Put something into the cart before you log in: that gives a visitor an id.",
+    )
 
 
 def cookie(sandbox: Sandbox) -> Verdict:
@@ -208,20 +454,49 @@ def cookie(sandbox: Sandbox) -> Verdict:
     logins = [visit for visit in _site(sandbox).visits if visit.is_login]
     given = [(visit, line) for visit in logins for line in visit.cookies if line.startswith("sid=")]
     if not given:
-        return Verdict("unmet", "No cookie has been given out at a login yet.", hint="Log in, and read the response.")
+        return Verdict(
+            "unmet",
+            "No cookie has been given out at a login yet.",
+            hint="Log in, and read the response.",
+        )
     visit, line = given[-1]
     value, *attributes = [part.strip() for part in line.removeprefix("sid=").split(";")]
     names = {part.partition("=")[0].lower() for part in attributes}
-    missing = [name for name in ("HttpOnly", "Secure", "SameSite", "Path") if name.lower() not in names]
+    missing = [
+        name for name in ("HttpOnly", "Secure", "SameSite", "Path") if name.lower() not in names
+    ]
     ids = [v.sid_after for v, _ in given]
-    evidence: dict[str, Value] = {"attributes": ", ".join(attributes), "characters": len(value), "bits_at_most": len(value) * 6, "logins": len(ids), "different_ids": len(set(ids))}
+    evidence: dict[str, Value] = {
+        "attributes": ", ".join(attributes),
+        "characters": len(value),
+        "bits_at_most": len(value) * 6,
+        "logins": len(ids),
+        "different_ids": len(set(ids)),
+    }
     if missing:
-        return Verdict("unmet", f"The cookie lacks {', '.join(missing)}.", evidence, hint="Who may read this cookie, and over what?")
+        return Verdict(
+            "unmet",
+            f"The cookie lacks {', '.join(missing)}.",
+            evidence,
+            hint="Who may read this cookie, and over what?",
+        )
     if len(value) < LEAST_CHARACTERS or visit.user in value:
-        return Verdict("unmet", f"The id {value[:12]}… could be guessed: {len(value)} characters.", evidence, hint="What can somebody who knows the user’s name say about the id?")
+        return Verdict(
+            "unmet",
+            f"The id {value[:12]}… could be guessed: {len(value)} characters.",
+            evidence,
+            hint="What can somebody who knows the user’s name say about the id?",
+        )
     if len(ids) > len(set(ids)):
-        return Verdict("unmet", "Two logins were given the same id.", evidence, hint="How is the id made?")
-    return Verdict("met", f"{len(value)} random characters, {', '.join(attributes)}: nothing of the user is in the cookie.", evidence)
+        return Verdict(
+            "unmet", "Two logins were given the same id.", evidence, hint="How is the id made?"
+        )
+    return Verdict(
+        "met",
+        f"{len(value)} random characters, {', '.join(attributes)}: nothing of the user is in "
+        "the cookie.",
+        evidence,
+    )
 
 
 def _shown(ttl_s: float | None) -> Value:
@@ -229,15 +504,47 @@ def _shown(ttl_s: float | None) -> Value:
 
 
 CHECKS = (
-    Check("served-by-another", "Logged in on one instance, the browser is known to the other", served_by_another),
-    Check("survives-an-instance", "With the instance of the login killed, the browser is still signed in", survives_an_instance),
-    Check("memory-stays-behind", "In an instance’s memory, a session is known to that instance only", memory_stays_behind),
-    Check("sticky-dies", "Sticky routing keeps the browser signed in until its instance dies", sticky_dies),
-    Check("redis-remembers", "Redis with an append-only file restarted: signed in", redis_remembers),
+    Check(
+        "served-by-another",
+        "Logged in on one instance, the browser is known to the other",
+        served_by_another,
+    ),
+    Check(
+        "survives-an-instance",
+        "With the instance of the login killed, the browser is still signed in",
+        survives_an_instance,
+    ),
+    Check(
+        "memory-stays-behind",
+        "In an instance’s memory, a session is known to that instance only",
+        memory_stays_behind,
+    ),
+    Check(
+        "sticky-dies",
+        "Sticky routing keeps the browser signed in until its instance dies",
+        sticky_dies,
+    ),
+    Check(
+        "redis-remembers", "Redis with an append-only file restarted: signed in", redis_remembers
+    ),
     Check("memcached-forgets", "Memcached restarted: signed out", memcached_forgets),
-    Check("idle-limit", "The idle limit over: signed out, and the store has forgotten the session", idle_limit),
+    Check(
+        "idle-limit",
+        "The idle limit over: signed out, and the store has forgotten the session",
+        idle_limit,
+    ),
     Check("sliding", "A sliding limit is extended by use", sliding),
-    Check("absolute-limit", "Use does not extend a session beyond its absolute limit", absolute_limit),
-    Check("new-id-at-login", "The login makes a new id, and the old one is worth nothing", new_id_at_login),
-    Check("cookie", "The cookie holds a long random id, out of reach for scripts, and nothing else", cookie),
+    Check(
+        "absolute-limit", "Use does not extend a session beyond its absolute limit", absolute_limit
+    ),
+    Check(
+        "new-id-at-login",
+        "The login makes a new id, and the old one is worth nothing",
+        new_id_at_login,
+    ),
+    Check(
+        "cookie",
+        "The cookie holds a long random id, out of reach for scripts, and nothing else",
+        cookie,
+    ),
 )

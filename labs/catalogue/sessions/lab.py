@@ -1,4 +1,6 @@
-"""The lab sessions: its drawing, controls, actions, predictions, and the reference run that meets every check."""
+"""The lab sessions: its drawing, controls, actions, predictions, and the reference run that meets
+every check.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,21 @@ from labs import tolerances
 from labs.caching import sessions
 from labs.catalogue.sessions.checks import CHECKS
 from labs.catalogue.sessions.wrong import WRONG
-from labs.definition import Action, Chart, Choice, Column, Lab, Link, Node, Number, Prediction, Steppable, Strategy, Table, Topology
+from labs.definition import (
+    Action,
+    Chart,
+    Choice,
+    Column,
+    Lab,
+    Link,
+    Node,
+    Number,
+    Prediction,
+    Steppable,
+    Strategy,
+    Table,
+    Topology,
+)
 from labs.engines import Balancer
 from labs.errors import NotNow, ServerDown
 from labs.events import Value
@@ -30,16 +46,29 @@ TOPOLOGY = Topology(
         Node("balancer", "Balancer", "balancer", about="in turn, to whoever answers"),
         Node("instance-a", "Instance A", "instance"),
         Node("instance-b", "Instance B", "instance"),
-        Node("redis", "Redis", "redis", about="append-only file on", options={"appendonly": True, "maxmemory_policy": "noeviction"}),
+        Node(
+            "redis",
+            "Redis",
+            "redis",
+            about="append-only file on",
+            options={"appendonly": True, "maxmemory_policy": "noeviction"},
+        ),
         Node("memcached", "Memcached", "memcached"),
     ),
     links=(
-        Link("site", "browser", "balancer"), Link("balancer-a", "balancer", "instance-a"), Link("balancer-b", "balancer", "instance-b"),
-        Link("a-redis", "instance-a", "redis"), Link("a-memcached", "instance-a", "memcached"), Link("b-redis", "instance-b", "redis"), Link("b-memcached", "instance-b", "memcached"),
+        Link("site", "browser", "balancer"),
+        Link("balancer-a", "balancer", "instance-a"),
+        Link("balancer-b", "balancer", "instance-b"),
+        Link("a-redis", "instance-a", "redis"),
+        Link("a-memcached", "instance-a", "memcached"),
+        Link("b-redis", "instance-b", "redis"),
+        Link("b-memcached", "instance-b", "memcached"),
     ),
 )
 WHICH = Choice("browser", "Browser", ((FIRST, "the first"), (SECOND, "the second")), FIRST)
-GOODS = Choice("item", "Item", tuple((item, item) for item in ("teapot", "lamp", "notebook")), "teapot")
+GOODS = Choice(
+    "item", "Item", tuple((item, item) for item in ("teapot", "lamp", "notebook")), "teapot"
+)
 
 
 def site_of(sandbox: Sandbox) -> Site:
@@ -72,7 +101,10 @@ def reload_ten(sandbox: Sandbox, browser: str) -> str:
     """Press reload ten times."""
     visits = [site_of(sandbox).page(browser) for _ in range(TEN)]
     known = sum(visit.signed_in for visit in visits)
-    by = ", ".join(f"{name} {sum(visit.instance == name for visit in visits)}" for name in sorted({visit.instance or "nobody" for visit in visits}))
+    by = ", ".join(
+        f"{name} {sum(visit.instance == name for visit in visits)}"
+        for name in sorted({visit.instance or "nobody" for visit in visits})
+    )
     return f"Ten reloads: {known} signed in, {TEN - known} not. Answered by {by}."
 
 
@@ -87,18 +119,24 @@ def restart_memcached(sandbox: Sandbox) -> str:
 
 
 def measure_memory_reloads(sandbox: Sandbox) -> float:
-    """Of ten reloads after a login, how many are signed in while sessions are in each instance's memory."""
+    """Of ten reloads after a login, how many are signed in while sessions are in each instance's
+    memory.
+    """
     with _settings(sandbox, store="memory"), _guest(sandbox) as guest:
         site_of(sandbox).log_in(guest, told=False)
         return float(sum(_pages(sandbox, guest, TEN)))
 
 
 def measure_sticky_kill(sandbox: Sandbox) -> float:
-    """Of ten browsers signed in under sticky routing, how many still are when one instance was killed."""
+    """Of ten browsers signed in under sticky routing, how many still are when one instance was
+    killed.
+    """
     with _settings(sandbox, store="sticky"), _guests_signed_in(sandbox) as guests:
         sandbox.server("instance-a", "kill")
         try:
-            return float(sum(site_of(sandbox).page(guest, told=False).signed_in for guest in guests))
+            return float(
+                sum(site_of(sandbox).page(guest, told=False).signed_in for guest in guests)
+            )
         finally:
             _bring_back(sandbox, "instance-a")
 
@@ -111,7 +149,9 @@ def measure_redis_restart(sandbox: Sandbox) -> float:
 
 
 def measure_session_life(sandbox: Sandbox) -> float:
-    """Idle limit 2 s, sliding; pages 1, 2 and 3 s after the login, then none: seconds from the login until Redis has forgotten the session."""
+    """Idle limit 2 s, sliding; pages 1, 2 and 3 s after the login, then none: seconds from the
+    login until Redis has forgotten the session.
+    """
     with _settings(sandbox, store="redis", idle_s=2, renewal="sliding"), _guest(sandbox) as guest:
         site = site_of(sandbox)
         login = site.log_in(guest, told=False)
@@ -126,7 +166,8 @@ def reference(sandbox: Sandbox) -> None:
     """Meets every check, and measures what the lessons quote."""
     site, note = site_of(sandbox), sandbox.measurements
 
-    # Redis: a visitor with a cart logs in, is served by the other instance, survives an instance and a restart.
+    # Redis: a visitor with a cart logs in, is served by the other instance, survives an instance
+    # and a restart.
     site.add("teapot")
     login = site.log_in()
     note["id_characters"] = len(login.sid_after)
@@ -183,7 +224,9 @@ def _pages(sandbox: Sandbox, browser: str, count: int) -> Iterator[bool]:
 def _time_pages(sandbox: Sandbox) -> None:
     visits = [site_of(sandbox).page(told=False) for _ in range(30)]
     sandbox.measurements["page_p50_ms"] = round(median(visit.took_ms for visit in visits), 2)
-    sandbox.measurements["store_p50_ms"] = round(median(sum(trip.took_ms for trip in visit.trips) for visit in visits), 2)
+    sandbox.measurements["store_p50_ms"] = round(
+        median(sum(trip.took_ms for trip in visit.trips) for visit in visits), 2
+    )
 
 
 def _bring_back(sandbox: Sandbox, instance: str) -> None:
@@ -204,15 +247,29 @@ def _bring_back(sandbox: Sandbox, instance: str) -> None:
 def _settings(sandbox: Sandbox, **wanted: Value) -> Iterator[None]:
     """Other settings for an experiment. NotNow if it could not be told what it measured."""
     if sandbox.load.running:
-        raise NotNow("The load is running, so single requests can’t be told apart.", hint="Stop the load, then measure.")
+        raise NotNow(
+            "The load is running, so single requests can’t be told apart.",
+            hint="Stop the load, then measure.",
+        )
     down = [name for name, server in sandbox.servers.items() if server.state != "up"]
     if down:
-        raise NotNow(f"{sandbox.lab.topology.node(down[0]).label} is not up.", hint="Restart it, then measure.")
+        raise NotNow(
+            f"{sandbox.lab.topology.node(down[0]).label} is not up.",
+            hint="Restart it, then measure.",
+        )
     broken = [name for name, state in sandbox.link_states.items() if state != "open"]
     if broken:
-        raise NotNow(f"The link {broken[0]} is {sandbox.link_states[broken[0]]}.", hint="Restore it, then measure.")
+        raise NotNow(
+            f"The link {broken[0]} is {sandbox.link_states[broken[0]]}.",
+            hint="Restore it, then measure.",
+        )
     before = dict(sandbox.settings)
-    experiment = {"idle_s": sandbox.lab.control("idle_s").default, "absolute_s": sandbox.lab.control("absolute_s").default, "renewal": "sliding", **wanted}
+    experiment = {
+        "idle_s": sandbox.lab.control("idle_s").default,
+        "absolute_s": sandbox.lab.control("absolute_s").default,
+        "renewal": "sliding",
+        **wanted,
+    }
     for name, value in experiment.items():
         sandbox.set(name, value)
     try:
@@ -254,31 +311,117 @@ LAB = Lab(
     id="sessions",
     title="Sessions",
     question="Who is still logged in?",
-    about="A shop on two instances behind a balancer. Log in, be served by the other one; kill an instance, restart a cache, let the time run out.",
+    about="A shop on two instances behind a balancer. Log in, be served by the other one; kill "
+    "an instance, restart a cache, let the time run out.",
     minutes=25,
     topology=TOPOLOGY,
     controls=(
-        Choice("store", "Sessions are kept in", (("redis", "Redis"), ("memcached", "Memcached"), ("memory", "each instance’s memory"), ("sticky", "memory, with sticky routing")), "redis",
-               help="Sessions stay in the store that they were made in: log in again after a change."),
-        Number("idle_s", "Idle limit", 1, 1_800, 1, 60, unit="s", scale="log", help="OWASP: 2 to 5 minutes where much is at stake, 15 to 30 where little is. Short here, so that you can wait for it."),
-        Choice("renewal", "The idle limit", (("sliding", "slides with use"), ("fixed", "is fixed")), "sliding"),
-        Number("absolute_s", "Absolute limit", 2, 28_800, 1, 3_600, unit="s", scale="log", help="Counted from the login. Use does not extend it."),
-        Number("browsers", "Browsers", 2, 200, 2, 40, gear="load", help="Each has a cookie jar of its own, logs in, and goes on. Who is signed out logs in again."),
-        Number("rate_per_s", "Requests wanted", 10, 500, 10, 80, unit="/s", scale="log", gear="load", help="An open loop: requests are due on a schedule, whether or not the last one is done."),
+        Choice(
+            "store",
+            "Sessions are kept in",
+            (
+                ("redis", "Redis"),
+                ("memcached", "Memcached"),
+                ("memory", "each instance’s memory"),
+                ("sticky", "memory, with sticky routing"),
+            ),
+            "redis",
+            help="Sessions stay in the store that they were made in: log in again after a change.",
+        ),
+        Number(
+            "idle_s",
+            "Idle limit",
+            1,
+            1_800,
+            1,
+            60,
+            unit="s",
+            scale="log",
+            help="OWASP: 2 to 5 minutes where much is at stake, 15 to 30 where little is. Short "
+            "here, so that you can wait for it.",
+        ),
+        Choice(
+            "renewal",
+            "The idle limit",
+            (("sliding", "slides with use"), ("fixed", "is fixed")),
+            "sliding",
+        ),
+        Number(
+            "absolute_s",
+            "Absolute limit",
+            2,
+            28_800,
+            1,
+            3_600,
+            unit="s",
+            scale="log",
+            help="Counted from the login. Use does not extend it.",
+        ),
+        Number(
+            "browsers",
+            "Browsers",
+            2,
+            200,
+            2,
+            40,
+            gear="load",
+            help="Each has a cookie jar of its own, logs in, and goes on. Who is signed out "
+            "logs in again.",
+        ),
+        Number(
+            "rate_per_s",
+            "Requests wanted",
+            10,
+            500,
+            10,
+            80,
+            unit="/s",
+            scale="log",
+            gear="load",
+            help="An open loop: requests are due on a schedule, whether or not the last one is "
+            "done.",
+        ),
     ),
     strategies={"session": Strategy("session", "Sessions", sessions.page, sessions.log_in)},
     pick_strategy=lambda _settings: "session",
-    requests=(Steppable("read", "Open a page", "The handler of a page"), Steppable("write", "Log in", "The handler of a login")),
+    requests=(
+        Steppable("read", "Open a page", "The handler of a page"),
+        Steppable("write", "Log in", "The handler of a login"),
+    ),
     item="",
     actions=(
-        Action("log-in", "Log in", "view", log_in, (WHICH,), here="Any password is right.", aws="Amazon Cognito, or your own users."),
+        Action(
+            "log-in",
+            "Log in",
+            "view",
+            log_in,
+            (WHICH,),
+            here="Any password is right.",
+            aws="Amazon Cognito, or your own users.",
+        ),
         Action("page", "Open a page", "view", open_page, (WHICH,)),
         Action("cart", "Add to the cart", "view", add_to_cart, (WHICH, GOODS)),
         Action("reload", "Reload ten times", "view", reload_ten, (WHICH,)),
         Action("log-out", "Log out", "view", log_out, (WHICH,)),
-        Action("restart-redis", "Restart Redis", "break", restart_redis, fault=True,
-               here="it keeps an append-only file and replays it.", aws="ElastiCache for Redis OSS and Valkey rely on replicas; a node that is replaced comes back empty and copies its primary."),
-        Action("restart-memcached", "Restart Memcached", "break", restart_memcached, fault=True, here="the process starts anew, empty.", aws="the same: a reboot or a replaced node is empty."),
+        Action(
+            "restart-redis",
+            "Restart Redis",
+            "break",
+            restart_redis,
+            fault=True,
+            here="it keeps an append-only file and replays it.",
+            aws="ElastiCache for Redis OSS and Valkey rely on replicas; a node that is replaced "
+            "comes back empty and copies its primary.",
+        ),
+        Action(
+            "restart-memcached",
+            "Restart Memcached",
+            "break",
+            restart_memcached,
+            fault=True,
+            here="the process starts anew, empty.",
+            aws="the same: a reboot or a replaced node is empty.",
+        ),
     ),
     checks=CHECKS,
     charts=(
@@ -287,29 +430,113 @@ LAB = Lab(
         Chart("Requests wanted and done", ("scheduled_per_s", "done_per_s")),
         Chart("Sessions kept", ("sessions",)),
     ),
-    tiles=("signed_in_per_s", "signed_out_per_s", "errors_per_s", "page_p50_ms", "sessions", "done_per_s"),
+    tiles=(
+        "signed_in_per_s",
+        "signed_out_per_s",
+        "errors_per_s",
+        "page_p50_ms",
+        "sessions",
+        "done_per_s",
+    ),
     tables=(
-        Table("responses", "Responses, newest first", (
-            Column("number", "Request"), Column("browser", "Browser"), Column("request", "What it asked"), Column("instance", "Answered by"), Column("status", "Status"),
-            Column("known", "Known as"), Column("id", "Session id", help="The first eight characters of the cookie"), Column("took_ms", "Took", "ms", 1),
-        ), empty="No request has been made yet: log in."),
-        Table("browsers", "What each browser shows", (
-            Column("browser", "Browser"), Column("number", "Request"), Column("request", "What it asked"), Column("status", "Status"), Column("instance", "Answered by"), Column("user", "User"), Column("login_by", "Signed in by"), Column("says", "It says"),
-            Column("cart", "Cart"), Column("cookie_sent", "Cookie sent"), Column("set_cookie", "Cookie set"), Column("headers", "Headers"), Column("body", "Body"), Column("took_ms", "Took", "ms", 1), Column("held", "Stepped"), Column("meaning", "Meaning"),
-        ), shown=False),
-        Table("sessions", "Who is still logged in", (
-            Column("browser", "Browser"), Column("user", "User"), Column("key", "Key"), Column("value", "Value"), Column("ttl_s", "Left", "s"), Column("where", "Kept in"), Column("a", "Instance A"), Column("b", "Instance B"),
-        ), shown=False),
+        Table(
+            "responses",
+            "Responses, newest first",
+            (
+                Column("number", "Request"),
+                Column("browser", "Browser"),
+                Column("request", "What it asked"),
+                Column("instance", "Answered by"),
+                Column("status", "Status"),
+                Column("known", "Known as"),
+                Column("id", "Session id", help="The first eight characters of the cookie"),
+                Column("took_ms", "Took", "ms", 1),
+            ),
+            empty="No request has been made yet: log in.",
+        ),
+        Table(
+            "browsers",
+            "What each browser shows",
+            (
+                Column("browser", "Browser"),
+                Column("number", "Request"),
+                Column("request", "What it asked"),
+                Column("status", "Status"),
+                Column("instance", "Answered by"),
+                Column("user", "User"),
+                Column("login_by", "Signed in by"),
+                Column("says", "It says"),
+                Column("cart", "Cart"),
+                Column("cookie_sent", "Cookie sent"),
+                Column("set_cookie", "Cookie set"),
+                Column("headers", "Headers"),
+                Column("body", "Body"),
+                Column("took_ms", "Took", "ms", 1),
+                Column("held", "Stepped"),
+                Column("meaning", "Meaning"),
+            ),
+            shown=False,
+        ),
+        Table(
+            "sessions",
+            "Who is still logged in",
+            (
+                Column("browser", "Browser"),
+                Column("user", "User"),
+                Column("key", "Key"),
+                Column("value", "Value"),
+                Column("ttl_s", "Left", "s"),
+                Column("where", "Kept in"),
+                Column("a", "Instance A"),
+                Column("b", "Instance B"),
+            ),
+            shown=False,
+        ),
     ),
     predictions=(
-        Prediction("memory-reloads", "Each instance keeps sessions in its own memory, and the balancer takes turns. You log in and press reload ten times. How many of the ten are signed in?", measure_memory_reloads,
-                   unit="reloads", unit_of_one="reload", why="Every second one reaches the instance that knows you. The other has never heard of your id."),
-        Prediction("sticky-kill", "Sticky routing; ten browsers are signed in. Instance A is killed. How many of the ten are still signed in?", measure_sticky_kill,
-                   unit="browsers", unit_of_one="browser", slack=1.0, why="The balancer had dealt them out in turn, so half of them were on A. Their sessions died with its memory."),
-        Prediction("redis-restart", "Sessions are in Redis, which keeps an append-only file. Ten browsers are signed in, and Redis is restarted. How many are still signed in?", measure_redis_restart,
-                   unit="browsers", unit_of_one="browser", why="All: what was written is in the file, with the moment at which each session ends, and the start replays it."),
-        Prediction("session-life", "Idle limit 2 s, sliding. You open a page 1, 2 and 3 s after the login, and then nothing. How many seconds after the login has Redis forgotten your session?", measure_session_life,
-                   unit="s", decimals=1, tolerance=TOLERANCES.get("session-life", 0.0), slack=0.5, why="Each page sets the time to live to 2 s again: the last one at 3 s, and 2 s later it is over."),
+        Prediction(
+            "memory-reloads",
+            "Each instance keeps sessions in its own memory, and the balancer takes turns. You "
+            "log in and press reload ten times. How many of the ten are signed in?",
+            measure_memory_reloads,
+            unit="reloads",
+            unit_of_one="reload",
+            why="Every second one reaches the instance that knows you. The other has never "
+            "heard of your id.",
+        ),
+        Prediction(
+            "sticky-kill",
+            "Sticky routing; ten browsers are signed in. Instance A is killed. How many of the "
+            "ten are still signed in?",
+            measure_sticky_kill,
+            unit="browsers",
+            unit_of_one="browser",
+            slack=1.0,
+            why="The balancer had dealt them out in turn, so half of them were on A. Their "
+            "sessions died with its memory.",
+        ),
+        Prediction(
+            "redis-restart",
+            "Sessions are in Redis, which keeps an append-only file. Ten browsers are signed "
+            "in, and Redis is restarted. How many are still signed in?",
+            measure_redis_restart,
+            unit="browsers",
+            unit_of_one="browser",
+            why="All: what was written is in the file, with the moment at which each session "
+            "ends, and the start replays it.",
+        ),
+        Prediction(
+            "session-life",
+            "Idle limit 2 s, sliding. You open a page 1, 2 and 3 s after the login, and then "
+            "nothing. How many seconds after the login has Redis forgotten your session?",
+            measure_session_life,
+            unit="s",
+            decimals=1,
+            tolerance=TOLERANCES.get("session-life", 0.0),
+            slack=0.5,
+            why="Each page sets the time to live to 2 s again: the last one at 3 s, and 2 s "
+            "later it is over.",
+        ),
     ),
     wrong=WRONG,
     reference=reference,

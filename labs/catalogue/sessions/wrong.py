@@ -1,4 +1,7 @@
-"""Handlers that are wrong on purpose. Each must be caught at the check that is meant to catch it."""
+"""Handlers that are wrong on purpose.
+
+Each must be caught at the check that is meant to catch it.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,41 @@ from labs.definition import Strategy, WrongSolution
 from labs.web import saboteurs
 
 
-def _with(page: Callable[..., object] = sessions.page, log_in: Callable[..., object] = sessions.log_in) -> dict[str, Strategy]:
+def _with(
+    page: Callable[..., object] = sessions.page, log_in: Callable[..., object] = sessions.log_in
+) -> dict[str, Strategy]:
     return {"session": Strategy("session", "Sessions", page, log_in)}
 
 
 WRONG = (
-    WrongSolution("keeps-the-id", "signs in under the id that the visitor came with", "new-id-at-login", _with(log_in=saboteurs.log_in_keeps_the_id)),
-    WrongSolution("never-renews", "finds the session and never extends its time to live", "sliding", _with(page=saboteurs.page_never_renews)),
-    WrongSolution("memory-only", "says Redis, and keeps the session in its own process", "served-by-another", _with(saboteurs.page_from_memory_only, saboteurs.log_in_to_memory_only)),
-    WrongSolution("no-time-to-live", "stores the session without a time to live", "idle-limit", _with(saboteurs.page_for_ever, saboteurs.log_in_for_ever)),
-    WrongSolution("id-of-the-name", "makes the id of the user’s name", "cookie", _with(log_in=saboteurs.log_in_by_name)),
+    WrongSolution(
+        "keeps-the-id",
+        "signs in under the id that the visitor came with",
+        "new-id-at-login",
+        _with(log_in=saboteurs.log_in_keeps_the_id),
+    ),
+    WrongSolution(
+        "never-renews",
+        "finds the session and never extends its time to live",
+        "sliding",
+        _with(page=saboteurs.page_never_renews),
+    ),
+    WrongSolution(
+        "memory-only",
+        "says Redis, and keeps the session in its own process",
+        "served-by-another",
+        _with(saboteurs.page_from_memory_only, saboteurs.log_in_to_memory_only),
+    ),
+    WrongSolution(
+        "no-time-to-live",
+        "stores the session without a time to live",
+        "idle-limit",
+        _with(saboteurs.page_for_ever, saboteurs.log_in_for_ever),
+    ),
+    WrongSolution(
+        "id-of-the-name",
+        "makes the id of the user’s name",
+        "cookie",
+        _with(log_in=saboteurs.log_in_by_name),
+    ),
 )

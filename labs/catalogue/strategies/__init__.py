@@ -1,4 +1,6 @@
-"""Five strategies, one after the other, on the same servers with the same seeded trace: what each gives, and what it costs."""
+"""Five strategies, one after the other, on the same servers with the same seeded trace: what each
+gives, and what it costs.
+"""
 
 from labs.catalogue.strategies.lab import LAB
 

@@ -1,4 +1,7 @@
-"""What must be seen in the lab strategies. Checks judge the rows of the comparison: what the clients timed and what the servers counted."""
+"""What must be seen in the lab strategies.
+
+Checks judge the rows of the comparison: what the clients timed and what the servers counted.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,20 @@ Row = dict[str, Value]
 
 
 def rows(sandbox: Sandbox, *, behind: bool = False) -> dict[str, Row]:
-    """The newest row of each strategy, by its name: those whose writes all went through it, or those where some went behind its back."""
-    return {str(row["name"]): row for row in sandbox.found.get("comparison", []) if bool(row["behind_percent"]) == behind}
+    """The newest row of each strategy, by its name: those whose writes all went through it, or
+    those where some went behind its back.
+    """
+    return {
+        str(row["name"]): row
+        for row in sandbox.found.get("comparison", [])
+        if bool(row["behind_percent"]) == behind
+    }
 
 
 def bound_ms(row: Row) -> float:
-    """The longest that a read can be stale with this row's time to live: that time, and the slowest miss, for a value is as old as the read that fetched it."""
+    """The longest that a read can be stale with this row's time to live: that time, and the slowest
+    miss, for a value is as old as the read that fetched it.
+    """
     ttl_ms = float(row["ttl_s"]) * 1_000
     if row["engine"] == "memcached":
         ttl_ms = max(1.0, float(round(float(row["ttl_s"])))) * 1_000 + MEMCACHED_GRAIN_MS
@@ -34,14 +45,47 @@ def same_trace(sandbox: Sandbox) -> Verdict:
     found = rows(sandbox)
     missing = [name for name in FIVE if name not in found]
     if missing:
-        return Verdict("unmet", f"{5 - len(missing)} of 5 strategies have been run.", hint="Have all five do the same work, one after the other.")
-    requests, writes = ([float(found[name][column]) for name in FIVE] for column in ("requests", "writes"))
-    evidence = {"fewest_requests": min(requests), "most_requests": max(requests), "fewest_writes": min(writes), "most_writes": max(writes)}
-    alike = len({(found[name]["engine"], found[name]["ttl_s"], found[name]["clients"], found[name]["read"]) for name in FIVE}) == 1
+        return Verdict(
+            "unmet",
+            f"{5 - len(missing)} of 5 strategies have been run.",
+            hint="Have all five do the same work, one after the other.",
+        )
+    requests, writes = (
+        [float(found[name][column]) for name in FIVE] for column in ("requests", "writes")
+    )
+    evidence = {
+        "fewest_requests": min(requests),
+        "most_requests": max(requests),
+        "fewest_writes": min(writes),
+        "most_writes": max(writes),
+    }
+    alike = (
+        len(
+            {
+                (
+                    found[name]["engine"],
+                    found[name]["ttl_s"],
+                    found[name]["clients"],
+                    found[name]["read"],
+                )
+                for name in FIVE
+            }
+        )
+        == 1
+    )
     if alike and min(requests) == max(requests) and min(writes) == max(writes):
-        return Verdict("met", f"Each had the same {requests[0]:,.0f} requests, {writes[0]:,.0f} of them writes.", evidence)
-    return Verdict("unmet", f"They did {min(requests):,.0f} to {max(requests):,.0f} requests, {min(writes):,.0f} to {max(writes):,.0f} of them writes: that is not the same work.", evidence,
-                   hint="Change nothing between the runs, and ask for no more than this machine can do.")
+        return Verdict(
+            "met",
+            f"Each had the same {requests[0]:,.0f} requests, {writes[0]:,.0f} of them writes.",
+            evidence,
+        )
+    return Verdict(
+        "unmet",
+        f"They did {min(requests):,.0f} to {max(requests):,.0f} requests, {min(writes):,.0f} to "
+        f"{max(writes):,.0f} of them writes: that is not the same work.",
+        evidence,
+        hint="Change nothing between the runs, and ask for no more than this machine can do.",
+    )
 
 
 def no_cache_asks_most(sandbox: Sandbox) -> Verdict:
@@ -49,27 +93,75 @@ def no_cache_asks_most(sandbox: Sandbox) -> Verdict:
     found = rows(sandbox)
     bare, others = found.get("no-cache"), [row for name, row in found.items() if name != "no-cache"]
     if bare is None or not others:
-        return Verdict("unmet", "Nothing has been compared with no cache yet.", hint="Run it without a cache, and with one.")
-    least, most = float(bare["queries_per_request"]), max(float(row["queries_per_request"]) for row in others)
-    evidence: Row = {"queries_per_request_without": least, "most_of_the_others": most, "stale_without": bare["stale"]}
+        return Verdict(
+            "unmet",
+            "Nothing has been compared with no cache yet.",
+            hint="Run it without a cache, and with one.",
+        )
+    least, most = (
+        float(bare["queries_per_request"]),
+        max(float(row["queries_per_request"]) for row in others),
+    )
+    evidence: Row = {
+        "queries_per_request_without": least,
+        "most_of_the_others": most,
+        "stale_without": bare["stale"],
+    }
     if least >= 0.95 and least > 1.05 * most and not bare["stale"]:
-        return Verdict("met", f"Postgres counted {least:.2f} queries for each request without a cache, and at most {most:.2f} with one. Without one nothing was stale.", evidence)
-    return Verdict("unmet", f"Postgres counted {least:.2f} queries for each request without a cache, {most:.2f} for the worst of the others; {bare['stale']} reads were stale without a cache.", evidence,
-                   hint="Who answered, if the database was not asked? Nobody else is meant to know anything.")
+        return Verdict(
+            "met",
+            f"Postgres counted {least:.2f} queries for each request without a cache, and at "
+            f"most {most:.2f} with one. Without one nothing was stale.",
+            evidence,
+        )
+    return Verdict(
+        "unmet",
+        f"Postgres counted {least:.2f} queries for each request without a cache, {most:.2f} for "
+        f"the worst of the others; {bare['stale']} reads were stale without a cache.",
+        evidence,
+        hint="Who answered, if the database was not asked? Nobody else is meant to know anything.",
+    )
 
 
 def ttl_bounds(sandbox: Sandbox) -> Verdict:
     """With a time to live no read is stale for longer than that."""
     row = rows(sandbox).get("lazy-ttl")
     if row is None:
-        return Verdict("unmet", "Lazy loading with a time to live has not been run yet.", hint="Run it, while prices change that nobody tells the cache of.")
+        return Verdict(
+            "unmet",
+            "Lazy loading with a time to live has not been run yet.",
+            hint="Run it, while prices change that nobody tells the cache of.",
+        )
     bound, longest = bound_ms(row), float(row["staleness_max_ms"])
-    evidence: Row = {"stale_reads": row["stale"], "staleness_max_ms": round(longest, 1), "ttl_ms": float(row["ttl_s"]) * 1_000, "slowest_miss_ms": row["slowest_miss_ms"], "bound_ms": round(bound, 1)}
+    evidence: Row = {
+        "stale_reads": row["stale"],
+        "staleness_max_ms": round(longest, 1),
+        "ttl_ms": float(row["ttl_s"]) * 1_000,
+        "slowest_miss_ms": row["slowest_miss_ms"],
+        "bound_ms": round(bound, 1),
+    }
     if float(row["stale"]) < STALE_READS:
-        return Verdict("unmet", f"{row['stale']:.0f} reads were stale: too few to see a bound.", evidence, hint="More writes, or more requests for the same items.")
+        return Verdict(
+            "unmet",
+            f"{row['stale']:.0f} reads were stale: too few to see a bound.",
+            evidence,
+            hint="More writes, or more requests for the same items.",
+        )
     if longest > bound:
-        return Verdict("unmet", f"A read was stale by {longest:.0f} ms, though the time to live is {float(row['ttl_s']) * 1_000:.0f} ms.", evidence, hint="With what time to live was it really stored? Ask the cache.")
-    return Verdict("met", f"{row['stale']:.0f} reads were stale, the stalest by {longest:.0f} ms: within the time to live of {float(row['ttl_s']) * 1_000:.0f} ms and the {row['slowest_miss_ms']:.0f} ms of the slowest miss.", evidence)
+        return Verdict(
+            "unmet",
+            f"A read was stale by {longest:.0f} ms, though the time to live is "
+            f"{float(row['ttl_s']) * 1_000:.0f} ms.",
+            evidence,
+            hint="With what time to live was it really stored? Ask the cache.",
+        )
+    return Verdict(
+        "met",
+        f"{row['stale']:.0f} reads were stale, the stalest by {longest:.0f} ms: within the time "
+        f"to live of {float(row['ttl_s']) * 1_000:.0f} ms and the {row['slowest_miss_ms']:.0f} "
+        "ms of the slowest miss.",
+        evidence,
+    )
 
 
 def lazy_is_staler(sandbox: Sandbox) -> Verdict:
@@ -77,47 +169,132 @@ def lazy_is_staler(sandbox: Sandbox) -> Verdict:
     found = rows(sandbox)
     lazy, bounded = found.get("lazy"), found.get("lazy-ttl")
     if lazy is None or bounded is None:
-        return Verdict("unmet", "Lazy loading has not been run both with and without a time to live.", hint="Run both on the same trace.")
+        return Verdict(
+            "unmet",
+            "Lazy loading has not been run both with and without a time to live.",
+            hint="Run both on the same trace.",
+        )
     bound, longest = bound_ms(bounded), float(lazy["staleness_max_ms"])
-    evidence: Row = {"stale_without_ttl": lazy["stale"], "stale_with_ttl": bounded["stale"], "staleness_max_ms_without_ttl": round(longest, 1), "bound_ms_with_ttl": round(bound, 1)}
+    evidence: Row = {
+        "stale_without_ttl": lazy["stale"],
+        "stale_with_ttl": bounded["stale"],
+        "staleness_max_ms_without_ttl": round(longest, 1),
+        "bound_ms_with_ttl": round(bound, 1),
+    }
     if longest > bound and float(lazy["stale"]) > float(bounded["stale"]):
-        return Verdict("met", f"Without a time to live {lazy['stale']:.0f} reads were stale, by up to {longest:.0f} ms and growing; with one {bounded['stale']:.0f}, by {bounded['staleness_max_ms']:.0f} ms at most.", evidence)
-    return Verdict("unmet", f"Without a time to live {lazy['stale']:.0f} reads were stale, by up to {longest:.0f} ms: no worse than with one.", evidence,
-                   hint="Did it run for longer than the time to live? Did anybody tell the cache of the writes?")
+        return Verdict(
+            "met",
+            f"Without a time to live {lazy['stale']:.0f} reads were stale, by up to "
+            f"{longest:.0f} ms and growing; with one {bounded['stale']:.0f}, by "
+            f"{bounded['staleness_max_ms']:.0f} ms at most.",
+            evidence,
+        )
+    return Verdict(
+        "unmet",
+        f"Without a time to live {lazy['stale']:.0f} reads were stale, by up to {longest:.0f} "
+        "ms: no worse than with one.",
+        evidence,
+        hint="Did it run for longer than the time to live? Did anybody tell the cache of the "
+        "writes?",
+    )
 
 
 def write_through_fresh(sandbox: Sandbox) -> Verdict:
     """Write-through with every write through it has no stale reads."""
     row = next((row for name, row in rows(sandbox).items() if name == "write-through"), None)
     if row is None:
-        return Verdict("unmet", "Write-through has not been run with every write through it.", hint="Let no write go behind its back.")
-    evidence: Row = {"reads": row["reads"], "hit_percent": row["hit_percent"], "writes": row["writes"], "stale_reads": row["stale"], "clients": row["clients"]}
+        return Verdict(
+            "unmet",
+            "Write-through has not been run with every write through it.",
+            hint="Let no write go behind its back.",
+        )
+    evidence: Row = {
+        "reads": row["reads"],
+        "hit_percent": row["hit_percent"],
+        "writes": row["writes"],
+        "stale_reads": row["stale"],
+        "clients": row["clients"],
+    }
     if row["clients"] != 1:
-        return Verdict("unmet", f"{row['clients']:.0f} clients wrote at once; {row['stale']:.0f} reads were stale.", evidence, hint="With one client first. What several can do to each other is another lab.")
+        return Verdict(
+            "unmet",
+            f"{row['clients']:.0f} clients wrote at once; {row['stale']:.0f} reads were stale.",
+            evidence,
+            hint="With one client first. What several can do to each other is another lab.",
+        )
     if row["stale"]:
-        return Verdict("unmet", f"{row['stale']:.0f} of {row['reads']:.0f} reads were stale.", evidence, hint="Follow one write to its end: what does the cache hold for that item afterwards?")
+        return Verdict(
+            "unmet",
+            f"{row['stale']:.0f} of {row['reads']:.0f} reads were stale.",
+            evidence,
+            hint="Follow one write to its end: what does the cache hold for that item afterwards?",
+        )
     if float(row["hit_percent"]) < HIT_PERCENT:
-        return Verdict("unmet", f"Only {row['hit_percent']:.1f} % of the reads were hits: who reads no cache is never stale.", evidence, hint="What do the writes store?")
-    return Verdict("met", f"None of {row['reads']:,.0f} reads was stale, {row['hit_percent']:.0f} % of them hits, while {row['writes']:,.0f} prices changed.", evidence)
+        return Verdict(
+            "unmet",
+            f"Only {row['hit_percent']:.1f} % of the reads were hits: who reads no cache is "
+            "never stale.",
+            evidence,
+            hint="What do the writes store?",
+        )
+    return Verdict(
+        "met",
+        f"None of {row['reads']:,.0f} reads was stale, {row['hit_percent']:.0f} % of them hits, "
+        f"while {row['writes']:,.0f} prices changed.",
+        evidence,
+    )
 
 
 def behind_its_back(sandbox: Sandbox) -> Verdict:
     """Writes behind its back make write-through stale too."""
-    found = [row for name, row in rows(sandbox, behind=True).items() if name.startswith("write-through")]
+    found = [
+        row for name, row in rows(sandbox, behind=True).items() if name.startswith("write-through")
+    ]
     if not found:
-        return Verdict("unmet", "Every write has gone through the cache so far.", hint="What if another application writes the same database?")
+        return Verdict(
+            "unmet",
+            "Every write has gone through the cache so far.",
+            hint="What if another application writes the same database?",
+        )
     row = max(found, key=lambda row: float(row["stale"]))
-    evidence: Row = {"behind_percent": row["behind_percent"], "writes_behind": row["behind"], "stale_reads": row["stale"], "staleness_max_ms": row["staleness_max_ms"]}
+    evidence: Row = {
+        "behind_percent": row["behind_percent"],
+        "writes_behind": row["behind"],
+        "stale_reads": row["stale"],
+        "staleness_max_ms": row["staleness_max_ms"],
+    }
     if row["stale"]:
-        return Verdict("met", f"{row['behind']:.0f} writes went to the database alone: {row['stale']:.0f} reads of write-through were stale, by up to {row['staleness_max_ms']:.0f} ms.", evidence)
-    return Verdict("unmet", f"{row['behind']:.0f} writes went to the database alone, and no read was stale.", evidence, hint="Let it run for longer, or let more of the writes go there.")
+        return Verdict(
+            "met",
+            f"{row['behind']:.0f} writes went to the database alone: {row['stale']:.0f} reads "
+            f"of write-through were stale, by up to {row['staleness_max_ms']:.0f} ms.",
+            evidence,
+        )
+    return Verdict(
+        "unmet",
+        f"{row['behind']:.0f} writes went to the database alone, and no read was stale.",
+        evidence,
+        hint="Let it run for longer, or let more of the writes go there.",
+    )
 
 
 CHECKS = (
     Check("same-trace", "All five did the same work", same_trace),
-    Check("no-cache-asks-most", "Without a cache the database is asked most, and nothing is stale", no_cache_asks_most),
+    Check(
+        "no-cache-asks-most",
+        "Without a cache the database is asked most, and nothing is stale",
+        no_cache_asks_most,
+    ),
     Check("ttl-bounds", "A time to live bounds how stale a read can be", ttl_bounds),
     Check("lazy-is-staler", "Lazy loading without one is stale for longer", lazy_is_staler),
-    Check("write-through-fresh", "Write-through has no stale read while every write goes through it", write_through_fresh),
-    Check("behind-its-back", "Writes behind its back make write-through stale as well", behind_its_back),
+    Check(
+        "write-through-fresh",
+        "Write-through has no stale read while every write goes through it",
+        write_through_fresh,
+    ),
+    Check(
+        "behind-its-back",
+        "Writes behind its back make write-through stale as well",
+        behind_its_back,
+    ),
 )

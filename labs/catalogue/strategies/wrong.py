@@ -1,4 +1,7 @@
-"""Strategies that are wrong on purpose. Each must be caught at the check that is meant to catch it."""
+"""Strategies that are wrong on purpose.
+
+Each must be caught at the check that is meant to catch it.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,51 @@ from labs.catalogue import saboteurs
 from labs.definition import Strategy, WrongSolution
 
 WRONG = (
-    WrongSolution("ignores-ttl", "stores for an hour whatever the time to live is set to", "ttl-bounds",
-                  {"lazy-ttl": Strategy("lazy-ttl", "Lazy loading + TTL", saboteurs.read_stores_for_an_hour, cache_aside.write_untold)}),
-    WrongSolution("remembers", "has no cache, and answers from its own memory", "no-cache-asks-most",
-                  {"no-cache": Strategy("no-cache", "No cache", saboteurs.read_counts_its_own_hits, no_cache.write)}),
-    WrongSolution("never-overwrites", "stores an item at its first write and never again", "write-through-fresh",
-                  {"write-through": Strategy("write-through", "Write-through", write_through.read, saboteurs.write_never_overwrites, expires=False)}),
-    WrongSolution("tells-the-cache", "says that nobody tells the cache, and deletes on write", "lazy-is-staler",
-                  {"lazy": Strategy("lazy", "Lazy loading", cache_aside.read, cache_aside.write, expires=False)}),
+    WrongSolution(
+        "ignores-ttl",
+        "stores for an hour whatever the time to live is set to",
+        "ttl-bounds",
+        {
+            "lazy-ttl": Strategy(
+                "lazy-ttl",
+                "Lazy loading + TTL",
+                saboteurs.read_stores_for_an_hour,
+                cache_aside.write_untold,
+            )
+        },
+    ),
+    WrongSolution(
+        "remembers",
+        "has no cache, and answers from its own memory",
+        "no-cache-asks-most",
+        {
+            "no-cache": Strategy(
+                "no-cache", "No cache", saboteurs.read_counts_its_own_hits, no_cache.write
+            )
+        },
+    ),
+    WrongSolution(
+        "never-overwrites",
+        "stores an item at its first write and never again",
+        "write-through-fresh",
+        {
+            "write-through": Strategy(
+                "write-through",
+                "Write-through",
+                write_through.read,
+                saboteurs.write_never_overwrites,
+                expires=False,
+            )
+        },
+    ),
+    WrongSolution(
+        "tells-the-cache",
+        "says that nobody tells the cache, and deletes on write",
+        "lazy-is-staler",
+        {
+            "lazy": Strategy(
+                "lazy", "Lazy loading", cache_aside.read, cache_aside.write, expires=False
+            )
+        },
+    ),
 )

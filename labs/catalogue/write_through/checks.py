@@ -1,4 +1,8 @@
-"""What must be seen in the lab write-through. Checks judge readings of a real load, single requests with the servers' counters, and keys counted on the server."""
+"""What must be seen in the lab write-through.
+
+Checks judge readings of a real load, single requests with the servers' counters, and keys counted
+on the server.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +20,25 @@ WRITES = 5
 
 
 def counted(sandbox: Sandbox) -> dict[str, float]:
-    """Reads, stale reads, writes and hits of write-through under a load of one client, since the readings began."""
-    readings = [r for r in sandbox.sampler.history if r.loaded and r.settings["strategy"] == "write-through" and r.settings["clients"] == 1]
+    """Reads, stale reads, writes and hits of write-through under a load of one client, since the
+    readings began.
+    """
+    readings = [
+        r
+        for r in sandbox.sampler.history
+        if r.loaded and r.settings["strategy"] == "write-through" and r.settings["clients"] == 1
+    ]
 
     def total(name: str) -> float:
         return sum(r.values.get(name, 0.0) * r.seconds for r in readings)
 
     writes = total("writes_per_s")
-    return {"reads": round(total("done_per_s") - writes), "stale_reads": round(total("stale_reads_per_s")), "writes": round(writes), "hits_by_the_server": round(total("cache_hits_per_s"))}
+    return {
+        "reads": round(total("done_per_s") - writes),
+        "stale_reads": round(total("stale_reads_per_s")),
+        "writes": round(writes),
+        "hits_by_the_server": round(total("cache_hits_per_s")),
+    }
 
 
 def never_stale(sandbox: Sandbox) -> Verdict:
@@ -31,75 +46,190 @@ def never_stale(sandbox: Sandbox) -> Verdict:
     found = counted(sandbox)
     evidence: dict[str, Value] = dict(found)
     if found["stale_reads"]:
-        return Verdict("unmet", f"{found['stale_reads']:.0f} of {found['reads']:.0f} reads got less than the database had committed before they began.", evidence,
-                       hint="Follow one write to its end: what does the cache hold for that item afterwards?")
+        return Verdict(
+            "unmet",
+            f"{found['stale_reads']:.0f} of {found['reads']:.0f} reads got less than the "
+            "database had committed before they began.",
+            evidence,
+            hint="Follow one write to its end: what does the cache hold for that item afterwards?",
+        )
     if found["reads"] < READS:
-        return Verdict("unmet", f"{found['reads']:.0f} of {READS:,} reads were compared with what was committed.", evidence if found["reads"] else {},
-                       hint="Let one client read and write under load, long enough.")
+        return Verdict(
+            "unmet",
+            f"{found['reads']:.0f} of {READS:,} reads were compared with what was committed.",
+            evidence if found["reads"] else {},
+            hint="Let one client read and write under load, long enough.",
+        )
     if found["hits_by_the_server"] < HITS or not found["writes"]:
-        return Verdict("unmet", f"The cache server counted {found['hits_by_the_server']:.0f} hits: who never reads from the cache is never stale.", evidence,
-                       hint="Was anything in the cache to be read? It has to be written first.")
-    return Verdict("met", f"Of {found['reads']:,.0f} reads, {found['hits_by_the_server']:,.0f} of them hits, none was stale, though {found['writes']:,.0f} prices changed meanwhile.", evidence)
+        return Verdict(
+            "unmet",
+            f"The cache server counted {found['hits_by_the_server']:.0f} hits: who never reads "
+            "from the cache is never stale.",
+            evidence,
+            hint="Was anything in the cache to be read? It has to be written first.",
+        )
+    return Verdict(
+        "met",
+        f"Of {found['reads']:,.0f} reads, {found['hits_by_the_server']:,.0f} of them hits, none "
+        f"was stale, though {found['writes']:,.0f} prices changed meanwhile.",
+        evidence,
+    )
 
 
 def _writes(sandbox: Sandbox) -> list[Request]:
-    return [w for w in sandbox.ledger.writes() if w.strategy.startswith("write-through") and w.what == "row" and w.alone and w.answered and not w.cache_down]
+    return [
+        w
+        for w in sandbox.ledger.writes()
+        if w.strategy.startswith("write-through")
+        and w.what == "row"
+        and w.alone
+        and w.answered
+        and not w.cache_down
+    ]
 
 
 def two_trips(sandbox: Sandbox) -> Verdict:
     """A write is one trip to the database and one to the cache, in this order."""
     writes = _writes(sandbox)
     if len(writes) < WRITES:
-        return Verdict("unmet", f"{len(writes)} of {WRITES} single writes of a row were made through the cache.", hint="Change some prices one at a time, without a load.")
-    odd = next((w for w in writes if [trip.server for trip in w.trips] != ["database", "cache"] or w.queries != 1), None)
+        return Verdict(
+            "unmet",
+            f"{len(writes)} of {WRITES} single writes of a row were made through the cache.",
+            hint="Change some prices one at a time, without a load.",
+        )
+    odd = next(
+        (
+            w
+            for w in writes
+            if [trip.server for trip in w.trips] != ["database", "cache"] or w.queries != 1
+        ),
+        None,
+    )
     if odd is not None:
         went = ", ".join(trip.server for trip in odd.trips)
-        return Verdict("unmet", f"Request {odd.number} went to {went}; Postgres counted {odd.queries} quer{'y' if odd.queries == 1 else 'ies'}.",
-                       {"request": odd.number, "trips": len(odd.trips), "database_queries": odd.queries}, hint="What does a write have to say, and to whom? What did this one ask that it could have known?")
-    database_ms, cache_ms = median(w.ms_at("database") for w in writes), median(w.ms_at("cache") for w in writes)
-    evidence = {"writes": len(writes), "trips_each": 2, "database_queries_each": 1, "database_ms": round(database_ms, 3), "cache_ms": round(cache_ms, 3)}
-    return Verdict("met", f"Each of {len(writes)} writes made two trips: {database_ms:.2f} ms to the database and {cache_ms:.2f} ms to the cache, at the median.", evidence)
+        return Verdict(
+            "unmet",
+            f"Request {odd.number} went to {went}; Postgres counted {odd.queries} "
+            f"quer{'y' if odd.queries == 1 else 'ies'}.",
+            {"request": odd.number, "trips": len(odd.trips), "database_queries": odd.queries},
+            hint="What does a write have to say, and to whom? What did this one ask that it "
+            "could have known?",
+        )
+    database_ms, cache_ms = (
+        median(w.ms_at("database") for w in writes),
+        median(w.ms_at("cache") for w in writes),
+    )
+    evidence = {
+        "writes": len(writes),
+        "trips_each": 2,
+        "database_queries_each": 1,
+        "database_ms": round(database_ms, 3),
+        "cache_ms": round(cache_ms, 3),
+    }
+    return Verdict(
+        "met",
+        f"Each of {len(writes)} writes made two trips: {database_ms:.2f} ms to the database and "
+        f"{cache_ms:.2f} ms to the cache, at the median.",
+        evidence,
+    )
 
 
 def new_node_empty(sandbox: Sandbox) -> Verdict:
     """A new node has nothing until it is written."""
-    requests = [r for r in sandbox.ledger.requests if r.strategy == "write-through" and r.alone and not r.cache_down]
+    requests = [
+        r
+        for r in sandbox.ledger.requests
+        if r.strategy == "write-through" and r.alone and not r.cache_down
+    ]
     for emptied in reversed(sandbox.ledger.emptied_at):
-        held = {r.item for r in requests if r.ended < emptied and r.function == "read" and r.hits and not r.misses}
+        held = {
+            r.item
+            for r in requests
+            if r.ended < emptied and r.function == "read" and r.hits and not r.misses
+        }
         for item in sorted(held):
             after = [r for r in requests if r.began > emptied and r.item == item]
             write = next((r for r in after if r.function == "write"), None)
             if write is None:
                 continue
             unwritten = [r for r in after if r.function == "read" and r.number < write.number]
-            later = next((r for r in after if r.function == "read" and r.number > write.number), None)
+            later = next(
+                (r for r in after if r.function == "read" and r.number > write.number), None
+            )
             if len(unwritten) < 2 or later is None:
                 continue
             evidence: dict[str, Value] = {
-                "item": item, "misses_before_the_write": sum(r.misses for r in unwritten), "hits_before_the_write": sum(r.hits for r in unwritten),
-                "hits_after_the_write": later.hits, "queries_after_the_write": later.queries, "version_written": write.version or 0, "version_read": later.version or 0,
+                "item": item,
+                "misses_before_the_write": sum(r.misses for r in unwritten),
+                "hits_before_the_write": sum(r.hits for r in unwritten),
+                "hits_after_the_write": later.hits,
+                "queries_after_the_write": later.queries,
+                "version_written": write.version or 0,
+                "version_read": later.version or 0,
             }
             if any(r.hits for r in unwritten):
-                return Verdict("unmet", f"Item {item} was a hit again before anybody had written it.", evidence, hint="Who stored it? Look at what a read sends after a miss.")
+                return Verdict(
+                    "unmet",
+                    f"Item {item} was a hit again before anybody had written it.",
+                    evidence,
+                    hint="Who stored it? Look at what a read sends after a miss.",
+                )
             if later.hits != 1 or later.queries or later.version != write.version:
-                return Verdict("unmet", f"Item {item} was written, and the next read did not find it in the cache.", evidence, hint="What did the write send to the cache, and under which key?")
-            return Verdict("met", f"Item {item} was a hit; on the empty node {len(unwritten)} reads in a row missed; after its next write it was a hit again.", evidence)
-    return Verdict("unmet", "No item was followed over the loss of its node yet.",
-                   hint="Take an item that was a hit. Lose the node, get it back, read the item twice, write it, read it once more; reads that don’t fill.")
+                return Verdict(
+                    "unmet",
+                    f"Item {item} was written, and the next read did not find it in the cache.",
+                    evidence,
+                    hint="What did the write send to the cache, and under which key?",
+                )
+            return Verdict(
+                "met",
+                f"Item {item} was a hit; on the empty node {len(unwritten)} reads in a row "
+                "missed; after its next write it was a hit again.",
+                evidence,
+            )
+    return Verdict(
+        "unmet",
+        "No item was followed over the loss of its node yet.",
+        hint="Take an item that was a hit. Lose the node, get it back, read the item twice, "
+        "write it, read it once more; reads that don’t fill.",
+    )
 
 
 def unread_keys(sandbox: Sandbox) -> Verdict:
     """Keys that nobody has read take memory."""
-    rows = [row for row in sandbox.found.get("memory", []) if str(row["strategy"]).startswith("Write-through")]
+    rows = [
+        row
+        for row in sandbox.found.get("memory", [])
+        if str(row["strategy"]).startswith("Write-through")
+    ]
     if not rows:
-        return Verdict("unmet", "The keys in memory have not been counted after writes went through the cache.", hint="Let a load write for a while, then count the keys.")
+        return Verdict(
+            "unmet",
+            "The keys in memory have not been counted after writes went through the cache.",
+            hint="Let a load write for a while, then count the keys.",
+        )
     row = rows[-1]
     evidence = {name: row[name] for name in ("keys", "unread", "unread_percent", "held_kb")}
     if float(row["keys"]) < KEYS:
-        return Verdict("unmet", f"The server held {row['keys']:.0f} keys: too few to say much.", evidence, hint="Who puts keys there? Let more be written before you count.")
+        return Verdict(
+            "unmet",
+            f"The server held {row['keys']:.0f} keys: too few to say much.",
+            evidence,
+            hint="Who puts keys there? Let more be written before you count.",
+        )
     if not row["unread"]:
-        return Verdict("unmet", f"Of {row['keys']:.0f} keys in memory, every one has been read.", evidence, hint="Count sooner, or let writes be more of the load.")
-    return Verdict("met", f"Of {row['keys']:.0f} keys on the server, nobody has ever read {row['unread']:.0f}: {row['unread_percent']:.0f} %.", evidence)
+        return Verdict(
+            "unmet",
+            f"Of {row['keys']:.0f} keys in memory, every one has been read.",
+            evidence,
+            hint="Count sooner, or let writes be more of the load.",
+        )
+    return Verdict(
+        "met",
+        f"Of {row['keys']:.0f} keys on the server, nobody has ever read {row['unread']:.0f}: "
+        f"{row['unread_percent']:.0f} %.",
+        evidence,
+    )
 
 
 CHECKS = (

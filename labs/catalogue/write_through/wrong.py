@@ -1,4 +1,7 @@
-"""Strategies that are wrong on purpose. Each must be caught at the check that is meant to catch it."""
+"""Strategies that are wrong on purpose.
+
+Each must be caught at the check that is meant to catch it.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,41 @@ from labs.catalogue import saboteurs
 from labs.definition import Strategy, WrongSolution
 
 
-def _with(read: Callable[..., object] = write_through.read, write: Callable[..., object] = write_through.write) -> dict[str, Strategy]:
+def _with(
+    read: Callable[..., object] = write_through.read,
+    write: Callable[..., object] = write_through.write,
+) -> dict[str, Strategy]:
     return {
         "write-through": Strategy("write-through", "Write-through", read, write),
-        "write-through-fill": Strategy("write-through-fill", "Write-through, and a miss fills", cache_aside.read, write),
+        "write-through-fill": Strategy(
+            "write-through-fill", "Write-through, and a miss fills", cache_aside.read, write
+        ),
     }
 
 
 WRONG = (
-    WrongSolution("never-overwrites", "stores an item at its first write and never again", "never-stale", _with(write=saboteurs.write_never_overwrites)),
-    WrongSolution("asks-again", "asks the database for what it has just written", "two-trips", _with(write=saboteurs.write_asks_again)),
-    WrongSolution("fills-on-a-miss", "says that only writes store, and stores at a read", "new-node-empty", _with(read=cache_aside.read)),
-    WrongSolution("refreshes-only", "writes to the cache only what is there already", "unread-keys", _with(cache_aside.read, saboteurs.write_refreshes_only)),
+    WrongSolution(
+        "never-overwrites",
+        "stores an item at its first write and never again",
+        "never-stale",
+        _with(write=saboteurs.write_never_overwrites),
+    ),
+    WrongSolution(
+        "asks-again",
+        "asks the database for what it has just written",
+        "two-trips",
+        _with(write=saboteurs.write_asks_again),
+    ),
+    WrongSolution(
+        "fills-on-a-miss",
+        "says that only writes store, and stores at a read",
+        "new-node-empty",
+        _with(read=cache_aside.read),
+    ),
+    WrongSolution(
+        "refreshes-only",
+        "writes to the cache only what is there already",
+        "unread-keys",
+        _with(cache_aside.read, saboteurs.write_refreshes_only),
+    ),
 )

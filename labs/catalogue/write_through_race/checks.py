@@ -1,9 +1,18 @@
-"""What must be seen in the lab write-through-race: judged by what the cache held and the database had committed after orders that were really played."""
+"""What must be seen in the lab write-through-race: judged by what the cache held and the database
+had committed after orders that were really played.
+"""
 
 from __future__ import annotations
 
 from labs.catalogue.write_through_race.racing import RACES, plays, surveys
-from labs.catalogue.write_through_race.strategies import CACHE_ASIDE, COMPARE_AND_SET, LEASE, STRATEGIES, TTL_ALONE, WRITE_THROUGH
+from labs.catalogue.write_through_race.strategies import (
+    CACHE_ASIDE,
+    COMPARE_AND_SET,
+    LEASE,
+    STRATEGIES,
+    TTL_ALONE,
+    WRITE_THROUGH,
+)
 from labs.definition import Check, Verdict
 from labs.events import Value
 from labs.interleaving.race import Played
@@ -15,12 +24,21 @@ PAIRS = ("reader-writer", "two-writers")
 
 def write_through_stale(sandbox: Sandbox) -> Verdict:
     """An order of write-through left the cache behind the database."""
-    return _stale(sandbox, WRITE_THROUGH, "Two things have to happen between somebody’s look at the database and what it stores. What could another do in between?")
+    return _stale(
+        sandbox,
+        WRITE_THROUGH,
+        "Two things have to happen between somebody’s look at the database and what it stores. "
+        "What could another do in between?",
+    )
 
 
 def cache_aside_stale(sandbox: Sandbox) -> Verdict:
     """An order of cache-aside left the cache behind the database."""
-    return _stale(sandbox, CACHE_ASIDE, "A writer deletes what is there. What if the old answer is stored only after that?")
+    return _stale(
+        sandbox,
+        CACHE_ASIDE,
+        "A writer deletes what is there. What if the old answer is stored only after that?",
+    )
 
 
 def lock_recognised(sandbox: Sandbox) -> Verdict:
@@ -28,9 +46,24 @@ def lock_recognised(sandbox: Sandbox) -> Verdict:
     for race, played in _all(sandbox):
         if played.blocked is not None:
             blocked = played.blocked
-            evidence: dict[str, Value] = {"order": played.order, "race": race, "waiting_process": blocked.pid, "pg_blocking_pids": blocked.by_pid}
-            return Verdict("met", f"In the order {played.order}… worker {blocked.letter} waits for the row that {blocked.by} has changed and not committed.", evidence)
-    return Verdict("unmet", "No order was found impossible yet.", hint="Who takes a lock on a row, and keeps it over more than one step? There must be two of them.")
+            evidence: dict[str, Value] = {
+                "order": played.order,
+                "race": race,
+                "waiting_process": blocked.pid,
+                "pg_blocking_pids": blocked.by_pid,
+            }
+            return Verdict(
+                "met",
+                f"In the order {played.order}… worker {blocked.letter} waits for the row that "
+                f"{blocked.by} has changed and not committed.",
+                evidence,
+            )
+    return Verdict(
+        "unmet",
+        "No order was found impossible yet.",
+        hint="Who takes a lock on a row, and keeps it over more than one step? There must be "
+        "two of them.",
+    )
 
 
 def compare_and_set_survives(sandbox: Sandbox) -> Verdict:
@@ -45,67 +78,167 @@ def lease_survives(sandbox: Sandbox) -> Verdict:
 
 def ttl_bounds(sandbox: Sandbox) -> Verdict:
     """With a time to live alone, values go stale, and every one of them has an end."""
-    found = [survey for survey in surveys(sandbox) if survey.strategy == TTL_ALONE and survey.ttl_s and survey.stale]
+    found = [
+        survey
+        for survey in surveys(sandbox)
+        if survey.strategy == TTL_ALONE and survey.ttl_s and survey.stale
+    ]
     if not found:
-        return Verdict("unmet", "The time to live alone has left nothing stale yet.", hint="Which strategy tells the cache nothing? Run all orders of it, with a time to live.")
-    stale, ttl_s = [played for survey in found for played in survey.stale], max(survey.ttl_s for survey in found)
-    orders, longest_ms = sum(survey.orders for survey in found), max(survey.longest_ms for survey in found)
+        return Verdict(
+            "unmet",
+            "The time to live alone has left nothing stale yet.",
+            hint="Which strategy tells the cache nothing? Run all orders of it, with a time to "
+            "live.",
+        )
+    stale, ttl_s = (
+        [played for survey in found for played in survey.stale],
+        max(survey.ttl_s for survey in found),
+    )
+    orders, longest_ms = (
+        sum(survey.orders for survey in found),
+        max(survey.longest_ms for survey in found),
+    )
     endless = sum(played.left_ms is None for played in stale)
-    evidence: dict[str, Value] = {"stale_orders": len(stale), "orders": orders, "time_to_live_ms": ttl_s * 1000, "longest_pttl_ms": longest_ms, "without_end": endless}
+    evidence: dict[str, Value] = {
+        "stale_orders": len(stale),
+        "orders": orders,
+        "time_to_live_ms": ttl_s * 1000,
+        "longest_pttl_ms": longest_ms,
+        "without_end": endless,
+    }
     if endless or longest_ms > ttl_s * 1000:
-        return Verdict("unmet", "Something stale stays longer than the time to live that was set.", evidence, hint="Ask the cache how long it will keep the item.")
-    return Verdict("met", f"{len(stale)} of {orders} orders ended stale, and the cache keeps none of them for more than {ttl_s:g} s.", evidence)
+        return Verdict(
+            "unmet",
+            "Something stale stays longer than the time to live that was set.",
+            evidence,
+            hint="Ask the cache how long it will keep the item.",
+        )
+    return Verdict(
+        "met",
+        f"{len(stale)} of {orders} orders ended stale, and the cache keeps none of them for "
+        f"more than {ttl_s:g} s.",
+        evidence,
+    )
 
 
 def _stale(sandbox: Sandbox, strategy: str, hint: str) -> Verdict:
     label = STRATEGIES[strategy].label
     seen = [survey for survey in surveys(sandbox) if survey.strategy == strategy]
-    found = [(race, played) for name, race, played in plays(sandbox) if name == strategy and played.outcome == "stale"]
+    found = [
+        (race, played)
+        for name, race, played in plays(sandbox)
+        if name == strategy and played.outcome == "stale"
+    ]
     found += [(survey.race, played) for survey in seen for played in survey.stale]
     if found:
         race, played = found[0]
         evidence: dict[str, Value] = {
-            "order": played.order, "race": race, "cached_version": played.cached or 0, "committed_version": played.committed, "pttl_ms": -1 if played.left_ms is None else played.left_ms,
-            "stale_orders": sum(len(survey.stale) for survey in seen), "orders": sum(survey.orders for survey in seen),
+            "order": played.order,
+            "race": race,
+            "cached_version": played.cached or 0,
+            "committed_version": played.committed,
+            "pttl_ms": -1 if played.left_ms is None else played.left_ms,
+            "stale_orders": sum(len(survey.stale) for survey in seen),
+            "orders": sum(survey.orders for survey in seen),
         }
-        return Verdict("met", f"The order {played.order} left version {played.cached} in the cache; the database has committed version {played.committed}.", evidence)
+        return Verdict(
+            "met",
+            f"The order {played.order} left version {played.cached} in the cache; the database "
+            f"has committed version {played.committed}.",
+            evidence,
+        )
     if seen:
         evidence = {"orders": sum(survey.orders for survey in seen), "stale_orders": 0}
-        return Verdict("unmet", f"None of {evidence['orders']} orders of this strategy ended stale.", evidence, hint="Does it really store what it should? Look at the steps of one order. Or let others race.")
+        return Verdict(
+            "unmet",
+            f"None of {evidence['orders']} orders of this strategy ended stale.",
+            evidence,
+            hint="Does it really store what it should? Look at the steps of one order. Or let "
+            "others race.",
+        )
     return Verdict("unmet", f"“{label}” has left nothing stale yet.", hint=hint)
 
 
 def _survives(sandbox: Sandbox, strategy: str) -> Verdict:
-    found: dict[str, list[Survey]] = {race: [s for s in surveys(sandbox) if s.strategy == strategy and s.race == race] for race in PAIRS}
+    found: dict[str, list[Survey]] = {
+        race: [s for s in surveys(sandbox) if s.strategy == strategy and s.race == race]
+        for race in PAIRS
+    }
     missing = [RACES[race][0] for race in PAIRS if not found[race]]
-    stale = [(survey, survey.stale[0]) for runs in found.values() for survey in runs if survey.stale]
+    stale = [
+        (survey, survey.stale[0]) for runs in found.values() for survey in runs if survey.stale
+    ]
     evidence: dict[str, Value] = {}
     for race, runs in found.items():
         short = race.replace("-", "_")
         if runs:
-            evidence[f"{short}_orders"], evidence[f"{short}_stale"] = sum(s.orders for s in runs), sum(s.outcomes["stale"] for s in runs)
+            evidence[f"{short}_orders"], evidence[f"{short}_stale"] = (
+                sum(s.orders for s in runs),
+                sum(s.outcomes["stale"] for s in runs),
+            )
             evidence[f"{short}_impossible"] = sum(s.outcomes["impossible"] for s in runs)
     if stale:
         survey, played = stale[0]
-        return Verdict("unmet", f"With {RACES[survey.race][0]}, the order {played.order} left version {played.cached} where version {played.committed} is committed.", evidence,
-                       hint="Play that order and look at the step that stored the old answer: what should have refused it?")
+        return Verdict(
+            "unmet",
+            f"With {RACES[survey.race][0]}, the order {played.order} left version "
+            f"{played.cached} where version {played.committed} is committed.",
+            evidence,
+            hint="Play that order and look at the step that stored the old answer: what should "
+            "have refused it?",
+        )
     if missing:
-        return Verdict("unmet", f"Not every order of {' and of '.join(missing)} was run with it.", evidence, hint="A cure must hold for both pairs of two workers.")
-    if any(not (s.outcomes["fresh"] or s.outcomes["empty"]) for runs in found.values() for s in runs):
-        return Verdict("unmet", "No order could be played at all.", evidence, hint="Look at the steps of one order.")
-    return Verdict("met", f"None of {sum(s.orders for runs in found.values() for s in runs)} orders of both pairs ended stale.", evidence)
+        return Verdict(
+            "unmet",
+            f"Not every order of {' and of '.join(missing)} was run with it.",
+            evidence,
+            hint="A cure must hold for both pairs of two workers.",
+        )
+    if any(
+        not (s.outcomes["fresh"] or s.outcomes["empty"]) for runs in found.values() for s in runs
+    ):
+        return Verdict(
+            "unmet",
+            "No order could be played at all.",
+            evidence,
+            hint="Look at the steps of one order.",
+        )
+    return Verdict(
+        "met",
+        f"None of {sum(s.orders for runs in found.values() for s in runs)} orders of both pairs "
+        "ended stale.",
+        evidence,
+    )
 
 
 def _all(sandbox: Sandbox) -> list[tuple[str, Played]]:
     single = [(race, played) for _, race, played in plays(sandbox)]
-    return single + [(survey.race, played) for survey in surveys(sandbox) for played in survey.played]
+    return single + [
+        (survey.race, played) for survey in surveys(sandbox) for played in survey.played
+    ]
 
 
 CHECKS = (
-    Check("write-through-stale", "Some order of write-through leaves a stale value in the cache", write_through_stale),
-    Check("cache-aside-stale", "Some order of cache-aside leaves a stale value in the cache", cache_aside_stale),
-    Check("lock-recognised", "An order that a row lock forbids is recognised as impossible", lock_recognised),
-    Check("compare-and-set-survives", "Compare-and-set on both sides survives every order of both pairs", compare_and_set_survives),
+    Check(
+        "write-through-stale",
+        "Some order of write-through leaves a stale value in the cache",
+        write_through_stale,
+    ),
+    Check(
+        "cache-aside-stale",
+        "Some order of cache-aside leaves a stale value in the cache",
+        cache_aside_stale,
+    ),
+    Check(
+        "lock-recognised",
+        "An order that a row lock forbids is recognised as impossible",
+        lock_recognised,
+    ),
+    Check(
+        "compare-and-set-survives",
+        "Compare-and-set on both sides survives every order of both pairs",
+        compare_and_set_survives,
+    ),
     Check("lease-survives", "A lease survives every order of both pairs", lease_survives),
     Check("ttl-bounds", "With a time to live alone, what is stale has an end", ttl_bounds),
 )

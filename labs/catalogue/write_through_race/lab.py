@@ -1,4 +1,6 @@
-"""The lab write-through-race: its drawing, controls, actions, predictions, and the reference run that meets every check."""
+"""The lab write-through-race: its drawing, controls, actions, predictions, and the reference run
+that meets every check.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +23,41 @@ from labs.catalogue.write_through_race.racing import (
     summary,
     surveys,
 )
-from labs.catalogue.write_through_race.strategies import CACHE_ASIDE, COMPARE_AND_DELETE, COMPARE_AND_SET, LEASE, STRATEGIES, WRITE_THROUGH
+from labs.catalogue.write_through_race.strategies import (
+    CACHE_ASIDE,
+    COMPARE_AND_DELETE,
+    COMPARE_AND_SET,
+    LEASE,
+    STRATEGIES,
+    WRITE_THROUGH,
+)
 from labs.catalogue.write_through_race.wrong import WRONG
-from labs.definition import Action, Chart, Choice, Lab, Link, Node, Number, Prediction, Text, Topology
+from labs.definition import (
+    Action,
+    Chart,
+    Choice,
+    Lab,
+    Link,
+    Node,
+    Number,
+    Prediction,
+    Text,
+    Topology,
+)
 from labs.events import Value
 from labs.interleaving.survey import Survey
 from labs.sandbox.sandbox import Sandbox
 
 TOLERANCES = tolerances.of(Path(__file__).parent)
 
-ORDER = Text("order", "Order, in letters", "[ABC]{0,60}", "An order is a row of the workers’ letters, for example ABBBA. A letter is a step of that worker.", gear="view")
+ORDER = Text(
+    "order",
+    "Order, in letters",
+    "[ABC]{0,60}",
+    "An order is a row of the workers’ letters, for example ABBBA. A letter is a step of that "
+    "worker.",
+    gear="view",
+)
 
 
 def play_order(sandbox: Sandbox, order: str) -> str:
@@ -47,8 +74,13 @@ def run_all_orders(sandbox: Sandbox) -> str:
 def run_all_strategies(sandbox: Sandbox) -> str:
     """Play every order of the race with every strategy."""
     found = run_every_strategy(sandbox)
-    survived = [STRATEGIES[survey.strategy].label for survey in found if not survey.outcomes["stale"]]
-    return f"{sum(survey.orders for survey in found)} orders of {RACES[found[0].race][0]}. Left nothing stale: {'; '.join(survived) or 'none'}."
+    survived = [
+        STRATEGIES[survey.strategy].label for survey in found if not survey.outcomes["stale"]
+    ]
+    return (
+        f"{sum(survey.orders for survey in found)} orders of {RACES[found[0].race][0]}. Left "
+        f"nothing stale: {'; '.join(survived) or 'none'}."
+    )
 
 
 def measure_write_through(sandbox: Sandbox) -> float:
@@ -69,12 +101,18 @@ def measure_compare_and_delete(sandbox: Sandbox) -> str:
 
 def measure_eviction(sandbox: Sandbox) -> str:
     """Which of the two cures survives an eviction as well."""
-    left = [name for name in (COMPARE_AND_SET, LEASE) if not _measured(sandbox, name, "reader-writer-eviction").stale]
+    left = [
+        name
+        for name in (COMPARE_AND_SET, LEASE)
+        if not _measured(sandbox, name, "reader-writer-eviction").stale
+    ]
     return "both" if len(left) == 2 else left[0] if left else "neither"
 
 
 def _measured(sandbox: Sandbox, strategy: str, race: str) -> Survey:
-    before: dict[str, Value] = {name: sandbox.settings[name] for name in ("strategy", "race", "start")}
+    before: dict[str, Value] = {
+        name: sandbox.settings[name] for name in ("strategy", "race", "start")
+    }
     try:
         for name, wanted in (("strategy", strategy), ("race", race), ("start", "empty")):
             sandbox.set(name, wanted)
@@ -100,15 +138,29 @@ def reference(sandbox: Sandbox) -> None:
     run_every_strategy(sandbox)
     sandbox.set("start", "empty")
     for found in surveys(sandbox):
-        name = f"{found.race}_{found.strategy}".replace("-", "_") + ("_warm" if found.start == "warm" else "")
+        name = f"{found.race}_{found.strategy}".replace("-", "_") + (
+            "_warm" if found.start == "warm" else ""
+        )
         note[f"{name}_orders"] = found.orders
         for outcome in ("fresh", "empty", "stale", "impossible"):
             note[f"{name}_{outcome}"] = found.outcomes[outcome]
         note[f"{name}_old_answers"] = found.old_answers
     all_of_them = surveys(sandbox)
-    note["ms_per_order"] = round(1000 * sum(found.took_s for found in all_of_them) / sum(len(found.played) for found in all_of_them), 2)
+    note["ms_per_order"] = round(
+        1000
+        * sum(found.took_s for found in all_of_them)
+        / sum(len(found.played) for found in all_of_them),
+        2,
+    )
     for strategy, race in ((WRITE_THROUGH, "two-writers"), (CACHE_ASIDE, "reader-writer")):
-        stale = next((found.stale for found in all_of_them if found.strategy == strategy and found.race == race), [])
+        stale = next(
+            (
+                found.stale
+                for found in all_of_them
+                if found.strategy == strategy and found.race == race
+            ),
+            [],
+        )
         sandbox.set("race", race)
         sandbox.set("strategy", strategy)
         if stale:
@@ -120,21 +172,60 @@ LAB = Lab(
     id="write-through-race",
     title="Write-through race",
     question="In which order must things happen for the cache to lie?",
-    about="Put the steps of a reader and writers in order, one at a time, on real servers. Find the orders that leave stale data, then a cure that survives them all.",
+    about="Put the steps of a reader and writers in order, one at a time, on real servers. Find "
+    "the orders that leave stale data, then a cure that survives them all.",
     minutes=30,
     topology=Topology(
-        nodes=(Node("app", "Shop app", "app"), Node("cache", "cache", "redis", options={"scripts": True}), Node("database", "database", "postgres", about="products")),
+        nodes=(
+            Node("app", "Shop app", "app"),
+            Node("cache", "cache", "redis", options={"scripts": True}),
+            Node("database", "database", "postgres", about="products"),
+        ),
         links=(Link("cache", "app", "cache"), Link("database", "app", "database")),
     ),
     controls=(
-        Choice("race", "Who races", tuple((name, words) for name, (words, _) in RACES.items()), "reader-writer", gear="view"),
-        Choice("strategy", "Strategy", tuple((name, strategy.label) for name, strategy in STRATEGIES.items()), WRITE_THROUGH, gear="view"),
-        Choice("start", "Cache at the start", (("empty", "empty"), ("warm", "holds it")), "empty", gear="view"),
-        Choice("ttl_s", "Time to live", (("0", "none"), ("5", "5 s"), ("60", "60 s")), "60", gear="view"),
+        Choice(
+            "race",
+            "Who races",
+            tuple((name, words) for name, (words, _) in RACES.items()),
+            "reader-writer",
+            gear="view",
+        ),
+        Choice(
+            "strategy",
+            "Strategy",
+            tuple((name, strategy.label) for name, strategy in STRATEGIES.items()),
+            WRITE_THROUGH,
+            gear="view",
+        ),
+        Choice(
+            "start",
+            "Cache at the start",
+            (("empty", "empty"), ("warm", "holds it")),
+            "empty",
+            gear="view",
+        ),
+        Choice(
+            "ttl_s",
+            "Time to live",
+            (("0", "none"), ("5", "5 s"), ("60", "60 s")),
+            "60",
+            gear="view",
+        ),
         ORDER,
         storefront.clients(4),
         storefront.rate(400),
-        Number("write_percent", "Writes", 0, 100, 1, 50, unit="%", gear="load", help="Of 100 requests, so many change a price."),
+        Number(
+            "write_percent",
+            "Writes",
+            0,
+            100,
+            1,
+            50,
+            unit="%",
+            gear="load",
+            help="Of 100 requests, so many change a price.",
+        ),
         Number("load_items", "Items", 1, 100, 1, 3, gear="load", help="So few that writers meet."),
         storefront.skew(0.5),
     ),
@@ -143,29 +234,83 @@ LAB = Lab(
     actions=(
         Action("play", "Play this order", "view", play_order, (ORDER,), primary=True),
         Action("run-all", "Run all orders", "view", run_all_orders),
-        Action("run-every-strategy", "Run them for every strategy", "view", run_all_strategies,
-               here="Redis with Lua scripts, and row locks of Postgres.", aws="the same scripts on Redis OSS and Valkey nodes; Memcached runs none, it has gets and cas instead."),
+        Action(
+            "run-every-strategy",
+            "Run them for every strategy",
+            "view",
+            run_all_strategies,
+            here="Redis with Lua scripts, and row locks of Postgres.",
+            aws="the same scripts on Redis OSS and Valkey nodes; Memcached runs none, it has "
+            "gets and cas instead.",
+        ),
     ),
     checks=CHECKS,
     charts=(
-        Chart("Stale reads, writes and errors", ("stale_reads_per_s", "writes_per_s", "errors_per_s")),
+        Chart(
+            "Stale reads, writes and errors", ("stale_reads_per_s", "writes_per_s", "errors_per_s")
+        ),
         *storefront.CHARTS,
     ),
-    tiles=("stale_reads_per_s", "writes_per_s", "hit_rate_percent", "cache_p50_ms", "database_p50_ms", "items"),
+    tiles=(
+        "stale_reads_per_s",
+        "writes_per_s",
+        "hit_rate_percent",
+        "cache_p50_ms",
+        "database_p50_ms",
+        "items",
+    ),
     tables=(SURVIVORS, PLAYED, ORDERS),
     predictions=(
-        Prediction("write-through-two-writers", "Write-through, two writers of the same item, the cache empty at first. Each writes, commits, stores: 20 orders. In how many does the cache end with the old price?",
-                   measure_write_through, unit="orders", unit_of_one="order", slack=1.0,
-                   why="The row lock leaves only the orders in which one commits before the other writes. Of those, the old one is left where the first to commit is the last to store."),
-        Prediction("cache-aside-share", "Cache-aside, a reader that misses and a writer that deletes after its commit. In what share of all orders does the cache end with the old price?",
-                   measure_cache_aside, unit="%", slack=5.0, tolerance=TOLERANCES.get("cache-aside-share", 0.0),
-                   why="The reader has to read before the commit and store after the delete. Under load such a window is seldom met; it is there all the same."),
-        Prediction("compare-and-delete", "Readers store only what is newer than what is stored; writers delete. Does that survive every order of a reader and a writer?",
-                   measure_compare_and_delete, options=(("survives", "Yes, nothing old is ever stored"), ("stale", "No, some order ends stale")),
-                   why="After the delete nothing is there to compare with, so the old one is newer than nothing."),
-        Prediction("eviction", "While a reader and a writer race, the cache evicts the item. Which of the two cures survives every order?",
-                   measure_eviction, options=(("compare-and-set", "Compare-and-set on both sides"), ("lease", "The lease"), ("both", "Both"), ("neither", "Neither")),
-                   why="An eviction takes away the version that compare-and-set compares with. The token of a lease was revoked, and stays so."),
+        Prediction(
+            "write-through-two-writers",
+            "Write-through, two writers of the same item, the cache empty at first. Each "
+            "writes, commits, stores: 20 orders. In how many does the cache end with the old "
+            "price?",
+            measure_write_through,
+            unit="orders",
+            unit_of_one="order",
+            slack=1.0,
+            why="The row lock leaves only the orders in which one commits before the other "
+            "writes. Of those, the old one is left where the first to commit is the last to "
+            "store.",
+        ),
+        Prediction(
+            "cache-aside-share",
+            "Cache-aside, a reader that misses and a writer that deletes after its commit. In "
+            "what share of all orders does the cache end with the old price?",
+            measure_cache_aside,
+            unit="%",
+            slack=5.0,
+            tolerance=TOLERANCES.get("cache-aside-share", 0.0),
+            why="The reader has to read before the commit and store after the delete. Under "
+            "load such a window is seldom met; it is there all the same.",
+        ),
+        Prediction(
+            "compare-and-delete",
+            "Readers store only what is newer than what is stored; writers delete. Does that "
+            "survive every order of a reader and a writer?",
+            measure_compare_and_delete,
+            options=(
+                ("survives", "Yes, nothing old is ever stored"),
+                ("stale", "No, some order ends stale"),
+            ),
+            why="After the delete nothing is there to compare with, so the old one is newer "
+            "than nothing.",
+        ),
+        Prediction(
+            "eviction",
+            "While a reader and a writer race, the cache evicts the item. Which of the two "
+            "cures survives every order?",
+            measure_eviction,
+            options=(
+                ("compare-and-set", "Compare-and-set on both sides"),
+                ("lease", "The lease"),
+                ("both", "Both"),
+                ("neither", "Neither"),
+            ),
+            why="An eviction takes away the version that compare-and-set compares with. The "
+            "token of a lease was revoked, and stays so.",
+        ),
     ),
     wrong=WRONG,
     prepare=plan,

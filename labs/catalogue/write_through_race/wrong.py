@@ -1,4 +1,7 @@
-"""Strategies that are wrong on purpose. Each must be caught at the check that is meant to catch it."""
+"""Strategies that are wrong on purpose.
+
+Each must be caught at the check that is meant to catch it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,13 @@ from dataclasses import replace
 from labs.caching import compare_and_set, lease
 from labs.caching.cache import Cache
 from labs.catalogue import saboteurs
-from labs.catalogue.write_through_race.strategies import COMPARE_AND_SET, LEASE, STRATEGIES, TTL_ALONE, WRITE_THROUGH
+from labs.catalogue.write_through_race.strategies import (
+    COMPARE_AND_SET,
+    LEASE,
+    STRATEGIES,
+    TTL_ALONE,
+    WRITE_THROUGH,
+)
 from labs.definition import Strategy, WrongSolution
 from labs.shop.shop import Shop
 
@@ -29,10 +38,18 @@ def read_compares_nothing(shop: Shop, cache: Cache, item: int, ttl_s: float) -> 
     return answer
 
 
-def write_compares_nothing(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> object:
+def write_compares_nothing(
+    shop: Shop, cache: Cache, item: int, price: float, ttl_s: float
+) -> object:
     """Stores by a script that compares with what is never there."""
     answer = shop.change_price_returning(item, price)
-    cache.run(STORE_ANYHOW, [f"{shop.what}:{item}"], str(answer["version"]), json.dumps(answer), int(ttl_s * 1000))
+    cache.run(
+        STORE_ANYHOW,
+        [f"{shop.what}:{item}"],
+        str(answer["version"]),
+        json.dumps(answer),
+        int(ttl_s * 1000),
+    )
     return answer["version"]
 
 
@@ -44,11 +61,15 @@ def read_never_checks_its_lease(shop: Shop, cache: Cache, item: int, ttl_s: floa
         return dict(json.loads(found))
     cache.set(f"{key}:lease", "a token", 10)
     answer = shop.read(item)
-    cache.run(STORE_WITHOUT_LEASE, [key, f"{key}:lease"], "a token", json.dumps(answer), int(ttl_s * 1000))
+    cache.run(
+        STORE_WITHOUT_LEASE, [key, f"{key}:lease"], "a token", json.dumps(answer), int(ttl_s * 1000)
+    )
     return answer
 
 
-def write_revokes_before_the_commit(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> object:
+def write_revokes_before_the_commit(
+    shop: Shop, cache: Cache, item: int, price: float, ttl_s: float
+) -> object:
     """Takes the token away and deletes, and changes the database only then."""
     cache.delete(f"{shop.what}:{item}:lease")
     cache.delete(f"{shop.what}:{item}")
@@ -63,7 +84,9 @@ def write_revokes_last(shop: Shop, cache: Cache, item: int, price: float, ttl_s:
     return version
 
 
-def write_to_the_cache_alone(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> object:
+def write_to_the_cache_alone(
+    shop: Shop, cache: Cache, item: int, price: float, ttl_s: float
+) -> object:
     """Makes up the next version and stores it; the database hears nothing."""
     answer = shop.read(item) | {"price": price}
     version = int(str(answer["version"])) + 1
@@ -81,10 +104,40 @@ def _instead(name: str, **functions: object) -> dict[str, Strategy]:
 
 
 WRONG = (
-    WrongSolution("compares-nothing", "a compare-and-set whose script refuses nothing", "compare-and-set-survives", _instead(COMPARE_AND_SET, read=read_compares_nothing, write=write_compares_nothing)),
-    WrongSolution("lease-never-checked", "takes a token and stores whether or not it stands", "lease-survives", _instead(LEASE, read=read_never_checks_its_lease)),
-    WrongSolution("revokes-before-the-commit", "takes the token away and deletes before the commit", "lease-survives", _instead(LEASE, write=write_revokes_before_the_commit)),
-    WrongSolution("revokes-last", "deletes the answer first and the token after it", "lease-survives", _instead(LEASE, write=write_revokes_last)),
-    WrongSolution("writes-to-the-cache-alone", "stores the new price and never asks the database", "write-through-stale", _instead(WRITE_THROUGH, read=saboteurs.read_never_stores, write=write_to_the_cache_alone)),
-    WrongSolution("keeps-for-ever", "stores without a time to live whatever is set", "ttl-bounds", _instead(TTL_ALONE, read=read_and_keep)),
+    WrongSolution(
+        "compares-nothing",
+        "a compare-and-set whose script refuses nothing",
+        "compare-and-set-survives",
+        _instead(COMPARE_AND_SET, read=read_compares_nothing, write=write_compares_nothing),
+    ),
+    WrongSolution(
+        "lease-never-checked",
+        "takes a token and stores whether or not it stands",
+        "lease-survives",
+        _instead(LEASE, read=read_never_checks_its_lease),
+    ),
+    WrongSolution(
+        "revokes-before-the-commit",
+        "takes the token away and deletes before the commit",
+        "lease-survives",
+        _instead(LEASE, write=write_revokes_before_the_commit),
+    ),
+    WrongSolution(
+        "revokes-last",
+        "deletes the answer first and the token after it",
+        "lease-survives",
+        _instead(LEASE, write=write_revokes_last),
+    ),
+    WrongSolution(
+        "writes-to-the-cache-alone",
+        "stores the new price and never asks the database",
+        "write-through-stale",
+        _instead(WRITE_THROUGH, read=saboteurs.read_never_stores, write=write_to_the_cache_alone),
+    ),
+    WrongSolution(
+        "keeps-for-ever",
+        "stores without a time to live whatever is set",
+        "ttl-bounds",
+        _instead(TTL_ALONE, read=read_and_keep),
+    ),
 )

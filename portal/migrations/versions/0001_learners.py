@@ -24,7 +24,12 @@ def upgrade() -> None:
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("used_at", sa.DateTime(timezone=True)),
         sa.Column("revoked_at", sa.DateTime(timezone=True)),
-        sa.ForeignKeyConstraint(["learner_id"], ["learner.id"], name="fk_recovery_learner_id_learner", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["learner_id"],
+            ["learner.id"],
+            name="fk_recovery_learner_id_learner",
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name="pk_recovery"),
         sa.UniqueConstraint("token_sha256", name="uq_recovery_token_sha256"),
     )
@@ -37,7 +42,12 @@ def upgrade() -> None:
         sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("section", sa.String(120), nullable=False),
         sa.Column("read_at", sa.DateTime(timezone=True)),
-        sa.ForeignKeyConstraint(["learner_id"], ["learner.id"], name="fk_progress_learner_id_learner", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["learner_id"],
+            ["learner.id"],
+            name="fk_progress_learner_id_learner",
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("learner_id", "lesson", name="pk_progress"),
     )
     op.create_table(
@@ -52,9 +62,13 @@ def upgrade() -> None:
         sa.Column("content_hash", sa.String(64), nullable=False),
         sa.Column("key", sa.String(64), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["learner_id"], ["learner.id"], name="fk_answer_learner_id_learner", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["learner_id"], ["learner.id"], name="fk_answer_learner_id_learner", ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name="pk_answer"),
-        sa.UniqueConstraint("learner_id", "lesson", "question", "attempt_no", name="uq_answer_attempt"),
+        sa.UniqueConstraint(
+            "learner_id", "lesson", "question", "attempt_no", name="uq_answer_attempt"
+        ),
         sa.UniqueConstraint("learner_id", "key", name="uq_answer_key"),
     )
     op.create_table(
@@ -69,11 +83,20 @@ def upgrade() -> None:
         sa.Column("measured", postgresql.JSONB(none_as_null=True)),
         sa.Column("held", sa.Boolean()),
         sa.Column("measured_at", sa.DateTime(timezone=True)),
-        sa.CheckConstraint("confidence IN ('guessing', 'fairly', 'certain')", name="ck_prediction_confidence"),
-        sa.ForeignKeyConstraint(["learner_id"], ["learner.id"], name="fk_prediction_learner_id_learner", ondelete="CASCADE"),
+        sa.CheckConstraint(
+            "confidence IN ('guessing', 'fairly', 'certain')", name="ck_prediction_confidence"
+        ),
+        sa.ForeignKeyConstraint(
+            ["learner_id"],
+            ["learner.id"],
+            name="fk_prediction_learner_id_learner",
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name="pk_prediction"),
     )
-    op.create_index("ix_prediction_learner_id_lab_name", "prediction", ["learner_id", "lab", "name"])
+    op.create_index(
+        "ix_prediction_learner_id_lab_name", "prediction", ["learner_id", "lab", "name"]
+    )
     op.create_table(
         "outcome",
         sa.Column("id", sa.String(80), nullable=False),
@@ -84,7 +107,9 @@ def upgrade() -> None:
         sa.Column("status", sa.String(40), nullable=False),
         sa.Column("data", postgresql.JSONB(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["learner_id"], ["learner.id"], name="fk_outcome_learner_id_learner", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["learner_id"], ["learner.id"], name="fk_outcome_learner_id_learner", ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name="pk_outcome"),
     )
     op.create_index("ix_outcome_learner_id_lab", "outcome", ["learner_id", "lab"])

@@ -22,7 +22,12 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(64), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("octet_length(document) <= 1048576", name="ck_shared_record_document"),
-        sa.ForeignKeyConstraint(["learner_id"], ["learner.id"], name="fk_shared_record_learner_id_learner", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["learner_id"],
+            ["learner.id"],
+            name="fk_shared_record_learner_id_learner",
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("id", name="pk_shared_record"),
         sa.UniqueConstraint("learner_id", "digest", name="uq_shared_record_learner_id_digest"),
     )

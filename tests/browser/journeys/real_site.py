@@ -1,4 +1,6 @@
-"""The whole site as people start it: `scripts/serve` on a free port, with a state directory of its own. Can be stopped, started again and robbed of its labs host."""
+"""The whole site as people start it: `scripts/serve` on a free port, with a state directory of its
+own. Can be stopped, started again and robbed of its labs host.
+"""
 
 from __future__ import annotations
 
@@ -41,19 +43,33 @@ class RealSite:
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = folder
-        self._environment = {**os.environ, "CACHEGROUND_STATE": str(folder / "state"), **(environment or {})}
+        self._environment = {
+            **os.environ,
+            "CACHEGROUND_STATE": str(folder / "state"),
+            **(environment or {}),
+        }
         self._child: Child | None = None
 
     def start(self) -> None:
         """Start it; returns when it says Ready."""
         log = self._folder / "serve.log"
         log.unlink(missing_ok=True)
-        self._child = Child(Launch(
-            name="site", argv=[ROOT / "scripts/serve", "--port", str(self.port)], environment=self._environment, directory=ROOT, stop_s=30, death_signal=signal.SIGTERM,
-        ), log)
+        self._child = Child(
+            Launch(
+                name="site",
+                argv=[ROOT / "scripts/serve", "--port", str(self.port)],
+                environment=self._environment,
+                directory=ROOT,
+                stop_s=30,
+                death_signal=signal.SIGTERM,
+            ),
+            log,
+        )
         end = time.monotonic() + START_S
         while "Ready: " not in log.read_text():
-            assert self._child.exit_code() is None and time.monotonic() < end, self._child.log_tail()
+            assert self._child.exit_code() is None and time.monotonic() < end, (
+                self._child.log_tail()
+            )
             time.sleep(0.02)
 
     def stop(self) -> None:

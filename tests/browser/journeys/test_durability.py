@@ -1,4 +1,6 @@
-"""The lab durability in a real browser on the whole site: write, cut the power, start again, and read what is lost."""
+"""The lab durability in a real browser on the whole site: write, cut the power, start again, and
+read what is lost.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +36,17 @@ def test_a_loss_of_power_takes_what_a_crash_left(visit: Open) -> None:
     expect(rows.first.locator("td").nth(5)).to_have_text("0")
 
     bench.get_by_role("button", name="Cut the power").click()
-    expect(bench.locator("svg.only-wide [data-node=redis] .why")).to_have_text("is down: its power was cut")
+    expect(bench.locator("svg.only-wide [data-node=redis] .why")).to_have_text(
+        "is down: its power was cut"
+    )
     bench.get_by_role("button", name="Start it, and compare").click()
     expect(rows.first).to_contain_text("power cut", timeout=SOON_MS)
     expect(rows.first.locator("td").nth(4)).to_have_text("0")
-    check = bench.get_by_role("list", name="Checks").get_by_role("listitem").filter(has_text="A loss of power takes what was not synced")
+    check = (
+        bench.get_by_role("list", name="Checks")
+        .get_by_role("listitem")
+        .filter(has_text="A loss of power takes what was not synced")
+    )
     expect(check).to_contain_text("Met:", timeout=SOON_MS)
 
 
@@ -64,5 +72,9 @@ def test_axe_finds_nothing(visit: Open, scheme: str, gear: str) -> None:
 
     found = Axe().run(page)
 
-    serious = [(v["id"], [node["target"] for node in v["nodes"]][:4]) for v in found.response["violations"] if v["impact"] in ("serious", "critical")]
+    serious = [
+        (v["id"], [node["target"] for node in v["nodes"]][:4])
+        for v in found.response["violations"]
+        if v["impact"] in ("serious", "critical")
+    ]
     assert serious == []

@@ -1,4 +1,6 @@
-"""A learner's way through lesson 3 on the whole site: real servers, a real browser, and what is seen on the page."""
+"""A learner's way through lesson 3 on the whole site: real servers, a real browser, and what is
+seen on the page.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ def step_through(bench: Locator) -> list[str]:
         line = bench.locator(".ln.lit").first.inner_text()
         lit.append(line.strip())
         button(bench, "Next line").click()
-        bench.page.wait_for_function("(before) => document.querySelector('.ln.lit')?.innerText !== before", arg=line)
+        bench.page.wait_for_function(
+            "(before) => document.querySelector('.ln.lit')?.innerText !== before", arg=line
+        )
     return lit
 
 
@@ -73,13 +77,18 @@ def test_a_learner_s_way_through_lesson_3(visit: Open, site: RealSite) -> None:
     # Many clients at once.
     bench.get_by_role("link", name="Load").click()
     button(bench, "Start the load").click()
-    expect(bench.locator("[data-metric=hit_rate_percent] [data-value]")).to_have_text(re.compile(r"^[1-9]"), timeout=SOON_MS)
-    expect(bench.locator("[data-metric=database_queries_per_s] [data-value]")).to_have_text(re.compile(r"[1-9]"))
+    expect(bench.locator("[data-metric=hit_rate_percent] [data-value]")).to_have_text(
+        re.compile(r"^[1-9]"), timeout=SOON_MS
+    )
+    expect(bench.locator("[data-metric=database_queries_per_s] [data-value]")).to_have_text(
+        re.compile(r"[1-9]")
+    )
     expect(bench.locator("cg-chart canvas").first).to_be_visible()
     button(bench, "Stop the load").click()
     expect(button(bench, "Start the load")).to_be_visible()
 
-    # A price changes and nobody tells the cache: the lesson's own settings, then the old price until it ends.
+    # A price changes and nobody tells the cache: the lesson's own settings, then the old price
+    # until it ends.
     page.get_by_role("link", name="Set up the bench for this").nth(1).click()
     button(bench, "Set them").click()
     expect(bench.get_by_text("This link asks for other settings")).to_be_hidden()
@@ -92,7 +101,9 @@ def test_a_learner_s_way_through_lesson_3(visit: Open, site: RealSite) -> None:
     button(bench, "Change the price").click()
     expect(page.get_by_text("The cache has not been told.").first).to_be_visible()
     button(bench, "Read it ten times").click()
-    expect(page.get_by_text(re.compile(r"10 hits, 0 database queries, 10 stale")).first).to_be_visible()
+    expect(
+        page.get_by_text(re.compile(r"10 hits, 0 database queries, 10 stale")).first
+    ).to_be_visible()
     button(bench, "Read it").click()
     expect(happened).to_contain_text("stale")
     page.wait_for_timeout(3_100)  # the time to live is what is waited for
@@ -105,7 +116,9 @@ def test_a_learner_s_way_through_lesson_3(visit: Open, site: RealSite) -> None:
     expect(bench.get_by_role("list", name="Servers and links")).to_contain_text("cache: down")
     bench.get_by_role("link", name="Step").click()
     button(bench, "Read it ten times").click()
-    expect(check(bench, "With the cache killed, every read is still answered")).to_contain_text("All 10 reads were answered while the cache was down")
+    expect(check(bench, "With the cache killed, every read is still answered")).to_contain_text(
+        "All 10 reads were answered while the cache was down"
+    )
 
     # The quiz: one right, one not yet.
     button(page, "I have read it").click()
@@ -127,11 +140,17 @@ def test_a_learner_s_way_through_lesson_3(visit: Open, site: RealSite) -> None:
     site.stop()
     site.start()
     page = visit("/", context=context)
-    row = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="Cache-aside in code"))
+    row = page.get_by_role("listitem").filter(
+        has=page.get_by_role("heading", name="Cache-aside in code")
+    )
     expect(row).to_contain_text("4 of 5 checks")
     row.get_by_role("link", name="Cache-aside in code").click()
     expect(page.get_by_text("You have read this lesson.")).to_be_visible()
-    expect(page.get_by_role("region", name=re.compile("You read item 42 ten times")).locator(".measured-here")).to_have_text(re.compile(r"^1\squery$"))
+    expect(
+        page.get_by_role("region", name=re.compile("You read item 42 ten times")).locator(
+            ".measured-here"
+        )
+    ).to_have_text(re.compile(r"^1\squery$"))
     bench = open_the_bench(page, "Cache-aside")
     expect(check(bench, "The second read is a hit")).to_contain_text("Met on an earlier bench")
     page.get_by_role("link", name=re.compile(r"Its \d+ questions")).click()
@@ -170,7 +189,8 @@ def tab_to(page: Page, name: str) -> None:
 
 def test_polling_takes_over_where_streams_are_refused(visit: Open) -> None:
     page = visit("/labs", problems_are_meant=True)
-    # A shared worker's requests can't be refused from here: without it the page has a stream of its own.
+    # A shared worker's requests can't be refused from here: without it the page has a stream of its
+    # own.
     page.add_init_script("delete window.SharedWorker")
     page.route("**/events*", lambda route: route.abort())
     page.get_by_role("link", name="Cache-aside").click()
@@ -191,7 +211,9 @@ def test_a_killed_labs_host_is_told_and_the_lab_opens_again(visit: Open, site: R
 
     site.kill_the_labs_host()
 
-    expect(bench.get_by_role("heading", name="The machine lost your bench.")).to_be_visible(timeout=SOON_MS)
+    expect(bench.get_by_role("heading", name="The machine lost your bench.")).to_be_visible(
+        timeout=SOON_MS
+    )
     expect(bench).to_contain_text("Your checks, answers and predictions are safe.")
     again = button(bench, "Open it again")
     again.click()

@@ -1,4 +1,6 @@
-"""The write-through race as a learner runs it: find a stale order, send its link to somebody, choose a cure and prove it. With a mouse, by keyboard, without a script."""
+"""The write-through race as a learner runs it: find a stale order, send its link to somebody,
+choose a cure and prove it. With a mouse, by keyboard, without a script.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ def test_a_stale_order_is_found_sent_as_a_link_and_cured(visit: Open) -> None:
 
     # Played again here, and drawn.
     orders(page).first.get_by_role("link").click()
-    expect(page.locator(".race-end[data-outcome=stale]")).to_contain_text("Stale, for up to 60 s", timeout=SOON_MS)
+    expect(page.locator(".race-end[data-outcome=stale]")).to_contain_text(
+        "Stale, for up to 60 s", timeout=SOON_MS
+    )
     expect(steps(page).last).to_contain_text("stale: version 1 cached, 2 committed")
     expect(steps(page).last.locator("svg .shape.stale")).to_have_count(1)
     expect(steps(page).nth(2)).to_contain_text("ms")
@@ -58,7 +62,9 @@ def test_a_stale_order_is_found_sent_as_a_link_and_cured(visit: Open) -> None:
     other = opened(visit(link))
     assert order_of(other) == "AABBBA"
     button(other, "Play this order").click()
-    expect(other.locator(".race-end[data-outcome=stale]")).to_contain_text("version 1", timeout=SOON_MS)
+    expect(other.locator(".race-end[data-outcome=stale]")).to_contain_text(
+        "version 1", timeout=SOON_MS
+    )
 
     # A cure, for both pairs.
     page.get_by_label("Strategy").select_option("lease")
@@ -74,7 +80,9 @@ def test_a_stale_order_is_found_sent_as_a_link_and_cured(visit: Open) -> None:
     expect(check(page, "An order that a row lock forbids")).to_contain_text("Met:")
     expect(page.locator("[data-count=impossible]")).to_have_text("40")
     survivors = page.locator("[data-table=survivors] tbody tr")
-    expect(survivors.filter(has_text="Lease").filter(has_text="survives every order")).to_have_count(2)
+    expect(
+        survivors.filter(has_text="Lease").filter(has_text="survives every order")
+    ).to_have_count(2)
     expect(survivors.filter(has_text="stale in 3, for at most 60 s")).to_have_count(1)
 
 
@@ -134,7 +142,9 @@ def test_an_order_that_a_lock_forbids_is_told_in_the_drawing(visit: Open) -> Non
 
     button(page, "Play this order").click()
 
-    expect(page.locator(".race-end[data-outcome=impossible]")).to_contain_text("B waits for the row lock of A", timeout=SOON_MS)
+    expect(page.locator(".race-end[data-outcome=impossible]")).to_contain_text(
+        "B waits for the row lock of A", timeout=SOON_MS
+    )
     expect(steps(page).nth(1)).to_contain_text("waits for A")
     assert order_of(page) == "ABAABB"
 
@@ -156,17 +166,29 @@ def test_it_works_without_a_script(visit: Open) -> None:
 
     page.get_by_label("Order, in letters").fill("AABBBA")
     button(page, "Play this order").click()
-    expect(page.locator("[data-table=played] tbody tr").last).to_contain_text("the cache holds version 1")
+    expect(page.locator("[data-table=played] tbody tr").last).to_contain_text(
+        "the cache holds version 1"
+    )
     button(page, "Run all orders").click()
     expect(page.locator("[data-table=orders] tbody tr")).to_have_count(20)
 
 
-@pytest.mark.parametrize("look", [
-    {"viewport": {"width": 1536, "height": 1100}}, {"viewport": {"width": 1536, "height": 1100}, "color_scheme": "dark"},
-    {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True}, {"viewport": {"width": 1920, "height": 1080}, "reduced_motion": "reduce"},
-], ids=["light", "dark", "phone", "projector"])
+@pytest.mark.parametrize(
+    "look",
+    [
+        {"viewport": {"width": 1536, "height": 1100}},
+        {"viewport": {"width": 1536, "height": 1100}, "color_scheme": "dark"},
+        {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True},
+        {"viewport": {"width": 1920, "height": 1080}, "reduced_motion": "reduce"},
+    ],
+    ids=["light", "dark", "phone", "projector"],
+)
 def test_nobody_is_shut_out_and_nothing_is_cut_off(visit: Open, look: dict[str, object]) -> None:
-    page = opened(visit(f"{LAB}?order=AABBBA" + ("&view=projector" if "reduced_motion" in look else ""), **look))
+    page = opened(
+        visit(
+            f"{LAB}?order=AABBBA" + ("&view=projector" if "reduced_motion" in look else ""), **look
+        )
+    )
     button(page, "Play this order").click()
     expect(page.locator(".race-end[data-outcome=stale]")).to_be_visible(timeout=SOON_MS)
     button(page, "Run all orders").click()

@@ -1,4 +1,6 @@
-"""The lab sessions in a real browser on the whole site: log in on one instance, be served by the other, kill it, still be in."""
+"""The lab sessions in a real browser on the whole site: log in on one instance, be served by the
+other, kill it, still be in.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def press(window: Locator, name: str) -> str:
     return window.locator("[data-show=instance]").inner_text()
 
 
-def test_logged_in_on_one_instance_served_by_the_other_and_still_in_when_the_first_is_dead(visit: Open) -> None:
+def test_logged_in_on_one_instance_served_by_the_other_and_still_in_when_the_first_is_dead(
+    visit: Open,
+) -> None:
     page = visit("/labs/sessions")
     bench = open_the_bench(page, "Sessions")
     mia = bench.get_by_role("region", name="Mia’s browser")
@@ -38,17 +42,23 @@ def test_logged_in_on_one_instance_served_by_the_other_and_still_in_when_the_fir
     second = press(mia, "Open a page")
     assert second == OTHER[first]
     expect(mia.locator(".shop-says")).to_have_text("Hello again, Mia.")
-    expect(check(bench, "the browser is known to the other")).to_contain_text("Met:", timeout=SOON_MS)
+    expect(check(bench, "the browser is known to the other")).to_contain_text(
+        "Met:", timeout=SOON_MS
+    )
     expect(check(bench, "The login makes a new id")).to_contain_text("Met:")
     expect(bench.locator("svg.only-wide .wire.live.hit").first).to_be_attached()
 
     bench.get_by_role("button", name=f"Kill Instance {first}").click()
-    expect(bench.locator(f"svg.only-wide [data-node=instance-{first.lower()}]")).to_have_attribute("data-state", "down")
+    expect(bench.locator(f"svg.only-wide [data-node=instance-{first.lower()}]")).to_have_attribute(
+        "data-state", "down"
+    )
     expect(still.get_by_text("down")).to_have_count(2)
     for _ in range(2):
         assert press(mia, "Open a page") == second
         expect(mia.get_by_text(f"Signed in as Mia, by {first}")).to_be_visible()
-    expect(check(bench, "With the instance of the login killed")).to_contain_text("Met:", timeout=SOON_MS)
+    expect(check(bench, "With the instance of the login killed")).to_contain_text(
+        "Met:", timeout=SOON_MS
+    )
 
     # The time to live is counted by the store, and is seen to run out.
     left = still.locator("[data-session=first] .left")
@@ -68,7 +78,9 @@ def test_what_the_shop_answers_is_shown_as_text(visit: Open) -> None:
     expect(mia.locator("[data-show=set_cookie]")).to_contain_text("HttpOnly; Secure; SameSite=Lax")
     expect(mia.get_by_text("X-Instance:")).to_be_visible()
     page.reload()
-    expect(bench.get_by_role("region", name="Mia’s browser").locator(".shop-says")).to_have_text("Welcome, Mia.")
+    expect(bench.get_by_role("region", name="Mia’s browser").locator(".shop-says")).to_have_text(
+        "Welcome, Mia."
+    )
 
 
 def test_it_is_walked_with_the_keyboard_alone(visit: Open) -> None:
@@ -89,7 +101,9 @@ def test_it_is_walked_with_the_keyboard_alone(visit: Open) -> None:
     expect(page.locator(":focus")).to_have_text("Restart Instance A")
     page.keyboard.press("Enter")
 
-    expect(page.locator("svg.only-wide [data-node=instance-a]")).to_have_attribute("data-state", "up", timeout=SOON_MS)
+    expect(page.locator("svg.only-wide [data-node=instance-a]")).to_have_attribute(
+        "data-state", "up", timeout=SOON_MS
+    )
     expect(page.locator(":focus")).to_have_text("Kill Instance A")
 
 
@@ -110,7 +124,11 @@ def test_axe_finds_nothing(visit: Open, scheme: str, gear: str) -> None:
 
     found = Axe().run(page)
 
-    serious = [(v["id"], [node["target"] for node in v["nodes"]][:4]) for v in found.response["violations"] if v["impact"] in ("serious", "critical")]
+    serious = [
+        (v["id"], [node["target"] for node in v["nodes"]][:4])
+        for v in found.response["violations"]
+        if v["impact"] in ("serious", "critical")
+    ]
     assert serious == []
 
 
@@ -133,5 +151,7 @@ def test_the_projector_view_is_one_screen(visit: Open, gear: str, width: int, he
 
     page.goto(f"/labs/sessions?view=projector&gear={gear}")
 
-    assert page.evaluate("() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [width, height]
+    assert page.evaluate(
+        "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+    ) == [width, height]
     expect(page.locator("svg.only-wide")).to_be_in_viewport()

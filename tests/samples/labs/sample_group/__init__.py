@@ -1,4 +1,6 @@
-"""A lab with a replication group for the tests of the web: three caches and three sentinels in three zones, two endpoints. It runs nothing."""
+"""A lab with a replication group for the tests of the web: three caches and three sentinels in
+three zones, two endpoints. It runs nothing.
+"""
 
 from labs import Action, Check, Lab, Link, Node, Strategy, Topology
 from labs.definition import Verdict
@@ -19,17 +21,37 @@ LAB = Lab(
     topology=Topology(
         nodes=(
             Node("app", "Writer and readers", "app", about="knows two names, no server"),
-            Node("primary-endpoint", "primary endpoint", "endpoint"), Node("reader-endpoint", "reader endpoint", "endpoint"),
-            *(Node(f"cache-{number:03}", f"cache-{number:03}", "redis", zone=zone, waits=number == 3) for number, zone in enumerate(ZONES, 1)),
-            *(Node(f"sentinel-{zone[-1]}", f"sentinel {zone[-1]}", "sentinel", zone=zone) for zone in ZONES),
+            Node("primary-endpoint", "primary endpoint", "endpoint"),
+            Node("reader-endpoint", "reader endpoint", "endpoint"),
+            *(
+                Node(
+                    f"cache-{number:03}",
+                    f"cache-{number:03}",
+                    "redis",
+                    zone=zone,
+                    waits=number == 3,
+                )
+                for number, zone in enumerate(ZONES, 1)
+            ),
+            *(
+                Node(f"sentinel-{zone[-1]}", f"sentinel {zone[-1]}", "sentinel", zone=zone)
+                for zone in ZONES
+            ),
         ),
-        links=(Link("to-primary", "app", "primary-endpoint"), Link("to-reader", "app", "reader-endpoint")),
+        links=(
+            Link("to-primary", "app", "primary-endpoint"),
+            Link("to-reader", "app", "reader-endpoint"),
+        ),
     ),
     controls=(),
     strategies={"read": Strategy("read", "Read", read)},
     pick_strategy=lambda settings: "read",
-    actions=(Action("cut", "Cut off a zone", "break", lambda sandbox: "Zone a is cut off.", fault=True),),
-    checks=(Check("promoted", "A replica is promoted", lambda sandbox: Verdict("unmet", "Not yet.")),),
+    actions=(
+        Action("cut", "Cut off a zone", "break", lambda sandbox: "Zone a is cut off.", fault=True),
+    ),
+    checks=(
+        Check("promoted", "A replica is promoted", lambda sandbox: Verdict("unmet", "Not yet.")),
+    ),
     charts=(),
     tiles=(),
     reference=lambda sandbox: None,

@@ -1,6 +1,18 @@
 """A lab for the tests of the web: it has one of everything and runs nothing."""
 
-from labs import Action, Chart, Check, Choice, Lab, Link, Node, Number, Prediction, Strategy, Topology
+from labs import (
+    Action,
+    Chart,
+    Check,
+    Choice,
+    Lab,
+    Link,
+    Node,
+    Number,
+    Prediction,
+    Strategy,
+    Topology,
+)
 from labs.definition import Verdict
 
 
@@ -15,7 +27,11 @@ LAB = Lab(
     about="One of everything.",
     minutes=5,
     topology=Topology(
-        nodes=(Node("app", "Shop app", "app"), Node("cache", "cache", "redis", engine_setting="engine"), Node("database", "database", "postgres")),
+        nodes=(
+            Node("app", "Shop app", "app"),
+            Node("cache", "cache", "redis", engine_setting="engine"),
+            Node("database", "database", "postgres"),
+        ),
         links=(Link("app-cache", "app", "cache"), Link("app-database", "app", "database")),
     ),
     controls=(
@@ -25,12 +41,27 @@ LAB = Lab(
     strategies={"read": Strategy("read", "Read", read)},
     pick_strategy=lambda settings: "read",
     actions=(Action("flush", "Flush the cache", "step", lambda sandbox: "The cache is empty."),),
-    checks=(Check("first", "The first read is a miss", lambda sandbox: Verdict("unmet", "Not yet.")), Check("second", "The second is a hit", lambda sandbox: Verdict("unmet", "Not yet."))),
+    checks=(
+        Check("first", "The first read is a miss", lambda sandbox: Verdict("unmet", "Not yet.")),
+        Check("second", "The second is a hit", lambda sandbox: Verdict("unmet", "Not yet.")),
+    ),
     charts=(Chart("Hit rate", ("hit_rate_percent",)),),
     tiles=("hit_rate_percent",),
     reference=lambda sandbox: None,
     predictions=(
-        Prediction("queries", "How many queries does the database see?", lambda sandbox: 1.0, unit="queries", slack=0.5, why="Only the first one."),
-        Prediction("served", "What is served?", lambda sandbox: "old", options=(("old", "The old price"), ("new", "The new price"))),
+        Prediction(
+            "queries",
+            "How many queries does the database see?",
+            lambda sandbox: 1.0,
+            unit="queries",
+            slack=0.5,
+            why="Only the first one.",
+        ),
+        Prediction(
+            "served",
+            "What is served?",
+            lambda sandbox: "old",
+            options=(("old", "The old price"), ("new", "The new price")),
+        ),
     ),
 )

@@ -1,4 +1,7 @@
-"""A lab as small as one can be. Tests copy it to a folder of their own: nothing else of the project knows it."""
+"""A lab as small as one can be.
+
+Tests copy it to a folder of their own: nothing else of the project knows it.
+"""
 
 from labs.catalogue import storefront
 from labs.definition import Check, Lab, Strategy, Verdict
@@ -7,7 +10,11 @@ from labs.definition import Check, Lab, Strategy, Verdict
 def answered(sandbox):
     """Something was read."""
     reads = sandbox.ledger.reads()
-    return Verdict("met", "It answered.", {"reads": len(reads)}) if reads else Verdict("unmet", "Nothing was read.")
+    return (
+        Verdict("met", "It answered.", {"reads": len(reads)})
+        if reads
+        else Verdict("unmet", "Nothing was read.")
+    )
 
 
 def reference(sandbox):
@@ -20,8 +27,24 @@ def read(shop, cache, item, ttl_s):
 
 
 LAB = Lab(
-    id="toy", title="Toy", question="Does it answer?", about="A toy.", minutes=1, topology=storefront.TOPOLOGY,
-    controls=(storefront.ENGINE, storefront.what_is_read("row"), storefront.clients(1), storefront.rate(10), storefront.skew(0)),
-    strategies={"no-cache": Strategy("no-cache", "No cache", read)}, pick_strategy=lambda settings: "no-cache",
-    actions=(), checks=(Check("answered", "It answers", answered),), charts=storefront.CHARTS, tiles=("done_per_s",), reference=reference,
+    id="toy",
+    title="Toy",
+    question="Does it answer?",
+    about="A toy.",
+    minutes=1,
+    topology=storefront.TOPOLOGY,
+    controls=(
+        storefront.ENGINE,
+        storefront.what_is_read("row"),
+        storefront.clients(1),
+        storefront.rate(10),
+        storefront.skew(0),
+    ),
+    strategies={"no-cache": Strategy("no-cache", "No cache", read)},
+    pick_strategy=lambda settings: "no-cache",
+    actions=(),
+    checks=(Check("answered", "It answers", answered),),
+    charts=storefront.CHARTS,
+    tiles=("done_per_s",),
+    reference=reference,
 )
