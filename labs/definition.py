@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeVar, get_args
 
 from labs.errors import BadInput
 from labs.events import CheckStatus, Sense, Value
-
-if TYPE_CHECKING:
-    from labs.load.orders import AnyOrders
-    from labs.sandbox.sandbox import Sandbox
 
 Gear = Literal["step", "load", "break"]
 GEARS: tuple[Gear, ...] = get_args(Gear)
@@ -47,6 +43,7 @@ class Node:
     about: str = ""
     zone: str = ""
     waits: bool = False
+    exchanged_by: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     options_of: Callable[[Mapping[str, Value]], Mapping[str, Any]] | None = None
 
@@ -237,7 +234,7 @@ class Prediction:
 
     name: str
     question: str
-    measure: Callable[[Sandbox], Value]
+    measure: Callable[[Any], Value]
     unit: str = ""
     unit_of_one: str = ""
     options: tuple[tuple[str, str], ...] = ()
@@ -305,7 +302,7 @@ class Check:
 
     name: str
     claim: str
-    judge: Callable[[Sandbox], Verdict]
+    judge: Callable[[Any], Verdict]
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,7 +397,9 @@ class WrongSolution:
     strategies: Mapping[str, Strategy] = field(default_factory=dict)
     directives: Mapping[str, str] = field(default_factory=dict)
     """Lines of redis.conf that hold in every Redis of the lab, whatever its settings say."""
-    sabotage: Callable[[Sandbox], None] | None = None
+    parts: tuple[Callable[[Any], Any], ...] = ()
+    """What makes the parts of a sandbox, in place of the lab's own."""
+    sabotage: Callable[[Any], None] | None = None
     """What is done to the servers as soon as the sandbox is open."""
 
 
@@ -423,32 +422,31 @@ class Lab:
     checks: tuple[Check, ...]
     charts: tuple[Chart, ...]
     tiles: tuple[str, ...]
-    reference: Callable[[Sandbox], None]
+    reference: Callable[[Any], None]
     strategies: Mapping[str, Strategy] = field(default_factory=dict)
     """Empty where the lab is about servers and not about the application's code: nothing is stepped
     there, and its page shows no code.
     """
     pick_strategy: Callable[[Mapping[str, Value]], str] = _no_strategy
     gears: tuple[Gear, ...] = GEARS
-    orders: Callable[[Sandbox, int, int], AnyOrders] | None = None
-    """What the n-th of so many clients of the load is told, where they are not those of the shop.
+    parts: tuple[Callable[[Any], Any], ...] = ()
+    """What makes each part of a sandbox (labs.sandbox.part), in the order in which they are called.
     """
-    readings: Callable[[Sandbox, Mapping[str, float]], dict[str, float]] | None = None
+    readings: Callable[[Any, Mapping[str, float]], dict[str, float]] | None = None
     """Readings of the lab's own, made of the servers and of what was read already; they hold where
     those have the same name.
     """
     tables: tuple[Table, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     wrong: tuple[WrongSolution, ...] = ()
-    prepare: Callable[[Sandbox], None] | None = None
-    changed: Callable[[Sandbox, str], None] | None = None
-    """Called with a control's name after it was set."""
-    served: Callable[[Sandbox, str, str], None] | None = None
-    """Called with a server's name and the verb after it was killed, paused, resumed or restarted.
+    prepare: Callable[[Any], None] | None = None
+    on_open: tuple[Callable[[Any], None], ...] = ()
+    """Called once after `prepare`, when the sandbox was opened: a mutant changes the servers here.
     """
-    writes_to: str = ""
-    """The server that numbered writes go to, in place of an application's requests
-    (labs.sandbox.writer): in slow motion, and as the load.
+    setting_changed: Callable[[Any, str], None] | None = None
+    """Called with a control's name after it was set."""
+    server_changed: Callable[[Any, str, str], None] | None = None
+    """Called with a server's name and the verb after it was killed, paused, resumed or restarted.
     """
     seconds: int = 15
     requests: tuple[Steppable, ...] = REQUESTS
@@ -471,6 +469,24 @@ class Lab:
         """The table of this name, or BadInput."""
         return _named(self.tables, name, "table")
 
+    def strategy(self, settings: Mapping[str, Value]) -> Strategy:
+        """The strategy that these settings pick."""
+        return self.strategies[self.pick_strategy(settings)]
+
+    def mutated(self, name: str) -> Lab:
+        """The lab with one of its mutants in place: other strategies, other directives in every
+        Redis, an action on the servers once they are up. BadInput if it has no such mutant.
+        """
+        mutant = _named(self.wrong, name, "mutant")
+        nodes = tuple(_with_directives(node, mutant.directives) for node in self.topology.nodes)
+        return replace(
+            self,
+            strategies={**self.strategies, **mutant.strategies},
+            topology=replace(self.topology, nodes=nodes),
+            parts=mutant.parts or self.parts,
+            on_open=(*self.on_open, *([mutant.sabotage] if mutant.sabotage else [])),
+        )
+
     def settings(self, given: Mapping[str, object] | None = None) -> dict[str, Value]:
         """Every control's value: what was given, else its default.
 
@@ -490,7 +506,7 @@ class Lab:
         return values
 
 
-_Named = TypeVar("_Named", Choice | Number | Text, Action, Prediction, Table)
+_Named = TypeVar("_Named", Choice | Number | Text, Action, Prediction, Table, WrongSolution)
 
 
 def _named(things: tuple[_Named, ...], name: str, what: str) -> _Named:
@@ -501,3 +517,15 @@ def _named(things: tuple[_Named, ...], name: str, what: str) -> _Named:
         f"This lab has no {what} {name[:40]!r}.",
         hint="It has " + ", ".join(t.name for t in things) + ".",
     )
+
+
+def _with_directives(node: Node, directives: Mapping[str, str]) -> Node:
+    """The node with these lines of redis.conf, whatever its own options ask for."""
+    if not directives or node.engine != "redis":
+        return node
+
+    def options(settings: Mapping[str, Value]) -> Mapping[str, Any]:
+        own = {**node.options, **(node.options_of(settings) if node.options_of else {})}
+        return {**own, "directives": {**own.get("directives", {}), **directives}}
+
+    return replace(node, options_of=options)

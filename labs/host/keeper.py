@@ -33,11 +33,12 @@ from typing import Any
 import psutil
 
 from labs import wire
+from labs.agent.agent import Place
+from labs.agent.fake_mode import run_fake
 from labs.errors import BadInput, DidNotStart, LabsError, TooSlow, UnknownSandbox, from_data
 from labs.events import Entry, decode
 from labs.host.isolation import choose
 from labs.host.order import Order
-from labs.sandbox.agent import Place, run_fake
 from labs.shop import template as shop_template
 
 log = logging.getLogger("labs.keeper")

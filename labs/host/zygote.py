@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from labs import linux, wire
+from labs.agent import agent
 from labs.errors import DidNotStart, as_data
 from labs.host import cage
 from labs.host.order import Order
-from labs.sandbox import agent
 
 PROCESSES = 200
 MEMORY_OF_A_PROCESS = 1024 * 1024 * 1024

@@ -22,8 +22,6 @@ KINDS = (
     "signed_in",
     "signed_out",
 )
-GROUP, RECORDER = "group", "recorder"
-"""Under which engine and strategy a flight recorder's clients are counted."""
 
 
 class Operation(NamedTuple):
@@ -45,8 +43,8 @@ class Batch:
     `times` are microseconds by kind; `response` counts from when a request should have begun,
     `behind` are writes that went to the database behind the application's back, `staleness` is how
     long before a stale read began the first version after the one that it got was committed.
-    `connected_at` is when a flight recorder's client last connected (monotonic seconds), `rests`
-    says why the worker does no more, once.
+    `connected_at` is when a flight recorder's client last connected (monotonic seconds),
+    `idle_because` says once why the client does no more.
     """
 
     engine: str
@@ -59,7 +57,7 @@ class Batch:
     unexplained: int = 0
     problem: str = ""
     connected_at: float = 0.0
-    rests: str = ""
+    idle_because: str = ""
     times: dict[str, array[int]] = field(
         default_factory=lambda: {kind: array("Q") for kind in KINDS}
     )

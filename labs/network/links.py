@@ -57,12 +57,12 @@ class Route:
         return lambda: near if states[index] else target
 
 
-class Lodger(Protocol):
+class SideChannel(Protocol):
     """Something else that the process of the links does, between two events of its own."""
 
     asked: socket.socket
 
-    def heed(self) -> bool:
+    def on_readable(self) -> bool:
         """Called in that process when `asked` can be read; False to be called no more."""
 
 
@@ -75,7 +75,9 @@ class Links:
     all goes through the links always.
     """
 
-    def __init__(self, directory: Path | None = None, *, lodger: Lodger | None = None) -> None:
+    def __init__(
+        self, directory: Path | None = None, *, side_channel: SideChannel | None = None
+    ) -> None:
         self._lock = threading.Lock()
         self._routes: dict[str, Route] = {}
         self._file = ""
@@ -90,14 +92,14 @@ class Links:
         def serve() -> None:
             ours.close()
             proxy = Proxy(theirs)
-            if lodger is not None:
-                proxy.also(lodger.asked.fileno(), lodger.heed)
+            if side_channel is not None:
+                proxy.also(side_channel.asked.fileno(), side_channel.on_readable)
             proxy.serve()
 
         self._pid = linux.fork("cg-links", serve)
         theirs.close()
-        if lodger is not None:
-            lodger.asked.close()
+        if side_channel is not None:
+            side_channel.asked.close()
         ours.settimeout(_REPLY_S)
         self._control = ours
 

@@ -6,23 +6,18 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING
 
 from labs.engines import Memcached, Postgres, Redis
 from labs.errors import BadInput, LabsError
-from labs.runtime.fake import FakeEngine
 from labs.sandbox.console import Answer, Console, MemcachedConsole, RedisConsole, SqlConsole
-from labs.sandbox.fakes import FakeConsole
-
-if TYPE_CHECKING:
-    from labs.sandbox.sandbox import Sandbox
+from labs.sandbox.context import Context
 
 
 class Consoles:
     """Any thread may call."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._lock = threading.Lock()
         self._consoles: dict[str, Console] = {}
 
@@ -30,7 +25,7 @@ class Consoles:
         """Run a command in a server's console, and say so on the timeline."""
         answer = self._console(name).run(command)
         shown = command.strip().split("\n")[0][:80]
-        self._sandbox.say(
+        self._context.say(
             f"Console {name}: {shown}" + (" (refused by the server)" if answer.failed else "")
         )
         return answer
@@ -39,7 +34,7 @@ class Consoles:
         """How a console command could go on."""
         return self._console(name).complete(text[:200])
 
-    def forget(self, name: str) -> None:
+    def close_one(self, name: str) -> None:
         """Give a console's connection back; the next command makes another."""
         with self._lock:
             console = self._consoles.pop(name, None)
@@ -50,11 +45,11 @@ class Consoles:
     def close(self) -> None:
         """Give all connections back."""
         for name in list(self._consoles):
-            self.forget(name)
+            self.close_one(name)
 
     def _console(self, name: str) -> Console:
-        node = self._sandbox.lab.topology.node(name)
-        if name not in self._sandbox.servers or not node.has_console:
+        node = self._context.lab.topology.node(name)
+        if name not in self._context.servers or not node.has_console:
             raise BadInput(f"{name[:40]} has no console.")
         with self._lock:
             if name not in self._consoles:
@@ -62,7 +57,9 @@ class Consoles:
             return self._consoles[name]
 
     def _made(self, name: str) -> Console:
-        server = self._sandbox.servers[name]
+        server, doubles = self._context.servers[name], self._context.doubles
+        if doubles is not None:
+            return doubles.console(name, lambda: self._context.servers[name].state == "up")
         match server.engine:
             case Redis():
                 return RedisConsole(
@@ -74,6 +71,4 @@ class Consoles:
                 return SqlConsole(
                     server.engine.address, user="learner", password=server.engine.password
                 )
-            case FakeEngine():
-                return FakeConsole(name, lambda: self._sandbox.servers[name].state == "up")
         raise BadInput(f"{name[:40]} has no console.")

@@ -1,31 +1,25 @@
-"""One open lab: its servers, its links, its settings, its load, its ledger.
+"""One open lab: its servers, its links, its settings, its load, its parts.
 
-What a lab's functions are handed.
-
-Lives in the agent's process. Tells what happens as events; knows no transport.
+Runs in the agent's process. Emits what happens as events; knows no transport, and no kind of lab.
 """
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 from labs.definition import Lab, Link, Node, Strategy
-from labs.engines import Balancer, Engine, Memcached, Postgres, Redis
+from labs.engines import Engine, Memcached, Postgres, Redis
 from labs.engines.address import Address
-from labs.engines.web import WebServer
-from labs.errors import BadInput, NotNow, ServerDown
+from labs.errors import BadInput, NotNow
 from labs.events import (
     MOST_ROWS,
     Event,
     Happened,
-    LinkChanged,
     LoadChanged,
     RecordKept,
     Said,
@@ -36,60 +30,43 @@ from labs.events import (
     Value,
 )
 from labs.load.batches import Batch
-from labs.load.browsers import BrowserOrders
-from labs.load.load import Load
-from labs.load.nursery import Nursery
-from labs.load.orders import AnyOrders
-from labs.load.worker import Orders, strategy_of
-from labs.network.links import Links, Route
-from labs.runtime.fake import FakeEngine, FakeLinks, FakeNursery, FakeRuntime, Pretence
-from labs.sandbox.application import Application
-from labs.sandbox.checking import Checker
+from labs.load.controller import LoadController
+from labs.load.forkserver import ForkServer
+from labs.network.protocol import Network
+from labs.sandbox.addresses import USUAL_PORTS, Addresses
+from labs.sandbox.checker import Checker
 from labs.sandbox.console import Answer
 from labs.sandbox.consoles import Consoles
-from labs.sandbox.flights import Flights
-from labs.sandbox.group import Group
-from labs.sandbox.housing import Housing, Quarters
-from labs.sandbox.ledger import Ledger, Request
-from labs.sandbox.mesh import APP
-from labs.sandbox.sampling import Sampler
+from labs.sandbox.context import AnyPart
+from labs.sandbox.environment import SandboxEnvironment
+from labs.sandbox.faults import LinkFaults, change_server
+from labs.sandbox.ledger import Ledger
+from labs.sandbox.part import Part, SteppedPart, Workload
+from labs.sandbox.sampler import Sampler
 from labs.sandbox.server import Server
-from labs.sandbox.site import Site
-from labs.sandbox.writer import Writer
-from labs.shop.shop import items
 from labs.shop.template import copy as copy_template
 
-LOAD_ITEMS = 1_000
-SEED = 7
 MOST_RECORDS = 12
 
-
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """The servers' own counters at one moment; a server that is down counts as zero."""
-
-    hits: int = 0
-    misses: int = 0
-    queries: int = 0
+Outcome = Callable[[str, str, str, dict[str, object]], None]
 
 
 class Sandbox:
-    """Open it with `open`, end it with `close`; everything between is for the lab's functions and
-    the learner's calls.
+    """Open it with `open`, end it with `close`; everything between is for the lab's functions, its
+    parts and the learner's calls. Any thread may call.
     """
 
     def __init__(
         self,
         lab: Lab,
         settings: Mapping[str, Value],
-        quarters: Quarters,
+        environment: SandboxEnvironment,
         *,
-        nursery: Nursery | FakeNursery,
-        links: Links | FakeLinks,
+        forkserver: ForkServer,
+        network: Network,
         database: Server | None,
-        tell: Callable[[Event], None],
-        outcome: Callable[[str, str, str, dict[str, object]], None],
-        wrong: str = "",
+        emit: Callable[[Event], None],
+        outcome: Outcome,
     ) -> None:
         self.lab = lab
         self.settings: dict[str, Value] = dict(settings)
@@ -97,68 +74,56 @@ class Sandbox:
         self.measurements: dict[str, float] = {}
         self.found: dict[str, list[dict[str, Value]]] = {}
         self.records: dict[str, dict[str, Any]] = {}
-        self.writer = Writer(self, lab.writes_to) if lab.writes_to else None
-        self.load = Load(
-            nursery,
+        self.load = LoadController(
+            forkserver,
             on_problem=lambda problem: self.say(f"The strategy failed: {problem}", "error"),
-            on_batch=self._flown,
-            on_rest=self._rested,
+            on_batch=self._on_batch,
+            on_idle=self._on_idle,
         )
-        self.wrong = wrong
         self.servers: dict[str, Server] = {}
-        self.link_states: dict[str, str] = {link.name: "open" for link in lab.topology.links}
-        self.outcome = outcome
-        self._quarters = quarters
-        self._nursery = nursery
-        self.commits = nursery.commits
-        self._links = links
-        self._told = tell
-        self._lock = threading.RLock()
-        self._housing = Housing(self, quarters)
-        self._consoles = Consoles(self)
         if database is not None:
             self.servers["database"] = database
-        self.app = Application(self)
-        self.site = (
-            Site(self, quarters.directory / "reports")
-            if lab.topology.of_engine("balancer")
-            else None
-        )
-        self.group = (
-            Group(self, links, quarters.secrets[APP])
-            if lab.topology.of_engine("endpoint")
-            else None
-        )
-        self.flights = Flights(self, self.group) if self.group is not None else None
-        self.checker = Checker(self)
+        self.outcome = outcome
+        self.commits = forkserver.commits
+        self.network = network
+        self.directory = environment.directory
+        self.doubles = environment.doubles
+        self._environment = environment
+        self._emit = emit
+        self._lock = threading.RLock()
+        self.addresses = Addresses(environment.runtime, lab.topology)
+        self._consoles = Consoles(self)
+        self._link_faults = LinkFaults(self)
+        self.checker = Checker(self, lab.checks, emit=self.emit, outcome=outcome)
         self.sampler = Sampler(self)
+        self.parts: list[Part] = []
+        for make in lab.parts:
+            self.parts.append(make(self))
 
-    # What happens
-
-    def tell(self, event: Event) -> None:
-        """Tell an event, and have the checks look again."""
-        self._told(event)
+    def emit(self, event: Event) -> None:
+        """Send an event to everyone who follows this sandbox, and have the checks look again."""
+        self._emit(event)
         if event.says:
-            self.checker.stir()
+            self.checker.wake()
 
     def say(self, text: str, meaning: str = "none") -> None:
         """Put a sentence on the timeline."""
         # callers pass a Sense
-        self.tell(Happened(text=text, meaning=meaning))  # type: ignore[arg-type]
+        self.emit(Happened(text=text, meaning=meaning))  # type: ignore[arg-type]
 
-    def show(self, strong: str, text: str = "") -> None:
-        """Put a sentence under the drawing, and what else there is to say after it."""
-        self.tell(Said(text=f"{strong} {text}".strip(), strong=strong))
+    def caption(self, strong: str, text: str = "") -> None:
+        """Put a sentence under the drawing, and the details after it."""
+        self.emit(Said(text=f"{strong} {text}".strip(), strong=strong))
 
     def tabulate(self, table: str, rows: Sequence[Mapping[str, Value]]) -> None:
-        """Tell a table of this lab anew, all of its rows; those beyond MOST_ROWS are left out.
+        """Replace all rows of a table of this lab; those beyond MOST_ROWS are left out.
 
         `found` keeps them for the checks.
         """
         self.found[table] = [dict(row) for row in rows[:MOST_ROWS]]
-        self.tell(TableChanged(table=table, rows=self.found[table]))
+        self.emit(TableChanged(table=table, rows=self.found[table]))
 
-    def keep_record(
+    def save_record(
         self, name: str, title: str, document: dict[str, Any], results: Mapping[str, Value]
     ) -> None:
         """Keep a document that the page can show, compare, share and save; the oldest of
@@ -168,47 +133,54 @@ class Sandbox:
         self.records[name] = document
         if len(self.records) > MOST_RECORDS:
             del self.records[next(iter(self.records))]
-        self.tell(RecordKept(record=name, title=title, results=dict(results)))
+        self.emit(RecordKept(record=name, title=title, results=dict(results)))
 
-    # Opening and closing
+    def part(self, kind: type[AnyPart]) -> AnyPart:
+        """The part of this kind. LookupError if the lab has none: that is the lab's mistake."""
+        found = self._part_of(kind)
+        if found is None:
+            raise LookupError(f"The lab {self.lab.id} has no part {kind.__name__}.")
+        return found
+
+    def _part_of(self, kind: type[AnyPart]) -> AnyPart | None:
+        return next((part for part in self.parts if isinstance(part, kind)), None)
 
     def open(self) -> None:
         """Start what is not running yet, all at once, and lay the links.
 
         Raises DidNotStart and leaves the rest to `close`.
         """
-        for link in self._housing.links:
-            self._housing.find_near_end(link)
-        if self.group is not None:
-            self._housing.place_group()
-        for node in self.lab.topology.servers:
+        topology = self.lab.topology
+        for link in self._links:
+            self._place(link)
+        for part in self.parts:
+            part.before_start()
+        for node in topology.servers:
             if node.name not in self.servers:
-                self.servers[node.name] = self._housing.server(node)
+                self.servers[node.name] = self._new_server(node)
         for name, server in self.servers.items():
             if server.state == "up":
-                self.tell_state(name, server)
+                # A server of the pool came up before anyone followed this sandbox.
+                self.emit(ServerChanged(server=name, state=server.state, version=server.version))
         stopped = [
             server
             for name, server in self.servers.items()
-            if server.state != "up" and not self.lab.topology.node(name).waits
+            if server.state != "up" and not topology.node(name).waits
         ]
         with ThreadPoolExecutor(max(1, len(stopped))) as together:
             list(together.map(lambda server: server.start(), stopped))
-        for link in self._housing.links:
+        for link in self._links:
             self._lay(link)
-        if self.site is not None:
-            self.site.open()
-        if self.group is not None:
-            self.group.open()
+        for part in self.parts:
+            part.opened()
         if self.lab.prepare:
             self.lab.prepare(self)
-        for solution in self.lab.wrong:
-            if solution.name == self.wrong and solution.sabotage is not None:
-                solution.sabotage(self)
-        self.tell(
+        for act in self.lab.on_open:
+            act(self)
+        self.emit(
             SandboxOpened(
                 lab=self.lab.id,
-                isolation=self._quarters.runtime.name,
+                isolation=self.runtime_name,
                 settings=dict(self.settings),
                 versions=self.versions(),
             )
@@ -216,24 +188,15 @@ class Sandbox:
         self.checker.start()
         self.sampler.start()
 
-    def tell_state(self, name: str, server: Server) -> None:
-        """Tell a server's state as it is: servers of the pool came up before anybody listened."""
-        self.tell(ServerChanged(server=name, state=server.state, version=server.version))
-
     def close(self) -> None:
         """End everything that runs here."""
         self.sampler.stop()
         self.checker.stop()
         self.load.stop()
-        self.app.close()
-        if self.site is not None:
-            self.site.close()
-        if self.group is not None:
-            self.group.close()
-        if self.writer is not None:
-            self.writer.close()
+        for part in reversed(self.parts):
+            part.close()
         self._consoles.close()
-        self._quarters.runtime.close()
+        self._environment.runtime.close()
 
     def reset(self) -> None:
         """Back to the start: servers up, links whole, data as it was, settings at their defaults,
@@ -243,69 +206,58 @@ class Sandbox:
             try:
                 self._reset()
             finally:
-                if self.group is not None:
-                    self.group.listen()
+                for part in self.parts:
+                    part.reset_ended()
 
     def _reset(self) -> None:
-        if self.flights is not None and self.flights.current is not None:
-            self.flights.end()
+        # A part that records the load ends its recording while the load still runs.
+        for part in reversed(self.parts):
+            part.interrupt()
         self.stop_load()
-        self.app.close()
-        if self.site is not None:
-            self.site.forget()
         for name, state in self.link_states.items():
             if state != "open":
                 self.link(name, "restore")
         for name, server in self.servers.items():
-            self._consoles.forget(name)
+            self._consoles.close_one(name)
             if server.state == "paused":
                 server.resume("reset")
         for name, value in self.lab.settings().items():
             if self.settings.get(name) != value:
                 self.set(name, value)
-        if self.group is not None and self.flights is not None:
-            self.group.forget()
-            self.flights.forget()
-        database = self.servers.get("database")
-        if database is not None:
-            database.stop("reset")
-            engine = database.engine
-            engine.close()
-            if isinstance(engine, Postgres):
-                shutil.rmtree(engine.data, ignore_errors=True)
-                copy_template(self._quarters.template, engine.data)
-                database.engine = Postgres(
-                    engine.name, engine.address, engine.directory, engine.password
-                )
-            database.start("reset")
+        for part in self.parts:
+            part.clear()
         for name, server in self.servers.items():
-            if self.lab.topology.node(name).waits:
-                server.stop("reset")
-            elif name != "database":
-                server.begin_anew("reset")
-                if isinstance(server.engine, Redis) and server.engine.appendonly:
-                    server.engine.flush()
-        if self.writer is not None:
-            self.writer.forget()
+            self._restart_empty(self.lab.topology.node(name), server)
         self.ledger.clear()
-        self.load.forget()
-        self.sampler.forget()
+        self.load.clear()
+        self.sampler.clear()
         self.measurements.clear()
         self.commits.clear()
         for table in self.lab.tables:
             self.tabulate(table.name, ())
-        if self.site is not None:
-            self.site.forget()
-            self.site.look()
-        if self.group is not None:
-            self.group.settle()
+        for part in self.parts:
+            part.restarted()
         if self.lab.prepare:
             self.lab.prepare(self)
         self.say("Everything is as it was at the start", "here")
-        self.tell(Said(text=self.lab.question))
-        self.checker.forget()
+        self.emit(Said(text=self.lab.question))
+        self.checker.clear()
 
-    # Settings
+    def _restart_empty(self, node: Node, server: Server) -> None:
+        if node.waits:
+            server.stop("reset")
+        elif isinstance(server.engine, Postgres):
+            engine = server.engine
+            server.stop("reset")
+            engine.close()
+            shutil.rmtree(engine.data, ignore_errors=True)
+            copy_template(self._environment.template, engine.data)
+            server.engine = Postgres(engine.name, engine.address, engine.directory, engine.password)
+            server.start("reset")
+        else:
+            server.start_empty("reset")
+            if isinstance(server.engine, Redis) and server.engine.appendonly:
+                server.engine.flush()
 
     def set(self, name: str, raw: object) -> None:
         """Change a control while everything runs. BadInput says what would be right."""
@@ -315,219 +267,85 @@ class Sandbox:
             if self.settings.get(name) == value:
                 return
             self.settings[name] = value
-            self.tell(
+            self.emit(
                 SettingChanged(
                     name=name, label=control.label, value=value, shown=control.show(value)
                 )
             )
             for node in self.lab.topology.servers:
-                if node.engine_setting == name or (name == "cache_mb" and node.name == "cache"):
+                if name == node.engine_setting or name in node.exchanged_by:
                     self._exchange(node)
-                engine = self.servers[node.name].engine
-                if isinstance(engine, WebServer):
-                    engine.configure()
-            if self.site is not None:
-                self.site.look()
-            if self.group is not None:
-                self.group.apply_settings()
-            if self.load.running:
-                if name in ("clients", "readers"):
+            for part in self.parts:
+                part.setting_changed(name)
+            workload = self._part_of(Workload)
+            if self.load.running and workload is not None:
+                if name in workload.client_settings:
                     self.start_load()
                 else:
-                    self.load.change(self._orders)
-            if self.lab.changed:
-                self.lab.changed(self, name)
+                    self._reconfigure_load(workload)
+            if self.lab.setting_changed:
+                self.lab.setting_changed(self, name)
 
     def strategy(self) -> Strategy:
-        """The strategy that the settings pick now, or the saboteur's in its place."""
-        return strategy_of(self.lab.id, self.wrong, self.settings)
-
-    # The application
-
-    def read(self, item: int, *, told: bool = True) -> Request:
-        """One read by the application; the record has the servers' counters."""
-        return self.app.read(item, told=told)
-
-    def write(self, item: int, price: float, *, told: bool = True) -> Request:
-        """One price change by the application."""
-        return self.app.write(item, price, told=told)
-
-    def counters(self) -> Counters:
-        """Hits, misses and queries as the servers count them, now."""
-        hits = misses = queries = 0
-        cache, database = self.servers.get("cache"), self.servers.get("database")
-        with contextlib.suppress(ServerDown):
-            if (
-                cache is not None
-                and cache.state == "up"
-                and isinstance(cache.engine, Redis | Memcached | FakeEngine)
-            ):
-                hits, misses = cache.engine.hits(), cache.engine.misses()
-        with contextlib.suppress(ServerDown):
-            if (
-                database is not None
-                and database.state == "up"
-                and isinstance(database.engine, Postgres | FakeEngine)
-            ):
-                queries = database.engine.queries()
-        return Counters(hits, misses, queries)
-
-    def committed_version(self, what: str, item: int) -> int | None:
-        """The version that the database has committed, asked of the database itself; None if it
-        does not answer.
-        """
-        database = self.servers.get("database")
-        if (
-            database is None
-            or database.state != "up"
-            or not isinstance(database.engine, Postgres | FakeEngine)
-        ):
-            return None
-        try:
-            return database.engine.version_of(what, item)
-        except ServerDown:
-            return None
-
-    def flush(self) -> None:
-        """Empty the cache."""
-        cache = self.servers["cache"]
-        if cache.state != "up" or not isinstance(cache.engine, Redis | Memcached | FakeEngine):
-            raise NotNow("The cache is not up.", hint="Restart it first.")
-        cache.engine.flush()
-        self.ledger.emptied_at.append(time.monotonic())
-
-    def wait_until(
-        self, condition: Callable[[], bool], *, deadline_s: float, every_s: float = 0.02
-    ) -> bool:
-        """Wait for something to be so; False at the deadline."""
-        end = time.monotonic() + deadline_s
-        while not condition():
-            if time.monotonic() > end:
-                return False
-            time.sleep(every_s)
-        return True
-
-    # The load
+        """The strategy that the settings pick now."""
+        return self.lab.strategy(self.settings)
 
     def start_load(self, requests: int = 0) -> str:
-        """Run the workload with the settings as they are; a running one begins anew.
+        """Run the workload with the settings as they are; a running one starts again.
 
-        After so many requests its clients rest; 0: no end.
+        After `requests` requests of all clients together the clients only wait; 0: no end. Returns
+        the sentence that says so.
         """
-        if self.flights is not None:
-            return self._start_flight_clients(self.flights)
-        workers = (
-            1
-            if self.writer is not None
-            else int(float(self.settings.get("clients", 4 if self.site is None else 2)))
-        )
-        self.stepped.stepper.finish()
-        self.load.start(workers, lambda number: self._orders(number, workers, requests // workers))
-        rate = self.settings.get("rate_per_s", 0)
-        about = f"{workers} client{'s want' if workers != 1 else ' wants'} {rate:g} requests/s"
-        if self.site is not None:
-            about = f"{float(self.settings['browsers']):g} browsers want {rate:g} requests/s"
-        if self.writer is not None:
-            about = f"one client wants {rate:g} writes/s, each when the one before is answered"
-        self.tell(LoadChanged(running=True, about=about))
-        self.tell(
-            Said(
-                text="Numbered writes run. A number counts when the server has answered for it."
-                if self.writer is not None
-                else "Many browsers log in and go on opening pages. Who is signed out logs in "
-                "again."
-                if self.site is not None
-                else "Many requests run at once."
-            )
-        )
-        self.sampler.hurry()
-        return f"The load runs: {about}."
-
-    def _start_flight_clients(self, flights: Flights) -> str:
-        readers = int(float(self.settings.get("readers", 1)))
+        workload = self._part_of(Workload)
+        if workload is None:
+            raise NotNow("This lab has no load.")
+        if (stepped := self.stepped) is not None:
+            stepped.stepper.finish()
         self.load.stop()
-        flights.begin_run()
-        self.load.start(1 + readers, self._orders)
-        about = (
-            f"one client writes {self.settings['writes_per_s']:g} numbers/s, {readers} "
-            f"read{'s' if readers == 1 else ''} {self.settings['reads_per_s']:g} times/s"
-        )
-        self.tell(LoadChanged(running=True, about=about))
-        self.tell(Said(text="The clients run. They know two endpoints and nothing else."))
-        self.sampler.hurry()
-        return f"The clients run: {about}."
+        workload.before_load()
+        clients = workload.clients()
+        self.load.start(clients, lambda n: workload.spec(n, clients, requests // clients))
+        about = workload.about()
+        self.emit(LoadChanged(running=True, about=about))
+        self.emit(Said(text=workload.caption))
+        self.sampler.wake()
+        return f"{workload.running}: {about}."
 
-    def _flown(self, batch: Batch) -> None:
-        if self.flights is not None:
-            self.flights.take(batch)
-        if self.writer is not None:
-            self.writer.heard(batch)
+    def stop_load(self, why: str = "") -> str:
+        """End the workload; harmless if none runs. Returns the sentence that says so."""
+        if not self.load.running:
+            return "No load is running."
+        self.load.stop()
+        self.emit(LoadChanged(running=False, about=why))
+        self.emit(Said(text="The load has stopped. The servers keep what they have."))
+        return "The load has stopped."
 
-    def _rested(self, why: str) -> None:
-        """A client of the load does no more.
+    def _reconfigure_load(self, workload: Workload) -> None:
+        clients = max(1, self.load.clients)
+        self.load.change(lambda n: workload.spec(n, clients))
 
-        Whoever hears of it collects batches, and a load that ends waits for that thread: another
-        one stops it.
-        """
+    def _on_batch(self, batch: Batch) -> None:
+        for part in self.parts:
+            part.on_batch(batch)
+
+    def _on_idle(self, why: str) -> None:
+        # `stop_load` joins the thread that calls us, so another one stops the load.
         threading.Thread(
             target=self.stop_load, args=(why,), name="load stopper", daemon=True
         ).start()
 
-    def stop_load(self, why: str = "") -> str:
-        """End the workload; harmless if none runs."""
-        if not self.load.running:
-            return "No load is running."
-        self.load.stop()
-        self.tell(LoadChanged(running=False, about=why))
-        self.tell(Said(text="The load has stopped. The servers keep what they have."))
-        return "The load has stopped."
-
-    # Faults
-
     def server(self, name: str, verb: str) -> str:
         """Kill, pause, resume or restart a server; returns the sentence that says so."""
-        self.lab.topology.node(name)
-        if name not in self.servers:
-            raise BadInput(f"{name} is no server: it can't be killed.")
-        act = {
-            "kill": self.servers[name].kill,
-            "pause": self.servers[name].pause,
-            "resume": self.servers[name].resume,
-            "restart": self.servers[name].restart,
-        }.get(verb)
-        if (
-            verb == "restart"
-            and self.servers[name].state == "stopped"
-            and self.lab.topology.node(name).waits
-        ):
-            raise NotNow(f"{self.lab.topology.node(name).label} is not there yet.")
-        if act is None:
-            raise BadInput(
-                f"A server can't be told to {verb[:20]!r}.",
-                hint="It can be told to kill, pause, resume or restart.",
-            )
-        act()
-        if self.site is not None:
-            self.site.look()
-        if verb in ("kill", "restart") and name == "cache":
-            self.ledger.emptied_at.append(time.monotonic())
-        label = self.lab.topology.node(name).label
-        says = {
-            "kill": f"{label} was killed.",
-            "pause": f"{label} is paused.",
-            "resume": f"{label} goes on.",
-            "restart": f"{label} was restarted.",
-        }[verb]
-        means = {
-            "kill": "Whoever asks it is refused at once.",
-            "pause": "It keeps its connections and answers nobody: whoever asks, waits.",
-            "resume": "What waited is answered now.",
-            "restart": _after_a_restart(self.servers[name].engine),
-        }[verb]
-        self.tell(Said(text=f"{says} {means}", strong=says))
-        if self.lab.served:
-            self.lab.served(self, name, verb)
+        says = change_server(self, name, verb)
+        for part in self.parts:
+            part.server_changed(name, verb)
+        if self.lab.server_changed:
+            self.lab.server_changed(self, name, verb)
         return says
+
+    def link(self, name: str, verb: str, delay_ms: float = 20.0) -> str:
+        """Slow, cut or restore a link; returns the sentence that says so."""
+        return self._link_faults.change(name, verb, delay_ms)
 
     def add(self, name: str, why: str) -> None:
         """Start a server that waited, with the options that the settings ask for now, and lay the
@@ -537,64 +355,21 @@ class Sandbox:
         with self._lock:
             if self.servers[name].state not in ("stopped", "down"):
                 raise NotNow(f"{node.label} is there already.")
-            self._consoles.forget(name)
-            self.servers[name] = self._housing.server(node)
+            self._consoles.close_one(name)
+            self.servers[name] = self._new_server(node)
             self.servers[name].start(why)
             for link in self.lab.topology.links_to(name):
                 self._lay(link)
-            if self.load.running:
-                self.load.change(self._orders)
+            workload = self._part_of(Workload)
+            if self.load.running and workload is not None:
+                self._reconfigure_load(workload)
             self.sampler.forget_counters(name)
 
     def remove(self, name: str, why: str) -> None:
         """Stop a server that was added."""
         with self._lock:
-            self._consoles.forget(name)
+            self._consoles.close_one(name)
             self.servers[name].stop(why)
-
-    def link(self, name: str, verb: str, delay_ms: float = 20.0) -> str:
-        """Slow, cut or restore a link; returns the sentence that says so."""
-        link = self.lab.topology.link(name)
-        if verb == "slow":
-            if not 0 < delay_ms <= 2_000:
-                raise BadInput("A link is slowed by more than 0 and at most 2,000 ms each way.")
-            self._links.slow(name, delay_ms=delay_ms)
-            state, delay = "slow", delay_ms
-        elif verb == "cut":
-            self._links.cut(name)
-            state, delay = "cut", 0.0
-        elif verb == "restore":
-            self._links.restore(name)
-            state, delay = "open", 0.0
-        else:
-            raise BadInput(
-                f"A link can't be told to {verb[:20]!r}.",
-                hint="It can be told to slow, cut or restore.",
-            )
-        if self.link_states[name] != state or state == "slow":
-            self.link_states[name] = state
-            # one of the three above
-            self.tell(LinkChanged(link=name, state=state, delay_ms=delay))  # type: ignore[arg-type]
-        source, target = self.lab.topology.node(link.source), self.lab.topology.node(link.target)
-        which = (
-            f"The link to {target.label}"
-            if source.engine == "app"
-            else f"The link from {source.label} to {target.label}"
-        )
-        says = {
-            "slow": f"{which} is slowed by {delay_ms:g} ms each way.",
-            "cut": f"{which} is cut.",
-            "restore": f"{which} is whole again.",
-        }[verb]
-        means = {
-            "slow": "Every question and every answer takes so much longer.",
-            "cut": "Nobody is refused: whoever asks, waits for nothing.",
-            "restore": "What was under way arrives.",
-        }[verb]
-        self.tell(Said(text=f"{says} {means}", strong=says))
-        return says
-
-    # Consoles
 
     def console(self, name: str, command: str) -> Answer:
         """Run a command in a server's console."""
@@ -604,51 +379,54 @@ class Sandbox:
         """How a console command could go on."""
         return self._consoles.complete(name, text)
 
-    # Where things are
+    def wait_until(
+        self, condition: Callable[[], bool], *, deadline_s: float, every_s: float = 0.02
+    ) -> bool:
+        """Wait until a condition holds; False at the deadline."""
+        end = time.monotonic() + deadline_s
+        while not condition():
+            if time.monotonic() > end:
+                return False
+            time.sleep(every_s)
+        return True
 
     @property
-    def pretence(self) -> Pretence | None:
-        """What fake servers hold; None where they are real."""
-        return (
-            self._quarters.runtime.pretence
-            if isinstance(self._quarters.runtime, FakeRuntime)
-            else None
-        )
+    def link_states(self) -> Mapping[str, str]:
+        """The state of each link: open, slow or cut."""
+        return self._link_faults.states
+
+    @property
+    def is_real(self) -> bool:
+        """False where servers are doubles and nothing runs."""
+        return self.doubles is None
+
+    @property
+    def runtime_name(self) -> str:
+        """How servers live here: cage, process, container or fake."""
+        return self._environment.runtime.name
+
+    @property
+    def stepped(self) -> SteppedPart | None:
+        """The part that runs requests in slow motion; None if this lab has none."""
+        return self._part_of(SteppedPart)
 
     def is_reached(self, server: str) -> bool:
         """True if the application can reach a server: it is up, and the link to it is not cut."""
         cut = any(
-            link.target == server and self.link_states[link.name] == "cut"
-            for link in self.lab.topology.links
+            self.link_states[link.name] == "cut" for link in self.lab.topology.links_to(server)
         )
         return self.servers[server].state == "up" and not cut
 
-    @property
-    def cache_engine(self) -> str:
-        """The cache's engine now: redis or memcached."""
-        cache = self.servers.get("cache")
-        return "memcached" if cache is not None and cache.engine.kind == "memcached" else "redis"
-
-    @property
-    def runtime(self) -> str:
-        """How servers live here: cage, process or fake."""
-        return self._quarters.runtime.name
-
     def address_for_app(self, server: str) -> Address:
-        """Where the application finds a server: the near end of the link, whose address never
-        changes.
-        """
-        return self._housing.near[
+        """Where the application finds a server: the entrance of its link, which never changes."""
+        topology = self.lab.topology
+        return self.addresses.of_link(
             next(
                 link.name
-                for link in self.lab.topology.links_to(server)
-                if self.lab.topology.node(link.source).engine == "app"
+                for link in topology.links_to(server)
+                if topology.node(link.source).engine == "app"
             )
-        ]
-
-    def route(self, link: str) -> Route:
-        """Both ways over a link, for a client of the load."""
-        return self._links.route(link)
+        )
 
     def server_address(self, server: str) -> Address:
         """Where a server itself listens, behind its link."""
@@ -656,26 +434,61 @@ class Sandbox:
 
     def password(self, server: str) -> str:
         """The application's password for a server."""
-        return self._quarters.secrets[server]
+        return self._environment.secrets[server]
 
     def versions(self) -> dict[str, str]:
-        """The version of each engine that runs here, as the server itself says."""
+        """The version of each engine that runs here, as the server itself reports it."""
         return {
             server.engine.kind: server.version for server in self.servers.values() if server.version
         }
 
+    def kind_at(self, node: Node) -> str:
+        """The engine that stands at a node now."""
+        return str(self.settings[node.engine_setting]) if node.engine_setting else node.engine
+
     @property
-    def stepped(self) -> Application | Site | Writer:
-        """What runs requests in step gear: the application, the browser before a site, or the
-        writer of numbers.
-        """
-        return self.writer or self.site or self.app
+    def _links(self) -> list[Link]:
+        """The links that lead to a server; those to an endpoint belong to a part."""
+        servers = {node.name for node in self.lab.topology.servers}
+        return [link for link in self.lab.topology.links if link.target in servers]
+
+    def _place(self, link: Link) -> None:
+        kind = self.kind_at(self.lab.topology.node(link.target))
+        self.addresses.place_link(link, USUAL_PORTS[kind])
 
     def _lay(self, link: Link) -> None:
         """Lay a link to a server as it is now."""
-        self._housing.near[link.name] = self._links.lay(
-            link.name, self._housing.near[link.name], self.servers[link.target].engine.address
+        entrance = self.addresses.of_link(link.name)
+        self.network.lay(link.name, entrance, self.servers[link.target].engine.address)
+
+    def _new_server(self, node: Node) -> Server:
+        """A server for a node, not yet started, with the engine that the settings ask for now."""
+        directory = self.directory / node.name
+        directory.mkdir(mode=0o700, exist_ok=True)
+        return Server(
+            node.name,
+            self._engine(node),
+            self._environment.runtime,
+            log=directory / "log",
+            emit=self.emit,
         )
+
+    def _engine(self, node: Node) -> Engine:
+        kind, directory = self.kind_at(node), self.directory / node.name
+        if self.doubles is not None:
+            return self.doubles.engine(node.name, kind)
+        for part in self.parts:
+            if (engine := part.engine(node, directory)) is not None:
+                return engine
+        options = dict(node.options)
+        if node.options_of is not None:
+            options |= node.options_of(self.settings)
+        address = self.addresses.new(node.name, USUAL_PORTS[kind])
+        if kind == "redis":
+            return Redis(node.name, address, directory, self.password(node.name), **options)
+        if kind == "memcached":
+            return Memcached(node.name, address, directory, **options)
+        raise BadInput(f"No engine {kind!r} can stand at {node.name}.")
 
     def _exchange(self, node: Node) -> None:
         """Another engine behind the same name: the old one stops, the new one starts empty."""
@@ -683,64 +496,12 @@ class Sandbox:
         if old.state == "paused":
             old.resume("its engine is exchanged")
         old.stop("its engine is exchanged")
-        self._consoles.forget(node.name)
-        self.servers[node.name] = self._housing.server(node)
+        self._consoles.close_one(node.name)
+        self.servers[node.name] = self._new_server(node)
         self.servers[node.name].start("the engine was chosen")
         for link in self.lab.topology.links_to(node.name):
-            self._housing.find_near_end(link)
+            self._place(link)
             self._lay(link)
-        self.app.forget_clients()
         self.sampler.forget_counters(node.name)
-        self.ledger.emptied_at.append(time.monotonic())
-
-    def _orders(self, number: int, workers: int | None = None, requests: int = 0) -> AnyOrders:
-        if self.lab.orders is not None:
-            return self.lab.orders(self, number, workers or max(1, self.load.workers))
-        if self.flights is not None:
-            return self.flights.orders(
-                number,
-                workers or 1 + int(float(self.settings.get("readers", 1))),
-                self.password(APP),
-                SEED,
-            )
-        if self.site is not None:
-            return BrowserOrders(
-                settings=dict(self.settings),
-                site=self._links.route(self.site.entrance.name),
-                worker=number,
-                workers=workers or max(1, self.load.workers),
-                seed=SEED,
-            )
-        if self.writer is not None:
-            return self.writer.orders(number, self._links.route(self.writer.link), SEED)
-        return Orders(
-            lab=self.lab.id,
-            wrong=self.wrong,
-            settings=dict(self.settings),
-            engine=self.cache_engine,
-            cache=self._links.route("cache"),
-            cache_user="shop",
-            cache_password=self.password("cache"),
-            database=self._links.route("database"),
-            database_password=self.password("database"),
-            items=items(
-                str(self.settings.get("read", "row")),
-                int(float(self.settings.get("load_items", LOAD_ITEMS))),
-            ),
-            worker=number,
-            workers=workers or max(1, self.load.workers),
-            seed=SEED,
-            requests=requests,
-        )
-
-
-def _after_a_restart(engine: Engine) -> str:
-    if isinstance(engine, Postgres):
-        return "It has replayed its log: what was committed is there."
-    if isinstance(engine, Redis) and engine.noted:
-        return "What its files held is there again."
-    if isinstance(engine, Redis) and engine.appendonly:
-        return "It has replayed its append-only file: what was written is there."
-    if isinstance(engine, Balancer):
-        return "It held nothing that it could lose."
-    return "It has lost what it held in memory."
+        for part in self.parts:
+            part.server_changed(node.name, "exchange")

@@ -1,5 +1,5 @@
 """A real server of a sandbox as an object: started, asked whether it is ready, killed, paused,
-restarted; it tells of every change.
+restarted; it emits an event for every change.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Server:
         runtime: Runtime,
         *,
         log: Path,
-        tell: Callable[[Event], None],
+        emit: Callable[[Event], None],
     ) -> None:
         self.name = name
         self.engine = engine
@@ -41,7 +41,7 @@ class Server:
         self.state: ServerState = "stopped"
         self._runtime = runtime
         self._log = log
-        self._tell = tell
+        self._emit = emit
         self._running: Running | None = None
         self._lock = threading.RLock()
 
@@ -86,7 +86,7 @@ class Server:
             self._change("down", why)
             return done
 
-    def begin_anew(self, why: str) -> None:
+    def start_empty(self, why: str) -> None:
         """Stop it if it runs, empty its disk, and start it on the same address."""
         with self._lock:
             if self._running is not None and self._running.poll() is None:
@@ -174,4 +174,4 @@ class Server:
 
     def _change(self, state: ServerState, why: str) -> None:
         self.state = state
-        self._tell(ServerChanged(server=self.name, state=state, why=why, version=self.version))
+        self._emit(ServerChanged(server=self.name, state=state, why=why, version=self.version))

@@ -17,8 +17,10 @@ from labs.engines import Redis
 from labs.engines.dataset import READS, dataset
 from labs.errors import BadInput, NotNow, ServerDown
 from labs.headless import keeper_of_ones_own
-from labs.load.writers import Writer, WriterOrders, count_key, note, notes, product_key
+from labs.load import loop
+from labs.load.commits import Commits
 from labs.network.links import Route
+from labs.setups.changes.workload import ChangesSpec, count_key, note, notes, product_key
 from tests.labs.conftest import wait_until
 from tests.sandboxes import Opened, eventually
 
@@ -292,30 +294,24 @@ def test_a_note_that_is_half_written_is_left_out(tmp_path):
 
 
 def test_a_writer_whose_notebook_is_full_says_so_once(server, tmp_path, monkeypatch):
-    monkeypatch.setattr("labs.load.writers.MOST_NOTES", 5)
+    monkeypatch.setattr("labs.setups.changes.workload.MOST_NOTES", 5)
     address, (ours, theirs) = server("only").address, Pipe()
-    orders = WriterOrders(
-        settings={"rate_per_s": 1_000.0},
+    spec = ChangesSpec(
+        rate_per_s=1_000.0,
         redis=Route(address, address, "", 0),
         password="secret",
         notebook=str(tmp_path / "0"),
         products=9,
-        worker=0,
-        workers=1,
-        seed=1,
     )
-    with open(orders.notebook, "ab", buffering=0) as notebook:
-        writer = Writer(orders, theirs, notebook, written=0, last=0)
-        writing = Thread(target=writer.run)
-        writing.start()
-        told = [ours.recv() for _ in range(4)]
-        ours.send(None)
-        writing.join()
-        writer._redis.shut()
+    writing = Thread(target=loop.run, args=(spec.program(Commits()), theirs))
+    writing.start()
+    told = [ours.recv() for _ in range(4)]
+    ours.send(None)
+    writing.join()
     ours.close()
 
     assert len(notes(tmp_path / "0")) == 5
-    assert ["is full with 5 changes" in batch.rests for batch in told].count(True) == 1
+    assert ["is full with 5 changes" in batch.idle_because for batch in told].count(True) == 1
 
 
 # On the bench

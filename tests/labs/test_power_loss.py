@@ -13,17 +13,20 @@ from multiprocessing import Pipe
 import psutil
 import pytest
 
+from labs.catalogue import find
 from labs.engines.address import Address
 from labs.engines.launch import Launch
 from labs.engines.redis import Redis
 from labs.errors import NotNow, ServerDown
 from labs.headless import keeper_of_ones_own
-from labs.load.load import Load
-from labs.load.numbers import NumberOrders, Written, _Numbers
+from labs.load import loop
+from labs.load.commits import Commits
+from labs.load.controller import LoadController
 from labs.network.links import Route
 from labs.runtime import noting, syncs
 from labs.runtime.disk import Disk
 from labs.runtime.process import ProcessRuntime
+from labs.setups.journal.workload import NumbersSpec, Written
 from tests.labs.conftest import wait_until
 from tests.sandboxes import Opened, eventually, lives
 
@@ -592,55 +595,56 @@ def test_an_experiment_neither_meets_a_check_nor_undoes_one(sandbox):
 
 
 def numbered(address):
-    return NumberOrders(
-        lab="durability",
-        wrong="",
-        settings={"rate_per_s": 1_000.0},
+    return NumbersSpec(
+        rate_per_s=1_000.0,
+        strategy=find("durability").strategy({}),
         server=Route(address, address, "", 0),
         password="a password",
         first=1,
         last=5,
-        seed=1,
     )
 
 
-class Rests:
-    """Starts clients that say at once that they do no more, and go on."""
+class IdleClients:
+    """Starts clients that report at once that they do no more, and go on."""
 
     def __init__(self):
+        self.commits = Commits()
         self.theirs = []
 
-    def start(self, _orders):
+    def start(self, _spec):
         ours, theirs = Pipe()
-        theirs.send(Written("redis", "numbers", rests="that was the last"))
+        theirs.send(Written("redis", "numbers", idle_because="that was the last"))
         self.theirs.append(theirs)
         return 0, ours
 
+    def close(self):
+        """There is nothing to end."""
 
-def test_a_client_that_does_no_more_is_heard_once_in_a_run():
-    heard, rests, orders = [], Rests(), numbered(Address("127.0.0.1", 1))
-    load = Load(rests, on_rest=heard.append)
+
+def test_a_client_that_does_no_more_is_reported_once_in_a_run():
+    reported, clients, spec = [], IdleClients(), numbered(Address("127.0.0.1", 1))
+    load = LoadController(clients, on_idle=reported.append)
     for run in (1, 2):
-        load.start(2, lambda _: orders)
-        eventually(lambda run=run: len(heard) == run)
+        load.start(2, lambda _: spec)
+        eventually(lambda run=run: len(reported) == run)
         time.sleep(0.1)
-        for pipe in rests.theirs:
+        for pipe in clients.theirs:
             pipe.close()
         load.stop()
 
-    assert heard == ["that was the last"] * 2
+    assert reported == ["that was the last"] * 2
 
 
 def test_the_last_number_is_said_to_be_the_last(redis_that):
     redis = redis_that("no")
     ours, theirs = Pipe()
-    worker = _Numbers(numbered(redis.engine.address), theirs)
-    writing = threading.Thread(target=worker.run, daemon=True)
+    program = numbered(redis.engine.address).program(Commits())
+    writing = threading.Thread(target=loop.run, args=(program, theirs), daemon=True)
     writing.start()
     told = [ours.recv() for _ in range(4)]
     ours.send(None)
     writing.join(5.0)
-    worker._client.close()
 
     assert sum(batch.done for batch in told) == 5
-    assert ["number 5 is the last" in batch.rests for batch in told].count(True) == 1
+    assert ["number 5 is the last" in batch.idle_because for batch in told].count(True) == 1

@@ -12,6 +12,7 @@ import pytest
 from redis import Redis
 
 from labs import wire
+from labs.agent.agent import Agent
 from labs.errors import LabsError, NotNow, UnknownSandbox
 from labs.events import (
     Entry,
@@ -26,7 +27,6 @@ from labs.host import keeper as keepers
 from labs.host.desk import Desk
 from labs.host.host import LabsHost, Limits
 from labs.host.keeper import Keeper
-from labs.sandbox.agent import Agent
 from labs.state import SandboxState
 from tests.security.conftest import eventually
 
@@ -326,7 +326,7 @@ def test_one_sandbox_s_calls_are_bounded_in_number(hosted):
 
 def test_what_a_hanging_sandbox_is_asked_keeps_no_neighbour_waiting(hosted, monkeypatch):
     _, desk = hosted(room=20)
-    monkeypatch.setattr("labs.sandbox.agent.Agent", Deaf)
+    monkeypatch.setattr("labs.agent.agent.Agent", Deaf)
     hanging = [opened(desk, f"attacker {number}") for number in range(5)]
     neighbour = opened(desk, "neighbour")
     errors = []

@@ -7,8 +7,8 @@ from math import comb
 import pytest
 
 from labs.catalogue.write_through_race.strategies import STRATEGIES
-from labs.interleaving.orders import beginning_with, every, following, sampled
-from labs.interleaving.race import planned
+from labs.setups.interleaving.orders import beginning_with, every, following, sampled
+from labs.setups.interleaving.race import planned
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from labs.load.keys import ZipfKeys
-from labs.load.shape import BEHIND_LIMIT_S, Schedule
+from labs.load.schedule import BEHIND_LIMIT_S, Schedule
 
 
 def test_arrivals_keep_to_the_rate_however_late_a_request_is():

@@ -16,16 +16,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from weakref import WeakKeyDictionary
 
-from labs.catalogue.backup_restore import goods, losses
+from labs.catalogue.backup_restore import goods, losses, reads
 from labs.engines import Redis
 from labs.engines.dataset import Dataset, dataset
 from labs.engines.redis import parse_info
 from labs.errors import BadInput, DidNotStart, LabsError, NotNow, ServerDown
 from labs.events import Value
-from labs.load.writers import Notes, notes
-from labs.sandbox.sandbox import Sandbox
+from labs.sandbox.context import Context
+from labs.sandbox.part import Workload
+from labs.setups.changes.workload import ChangesSpec, Notes, notes
 
 OLD, NEW = "shop-001", "shop-restored-001"
 """As ElastiCache calls the first node of a replication group."""
@@ -107,44 +107,73 @@ class Refused:
     state: str
 
 
-class Backups:
-    """The backups of one sandbox. One thing at a time; whoever comes meanwhile is told so."""
+class Backups(Workload):
+    """The backups of one sandbox, and the writers whose changes they hold.
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+    One thing at a time: a second caller gets NotNow.
+    """
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
         self._lock = threading.Lock()
         self._number = 0
         self.experiment = False
         """True while a prediction is measured: what is taken and restored meanwhile is not the
-        learner's, and no check hears of it.
+        learner's, and no check sees it.
         """
         self.kept: dict[str, Backup] = {}
-        """By name. Changed by whoever is alone here, so others go through a copy."""
+        """By name. Only the holder of the lock changes it, so others use a copy."""
         self.products = 0
-        directory = self.engine(OLD).directory.parent
-        self.folder, self.notebooks = directory / "backups", directory / "notebooks"
+        self.folder, self.notebooks = context.directory / "backups", context.directory / "notebooks"
+
+    def opened(self) -> None:
+        """Begin without backups, without notebooks, and with nothing of an earlier snapshot."""
+        self._number = self.products = 0
+        self.experiment = False
+        self.kept.clear()
+        if not self.context.is_real:
+            return
         for folder in (self.folder, self.notebooks):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)
         for name in (OLD, NEW):
-            self._clear_away(self.engine(name).directory)
+            self._clear_away(self.redis(name).directory)
+
+    def restarted(self) -> None:
+        """Begin again, as when the sandbox was opened."""
+        self.opened()
+
+    def spec(self, client: int, clients: int, requests: int = 0) -> ChangesSpec:
+        """The changes of one writer: where the application's endpoint leads, and its notebook."""
+        context, settings = self.context, self.context.settings
+        node = reads.node_asked(context)
+        return ChangesSpec(
+            rate_per_s=float(settings["rate_per_s"]),
+            client=client,
+            clients=clients,
+            requests=requests,
+            redis=context.network.route(reads.LINKS[node]),
+            password=context.password(node),
+            notebook=str(self.notebooks / str(client)),
+            products=self.products or goods.products_of(int(float(settings["keys"]))),
+        )
 
     # What there is
 
-    def engine(self, name: str) -> Redis:
+    def redis(self, name: str) -> Redis:
         """The engine of one of the two clusters."""
-        engine = self._sandbox.servers[name].engine
+        engine = self.context.servers[name].engine
         assert isinstance(engine, Redis)
         return engine
 
     def up(self, name: str) -> Redis:
         """The same, or NotNow if it does not run."""
-        if self._sandbox.servers[name].state != "up":
+        if self.context.servers[name].state != "up":
             raise NotNow(
-                f"{self._sandbox.lab.topology.node(name).label} is not up.",
+                f"{self.context.lab.topology.node(name).label} is not up.",
                 hint="Look at the drawing: is it there, and does it run?",
             )
-        return self.engine(name)
+        return self.redis(name)
 
     def file(self, backup: Backup) -> Path:
         """Where a backup's file is kept."""
@@ -188,7 +217,7 @@ class Backups:
                     self._next_name(),
                     "creating",
                     time.strftime("%H:%M:%S", time.gmtime()),
-                    engine=f"Redis {self._sandbox.servers[OLD].version}",
+                    engine=f"Redis {self.context.servers[OLD].version}",
                     loaded=self._is_written_to(),
                     experiment=self.experiment,
                 )
@@ -238,7 +267,7 @@ class Backups:
         """
         with self._alone():
             backup = self.find(name)
-            if self._sandbox.servers[NEW].state in ("up", "paused"):
+            if self.context.servers[NEW].state in ("up", "paused"):
                 raise NotNow(
                     "The cluster shop-restored is there already.",
                     hint="A restore makes a new cluster: delete that one first.",
@@ -295,12 +324,12 @@ class Backups:
         Who is asked may be late: a busy machine is no reason to give up.
         """
         end = time.monotonic() + SNAPSHOT_S
-        self._sandbox.sampler.hurry()
+        self.context.sampler.wake()
         while True:
             with contextlib.suppress(ServerDown):
                 if engine.info("persistence")["rdb_bgsave_in_progress"] == "0":
                     return
-            if time.monotonic() > end or self._sandbox.servers[OLD].state not in ("up", "paused"):
+            if time.monotonic() > end or self.context.servers[OLD].state not in ("up", "paused"):
                 raise ServerDown("The snapshot was not done in time.", hint="Does the server run?")
             time.sleep(LOOK_EVERY_S)
 
@@ -318,20 +347,20 @@ class Backups:
         return sha256_of(file), file.stat().st_size
 
     def _restore(self, backup: Backup) -> Restored | Refused:
-        sandbox, old = self._sandbox, self._sandbox.servers[OLD]
+        context, old = self.context, self.context.servers[OLD]
         file_sha256, pid, lost = sha256_of(self.file(backup)), old.pid, self._held(OLD)
-        there = self.engine(NEW).directory / _DUMP
+        there = self.redis(NEW).directory / _DUMP
         there.unlink(missing_ok=True)
         shutil.copyfile(self.file(backup), there)
         began = time.monotonic()
         try:
-            sandbox.add(NEW, f"restored from {backup.name}")
+            context.add(NEW, f"restored from {backup.name}")
         except DidNotStart:
             return Refused(
                 backup,
                 file_sha256,
-                refusal(sandbox.servers[NEW].log_tail(80)),
-                sandbox.servers[NEW].state,
+                refusal(context.servers[NEW].log_tail(80)),
+                context.servers[NEW].state,
             )
         finally:
             # A node of ElastiCache that is rebooted comes back empty: what it was seeded with is
@@ -343,26 +372,26 @@ class Backups:
         self, backup: Backup, file_sha256: str, name: str, pid: int, lost: Dataset, ready_s: float
     ) -> Restored:
         """The two clusters side by side, and what became of the writers' changes."""
-        sandbox, old = self._sandbox, self._sandbox.servers[OLD]
+        context, old = self.context, self.context.servers[OLD]
         new = dataset(self.up(name))
         return Restored(
             backup=backup,
             file_sha256=file_sha256,
-            old_address=str(sandbox.address_for_app(OLD)),
-            new_address=str(sandbox.address_for_app(name)),
+            old_address=str(context.address_for_app(OLD)),
+            new_address=str(context.address_for_app(name)),
             old_pids=(pid, old.pid),
             old=lost,
-            old_keys=self.engine(OLD).count() if old.state == "up" else 0,
+            old_keys=self.redis(OLD).count() if old.state == "up" else 0,
             new=new,
             ready_s=ready_s,
-            loss=losses.count(self.engine(name), self.writers()),
+            loss=losses.count(self.redis(name), self.writers()),
         )
 
     def _held(self, name: str) -> Dataset:
         """What a cluster holds; nothing if it does not run."""
         return (
-            dataset(self.engine(name))
-            if self._sandbox.servers[name].state == "up"
+            dataset(self.redis(name))
+            if self.context.servers[name].state == "up"
             else Dataset("", 0, 0)
         )
 
@@ -396,7 +425,7 @@ class Backups:
         file.chmod(0o400)
 
     def _is_written_to(self) -> bool:
-        return self._sandbox.load.running
+        return self.context.load.running
 
     def _next_name(self) -> str:
         self._number += 1
@@ -421,7 +450,7 @@ class Backups:
     def _note(self, seen: object, backup: Backup) -> None:
         """Keep what was seen of a backup, for the checks."""
         if not backup.experiment:
-            self._sandbox.ledger.observations.append(seen)
+            self.context.ledger.observations.append(seen)
 
     def _tell(self, backup: Backup) -> Backup:
         self.kept[backup.name] = backup
@@ -434,26 +463,17 @@ class Backups:
 
     def show(self) -> None:
         """Tell the table of the backups."""
-        self._sandbox.tabulate("backups", [_row(backup) for backup in list(self.kept.values())])
+        self.context.tabulate("backups", [_row(backup) for backup in list(self.kept.values())])
 
 
-_kept: WeakKeyDictionary[Sandbox, Backups] = WeakKeyDictionary()
-
-
-def begin(sandbox: Sandbox, kind: type[Backups] = Backups) -> None:
-    """There are no backups here yet. Where nothing real runs there never will be."""
-    if sandbox.runtime != "fake":
-        _kept[sandbox] = kind(sandbox)
-
-
-def backups_of(sandbox: Sandbox) -> Backups | None:
+def backups_of(sandbox: Context) -> Backups | None:
     """The sandbox's backups; None where nothing real runs."""
-    return _kept.get(sandbox)
+    return sandbox.part(Backups) if sandbox.is_real else None
 
 
-def backups_here(sandbox: Sandbox) -> Backups:
+def backups_here(sandbox: Context) -> Backups:
     """The same, or NotNow."""
-    found = _kept.get(sandbox)
+    found = backups_of(sandbox)
     if found is None:
         raise NotNow("Nothing real runs in this sandbox, so there is nothing to back up.")
     return found

@@ -84,7 +84,7 @@ def _file(found: Backups, backup: Backup) -> Verdict:
     evidence |= {
         "sha256_now": now[:SHORT],
         "bytes": size,
-        "in_the_server_s_directory": file.parent == found.engine(OLD).directory,
+        "in_the_server_s_directory": file.parent == found.redis(OLD).directory,
     }
     if (now, size) != (backup.sha256, backup.size):
         return Verdict(

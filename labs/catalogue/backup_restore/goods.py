@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator
 
 from labs.engines import Redis
-from labs.load.writers import product_key
+from labs.setups.changes.workload import product_key
 
 AT_ONCE = 500
 ANSWERS_S = 3.0

@@ -11,18 +11,17 @@ from pathlib import Path
 from statistics import median
 
 from labs import tolerances
-from labs.catalogue import trials
 from labs.catalogue.backup_restore import beside, goods, reads
 from labs.catalogue.backup_restore.backups import (
     NEW,
     OLD,
     SHORT,
     Backup,
+    Backups,
     Refused,
     Restored,
     backups_here,
     backups_of,
-    begin,
 )
 from labs.catalogue.backup_restore.checks import (
     CHECKS,
@@ -53,8 +52,8 @@ from labs.engines import Memcached, Redis
 from labs.engines.dataset import Dataset
 from labs.errors import LabsError, NotNow, ServerDown
 from labs.events import Said, ServerTold, Value
-from labs.load.writers import WriterOrders
-from labs.sandbox.sandbox import SEED, Sandbox
+from labs.sandbox.sandbox import Sandbox
+from labs.setups.shop import trials
 
 TOLERANCES = tolerances.of(Path(__file__).parent)
 MEMORY = {"maxmemory_mb": 96, "maxmemory_policy": "noeviction"}
@@ -86,8 +85,7 @@ HOW = Choice("how", "Damage", (("bit", "one bit"), ("cut", "half is missing")), 
 
 
 def prepare(sandbox: Sandbox) -> None:
-    """No backups, no notebooks, and nothing of an earlier snapshot on the disk."""
-    begin(sandbox)
+    """Show the endpoints, and that the clusters are empty."""
     sandbox.tabulate(
         "endpoints",
         [
@@ -95,8 +93,8 @@ def prepare(sandbox: Sandbox) -> None:
             for endpoint, node in reads.ENDPOINTS.items()
         ],
     )
-    sandbox.tell(ServerTold(server=OLD, lines=["empty"]))
-    sandbox.tell(ServerTold(server=NEW, lines=[]))
+    sandbox.emit(ServerTold(server=OLD, lines=["empty"]))
+    sandbox.emit(ServerTold(server=NEW, lines=[]))
 
 
 def fill(sandbox: Sandbox) -> str:
@@ -111,16 +109,16 @@ def fill(sandbox: Sandbox) -> str:
     if sandbox.servers[beside.NODE].state == "up":
         beside.fill(sandbox)
     held = engine.count()
-    sandbox.tell(ServerTold(server=OLD, lines=[f"{held:,} keys"]))
+    sandbox.emit(ServerTold(server=OLD, lines=[f"{held:,} keys"]))
     says = f"The cluster shop holds {held:,} keys: products, pages, carts, rankings, sessions."
-    sandbox.tell(Said(text=f"{says} Memcached has the pages as well.", strong=says))
+    sandbox.emit(Said(text=f"{says} Memcached has the pages as well.", strong=says))
     return says
 
 
 def take(sandbox: Sandbox) -> str:
     """Take a backup of the cluster."""
     backup = backups_here(sandbox).take()
-    sandbox.tell(
+    sandbox.emit(
         ServerTold(
             server=OLD,
             lines=[
@@ -138,7 +136,7 @@ def take(sandbox: Sandbox) -> str:
         f"The fork took {backup.fork_ms:.1f} ms, and {backup.cow / 1024:,.0f} KB were copied "
         f"meanwhile, {backup.cow_percent:.0f} % of the memory."
     )
-    sandbox.tell(Said(text=f"{says} {cost}", strong=says))
+    sandbox.emit(Said(text=f"{says} {cost}", strong=says))
     return f"{says} {cost}"
 
 
@@ -169,9 +167,9 @@ def accident(sandbox: Sandbox) -> str:
     engine = backups_here(sandbox).up(OLD)
     keys = engine.count()
     engine.flush()
-    sandbox.tell(ServerTold(server=OLD, lines=["empty"]))
+    sandbox.emit(ServerTold(server=OLD, lines=["empty"]))
     says = f"FLUSHALL: {keys:,} keys are gone."
-    sandbox.tell(
+    sandbox.emit(
         Said(text=f"{says} The server is well and answers everybody: with nothing.", strong=says)
     )
     return says
@@ -182,11 +180,11 @@ def restore(sandbox: Sandbox, backup: str) -> str:
     found = backups_here(sandbox).restore(backup)
     if isinstance(found, Refused):
         says = f"No cluster starts from {found.backup.name}."
-        sandbox.tell(
+        sandbox.emit(
             Said(text=f"{says} The server’s log: {' · '.join(found.words)}"[:600], strong=says)
         )
         return f"{says} The server says: {found.words[0] if found.words else 'nothing'}"
-    sandbox.tell(ServerTold(server=NEW, lines=_lines(found.new)))
+    sandbox.emit(ServerTold(server=NEW, lines=_lines(found.new)))
     _show_restored(sandbox, found)
     says = (
         f"shop-restored is there at {found.new_address}, with {found.new.keys:,} keys after "
@@ -197,7 +195,7 @@ def restore(sandbox: Sandbox, backup: str) -> str:
         if found.loss.gone
         else "Nobody had written since the snapshot."
     )
-    sandbox.tell(Said(text=f"{says} {lost}", strong=says))
+    sandbox.emit(Said(text=f"{says} {lost}", strong=says))
     return f"{says} {lost}"
 
 
@@ -209,7 +207,7 @@ def delete_restored(sandbox: Sandbox) -> str:
     if sandbox.servers[NEW].state == "paused":
         sandbox.servers[NEW].resume("it is deleted")
     sandbox.remove(NEW, "you deleted the cluster")
-    sandbox.tell(ServerTold(server=NEW, lines=[]))
+    sandbox.emit(ServerTold(server=NEW, lines=[]))
     return "shop-restored is deleted. Its backup is not."
 
 
@@ -224,28 +222,8 @@ def ask_memcached(sandbox: Sandbox) -> str:
         f"{', '.join(dict.fromkeys(answer for _, answer in asked.answers))}; restarted, it "
         f"holds {asked.items_after:,} of {asked.items_before:,} items."
     )
-    sandbox.tell(Said(text=f"{says} There is no file that could be restored.", strong=says))
+    sandbox.emit(Said(text=f"{says} There is no file that could be restored.", strong=says))
     return says
-
-
-def orders(sandbox: Sandbox, number: int, workers: int) -> WriterOrders:
-    """What a writer is told: where the application's endpoint leads, and which notebook is
-    its own.
-    """
-    found, node = backups_of(sandbox), reads.node_asked(sandbox)
-    products = (found.products if found else 0) or goods.products_of(
-        int(float(sandbox.settings["keys"]))
-    )
-    return WriterOrders(
-        settings=dict(sandbox.settings),
-        redis=sandbox.route(reads.LINKS[node]),
-        password=sandbox.password(node),
-        notebook=str(found.notebooks / str(number)) if found else "",
-        products=products,
-        worker=number,
-        workers=workers,
-        seed=SEED,
-    )
 
 
 def readings(sandbox: Sandbox, read: Mapping[str, float]) -> dict[str, float]:
@@ -412,7 +390,7 @@ def _acknowledged(sandbox: Sandbox) -> int:
 def _write_until(sandbox: Sandbox, changes: int) -> None:
     """The load has run until so many changes were acknowledged."""
     if not sandbox.load.running:
-        sandbox.load.forget()
+        sandbox.load.clear()
         sandbox.start_load()
     sandbox.wait_until(lambda: _acknowledged(sandbox) >= changes, deadline_s=PATIENCE_S)
 
@@ -443,7 +421,7 @@ def _experiment(sandbox: Sandbox, **wanted: Value) -> Iterator[None]:
         found.experiment = True
         try:
             fill(sandbox)
-            sandbox.load.forget()
+            sandbox.load.clear()
             yield
         finally:
             found.experiment = False
@@ -567,7 +545,7 @@ LAB = Lab(
         ),
     ),
     gears=("step", "load", "break"),
-    orders=orders,
+    parts=(Backups,),
     readings=readings,
     actions=(
         Action("fill", "Fill the cluster", "step", fill, primary=True, deadline_s=20.0),

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from labs.engines import Redis
-from labs.load.writers import Notes, count_key, product_key
+from labs.setups.changes.workload import Notes, count_key, product_key
 
 ANSWERS_S = 3.0
 AT_ONCE = 500

@@ -13,6 +13,7 @@ from labs.catalogue.backup_restore.backups import NEW, OLD, backups_here
 from labs.engines.address import straight
 from labs.events import Said, Travelled
 from labs.load.clients import LeanRedis
+from labs.sandbox.context import Context
 from labs.sandbox.sandbox import Sandbox
 
 ENDPOINTS = {"shop": OLD, "shop-restored": NEW}
@@ -29,7 +30,7 @@ class Read:
     at: float
 
 
-def node_asked(sandbox: Sandbox) -> str:
+def node_asked(sandbox: Context) -> str:
     """The server behind the endpoint that the application was told."""
     return ENDPOINTS[str(sandbox.settings["endpoint"])]
 
@@ -47,13 +48,13 @@ def read(sandbox: Sandbox, page: float) -> str:
     try:
         found = client.get(key) is not None
     except CacheDown:
-        sandbox.tell(Travelled(links=[LINKS[node]], meaning="error", words="nobody"))
+        sandbox.emit(Travelled(links=[LINKS[node]], meaning="error", words="nobody"))
         return f"Nobody answers at {endpoint} ({address})."
     finally:
         client.shut()
     took_ms = client.times[-1] / 1000
     sandbox.ledger.observations.append(Read(str(address), key, found, time.monotonic()))
-    sandbox.tell(
+    sandbox.emit(
         Travelled(
             links=[LINKS[node]],
             meaning="hit" if found else "miss",
@@ -67,7 +68,7 @@ def read(sandbox: Sandbox, page: float) -> str:
         if found
         else "For the application the page was never there."
     )
-    sandbox.tell(
+    sandbox.emit(
         Said(
             text=f"{says} {seen}",
             strong=says,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-from labs.catalogue.backup_restore.backups import OLD, Backup, Backups, Restored, begin, sha256_of
+from labs.catalogue.backup_restore.backups import OLD, Backup, Backups, Restored, sha256_of
 from labs.definition import WrongSolution
-from labs.sandbox.sandbox import Sandbox
 
 CHECKSUM_BYTES = 8
 
@@ -45,9 +43,9 @@ class RestoresInPlace(Backups):
     """Puts the file beside the server that lost its data, and restarts that."""
 
     def _restore(self, backup: Backup) -> Restored:
-        old = self._sandbox.servers[OLD]
+        old = self.context.servers[OLD]
         pid, lost, began = old.pid, self._held(OLD), time.monotonic()
-        there = self.engine(OLD).directory / "dump.rdb"
+        there = self.redis(OLD).directory / "dump.rdb"
         shutil.copyfile(self.file(backup), there)
         old.restart("it is restored")
         there.unlink()
@@ -60,7 +58,7 @@ class ClaimsALoad(Backups):
     """Stops the writers first, and says that they wrote."""
 
     def _take(self, engine: object, backup: Backup) -> Backup:
-        self._sandbox.stop_load("a backup is taken")
+        self.context.stop_load("a backup is taken")
         return super()._take(self.up(OLD), backup)
 
 
@@ -75,42 +73,36 @@ class ChecksNothing(Backups):
         return damaged
 
 
-def _with(kind: type[Backups]) -> Callable[[Sandbox], None]:
-    return lambda sandbox: begin(sandbox, kind)
-
-
 WRONG = (
     WrongSolution(
         "never-written",
         "lists a backup, with its size and its digest, and keeps no file",
         "file-with-digest",
-        sabotage=_with(NeverWrites),
+        parts=(NeverWrites,),
     ),
-    WrongSolution(
-        "too-late", "takes the backup after the accident", "same-data", sabotage=_with(TooLate)
-    ),
+    WrongSolution("too-late", "takes the backup after the accident", "same-data", parts=(TooLate,)),
     WrongSolution(
         "corrupted",
         "loses the end of every file on its way",
         "file-with-digest",
-        sabotage=_with(Corrupts),
+        parts=(Corrupts,),
     ),
     WrongSolution(
         "in-place",
         "restores into the cluster that lost its data, at its endpoint",
         "new-endpoint",
-        sabotage=_with(RestoresInPlace),
+        parts=(RestoresInPlace,),
     ),
     WrongSolution(
         "no-load",
         "claims a load, and stops the writers while the file is written",
         "copy-on-write",
-        sabotage=_with(ClaimsALoad),
+        parts=(ClaimsALoad,),
     ),
     WrongSolution(
         "no-checksum",
         "starts a cluster from a damaged file that carries no checksum",
         "damaged-refused",
-        sabotage=_with(ChecksNothing),
+        parts=(ChecksNothing,),
     ),
 )

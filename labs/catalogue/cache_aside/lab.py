@@ -11,12 +11,13 @@ from statistics import median
 
 from labs import tolerances
 from labs.caching import cache_aside
-from labs.catalogue import storefront, trials
 from labs.catalogue.cache_aside.checks import CHECKS
 from labs.catalogue.cache_aside.wrong import WRONG
 from labs.definition import Action, Chart, Choice, Lab, Number, Prediction, Strategy
 from labs.events import Value
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.shop import storefront, trials
+from labs.setups.shop.application import app
 
 DEAD_CACHE_READS = 50
 
@@ -42,7 +43,7 @@ def pick_strategy(settings: Mapping[str, Value]) -> str:
 
 def read_ten(sandbox: Sandbox, item: float) -> str:
     """Ten reads of the same item."""
-    requests = [sandbox.read(int(item), told=False) for _ in range(10)]
+    requests = [app(sandbox).read(int(item), quiet=True) for _ in range(10)]
     return (
         f"Ten reads of item {int(item)}: {sum(r.hits for r in requests)} hits, "
         f"{sum(r.queries for r in requests)} database queries, "
@@ -66,15 +67,15 @@ def change_price(sandbox: Sandbox, item: float, price: float) -> str:
 
 def flush(sandbox: Sandbox) -> str:
     """Empty the cache."""
-    sandbox.flush()
+    app(sandbox).flush()
     return "The cache is empty."
 
 
 def measure_ten_reads(sandbox: Sandbox) -> float:
     """Database queries of ten reads of one item, the cache empty at first."""
     trials.ready(sandbox)
-    sandbox.flush()
-    return float(sum(sandbox.read(42, told=False).queries for _ in range(10)))
+    app(sandbox).flush()
+    return float(sum(app(sandbox).read(42, quiet=True).queries for _ in range(10)))
 
 
 def measure_stale_for(sandbox: Sandbox) -> float:
@@ -95,7 +96,7 @@ def measure_dead_cache(sandbox: Sandbox) -> float:
     sandbox.server("cache", "kill")
     try:
         return float(
-            sum(sandbox.read(1 + n % 5, told=False).answered for n in range(DEAD_CACHE_READS))
+            sum(app(sandbox).read(1 + n % 5, quiet=True).answered for n in range(DEAD_CACHE_READS))
         )
     finally:
         sandbox.server("cache", "restart")
@@ -105,13 +106,13 @@ def reference(sandbox: Sandbox) -> None:
     """Meets every check, and measures what the lessons quote."""
     note = sandbox.measurements
     sandbox.set("invalidate", "delete")
-    sandbox.flush()
-    first, second = sandbox.read(42), sandbox.read(42)
+    app(sandbox).flush()
+    first, second = app(sandbox).read(42), app(sandbox).read(42)
     note["first_read_queries"], note["second_read_queries"] = first.queries, second.queries
     _time_hits_and_misses(sandbox)
 
-    sandbox.write(42, 24.90)
-    after_delete = [sandbox.read(42, told=False) for _ in range(5)]
+    app(sandbox).write(42, 24.90)
+    after_delete = [app(sandbox).read(42, quiet=True) for _ in range(5)]
     note["stale_reads_after_delete"] = sum(r.stale for r in after_delete)
 
     ttl_s = 2.0
@@ -123,7 +124,7 @@ def reference(sandbox: Sandbox) -> None:
     sandbox.set("ttl_s", sandbox.lab.control("ttl_s").default)
     sandbox.set("invalidate", "delete")
     sandbox.server("cache", "kill")
-    dead = [sandbox.read(1 + n % 5, told=n == 0) for n in range(DEAD_CACHE_READS)]
+    dead = [app(sandbox).read(1 + n % 5, quiet=n != 0) for n in range(DEAD_CACHE_READS)]
     note["reads_with_cache_killed"], note["answered_with_cache_killed"] = (
         len(dead),
         sum(r.answered for r in dead),
@@ -133,7 +134,7 @@ def reference(sandbox: Sandbox) -> None:
 
 
 def _time_hits_and_misses(sandbox: Sandbox) -> None:
-    reads = [sandbox.read(item, told=False) for item in range(100, 130) for _ in range(3)]
+    reads = [app(sandbox).read(item, quiet=True) for item in range(100, 130) for _ in range(3)]
     hits, misses = (
         [r.took_ms for r in reads if r.meaning == "hit"],
         [r.took_ms for r in reads if r.meaning == "miss"],
@@ -151,18 +152,18 @@ def _stale_seconds(sandbox: Sandbox, *, item: int) -> float:
     the last stale answer.
     """
     ttl_s = float(sandbox.settings["ttl_s"])
-    sandbox.flush()
-    stored = sandbox.read(item)
-    write = sandbox.write(item, 19.90)
+    app(sandbox).flush()
+    stored = app(sandbox).read(item)
+    write = app(sandbox).write(item, 19.90)
     stale_until = write.ended
     while time.monotonic() - stored.ended < ttl_s + 2.5:
-        read = sandbox.read(item, told=False)
+        read = app(sandbox).read(item, quiet=True)
         if read.stale:
             stale_until = read.ended
         elif time.monotonic() - stored.ended > ttl_s:
             break
         time.sleep(0.05)
-    sandbox.read(item)
+    app(sandbox).read(item)
     return stale_until - write.ended
 
 
@@ -174,6 +175,7 @@ LAB = Lab(
     "cache’s back; then kill the cache.",
     minutes=15,
     topology=storefront.TOPOLOGY,
+    parts=storefront.PARTS,
     controls=(
         storefront.ENGINE,
         storefront.what_is_read("page"),

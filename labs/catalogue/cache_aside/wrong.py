@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from labs.caching import cache_aside
-from labs.catalogue import saboteurs
 from labs.definition import Strategy, WrongSolution
+from labs.setups.shop import mutants
 
 
 def _with(
@@ -28,25 +28,25 @@ WRONG = (
         "never-stores",
         "asks the cache and never stores what it fetched",
         "second-read-hits",
-        _with(saboteurs.read_never_stores),
+        _with(mutants.read_never_stores),
     ),
     WrongSolution(
         "asks-both",
         "reads the cache but answers from the database",
         "second-read-hits",
-        _with(saboteurs.read_asks_both),
+        _with(mutants.read_asks_both),
     ),
     WrongSolution(
         "counts-its-own-hits",
         "answers from its own memory and calls that a hit",
         "second-read-hits",
-        _with(saboteurs.read_counts_its_own_hits),
+        _with(mutants.read_counts_its_own_hits),
     ),
     WrongSolution(
         "ignores-ttl",
         "stores for an hour whatever the time to live is set to",
         "stale-until-ttl",
-        _with(saboteurs.read_stores_for_an_hour),
+        _with(mutants.read_stores_for_an_hour),
     ),
     WrongSolution(
         "never-invalidates",
@@ -58,6 +58,6 @@ WRONG = (
         "falls-with-the-cache",
         "has no answer when the cache is down",
         "dead-cache-answers",
-        _with(saboteurs.read_falls_with_the_cache),
+        _with(mutants.read_falls_with_the_cache),
     ),
 )

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from labs.definition import Check, Verdict
 from labs.events import Value
-from labs.load.load import Tally
-from labs.sandbox.sampling import Reading
+from labs.load.controller import Tally
+from labs.sandbox.sampler import Reading
 from labs.sandbox.sandbox import Sandbox
 
 STEADY_S = 1.2

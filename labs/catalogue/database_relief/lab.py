@@ -12,7 +12,6 @@ from statistics import median
 
 from labs import tolerances
 from labs.caching import cache_aside, no_cache
-from labs.catalogue import storefront, trials
 from labs.catalogue.database_relief.checks import (
     CHECKS,
     STEADY_S,
@@ -28,6 +27,8 @@ from labs.errors import NotNow
 from labs.events import Value
 from labs.load.clients import LeanMemcached, LeanRedis
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.shop import storefront, trials
+from labs.setups.shop.application import app
 from labs.shop.shop import LeanShop
 
 FULL_PERCENT = 95.0
@@ -56,7 +57,7 @@ def pick_strategy(settings: Mapping[str, Value]) -> str:
 
 def flush(sandbox: Sandbox) -> str:
     """Empty the cache."""
-    sandbox.flush()
+    app(sandbox).flush()
     return "The cache is empty: everything is asked for anew."
 
 
@@ -110,10 +111,10 @@ def reference(sandbox: Sandbox) -> None:
 
 def _compare(sandbox: Sandbox) -> None:
     """Load without a cache, then with it, long enough for both to be steady."""
-    sandbox.sampler.forget()
-    sandbox.load.forget()
+    sandbox.sampler.clear()
+    sandbox.load.clear()
     sandbox.set("cache", "off")
-    sandbox.flush()
+    app(sandbox).flush()
     sandbox.start_load()
     _run_for(sandbox, 1.5)
     sandbox.set("cache", "on")
@@ -208,6 +209,7 @@ LAB = Lab(
     "database still hears.",
     minutes=12,
     topology=storefront.TOPOLOGY,
+    parts=storefront.PARTS,
     controls=(
         storefront.ENGINE,
         Choice(

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from labs.caching import no_cache
-from labs.catalogue import saboteurs
 from labs.definition import Strategy, WrongSolution
+from labs.setups.shop import mutants
 
 
 def _with(read: Callable[..., object]) -> dict[str, Strategy]:
@@ -24,18 +24,18 @@ WRONG = (
         "never-stores",
         "asks the cache and never stores what it fetched",
         "relief",
-        _with(saboteurs.read_never_stores),
+        _with(mutants.read_never_stores),
     ),
     WrongSolution(
         "asks-both",
         "reads the cache but answers from the database",
         "relief",
-        _with(saboteurs.read_asks_both),
+        _with(mutants.read_asks_both),
     ),
     WrongSolution(
         "counts-its-own-hits",
         "answers from its own memory and calls that a hit",
         "server-agrees",
-        _with(saboteurs.read_counts_its_own_hits),
+        _with(mutants.read_counts_its_own_hits),
     ),
 )

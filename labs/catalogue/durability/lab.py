@@ -7,6 +7,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from labs.catalogue.durability import trials
 from labs.catalogue.durability.checks import CHECKS
 from labs.catalogue.durability.trials import AOF, CRASH, MODES, POWER, SERVER
 from labs.catalogue.durability.wrong import WRONG
-from labs.catalogue.trials import refuted
 from labs.definition import (
     Action,
     Chart,
@@ -36,6 +36,8 @@ from labs.definition import (
 from labs.errors import NotNow
 from labs.events import Value
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.journal.journal import WriteJournal
+from labs.setups.shop.trials import refuted
 
 PREDICTED = 300
 WRITE_WITHIN_S = 8.0
@@ -89,7 +91,7 @@ def write_thousand(sandbox: Sandbox) -> str:
         )
     before = writer.written
     _write(sandbox, 1_000)
-    sandbox.sampler.hurry()
+    sandbox.sampler.wake()
     now = writer.standing()
     return (
         f"{writer.written - before:,} writes were acknowledged. {now.in_memory:,} are in "
@@ -505,8 +507,8 @@ LAB = Lab(
     ),
     wrong=WRONG,
     prepare=prepare,
-    changed=changed,
-    served=trials.noted,
-    writes_to=SERVER,
+    parts=(partial(WriteJournal, server=SERVER),),
+    setting_changed=changed,
+    server_changed=trials.noted,
     reference=reference,
 )

@@ -18,7 +18,7 @@ from labs.errors import NotNow, ServerDown
 from labs.events import Said, Value
 from labs.runtime.disk import Cut
 from labs.sandbox.sandbox import Sandbox
-from labs.sandbox.writer import Loss, Standing, Writer
+from labs.setups.journal.journal import Loss, Standing, WriteJournal
 
 SERVER = "redis"
 CRASH, POWER, RESTART = "process crash", "power cut", "clean restart"
@@ -68,10 +68,9 @@ class Fault:
     syncs: int
 
 
-def writer_of(sandbox: Sandbox) -> Writer:
+def writer_of(sandbox: Sandbox) -> WriteJournal:
     """The sandbox's writer of numbers."""
-    assert sandbox.writer is not None
-    return sandbox.writer
+    return sandbox.part(WriteJournal)
 
 
 def redis_of(sandbox: Sandbox) -> Redis:
@@ -95,7 +94,7 @@ def begin_anew(sandbox: Sandbox, why: str) -> None:
     if server.disk is not None:
         server.disk.clear()
     sandbox.add(SERVER, why)
-    writer_of(sandbox).forget()
+    writer_of(sandbox).restarted()
     _start(sandbox)
 
 
@@ -219,7 +218,7 @@ def cut_power(sandbox: Sandbox) -> list[Cut]:
         for cut in done[:3]
     )
     sandbox.say(f"The power was cut: {gone or 'every file was synced to its last byte'}", "error")
-    sandbox.tell(
+    sandbox.emit(
         Said(
             text="The power was cut. What the kernel had not yet put on the disk is gone, with "
             "all that was in memory.",
@@ -264,13 +263,13 @@ def compare(sandbox: Sandbox) -> Loss:
     ]
     sandbox.tabulate("faults", [row, *rows])
     _start(sandbox)
-    sandbox.sampler.hurry()
+    sandbox.sampler.wake()
     text = (
         f"After the {fault.kind}: {loss.found:,} of {loss.acknowledged:,} acknowledged "
         f"writes are there, {loss.lost:,} are lost."
     )
     sandbox.say(text, "error" if loss.lost else "here")
-    sandbox.tell(Said(text=text, strong=f"{loss.lost:,} are lost."))
+    sandbox.emit(Said(text=text, strong=f"{loss.lost:,} are lost."))
     return loss
 
 
@@ -281,7 +280,7 @@ def _start(sandbox: Sandbox) -> None:
 
 def _fault(sandbox: Sandbox, kind: str, in_kernel: int, unsynced_bytes: int) -> None:
     writer = writer_of(sandbox)
-    writer.hear_all()
+    writer.wait_for_reports()
     start = next(
         (one for one in reversed(sandbox.ledger.observations) if isinstance(one, Start)),
         Start(0, 0),
@@ -295,7 +294,7 @@ def _fault(sandbox: Sandbox, kind: str, in_kernel: int, unsynced_bytes: int) -> 
             writer.standing().syncs - start.syncs,
         )
     )
-    sandbox.sampler.hurry()
+    sandbox.sampler.wake()
 
 
 def _persistence(engine: Redis) -> dict[str, str]:

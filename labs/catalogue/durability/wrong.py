@@ -6,8 +6,8 @@ Each must be caught at the check that is meant to catch it.
 from __future__ import annotations
 
 from labs.caching import numbered
-from labs.catalogue import saboteurs
 from labs.definition import Strategy, WrongSolution
+from labs.setups.journal import mutants
 
 WRONG = (
     WrongSolution(
@@ -34,7 +34,7 @@ WRONG = (
         "always-keeps",
         {
             "numbered": Strategy(
-                "numbered", "Numbered writes", numbered.find, saboteurs.write_counts_too_soon
+                "numbered", "Numbered writes", numbered.find, mutants.write_counts_too_soon
             )
         },
     ),

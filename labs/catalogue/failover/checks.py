@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labs.catalogue.replicated import flights_of, group_of
 from labs.definition import Check, Verdict
 from labs.events import Value
-from labs.sandbox.flights import Flight
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.replication.bench import flights_of, group_of
+from labs.setups.replication.recorder import Flight
 
 UNFORESEEN = ("kill", "lose", "pause", "cut")
 

@@ -8,20 +8,18 @@ from __future__ import annotations
 import contextlib
 import time
 
-from labs.catalogue.replicated import flights_of, group_of
 from labs.errors import NotNow, ServerDown
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.replication.bench import flights_of, group_of
+from labs.setups.replication.recorder import words_for
 
 BASELINE_S = 0.4
 """So much of a flight is quiet before its fault."""
 
 
-TOLD = {"kill": "was killed", "pause": "is frozen", "resume": "goes on", "restart": "is back"}
-
-
-def served(sandbox: Sandbox, server: str, verb: str) -> None:
-    """Whoever did it, by a button of the lab or by one of the page: the recording shows it."""
-    flights_of(sandbox).happened(server, verb, f"{server} {TOLD[verb]}")
+def record_change(sandbox: Sandbox, server: str, verb: str) -> None:
+    """Have the recording show it, whichever button was used: the lab's or the page's."""
+    flights_of(sandbox).record_change(server, verb)
 
 
 def ready(sandbox: Sandbox) -> None:
@@ -41,7 +39,7 @@ def kill(sandbox: Sandbox) -> str:
     primary = _primary_that_is_up(sandbox)
     ready(sandbox)
     flights_of(sandbox).begin(
-        "kill", f"{primary} was killed", server=primary, zone=_zone(sandbox, primary)
+        "kill", words_for(primary, "kill"), server=primary, zone=_zone(sandbox, primary)
     )
     sandbox.server(primary, "kill")
     return f"{primary}, the primary, was killed."
@@ -54,8 +52,8 @@ def lose(sandbox: Sandbox) -> str:
     flights_of(sandbox).begin(
         "lose", f"{primary} and its machine are lost", server=primary, zone=_zone(sandbox, primary)
     )
-    group_of(sandbox).lose(primary)
-    sandbox.show(
+    group_of(sandbox).crash_host(primary)
+    sandbox.caption(
         f"The machine of {primary} is lost.",
         "What it had acknowledged and not yet handed on is lost with it.",
     )
@@ -67,7 +65,7 @@ def pause(sandbox: Sandbox) -> str:
     primary = _primary_that_is_up(sandbox)
     ready(sandbox)
     flights_of(sandbox).begin(
-        "pause", f"{primary} is frozen", server=primary, zone=_zone(sandbox, primary)
+        "pause", words_for(primary, "pause"), server=primary, zone=_zone(sandbox, primary)
     )
     sandbox.server(primary, "pause")
     return f"{primary}, the primary, is frozen: it keeps its connections and answers nobody."
@@ -94,7 +92,7 @@ def cut_zone(sandbox: Sandbox, zone: str, way: str) -> str:
     )
     for one in zones:
         group.mesh.cut(one, way)
-    sandbox.show(
+    sandbox.caption(
         f"{zone.capitalize()} is cut off.",
         "Nobody is refused: whoever is there hears nobody elsewhere, and is not heard.",
     )
@@ -118,7 +116,7 @@ def slow_zone(sandbox: Sandbox, zone: str, delay_ms: float) -> str:
         f"{delay_ms:g} ms further away, each way." if delay_ms else "as near as before."
     )
     flights_of(sandbox).mark(says)
-    sandbox.show(
+    sandbox.caption(
         says,
         "Whoever waits for a replica there waits longer; whoever doesn’t has more to lose."
         if delay_ms
@@ -136,7 +134,7 @@ def heal(sandbox: Sandbox) -> str:
     for zone in cut:
         group.mesh.restore(zone)
         flights_of(sandbox).mark(f"{zone} is whole again")
-        sandbox.show(
+        sandbox.caption(
             f"{zone.capitalize()} is whole again.",
             "Two servers may call themselves primary now, until one is told to follow.",
         )
@@ -155,12 +153,12 @@ def plan(sandbox: Sandbox) -> str:
         "planned", "a planned failover", server=primary, zone=_zone(sandbox, primary)
     )
     try:
-        group.hand_over()
+        group.switchover()
     except (NotNow, ServerDown):
         with contextlib.suppress(NotNow):
             flights_of(sandbox).end()
         raise
-    sandbox.show(
+    sandbox.caption(
         f"{flight.server} is to step down.",
         "Writes wait until its replicas have everything; then one of them is promoted.",
     )
@@ -179,7 +177,7 @@ def gather(sandbox: Sandbox) -> str:
     """
     group = group_of(sandbox)
     try:
-        told = group.gather()
+        told = group.reattach()
     except ServerDown as exc:
         raise NotNow(f"A former primary could not be told: {exc}") from exc
     if not told:
@@ -187,7 +185,7 @@ def gather(sandbox: Sandbox) -> str:
     for name in told:
         flights_of(sandbox).mark(f"{name} is told to follow {group.primary}")
     says = f"{' and '.join(told)} {'follows' if len(told) == 1 else 'follow'} {group.primary} now."
-    sandbox.show(says, "What nobody else had is gone.")
+    sandbox.caption(says, "What nobody else had is gone.")
     return f"{says} What nobody else had is gone."
 
 
@@ -207,7 +205,7 @@ def _tell_each(sandbox: Sandbox, state: str, verb: str, *, nobody: str) -> list[
         raise NotNow(nobody)
     for name in names:
         sandbox.server(name, verb)
-    group_of(sandbox).hurry()
+    group_of(sandbox).wake()
     return names
 
 

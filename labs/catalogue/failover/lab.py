@@ -8,18 +8,18 @@ import contextlib
 from pathlib import Path
 
 from labs import tolerances
-from labs.catalogue import replicated
 from labs.catalogue.failover import faults
 from labs.catalogue.failover.checks import CHECKS
 from labs.catalogue.failover.wrong import WRONG
-from labs.catalogue.replicated import flights_of, group_of
-from labs.catalogue.trials import refuted, settings
 from labs.definition import Action, Choice, Lab, Number, Prediction
 from labs.errors import NotNow
 from labs.events import Value
-from labs.load.flight import NO_REPLICAS
-from labs.sandbox.flights import Flight
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.replication import bench as replicated
+from labs.setups.replication.bench import flights_of, group_of
+from labs.setups.replication.recorder import Flight
+from labs.setups.replication.workload import NO_REPLICAS
+from labs.setups.shop.trials import refuted, settings
 
 TOLERANCES = tolerances.of(Path(__file__).parent)
 FLIGHT_S, PROMOTED_S, REFUSED_S = 8.0, 4.5, 2.5
@@ -53,12 +53,6 @@ WAY = Choice(
     (("both", "both ways"), ("in", "what goes in"), ("out", "what comes out")),
     "both",
 )
-
-
-def changed(sandbox: Sandbox, name: str) -> None:
-    """Replicas come and go with the setting."""
-    if name == "replicas":
-        group_of(sandbox).staff()
 
 
 def measure_downtime(sandbox: Sandbox) -> float:
@@ -195,7 +189,7 @@ def _settled(sandbox: Sandbox) -> None:
 
     def is_settled() -> bool:
         seen = {
-            name: group.look_at(name)
+            name: group.status_of(name)
             for name, server in sandbox.servers.items()
             if name in group.caches and server.state == "up"
         }
@@ -207,7 +201,7 @@ def _settled(sandbox: Sandbox) -> None:
         )
 
     sandbox.wait_until(lambda: is_settled() and group.sentinels_agree(), deadline_s=5.0)
-    group.look_around()
+    group.poll_all()
 
 
 def _is_refuted(sandbox: Sandbox, *names: str) -> bool:
@@ -327,8 +321,8 @@ LAB = Lab(
         "write_p50_ms",
         "lag_bytes",
     ),
-    changed=changed,
-    served=faults.served,
+    parts=replicated.PARTS,
+    server_changed=faults.record_change,
     predictions=(
         Prediction(
             "downtime",

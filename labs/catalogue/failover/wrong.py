@@ -5,9 +5,9 @@ Each must be caught at the check that is meant to catch it.
 
 from __future__ import annotations
 
-from labs.catalogue.replicated import group_of
 from labs.definition import WrongSolution
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.replication.bench import group_of
 
 
 def no_replica(sandbox: Sandbox) -> None:

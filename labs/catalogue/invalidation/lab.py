@@ -10,7 +10,6 @@ from pathlib import Path
 from labs import tolerances
 from labs.caching import cache_aside, tagged_keys, told_locals, versioned_keys
 from labs.caching.local import CHANNEL
-from labs.catalogue import storefront, trials
 from labs.catalogue.invalidation.checks import CHECKS, message_lost
 from labs.catalogue.invalidation.wrong import WRONG
 from labs.definition import (
@@ -31,6 +30,8 @@ from labs.engines import Redis
 from labs.events import Value
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.shop import storefront, trials
+from labs.setups.shop.application import app
 from labs.shop.popularity import category_of
 
 OTHER = 43
@@ -82,7 +83,7 @@ def change_price(sandbox: Sandbox, item: float, price: float) -> str:
 def read_category(sandbox: Sandbox, item: float) -> str:
     """Read ten items of one category."""
     items = _alike(int(item))
-    reads = [sandbox.read(each, told=False) for each in items]
+    reads = [app(sandbox).read(each, quiet=True) for each in items]
     return (
         f"Ten items of category {category_of(int(item))}: "
         f"{sum(not r.queries for r in reads)} without the database, "
@@ -131,10 +132,10 @@ def measure_left_behind(sandbox: Sandbox) -> float:
     trials.ready(sandbox)
     with trials.settings(sandbox, way="versioned", ttl_s=60, expires="on"):
         trials.begin(sandbox)
-        sandbox.read(42, told=False)
+        app(sandbox).read(42, quiet=True)
         for n in range(20):
-            sandbox.write(42, 20.0 + n, told=False)
-            sandbox.read(42, told=False)
+            app(sandbox).write(42, 20.0 + n, quiet=True)
+            app(sandbox).read(42, quiet=True)
         return float(len(trials.keys_now(sandbox)))
 
 
@@ -148,9 +149,9 @@ def measure_tag_misses(sandbox: Sandbox) -> float:
         items = _alike(42)
         for _ in range(2):
             for item in items:
-                sandbox.read(item, told=False)
-        sandbox.write(items[0], 24.90, told=False)
-        return float(sum(sandbox.read(item, told=False).queries for item in items))
+                app(sandbox).read(item, quiet=True)
+        app(sandbox).write(items[0], 24.90, quiet=True)
+        return float(sum(app(sandbox).read(item, quiet=True).queries for item in items))
 
 
 def measure_message_lost(sandbox: Sandbox) -> str:
@@ -169,9 +170,9 @@ def reference(sandbox: Sandbox) -> None:
     with trials.settings(sandbox, way="tags"):
         items = [*_alike(42)[:3], OTHER]
         for item in (*items, *items):
-            sandbox.read(item, told=False)
-        sandbox.write(items[0], 24.90)
-        note["tag_queries"] = sum(sandbox.read(item, told=False).queries for item in items[1:])
+            app(sandbox).read(item, quiet=True)
+        app(sandbox).write(items[0], 24.90)
+        note["tag_queries"] = sum(app(sandbox).read(item, quiet=True).queries for item in items[1:])
     if trials.refuted(sandbox, *CHECKS):
         return
 
@@ -203,7 +204,7 @@ def reference(sandbox: Sandbox) -> None:
     with trials.settings(sandbox, way="told", ttl_s=2):
         first = _lose_a_message(sandbox)
         sandbox.wait_until(
-            lambda: not sandbox.read(42, told=False).stale, deadline_s=4.0, every_s=0.1
+            lambda: not app(sandbox).read(42, quiet=True).stale, deadline_s=4.0, every_s=0.1
         )
         note["lost_message_ttl_s"] = first.ttl_s
         note["lost_message_stale_s"] = float(
@@ -217,14 +218,14 @@ def _lose_a_message(sandbox: Sandbox) -> Request:
     Then another item's message comes through; the read of 42 after it is returned.
     """
     trials.begin(sandbox)
-    sandbox.read(42)
-    sandbox.read(OTHER, told=False)
+    app(sandbox).read(42)
+    app(sandbox).read(OTHER, quiet=True)
     sandbox.server("cache", "kill")
-    sandbox.write(42, 19.90)
+    app(sandbox).write(42, 19.90)
     sandbox.server("cache", "restart")
     sandbox.wait_until(lambda: _listeners(sandbox) > 0, deadline_s=2.0)
-    sandbox.write(OTHER, 29.90)
-    return sandbox.read(42)
+    app(sandbox).write(OTHER, 29.90)
+    return app(sandbox).read(42)
 
 
 def _alike(item: int) -> list[int]:
@@ -327,6 +328,7 @@ LAB = Lab(
     "process. Measure how long each serves what is old, and what each leaves behind.",
     minutes=20,
     topology=TOPOLOGY,
+    parts=storefront.PARTS,
     controls=(
         Choice(
             "way",

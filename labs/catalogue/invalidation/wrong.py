@@ -6,19 +6,15 @@ Each must be caught at the check that is meant to catch it.
 from __future__ import annotations
 
 from labs.caching import cache_aside, told_locals
-from labs.catalogue import saboteurs
 from labs.definition import Strategy, WrongSolution
+from labs.setups.shop import mutants
 
 WRONG = (
     WrongSolution(
         "tags-one-item",
         "counts up a number of the item’s own and calls it the category’s",
         "tag-takes-all",
-        {
-            "tags": Strategy(
-                "tags", "Tags", saboteurs.read_tags_one_item, saboteurs.write_tags_one_item
-            )
-        },
+        {"tags": Strategy("tags", "Tags", mutants.read_tags_one_item, mutants.write_tags_one_item)},
     ),
     WrongSolution(
         "ignores-ttl",
@@ -28,7 +24,7 @@ WRONG = (
             "ttl": Strategy(
                 "ttl",
                 "Time to live alone",
-                saboteurs.read_stores_for_an_hour,
+                mutants.read_stores_for_an_hour,
                 cache_aside.write_untold,
             )
         },
@@ -49,7 +45,7 @@ WRONG = (
         "left-behind",
         {
             "versioned": Strategy(
-                "versioned", "Versioned keys", saboteurs.read_one_name, saboteurs.write_one_name
+                "versioned", "Versioned keys", mutants.read_one_name, mutants.write_one_name
             )
         },
     ),

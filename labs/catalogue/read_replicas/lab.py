@@ -7,15 +7,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from labs import tolerances
-from labs.catalogue import replicated
 from labs.catalogue.read_replicas import watching
 from labs.catalogue.read_replicas.checks import CHECKS
 from labs.catalogue.read_replicas.wrong import WRONG
-from labs.catalogue.replicated import group_of
-from labs.catalogue.trials import refuted, settings
 from labs.definition import Action, Chart, Choice, Column, Lab, Number, Prediction, Table
 from labs.errors import NotNow
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.replication import bench as replicated
+from labs.setups.replication.bench import flights_of, group_of
+from labs.setups.shop.trials import refuted, settings
 
 TOLERANCES = tolerances.of(Path(__file__).parent)
 COUNT_S, SHORT_S = 1.2, 0.8
@@ -63,11 +63,11 @@ def _one_more(sandbox: Sandbox) -> str:
         )
     sandbox.add(name, "a replica was added")
     if not sandbox.wait_until(
-        lambda: (seen := group.look_at(name)) is not None and seen.linked, deadline_s=JOINED_S
+        lambda: (seen := group.status_of(name)) is not None and seen.linked, deadline_s=JOINED_S
     ):
         raise NotNow(f"{name} has not got all data in {JOINED_S:g} s.", hint="Is its link whole?")
-    group.look_around()
-    sandbox.show(
+    group.poll_all()
+    sandbox.caption(
         f"{name} is a replica now.",
         "It has all data. New connections are led to it; those that are open stay where they are.",
     )
@@ -90,8 +90,8 @@ def remove(sandbox: Sandbox) -> str:
 
 def _one_less(sandbox: Sandbox, name: str) -> None:
     sandbox.remove(name, "this replica was removed")
-    group_of(sandbox).look_around()
-    sandbox.show(
+    group_of(sandbox).poll_all()
+    sandbox.caption(
         f"{name} is gone.", "Who was connected to it connects anew, and is led to the others."
     )
 
@@ -102,7 +102,7 @@ def count(sandbox: Sandbox) -> str:
     shares = ", ".join(
         f"{name} {counted.share_percent(name):.0f}\u00a0%" for name in counted.replicas
     )
-    sandbox.show(
+    sandbox.caption(
         f"{shares}.",
         f"Of {counted.total:,} reads, by the servers’ own count. The endpoint gives out "
         "connections, not requests.",
@@ -118,14 +118,14 @@ def slow(sandbox: Sandbox, replica: str, delay_ms: float) -> str:
         if delay_ms
         else f"The link to {replica} is whole again."
     )
-    sandbox.show(says, "Who reads there reads the past." if delay_ms else "")
+    sandbox.caption(says, "Who reads there reads the past." if delay_ms else "")
     return says
 
 
 def follow(sandbox: Sandbox, replica: str) -> str:
     """Follow a write from the primary to a replica."""
     lag = watching.lag(sandbox, replica)
-    sandbox.show(
+    sandbox.caption(
         f"A write was on {replica} after {lag.took_ms:.1f} ms.",
         f"When the primary had it, {replica} was {lag.bytes_behind:,} bytes behind.",
     )
@@ -135,7 +135,7 @@ def follow(sandbox: Sandbox, replica: str) -> str:
 def write_to(sandbox: Sandbox, replica: str) -> str:
     """Try to write to a replica."""
     answer = watching.refused(sandbox, replica).answer
-    sandbox.show(f"{replica} says: {answer}", "")
+    sandbox.caption(f"{replica} says: {answer}", "")
     return f"{replica} says: {answer}"
 
 
@@ -152,7 +152,7 @@ def compare_own_reads(sandbox: Sandbox) -> str:
         f"{found[0].stale:,} of {found[0].reads:,} own writes were not seen at a replica, "
         f"{found[1].stale:,} of {found[1].reads:,} not at the primary."
     )
-    sandbox.show(says)
+    sandbox.caption(says)
     return says
 
 
@@ -235,9 +235,7 @@ def _begin(sandbox: Sandbox) -> None:
         raise NotNow("The primary has no replica.", hint="Add one first.")
     if not sandbox.load.running:
         sandbox.start_load()
-        sandbox.wait_until(
-            lambda: len(sandbox.flights.reads if sandbox.flights else ()) > 20, deadline_s=3.0
-        )
+        sandbox.wait_until(lambda: len(flights_of(sandbox).reads) > 20, deadline_s=3.0)
 
 
 LAB = Lab(
@@ -247,6 +245,7 @@ LAB = Lab(
     about="A primary and up to five replicas of your own. Add one under load, slow its link, "
     "and read what you have just written.",
     minutes=20,
+    parts=replicated.PARTS,
     topology=replicated.topology(caches=6, waiting=3, sentinels=False),
     controls=(
         replicated.WRITES,

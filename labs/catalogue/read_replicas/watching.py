@@ -7,12 +7,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from labs.catalogue.replicated import flights_of, group_of
 from labs.engines.redis import parse_info
 from labs.errors import NotNow, ServerDown
 from labs.events import Value
 from labs.load.batches import BATCH_S
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.replication.bench import flights_of, group_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def window(sandbox: Sandbox, seconds: float) -> Window:
     )
     sandbox.ledger.observations.append(found)
     tabulate(sandbox, found)
-    sandbox.checker.stir()
+    sandbox.checker.wake()
     return found
 
 
@@ -142,7 +142,7 @@ def lag(sandbox: Sandbox, replica: str) -> Lag:
         replica, seen[0], round(seen[1], 2), group.mesh.total_delay_ms(group.primary, replica)
     )
     sandbox.ledger.observations.append(found)
-    sandbox.checker.stir()
+    sandbox.checker.wake()
     return found
 
 
@@ -164,7 +164,7 @@ def own_reads(sandbox: Sandbox, seconds: float) -> OwnReads:
         slowest,
     )
     sandbox.ledger.observations.append(found)
-    sandbox.checker.stir()
+    sandbox.checker.wake()
     return found
 
 
@@ -174,7 +174,7 @@ def refused(sandbox: Sandbox, replica: str) -> Refusal:
     answer = sandbox.console(replica, "SET written-to-a-replica 1")
     found = Refusal(replica, answer.output, before, _refusals(sandbox, replica))
     sandbox.ledger.observations.append(found)
-    sandbox.checker.stir()
+    sandbox.checker.wake()
     return found
 
 

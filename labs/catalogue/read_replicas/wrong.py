@@ -5,9 +5,9 @@ Each must be caught at the check that is meant to catch it.
 
 from __future__ import annotations
 
-from labs.catalogue.replicated import group_of
 from labs.definition import WrongSolution
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.replication.bench import group_of
 
 
 def one_for_all(sandbox: Sandbox) -> None:
@@ -15,7 +15,7 @@ def one_for_all(sandbox: Sandbox) -> None:
     group = group_of(sandbox)
     group.leads_readers_to = lambda names: names[:1]
     group.readers = []
-    group.look_around()
+    group.poll_all()
 
 
 def reads_at_the_primary(sandbox: Sandbox) -> None:
@@ -23,7 +23,7 @@ def reads_at_the_primary(sandbox: Sandbox) -> None:
     group = group_of(sandbox)
     group.leads_readers_to = lambda _names: [group.primary]
     group.readers = []
-    group.look_around()
+    group.poll_all()
 
 
 def writable(sandbox: Sandbox) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from labs.definition import Check, Verdict
 from labs.events import Value
 from labs.sandbox.sandbox import Sandbox
-from labs.sandbox.site import IN_MEMORY, Site, Visit, node_of
+from labs.setups.website.site import IN_MEMORY, Site, Visit, node_of
 
 MEMCACHED_GRAIN_S = 1.1
 """Memcached counts time to live in whole seconds, and may be one off (facts B10)."""
@@ -19,8 +19,7 @@ LEAST_CHARACTERS = 22
 
 
 def _site(sandbox: Sandbox) -> Site:
-    assert sandbox.site is not None
-    return sandbox.site
+    return sandbox.part(Site)
 
 
 def _after_logins(sandbox: Sandbox, *stores: str) -> Iterator[tuple[Visit, list[Visit]]]:

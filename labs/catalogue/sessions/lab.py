@@ -34,7 +34,7 @@ from labs.engines import Balancer
 from labs.errors import NotNow, ServerDown
 from labs.events import Value
 from labs.sandbox.sandbox import Sandbox
-from labs.sandbox.site import FIRST, SECOND, Site, Visit, letter, node_of
+from labs.setups.website.site import FIRST, SECOND, Site, Visit, letter, node_of
 
 TOLERANCES = tolerances.of(Path(__file__).parent)
 TEN = 10
@@ -73,8 +73,7 @@ GOODS = Choice(
 
 def site_of(sandbox: Sandbox) -> Site:
     """The site of this sandbox."""
-    assert sandbox.site is not None
-    return sandbox.site
+    return sandbox.part(Site)
 
 
 def log_in(sandbox: Sandbox, browser: str) -> str:
@@ -123,7 +122,7 @@ def measure_memory_reloads(sandbox: Sandbox) -> float:
     memory.
     """
     with _settings(sandbox, store="memory"), _guest(sandbox) as guest:
-        site_of(sandbox).log_in(guest, told=False)
+        site_of(sandbox).log_in(guest, quiet=True)
         return float(sum(_pages(sandbox, guest, TEN)))
 
 
@@ -135,7 +134,7 @@ def measure_sticky_kill(sandbox: Sandbox) -> float:
         sandbox.server("instance-a", "kill")
         try:
             return float(
-                sum(site_of(sandbox).page(guest, told=False).signed_in for guest in guests)
+                sum(site_of(sandbox).page(guest, quiet=True).signed_in for guest in guests)
             )
         finally:
             _bring_back(sandbox, "instance-a")
@@ -145,7 +144,7 @@ def measure_redis_restart(sandbox: Sandbox) -> float:
     """Of ten browsers signed in through Redis, how many still are when it was restarted."""
     with _settings(sandbox, store="redis"), _guests_signed_in(sandbox) as guests:
         sandbox.server("redis", "restart")
-        return float(sum(site_of(sandbox).page(guest, told=False).signed_in for guest in guests))
+        return float(sum(site_of(sandbox).page(guest, quiet=True).signed_in for guest in guests))
 
 
 def measure_session_life(sandbox: Sandbox) -> float:
@@ -154,10 +153,10 @@ def measure_session_life(sandbox: Sandbox) -> float:
     """
     with _settings(sandbox, store="redis", idle_s=2, renewal="sliding"), _guest(sandbox) as guest:
         site = site_of(sandbox)
-        login = site.log_in(guest, told=False)
+        login = site.log_in(guest, quiet=True)
         for second in (1, 2, 3):
             time.sleep(max(0.0, login.ended + second - time.monotonic()))
-            site.page(guest, told=False)
+            site.page(guest, quiet=True)
         sandbox.wait_until(lambda: site.kept(login.sid_after) is None, deadline_s=8.0)
         return time.monotonic() - login.ended
 
@@ -203,7 +202,7 @@ def reference(sandbox: Sandbox) -> None:
     login = page = site.log_in()
     while time.monotonic() - login.ended < 3.0:
         time.sleep(0.35)
-        page = site.page(told=False)
+        page = site.page(quiet=True)
         if not page.signed_in:
             break
         note["sliding_signed_in_for_s"] = round(page.began - login.ended, 2)
@@ -218,11 +217,11 @@ def reference(sandbox: Sandbox) -> None:
 
 def _pages(sandbox: Sandbox, browser: str, count: int) -> Iterator[bool]:
     for _ in range(count):
-        yield site_of(sandbox).page(browser, told=False).signed_in
+        yield site_of(sandbox).page(browser, quiet=True).signed_in
 
 
 def _time_pages(sandbox: Sandbox) -> None:
-    visits = [site_of(sandbox).page(told=False) for _ in range(30)]
+    visits = [site_of(sandbox).page(quiet=True) for _ in range(30)]
     sandbox.measurements["page_p50_ms"] = round(median(visit.took_ms for visit in visits), 2)
     sandbox.measurements["store_p50_ms"] = round(
         median(sum(trip.took_ms for trip in visit.trips) for visit in visits), 2
@@ -294,7 +293,7 @@ def _guests_signed_in(sandbox: Sandbox) -> Iterator[list[str]]:
     names = [f"guest-{next(_guests)}" for _ in range(TEN)]
     try:
         for name in names:
-            site_of(sandbox).log_in(name, told=False)
+            site_of(sandbox).log_in(name, quiet=True)
         yield names
     finally:
         for name in names:
@@ -315,6 +314,7 @@ LAB = Lab(
     "an instance, restart a cache, let the time run out.",
     minutes=25,
     topology=TOPOLOGY,
+    parts=(Site,),
     controls=(
         Choice(
             "store",

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from labs import tolerances
 from labs.caching import cache_aside, no_cache, write_through
-from labs.catalogue import storefront, trials
 from labs.catalogue.strategies.checks import CHECKS, FIVE, behind_its_back
 from labs.catalogue.strategies.wrong import WRONG
 from labs.definition import Action, Chart, Choice, Column, Lab, Number, Prediction, Strategy, Table
 from labs.events import Value
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.shop import storefront, trials
+from labs.setups.shop.application import cache_engine
 
 TOLERANCES = tolerances.of(Path(__file__).parent)
 
@@ -179,7 +180,7 @@ def _row(sandbox: Sandbox, trial: trials.Trial) -> trials.Row:
     return {
         "name": strategy.name,
         "strategy": strategy.label + (f", {behind:g} % behind its back" if behind else ""),
-        "engine": sandbox.cache_engine,
+        "engine": cache_engine(sandbox),
         "read": settings["read"],
         "clients": settings["clients"],
         "ttl_s": settings["ttl_s"],
@@ -207,6 +208,7 @@ LAB = Lab(
     "same seeded trace for all, on the same servers, and the numbers beside one another.",
     minutes=15,
     topology=storefront.TOPOLOGY,
+    parts=storefront.PARTS,
     controls=(
         storefront.ENGINE,
         Choice(

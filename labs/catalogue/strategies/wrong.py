@@ -6,8 +6,8 @@ Each must be caught at the check that is meant to catch it.
 from __future__ import annotations
 
 from labs.caching import cache_aside, no_cache, write_through
-from labs.catalogue import saboteurs
 from labs.definition import Strategy, WrongSolution
+from labs.setups.shop import mutants
 
 WRONG = (
     WrongSolution(
@@ -18,7 +18,7 @@ WRONG = (
             "lazy-ttl": Strategy(
                 "lazy-ttl",
                 "Lazy loading + TTL",
-                saboteurs.read_stores_for_an_hour,
+                mutants.read_stores_for_an_hour,
                 cache_aside.write_untold,
             )
         },
@@ -29,7 +29,7 @@ WRONG = (
         "no-cache-asks-most",
         {
             "no-cache": Strategy(
-                "no-cache", "No cache", saboteurs.read_counts_its_own_hits, no_cache.write
+                "no-cache", "No cache", mutants.read_counts_its_own_hits, no_cache.write
             )
         },
     ),
@@ -42,7 +42,7 @@ WRONG = (
                 "write-through",
                 "Write-through",
                 write_through.read,
-                saboteurs.write_never_overwrites,
+                mutants.write_never_overwrites,
                 expires=False,
             )
         },

@@ -10,12 +10,13 @@ from statistics import median
 
 from labs import tolerances
 from labs.caching import cache_aside, write_through
-from labs.catalogue import storefront, trials
 from labs.catalogue.write_through.checks import CHECKS, READS, counted, never_stale
 from labs.catalogue.write_through.wrong import WRONG
 from labs.definition import Action, Chart, Choice, Column, Lab, Number, Prediction, Strategy, Table
 from labs.events import Value
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.shop import storefront, trials
+from labs.setups.shop.application import app, cache_engine
 
 FAST_PER_S = 4_000
 DEADLINE_S = 40.0
@@ -71,7 +72,7 @@ def change_price(sandbox: Sandbox, item: float, price: float) -> str:
 
 def change_ten(sandbox: Sandbox, item: float) -> str:
     """Ten price changes, one after the other, of ten items."""
-    writes = [sandbox.write(int(item) + n, 19.90 + n, told=False) for n in range(10)]
+    writes = [app(sandbox).write(int(item) + n, 19.90 + n, quiet=True) for n in range(10)]
     return (
         f"Ten prices changed: {median(w.ms_at('database') for w in writes):.2f} ms at the "
         f"database and {median(w.ms_at('cache') for w in writes):.2f} ms at the cache, at "
@@ -146,10 +147,10 @@ def measure_after_restart(sandbox: Sandbox) -> float:
     trials.ready(sandbox)
     with trials.settings(sandbox, strategy="write-through", missing="ask"):
         for n in range(AFTER_RESTART):
-            sandbox.write(200 + n, 20.0 + n, told=False)
-            sandbox.read(200 + n, told=False)
+            app(sandbox).write(200 + n, 20.0 + n, quiet=True)
+            app(sandbox).read(200 + n, quiet=True)
         new_node(sandbox)
-        return float(sum(sandbox.read(200 + n, told=False).hits for n in range(AFTER_RESTART)))
+        return float(sum(app(sandbox).read(200 + n, quiet=True).hits for n in range(AFTER_RESTART)))
 
 
 def reference(sandbox: Sandbox) -> None:
@@ -163,16 +164,18 @@ def reference(sandbox: Sandbox) -> None:
     )
     with trials.settings(sandbox, strategy="cache-aside-untold"):
         note["write_untold_ms"] = round(
-            median(sandbox.write(300 + n, 20.0, told=False).took_ms for n in range(SINGLE_WRITES)),
+            median(
+                app(sandbox).write(300 + n, 20.0, quiet=True).took_ms for n in range(SINGLE_WRITES)
+            ),
             3,
         )
 
-    sandbox.write(42, 24.90)
-    sandbox.read(42)
+    app(sandbox).write(42, 24.90)
+    app(sandbox).read(42)
     new_node(sandbox)
-    empty = [sandbox.read(42) for _ in range(2)]
-    sandbox.write(42, 25.90)
-    sandbox.read(42)
+    empty = [app(sandbox).read(42) for _ in range(2)]
+    app(sandbox).write(42, 25.90)
+    app(sandbox).read(42)
     note["misses_on_new_node"] = sum(r.misses for r in empty)
 
     with trials.settings(sandbox, clients=1, rate_per_s=400, write_percent=50):
@@ -201,7 +204,7 @@ def reference(sandbox: Sandbox) -> None:
 
 def _write_times(sandbox: Sandbox) -> tuple[float, float, float]:
     """Medians of single writes: at the database, at the cache, and both over the first."""
-    writes = [sandbox.write(100 + n, 20.0 + n, told=n == 0) for n in range(SINGLE_WRITES)]
+    writes = [app(sandbox).write(100 + n, 20.0 + n, quiet=n != 0) for n in range(SINGLE_WRITES)]
     database_ms, cache_ms = (
         median(w.ms_at("database") for w in writes),
         median(w.ms_at("cache") for w in writes),
@@ -212,7 +215,7 @@ def _write_times(sandbox: Sandbox) -> tuple[float, float, float]:
 def _load_until(sandbox: Sandbox, reads: int) -> None:
     """A load from nothing, until so many reads were counted or one was stale."""
     trials.begin(sandbox)
-    sandbox.sampler.forget()
+    sandbox.sampler.clear()
     sandbox.start_load()
     sandbox.wait_until(
         lambda: counted(sandbox)["reads"] >= reads or counted(sandbox)["stale_reads"] > 0,
@@ -234,7 +237,7 @@ def _count(sandbox: Sandbox) -> dict[str, Value]:
     held = trials.held_bytes(sandbox)
     return {
         "strategy": sandbox.strategy().label,
-        "engine": sandbox.cache_engine,
+        "engine": cache_engine(sandbox),
         "keys": len(keys),
         "unread": len(unread),
         "unread_percent": round(100 * len(unread) / len(keys), 1) if keys else 0.0,
@@ -250,6 +253,7 @@ LAB = Lab(
     "write costs, what a new node holds, and what lies in memory for nobody.",
     minutes=15,
     topology=storefront.TOPOLOGY,
+    parts=storefront.PARTS,
     controls=(
         storefront.ENGINE,
         Choice(

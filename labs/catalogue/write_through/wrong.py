@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from labs.caching import cache_aside, write_through
-from labs.catalogue import saboteurs
 from labs.definition import Strategy, WrongSolution
+from labs.setups.shop import mutants
 
 
 def _with(
@@ -29,13 +29,13 @@ WRONG = (
         "never-overwrites",
         "stores an item at its first write and never again",
         "never-stale",
-        _with(write=saboteurs.write_never_overwrites),
+        _with(write=mutants.write_never_overwrites),
     ),
     WrongSolution(
         "asks-again",
         "asks the database for what it has just written",
         "two-trips",
-        _with(write=saboteurs.write_asks_again),
+        _with(write=mutants.write_asks_again),
     ),
     WrongSolution(
         "fills-on-a-miss",
@@ -47,6 +47,6 @@ WRONG = (
         "refreshes-only",
         "writes to the cache only what is there already",
         "unread-keys",
-        _with(cache_aside.read, saboteurs.write_refreshes_only),
+        _with(cache_aside.read, mutants.write_refreshes_only),
     ),
 )

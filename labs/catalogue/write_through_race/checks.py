@@ -15,9 +15,9 @@ from labs.catalogue.write_through_race.strategies import (
 )
 from labs.definition import Check, Verdict
 from labs.events import Value
-from labs.interleaving.race import Played
-from labs.interleaving.survey import Survey
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.interleaving.race import Played
+from labs.setups.interleaving.survey import Survey
 
 PAIRS = ("reader-writer", "two-writers")
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from labs import tolerances
-from labs.catalogue import storefront
 from labs.catalogue.write_through_race.checks import CHECKS
 from labs.catalogue.write_through_race.racing import (
     ORDERS,
@@ -45,8 +44,9 @@ from labs.definition import (
     Topology,
 )
 from labs.events import Value
-from labs.interleaving.survey import Survey
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.interleaving.survey import Survey
+from labs.setups.shop import storefront
 
 TOLERANCES = tolerances.of(Path(__file__).parent)
 
@@ -175,6 +175,7 @@ LAB = Lab(
     about="Put the steps of a reader and writers in order, one at a time, on real servers. Find "
     "the orders that leave stale data, then a cure that survives them all.",
     minutes=30,
+    parts=storefront.PARTS,
     topology=Topology(
         nodes=(
             Node("app", "Shop app", "app"),
@@ -314,6 +315,6 @@ LAB = Lab(
     ),
     wrong=WRONG,
     prepare=plan,
-    changed=changed,
+    setting_changed=changed,
     reference=reference,
 )

@@ -14,11 +14,10 @@ from labs.definition import Column, Strategy, Table
 from labs.engines import Postgres, Redis
 from labs.errors import NotNow
 from labs.events import Said, Value
-from labs.interleaving.orders import beginning_with, following
-from labs.interleaving.race import LETTERS, Played, Race, Role, Servers, Step, planned
-from labs.interleaving.survey import Survey, survey
-from labs.load.worker import strategy_of
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.interleaving.orders import beginning_with, following
+from labs.setups.interleaving.race import LETTERS, Played, Race, Role, Servers, Step, planned
+from labs.setups.interleaving.survey import Survey, survey
 
 ITEM, WHAT = 42, "row"
 SEED, DRAWS, MOST = 7, 40, 300
@@ -159,7 +158,7 @@ def play(sandbox: Sandbox, order: str) -> Played:
     sandbox.set("order", order if played.outcome == "impossible" else played.order)
     sandbox.tabulate("played", _rows(sandbox, order, played))
     text, strong = sentence(played)
-    sandbox.tell(Said(text=text, strong=strong))
+    sandbox.emit(Said(text=text, strong=strong))
     return played
 
 
@@ -168,7 +167,7 @@ def run_all(sandbox: Sandbox) -> Survey:
     (found,) = _surveyed(sandbox, [sandbox.strategy()])
     _tell_orders(sandbox, found)
     _tell_survivors(sandbox)
-    sandbox.tell(Said(text=summary(found), strong=_verdict(found).capitalize()))
+    sandbox.emit(Said(text=summary(found), strong=_verdict(found).capitalize()))
     return found
 
 
@@ -176,10 +175,7 @@ def run_every_strategy(sandbox: Sandbox) -> list[Survey]:
     """The same race for every strategy; the table of survivors grows by them."""
     found = _surveyed(
         sandbox,
-        [
-            strategy_of(sandbox.lab.id, sandbox.wrong, {**sandbox.settings, "strategy": name})
-            for name in STRATEGIES
-        ],
+        [sandbox.lab.strategy({**sandbox.settings, "strategy": name}) for name in STRATEGIES],
     )
     _tell_survivors(sandbox)
     return found

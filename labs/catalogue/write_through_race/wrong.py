@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from labs.caching import compare_and_set, lease
 from labs.caching.cache import Cache
-from labs.catalogue import saboteurs
 from labs.catalogue.write_through_race.strategies import (
     COMPARE_AND_SET,
     LEASE,
@@ -19,6 +18,7 @@ from labs.catalogue.write_through_race.strategies import (
     WRITE_THROUGH,
 )
 from labs.definition import Strategy, WrongSolution
+from labs.setups.shop import mutants
 from labs.shop.shop import Shop
 
 STORE_ANYHOW = compare_and_set.STORE_IF_NEWER.replace(">= tonumber(ARGV[1])", ">= 1e9")
@@ -96,7 +96,7 @@ def write_to_the_cache_alone(
 
 def read_and_keep(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
     """Stores without a time to live, whatever is set."""
-    return saboteurs.read_falls_with_the_cache(shop, cache, item, 0)
+    return mutants.read_falls_with_the_cache(shop, cache, item, 0)
 
 
 def _instead(name: str, **functions: object) -> dict[str, Strategy]:
@@ -132,7 +132,7 @@ WRONG = (
         "writes-to-the-cache-alone",
         "stores the new price and never asks the database",
         "write-through-stale",
-        _instead(WRITE_THROUGH, read=saboteurs.read_never_stores, write=write_to_the_cache_alone),
+        _instead(WRITE_THROUGH, read=mutants.read_never_stores, write=write_to_the_cache_alone),
     ),
     WrongSolution(
         "keeps-for-ever",

@@ -3,8 +3,8 @@
 Tests copy it to a folder of their own: nothing else of the project knows it.
 """
 
-from labs.catalogue import storefront
 from labs.definition import Check, Lab, Strategy, Verdict
+from labs.setups.shop import storefront
 
 
 def answered(sandbox):
@@ -33,6 +33,7 @@ LAB = Lab(
     about="A toy.",
     minutes=1,
     topology=storefront.TOPOLOGY,
+    parts=storefront.PARTS,
     controls=(
         storefront.ENGINE,
         storefront.what_is_read("row"),

@@ -1,0 +1,34 @@
+"""All doubles of one sandbox, made over the same state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from labs.fake.clients import FakeCache, FakeConsole, FakeShop
+from labs.fake.engine import FakeEngine
+from labs.fake.state import FakeState
+from labs.sandbox.clients import Tell
+
+
+@dataclass(frozen=True, slots=True)
+class FakeDoubles:
+    """What a sandbox asks for where nothing real runs (labs.sandbox.environment.Doubles)."""
+
+    state: FakeState
+
+    def engine(self, name: str, kind: str) -> FakeEngine:
+        """An engine that is ready at once."""
+        return FakeEngine(name, kind, self.state)
+
+    def console(self, name: str, is_up: Callable[[], bool]) -> FakeConsole:
+        """A console that repeats each command."""
+        return FakeConsole(name, is_up)
+
+    def cache(self, is_up: Callable[[], bool], tell: Tell, looked: Tell) -> FakeCache:
+        """A cache in a dictionary."""
+        return FakeCache(self.state, is_up, tell, looked)
+
+    def shop(self, is_up: Callable[[], bool], tell: Tell, what: str) -> FakeShop:
+        """A shop that sells lamps."""
+        return FakeShop(self.state, is_up, tell, what)

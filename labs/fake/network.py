@@ -1,0 +1,48 @@
+"""Links that are states and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from labs.engines.address import Address
+from labs.fake.state import NOBODY_LISTENS
+from labs.network.links import Route
+
+
+class FakeNetwork:
+    """Nothing travels here, and every order is obeyed."""
+
+    def lay(self, name: str, near: Address, target: Address) -> Address:
+        return near
+
+    def route(self, name: str) -> Route:
+        return Route(NOBODY_LISTENS, NOBODY_LISTENS, "", 0)
+
+    def gate(self, name: str, near: Address) -> None:
+        """Nobody enters."""
+
+    def line(
+        self, name: str, target: Address, *, gate: str = "", caller: str = "", source: str = ""
+    ) -> None:
+        """Nothing travels."""
+
+    def lead(self, gate: str, lines: Sequence[str]) -> None:
+        """Nothing travels."""
+
+    def slow(self, *names: str, delay_ms: float, directions: int = 3) -> None:
+        """Nothing travels."""
+
+    def cut(self, *names: str, directions: int = 3) -> None:
+        """Nothing travels."""
+
+    def set_fault(self, *names: str, cut: int, delay_ms: float) -> None:
+        """Nothing travels."""
+
+    def drop(self, *names: str) -> None:
+        """Nothing is under way."""
+
+    def restore(self, *names: str) -> None:
+        """Nothing travels."""
+
+    def close(self) -> None:
+        """There is nothing to end."""

@@ -1,0 +1,170 @@
+"""The workload of a sandbox: starts and stops client processes, hands them new settings while they
+run, and adds up what they report.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+
+from labs.load.batches import KINDS, Batch
+from labs.load.forkserver import ForkServer
+from labs.load.program import WorkloadSpec
+from labs.measure.latency import Latencies
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts and durations over some time."""
+
+    scheduled: int = 0
+    dropped: int = 0
+    done: int = 0
+    errors: int = 0
+    stale: int = 0
+    unexplained: int = 0
+    kinds: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    latencies: dict[str, Latencies] = field(
+        default_factory=lambda: {kind: Latencies() for kind in KINDS}
+    )
+
+    def add(self, batch: Batch) -> None:
+        """Take a client's batch into account."""
+        for name in ("scheduled", "dropped", "done", "errors", "stale", "unexplained"):
+            setattr(self, name, getattr(self, name) + getattr(batch, name))
+        for kind, durations in batch.times.items():
+            self.kinds[kind] += len(durations)
+            self.latencies[kind].record(durations)
+
+    def clear(self) -> None:
+        """Count from zero again."""
+        for name in ("scheduled", "dropped", "done", "errors", "stale", "unexplained"):
+            setattr(self, name, 0)
+        for kind in KINDS:
+            self.kinds[kind] = 0
+            self.latencies[kind].clear()
+
+
+class LoadController:
+    """At most one workload at a time.
+
+    `totals[(engine, strategy)]` holds since the start or the last `clear`; `interval` since it was
+    last taken.
+    """
+
+    def __init__(
+        self,
+        forkserver: ForkServer,
+        *,
+        on_problem: Callable[[str], None] = lambda _: None,
+        on_batch: Callable[[Batch], None] = lambda _: None,
+        on_idle: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._forkserver = forkserver
+        self._on_problem = on_problem
+        self._on_batch = on_batch
+        self._on_idle = on_idle
+        self._problems: set[str] = set()
+        self._idle = False
+        self._lock = threading.RLock()
+        self._clients: dict[Connection, int] = {}
+        self._collector: threading.Thread | None = None
+        self._interval, self._spare = Tally(), Tally()
+        self._started = self._interval_began = time.monotonic()
+        self.totals: dict[tuple[str, str], Tally] = defaultdict(Tally)
+
+    @property
+    def running(self) -> bool:
+        """True while clients run."""
+        return bool(self._clients)
+
+    @property
+    def running_for_s(self) -> float:
+        """Seconds since the workload was started; 0 if none runs."""
+        return time.monotonic() - self._started if self._clients else 0.0
+
+    @property
+    def clients(self) -> int:
+        """How many clients run."""
+        return len(self._clients)
+
+    def start(self, clients: int, spec: Callable[[int], WorkloadSpec]) -> None:
+        """Begin with this many clients; `spec(n)` is for client number n."""
+        self.stop()
+        self._problems.clear()
+        self._idle = False
+        with self._lock:
+            self._interval.clear()
+            self._started = self._interval_began = time.monotonic()
+            for number in range(clients):
+                pid, pipe = self._forkserver.start(spec(number))
+                self._clients[pipe] = pid
+            self._collector = threading.Thread(
+                target=self._collect, name="load collector", daemon=True
+            )
+            self._collector.start()
+
+    def change(self, spec: Callable[[int], WorkloadSpec]) -> None:
+        """Hand new settings to the clients that run."""
+        with self._lock:
+            for number, pipe in enumerate(list(self._clients)):
+                with contextlib.suppress(OSError):
+                    pipe.send(spec(number))
+
+    def stop(self) -> None:
+        """End all clients and add up their last batches; harmless if none runs."""
+        with self._lock:
+            if not self._clients:
+                return
+            for pipe in self._clients:
+                with contextlib.suppress(OSError):
+                    pipe.send(None)
+        if self._collector is not None:
+            self._collector.join(timeout=5.0)
+        with self._lock:
+            for pipe in self._clients:
+                pipe.close()
+            self._clients.clear()
+
+    def take_interval(self) -> tuple[float, Tally]:
+        """Seconds and tally since this was last asked.
+
+        The tally is the caller's until the next call.
+        """
+        with self._lock:
+            now = time.monotonic()
+            seconds, self._interval_began = now - self._interval_began, now
+            self._spare.clear()
+            self._interval, self._spare = self._spare, self._interval
+            return seconds, self._spare
+
+    def clear(self) -> None:
+        """Start the totals again, as when a phase of an experiment begins."""
+        with self._lock:
+            self.totals.clear()
+
+    def _collect(self) -> None:
+        open_pipes = set(self._clients)
+        while open_pipes:
+            for pipe in wait(list(open_pipes), timeout=1.0):
+                assert isinstance(pipe, Connection)
+                try:
+                    batch = pipe.recv()
+                except (EOFError, OSError):
+                    open_pipes.discard(pipe)
+                    continue
+                with self._lock:
+                    self._interval.add(batch)
+                    self.totals[(batch.engine, batch.strategy)].add(batch)
+                self._on_batch(batch)
+                if batch.problem and batch.problem not in self._problems:
+                    self._problems.add(batch.problem)
+                    self._on_problem(batch.problem)
+                if batch.idle_because and not self._idle:
+                    self._idle = True
+                    self._on_idle(batch.idle_because)

@@ -1,0 +1,124 @@
+"""What a learner can do to servers and links, and the sentences that describe it."""
+
+from __future__ import annotations
+
+import threading
+
+from labs.engines import Balancer, Engine, Postgres, Redis
+from labs.errors import BadInput, NotNow
+from labs.events import LinkChanged, LinkState, Said
+from labs.sandbox.context import Context
+
+MOST_DELAY_MS = 2_000
+_SERVER_WORDS = {
+    "kill": ("was killed", "Whoever asks it is refused at once."),
+    "pause": (
+        "is paused",
+        "It keeps its connections and answers nobody: whoever asks, waits.",
+    ),
+    "resume": ("goes on", "What waited is answered now."),
+    "restart": ("was restarted", ""),
+}
+_LINK_WORDS = {
+    "slow": (
+        "is slowed by {delay_ms:g} ms each way",
+        "Every question and every answer takes so much longer.",
+    ),
+    "cut": ("is cut", "Nobody is refused: whoever asks, waits for nothing."),
+    "restore": ("is whole again", "What was under way arrives."),
+}
+
+
+def change_server(context: Context, name: str, verb: str) -> str:
+    """Kill, pause, resume or restart a server; returns the sentence that says so.
+
+    Raises BadInput for an unknown server or verb, NotNow where the verb makes no sense now.
+    """
+    node = context.lab.topology.node(name)
+    if name not in context.servers:
+        raise BadInput(f"{name} is no server: it can't be killed.")
+    server = context.servers[name]
+    if verb == "restart" and server.state == "stopped" and node.waits:
+        raise NotNow(f"{node.label} is not there yet.")
+    if verb not in _SERVER_WORDS:
+        raise BadInput(
+            f"A server can't be told to {verb[:20]!r}.",
+            hint="It can be told to kill, pause, resume or restart.",
+        )
+    {
+        "kill": server.kill,
+        "pause": server.pause,
+        "resume": server.resume,
+        "restart": server.restart,
+    }[verb]()
+    what, means = _SERVER_WORDS[verb]
+    says = f"{node.label} {what}."
+    if verb == "restart":
+        means = _after_a_restart(server.engine)
+    context.emit(Said(text=f"{says} {means}", strong=says))
+    return says
+
+
+class LinkFaults:
+    """Slows, cuts and restores links, and holds the state of each. Any thread may call."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._lock = threading.Lock()
+        self.states: dict[str, LinkState] = dict.fromkeys(
+            (link.name for link in context.lab.topology.links), "open"
+        )
+
+    def change(self, name: str, verb: str, delay_ms: float) -> str:
+        """Slow, cut or restore a link; returns the sentence that says so. BadInput says what would
+        be right.
+        """
+        context, network = self._context, self._context.network
+        link = context.lab.topology.link(name)
+        state: LinkState = "open"
+        if verb == "slow":
+            if not 0 < delay_ms <= MOST_DELAY_MS:
+                raise BadInput("A link is slowed by more than 0 and at most 2,000 ms each way.")
+            network.slow(name, delay_ms=delay_ms)
+            state = "slow"
+        elif verb == "cut":
+            network.cut(name)
+            state = "cut"
+        elif verb == "restore":
+            network.restore(name)
+        else:
+            raise BadInput(
+                f"A link can't be told to {verb[:20]!r}.",
+                hint="It can be told to slow, cut or restore.",
+            )
+        with self._lock:
+            changed = self.states[name] != state or state == "slow"
+            self.states[name] = state
+        if changed:
+            shown_ms = delay_ms if state == "slow" else 0.0
+            context.emit(LinkChanged(link=name, state=state, delay_ms=shown_ms))
+        source, target = (
+            context.lab.topology.node(link.source),
+            context.lab.topology.node(link.target),
+        )
+        which = (
+            f"The link to {target.label}"
+            if source.engine == "app"
+            else f"The link from {source.label} to {target.label}"
+        )
+        what, means = _LINK_WORDS[verb]
+        says = f"{which} {what.format(delay_ms=delay_ms)}."
+        context.emit(Said(text=f"{says} {means}", strong=says))
+        return says
+
+
+def _after_a_restart(engine: Engine) -> str:
+    if isinstance(engine, Postgres):
+        return "It has replayed its log: what was committed is there."
+    if isinstance(engine, Redis) and engine.noted:
+        return "What its files held is there again."
+    if isinstance(engine, Redis) and engine.appendonly:
+        return "It has replayed its append-only file: what was written is there."
+    if isinstance(engine, Balancer):
+        return "It held nothing that it could lose."
+    return "It has lost what it held in memory."

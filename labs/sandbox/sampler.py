@@ -1,0 +1,194 @@
+"""Takes readings: the servers' counters and what the load's clients timed, several times a second
+while a load runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from labs.definition import Lab
+from labs.errors import ServerDown
+from labs.events import Event, ReadingTaken, Value
+from labs.load.controller import LoadController, Tally
+from labs.sandbox.checker import Checker
+from labs.sandbox.server import Server
+
+log = logging.getLogger("labs.sampler")
+BUSY_S, IDLE_S = 0.25, 2.0
+LOAD_LIMIT_S = 600.0
+"""A load that nobody stops is stopped: others share this machine."""
+HISTORY = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Readings of one interval with the settings that were in force all through it; `at` is when it
+    ended (monotonic seconds).
+    """
+
+    at: float
+    seconds: float
+    loaded: bool
+    settings: dict[str, Value]
+    values: dict[str, float]
+
+
+class ReadingSource(Protocol):
+    """What the sampler asks of a part."""
+
+    def reads_counters_of(self, server: str) -> bool:
+        """False if this server's counters must not become readings."""
+
+    def readings(self, seconds: float) -> Mapping[str, float]:
+        """Readings of the last interval, by metric name."""
+
+
+class Sampled(Protocol):
+    """What the sampler asks of the sandbox."""
+
+    lab: Lab
+    settings: dict[str, Value]
+    servers: dict[str, Server]
+    load: LoadController
+    checker: Checker
+
+    @property
+    def parts(self) -> Sequence[ReadingSource]:
+        """The sandbox's parts, in order."""
+
+    def emit(self, event: Event) -> None:
+        """Send an event to everyone who follows the sandbox."""
+
+    def stop_load(self, why: str = "") -> str:
+        """End the workload."""
+
+
+class Sampler:
+    """One thread. Tells a reading whenever something moved; keeps the last ones for the checks."""
+
+    def __init__(self, sandbox: Sampled) -> None:
+        self._sandbox = sandbox
+        self._before: dict[str, dict[str, float]] = {}
+        self._taken_at = time.monotonic()
+        self._settings: dict[str, Value] = {}
+        self._told: dict[str, float] = {}
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
+        self.history: deque[Reading] = deque(maxlen=HISTORY)
+
+    def start(self) -> None:
+        """Begin to take readings."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Take the next reading soon."""
+        self._wake.set()
+
+    def forget_counters(self, server: str) -> None:
+        """A server's counters begin anew: another stands in its place."""
+        with self._lock:
+            self._before.pop(server, None)
+
+    def clear(self) -> None:
+        """Forget all that was read, as when an experiment begins."""
+        with self._lock:
+            self._before.clear()
+            self.history.clear()
+
+    def stop(self) -> None:
+        """Take no more readings."""
+        self._stopped.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5.0)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            self._wake.wait(BUSY_S if self._sandbox.load.running else IDLE_S)
+            self._wake.clear()
+            if self._stopped.is_set():
+                return
+            for server in list(self._sandbox.servers.values()):
+                server.watch()
+            try:
+                self._take()
+            except RuntimeError:
+                # Something that is read was changed meanwhile by another thread: the next reading
+                # is soon.
+                log.exception("a reading could not be taken")
+            if self._sandbox.load.running_for_s > LOAD_LIMIT_S:
+                self._sandbox.stop_load(f"it ran for {LOAD_LIMIT_S / 60:g} minutes")
+
+    def _take(self) -> None:
+        now = time.monotonic()
+        loaded = self._sandbox.load.running
+        values: dict[str, float] = {}
+        with self._lock:
+            seconds, self._taken_at = now - self._taken_at, now
+            for name, server in list(self._sandbox.servers.items()):
+                if server.state != "up" or not all(
+                    part.reads_counters_of(name) for part in self._sandbox.parts
+                ):
+                    self._before.pop(name, None)
+                    continue
+                with contextlib.suppress(ServerDown):
+                    counters = server.engine.counters()
+                    if name in self._before:
+                        values |= server.engine.readings(self._before[name], counters, seconds)
+                    self._before[name] = counters
+            for part in self._sandbox.parts:
+                values |= part.readings(seconds)
+            if loaded:
+                values |= _of_load(*self._sandbox.load.take_interval())
+            if self._sandbox.lab.readings is not None:
+                with contextlib.suppress(ServerDown):
+                    values |= self._sandbox.lab.readings(self._sandbox, values)
+            steady, self._settings = (
+                self._settings == self._sandbox.settings,
+                dict(self._sandbox.settings),
+            )
+            if values and steady:
+                self.history.append(Reading(now, seconds, loaded, dict(self._settings), values))
+        rounded = {name: round(value, 4) for name, value in values.items()}
+        if rounded != self._told:
+            self._told = rounded
+            self._sandbox.emit(ReadingTaken(readings=rounded))
+            self._sandbox.checker.wake()
+
+
+def _of_load(seconds: float, tally: Tally) -> dict[str, float]:
+    """Readings from what the clients saw in one interval.
+
+    A percentile without a sample is absent, not zero.
+    """
+    seconds = max(seconds, 0.001)
+    values = {
+        "scheduled_per_s": tally.scheduled / seconds,
+        "done_per_s": tally.done / seconds,
+        "errors_per_s": tally.errors / seconds,
+        "stale_reads_per_s": tally.stale / seconds,
+        "writes_per_s": (tally.kinds["write"] + tally.kinds["behind"]) / seconds,
+    }
+    for kind in ("hit", "miss", "write", "staleness", "cache", "database"):
+        if tally.kinds[kind]:
+            values[f"{kind}_p50_ms"] = tally.latencies[kind].percentile_ms(50)
+            values[f"{kind}_p99_ms"] = tally.latencies[kind].percentile_ms(99)
+    if tally.kinds["signed_in"] or tally.kinds["signed_out"]:
+        values |= {
+            "signed_in_per_s": tally.kinds["signed_in"] / seconds,
+            "signed_out_per_s": tally.kinds["signed_out"] / seconds,
+        }
+        values |= {
+            "page_p50_ms": tally.latencies["response"].percentile_ms(50),
+            "page_p99_ms": tally.latencies["response"].percentile_ms(99),
+        }
+    return values

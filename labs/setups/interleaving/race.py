@@ -1,0 +1,395 @@
+"""A race on real servers: one order of steps played, what the cache and the database held
+afterwards, and all of it cleaned before the next.
+
+An order in which a step waits for a row lock can't be played: whoever holds the lock has to go
+first. That is recognised by asking Postgres who blocks whom, told as impossible, and rolled back.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Literal
+
+from labs.definition import Strategy
+from labs.engines import Postgres, Redis
+from labs.engines.address import Address
+from labs.errors import ServerDown
+from labs.events import Sense
+from labs.sandbox.clients import RedisCache
+from labs.setups.interleaving.orders import Choose
+from labs.setups.interleaving.racers import (
+    GatedCache,
+    GatedShop,
+    Racer,
+    Rehearsal,
+    TransactionShop,
+    held_by_somebody_else,
+)
+
+Role = Literal["reader", "writer", "eviction"]
+Outcome = Literal["fresh", "empty", "stale", "impossible"]
+
+LETTERS = "ABCD"
+LOOK_FOR_LOCK_S = 0.004
+STEP_DEADLINE_S = 2.0
+
+_FORGET = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end"
+_LOOK = "return {redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])}"
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Where the racers connect, with what password, and the engines through which we look
+    ourselves.
+    """
+
+    redis: Redis
+    postgres: Postgres
+    cache: Address
+    cache_password: str
+    database: Address
+    database_password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step that was taken.
+
+    `cached` and `committed` are what the servers held after it, where somebody looked.
+    """
+
+    letter: str
+    role: str
+    name: str
+    server: str = ""
+    command: str = ""
+    reply: str = ""
+    took_ms: float = 0.0
+    meaning: Sense = "none"
+    cached: int | None = None
+    committed: int | None = None
+    waited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Who waited for whose row lock, as pg_blocking_pids told it."""
+
+    letter: str
+    by: str
+    pid: int
+    by_pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """One order: its letters, who else could have gone at each step, and how it ended.
+
+    Versions are the servers' own at the end.
+
+    `left_ms` is the time to live that the cache itself told of what it holds; None: without end.
+    `old_answers` are reads that answered with less than the database had committed before they
+    began. `order` of an impossible one ends with the step that waited.
+    """
+
+    order: str
+    waiting: tuple[str, ...]
+    outcome: Outcome
+    steps: tuple[Step, ...] = field(repr=False, default=())
+    cached: int | None = None
+    committed: int = 0
+    left_ms: int | None = None
+    old_answers: int = 0
+    blocked: Blocked | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Runner:
+    """A worker with its own connections; `pid` is its process in Postgres."""
+
+    racer: Racer
+    cache: RedisCache
+    shop: TransactionShop
+    pid: int
+    run: Callable[[], object]
+
+
+class Race:
+    """Some workers on one item.
+
+    `play` as often as wanted, with another `strategy` if wanted, then `close`. One caller at a
+    time.
+    """
+
+    def __init__(
+        self,
+        servers: Servers,
+        strategy: Strategy,
+        roles: Sequence[Role],
+        *,
+        item: int,
+        what: str,
+        ttl_s: float,
+        warm: bool,
+    ) -> None:
+        self._servers = servers
+        self.strategy = strategy
+        self._item = item
+        self._what = what
+        self._ttl_s = ttl_s
+        self._warm = warm
+        self._key = f"{what}:{item}"
+        self._settled: SimpleQueue[str] = SimpleQueue()
+        self._ours = self._shop()
+        self._runners: list[_Runner] = []
+        try:
+            self._ours.connect(item)
+            self._ours.never_wait()
+            for letter, role in zip(LETTERS, roles, strict=False):
+                self._runners.append(self._runner(letter, role))
+            before = self._ours.read(item)
+        except BaseException:
+            self.close()
+            raise
+        self._version, self._price = int(str(before["version"])), float(str(before["price"]))
+
+    def play(self, choose: Choose, *, watched: bool = False) -> Played:
+        """Clean up, take one order of steps, look at what the servers hold.
+
+        `watched` looks after every step as well.
+        """
+        self.clean()
+        order = ""
+        waiting_at: list[str] = []
+        steps: list[Step] = []
+        before: dict[str, int] = {}
+        blocked: Blocked | None = None
+        racers = {runner.racer.letter: runner.racer for runner in self._runners}
+        threads = [runner.racer.start(runner.run, runner.shop.rollback) for runner in self._runners]
+        try:
+            for _ in racers:
+                self._wait()
+            while blocked is None and (
+                waiting := "".join(letter for letter, racer in racers.items() if not racer.over)
+            ):
+                letter = choose(len(order), waiting)
+                racer, name = racers[letter], racers[letter].next_step
+                if racer.role == "reader" and letter not in before:
+                    before[letter] = self._committed()
+                order += letter
+                waiting_at.append(waiting)
+                racer.go()
+                blocked = self._settle(racer)
+                steps.append(
+                    self._taken(racer, name, watched)
+                    if blocked is None
+                    else _waited(racer, name, blocked)
+                )
+        finally:
+            self._end(threads)
+        problem = next((racer.problem for racer in racers.values() if racer.problem), "")
+        played = Played(
+            order, tuple(waiting_at), "impossible", tuple(steps), blocked=blocked, problem=problem
+        )
+        return played if blocked else self._judged(played, before)
+
+    def clean(self) -> None:
+        """The row as it was when the race began, and in the cache nothing of this item, or the row
+        if it begins warm.
+        """
+        self._ours.put_back(self._item, self._price, self._version)
+        self._servers.redis.run("EVAL", _FORGET, 0, f"{self._key}*")
+        if self._warm:
+            life = ("PX", int(self._ttl_s * 1000)) if self._ttl_s else ()
+            self._servers.redis.run(
+                "SET", self._key, json.dumps(self._ours.read(self._item)), *life
+            )
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._ours.close()
+        for runner in self._runners:
+            runner.cache.close()
+            runner.shop.close()
+
+    def _runner(self, letter: str, role: Role) -> _Runner:
+        racer = Racer(letter, role, self._settled)
+        cache = RedisCache(
+            self._servers.cache,
+            user="shop",
+            password=self._servers.cache_password,
+            tell=partial(racer.heard, "cache"),
+            looked=partial(racer.heard, "cache"),
+        )
+        cache.connect()
+        shop = self._shop()
+        pid = shop.connect(self._item)
+        gated = GatedShop(racer, self._what, shop), GatedCache(racer, cache)
+        price = 20.0 + LETTERS.index(letter)
+        return _Runner(
+            racer,
+            cache,
+            shop,
+            pid,
+            lambda: _run(
+                self.strategy, role, *gated, item=self._item, price=price, ttl_s=self._ttl_s
+            ),
+        )
+
+    def _shop(self) -> TransactionShop:
+        address = self._servers.database
+        return TransactionShop(
+            lambda: address, password=self._servers.database_password, what=self._what
+        )
+
+    def _wait(self) -> None:
+        if not self._has_settled(STEP_DEADLINE_S):
+            raise ServerDown(
+                "A worker of the race does not come to its next step.",
+                hint="Is a server paused, or a link cut?",
+            )
+
+    def _settle(self, racer: Racer) -> Blocked | None:
+        """Wait until the step is taken; what blocks it, if it waits for a lock."""
+        end = time.monotonic() + STEP_DEADLINE_S
+        pids = {runner.pid: runner.racer.letter for runner in self._runners}
+        pid = next(runner.pid for runner in self._runners if runner.racer is racer)
+        while not self._has_settled(LOOK_FOR_LOCK_S):
+            holders = self._servers.postgres.blocked_by(pid)
+            if any(holder in pids for holder in holders):
+                holder = next(holder for holder in holders if holder in pids)
+                return Blocked(racer.letter, pids[holder], pid, holder)
+            if holders:
+                raise held_by_somebody_else()
+            if time.monotonic() > end:
+                raise ServerDown(
+                    "A step of the race was not answered.",
+                    hint="Is a server paused, or a link cut?",
+                )
+        return None
+
+    def _end(self, threads: list[threading.Thread]) -> None:
+        for runner in self._runners:
+            if not runner.racer.over:
+                runner.racer.abandon()
+        for thread in threads:
+            thread.join(STEP_DEADLINE_S)
+        while not self._settled.empty():
+            self._settled.get()
+
+    def _has_settled(self, within_s: float) -> bool:
+        try:
+            self._settled.get(timeout=within_s)
+        except Empty:
+            return False
+        return True
+
+    def _taken(self, racer: Racer, name: str, watched: bool) -> Step:
+        step = Step(racer.letter, racer.role, name)
+        if (said := racer.said) is not None:
+            step = replace(
+                step,
+                server=said.server,
+                command=said.command,
+                reply=said.reply,
+                took_ms=round(said.took_ms, 3),
+                meaning=said.meaning,
+            )
+        if watched:
+            step = replace(step, cached=self._cached()[0], committed=self._committed())
+        return step
+
+    def _judged(self, played: Played, before: dict[str, int]) -> Played:
+        (cached, left), committed = self._cached(), self._committed()
+        racers = [runner.racer for runner in self._runners]
+        old = sum(
+            _version(racer.answer) < before[racer.letter]
+            for racer in racers
+            if racer.role == "reader" and isinstance(racer.answer, dict)
+        )
+        outcome: Outcome = "empty" if cached is None else "stale" if cached < committed else "fresh"
+        return replace(
+            played,
+            outcome=outcome,
+            cached=cached,
+            committed=committed,
+            left_ms=left,
+            old_answers=old,
+        )
+
+    def _cached(self) -> tuple[int | None, int | None]:
+        """The version that the cache holds, and for how many ms it will; None: nothing, or without
+        end.
+        """
+        reply = self._servers.redis.run("EVAL", _LOOK, 1, self._key)
+        assert isinstance(reply, list)
+        stored, left = reply
+        return (_version(json.loads(stored)) if isinstance(stored, bytes) else None), (
+            left if isinstance(left, int) and left >= 0 else None
+        )
+
+    def _committed(self) -> int:
+        version = self._servers.postgres.version_of(self._what, self._item)
+        if version is None:
+            raise ServerDown("The database has lost the item.", hint="Start afresh.")
+        return version
+
+
+def _version(answer: object) -> int:
+    version = answer.get("version") if isinstance(answer, dict) else None
+    return version if isinstance(version, int) else -1
+
+
+def _waited(racer: Racer, name: str, blocked: Blocked) -> Step:
+    return Step(
+        racer.letter,
+        racer.role,
+        name,
+        "database",
+        reply=f"waits for {blocked.by}, who holds the row’s lock",
+        meaning="error",
+        waited=True,
+    )
+
+
+def _run(
+    strategy: Strategy,
+    role: str,
+    shop: GatedShop,
+    cache: GatedCache,
+    *,
+    item: int,
+    price: float,
+    ttl_s: float,
+) -> object:
+    if role == "reader":
+        return strategy.read(shop, cache, item, ttl_s)
+    if role == "eviction":
+        cache.delete(f"{shop.what}:{item}")
+        return None
+    assert strategy.write is not None
+    return strategy.write(shop, cache, item, price, ttl_s)
+
+
+def planned(strategy: Strategy, role: Role, *, what: str) -> list[str]:
+    """The names of the steps that a worker takes when it meets an empty cache: the strategy's own
+    text, run with nobody at the other end.
+    """
+    rehearsal = Rehearsal()
+    _run(
+        strategy,
+        role,
+        GatedShop(rehearsal, what),
+        GatedCache(rehearsal),
+        item=1,
+        price=1.0,
+        ttl_s=1.0,
+    )
+    return rehearsal.names

@@ -1,0 +1,140 @@
+"""What labs over a replication group share: the drawing (clients, two endpoints, caches in zones,
+sentinels), the controls of the clients and of the group.
+"""
+
+from __future__ import annotations
+
+from labs.definition import Chart, Choice, Link, Node, Number, Topology
+from labs.sandbox.addresses import APP
+from labs.sandbox.context import Context
+from labs.setups.replication.group import PRIMARY_ENDPOINT, READER_ENDPOINT, ReplicationGroup
+from labs.setups.replication.recorder import FlightRecorder
+
+ZONES = ("zone a", "zone b", "zone c")
+MEMORY = {"maxmemory_mb": 64, "maxmemory_policy": "noeviction"}
+"""Numbers that were written are to be counted: none may be pushed out."""
+
+
+def topology(*, caches: int, waiting: int = 0, sentinels: bool) -> Topology:
+    """So many caches over three zones, the first one the primary; the last `waiting` of them are
+    not there at the start.
+    """
+    nodes = [
+        Node(APP, "Writer and readers", "app"),
+        Node(PRIMARY_ENDPOINT, "primary endpoint", "endpoint"),
+        Node(READER_ENDPOINT, "reader endpoint", "endpoint"),
+    ]
+    nodes += [
+        Node(
+            f"cache-{n + 1:03}",
+            f"cache-{n + 1:03}",
+            "redis",
+            zone=ZONES[n % 3],
+            waits=n >= caches - waiting,
+            options=MEMORY,
+        )
+        for n in range(caches)
+    ]
+    nodes += [
+        Node(f"sentinel-{zone[-1]}", f"sentinel {zone[-1]}", "sentinel", zone=zone)
+        for zone in ZONES
+        if sentinels
+    ]
+    return Topology(
+        nodes=tuple(nodes),
+        links=(Link("to-primary", APP, PRIMARY_ENDPOINT), Link("to-reader", APP, READER_ENDPOINT)),
+    )
+
+
+def group_of(sandbox: Context) -> ReplicationGroup:
+    """The sandbox's replication group."""
+    return sandbox.part(ReplicationGroup)
+
+
+def flights_of(sandbox: Context) -> FlightRecorder:
+    """The sandbox's flight recorder."""
+    return sandbox.part(FlightRecorder)
+
+
+PARTS = (ReplicationGroup, FlightRecorder)
+
+WRITES = Number(
+    "writes_per_s",
+    "Writes a second",
+    1,
+    1_000,
+    1,
+    200,
+    unit="/s",
+    scale="log",
+    gear="load",
+    help="One client pushes the next number to a list, again and again.",
+)
+READS = Number(
+    "reads_per_s",
+    "Reads a second",
+    1,
+    1_000,
+    1,
+    200,
+    unit="/s",
+    scale="log",
+    gear="load",
+    help="Through the reader endpoint: how long is the list?",
+)
+CLIENT_TIMEOUT = Number(
+    "client_timeout_ms",
+    "The client’s timeout",
+    100,
+    5_000,
+    100,
+    500,
+    unit="ms",
+    scale="log",
+    gear="load",
+    help="For connecting and for a reply; then it connects anew.",
+)
+RETRY = Choice(
+    "retry",
+    "The client’s retries",
+    (("fixed", "every 20 ms"), ("backoff", "back off, with jitter")),
+    "fixed",
+    gear="load",
+    help="How long it waits after a failure: always 20 ms, or twice as long each time, up to "
+    "half a second.",
+)
+ZONE_DELAY = Number(
+    "zone_delay_ms",
+    "Delay between zones",
+    0,
+    100,
+    1,
+    1,
+    unit="ms",
+    gear="load",
+    help="Each way, for replication, sentinels and clients alike. Between AWS zones it is a "
+    "millisecond or less.",
+)
+WAIT = Choice(
+    "wait",
+    "Wait for replicas (WAIT)",
+    (("0", "0"), ("1", "1"), ("2", "2")),
+    "0",
+    gear="load",
+    help="After each write the client waits until so many replicas have it, or half its timeout "
+    "is over.",
+)
+MIN_REPLICAS = Choice(
+    "min_replicas",
+    "min-replicas-to-write",
+    (("0", "0"), ("1", "1"), ("2", "2")),
+    "0",
+    gear="break",
+    help="With fewer replicas heard from within a second, the primary refuses to write.",
+)
+CHARTS = (
+    Chart("Writes and reads", ("flight_writes_per_s", "flight_reads_per_s", "flight_errors_per_s")),
+    Chart("A write takes", ("write_p50_ms", "write_p99_ms"), "log"),
+    Chart("Replication lag", ("lag_bytes",)),
+    Chart("Memory used by the primary", ("cache_bytes",)),
+)

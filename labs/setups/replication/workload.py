@@ -1,0 +1,263 @@
+"""The clients of a flight recorder: one writes numbers through the primary endpoint, the others
+read through the reader endpoint. Every attempt is told, however it ended.
+
+They know two addresses and nothing else: which server answers is the endpoints' affair. A number is
+sent once: what failed is not sent again, so that no two attempts are taken for one.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import time
+from array import array
+from dataclasses import dataclass
+from typing import Literal
+
+import hiredis
+
+from labs.engines.address import Address
+from labs.errors import ServerDown
+from labs.load.batches import Batch, Operation
+from labs.load.commits import Commits
+from labs.load.program import WorkloadSpec
+
+GROUP, RECORDER = "group", "recorder"
+"""The engine and the strategy under which a flight recorder's clients are counted."""
+
+(
+    ACKNOWLEDGED,
+    LOST,
+    UNCONFIRMED,
+    READONLY,
+    NO_REPLICAS,
+    OTHER_ERROR,
+    RESET,
+    TIMED_OUT,
+    REFUSED,
+    READ,
+) = "alwonertfh"
+"""How an attempt ended.
+
+`lost` is found out later, by reading the survivors; `unconfirmed` was acknowledged, but by fewer
+replicas than WAIT was told.
+"""
+_OF_ERROR = {"READONLY": READONLY, "NOREPLICAS": NO_REPLICAS}
+_BROKEN = frozenset({READONLY, RESET, TIMED_OUT, REFUSED})
+"""After these a client connects anew, by the endpoint's name.
+
+READONLY is one: whoever says so is no primary any more.
+"""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointSpec(WorkloadSpec):
+    """One client of an endpoint. `reads` makes it a reader of the list `list_name`; else it writes
+    numbers to that list.
+
+    `wait` is how many replicas each write waits for (WAIT). After `keep_connection_s` a reader
+    connects again; 0: never. A writer reads each acknowledged write back at `own_reads_at`, on a
+    connection of its own, if that is set.
+    """
+
+    endpoint: Address
+    user: str
+    password: str
+    list_name: str
+    reads: bool
+    timeout_s: float = 0.5
+    retry: Literal["fixed", "backoff"] = "fixed"
+    wait: int = 0
+    keep_connection_s: float = 0.0
+    own_reads_at: Address | None = None
+
+    @property
+    def label(self) -> tuple[str, str]:
+        """The engine and the strategy under which its batches are counted."""
+        return GROUP, RECORDER
+
+    def program(self, commits: Commits) -> EndpointClient:
+        """The program, made in the client's process."""
+        return EndpointClient(self)
+
+
+class Connection:
+    """A connection to an endpoint, made when it is needed; after a failure that breaks it, it is
+    made anew, by the endpoint's name.
+    """
+
+    def __init__(self, endpoint: Address, user: str, password: str) -> None:
+        self.endpoint = endpoint
+        self._login = (user, password)
+        self._socket: socket.socket | None = None
+        self._reader = hiredis.Reader()
+        self.made_at = 0.0
+
+    def ask(self, timeout_s: float, *words: str | int) -> tuple[str, object]:
+        """How it ended, and the reply."""
+        ended_as, reply = self._ask(timeout_s, words)
+        if ended_as in _BROKEN:
+            self.drop()
+        return ended_as, reply
+
+    def drop(self) -> None:
+        """Close it; the next question makes another."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _ask(self, timeout_s: float, words: tuple[str | int, ...]) -> tuple[str, object]:
+        try:
+            connection = self._connected(timeout_s)
+            # its stub knows only one word
+            connection.sendall(hiredis.pack_command(words))  # type: ignore[arg-type]
+            reply = self._reply(connection)
+        except TimeoutError:
+            return TIMED_OUT, None
+        except ConnectionRefusedError:
+            return REFUSED, None
+        except (OSError, ServerDown):
+            return RESET, None
+        if isinstance(reply, Exception):
+            return _OF_ERROR.get(str(reply).split(" ", 1)[0], OTHER_ERROR), None
+        return ACKNOWLEDGED, reply
+
+    def _connected(self, timeout_s: float) -> socket.socket:
+        if self._socket is None:
+            self._socket = socket.create_connection(
+                (self.endpoint.host, self.endpoint.port), timeout=timeout_s
+            )
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._reader = hiredis.Reader()
+            self.made_at = time.monotonic()
+            # as above
+            self._socket.sendall(hiredis.pack_command(("AUTH", *self._login)))  # type: ignore[arg-type]
+            try:
+                login = self._reply(self._socket)
+            except ConnectionResetError as exc:
+                # A link to a server that is not there can only take back the connection that it has
+                # let in.
+                raise ConnectionRefusedError from exc
+            if isinstance(login, Exception):
+                raise ServerDown(str(login))
+        self._socket.settimeout(timeout_s)
+        return self._socket
+
+    def _reply(self, connection: socket.socket) -> object:
+        while (reply := self._reader.gets()) is False:
+            data = connection.recv(65_536)
+            if not data:
+                raise ConnectionResetError("the server closed the connection")
+            self._reader.feed(data)
+        result: object = reply
+        return result
+
+
+class EndpointClient:
+    """One client of an endpoint, with a pace of its own: each request is due an even step after the
+    last one was due, but not before the pause after a failure is over.
+    """
+
+    def __init__(self, spec: EndpointSpec) -> None:
+        self._spec = spec
+        self._connection = Connection(spec.endpoint, spec.user, spec.password)
+        self._own: Connection | None = None
+        self._number = 0
+        self._pause_s = 0.0
+        self._random = random.Random(spec.seed + spec.client)
+        self._batch = self._new_batch()
+        self.due = time.monotonic() + self._random.random() / spec.client_rate_per_s
+
+    def reconfigure(self, spec: WorkloadSpec) -> None:
+        """Go on with other settings."""
+        assert isinstance(spec, EndpointSpec)
+        self._spec = spec
+        self.due = min(self.due, time.monotonic() + 1 / spec.client_rate_per_s)
+
+    def once(self, now: float) -> None:
+        """Make one attempt, and record it however it ends."""
+        self._batch.scheduled += 1
+        self._attempt()
+        self.due = max(
+            self.due + 1 / self._spec.client_rate_per_s, time.monotonic() + self._pause_s
+        )
+
+    def take_batch(self) -> Batch:
+        """What was done since the last call."""
+        batch, self._batch = self._batch, self._new_batch()
+        batch.connected_at = self._connection.made_at
+        return batch
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self._connection.drop()
+        if self._own is not None:
+            self._own.drop()
+
+    def _attempt(self) -> None:
+        began = time.monotonic()
+        self._number += 1
+        reads = self._spec.reads
+        ended_as, number = self._read() if reads else (self._write(self._number), self._number)
+        took_s = time.monotonic() - began
+        self._batch.operations.append(Operation(reads, began, took_s, ended_as, number))
+        if ended_as in (ACKNOWLEDGED, UNCONFIRMED, READ):
+            self._batch.done += 1
+            self._batch.times["read" if reads else "write"].append(int(took_s * 1e6))
+            self._pause_s = 0.0
+        else:
+            self._batch.errors += 1
+            self._pause_s = self._next_pause_s()
+        if ended_as == ACKNOWLEDGED:
+            self._read_own_write(number)
+
+    def _next_pause_s(self) -> float:
+        """How long the client waits after a failure: always the same, or twice as long each time,
+        with jitter.
+        """
+        if self._spec.retry == "fixed":
+            return FIRST_PAUSE_S
+        return min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, self._pause_s * 2)) * (
+            0.5 + self._random.random()
+        )
+
+    def _write(self, number: int) -> str:
+        spec = self._spec
+        ended_as, _ = self._connection.ask(spec.timeout_s, "RPUSH", spec.list_name, number)
+        if ended_as != ACKNOWLEDGED or not spec.wait:
+            return ended_as
+        waited, replicas = self._connection.ask(
+            spec.timeout_s, "WAIT", spec.wait, int(spec.timeout_s * 500)
+        )
+        confirmed = waited == ACKNOWLEDGED and isinstance(replicas, int) and replicas >= spec.wait
+        return ACKNOWLEDGED if confirmed else UNCONFIRMED
+
+    def _read(self) -> tuple[str, int]:
+        spec = self._spec
+        connected_for_s = time.monotonic() - self._connection.made_at
+        if spec.keep_connection_s and connected_for_s > spec.keep_connection_s:
+            self._connection.drop()
+        ended_as, length = self._connection.ask(spec.timeout_s, "LLEN", spec.list_name)
+        if ended_as == ACKNOWLEDGED and isinstance(length, int):
+            return READ, length
+        return ended_as, 0
+
+    def _read_own_write(self, number: int) -> None:
+        """Look for the number that was just acknowledged where this client reads."""
+        spec = self._spec
+        if spec.own_reads_at is None:
+            return
+        if self._own is None or self._own.endpoint != spec.own_reads_at:
+            self._own = Connection(spec.own_reads_at, spec.user, spec.password)
+        began = time.monotonic()
+        ended_as, found = self._own.ask(spec.timeout_s, "LINDEX", spec.list_name, -1)
+        if ended_as == ACKNOWLEDGED:
+            self._batch.times["response"].append(int((time.monotonic() - began) * 1e6))
+            is_old = not isinstance(found, bytes) or not found.isdigit() or int(found) < number
+            self._batch.stale += is_old
+
+    def _new_batch(self) -> Batch:
+        return Batch(
+            *self._spec.label, times={kind: array("Q") for kind in ("read", "write", "response")}
+        )

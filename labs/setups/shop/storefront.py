@@ -1,0 +1,161 @@
+"""What labs over the sample shop share: the drawing (application, cache, database), the controls of
+its workload, one read and one change of a price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from labs.definition import Action, Chart, Choice, Link, Node, Number, Place, Topology
+from labs.events import Value
+from labs.sandbox.ledger import Request
+from labs.sandbox.sandbox import Sandbox
+from labs.setups.shop.application import Application, app
+from labs.setups.shop.workload import ShopLoad
+
+PARTS = (Application, ShopLoad)
+
+
+def _cache_options(settings: Mapping[str, Value]) -> Mapping[str, Any]:
+    return {"maxmemory_mb": int(float(settings.get("cache_mb", 32)))}
+
+
+TOPOLOGY = Topology(
+    nodes=(
+        Node("app", "Shop app", "app"),
+        Node(
+            "cache",
+            "cache",
+            "redis",
+            engine_setting="engine",
+            exchanged_by=("cache_mb",),
+            options_of=_cache_options,
+        ),
+        Node("database", "database", "postgres", about="products, reviews, orders"),
+    ),
+    links=(Link("cache", "app", "cache"), Link("database", "app", "database")),
+)
+
+ENGINE = Choice(
+    "engine",
+    "Engine",
+    (("redis", "Redis"), ("memcached", "Memcached")),
+    "redis",
+    help="Another engine starts empty.",
+)
+
+
+ITEM = Number("item", "Item", 1, 1_000, 1, 42)
+PRICE = Number("price", "New price", 0.01, 9_999, 0.01, 24.90)
+
+
+def read_item(sandbox: Sandbox, item: float) -> str:
+    """One read through the strategy on the page, in a sentence."""
+    request = app(sandbox).read(int(item))
+    words = {
+        "hit": "a hit",
+        "miss": "a miss",
+        "stale": "stale",
+        "read": "answered by the database",
+        "error": "not answered",
+    }
+    return (
+        f"Item {int(item)}: {words.get(request.meaning, 'answered')}, {request.took_ms:.2f} "
+        f"ms, {request.queries} database quer{'y' if request.queries == 1 else 'ies'}."
+    )
+
+
+def write_price(sandbox: Sandbox, item: float, price: float, more: Callable[[Request], str]) -> str:
+    """A price change through the strategy on the page, in a sentence; `more` says what else there
+    is to say of one that was committed.
+    """
+    request = app(sandbox).write(int(item), price)
+    if not request.answered:
+        return f"The price of item {int(item)} could not be changed: the database does not answer."
+    return f"The price of item {int(item)} is now {price:.2f}{more(request)}"
+
+
+READ = Action("read", "Read it", "step", read_item, (ITEM,))
+
+
+def what_is_read(default: str) -> Choice:
+    """Which of the shop's three reads is cached."""
+    return Choice(
+        "read",
+        "What is read",
+        (
+            ("row", "one row, by its key"),
+            ("page", "a product page"),
+            ("ranking", "a category’s ranking"),
+        ),
+        default,
+        help="Three queries of honestly different cost: one row by its primary key, a join with "
+        "aggregates, a ranking over all reviews of a category.",
+    )
+
+
+def clients(default: int) -> Number:
+    """How many clients the load has."""
+    return Number(
+        "clients",
+        "Clients",
+        1,
+        8,
+        1,
+        default,
+        gear="load",
+        help="Each is a process with a connection of its own to each server.",
+    )
+
+
+def rate(default: int) -> Number:
+    """How many requests a second the load wants."""
+    return Number(
+        "rate_per_s",
+        "Requests wanted",
+        10,
+        2_000,
+        10,
+        default,
+        unit="/s",
+        scale="log",
+        gear="load",
+        help="An open loop: requests are due on a schedule, whether or not the last one is done.",
+    )
+
+
+def skew(default: float) -> Number:
+    """How unequal the popularity of items is."""
+    return Number(
+        "skew",
+        "Skew",
+        0,
+        1.5,
+        0.1,
+        default,
+        gear="load",
+        help="Zipf: at 0 all items are equally popular, at 1 the first is asked for twice as "
+        "often as the second.",
+    )
+
+
+def ttl(default: float, gear: Place = "all") -> Number:
+    """How long a stored answer lives."""
+    return Number("ttl_s", "Time to live", 1, 300, 1, default, unit="s", scale="log", gear=gear)
+
+
+CHARTS = (
+    Chart("Hit rate", ("hit_rate_percent",)),
+    Chart("Cache operations and database queries", ("cache_ops_per_s", "database_queries_per_s")),
+    Chart(
+        "Requests by what they were",
+        ("hit_p50_ms", "hit_p99_ms", "miss_p50_ms", "miss_p99_ms"),
+        "log",
+    ),
+    Chart(
+        "Latency of each tier",
+        ("cache_p50_ms", "cache_p99_ms", "database_p50_ms", "database_p99_ms"),
+        "log",
+    ),
+)

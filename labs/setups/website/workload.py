@@ -1,0 +1,147 @@
+"""The load of a web site: browsers, each with a cookie jar of its own, that log in and go
+on opening pages. Counts which responses recognise the browser.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from dataclasses import dataclass, field
+
+from labs.engines.address import Address
+from labs.load.batches import Batch
+from labs.load.commits import Commits
+from labs.load.program import ScheduledProgram, WorkloadSpec
+from labs.network.links import Route
+from labs.web.http import Connection, Message
+
+TIMEOUT_S = 3.0
+SITE, VISITORS = "site", "browsers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrowserSpec(WorkloadSpec):
+    """A share of `browsers` browsers, and the link to the site."""
+
+    browsers: int
+    site: Route
+
+    @property
+    def label(self) -> tuple[str, str]:
+        """The engine and the strategy under which its batches are counted."""
+        return SITE, VISITORS
+
+    def program(self, commits: Commits) -> Browsers:
+        """The program, made in the client's process."""
+        return Browsers(self)
+
+
+@dataclass(slots=True)
+class Jar:
+    """A browser: its cookies, and whether it has logged in."""
+
+    user: str
+    cookies: dict[str, str] = field(default_factory=dict)
+    logged_in: bool = False
+
+
+class Browsers(ScheduledProgram):
+    """Several browsers that take turns on one connection."""
+
+    def __init__(self, spec: BrowserSpec) -> None:
+        # At random moments: two clients with even turns would each meet the same instance always,
+        # for the balancer takes turns too.
+        super().__init__(spec, even=False)
+        self._spec = spec
+        self._way = spec.site.open()
+        self._to: Address | None = None
+        self._connection: Connection | None = None
+        self._jars: list[Jar] = []
+        self._made = self._turn = 0
+        self._scale()
+        self._batch = Batch(SITE, VISITORS)
+
+    def reconfigure(self, spec: WorkloadSpec) -> None:
+        """Go on with other settings."""
+        assert isinstance(spec, BrowserSpec)
+        self._spec = spec
+        self._scale()
+        self.set_rate(spec)
+
+    def take_batch(self) -> Batch:
+        """What was done since the last call."""
+        batch, self._batch = self._batch, Batch(SITE, VISITORS)
+        return self.counted(batch)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._drop()
+
+    def _scale(self) -> None:
+        """Have as many browsers as are wanted; those that exist stay as they are."""
+        wanted = max(1, round(self._spec.browsers / self._spec.clients))
+        del self._jars[wanted:]
+        while len(self._jars) < wanted:
+            self._made += 1
+            self._jars.append(Jar(f"load-{self._spec.client}-{self._made}"))
+
+    def once(self, now: float) -> None:
+        """Open one page and count it."""
+        due = self.schedule.take(now)
+        jar = self._jars[self._turn % len(self._jars)]
+        self._turn += 1
+        began = time.monotonic()
+        try:
+            answer = (
+                self._ask("GET", "/", jar)
+                if jar.logged_in
+                else self._ask("POST", "/login", jar, f"user={jar.user}".encode())
+            )
+            user = json.loads(answer.body).get("user") if answer.status == 200 else None
+        except (OSError, ValueError):
+            self._drop()
+            self._batch.errors += 1
+            return
+        if user is None:
+            self._batch.errors += 1
+            return
+        ended = time.monotonic()
+        self._batch.done += 1
+        self._batch.times["response"].append(int((ended - due) * 1e6))
+        if jar.logged_in:
+            self._batch.times["signed_in" if user == jar.user else "signed_out"].append(
+                int((ended - began) * 1e6)
+            )
+        jar.logged_in = user == jar.user
+
+    def _ask(self, method: str, path: str, jar: Jar, body: bytes = b"") -> Message:
+        connection = self._connected()
+        headers = [("Host", "shop.test")]
+        if jar.cookies:
+            headers.append(
+                ("Cookie", "; ".join(f"{name}={value}" for name, value in jar.cookies.items()))
+            )
+        connection.send(Message(f"{method} {path} HTTP/1.1", headers, body))
+        answer = connection.receive()
+        if answer is None:
+            raise ConnectionResetError("the balancer closed the connection")
+        for name, value in answer.headers:
+            if name.lower() == "set-cookie":
+                cookie, _, said = value.partition(";")[0].partition("=")
+                jar.cookies[cookie] = said
+        return answer
+
+    def _connected(self) -> Connection:
+        way = self._way()
+        if self._connection is None or way is not self._to:
+            self._drop()
+            connected = socket.create_connection((way.host, way.port), timeout=TIMEOUT_S)
+            connected.settimeout(TIMEOUT_S)
+            self._connection, self._to = Connection(connected), way
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
