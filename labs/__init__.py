@@ -4,7 +4,23 @@ It never reaches into the rooms behind.
 """
 
 from labs.catalogue import catalogue, find
-from labs.definition import (
+from labs.errors import (
+    BadInput,
+    CommandRefused,
+    DidNotStart,
+    HostAway,
+    LabsError,
+    NotNow,
+    OverBudget,
+    SandboxTaken,
+    ServerDown,
+    TooSlow,
+    UnknownLab,
+    UnknownSandbox,
+)
+from labs.events import Entry, Event, Sense, Value, decode, encode
+from labs.host.desk import Desk, HostInfo, SandboxInfo
+from labs.lab import (
     Action,
     Chart,
     Check,
@@ -22,22 +38,6 @@ from labs.definition import (
     Text,
     Topology,
 )
-from labs.errors import (
-    BadInput,
-    CommandRefused,
-    DidNotStart,
-    HostAway,
-    LabsError,
-    NotNow,
-    OverBudget,
-    SandboxTaken,
-    ServerDown,
-    TooSlow,
-    UnknownLab,
-    UnknownSandbox,
-)
-from labs.events import Entry, Event, Sense, Value, decode, encode
-from labs.host.desk import Desk, HostInfo, SandboxInfo
 from labs.measure.metrics import METRICS, Metric
 from labs.source import Source, source_of
 from labs.state import SandboxState

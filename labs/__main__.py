@@ -13,12 +13,12 @@ from pathlib import Path
 
 import click
 
-from labs import tolerances
 from labs.catalogue import catalogue, find
 from labs.errors import BadInput, LabsError
 from labs.events import Entry
 from labs.headless import RUN_DEADLINE_S, Run, keeper_of_ones_own, measure_tolerances, play
 from labs.host.isolation import KINDS
+from labs.lab import tolerances
 
 EXIT_UNMET, EXIT_ERROR = 1, 2
 

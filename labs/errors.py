@@ -51,6 +51,36 @@ class NotNow(LabsError):
     kind = "not-now"
 
 
+class ServerNotUp(NotNow):
+    """It needs a server that is down, paused or not there."""
+
+    kind = "server-not-up"
+
+
+class LoadRunning(NotNow):
+    """It needs the servers for itself, and the load runs."""
+
+    kind = "load-running"
+
+
+class LinkNotWhole(NotNow):
+    """It needs a link that is cut or slowed."""
+
+    kind = "link-not-whole"
+
+
+class NothingRecorded(NotNow):
+    """It needs a recording, and there is none."""
+
+    kind = "nothing-recorded"
+
+
+class GroupNotSettled(NotNow):
+    """It needs a replication group in which every member has its role."""
+
+    kind = "group-not-settled"
+
+
 class CommandRefused(LabsError):
     """A console command that this bench does not run."""
 
@@ -98,6 +128,11 @@ KINDS: dict[str, type[LabsError]] = {
         UnknownSandbox,
         SandboxTaken,
         NotNow,
+        ServerNotUp,
+        LoadRunning,
+        LinkNotWhole,
+        NothingRecorded,
+        GroupNotSettled,
         CommandRefused,
         ServerDown,
         DidNotStart,

@@ -435,7 +435,7 @@ class CheckChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableChanged(Event):
-    """A table of the lab (labs.definition.Table) has these rows now, all of them: column name to
+    """A table of the lab (labs.lab.Table) has these rows now, all of them: column name to
     value.
     """
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from labs.catalogue import find
-from labs.definition import Lab
 from labs.errors import OverBudget, TooSlow
 from labs.events import Entry, Value
 from labs.host.keeper import Keeper
-from labs.tolerances import tolerance
+from labs.lab import Lab
+from labs.lab.tolerances import tolerance
 
 RUN_DEADLINE_S = 60.0
 MEASURE_DEADLINE_S = 30.0

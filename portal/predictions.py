@@ -23,7 +23,7 @@ def predict(
 
     BadInput if the value or the confidence is none.
     """
-    asked = find(lab).prediction(name)
+    asked = find(lab).find_prediction(name)
     if confidence not in CONFIDENCES:
         raise BadInput("Say how sure you are.", hint="Guessing, fairly, or certain.")
     prediction = Prediction(
@@ -55,7 +55,7 @@ def settle(
     ):
         return None
     newest.measured = measured
-    newest.held = find(lab).prediction(name).holds(newest.value, measured)
+    newest.held = find(lab).find_prediction(name).holds(newest.value, measured)
     newest.measured_at = now()
     return newest
 

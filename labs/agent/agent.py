@@ -308,7 +308,7 @@ class Agent:
 
     def _action(self, args: Args) -> Args:
         sandbox = self._open_sandbox
-        action = sandbox.lab.action(str(args.get("name")))
+        action = sandbox.lab.find_action(str(args.get("name")))
         given = dict(args.get("fields") or {})
         fields = {
             field.name: field.parse(given.pop(field.name))
@@ -398,7 +398,7 @@ class Agent:
 
     def _measure(self, args: Args) -> Args:
         sandbox = self._open_sandbox
-        prediction = sandbox.lab.prediction(str(args.get("prediction")))
+        prediction = sandbox.lab.find_prediction(str(args.get("prediction")))
         value = prediction.measure(sandbox)
         shown = prediction.show(value)
         sandbox.emit(Measured(prediction=prediction.name, value=value, shown=shown))
@@ -422,7 +422,7 @@ class Agent:
     def _play(self, _args: Args) -> Args:
         """The lab's reference run, for the headless command and the tests."""
         sandbox = self._open_sandbox
-        sandbox.lab.reference(sandbox)
+        sandbox.lab.run_reference(sandbox)
         verdicts = sandbox.checker.judge()
         return {
             "settings": sandbox.settings,

@@ -1,6 +1,6 @@
-"""All labs, found by looking: every folder here that exports `LAB` is one.
+"""All labs, found by looking: every folder here with a `lab.py` that defines `lab` is one.
 
-`CACHEGROUND_LABS` adds folders elsewhere.
+`CACHEGROUND_LABS` adds folders of labs elsewhere, separated like those of PATH.
 """
 
 from __future__ import annotations
@@ -8,29 +8,29 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-import pkgutil
 import sys
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from labs.definition import Lab
 from labs.errors import UnknownLab
+from labs.lab import Lab
+
+FILE = "lab.py"
 
 
 @cache
 def catalogue() -> dict[str, Lab]:
     """Every lab by its id, in the order of their ids.
 
-    A folder whose LAB has another id raises ValueError.
+    Raises ValueError for a folder that defines no lab or one with another id.
     """
     labs: dict[str, Lab] = {}
-    for module in pkgutil.iter_modules(__path__):
-        if module.ispkg:
-            _add(labs, importlib.import_module(f"{__name__}.{module.name}").LAB, module.name)
+    for path in sorted(Path(__file__).parent.glob(f"*/{FILE}")):
+        _add(labs, importlib.import_module(f"{__name__}.{path.parent.name}.lab"), path)
     for folder in filter(None, os.environ.get("CACHEGROUND_LABS", "").split(os.pathsep)):
-        for path in sorted(Path(folder).glob("*/__init__.py")):
-            _add(labs, _load(path).LAB, path.parent.name)
+        for path in sorted(Path(folder).glob(f"*/{FILE}")):
+            _add(labs, _load(path), path)
     return dict(sorted(labs.items()))
 
 
@@ -44,19 +44,21 @@ def find(lab_id: str) -> Lab:
         ) from None
 
 
-def _add(labs: dict[str, Lab], lab: Lab, folder: str) -> None:
-    if lab.id.replace("-", "_") != folder.replace("-", "_"):
-        raise ValueError(f"The folder {folder} holds a lab that calls itself {lab.id}.")
+def _add(labs: dict[str, Lab], module: ModuleType, path: Path) -> None:
+    lab = getattr(module, "lab", None)
+    if not isinstance(lab, Lab):
+        raise ValueError(f"{path} defines no lab.")
+    if lab.id.replace("-", "_") != path.parent.name.replace("-", "_"):
+        raise ValueError(f"{path.parent} holds a lab that calls itself {lab.id}.")
+    lab.load_tolerances(path.parent)
     labs[lab.id] = lab
 
 
 def _load(path: Path) -> ModuleType:
-    name = f"labs.catalogue.{path.parent.name}"
-    spec = importlib.util.spec_from_file_location(
-        name, path, submodule_search_locations=[str(path.parent)]
-    )
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+    """The lab's module, from a folder elsewhere: a package of its own, so that it may import the
+    other files of its folder.
+    """
+    package = f"{__name__}.{path.parent.name}"
+    parent = sys.modules[package] = ModuleType(package)
+    parent.__path__ = [str(path.parent)]
+    return importlib.import_module(f"{package}.lab")

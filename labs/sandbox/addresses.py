@@ -4,8 +4,8 @@ it come and go.
 
 from __future__ import annotations
 
-from labs.definition import Link, Topology
 from labs.engines.address import Address
+from labs.lab import Link, Topology
 from labs.runtime.protocol import Runtime
 
 APP = "app"

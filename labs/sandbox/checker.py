@@ -10,9 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from labs.definition import Check, Verdict
 from labs.errors import LabsError
 from labs.events import CheckChanged, Event
+from labs.lab import Check, Verdict
 
 log = logging.getLogger("labs.checker")
 JUDGE_EVERY_S = 0.25

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from labs.definition import Lab, Node, Strategy
 from labs.engines.address import Address
 from labs.events import Event, Value
+from labs.lab import Lab, Node, Strategy
 from labs.load.commits import Commits
 from labs.load.controller import LoadController
 from labs.network.protocol import Network
@@ -96,6 +96,9 @@ class Context(Protocol):
 
     def stop_load(self, why: str = "") -> str:
         """End the workload; harmless if none runs."""
+
+    def set(self, name: str, raw: object) -> None:
+        """Change a control while everything runs. BadInput says what would be right."""
 
     def server(self, name: str, verb: str) -> str:
         """Kill, pause, resume or restart a server; returns the sentence that says so."""

@@ -6,8 +6,11 @@ Checks judge this; strategies can't write it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from labs.events import Sense
+
+Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +100,16 @@ class Ledger:
         """Writes in order."""
         return [r for r in self.requests if r.function == "write"]
 
+    def seen(self, kind: type[Seen]) -> list[Seen]:
+        """What was observed of one kind, oldest first."""
+        return [one for one in self.observations if isinstance(one, kind)]
+
+    def newest(self, kind: type[Seen]) -> Seen | None:
+        """The newest observation of one kind; None if there is none."""
+        return next((one for one in reversed(self.observations) if isinstance(one, kind)), None)
+
     def clear(self) -> None:
-        """Start anew."""
+        """Forget everything but the numbering."""
         self.requests.clear()
         self.emptied_at.clear()
         self.observations.clear()

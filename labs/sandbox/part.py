@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from labs.definition import Node
 from labs.engines import Engine
+from labs.lab import Node
 from labs.load.batches import Batch
 from labs.load.program import WorkloadSpec
 from labs.sandbox.context import Context

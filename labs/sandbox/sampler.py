@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from labs.definition import Lab
 from labs.errors import ServerDown
 from labs.events import Event, ReadingTaken, Value
+from labs.lab import Lab
 from labs.load.controller import LoadController, Tally
 from labs.sandbox.checker import Checker
 from labs.sandbox.server import Server
@@ -149,9 +149,9 @@ class Sampler:
                 values |= part.readings(seconds)
             if loaded:
                 values |= _of_load(*self._sandbox.load.take_interval())
-            if self._sandbox.lab.readings is not None:
+            if self._sandbox.lab.on_readings is not None:
                 with contextlib.suppress(ServerDown):
-                    values |= self._sandbox.lab.readings(self._sandbox, values)
+                    values |= self._sandbox.lab.on_readings(self._sandbox, values)
             steady, self._settings = (
                 self._settings == self._sandbox.settings,
                 dict(self._sandbox.settings),

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from labs.definition import Lab, Link, Node, Strategy
 from labs.engines import Engine, Memcached, Postgres, Redis
 from labs.engines.address import Address
 from labs.errors import BadInput, NotNow
@@ -29,6 +28,7 @@ from labs.events import (
     TableChanged,
     Value,
 )
+from labs.lab import Lab, Link, Node, Strategy
 from labs.load.batches import Batch
 from labs.load.controller import LoadController
 from labs.load.forkserver import ForkServer
@@ -173,8 +173,8 @@ class Sandbox:
             self._lay(link)
         for part in self.parts:
             part.opened()
-        if self.lab.prepare:
-            self.lab.prepare(self)
+        if self.lab.on_prepare:
+            self.lab.on_prepare(self)
         for act in self.lab.on_open:
             act(self)
         self.emit(
@@ -237,8 +237,8 @@ class Sandbox:
             self.tabulate(table.name, ())
         for part in self.parts:
             part.restarted()
-        if self.lab.prepare:
-            self.lab.prepare(self)
+        if self.lab.on_prepare:
+            self.lab.on_prepare(self)
         self.say("Everything is as it was at the start", "here")
         self.emit(Said(text=self.lab.question))
         self.checker.clear()
@@ -261,7 +261,7 @@ class Sandbox:
 
     def set(self, name: str, raw: object) -> None:
         """Change a control while everything runs. BadInput says what would be right."""
-        control = self.lab.control(name)
+        control = self.lab.find_control(name)
         value = control.parse(raw)
         with self._lock:
             if self.settings.get(name) == value:
@@ -283,8 +283,8 @@ class Sandbox:
                     self.start_load()
                 else:
                     self._reconfigure_load(workload)
-            if self.lab.setting_changed:
-                self.lab.setting_changed(self, name)
+            if self.lab.on_setting:
+                self.lab.on_setting(self, name)
 
     def strategy(self) -> Strategy:
         """The strategy that the settings pick now."""
@@ -339,8 +339,8 @@ class Sandbox:
         says = change_server(self, name, verb)
         for part in self.parts:
             part.server_changed(name, verb)
-        if self.lab.server_changed:
-            self.lab.server_changed(self, name, verb)
+        if self.lab.on_server:
+            self.lab.on_server(self, name, verb)
         return says
 
     def link(self, name: str, verb: str, delay_ms: float = 20.0) -> str:

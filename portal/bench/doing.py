@@ -108,9 +108,11 @@ def settings(sandbox: str) -> Response:
         key[4:]: value for key, value in request.form.items() if key.startswith("set-")
     }
     if name := request.form.get("name"):
-        wanted[name] = _given(lab.control(name))
+        wanted[name] = _given(lab.find_control(name))
     for key, value in wanted.items():
-        desk().call(info.id, "set", owner=learner, name=key, value=lab.control(key).parse(value))
+        desk().call(
+            info.id, "set", owner=learner, name=key, value=lab.find_control(key).parse(value)
+        )
     return _done(info.lab)
 
 
@@ -118,7 +120,7 @@ def settings(sandbox: str) -> Response:
 def action(sandbox: str, name: str) -> Response:
     """One of the lab's own actions."""
     info, learner = mine(sandbox)
-    wanted = find(info.lab).action(name)
+    wanted = find(info.lab).find_action(name)
     fields = {
         field.name: field.parse(request.form.get(field.name, field.default))
         for field in wanted.fields

@@ -32,7 +32,7 @@ MEASURING_S = 45.0
 def card(lab_id: str, name: str) -> str:
     """The card of a prediction, as it stands; `again` shows the empty form."""
     lab = find(lab_id)
-    asked, learner = lab.prediction(name), current_learner()
+    asked, learner = lab.find_prediction(name), current_learner()
     row = (
         latest(db(), learner=learner, lab=lab_id, name=name)
         if learner and not request.args.get("again")
@@ -48,7 +48,7 @@ def commit(lab_id: str, name: str) -> Response:
     `measure` alone runs what waits.
     """
     lab = find(lab_id)
-    asked, learner = lab.prediction(name), require_learner()
+    asked, learner = lab.find_prediction(name), require_learner()
     if not request.form.get("measure"):
         predict(
             db(),

@@ -247,7 +247,7 @@ def readings(sandbox: str) -> Response:
 def table(sandbox: str, name: str) -> Response:
     """A table of the lab as it is now."""
     info, _ = mine(sandbox)
-    found = find(info.lab).table(name)
+    found = find(info.lab).find_table(name)
     rows = _state(sandbox, history=False).get("tables", {}).get(name, [])
     heads = [
         f"{column.label} ({column.unit})" if column.unit else column.label

@@ -329,7 +329,7 @@ def settings_in(lab: Lab, args: Mapping[str, str], *, strict: bool) -> dict[str,
     kept = {}
     for name, value in given.items():
         try:
-            kept[name] = lab.control(name).parse(value)
+            kept[name] = lab.find_control(name).parse(value)
         except BadInput:
             continue
     return lab.settings(kept)

@@ -47,8 +47,8 @@ def test_a_lab_is_whole(lab):
 
     assert len(set(names)) == len(names) >= 3
     assert lab.predictions and lab.actions and lab.question and lab.about
-    assert len(lab.wrong) >= 3
-    assert {solution.caught_at for solution in lab.wrong} <= set(names)
+    assert len(lab.mutants) >= 3
+    assert {solution.caught_by for solution in lab.mutants} <= set(names)
     assert all(metric in METRICS for chart in lab.charts for metric in chart.metrics)
     assert all(metric in METRICS for metric in lab.tiles)
     assert all(len({METRICS[metric].unit for metric in chart.metrics}) == 1 for chart in lab.charts)

@@ -118,6 +118,6 @@ def test_a_controller_that_is_gone_ends_its_clients(run):
 @pytest.mark.parametrize("lab", catalogue().values(), ids=catalogue())
 def test_every_strategy_of_every_lab_crosses_a_process_border(lab):
     strategies = [*lab.strategies.values()]
-    strategies += [one for mutant in lab.wrong for one in mutant.strategies.values()]
+    strategies += [one for mutant in lab.mutants for one in mutant.strategies.values()]
     for strategy in strategies:
         assert pickle.loads(pickle.dumps(strategy)) == strategy

@@ -1,7 +1,7 @@
 """The cache in the application's own process, and how stale reads are counted into bars."""
 
 from labs.caching.local import Local
-from labs.definition import Strategy
+from labs.lab import Strategy
 from labs.measure.latency import Latencies
 
 

@@ -4,13 +4,13 @@ from collections import defaultdict
 
 import pytest
 
-from labs.definition import Choice, Lab, Node, Topology
 from labs.errors import NotNow
 from labs.fake.doubles import FakeDoubles
 from labs.fake.forkserver import FakeForkServer
 from labs.fake.network import FakeNetwork
 from labs.fake.runtime import FakeRuntime
 from labs.fake.state import FakeState
+from labs.lab import Choice, Lab, Node, Topology
 from labs.sandbox.environment import SandboxEnvironment
 from labs.sandbox.part import Part, SteppedPart, Workload
 from labs.sandbox.sandbox import Sandbox
@@ -28,12 +28,14 @@ HOOKS = (
 )
 
 
-def recording(name, calls):
-    """A kind of part that notes each call of a hook."""
+def recording(name, calls, fails=""):
+    """A kind of part that notes each call of a hook; the one named by `fails` raises NotNow."""
 
     def hook(word):
         def note(self, *args):
             calls.append((name, word, *args))
+            if word == fails:
+                raise NotNow("Not now.")
 
         return note
 
@@ -55,7 +57,7 @@ def lab_with(*parts):
         checks=(),
         charts=(),
         tiles=(),
-        reference=lambda sandbox: None,
+        run_reference=lambda sandbox: None,
         parts=parts,
     )
 
@@ -139,12 +141,7 @@ def test_a_reset_interrupts_in_reverse_order_and_then_clears_in_order(two):
 
 def test_a_reset_that_fails_is_ended_all_the_same(open_sandbox):
     calls = []
-
-    class Fails(recording("Fails", calls)):
-        def clear(self):
-            raise NotNow("Not now.")
-
-    sandbox = open_sandbox(lab_with(Fails))
+    sandbox = open_sandbox(lab_with(recording("Fails", calls, fails="clear")))
     with pytest.raises(NotNow):
         sandbox.reset()
     assert calls[-1] == ("Fails", "reset_ended")

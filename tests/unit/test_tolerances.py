@@ -2,9 +2,9 @@
 
 import pytest
 
-from labs import tolerances
 from labs.catalogue import catalogue
-from labs.tolerances import tolerance
+from labs.lab import tolerances
+from labs.lab.tolerances import tolerance
 from portal.settings import ROOT
 
 

@@ -22,8 +22,8 @@ from labs.catalogue.backup_restore.backups import (
     stamp,
 )
 from labs.catalogue.backup_restore.reads import Read
-from labs.definition import Check, Verdict
 from labs.events import Value
+from labs.lab import Check, Verdict, met, unmet
 from labs.sandbox.sandbox import Sandbox
 
 MOST_COPIED_QUIET = 0.8
@@ -50,9 +50,7 @@ def file_with_digest(sandbox: Sandbox) -> Verdict:
         else []
     )
     if found is None or not originals:
-        return Verdict(
-            "unmet", "There is no backup yet.", hint="Fill the cluster, then have it backed up."
-        )
+        raise unmet("There is no backup yet.", hint="Fill the cluster, then have it backed up.")
     for backup in reversed(originals):
         verdict = _file(found, backup)
         if verdict.status != "met":
@@ -70,8 +68,7 @@ def _file(found: Backups, backup: Backup) -> Verdict:
         "file_is_there": file.exists(),
     }
     if not file.exists():
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"{backup.name} stands in the list, and there is no such file.",
             evidence,
             hint="A list of backups is no backup. What was written to the disk?",
@@ -80,21 +77,19 @@ def _file(found: Backups, backup: Backup) -> Verdict:
         now, size = _sha256(file, stamp(file)), file.stat().st_size
     except FileNotFoundError:
         # It is being deleted: in a moment it is not in the list any more.
-        return Verdict("unmet", f"The file of {backup.name} has gone.", evidence)
+        raise unmet(f"The file of {backup.name} has gone.", evidence) from None
     evidence |= {
         "sha256_now": now[:SHORT],
         "bytes": size,
         "in_the_server_s_directory": file.parent == found.redis(OLD).directory,
     }
     if (now, size) != (backup.sha256, backup.size):
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"The file of {backup.name} is not the one that was noted.",
             evidence,
             hint="What happened to the file since it was taken?",
         )
-    return Verdict(
-        "met",
+    return met(
         f"{backup.name}: {backup.keys:,} keys in {size:,} bytes, SHA-256 {now[:SHORT]}…, as "
         "noted when it was taken.",
         evidence,
@@ -111,8 +106,7 @@ def same_data(sandbox: Sandbox) -> Verdict:
     if not restored:
         refused = next(_newest(sandbox, Refused), None)
         if refused is not None and not refused.backup.copy_of:
-            return Verdict(
-                "unmet",
+            raise unmet(
                 f"No server starts from {refused.backup.name}: "
                 f"{refused.words[0] if refused.words else refused.state}",
                 {
@@ -122,8 +116,7 @@ def same_data(sandbox: Sandbox) -> Verdict:
                 },
                 hint="Are the bytes still those that were noted?",
             )
-        return Verdict(
-            "unmet",
+        raise unmet(
             "No backup of a quiet cluster has been restored yet.",
             hint="Only where nobody writes can the data be held against what it was: take a "
             "backup without a load, lose the data, restore.",
@@ -162,9 +155,9 @@ def same_data(sandbox: Sandbox) -> Verdict:
                 hint="What would tell you that a backup is of use? Somebody must lose something.",
             )
         else:
-            return Verdict(
-                "met",
-                f"{one.new.keys:,} keys of {len(one.new.types)} types, with their values and "
+            return met(
+                f"{one.new.keys:,} keys of {len(one.new.types)} types, with their values "
+                "and "
                 f"their ends: the digest is {one.new.digest[:SHORT]}… again. After the accident "
                 "it was another.",
                 evidence,
@@ -178,8 +171,7 @@ def new_endpoint(sandbox: Sandbox) -> Verdict:
     """
     one = next((one for one in _newest(sandbox, Restored) if not one.old.keys), None)
     if one is None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "No cluster has been restored after an accident yet.",
             hint="Lose the data, then restore a backup.",
         )
@@ -192,15 +184,13 @@ def new_endpoint(sandbox: Sandbox) -> Verdict:
         "new_keys": one.new.keys,
     }
     if one.new_address == one.old_address:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "The data is back at the address that it had.",
             evidence,
             hint="What does the service make of a backup: the old cluster again, or another one?",
         )
     if one.old_pids[0] != one.old_pids[1] or not one.old_pids[1] or one.old_keys:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "The old cluster was touched by the restore.",
             evidence,
             hint="A restore has nothing to do with the cluster that lost its data.",
@@ -218,22 +208,20 @@ def new_endpoint(sandbox: Sandbox) -> Verdict:
         "read_at_new_address": "found" if asked_new else "not asked",
     }
     if not asked_old:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "The application has not asked the old endpoint since the data was lost.",
             evidence,
             hint="What does an application get that nobody told of the restore?",
         )
     if not asked_new:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "The application has not found its data at the new endpoint yet.",
             evidence,
             hint="Which address stands in the application’s settings?",
         )
-    return Verdict(
-        "met",
-        f"The data is at {one.new_address}. At {one.old_address} the old cluster still answers, "
+    return met(
+        f"The data is at {one.new_address}. At {one.old_address} the old cluster still "
+        "answers, "
         "and has nothing: the application had to be told.",
         evidence,
     )
@@ -243,8 +231,7 @@ def writes_lost(sandbox: Sandbox) -> Verdict:
     """What was written after the snapshot is gone: every such change, and no other."""
     restored = [one for one in _newest(sandbox, Restored) if one.loss.kept + one.loss.gone]
     if not restored:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "No backup has been restored that somebody had written beside.",
             hint="Let writers write while a backup is taken and after it; then restore it.",
         )
@@ -259,22 +246,20 @@ def writes_lost(sandbox: Sandbox) -> Verdict:
         "products_that_differ": loss.wrong,
     }
     if loss.wrong:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"{loss.wrong} products are not as they were at one moment.",
             evidence,
             hint="Was the file written by the server at one moment?",
         )
     if not loss.kept or not loss.gone:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "All changes lie on one side of the snapshot.",
             evidence,
             hint="Writers must write before it as well as after it.",
         )
-    return Verdict(
-        "met",
-        f"{loss.gone:,} of {loss.kept + loss.gone:,} acknowledged changes are gone: all that "
+    return met(
+        f"{loss.gone:,} of {loss.kept + loss.gone:,} acknowledged changes are gone: all "
+        "that "
         f"came after the moment of the snapshot. Each of {loss.products:,} changed products is "
         "as it was at that moment.",
         evidence,
@@ -290,8 +275,7 @@ def copy_on_write(sandbox: Sandbox) -> Verdict:
     )
     if quiet is None or loaded is None:
         missing = "without a load" if quiet is None else "under a load"
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"No backup has been taken {missing} yet.",
             hint="Take one while nobody writes and one while many do, and compare the memory "
             "that was copied.",
@@ -307,23 +291,20 @@ def copy_on_write(sandbox: Sandbox) -> Verdict:
         "snapshot_s": round(loaded.ended - loaded.began, 3),
     }
     if not loaded.written:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Nobody changed anything while the file was written.",
             evidence,
             hint="Which pages have to be copied while a child still needs them? Does anybody "
             "write?",
         )
     if quiet.cow >= loaded.cow * MOST_COPIED_QUIET:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Under this load not much more was copied than without.",
             evidence,
             hint="How many pages are touched while the file is being written? More data takes "
             "longer, more writes touch more.",
         )
-    return Verdict(
-        "met",
+    return met(
         f"{loaded.written:,} changes came while the file was written: Redis copied "
         f"{loaded.cow / 1024:,.0f} KB for it, {loaded.cow_percent:.0f} % of its memory. Without "
         f"a load it was {quiet.cow / 1024:,.0f} KB.",
@@ -335,9 +316,9 @@ def damaged_refused(sandbox: Sandbox) -> Verdict:
     """A damaged file is found out, and no server starts from it."""
     for one in _newest(sandbox, Restored):
         if one.file_sha256 != one.backup.sha256:
-            return Verdict(
-                "unmet",
-                f"A cluster was started from {one.backup.name}, whose bytes are not those that "
+            raise unmet(
+                f"A cluster was started from {one.backup.name}, whose bytes are not "
+                "those that "
                 "were noted.",
                 {
                     "sha256_noted": one.backup.sha256[:SHORT],
@@ -350,8 +331,7 @@ def damaged_refused(sandbox: Sandbox) -> Verdict:
         (one for one in _newest(sandbox, Refused) if one.file_sha256 != one.backup.sha256), None
     )
     if refused is None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Nobody has tried to restore a damaged file yet.",
             hint="Damage a copy, never the backup itself, and see who notices.",
         )
@@ -363,21 +343,19 @@ def damaged_refused(sandbox: Sandbox) -> Verdict:
     }
     evidence |= {f"log_{number}": words for number, words in enumerate(refused.words, 1)}
     if not refused.words:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "The server did not start, and did not say why.",
             evidence,
             hint="Its log says more.",
         )
-    return Verdict("met", f"The server would not start from it: {refused.words[0]}", evidence)
+    return met(f"The server would not start from it: {refused.words[0]}", evidence)
 
 
 def memcached_nothing(sandbox: Sandbox) -> Verdict:
     """Memcached has no command for a backup, writes no file, and is empty after a restart."""
     asked = next(_newest(sandbox, beside.Asked), None)
     if asked is None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Nobody has asked Memcached for a backup yet.",
             hint="It stands beside the cluster, with items in it.",
         )
@@ -388,22 +366,20 @@ def memcached_nothing(sandbox: Sandbox) -> Verdict:
     }
     evidence |= dict(asked.answers)
     if not asked.items_before:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Memcached held nothing that it could have lost.",
             evidence,
             hint="Fill it first.",
         )
     if asked.pids[0] == asked.pids[1] or not asked.refused or asked.files or asked.items_after:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Something was left of what Memcached held.",
             evidence,
             hint="Is it the same process? What did it answer?",
         )
-    return Verdict(
-        "met",
-        f"It answered {asked.answers[0][1]} to every wish and wrote no file. Restarted, it has "
+    return met(
+        f"It answered {asked.answers[0][1]} to every wish and wrote no file. Restarted, "
+        "it has "
         f"0 of {asked.items_before:,} items: there is nothing to restore.",
         evidence,
     )

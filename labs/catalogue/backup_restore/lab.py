@@ -1,16 +1,15 @@
-"""The lab backup-restore: its drawing, controls, actions, predictions, and the reference run that
-meets every check.
+"""The lab backup-restore: a backup is a file with a digest, a restore makes a new cluster, and what
+was written since is gone.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import median
 
-from labs import tolerances
 from labs.catalogue.backup_restore import beside, goods, reads
 from labs.catalogue.backup_restore.backups import (
     NEW,
@@ -32,10 +31,13 @@ from labs.catalogue.backup_restore.checks import (
     same_data,
 )
 from labs.catalogue.backup_restore.wrong import WRONG
-from labs.definition import (
+from labs.engines import Memcached, Redis
+from labs.engines.dataset import Dataset
+from labs.errors import LabsError, NotNow, ServerDown
+from labs.events import Said, ServerTold, Value
+from labs.lab import (
     Action,
     Chart,
-    Check,
     Choice,
     Column,
     Lab,
@@ -46,14 +48,10 @@ from labs.definition import (
     Table,
     Text,
     Topology,
-    Verdict,
+    tolerances,
 )
-from labs.engines import Memcached, Redis
-from labs.engines.dataset import Dataset
-from labs.errors import LabsError, NotNow, ServerDown
-from labs.events import Said, ServerTold, Value
+from labs.sandbox.experiment import refuted, temporarily
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.shop import trials
 
 TOLERANCES = tolerances.of(Path(__file__).parent)
 MEMORY = {"maxmemory_mb": 96, "maxmemory_policy": "noeviction"}
@@ -306,11 +304,11 @@ def reference(sandbox: Sandbox) -> None:
         "fork_ms": quiet.fork_ms,
         "cow_kb_quiet": round(quiet.cow / 1024),
     }
-    if trials.refuted(sandbox, _check(file_with_digest)):
+    if refuted(sandbox, file_with_digest):
         return
 
     # Under a load: the file is of one moment, and the writers go on.
-    with trials.settings(sandbox, clients=2, rate_per_s=LOAD_PER_S):
+    with temporarily(sandbox, clients=2, rate_per_s=LOAD_PER_S):
         sandbox.start_load()
         try:
             _write_until(sandbox, AFTER)
@@ -327,7 +325,7 @@ def reference(sandbox: Sandbox) -> None:
         "writes_during_snapshot": loaded.written,
         "used_memory_mb": round(loaded.memory / 2**20, 2),
     }
-    if trials.refuted(sandbox, _check(copy_on_write)):
+    if refuted(sandbox, copy_on_write):
         return
 
     accident(sandbox)
@@ -335,11 +333,11 @@ def reference(sandbox: Sandbox) -> None:
     restore(sandbox, quiet.name)
     sandbox.set("endpoint", "shop-restored")
     reads.read(sandbox, PAGE)
-    if trials.refuted(sandbox, _check(same_data), _check(new_endpoint)):
+    if refuted(sandbox, same_data, new_endpoint):
         return
     delete_restored(sandbox)
     restore(sandbox, backups_here(sandbox).damage(quiet.name, "bit").name)
-    if trials.refuted(sandbox, _check(damaged_refused)):
+    if refuted(sandbox, damaged_refused):
         return
     restore(sandbox, loaded.name)
     found = next(
@@ -360,10 +358,6 @@ def reference(sandbox: Sandbox) -> None:
         "memcached_items": asked.items_before,
         "memcached_items_after_restart": asked.items_after,
     }
-
-
-def _check(judge: Callable[[Sandbox], Verdict]) -> Check:
-    return next(check for check in CHECKS if check.judge is judge)
 
 
 def _taken(sandbox: Sandbox) -> Backup:
@@ -417,7 +411,7 @@ def _experiment(sandbox: Sandbox, **wanted: Value) -> Iterator[None]:
             hint="Restore it, then measure.",
         )
     before = set(found.kept)
-    with trials.settings(sandbox, **{"endpoint": "shop", **wanted}):
+    with temporarily(sandbox, **{"endpoint": "shop", **wanted}):
         found.experiment = True
         try:
             fill(sandbox)
@@ -492,7 +486,7 @@ def _show_restored(sandbox: Sandbox, found: Restored) -> None:
     )
 
 
-LAB = Lab(
+lab = Lab(
     id="backup-restore",
     title="Backup and restore",
     question="Everything is deleted. What comes back, and where?",
@@ -546,7 +540,7 @@ LAB = Lab(
     ),
     gears=("step", "load", "break"),
     parts=(Backups,),
-    readings=readings,
+    on_readings=readings,
     actions=(
         Action("fill", "Fill the cluster", "step", fill, primary=True, deadline_s=20.0),
         Action(
@@ -728,7 +722,7 @@ LAB = Lab(
             why="A restore makes a new cluster. The old one is still there, and still empty.",
         ),
     ),
-    wrong=WRONG,
-    prepare=prepare,
-    reference=reference,
+    mutants=WRONG,
+    on_prepare=prepare,
+    run_reference=reference,
 )

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from labs.catalogue.backup_restore.backups import OLD, Backup, Backups, Restored, sha256_of
-from labs.definition import WrongSolution
+from labs.lab import Mutant
 
 CHECKSUM_BYTES = 8
 
@@ -74,32 +74,32 @@ class ChecksNothing(Backups):
 
 
 WRONG = (
-    WrongSolution(
+    Mutant(
         "never-written",
         "lists a backup, with its size and its digest, and keeps no file",
         "file-with-digest",
         parts=(NeverWrites,),
     ),
-    WrongSolution("too-late", "takes the backup after the accident", "same-data", parts=(TooLate,)),
-    WrongSolution(
+    Mutant("too-late", "takes the backup after the accident", "same-data", parts=(TooLate,)),
+    Mutant(
         "corrupted",
         "loses the end of every file on its way",
         "file-with-digest",
         parts=(Corrupts,),
     ),
-    WrongSolution(
+    Mutant(
         "in-place",
         "restores into the cluster that lost its data, at its endpoint",
         "new-endpoint",
         parts=(RestoresInPlace,),
     ),
-    WrongSolution(
+    Mutant(
         "no-load",
         "claims a load, and stops the writers while the file is written",
         "copy-on-write",
         parts=(ClaimsALoad,),
     ),
-    WrongSolution(
+    Mutant(
         "no-checksum",
         "starts a cluster from a damaged file that carries no checksum",
         "damaged-refused",

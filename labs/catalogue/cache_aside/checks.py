@@ -5,7 +5,7 @@ Each check judges the ledger: single requests with the servers' own counters bef
 
 from __future__ import annotations
 
-from labs.definition import Check, Verdict
+from labs.lab import Verdict, met, unmet
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
 
@@ -44,8 +44,7 @@ def first_read_misses(sandbox: Sandbox) -> Verdict:
     """The first read is a miss with exactly one query."""
     first, _ = _pair(sandbox)
     if first is None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "No read has missed yet.",
             hint="Read something that the cache can't have: it starts empty.",
         )
@@ -56,13 +55,11 @@ def first_read_misses(sandbox: Sandbox) -> Verdict:
         "request": first.number,
     }
     if first.queries == 1:
-        return Verdict(
-            "met",
+        return met(
             f"Request {first.number}: the cache counted a miss, Postgres counted 1 query.",
             evidence,
         )
-    return Verdict(
-        "unmet",
+    raise unmet(
         f"Request {first.number} missed, and Postgres counted {first.queries} queries instead "
         "of 1.",
         evidence,
@@ -74,8 +71,7 @@ def second_read_hits(sandbox: Sandbox) -> Verdict:
     """The second read is a hit with no query, both counted by the servers."""
     first, second = _pair(sandbox)
     if first is None or second is None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Nothing was read twice yet.",
             hint="Read the same item again before its time to live ends.",
         )
@@ -86,22 +82,19 @@ def second_read_hits(sandbox: Sandbox) -> Verdict:
         "request": second.number,
     }
     if second.hits == 1 and second.queries == 0:
-        return Verdict(
-            "met",
+        return met(
             f"Request {second.number}: the cache counted a hit, Postgres counted no query.",
             evidence,
         )
     if second.queries:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"Request {second.number} read the same item again, and Postgres still counted "
             f"{second.queries} quer{'y' if second.queries == 1 else 'ies'}.",
             evidence,
             hint="Look at what was sent: was it stored the first time? Was it used the second "
             "time?",
         )
-    return Verdict(
-        "unmet",
+    raise unmet(
         f"Request {second.number} was answered, but the cache server counted no hit.",
         evidence,
         hint="Whoever answered, it was not the cache.",
@@ -151,30 +144,26 @@ def stale_until_ttl(sandbox: Sandbox) -> Verdict:
             "committed_version": write.version or 0,
         }
         if late:
-            return Verdict(
-                "unmet",
+            raise unmet(
                 f"The old price was served {late[-1].began - stored[-1].ended:.1f} s after it "
                 f"was stored, though its time to live is {stored[-1].ttl_s:g} s.",
                 evidence,
                 hint="With what time to live was it really stored? Ask the cache.",
             )
         if stale and fresh and min(r.number for r in fresh) > max(r.number for r in stale):
-            return Verdict(
-                "met",
+            return met(
                 f"The old price was served {len(stale)} times, for "
                 f"{max(r.ended - write.ended for r in stale):.1f} s after the change, and not "
                 f"after its {stored[-1].ttl_s:g} s were over.",
                 evidence,
             )
         if stale:
-            return Verdict(
-                "unmet",
+            raise unmet(
                 "The old price is being served. Its time to live is not over yet.",
                 evidence,
                 hint="Read it again when the time to live is over.",
             )
-    return Verdict(
-        "unmet",
+    raise unmet(
         "No cached price was changed behind the cache’s back yet.",
         hint="Have an item stored, change its price with invalidation off, and read it again.",
     )
@@ -210,20 +199,17 @@ def delete_on_write(sandbox: Sandbox) -> Verdict:
             stale += sum(r.stale for r in after)
     evidence = {"writes_followed_by_a_read": proven, "stale_reads_after_them": stale}
     if not proven:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "No cached price was changed with invalidation on yet.",
             hint="Have an item stored, change its price with invalidation on, and read it again.",
         )
     if stale:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"{stale} of the reads after such a write were still stale.",
             evidence,
             hint="Was the cache told? Look at what was sent for the write.",
         )
-    return Verdict(
-        "met",
+    return met(
         f"After {proven} price change{'s' if proven > 1 else ''} that told the cache, no read "
         "was stale.",
         evidence,
@@ -234,8 +220,7 @@ def dead_cache_answers(sandbox: Sandbox) -> Verdict:
     """With the cache killed, every read is still answered."""
     reads = [r for r in sandbox.ledger.reads() if r.cache_down]
     if len(reads) < 5:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"{len(reads)} of 5 reads were tried while the cache was down.",
             {"reads": len(reads)},
             hint="Break the cache, then read.",
@@ -247,35 +232,10 @@ def dead_cache_answers(sandbox: Sandbox) -> Verdict:
         "median_ms": round(sorted(r.took_ms for r in reads)[len(reads) // 2], 2),
     }
     if answered == len(reads):
-        return Verdict(
-            "met", f"All {answered} reads were answered while the cache was down.", evidence
-        )
-    return Verdict(
-        "unmet",
+        return met(f"All {answered} reads were answered while the cache was down.", evidence)
+    raise unmet(
         f"{len(reads) - answered} of {len(reads)} reads were not answered while the cache was "
         "down.",
         evidence,
         hint="What does the code do when the cache raises an error?",
     )
-
-
-CHECKS = (
-    Check(
-        "first-read-misses",
-        "The first read is a miss, with exactly one database query",
-        first_read_misses,
-    ),
-    Check("second-read-hits", "The second read is a hit, with none", second_read_hits),
-    Check(
-        "stale-until-ttl",
-        "A price changed behind the cache’s back is served until its time to live ends, and not "
-        "after",
-        stale_until_ttl,
-    ),
-    Check("delete-on-write", "With delete-on-write no read is stale", delete_on_write),
-    Check(
-        "dead-cache-answers",
-        "With the cache killed, every read is still answered",
-        dead_cache_answers,
-    ),
-)

@@ -5,8 +5,8 @@ Each check judges readings: the servers' own counters and the clients' clocks.
 
 from __future__ import annotations
 
-from labs.definition import Check, Verdict
 from labs.events import Value
+from labs.lab import Check, Verdict, met, unmet
 from labs.load.controller import Tally
 from labs.sandbox.sampler import Reading
 from labs.sandbox.sandbox import Sandbox
@@ -70,21 +70,18 @@ def relief(sandbox: Sandbox) -> Verdict:
     """Database queries fall by 80 % or more at the same offered load."""
     off, on = _phase(sandbox, "off"), _phase(sandbox, "on")
     if not off:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "No load has run without a cache yet.",
             hint="Run the load with the cache off for two seconds or more.",
         )
     if not on:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "No steady load has run with the cache yet.",
             hint="Turn the cache on while the load runs, and give it time to fill.",
         )
     wanted = {float(r.settings["rate_per_s"]) for r in (*off, *on)}
     if len(wanted) > 1 or len({str(r.settings["read"]) for r in (*off, *on)}) > 1:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "The two runs did not want the same.",
             hint="Compare like with like: the same read at the same rate, once without and once "
             "with the cache.",
@@ -103,15 +100,15 @@ def relief(sandbox: Sandbox) -> Verdict:
         "wanted_per_s": wanted.pop(),
     }
     if percent >= RELIEF_PERCENT:
-        return Verdict(
-            "met",
-            f"Postgres counted {without:.0f} queries/s without the cache and {with_cache:.0f} "
+        return met(
+            f"Postgres counted {without:.0f} queries/s without the cache and "
+            f"{with_cache:.0f} "
             f"with it: {percent:.0f} % fewer.",
             evidence,
         )
-    return Verdict(
-        "unmet",
-        f"Postgres counted {without:.0f} queries/s without the cache and {with_cache:.0f} with "
+    raise unmet(
+        f"Postgres counted {without:.0f} queries/s without the cache and "
+        f"{with_cache:.0f} with "
         f"it: {percent:.0f} % fewer, not {RELIEF_PERCENT:.0f}.",
         evidence,
         hint="Is the cache full yet? Which share of what is asked for can it hold?",
@@ -130,8 +127,7 @@ def hits_are_fast(sandbox: Sandbox) -> Verdict:
     """The median hit takes at most a tenth of the median miss."""
     tallies = _tallies(sandbox)
     if not tallies:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Too few hits and misses have been timed yet.",
             hint="Run the load with the cache on.",
         )
@@ -149,14 +145,12 @@ def hits_are_fast(sandbox: Sandbox) -> Verdict:
         "times_faster": round(miss_ms / max(hit_ms, 0.001), 1),
     }
     if hit_ms * TIMES_FASTER <= miss_ms:
-        return Verdict(
-            "met",
+        return met(
             f"Half of all hits took less than {hit_ms:.2f} ms, half of all misses less than "
             f"{miss_ms:.2f} ms: {miss_ms / hit_ms:.0f} times.",
             evidence,
         )
-    return Verdict(
-        "unmet",
+    raise unmet(
         f"A hit took {hit_ms:.2f} ms and a miss {miss_ms:.2f} ms at the median: not ten times.",
         evidence,
         hint="How much work does a miss save you? Look at what is read.",
@@ -172,8 +166,7 @@ def server_agrees(sandbox: Sandbox) -> Verdict:
     ]
     done = sum(r.values.get("done_per_s", 0.0) * r.seconds for r in on)
     if done < 4 * SAMPLES:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Too few requests have run with the cache on yet.",
             hint="Run the load with the cache on.",
         )
@@ -187,15 +180,15 @@ def server_agrees(sandbox: Sandbox) -> Verdict:
         "explained_percent": round(explained, 1),
     }
     if 90 <= explained <= 115:
-        return Verdict(
-            "met",
-            f"Of {done:.0f} requests the cache server counted {counted:.0f} hits, and Postgres "
+        return met(
+            f"Of {done:.0f} requests the cache server counted {counted:.0f} hits, and "
+            "Postgres "
             f"{queries:.0f} queries.",
             evidence,
         )
-    return Verdict(
-        "unmet",
-        f"{done:.0f} requests were answered, but the cache server counted {counted:.0f} hits "
+    raise unmet(
+        f"{done:.0f} requests were answered, but the cache server counted {counted:.0f} "
+        "hits "
         f"and Postgres {queries:.0f} queries.",
         evidence,
         hint="Every request should be either the one or the other. Who answered the rest, or "
@@ -212,15 +205,13 @@ def both_engines(sandbox: Sandbox) -> Verdict:
     }
     evidence |= {f"{engine}_hits": tally.kinds["hit"] for engine, tally in sorted(tallies.items())}
     if {"redis", "memcached"} <= set(tallies):
-        return Verdict(
-            "met",
+        return met(
             f"A hit took {evidence['redis_hit_p50_ms']} ms with Redis and "
             f"{evidence['memcached_hit_p50_ms']} ms with Memcached, at the median.",
             evidence,
         )
     missing = sorted({"redis", "memcached"} - set(tallies))
-    return Verdict(
-        "unmet",
+    raise unmet(
         f"No load has run with {' and '.join(m.capitalize() for m in missing)} yet.",
         evidence,
         hint="Exchange the engine while the load runs.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from labs.caching import no_cache
-from labs.definition import Strategy, WrongSolution
+from labs.lab import Mutant, Strategy
 from labs.setups.shop import mutants
 
 
@@ -20,19 +20,19 @@ def _with(read: Callable[..., object]) -> dict[str, Strategy]:
 
 
 WRONG = (
-    WrongSolution(
+    Mutant(
         "never-stores",
         "asks the cache and never stores what it fetched",
         "relief",
         _with(mutants.read_never_stores),
     ),
-    WrongSolution(
+    Mutant(
         "asks-both",
         "reads the cache but answers from the database",
         "relief",
         _with(mutants.read_asks_both),
     ),
-    WrongSolution(
+    Mutant(
         "counts-its-own-hits",
         "answers from its own memory and calls that a hit",
         "server-agrees",

@@ -6,8 +6,8 @@ Checks judge rows that compare what was acknowledged with what the server held w
 from __future__ import annotations
 
 from labs.catalogue.durability.trials import CRASH, MODES, POWER, SERVER, YOU
-from labs.definition import Check, Verdict
 from labs.events import Value
+from labs.lab import Check, Verdict, met, unmet
 from labs.sandbox.sandbox import Sandbox
 
 WRITES = 200
@@ -59,50 +59,43 @@ def memory_only(sandbox: Sandbox) -> Verdict:
     """Without a file, a crash takes every acknowledged write."""
     row = _row(sandbox, "none", CRASH)
     if row is None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Nothing was acknowledged by a server that keeps no file, which then crashed.",
             hint=f"Which mode keeps nothing but memory? {_MORE}",
         )
     if row["found"]:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"{row['found']:,} writes are there, though the server was to keep no file.",
             _evidence(row),
             hint="Where did they come from? Look for a snapshot that was asked for.",
         )
-    return Verdict(
-        "met", f"All {row['lost']:,} acknowledged writes went with the process.", _evidence(row)
-    )
+    return met(f"All {row['lost']:,} acknowledged writes went with the process.", _evidence(row))
 
 
 def snapshot_only(sandbox: Sandbox) -> Verdict:
     """With snapshots, a crash takes what came after the last one."""
     row = _row(sandbox, "rdb", CRASH)
     if row is None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "A server with snapshots has not crashed yet.",
             hint=f"Take a snapshot while writes go on, then crash. {_MORE}",
         )
     if not row["found"]:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"All {row['lost']:,} acknowledged writes are lost: the start found no snapshot.",
             _evidence(row),
             hint="Was a snapshot ever finished, and is it where the server looks for it? Its "
             "log says so.",
         )
     if not row["lost"]:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"All {row['found']:,} are there: nothing was written after the last snapshot.",
             _evidence(row),
             hint="Let writes go on after the snapshot before you crash it.",
         )
-    return Verdict(
-        "met",
-        f"{row['found']:,} were in the last snapshot. The {row['lost']:,} that came after it, "
+    return met(
+        f"{row['found']:,} were in the last snapshot. The {row['lost']:,} that came "
+        "after it, "
         f"{row['lost_s']:.2f} s of writes, are lost.",
         _evidence(row),
     )
@@ -112,15 +105,13 @@ def crash_keeps(sandbox: Sandbox) -> Verdict:
     """A process crash takes nothing that reached the kernel, synced or not."""
     seen = [row for mode in ("everysec", "no") if (row := _row(sandbox, mode, CRASH))]
     if not seen:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "No server with an append-only file that is not synced at once has crashed yet.",
             hint=f"Choose a mode that appends every write and syncs later. {_MORE}",
         )
     lost = next((row for row in seen if not row["in_kernel"] or not _kept_by_kernel(row)), None)
     if lost is not None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"{lost['mode']}: the crash took {lost['lost']:,} acknowledged writes; "
             f"{lost['in_kernel']:,} had reached the kernel.",
             _evidence(lost),
@@ -128,8 +119,7 @@ def crash_keeps(sandbox: Sandbox) -> Verdict:
         )
     ahead = max(seen, key=lambda row: float(row["unsynced_kb"]))
     if not ahead["unsynced_kb"]:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Everything had been synced when it crashed: that proves nothing about the kernel.",
             _evidence(ahead),
             hint="Crash it while writes go on.",
@@ -140,9 +130,9 @@ def crash_keeps(sandbox: Sandbox) -> Verdict:
         if ahead["lost"]
         else ""
     )
-    return Verdict(
-        "met",
-        f"{ahead['mode']}: {ahead['found']:,} of {ahead['acknowledged']:,} are there, though "
+    return met(
+        f"{ahead['mode']}: {ahead['found']:,} of {ahead['acknowledged']:,} are there, "
+        "though "
         f"{ahead['unsynced_kb']:,.1f} KB of the file had not been synced. The kernel outlives "
         f"the process.{late}",
         _evidence(ahead),
@@ -168,21 +158,19 @@ def told_apart(sandbox: Sandbox) -> Verdict:
             "power_unsynced_kb": dark["unsynced_kb"],
         }
         if not dark["lost"]:
-            return Verdict(
-                "unmet",
+            raise unmet(
                 f"{MODES[mode]}: the power cut took nothing, for all had just been synced.",
                 evidence,
                 hint="Cut it while writes go on.",
             )
-        return Verdict(
-            "met",
-            f"{MODES[mode]}: the crash took {crashed['lost']:,} of {crashed['acknowledged']:,}, "
+        return met(
+            f"{MODES[mode]}: the crash took {crashed['lost']:,} of "
+            f"{crashed['acknowledged']:,}, "
             f"the power cut {dark['lost']:,} of {dark['acknowledged']:,}, the last "
             f"{dark['lost_s']:.2f} s.",
             evidence,
         )
-    return Verdict(
-        "unmet",
+    raise unmet(
         "No mode that syncs later has been through both faults yet.",
         hint=f"One mode, a crash, a loss of power: compare the two rows. {_MORE}",
     )
@@ -195,38 +183,36 @@ def always_keeps(sandbox: Sandbox) -> Verdict:
         return unknown
     row = _row(sandbox, "always", POWER)
     if row is None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "A server that syncs before it answers has not lost its power yet.",
             hint=f"Which mode promises most? Take its power. {_MORE}",
         )
     if float(row["written"]) < WRITES:
-        return Verdict(
-            "unmet",
-            f"{row['written']:,} writes had been made since its start when its power was cut: "
+        raise unmet(
+            f"{row['written']:,} writes had been made since its start when its power "
+            "was cut: "
             "what was found then had survived before.",
             _evidence(row),
             hint=f"What does a cut prove about writes that came before an earlier one? {_MORE}",
         )
     if row["lost"]:
-        return Verdict(
-            "unmet",
-            f"{row['lost']:,} of {row['acknowledged']:,} acknowledged writes are lost, with "
+        raise unmet(
+            f"{row['lost']:,} of {row['acknowledged']:,} acknowledged writes are lost, "
+            "with "
             f"{row['syncs']:,} syncs noted.",
             _evidence(row),
             hint="Does it sync as often as it answers? Does the client wait for the answer? "
             "Count both.",
         )
     if float(row["syncs"]) < SYNCED_EACH * float(row["written"]):
-        return Verdict(
-            "unmet",
-            f"Nothing is lost, but {row['syncs']:,} syncs were noted for {row['written']:,} "
+        raise unmet(
+            f"Nothing is lost, but {row['syncs']:,} syncs were noted for "
+            f"{row['written']:,} "
             "writes of one client.",
             _evidence(row),
             hint="It may have been luck: what does the server say of its appendfsync?",
         )
-    return Verdict(
-        "met",
+    return met(
         f"0 of {row['acknowledged']:,} are lost. It synced {row['syncs']:,} times for "
         f"{row['written']:,} writes: each before its answer.",
         _evidence(row),
@@ -253,21 +239,19 @@ def recovery(sandbox: Sandbox) -> Verdict:
             "answers_ms_large": large["answers_ms"],
         }
         if any(row["found"] != row["keys"] for row in mine):
-            return Verdict(
-                "unmet",
+            raise unmet(
                 "A start did not find all the keys that had been there.",
                 evidence,
                 hint="What did the server keep of them?",
             )
         if float(large["loaded_ms"]) > float(small["loaded_ms"]):
-            return Verdict(
-                "met",
-                f"{kind}: {small['keys']:,} keys were there after {small['answers_ms']:,} ms, "
+            return met(
+                f"{kind}: {small['keys']:,} keys were there after "
+                f"{small['answers_ms']:,} ms, "
                 f"{large['keys']:,} after {large['answers_ms']:,} ms.",
                 evidence,
             )
-    return Verdict(
-        "unmet",
+    raise unmet(
         "No start has been timed at three sizes yet.",
         hint="Let the sandbox fill the server and time its starts.",
     )
@@ -276,8 +260,7 @@ def recovery(sandbox: Sandbox) -> Verdict:
 def _unknown(sandbox: Sandbox) -> Verdict | None:
     disk = sandbox.servers[SERVER].disk
     if disk is not None and disk.problem:
-        return Verdict(
-            "unmet",
+        raise unmet(
             disk.problem,
             hint="On a Linux machine that allows seccomp’s user notification this check can be "
             "met.",

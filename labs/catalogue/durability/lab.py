@@ -1,5 +1,6 @@
-"""The lab durability: its drawing, controls, actions, predictions, and the reference run that meets
-every check.
+"""Durability: none, snapshots, an append-only file.
+
+What a process crash takes, what a loss of power takes, and how long a start takes then.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from labs import tolerances
 from labs.caching import numbered
 from labs.catalogue.durability import trials
 from labs.catalogue.durability.checks import CHECKS
 from labs.catalogue.durability.trials import AOF, CRASH, MODES, POWER, SERVER
 from labs.catalogue.durability.wrong import WRONG
-from labs.definition import (
+from labs.errors import NotNow
+from labs.events import Value
+from labs.lab import (
     Action,
     Chart,
     Choice,
@@ -32,12 +34,11 @@ from labs.definition import (
     Strategy,
     Table,
     Topology,
+    tolerances,
 )
-from labs.errors import NotNow
-from labs.events import Value
+from labs.sandbox.experiment import refuted
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.journal.journal import WriteJournal
-from labs.setups.shop.trials import refuted
 
 PREDICTED = 300
 WRITE_WITHIN_S = 8.0
@@ -221,7 +222,7 @@ def reference(sandbox: Sandbox) -> None:
         ) = (float(row[part]) for part in ("acknowledged", "lost", "lost_s", "syncs"))
         # A client that counts too soon may have been lucky once: it is not let go before the second
         # mode.
-        if mode not in ("none", "everysec") and refuted(sandbox, *CHECKS):
+        if mode not in ("none", "everysec") and refuted(sandbox):
             return
     _time_starts(sandbox)
     for row in sandbox.found["starts"]:
@@ -327,7 +328,7 @@ def _controls() -> tuple[Control, ...]:
     )
 
 
-LAB = Lab(
+lab = Lab(
     id="durability",
     title="Durability",
     question="It said OK. Is it still there?",
@@ -505,10 +506,10 @@ LAB = Lab(
             "clients would share one.",
         ),
     ),
-    wrong=WRONG,
-    prepare=prepare,
+    mutants=WRONG,
+    on_prepare=prepare,
     parts=(partial(WriteJournal, server=SERVER),),
-    setting_changed=changed,
-    server_changed=trials.noted,
-    reference=reference,
+    on_setting=changed,
+    on_server=trials.noted,
+    run_reference=reference,
 )

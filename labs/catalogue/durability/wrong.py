@@ -6,29 +6,29 @@ Each must be caught at the check that is meant to catch it.
 from __future__ import annotations
 
 from labs.caching import numbered
-from labs.definition import Strategy, WrongSolution
+from labs.lab import Mutant, Strategy
 from labs.setups.journal import mutants
 
 WRONG = (
-    WrongSolution(
+    Mutant(
         "aof-off",
         "the page says AOF, the server appends to nothing",
         "crash-keeps",
         directives={"appendonly": "no"},
     ),
-    WrongSolution(
+    Mutant(
         "always-is-no",
         "the page says always, the server leaves syncing to the kernel",
         "always-keeps",
         directives={"appendfsync": "no"},
     ),
-    WrongSolution(
+    Mutant(
         "never-saves",
         "the page says snapshots, the server takes none",
         "snapshot-only",
         directives={"save": '""'},
     ),
-    WrongSolution(
+    Mutant(
         "counts-too-soon",
         "counts a write when it is sent, not when it is answered",
         "always-keeps",

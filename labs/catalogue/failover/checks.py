@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labs.definition import Check, Verdict
 from labs.events import Value
+from labs.lab import Check, Verdict, met, unmet
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.replication.bench import flights_of, group_of
 from labs.setups.replication.recorder import Flight
@@ -28,8 +28,7 @@ def promoted(sandbox: Sandbox) -> Verdict:
     """
     flight = next((flight for flight in _flights(sandbox, *UNFORESEEN) if flight.server), None)
     if flight is None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "No primary has failed yet.",
             hint="Run the clients, then do something to the primary.",
         )
@@ -43,8 +42,7 @@ def promoted(sandbox: Sandbox) -> Verdict:
         )
         if older is None:
             alone: dict[str, Value] = {"failed": flight.server, "replicas_before": 0}
-            return Verdict(
-                "unmet",
+            raise unmet(
                 f"{flight.words.capitalize()}, and there was no replica to promote.",
                 alone,
                 hint="How many replicas does the group have?",
@@ -58,14 +56,12 @@ def promoted(sandbox: Sandbox) -> Verdict:
         "sentinels_that_agreed": flight.agreed,
     }
     if flight.results["promoted"]:
-        return Verdict(
-            "met",
+        return met(
             f"{flight.words.capitalize()}; {flight.results['promoted']} was promoted "
             f"{float(flight.results['promoted_after_ms']) / 1000:.2f} s later.",
             evidence,
         )
-    return Verdict(
-        "unmet",
+    raise unmet(
         f"{flight.words.capitalize()}, and no replica was promoted.",
         evidence,
         hint="Which replica could have been promoted, and how many sentinels had to agree?",
@@ -87,15 +83,14 @@ def goes_on(sandbox: Sandbox) -> Verdict:
             "first_number_after": flight.accepted_after[0] if flight.accepted_after else 0,
         }
         if flight.accepted_after and flight.client == flight.client_after:
-            return Verdict(
-                "met",
-                f"Number {flight.accepted_after[0]:,} was accepted through the same endpoint, "
+            return met(
+                f"Number {flight.accepted_after[0]:,} was accepted through the same "
+                "endpoint, "
                 f"after {float(flight.results['downtime_ms']) / 1000:.2f} s without an accepted "
                 "write.",
                 evidence,
             )
-    return Verdict(
-        "unmet",
+    raise unmet(
         "No client has gone on after a failover yet.",
         hint="Let the clients run through a failover of the primary.",
     )
@@ -112,8 +107,7 @@ def counted(sandbox: Sandbox) -> Verdict:
         None,
     )
     if flight is None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Nothing has been counted after a failover yet.",
             hint="Let the clients run through a failover of the primary.",
         )
@@ -125,8 +119,7 @@ def counted(sandbox: Sandbox) -> Verdict:
         "detection_ms": flight.settings["detection_ms"],
         "zone_delay_ms": flight.settings["zone_delay_ms"],
     }
-    return Verdict(
-        "met",
+    return met(
         f"Of {flight.results['acknowledged']:,} acknowledged numbers the new primary lacks "
         f"{flight.results['lost']:,}.",
         evidence,
@@ -155,14 +148,12 @@ def comes_back(sandbox: Sandbox) -> Verdict:
                 "master_link_status": "up",
                 "slave_repl_offset": back.seen.offset,
             }
-            return Verdict(
-                "met",
+            return met(
                 f"{flight.server} follows {back.seen.of} since {back.at - flight.at:.1f} s "
                 "after it failed.",
                 evidence,
             )
-    return Verdict(
-        "unmet",
+    raise unmet(
         "No former primary has come back as a replica yet.",
         hint="After a failover: what becomes of the server that failed?",
     )
@@ -184,21 +175,19 @@ def data_is_gone(sandbox: Sandbox) -> Verdict:
             "promoted": flight.results["promoted"] or "nobody",
         }
         if flight.results["lost_before"] == flight.results["acknowledged_before"]:
-            return Verdict(
-                "met",
+            return met(
                 f"{flight.server} was started again and holds none of the "
                 f"{flight.results['acknowledged_before']:,} numbers that it had acknowledged.",
                 evidence,
             )
-        return Verdict(
-            "unmet",
-            f"{flight.results['lost_before']:,} of {flight.results['acknowledged_before']:,} "
+        raise unmet(
+            f"{flight.results['lost_before']:,} of "
+            f"{flight.results['acknowledged_before']:,} "
             "acknowledged numbers are gone.",
             evidence,
             hint="Where did the others survive?",
         )
-    return Verdict(
-        "unmet",
+    raise unmet(
         "No primary without a replica has failed yet.",
         hint="Take the replicas away, kill the primary, and start it again.",
     )
@@ -223,8 +212,7 @@ def split_brain(sandbox: Sandbox) -> Verdict:
     """
     flights = [flight for flight in _isolated(sandbox) if not flight.isolated.refused]
     if not flights:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "No client has written to an isolated primary yet.",
             hint="Put the client into the primary’s zone, cut that zone off, and wait until "
             "another is promoted.",
@@ -240,14 +228,13 @@ def split_brain(sandbox: Sandbox) -> Verdict:
         "after_the_promotion": flight.isolated.lost_after_promotion,
     }
     if flight.isolated.lost_after_promotion:
-        return Verdict(
-            "met",
-            f"{flight.server} went on acknowledging after {flight.results['promoted']} had been "
+        return met(
+            f"{flight.server} went on acknowledging after {flight.results['promoted']} "
+            "had been "
             f"promoted: {flight.isolated.lost:,} numbers, all of them lost.",
             evidence,
         )
-    return Verdict(
-        "unmet",
+    raise unmet(
         "Nothing was acknowledged by the isolated primary after the other’s promotion.",
         evidence,
         hint="Where does the client live, and how long was the zone cut off?",
@@ -262,8 +249,7 @@ def refuses(sandbox: Sandbox) -> Verdict:
         flight for flight in _isolated(sandbox) if int(float(flight.settings["min_replicas"]))
     ]
     if not flights:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "No isolated primary has refused to write yet.",
             hint="What could make a primary stop writing when it hears no replica?",
         )
@@ -285,23 +271,22 @@ def refuses(sandbox: Sandbox) -> Verdict:
         "promoted_after_ms": flight.results["promoted_after_ms"],
     }
     if not seen.refused:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"{flight.server} was to refuse without a replica, and never did.",
             evidence,
             hint="Does the server know of the setting?",
         )
     if seen.lost_after_refusal:
-        return Verdict(
-            "unmet",
-            f"{seen.lost_after_refusal} numbers were acknowledged after the first refusal, and "
+        raise unmet(
+            f"{seen.lost_after_refusal} numbers were acknowledged after the first "
+            "refusal, and "
             "lost.",
             evidence,
             hint="How many replicas could the isolated primary still hear?",
         )
-    return Verdict(
-        "met",
-        f"{flight.server} refused with NOREPLICAS from {seen.first_refusal_ms / 1000:.2f} s on; "
+    return met(
+        f"{flight.server} refused with NOREPLICAS from "
+        f"{seen.first_refusal_ms / 1000:.2f} s on; "
         f"{seen.lost:,} numbers were lost before that, none after.",
         evidence,
     )
@@ -322,8 +307,7 @@ def planned(sandbox: Sandbox) -> Verdict:
         None,
     )
     if by_plan is None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "No planned failover has been seen yet.",
             hint="Move the primary while it is well.",
         )
@@ -333,8 +317,7 @@ def planned(sandbox: Sandbox) -> Verdict:
         "promoted": by_plan.results["promoted"],
     }
     if not by_plan.results["recounted"] or by_plan.results["lost"]:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"{by_plan.results['promoted']} took over, and {by_plan.results['lost']} "
             "acknowledged numbers are lost.",
             evidence,
@@ -342,8 +325,7 @@ def planned(sandbox: Sandbox) -> Verdict:
         )
     if by_fault is not None:
         evidence |= {"unforeseen_downtime_ms": by_fault.results["downtime_ms"]}
-    return Verdict(
-        "met",
+    return met(
         f"{by_plan.results['promoted']} took over with "
         f"{float(by_plan.results['downtime_ms']) / 1000:.2f} s without an accepted write, and "
         "nothing is lost.",

@@ -1,5 +1,6 @@
-"""The lab failover: its drawing, controls, faults, predictions, and the reference run that meets
-every check.
+"""Failover: a primary dies, a replica takes its place, the endpoint moves.
+
+What clients see meanwhile, and what of the acknowledged is lost.
 """
 
 from __future__ import annotations
@@ -7,19 +8,18 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from labs import tolerances
-from labs.catalogue.failover import faults
+from labs.catalogue.failover import checks, faults
 from labs.catalogue.failover.checks import CHECKS
 from labs.catalogue.failover.wrong import WRONG
-from labs.definition import Action, Choice, Lab, Number, Prediction
 from labs.errors import NotNow
 from labs.events import Value
+from labs.lab import Action, Choice, Lab, Number, Prediction, tolerances
+from labs.sandbox.experiment import refuted, temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.replication import bench as replicated
 from labs.setups.replication.bench import flights_of, group_of
 from labs.setups.replication.recorder import Flight
 from labs.setups.replication.workload import NO_REPLICAS
-from labs.setups.shop.trials import refuted, settings
 
 TOLERANCES = tolerances.of(Path(__file__).parent)
 FLIGHT_S, PROMOTED_S, REFUSED_S = 8.0, 4.5, 2.5
@@ -58,7 +58,7 @@ WAY = Choice(
 def measure_downtime(sandbox: Sandbox) -> float:
     """Seconds without an accepted write after the primary was killed."""
     _begin(sandbox)
-    with settings(sandbox, **PLAIN):
+    with temporarily(sandbox, **PLAIN):
         faults.kill(sandbox)
         return round(float(_over(sandbox).results["downtime_ms"]) / 1000, 2)
 
@@ -68,7 +68,7 @@ def measure_lost(sandbox: Sandbox) -> float:
     replicas.
     """
     _begin(sandbox)
-    with settings(
+    with temporarily(
         sandbox,
         **PLAIN | {"zone_delay_ms": 20, "writes_per_s": 200},
         client_zone=_zone_of(sandbox, group_of(sandbox).primary),
@@ -80,7 +80,7 @@ def measure_lost(sandbox: Sandbox) -> float:
 def measure_planned(sandbox: Sandbox) -> float:
     """Seconds without an accepted write in a planned failover."""
     _begin(sandbox)
-    with settings(sandbox, **PLAIN):
+    with temporarily(sandbox, **PLAIN):
         faults.plan(sandbox)
         return round(float(_over(sandbox).results["downtime_ms"]) / 1000, 2)
 
@@ -91,7 +91,7 @@ def reference(sandbox: Sandbox) -> None:
     """
     note, group = sandbox.measurements, group_of(sandbox)
     note["refused_lost"] = float(_isolate(sandbox, min_replicas="1").results["lost"])
-    if _is_refuted(sandbox, "promoted", "refuses"):
+    if refuted(sandbox, checks.promoted, checks.refuses):
         return
     _repaired(sandbox)
     split = _isolate(sandbox, min_replicas="0")
@@ -101,7 +101,7 @@ def reference(sandbox: Sandbox) -> None:
     )
     _repaired(sandbox)
 
-    with settings(sandbox, zone_delay_ms=NEAR_MS, client_zone=_zone_of(sandbox, group.primary)):
+    with temporarily(sandbox, zone_delay_ms=NEAR_MS, client_zone=_zone_of(sandbox, group.primary)):
         faults.lose(sandbox)
         lost = _over(sandbox)
     note |= {
@@ -130,7 +130,7 @@ def _isolate(sandbox: Sandbox, *, min_replicas: str) -> Flight:
     """
     group, flights = group_of(sandbox), flights_of(sandbox)
     isolated = group.primary
-    with settings(sandbox, min_replicas=min_replicas, client_zone=_zone_of(sandbox, isolated)):
+    with temporarily(sandbox, min_replicas=min_replicas, client_zone=_zone_of(sandbox, isolated)):
         faults.cut_zone(sandbox, "primary", "both")
         promoted = sandbox.wait_until(lambda: group.primary != isolated, deadline_s=PROMOTED_S)
         seen = len(flights.writes)
@@ -204,11 +204,7 @@ def _settled(sandbox: Sandbox) -> None:
     group.poll_all()
 
 
-def _is_refuted(sandbox: Sandbox, *names: str) -> bool:
-    return refuted(sandbox, *(check for check in CHECKS if check.name in names))
-
-
-LAB = Lab(
+lab = Lab(
     id="failover",
     title="Failover",
     question="The primary dies. Who notices, what do clients see, and what is lost?",
@@ -322,7 +318,7 @@ LAB = Lab(
         "lag_bytes",
     ),
     parts=replicated.PARTS,
-    server_changed=faults.record_change,
+    on_server=faults.record_change,
     predictions=(
         Prediction(
             "downtime",
@@ -365,6 +361,6 @@ LAB = Lab(
             "endpoint’s move.",
         ),
     ),
-    wrong=WRONG,
-    reference=reference,
+    mutants=WRONG,
+    run_reference=reference,
 )

@@ -5,7 +5,7 @@ Each must be caught at the check that is meant to catch it.
 
 from __future__ import annotations
 
-from labs.definition import WrongSolution
+from labs.lab import Mutant
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.replication.bench import group_of
 
@@ -35,17 +35,17 @@ def never_refuses(sandbox: Sandbox) -> None:
 
 
 WRONG = (
-    WrongSolution("no-replica", "a primary without a replica", "promoted", sabotage=no_replica),
-    WrongSolution(
+    Mutant("no-replica", "a primary without a replica", "promoted", sabotage=no_replica),
+    Mutant(
         "no-quorum", "one sentinel of three is up: nobody can agree", "promoted", sabotage=no_quorum
     ),
-    WrongSolution(
+    Mutant(
         "never-promoted",
         "replicas whose priority is 0: none may be promoted",
         "promoted",
         sabotage=replicas_cut_off,
     ),
-    WrongSolution(
+    Mutant(
         "never-refuses",
         "min-replicas-to-write is set on the page and not on the servers",
         "refuses",

@@ -6,8 +6,8 @@ requests with the servers' counters.
 
 from __future__ import annotations
 
-from labs.definition import Check, Verdict
 from labs.events import Value
+from labs.lab import Check, Verdict, met, unmet
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
 from labs.shop.popularity import category_of
@@ -32,8 +32,7 @@ def ttl_window(sandbox: Sandbox) -> Verdict:
     """With a time to live alone, what is old stands until that is over, and not after."""
     row = rows(sandbox).get("ttl")
     if row is None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "A time to live alone has not been measured yet.",
             hint="Let prices change while nobody is told.",
         )
@@ -46,29 +45,26 @@ def ttl_window(sandbox: Sandbox) -> Verdict:
         "slowest_miss_ms": row["slowest_miss_ms"],
     }
     if not ttl_ms:
-        return Verdict(
-            "unmet",
-            f"{row['stale']:.0f} reads were stale, by up to {longest:.0f} ms: without a time to "
+        raise unmet(
+            f"{row['stale']:.0f} reads were stale, by up to {longest:.0f} ms: without a "
+            "time to "
             "live nothing ends that.",
             evidence,
             hint="What would bound it?",
         )
     if float(row["stale"]) < STALE_READS:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"{row['stale']:.0f} reads were stale: too few to see a window.",
             evidence,
             hint="More writes, or more requests for the same items.",
         )
     if longest > bound:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"A read was stale by {longest:.0f} ms, though the time to live is {ttl_ms:.0f} ms.",
             evidence,
             hint="With what time to live was it really stored? Ask the cache.",
         )
-    return Verdict(
-        "met",
+    return met(
         f"{row['stale']:.0f} reads were stale, half of them by more than "
         f"{row['staleness_p50_ms']:.0f} ms, the stalest by {longest:.0f} ms, with a time to "
         f"live of {ttl_ms:.0f} ms.",
@@ -86,8 +82,7 @@ def left_behind(sandbox: Sandbox) -> Verdict:
     found = rows(sandbox)
     missing = [name for name in ("delete", "versioned", "tags") if name not in found]
     if missing:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"{3 - len(missing)} of 3 ways were measured.",
             hint="Measure deleting, versions and tags, then compare the keys.",
         )
@@ -97,23 +92,20 @@ def left_behind(sandbox: Sandbox) -> Verdict:
         for column in ("keys", "left_behind")
     }
     if found["delete"]["left_behind"]:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"Deleting left {found['delete']['left_behind']:.0f} keys behind.",
             evidence,
             hint="Which keys are those?",
         )
     if found["versioned"]["left_behind"] and found["tags"]["left_behind"]:
-        return Verdict(
-            "met",
+        return met(
             f"Of {found['versioned']['keys']:.0f} keys on the server versions left "
             f"{found['versioned']['left_behind']:.0f} that nobody will ask for, of "
             f"{found['tags']['keys']:.0f} tags left {found['tags']['left_behind']:.0f}; "
             "deleting left none.",
             evidence,
         )
-    return Verdict(
-        "unmet",
+    raise unmet(
         "A way that never deletes left no old key behind.",
         evidence,
         hint="Look at the keys on the server after a write: under which name is the answer "
@@ -152,22 +144,20 @@ def tag_takes_all(sandbox: Sandbox) -> Verdict:
             "still_hits": kept,
         }
         if asked == len(same) and kept == len(other):
-            return Verdict(
-                "met",
-                f"Item {write.item} was written: {asked} other item{'s' if asked > 1 else ''} "
+            return met(
+                f"Item {write.item} was written: {asked} other "
+                f"item{'s' if asked > 1 else ''} "
                 f"of its category had to be asked for again, {kept} of other categories did not.",
                 evidence,
             )
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"Item {write.item} was written: Postgres was asked for {asked} of {len(same)} "
             f"other items of its category, and {kept} of {len(other)} of other categories were "
             "still hits.",
             evidence,
             hint="What is in the key, and what did the write count up?",
         )
-    return Verdict(
-        "unmet",
+    raise unmet(
         "No write was followed through its category yet.",
         hint="With tags: have two items of one category and one of another cached, write the "
         "first, read the others.",
@@ -180,8 +170,7 @@ def told_window(sandbox: Sandbox) -> Verdict:
     """
     row = rows(sandbox).get("told")
     if row is None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Caches in the processes have not been measured yet.",
             hint="Give each process a cache of its own, and have writers tell them.",
         )
@@ -198,8 +187,7 @@ def told_window(sandbox: Sandbox) -> Verdict:
         )
     }
     if row["server_hits"] or row["server_misses"]:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "The cache server counted "
             f"{float(row['server_hits']) + float(row['server_misses']):.0f} reads: that is no "
             "cache in the process.",
@@ -207,8 +195,7 @@ def told_window(sandbox: Sandbox) -> Verdict:
             hint="Where does a read look first?",
         )
     if float(row["listeners"]) < float(row["clients"]):
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"{row['listeners']:.0f} listened on the channel, of {row['clients']:.0f} processes.",
             evidence,
             hint="How does a process hear of a write by another?",
@@ -255,33 +242,32 @@ def message_lost(sandbox: Sandbox) -> Verdict:
             "fresh_reads": len(fresh),
         }
         if stale and fresh and fresh[-1].number > stale[-1].number:
-            return Verdict(
-                "met",
-                f"The message about item {lost.item} was lost. Another came through afterwards, "
+            return met(
+                f"The message about item {lost.item} was lost. Another came through "
+                "afterwards, "
                 f"and item {lost.item} was still served stale, "
                 f"{stale[-1].began - lost.ended:.1f} s after its write, until its time to live "
                 "ended.",
                 evidence,
             )
         if stale:
-            return Verdict(
-                "unmet",
-                f"The message about item {lost.item} was lost: its old price is being served "
+            raise unmet(
+                f"The message about item {lost.item} was lost: its old price is being "
+                "served "
                 "though later messages come through.",
                 evidence,
                 hint="What ends that, if no message does?",
             )
         if reads:
-            return Verdict(
-                "unmet",
-                f"Nothing was stale after the write of item {lost.item}, though its message was "
+            raise unmet(
+                f"Nothing was stale after the write of item {lost.item}, though its "
+                "message was "
                 "not delivered.",
                 evidence,
                 hint="Was the item in the process’s own memory before the write? Was it read "
                 "before its time to live ended?",
             )
-    return Verdict(
-        "unmet",
+    raise unmet(
         "No message has been lost yet.",
         hint="What if the server is away at the very moment of a write? Have the item in memory "
         "before; afterwards write another, then read the first.",
@@ -292,8 +278,7 @@ def _far_fewer(sandbox: Sandbox, name: str, words: str) -> Verdict:
     found = rows(sandbox)
     row, alone = found.get(name), found.get("ttl")
     if row is None or alone is None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"{words} has not been compared with a time to live alone.",
             hint="Measure both on the same requests.",
         )
@@ -306,30 +291,28 @@ def _far_fewer(sandbox: Sandbox, name: str, words: str) -> Verdict:
         "staleness_max_ms_ttl_alone": alone["staleness_max_ms"],
     }
     if float(row["hit_percent"]) < HIT_PERCENT:
-        return Verdict(
-            "unmet",
-            f"Only {row['hit_percent']:.1f} % of the reads were hits: who reads no cache is "
+        raise unmet(
+            f"Only {row['hit_percent']:.1f} % of the reads were hits: who reads no "
+            "cache is "
             "never stale.",
             evidence,
             hint="What is stored, and where is it looked for?",
         )
     if float(alone["stale"]) < STALE_READS:
-        return Verdict(
-            "unmet",
-            f"With a time to live alone only {alone['stale']:.0f} reads were stale: too few to "
+        raise unmet(
+            f"With a time to live alone only {alone['stale']:.0f} reads were stale: too "
+            "few to "
             "compare.",
             evidence,
             hint="More writes, or more requests for the same items.",
         )
     if float(row["stale"]) * TIMES_LESS <= float(alone["stale"]):
-        return Verdict(
-            "met",
+        return met(
             f"{words}: {row['stale']:.0f} stale reads, where a time to live alone had "
             f"{alone['stale']:.0f}.",
             evidence,
         )
-    return Verdict(
-        "unmet",
+    raise unmet(
         f"{words}: {row['stale']:.0f} stale reads, where a time to live alone had "
         f"{alone['stale']:.0f}.",
         evidence,

@@ -1,5 +1,5 @@
-"""The lab invalidation: its drawing, controls, actions, predictions, and the reference run that
-meets every check.
+"""Invalidation: five ways to be rid of what is old, how long each leaves it standing, and what each
+leaves behind.
 """
 
 from __future__ import annotations
@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from labs import tolerances
 from labs.caching import cache_aside, tagged_keys, told_locals, versioned_keys
 from labs.caching.local import CHANNEL
 from labs.catalogue.invalidation.checks import CHECKS, message_lost
 from labs.catalogue.invalidation.wrong import WRONG
-from labs.definition import (
+from labs.engines import Redis
+from labs.events import Value
+from labs.lab import (
     Action,
     Chart,
     Choice,
@@ -25,9 +26,9 @@ from labs.definition import (
     Strategy,
     Table,
     Topology,
+    tolerances,
 )
-from labs.engines import Redis
-from labs.events import Value
+from labs.sandbox.experiment import refuted, require, temporarily
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop import storefront, trials
@@ -110,14 +111,14 @@ def flush(sandbox: Sandbox) -> str:
 
 def measure_all(sandbox: Sandbox) -> str:
     """All five, one after the other, with the same requests; the table grows as each is done."""
-    trials.ready(sandbox)
+    require(sandbox)
     trials.compare(sandbox, "windows", "way", STRATEGIES, _try)
     return "All five have had the same requests. Their windows stand beside one another."
 
 
 def measure_one(sandbox: Sandbox) -> str:
     """The way on the page alone, with the same requests."""
-    trials.ready(sandbox)
+    require(sandbox)
     row = _try(sandbox, str(sandbox.settings["way"]))
     return (
         f"{row['way']}: {row['stale']:.0f} stale reads of {row['reads']:.0f}, "
@@ -129,8 +130,8 @@ def measure_left_behind(sandbox: Sandbox) -> float:
     """Keys on the server after one price was changed twenty times and read after each change, with
     versioned keys.
     """
-    trials.ready(sandbox)
-    with trials.settings(sandbox, way="versioned", ttl_s=60, expires="on"):
+    require(sandbox)
+    with temporarily(sandbox, way="versioned", ttl_s=60, expires="on"):
         trials.begin(sandbox)
         app(sandbox).read(42, quiet=True)
         for n in range(20):
@@ -143,8 +144,8 @@ def measure_tag_misses(sandbox: Sandbox) -> float:
     """Queries of ten reads of one category after the price of one of them was changed; all ten had
     been hits.
     """
-    trials.ready(sandbox)
-    with trials.settings(sandbox, way="tags", ttl_s=60, expires="on"):
+    require(sandbox)
+    with temporarily(sandbox, way="tags", ttl_s=60, expires="on"):
         trials.begin(sandbox)
         items = _alike(42)
         for _ in range(2):
@@ -158,8 +159,8 @@ def measure_message_lost(sandbox: Sandbox) -> str:
     """What a process serves whose message was lost, when the server is back and other messages come
     through.
     """
-    trials.ready(sandbox)
-    with trials.settings(sandbox, way="told", ttl_s=5, expires="on"):
+    require(sandbox)
+    with temporarily(sandbox, way="told", ttl_s=5, expires="on"):
         read = _lose_a_message(sandbox)
     return "stale" if read.stale else "fresh" if read.answered else "error"
 
@@ -167,23 +168,23 @@ def measure_message_lost(sandbox: Sandbox) -> str:
 def reference(sandbox: Sandbox) -> None:
     """Meets every check, and measures what the lessons quote."""
     note = sandbox.measurements
-    with trials.settings(sandbox, way="tags"):
+    with temporarily(sandbox, way="tags"):
         items = [*_alike(42)[:3], OTHER]
         for item in (*items, *items):
             app(sandbox).read(item, quiet=True)
         app(sandbox).write(items[0], 24.90)
         note["tag_queries"] = sum(app(sandbox).read(item, quiet=True).queries for item in items[1:])
-    if trials.refuted(sandbox, *CHECKS):
+    if refuted(sandbox):
         return
 
-    with trials.settings(sandbox, ttl_s=0.5, seconds=1):
+    with temporarily(sandbox, ttl_s=0.5, seconds=1):
         trials.compare(
             sandbox,
             "windows",
             "way",
             STRATEGIES,
             _try,
-            ends=lambda: trials.refuted(sandbox, *CHECKS),
+            ends=lambda: refuted(sandbox),
         )
     for row in sandbox.found["windows"]:
         for column in (
@@ -198,10 +199,10 @@ def reference(sandbox: Sandbox) -> None:
             "cache_commands_per_request",
         ):
             note[f"{row['name']}_{column}"] = float(row[column])
-    if trials.refuted(sandbox, *CHECKS):
+    if refuted(sandbox):
         return
 
-    with trials.settings(sandbox, way="told", ttl_s=2):
+    with temporarily(sandbox, way="told", ttl_s=2):
         first = _lose_a_message(sandbox)
         sandbox.wait_until(
             lambda: not app(sandbox).read(42, quiet=True).stale, deadline_s=4.0, every_s=0.1
@@ -320,7 +321,7 @@ def _redis(sandbox: Sandbox) -> Redis:
     return engine
 
 
-LAB = Lab(
+lab = Lab(
     id="invalidation",
     title="Invalidation",
     question="The price has changed. Who forgets the old one, and when?",
@@ -495,6 +496,6 @@ LAB = Lab(
             "most once: what nobody heard is not said again.",
         ),
     ),
-    wrong=WRONG,
-    reference=reference,
+    mutants=WRONG,
+    run_reference=reference,
 )

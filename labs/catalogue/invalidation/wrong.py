@@ -6,17 +6,17 @@ Each must be caught at the check that is meant to catch it.
 from __future__ import annotations
 
 from labs.caching import cache_aside, told_locals
-from labs.definition import Strategy, WrongSolution
+from labs.lab import Mutant, Strategy
 from labs.setups.shop import mutants
 
 WRONG = (
-    WrongSolution(
+    Mutant(
         "tags-one-item",
         "counts up a number of the item’s own and calls it the category’s",
         "tag-takes-all",
         {"tags": Strategy("tags", "Tags", mutants.read_tags_one_item, mutants.write_tags_one_item)},
     ),
-    WrongSolution(
+    Mutant(
         "ignores-ttl",
         "stores for an hour whatever the time to live is set to",
         "ttl-window",
@@ -29,7 +29,7 @@ WRONG = (
             )
         },
     ),
-    WrongSolution(
+    Mutant(
         "never-deletes",
         "says that it deletes on write, and does not",
         "delete-window",
@@ -39,7 +39,7 @@ WRONG = (
             )
         },
     ),
-    WrongSolution(
+    Mutant(
         "one-name",
         "counts versions up, and stores every one under the same name",
         "left-behind",
@@ -49,7 +49,7 @@ WRONG = (
             )
         },
     ),
-    WrongSolution(
+    Mutant(
         "tells-nobody",
         "has a cache in each process and tells none of them",
         "told-window",

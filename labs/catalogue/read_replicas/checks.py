@@ -9,8 +9,8 @@ import itertools
 from typing import TypeVar
 
 from labs.catalogue.read_replicas.watching import Lag, OwnReads, Refusal, Window
-from labs.definition import Check, Verdict
 from labs.events import Value
+from labs.lab import Check, Verdict, met, unmet
 from labs.sandbox.sandbox import Sandbox
 
 LEAST_READS, SPREAD_PERCENT = 100, 10.0
@@ -47,29 +47,27 @@ def spread(sandbox: Sandbox) -> Verdict:
         windows[0] if windows else None,
     )
     if window is None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Nobody’s reads have been counted yet.",
             hint="Let the clients read through the reader endpoint, with two replicas or more, "
             "and count who answers.",
         )
     if window.spread_percent <= SPREAD_PERCENT:
-        return Verdict(
-            "met",
-            f"{len(window.replicas)} replicas answered {window.total:,} reads; the one furthest "
+        return met(
+            f"{len(window.replicas)} replicas answered {window.total:,} reads; the one "
+            "furthest "
             f"from an equal part was {window.spread_percent:.1f} % off.",
             _shares(window),
         )
     if not window.total:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Reads were answered, but by no replica.",
             _shares(window),
             hint="To whom does the reader endpoint lead?",
         )
-    return Verdict(
-        "unmet",
-        f"One replica is {window.spread_percent:.0f} % off an equal part of {window.total:,} "
+    raise unmet(
+        f"One replica is {window.spread_percent:.0f} % off an equal part of "
+        f"{window.total:,} "
         "reads.",
         _shares(window),
         hint="To whom does the reader endpoint lead, and when is that decided?",
@@ -96,8 +94,7 @@ def by_connection(sandbox: Sandbox) -> Verdict:
         None,
     )
     if late is None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "No replica has been added under load yet.",
             hint="Add a replica while clients read that keep their connections, and count who "
             "answers.",
@@ -109,15 +106,13 @@ def by_connection(sandbox: Sandbox) -> Verdict:
         "reads_at_first": late.total,
     }
     if late.share_percent(new) > SPREAD_PERCENT / 2:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"{new} answered {late.share_percent(new):.0f} % at once.",
             evidence,
             hint="Did the clients keep their connections?",
         )
     if after is None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"{new} answers nothing: everybody’s connection leads elsewhere.",
             evidence,
             hint="What would make a client find the new replica?",
@@ -127,14 +122,13 @@ def by_connection(sandbox: Sandbox) -> Verdict:
         "connections_kept_s": after.keep_s,
     }
     if after.share_percent(new) > 0:
-        return Verdict(
-            "met",
-            f"{new} answered {late.share_percent(new):.0f} % of the reads while clients kept "
+        return met(
+            f"{new} answered {late.share_percent(new):.0f} % of the reads while clients "
+            "kept "
             f"their connections, {after.share_percent(new):.0f} % once they made new ones.",
             evidence,
         )
-    return Verdict(
-        "unmet",
+    raise unmet(
         f"{new} still answers nothing.",
         evidence,
         hint="To whom does the endpoint lead new connections?",
@@ -149,8 +143,7 @@ def lags(sandbox: Sandbox) -> Verdict:
     whole = next((lag for lag in _newest(sandbox, Lag) if lag.delay_ms < DELAY_MS), None)
     if slow is None or whole is None:
         missing = "slowed" if slow is None else "whole"
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"No write has been followed over a {missing} link yet.",
             hint="Slow the link to a replica, follow a write there, and compare with a link "
             "that is whole.",
@@ -163,15 +156,14 @@ def lags(sandbox: Sandbox) -> Verdict:
         "whole_bytes_behind": whole.bytes_behind,
     }
     if slow.took_ms >= slow.delay_ms > whole.took_ms:
-        return Verdict(
-            "met",
-            f"A write was on {slow.replica} after {slow.took_ms:.1f} ms over the slowed link, "
+        return met(
+            f"A write was on {slow.replica} after {slow.took_ms:.1f} ms over the slowed "
+            "link, "
             f"and after {whole.took_ms:.1f} ms over a whole one; {slow.bytes_behind:,} bytes "
             "were on their way.",
             evidence,
         )
-    return Verdict(
-        "unmet",
+    raise unmet(
         f"A write took {slow.took_ms:.1f} ms over a link that is slowed by {slow.delay_ms:g} ms.",
         evidence,
         hint="Is the link really slow?",
@@ -188,8 +180,7 @@ def own_writes(sandbox: Sandbox) -> Verdict:
         next((own for own in seen if own.where == "primary"), None),
     )
     if replicas is None or primary is None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Own writes have not been read from both endpoints yet.",
             hint="Have the writing client read what it has just written: through the reader "
             "endpoint, and through the primary’s.",
@@ -203,21 +194,19 @@ def own_writes(sandbox: Sandbox) -> Verdict:
         "primary_endpoint_stale": primary.stale,
     }
     if replicas.stale and not primary.stale:
-        return Verdict(
-            "met",
-            f"Of {replicas.reads:,} reads right after the write {replicas.stale:,} did not see "
+        return met(
+            f"Of {replicas.reads:,} reads right after the write {replicas.stale:,} did "
+            "not see "
             f"it at a replica, and none of {primary.reads:,} at the primary.",
             evidence,
         )
     if not replicas.stale:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Every read at a replica saw the write before it.",
             evidence,
             hint="How long does a write take to the replicas, and how long until the client reads?",
         )
-    return Verdict(
-        "unmet",
+    raise unmet(
         f"{primary.stale} reads at the primary did not see the write before them.",
         evidence,
         hint="Where does the primary endpoint lead?",
@@ -228,8 +217,7 @@ def read_only(sandbox: Sandbox) -> Verdict:
     """A replica refuses to write, in its own words, and counts it."""
     refusals = _newest(sandbox, Refusal)
     if not refusals:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Nobody has tried to write to a replica yet.",
             hint="What does a replica say to a write?",
         )
@@ -241,11 +229,8 @@ def read_only(sandbox: Sandbox) -> Verdict:
         "readonly_errors_after": newest.after,
     }
     if "READONLY" in newest.answer and newest.after > newest.before:
-        return Verdict(
-            "met", f"{newest.replica} says: {newest.answer.removeprefix('(error) ')}", evidence
-        )
-    return Verdict(
-        "unmet",
+        return met(f"{newest.replica} says: {newest.answer.removeprefix('(error) ')}", evidence)
+    raise unmet(
         f"{newest.replica} took the write: {newest.answer}",
         evidence,
         hint="What lies on a replica that its primary never had?",
@@ -270,21 +255,18 @@ def removed(sandbox: Sandbox) -> Verdict:
                 "replicas_left": len(later.replicas),
             }
             if per_s[1] >= 0.8 * per_s[0]:
-                return Verdict(
-                    "met",
+                return met(
                     f"{gone[0]} was removed; the other {len(later.replicas)} answer "
                     f"{per_s[1]:.0f} reads a second, {per_s[0]:.0f} before.",
                     evidence,
                 )
-            return Verdict(
-                "unmet",
+            raise unmet(
                 f"After {gone[0]} was removed, {per_s[1]:.0f} reads a second are answered; "
                 f"{per_s[0]:.0f} before.",
                 evidence,
                 hint="Do its readers find the others?",
             )
-    return Verdict(
-        "unmet",
+    raise unmet(
         "No replica that answered reads has been removed yet.",
         hint="Remove a replica that answers, and count again.",
     )

@@ -1,21 +1,21 @@
-"""The lab read-replicas: its drawing, controls, actions, predictions, and the reference run that
-meets every check.
+"""Read replicas: reads spread over servers that are always a little behind.
+
+Who answers, how far behind, and who sees it.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from labs import tolerances
 from labs.catalogue.read_replicas import watching
-from labs.catalogue.read_replicas.checks import CHECKS
+from labs.catalogue.read_replicas.checks import CHECKS, spread
 from labs.catalogue.read_replicas.wrong import WRONG
-from labs.definition import Action, Chart, Choice, Column, Lab, Number, Prediction, Table
 from labs.errors import NotNow
+from labs.lab import Action, Chart, Choice, Column, Lab, Number, Prediction, Table, tolerances
+from labs.sandbox.experiment import refuted, temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.replication import bench as replicated
 from labs.setups.replication.bench import flights_of, group_of
-from labs.setups.shop.trials import refuted, settings
 
 TOLERANCES = tolerances.of(Path(__file__).parent)
 COUNT_S, SHORT_S = 1.2, 0.8
@@ -146,7 +146,7 @@ def compare_own_reads(sandbox: Sandbox) -> str:
     _begin(sandbox)
     found = []
     for where in ("reader", "primary"):
-        with settings(sandbox, own_reads=where):
+        with temporarily(sandbox, own_reads=where):
             found.append(watching.own_reads(sandbox, SHORT_S))
     says = (
         f"{found[0].stale:,} of {found[0].reads:,} own writes were not seen at a replica, "
@@ -165,7 +165,7 @@ def measure_new_share(sandbox: Sandbox) -> float:
             f"The primary has {len(group_of(sandbox).readers)} replicas, and this begins with two.",
             hint="Add or remove some, then measure.",
         )
-    with settings(sandbox, readers=6, keep_connections_s=0):
+    with temporarily(sandbox, readers=6, keep_connections_s=0):
         _begin(sandbox)
         new = _one_more(sandbox)
         try:
@@ -183,7 +183,7 @@ def measure_stale(sandbox: Sandbox) -> float:
     for name in replicas:
         slow(sandbox, name, SLOW_MS)
     try:
-        with settings(sandbox, own_reads="reader"):
+        with temporarily(sandbox, own_reads="reader"):
             return round(watching.own_reads(sandbox, SHORT_S).stale_percent, 1)
     finally:
         for name in replicas:
@@ -201,13 +201,13 @@ def reference(sandbox: Sandbox) -> None:
         round(first.spread_percent, 1),
         round(first.total / first.seconds, 1),
     )
-    if refuted(sandbox, *(check for check in CHECKS if check.name == "spread")):
+    if refuted(sandbox, spread):
         return
     new = _one_more(sandbox)
     note["new_replica_share_percent"] = round(
         watching.window(sandbox, SHORT_S).share_percent(new), 1
     )
-    with settings(sandbox, keep_connections_s=KEEP_S):
+    with temporarily(sandbox, keep_connections_s=KEEP_S):
         sandbox.wait_until(
             lambda: watching.window(sandbox, SHORT_S).share_percent(new) > 0, deadline_s=3.0
         )
@@ -238,7 +238,7 @@ def _begin(sandbox: Sandbox) -> None:
         sandbox.wait_until(lambda: len(flights_of(sandbox).reads) > 20, deadline_s=3.0)
 
 
-LAB = Lab(
+lab = Lab(
     id="read-replicas",
     title="Read replicas",
     question="How far do replicas carry reads, and what do they not know yet?",
@@ -405,6 +405,6 @@ LAB = Lab(
             "what must be seen at once.",
         ),
     ),
-    wrong=WRONG,
-    reference=reference,
+    mutants=WRONG,
+    run_reference=reference,
 )

@@ -5,7 +5,7 @@ Each must be caught at the check that is meant to catch it.
 
 from __future__ import annotations
 
-from labs.definition import WrongSolution
+from labs.lab import Mutant
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.replication.bench import group_of
 
@@ -40,25 +40,25 @@ def never_slow(sandbox: Sandbox) -> None:
 
 
 WRONG = (
-    WrongSolution(
+    Mutant(
         "one-for-all",
         "the reader endpoint leads everybody to the same replica",
         "spread",
         sabotage=one_for_all,
     ),
-    WrongSolution(
+    Mutant(
         "reads-at-the-primary",
         "the reader endpoint leads to the primary",
         "spread",
         sabotage=reads_at_the_primary,
     ),
-    WrongSolution(
+    Mutant(
         "writable",
         "replicas take writes, which nobody else ever sees",
         "read-only",
         sabotage=writable,
     ),
-    WrongSolution(
+    Mutant(
         "never-slow", "links are slowed on the page and not in fact", "lags", sabotage=never_slow
     ),
 )

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labs.definition import Check, Verdict
 from labs.events import Value
+from labs.lab import Check, Verdict, met, unmet
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.website.site import IN_MEMORY, Site, Visit, node_of
 
@@ -83,23 +83,22 @@ def served_by_another(sandbox: Sandbox) -> Verdict:
                 "commands_to_the_store": len([t for t in visit.trips if t.server == login.store]),
             }
             if visit.signed_in and visit.ttl_before_s is not None:
-                return Verdict(
-                    "met",
-                    f"{login.instance} signed {login.user} in, {visit.instance} answered the "
+                return met(
+                    f"{login.instance} signed {login.user} in, {visit.instance} answered "
+                    "the "
                     f"next request and knew {visit.user}.",
                     evidence,
                 )
             failed = visit
     if failed is not None:
-        return Verdict(
-            "unmet",
-            f"{failed.instance} answered a browser that had logged in elsewhere, and did not "
+        raise unmet(
+            f"{failed.instance} answered a browser that had logged in elsewhere, and "
+            "did not "
             "know it.",
             {"page_by": failed.instance, "ttl_s_in_the_store": _shown(failed.ttl_before_s)},
             hint="Where did the instance look? Is the session where its store is supposed to be?",
         )
-    return Verdict(
-        "unmet",
+    raise unmet(
         "Nobody has logged in with a shared store and then been served by the other instance.",
         hint="Choose a store that both instances can ask, log in, and open a page.",
     )
@@ -124,22 +123,19 @@ def survives_an_instance(sandbox: Sandbox) -> Verdict:
                     "answered_by": visit.instance,
                     "ttl_s_in_the_store": _shown(visit.ttl_before_s),
                 }
-                return Verdict(
-                    "met",
+                return met(
                     f"{login.instance} signed {login.user} in and is dead; {visit.instance} "
                     f"still knows {visit.user}.",
                     evidence,
                 )
             failed = visit
     if failed is not None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"The instance is dead, and {failed.instance} did not know the browser.",
             {"answered_by": failed.instance},
             hint="What died with the instance? Who should have had it?",
         )
-    return Verdict(
-        "unmet",
+    raise unmet(
         "No instance has died after signing somebody in with a shared store.",
         hint="Log in with a shared store, kill the instance that signed you in, and open a page.",
     )
@@ -166,14 +162,12 @@ def memory_stays_behind(sandbox: Sandbox) -> Verdict:
             "signed_in_at_the_other": sum(v.signed_in for v in other),
         }
         if own and other and all(v.signed_in for v in own) and not any(v.signed_in for v in other):
-            return Verdict(
-                "met",
+            return met(
                 f"{login.instance} knew {login.user} {len(own)} times of {len(own)}, "
                 f"{other[0].instance} 0 times of {len(other)}.",
                 evidence,
             )
-    return Verdict(
-        "unmet",
+    raise unmet(
         "Nobody has been served by both instances while sessions are in memory.",
         hint="Let each instance keep sessions in its own memory, log in, and press reload a few "
         "times.",
@@ -201,21 +195,19 @@ def sticky_dies(sandbox: Sandbox) -> Verdict:
             and dead
             and not any(v.signed_in for v in dead)
         ):
-            return Verdict(
-                "met",
-                f"{login.instance} answered all {len(alive)} pages and knew {login.user}; when "
+            return met(
+                f"{login.instance} answered all {len(alive)} pages and knew "
+                f"{login.user}; when "
                 f"it was dead, {dead[0].instance} did not.",
                 evidence,
             )
         waiting = waiting or len(alive) >= 2
     if waiting:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "The balancer brings the browser back to its instance. That instance has not died yet.",
             hint="What happens to the browser when its instance is gone?",
         )
-    return Verdict(
-        "unmet",
+    raise unmet(
         "Sticky routing has not been seen at work yet.",
         hint="Choose sticky routing, log in, open two pages; then kill the instance that answered.",
     )
@@ -238,9 +230,9 @@ def idle_limit(sandbox: Sandbox) -> Verdict:
                 "ttl_s_in_the_store": _shown(visit.ttl_before_s),
             }
             if visit.signed_in and since > login.idle_s + _grain(login):
-                return Verdict(
-                    "unmet",
-                    f"{visit.instance} still knew {visit.user} {since:.1f} s after the last "
+                raise unmet(
+                    f"{visit.instance} still knew {visit.user} {since:.1f} s after the "
+                    "last "
                     f"request, though the idle limit is {login.idle_s:g} s.",
                     evidence,
                     hint="With what time to live was the session stored? Ask the store.",
@@ -287,9 +279,9 @@ def sliding(sandbox: Sandbox) -> Verdict:
                 and visit.ttl_after_s is not None
                 and visit.ttl_after_s > visit.ttl_before_s
             ):
-                return Verdict(
-                    "met",
-                    f"{login.user} was still signed in {age:.1f} s after the login with an idle "
+                return met(
+                    f"{login.user} was still signed in {age:.1f} s after the login with "
+                    "an idle "
                     f"limit of {login.idle_s:g} s: each page extended it.",
                     evidence,
                 )
@@ -325,9 +317,9 @@ def absolute_limit(sandbox: Sandbox) -> Verdict:
                 "ttl_s_in_the_store": _shown(visit.ttl_before_s),
             }
             if visit.signed_in and age > login.absolute_s + _grain(login):
-                return Verdict(
-                    "unmet",
-                    f"{visit.user} is signed in since {age:.1f} s, though the absolute limit is "
+                raise unmet(
+                    f"{visit.user} is signed in since {age:.1f} s, though the absolute "
+                    "limit is "
                     f"{login.absolute_s:g} s.",
                     evidence,
                     hint="A sliding time to live is only the idle limit. What else does the "
@@ -383,20 +375,16 @@ def _after_a_restart(sandbox: Sandbox, store: str, *, remembers: bool) -> Verdic
                     if remembers
                     else "did not know the browser: what was in memory is gone"
                 )
-                return Verdict(
-                    "met", f"{label} was restarted, and {visit.instance} {words}.", evidence
-                )
+                return met(f"{label} was restarted, and {visit.instance} {words}.", evidence)
             if not before.signed_in:
                 continue
-            return Verdict(
-                "unmet",
+            raise unmet(
                 f"{label} was restarted, and the browser was "
                 f"{'' if visit.signed_in else 'not '}known.",
                 evidence,
                 hint="What does this store keep over a restart, and who else could have answered?",
             )
-    return Verdict(
-        "unmet",
+    raise unmet(
         f"{label} has not been restarted under a session yet.",
         hint=f"Keep sessions in {label}, log in, restart it, and open a page before the idle "
         "limit is over.",
@@ -422,27 +410,24 @@ def new_id_at_login(sandbox: Sandbox) -> Verdict:
             "old_id_still_stored": visit.sent_ttl_after_s is not None,
         }
         if visit.sid_sent == visit.sid_after:
-            return Verdict(
-                "unmet",
+            raise unmet(
                 "The visitor is signed in under the id that they came with.",
                 evidence,
                 hint="Somebody may have planted that id, or seen it. What should a login do to it?",
             )
         if visit.sent_ttl_after_s is not None:
-            return Verdict(
-                "unmet",
+            raise unmet(
                 "There is a new id, and the old session can still be used.",
                 evidence,
                 hint="What should become of the old session?",
             )
-        return Verdict(
-            "met",
-            f"The login changed the id from {visit.sid_sent[:6]}… to {visit.sid_after[:6]}…, "
+        return met(
+            f"The login changed the id from {visit.sid_sent[:6]}… to "
+            f"{visit.sid_after[:6]}…, "
             "and the store has forgotten the old one.",
             evidence,
         )
-    return Verdict(
-        "unmet",
+    raise unmet(
         "Nobody has logged in who already had a session.",
         hint="Put something into the cart before you log in: that gives a visitor an id.",
     )
@@ -453,8 +438,7 @@ def cookie(sandbox: Sandbox) -> Verdict:
     logins = [visit for visit in _site(sandbox).visits if visit.is_login]
     given = [(visit, line) for visit in logins for line in visit.cookies if line.startswith("sid=")]
     if not given:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "No cookie has been given out at a login yet.",
             hint="Log in, and read the response.",
         )
@@ -473,26 +457,22 @@ def cookie(sandbox: Sandbox) -> Verdict:
         "different_ids": len(set(ids)),
     }
     if missing:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"The cookie lacks {', '.join(missing)}.",
             evidence,
             hint="Who may read this cookie, and over what?",
         )
     if len(value) < LEAST_CHARACTERS or visit.user in value:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"The id {value[:12]}… could be guessed: {len(value)} characters.",
             evidence,
             hint="What can somebody who knows the user’s name say about the id?",
         )
     if len(ids) > len(set(ids)):
-        return Verdict(
-            "unmet", "Two logins were given the same id.", evidence, hint="How is the id made?"
-        )
-    return Verdict(
-        "met",
-        f"{len(value)} random characters, {', '.join(attributes)}: nothing of the user is in "
+        raise unmet("Two logins were given the same id.", evidence, hint="How is the id made?")
+    return met(
+        f"{len(value)} random characters, {', '.join(attributes)}: nothing of the user "
+        "is in "
         "the cookie.",
         evidence,
     )

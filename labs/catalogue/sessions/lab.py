@@ -1,5 +1,6 @@
-"""The lab sessions: its drawing, controls, actions, predictions, and the reference run that meets
-every check.
+"""Sessions: a shop that anybody can be served by.
+
+Who stays logged in when an instance dies, a cache restarts or time runs out, and who does not.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from labs import tolerances
 from labs.caching import sessions
 from labs.catalogue.sessions.checks import CHECKS
 from labs.catalogue.sessions.wrong import WRONG
-from labs.definition import (
+from labs.engines import Balancer
+from labs.errors import NotNow, ServerDown
+from labs.events import Value
+from labs.lab import (
     Action,
     Chart,
     Choice,
@@ -29,10 +32,8 @@ from labs.definition import (
     Strategy,
     Table,
     Topology,
+    tolerances,
 )
-from labs.engines import Balancer
-from labs.errors import NotNow, ServerDown
-from labs.events import Value
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.website.site import FIRST, SECOND, Site, Visit, letter, node_of
 
@@ -212,7 +213,7 @@ def reference(sandbox: Sandbox) -> None:
     note["silent_for_s"] = round(time.monotonic() - login.ended, 2)
     note["signed_in_after_idle_limit"] = int(site.page().signed_in)
     for name in ("idle_s", "absolute_s"):
-        sandbox.set(name, sandbox.lab.control(name).default)
+        sandbox.set(name, sandbox.lab.find_control(name).default)
 
 
 def _pages(sandbox: Sandbox, browser: str, count: int) -> Iterator[bool]:
@@ -264,8 +265,8 @@ def _settings(sandbox: Sandbox, **wanted: Value) -> Iterator[None]:
         )
     before = dict(sandbox.settings)
     experiment = {
-        "idle_s": sandbox.lab.control("idle_s").default,
-        "absolute_s": sandbox.lab.control("absolute_s").default,
+        "idle_s": sandbox.lab.find_control("idle_s").default,
+        "absolute_s": sandbox.lab.find_control("absolute_s").default,
         "renewal": "sliding",
         **wanted,
     }
@@ -306,7 +307,7 @@ def _in_words(visit: Visit) -> str:
     return f"{visit.instance} answered: {visit.says}"
 
 
-LAB = Lab(
+lab = Lab(
     id="sessions",
     title="Sessions",
     question="Who is still logged in?",
@@ -538,6 +539,6 @@ LAB = Lab(
             "later it is over.",
         ),
     ),
-    wrong=WRONG,
-    reference=reference,
+    mutants=WRONG,
+    run_reference=reference,
 )

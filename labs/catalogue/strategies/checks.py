@@ -5,8 +5,8 @@ Checks judge the rows of the comparison: what the clients timed and what the ser
 
 from __future__ import annotations
 
-from labs.definition import Check, Verdict
 from labs.events import Value
+from labs.lab import Check, Verdict, met, unmet
 from labs.sandbox.sandbox import Sandbox
 
 FIVE = ("no-cache", "lazy", "write-through", "lazy-ttl", "write-through-ttl")
@@ -45,8 +45,7 @@ def same_trace(sandbox: Sandbox) -> Verdict:
     found = rows(sandbox)
     missing = [name for name in FIVE if name not in found]
     if missing:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"{5 - len(missing)} of 5 strategies have been run.",
             hint="Have all five do the same work, one after the other.",
         )
@@ -74,14 +73,13 @@ def same_trace(sandbox: Sandbox) -> Verdict:
         == 1
     )
     if alike and min(requests) == max(requests) and min(writes) == max(writes):
-        return Verdict(
-            "met",
+        return met(
             f"Each had the same {requests[0]:,.0f} requests, {writes[0]:,.0f} of them writes.",
             evidence,
         )
-    return Verdict(
-        "unmet",
-        f"They did {min(requests):,.0f} to {max(requests):,.0f} requests, {min(writes):,.0f} to "
+    raise unmet(
+        f"They did {min(requests):,.0f} to {max(requests):,.0f} requests, "
+        f"{min(writes):,.0f} to "
         f"{max(writes):,.0f} of them writes: that is not the same work.",
         evidence,
         hint="Change nothing between the runs, and ask for no more than this machine can do.",
@@ -93,8 +91,7 @@ def no_cache_asks_most(sandbox: Sandbox) -> Verdict:
     found = rows(sandbox)
     bare, others = found.get("no-cache"), [row for name, row in found.items() if name != "no-cache"]
     if bare is None or not others:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Nothing has been compared with no cache yet.",
             hint="Run it without a cache, and with one.",
         )
@@ -108,15 +105,14 @@ def no_cache_asks_most(sandbox: Sandbox) -> Verdict:
         "stale_without": bare["stale"],
     }
     if least >= 0.95 and least > 1.05 * most and not bare["stale"]:
-        return Verdict(
-            "met",
+        return met(
             f"Postgres counted {least:.2f} queries for each request without a cache, and at "
             f"most {most:.2f} with one. Without one nothing was stale.",
             evidence,
         )
-    return Verdict(
-        "unmet",
-        f"Postgres counted {least:.2f} queries for each request without a cache, {most:.2f} for "
+    raise unmet(
+        f"Postgres counted {least:.2f} queries for each request without a cache, "
+        f"{most:.2f} for "
         f"the worst of the others; {bare['stale']} reads were stale without a cache.",
         evidence,
         hint="Who answered, if the database was not asked? Nobody else is meant to know anything.",
@@ -127,8 +123,7 @@ def ttl_bounds(sandbox: Sandbox) -> Verdict:
     """With a time to live no read is stale for longer than that."""
     row = rows(sandbox).get("lazy-ttl")
     if row is None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Lazy loading with a time to live has not been run yet.",
             hint="Run it, while prices change that nobody tells the cache of.",
         )
@@ -141,23 +136,21 @@ def ttl_bounds(sandbox: Sandbox) -> Verdict:
         "bound_ms": round(bound, 1),
     }
     if float(row["stale"]) < STALE_READS:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"{row['stale']:.0f} reads were stale: too few to see a bound.",
             evidence,
             hint="More writes, or more requests for the same items.",
         )
     if longest > bound:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"A read was stale by {longest:.0f} ms, though the time to live is "
             f"{float(row['ttl_s']) * 1_000:.0f} ms.",
             evidence,
             hint="With what time to live was it really stored? Ask the cache.",
         )
-    return Verdict(
-        "met",
-        f"{row['stale']:.0f} reads were stale, the stalest by {longest:.0f} ms: within the time "
+    return met(
+        f"{row['stale']:.0f} reads were stale, the stalest by {longest:.0f} ms: within "
+        "the time "
         f"to live of {float(row['ttl_s']) * 1_000:.0f} ms and the {row['slowest_miss_ms']:.0f} "
         "ms of the slowest miss.",
         evidence,
@@ -169,8 +162,7 @@ def lazy_is_staler(sandbox: Sandbox) -> Verdict:
     found = rows(sandbox)
     lazy, bounded = found.get("lazy"), found.get("lazy-ttl")
     if lazy is None or bounded is None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Lazy loading has not been run both with and without a time to live.",
             hint="Run both on the same trace.",
         )
@@ -182,16 +174,15 @@ def lazy_is_staler(sandbox: Sandbox) -> Verdict:
         "bound_ms_with_ttl": round(bound, 1),
     }
     if longest > bound and float(lazy["stale"]) > float(bounded["stale"]):
-        return Verdict(
-            "met",
+        return met(
             f"Without a time to live {lazy['stale']:.0f} reads were stale, by up to "
             f"{longest:.0f} ms and growing; with one {bounded['stale']:.0f}, by "
             f"{bounded['staleness_max_ms']:.0f} ms at most.",
             evidence,
         )
-    return Verdict(
-        "unmet",
-        f"Without a time to live {lazy['stale']:.0f} reads were stale, by up to {longest:.0f} "
+    raise unmet(
+        f"Without a time to live {lazy['stale']:.0f} reads were stale, by up to "
+        f"{longest:.0f} "
         "ms: no worse than with one.",
         evidence,
         hint="Did it run for longer than the time to live? Did anybody tell the cache of the "
@@ -203,8 +194,7 @@ def write_through_fresh(sandbox: Sandbox) -> Verdict:
     """Write-through with every write through it has no stale reads."""
     row = next((row for name, row in rows(sandbox).items() if name == "write-through"), None)
     if row is None:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Write-through has not been run with every write through it.",
             hint="Let no write go behind its back.",
         )
@@ -216,30 +206,28 @@ def write_through_fresh(sandbox: Sandbox) -> Verdict:
         "clients": row["clients"],
     }
     if row["clients"] != 1:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"{row['clients']:.0f} clients wrote at once; {row['stale']:.0f} reads were stale.",
             evidence,
             hint="With one client first. What several can do to each other is another lab.",
         )
     if row["stale"]:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"{row['stale']:.0f} of {row['reads']:.0f} reads were stale.",
             evidence,
             hint="Follow one write to its end: what does the cache hold for that item afterwards?",
         )
     if float(row["hit_percent"]) < HIT_PERCENT:
-        return Verdict(
-            "unmet",
-            f"Only {row['hit_percent']:.1f} % of the reads were hits: who reads no cache is "
+        raise unmet(
+            f"Only {row['hit_percent']:.1f} % of the reads were hits: who reads no "
+            "cache is "
             "never stale.",
             evidence,
             hint="What do the writes store?",
         )
-    return Verdict(
-        "met",
-        f"None of {row['reads']:,.0f} reads was stale, {row['hit_percent']:.0f} % of them hits, "
+    return met(
+        f"None of {row['reads']:,.0f} reads was stale, {row['hit_percent']:.0f} % of "
+        "them hits, "
         f"while {row['writes']:,.0f} prices changed.",
         evidence,
     )
@@ -251,8 +239,7 @@ def behind_its_back(sandbox: Sandbox) -> Verdict:
         row for name, row in rows(sandbox, behind=True).items() if name.startswith("write-through")
     ]
     if not found:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Every write has gone through the cache so far.",
             hint="What if another application writes the same database?",
         )
@@ -264,14 +251,13 @@ def behind_its_back(sandbox: Sandbox) -> Verdict:
         "staleness_max_ms": row["staleness_max_ms"],
     }
     if row["stale"]:
-        return Verdict(
-            "met",
-            f"{row['behind']:.0f} writes went to the database alone: {row['stale']:.0f} reads "
+        return met(
+            f"{row['behind']:.0f} writes went to the database alone: {row['stale']:.0f} "
+            "reads "
             f"of write-through were stale, by up to {row['staleness_max_ms']:.0f} ms.",
             evidence,
         )
-    return Verdict(
-        "unmet",
+    raise unmet(
         f"{row['behind']:.0f} writes went to the database alone, and no read was stale.",
         evidence,
         hint="Let it run for longer, or let more of the writes go there.",

@@ -1,5 +1,5 @@
-"""The lab strategies: its drawing, controls, actions, predictions, and the reference run that meets
-every check.
+"""Five strategies, one after the other, on the same servers with the same seeded trace: what each
+gives, and what it costs.
 """
 
 from __future__ import annotations
@@ -7,12 +7,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from labs import tolerances
 from labs.caching import cache_aside, no_cache, write_through
 from labs.catalogue.strategies.checks import CHECKS, FIVE, behind_its_back
 from labs.catalogue.strategies.wrong import WRONG
-from labs.definition import Action, Chart, Choice, Column, Lab, Number, Prediction, Strategy, Table
 from labs.events import Value
+from labs.lab import (
+    Action,
+    Chart,
+    Choice,
+    Column,
+    Lab,
+    Number,
+    Prediction,
+    Strategy,
+    Table,
+    tolerances,
+)
+from labs.sandbox.experiment import refuted, require, temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop import storefront, trials
 from labs.setups.shop.application import cache_engine
@@ -74,14 +85,14 @@ def change_price(sandbox: Sandbox, item: float, price: float) -> str:
 
 def compare(sandbox: Sandbox) -> str:
     """All five, one after the other, on the same trace; the table grows as each is done."""
-    trials.ready(sandbox)
+    require(sandbox)
     trials.compare(sandbox, "comparison", "strategy", FIVE, _try)
     return "All five have had the same trace. Their numbers stand beside one another."
 
 
 def try_one(sandbox: Sandbox) -> str:
     """The strategy on the page alone, on the same trace."""
-    trials.ready(sandbox)
+    require(sandbox)
     row = _try(sandbox, str(sandbox.settings["strategy"]))
     return f"{row['strategy']}: {row['hit_percent']:.0f} % hits, {row['stale']:.0f} stale reads."
 
@@ -90,14 +101,14 @@ def measure_ttl_bound(sandbox: Sandbox) -> float:
     """Milliseconds by which the stalest read is stale, with a time to live of half a second and
     nobody telling the cache.
     """
-    trials.ready(sandbox)
-    with trials.settings(sandbox, strategy="lazy-ttl", behind_percent=0, ttl_s=0.5, seconds=2):
+    require(sandbox)
+    with temporarily(sandbox, strategy="lazy-ttl", behind_percent=0, ttl_s=0.5, seconds=2):
         return round(float(_try(sandbox, "lazy-ttl")["staleness_max_ms"]))
 
 
 def measure_asks_least(sandbox: Sandbox) -> str:
     """The strategy with the fewest queries for each request."""
-    with trials.settings(sandbox, behind_percent=0, missing="ask", seconds=1, ttl_s=0.3):
+    with temporarily(sandbox, behind_percent=0, missing="ask", seconds=1, ttl_s=0.3):
         compare(sandbox)
     rows = {
         str(row["name"]): float(row["queries_per_request"]) for row in sandbox.found["comparison"]
@@ -109,8 +120,8 @@ def measure_behind(sandbox: Sandbox) -> float:
     """Percentage of write-through's hits that are stale when a fifth of the writes goes behind its
     back.
     """
-    trials.ready(sandbox)
-    with trials.settings(
+    require(sandbox)
+    with temporarily(
         sandbox, strategy="write-through", missing="ask", behind_percent=20, seconds=2
     ):
         row = _try(sandbox, "write-through")
@@ -123,16 +134,16 @@ def reference(sandbox: Sandbox) -> None:
     sandbox.set("seconds", 1)
     sandbox.set("ttl_s", 0.3)
     sandbox.set("behind_percent", 0)
-    with trials.settings(sandbox, rate_per_s=600):
+    with temporarily(sandbox, rate_per_s=600):
         trials.compare(
             sandbox,
             "comparison",
             "strategy",
             FIVE,
             _try,
-            ends=lambda: trials.refuted(sandbox, *CHECKS),
+            ends=lambda: refuted(sandbox),
         )
-    if trials.refuted(sandbox, *CHECKS):
+    if refuted(sandbox):
         return
     for row in sandbox.found["comparison"]:
         name = str(row["name"]).replace("-", "_")
@@ -149,7 +160,7 @@ def reference(sandbox: Sandbox) -> None:
             "keys",
         ):
             note[f"{name}_{column}"] = float(row[column])
-    with trials.settings(sandbox, strategy="write-through", behind_percent=20, rate_per_s=600):
+    with temporarily(sandbox, strategy="write-through", behind_percent=20, rate_per_s=600):
         _try(sandbox, "write-through")
     for column in ("stale_reads", "staleness_max_ms", "behind_percent"):
         note[f"behind_{column.removeprefix('behind_')}"] = float(
@@ -200,7 +211,7 @@ def _row(sandbox: Sandbox, trial: trials.Trial) -> trials.Row:
     }
 
 
-LAB = Lab(
+lab = Lab(
     id="strategies",
     title="Strategies side by side",
     question="Which strategy is best? Best at what?",
@@ -383,6 +394,6 @@ LAB = Lab(
             "is enough.",
         ),
     ),
-    wrong=WRONG,
-    reference=reference,
+    mutants=WRONG,
+    run_reference=reference,
 )

@@ -6,11 +6,11 @@ Each must be caught at the check that is meant to catch it.
 from __future__ import annotations
 
 from labs.caching import cache_aside, no_cache, write_through
-from labs.definition import Strategy, WrongSolution
+from labs.lab import Mutant, Strategy
 from labs.setups.shop import mutants
 
 WRONG = (
-    WrongSolution(
+    Mutant(
         "ignores-ttl",
         "stores for an hour whatever the time to live is set to",
         "ttl-bounds",
@@ -23,7 +23,7 @@ WRONG = (
             )
         },
     ),
-    WrongSolution(
+    Mutant(
         "remembers",
         "has no cache, and answers from its own memory",
         "no-cache-asks-most",
@@ -33,7 +33,7 @@ WRONG = (
             )
         },
     ),
-    WrongSolution(
+    Mutant(
         "never-overwrites",
         "stores an item at its first write and never again",
         "write-through-fresh",
@@ -47,7 +47,7 @@ WRONG = (
             )
         },
     ),
-    WrongSolution(
+    Mutant(
         "tells-the-cache",
         "says that nobody tells the cache, and deletes on write",
         "lazy-is-staler",

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from statistics import median
 
-from labs.definition import Check, Verdict
 from labs.events import Value
+from labs.lab import Check, Verdict, met, unmet
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
 
@@ -46,31 +46,29 @@ def never_stale(sandbox: Sandbox) -> Verdict:
     found = counted(sandbox)
     evidence: dict[str, Value] = dict(found)
     if found["stale_reads"]:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"{found['stale_reads']:.0f} of {found['reads']:.0f} reads got less than the "
             "database had committed before they began.",
             evidence,
             hint="Follow one write to its end: what does the cache hold for that item afterwards?",
         )
     if found["reads"] < READS:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"{found['reads']:.0f} of {READS:,} reads were compared with what was committed.",
             evidence if found["reads"] else {},
             hint="Let one client read and write under load, long enough.",
         )
     if found["hits_by_the_server"] < HITS or not found["writes"]:
-        return Verdict(
-            "unmet",
-            f"The cache server counted {found['hits_by_the_server']:.0f} hits: who never reads "
+        raise unmet(
+            f"The cache server counted {found['hits_by_the_server']:.0f} hits: who "
+            "never reads "
             "from the cache is never stale.",
             evidence,
             hint="Was anything in the cache to be read? It has to be written first.",
         )
-    return Verdict(
-        "met",
-        f"Of {found['reads']:,.0f} reads, {found['hits_by_the_server']:,.0f} of them hits, none "
+    return met(
+        f"Of {found['reads']:,.0f} reads, {found['hits_by_the_server']:,.0f} of them "
+        "hits, none "
         f"was stale, though {found['writes']:,.0f} prices changed meanwhile.",
         evidence,
     )
@@ -92,8 +90,7 @@ def two_trips(sandbox: Sandbox) -> Verdict:
     """A write is one trip to the database and one to the cache, in this order."""
     writes = _writes(sandbox)
     if len(writes) < WRITES:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"{len(writes)} of {WRITES} single writes of a row were made through the cache.",
             hint="Change some prices one at a time, without a load.",
         )
@@ -107,8 +104,7 @@ def two_trips(sandbox: Sandbox) -> Verdict:
     )
     if odd is not None:
         went = ", ".join(trip.server for trip in odd.trips)
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"Request {odd.number} went to {went}; Postgres counted {odd.queries} "
             f"quer{'y' if odd.queries == 1 else 'ies'}.",
             {"request": odd.number, "trips": len(odd.trips), "database_queries": odd.queries},
@@ -126,9 +122,9 @@ def two_trips(sandbox: Sandbox) -> Verdict:
         "database_ms": round(database_ms, 3),
         "cache_ms": round(cache_ms, 3),
     }
-    return Verdict(
-        "met",
-        f"Each of {len(writes)} writes made two trips: {database_ms:.2f} ms to the database and "
+    return met(
+        f"Each of {len(writes)} writes made two trips: {database_ms:.2f} ms to the "
+        "database and "
         f"{cache_ms:.2f} ms to the cache, at the median.",
         evidence,
     )
@@ -168,27 +164,23 @@ def new_node_empty(sandbox: Sandbox) -> Verdict:
                 "version_read": later.version or 0,
             }
             if any(r.hits for r in unwritten):
-                return Verdict(
-                    "unmet",
+                raise unmet(
                     f"Item {item} was a hit again before anybody had written it.",
                     evidence,
                     hint="Who stored it? Look at what a read sends after a miss.",
                 )
             if later.hits != 1 or later.queries or later.version != write.version:
-                return Verdict(
-                    "unmet",
+                raise unmet(
                     f"Item {item} was written, and the next read did not find it in the cache.",
                     evidence,
                     hint="What did the write send to the cache, and under which key?",
                 )
-            return Verdict(
-                "met",
+            return met(
                 f"Item {item} was a hit; on the empty node {len(unwritten)} reads in a row "
                 "missed; after its next write it was a hit again.",
                 evidence,
             )
-    return Verdict(
-        "unmet",
+    raise unmet(
         "No item was followed over the loss of its node yet.",
         hint="Take an item that was a hit. Lose the node, get it back, read the item twice, "
         "write it, read it once more; reads that don’t fill.",
@@ -203,30 +195,27 @@ def unread_keys(sandbox: Sandbox) -> Verdict:
         if str(row["strategy"]).startswith("Write-through")
     ]
     if not rows:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "The keys in memory have not been counted after writes went through the cache.",
             hint="Let a load write for a while, then count the keys.",
         )
     row = rows[-1]
     evidence = {name: row[name] for name in ("keys", "unread", "unread_percent", "held_kb")}
     if float(row["keys"]) < KEYS:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"The server held {row['keys']:.0f} keys: too few to say much.",
             evidence,
             hint="Who puts keys there? Let more be written before you count.",
         )
     if not row["unread"]:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"Of {row['keys']:.0f} keys in memory, every one has been read.",
             evidence,
             hint="Count sooner, or let writes be more of the load.",
         )
-    return Verdict(
-        "met",
-        f"Of {row['keys']:.0f} keys on the server, nobody has ever read {row['unread']:.0f}: "
+    return met(
+        f"Of {row['keys']:.0f} keys on the server, nobody has ever read "
+        f"{row['unread']:.0f}: "
         f"{row['unread_percent']:.0f} %.",
         evidence,
     )

@@ -1,5 +1,6 @@
-"""The lab write-through: its drawing, controls, actions, predictions, and the reference run that
-meets every check.
+"""Write-through: whoever writes the database writes the cache.
+
+What it cures, what a write costs, and what lies in memory unread.
 """
 
 from __future__ import annotations
@@ -8,12 +9,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 
-from labs import tolerances
 from labs.caching import cache_aside, write_through
 from labs.catalogue.write_through.checks import CHECKS, READS, counted, never_stale
 from labs.catalogue.write_through.wrong import WRONG
-from labs.definition import Action, Chart, Choice, Column, Lab, Number, Prediction, Strategy, Table
 from labs.events import Value
+from labs.lab import (
+    Action,
+    Chart,
+    Choice,
+    Column,
+    Lab,
+    Number,
+    Prediction,
+    Strategy,
+    Table,
+    tolerances,
+)
+from labs.sandbox.experiment import refuted, require, temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop import storefront, trials
 from labs.setups.shop.application import app, cache_engine
@@ -105,8 +117,8 @@ def begin_anew(sandbox: Sandbox) -> str:
 
 def measure_stale_reads(sandbox: Sandbox) -> float:
     """Stale reads of 5,000, with one client that reads and writes through the cache."""
-    trials.ready(sandbox)
-    with trials.settings(
+    require(sandbox)
+    with temporarily(
         sandbox,
         strategy="write-through",
         missing="fill",
@@ -120,15 +132,15 @@ def measure_stale_reads(sandbox: Sandbox) -> float:
 
 def measure_write_times(sandbox: Sandbox) -> float:
     """How many times as long a write takes with both trips as with the first alone."""
-    trials.ready(sandbox)
-    with trials.settings(sandbox, strategy="write-through", missing="ask", read="row"):
+    require(sandbox)
+    with temporarily(sandbox, strategy="write-through", missing="ask", read="row"):
         return round(_write_times(sandbox)[2], 2)
 
 
 def measure_unread(sandbox: Sandbox) -> float:
     """Percentage of keys that nobody has read after 600 requests, half of them writes."""
-    trials.ready(sandbox)
-    with trials.settings(
+    require(sandbox)
+    with temporarily(
         sandbox,
         strategy="write-through",
         missing="ask",
@@ -144,8 +156,8 @@ def measure_unread(sandbox: Sandbox) -> float:
 
 def measure_after_restart(sandbox: Sandbox) -> float:
     """Hits of 20 reads right after the cache was replaced; every item had been a hit before."""
-    trials.ready(sandbox)
-    with trials.settings(sandbox, strategy="write-through", missing="ask"):
+    require(sandbox)
+    with temporarily(sandbox, strategy="write-through", missing="ask"):
         for n in range(AFTER_RESTART):
             app(sandbox).write(200 + n, 20.0 + n, quiet=True)
             app(sandbox).read(200 + n, quiet=True)
@@ -162,7 +174,7 @@ def reference(sandbox: Sandbox) -> None:
     note["write_database_ms"], note["write_cache_ms"], note["write_times"] = (
         round(value, 3) for value in _write_times(sandbox)
     )
-    with trials.settings(sandbox, strategy="cache-aside-untold"):
+    with temporarily(sandbox, strategy="cache-aside-untold"):
         note["write_untold_ms"] = round(
             median(
                 app(sandbox).write(300 + n, 20.0, quiet=True).took_ms for n in range(SINGLE_WRITES)
@@ -178,20 +190,18 @@ def reference(sandbox: Sandbox) -> None:
     app(sandbox).read(42)
     note["misses_on_new_node"] = sum(r.misses for r in empty)
 
-    with trials.settings(sandbox, clients=1, rate_per_s=400, write_percent=50):
+    with temporarily(sandbox, clients=1, rate_per_s=400, write_percent=50):
         _few_requests(sandbox)
         count_keys(sandbox)
     row = sandbox.found["memory"][-1]
     note["keys_in_memory"], note["unread_keys"], note["unread_percent"] = (
         float(row[name]) for name in ("keys", "unread", "unread_percent")
     )
-    if trials.refuted(sandbox, *(check for check in CHECKS if check.judge is not never_stale)):
+    if refuted(sandbox, but=(never_stale,)):
         return
 
     # Where a miss fills as well, most reads are hits: those are the ones that could be stale.
-    with trials.settings(
-        sandbox, missing="fill", clients=1, rate_per_s=FAST_PER_S, write_percent=5
-    ):
+    with temporarily(sandbox, missing="fill", clients=1, rate_per_s=FAST_PER_S, write_percent=5):
         _load_until(sandbox, READS)
     found = counted(sandbox)
     note["reads"], note["stale_reads"], note["writes"], note["hits"] = (
@@ -245,7 +255,7 @@ def _count(sandbox: Sandbox) -> dict[str, Value]:
     }
 
 
-LAB = Lab(
+lab = Lab(
     id="write-through",
     title="Write-through",
     question="What if every write told the cache, too?",
@@ -445,6 +455,6 @@ LAB = Lab(
             "miss fill it as well.",
         ),
     ),
-    wrong=WRONG,
-    reference=reference,
+    mutants=WRONG,
+    run_reference=reference,
 )

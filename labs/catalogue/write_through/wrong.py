@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from labs.caching import cache_aside, write_through
-from labs.definition import Strategy, WrongSolution
+from labs.lab import Mutant, Strategy
 from labs.setups.shop import mutants
 
 
@@ -25,25 +25,25 @@ def _with(
 
 
 WRONG = (
-    WrongSolution(
+    Mutant(
         "never-overwrites",
         "stores an item at its first write and never again",
         "never-stale",
         _with(write=mutants.write_never_overwrites),
     ),
-    WrongSolution(
+    Mutant(
         "asks-again",
         "asks the database for what it has just written",
         "two-trips",
         _with(write=mutants.write_asks_again),
     ),
-    WrongSolution(
+    Mutant(
         "fills-on-a-miss",
         "says that only writes store, and stores at a read",
         "new-node-empty",
         _with(read=cache_aside.read),
     ),
-    WrongSolution(
+    Mutant(
         "refreshes-only",
         "writes to the cache only what is there already",
         "unread-keys",

@@ -13,8 +13,8 @@ from labs.catalogue.write_through_race.strategies import (
     TTL_ALONE,
     WRITE_THROUGH,
 )
-from labs.definition import Check, Verdict
 from labs.events import Value
+from labs.lab import Check, Verdict, met, unmet
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.interleaving.race import Played
 from labs.setups.interleaving.survey import Survey
@@ -52,14 +52,13 @@ def lock_recognised(sandbox: Sandbox) -> Verdict:
                 "waiting_process": blocked.pid,
                 "pg_blocking_pids": blocked.by_pid,
             }
-            return Verdict(
-                "met",
-                f"In the order {played.order}… worker {blocked.letter} waits for the row that "
+            return met(
+                f"In the order {played.order}… worker {blocked.letter} waits for the row "
+                "that "
                 f"{blocked.by} has changed and not committed.",
                 evidence,
             )
-    return Verdict(
-        "unmet",
+    raise unmet(
         "No order was found impossible yet.",
         hint="Who takes a lock on a row, and keeps it over more than one step? There must be "
         "two of them.",
@@ -84,8 +83,7 @@ def ttl_bounds(sandbox: Sandbox) -> Verdict:
         if survey.strategy == TTL_ALONE and survey.ttl_s and survey.stale
     ]
     if not found:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "The time to live alone has left nothing stale yet.",
             hint="Which strategy tells the cache nothing? Run all orders of it, with a time to "
             "live.",
@@ -107,14 +105,12 @@ def ttl_bounds(sandbox: Sandbox) -> Verdict:
         "without_end": endless,
     }
     if endless or longest_ms > ttl_s * 1000:
-        return Verdict(
-            "unmet",
+        raise unmet(
             "Something stale stays longer than the time to live that was set.",
             evidence,
             hint="Ask the cache how long it will keep the item.",
         )
-    return Verdict(
-        "met",
+    return met(
         f"{len(stale)} of {orders} orders ended stale, and the cache keeps none of them for "
         f"more than {ttl_s:g} s.",
         evidence,
@@ -141,22 +137,21 @@ def _stale(sandbox: Sandbox, strategy: str, hint: str) -> Verdict:
             "stale_orders": sum(len(survey.stale) for survey in seen),
             "orders": sum(survey.orders for survey in seen),
         }
-        return Verdict(
-            "met",
-            f"The order {played.order} left version {played.cached} in the cache; the database "
+        return met(
+            f"The order {played.order} left version {played.cached} in the cache; the "
+            "database "
             f"has committed version {played.committed}.",
             evidence,
         )
     if seen:
         evidence = {"orders": sum(survey.orders for survey in seen), "stale_orders": 0}
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"None of {evidence['orders']} orders of this strategy ended stale.",
             evidence,
             hint="Does it really store what it should? Look at the steps of one order. Or let "
             "others race.",
         )
-    return Verdict("unmet", f"“{label}” has left nothing stale yet.", hint=hint)
+    raise unmet(f"“{label}” has left nothing stale yet.", hint=hint)
 
 
 def _survives(sandbox: Sandbox, strategy: str) -> Verdict:
@@ -179,8 +174,7 @@ def _survives(sandbox: Sandbox, strategy: str) -> Verdict:
             evidence[f"{short}_impossible"] = sum(s.outcomes["impossible"] for s in runs)
     if stale:
         survey, played = stale[0]
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"With {RACES[survey.race][0]}, the order {played.order} left version "
             f"{played.cached} where version {played.committed} is committed.",
             evidence,
@@ -188,8 +182,7 @@ def _survives(sandbox: Sandbox, strategy: str) -> Verdict:
             "have refused it?",
         )
     if missing:
-        return Verdict(
-            "unmet",
+        raise unmet(
             f"Not every order of {' and of '.join(missing)} was run with it.",
             evidence,
             hint="A cure must hold for both pairs of two workers.",
@@ -197,15 +190,14 @@ def _survives(sandbox: Sandbox, strategy: str) -> Verdict:
     if any(
         not (s.outcomes["fresh"] or s.outcomes["empty"]) for runs in found.values() for s in runs
     ):
-        return Verdict(
-            "unmet",
+        raise unmet(
             "No order could be played at all.",
             evidence,
             hint="Look at the steps of one order.",
         )
-    return Verdict(
-        "met",
-        f"None of {sum(s.orders for runs in found.values() for s in runs)} orders of both pairs "
+    return met(
+        f"None of {sum(s.orders for runs in found.values() for s in runs)} orders of "
+        "both pairs "
         "ended stale.",
         evidence,
     )

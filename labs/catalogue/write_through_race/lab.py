@@ -1,12 +1,11 @@
-"""The lab write-through-race: its drawing, controls, actions, predictions, and the reference run
-that meets every check.
+"""Write-through race: which orders of steps leave stale data in the cache, and which cures survive
+all of them.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from labs import tolerances
 from labs.catalogue.write_through_race.checks import CHECKS
 from labs.catalogue.write_through_race.racing import (
     ORDERS,
@@ -31,7 +30,8 @@ from labs.catalogue.write_through_race.strategies import (
     WRITE_THROUGH,
 )
 from labs.catalogue.write_through_race.wrong import WRONG
-from labs.definition import (
+from labs.events import Value
+from labs.lab import (
     Action,
     Chart,
     Choice,
@@ -42,8 +42,8 @@ from labs.definition import (
     Prediction,
     Text,
     Topology,
+    tolerances,
 )
-from labs.events import Value
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.interleaving.survey import Survey
 from labs.setups.shop import storefront
@@ -168,7 +168,7 @@ def reference(sandbox: Sandbox) -> None:
             note[f"replayed_{strategy.replace('-', '_')}_stale"] = float(again.outcome == "stale")
 
 
-LAB = Lab(
+lab = Lab(
     id="write-through-race",
     title="Write-through race",
     question="In which order must things happen for the cache to lie?",
@@ -313,8 +313,8 @@ LAB = Lab(
             "token of a lease was revoked, and stays so.",
         ),
     ),
-    wrong=WRONG,
-    prepare=plan,
-    setting_changed=changed,
-    reference=reference,
+    mutants=WRONG,
+    on_prepare=plan,
+    on_setting=changed,
+    run_reference=reference,
 )

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from labs.catalogue.write_through_race.strategies import STRATEGIES
-from labs.definition import Column, Strategy, Table
 from labs.engines import Postgres, Redis
 from labs.errors import NotNow
 from labs.events import Said, Value
+from labs.lab import Column, Strategy, Table
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.interleaving.orders import beginning_with, following
 from labs.setups.interleaving.race import LETTERS, Played, Race, Role, Servers, Step, planned

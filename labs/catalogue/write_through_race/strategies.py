@@ -6,7 +6,7 @@ Readers fill the cache in all of them.
 from __future__ import annotations
 
 from labs.caching import cache_aside, compare_and_set, delete_first, lease, write_through
-from labs.definition import Strategy
+from labs.lab import Strategy
 
 WRITE_THROUGH, CACHE_ASIDE, DELETE_FIRST = "write-through", "cache-aside", "delete-first"
 TTL_ALONE, COMPARE_AND_DELETE, COMPARE_AND_SET, LEASE = (

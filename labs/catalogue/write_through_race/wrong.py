@@ -17,7 +17,7 @@ from labs.catalogue.write_through_race.strategies import (
     TTL_ALONE,
     WRITE_THROUGH,
 )
-from labs.definition import Strategy, WrongSolution
+from labs.lab import Mutant, Strategy
 from labs.setups.shop import mutants
 from labs.shop.shop import Shop
 
@@ -104,37 +104,37 @@ def _instead(name: str, **functions: object) -> dict[str, Strategy]:
 
 
 WRONG = (
-    WrongSolution(
+    Mutant(
         "compares-nothing",
         "a compare-and-set whose script refuses nothing",
         "compare-and-set-survives",
         _instead(COMPARE_AND_SET, read=read_compares_nothing, write=write_compares_nothing),
     ),
-    WrongSolution(
+    Mutant(
         "lease-never-checked",
         "takes a token and stores whether or not it stands",
         "lease-survives",
         _instead(LEASE, read=read_never_checks_its_lease),
     ),
-    WrongSolution(
+    Mutant(
         "revokes-before-the-commit",
         "takes the token away and deletes before the commit",
         "lease-survives",
         _instead(LEASE, write=write_revokes_before_the_commit),
     ),
-    WrongSolution(
+    Mutant(
         "revokes-last",
         "deletes the answer first and the token after it",
         "lease-survives",
         _instead(LEASE, write=write_revokes_last),
     ),
-    WrongSolution(
+    Mutant(
         "writes-to-the-cache-alone",
         "stores the new price and never asks the database",
         "write-through-stale",
         _instead(WRITE_THROUGH, read=mutants.read_never_stores, write=write_to_the_cache_alone),
     ),
-    WrongSolution(
+    Mutant(
         "keeps-for-ever",
         "stores without a time to live whatever is set",
         "ttl-bounds",

@@ -16,11 +16,11 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Literal
 
-from labs.definition import Strategy
 from labs.engines import Postgres, Redis
 from labs.engines.address import Address
 from labs.errors import ServerDown
 from labs.events import Sense
+from labs.lab import Strategy
 from labs.sandbox.clients import RedisCache
 from labs.setups.interleaving.orders import Choose
 from labs.setups.interleaving.racers import (

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 import hiredis
 
-from labs.definition import Strategy
 from labs.engines.address import Way
 from labs.errors import ServerDown
+from labs.lab import Strategy
 from labs.load.batches import Batch
 from labs.load.commits import Commits
 from labs.load.program import ScheduledProgram, WorkloadSpec

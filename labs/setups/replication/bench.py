@@ -4,7 +4,7 @@ sentinels), the controls of the clients and of the group.
 
 from __future__ import annotations
 
-from labs.definition import Chart, Choice, Link, Node, Number, Topology
+from labs.lab import Chart, Choice, Link, Node, Number, Topology
 from labs.sandbox.addresses import APP
 from labs.sandbox.context import Context
 from labs.setups.replication.group import PRIMARY_ENDPOINT, READER_ENDPOINT, ReplicationGroup

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from labs.definition import Node
 from labs.engines import Engine, Redis, Sentinel
 from labs.engines.address import Address
 from labs.engines.membership import Membership
@@ -25,6 +24,7 @@ from labs.engines.redis import parse_info
 from labs.engines.sentinel import Watched
 from labs.errors import DidNotStart, NotNow, ServerDown
 from labs.events import EndpointMoved, Role, RoleChanged, Said, SentinelSaid, ServerTold
+from labs.lab import Node
 from labs.sandbox.addresses import APP, USUAL_PORTS
 from labs.sandbox.context import Context
 from labs.sandbox.part import Part

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from labs.caching.cache import CacheDown
-from labs.definition import Strategy
 from labs.errors import BadInput, NotNow, ServerDown
 from labs.events import CommandRan, LineReached, Said, Sense, StepFinished, StepStarted
+from labs.lab import Strategy
 from labs.sandbox.clients import ClosableCache, ClosableShop, MemcachedCache, RedisCache
 from labs.sandbox.context import Context
 from labs.sandbox.ledger import Request, Trip

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from labs.definition import Action, Chart, Choice, Link, Node, Number, Place, Topology
 from labs.events import Value
+from labs.lab import Action, Chart, Choice, Lab, Link, Node, Number, Place, Topology
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop.application import Application, app
@@ -36,6 +36,12 @@ TOPOLOGY = Topology(
     ),
     links=(Link("cache", "app", "cache"), Link("database", "app", "database")),
 )
+
+
+def lab(lab_id: str, **definition: Any) -> Lab:
+    """A lab over the shop's cache and database; `definition` is that of `Lab`."""
+    return Lab(id=lab_id, topology=TOPOLOGY, parts=PARTS, **definition)
+
 
 ENGINE = Choice(
     "engine",

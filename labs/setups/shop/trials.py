@@ -4,16 +4,15 @@ settings pick, on emptied servers, from the seed's beginning.
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from labs.definition import Check
 from labs.engines import Memcached, Redis
-from labs.errors import NotNow, ServerDown
+from labs.errors import ServerDown
 from labs.events import Value
 from labs.load.controller import Tally
+from labs.sandbox.experiment import temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop.application import app, cache_engine
 
@@ -114,7 +113,7 @@ def compare(
     empty at first, the setting is at last what it was.
     """
     sandbox.tabulate(table, ())
-    with settings(sandbox, **{setting: sandbox.settings[setting]}):
+    with temporarily(sandbox, **{setting: sandbox.settings[setting]}):
         for name in names:
             try_one(sandbox, name)
             if ends():
@@ -147,42 +146,6 @@ def begin(sandbox: Sandbox) -> None:
     app(sandbox).disconnect()
     sandbox.commits.clear()
     sandbox.load.clear()
-
-
-def ready(sandbox: Sandbox) -> None:
-    """Raises NotNow unless everything is up and whole and no load runs."""
-    if sandbox.load.running:
-        raise NotNow("The load is running.", hint="Stop the load, then measure.")
-    down = [name for name, server in sandbox.servers.items() if server.state != "up"]
-    if down:
-        raise NotNow(f"{down[0]} is not up.", hint="Restart it, then measure.")
-    cut = [name for name, state in sandbox.link_states.items() if state != "open"]
-    if cut:
-        raise NotNow(
-            f"The link to {cut[0]} is {sandbox.link_states[cut[0]]}.",
-            hint="Restore it, then measure.",
-        )
-
-
-@contextlib.contextmanager
-def settings(sandbox: Sandbox, **values: Value) -> Iterator[None]:
-    """These settings for a while, then those that were."""
-    before = {name: sandbox.settings[name] for name in values}
-    for name, value in values.items():
-        sandbox.set(name, value)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            sandbox.set(name, value)
-
-
-def refuted(sandbox: Sandbox, *checks: Check) -> bool:
-    """True if one of these checks has seen what it judges, and it was not so: a run that is to meet
-    them all need not go on.
-    """
-    verdicts = [check.judge(sandbox) for check in checks]
-    return any(verdict.status == "unmet" and verdict.evidence for verdict in verdicts)
 
 
 def keys_now(sandbox: Sandbox) -> list[str]:

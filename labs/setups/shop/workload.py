@@ -9,8 +9,8 @@ from array import array
 from dataclasses import dataclass
 
 from labs.caching.cache import CacheDown
-from labs.definition import Strategy
 from labs.errors import ServerDown
+from labs.lab import Strategy
 from labs.load.batches import Batch
 from labs.load.clients import LeanCache, LeanMemcached, LeanRedis
 from labs.load.commits import Commits

@@ -22,7 +22,6 @@ from typing import Any
 from urllib.parse import urlencode
 from urllib.request import Request as Wanted
 
-from labs.definition import Link, Node
 from labs.engines import Balancer, Engine, Instance, Memcached, Redis
 from labs.engines.address import Address
 from labs.engines.web import WebServer
@@ -37,6 +36,7 @@ from labs.events import (
     Travelled,
     Value,
 )
+from labs.lab import Link, Node
 from labs.sandbox.addresses import USUAL_PORTS
 from labs.sandbox.context import Context
 from labs.sandbox.ledger import Trip

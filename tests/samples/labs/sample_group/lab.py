@@ -2,8 +2,7 @@
 three zones, two endpoints. It runs nothing.
 """
 
-from labs import Action, Check, Lab, Link, Node, Strategy, Topology
-from labs.definition import Verdict
+from labs.lab import Action, Check, Lab, Link, Node, Strategy, Topology, Verdict
 
 ZONES = ("zone a", "zone b", "zone c")
 
@@ -12,7 +11,7 @@ def read(shop, cache, key, ttl_s):
     return shop.page(key)
 
 
-LAB = Lab(
+lab = Lab(
     id="sample-group",
     title="A sample group",
     question="What does a group do?",
@@ -54,5 +53,5 @@ LAB = Lab(
     ),
     charts=(),
     tiles=(),
-    reference=lambda sandbox: None,
+    run_reference=lambda sandbox: None,
 )

@@ -3,7 +3,7 @@
 Tests copy it to a folder of their own: nothing else of the project knows it.
 """
 
-from labs.definition import Check, Lab, Strategy, Verdict
+from labs.lab import Check, Lab, Strategy, Verdict
 from labs.setups.shop import storefront
 
 
@@ -26,7 +26,7 @@ def read(shop, cache, item, ttl_s):
     return shop.read(item)
 
 
-LAB = Lab(
+lab = Lab(
     id="toy",
     title="Toy",
     question="Does it answer?",
@@ -47,5 +47,5 @@ LAB = Lab(
     checks=(Check("answered", "It answers", answered),),
     charts=storefront.CHARTS,
     tiles=("done_per_s",),
-    reference=reference,
+    run_reference=reference,
 )

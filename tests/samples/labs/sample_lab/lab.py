@@ -1,6 +1,6 @@
 """A lab for the tests of the web: it has one of everything and runs nothing."""
 
-from labs import (
+from labs.lab import (
     Action,
     Chart,
     Check,
@@ -12,15 +12,15 @@ from labs import (
     Prediction,
     Strategy,
     Topology,
+    Verdict,
 )
-from labs.definition import Verdict
 
 
 def read(shop, cache, key, ttl_s):
     return shop.page(key)
 
 
-LAB = Lab(
+lab = Lab(
     id="sample-lab",
     title="A sample",
     question="What does a sample do?",
@@ -47,7 +47,7 @@ LAB = Lab(
     ),
     charts=(Chart("Hit rate", ("hit_rate_percent",)),),
     tiles=("hit_rate_percent",),
-    reference=lambda sandbox: None,
+    run_reference=lambda sandbox: None,
     predictions=(
         Prediction(
             "queries",

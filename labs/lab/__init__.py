@@ -1,0 +1,23 @@
+"""The definition of labs: data, and nothing that runs."""
+
+from labs.lab.controls import (
+    GEARS as GEARS,
+    Choice as Choice,
+    Control as Control,
+    Gear as Gear,
+    Number as Number,
+    Place as Place,
+    Text as Text,
+)
+from labs.lab.lab import Action as Action, Check as Check, Lab as Lab, Mutant as Mutant
+from labs.lab.predictions import Prediction as Prediction
+from labs.lab.strategy import REQUESTS as REQUESTS, Steppable as Steppable, Strategy as Strategy
+from labs.lab.topology import Link as Link, Node as Node, Topology as Topology
+from labs.lab.verdict import (
+    Evidence as Evidence,
+    Unmet as Unmet,
+    Verdict as Verdict,
+    met as met,
+    unmet as unmet,
+)
+from labs.lab.views import Chart as Chart, Column as Column, Table as Table

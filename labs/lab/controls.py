@@ -1,0 +1,113 @@
+"""Controls: what a learner can set, checked by the one who defines it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from labs.errors import BadInput
+from labs.events import Value
+
+Gear = Literal["step", "load", "break"]
+GEARS: tuple[Gear, ...] = get_args(Gear)
+Place = Gear | Literal["all", "view"]
+"""Where a control stands on the page: in one gear, under all of them, or in the lab's own view."""
+
+
+def number_from(raw: object) -> float:
+    """The number that an untrusted value means; NaN if it means none."""
+    try:
+        if isinstance(raw, (str, int, float)) and not isinstance(raw, bool):
+            return float(raw)
+    except ValueError:
+        pass
+    return float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A control with named values: `options` are (value, label)."""
+
+    name: str
+    label: str
+    options: tuple[tuple[str, str], ...]
+    default: str
+    gear: Place = "all"
+    help: str = ""
+
+    def parse(self, raw: object) -> str:
+        """The value that `raw` means; BadInput names what would be right."""
+        if isinstance(raw, str) and raw in dict(self.options):
+            return raw
+        raise BadInput(
+            f"{self.label} cannot be “{str(raw)[:40]}”.",
+            hint="It is one of " + ", ".join(v for v, _ in self.options) + ".",
+        )
+
+    def show(self, value: Value) -> str:
+        """The value as a reader sees it."""
+        return dict(self.options).get(str(value), str(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A control on a scale, from `minimum` to `maximum`, both allowed."""
+
+    name: str
+    label: str
+    minimum: float
+    maximum: float
+    step: float
+    default: float
+    unit: str = ""
+    scale: Literal["linear", "log"] = "linear"
+    gear: Place = "all"
+    help: str = ""
+
+    def parse(self, raw: object) -> float:
+        """The number that `raw` means; BadInput names the range."""
+        value = number_from(raw)
+        if self.minimum <= value <= self.maximum:
+            return value
+        raise BadInput(
+            f"{self.label} cannot be “{str(raw)[:40]}”.",
+            hint=f"It is a number from {self.minimum:g} to "
+            f"{self.maximum:g}{' ' + self.unit if self.unit else ''}.",
+        )
+
+    def show(self, value: Value) -> str:
+        """The value as a reader sees it."""
+        return (
+            f"{value:g}" + (f" {self.unit}" if self.unit else "")
+            if isinstance(value, (int, float))
+            else str(value)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A control that holds a short text of a given form: `pattern` is a regular expression, `form`
+    says it in words.
+    """
+
+    name: str
+    label: str
+    pattern: str
+    form: str
+    default: str = ""
+    gear: Place = "all"
+    help: str = ""
+
+    def parse(self, raw: object) -> str:
+        """The text, or BadInput with the form that it should have."""
+        if isinstance(raw, str) and len(raw) <= 200 and re.fullmatch(self.pattern, raw):
+            return raw
+        raise BadInput(f"{self.label} cannot be {str(raw)[:40]!r}.", hint=self.form)
+
+    def show(self, value: Value) -> str:
+        """The value as a reader sees it."""
+        return str(value)
+
+
+Control = Choice | Number | Text

@@ -1,0 +1,350 @@
+"""What a lab is: data (topology, controls, charts) plus a few decorated functions (actions, checks,
+predictions, the reference run). Knows no web and starts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from labs.errors import BadInput
+from labs.events import Value
+from labs.lab import tolerances
+from labs.lab.controls import GEARS, Choice, Control, Gear, Number, Place, Text
+from labs.lab.predictions import Prediction
+from labs.lab.strategy import REQUESTS, Steppable, Strategy
+from labs.lab.topology import Node, Topology
+from labs.lab.verdict import Unmet, Verdict
+from labs.lab.views import Chart, Table
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that the learner does on the bench; `run` returns the sentence that says what
+    happened, within `deadline_s`.
+
+    `fields` are asked for beside the button. `here` and `aws` say what stands in for what, where
+    something of AWS is imitated.
+    """
+
+    name: str
+    label: str
+    gear: Place
+    run: Callable[..., str]
+    fields: tuple[Control, ...] = ()
+    primary: bool = False
+    fault: bool = False
+    here: str = ""
+    aws: str = ""
+    deadline_s: float = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A claim about the sandbox."""
+
+    name: str
+    claim: str
+    function: Callable[[Any], Verdict]
+
+    def judge(self, sandbox: object) -> Verdict:
+        """What the check finds now. It only reads; it is asked again after every event that
+        matters.
+        """
+        try:
+            return self.function(sandbox)
+        except Unmet as found:
+            return found.verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """The lab with a mistake in it, which the check `caught_by` must catch: strategies that lie,
+    forget or never store, servers that are set up wrongly.
+    """
+
+    name: str
+    about: str
+    caught_by: str
+    strategies: Mapping[str, Strategy] = field(default_factory=dict)
+    directives: Mapping[str, str] = field(default_factory=dict)
+    """Lines of redis.conf that hold in every Redis of the lab, whatever its settings ask for."""
+    parts: tuple[Callable[[Any], Any], ...] = ()
+    """What makes the parts of a sandbox, in place of the lab's own."""
+    sabotage: Callable[[Any], None] | None = None
+    """What is done to the servers as soon as the sandbox is open."""
+
+
+def _no_strategy(_settings: Mapping[str, Value]) -> str:
+    return ""
+
+
+def _no_reference(_sandbox: object) -> None:
+    raise BadInput("This lab has no reference run.")
+
+
+@dataclass(eq=False, kw_only=True)
+class Lab:
+    """One experiment, whole. Its module defines it as `lab` and adds to it with decorators:
+
+        lab = Lab(id="my-lab", title=…, topology=…)
+
+        @lab.check("The first read is a miss")
+        def first_read_misses(sandbox): ...
+
+    The name of a check, action or prediction is its function's, with hyphens. Functions are handed
+    the open sandbox (labs.sandbox.sandbox.Sandbox).
+    """
+
+    id: str
+    title: str
+    question: str
+    about: str
+    minutes: int
+    topology: Topology
+    parts: tuple[Callable[[Any], Any], ...] = ()
+    """What makes each part of a sandbox (labs.sandbox.part), in the order in which they are called.
+    """
+    controls: tuple[Control, ...] = ()
+    strategies: Mapping[str, Strategy] = field(default_factory=dict)
+    """Empty where the lab is about servers and not about the application's code: nothing is stepped
+    there, and its page shows no code.
+    """
+    pick_strategy: Callable[[Mapping[str, Value]], str] = _no_strategy
+    gears: tuple[Gear, ...] = GEARS
+    charts: tuple[Chart, ...] = ()
+    tiles: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    requests: tuple[Steppable, ...] = REQUESTS
+    item: str = "Item"
+    """What a stepped request is asked for; empty if it asks for nothing."""
+    seconds: int = 15
+    """How long the reference run may take."""
+    actions: tuple[Action, ...] = ()
+    checks: tuple[Check, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
+    mutants: tuple[Mutant, ...] = ()
+    run_reference: Callable[[Any], None] = _no_reference
+    on_prepare: Callable[[Any], None] | None = None
+    on_open: tuple[Callable[[Any], None], ...] = ()
+    on_setting: Callable[[Any, str], None] | None = None
+    on_server: Callable[[Any, str, str], None] | None = None
+    on_readings: Callable[[Any, Mapping[str, float]], dict[str, float]] | None = None
+
+    def action(
+        self,
+        label: str,
+        *,
+        gear: Place,
+        fields: tuple[Control, ...] = (),
+        primary: bool = False,
+        fault: bool = False,
+        here: str = "",
+        aws: str = "",
+        deadline_s: float = 12.0,
+    ) -> Callable[[Function], Function]:
+        """A button with this label. The function gets the sandbox and the values of `fields`, and
+        returns the sentence that says what happened.
+        """
+
+        def add(function: Function) -> Function:
+            self.actions += (
+                Action(
+                    _slug(function),
+                    label,
+                    gear,
+                    function,
+                    fields,
+                    primary,
+                    fault,
+                    here,
+                    aws,
+                    deadline_s,
+                ),
+            )
+            return function
+
+        return add
+
+    def check(self, claim: str) -> Callable[[Function], Function]:
+        """A claim. The function returns `met(…)` or raises `unmet(…)`, and only reads."""
+
+        def add(function: Function) -> Function:
+            self.checks += (Check(_slug(function), claim, function),)
+            return function
+
+        return add
+
+    def prediction(
+        self,
+        question: str,
+        *,
+        unit: str = "",
+        unit_of_one: str = "",
+        options: tuple[tuple[str, str], ...] = (),
+        slack: float = 0.0,
+        decimals: int = 0,
+        why: str = "",
+    ) -> Callable[[Function], Function]:
+        """A question whose answer the function measures in the learner's sandbox. Its tolerance is
+        in the lab's tolerances.toml.
+        """
+
+        def add(function: Function) -> Function:
+            self.predictions += (
+                Prediction(
+                    _slug(function),
+                    question,
+                    function,
+                    unit,
+                    unit_of_one,
+                    options,
+                    slack=slack,
+                    decimals=decimals,
+                    why=why,
+                ),
+            )
+            return function
+
+        return add
+
+    def mutant(
+        self,
+        name: str,
+        about: str,
+        *,
+        caught_by: Callable[..., Any],
+        strategies: Mapping[str, Strategy] | None = None,
+        directives: Mapping[str, str] | None = None,
+        parts: tuple[Callable[[Any], Any], ...] = (),
+        sabotage: Callable[[Any], None] | None = None,
+    ) -> None:
+        """The lab with a mistake in it, which the check function `caught_by` must catch."""
+        check = _slug(caught_by)
+        if check not in {one.name for one in self.checks}:
+            raise ValueError(f"The lab {self.id} has no check {check}, which mutant {name} names.")
+        self.mutants += (
+            Mutant(name, about, check, strategies or {}, directives or {}, parts, sabotage),
+        )
+
+    def reference(self, function: Function) -> Function:
+        """The run that meets every check, and measures what the lessons quote."""
+        self.run_reference = function
+        return function
+
+    def prepare(self, function: Function) -> Function:
+        """Called when the sandbox was opened and after every reset."""
+        self.on_prepare = function
+        return function
+
+    def setting_changed(self, function: Function) -> Function:
+        """Called with a control's name after it was set."""
+        self.on_setting = function
+        return function
+
+    def server_changed(self, function: Function) -> Function:
+        """Called with a server's name and the verb after it was killed, paused, resumed or
+        restarted.
+        """
+        self.on_server = function
+        return function
+
+    def readings(self, function: Function) -> Function:
+        """Called with what was read of the servers and parts; returns readings of the lab's own,
+        which replace those of the same name.
+        """
+        self.on_readings = function
+        return function
+
+    def load_tolerances(self, folder: Path) -> None:
+        """Give each prediction the tolerance that the lab's folder has for it."""
+        found = tolerances.of(folder)
+        self.predictions = tuple(
+            replace(prediction, tolerance=found.get(prediction.name, prediction.tolerance))
+            for prediction in self.predictions
+        )
+
+    def find_control(self, name: str) -> Control:
+        """The control of this name, or BadInput."""
+        return _named(self.controls, name, "control")
+
+    def find_action(self, name: str) -> Action:
+        """The action of this name, or BadInput."""
+        return _named(self.actions, name, "action")
+
+    def find_prediction(self, name: str) -> Prediction:
+        """The prediction of this name, or BadInput."""
+        return _named(self.predictions, name, "prediction")
+
+    def find_table(self, name: str) -> Table:
+        """The table of this name, or BadInput."""
+        return _named(self.tables, name, "table")
+
+    def strategy(self, settings: Mapping[str, Value]) -> Strategy:
+        """The strategy that these settings pick."""
+        return self.strategies[self.pick_strategy(settings)]
+
+    def mutated(self, name: str) -> Lab:
+        """The lab with one of its mutants in place: other strategies, other directives in every
+        Redis, an action on the servers once they are up. BadInput if it has no such mutant.
+        """
+        mutant = _named(self.mutants, name, "mutant")
+        nodes = tuple(_with_directives(node, mutant.directives) for node in self.topology.nodes)
+        return replace(
+            self,
+            strategies={**self.strategies, **mutant.strategies},
+            topology=replace(self.topology, nodes=nodes),
+            parts=mutant.parts or self.parts,
+            on_open=(*self.on_open, *([mutant.sabotage] if mutant.sabotage else [])),
+        )
+
+    def settings(self, given: Mapping[str, object] | None = None) -> dict[str, Value]:
+        """Every control's value: what was given, else its default.
+
+        An unknown name or a bad value raises BadInput.
+        """
+        given = dict(given or {})
+        values: dict[str, Value] = {
+            c.name: c.parse(given.pop(c.name)) if c.name in given else c.default
+            for c in self.controls
+        }
+        if given:
+            unknown = sorted(given)[0]
+            raise BadInput(
+                f"The lab {self.id} has no setting {unknown[:40]!r}.",
+                hint="Its settings are " + ", ".join(values) + ".",
+            )
+        return values
+
+
+_Named = TypeVar("_Named", Choice | Number | Text, Action, Prediction, Table, Mutant)
+
+
+def _named(things: tuple[_Named, ...], name: str, what: str) -> _Named:
+    for thing in things:
+        if thing.name == name:
+            return thing
+    raise BadInput(
+        f"This lab has no {what} {name[:40]!r}.",
+        hint="It has " + ", ".join(t.name for t in things) + ".",
+    )
+
+
+def _slug(function: Callable[..., Any]) -> str:
+    return function.__name__.replace("_", "-")
+
+
+def _with_directives(node: Node, directives: Mapping[str, str]) -> Node:
+    """The node with these lines of redis.conf, whatever its own options ask for."""
+    if not directives or node.engine != "redis":
+        return node
+
+    def options(settings: Mapping[str, Value]) -> Mapping[str, Any]:
+        own = {**node.options, **(node.options_of(settings) if node.options_of else {})}
+        return {**own, "directives": {**own.get("directives", {}), **directives}}
+
+    return replace(node, options_of=options)

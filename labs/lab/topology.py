@@ -1,0 +1,96 @@
+"""The servers of a lab and what lies between them: data that is drawn, started and laid from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from labs.errors import BadInput
+from labs.events import Value
+
+Engine = Literal[
+    "app", "redis", "memcached", "postgres", "instance", "balancer", "sentinel", "endpoint"
+]
+WITH_CONSOLE = frozenset({"redis", "memcached", "postgres"})
+NO_SERVER = frozenset({"app", "endpoint"})
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A place in the drawing: the application, an endpoint, or a server.
+
+    `engine_setting` names the control that picks its engine, `options` go to the engine's
+    configuration; `options_of` makes those that follow from the settings. Servers of one `zone` are
+    drawn as one place. A server that `waits` is not started with the sandbox: an action does that
+    (`Sandbox.add`).
+    """
+
+    name: str
+    label: str
+    engine: Engine
+    engine_setting: str = ""
+    about: str = ""
+    zone: str = ""
+    waits: bool = False
+    exchanged_by: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    options_of: Callable[[Mapping[str, Value]], Mapping[str, Any]] | None = None
+
+    @property
+    def has_console(self) -> bool:
+        """True if it speaks a language that a console can speak to it."""
+        return self.engine in WITH_CONSOLE
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What lies between two nodes; it can be slowed, cut and restored.
+
+    A source finds its target at the link's near end, an address of its own.
+    """
+
+    name: str
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """The nodes in drawing order (application first) and the links between them."""
+
+    nodes: tuple[Node, ...]
+    links: tuple[Link, ...]
+
+    @property
+    def servers(self) -> tuple[Node, ...]:
+        """The nodes that are real servers."""
+        return tuple(node for node in self.nodes if node.engine not in NO_SERVER)
+
+    def of_engine(self, engine: Engine) -> tuple[Node, ...]:
+        """The nodes of this engine, in drawing order."""
+        return tuple(node for node in self.nodes if node.engine == engine)
+
+    def links_to(self, target: str) -> tuple[Link, ...]:
+        """The links that lead to a node."""
+        return tuple(link for link in self.links if link.target == target)
+
+    def node(self, name: str) -> Node:
+        """The node of this name, or BadInput."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise BadInput(
+            f"No server here is called {name[:40]!r}.",
+            hint="There are " + ", ".join(n.name for n in self.servers) + ".",
+        )
+
+    def link(self, name: str) -> Link:
+        """The link of this name, or BadInput."""
+        for link in self.links:
+            if link.name == name:
+                return link
+        raise BadInput(
+            f"No link here is called {name[:40]!r}.",
+            hint="There are " + ", ".join(part.name for part in self.links) + ".",
+        )

@@ -1,0 +1,59 @@
+"""What every experiment of a lab needs: preconditions, settings for a while, an early end."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from labs.errors import LinkNotWhole, LoadRunning, ServerNotUp
+from labs.events import Value
+from labs.sandbox.context import Context
+
+
+def require(
+    sandbox: Context, *, idle: bool = True, up: Iterable[str] | None = None, whole: bool = True
+) -> None:
+    """Raise unless an experiment can begin: LoadRunning if the load must be `idle` and runs,
+    ServerNotUp if one of the servers `up` (all by default) is not, LinkNotWhole if links must be
+    `whole` and one is not.
+    """
+    if idle and sandbox.load.running:
+        raise LoadRunning("The load is running.", hint="Stop the load, then measure.")
+    for name in sandbox.servers if up is None else up:
+        if sandbox.servers[name].state != "up":
+            label = sandbox.lab.topology.node(name).label
+            raise ServerNotUp(f"{label} is not up.", hint="Restart it, then measure.")
+    if whole:
+        for name, state in sandbox.link_states.items():
+            if state != "open":
+                raise LinkNotWhole(
+                    f"The link to {sandbox.lab.topology.link(name).target} is {state}.",
+                    hint="Restore it, then measure.",
+                )
+
+
+@contextlib.contextmanager
+def temporarily(sandbox: Context, **values: Value) -> Iterator[None]:
+    """These settings while the block runs, then those that were."""
+    before = {name: sandbox.settings[name] for name in values}
+    for name, value in values.items():
+        sandbox.set(name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            sandbox.set(name, value)
+
+
+def refuted(sandbox: Context, *checks: Callable[..., Any], but: tuple[Any, ...] = ()) -> bool:
+    """True if one of these check functions has seen what it judges, and it was not so: a run that
+    is to meet them all need not go on. Without `checks`: any check of the lab `but` these.
+    """
+    wanted = checks or tuple(check.function for check in sandbox.lab.checks)
+    verdicts = [
+        check.judge(sandbox)
+        for check in sandbox.lab.checks
+        if check.function in wanted and check.function not in but
+    ]
+    return any(verdict.status == "unmet" and verdict.evidence for verdict in verdicts)
