@@ -208,6 +208,17 @@ class RecordKept(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TopologyChanged(Event):
+    """A server was added or removed: all nodes and links as they are now
+    (labs.lab.Topology.to_data).
+    """
+
+    type: ClassVar[str] = "topology-changed"
+    nodes: list[dict[str, Value]]
+    links: list[dict[str, Value]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkChanged(Event):
     """What lies between two nodes was slowed, cut or restored."""
 
@@ -505,6 +516,7 @@ TYPES: dict[str, type[Event]] = {
         SentinelSaid,
         OperationsFlown,
         RecordKept,
+        TopologyChanged,
         LinkChanged,
         SettingChanged,
         Happened,

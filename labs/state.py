@@ -8,7 +8,7 @@ Pure: no clock, no transport. `SandboxState.to_data` is what crosses to the port
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from labs import events
@@ -40,6 +40,8 @@ class SandboxState:
     servers: dict[str, dict[str, str]] = field(default_factory=dict)
     links: dict[str, dict[str, Value]] = field(default_factory=dict)
     told: dict[str, list[str]] = field(default_factory=dict)
+    topology: dict[str, list[dict[str, Value]]] = field(default_factory=dict)
+    """Empty while the lab's own topology holds."""
     roles: dict[str, dict[str, str]] = field(default_factory=dict)
     endpoints: dict[str, list[str]] = field(default_factory=dict)
     records: list[dict[str, Any]] = field(default_factory=list)
@@ -84,6 +86,11 @@ class SandboxState:
             case events.RecordKept():
                 kept = [record for record in self.records if record["record"] != event.record]
                 self.records = [*kept, encode(entry)][-RECORDS:]
+            case events.TopologyChanged():
+                self.topology = {"nodes": event.nodes, "links": event.links}
+                names = {node.get("name") for node in event.nodes}
+                for gone in set(self.servers) - names:
+                    del self.servers[gone]
             case events.LinkChanged():
                 self.links[event.link] = {"state": event.state, "delay_ms": event.delay_ms}
             case events.SettingChanged():
@@ -163,31 +170,10 @@ class SandboxState:
 
     def to_data(self, *, history: bool = False) -> dict[str, Any]:
         """The state as plain data for JSON; `history` adds all readings kept."""
-        names = (
-            "lab",
-            "isolation",
-            "seq",
-            "opened_at",
-            "closed",
-            "settings",
-            "versions",
-            "servers",
-            "told",
-            "roles",
-            "endpoints",
-            "records",
-            "links",
-            "checks",
-            "tables",
-            "measured",
-            "said",
-            "step",
-            "exchange",
-            "load",
-            "reading",
-            "ending",
-        )
-        data: dict[str, Any] = {name: getattr(self, name) for name in names}
+        apart = {"timeline", "readings", "thinned", "_skipped"}
+        data: dict[str, Any] = {
+            part.name: getattr(self, part.name) for part in fields(self) if part.name not in apart
+        }
         data["timeline"] = list(self.timeline)
         if history:
             data["readings"] = self.readings

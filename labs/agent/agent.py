@@ -389,7 +389,7 @@ class Agent:
 
     def _log(self, args: Args) -> Args:
         sandbox = self._open_sandbox
-        node = sandbox.lab.topology.node(str(args.get("server")))
+        node = sandbox.topology.node(str(args.get("server")))
         return {
             "lines": [line[:500] for line in sandbox.servers[node.name].log_tail(60)]
             if node.name in sandbox.servers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from labs.errors import BadInput
 from labs.events import Value
@@ -13,6 +13,8 @@ Engine = Literal[
     "app", "redis", "memcached", "postgres", "instance", "balancer", "sentinel", "endpoint"
 ]
 WITH_CONSOLE = frozenset({"redis", "memcached", "postgres"})
+MOST_NODES, MOST_LINKS = 60, 200
+_SHOWN_OF_NODE = ("name", "label", "engine", "engine_setting", "about", "zone", "waits")
 NO_SERVER = frozenset({"app", "endpoint"})
 
 
@@ -75,6 +77,60 @@ class Topology:
         """The links that lead to a node."""
         return tuple(link for link in self.links if link.target == target)
 
+    def with_node(self, node: Node, links: tuple[Link, ...] = ()) -> Topology:
+        """The topology with one more node, and links to it. BadInput says what is wrong."""
+        if any(node.name == other.name for other in self.nodes):
+            raise BadInput(f"There is a server {node.name} already.")
+        grown = Topology((*self.nodes, node), (*self.links, *links))
+        taken = {link.name for link in self.links}
+        for link in links:
+            if link.target != node.name or link.name in taken:
+                raise BadInput(f"The link {link.name} does not lead to {node.name}.")
+            grown.node(link.source)
+        return grown
+
+    def without_node(self, name: str) -> Topology:
+        """The topology without a node and its links. BadInput if there is no such node."""
+        gone = self.node(name)
+        return Topology(
+            tuple(node for node in self.nodes if node != gone),
+            tuple(link for link in self.links if name not in (link.source, link.target)),
+        )
+
+    def to_data(self) -> dict[str, list[dict[str, Value]]]:
+        """What a page needs to draw it, as plain data."""
+        return {
+            "nodes": [
+                {part: getattr(node, part) for part in _SHOWN_OF_NODE} for node in self.nodes
+            ],
+            "links": [
+                {"name": link.name, "source": link.source, "target": link.target}
+                for link in self.links
+            ],
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, list[dict[str, Value]]]) -> Topology:
+        """The topology that `to_data` described, without what only a sandbox needs.
+
+        BadInput if it is none: a sandbox is hostile.
+        """
+        try:
+            nodes = tuple(Node(**_checked(node)) for node in data["nodes"])
+            links = tuple(
+                Link(str(link["name"]), str(link["source"]), str(link["target"]))
+                for link in data["links"]
+            )
+        except (KeyError, TypeError) as exc:
+            raise BadInput("That is no topology.", detail=repr(exc)) from exc
+        if len(nodes) > MOST_NODES or len(links) > MOST_LINKS:
+            raise BadInput("That topology has more nodes or links than a sandbox may have.")
+        topology = cls(nodes, links)
+        for link in links:
+            topology.node(link.source)
+            topology.node(link.target)
+        return topology
+
     def node(self, name: str) -> Node:
         """The node of this name, or BadInput."""
         for node in self.nodes:
@@ -94,3 +150,10 @@ class Topology:
             f"No link here is called {name[:40]!r}.",
             hint="There are " + ", ".join(part.name for part in self.links) + ".",
         )
+
+
+def _checked(node: Mapping[str, Value]) -> dict[str, Any]:
+    shown = {part: node[part] for part in _SHOWN_OF_NODE}
+    if shown["engine"] not in get_args(Engine):
+        raise BadInput("That topology has an engine that does not exist.")
+    return {part: bool(value) if part == "waits" else str(value) for part, value in shown.items()}

@@ -48,7 +48,7 @@ class Consoles:
             self.close_one(name)
 
     def _console(self, name: str) -> Console:
-        node = self._context.lab.topology.node(name)
+        node = self._context.topology.node(name)
         if name not in self._context.servers or not node.has_console:
             raise BadInput(f"{name[:40]} has no console.")
         with self._lock:

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from labs.engines.address import Address
 from labs.events import Event, Value
-from labs.lab import Lab, Node, Strategy
+from labs.lab import Lab, Link, Node, Strategy, Topology
 from labs.load.commits import Commits
 from labs.load.controller import LoadController
 from labs.network.protocol import Network
@@ -40,6 +40,10 @@ class Context(Protocol):
     sampler: Sampler
     directory: Path
     doubles: Doubles | None
+
+    @property
+    def topology(self) -> Topology:
+        """The servers and links as they are now; at first the lab's."""
 
     @property
     def link_states(self) -> Mapping[str, str]:
@@ -103,11 +107,17 @@ class Context(Protocol):
     def server(self, name: str, verb: str) -> str:
         """Kill, pause, resume or restart a server; returns the sentence that says so."""
 
-    def add(self, name: str, why: str) -> None:
+    def start(self, name: str, why: str) -> None:
         """Start a server that waited, and lay the links to it."""
 
-    def remove(self, name: str, why: str) -> None:
-        """Stop a server that was added."""
+    def stop(self, name: str, why: str) -> None:
+        """Stop a server that was started."""
+
+    def add(self, node: Node, *links: Link, why: str = "it was added") -> None:
+        """Add a server that the lab did not have, start it, and lay these links to it."""
+
+    def remove(self, name: str, why: str = "it was removed") -> None:
+        """Stop a server, and take it and its links away."""
 
     def wait_until(
         self, condition: Callable[[], bool], *, deadline_s: float, every_s: float = 0.02

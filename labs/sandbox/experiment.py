@@ -22,13 +22,13 @@ def require(
         raise LoadRunning("The load is running.", hint="Stop the load, then measure.")
     for name in sandbox.servers if up is None else up:
         if sandbox.servers[name].state != "up":
-            label = sandbox.lab.topology.node(name).label
+            label = sandbox.topology.node(name).label
             raise ServerNotUp(f"{label} is not up.", hint="Restart it, then measure.")
     if whole:
         for name, state in sandbox.link_states.items():
             if state != "open":
                 raise LinkNotWhole(
-                    f"The link to {sandbox.lab.topology.link(name).target} is {state}.",
+                    f"The link to {sandbox.topology.link(name).target} is {state}.",
                     hint="Restore it, then measure.",
                 )
 

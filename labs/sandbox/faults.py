@@ -34,7 +34,7 @@ def change_server(context: Context, name: str, verb: str) -> str:
 
     Raises BadInput for an unknown server or verb, NotNow where the verb makes no sense now.
     """
-    node = context.lab.topology.node(name)
+    node = context.topology.node(name)
     if name not in context.servers:
         raise BadInput(f"{name} is no server: it can't be killed.")
     server = context.servers[name]
@@ -65,16 +65,20 @@ class LinkFaults:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._lock = threading.Lock()
-        self.states: dict[str, LinkState] = dict.fromkeys(
-            (link.name for link in context.lab.topology.links), "open"
-        )
+        self._states: dict[str, LinkState] = {}
+
+    @property
+    def states(self) -> dict[str, LinkState]:
+        """The state of each link of the sandbox."""
+        links = self._context.topology.links
+        return {link.name: self._states.get(link.name, "open") for link in links}
 
     def change(self, name: str, verb: str, delay_ms: float) -> str:
         """Slow, cut or restore a link; returns the sentence that says so. BadInput says what would
         be right.
         """
         context, network = self._context, self._context.network
-        link = context.lab.topology.link(name)
+        link = context.topology.link(name)
         state: LinkState = "open"
         if verb == "slow":
             if not 0 < delay_ms <= MOST_DELAY_MS:
@@ -92,14 +96,14 @@ class LinkFaults:
                 hint="It can be told to slow, cut or restore.",
             )
         with self._lock:
-            changed = self.states[name] != state or state == "slow"
-            self.states[name] = state
+            changed = self._states.get(name, "open") != state or state == "slow"
+            self._states[name] = state
         if changed:
             shown_ms = delay_ms if state == "slow" else 0.0
             context.emit(LinkChanged(link=name, state=state, delay_ms=shown_ms))
         source, target = (
-            context.lab.topology.node(link.source),
-            context.lab.topology.node(link.target),
+            context.topology.node(link.source),
+            context.topology.node(link.target),
         )
         which = (
             f"The link to {target.label}"

@@ -5,16 +5,15 @@ Runs in the agent's process. Emits what happens as events; knows no transport, a
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
-from labs.engines import Engine, Memcached, Postgres, Redis
+from labs.engines import Engine
 from labs.engines.address import Address
-from labs.errors import BadInput, NotNow
+from labs.errors import NotNow
 from labs.events import (
     MOST_ROWS,
     Event,
@@ -23,28 +22,26 @@ from labs.events import (
     RecordKept,
     Said,
     SandboxOpened,
-    ServerChanged,
     SettingChanged,
     TableChanged,
     Value,
 )
-from labs.lab import Lab, Link, Node, Strategy
+from labs.lab import Lab, Link, Node, Strategy, Topology
 from labs.load.batches import Batch
 from labs.load.controller import LoadController
 from labs.load.forkserver import ForkServer
 from labs.network.protocol import Network
-from labs.sandbox.addresses import USUAL_PORTS, Addresses
 from labs.sandbox.checker import Checker
 from labs.sandbox.console import Answer
 from labs.sandbox.consoles import Consoles
 from labs.sandbox.context import AnyPart
+from labs.sandbox.deployment import Deployment
 from labs.sandbox.environment import SandboxEnvironment
 from labs.sandbox.faults import LinkFaults, change_server
 from labs.sandbox.ledger import Ledger
 from labs.sandbox.part import Part, SteppedPart, Workload
 from labs.sandbox.sampler import Sampler
 from labs.sandbox.server import Server
-from labs.shop.template import copy as copy_template
 
 MOST_RECORDS = 12
 
@@ -80,9 +77,6 @@ class Sandbox:
             on_batch=self._on_batch,
             on_idle=self._on_idle,
         )
-        self.servers: dict[str, Server] = {}
-        if database is not None:
-            self.servers["database"] = database
         self.outcome = outcome
         self.commits = forkserver.commits
         self.network = network
@@ -91,7 +85,10 @@ class Sandbox:
         self._environment = environment
         self._emit = emit
         self._lock = threading.RLock()
-        self.addresses = Addresses(environment.runtime, lab.topology)
+        self.deployment = Deployment(
+            self, environment, database=database, part_engine=self._part_engine
+        )
+        self.servers, self.addresses = self.deployment.servers, self.deployment.addresses
         self._consoles = Consoles(self)
         self._link_faults = LinkFaults(self)
         self.checker = Checker(self, lab.checks, emit=self.emit, outcome=outcome)
@@ -150,27 +147,10 @@ class Sandbox:
 
         Raises DidNotStart and leaves the rest to `close`.
         """
-        topology = self.lab.topology
-        for link in self._links:
-            self._place(link)
+        self.deployment.place_links()
         for part in self.parts:
             part.before_start()
-        for node in topology.servers:
-            if node.name not in self.servers:
-                self.servers[node.name] = self._new_server(node)
-        for name, server in self.servers.items():
-            if server.state == "up":
-                # A server of the pool came up before anyone followed this sandbox.
-                self.emit(ServerChanged(server=name, state=server.state, version=server.version))
-        stopped = [
-            server
-            for name, server in self.servers.items()
-            if server.state != "up" and not topology.node(name).waits
-        ]
-        with ThreadPoolExecutor(max(1, len(stopped))) as together:
-            list(together.map(lambda server: server.start(), stopped))
-        for link in self._links:
-            self._lay(link)
+        self.deployment.start_all()
         for part in self.parts:
             part.opened()
         if self.lab.on_prepare:
@@ -224,10 +204,10 @@ class Sandbox:
         for name, value in self.lab.settings().items():
             if self.settings.get(name) != value:
                 self.set(name, value)
+        self.deployment.restore()
         for part in self.parts:
             part.clear()
-        for name, server in self.servers.items():
-            self._restart_empty(self.lab.topology.node(name), server)
+        self.deployment.restart_all_empty()
         self.ledger.clear()
         self.load.clear()
         self.sampler.clear()
@@ -243,22 +223,6 @@ class Sandbox:
         self.emit(Said(text=self.lab.question))
         self.checker.clear()
 
-    def _restart_empty(self, node: Node, server: Server) -> None:
-        if node.waits:
-            server.stop("reset")
-        elif isinstance(server.engine, Postgres):
-            engine = server.engine
-            server.stop("reset")
-            engine.close()
-            shutil.rmtree(engine.data, ignore_errors=True)
-            copy_template(self._environment.template, engine.data)
-            server.engine = Postgres(engine.name, engine.address, engine.directory, engine.password)
-            server.start("reset")
-        else:
-            server.start_empty("reset")
-            if isinstance(server.engine, Redis) and server.engine.appendonly:
-                server.engine.flush()
-
     def set(self, name: str, raw: object) -> None:
         """Change a control while everything runs. BadInput says what would be right."""
         control = self.lab.find_control(name)
@@ -272,7 +236,7 @@ class Sandbox:
                     name=name, label=control.label, value=value, shown=control.show(value)
                 )
             )
-            for node in self.lab.topology.servers:
+            for node in self.topology.servers:
                 if name == node.engine_setting or name in node.exchanged_by:
                     self._exchange(node)
             for part in self.parts:
@@ -347,29 +311,47 @@ class Sandbox:
         """Slow, cut or restore a link; returns the sentence that says so."""
         return self._link_faults.change(name, verb, delay_ms)
 
-    def add(self, name: str, why: str) -> None:
+    def start(self, name: str, why: str) -> None:
         """Start a server that waited, with the options that the settings ask for now, and lay the
         links to it.
         """
-        node = self.lab.topology.node(name)
-        with self._lock:
-            if self.servers[name].state not in ("stopped", "down"):
-                raise NotNow(f"{node.label} is there already.")
-            self._consoles.close_one(name)
-            self.servers[name] = self._new_server(node)
-            self.servers[name].start(why)
-            for link in self.lab.topology.links_to(name):
-                self._lay(link)
-            workload = self._part_of(Workload)
-            if self.load.running and workload is not None:
-                self._reconfigure_load(workload)
-            self.sampler.forget_counters(name)
+        self._forget_connections(name)
+        self.deployment.start(name, why)
+        self._refresh_load()
 
-    def remove(self, name: str, why: str) -> None:
-        """Stop a server that was added."""
-        with self._lock:
-            self._consoles.close_one(name)
-            self.servers[name].stop(why)
+    def stop(self, name: str, why: str) -> None:
+        """Stop a server that was started."""
+        self._forget_connections(name)
+        self.servers[name].stop(why)
+
+    def add(self, node: Node, *links: Link, why: str = "it was added") -> None:
+        """Add a server that the lab did not have, start it, lay these links to it; the drawing
+        shows it. BadInput if its name is taken. A reset takes it away again.
+        """
+        self.deployment.add(node, links, why)
+        self._refresh_load()
+
+    def remove(self, name: str, why: str = "it was removed") -> None:
+        """Stop a server, and take it and its links away."""
+        self._forget_connections(name)
+        self.deployment.remove(name, why)
+        self._refresh_load()
+
+    def _exchange(self, node: Node) -> None:
+        self._forget_connections(node.name)
+        self.deployment.exchange(node)
+        for part in self.parts:
+            part.server_changed(node.name, "exchange")
+
+    def _forget_connections(self, name: str) -> None:
+        """Another server will stand at this name: its console and its counters begin again."""
+        self._consoles.close_one(name)
+        self.sampler.forget_counters(name)
+
+    def _refresh_load(self) -> None:
+        workload = self._part_of(Workload)
+        if self.load.running and workload is not None:
+            self._reconfigure_load(workload)
 
     def console(self, name: str, command: str) -> Answer:
         """Run a command in a server's console."""
@@ -391,6 +373,11 @@ class Sandbox:
         return True
 
     @property
+    def topology(self) -> Topology:
+        """The servers and links as they are now; at first the lab's."""
+        return self.deployment.topology
+
+    @property
     def link_states(self) -> Mapping[str, str]:
         """The state of each link: open, slow or cut."""
         return self._link_faults.states
@@ -410,16 +397,18 @@ class Sandbox:
         """The part that runs requests in slow motion; None if this lab has none."""
         return self._part_of(SteppedPart)
 
+    def kind_at(self, node: Node) -> str:
+        """The engine that stands at a node now."""
+        return self.deployment.kind_at(node)
+
     def is_reached(self, server: str) -> bool:
         """True if the application can reach a server: it is up, and the link to it is not cut."""
-        cut = any(
-            self.link_states[link.name] == "cut" for link in self.lab.topology.links_to(server)
-        )
+        cut = any(self.link_states[link.name] == "cut" for link in self.topology.links_to(server))
         return self.servers[server].state == "up" and not cut
 
     def address_for_app(self, server: str) -> Address:
         """Where the application finds a server: the entrance of its link, which never changes."""
-        topology = self.lab.topology
+        topology = self.topology
         return self.addresses.of_link(
             next(
                 link.name
@@ -442,66 +431,6 @@ class Sandbox:
             server.engine.kind: server.version for server in self.servers.values() if server.version
         }
 
-    def kind_at(self, node: Node) -> str:
-        """The engine that stands at a node now."""
-        return str(self.settings[node.engine_setting]) if node.engine_setting else node.engine
-
-    @property
-    def _links(self) -> list[Link]:
-        """The links that lead to a server; those to an endpoint belong to a part."""
-        servers = {node.name for node in self.lab.topology.servers}
-        return [link for link in self.lab.topology.links if link.target in servers]
-
-    def _place(self, link: Link) -> None:
-        kind = self.kind_at(self.lab.topology.node(link.target))
-        self.addresses.place_link(link, USUAL_PORTS[kind])
-
-    def _lay(self, link: Link) -> None:
-        """Lay a link to a server as it is now."""
-        entrance = self.addresses.of_link(link.name)
-        self.network.lay(link.name, entrance, self.servers[link.target].engine.address)
-
-    def _new_server(self, node: Node) -> Server:
-        """A server for a node, not yet started, with the engine that the settings ask for now."""
-        directory = self.directory / node.name
-        directory.mkdir(mode=0o700, exist_ok=True)
-        return Server(
-            node.name,
-            self._engine(node),
-            self._environment.runtime,
-            log=directory / "log",
-            emit=self.emit,
-        )
-
-    def _engine(self, node: Node) -> Engine:
-        kind, directory = self.kind_at(node), self.directory / node.name
-        if self.doubles is not None:
-            return self.doubles.engine(node.name, kind)
-        for part in self.parts:
-            if (engine := part.engine(node, directory)) is not None:
-                return engine
-        options = dict(node.options)
-        if node.options_of is not None:
-            options |= node.options_of(self.settings)
-        address = self.addresses.new(node.name, USUAL_PORTS[kind])
-        if kind == "redis":
-            return Redis(node.name, address, directory, self.password(node.name), **options)
-        if kind == "memcached":
-            return Memcached(node.name, address, directory, **options)
-        raise BadInput(f"No engine {kind!r} can stand at {node.name}.")
-
-    def _exchange(self, node: Node) -> None:
-        """Another engine behind the same name: the old one stops, the new one starts empty."""
-        old = self.servers[node.name]
-        if old.state == "paused":
-            old.resume("its engine is exchanged")
-        old.stop("its engine is exchanged")
-        self._consoles.close_one(node.name)
-        self.servers[node.name] = self._new_server(node)
-        self.servers[node.name].start("the engine was chosen")
-        for link in self.lab.topology.links_to(node.name):
-            self._place(link)
-            self._lay(link)
-        self.sampler.forget_counters(node.name)
-        for part in self.parts:
-            part.server_changed(node.name, "exchange")
+    def _part_engine(self, node: Node, directory: Path) -> Engine | None:
+        found = (part.engine(node, directory) for part in self.parts)
+        return next((engine for engine in found if engine is not None), None)

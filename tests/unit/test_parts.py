@@ -1,19 +1,10 @@
 """Parts of a sandbox: which hooks are called, in which order, and how a lab finds its part."""
 
-from collections import defaultdict
-
 import pytest
 
 from labs.errors import NotNow
-from labs.fake.doubles import FakeDoubles
-from labs.fake.forkserver import FakeForkServer
-from labs.fake.network import FakeNetwork
-from labs.fake.runtime import FakeRuntime
-from labs.fake.state import FakeState
-from labs.lab import Choice, Lab, Node, Topology
-from labs.sandbox.environment import SandboxEnvironment
 from labs.sandbox.part import Part, SteppedPart, Workload
-from labs.sandbox.sandbox import Sandbox
+from tests.unit.conftest import lab_with
 
 HOOKS = (
     "before_start",
@@ -40,54 +31,6 @@ def recording(name, calls, fails=""):
         return note
 
     return type(name, (Part,), {word: hook(word) for word in HOOKS})
-
-
-def lab_with(*parts):
-    return Lab(
-        id="parts",
-        title="Parts",
-        question="Who is called?",
-        about="Two parts.",
-        minutes=1,
-        topology=Topology(
-            nodes=(Node("app", "App", "app"), Node("cache", "cache", "redis")), links=()
-        ),
-        controls=(Choice("colour", "Colour", (("red", "Red"), ("blue", "Blue")), "red"),),
-        actions=(),
-        checks=(),
-        charts=(),
-        tiles=(),
-        run_reference=lambda sandbox: None,
-        parts=parts,
-    )
-
-
-@pytest.fixture
-def open_sandbox(tmp_path):
-    """Opens a lab in this process, over doubles; closes it afterwards."""
-    opened = []
-
-    def make(lab):
-        state = FakeState()
-        sandbox = Sandbox(
-            lab,
-            lab.settings(),
-            SandboxEnvironment(
-                tmp_path, tmp_path, FakeRuntime(), defaultdict(str), FakeDoubles(state)
-            ),
-            forkserver=FakeForkServer(state),
-            network=FakeNetwork(),
-            database=None,
-            emit=lambda event: None,
-            outcome=lambda *_: None,
-        )
-        opened.append(sandbox)
-        sandbox.open()
-        return sandbox
-
-    yield make
-    for sandbox in opened:
-        sandbox.close()
 
 
 @pytest.fixture

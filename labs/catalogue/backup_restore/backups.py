@@ -354,7 +354,7 @@ class Backups(Workload):
         shutil.copyfile(self.file(backup), there)
         began = time.monotonic()
         try:
-            context.add(NEW, f"restored from {backup.name}")
+            context.start(NEW, f"restored from {backup.name}")
         except DidNotStart:
             return Refused(
                 backup,

@@ -204,7 +204,7 @@ def delete_restored(sandbox: Sandbox) -> str:
         raise NotNow("There is no cluster shop-restored.")
     if sandbox.servers[NEW].state == "paused":
         sandbox.servers[NEW].resume("it is deleted")
-    sandbox.remove(NEW, "you deleted the cluster")
+    sandbox.stop(NEW, "you deleted the cluster")
     sandbox.emit(ServerTold(server=NEW, lines=[]))
     return "shop-restored is deleted. Its backup is not."
 
@@ -422,7 +422,7 @@ def _experiment(sandbox: Sandbox, **wanted: Value) -> Iterator[None]:
             sandbox.stop_load()
             for name in set(found.kept) - before:
                 found.delete(name)
-            sandbox.remove(NEW, "the experiment is over")
+            sandbox.stop(NEW, "the experiment is over")
 
 
 def _lines(held: Dataset) -> list[str]:

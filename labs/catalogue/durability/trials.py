@@ -90,10 +90,10 @@ def begin_anew(sandbox: Sandbox, why: str) -> None:
     if server.state in ("up", "paused"):
         # Nothing of it is kept, so it need not be asked to end well.
         server.kill(why)
-    sandbox.remove(SERVER, why)
+    sandbox.stop(SERVER, why)
     if server.disk is not None:
         server.disk.clear()
-    sandbox.add(SERVER, why)
+    sandbox.start(SERVER, why)
     writer_of(sandbox).restarted()
     _start(sandbox)
 

@@ -61,7 +61,7 @@ def _one_more(sandbox: Sandbox) -> str:
         raise NotNow(
             "The primary has five replicas, and more there are not.", hint="Remove one first."
         )
-    sandbox.add(name, "a replica was added")
+    sandbox.start(name, "a replica was added")
     if not sandbox.wait_until(
         lambda: (seen := group.status_of(name)) is not None and seen.linked, deadline_s=JOINED_S
     ):
@@ -89,7 +89,7 @@ def remove(sandbox: Sandbox) -> str:
 
 
 def _one_less(sandbox: Sandbox, name: str) -> None:
-    sandbox.remove(name, "this replica was removed")
+    sandbox.stop(name, "this replica was removed")
     group_of(sandbox).poll_all()
     sandbox.caption(
         f"{name} is gone.", "Who was connected to it connects anew, and is led to the others."
