@@ -17,18 +17,19 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import sqlalchemy
 
 from labs import linux, wire
+from labs.agent.calls import CALLS, Args
 from labs.catalogue import catalogue, find
 from labs.engines import Postgres
 from labs.engines.address import Address
 from labs.errors import BadInput, LabsError, NotNow, as_data
-from labs.events import Ending, Entry, Event, Happened, Measured, SandboxClosed, encode
+from labs.events import Entry, Event, SandboxClosed, encode
 from labs.load.forkserver import ForkServer, ProcessForkServer
 from labs.network.links import Links
 from labs.network.protocol import Network
@@ -42,12 +43,10 @@ from labs.shop.template import copy as copy_template
 
 log = logging.getLogger("labs.agent")
 LOG_LENGTH = 4_000
-STEPPED_PRICE = 24.90
 AT_ONCE, SENT_PER_S = 200, 150
 """A sandbox that says more than its host hears in a second (labs.host.keeper) is ended: what is
 busy says it later.
 """
-Args = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,23 +136,9 @@ class Agent:
         self._database: Server | None = None
         self._secrets = {name: secrets.token_urlsafe(24) for name in ("cache", "database")}
         self._outbound: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._calls: dict[str, Callable[[Args], Args]] = {
+        self._own_calls: dict[str, Callable[[Args], Args]] = {
             "prepare": self._prepare,
             "open": self._open,
-            "set": self._set,
-            "action": self._action,
-            "server": self._server,
-            "link": self._link,
-            "step": self._step,
-            "load": self._load,
-            "console": self._console,
-            "complete": self._complete,
-            "log": self._log,
-            "measure": self._measure,
-            "record": self._record,
-            "reset": self._reset,
-            "play": self._play,
-            "warn": self._warn,
             "close": self._close,
         }
 
@@ -168,8 +153,6 @@ class Agent:
                     pool.submit(self._answer, message)
             self._end_everything()
             pool.shutdown(wait=False, cancel_futures=True)
-
-    # Sending
 
     def emit(self, event: Event) -> None:
         """Send an event with the next sequence number."""
@@ -212,16 +195,11 @@ class Agent:
     def _answer(self, message: dict[str, Any]) -> None:
         number, call, args = message.get("id"), str(message.get("call")), message.get("args") or {}
         try:
-            reply: dict[str, Any] = {"id": number, "reply": self._calls[call](args)}
+            reply: dict[str, Any] = {"id": number, "reply": self._call(call, args)}
         except LabsError as exc:
             if exc.detail:
                 log.warning("%s: %s: %s", call, exc, exc.detail)
             reply = {"id": number, "error": as_data(exc)}
-        except KeyError:
-            reply = {
-                "id": number,
-                "error": as_data(BadInput(f"A sandbox does not know the call {call[:40]!r}.")),
-            }
         except Exception:
             log.exception("the call %s failed", call)
             reply = {
@@ -235,7 +213,14 @@ class Agent:
             }
         self._outbound.put(wire.pack(reply))
 
-    # Opening
+    def _call(self, call: str, args: Args) -> Args:
+        if call in self._own_calls:
+            return self._own_calls[call](args)
+        if call not in CALLS:
+            raise BadInput(f"A sandbox does not know the call {call[:40]!r}.")
+        if self._sandbox is None:
+            raise NotNow("This sandbox is not open yet.")
+        return CALLS[call](self._sandbox, args)
 
     def _prepare(self, _args: Args) -> Args:
         """Have a database ready before it is known for which lab."""
@@ -294,156 +279,6 @@ class Agent:
         sandbox.open()
         return {"versions": sandbox.versions()}
 
-    @property
-    def _open_sandbox(self) -> Sandbox:
-        if self._sandbox is None:
-            raise NotNow("This sandbox is not open yet.")
-        return self._sandbox
-
-    # Calls of an open sandbox
-
-    def _set(self, args: Args) -> Args:
-        self._open_sandbox.set(str(args.get("name")), args.get("value"))
-        return {}
-
-    def _action(self, args: Args) -> Args:
-        sandbox = self._open_sandbox
-        action = sandbox.lab.find_action(str(args.get("name")))
-        given = dict(args.get("fields") or {})
-        fields = {
-            field.name: field.parse(given.pop(field.name))
-            if given.get(field.name) not in (None, "")
-            else field.default
-            for field in action.fields
-        }
-        if given:
-            raise BadInput(f"{action.label} has no field {sorted(given)[0][:40]!r}.")
-        says = action.run(sandbox, **fields)
-        sandbox.emit(Happened(text=says, meaning="none"))
-        return {"says": says}
-
-    def _server(self, args: Args) -> Args:
-        return {"says": self._open_sandbox.server(str(args.get("name")), str(args.get("verb")))}
-
-    def _link(self, args: Args) -> Args:
-        try:
-            delay_ms = float(args.get("delay_ms") or 20.0)
-        except (TypeError, ValueError):
-            raise BadInput("The delay is a number of milliseconds.") from None
-        return {
-            "says": self._open_sandbox.link(str(args.get("name")), str(args.get("verb")), delay_ms)
-        }
-
-    def _step(self, args: Args) -> Args:
-        sandbox = self._open_sandbox
-        stepped = sandbox.stepped
-        if stepped is None or not sandbox.lab.strategies:
-            raise BadInput("This lab has no code to step through.")
-        match args.get("verb"):
-            case "start":
-                function = str(args.get("function") or "read")
-                if function not in ("read", "write"):
-                    raise BadInput("A step is a read or a write.")
-                key = _whole_number(args.get("key") or 42, "The item")
-                price = None
-                if function == "write" and stepped.takes_price:
-                    # A lab whose form has no field for the price gets one, and the step shows it.
-                    price = _price(args.get("price", STEPPED_PRICE))
-                if sandbox.load.running and not stepped.steps_under_load:
-                    raise NotNow(
-                        "The load is running, so one request can't be told from the others.",
-                        hint="Stop the load first.",
-                    )
-                stepped.step(function, key, price)
-            case "next":
-                stepped.stepper.next()
-            case "finish":
-                stepped.stepper.finish()
-            case other:
-                raise BadInput(
-                    f"A step can't be told to {str(other)[:20]!r}.",
-                    hint="It can be told to start, next or finish.",
-                )
-        return {"running": stepped.stepper.running}
-
-    def _load(self, args: Args) -> Args:
-        sandbox = self._open_sandbox
-        match args.get("verb"):
-            case "start":
-                return {"says": sandbox.start_load()}
-            case "stop":
-                return {"says": sandbox.stop_load()}
-        raise BadInput("A load can be told to start or to stop.")
-
-    def _console(self, args: Args) -> Args:
-        return asdict(
-            self._open_sandbox.console(str(args.get("server")), str(args.get("command") or ""))
-        )
-
-    def _complete(self, args: Args) -> Args:
-        return {
-            "options": self._open_sandbox.complete(
-                str(args.get("server")), str(args.get("text") or "")
-            )
-        }
-
-    def _log(self, args: Args) -> Args:
-        sandbox = self._open_sandbox
-        node = sandbox.topology.node(str(args.get("server")))
-        return {
-            "lines": [line[:500] for line in sandbox.servers[node.name].log_tail(60)]
-            if node.name in sandbox.servers
-            else []
-        }
-
-    def _measure(self, args: Args) -> Args:
-        sandbox = self._open_sandbox
-        prediction = sandbox.lab.find_prediction(str(args.get("prediction")))
-        value = prediction.measure(sandbox)
-        shown = prediction.show(value)
-        sandbox.emit(Measured(prediction=prediction.name, value=value, shown=shown))
-        self.outcome("prediction", prediction.name, "measured", {"value": value, "shown": shown})
-        return {"value": value, "shown": shown}
-
-    def _record(self, args: Args) -> Args:
-        name = str(args.get("name"))
-        found = self._open_sandbox.records.get(name)
-        if found is None:
-            raise BadInput(
-                f"No record here is called {name[:40]!r}.",
-                hint="There are " + (", ".join(self._open_sandbox.records) or "none yet") + ".",
-            )
-        return {"record": found}
-
-    def _reset(self, _args: Args) -> Args:
-        self._open_sandbox.reset()
-        return {}
-
-    def _play(self, _args: Args) -> Args:
-        """The lab's reference run, for the headless command and the tests."""
-        sandbox = self._open_sandbox
-        sandbox.lab.run_reference(sandbox)
-        verdicts = sandbox.checker.judge()
-        return {
-            "settings": sandbox.settings,
-            "versions": sandbox.versions(),
-            "measurements": sandbox.measurements,
-            "checks": [
-                {
-                    "id": check.name,
-                    "claim": check.claim,
-                    "status": verdicts[check.name].status,
-                    "message": verdicts[check.name].message,
-                    "evidence": dict(verdicts[check.name].evidence),
-                }
-                for check in sandbox.lab.checks
-            ],
-        }
-
-    def _warn(self, args: Args) -> Args:
-        self._open_sandbox.emit(Ending(reason=str(args["reason"]), in_s=float(args["in_s"])))
-        return {}
-
     def _close(self, args: Args) -> Args:
         self._end_everything()
         self.emit(SandboxClosed(reason=str(args.get("reason") or "You closed this sandbox.")[:200]))
@@ -458,23 +293,3 @@ class Agent:
             self._network.close()
             self._forkserver.close()
         shutil.rmtree(self._place.directory, ignore_errors=True)
-
-
-def _whole_number(raw: object, what: str) -> int:
-    try:
-        number = int(str(raw))
-    except ValueError:
-        raise BadInput(f"{what} is a whole number.", hint="For example 42.") from None
-    if not 1 <= number <= 1_000_000:
-        raise BadInput(f"{what} is a number from 1 up.", hint="For example 42.")
-    return number
-
-
-def _price(raw: object) -> float:
-    try:
-        price = float(str(raw))
-    except ValueError:
-        raise BadInput("The price is a number.", hint="For example 24.90.") from None
-    if not 0.01 <= price <= 99_999:
-        raise BadInput("The price is between 0.01 and 99,999.")
-    return round(price, 2)

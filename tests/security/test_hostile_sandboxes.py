@@ -270,7 +270,7 @@ class Deaf(Agent):
 
     def __init__(self, *args, **more):
         super().__init__(*args, **more)
-        self._calls["console"] = lambda _: {"over": self.over.wait(30)}
+        self._own_calls["console"] = lambda _: {"over": self.over.wait(30)}
 
 
 @pytest.fixture

@@ -1,0 +1,197 @@
+"""What the labs host can ask of an open sandbox. Arguments come from a learner's browser: each call
+checks its own, and raises BadInput with what would be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from labs.errors import BadInput, NotNow
+from labs.events import Ending, Happened, Measured
+from labs.sandbox.sandbox import Sandbox
+
+STEPPED_PRICE = 24.90
+Args = dict[str, Any]
+
+
+def _set(sandbox: Sandbox, args: Args) -> Args:
+    sandbox.set(str(args.get("name")), args.get("value"))
+    return {}
+
+
+def _action(sandbox: Sandbox, args: Args) -> Args:
+    action = sandbox.lab.find_action(str(args.get("name")))
+    given = dict(args.get("fields") or {})
+    fields = {
+        field.name: field.parse(given.pop(field.name))
+        if given.get(field.name) not in (None, "")
+        else field.default
+        for field in action.fields
+    }
+    if given:
+        raise BadInput(f"{action.label} has no field {sorted(given)[0][:40]!r}.")
+    says = action.run(sandbox, **fields)
+    sandbox.emit(Happened(text=says, meaning="none"))
+    return {"says": says}
+
+
+def _server(sandbox: Sandbox, args: Args) -> Args:
+    return {"says": sandbox.server(str(args.get("name")), str(args.get("verb")))}
+
+
+def _link(sandbox: Sandbox, args: Args) -> Args:
+    try:
+        delay_ms = float(args.get("delay_ms") or 20.0)
+    except (TypeError, ValueError):
+        raise BadInput("The delay is a number of milliseconds.") from None
+    return {"says": sandbox.link(str(args.get("name")), str(args.get("verb")), delay_ms)}
+
+
+def _step(sandbox: Sandbox, args: Args) -> Args:
+    stepped = sandbox.stepped
+    if stepped is None or not sandbox.lab.strategies:
+        raise BadInput("This lab has no code to step through.")
+    match args.get("verb"):
+        case "start":
+            function = str(args.get("function") or "read")
+            if function not in ("read", "write"):
+                raise BadInput("A step is a read or a write.")
+            key = _whole_number(args.get("key") or 42, "The item")
+            price = None
+            if function == "write" and stepped.takes_price:
+                # A lab whose form has no field for the price gets one, and the step shows it.
+                price = _price(args.get("price", STEPPED_PRICE))
+            if sandbox.load.running and not stepped.steps_under_load:
+                raise NotNow(
+                    "The load is running, so one request can't be told from the others.",
+                    hint="Stop the load first.",
+                )
+            stepped.step(function, key, price)
+        case "next":
+            stepped.stepper.next()
+        case "finish":
+            stepped.stepper.finish()
+        case other:
+            raise BadInput(
+                f"A step can't be told to {str(other)[:20]!r}.",
+                hint="It can be told to start, next or finish.",
+            )
+    return {"running": stepped.stepper.running}
+
+
+def _load(sandbox: Sandbox, args: Args) -> Args:
+    match args.get("verb"):
+        case "start":
+            return {"says": sandbox.start_load()}
+        case "stop":
+            return {"says": sandbox.stop_load()}
+    raise BadInput("A load can be told to start or to stop.")
+
+
+def _console(sandbox: Sandbox, args: Args) -> Args:
+    return asdict(sandbox.console(str(args.get("server")), str(args.get("command") or "")))
+
+
+def _complete(sandbox: Sandbox, args: Args) -> Args:
+    return {"options": sandbox.complete(str(args.get("server")), str(args.get("text") or ""))}
+
+
+def _log(sandbox: Sandbox, args: Args) -> Args:
+    node = sandbox.topology.node(str(args.get("server")))
+    return {
+        "lines": [line[:500] for line in sandbox.servers[node.name].log_tail(60)]
+        if node.name in sandbox.servers
+        else []
+    }
+
+
+def _measure(sandbox: Sandbox, args: Args) -> Args:
+    prediction = sandbox.lab.find_prediction(str(args.get("prediction")))
+    value = prediction.measure(sandbox)
+    shown = prediction.show(value)
+    sandbox.emit(Measured(prediction=prediction.name, value=value, shown=shown))
+    sandbox.outcome("prediction", prediction.name, "measured", {"value": value, "shown": shown})
+    return {"value": value, "shown": shown}
+
+
+def _record(sandbox: Sandbox, args: Args) -> Args:
+    name = str(args.get("name"))
+    found = sandbox.records.get(name)
+    if found is None:
+        raise BadInput(
+            f"No record here is called {name[:40]!r}.",
+            hint="There are " + (", ".join(sandbox.records) or "none yet") + ".",
+        )
+    return {"record": found}
+
+
+def _reset(sandbox: Sandbox, _args: Args) -> Args:
+    sandbox.reset()
+    return {}
+
+
+def _play(sandbox: Sandbox, _args: Args) -> Args:
+    """The lab's reference run, for the headless command and the tests."""
+    sandbox.lab.run_reference(sandbox)
+    verdicts = sandbox.checker.judge()
+    return {
+        "settings": sandbox.settings,
+        "versions": sandbox.versions(),
+        "measurements": sandbox.measurements,
+        "checks": [
+            {
+                "id": check.name,
+                "claim": check.claim,
+                "status": verdicts[check.name].status,
+                "message": verdicts[check.name].message,
+                "evidence": dict(verdicts[check.name].evidence),
+            }
+            for check in sandbox.lab.checks
+        ],
+    }
+
+
+def _warn(sandbox: Sandbox, args: Args) -> Args:
+    sandbox.emit(Ending(reason=str(args["reason"]), in_s=float(args["in_s"])))
+    return {}
+
+
+def _whole_number(raw: object, what: str) -> int:
+    try:
+        number = int(str(raw))
+    except ValueError:
+        raise BadInput(f"{what} is a whole number.", hint="For example 42.") from None
+    if not 1 <= number <= 1_000_000:
+        raise BadInput(f"{what} is a number from 1 up.", hint="For example 42.")
+    return number
+
+
+def _price(raw: object) -> float:
+    try:
+        price = float(str(raw))
+    except ValueError:
+        raise BadInput("The price is a number.", hint="For example 24.90.") from None
+    if not 0.01 <= price <= 99_999:
+        raise BadInput("The price is between 0.01 and 99,999.")
+    return round(price, 2)
+
+
+CALLS: dict[str, Callable[[Sandbox, Args], Args]] = {
+    "set": _set,
+    "action": _action,
+    "server": _server,
+    "link": _link,
+    "step": _step,
+    "load": _load,
+    "console": _console,
+    "complete": _complete,
+    "log": _log,
+    "measure": _measure,
+    "record": _record,
+    "reset": _reset,
+    "play": _play,
+    "warn": _warn,
+}
+"""Every call by its name, as docs/architecture.md lists them."""
