@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from labs.engines.address import Address
+from labs.clients.address import Address
 from labs.engines.launch import Launch
 from labs.engines.memcached import Memcached as Memcached
 from labs.engines.postgres import Postgres as Postgres

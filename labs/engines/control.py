@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from labs.engines.address import Address
+from labs.clients.address import Address
 from labs.errors import ServerDown
 
 TIMEOUT_S = 0.3

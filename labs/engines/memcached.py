@@ -11,8 +11,8 @@ from signal import Signals
 from typing import ClassVar
 from urllib.parse import unquote
 
+from labs.clients.address import Address
 from labs.engines import binaries, readings
-from labs.engines.address import Address
 from labs.engines.control import TIMEOUT_S, Control, Stream
 from labs.engines.launch import Launch, or_none
 

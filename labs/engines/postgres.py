@@ -17,9 +17,9 @@ from typing import ClassVar
 
 import psycopg
 
+from labs.clients.address import Address
+from labs.clients.postgres import BoundedConnection, Row, connect
 from labs.engines import binaries, readings
-from labs.engines.address import Address
-from labs.engines.connection import BoundedConnection, Row, connect
 from labs.engines.control import TIMEOUT_S, down
 from labs.engines.launch import Launch, or_none
 from labs.errors import DidNotStart

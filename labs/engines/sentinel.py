@@ -14,8 +14,8 @@ from typing import ClassVar
 
 import hiredis
 
+from labs.clients.address import Address
 from labs.engines import binaries
-from labs.engines.address import Address
 from labs.engines.control import TIMEOUT_S, Control, Stream
 from labs.engines.launch import Launch, or_none
 from labs.engines.membership import SENTINEL

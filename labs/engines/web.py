@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from labs.clients.address import Address
 from labs.engines import binaries
-from labs.engines.address import Address
 from labs.engines.control import TIMEOUT_S, Control, Stream
 from labs.engines.launch import Launch, or_none
 from labs.engines.readings import Counters
 from labs.web import http
-from labs.web.instance import SECRET
 
 _START = Path(__file__).resolve().parents[1] / "web" / "start.py"
 
@@ -96,7 +95,9 @@ class WebServer:
         answer = self._control.ask(
             lambda stream: _exchange(
                 stream,
-                http.Message(f"GET {path} HTTP/1.1", [("Host", self.name), (SECRET, self.secret)]),
+                http.Message(
+                    f"GET {path} HTTP/1.1", [("Host", self.name), (http.SECRET, self.secret)]
+                ),
             ),
             timeout_s,
         )

@@ -16,9 +16,9 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Literal
 
+from labs.clients.address import Address
 from labs.definition import Strategy
 from labs.engines import Postgres, Redis
-from labs.engines.address import Address
 from labs.errors import ServerDown
 from labs.events import Sense
 from labs.interleaving.orders import Choose

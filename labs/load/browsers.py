@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection as Pipe
 
-from labs.engines.address import Address
+from labs.clients.address import Address
 from labs.events import Value
 from labs.load.batches import BATCH_S, Batch
 from labs.load.shape import Schedule

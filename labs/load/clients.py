@@ -17,7 +17,7 @@ import hiredis
 
 from labs.caching.cache import Cache, CacheDown
 from labs.caching.local import CHANNEL, Local
-from labs.engines.address import Way
+from labs.clients.address import Way
 from labs.errors import ServerDown
 from labs.load.listener import Listener
 

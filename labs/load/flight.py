@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection as Pipe
 
 import hiredis
 
-from labs.engines.address import Address
+from labs.clients.address import Address
 from labs.errors import ServerDown
 from labs.events import Value
 from labs.load.batches import BATCH_S, GROUP, RECORDER, Batch, Operation

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import hiredis
 
-from labs.engines.address import Way
+from labs.clients.address import Way
 
 CONNECT_TIMEOUT_S = 1.0
 LOOK_S = 0.1

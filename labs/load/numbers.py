@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection as Pipe
 
 import hiredis
 
-from labs.engines.address import Way
+from labs.clients.address import Way
 from labs.errors import ServerDown
 from labs.events import Value
 from labs.load.batches import BATCH_S, Batch

@@ -18,8 +18,8 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from labs.clients.address import Address
 from labs.engines import readings
-from labs.engines.address import Address
 from labs.engines.launch import Launch
 from labs.errors import NotNow
 from labs.load.batches import BATCH_S, GROUP, RECORDER, Batch, Operation

@@ -25,8 +25,8 @@ import sqlalchemy
 
 from labs import linux, wire
 from labs.catalogue import catalogue, find
+from labs.clients.address import Address
 from labs.engines import Postgres
-from labs.engines.address import Address
 from labs.errors import BadInput, LabsError, NotNow, as_data
 from labs.events import Ending, Entry, Event, Happened, Measured, SandboxClosed, encode
 from labs.load.nursery import Nursery

@@ -26,8 +26,8 @@ from psycopg.pq.abc import PGresult
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from labs.engines.address import Address
-from labs.engines.connection import BoundedConnection, connect
+from labs.clients.address import Address
+from labs.clients.postgres import BoundedConnection, connect
 from labs.errors import BadInput, CommandRefused, ServerDown
 
 OUTPUT_LIMIT = 64 * 1024

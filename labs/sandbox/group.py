@@ -18,9 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labs.clients.address import Address
 from labs.definition import Node
 from labs.engines import Engine, Redis, Sentinel
-from labs.engines.address import Address
 from labs.engines.membership import Membership
 from labs.engines.redis import parse_info
 from labs.engines.sentinel import Watched

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labs.clients.address import Address
 from labs.definition import Link, Node
 from labs.engines import Balancer, Engine, Instance, Memcached, Redis
-from labs.engines.address import Address
 from labs.errors import BadInput
 from labs.runtime.fake import FakeEngine, FakeRuntime
 from labs.runtime.protocol import Runtime

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from labs.engines.address import Address
+from labs.clients.address import Address
 from labs.engines.sentinel import id_of
 from labs.errors import BadInput, NotNow
 from labs.events import LinkChanged

@@ -16,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from labs.clients.address import Address
 from labs.definition import Lab, Link, Node, Strategy
 from labs.engines import Balancer, Engine, Memcached, Postgres, Redis
-from labs.engines.address import Address
 from labs.engines.web import WebServer
 from labs.errors import BadInput, NotNow, ServerDown
 from labs.events import (

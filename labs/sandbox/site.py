@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from urllib.request import Request as Wanted
 
+from labs.clients.address import Address
 from labs.definition import Link
 from labs.engines import Instance, Memcached, Redis
-from labs.engines.address import Address
 from labs.errors import NotNow, ServerDown
 from labs.events import (
     CommandRan,

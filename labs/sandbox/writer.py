@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labs.clients.address import straight
 from labs.engines import Redis, aof
-from labs.engines.address import straight
 from labs.engines.redis import parse_info
 from labs.errors import BadInput, ServerDown
 from labs.events import CommandRan, LineReached, Said, Sense, StepFinished, StepStarted

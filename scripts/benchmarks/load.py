@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from labs.clients.address import Address
 from labs.engines import Redis, binaries
-from labs.engines.address import Address
 from labs.network.links import Links, Route
 from portal.serve.child import Child, Launch
 from scripts.benchmarks.context import Context

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from labs.engines.address import Address
+from labs.clients.address import Address
 from labs.errors import ServerDown
 from labs.shop import template
 

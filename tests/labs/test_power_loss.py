@@ -13,7 +13,7 @@ from multiprocessing import Pipe
 import psutil
 import pytest
 
-from labs.engines.address import Address
+from labs.clients.address import Address
 from labs.engines.launch import Launch
 from labs.engines.redis import Redis
 from labs.errors import NotNow, ServerDown

@@ -12,9 +12,9 @@ from array import array
 import psycopg
 import pytest
 
+from labs.clients.address import straight
+from labs.clients.postgres import connect
 from labs.engines import Postgres
-from labs.engines.address import straight
-from labs.engines.connection import connect
 from labs.errors import BadInput, ServerDown
 from labs.shop import queries, template
 from labs.shop.popularity import category_of

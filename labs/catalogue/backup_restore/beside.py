@@ -11,8 +11,8 @@ from pathlib import Path
 
 from labs.caching.cache import CacheDown
 from labs.catalogue.backup_restore import goods
+from labs.clients.address import Address, straight
 from labs.engines import Memcached
-from labs.engines.address import Address, straight
 from labs.errors import NotNow, ServerDown
 from labs.load.clients import LeanMemcached
 from labs.sandbox.sandbox import Sandbox

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from labs.caching.cache import CacheDown
 from labs.catalogue.backup_restore import goods
 from labs.catalogue.backup_restore.backups import NEW, OLD, backups_here
-from labs.engines.address import straight
+from labs.clients.address import straight
 from labs.events import Said, Travelled
 from labs.load.clients import LeanRedis
 from labs.sandbox.sandbox import Sandbox

@@ -22,8 +22,8 @@ from labs.catalogue.database_relief.checks import (
     relief,
 )
 from labs.catalogue.database_relief.wrong import WRONG
+from labs.clients.address import straight
 from labs.definition import Action, Choice, Lab, Number, Prediction, Strategy
-from labs.engines.address import straight
 from labs.errors import NotNow
 from labs.events import Value
 from labs.load.clients import LeanMemcached, LeanRedis
