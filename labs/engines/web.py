@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from labs.clients.address import Address
+from labs.clients.address import Address, straight
+from labs.clients.stream import Stream
 from labs.engines import binaries
-from labs.engines.control import TIMEOUT_S, Control, Stream
+from labs.engines.control import TIMEOUT_S, Control
 from labs.engines.launch import Launch, or_none
 from labs.engines.readings import Counters
 from labs.web import http
@@ -37,10 +38,10 @@ class WebServer:
     kind: ClassVar[str] = ""
     _module: ClassVar[str] = ""
     _health: ClassVar[str] = ""
-    _control: Control = field(init=False, repr=False, compare=False)
+    _control: Control[Stream] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_control", Control(self.name, self.address))
+        object.__setattr__(self, "_control", Control(self.name, Stream(straight(self.address))))
 
     def launch(self) -> Launch:
         """How to start it: the standard library only, so that it answers soon."""
@@ -134,10 +135,10 @@ class Balancer(WebServer):
 
 
 def _exchange(stream: Stream, request: http.Message) -> http.Message:
-    stream.send(request.pack())
+    stream.write(request.pack())
     data = b""
     while True:
-        data += stream.receive()
+        data += stream.read()
         message, _ = http.unpack(data)
         if message is not None:
             return message

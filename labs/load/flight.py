@@ -107,8 +107,7 @@ class Connection:
     def _ask(self, timeout_s: float, words: tuple[str | int, ...]) -> tuple[str, object]:
         try:
             connection = self._connected(timeout_s)
-            # its stub knows only one word
-            connection.sendall(hiredis.pack_command(words))  # type: ignore[arg-type]
+            connection.sendall(hiredis.pack_command(words))
             reply = self._reply(connection)
         except TimeoutError:
             return TIMED_OUT, None
@@ -128,8 +127,7 @@ class Connection:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._reader = hiredis.Reader()
             self.made_at = time.monotonic()
-            # as above
-            self._socket.sendall(hiredis.pack_command(("AUTH", *self._login)))  # type: ignore[arg-type]
+            self._socket.sendall(hiredis.pack_command(("AUTH", *self._login)))
             try:
                 login = self._reply(self._socket)
             except ConnectionResetError as exc:

@@ -156,7 +156,7 @@ class RedisCache:
                     "hit" if found else "miss",
                 )
             )
-            self._listener = self._listen(heard=self._local.forget)
+            self._listener = self._listen(on_message=self._local.forget)
         return self._local
 
     def close(self) -> None:

@@ -29,7 +29,7 @@ from labs.events import EndpointMoved, Role, RoleChanged, Said, SentinelSaid, Se
 from labs.network.links import Links
 from labs.runtime.fake import FakeLinks
 from labs.sandbox.mesh import Mesh
-from labs.sandbox.sentinels import NEWS, Ear, Heard
+from labs.sandbox.sentinels import NEWS, Heard, SentinelSubscriber
 
 if TYPE_CHECKING:
     from labs.sandbox.sandbox import Sandbox
@@ -99,10 +99,10 @@ class Group:
         self._stopped = threading.Event()
         self._hurry = threading.Event()
         self._thread = threading.Thread(target=self._look, name="group", daemon=True)
-        self._ear = Ear(
+        self._subscriber = SentinelSubscriber(
             {name: partial(self._sentinel, name) for name in self.sentinels},
             name_of=self.mesh.name_at,
-            heard=self._hear,
+            on_message=self._hear,
         )
 
     # Engines
@@ -218,14 +218,14 @@ class Group:
                 hint="Open the lab again.",
                 detail=str(self.seen),
             )
-        self._ear.start()
+        self._subscriber.start()
         self._thread.start()
 
     def close(self) -> None:
         """Watch no more."""
         self._stopped.set()
         self._hurry.set()
-        self._ear.stop()
+        self._subscriber.stop()
         if self._thread.is_alive():
             self._thread.join(timeout=3.0)
 
