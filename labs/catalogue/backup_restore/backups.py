@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from labs.catalogue.backup_restore import goods, losses
+from labs.catalogue.backup_restore import losses, shop_data
 from labs.engines import Redis
 from labs.engines.dataset import Dataset, dataset
 from labs.engines.redis import parse_info
@@ -215,7 +215,7 @@ class Backups:
         with self._alone():
             damaged = self._copy(self.find(name), "damaged")
             data = bytearray(self.file(damaged).read_bytes())
-            place = data.find(goods.NAME.encode())
+            place = data.find(shop_data.NAME.encode())
             if how == "cut":
                 del data[len(data) // 2 :]
             else:

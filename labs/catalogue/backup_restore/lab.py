@@ -12,7 +12,7 @@ from statistics import median
 
 from labs import tolerances
 from labs.catalogue import trials
-from labs.catalogue.backup_restore import beside, goods, reads
+from labs.catalogue.backup_restore import bystander, reads, shop_data
 from labs.catalogue.backup_restore.backups import (
     NEW,
     OLD,
@@ -71,12 +71,12 @@ TOPOLOGY = Topology(
         Node("app", "Shop app", "app"),
         Node(OLD, OLD, "redis", about="the cluster shop", options=MEMORY),
         Node(NEW, NEW, "redis", about="the cluster shop-restored", waits=True, options=MEMORY),
-        Node(beside.NODE, beside.NODE, "memcached", about="beside it"),
+        Node(bystander.NODE, bystander.NODE, "memcached", about="beside it"),
     ),
     links=(
         Link("shop", "app", OLD),
         Link("shop-restored", "app", NEW),
-        Link("memcached", "app", beside.NODE),
+        Link("memcached", "app", bystander.NODE),
     ),
 )
 WHICH = Text(
@@ -106,10 +106,10 @@ def fill(sandbox: Sandbox) -> str:
     keys = int(float(sandbox.settings["keys"]))
     engine = found.up(OLD)
     found.forget_writers()
-    found.products = goods.products_of(keys)
-    goods.put(engine, keys)
-    if sandbox.servers[beside.NODE].state == "up":
-        beside.fill(sandbox)
+    found.products = shop_data.products_of(keys)
+    shop_data.put(engine, keys)
+    if sandbox.servers[bystander.NODE].state == "up":
+        bystander.fill(sandbox)
     held = engine.count()
     sandbox.tell(ServerTold(server=OLD, lines=[f"{held:,} keys"]))
     says = f"The cluster shop holds {held:,} keys: products, pages, carts, rankings, sessions."
@@ -215,9 +215,9 @@ def delete_restored(sandbox: Sandbox) -> str:
 
 def ask_memcached(sandbox: Sandbox) -> str:
     """Ask Memcached for a backup, then restart it."""
-    asked = beside.ask(sandbox)
+    asked = bystander.ask(sandbox)
     sandbox.tabulate(
-        "answers", [{"command": wish, "answer": answer} for wish, answer in asked.answers]
+        "answers", [{"command": command, "answer": answer} for command, answer in asked.answers]
     )
     says = (
         "Memcached answers "
@@ -233,7 +233,7 @@ def orders(sandbox: Sandbox, number: int, workers: int) -> WriterOrders:
     its own.
     """
     found, node = backups_of(sandbox), reads.node_asked(sandbox)
-    products = (found.products if found else 0) or goods.products_of(
+    products = (found.products if found else 0) or shop_data.products_of(
         int(float(sandbox.settings["keys"]))
     )
     return WriterOrders(
@@ -277,8 +277,8 @@ def readings(sandbox: Sandbox, read: Mapping[str, float]) -> dict[str, float]:
     )
     if taken:
         values["cow_percent"] = taken[-1].cow_percent
-    engine = sandbox.servers[beside.NODE].engine
-    if sandbox.servers[beside.NODE].state == "up" and isinstance(engine, Memcached):
+    engine = sandbox.servers[bystander.NODE].engine
+    if sandbox.servers[bystander.NODE].state == "up" and isinstance(engine, Memcached):
         with contextlib.suppress(ServerDown):
             values["memcached_items"] = engine.stats()["curr_items"]
     return values
@@ -376,7 +376,7 @@ def reference(sandbox: Sandbox) -> None:
     reads.read(sandbox, PAGE)
     ask_memcached(sandbox)
     asked = next(
-        seen for seen in reversed(sandbox.ledger.observations) if isinstance(seen, beside.Asked)
+        seen for seen in reversed(sandbox.ledger.observations) if isinstance(seen, bystander.Asked)
     )
     note |= {
         "memcached_items": asked.items_before,
