@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
+from labs.engines.registry import Kind, registry
 from labs.errors import BadInput
 from labs.events import CheckStatus, Sense, Value
 
@@ -23,17 +24,13 @@ Gear = Literal["step", "load", "break"]
 GEARS: tuple[Gear, ...] = get_args(Gear)
 Place = Gear | Literal["all", "view"]
 """Where a control stands on the page: in one gear, under all of them, or in the lab's own view."""
-Engine = Literal[
-    "app", "redis", "memcached", "postgres", "instance", "balancer", "sentinel", "endpoint"
-]
-WITH_CONSOLE = frozenset({"redis", "memcached", "postgres"})
-NO_SERVER = frozenset({"app", "endpoint"})
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
     """A place in the drawing: the application, an endpoint, or a server.
 
+    `engine` is the name of a kind in labs.engines.registry.
     `engine_setting` names the control that picks its engine, `options` go to the engine's
     configuration; `options_of` makes those that follow from the settings. Servers of one `zone` are
     drawn as one place. A server that `waits` is not started with the sandbox: an action does that
@@ -42,7 +39,7 @@ class Node:
 
     name: str
     label: str
-    engine: Engine
+    engine: str
     engine_setting: str = ""
     about: str = ""
     zone: str = ""
@@ -51,9 +48,14 @@ class Node:
     options_of: Callable[[Mapping[str, Value]], Mapping[str, Any]] | None = None
 
     @property
+    def kind(self) -> Kind:
+        """What stands there. Raises UnknownKind if there is no such engine."""
+        return registry[self.engine]
+
+    @property
     def has_console(self) -> bool:
-        """True if it speaks a language that a console can speak to it."""
-        return self.engine in WITH_CONSOLE
+        """True if a learner can type commands to it."""
+        return bool(self.kind.console)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,9 @@ class Topology:
     @property
     def servers(self) -> tuple[Node, ...]:
         """The nodes that are real servers."""
-        return tuple(node for node in self.nodes if node.engine not in NO_SERVER)
+        return tuple(node for node in self.nodes if node.kind.is_server)
 
-    def of_engine(self, engine: Engine) -> tuple[Node, ...]:
+    def of_engine(self, engine: str) -> tuple[Node, ...]:
         """The nodes of this engine, in drawing order."""
         return tuple(node for node in self.nodes if node.engine == engine)
 
@@ -454,6 +456,14 @@ class Lab:
     requests: tuple[Steppable, ...] = REQUESTS
     item: str = "Item"
     """What a stepped request is asked for; empty if it asks for nothing."""
+
+    def __post_init__(self) -> None:
+        """Raises UnknownKind for an engine that is not in the registry."""
+        for node in self.topology.nodes:
+            chosen = (c for c in self.controls if c.name == node.engine_setting)
+            options = (c.options for c in chosen if isinstance(c, Choice))
+            for name in (node.engine, *(value for some in options for value, _ in some)):
+                registry[name]
 
     def control(self, name: str) -> Control:
         """The control of this name, or BadInput."""

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from labs.definition import Check
-from labs.engines import Memcached, Redis
+from labs.engines.memcached import Memcached
+from labs.engines.redis import Redis
 from labs.errors import NotNow, ServerDown
 from labs.events import Value
 from labs.load.load import Tally

@@ -9,25 +9,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import Signals
-from typing import ClassVar
 from urllib.parse import unquote
 
 from labs.clients.address import Address, straight
 from labs.clients.memcached import MemcachedClient
 from labs.engines import binaries, readings
+from labs.engines.base import CacheEngine
 from labs.engines.control import TIMEOUT_S, Control
 from labs.engines.launch import Launch, or_none
 
 
 @dataclass(frozen=True)
-class Memcached:
+class Memcached(CacheEngine):
     """One memcached."""
 
     name: str
     address: Address
     directory: Path
     maxmemory_mb: int = 32
-    kind: ClassVar[str] = "memcached"
+    kind = "memcached"
     _control: Control[MemcachedClient] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

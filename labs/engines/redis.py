@@ -1,4 +1,4 @@
-"""A lab's redis-server: its configuration, its users, its question, its counters.
+"""A lab's redis-server or valkey-server: its configuration, its users, its question, its counters.
 
 Starts nothing.
 """
@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import Signals
-from typing import ClassVar
 
+from labs.clients.access import Access
 from labs.clients.address import Address, straight
 from labs.clients.resp import Command, ReplyError, RespClient, Word
 from labs.engines import binaries, readings
+from labs.engines.base import CacheEngine
 from labs.engines.control import TIMEOUT_S, Control
 from labs.engines.launch import Launch, or_none
 from labs.engines.membership import Membership
@@ -45,7 +46,7 @@ _SCRIPTS = (
 
 
 @dataclass(frozen=True)
-class Redis:
+class Redis(CacheEngine):
     """One redis-server.
 
     `password` is for the users `learner` (the console) and `shop` (the application); ours is
@@ -70,7 +71,7 @@ class Redis:
     noted: bool = False
     directives: Mapping[str, str] = field(default_factory=dict)
     member: Membership | None = None
-    kind: ClassVar[str] = "redis"
+    kind = "redis"
     _ours: _Ours = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -223,12 +224,32 @@ user shop on #{_digest(self.password)} {rights}
         size = self.run("DBSIZE")
         return size if isinstance(size, int) else 0
 
+    def access(self, user: str) -> Access:
+        """How a client is let in as `learner` or `shop`."""
+        return Access(user, self.password)
+
+    def after_restart(self) -> str:
+        """A sentence for the learner: what a restart has cost."""
+        if self.noted:
+            return "What its files held is there again."
+        if self.appendonly:
+            return "It has replayed its append-only file: what was written is there."
+        return super().after_restart()
+
     def close(self) -> None:
         """Give our connection back; the next question opens another."""
         self._ours.close()
 
     def _info(self, *sections: str, timeout_s: float = TIMEOUT_S) -> dict[str, str]:
         return parse_info(self._ours.run(("INFO", *sections), timeout_s))
+
+
+@dataclass(frozen=True)
+class Valkey(Redis):
+    """One valkey-server, which speaks as Redis does."""
+
+    program: str = "valkey-server"
+    kind = "valkey"
 
 
 class _Ours:

@@ -10,11 +10,11 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
 
 from labs.clients.address import Address, straight
 from labs.clients.resp import ReplyError, RespClient
 from labs.engines import binaries
+from labs.engines.base import Engine
 from labs.engines.control import TIMEOUT_S, Control
 from labs.engines.launch import Launch, or_none
 from labs.engines.membership import SENTINEL
@@ -44,7 +44,7 @@ class Watched:
 
 
 @dataclass(frozen=True)
-class Sentinel:
+class Sentinel(Engine):
     """One redis-server in sentinel mode.
 
     `watched` is asked at each start; `secret` is the group's.
@@ -56,7 +56,7 @@ class Sentinel:
     directory: Path
     secret: str = field(repr=False)
     watched: Callable[[], Watched] = field(repr=False)
-    kind: ClassVar[str] = "sentinel"
+    kind = "sentinel"
     _control: Control[RespClient] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

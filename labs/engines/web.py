@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from labs.clients.address import Address, straight
 from labs.clients.stream import Stream
 from labs.engines import binaries
+from labs.engines.base import Engine
 from labs.engines.control import TIMEOUT_S, Control
 from labs.engines.launch import Launch, or_none
 from labs.engines.readings import Counters
@@ -24,7 +25,7 @@ _START = Path(__file__).resolve().parents[1] / "web" / "start.py"
 
 
 @dataclass(frozen=True)
-class WebServer:
+class WebServer(Engine):
     """A program of labs.web.
 
     `settings` says what its configuration is now; `configure` puts it in place while it runs.
@@ -35,7 +36,6 @@ class WebServer:
     directory: Path
     secret: str = field(repr=False)
     settings: Callable[[], Mapping[str, Any]] = field(repr=False)
-    kind: ClassVar[str] = ""
     _module: ClassVar[str] = ""
     _health: ClassVar[str] = ""
     _control: Control[Stream] = field(init=False, repr=False, compare=False)
@@ -109,7 +109,7 @@ class WebServer:
 class Instance(WebServer):
     """One instance of the shop."""
 
-    kind: ClassVar[str] = "instance"
+    kind = "instance"
     _module: ClassVar[str] = "labs.web.instance"
     _health: ClassVar[str] = "/health"
 
@@ -125,9 +125,13 @@ class Instance(WebServer):
 class Balancer(WebServer):
     """The balancer."""
 
-    kind: ClassVar[str] = "balancer"
+    kind = "balancer"
     _module: ClassVar[str] = "labs.web.balancer"
     _health: ClassVar[str] = "/-/health"
+
+    def after_restart(self) -> str:
+        """A sentence for the learner: what a restart has cost."""
+        return "It held nothing that it could lose."
 
     def instances_up(self) -> list[str]:
         """The instances that take part now. Raises ServerDown."""

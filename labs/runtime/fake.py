@@ -8,11 +8,12 @@ measurement.
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from labs.clients.address import Address
 from labs.engines import readings
+from labs.engines.base import CacheEngine, DatabaseEngine
 from labs.engines.launch import Launch
 from labs.errors import NotNow
 from labs.load.batches import BATCH_S, GROUP, RECORDER, Batch, Operation
@@ -122,7 +124,7 @@ class FakeRuntime:
 
 
 @dataclass(frozen=True, slots=True)
-class FakeEngine:
+class FakeEngine(CacheEngine, DatabaseEngine):
     """An engine that is ready at once."""
 
     name: str
@@ -175,8 +177,19 @@ class FakeEngine:
     def queries(self) -> int:
         return self.pretence.queries
 
-    def version_of(self, what: str, item: int) -> int:
-        return self.pretence.versions.get(item, 1)
+    def query(self, statement: str, parameters: Mapping[str, object]) -> tuple[object, ...]:
+        """The version of the item that is asked for, whatever the statement."""
+        (item,) = parameters.values()
+        return (self.pretence.versions.get(int(str(item)), 1),)
+
+    def item(self, key: str) -> tuple[str, float] | None:
+        if key not in self.pretence.stored:
+            return None
+        value, until = self.pretence.stored[key]
+        return value.decode(), -1 if until == math.inf else until - time.monotonic()
+
+    def count(self) -> int:
+        return len(self.pretence.stored)
 
     def flush(self) -> None:
         self.pretence.stored.clear()

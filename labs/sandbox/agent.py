@@ -26,7 +26,8 @@ import sqlalchemy
 from labs import linux, wire
 from labs.catalogue import catalogue, find
 from labs.clients.address import Address
-from labs.engines import Postgres
+from labs.engines.postgres import Postgres
+from labs.engines.registry import registry
 from labs.errors import BadInput, LabsError, NotNow, as_data
 from labs.events import Ending, Entry, Event, Happened, Measured, SandboxClosed, encode
 from labs.load.nursery import Nursery
@@ -34,7 +35,7 @@ from labs.network.links import Links
 from labs.runtime.fake import FakeLinks, FakeNursery, FakeRuntime
 from labs.runtime.process import ProcessRuntime
 from labs.runtime.protocol import Runtime
-from labs.sandbox.housing import USUAL_PORTS, Quarters
+from labs.sandbox.housing import Quarters
 from labs.sandbox.sandbox import Sandbox
 from labs.sandbox.server import Server
 from labs.shop.template import copy as copy_template
@@ -247,7 +248,7 @@ class Agent:
             directory = self._place.directory / "database"
             directory.mkdir(mode=0o700, exist_ok=True)
             copy_template(self._place.template, directory / "data")
-            address = Address(self._runtime.host(1), self._runtime.port(USUAL_PORTS["postgres"]))
+            address = Address(self._runtime.host(1), self._runtime.port(registry["postgres"].port))
             engine = Postgres("database", address, directory, self._secrets["database"])
             server = Server(
                 "database", engine, self._runtime, log=directory / "log", tell=self._tell_if_open

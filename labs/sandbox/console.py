@@ -22,12 +22,12 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
+from labs.clients.access import Access
 from labs.clients.address import Address, straight
 from labs.clients.memcached import MemcachedClient
 from labs.clients.postgres import BoundedConnection, connect
 from labs.clients.resp import ReplyError, RespClient
 from labs.clients.stream import ServerClosed
-from labs.clients.tls import Tls
 from labs.errors import BadInput, CommandRefused, ServerDown
 
 OUTPUT_LIMIT = 64 * 1024
@@ -116,14 +116,12 @@ class RedisConsole:
         ),
     }
 
-    def __init__(
-        self, address: Address, *, user: str, password: str, tls: Tls | None = None
-    ) -> None:
+    def __init__(self, address: Address, access: Access) -> None:
         self._client = RespClient(
             straight(address),
-            user=user,
-            password=password,
-            tls=tls,
+            user=access.user,
+            password=access.password,
+            tls=access.tls,
             timeout_s=REPLY_DEADLINE_S,
             connect_timeout_s=CONNECT_DEADLINE_S,
         )
@@ -211,10 +209,10 @@ class MemcachedConsole:
     )
     _KEY = re.compile(r"[\x21-\x7e]{1,250}")
 
-    def __init__(self, address: Address, *, tls: Tls | None = None) -> None:
+    def __init__(self, address: Address, access: Access) -> None:
         self._client = MemcachedClient(
             straight(address),
-            tls=tls,
+            tls=access.tls,
             timeout_s=REPLY_DEADLINE_S,
             connect_timeout_s=CONNECT_DEADLINE_S,
         )
@@ -339,8 +337,8 @@ class SqlConsole:
         "limit 10",
     )
 
-    def __init__(self, address: Address, *, user: str, password: str) -> None:
-        self._address, self._user, self._password = address, user, password
+    def __init__(self, address: Address, access: Access) -> None:
+        self._address, self._access = address, access
         self._connection: BoundedConnection | None = None
         self._lock = threading.Lock()
 
@@ -396,8 +394,8 @@ class SqlConsole:
             self._connection = connect(
                 host=self._address.host,
                 port=self._address.port,
-                user=self._user,
-                password=self._password,
+                user=self._access.user,
+                password=self._access.password,
                 timeout_s=SQL_DEADLINE_S + 1.0,
                 connect_timeout_s=1.0,
                 application="console",

@@ -1,14 +1,17 @@
-"""The consoles of a sandbox: one for each server that has one, made when it is first asked, made
-anew when another server stands there.
+"""The consoles of a sandbox: one for each server that has one, made when it is first used, and
+again when another server stands there.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from labs.engines import Memcached, Postgres, Redis
+from labs.clients.access import Access
+from labs.clients.address import Address
+from labs.engines.registry import registry
 from labs.errors import BadInput, LabsError
 from labs.runtime.fake import FakeEngine
 from labs.sandbox.console import Answer, Console, MemcachedConsole, RedisConsole, SqlConsole
@@ -16,6 +19,15 @@ from labs.sandbox.fakes import FakeConsole
 
 if TYPE_CHECKING:
     from labs.sandbox.sandbox import Sandbox
+
+CONSOLES: dict[str, Callable[[Address, Access], Console]] = {
+    "resp": RedisConsole,
+    "memcached": MemcachedConsole,
+    "sql": SqlConsole,
+}
+"""The console for each language that a kind of engine can name."""
+LEARNER = "learner"
+"""The user that every engine with users has for its console."""
 
 
 class Consoles:
@@ -62,18 +74,8 @@ class Consoles:
             return self._consoles[name]
 
     def _made(self, name: str) -> Console:
-        server = self._sandbox.servers[name]
-        match server.engine:
-            case Redis():
-                return RedisConsole(
-                    server.engine.address, user="learner", password=server.engine.password
-                )
-            case Memcached():
-                return MemcachedConsole(server.engine.address)
-            case Postgres():
-                return SqlConsole(
-                    server.engine.address, user="learner", password=server.engine.password
-                )
-            case FakeEngine():
-                return FakeConsole(name, lambda: self._sandbox.servers[name].state == "up")
-        raise BadInput(f"{name[:40]} has no console.")
+        engine = self._sandbox.servers[name].engine
+        if isinstance(engine, FakeEngine):
+            return FakeConsole(name, lambda: self._sandbox.servers[name].state == "up")
+        console = CONSOLES[registry[engine.kind].console]
+        return console(engine.address, engine.access(LEARNER))

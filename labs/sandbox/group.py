@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 
 from labs.clients.address import Address
 from labs.definition import Node
-from labs.engines import Engine, Redis, Sentinel
+from labs.engines.base import Engine
 from labs.engines.membership import Membership
-from labs.engines.redis import parse_info
-from labs.engines.sentinel import Watched
+from labs.engines.redis import Redis, parse_info
+from labs.engines.sentinel import Sentinel, Watched
 from labs.errors import DidNotStart, NotNow, ServerDown
 from labs.events import EndpointMoved, Role, RoleChanged, Said, SentinelSaid, ServerTold
 from labs.network.links import Links

@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING
 
 from labs.clients.address import Address
 from labs.definition import Link, Node
-from labs.engines import Balancer, Engine, Instance, Memcached, Redis
+from labs.engines.base import Engine
+from labs.engines.memcached import Memcached
+from labs.engines.redis import Redis
+from labs.engines.registry import registry
+from labs.engines.web import Balancer, Instance
 from labs.errors import BadInput
 from labs.runtime.fake import FakeEngine, FakeRuntime
 from labs.runtime.protocol import Runtime
@@ -21,14 +25,6 @@ from labs.sandbox.site import letter
 if TYPE_CHECKING:
     from labs.sandbox.sandbox import Sandbox
 
-USUAL_PORTS = {
-    "redis": 6379,
-    "sentinel": 26379,
-    "memcached": 11211,
-    "postgres": 5432,
-    "instance": 8000,
-    "balancer": 8080,
-}
 BEHIND, OF_ENDPOINTS = 101, 200
 """Where the addresses of a group's servers themselves, behind their public ones, and of its
 endpoints begin among those of the sandbox.
@@ -77,7 +73,9 @@ class Housing:
         """
         places, runtime = [node.name for node in self._topology.servers], self._quarters.runtime
         host = runtime.host(places.index(link.source) + 1 if link.source in places else 0)
-        near = Address(host, runtime.port(USUAL_PORTS[self.kind(self._topology.node(link.target))]))
+        near = Address(
+            host, runtime.port(registry[self.kind(self._topology.node(link.target))].port)
+        )
         while (
             near in (other for name, other in self.near.items() if name != link.name)
             and runtime.name != "fake"
@@ -93,12 +91,12 @@ class Housing:
         runtime, public, behind = self._quarters.runtime, dict[str, Address](), dict[str, Address]()
         for index, node in enumerate(self._topology.servers):
             if node.engine in ("redis", "sentinel"):
-                port = runtime.port(USUAL_PORTS[node.engine])
+                port = runtime.port(node.kind.port)
                 public[node.name], behind[node.name] = (
                     Address(runtime.host(index + 1), port),
                     Address(runtime.host(index + BEHIND), port),
                 )
-        port = runtime.port(USUAL_PORTS["redis"])
+        port = runtime.port(registry["redis"].port)
         endpoints = {
             node.name: Address(runtime.host(OF_ENDPOINTS + index), port)
             for index, node in enumerate(self._topology.of_engine("endpoint"))
@@ -131,7 +129,7 @@ class Housing:
                 **({"maxmemory_mb": memory_mb, **node.options} if kind == "redis" else {}),
             )
         address = Address(
-            runtime.host(self._topology.servers.index(node) + 1), runtime.port(USUAL_PORTS[kind])
+            runtime.host(self._topology.servers.index(node) + 1), runtime.port(registry[kind].port)
         )
         secret = self._quarters.secrets[node.name]
         if kind == "redis":

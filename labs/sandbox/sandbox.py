@@ -18,7 +18,9 @@ from typing import Any
 
 from labs.clients.address import Address
 from labs.definition import Lab, Link, Node, Strategy
-from labs.engines import Balancer, Engine, Memcached, Postgres, Redis
+from labs.engines.memcached import Memcached
+from labs.engines.postgres import Postgres
+from labs.engines.redis import Redis
 from labs.engines.web import WebServer
 from labs.errors import BadInput, NotNow, ServerDown
 from labs.events import (
@@ -58,6 +60,7 @@ from labs.sandbox.site import Site
 from labs.sandbox.writer import Writer
 from labs.shop.shop import items
 from labs.shop.template import copy as copy_template
+from labs.shop.versions import version_of
 
 LOAD_ITEMS = 1_000
 SEED = 7
@@ -384,7 +387,7 @@ class Sandbox:
         ):
             return None
         try:
-            return database.engine.version_of(what, item)
+            return version_of(database.engine, what, item)
         except ServerDown:
             return None
 
@@ -522,7 +525,7 @@ class Sandbox:
             "kill": "Whoever asks it is refused at once.",
             "pause": "It keeps its connections and answers nobody: whoever asks, waits.",
             "resume": "What waited is answered now.",
-            "restart": _after_a_restart(self.servers[name].engine),
+            "restart": self.servers[name].engine.after_restart(),
         }[verb]
         self.tell(Said(text=f"{says} {means}", strong=says))
         if self.lab.served:
@@ -732,15 +735,3 @@ class Sandbox:
             seed=SEED,
             requests=requests,
         )
-
-
-def _after_a_restart(engine: Engine) -> str:
-    if isinstance(engine, Postgres):
-        return "It has replayed its log: what was committed is there."
-    if isinstance(engine, Redis) and engine.noted:
-        return "What its files held is there again."
-    if isinstance(engine, Redis) and engine.appendonly:
-        return "It has replayed its append-only file: what was written is there."
-    if isinstance(engine, Balancer):
-        return "It held nothing that it could lose."
-    return "It has lost what it held in memory."

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from labs.clients.address import straight
 from labs.clients.resp import RespClient
-from labs.engines import Sentinel
+from labs.engines.sentinel import Sentinel
 
 log = logging.getLogger("labs.sentinels")
 RETRY_S, CONNECT_S = 0.2, 0.3

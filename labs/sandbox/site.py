@@ -24,7 +24,9 @@ from urllib.request import Request as Wanted
 
 from labs.clients.address import Address
 from labs.definition import Link
-from labs.engines import Instance, Memcached, Redis
+from labs.engines.memcached import Memcached
+from labs.engines.redis import Redis
+from labs.engines.web import Instance
 from labs.errors import NotNow, ServerDown
 from labs.events import (
     CommandRan,

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labs.clients.address import straight
-from labs.engines import Redis, aof
-from labs.engines.redis import parse_info
+from labs.engines import aof
+from labs.engines.redis import Redis, parse_info
 from labs.errors import BadInput, ServerDown
 from labs.events import CommandRan, LineReached, Said, Sense, StepFinished, StepStarted
 from labs.load.batches import Batch

@@ -13,8 +13,8 @@ import pytest
 from labs.catalogue.backup_restore import shop_data
 from labs.catalogue.backup_restore.backups import MOST_BACKUPS, refusal
 from labs.catalogue.backup_restore.losses import count
-from labs.engines import Redis
 from labs.engines.dataset import READS, dataset
+from labs.engines.redis import Redis
 from labs.errors import BadInput, NotNow, ServerDown
 from labs.headless import keeper_of_ones_own
 from labs.load.writers import Writer, WriterOrders, count_key, note, notes, product_key

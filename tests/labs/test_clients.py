@@ -14,7 +14,8 @@ from labs.clients.memcached import MemcachedClient, MemcachedError
 from labs.clients.resp import LoginRefused, NotResp, ReplyError, RespClient
 from labs.clients.stream import ServerClosed, Stream, TlsFailed
 from labs.clients.tls import Tls
-from labs.engines import Memcached, Redis
+from labs.engines.memcached import Memcached
+from labs.engines.redis import Redis
 from tests.labs.conftest import wait_until
 
 PASSWORD = "the sandbox's own"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labs.engines import Redis
+from labs.engines.redis import Redis
 from labs.errors import CommandRefused, ServerDown
 from labs.sandbox.console import RedisConsole
 
@@ -19,7 +19,7 @@ def engine(rack):
 
 @pytest.fixture
 def console(engine):
-    console = RedisConsole(engine.address, user="learner", password=PASSWORD)
+    console = RedisConsole(engine.address, engine.access("learner"))
     yield console
     console.close()
 

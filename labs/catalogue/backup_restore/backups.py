@@ -19,9 +19,8 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from labs.catalogue.backup_restore import losses, shop_data
-from labs.engines import Redis
 from labs.engines.dataset import Dataset, dataset
-from labs.engines.redis import parse_info
+from labs.engines.redis import Redis, parse_info
 from labs.errors import BadInput, DidNotStart, LabsError, NotNow, ServerDown
 from labs.events import Value
 from labs.load.writers import Notes, notes

@@ -11,7 +11,7 @@ from labs.caching.cache import CacheDown
 from labs.catalogue.backup_restore import shop_data
 from labs.clients.address import Address, straight
 from labs.clients.memcached import MemcachedClient
-from labs.engines import Memcached
+from labs.engines.memcached import Memcached
 from labs.errors import NotNow, ServerDown
 from labs.load.clients import LeanMemcached
 from labs.sandbox.sandbox import Sandbox

@@ -49,8 +49,9 @@ from labs.definition import (
     Topology,
     Verdict,
 )
-from labs.engines import Memcached, Redis
 from labs.engines.dataset import Dataset
+from labs.engines.memcached import Memcached
+from labs.engines.redis import Redis
 from labs.errors import LabsError, NotNow, ServerDown
 from labs.events import Said, ServerTold, Value
 from labs.load.writers import WriterOrders

@@ -27,7 +27,7 @@ from labs.definition import (
     Table,
     Topology,
 )
-from labs.engines import Redis
+from labs.engines.redis import Redis
 from labs.events import Value
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox

@@ -30,7 +30,7 @@ from labs.definition import (
     Table,
     Topology,
 )
-from labs.engines import Balancer
+from labs.engines.web import Balancer
 from labs.errors import NotNow, ServerDown
 from labs.events import Value
 from labs.sandbox.sandbox import Sandbox

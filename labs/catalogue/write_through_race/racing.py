@@ -11,7 +11,8 @@ from contextlib import contextmanager
 
 from labs.catalogue.write_through_race.strategies import STRATEGIES
 from labs.definition import Column, Strategy, Table
-from labs.engines import Postgres, Redis
+from labs.engines.postgres import Postgres
+from labs.engines.redis import Redis
 from labs.errors import NotNow
 from labs.events import Said, Value
 from labs.interleaving.orders import beginning_with, following
