@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import importlib.util
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -29,14 +30,13 @@ ENGINES = ROOT / "var/engines"
 COMPOSE = ROOT / "var/tools/docker-compose"
 LOG = ROOT / "var/log/setup.log"
 
+# Read by its path: the package that it is part of can't be imported before there is an environment.
+ENGINE_KINDS = runpy.run_path(str(ROOT / "labs/engines/registry.py"))["registry"].installed()
 PACKAGES = {
-    "redis-server": "redis-server",
-    "memcached": "memcached",
-    "postgres": "postgresql",
+    **{program: kind.package for program, kind in ENGINE_KINDS.items()},
     "bwrap": "bubblewrap",
     "chromium": "chromium",
 }
-ENGINE_PROGRAMS = ("redis-server", "memcached", "postgres")
 OPTIONAL = {"bwrap"}
 LOCKS = {"serve": ("requirements.lock",), "test": ("requirements.lock", "requirements-dev.lock")}
 # Packages that an unpacked server does not need: they set up services, or compile queries.
@@ -58,7 +58,7 @@ LEFT_OUT = (
 )
 
 BY_HAND = """Cacheground needs {missing}. It can't install {them} here{why}. Run one of these, then this again:
-  Debian, Ubuntu:  sudo apt-get install --no-install-recommends redis-server memcached postgresql bubblewrap python3-venv{chromium}
+  Debian, Ubuntu:  sudo apt-get install --no-install-recommends {engines} bubblewrap python3-venv{chromium}
   Fedora:          sudo dnf install redis memcached postgresql-server bubblewrap{chromium}
   macOS:           brew install redis memcached postgresql@17{cask}
 None of them has to run as a service: Cacheground starts its own."""
@@ -124,7 +124,7 @@ def find_program(name: str) -> Path | None:
 
 def missing_programs(purpose: str) -> list[str]:
     """The programs that are wanted for this purpose and not there."""
-    wanted = [*ENGINE_PROGRAMS, "bwrap", *(["chromium"] if purpose == "test" else [])]
+    wanted = [*ENGINE_KINDS, "bwrap", *(["chromium"] if purpose == "test" else [])]
     return [name for name in wanted if find_program(name) is None]
 
 
@@ -435,6 +435,7 @@ def by_hand(purpose: str, why: str) -> str:
         missing=" and ".join(filter(None, [", ".join(missing[:-1]), missing[-1]])),
         them="it" if len(missing) == 1 else "them",
         why=f" ({why})" if why else "",
+        engines=" ".join(kind.package for kind in ENGINE_KINDS.values()),
         chromium=" chromium" if test else "",
         cask=" && brew install --cask chromium" if test else "",
     )

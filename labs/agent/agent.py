@@ -26,8 +26,9 @@ import sqlalchemy
 from labs import linux, wire
 from labs.agent.calls import CALLS, Args
 from labs.catalogue import catalogue, find
-from labs.engines import Postgres
-from labs.engines.address import Address
+from labs.clients.address import Address
+from labs.engines.postgres import Postgres
+from labs.engines.registry import registry
 from labs.errors import BadInput, LabsError, NotNow, as_data
 from labs.events import Entry, Event, SandboxClosed, encode
 from labs.load.forkserver import ForkServer, ProcessForkServer
@@ -35,7 +36,6 @@ from labs.network.links import Links
 from labs.network.protocol import Network
 from labs.runtime.process import ProcessRuntime
 from labs.runtime.protocol import Runtime
-from labs.sandbox.addresses import USUAL_PORTS
 from labs.sandbox.environment import Doubles, SandboxEnvironment
 from labs.sandbox.sandbox import Sandbox
 from labs.sandbox.server import Server
@@ -234,7 +234,7 @@ class Agent:
         directory = self._place.directory / "database"
         directory.mkdir(mode=0o700, exist_ok=True)
         copy_template(self._place.template, directory / "data")
-        address = Address(self._runtime.host(1), self._runtime.port(USUAL_PORTS["postgres"]))
+        address = Address(self._runtime.host(1), self._runtime.port(registry["postgres"].port))
         engine = Postgres("database", address, directory, self._secrets["database"])
         return Server(
             "database", engine, self._runtime, log=directory / "log", emit=self._emit_if_open

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from labs.engines.registry import registry
 from labs.errors import DidNotStart
 
 _HINT = (
@@ -20,7 +21,6 @@ _OF_POSTGRES = frozenset(
     {"postgres", "initdb", "pg_ctl", "pg_controldata", "pg_resetwal", "pgbench", "psql"}
 )
 _SYSTEM = Path("/usr/lib/postgresql")
-_SERVERS = {"redis": "redis-server", "memcached": "memcached", "postgres": "postgres"}
 _ANSWERS_S = 5.0
 
 
@@ -36,11 +36,11 @@ def find(name: str) -> Path:
 
 
 def versions() -> dict[str, str]:
-    """The engines that are installed, as their programs tell it; one that is not there or does not
-    answer is left out.
+    """The versions of the engines that are installed, by their own programs; one that is not there
+    or does not answer is left out.
     """
     found = {}
-    for engine, program in _SERVERS.items():
+    for program, kind in registry.installed().items():
         try:
             asked = subprocess.run(
                 [find(program), "--version"],
@@ -52,8 +52,8 @@ def versions() -> dict[str, str]:
             )
         except (DidNotStart, OSError, subprocess.TimeoutExpired):
             continue
-        if told := re.search(r"\d+(?:\.\d+)+", asked.stdout):
-            found[engine] = told.group()
+        if version := re.search(r"\d+(?:\.\d+)+", asked.stdout):
+            found[kind.name] = version.group()
     return found
 
 

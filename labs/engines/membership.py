@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from labs.engines.address import Address
+from labs.clients.address import Address
 
 REPLICATION, SENTINEL = "replication", "sentinel"
 """The users under which replicas and sentinels come."""

@@ -1,35 +1,51 @@
 """A lab's memcached: its command line, its question, its counters.
 
-Starts nothing. It has no users: whoever reaches it may do all.
+Starts nothing. It has no users: every client that can reach it may do everything.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import Signals
-from typing import ClassVar
+from typing import Any
 from urllib.parse import unquote
 
+from labs.clients.address import Address, straight
+from labs.clients.memcached import MemcachedClient
 from labs.engines import binaries, readings
-from labs.engines.address import Address
-from labs.engines.control import TIMEOUT_S, Control, Stream
+from labs.engines.base import CacheEngine
+from labs.engines.control import TIMEOUT_S, Control
 from labs.engines.launch import Launch, or_none
 
 
 @dataclass(frozen=True)
-class Memcached:
+class Memcached(CacheEngine):
     """One memcached."""
 
     name: str
     address: Address
     directory: Path
     maxmemory_mb: int = 32
-    kind: ClassVar[str] = "memcached"
-    _control: Control = field(init=False, repr=False, compare=False)
+    kind = "memcached"
+    _control: Control[MemcachedClient] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_control", Control(self.name, self.address))
+        client = MemcachedClient(straight(self.address))
+        object.__setattr__(self, "_control", Control(self.name, client))
+
+    @classmethod
+    def build(
+        cls,
+        name: str,
+        address: Address,
+        directory: Path,
+        password: str,
+        options: Mapping[str, Any],
+    ) -> Memcached:
+        """An engine for a node. It has no users, so the password is left out."""
+        return cls(name, address, directory, **options)
 
     def launch(self) -> Launch:
         """How to start it."""
@@ -64,9 +80,7 @@ class Memcached:
 
     def ready(self, timeout_s: float = TIMEOUT_S) -> str:
         """The server's version once it answers. Raises ServerDown until then."""
-        return self._control.ask(
-            lambda stream: _line(stream, b"version\r\n", "VERSION "), timeout_s
-        )
+        return self._control.ask(MemcachedClient.version, timeout_s)
 
     def counters(self) -> dict[str, float]:
         """What the server has counted, all at one moment. Raises ServerDown."""
@@ -99,17 +113,20 @@ class Memcached:
 
     def flush(self) -> None:
         """Forget all keys. Raises ServerDown."""
-        self._control.ask(lambda stream: _line(stream, b"flush_all\r\n", "OK"))
+        self._control.ask(MemcachedClient.flush)
 
     def keys(self) -> list[str]:
         """Every key, by lru_crawler metadump. Raises ServerDown."""
-        return self._control.ask(_keys)
+        lines = self._control.ask(lambda client: client.lines(b"lru_crawler metadump all"))
+        keys = (line.split(b" ", 1)[0].removeprefix(b"key=") for line in lines)
+        return sorted(unquote(key.decode()) for key in keys)
 
     def item(self, key: str) -> tuple[str, float] | None:
         """A value as it is stored, and the whole seconds that it has left (-1: for ever); None if
         there is none. Raises ServerDown.
         """
-        return self._control.ask(lambda stream: _item(stream, key))
+        found = self._control.ask(lambda client: client.item(key))
+        return (found[0].decode(errors="replace"), float(found[1])) if found else None
 
     def count(self) -> int:
         """How many items there are, also those whose time is over and that nobody asked for since.
@@ -124,56 +141,18 @@ class Memcached:
 
     def stats(self) -> dict[str, float]:
         """The numbers among the server's `stats`. Raises ServerDown."""
-        return self._control.ask(_stats)
+        return parse_stats(self._control.ask(lambda client: client.lines(b"stats")))
 
     def close(self) -> None:
         """Give our connection back; the next question opens another."""
         self._control.close()
 
 
-def parse_stats(text: str) -> dict[str, float]:
+def parse_stats(lines: Iterable[bytes]) -> dict[str, float]:
     """The numbers in an answer to `stats`; what is no number is left out."""
     values: dict[str, float] = {}
-    for line in text.splitlines():
-        match line.split(" "):
+    for line in lines:
+        match line.decode(errors="replace").split(" "):
             case ["STAT", name, value] if value.replace(".", "", 1).isdigit():
                 values[name] = float(value)
     return values
-
-
-def _stats(stream: Stream) -> dict[str, float]:
-    stream.send(b"stats\r\n")
-    return parse_stats(stream.receive_until(b"END\r\n").decode(errors="replace"))
-
-
-def _item(stream: Stream, key: str) -> tuple[str, float] | None:
-    stream.send(f"mg {key} v t\r\n".encode())
-    answer = stream.receive_until(b"\r\n")
-    if answer.startswith(b"EN"):
-        return None
-    if not answer.startswith(b"VA "):
-        raise ValueError(answer.decode(errors="replace"))
-    head, _, rest = answer.partition(b"\r\n")
-    words = head.decode().split(" ")
-    while len(rest) < int(words[1]) + 2:
-        rest += stream.receive()
-    left = next(word[1:] for word in words[2:] if word.startswith("t"))
-    return rest[: int(words[1])].decode(errors="replace"), float(left)
-
-
-def _keys(stream: Stream) -> list[str]:
-    stream.send(b"lru_crawler metadump all\r\n")
-    lines = stream.receive_until(b"END\r\n").decode(errors="replace").splitlines()
-    return sorted(
-        unquote(line.split(" ", 1)[0].removeprefix("key="))
-        for line in lines
-        if line.startswith("key=")
-    )
-
-
-def _line(stream: Stream, command: bytes, expected: str) -> str:
-    stream.send(command)
-    answer = stream.receive_until(b"\r\n").decode(errors="replace").strip()
-    if not answer.startswith(expected):
-        raise ValueError(answer)
-    return answer.removeprefix(expected)

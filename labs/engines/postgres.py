@@ -10,20 +10,21 @@ import hashlib
 import hmac
 import secrets
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import Signals
-from typing import ClassVar
 
 import psycopg
 
+from labs.clients.access import Access
+from labs.clients.address import Address
+from labs.clients.postgres import BoundedConnection, Row, connect
 from labs.engines import binaries, readings
-from labs.engines.address import Address
-from labs.engines.connection import BoundedConnection, Row, connect
+from labs.engines.base import DatabaseEngine
 from labs.engines.control import TIMEOUT_S, down
 from labs.engines.launch import Launch, or_none
 from labs.errors import DidNotStart
-from labs.shop import queries
 
 AGENT, READER, APPLICATION, LEARNER = "lab_agent", "lab_reader", "shop_app", "learner"
 
@@ -46,7 +47,7 @@ _SOCKET_PATH_LIMIT = 107
 
 
 @dataclass(frozen=True)
-class Postgres:
+class Postgres(DatabaseEngine):
     """One Postgres over a copy of the shop's template in `directory / "data"`.
 
     `password` is for the roles `shop_app` (the application) and `learner` (the console).
@@ -56,7 +57,7 @@ class Postgres:
     address: Address
     directory: Path
     password: str = field(repr=False)
-    kind: ClassVar[str] = "postgres"
+    kind = "postgres"
     _ours: _Ours = field(init=False, repr=False, compare=False)
     _reader: _Ours = field(init=False, repr=False, compare=False)
 
@@ -116,18 +117,21 @@ class Postgres:
         """
         return int(self._ours.row(_QUERIES)[0])
 
-    def version_of(self, what: str, item: int) -> int | None:
-        """The committed version of what a read of this kind answers; None if there is no such item.
-
-        Raises ServerDown.
+    def query(self, statement: str, parameters: Mapping[str, object]) -> tuple[object, ...]:
+        """The first row of the answer; (None,) if there is none. Raises ServerDown.
 
         Asked as a role without rights: a learner may have put a view with a function of their own
-        where the table was.
+        where a table was.
         """
-        (version,) = self._reader.row(
-            queries.to_psycopg(queries.VERSIONS[what]), {queries.KEYS[what]: item}
-        )
-        return None if version is None else int(version)
+        return self._reader.row(statement, dict(parameters))
+
+    def access(self, user: str) -> Access:
+        """How a client is let in as `learner` or `shop_app`."""
+        return Access(user, self.password)
+
+    def after_restart(self) -> str:
+        """A sentence for the learner: what a restart has cost."""
+        return "It has replayed its log: what was committed is there."
 
     def blocked_by(self, pid: int) -> list[int]:
         """The processes that this one waits for, by pg_blocking_pids. Raises ServerDown."""
@@ -166,7 +170,7 @@ class _Ours:
                 self._has_passwords = True
             return (connection.info.parameter_status("server_version") or "").split(" ")[0]
 
-    def row(self, statement: str, parameters: dict[str, object] | None = None) -> Row:
+    def row(self, statement: str, parameters: Mapping[str, object] | None = None) -> Row:
         with self._lock:
             return self._asked(statement, parameters, TIMEOUT_S)[1]
 
@@ -175,7 +179,7 @@ class _Ours:
             self._drop()
 
     def _asked(
-        self, statement: str, parameters: dict[str, object] | None, timeout_s: float
+        self, statement: str, parameters: Mapping[str, object] | None, timeout_s: float
     ) -> tuple[BoundedConnection, Row]:
         try:
             connection = self._connected(timeout_s)

@@ -1,4 +1,4 @@
-"""A lab's redis-server: its configuration, its users, its question, its counters.
+"""A lab's redis-server or valkey-server: its configuration, its users, its question, its counters.
 
 Starts nothing.
 """
@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import Signals
-from typing import ClassVar
 
-import hiredis
-
+from labs.clients.access import Access
+from labs.clients.address import Address, straight
+from labs.clients.resp import Command, ReplyError, RespClient, Word
 from labs.engines import binaries, readings
-from labs.engines.address import Address
-from labs.engines.control import TIMEOUT_S, Control, Stream
+from labs.engines.base import CacheEngine
+from labs.engines.control import TIMEOUT_S, Control
 from labs.engines.launch import Launch, or_none
 from labs.engines.membership import Membership
 from labs.errors import ServerDown
@@ -47,7 +46,7 @@ _SCRIPTS = (
 
 
 @dataclass(frozen=True)
-class Redis:
+class Redis(CacheEngine):
     """One redis-server.
 
     `password` is for the users `learner` (the console) and `shop` (the application); ours is
@@ -72,7 +71,7 @@ class Redis:
     noted: bool = False
     directives: Mapping[str, str] = field(default_factory=dict)
     member: Membership | None = None
-    kind: ClassVar[str] = "redis"
+    kind = "redis"
     _ours: _Ours = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -225,52 +224,66 @@ user shop on #{_digest(self.password)} {rights}
         size = self.run("DBSIZE")
         return size if isinstance(size, int) else 0
 
+    def access(self, user: str) -> Access:
+        """How a client is let in as `learner` or `shop`."""
+        return Access(user, self.password)
+
+    def after_restart(self) -> str:
+        """A sentence for the learner: what a restart has cost."""
+        if self.noted:
+            return "What its files held is there again."
+        if self.appendonly:
+            return "It has replayed its append-only file: what was written is there."
+        return super().after_restart()
+
     def close(self) -> None:
         """Give our connection back; the next question opens another."""
-        self._ours.control.close()
+        self._ours.close()
 
     def _info(self, *sections: str, timeout_s: float = TIMEOUT_S) -> dict[str, str]:
         return parse_info(self._ours.run(("INFO", *sections), timeout_s))
 
 
+@dataclass(frozen=True)
+class Valkey(Redis):
+    """One valkey-server, which speaks as Redis does."""
+
+    program: str = "valkey-server"
+    kind = "valkey"
+
+
 class _Ours:
-    """Our user's connection, and how many commands the server's running process has had from it."""
+    """The connection of our own user, and how many commands it has sent to the running server."""
 
     def __init__(self, name: str, address: Address) -> None:
         self.secret = secrets.token_hex(32)
-        self.control = Control(name, address, self._greet)
         self._name = name
-        self._lock = threading.RLock()
-        self._run_id = ""
-        self._commands = 0
+        self._client = _CountingClient(straight(address), user="labctl", password=self.secret)
+        self._control = Control(name, self._client)
 
     def run(self, words: tuple[str | int, ...], timeout_s: float) -> object:
-        with self._lock:
-            reply = self.control.ask(lambda stream: self._exchange(stream, words), timeout_s)
-        if isinstance(reply, Exception):
+        reply = self._control.ask(lambda client: client.command(*words), timeout_s)
+        if isinstance(reply, ReplyError):
             raise ServerDown(f"The {self._name} refused: {reply}")
         return reply
 
     def run_all(
         self, commands: Sequence[tuple[str | int | bytes, ...]], timeout_s: float = TIMEOUT_S
     ) -> list[object]:
-        if not commands:
-            return []
-        with self._lock:
-            return self.control.ask(lambda stream: self._exchange_all(stream, commands), timeout_s)
+        return self._control.ask(lambda client: client.pipeline(commands), timeout_s)
 
     def counters(self) -> dict[str, float]:
-        with self._lock:
-            info = parse_info(
-                self.run(("INFO", "server", "stats", "clients", "memory", "keyspace"), TIMEOUT_S)
-            )
-            # INFO is counted when it has been answered: it does not see itself.
-            before_this = self._commands - 1
+        def ask(client: _CountingClient) -> tuple[dict[str, str], int]:
+            words = "INFO", "server", "stats", "clients", "memory", "keyspace"
+            return parse_info(client.command(*words)), client.sent
+
+        info, sent = self._control.ask(ask)
         return {
             "run": float(int(info["run_id"][:12], 16)),
             "hits": float(info["keyspace_hits"]),
             "misses": float(info["keyspace_misses"]),
-            "operations": float(info["total_commands_processed"]) - before_this,
+            # INFO is counted after it has been answered: it does not count itself.
+            "operations": float(info["total_commands_processed"]) - (sent - 1),
             "evicted": float(info["evicted_keys"]),
             "expired": float(info["expired_keys"]),
             "items": float(
@@ -284,30 +297,31 @@ class _Ours:
             "connections": float(info["connected_clients"]),
         }
 
-    def _greet(self, stream: Stream) -> None:
-        login = self._exchange(stream, ("AUTH", "labctl", self.secret))
-        if isinstance(login, Exception):
-            raise ConnectionError(str(login))
-        run_id = parse_info(self._exchange(stream, ("INFO", "server")))["run_id"]
+    def close(self) -> None:
+        self._control.close()
+
+
+class _CountingClient(RespClient):
+    """Counts what it sends to one process of the server: another process begins at zero."""
+
+    sent = 0
+    _run_id = ""
+
+    def command(self, *words: Word) -> object:
+        self.connect()  # a new process begins the count
+        self.sent += 1
+        return super().command(*words)
+
+    def pipeline(self, commands: Sequence[Command]) -> list[object]:
+        self.connect()
+        self.sent += len(commands)
+        return super().pipeline(commands)
+
+    def _greet(self) -> None:
+        super()._greet()
+        run_id = parse_info(self.command("INFO", "server"))["run_id"]
         if run_id != self._run_id:
-            self._run_id, self._commands = run_id, 2
-
-    def _exchange(self, stream: Stream, words: tuple[str | int, ...]) -> object:
-        return self._exchange_all(stream, [words])[0]
-
-    def _exchange_all(
-        self, stream: Stream, commands: Sequence[tuple[str | int | bytes, ...]]
-    ) -> list[object]:
-        reader = hiredis.Reader()
-        # its stub knows only one word
-        stream.send(b"".join(hiredis.pack_command(words) for words in commands))  # type: ignore[arg-type]
-        self._commands += len(commands)
-        replies: list[object] = []
-        while len(replies) < len(commands):
-            while (reply := reader.gets()) is False:
-                reader.feed(stream.receive())
-            replies.append(reply)
-        return replies
+            self._run_id, self.sent = run_id, 2
 
 
 def parse_info(reply: object) -> dict[str, str]:

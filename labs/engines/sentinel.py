@@ -10,13 +10,12 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
 
-import hiredis
-
+from labs.clients.address import Address, straight
+from labs.clients.resp import ReplyError, RespClient
 from labs.engines import binaries
-from labs.engines.address import Address
-from labs.engines.control import TIMEOUT_S, Control, Stream
+from labs.engines.base import Engine
+from labs.engines.control import TIMEOUT_S, Control
 from labs.engines.launch import Launch, or_none
 from labs.engines.membership import SENTINEL
 from labs.engines.readings import Counters
@@ -45,7 +44,7 @@ class Watched:
 
 
 @dataclass(frozen=True)
-class Sentinel:
+class Sentinel(Engine):
     """One redis-server in sentinel mode.
 
     `watched` is asked at each start; `secret` is the group's.
@@ -57,11 +56,12 @@ class Sentinel:
     directory: Path
     secret: str = field(repr=False)
     watched: Callable[[], Watched] = field(repr=False)
-    kind: ClassVar[str] = "sentinel"
-    _control: Control = field(init=False, repr=False, compare=False)
+    kind = "sentinel"
+    _control: Control[RespClient] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_control", Control(self.name, self.address, self._greet))
+        client = RespClient(straight(self.address), password=self.secret)
+        object.__setattr__(self, "_control", Control(self.name, client))
 
     def launch(self) -> Launch:
         """How to start it; it begins with what is so in the group now."""
@@ -144,29 +144,14 @@ sentinel current-epoch {watched.epoch}
 
     def run(self, *words: str | int, timeout_s: float = TIMEOUT_S) -> object:
         """The reply to any command. Raises ServerDown, also for an error reply."""
-        reply = self._control.ask(lambda stream: _exchange(stream, words), timeout_s)
-        if isinstance(reply, Exception):
+        reply = self._control.ask(lambda client: client.command(*words), timeout_s)
+        if isinstance(reply, ReplyError):
             raise ServerDown(f"The {self.name} refused: {reply}")
         return reply
 
     def close(self) -> None:
         """Give our connection back; the next question opens another."""
         self._control.close()
-
-    def _greet(self, stream: Stream) -> None:
-        login = _exchange(stream, ("AUTH", self.secret))
-        if isinstance(login, Exception):
-            raise ConnectionError(str(login))
-
-
-def _exchange(stream: Stream, words: Sequence[str | int]) -> object:
-    reader = hiredis.Reader()
-    # its stub knows only one word
-    stream.send(hiredis.pack_command(tuple(words)))  # type: ignore[arg-type]
-    while (reply := reader.gets()) is False:
-        reader.feed(stream.receive())
-    result: object = reply
-    return result
 
 
 def id_of(name: str) -> str:

@@ -12,19 +12,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from labs.clients.address import Address, straight
+from labs.clients.stream import Stream
 from labs.engines import binaries
-from labs.engines.address import Address
-from labs.engines.control import TIMEOUT_S, Control, Stream
+from labs.engines.base import Engine
+from labs.engines.control import TIMEOUT_S, Control
 from labs.engines.launch import Launch, or_none
 from labs.engines.readings import Counters
 from labs.web import http
-from labs.web.instance import SECRET
 
 _START = Path(__file__).resolve().parents[1] / "web" / "start.py"
 
 
 @dataclass(frozen=True)
-class WebServer:
+class WebServer(Engine):
     """A program of labs.web.
 
     `settings` says what its configuration is now; `configure` puts it in place while it runs.
@@ -35,13 +36,12 @@ class WebServer:
     directory: Path
     secret: str = field(repr=False)
     settings: Callable[[], Mapping[str, Any]] = field(repr=False)
-    kind: ClassVar[str] = ""
     _module: ClassVar[str] = ""
     _health: ClassVar[str] = ""
-    _control: Control = field(init=False, repr=False, compare=False)
+    _control: Control[Stream] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_control", Control(self.name, self.address))
+        object.__setattr__(self, "_control", Control(self.name, Stream(straight(self.address))))
 
     def launch(self) -> Launch:
         """How to start it: the standard library only, so that it answers soon."""
@@ -96,7 +96,9 @@ class WebServer:
         answer = self._control.ask(
             lambda stream: _exchange(
                 stream,
-                http.Message(f"GET {path} HTTP/1.1", [("Host", self.name), (SECRET, self.secret)]),
+                http.Message(
+                    f"GET {path} HTTP/1.1", [("Host", self.name), (http.SECRET, self.secret)]
+                ),
             ),
             timeout_s,
         )
@@ -107,7 +109,7 @@ class WebServer:
 class Instance(WebServer):
     """One instance of the shop."""
 
-    kind: ClassVar[str] = "instance"
+    kind = "instance"
     _module: ClassVar[str] = "labs.web.instance"
     _health: ClassVar[str] = "/health"
 
@@ -123,9 +125,13 @@ class Instance(WebServer):
 class Balancer(WebServer):
     """The balancer."""
 
-    kind: ClassVar[str] = "balancer"
+    kind = "balancer"
     _module: ClassVar[str] = "labs.web.balancer"
     _health: ClassVar[str] = "/-/health"
+
+    def after_restart(self) -> str:
+        """A sentence for the learner: what a restart has cost."""
+        return "It held nothing that it could lose."
 
     def instances_up(self) -> list[str]:
         """The instances that take part now. Raises ServerDown."""
@@ -133,10 +139,10 @@ class Balancer(WebServer):
 
 
 def _exchange(stream: Stream, request: http.Message) -> http.Message:
-    stream.send(request.pack())
+    stream.write(request.pack())
     data = b""
     while True:
-        data += stream.receive()
+        data += stream.read()
         message, _ = http.unpack(data)
         if message is not None:
             return message

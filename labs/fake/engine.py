@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from labs.clients.address import Address
 from labs.engines import readings
-from labs.engines.address import Address
+from labs.engines.base import CacheEngine, DatabaseEngine
 from labs.engines.launch import Launch
 from labs.fake.state import NOBODY_LISTENS, FakeState
 
@@ -13,7 +17,7 @@ CACHES = ("redis", "memcached")
 
 
 @dataclass(frozen=True, slots=True)
-class FakeEngine:
+class FakeEngine(CacheEngine, DatabaseEngine):
     """An engine that is ready at once."""
 
     name: str
@@ -66,8 +70,19 @@ class FakeEngine:
     def queries(self) -> int:
         return self.state.queries
 
-    def version_of(self, what: str, item: int) -> int:
-        return self.state.versions.get(item, 1)
+    def query(self, statement: str, parameters: Mapping[str, object]) -> tuple[object, ...]:
+        """The version of the item that is asked for, whatever the statement."""
+        (item,) = parameters.values()
+        return (self.state.versions.get(int(str(item)), 1),)
+
+    def item(self, key: str) -> tuple[str, float] | None:
+        if key not in self.state.stored:
+            return None
+        value, until = self.state.stored[key]
+        return value.decode(), -1 if until == math.inf else until - time.monotonic()
+
+    def count(self) -> int:
+        return len(self.state.stored)
 
     def flush(self) -> None:
         self.state.stored.clear()

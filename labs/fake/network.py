@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labs.engines.address import Address
+from labs.clients.address import Address
 from labs.fake.state import NOBODY_LISTENS
 from labs.network.links import Route
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from labs.engines.address import Address
+from labs.clients.address import Address
 
 NOBODY_LISTENS = Address("127.0.0.1", 1)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from labs.engines.registry import registry
 from labs.errors import BadInput
 from labs.events import Value
 from labs.lab import tolerances
@@ -134,6 +135,14 @@ class Lab:
     on_setting: Callable[[Any, str], None] | None = None
     on_server: Callable[[Any, str, str], None] | None = None
     on_readings: Callable[[Any, Mapping[str, float]], dict[str, float]] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises UnknownKind for an engine that is not in the registry."""
+        for node in self.topology.nodes:
+            chosen = (c for c in self.controls if c.name == node.engine_setting)
+            options = (c.options for c in chosen if isinstance(c, Choice))
+            for name in (node.engine, *(value for some in options for value, _ in some)):
+                registry[name]
 
     def action(
         self,

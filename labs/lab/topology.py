@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any
 
+from labs.engines.registry import Kind, registry
 from labs.errors import BadInput
 from labs.events import Value
 
-Engine = Literal[
-    "app", "redis", "memcached", "postgres", "instance", "balancer", "sentinel", "endpoint"
-]
-WITH_CONSOLE = frozenset({"redis", "memcached", "postgres"})
 MOST_NODES, MOST_LINKS = 60, 200
 _SHOWN_OF_NODE = ("name", "label", "engine", "engine_setting", "about", "zone", "waits")
-NO_SERVER = frozenset({"app", "endpoint"})
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
     """A place in the drawing: the application, an endpoint, or a server.
+
+    `engine` is the name of a kind in labs.engines.registry.
 
     `engine_setting` names the control that picks its engine, `options` go to the engine's
     configuration; `options_of` makes those that follow from the settings. Servers of one `zone` are
@@ -30,7 +28,7 @@ class Node:
 
     name: str
     label: str
-    engine: Engine
+    engine: str
     engine_setting: str = ""
     about: str = ""
     zone: str = ""
@@ -40,9 +38,14 @@ class Node:
     options_of: Callable[[Mapping[str, Value]], Mapping[str, Any]] | None = None
 
     @property
+    def kind(self) -> Kind:
+        """What stands there. Raises UnknownKind if there is no such engine."""
+        return registry[self.engine]
+
+    @property
     def has_console(self) -> bool:
-        """True if it speaks a language that a console can speak to it."""
-        return self.engine in WITH_CONSOLE
+        """True if a learner can type commands to it."""
+        return bool(self.kind.console)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,9 @@ class Topology:
     @property
     def servers(self) -> tuple[Node, ...]:
         """The nodes that are real servers."""
-        return tuple(node for node in self.nodes if node.engine not in NO_SERVER)
+        return tuple(node for node in self.nodes if node.kind.is_server)
 
-    def of_engine(self, engine: Engine) -> tuple[Node, ...]:
+    def of_engine(self, engine: str) -> tuple[Node, ...]:
         """The nodes of this engine, in drawing order."""
         return tuple(node for node in self.nodes if node.engine == engine)
 
@@ -154,6 +157,6 @@ class Topology:
 
 def _checked(node: Mapping[str, Value]) -> dict[str, Any]:
     shown = {part: node[part] for part in _SHOWN_OF_NODE}
-    if shown["engine"] not in get_args(Engine):
+    if shown["engine"] not in registry:
         raise BadInput("That topology has an engine that does not exist.")
     return {part: bool(value) if part == "waits" else str(value) for part, value in shown.items()}

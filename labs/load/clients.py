@@ -1,102 +1,60 @@
-"""The lean clients of the load: one socket each, hiredis to read replies.
+"""The lean clients of the load: the clients of labs.clients, and a record of what each call took.
 
-As fast as Python gets, and nothing that a strategy could notice.
-
-Each call's time goes to `times`, in whole microseconds, and what it meant to `seen`; the worker
-empties both.
+A strategy sees what it would see of any cache. Each call's time goes to `times`, in whole
+microseconds, and what it found to `hits` and `misses`; the worker empties them.
 """
 
 from __future__ import annotations
 
-import socket
 import time
 from array import array
-from typing import Protocol
-
-import hiredis
+from collections.abc import Callable
+from functools import partial
+from typing import ParamSpec, Protocol, TypeVar
 
 from labs.caching.cache import Cache, CacheDown
 from labs.caching.local import CHANNEL, Local
-from labs.engines.address import Way
-from labs.errors import ServerDown
+from labs.clients.address import Way
+from labs.clients.memcached import MemcachedClient, MemcachedError
+from labs.clients.resp import ReplyError, RespClient, Word
+from labs.clients.tls import Tls
 from labs.load.listener import Listener
 
 TIMEOUT_S = 1.0
 
+_Asked = ParamSpec("_Asked")
+_Answer = TypeVar("_Answer")
+
 
 class LeanCache(Cache, Protocol):
-    """A lean client: what it timed and what the last calls meant."""
+    """A lean client: what it timed and what the last calls found."""
 
     times: array[int]
     hits: int
     misses: int
 
     def close(self) -> None:
-        """Close the socket; the next command opens another."""
+        """Close the connection; the next command opens another."""
 
     def shut(self) -> None:
         """Close all that it holds, for good."""
 
 
-class _Socket:
-    """A connection that is made when it is needed and dropped when it fails."""
+class LeanRedis(RespClient):
+    """A cache in Redis."""
 
-    def __init__(self, way: Way) -> None:
-        self._way = way
-        self._address = way()
-        self._socket: socket.socket | None = None
+    def __init__(self, way: Way, *, user: str, password: str, tls: Tls | None = None) -> None:
+        super().__init__(way, user=user, password=password, tls=tls, timeout_s=TIMEOUT_S)
         self.times: array[int] = array("Q")
-        self.hits = 0
-        self.misses = 0
-
-    def close(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-
-    def shut(self) -> None:
-        """Close all that it holds, for good."""
-        self.close()
-
-    def _looked(self, _key: str, found: bool, _took_ms: float) -> None:
-        """A look into the process's own memory is a hit or a miss like any other."""
-        self.hits += found
-        self.misses += not found
-
-    def _connected(self) -> socket.socket:
-        now = self._way()
-        if now is not self._address:
-            self.close()
-            self._address = now
-        if self._socket is None:
-            made = socket.create_connection(
-                (self._address.host, self._address.port), timeout=TIMEOUT_S
-            )
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._socket = made
-            try:
-                self._greet()
-            except BaseException:
-                self.close()
-                raise
-        return self._socket
-
-    def _greet(self) -> None:
-        """What a protocol says first."""
-
-
-class LeanRedis(_Socket):
-    """The commands over RESP2."""
-
-    def __init__(self, way: Way, *, user: str, password: str) -> None:
-        super().__init__(way)
-        self._login = (user, password)
-        self._reader = hiredis.Reader()
+        self.hits = self.misses = 0
+        self._listen = partial(
+            Listener, way, user=user, password=password, tls=tls, channel=CHANNEL
+        )
         self._local: Local | None = None
         self._listener: Listener | None = None
 
     def get(self, key: str) -> bytes | None:
-        value = self._timed(("GET", key))
+        value = self._timed("GET", key)
         if value is None:
             self.misses += 1
             return None
@@ -105,30 +63,30 @@ class LeanRedis(_Socket):
         return value
 
     def set(self, key: str, value: str, ttl_s: float) -> None:
-        self._timed(("SET", key, value, "PX", int(ttl_s * 1000)) if ttl_s else ("SET", key, value))
+        if ttl_s:
+            self._timed("SET", key, value, "PX", int(ttl_s * 1000))
+        else:
+            self._timed("SET", key, value)
 
     def delete(self, key: str) -> None:
-        self._timed(("DEL", key))
+        self._timed("DEL", key)
 
     def incr(self, key: str) -> int:
-        number = self._timed(("INCR", key))
+        number = self._timed("INCR", key)
         assert isinstance(number, int)
         return number
 
     def publish(self, channel: str, message: str) -> None:
-        self._timed(("PUBLISH", channel, message))
+        self._timed("PUBLISH", channel, message)
 
     def run(self, script: str, keys: list[str], *args: str | int) -> object:
-        return self._timed(("EVAL", script, len(keys), *keys, *args))
+        return self._timed("EVAL", script, len(keys), *keys, *args)
 
     @property
     def local(self) -> Local:
         if self._local is None:
             self._local = Local(self._looked)
-            user, password = self._login
-            self._listener = Listener(
-                self._way, user=user, password=password, channel=CHANNEL, heard=self._local.forget
-            )
+            self._listener = self._listen(on_message=self._local.forget)
         return self._local
 
     def shut(self) -> None:
@@ -136,49 +94,35 @@ class LeanRedis(_Socket):
             self._listener.close()
         self.close()
 
-    def _greet(self) -> None:
-        self._reader = hiredis.Reader()
-        answer = self._ask(("AUTH", *self._login))
-        if isinstance(answer, Exception):
-            raise ServerDown(f"The cache refused the application: {answer}")
+    def _looked(self, _key: str, found: bool, _took_ms: float) -> None:
+        """A lookup in the process's own memory is a hit or a miss like any other."""
+        self.hits += found
+        self.misses += not found
 
-    def _timed(self, command: tuple[str | int, ...]) -> object:
+    def _timed(self, *words: Word) -> object:
         began = time.perf_counter_ns()
         try:
-            self._connected()
-            answer = self._ask(command)
-        except (OSError, ServerDown) as exc:
-            self.close()
+            answer = self.command(*words)
+        except OSError as exc:
             raise CacheDown("The cache did not answer.") from exc
         finally:
             self.times.append((time.perf_counter_ns() - began) // 1000)
-        if isinstance(answer, Exception):
+        if isinstance(answer, ReplyError):
             raise CacheDown(str(answer))
         return answer
 
-    def _ask(self, command: tuple[str | int, ...]) -> object:
-        assert self._socket is not None
-        # its stub knows only one word
-        self._socket.sendall(hiredis.pack_command(command))  # type: ignore[arg-type]
-        while (answer := self._reader.gets()) is False:
-            data = self._socket.recv(65_536)
-            if not data:
-                raise ConnectionResetError("the cache closed the connection")
-            self._reader.feed(data)
-        result: object = answer
-        return result
 
+class LeanMemcached:
+    """A cache in memcached."""
 
-class LeanMemcached(_Socket):
-    """The commands over the text protocol."""
-
-    def __init__(self, way: Way) -> None:
-        super().__init__(way)
-        self._buffer = b""
+    def __init__(self, way: Way, *, tls: Tls | None = None) -> None:
+        self._client = MemcachedClient(way, tls=tls, timeout_s=TIMEOUT_S)
+        self.times: array[int] = array("Q")
+        self.hits = self.misses = 0
         self.local = Local(self._looked)
 
     def get(self, key: str) -> bytes | None:
-        value = self._timed(b"get %b\r\n" % key.encode(), self._read_value)
+        value = self._timed(self._client.get, key)
         if value is None:
             self.misses += 1
         else:
@@ -186,63 +130,42 @@ class LeanMemcached(_Socket):
         return value
 
     def set(self, key: str, value: str, ttl_s: float) -> None:
-        data = value.encode()
         seconds = max(1, round(ttl_s)) if ttl_s else 0
-        self._timed(
-            b"set %b 0 %d %d\r\n%b\r\n" % (key.encode(), seconds, len(data), data), self._read_line
-        )
+        self._timed(self._client.set, key, value.encode(), seconds)
 
     def delete(self, key: str) -> None:
-        self._timed(b"delete %b\r\n" % key.encode(), self._read_line)
+        self._timed(self._client.delete, key)
 
     def run(self, script: str, keys: list[str], *args: str | int) -> object:
         raise CacheDown("Memcached runs no scripts.")
 
     def incr(self, key: str) -> int:
         # Memcached counts only what is there.
-        self._timed(b"add %b 0 0 1\r\n0\r\n" % key.encode(), self._read_line)
-        return int(self._timed(b"incr %b 1\r\n" % key.encode(), self._read_line) or 0)
+        self._timed(self._client.add, key, b"0")
+        return self._timed(self._client.incr, key) or 0
 
     def publish(self, channel: str, message: str) -> None:
         raise CacheDown("Memcached has no publish and subscribe.")
 
-    def _greet(self) -> None:
-        self._buffer = b""
+    def close(self) -> None:
+        self._client.close()
 
-    def _timed(self, command: bytes, read: object) -> bytes | None:
-        assert callable(read)
+    def shut(self) -> None:
+        self.close()
+
+    def _looked(self, _key: str, found: bool, _took_ms: float) -> None:
+        """A lookup in the process's own memory is a hit or a miss like any other."""
+        self.hits += found
+        self.misses += not found
+
+    def _timed(
+        self, ask: Callable[_Asked, _Answer], *args: _Asked.args, **named: _Asked.kwargs
+    ) -> _Answer:
         began = time.perf_counter_ns()
         try:
-            self._connected().sendall(command)
-            answer: bytes | None = read()
-        except OSError as exc:
+            return ask(*args, **named)
+        except (OSError, MemcachedError) as exc:
             self.close()
             raise CacheDown("The cache did not answer.") from exc
         finally:
             self.times.append((time.perf_counter_ns() - began) // 1000)
-        return answer
-
-    def _read_line(self) -> bytes:
-        while b"\r\n" not in self._buffer:
-            self._more()
-        line, _, self._buffer = self._buffer.partition(b"\r\n")
-        if line.startswith((b"ERROR", b"CLIENT_ERROR", b"SERVER_ERROR")):
-            raise OSError(line.decode(errors="replace"))
-        return line
-
-    def _read_value(self) -> bytes | None:
-        line = self._read_line()
-        if line == b"END":
-            return None
-        length = int(line.rsplit(b" ", 1)[1])
-        while len(self._buffer) < length + 7:
-            self._more()
-        value, self._buffer = self._buffer[:length], self._buffer[length + 7 :]
-        return value
-
-    def _more(self) -> None:
-        assert self._socket is not None
-        data = self._socket.recv(65_536)
-        if not data:
-            raise ConnectionResetError("the cache closed the connection")
-        self._buffer += data

@@ -1,18 +1,17 @@
-"""A subscription to a channel of a Redis: a thread that hears messages while its connection stands.
+"""A subscription to a channel of a Redis: a thread that receives messages while it is connected.
 
-What is said in between, nobody says again.
+Messages that are published while there is no connection are lost.
 """
 
 from __future__ import annotations
 
 import contextlib
-import socket
 import threading
 from collections.abc import Callable
 
-import hiredis
-
-from labs.engines.address import Way
+from labs.clients.address import Way
+from labs.clients.resp import RespClient
+from labs.clients.tls import Tls
 
 CONNECT_TIMEOUT_S = 1.0
 LOOK_S = 0.1
@@ -20,54 +19,50 @@ FIRST_S = 1.0
 
 
 class Listener:
-    """Listens from now on, connects anew when the connection ends or the way changes, until it is
+    """Subscribes at once, and again when the connection ends or the way changes, until it is
     closed.
     """
 
     def __init__(
-        self, way: Way, *, user: str, password: str, channel: str, heard: Callable[[str], None]
+        self,
+        way: Way,
+        *,
+        user: str,
+        password: str,
+        channel: str,
+        on_message: Callable[[str], None],
+        tls: Tls | None = None,
     ) -> None:
         self._way = way
-        self._login = (user, password)
+        self._client = RespClient(
+            way, user=user, password=password, tls=tls, timeout_s=CONNECT_TIMEOUT_S
+        )
         self._channel = channel
-        self._heard = heard
+        self._on_message = on_message
         self._stopped = threading.Event()
-        self._listens = threading.Event()
+        self._subscribed = threading.Event()
         threading.Thread(target=self._run, name="listener", daemon=True).start()
-        self._listens.wait(FIRST_S)
+        self._subscribed.wait(FIRST_S)
 
     def close(self) -> None:
-        """Hear no more; the thread ends soon."""
+        """Receive no more; the thread ends soon."""
         self._stopped.set()
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            with contextlib.suppress(OSError, hiredis.HiredisError):
+            with contextlib.suppress(OSError), contextlib.closing(self._client):
                 self._listen()
-            self._listens.clear()
+            self._subscribed.clear()
             self._stopped.wait(LOOK_S / 2)
 
     def _listen(self) -> None:
-        address, reader = self._way(), hiredis.Reader()
-        with socket.create_connection(
-            (address.host, address.port), timeout=CONNECT_TIMEOUT_S
-        ) as connected:
-            commands = ("AUTH", *self._login), ("SUBSCRIBE", self._channel)
-            for command in commands:
-                # its stub knows only one word
-                connected.sendall(hiredis.pack_command(command))  # type: ignore[arg-type]
-            connected.settimeout(LOOK_S)
-            while not self._stopped.is_set() and self._way() is address:
-                try:
-                    data = connected.recv(65_536)
-                except TimeoutError:
-                    continue
-                if not data:
-                    return
-                reader.feed(data)
-                while (reply := reader.gets()) is not False:
-                    match reply:
-                        case [b"message", _, bytes(message)]:
-                            self._heard(message.decode())
-                        case [b"subscribe", *_]:
-                            self._listens.set()
+        self._client.subscribe(self._channel)
+        while not self._stopped.is_set() and self._way() is self._client.address:
+            if not self._client.readable(LOOK_S):
+                continue
+            for reply in self._client.arrived():
+                match reply:
+                    case [b"message", _, bytes(message)]:
+                        self._on_message(message.decode())
+                    case [b"subscribe", *_]:
+                        self._subscribed.set()

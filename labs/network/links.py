@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Protocol
 
 from labs import linux
-from labs.engines.address import Address
+from labs.clients.address import Address
 from labs.errors import BadInput, DidNotStart
 from labs.network.passages import BOTH
 from labs.network.proxy import Proxy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from labs.engines.address import Address
+from labs.clients.address import Address
 from labs.network.links import Route
 from labs.network.passages import BOTH
 

@@ -4,19 +4,11 @@ it come and go.
 
 from __future__ import annotations
 
-from labs.engines.address import Address
+from labs.clients.address import Address
 from labs.lab import Link, Topology
 from labs.runtime.protocol import Runtime
 
 APP = "app"
-USUAL_PORTS = {
-    "redis": 6379,
-    "sentinel": 26379,
-    "memcached": 11211,
-    "postgres": 5432,
-    "instance": 8000,
-    "balancer": 8080,
-}
 
 
 class Addresses:

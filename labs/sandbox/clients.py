@@ -21,7 +21,7 @@ from redis.retry import Retry
 
 from labs.caching.cache import Cache, CacheDown
 from labs.caching.local import CHANNEL, Local
-from labs.engines.address import Address, straight
+from labs.clients.address import Address, straight
 from labs.events import Sense
 from labs.load.listener import Listener
 from labs.shop.shop import Shop
@@ -156,7 +156,7 @@ class RedisCache:
                     "hit" if found else "miss",
                 )
             )
-            self._listener = self._listen(heard=self._local.forget)
+            self._listener = self._listen(on_message=self._local.forget)
         return self._local
 
     def close(self) -> None:

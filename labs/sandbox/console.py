@@ -2,8 +2,8 @@
 desynchronise or escape is refused in words.
 
 The servers' own access rules are the wall (labs.engines); what is refused here is refused to be
-helpful, except for memcached, which has no access rules: there every command is parsed and put
-together anew.
+helpful, except for memcached, which has no access rules: there every command is parsed, and built
+again from its parts.
 """
 
 from __future__ import annotations
@@ -11,28 +11,29 @@ from __future__ import annotations
 import contextlib
 import re
 import shlex
-import socket
 import threading
 import time
 from dataclasses import dataclass
 from typing import Protocol
 
 import psycopg
-import redis
 from psycopg import generators
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from labs.engines.address import Address
-from labs.engines.connection import BoundedConnection, connect
+from labs.clients.access import Access
+from labs.clients.address import Address, straight
+from labs.clients.memcached import MemcachedClient
+from labs.clients.postgres import BoundedConnection, connect
+from labs.clients.resp import ReplyError, RespClient
+from labs.clients.stream import ServerClosed
 from labs.errors import BadInput, CommandRefused, ServerDown
 
 OUTPUT_LIMIT = 64 * 1024
 COMMAND_LIMIT = 64 * 1024
 ROW_LIMIT = 500
+CONNECT_DEADLINE_S = 0.5
 REPLY_DEADLINE_S = 2.0
 SQL_DEADLINE_S = 7.0
 
@@ -115,19 +116,14 @@ class RedisConsole:
         ),
     }
 
-    def __init__(self, address: Address, *, user: str, password: str) -> None:
-        self._redis = redis.Redis(
-            host=address.host,
-            port=address.port,
-            username=user,
-            password=password,
-            protocol=2,
-            single_connection_client=False,
-            max_connections=1,
-            socket_timeout=REPLY_DEADLINE_S,
-            socket_connect_timeout=0.5,
-            retry=Retry(NoBackoff(), 0),
-            driver_info=None,
+    def __init__(self, address: Address, access: Access) -> None:
+        self._client = RespClient(
+            straight(address),
+            user=access.user,
+            password=access.password,
+            tls=access.tls,
+            timeout_s=REPLY_DEADLINE_S,
+            connect_timeout_s=CONNECT_DEADLINE_S,
         )
         self._lock = threading.Lock()
         self._names: list[str] = []
@@ -154,51 +150,37 @@ class RedisConsole:
         with self._lock:
             began = time.perf_counter()
             try:
-                connection = self._redis.connection_pool.get_connection()
-                try:
-                    # redis-py has no types here
-                    connection.send_command(*words)  # type: ignore[no-untyped-call]
-                    reply = connection.read_response()
-                except redis.ResponseError as exc:
-                    # redis-py takes the first word off an error that it knows.
-                    return Answer(
-                        f"(error) {exc.status_code + ' ' if exc.status_code else ''}{exc}",
-                        True,
-                        _since(began),
-                    )
-                finally:
-                    self._redis.connection_pool.release(connection)
-            except (redis.RedisError, OSError) as exc:
-                self._redis.connection_pool.disconnect()
+                if self._client.ended():
+                    self._client.close()
+                reply = self._client.command(*words)
+            except OSError as exc:
                 raise ServerDown(
                     "The server does not answer.",
                     hint="It may be down, paused or cut off: look at the drawing.",
                     detail=str(exc),
                 ) from exc
             took_ms = _since(began)
+        if isinstance(reply, ReplyError):
+            return Answer(f"(error) {reply}", True, took_ms)
         text = "\n".join(_redis_lines(reply))
         return Answer(text[:OUTPUT_LIMIT], False, took_ms, cut=len(text) > OUTPUT_LIMIT)
 
     def complete(self, text: str) -> list[str]:
         if not self._names:
-            with contextlib.suppress(redis.RedisError, OSError), self._lock:
-                # as above
-                names = self._redis.execute_command("COMMAND", "LIST")  # type: ignore[no-untyped-call]
-                self._names = sorted(
-                    _text(name).upper().replace("|", " ")
-                    for name in names
-                    if isinstance(name, bytes | str)
-                )
+            with contextlib.suppress(OSError), self._lock:
+                names = self._client.command("COMMAND", "LIST")
+                if isinstance(names, list):
+                    self._names = sorted(_text(name).upper().replace("|", " ") for name in names)
         wanted = text.upper()
         return [name for name in self._names if name.startswith(wanted)][:20]
 
     def close(self) -> None:
-        self._redis.close()
+        self._client.close()
 
 
 class MemcachedConsole:
-    """The text protocol, parsed and put together anew: one command, its value beside it on the same
-    line.
+    """The text protocol: one command at a time, its value after it on the same line; parsed, and
+    built again from its parts.
     """
 
     _STORE = ("set", "add", "replace", "append", "prepend", "cas")
@@ -227,8 +209,13 @@ class MemcachedConsole:
     )
     _KEY = re.compile(r"[\x21-\x7e]{1,250}")
 
-    def __init__(self, address: Address) -> None:
-        self._address = address
+    def __init__(self, address: Address, access: Access) -> None:
+        self._client = MemcachedClient(
+            straight(address),
+            tls=access.tls,
+            timeout_s=REPLY_DEADLINE_S,
+            connect_timeout_s=CONNECT_DEADLINE_S,
+        )
         self._lock = threading.Lock()
 
     def run(self, command: str) -> Answer:
@@ -236,12 +223,9 @@ class MemcachedConsole:
         with self._lock:
             began = time.perf_counter()
             try:
-                with socket.create_connection(
-                    (self._address.host, self._address.port), timeout=0.5
-                ) as sock:
-                    sock.settimeout(REPLY_DEADLINE_S)
-                    sock.sendall(data)
-                    reply = self._read(sock, data.split(b" ", 1)[0].strip().decode())
+                with contextlib.closing(self._client):
+                    self._client.write(data)
+                    reply = self._read(data.split(b" ", 1)[0].strip().decode())
             except OSError as exc:
                 raise ServerDown(
                     "The server does not answer.",
@@ -317,15 +301,14 @@ class MemcachedConsole:
         extra = f" {words[4]}" if verb == "cas" else ""
         return f"{verb} {key} {flags} {seconds} {len(value)}{extra}\r\n".encode() + value + b"\r\n"
 
-    @staticmethod
-    def _read(sock: socket.socket, verb: str) -> bytes:
+    def _read(self, verb: str) -> bytes:
         many = verb in ("get", "gets", "gat", "gats", "stats", "config", "slabs", "lru_crawler")
         reply = b""
         while len(reply) <= OUTPUT_LIMIT:
-            part = sock.recv(65_536)
-            if not part:
+            try:
+                reply += self._client.read()
+            except ServerClosed:
                 break
-            reply += part
             if reply.endswith(b"\r\n") and (
                 not many
                 or reply.endswith((b"END\r\n", b"OK\r\n", b"RESET\r\n"))
@@ -354,8 +337,8 @@ class SqlConsole:
         "limit 10",
     )
 
-    def __init__(self, address: Address, *, user: str, password: str) -> None:
-        self._address, self._user, self._password = address, user, password
+    def __init__(self, address: Address, access: Access) -> None:
+        self._address, self._access = address, access
         self._connection: BoundedConnection | None = None
         self._lock = threading.Lock()
 
@@ -411,8 +394,8 @@ class SqlConsole:
             self._connection = connect(
                 host=self._address.host,
                 port=self._address.port,
-                user=self._user,
-                password=self._password,
+                user=self._access.user,
+                password=self._access.password,
                 timeout_s=SQL_DEADLINE_S + 1.0,
                 connect_timeout_s=1.0,
                 application="console",
@@ -539,7 +522,7 @@ def _redis_lines(reply: object, depth: int = 0) -> list[str]:
                 prefix = f"{number}) "
                 lines += [prefix + first, *(" " * len(prefix) + line for line in rest)]
             return lines
-        case redis.ResponseError():
+        case ReplyError():
             return [f"(error) {reply}"]
     return [str(reply)]
 

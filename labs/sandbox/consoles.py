@@ -1,16 +1,28 @@
-"""The consoles of a sandbox: one for each server that has one, made when it is first asked, made
-anew when another server stands there.
+"""The consoles of a sandbox: one for each server that has one, made when it is first used, and
+again when another server stands there.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable
 
-from labs.engines import Memcached, Postgres, Redis
+from labs.clients.access import Access
+from labs.clients.address import Address
+from labs.engines.registry import registry
 from labs.errors import BadInput, LabsError
 from labs.sandbox.console import Answer, Console, MemcachedConsole, RedisConsole, SqlConsole
 from labs.sandbox.context import Context
+
+CONSOLES: dict[str, Callable[[Address, Access], Console]] = {
+    "resp": RedisConsole,
+    "memcached": MemcachedConsole,
+    "sql": SqlConsole,
+}
+"""The console for each language that a kind of engine can name."""
+LEARNER = "learner"
+"""The user that every engine with users has for its console."""
 
 
 class Consoles:
@@ -60,15 +72,5 @@ class Consoles:
         server, doubles = self._context.servers[name], self._context.doubles
         if doubles is not None:
             return doubles.console(name, lambda: self._context.servers[name].state == "up")
-        match server.engine:
-            case Redis():
-                return RedisConsole(
-                    server.engine.address, user="learner", password=server.engine.password
-                )
-            case Memcached():
-                return MemcachedConsole(server.engine.address)
-            case Postgres():
-                return SqlConsole(
-                    server.engine.address, user="learner", password=server.engine.password
-                )
-        raise BadInput(f"{name[:40]} has no console.")
+        console = CONSOLES[registry[server.engine.kind].console]
+        return console(server.engine.address, server.engine.access(LEARNER))

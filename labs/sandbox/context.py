@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from labs.engines.address import Address
+from labs.clients.address import Address
 from labs.events import Event, Value
 from labs.lab import Lab, Link, Node, Strategy, Topology
 from labs.load.commits import Commits

@@ -10,11 +10,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from labs.engines import Engine, Memcached, Postgres, Redis
-from labs.errors import BadInput, NotNow
+from labs.engines.base import Engine
+from labs.engines.postgres import Postgres
+from labs.engines.redis import Redis
+from labs.engines.registry import registry
+from labs.errors import NotNow
 from labs.events import ServerChanged, TopologyChanged
 from labs.lab import Link, Node
-from labs.sandbox.addresses import USUAL_PORTS, Addresses
+from labs.sandbox.addresses import Addresses
 from labs.sandbox.context import Context
 from labs.sandbox.environment import SandboxEnvironment
 from labs.sandbox.server import Server
@@ -164,7 +167,7 @@ class Deployment:
 
     def _place(self, link: Link) -> None:
         kind = self.kind_at(self.topology.node(link.target))
-        self.addresses.place_link(link, USUAL_PORTS[kind])
+        self.addresses.place_link(link, registry[kind].port)
 
     def _lay(self, link: Link) -> None:
         """Lay a link to a server as it is now."""
@@ -193,13 +196,17 @@ class Deployment:
         options = dict(node.options)
         if node.options_of is not None:
             options |= node.options_of(self._context.settings)
-        address = self.addresses.new(node.name, USUAL_PORTS[kind])
-        if kind == "redis":
-            password = self._context.password(node.name)
-            return Redis(node.name, address, directory, password, **options)
-        if kind == "memcached":
-            return Memcached(node.name, address, directory, **options)
-        raise BadInput(f"No engine {kind!r} can stand at {node.name}.")
+        return (
+            registry[kind]
+            .engine_class()
+            .build(
+                node.name,
+                self.addresses.new(node.name, registry[kind].port),
+                directory,
+                self._context.password(node.name),
+                options,
+            )
+        )
 
     def _restart_empty(self, node: Node, server: Server) -> None:
         if node.waits:

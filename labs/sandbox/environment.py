@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from labs.engines import Engine
+from labs.engines.base import Engine
 from labs.runtime.protocol import Runtime
 from labs.sandbox.clients import ClosableCache, ClosableShop, Tell
 from labs.sandbox.console import Console

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 
-from labs.engines import Balancer, Engine, Postgres, Redis
 from labs.errors import BadInput, NotNow
 from labs.events import LinkChanged, LinkState, Said
 from labs.sandbox.context import Context
@@ -54,7 +53,7 @@ def change_server(context: Context, name: str, verb: str) -> str:
     what, means = _SERVER_WORDS[verb]
     says = f"{node.label} {what}."
     if verb == "restart":
-        means = _after_a_restart(server.engine)
+        means = server.engine.after_restart()
     context.emit(Said(text=f"{says} {means}", strong=says))
     return says
 
@@ -114,15 +113,3 @@ class LinkFaults:
         says = f"{which} {what.format(delay_ms=delay_ms)}."
         context.emit(Said(text=f"{says} {means}", strong=says))
         return says
-
-
-def _after_a_restart(engine: Engine) -> str:
-    if isinstance(engine, Postgres):
-        return "It has replayed its log: what was committed is there."
-    if isinstance(engine, Redis) and engine.noted:
-        return "What its files held is there again."
-    if isinstance(engine, Redis) and engine.appendonly:
-        return "It has replayed its append-only file: what was written is there."
-    if isinstance(engine, Balancer):
-        return "It held nothing that it could lose."
-    return "It has lost what it held in memory."

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from labs.engines import Engine
+from labs.engines.base import Engine
 from labs.lab import Node
 from labs.load.batches import Batch
 from labs.load.program import WorkloadSpec

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from labs.engines import Engine
-from labs.engines.address import Address
+from labs.clients.address import Address
+from labs.engines.base import Engine
 from labs.errors import NotNow
 from labs.events import (
     MOST_ROWS,

@@ -1,20 +1,19 @@
-"""Hears what the sentinels of a sandbox publish, each on a connection of its own that no cut zone
-touches, and says it in words.
+"""Receives what the sentinels of a sandbox publish, each on a connection of its own that no cut
+zone touches, and says it in words.
 """
 
 from __future__ import annotations
 
 import logging
 import select
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import hiredis
-
-from labs.engines import Sentinel
+from labs.clients.address import straight
+from labs.clients.resp import RespClient
+from labs.engines.sentinel import Sentinel
 
 log = logging.getLogger("labs.sentinels")
 RETRY_S, CONNECT_S = 0.2, 0.3
@@ -77,29 +76,29 @@ class Heard:
     words: str
 
 
-class Ear:
-    """One thread, a connection to each sentinel; a sentinel that is down is tried again."""
+class SentinelSubscriber:
+    """One thread with a connection to each sentinel; one that is down is tried again."""
 
     def __init__(
         self,
         sentinels: Mapping[str, Callable[[], Sentinel | None]],
         *,
         name_of: Callable[[str, str], str],
-        heard: Callable[[Heard], None],
+        on_message: Callable[[Heard], None],
     ) -> None:
         self._sentinels = sentinels
         self._name_of = name_of
-        self._heard = heard
+        self._on_message = on_message
         self._stopped = threading.Event()
-        self._connections: dict[str, tuple[socket.socket, hiredis.Reader]] = {}
-        self._thread = threading.Thread(target=self._run, name="ear", daemon=True)
+        self._clients: dict[str, RespClient] = {}
+        self._thread = threading.Thread(target=self._run, name="sentinel-subscriber", daemon=True)
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Begin to receive."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Receive no more."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join(timeout=3.0)
@@ -109,52 +108,47 @@ class Ear:
         while not self._stopped.is_set():
             if time.monotonic() - tried_at > RETRY_S:
                 tried_at = time.monotonic()
-                for name in self._sentinels.keys() - self._connections.keys():
-                    self._connect(name)
-            sockets = {connection: name for name, (connection, _) in self._connections.items()}
-            readable, _, _ = select.select(list(sockets), [], [], RETRY_S)
-            for connection in readable:
+                for name in self._sentinels.keys() - self._clients.keys():
+                    self._subscribe(name)
+            names = {client: name for name, client in self._clients.items()}
+            readable, _, _ = select.select(list(names), [], [], RETRY_S)
+            for client in readable:
                 try:
-                    self._read(sockets[connection])
+                    self._read(names[client])
                 except Exception:
-                    log.exception("what %s said was not understood", sockets[connection])
-        for connection, _ in self._connections.values():
-            connection.close()
+                    log.exception("a message of %s was not understood", names[client])
+        for client in self._clients.values():
+            client.close()
 
-    def _connect(self, name: str) -> None:
+    def _subscribe(self, name: str) -> None:
         sentinel = self._sentinels[name]()
         if sentinel is None:
             return
+        client = RespClient(
+            straight(sentinel.address), password=sentinel.secret, timeout_s=CONNECT_S
+        )
         try:
-            connection = socket.create_connection(
-                (sentinel.address.host, sentinel.address.port), timeout=CONNECT_S
-            )
-            connection.sendall(
-                b"".join(
-                    # hiredis' stub knows only one word.
-                    hiredis.pack_command(words)  # type: ignore[arg-type]
-                    for words in (("AUTH", sentinel.secret), ("PSUBSCRIBE", "*"))
-                )
-            )
+            client.subscribe("*", patterns=True)
         except OSError:
+            client.close()
             return
-        self._connections[name] = connection, hiredis.Reader(encoding="utf-8", errors="replace")
+        self._clients[name] = client
 
     def _read(self, name: str) -> None:
-        connection, reader = self._connections[name]
         now = time.monotonic()
         try:
-            data = connection.recv(65_536)
+            replies = self._clients[name].arrived()
         except OSError:
-            data = b""
-        if not data:
-            connection.close()
-            del self._connections[name]
+            self._clients.pop(name).close()
             return
-        reader.feed(data)
-        while (message := reader.gets()) is not False:
-            if isinstance(message, list) and len(message) == 4 and message[0] == "pmessage":
-                self._heard(self._understood(now, name, str(message[2]), str(message[3])))
+        for reply in replies:
+            match reply:
+                case [b"pmessage", _, bytes(event), bytes(text)]:
+                    self._on_message(
+                        self._understood(
+                            now, name, event.decode(errors="replace"), text.decode(errors="replace")
+                        )
+                    )
 
     def _understood(self, at: float, sentinel: str, event: str, text: str) -> Heard:
         """`<kind> <name> <host> <port> @ …` for most events; `shop <host> <port> <host> <port>` for

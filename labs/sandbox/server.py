@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from labs.engines import Engine
+from labs.engines.base import Engine
 from labs.errors import DidNotStart, NotNow, ServerDown
 from labs.events import Event, ServerChanged, ServerState
 from labs.runtime.disk import Cut, Disk

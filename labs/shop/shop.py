@@ -23,8 +23,8 @@ from psycopg.types.string import TextLoader
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
-from labs.engines.address import Address, Way
-from labs.engines.connection import BoundedConnection, connect
+from labs.clients.address import Address, Way
+from labs.clients.postgres import BoundedConnection, connect
 from labs.engines.control import down
 from labs.engines.postgres import APPLICATION
 from labs.errors import BadInput

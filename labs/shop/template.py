@@ -17,8 +17,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from labs.clients.address import Address
 from labs.engines import binaries
-from labs.engines.address import Address
 from labs.engines.postgres import AGENT, HOST_BASED_ACCESS, configuration
 from labs.errors import DidNotStart
 from labs.shop.popularity import CATEGORIES, PRODUCTS, STEP

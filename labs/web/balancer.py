@@ -23,7 +23,6 @@ from labs.web.settings import Settings
 
 STICKY = "route"
 STICKY_COOKIE = "Path=/; HttpOnly; Secure; SameSite=Lax"
-SECRET = "X-Sandbox-Secret"
 HEALTH_S, HEALTH_TIMEOUT_S = 0.5, 0.5
 CONNECT_S, ANSWER_S, STEPPED_S = 0.5, 2.0, 125.0
 
@@ -124,7 +123,7 @@ class Balancer:
     def _tell_the_sandbox(self, message: http.Message, settings: dict[str, Any]) -> http.Message:
         if message.path == "/-/health":
             return http.response(200, (), json.dumps({"version": sys.version.split()[0]}).encode())
-        if message.header(SECRET) != settings["secret"]:
+        if message.header(http.SECRET) != settings["secret"]:
             return http.response(404)
         state = {
             "run": float(os.getpid()),

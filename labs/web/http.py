@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 MOST_HEAD, MOST_BODY = 16 * 1024, 64 * 1024
 MOST_CONNECTIONS = 48
 IDLE_S = 60.0
+SECRET = "X-Sandbox-Secret"
+"""The header by which the sandbox itself asks a program of the site."""
 REASONS = {
     200: "OK",
     400: "Bad Request",

@@ -37,7 +37,6 @@ from labs.web.stores import (
 )
 
 COOKIE = "Path=/; HttpOnly; Secure; SameSite=Lax"
-SECRET = "X-Sandbox-Secret"
 WAIT_S = 130.0
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _USER = re.compile(r"[A-Za-z0-9-]{1,24}")
@@ -202,7 +201,7 @@ class Instance:
         """What the sandbox may look at and nobody else: the counts, and a session as this process's
         memory has it.
         """
-        if message.header(SECRET) != settings["secret"]:
+        if message.header(http.SECRET) != settings["secret"]:
             return _json(404, {})
         sid = message.path.removeprefix("/-/session/")
         if sid != message.path:

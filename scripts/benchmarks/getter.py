@@ -12,7 +12,7 @@ from array import array
 from collections import Counter
 from typing import Any
 
-from labs.engines.address import Address
+from labs.clients.address import Address
 from labs.load.clients import LeanRedis
 from labs.network.links import Route
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from labs.engines import Redis, binaries
-from labs.engines.address import Address
+from labs.clients.address import Address
+from labs.engines import binaries
+from labs.engines.redis import Redis
 from labs.network.links import Links, Route
 from portal.serve.child import Child, Launch
 from scripts.benchmarks.context import Context

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from labs.engines.address import Address
+from labs.clients.address import Address
 from labs.errors import ServerDown
 from labs.shop import template
+from tests.labs.certificates import Authority
 
 ROOT = Path(__file__).resolve().parents[2]
 UID = 61_500
@@ -114,6 +115,13 @@ def rack():
     yield made
     made.clear()
     shutil.rmtree(directory)
+
+
+@pytest.fixture
+def authority(rack, needs):
+    """A certificate authority whose files the servers of the rack can read."""
+    needs(shutil.which("openssl") is not None, "openssl")
+    return Authority(rack.directory)
 
 
 @pytest.fixture(scope="session")

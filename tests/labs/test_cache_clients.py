@@ -8,8 +8,9 @@ import pytest
 
 from labs.caching.cache import CacheDown
 from labs.caching.local import CHANNEL
-from labs.engines import Memcached, Redis
-from labs.engines.address import straight
+from labs.clients.address import straight
+from labs.engines.memcached import Memcached
+from labs.engines.redis import Redis
 from labs.load.clients import LeanMemcached, LeanRedis
 from labs.sandbox.clients import MemcachedCache, RedisCache
 from tests.labs.conftest import wait_until

@@ -10,7 +10,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from labs.engines import Memcached, Redis
+from labs.engines.memcached import Memcached
+from labs.engines.redis import Redis
 from labs.errors import ServerDown
 
 PASSWORD = "the sandbox's own"

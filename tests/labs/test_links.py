@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from labs.engines import Redis
-from labs.engines.address import Address
+from labs.clients.address import Address
+from labs.engines.redis import Redis
 from labs.errors import BadInput
 from labs.network.links import Links
 from labs.network.proxy import MOST_UNDER_WAY

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from labs.catalogue import find
-from labs.engines.address import Address
+from labs.clients.address import Address
 from labs.engines.launch import Launch
 from labs.engines.redis import Redis
 from labs.errors import NotNow, ServerDown

@@ -266,7 +266,7 @@ def test_a_hostile_cookie_is_no_key(rack):
 
 
 def test_configuration_is_for_its_own_user_only(rack):
-    from labs.engines import Balancer
+    from labs.engines.web import Balancer
 
     engine = Balancer(
         "balancer",

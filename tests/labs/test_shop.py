@@ -12,13 +12,14 @@ from array import array
 import psycopg
 import pytest
 
-from labs.engines import Postgres
-from labs.engines.address import straight
-from labs.engines.connection import connect
+from labs.clients.address import straight
+from labs.clients.postgres import connect
+from labs.engines.postgres import Postgres
 from labs.errors import BadInput, ServerDown
 from labs.shop import queries, template
 from labs.shop.popularity import category_of
 from labs.shop.shop import LeanShop, SqlAlchemyShop, items
+from labs.shop.versions import version_of
 from tests.labs.conftest import wait_until
 
 PASSWORD = "the sandbox's own"
@@ -68,20 +69,21 @@ def test_both_shops_answer_alike_with_one_statement_each_counted_at_once(server,
 
         assert lean.read(item) == answer == json.loads(json.dumps(answer))
         assert (after_one - before, server.queries() - after_one) == (1, 1), what
-        assert answer["version"] == server.version_of(what, item)
+        assert answer["version"] == version_of(server, what, item)
 
 
 def test_a_new_price_raises_the_version_by_one_whoever_writes_it(server, lean, alchemy):
     for what in KINDS:
         lean.what = alchemy.what = what
         item = items(what, 1)[0]
-        committed = server.version_of(what, item)
+        committed = version_of(server, what, item)
+        assert committed is not None
 
         assert (lean.change_price(item, 9.99), alchemy.change_price(item, 12.5)) == (
             committed + 1,
             committed + 2,
         )
-        assert lean.read(item)["version"] == server.version_of(what, item) == committed + 2
+        assert lean.read(item)["version"] == version_of(server, what, item) == committed + 2
     lean.what = "row"
     product = items("row", 1)[0]
     lean.change_price(product, 19.95)
@@ -337,7 +339,7 @@ def test_the_learners_statements_do_not_count_as_the_applications(server):
         timeout_s=2.0,
     ) as connection:
         connection.execute("SELECT 1")
-    server.version_of("row", 1)
+    version_of(server, "row", 1)
 
     assert server.queries() == before
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labs.engines.address import Address
+from labs.clients.address import Address
 from labs.engines.postgres import Postgres, scram_verifier
 from labs.errors import DidNotStart
 

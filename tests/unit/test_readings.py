@@ -76,5 +76,5 @@ def test_an_error_is_no_info():
 
 def test_stats_keep_their_numbers_only():
     assert parse_stats(
-        "STAT pid 12\r\nSTAT version 1.6.18\r\nSTAT rusage_user 0.25\r\nEND\r\n"
+        [b"STAT pid 12", b"STAT version 1.6.18", b"STAT rusage_user 0.25", b"END"]
     ) == {"pid": 12, "rusage_user": 0.25}

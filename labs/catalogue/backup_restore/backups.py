@@ -17,10 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from labs.catalogue.backup_restore import goods, losses, reads
-from labs.engines import Redis
+from labs.catalogue.backup_restore import losses, reads, shop_data
 from labs.engines.dataset import Dataset, dataset
-from labs.engines.redis import parse_info
+from labs.engines.redis import Redis, parse_info
 from labs.errors import BadInput, DidNotStart, LabsError, NotNow, ServerDown
 from labs.events import Value
 from labs.sandbox.context import Context
@@ -155,7 +154,7 @@ class Backups(Workload):
             redis=context.network.route(reads.LINKS[node]),
             password=context.password(node),
             notebook=str(self.notebooks / str(client)),
-            products=self.products or goods.products_of(int(float(settings["keys"]))),
+            products=self.products or shop_data.products_of(int(float(settings["keys"]))),
         )
 
     # What there is
@@ -244,7 +243,7 @@ class Backups(Workload):
         with self._alone():
             damaged = self._copy(self.find(name), "damaged")
             data = bytearray(self.file(damaged).read_bytes())
-            place = data.find(goods.NAME.encode())
+            place = data.find(shop_data.NAME.encode())
             if how == "cut":
                 del data[len(data) // 2 :]
             else:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-from labs.catalogue.backup_restore import beside
+from labs.catalogue.backup_restore import bystander
 from labs.catalogue.backup_restore.backups import (
     OLD,
     SHORT,
@@ -353,7 +353,7 @@ def damaged_refused(sandbox: Sandbox) -> Verdict:
 
 def memcached_nothing(sandbox: Sandbox) -> Verdict:
     """Memcached has no command for a backup, writes no file, and is empty after a restart."""
-    asked = next(_newest(sandbox, beside.Asked), None)
+    asked = next(_newest(sandbox, bystander.Asked), None)
     if asked is None:
         raise unmet(
             "Nobody has asked Memcached for a backup yet.",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import median
 
-from labs.catalogue.backup_restore import beside, goods, reads
+from labs.catalogue.backup_restore import bystander, reads, shop_data
 from labs.catalogue.backup_restore.backups import (
     NEW,
     OLD,
@@ -31,8 +31,9 @@ from labs.catalogue.backup_restore.checks import (
     same_data,
 )
 from labs.catalogue.backup_restore.wrong import WRONG
-from labs.engines import Memcached, Redis
 from labs.engines.dataset import Dataset
+from labs.engines.memcached import Memcached
+from labs.engines.redis import Redis
 from labs.errors import LabsError, NotNow, ServerDown
 from labs.events import Said, ServerTold, Value
 from labs.lab import (
@@ -68,12 +69,12 @@ TOPOLOGY = Topology(
         Node("app", "Shop app", "app"),
         Node(OLD, OLD, "redis", about="the cluster shop", options=MEMORY),
         Node(NEW, NEW, "redis", about="the cluster shop-restored", waits=True, options=MEMORY),
-        Node(beside.NODE, beside.NODE, "memcached", about="beside it"),
+        Node(bystander.NODE, bystander.NODE, "memcached", about="beside it"),
     ),
     links=(
         Link("shop", "app", OLD),
         Link("shop-restored", "app", NEW),
-        Link("memcached", "app", beside.NODE),
+        Link("memcached", "app", bystander.NODE),
     ),
 )
 WHICH = Text(
@@ -102,10 +103,10 @@ def fill(sandbox: Sandbox) -> str:
     keys = int(float(sandbox.settings["keys"]))
     engine = found.up(OLD)
     found.forget_writers()
-    found.products = goods.products_of(keys)
-    goods.put(engine, keys)
-    if sandbox.servers[beside.NODE].state == "up":
-        beside.fill(sandbox)
+    found.products = shop_data.products_of(keys)
+    shop_data.put(engine, keys)
+    if sandbox.servers[bystander.NODE].state == "up":
+        bystander.fill(sandbox)
     held = engine.count()
     sandbox.emit(ServerTold(server=OLD, lines=[f"{held:,} keys"]))
     says = f"The cluster shop holds {held:,} keys: products, pages, carts, rankings, sessions."
@@ -211,9 +212,9 @@ def delete_restored(sandbox: Sandbox) -> str:
 
 def ask_memcached(sandbox: Sandbox) -> str:
     """Ask Memcached for a backup, then restart it."""
-    asked = beside.ask(sandbox)
+    asked = bystander.ask(sandbox)
     sandbox.tabulate(
-        "answers", [{"command": wish, "answer": answer} for wish, answer in asked.answers]
+        "answers", [{"command": command, "answer": answer} for command, answer in asked.answers]
     )
     says = (
         "Memcached answers "
@@ -253,8 +254,8 @@ def readings(sandbox: Sandbox, read: Mapping[str, float]) -> dict[str, float]:
     )
     if taken:
         values["cow_percent"] = taken[-1].cow_percent
-    engine = sandbox.servers[beside.NODE].engine
-    if sandbox.servers[beside.NODE].state == "up" and isinstance(engine, Memcached):
+    engine = sandbox.servers[bystander.NODE].engine
+    if sandbox.servers[bystander.NODE].state == "up" and isinstance(engine, Memcached):
         with contextlib.suppress(ServerDown):
             values["memcached_items"] = engine.stats()["curr_items"]
     return values
@@ -352,7 +353,7 @@ def reference(sandbox: Sandbox) -> None:
     reads.read(sandbox, PAGE)
     ask_memcached(sandbox)
     asked = next(
-        seen for seen in reversed(sandbox.ledger.observations) if isinstance(seen, beside.Asked)
+        seen for seen in reversed(sandbox.ledger.observations) if isinstance(seen, bystander.Asked)
     )
     note |= {
         "memcached_items": asked.items_before,

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from labs.engines import Redis
+from labs.engines.redis import Redis
 from labs.setups.changes.workload import Notes, count_key, product_key
 
 ANSWERS_S = 3.0

@@ -8,9 +8,9 @@ import time
 from dataclasses import dataclass
 
 from labs.caching.cache import CacheDown
-from labs.catalogue.backup_restore import goods
+from labs.catalogue.backup_restore import shop_data
 from labs.catalogue.backup_restore.backups import NEW, OLD, backups_here
-from labs.engines.address import straight
+from labs.clients.address import straight
 from labs.events import Said, Travelled
 from labs.load.clients import LeanRedis
 from labs.sandbox.context import Context
@@ -40,7 +40,7 @@ def read(sandbox: Sandbox, page: float) -> str:
     node, endpoint, key = (
         node_asked(sandbox),
         str(sandbox.settings["endpoint"]),
-        goods.PAGE_KEY.format(int(page)),
+        shop_data.PAGE_KEY.format(int(page)),
     )
     address = sandbox.address_for_app(node)
     backups_here(sandbox)

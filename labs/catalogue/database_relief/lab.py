@@ -22,7 +22,7 @@ from labs.catalogue.database_relief.checks import (
     relief,
 )
 from labs.catalogue.database_relief.wrong import WRONG
-from labs.engines.address import straight
+from labs.clients.address import straight
 from labs.errors import NotNow
 from labs.events import Value
 from labs.lab import Action, Choice, Lab, Number, Prediction, Strategy, tolerances

@@ -12,8 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from weakref import WeakSet
 
-from labs.engines import Redis
-from labs.engines.redis import parse_info
+from labs.engines.redis import Redis, parse_info
 from labs.errors import NotNow, ServerDown
 from labs.events import Said, Value
 from labs.runtime.disk import Cut

@@ -11,7 +11,7 @@ from labs.caching import cache_aside, tagged_keys, told_locals, versioned_keys
 from labs.caching.local import CHANNEL
 from labs.catalogue.invalidation.checks import CHECKS, message_lost
 from labs.catalogue.invalidation.wrong import WRONG
-from labs.engines import Redis
+from labs.engines.redis import Redis
 from labs.events import Value
 from labs.lab import (
     Action,

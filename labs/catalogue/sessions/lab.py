@@ -15,7 +15,7 @@ from statistics import median
 from labs.caching import sessions
 from labs.catalogue.sessions.checks import CHECKS
 from labs.catalogue.sessions.wrong import WRONG
-from labs.engines import Balancer
+from labs.engines.web import Balancer
 from labs.errors import NotNow, ServerDown
 from labs.events import Value
 from labs.lab import (

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from labs.catalogue.write_through_race.strategies import STRATEGIES
-from labs.engines import Postgres, Redis
+from labs.engines.postgres import Postgres
+from labs.engines.redis import Redis
 from labs.errors import NotNow
 from labs.events import Said, Value
 from labs.lab import Column, Strategy, Table

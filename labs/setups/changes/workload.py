@@ -15,8 +15,6 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from pathlib import Path
 
-import hiredis
-
 from labs.caching.cache import CacheDown
 from labs.load.batches import Batch
 from labs.load.clients import LeanRedis
@@ -110,40 +108,23 @@ class Changes(LeanRedis):
 
     def change(self, product: int, price: float, sign: str, writer: int, number: int) -> None:
         """The price and the count, both or neither. Raises CacheDown unless it was acknowledged."""
-        commands: tuple[tuple[str | int, ...], ...] = (
-            ("MULTI",),
-            ("HSET", product_key(product), "price", f"{price:.2f}", "change", sign),
-            ("SET", count_key(writer), number),
-            ("EXEC",),
-        )
         began = time.perf_counter_ns()
         try:
-            replies = self._exchange(
-                # hiredis' stub knows only one word.
-                b"".join(hiredis.pack_command(words) for words in commands),  # type: ignore[arg-type]
-                len(commands),
+            replies = self.pipeline(
+                (
+                    ("MULTI",),
+                    ("HSET", product_key(product), "price", f"{price:.2f}", "change", sign),
+                    ("SET", count_key(writer), number),
+                    ("EXEC",),
+                )
             )
         except OSError as exc:
-            self.close()
             raise CacheDown("The cache did not answer.") from exc
         finally:
             self.times.append((time.perf_counter_ns() - began) // 1000)
         refused = next((reply for reply in replies if isinstance(reply, Exception)), None)
         if refused is not None:
             raise CacheDown(str(refused))
-
-    def _exchange(self, data: bytes, count: int) -> list[object]:
-        self._connected().sendall(data)
-        assert self._socket is not None
-        replies: list[object] = []
-        while len(replies) < count:
-            while (reply := self._reader.gets()) is False:
-                received = self._socket.recv(65_536)
-                if not received:
-                    raise ConnectionResetError("the cache closed the connection")
-                self._reader.feed(received)
-            replies.append(reply)
-        return replies
 
 
 class Writer(ScheduledProgram):

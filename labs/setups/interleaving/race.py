@@ -16,8 +16,9 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Literal
 
-from labs.engines import Postgres, Redis
-from labs.engines.address import Address
+from labs.clients.address import Address
+from labs.engines.postgres import Postgres
+from labs.engines.redis import Redis
 from labs.errors import ServerDown
 from labs.events import Sense
 from labs.lab import Strategy
@@ -31,6 +32,7 @@ from labs.setups.interleaving.racers import (
     TransactionShop,
     held_by_somebody_else,
 )
+from labs.shop.versions import version_of
 
 Role = Literal["reader", "writer", "eviction"]
 Outcome = Literal["fresh", "empty", "stale", "impossible"]
@@ -336,7 +338,7 @@ class Race:
         )
 
     def _committed(self) -> int:
-        version = self._servers.postgres.version_of(self._what, self._item)
+        version = version_of(self._servers.postgres, self._what, self._item)
         if version is None:
             raise ServerDown("The database has lost the item.", hint="Start afresh.")
         return version

@@ -15,9 +15,9 @@ from array import array
 from dataclasses import dataclass
 from pathlib import Path
 
-from labs.engines import Redis, aof
-from labs.engines.address import straight
-from labs.engines.redis import parse_info
+from labs.clients.address import straight
+from labs.engines import aof
+from labs.engines.redis import Redis, parse_info
 from labs.errors import BadInput, ServerDown
 from labs.events import CommandRan, LineReached, Said, Sense, StepFinished, StepStarted
 from labs.load.batches import Batch

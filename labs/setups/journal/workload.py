@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import hiredis
 
-from labs.engines.address import Way
+from labs.clients.address import Way
 from labs.errors import ServerDown
 from labs.lab import Strategy
 from labs.load.batches import Batch
@@ -114,8 +114,7 @@ class Client:
         """Send a command and wait for nothing. What the server answers is thrown away."""
         try:
             connected = self._connected()
-            # its stub knows only one word
-            connected.sendall(hiredis.pack_command(words))  # type: ignore[arg-type]
+            connected.sendall(hiredis.pack_command(words))
             while select.select([connected], [], [], 0)[0]:
                 if not connected.recv(65_536):
                     raise ConnectionResetError("the server closed the connection")
@@ -138,8 +137,7 @@ class Client:
 
     def _exchange(self, words: tuple[str | int, ...]) -> object:
         connected = self._connected()
-        # its stub knows only one word
-        connected.sendall(hiredis.pack_command(words))  # type: ignore[arg-type]
+        connected.sendall(hiredis.pack_command(words))
         while (reply := self._reader.gets()) is False:
             data = connected.recv(65_536)
             if not data:

@@ -17,18 +17,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from labs.engines import Engine, Redis, Sentinel
-from labs.engines.address import Address
+from labs.clients.address import Address
+from labs.engines.base import Engine
 from labs.engines.membership import Membership
-from labs.engines.redis import parse_info
-from labs.engines.sentinel import Watched
+from labs.engines.redis import Redis, parse_info
+from labs.engines.registry import registry
+from labs.engines.sentinel import Sentinel, Watched
 from labs.errors import DidNotStart, NotNow, ServerDown
 from labs.events import EndpointMoved, Role, RoleChanged, Said, SentinelSaid, ServerTold
 from labs.lab import Node
-from labs.sandbox.addresses import APP, USUAL_PORTS
+from labs.sandbox.addresses import APP
 from labs.sandbox.context import Context
 from labs.sandbox.part import Part
-from labs.sandbox.sentinels import NEWS, Ear, Heard
+from labs.sandbox.sentinels import NEWS, Heard, SentinelSubscriber
 from labs.setups.replication.mesh import Mesh
 
 log = logging.getLogger("labs.group")
@@ -96,10 +97,10 @@ class ReplicationGroup(Part):
         self._stopped = threading.Event()
         self._woken = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="group", daemon=True)
-        self._ear = Ear(
+        self._subscriber = SentinelSubscriber(
             {name: partial(self._sentinel, name) for name in self.sentinels},
             name_of=self.mesh.name_at,
-            heard=self._hear,
+            on_message=self._hear,
         )
 
     def endpoint(self, name: str) -> Address:
@@ -200,10 +201,10 @@ class ReplicationGroup(Part):
             dict[str, Address](),
         )
         for name in (*self.caches, *self.sentinels):
-            usual = USUAL_PORTS["sentinel" if name in self.sentinels else "redis"]
+            usual = registry["sentinel" if name in self.sentinels else "redis"].port
             public[name] = addresses.new(name, usual)
             behind[name] = Address(addresses.host(f"{name} itself"), public[name].port)
-        port = addresses.new(PRIMARY_ENDPOINT, USUAL_PORTS["redis"]).port
+        port = addresses.new(PRIMARY_ENDPOINT, registry["redis"].port).port
         endpoints = {
             node.name: Address(addresses.host(node.name), port)
             for node in self.context.lab.topology.of_engine("endpoint")
@@ -229,14 +230,14 @@ class ReplicationGroup(Part):
                 hint="Open the lab again.",
                 detail=str(self.seen),
             )
-        self._ear.start()
+        self._subscriber.start()
         self._thread.start()
 
     def close(self) -> None:
         """Watch no more."""
         self._stopped.set()
         self._woken.set()
-        self._ear.stop()
+        self._subscriber.stop()
         if self._thread.is_alive():
             self._thread.join(timeout=3.0)
 

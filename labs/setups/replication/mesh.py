@@ -11,7 +11,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from labs.engines.address import Address
+from labs.clients.address import Address
 from labs.engines.sentinel import id_of
 from labs.errors import BadInput, NotNow
 from labs.events import LinkChanged

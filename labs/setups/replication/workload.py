@@ -16,7 +16,7 @@ from typing import Literal
 
 import hiredis
 
-from labs.engines.address import Address
+from labs.clients.address import Address
 from labs.errors import ServerDown
 from labs.load.batches import Batch, Operation
 from labs.load.commits import Commits
@@ -110,8 +110,7 @@ class Connection:
     def _ask(self, timeout_s: float, words: tuple[str | int, ...]) -> tuple[str, object]:
         try:
             connection = self._connected(timeout_s)
-            # its stub knows only one word
-            connection.sendall(hiredis.pack_command(words))  # type: ignore[arg-type]
+            connection.sendall(hiredis.pack_command(words))
             reply = self._reply(connection)
         except TimeoutError:
             return TIMED_OUT, None
@@ -131,8 +130,7 @@ class Connection:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._reader = hiredis.Reader()
             self.made_at = time.monotonic()
-            # as above
-            self._socket.sendall(hiredis.pack_command(("AUTH", *self._login)))  # type: ignore[arg-type]
+            self._socket.sendall(hiredis.pack_command(("AUTH", *self._login)))
             try:
                 login = self._reply(self._socket)
             except ConnectionResetError as exc:

@@ -9,9 +9,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from labs.caching.cache import CacheDown
+from labs.engines.base import CacheEngine, DatabaseEngine
 from labs.errors import BadInput, NotNow, ServerDown
 from labs.events import CommandRan, LineReached, Said, Sense, StepFinished, StepStarted
 from labs.lab import Strategy
@@ -21,33 +21,9 @@ from labs.sandbox.ledger import Request, Trip
 from labs.sandbox.part import SteppedPart
 from labs.sandbox.stepper import Stepper
 from labs.shop.shop import SqlAlchemyShop
+from labs.shop.versions import version_of
 
 CACHE, DATABASE = "cache", "database"
-
-
-@runtime_checkable
-class CacheEngine(Protocol):
-    """An engine that counts lookups and can be emptied."""
-
-    def hits(self) -> int:
-        """Lookups that found something."""
-
-    def misses(self) -> int:
-        """Lookups that found nothing."""
-
-    def flush(self) -> None:
-        """Empty it."""
-
-
-@runtime_checkable
-class DatabaseEngine(Protocol):
-    """An engine that counts statements and versions rows."""
-
-    def queries(self) -> int:
-        """Statements of the application."""
-
-    def version_of(self, what: str, item: int) -> int | None:
-        """The committed version of an item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +88,7 @@ class Application(SteppedPart):
         does not answer.
         """
         try:
-            return self._database_engine_if_up().version_of(what, item)
+            return version_of(self._database_engine_if_up(), what, item)
         except ServerDown:
             return None
 

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from labs.engines import Memcached, Redis
+from labs.engines.memcached import Memcached
+from labs.engines.redis import Redis
 from labs.errors import ServerDown
 from labs.events import Value
 from labs.load.controller import Tally

@@ -22,9 +22,12 @@ from typing import Any
 from urllib.parse import urlencode
 from urllib.request import Request as Wanted
 
-from labs.engines import Balancer, Engine, Instance, Memcached, Redis
-from labs.engines.address import Address
-from labs.engines.web import WebServer
+from labs.clients.address import Address
+from labs.engines.base import Engine
+from labs.engines.memcached import Memcached
+from labs.engines.redis import Redis
+from labs.engines.registry import registry
+from labs.engines.web import Balancer, Instance, WebServer
 from labs.errors import NotNow, ServerDown
 from labs.events import (
     CommandRan,
@@ -37,7 +40,6 @@ from labs.events import (
     Value,
 )
 from labs.lab import Link, Node
-from labs.sandbox.addresses import USUAL_PORTS
 from labs.sandbox.context import Context
 from labs.sandbox.ledger import Trip
 from labs.sandbox.part import SteppedPart, Workload
@@ -273,7 +275,7 @@ class Site(SteppedPart, Workload):
         """The balancer's and the instances' engines; the stores are plain servers."""
         if node.engine not in ("instance", "balancer"):
             return None
-        address = self.context.addresses.new(node.name, USUAL_PORTS[node.engine])
+        address = self.context.addresses.new(node.name, registry[node.engine].port)
         make = Balancer if node.engine == "balancer" else Instance
         return make(
             node.name,

@@ -9,7 +9,7 @@ import socket
 import time
 from dataclasses import dataclass, field
 
-from labs.engines.address import Address
+from labs.clients.address import Address
 from labs.load.batches import Batch
 from labs.load.commits import Commits
 from labs.load.program import ScheduledProgram, WorkloadSpec

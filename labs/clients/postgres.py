@@ -1,5 +1,5 @@
-"""A psycopg connection that never waits longer than it was told, whatever the server or the link
-between does.
+"""A psycopg connection with a deadline for every statement, whatever the server or the link to it
+does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where a server listens."""
+"""Where a server listens, and how a client finds out."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ class Address:
 
 
 Way = Callable[[], Address]
-"""Where to connect now. Always the same object for the same way, so that `is not` finds a change.
-"""
+"""Where to connect now. As long as the answer is the same object, a client keeps its connection."""
 
 
 def straight(address: Address) -> Way:

@@ -1,18 +1,17 @@
-"""Memcached beside the cluster: what it is given, and what it answers to whoever wants a backup of
-it. Its answers are its own.
+"""The Memcached next to the cluster: the pages that it holds, and its own answers to commands that
+could mean a backup.
 """
 
 from __future__ import annotations
 
-import contextlib
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
 from labs.caching.cache import CacheDown
-from labs.catalogue.backup_restore import goods
-from labs.engines import Memcached
-from labs.engines.address import Address, straight
+from labs.catalogue.backup_restore import shop_data
+from labs.clients.address import Address, straight
+from labs.clients.memcached import MemcachedClient
+from labs.engines.memcached import Memcached
 from labs.errors import NotNow, ServerDown
 from labs.load.clients import LeanMemcached
 from labs.sandbox.sandbox import Sandbox
@@ -20,14 +19,14 @@ from labs.sandbox.sandbox import Sandbox
 NODE = "memcached-001"
 ITEMS = 500
 ANSWERS_S = 1.0
-WISHES = ("save", "bgsave", "backup", "dump", "restore")
+COMMANDS = ("save", "bgsave", "backup", "dump", "restore")
 REFUSALS = ("ERROR", "CLIENT_ERROR", "SERVER_ERROR")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What Memcached answered to each wish, what it held and which files it had before and after a
-    restart.
+    """What Memcached answered to each command; what it held, and which files it had, before and
+    after a restart.
     """
 
     answers: tuple[tuple[str, str], ...]
@@ -38,7 +37,7 @@ class Asked:
 
     @property
     def refused(self) -> bool:
-        """True if it granted no wish."""
+        """True if it carried out no command."""
         return all(answer.startswith(REFUSALS) for _, answer in self.answers)
 
 
@@ -46,7 +45,7 @@ def fill(sandbox: Sandbox) -> None:
     """Give it the same pages as the cluster. Raises ServerDown."""
     client = LeanMemcached(straight(sandbox.servers[NODE].engine.address))
     try:
-        for command in goods.commands(ITEMS * 12):
+        for command in shop_data.commands(ITEMS * 12):
             if command[0] == "SET" and str(command[1]).startswith("page:"):
                 client.set(str(command[1]), str(command[2]), 0)
     except CacheDown as exc:
@@ -56,12 +55,12 @@ def fill(sandbox: Sandbox) -> None:
 
 
 def ask(sandbox: Sandbox) -> Asked:
-    """Ask it for a backup in every word that could be one, then restart it."""
+    """Send it every command that could mean a backup, then restart it."""
     server = sandbox.servers[NODE]
     if server.state != "up":
         raise NotNow("Memcached is not up.", hint="Restart it first.")
     answers, before, pid = (
-        tuple((wish, answer_to(server.engine.address, wish)) for wish in WISHES),
+        tuple((command, answer_to(server.engine.address, command)) for command in COMMANDS),
         items(sandbox),
         server.pid,
     )
@@ -86,15 +85,10 @@ def files(sandbox: Sandbox) -> tuple[str, ...]:
 
 def answer_to(address: Address, command: str) -> str:
     """The first line that it answers to a command. Raises ServerDown."""
-    answer = b""
+    client = MemcachedClient(straight(address), timeout_s=ANSWERS_S)
     try:
-        with contextlib.closing(
-            socket.create_connection((address.host, address.port), ANSWERS_S)
-        ) as connected:
-            connected.settimeout(ANSWERS_S)
-            connected.sendall(command.encode() + b"\r\n")
-            while not answer.endswith(b"\r\n") and (more := connected.recv(4_096)):
-                answer += more
+        return client.first_line(command.encode()).decode(errors="replace")
     except OSError as exc:
         raise ServerDown("Memcached does not answer.") from exc
-    return answer.decode(errors="replace").strip().splitlines()[0] if answer.strip() else ""
+    finally:
+        client.close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from labs.engines import Redis
+from labs.engines.redis import Redis
 from labs.setups.changes.workload import product_key
 
 AT_ONCE = 500

@@ -1,0 +1,16 @@
+"""How a client is let in to a server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from labs.clients.tls import Tls
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A user with a password, and TLS; what is empty is not needed."""
+
+    user: str = ""
+    password: str = field(default="", repr=False)
+    tls: Tls | None = None
