@@ -9,8 +9,8 @@ from typing import Any
 
 from labs.clients.access import Access
 from labs.clients.address import Address
-from labs.engines.launch import Launch
 from labs.engines.readings import Counters
+from labs.runtime.launch import Launch
 
 
 class Engine(ABC):

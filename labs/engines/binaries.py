@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -71,16 +70,6 @@ def environment() -> dict[str, str]:
         if folder.is_dir()
     ]
     return {"LD_LIBRARY_PATH": os.pathsep.join(map(str, libraries))}
-
-
-def interpreter() -> str:
-    """Our own interpreter, or the system's where this user may not execute ours: for programs that
-    need its standard library only.
-    """
-    return next(
-        (path for path in (sys.executable, "/usr/bin/python3") if os.access(path, os.X_OK)),
-        sys.executable,
-    )
 
 
 def share() -> Path | None:

@@ -17,7 +17,7 @@ from labs.clients.memcached import MemcachedClient
 from labs.engines import binaries, readings
 from labs.engines.base import CacheEngine
 from labs.engines.control import TIMEOUT_S, Control
-from labs.engines.launch import Launch, or_none
+from labs.runtime.launch import Launch, or_none
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from labs.clients.postgres import BoundedConnection, Row, connect
 from labs.engines import binaries, readings
 from labs.engines.base import DatabaseEngine
 from labs.engines.control import TIMEOUT_S, down
-from labs.engines.launch import Launch, or_none
 from labs.errors import DidNotStart
+from labs.runtime.launch import Launch, or_none
 
 AGENT, READER, APPLICATION, LEARNER = "lab_agent", "lab_reader", "shop_app", "learner"
 

@@ -18,9 +18,9 @@ from labs.clients.resp import Command, ReplyError, RespClient, Word
 from labs.engines import binaries, readings
 from labs.engines.base import CacheEngine
 from labs.engines.control import TIMEOUT_S, Control
-from labs.engines.launch import Launch, or_none
 from labs.engines.membership import Membership
 from labs.errors import ServerDown
+from labs.runtime.launch import Launch, or_none
 
 _LEARNER = (
     "sanitize-payload ~* &* +@all -@admin -@dangerous -@scripting +info +keys +flushdb "

@@ -16,11 +16,11 @@ from labs.clients.resp import ReplyError, RespClient
 from labs.engines import binaries
 from labs.engines.base import Engine
 from labs.engines.control import TIMEOUT_S, Control
-from labs.engines.launch import Launch, or_none
 from labs.engines.membership import SENTINEL
 from labs.engines.readings import Counters
 from labs.engines.redis import parse_info
 from labs.errors import ServerDown
+from labs.runtime.launch import Launch, or_none
 
 GROUP = "shop"
 """What the sentinels call the replication group."""

@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 
 from labs.clients.address import Address, straight
 from labs.clients.stream import Stream
-from labs.engines import binaries
 from labs.engines.base import Engine
 from labs.engines.control import TIMEOUT_S, Control
-from labs.engines.launch import Launch, or_none
 from labs.engines.readings import Counters
+from labs.runtime.interpreter import interpreter
+from labs.runtime.launch import Launch, or_none
 from labs.web import http
 
 _START = Path(__file__).resolve().parents[1] / "web" / "start.py"
@@ -47,7 +47,7 @@ class WebServer(Engine):
         """How to start it: the standard library only, so that it answers soon."""
         file = self.directory / "settings.json"
         return Launch(
-            argv=(binaries.interpreter(), "-I", "-S", str(_START), self._module, str(file)),
+            argv=(interpreter(), "-I", "-S", str(_START), self._module, str(file)),
             files={file: self.configuration()},
             ready=or_none(self.ready),
         )

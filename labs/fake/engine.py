@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from labs.clients.address import Address
 from labs.engines import readings
 from labs.engines.base import CacheEngine, DatabaseEngine
-from labs.engines.launch import Launch
 from labs.fake.state import NOBODY_LISTENS, FakeState
+from labs.runtime.launch import Launch
 
 CACHES = ("redis", "memcached")
 

@@ -8,10 +8,10 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from labs.engines.launch import Launch
 from labs.errors import NotNow
 from labs.fake.state import NOBODY_LISTENS
 from labs.runtime.disk import Cut
+from labs.runtime.launch import Launch
 
 
 class FakeRunning:

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import psutil
 
-from labs.engines.launch import Launch
 from labs.errors import DidNotStart, NotNow
 from labs.runtime import syncs
 from labs.runtime.disk import Cut, Disk
+from labs.runtime.launch import Launch
 
 FIRST_PORT, LAST_PORT = 20_000, 32_000
 MEMORY_OF_A_SERVER = 384 * 1024 * 1024

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from labs.engines.launch import Launch
 from labs.runtime.disk import Cut, Disk
+from labs.runtime.launch import Launch
 
 
 class Running(Protocol):

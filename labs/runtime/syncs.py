@@ -20,8 +20,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from labs.engines import binaries
 from labs.runtime.disk import Disk
+from labs.runtime.interpreter import interpreter
 from labs.runtime.noting import NUMBERS
 
 HANDED_BACK_S = 5.0
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 def argv(hand_back: socket.socket, command: tuple[str, ...]) -> tuple[str, ...]:
     """The command line that starts a server with its calls told; `hand_back` is inherited."""
     return (
-        binaries.interpreter(),
+        interpreter(),
         "-I",
         "-S",
         str(_LAUNCHER),

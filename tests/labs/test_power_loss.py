@@ -15,7 +15,6 @@ import pytest
 
 from labs.catalogue import find
 from labs.clients.address import Address
-from labs.engines.launch import Launch
 from labs.engines.redis import Redis
 from labs.errors import NotNow, ServerDown
 from labs.headless import keeper_of_ones_own
@@ -25,6 +24,7 @@ from labs.load.controller import LoadController
 from labs.network.links import Route
 from labs.runtime import noting, syncs
 from labs.runtime.disk import Disk
+from labs.runtime.launch import Launch
 from labs.runtime.process import ProcessRuntime
 from labs.setups.journal.workload import NumbersSpec, Written
 from tests.labs.conftest import wait_until

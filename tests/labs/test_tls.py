@@ -14,10 +14,10 @@ from labs.clients.resp import LoginRefused, RespClient
 from labs.clients.stream import CertificateRefused, ServerClosed, TlsFailed
 from labs.clients.tls import Tls
 from labs.engines import binaries
-from labs.engines.launch import Launch
 from labs.errors import ServerDown
 from labs.load.clients import LeanMemcached, LeanRedis
 from labs.load.listener import Listener
+from labs.runtime.launch import Launch
 from tests.labs.certificates import Authority
 from tests.labs.conftest import wait_until
 
