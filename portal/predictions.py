@@ -11,7 +11,9 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from labs import BadInput, Value, find
+from labs.client import find
+from labs.errors import BadInput
+from labs.events import Value
 from portal.db import now
 from portal.models import CONFIDENCES, Prediction
 

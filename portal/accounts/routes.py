@@ -19,7 +19,7 @@ from flask import (
 )
 from werkzeug.wrappers import Response as BaseResponse
 
-from labs import LabsError
+from labs.errors import LabsError
 from portal.accounts.records import (
     forget_learner,
     known_of,
@@ -31,7 +31,7 @@ from portal.accounts.records import (
 )
 from portal.web.caching import summary_name
 from portal.web.learner import adopt, current_learner, forget, require_learner
-from portal.web.parts import cache, db, quick_desk
+from portal.web.parts import cache, client, db
 
 bp = Blueprint("accounts", __name__)
 log = logging.getLogger(__name__)
@@ -142,9 +142,9 @@ def _private(html: str, status: int = 200) -> Response:
 def _close_sandbox(learner: str) -> None:
     """The learner's sandbox goes with them; if the labs can't be asked, it ends by itself."""
     try:
-        sandbox = quick_desk().find(learner)
+        sandbox = client(quick=True).find(learner)
         if sandbox:
-            quick_desk().call(
+            client(quick=True).call(
                 sandbox.id,
                 "close",
                 owner=learner,

@@ -1,6 +1,6 @@
 """What a learner does to a sandbox.
 
-Every view posts one call to the front desk and answers with a toast, a fragment or the way back.
+Every view makes one call to the sandbox and answers with a toast, a fragment or the way back.
 """
 
 from __future__ import annotations
@@ -21,19 +21,10 @@ from flask import (
     url_for,
 )
 
-from labs import (
-    BadInput,
-    Control,
-    Lab,
-    LabsError,
-    NotNow,
-    Number,
-    SandboxTaken,
-    UnknownSandbox,
-    Value,
-    catalogue,
-    find,
-)
+from labs.client import catalogue, find
+from labs.definition import Control, Lab, Number
+from labs.errors import BadInput, LabsError, NotNow, SandboxTaken, UnknownSandbox
+from labs.events import Value
 from portal.bench import view
 from portal.bench.faders import value_at
 from portal.bench.places import page_before, way_back
@@ -41,7 +32,7 @@ from portal.bench.routes import mine, predictions_of
 from portal.web.caching import summary_name
 from portal.web.fragments import is_htmx, trigger
 from portal.web.learner import current_learner, require_learner
-from portal.web.parts import cache, desk, quick_desk, release_db
+from portal.web.parts import cache, client, release_db
 
 bp = Blueprint("doing", __name__)
 CLOSING_S = 6.0
@@ -70,10 +61,10 @@ def open_sandbox(lab_id: str) -> Response:
     if form.get("close"):
         _make_room(learner)
     try:
-        opened = desk().open(lab_id, owner=learner, settings=settings)
+        opened = client().open(lab_id, owner=learner, settings=settings)
         if opened.status == "open":
             for name in given:
-                desk().call(opened.id, "set", owner=learner, name=name, value=settings[name])
+                client().call(opened.id, "set", owner=learner, name=name, value=settings[name])
         _wait_for_opening(opened.id, learner, opened.status)
     except SandboxTaken:
         if not is_htmx():
@@ -86,8 +77,8 @@ def open_sandbox(lab_id: str) -> Response:
             learner=learner,
             # Form values are text.
             args={**given, "gear": form.get("gear", "step")},  # type: ignore[dict-item]
-            desk=desk(),
-            quick=desk(),
+            client=client(),
+            quick=client(),
         )
         return make_response(render_template("bench/_bench.html", bench=bench, predictions=None))
     return make_response(
@@ -110,7 +101,7 @@ def settings(sandbox: str) -> Response:
     if name := request.form.get("name"):
         wanted[name] = _given(lab.control(name))
     for key, value in wanted.items():
-        desk().call(info.id, "set", owner=learner, name=key, value=lab.control(key).parse(value))
+        client().call(info.id, "set", owner=learner, name=key, value=lab.control(key).parse(value))
     return _done(info.lab)
 
 
@@ -125,7 +116,7 @@ def action(sandbox: str, name: str) -> Response:
     }
     return _done(
         info.lab,
-        desk().call(
+        client().call(
             info.id,
             "action",
             owner=learner,
@@ -143,7 +134,7 @@ def server(sandbox: str, server: str) -> Response:
     node = find(info.lab).topology.node(server)
     return _done(
         info.lab,
-        desk().call(
+        client().call(
             info.id,
             "server",
             owner=learner,
@@ -165,7 +156,7 @@ def link(sandbox: str, link: str) -> Response:
     )
     return _done(
         info.lab,
-        desk().call(
+        client().call(
             info.id,
             "link",
             owner=learner,
@@ -192,21 +183,23 @@ def step(sandbox: str) -> Response:
         }
         if function == "write" and "price" in request.form:
             more["price"] = request.form["price"][:40]
-    return _done(info.lab, desk().call(info.id, "step", owner=learner, verb=verb, **more))
+    return _done(info.lab, client().call(info.id, "step", owner=learner, verb=verb, **more))
 
 
 @bp.post("/sandboxes/<sandbox>/load")
 def load(sandbox: str) -> Response:
     """Start or stop the workload."""
     info, learner = mine(sandbox)
-    return _done(info.lab, desk().call(info.id, "load", owner=learner, verb=_verb("start", "stop")))
+    return _done(
+        info.lab, client().call(info.id, "load", owner=learner, verb=_verb("start", "stop"))
+    )
 
 
 @bp.post("/sandboxes/<sandbox>/reset")
 def reset(sandbox: str) -> Response:
     """All data and settings as at the start."""
     info, learner = mine(sandbox)
-    desk().call(info.id, "reset", owner=learner, deadline_s=20.0)
+    client().call(info.id, "reset", owner=learner, deadline_s=20.0)
     return _done(info.lab, {"says": "Everything is as at the start."}, event="bench-redraw")
 
 
@@ -214,7 +207,7 @@ def reset(sandbox: str) -> Response:
 def keep(sandbox: str) -> Response:
     """Not idle: somebody is here."""
     info, learner = mine(sandbox)
-    desk().call(info.id, "keep", owner=learner)
+    client().call(info.id, "keep", owner=learner)
     return _done(info.lab, {"says": "It stays open."}, event="bench-kept")
 
 
@@ -222,7 +215,7 @@ def keep(sandbox: str) -> Response:
 def close(sandbox: str) -> Response:
     """End the sandbox."""
     info, learner = mine(sandbox)
-    desk().call(info.id, "close", owner=learner, reason="You closed your bench.")
+    client().call(info.id, "close", owner=learner, reason="You closed your bench.")
     return make_response(redirect(page_before(url_for("bench.lab", lab_id=info.lab)), 303))
 
 
@@ -236,7 +229,7 @@ def console(sandbox: str, server: str) -> Response:
     turn = _turn(info.id, learner, lab.topology.node(server).name)
     if is_htmx():
         return make_response(render_template("bench/_turn.html", turn=turn))
-    bench = view.look(lab, learner=learner, args={}, desk=desk(), quick=desk())
+    bench = view.look(lab, learner=learner, args={}, client=client(), quick=client())
     bench = replace(bench, turns=(turn,))
     return make_response(
         render_template(
@@ -251,7 +244,7 @@ def snippet(lab_id: str, server: str) -> Response:
     lab = find(lab_id)
     node = lab.topology.node(server)
     learner = current_learner()
-    info = desk().find(learner) if learner else None
+    info = client().find(learner) if learner else None
     if learner is None or info is None or info.lab != lab_id or info.status != "open":
         return _answer_snippet(lab_id, None)
     return _answer_snippet(lab_id, _turn(info.id, learner, node.name))
@@ -266,7 +259,9 @@ def _turn(sandbox: str, learner: str, server: str) -> dict[str, Any]:
         raise BadInput("There is no command.", hint="Type one, for example PING.")
     turn: dict[str, Any] = {"server": server, "command": command}
     try:
-        return turn | desk().call(sandbox, "console", owner=learner, server=server, command=command)
+        return turn | client().call(
+            sandbox, "console", owner=learner, server=server, command=command
+        )
     except UnknownSandbox:
         raise
     except LabsError as error:
@@ -303,11 +298,11 @@ def _wait_for_opening(sandbox: str, learner: str, status: str) -> None:
     end = time.monotonic() + OPENING_S
     while status in ("queued", "opening") and time.monotonic() < end:
         time.sleep(0.02)
-        status = quick_desk().info(sandbox, owner=learner).status
+        status = client(quick=True).info(sandbox, owner=learner).status
 
 
 def _taken(lab: Lab, learner: str, settings: dict[str, Value]) -> Response:
-    taken = desk().find(learner)
+    taken = client().find(learner)
     back = way_back(request.form.get("next", ""), page_before(url_for("bench.lab", lab_id=lab.id)))
     other = catalogue().get(taken.lab) if taken else None
     return make_response(
@@ -338,16 +333,16 @@ def _given(control: Control) -> Value:
 
 def _make_room(learner: str) -> None:
     """Close the learner's sandbox and wait until it is gone, for one learner has one."""
-    if (taken := desk().find(learner)) is None:
+    if (taken := client().find(learner)) is None:
         return
     try:
-        desk().call(taken.id, "close", owner=learner, reason="You opened another bench.")
+        client().call(taken.id, "close", owner=learner, reason="You opened another bench.")
     except UnknownSandbox:
         return
     end = time.monotonic() + CLOSING_S
     while (
         time.monotonic() < end
-        and (left := quick_desk().find(learner)) is not None
+        and (left := client(quick=True).find(learner)) is not None
         and left.id == taken.id
         and left.status != "closed"
     ):

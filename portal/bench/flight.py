@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from labs import BadInput
+from labs.errors import BadInput
 
 LARGEST = 1024 * 1024
 OPERATIONS = 20_000

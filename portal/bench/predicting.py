@@ -16,13 +16,14 @@ from flask import (
     url_for,
 )
 
-from labs import LabsError, NotNow, SandboxInfo, find
+from labs.client import SandboxInfo, find
+from labs.errors import LabsError, NotNow
 from portal.bench.places import page_before, way_back
 from portal.predictions import latest, predict, settle
 from portal.web.fragments import is_htmx
 from portal.web.history import keep
 from portal.web.learner import current_learner, require_learner
-from portal.web.parts import db, desk, release_db
+from portal.web.parts import client, db, release_db
 
 bp = Blueprint("predicting", __name__)
 MEASURING_S = 45.0
@@ -63,7 +64,7 @@ def commit(lab_id: str, name: str) -> Response:
     problem = ""
     try:
         info = _sandbox(lab_id, learner)
-        measured = desk().call(
+        measured = client().call(
             info.id, "measure", owner=learner, deadline_s=MEASURING_S, prediction=name
         )
         settle(db(), learner=learner, lab=lab_id, name=name, measured=measured["value"])
@@ -84,7 +85,7 @@ def commit(lab_id: str, name: str) -> Response:
 
 
 def _sandbox(lab_id: str, learner: str) -> SandboxInfo:
-    info = desk().find(learner)
+    info = client().find(learner)
     if info is None or info.lab != lab_id or info.status != "open":
         raise NotNow("It is measured on your own servers.", hint="Open the bench, then run it.")
     return info

@@ -22,13 +22,13 @@ from flask import (
 )
 from werkzeug.wrappers import Response as BaseResponse
 
-from labs import catalogue, find
+from labs.client import catalogue, find
 from portal.bench.routes import mine
 from portal.bench.sharing import share, shared, shared_by, unshare
 from portal.models import SharedRecord
 from portal.web.fragments import is_htmx
 from portal.web.learner import current_learner
-from portal.web.parts import db, desk
+from portal.web.parts import client, db
 
 bp = Blueprint("records", __name__)
 GONE = "There is no flight at this address, or no longer: whoever shared it may have deleted it."
@@ -50,7 +50,7 @@ def titled(words: str) -> str:
 def records(sandbox: str) -> str:
     """The flights of a sandbox as a fragment, newest first."""
     info, learner = mine(sandbox)
-    state = desk().call(info.id, "state", owner=learner, history=False)
+    state = client().call(info.id, "state", owner=learner, history=False)
     return render_template("bench/_flights.html", records=state.get("records", []), sandbox=info.id)
 
 
@@ -133,7 +133,7 @@ def delete_flight(address: str) -> BaseResponse:
 
 def _record(sandbox: str, name: str) -> tuple[str, Any]:
     info, learner = mine(sandbox)
-    return find(info.lab).id, desk().call(info.id, "record", owner=learner, name=name[:80]).get(
+    return find(info.lab).id, client().call(info.id, "record", owner=learner, name=name[:80]).get(
         "record"
     )
 

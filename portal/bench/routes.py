@@ -28,7 +28,10 @@ from flask import (
 )
 from markupsafe import Markup
 
-from labs import METRICS, BadInput, Lab, LabsError, SandboxInfo, catalogue, encode, find
+from labs.client import METRICS, SandboxInfo, catalogue, find
+from labs.definition import Lab
+from labs.errors import BadInput, LabsError
+from labs.events import encode
 from portal.bench import faders, view
 from portal.bench.places import page_url
 from portal.bench.view import Bench
@@ -36,7 +39,7 @@ from portal.content.numbers import keep_units
 from portal.web.history import history
 from portal.web.learner import current_learner
 from portal.web.pages import moves
-from portal.web.parts import desk, quick_desk, release_db
+from portal.web.parts import client, release_db
 from portal.web.stream import hub_of, stream_response
 
 bp = Blueprint("bench", __name__)
@@ -87,7 +90,7 @@ def _installation() -> Installation:
     )
     if time.monotonic() - asked > (INSTALLATION_FRESH_S if known.versions else 1.0):
         with suppress(LabsError):
-            hosts = quick_desk().hosts()
+            hosts = client(quick=True).hosts()
             found = {
                 name: version for host in reversed(hosts) for name, version in host.versions.items()
             }
@@ -125,8 +128,8 @@ def _look(lab: Lab, *, strict: bool = False) -> Bench:
         lab,
         learner=current_learner(),
         args=request.args,
-        desk=desk(),
-        quick=quick_desk(),
+        client=client(),
+        quick=client(quick=True),
         strict=strict,
         met_before=met_before,
     )
@@ -142,7 +145,7 @@ def mine(sandbox: str) -> tuple[SandboxInfo, str]:
     learner = current_learner()
     if learner is None:
         abort(404)
-    return desk().info(sandbox, owner=learner), learner
+    return client().info(sandbox, owner=learner), learner
 
 
 @bp.get("/labs")
@@ -150,7 +153,7 @@ def labs() -> str:
     """All labs."""
     learner, open_here = current_learner(), None
     try:
-        open_here = quick_desk().find(learner) if learner else None
+        open_here = client(quick=True).find(learner) if learner else None
     except LabsError:
         open_here = None
     return render_template(
@@ -218,7 +221,7 @@ def feed(sandbox: str) -> Response:
     """The feed after a number, as a list; for browsers that lost events or have no stream."""
     after = request.args.get("after", 0, type=int)
     info, _ = mine(sandbox)
-    return jsonify([encode(entry) for entry in desk().events(info.id, after=max(after, 0))])
+    return jsonify([encode(entry) for entry in client().events(info.id, after=max(after, 0))])
 
 
 @bp.get("/sandboxes/<sandbox>/state")
@@ -276,7 +279,7 @@ def code(sandbox: str) -> str:
 def complete(sandbox: str) -> Response:
     """What a console's line could go on with."""
     info, learner = mine(sandbox)
-    answer = desk().call(
+    answer = client().call(
         info.id,
         "complete",
         owner=learner,
@@ -292,7 +295,7 @@ def log(sandbox: str, server: str) -> str:
     """The last lines of a server's log."""
     info, learner = mine(sandbox)
     node = find(info.lab).topology.node(server)
-    answer = desk().call(info.id, "log", owner=learner, server=node.name)
+    answer = client().call(info.id, "log", owner=learner, server=node.name)
     template = "bench/_log.html" if request.headers.get("HX-Request") else "bench/log.html"
     return render_template(
         template, lines=answer["lines"], server=node.name, lab=find(info.lab), place="labs"
@@ -322,9 +325,9 @@ def _app() -> Flask:
 
 def _state(sandbox: str, *, history: bool) -> dict[str, Any]:
     info, learner = mine(sandbox)
-    return desk().call(info.id, "state", owner=learner, history=history)
+    return client().call(info.id, "state", owner=learner, history=history)
 
 
 def _open_bench(sandbox: str) -> Bench:
     info, learner = mine(sandbox)
-    return view.look(find(info.lab), learner=learner, args={}, desk=desk(), quick=desk())
+    return view.look(find(info.lab), learner=learner, args={}, client=client(), quick=client())

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, undefer
 
-from labs import BadInput, NotNow
+from labs.errors import BadInput, NotNow
 from portal.bench.flight import LARGEST, read_flight
 from portal.models import Learner, SharedRecord
 

@@ -14,25 +14,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
-from labs import (
-    METRICS,
-    Action,
-    BadInput,
-    Chart,
-    Choice,
-    Control,
-    Desk,
-    Lab,
-    LabsError,
-    Link,
-    Metric,
-    SandboxInfo,
-    SandboxState,
-    Steppable,
-    UnknownSandbox,
-    Value,
-    catalogue,
-)
+from labs.client import METRICS, LabsClient, Metric, SandboxInfo, catalogue
+from labs.definition import Action, Chart, Choice, Control, Lab, Link, Steppable
+from labs.errors import BadInput, LabsError, UnknownSandbox
+from labs.events import Value
 from portal import drawing
 from portal.bench.listing import Listing, listings
 from portal.drawing.standing import WORDS_OF_STATE, Standing
@@ -340,8 +325,8 @@ def look(
     *,
     learner: str | None,
     args: Mapping[str, str],
-    desk: Desk,
-    quick: Desk,
+    client: LabsClient,
+    quick: LabsClient,
     strict: bool = False,
     met_before: Set[str] = frozenset(),
 ) -> Bench:
@@ -372,7 +357,7 @@ def look(
                 info=info,
                 starting=_starting(lab, info, quick),
             )
-        state = desk.call(info.id, "state", owner=learner, deadline_s=3.0)
+        state = client.call(info.id, "state", owner=learner, deadline_s=3.0)
     except UnknownSandbox:
         return replace(bare, phase="none")
     except LabsError as error:
@@ -413,7 +398,7 @@ def _round_step(rough: float) -> float:
     return power * next(factor for factor in (1, 2, 5, 10) if rough <= factor * power * 1.0001)
 
 
-def _ended(bare: Bench, learner: str | None, was: str, quick: Desk) -> Bench:
+def _ended(bare: Bench, learner: str | None, was: str, quick: LabsClient) -> Bench:
     if not was or learner is None:
         return bare
     try:
@@ -433,10 +418,8 @@ def _ended(bare: Bench, learner: str | None, was: str, quick: Desk) -> Bench:
     )
 
 
-def _starting(lab: Lab, info: SandboxInfo, quick: Desk) -> dict[str, str]:
-    state = SandboxState()
-    for entry in quick.events(info.id):
-        state.apply(entry)
+def _starting(lab: Lab, info: SandboxInfo, quick: LabsClient) -> dict[str, str]:
+    state = quick.state_from_feed(info.id)
     return {
         node.name: state.servers.get(node.name, {}).get("state", "waiting")
         for node in lab.topology.servers

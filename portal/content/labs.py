@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from labs import BadInput, Lab, Prediction, catalogue
+from labs.client import catalogue
+from labs.definition import Lab, Prediction
+from labs.errors import BadInput
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from flask import current_app, render_template
 from markupsafe import Markup
 
-from labs import catalogue
+from labs.client import catalogue
 from portal.content import PLAIN, Block, Instructor, Lesson
 
 Pieces = tuple[Markup | Block, ...]

@@ -14,7 +14,8 @@ from flask import (
 )
 from werkzeug.wrappers import Response as BaseResponse
 
-from labs import Prediction as AskedPrediction, catalogue
+from labs.client import catalogue
+from labs.definition import Prediction as AskedPrediction
 from portal.content import Lesson, Predict
 from portal.learn.memory import LessonMemory, keep_read, keep_section, memories, rows, where_stopped
 from portal.learn.pieces import pieces

@@ -14,7 +14,9 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
-from labs import BadInput, HostAway, LabsError, Prediction, catalogue
+from labs.client import catalogue
+from labs.definition import Prediction
+from labs.errors import BadInput, HostAway, LabsError
 from portal.content import Lesson, Option, Question
 from portal.models import Answer
 from portal.predictions import predict, settle
@@ -24,7 +26,7 @@ from portal.web.errors import WORDS, is_database_away
 from portal.web.fragments import is_htmx
 from portal.web.history import Answered, history, keep
 from portal.web.learner import current_learner, require_learner
-from portal.web.parts import course, db, desk, release_db
+from portal.web.parts import client, course, db, release_db
 
 bp = Blueprint("quizzes", __name__)
 log = logging.getLogger(__name__)
@@ -175,7 +177,7 @@ def _measure(card: Card) -> Answer:
     keep(learner)
     release_db()
     try:
-        measured = desk().call(
+        measured = client().call(
             sandbox,
             "measure",
             owner=learner,
@@ -209,7 +211,7 @@ def _measure(card: Card) -> Answer:
 
 def _open_sandbox(learner: str, lab: str) -> str:
     try:
-        sandbox = desk().find(learner)
+        sandbox = client().find(learner)
     except HostAway as exc:
         raise NeedsBench(str(exc), exc.hint) from exc
     if sandbox is None or sandbox.lab != lab or sandbox.status != "open":

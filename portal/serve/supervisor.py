@@ -26,7 +26,8 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from labs import Desk, HostAway, HostInfo
+from labs.client import HostInfo, LabsClient
+from labs.errors import HostAway
 from portal import migrations
 from portal.serve.child import Child, Launch
 from portal.serve.embedded import EmbeddedPostgres, EmbeddedRedis
@@ -140,7 +141,7 @@ class Site:
         )
         self._database_url = self._postgres.url if self._postgres else os.environ["DATABASE_URL"]
         self._redis_url = self._redis.url if self._redis else os.environ["REDIS_URL"]
-        self._desk = Desk(
+        self._client = LabsClient(
             Redis.from_url(
                 self._redis_url,
                 decode_responses=True,
@@ -341,13 +342,13 @@ class Site:
 
     def _hosts(self) -> list[HostInfo]:
         try:
-            return self._desk.hosts()
+            return self._client.hosts()
         except HostAway:
             return []
 
     def _redis_answers(self) -> bool:
         try:
-            self._desk.hosts()
+            self._client.hosts()
         except HostAway:
             return False
         return True
@@ -414,7 +415,7 @@ class Site:
                 child.ask_to_stop()
             for child in children:
                 child.stop()
-        self._desk.redis.close()
+        self._client.redis.close()
         if self._redis:
             self._redis.socket.unlink(missing_ok=True)
         with contextlib.suppress(OSError):

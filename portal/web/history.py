@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from labs import Value
+from labs.events import Value
 from portal.models import Answer, Outcome, Prediction, Progress
 from portal.web.caching import summary_name
 from portal.web.errors import is_database_away

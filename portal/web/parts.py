@@ -17,7 +17,7 @@ from redis.retry import Retry
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from labs import Desk
+from labs.client import LabsClient
 from portal.content import Course
 from portal.db import make_engine
 from portal.settings import Settings
@@ -36,8 +36,8 @@ class Parts:
     engine: Engine
     sessions: sessionmaker[Session]
     course: Course
-    desk: Desk
-    quick_desk: Desk
+    client: LabsClient
+    quick_client: LabsClient
     cache: Cache
     shelf: Shelf
 
@@ -66,8 +66,8 @@ def install(app: Flask, settings: Settings, lessons: Course) -> None:
         engine=engine,
         sessions=sessionmaker(engine, expire_on_commit=False),
         course=lessons,
-        desk=Desk(make_redis(settings.redis_url, timeout_s=5.0, connect_timeout_s=0.5)),
-        quick_desk=Desk(quick),
+        client=LabsClient(make_redis(settings.redis_url, timeout_s=5.0, connect_timeout_s=0.5)),
+        quick_client=LabsClient(quick),
         cache=Cache(
             quick,
             near=Near(
@@ -117,14 +117,12 @@ def release_db() -> None:
     _close(None)
 
 
-def desk() -> Desk:
-    """The front desk of the labs, for requests that a learner waits for."""
-    return _parts().desk
-
-
-def quick_desk() -> Desk:
-    """The front desk for pages that can do without an answer: gives up after 200 ms."""
-    return _parts().quick_desk
+def client(*, quick: bool = False) -> LabsClient:
+    """The client of the labs; a quick one gives up after 200 ms, for pages that can do without an
+    answer.
+    """
+    services = _parts()
+    return services.quick_client if quick else services.client
 
 
 def cache() -> Cache:

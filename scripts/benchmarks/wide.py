@@ -17,6 +17,6 @@ STREAMS_OF_A_LEARNER = 60
 def create() -> Flask:
     """The app, with the settings of the environment."""
     app = create_app(Settings.from_environment())
-    app.extensions[KEY] = Hub(app.extensions[PARTS].desk.redis, per_learner=STREAMS_OF_A_LEARNER)
+    app.extensions[KEY] = Hub(app.extensions[PARTS].client.redis, per_learner=STREAMS_OF_A_LEARNER)
     stop_on_signals(app)
     return app

@@ -16,7 +16,7 @@ def create() -> Flask:
     """The app, with the settings of the environment."""
     app = create_app(Settings.from_environment())
     app.extensions[KEY] = Hub(
-        app.extensions[PARTS].desk.redis,
+        app.extensions[PARTS].client.redis,
         per_learner=PER_LEARNER,
         per_worker=PER_WORKER,
         heartbeat_s=0.5,

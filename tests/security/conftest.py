@@ -95,8 +95,8 @@ def app(settings):
     yield made
     parts = made.extensions["cacheground"]
     parts.engine.dispose()
-    parts.desk.redis.close()
-    parts.quick_desk.redis.close()
+    parts.client.redis.close()
+    parts.quick_client.redis.close()
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from labs import Link, Node, Number, Topology, find
+from labs.client import find
+from labs.definition import Link, Node, Number, Topology
 from portal import drawing
 from portal.bench.faders import POSITIONS, position_of, value_at
 from portal.bench.listing import coloured

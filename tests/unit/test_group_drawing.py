@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from labs import Link, Node, Topology
+from labs.definition import Link, Node, Topology
 from labs.events import (
     EndpointMoved,
     Entry,

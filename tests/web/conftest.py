@@ -24,7 +24,7 @@ from flask.testing import FlaskClient
 from redis import Redis
 from redis.exceptions import RedisError
 
-from labs import catalogue
+from labs.client import catalogue
 from portal.app import create_app
 from portal.migrations import migrate
 from portal.settings import Settings
@@ -306,8 +306,8 @@ def app(sample_labs: None, settings: Settings, portal_redis: Redis, sql: object)
     yield made
     parts = made.extensions["cacheground"]
     parts.engine.dispose()
-    parts.desk.redis.close()
-    parts.quick_desk.redis.close()
+    parts.client.redis.close()
+    parts.quick_client.redis.close()
 
 
 @pytest.fixture
@@ -323,7 +323,7 @@ def other(app: Flask) -> FlaskClient:
 
 
 class AnsweringHost:
-    """A labs host that answers every call with what the test has put down for it, as the front desk
+    """A labs host that answers every call with what the test has written down for it, as the client
     expects.
     """
 

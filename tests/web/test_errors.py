@@ -6,7 +6,7 @@ import pytest
 from flask import abort
 from sqlalchemy import text
 
-from labs import LabsError
+from labs.errors import LabsError
 from portal.web.errors import STATUS
 from portal.web.parts import db
 

@@ -19,7 +19,7 @@ OUTCOMES = "labs:outcomes"
 def recorder(app):
     """A recorder on the tests' servers."""
     parts = app.extensions["cacheground"]
-    return Recorder(parts.sessions, parts.desk.redis, parts.cache)
+    return Recorder(parts.sessions, parts.client.redis, parts.cache)
 
 
 @pytest.fixture

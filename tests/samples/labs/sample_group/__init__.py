@@ -2,8 +2,7 @@
 three zones, two endpoints. It runs nothing.
 """
 
-from labs import Action, Check, Lab, Link, Node, Strategy, Topology
-from labs.definition import Verdict
+from labs.definition import Action, Check, Lab, Link, Node, Strategy, Topology, Verdict
 
 ZONES = ("zone a", "zone b", "zone c")
 

@@ -1,6 +1,6 @@
 """A lab for the tests of the web: it has one of everything and runs nothing."""
 
-from labs import (
+from labs.definition import (
     Action,
     Chart,
     Check,
@@ -12,8 +12,8 @@ from labs import (
     Prediction,
     Strategy,
     Topology,
+    Verdict,
 )
-from labs.definition import Verdict
 
 
 def read(shop, cache, key, ttl_s):
