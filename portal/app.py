@@ -6,6 +6,7 @@ from flask import Flask
 from htmx_flask import Htmx
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from portal import access
 from portal.accounts import routes as accounts
 from portal.bench import doing, predicting, records, routes as bench
 from portal.content import load
@@ -37,10 +38,12 @@ def create_app(settings: Settings) -> Flask:
     csrf.install(app)
     headers.install(app)
     learner.install(app)
+    access.install(app)
     assets.install(app)
     messages.install(app)
     pages.install(app)
 
     for feature in (health, learn, quizzes, bench, doing, predicting, records, accounts, patterns):
         app.register_blueprint(feature.bp)
+    access.check(app)
     return app

@@ -145,11 +145,7 @@ def _close_sandbox(learner: str) -> None:
         sandbox = client(quick=True).find(learner)
         if sandbox:
             client(quick=True).call(
-                sandbox.id,
-                "close",
-                owner=learner,
-                deadline_s=1.0,
-                reason="you had your data deleted",
+                sandbox, "close", deadline_s=1.0, reason="you had your data deleted"
             )
     except LabsError as exc:
         log.warning("a deleted learner's sandbox was not closed: %s", exc.kind)

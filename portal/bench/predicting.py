@@ -64,9 +64,7 @@ def commit(lab_id: str, name: str) -> Response:
     problem = ""
     try:
         info = _sandbox(lab_id, learner)
-        measured = client().call(
-            info.id, "measure", owner=learner, deadline_s=MEASURING_S, prediction=name
-        )
+        measured = client().call(info, "measure", deadline_s=MEASURING_S, prediction=name)
         settle(db(), learner=learner, lab=lab_id, name=name, measured=measured["value"])
         keep(learner)
     except LabsError as error:

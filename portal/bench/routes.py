@@ -32,6 +32,7 @@ from labs.client import METRICS, SandboxInfo, catalogue, find
 from labs.definition import Lab
 from labs.errors import BadInput, LabsError
 from labs.events import encode
+from portal.access import needs
 from portal.bench import faders, view
 from portal.bench.places import page_url
 from portal.bench.view import Bench
@@ -140,14 +141,6 @@ def predictions_of(lab: Lab) -> Mapping[str, object]:
     return history().predictions.get(lab.id, {})
 
 
-def mine(sandbox: str) -> tuple[SandboxInfo, str]:
-    """The sandbox and its owner, who is asking; UnknownSandbox (404) for anybody else's."""
-    learner = current_learner()
-    if learner is None:
-        abort(404)
-    return client().info(sandbox, owner=learner), learner
-
-
 @bp.get("/labs")
 def labs() -> str:
     """All labs."""
@@ -203,35 +196,39 @@ def part(lab_id: str) -> str:
 
 
 @bp.get("/sandboxes/<sandbox>")
-def sandbox(sandbox: str) -> Response:
+@needs("watch")
+def sandbox(sandbox: SandboxInfo) -> Response:
     """A sandbox's own address leads to its lab."""
-    info, _ = mine(sandbox)
-    return make_response(redirect(url_for("bench.lab", lab_id=info.lab), 303))
+    return make_response(redirect(url_for("bench.lab", lab_id=sandbox.lab), 303))
 
 
 @bp.get("/sandboxes/<sandbox>/events")
-def events(sandbox: str) -> Response:
+@needs("watch")
+def events(sandbox: SandboxInfo) -> Response:
     """The feed as server-sent events."""
-    info, learner = mine(sandbox)
-    return stream_response(hub_of(_app()), request, sandbox=info.id, learner=learner)
+    return stream_response(
+        hub_of(_app()), request, sandbox=sandbox.id, learner=current_learner() or abort(404)
+    )
 
 
 @bp.get("/sandboxes/<sandbox>/feed")
-def feed(sandbox: str) -> Response:
+@needs("watch")
+def feed(sandbox: SandboxInfo) -> Response:
     """The feed after a number, as a list; for browsers that lost events or have no stream."""
     after = request.args.get("after", 0, type=int)
-    info, _ = mine(sandbox)
-    return jsonify([encode(entry) for entry in client().events(info.id, after=max(after, 0))])
+    return jsonify([encode(entry) for entry in client().events(sandbox.id, after=max(after, 0))])
 
 
 @bp.get("/sandboxes/<sandbox>/state")
-def state(sandbox: str) -> Response:
+@needs("watch")
+def state(sandbox: SandboxInfo) -> Response:
     """What is so now, with all readings kept if `history` is asked for."""
     return jsonify(_state(sandbox, history=bool(request.args.get("history"))))
 
 
 @bp.get("/sandboxes/<sandbox>/readings.csv")
-def readings(sandbox: str) -> Response:
+@needs("watch")
+def readings(sandbox: SandboxInfo) -> Response:
     """All readings kept of this sandbox, one moment a row."""
     rows = _state(sandbox, history=True).get("readings", [])
     names = [name for name in METRICS if any(name in row for row in rows)]
@@ -247,42 +244,47 @@ def readings(sandbox: str) -> Response:
 
 
 @bp.get("/sandboxes/<sandbox>/tables/<name>.csv")
-def table(sandbox: str, name: str) -> Response:
+@needs("watch")
+def table(sandbox: SandboxInfo, name: str) -> Response:
     """A table of the lab as it is now."""
-    info, _ = mine(sandbox)
-    found = find(info.lab).table(name)
+    found = find(sandbox.lab).table(name)
     rows = _state(sandbox, history=False).get("tables", {}).get(name, [])
     heads = [
         f"{column.label} ({column.unit})" if column.unit else column.label
         for column in found.columns
     ]
     return _csv(
-        f"{info.lab}-{name}.csv",
+        f"{sandbox.lab}-{name}.csv",
         heads,
         ([row.get(column.name, "") for column in found.columns] for row in rows),
     )
 
 
 @bp.get("/sandboxes/<sandbox>/request")
-def one_request(sandbox: str) -> str:
+@needs("watch")
+def one_request(sandbox: SandboxInfo) -> str:
     """The stepped request as a fragment: what was sent, and to scale."""
-    return render_template("bench/_exchange.html", bench=_open_bench(sandbox))
+    return render_template(
+        "bench/_exchange.html", bench=view.look_at(find(sandbox.lab), sandbox, client())
+    )
 
 
 @bp.get("/sandboxes/<sandbox>/code")
-def code(sandbox: str) -> str:
+@needs("watch")
+def code(sandbox: SandboxInfo) -> str:
     """The running strategy as a fragment."""
-    return render_template("bench/_code.html", bench=_open_bench(sandbox))
+    return render_template(
+        "bench/_code.html", bench=view.look_at(find(sandbox.lab), sandbox, client())
+    )
 
 
 @bp.get("/sandboxes/<sandbox>/complete")
-def complete(sandbox: str) -> Response:
+@needs("act")
+def complete(sandbox: SandboxInfo) -> Response:
     """What a console's line could go on with."""
-    info, learner = mine(sandbox)
     answer = client().call(
-        info.id,
+        sandbox,
         "complete",
-        owner=learner,
         deadline_s=3.0,
         server=request.args.get("server", ""),
         text=request.args.get("text", "")[:400],
@@ -291,14 +293,14 @@ def complete(sandbox: str) -> Response:
 
 
 @bp.get("/sandboxes/<sandbox>/log/<server>")
-def log(sandbox: str, server: str) -> str:
+@needs("watch")
+def log(sandbox: SandboxInfo, server: str) -> str:
     """The last lines of a server's log."""
-    info, learner = mine(sandbox)
-    node = find(info.lab).topology.node(server)
-    answer = client().call(info.id, "log", owner=learner, server=node.name)
+    node = find(sandbox.lab).topology.node(server)
+    answer = client().call(sandbox, "log", server=node.name)
     template = "bench/_log.html" if request.headers.get("HX-Request") else "bench/log.html"
     return render_template(
-        template, lines=answer["lines"], server=node.name, lab=find(info.lab), place="labs"
+        template, lines=answer["lines"], server=node.name, lab=find(sandbox.lab), place="labs"
     )
 
 
@@ -323,11 +325,5 @@ def _app() -> Flask:
     return app
 
 
-def _state(sandbox: str, *, history: bool) -> dict[str, Any]:
-    info, learner = mine(sandbox)
-    return client().call(info.id, "state", owner=learner, history=history)
-
-
-def _open_bench(sandbox: str) -> Bench:
-    info, learner = mine(sandbox)
-    return view.look(find(info.lab), learner=learner, args={}, client=client(), quick=client())
+def _state(sandbox: SandboxInfo, *, history: bool) -> dict[str, Any]:
+    return client().call(sandbox, "state", history=history)

@@ -19,6 +19,7 @@ from labs.definition import Action, Chart, Choice, Control, Lab, Link, Steppable
 from labs.errors import BadInput, LabsError, UnknownSandbox
 from labs.events import Value
 from portal import drawing
+from portal.access import may
 from portal.bench.listing import Listing, listings
 from portal.drawing.standing import WORDS_OF_STATE, Standing
 
@@ -357,15 +358,38 @@ def look(
                 info=info,
                 starting=_starting(lab, info, quick),
             )
-        state = client.call(info.id, "state", owner=learner, deadline_s=3.0)
     except UnknownSandbox:
-        return replace(bare, phase="none")
+        return bare
     except LabsError as error:
-        return replace(bare, phase="away", problem=str(error), hint=error.hint)
+        return _away(bare, error)
+    found = _opened(bare, info, client)
     given = {name for name in args if name not in RESERVED}
-    now = asked | state["settings"]
-    wanted = {name: asked[name] for name in given & set(asked) if asked[name] != now.get(name)}
-    return replace(bare, phase="open", info=info, state=state, settings=now, wanted=wanted)
+    wanted = {
+        name: asked[name] for name in given & set(asked) if asked[name] != found.settings.get(name)
+    }
+    return replace(found, wanted=wanted if found.phase == "open" else {})
+
+
+def look_at(lab: Lab, sandbox: SandboxInfo, client: LabsClient) -> Bench:
+    """The bench of this sandbox, whoever asks: the caller has seen to the permission."""
+    bare = Bench(lab=lab, phase="none", settings=lab.settings(), gear=lab.gears[0])
+    return _opened(bare, sandbox, client) if sandbox.status == "open" else bare
+
+
+def _opened(bare: Bench, info: SandboxInfo, client: LabsClient) -> Bench:
+    try:
+        state = client.call(info, "state", deadline_s=3.0)
+    except UnknownSandbox:
+        return bare
+    except LabsError as error:
+        return _away(bare, error)
+    return replace(
+        bare, phase="open", info=info, state=state, settings=bare.settings | state["settings"]
+    )
+
+
+def _away(bare: Bench, error: LabsError) -> Bench:
+    return replace(bare, phase="away", problem=str(error), hint=error.hint)
 
 
 def scale_of(exchange: list[dict[str, Any]]) -> Scale:
@@ -402,8 +426,10 @@ def _ended(bare: Bench, learner: str | None, was: str, quick: LabsClient) -> Ben
     if not was or learner is None:
         return bare
     try:
-        info = quick.info(was, owner=learner)
+        info = quick.info(was)
     except UnknownSandbox:
+        info = None
+    if info is None or not may(learner, info, "watch"):
         return replace(
             bare,
             phase="ended",

@@ -14,7 +14,7 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
-from labs.client import catalogue
+from labs.client import SandboxInfo, catalogue
 from labs.definition import Prediction
 from labs.errors import BadInput, HostAway, LabsError
 from portal.content import Lesson, Option, Question
@@ -180,7 +180,6 @@ def _measure(card: Card) -> Answer:
         measured = client().call(
             sandbox,
             "measure",
-            owner=learner,
             deadline_s=MEASURE_DEADLINE_S,
             prediction=card.question.prediction,
         )["value"]
@@ -209,7 +208,7 @@ def _measure(card: Card) -> Answer:
     return kept
 
 
-def _open_sandbox(learner: str, lab: str) -> str:
+def _open_sandbox(learner: str, lab: str) -> SandboxInfo:
     try:
         sandbox = client().find(learner)
     except HostAway as exc:
@@ -219,7 +218,7 @@ def _open_sandbox(learner: str, lab: str) -> str:
             "This is measured on your own bench, and it isn't open.",
             "Open it, then come back: your number stands here.",
         )
-    return sandbox.id
+    return sandbox
 
 
 def _card(lesson: Lesson, asked: Question, *, again: bool = False, stored: bool = True) -> Card:

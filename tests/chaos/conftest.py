@@ -91,7 +91,7 @@ class Machine:
         return info.id
 
     def status(self, sandbox):
-        return self.client.info(sandbox, owner=None).status
+        return self.client.info(sandbox).status
 
     def family(self):
         """Everything that the host has started, at any depth."""

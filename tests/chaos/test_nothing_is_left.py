@@ -51,7 +51,7 @@ def test_fifty_sandboxes_ended_in_every_way_leave_nothing(fifty):
     for process in servers[20:30]:
         process.kill()
     for sandbox in random.Random(1).sample(fifty.sandboxes, 5):
-        fifty.client.call(sandbox, "close", owner=None) if fifty.status(sandbox) == "open" else None
+        fifty.client.call(sandbox, "close") if fifty.status(sandbox) == "open" else None
     fifty.host.send_signal(signal.SIGKILL)
     fifty.host.wait(timeout=5)
 
@@ -76,7 +76,7 @@ def test_a_stopped_host_ends_its_sandboxes_and_says_so(machine):
 
     assert not [process for process in everything if lives(process)]
     assert machine.directories() == []
-    assert {machine.client.info(sandbox, owner=None).reason for sandbox in sandboxes} == {
+    assert {machine.client.info(sandbox).reason for sandbox in sandboxes} == {
         "The labs were stopped."
     }
 
@@ -93,10 +93,7 @@ def test_a_dead_agent_closes_its_sandbox_alone(machine):
     )
     survivor = first if machine.status(first) == "open" else second
     assert (
-        machine.client.call(survivor, "console", owner=None, server="cache", command="PING")[
-            "output"
-        ]
-        == "PONG"
+        machine.client.call(survivor, "console", server="cache", command="PING")["output"] == "PONG"
     )
 
 

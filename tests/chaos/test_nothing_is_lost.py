@@ -9,12 +9,12 @@ from tests.chaos.conftest import eventually
 
 def proven(machine, sandbox):
     for _ in range(2):
-        machine.client.call(sandbox, "action", owner=None, name="read", fields={"item": 42})
+        machine.client.call(sandbox, "action", name="read", fields={"item": 42})
     eventually(
         lambda: (
             sum(
                 c["status"] == "met"
-                for c in machine.client.call(sandbox, "state", owner=None)["checks"].values()
+                for c in machine.client.call(sandbox, "state")["checks"].values()
             )
             == 2
         )
@@ -86,10 +86,7 @@ def test_a_sandbox_outlives_an_emptied_redis(machine):
 
     eventually(lambda: machine.client.find("somebody"))
     assert (
-        machine.client.call(sandbox, "console", owner="somebody", server="cache", command="PING")[
-            "output"
-        ]
-        == "PONG"
+        machine.client.call(sandbox, "console", server="cache", command="PING")["output"] == "PONG"
     )
 
 
@@ -103,8 +100,5 @@ def test_a_redis_that_went_away_and_came_back_is_used_again(machine):
 
     eventually(lambda: machine.client.find("somebody"), within_s=10)
     assert (
-        machine.client.call(sandbox, "console", owner="somebody", server="cache", command="PING")[
-            "output"
-        ]
-        == "PONG"
+        machine.client.call(sandbox, "console", server="cache", command="PING")["output"] == "PONG"
     )

@@ -54,7 +54,7 @@ def hosted(redis, tmp_path):
 
 def opened(client, owner="somebody"):
     sandbox = client.open("cache-aside", owner=owner).id
-    eventually(lambda: client.info(sandbox, owner=owner).status == "open")
+    eventually(lambda: client.info(sandbox).status == "open")
     return sandbox
 
 
@@ -62,9 +62,9 @@ def test_an_idle_sandbox_is_warned_and_then_ended(hosted):
     _, client = hosted(idle_s=2.0, warn_s=1.5)
     sandbox = opened(client)
 
-    eventually(lambda: client.call(sandbox, "state", owner=None)["ending"])
-    eventually(lambda: client.info(sandbox, owner=None).status == "closed")
-    assert "nothing was done" in client.info(sandbox, owner=None).reason
+    eventually(lambda: client.call(sandbox, "state")["ending"])
+    eventually(lambda: client.info(sandbox).status == "closed")
+    assert "nothing was done" in client.info(sandbox).reason
 
 
 def test_keeping_it_puts_the_end_off(hosted):
@@ -73,42 +73,42 @@ def test_keeping_it_puts_the_end_off(hosted):
 
     for _ in range(6):
         time.sleep(0.5)  # half a second of idleness each: never two
-        client.call(sandbox, "keep", owner="somebody")
+        client.call(sandbox, "keep")
 
-    assert client.info(sandbox, owner=None).status == "open"
+    assert client.info(sandbox).status == "open"
 
 
 def test_a_warning_is_withdrawn_when_somebody_goes_on(hosted):
     _, client = hosted(idle_s=4.0, warn_s=3.5)
     sandbox = opened(client)
-    eventually(lambda: client.call(sandbox, "state", owner=None)["ending"])
+    eventually(lambda: client.call(sandbox, "state")["ending"])
 
-    client.call(sandbox, "keep", owner="somebody")
+    client.call(sandbox, "keep")
 
-    eventually(lambda: not client.call(sandbox, "state", owner=None)["ending"])
+    eventually(lambda: not client.call(sandbox, "state")["ending"])
 
 
 def test_looking_at_it_is_not_using_it(hosted):
     _, client = hosted(idle_s=1.5, warn_s=0.1)
     sandbox = opened(client)
 
-    eventually(lambda: client.call(sandbox, "state", owner=None)["status"] == "closed")
+    eventually(lambda: client.call(sandbox, "state")["status"] == "closed")
 
 
 def test_the_longest_life_is_four_hours_or_what_was_set(hosted):
     _, client = hosted(longest_s=1.0)
     sandbox = opened(client)
 
-    eventually(lambda: client.info(sandbox, owner=None).status == "closed")
+    eventually(lambda: client.info(sandbox).status == "closed")
 
 
 def test_the_feed_can_be_read_on_from_any_place_without_a_gap(hosted):
     _, client = hosted()
     sandbox = opened(client)
     for _ in range(5):
-        client.call(sandbox, "set", owner="somebody", name="ttl_s", value=5)
-        client.call(sandbox, "set", owner="somebody", name="ttl_s", value=6)
-    state = eventually(lambda: client.call(sandbox, "state", owner=None))
+        client.call(sandbox, "set", name="ttl_s", value=5)
+        client.call(sandbox, "set", name="ttl_s", value=6)
+    state = eventually(lambda: client.call(sandbox, "state"))
     whole = eventually(
         lambda: (entries := client.events(sandbox)) and entries[-1].seq >= state["seq"] and entries
     )
@@ -124,9 +124,9 @@ def test_opening_with_settings_opens_with_these_settings(hosted):
     sandbox = client.open(
         "cache-aside", owner="somebody", settings={"ttl_s": "9", "engine": "memcached"}
     ).id
-    eventually(lambda: client.info(sandbox, owner=None).status == "open")
+    eventually(lambda: client.info(sandbox).status == "open")
 
-    settings = client.call(sandbox, "state", owner="somebody")["settings"]
+    settings = client.call(sandbox, "state")["settings"]
 
     assert settings["ttl_s"] == 9
     assert settings["engine"] == "memcached"
@@ -139,16 +139,16 @@ def test_opening_it_again_with_other_settings_changes_them(hosted):
     again = client.open("cache-aside", owner="somebody", settings={"ttl_s": 7})
 
     assert again.id == sandbox
-    assert client.call(sandbox, "state", owner="somebody")["settings"]["ttl_s"] == 7
+    assert client.call(sandbox, "state")["settings"]["ttl_s"] == 7
 
 
 def test_after_the_end_every_call_says_so(hosted):
     _, client = hosted()
     sandbox = opened(client)
-    client.call(sandbox, "close", owner="somebody")
+    client.call(sandbox, "close")
 
     with pytest.raises(UnknownSandbox):
-        client.call(sandbox, "console", owner="somebody", server="cache", command="PING")
+        client.call(sandbox, "console", server="cache", command="PING")
     eventually(lambda: client.events(sandbox)[-1].event.type == "sandbox-closed")
 
 
@@ -164,8 +164,8 @@ def test_a_request_that_came_too_late_is_not_carried_out(hosted, redis):
     )
     redis.rpush(f"labs:host:{host.id}:requests", "nonsense", "[]", "7")
 
-    assert client.call(sandbox, "keep", owner="somebody") == {}
-    assert client.info(sandbox, owner=None).status == "open"
+    assert client.call(sandbox, "keep") == {}
+    assert client.info(sandbox).status == "open"
 
 
 HOSTILE = {
@@ -207,8 +207,8 @@ def test_a_hungry_sandbox_is_ended(hosted, monkeypatch):
     sandbox = opened(client)
     monkeypatch.setattr(host._keeper, "memory", lambda sandbox, over: 10**12)
 
-    eventually(lambda: client.info(sandbox, owner=None).status == "closed")
-    assert "memory" in client.info(sandbox, owner=None).reason
+    eventually(lambda: client.info(sandbox).status == "closed")
+    assert "memory" in client.info(sandbox).reason
 
 
 def test_a_feed_holds_fewer_events_where_they_are_large():

@@ -308,7 +308,7 @@ def hosted(redis, server_folder):
 
 def opened(client, owner):
     sandbox = client.open("cache-aside", owner=owner).id
-    eventually(lambda: client.info(sandbox, owner=owner).status == "open")
+    eventually(lambda: client.info(sandbox).status == "open")
     return sandbox
 
 
@@ -318,7 +318,7 @@ def test_one_sandbox_s_calls_are_bounded_in_number(hosted):
 
     def often():
         for number in range(2_000):
-            client.call(sandbox, "set", owner="somebody", name="ttl_s", value=5 + number % 2)
+            client.call(sandbox, "set", name="ttl_s", value=5 + number % 2)
 
     with pytest.raises(NotNow):
         often()
@@ -336,7 +336,6 @@ def test_what_a_hanging_sandbox_is_asked_keeps_no_neighbour_waiting(hosted, monk
             LabsClient(client.redis).call(
                 hanging[number % 5],
                 "console",
-                owner=None,
                 server="cache",
                 command="PING",
                 deadline_s=2.0,
@@ -349,7 +348,7 @@ def test_what_a_hanging_sandbox_is_asked_keeps_no_neighbour_waiting(hosted, monk
             pool.submit(ask, number)
         eventually(lambda: errors.count(NotNow) == 60 - 5 * 6)
         began = time.monotonic()
-        client.call(neighbour, "set", owner="neighbour", name="ttl_s", value=7)
+        client.call(neighbour, "set", name="ttl_s", value=7)
         took_s = time.monotonic() - began
 
     Deaf.over.set()
@@ -365,7 +364,6 @@ def test_a_sandbox_that_fills_the_disk_is_ended(hosted):
             client.call(
                 sandbox,
                 "console",
-                owner="somebody",
                 server="database",
                 command=f"CREATE TABLE big_{number} AS SELECT repeat(md5(n::text), 50) AS a, n "
                 "FROM generate_series(1, 12000) n",
@@ -376,8 +374,8 @@ def test_a_sandbox_that_fills_the_disk_is_ended(hosted):
     except LabsError:
         pass  # it was ended meanwhile
 
-    eventually(lambda: client.info(sandbox, owner=None).status == "closed")
-    assert "disk" in client.info(sandbox, owner=None).reason
+    eventually(lambda: client.info(sandbox).status == "closed")
+    assert "disk" in client.info(sandbox).reason
 
 
 def test_files_without_end_count_as_bytes_without_end(hosted, monkeypatch):

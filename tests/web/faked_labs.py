@@ -156,7 +156,7 @@ class FakedLabs:
     def let_in(self) -> None:
         """There is room again."""
         self.host.limits = Limits(room=9)
-        self.client.call(self.of("somebody inside").id, "close", owner=None)
+        self.client.call(self.of("somebody inside").id, "close")
 
 
 class FakedSandbox:
@@ -167,7 +167,7 @@ class FakedSandbox:
 
     @property
     def info(self) -> SandboxInfo:
-        return self.labs.client.info(self.id, owner=None)
+        return self.labs.client.info(self.id)
 
     @property
     def state(self) -> SandboxState:
