@@ -15,18 +15,39 @@ from flask import (
     request,
     url_for,
 )
+from markupsafe import Markup
 
 from labs.client import SandboxInfo, find
+from labs.definition import Lab, Prediction as AskedPrediction
 from labs.errors import LabsError, NotNow
-from portal.bench.places import page_before, way_back
+from portal.bench.places import page_before, page_url, way_back
 from portal.predictions import latest, predict, settle
 from portal.web.fragments import is_htmx
-from portal.web.history import keep
+from portal.web.history import Predicted, keep
 from portal.web.learner import current_learner, require_learner
+from portal.web.once import gap, once
 from portal.web.parts import client, db, release_db
 
 bp = Blueprint("predicting", __name__)
 MEASURING_S = 45.0
+
+
+@bp.app_template_global()
+def prediction_card(lab: Lab, asked: AskedPrediction, row: Predicted | None) -> Markup:
+    """For templates: a prediction in the text of a lesson, and what the learner said. One that the
+    learner has not made is the same for everyone, so it is rendered once.
+    """
+
+    def render(**context: object) -> str:
+        return render_template(
+            "bench/_prediction.html", lab=lab, prediction=asked, row=row, **context
+        )
+
+    if row is not None:
+        return Markup(render())
+    return once(
+        ("prediction", lab.id, asked.name), lambda: render(page_url=lambda: gap("next"))
+    ).fill(next=page_url())
 
 
 @bp.get("/labs/<lab_id>/predictions/<name>")

@@ -35,11 +35,11 @@ from labs.events import encode
 from portal.access import needs
 from portal.bench import faders, view
 from portal.bench.places import page_url
+from portal.bench.still import beside_lesson, still
 from portal.bench.view import Bench
 from portal.content.numbers import keep_units
 from portal.web.history import history
 from portal.web.learner import current_learner
-from portal.web.pages import moves
 from portal.web.parts import client, release_db
 from portal.web.stream import hub_of, stream_response
 
@@ -63,6 +63,7 @@ def _install(state: Any) -> None:
         figure=view.figure,
         cell=view.cell,
         plain=view.plain,
+        still=still,
         METRICS=METRICS,
         POSITIONS=faders.POSITIONS,
     )
@@ -116,10 +117,7 @@ def bench_for(lab_id: str) -> Markup:
     """
     if lab_id not in catalogue():
         return Markup()
-    bench = _look(find(lab_id))
-    if bench.phase != "none":
-        moves()
-    return Markup(render_template("bench/_bench.html", bench=bench, predictions=None))
+    return beside_lesson(_look(find(lab_id)))
 
 
 def _look(lab: Lab, *, strict: bool = False) -> Bench:

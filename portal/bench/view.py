@@ -83,6 +83,17 @@ class Bench:
         return self.info.id if self.info else ""
 
     @property
+    def untouched(self) -> bool:
+        """True if it shows nothing of a learner: not open, no other settings, no check met."""
+        return (
+            self.phase == "none"
+            and not self.projector
+            and not self.met_before
+            and self.gear == self.lab.gears[0]
+            and not self.query
+        )
+
+    @property
     def wide(self) -> drawing.Drawing | drawing.Group:
         """The drawing for a wide bench, or for a wall."""
         return (

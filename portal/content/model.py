@@ -56,7 +56,6 @@ class Predict:
 
     lab: str
     name: str
-    template: ClassVar[str] = "learn/_predict.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,6 @@ class CheckQuestion:
     """One question of the lesson's quiz, asked in the text."""
 
     question: str
-    template: ClassVar[str] = "learn/_check.html"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,8 @@ from portal.learn.pieces import pieces
 from portal.learn.ruler import draw
 from portal.web.fragments import is_htmx
 from portal.web.history import Predicted, history, keep
-from portal.web.learner import current_learner, require_learner
-from portal.web.pages import own_page
-from portal.web.parts import course, db, shelf
+from portal.web.learner import require_learner
+from portal.web.parts import course, db
 
 bp = Blueprint("learn", __name__)
 
@@ -54,19 +53,9 @@ def index() -> str:
 
 
 @bp.get("/lessons/<slug>")
-def lesson(slug: str) -> str | bytes:
+def lesson(slug: str) -> str:
     """One lesson, with the bench of one of its labs beside it."""
     found = _lesson_or_404(slug)
-    learner = current_learner()
-    if learner is not None:
-        stamp = history().stamp
-        return own_page(learner, stamp, lambda: _page(found)) if stamp else _page(found)
-    if request.cookies or request.query_string:
-        return _page(found)
-    return shelf().get(f"lesson:{slug}", lambda: _page(found))
-
-
-def _page(found: Lesson) -> str:
     labs = [lab for lab in found.labs if lab in catalogue()]
     asked = request.args.get("lab", "")
     return render_template(

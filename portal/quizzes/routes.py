@@ -7,10 +7,11 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
+from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
@@ -26,6 +27,7 @@ from portal.web.errors import WORDS, is_database_away
 from portal.web.fragments import is_htmx
 from portal.web.history import Answered, history, keep
 from portal.web.learner import current_learner, require_learner
+from portal.web.once import gap, once
 from portal.web.parts import client, course, db, release_db
 
 bp = Blueprint("quizzes", __name__)
@@ -130,9 +132,27 @@ def answer(slug: str, question_id: str) -> Response:
 
 
 @bp.app_template_global()
-def question_card(lesson: Lesson, question_id: str) -> Card:
-    """For templates: the card of one question, as `quizzes/_question.html` takes it."""
-    return _card(lesson, _question_or_404(lesson, question_id))
+def question_card(lesson: Lesson, question_id: str) -> Markup:
+    """For templates: one question in the text of a lesson. What a learner has not answered differs
+    only in the key of its form and the order of its options: the rest is rendered once.
+    """
+    card = _card(lesson, _question_or_404(lesson, question_id))
+    if card.answer is not None:
+        return Markup(_fragment(card, place="lesson"))
+    values: dict[str, object] = {"key": card.key}
+    for number, option in enumerate(card.options):
+        values |= {f"key{number}": option.key, f"text{number}": option.text}
+    return once(
+        ("question", lesson.slug, question_id), lambda: _fragment(_with_gaps(card), place="lesson")
+    ).fill(**values)
+
+
+def _with_gaps(card: Card) -> Card:
+    options = [
+        replace(option, key=gap(f"key{number}"), text=gap(f"text{number}"))
+        for number, option in enumerate(card.options)
+    ]
+    return replace(card, options=options, key=gap("key"))
 
 
 def _mark(card: Card) -> Answer:

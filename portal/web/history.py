@@ -8,7 +8,6 @@ lessons can be read, benches run on.
 from __future__ import annotations
 
 import logging
-import secrets
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -67,7 +66,6 @@ class History:
     lab. Without a stamp there was nobody to ask.
     """
 
-    stamp: str = ""
     lessons: Mapping[str, Visited] = field(default_factory=dict)
     answers: Mapping[str, Mapping[str, Answered]] = field(default_factory=dict)
     predictions: Mapping[str, Mapping[str, Predicted]] = field(default_factory=dict)
@@ -102,7 +100,6 @@ def _history(learner: str | None) -> History:
         log.warning("a learner's history can't be read: the database is away")
         return History()
     return History(
-        data["stamp"],
         {lesson: Visited(**visited) for lesson, visited in data["lessons"].items()},
         {
             lesson: {question: Answered(**answered) for question, answered in several.items()}
@@ -166,7 +163,6 @@ def _load(session: Session, learner: str) -> dict[str, Any]:
     for lab, name in met:
         checks[lab].append(name)
     return {
-        "stamp": secrets.token_hex(8),
         "lessons": {
             lesson: asdict(Visited(section, read_at is not None, last_at.timestamp()))
             for lesson, section, read_at, last_at in read

@@ -21,11 +21,9 @@ from labs.client import LabsClient
 from portal.content import Course
 from portal.db import make_engine
 from portal.settings import Settings
-from portal.web.caching import PREFIX, Cache, Shelf
-from portal.web.near import Near
+from portal.web.caching import Cache
 
 KEY = "cacheground"
-STRANGERS_SEE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +37,9 @@ class Parts:
     client: LabsClient
     quick_client: LabsClient
     cache: Cache
-    shelf: Shelf
 
 
-def make_redis(url: str, *, timeout_s: float, connect_timeout_s: float, protocol: int = 2) -> Redis:
+def make_redis(url: str, *, timeout_s: float, connect_timeout_s: float) -> Redis:
     """A client of the portal Redis in text mode that never retries by itself and never waits longer
     than it is told here.
     """
@@ -52,7 +49,7 @@ def make_redis(url: str, *, timeout_s: float, connect_timeout_s: float, protocol
         socket_connect_timeout=connect_timeout_s,
         retry=Retry(NoBackoff(), 0),
         decode_responses=True,
-        protocol=protocol,
+        protocol=2,
         health_check_interval=0,
     )
 
@@ -68,14 +65,7 @@ def install(app: Flask, settings: Settings, lessons: Course) -> None:
         course=lessons,
         client=LabsClient(make_redis(settings.redis_url, timeout_s=5.0, connect_timeout_s=0.5)),
         quick_client=LabsClient(quick),
-        cache=Cache(
-            quick,
-            near=Near(
-                make_redis(settings.redis_url, timeout_s=0.2, connect_timeout_s=0.2, protocol=3),
-                PREFIX,
-            ),
-        ),
-        shelf=Shelf(ttl_s=STRANGERS_SEE_S),
+        cache=Cache(quick),
     )
     app.teardown_appcontext(_close)
 
@@ -128,8 +118,3 @@ def client(*, quick: bool = False) -> LabsClient:
 def cache() -> Cache:
     """The portal's cache-aside cache."""
     return _parts().cache
-
-
-def shelf() -> Shelf:
-    """The pages that strangers see."""
-    return _parts().shelf
