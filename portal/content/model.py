@@ -10,12 +10,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from markupsafe import Markup
-
-if TYPE_CHECKING:
-    from portal.content.loading import Problem
 
 Kind = Literal["one", "several", "number", "measure"]
 
@@ -77,7 +74,7 @@ class RunSnippet:
 
 @dataclass(frozen=True, slots=True)
 class Instructor:
-    """A note for whoever teaches; learners don't see it."""
+    """A note for instructors; learners don't see it."""
 
     html: Markup
 
@@ -204,6 +201,18 @@ class Place:
 
     file: str
     where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in the lessons that has to be put right."""
+
+    place: Place
+    text: str
+
+    def __str__(self) -> str:
+        where = f" ({self.place.where})" if self.place.where else ""
+        return f"{self.place.file}{where}: {self.text}"
 
 
 @dataclass(frozen=True)
