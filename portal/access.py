@@ -14,7 +14,7 @@ from flask import Flask, abort, current_app
 
 from labs.client import SandboxInfo, no_such_sandbox
 from portal.web.learner import current_learner
-from portal.web.parts import client
+from portal.web.services import client
 
 KEY = "cacheground.access"
 Permission = Literal["act", "watch"]

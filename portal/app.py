@@ -8,13 +8,13 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal import access
 from portal.accounts import routes as accounts
-from portal.bench import doing, predicting, records, routes as bench
+from portal.bench import actions, predictions, records, routes as bench
 from portal.content import load
 from portal.learn import pieces, routes as learn
 from portal.patterns import routes as patterns
 from portal.quizzes import routes as quizzes
 from portal.settings import ROOT, Settings
-from portal.web import assets, csrf, errors, headers, health, learner, parts
+from portal.web import assets, csrf, errors, headers, health, learner, services
 
 
 def create_app(settings: Settings) -> Flask:
@@ -34,7 +34,7 @@ def create_app(settings: Settings) -> Flask:
 
     Htmx(app)
     lessons = load(settings.lessons)
-    parts.install(app, settings, lessons)
+    services.install(app, settings, lessons)
     errors.install(app)
     csrf.install(app)
     headers.install(app)
@@ -42,7 +42,17 @@ def create_app(settings: Settings) -> Flask:
     access.install(app)
     assets.install(app)
 
-    for feature in (health, learn, quizzes, bench, doing, predicting, records, accounts, patterns):
+    for feature in (
+        health,
+        learn,
+        quizzes,
+        bench,
+        actions,
+        predictions,
+        records,
+        accounts,
+        patterns,
+    ):
         app.register_blueprint(feature.bp)
     access.check(app)
     pieces.install(app, lessons.lessons.values())

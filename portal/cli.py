@@ -57,7 +57,7 @@ def migrate() -> None:
 
 @main.command()
 def recorder() -> None:
-    """Write outcomes of the labs to the portal's database, until told to stop."""
+    """Write outcomes of the labs to the portal's database, until SIGTERM."""
     # Flask and SQLAlchemy take half a second to import, which `serve` would wait for.
     from portal.recorder import run  # noqa: PLC0415
 

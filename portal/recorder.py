@@ -30,7 +30,7 @@ from portal.models import Learner, Outcome
 from portal.predictions import settle
 from portal.settings import Settings
 from portal.web.caching import Cache, summary_name
-from portal.web.parts import make_redis
+from portal.web.services import make_redis
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Recorder:
         self.after = "0"
 
     def run(self, stop: threading.Event) -> None:
-        """Record until told to stop; what is away is asked again every second."""
+        """Record until `stop` is set; what is away is asked again every second."""
         while not stop.is_set():
             try:
                 self.record()

@@ -31,7 +31,7 @@ from portal.accounts.records import (
 )
 from portal.web.caching import summary_name
 from portal.web.learner import adopt, current_learner, forget, require_learner
-from portal.web.parts import cache, client, db
+from portal.web.services import cache, client, db
 
 bp = Blueprint("accounts", __name__)
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ LARGEST_ID = 2**31 - 1
 
 @bp.get("/me")
 def me() -> Response:
-    """What is known of whoever asks."""
+    """What is known of the learner."""
     return _page()
 
 

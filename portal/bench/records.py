@@ -27,7 +27,7 @@ from portal.bench.sharing import share, shared, shared_by, unshare
 from portal.models import SharedRecord
 from portal.web.fragments import is_htmx
 from portal.web.learner import current_learner
-from portal.web.parts import client, db
+from portal.web.services import client, db
 
 bp = Blueprint("records", __name__)
 GONE = "There is no flight at this address, or no longer: whoever shared it may have deleted it."
@@ -68,7 +68,7 @@ def record(sandbox: SandboxInfo, name: str) -> Response:
 @bp.post("/sandboxes/<sandbox>/records/<name>/share")
 @needs("act")
 def share_record(sandbox: SandboxInfo, name: str) -> BaseResponse:
-    """Share a record of the learner's own sandbox with whoever gets its address."""
+    """Share a record of the learner's own sandbox with everyone who gets its address."""
     row = share(db(), current_learner() or abort(404), _record(sandbox, name))
     db().commit()
     if is_htmx():
@@ -83,7 +83,7 @@ def share_record(sandbox: SandboxInfo, name: str) -> BaseResponse:
 
 @bp.get("/flights")
 def flights() -> Response:
-    """Flights of files, opened by the browser itself; two shared ones beside each other (`a`, `b`);
+    """Flights of files, opened by the browser itself; two shared ones on one axis (`a`, `b`);
     what the learner shares.
     """
     asked = [request.args.get(side, "") for side in ("a", "b")]

@@ -1,6 +1,6 @@
 """Pages and fragments of the benches: looking only.
 
-What a learner does to a sandbox is in `doing`, predictions in `predicting`.
+What a learner does to a sandbox is in `actions`, predictions in `predictions`.
 """
 
 from __future__ import annotations
@@ -33,14 +33,15 @@ from labs.definition import Lab
 from labs.errors import BadInput, LabsError
 from labs.events import encode
 from portal.access import needs
-from portal.bench import faders, view
+from portal.bench import log_scale, values, view
+from portal.bench.look import look, look_at
 from portal.bench.places import page_url
 from portal.bench.still import beside_lesson, still
 from portal.bench.view import Bench
 from portal.content.numbers import keep_units
 from portal.web.history import history
 from portal.web.learner import current_learner
-from portal.web.parts import client, release_db
+from portal.web.services import client, release_db
 from portal.web.stream import hub_of, stream_response
 
 bp = Blueprint("bench", __name__)
@@ -59,13 +60,13 @@ def _install(state: Any) -> None:
     env.globals.update(
         bench_for=bench_for,
         page_url=page_url,
-        position_of=faders.position_of,
-        figure=view.figure,
-        cell=view.cell,
-        plain=view.plain,
+        position_of=log_scale.position_of,
+        figure=values.figure,
+        cell=values.cell,
+        plain=values.plain,
         still=still,
         METRICS=METRICS,
-        POSITIONS=faders.POSITIONS,
+        POSITIONS=log_scale.POSITIONS,
     )
 
 
@@ -85,7 +86,7 @@ class Installation:
 
 
 def _installation() -> Installation:
-    """As the labs hosts tell it; asked for at most every half minute."""
+    """What the labs hosts say; asked at most every half minute."""
     asked, known = cast(
         "tuple[float, Installation]",
         current_app.extensions.get(INSTALLATION, (0.0, Installation())),
@@ -111,9 +112,9 @@ def _installation() -> Installation:
 
 
 def bench_for(lab_id: str) -> Markup:
-    """For templates: the bench of a lab as this learner finds it, beside a lesson's text.
+    """For templates: the bench of a lab as this learner finds it, next to a lesson's text.
 
-    Empty for a lab that there is not yet.
+    Empty if the lab does not exist.
     """
     if lab_id not in catalogue():
         return Markup()
@@ -123,7 +124,7 @@ def bench_for(lab_id: str) -> Markup:
 def _look(lab: Lab, *, strict: bool = False) -> Bench:
     met_before = history().met.get(lab.id, frozenset())
     release_db()
-    return view.look(
+    return look(
         lab,
         learner=current_learner(),
         args=request.args,
@@ -263,7 +264,7 @@ def table(sandbox: SandboxInfo, name: str) -> Response:
 def one_request(sandbox: SandboxInfo) -> str:
     """The stepped request as a fragment: what was sent, and to scale."""
     return render_template(
-        "bench/_exchange.html", bench=view.look_at(find(sandbox.lab), sandbox, client())
+        "bench/_exchange.html", bench=look_at(find(sandbox.lab), sandbox, client())
     )
 
 
@@ -271,9 +272,7 @@ def one_request(sandbox: SandboxInfo) -> str:
 @needs("watch")
 def code(sandbox: SandboxInfo) -> str:
     """The running strategy as a fragment."""
-    return render_template(
-        "bench/_code.html", bench=view.look_at(find(sandbox.lab), sandbox, client())
-    )
+    return render_template("bench/_code.html", bench=look_at(find(sandbox.lab), sandbox, client()))
 
 
 @bp.get("/sandboxes/<sandbox>/complete")

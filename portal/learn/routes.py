@@ -1,4 +1,4 @@
-"""The course page, the lessons, and the posts that remember how far somebody has read."""
+"""The course page, the lessons, and the posts that keep how far a learner has read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from portal.learn.ruler import draw
 from portal.web.fragments import is_htmx
 from portal.web.history import Predicted, history, keep
 from portal.web.learner import require_learner
-from portal.web.parts import course, db
+from portal.web.services import course, db
 
 bp = Blueprint("learn", __name__)
 
@@ -54,7 +54,7 @@ def index() -> str:
 
 @bp.get("/lessons/<slug>")
 def lesson(slug: str) -> str:
-    """One lesson, with the bench of one of its labs beside it."""
+    """One lesson, with the bench of one of its labs next to it."""
     found = _lesson_or_404(slug)
     labs = [lab for lab in found.labs if lab in catalogue()]
     asked = request.args.get("lab", "")
@@ -126,7 +126,7 @@ def _predicted(found: Lesson) -> dict[tuple[str, str], Predicted]:
 
 
 def _asked(found: Lesson) -> dict[tuple[str, str], AskedPrediction]:
-    """The predictions that the lesson asks for, as their labs define them."""
+    """The predictions in the lesson's text, as their labs define them."""
     labs = catalogue()
     blocks = [block for block in found.blocks if isinstance(block, Predict) and block.lab in labs]
     return {

@@ -28,7 +28,7 @@ from portal.web.fragments import is_htmx
 from portal.web.history import Answered, history, keep
 from portal.web.learner import current_learner, require_learner
 from portal.web.once import gap, once
-from portal.web.parts import client, course, db, release_db
+from portal.web.services import client, course, db, release_db
 
 bp = Blueprint("quizzes", __name__)
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ def quiz(slug: str) -> str:
 
 @bp.get("/lessons/<slug>/quiz/<question_id>")
 def question(slug: str, question_id: str) -> str | Response:
-    """One question anew, as a fragment."""
+    """One question to be answered again, as a fragment."""
     lesson = _lesson_or_404(slug)
     asked = _question_or_404(lesson, question_id)
     if not is_htmx():

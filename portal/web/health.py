@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.web.parts import client, db
+from portal.web.services import client, db
 
 bp = Blueprint("health", __name__)
 

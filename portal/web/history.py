@@ -1,8 +1,8 @@
 """What a learner has done, as pages show it: one summary of four queries, cache-aside over
-Postgres, with a stamp that is another one after every change.
+Postgres.
 
-Whoever commits a change of it does so with `keep`. Without Postgres a page shows an empty history:
-lessons can be read, benches run on.
+A change of it is committed with `keep`. Without Postgres a page shows an empty history: lessons can
+be read, benches run on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from portal.models import Answer, Outcome, Prediction, Progress
 from portal.web.caching import summary_name
 from portal.web.errors import is_database_away
 from portal.web.learner import current_learner
-from portal.web.parts import cache, db
+from portal.web.services import cache, db
 
 TTL_S = 30
 
@@ -63,7 +63,7 @@ class Predicted:
 @dataclass(frozen=True, slots=True)
 class History:
     """Lessons by slug; answers by lesson and question; predictions by lab and name; met checks by
-    lab. Without a stamp there was nobody to ask.
+    lab.
     """
 
     lessons: Mapping[str, Visited] = field(default_factory=dict)

@@ -32,7 +32,7 @@ from redis.exceptions import RedisError
 from labs.client import LabsClient
 from labs.errors import LabsError
 from labs.events import encode
-from portal.web.parts import KEY as PARTS
+from portal.web.services import KEY as SERVICES
 
 log = logging.getLogger(__name__)
 
@@ -365,7 +365,7 @@ def hub_of(app: Flask) -> Hub:
     """The one hub of this app, made when it is first asked for."""
     with _making:
         if KEY not in app.extensions:
-            app.extensions[KEY] = Hub(app.extensions[PARTS].client.redis)
+            app.extensions[KEY] = Hub(app.extensions[SERVICES].client.redis)
         hub: Hub = app.extensions[KEY]
         return hub
 

@@ -537,7 +537,7 @@ def test_an_outcome_that_is_none_does_not_keep_the_others_from_being_recorded(ap
     """
     client.post("/lessons/why-a-cache/read")
     owner = client.get_cookie("learner").value.split(".")[0]
-    parts = app.extensions["cacheground"]
+    services = app.extensions["cacheground"]
     lab = find("cache-aside")
     for prediction in lab.predictions:
         client.post(
@@ -558,7 +558,7 @@ def test_an_outcome_that_is_none_does_not_keep_the_others_from_being_recorded(ap
         {"kind": "check", "name": "x" * 99, "data": {}},
         {"kind": "check", "name": "last", "data": {}},
     ]
-    parts.client.redis.delete("labs:outcomes")
+    services.client.redis.delete("labs:outcomes")
     for number, outcome in enumerate(told):
         whole = {
             "id": f"{owner}-{number}",
@@ -568,16 +568,16 @@ def test_an_outcome_that_is_none_does_not_keep_the_others_from_being_recorded(ap
             "status": "met",
             "at": time.time() + 1,
         } | outcome
-        parts.client.redis.xadd("labs:outcomes", {"o": json.dumps(whole)})
-    recorder = Recorder(parts.sessions, parts.client.redis, parts.cache)
+        services.client.redis.xadd("labs:outcomes", {"o": json.dumps(whole)})
+    recorder = Recorder(services.sessions, services.client.redis, services.cache)
 
     while recorder.record(block_ms=10):
         pass
 
-    with parts.sessions() as session:
+    with services.sessions() as session:
         names = session.scalars(select(Outcome.name).where(Outcome.learner_id == owner)).all()
     assert "last" in names
-    parts.client.redis.delete("labs:outcomes", "labs:acks:here")
+    services.client.redis.delete("labs:outcomes", "labs:acks:here")
 
 
 def test_a_state_stays_small_whatever_it_is_told():

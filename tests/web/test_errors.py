@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from labs.errors import LabsError
 from portal.web.errors import STATUS
-from portal.web.parts import db
+from portal.web.services import db
 
 
 def name_of(error: type[LabsError]) -> str:

@@ -26,16 +26,16 @@ from labs.definition import Control, Lab, Number
 from labs.errors import BadInput, LabsError, NotNow, SandboxTaken, UnknownSandbox
 from labs.events import Value
 from portal.access import needs
-from portal.bench import view
-from portal.bench.faders import value_at
+from portal.bench.log_scale import value_at
+from portal.bench.look import look, look_at
 from portal.bench.places import page_before, way_back
 from portal.bench.routes import predictions_of
 from portal.web.caching import summary_name
 from portal.web.fragments import is_htmx, trigger
 from portal.web.learner import current_learner, require_learner
-from portal.web.parts import cache, client, release_db
+from portal.web.services import cache, client, release_db
 
-bp = Blueprint("doing", __name__)
+bp = Blueprint("actions", __name__)
 CLOSING_S = 6.0
 OPENING_S = 0.7
 
@@ -73,7 +73,7 @@ def open_sandbox(lab_id: str) -> Response:
     finally:
         cache().forget(summary_name(learner))
     if is_htmx():
-        bench = view.look(
+        bench = look(
             lab,
             learner=learner,
             # Form values are text.
@@ -202,7 +202,7 @@ def reset(sandbox: SandboxInfo) -> Response:
 @bp.post("/sandboxes/<sandbox>/keep")
 @needs("act")
 def keep(sandbox: SandboxInfo) -> Response:
-    """Not idle: somebody is here."""
+    """Keep an idle sandbox open."""
     client().call(sandbox, "keep")
     return _done(sandbox.lab, {"says": "It stays open."}, event="bench-kept")
 
@@ -225,7 +225,7 @@ def console(sandbox: SandboxInfo, server: str) -> Response:
     turn = _turn(sandbox, lab.topology.node(server).name)
     if is_htmx():
         return make_response(render_template("bench/_turn.html", turn=turn))
-    bench = view.look_at(lab, sandbox, client())
+    bench = look_at(lab, sandbox, client())
     bench = replace(bench, turns=(turn,))
     return make_response(
         render_template(

@@ -27,8 +27,8 @@ KEY = "cacheground"
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """The parts of one app."""
+class Services:
+    """The services of one app."""
 
     settings: Settings
     engine: Engine
@@ -41,7 +41,7 @@ class Parts:
 
 def make_redis(url: str, *, timeout_s: float, connect_timeout_s: float) -> Redis:
     """A client of the portal Redis in text mode that never retries by itself and never waits longer
-    than it is told here.
+    than these timeouts.
     """
     return Redis.from_url(
         url,
@@ -55,10 +55,10 @@ def make_redis(url: str, *, timeout_s: float, connect_timeout_s: float) -> Redis
 
 
 def install(app: Flask, settings: Settings, lessons: Course) -> None:
-    """Give the app its parts, and each request a database session that ends with it."""
+    """Give the app its services, and each request a database session that ends with it."""
     engine = make_engine(settings.database_url)
     quick = make_redis(settings.redis_url, timeout_s=0.2, connect_timeout_s=0.2)
-    app.extensions[KEY] = Parts(
+    app.extensions[KEY] = Services(
         settings=settings,
         engine=engine,
         sessions=sessionmaker(engine, expire_on_commit=False),
@@ -76,25 +76,25 @@ def _close(_: BaseException | None) -> None:
         session.close()
 
 
-def _parts() -> Parts:
-    parts: Parts = current_app.extensions[KEY]
-    return parts
+def _services() -> Services:
+    services: Services = current_app.extensions[KEY]
+    return services
 
 
 def settings() -> Settings:
     """The settings of this app."""
-    return _parts().settings
+    return _services().settings
 
 
 def course() -> Course:
     """The lessons, as they were when the app started."""
-    return _parts().course
+    return _services().course
 
 
 def db() -> Session:
     """The request's database session. The view that changes something commits, once, at its end."""
     if "db_session" not in g:
-        g.db_session = _parts().sessions()
+        g.db_session = _services().sessions()
     session: Session = g.db_session
     return session
 
@@ -111,10 +111,10 @@ def client(*, quick: bool = False) -> LabsClient:
     """The client of the labs; a quick one gives up after 200 ms, for pages that can do without an
     answer.
     """
-    services = _parts()
+    services = _services()
     return services.quick_client if quick else services.client
 
 
 def cache() -> Cache:
     """The portal's cache-aside cache."""
-    return _parts().cache
+    return _services().cache

@@ -26,9 +26,9 @@ from portal.web.fragments import is_htmx
 from portal.web.history import Predicted, keep
 from portal.web.learner import current_learner, require_learner
 from portal.web.once import gap, once
-from portal.web.parts import client, db, release_db
+from portal.web.services import client, db, release_db
 
-bp = Blueprint("predicting", __name__)
+bp = Blueprint("predictions", __name__)
 MEASURING_S = 45.0
 
 
