@@ -6,14 +6,15 @@ from flask import Flask
 from htmx_flask import Htmx
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from portal import access
 from portal.accounts import routes as accounts
-from portal.bench import doing, predicting, records, routes as bench
+from portal.bench import actions, predictions, records, routes as bench
 from portal.content import load
-from portal.learn import routes as learn
+from portal.learn import pieces, routes as learn
 from portal.patterns import routes as patterns
 from portal.quizzes import routes as quizzes
 from portal.settings import ROOT, Settings
-from portal.web import assets, csrf, errors, headers, health, learner, messages, pages, parts
+from portal.web import assets, csrf, errors, headers, health, learner, services
 
 
 def create_app(settings: Settings) -> Flask:
@@ -32,15 +33,27 @@ def create_app(settings: Settings) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
 
     Htmx(app)
-    parts.install(app, settings, load(settings.lessons))
+    lessons = load(settings.lessons)
+    services.install(app, settings, lessons)
     errors.install(app)
     csrf.install(app)
     headers.install(app)
     learner.install(app)
+    access.install(app)
     assets.install(app)
-    messages.install(app)
-    pages.install(app)
 
-    for feature in (health, learn, quizzes, bench, doing, predicting, records, accounts, patterns):
+    for feature in (
+        health,
+        learn,
+        quizzes,
+        bench,
+        actions,
+        predictions,
+        records,
+        accounts,
+        patterns,
+    ):
         app.register_blueprint(feature.bp)
+    access.check(app)
+    pieces.install(app, lessons.lessons.values())
     return app

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import click
 
+from labs.client import catalogue
+from portal import migrations
+from portal.serve import supervisor
 from portal.settings import ROOT, Settings, SettingsError
 
 
@@ -39,17 +42,12 @@ def main() -> None:
 )
 def serve(host: str, port: int, without_isolation: bool) -> None:
     """Run the whole site: its servers, the labs host, the recorder, the web."""
-    # the other commands start faster without it
-    from portal.serve import supervisor  # noqa: PLC0415
-
     sys.exit(supervisor.serve(host=host, port=port, without_isolation=without_isolation))
 
 
 @main.command()
 def migrate() -> None:
     """Bring the portal's database to this version's schema."""
-    from portal import migrations  # noqa: PLC0415  # as above
-
     try:
         steps = migrations.migrate(_settings().database_url)
     except migrations.UnknownSchema as exc:
@@ -59,8 +57,9 @@ def migrate() -> None:
 
 @main.command()
 def recorder() -> None:
-    """Write outcomes of the labs to the portal's database, until told to stop."""
-    from portal.recorder import run  # noqa: PLC0415  # as above
+    """Write outcomes of the labs to the portal's database, until SIGTERM."""
+    # Flask and SQLAlchemy take half a second to import, which `serve` would wait for.
+    from portal.recorder import run  # noqa: PLC0415
 
     run(_settings())
 
@@ -78,7 +77,7 @@ def lessons() -> None:
 )
 def check(folder: Path) -> None:
     """Print everything that is wrong with the lessons."""
-    from portal.content import load  # noqa: PLC0415  # as above
+    from portal.content import load  # noqa: PLC0415  # as in `recorder`: Markdown, Pygments
 
     course = load(folder)
     for problem in course.problems:
@@ -103,7 +102,6 @@ def check(folder: Path) -> None:
 )
 def measure(lab_ids: tuple[str, ...], times: int) -> None:
     """Run the labs and write the figures that the lessons quote."""
-    from labs import catalogue  # noqa: PLC0415  # as above
     from portal.content import measuring  # noqa: PLC0415  # as above
 
     try:

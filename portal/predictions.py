@@ -11,7 +11,9 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from labs import BadInput, Value, find
+from labs.client import find
+from labs.errors import BadInput
+from labs.events import Value
 from portal.db import now
 from portal.models import CONFIDENCES, Prediction
 
@@ -42,10 +44,10 @@ def settle(
     measured: Value,
     at: datetime | None = None,
 ) -> Prediction | None:
-    """Write what was measured (`at` a moment, else now) beside the newest prediction made before;
+    """Write what was measured (`at` a moment, else now) into the newest prediction made before;
     None if that one doesn't wait for it.
 
-    Asking twice is harmless, so the page and the recorder may both tell of the same measurement.
+    Asking twice is harmless, so the page and the recorder may both settle the same measurement.
     """
     newest = latest(session, learner=learner, lab=lab, name=name, made_before=at)
     if (

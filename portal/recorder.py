@@ -23,13 +23,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from labs import Desk, LabsError
+from labs.client import LabsClient
+from labs.errors import LabsError
 from portal.db import make_engine
 from portal.models import Learner, Outcome
 from portal.predictions import settle
 from portal.settings import Settings
 from portal.web.caching import Cache, summary_name
-from portal.web.parts import make_redis
+from portal.web.services import make_redis
 
 log = logging.getLogger(__name__)
 
@@ -48,12 +49,12 @@ class Recorder:
 
     def __init__(self, sessions: sessionmaker[Session], redis: Redis, cache: Cache) -> None:
         self.sessions = sessions
-        self.desk = Desk(redis)
+        self.client = LabsClient(redis)
         self.cache = cache
         self.after = "0"
 
     def run(self, stop: threading.Event) -> None:
-        """Record until told to stop; what is away is asked again every second."""
+        """Record until `stop` is set; what is away is asked again every second."""
         while not stop.is_set():
             try:
                 self.record()
@@ -64,7 +65,7 @@ class Recorder:
 
     def record(self, block_ms: int = BLOCK_MS) -> int:
         """Record what has come, and say how many outcomes that was."""
-        batch: Batch = list(self.desk.outcomes(after=self.after, block_ms=block_ms))
+        batch: Batch = list(self.client.outcomes(after=self.after, block_ms=block_ms))
         if not batch:
             return 0
         rows = {str(outcome.get("id")): row for _, outcome in batch if (row := _row(outcome))}
@@ -77,7 +78,7 @@ class Recorder:
         for _, outcome in batch:
             by_host[str(outcome.get("host", ""))].append(str(outcome.get("id", "")))
         for host, ids in by_host.items():
-            self.desk.acknowledge(host, ids)
+            self.client.acknowledge(host, ids)
         self.after = batch[-1][0]
         return len(batch)
 

@@ -1,4 +1,4 @@
-"""What the portal has to be told, once, from the environment.
+"""The portal's settings, read once from the environment.
 
 Guesses nothing: a missing or wrong setting is an error with its name.
 """

@@ -29,7 +29,7 @@ from labs.catalogue import find
 from labs.engines import binaries
 from labs.errors import BadInput, LabsError, NotNow, SandboxTaken, UnknownSandbox, as_data
 from labs.events import Entry, SandboxClosed, encode
-from labs.host import desk
+from labs.host import keys
 from labs.host.keeper import Keeper
 from labs.host.outbox import Outbox
 from labs.state import SandboxState
@@ -181,7 +181,7 @@ class LabsHost:
 
     def _take_request(self) -> None:
         try:
-            got = self._redis.blpop([desk.REQUESTS.format(self.id)], timeout=1)
+            got = self._redis.blpop([keys.REQUESTS.format(self.id)], timeout=1)
         except RedisError as exc:
             log.warning("the portal's Redis does not answer: %s", exc)
             self._stopped.wait(0.5)
@@ -215,7 +215,7 @@ class LabsHost:
                 )
             }
         with contextlib.suppress(RedisError):
-            key = desk.REPLY.format(request.get("id"))
+            key = keys.REPLY.format(request.get("id"))
             with self._redis.pipeline(transaction=False) as pipe:
                 pipe.rpush(key, json.dumps(reply))
                 pipe.expire(key, 30)
@@ -407,11 +407,11 @@ class LabsHost:
             try:
                 with self._redis.pipeline(transaction=False) as pipe:
                     for sandbox in {hosted.id for hosted, _ in batch}:
-                        pipe.expire(desk.FEED.format(sandbox), FEED_KEY_S)
+                        pipe.expire(keys.FEED.format(sandbox), FEED_KEY_S)
                     for hosted, entry in batch:
                         body, key = (
                             json.dumps(encode(entry), separators=(",", ":")),
-                            desk.FEED.format(hosted.id),
+                            keys.FEED.format(hosted.id),
                         )
                         pipe.xadd(
                             key,
@@ -461,14 +461,14 @@ class LabsHost:
             for body in due:
                 # The id of an earlier life of this host would be acknowledged to nobody.
                 pipe.xadd(
-                    desk.OUTCOMES,
+                    keys.OUTCOMES,
                     {"o": json.dumps(json.loads(body) | {"host": self.id})},
                     maxlen=20_000,
                     approximate=True,
                 )
             pipe.execute()
         self._outbox.sent(due)
-        while (acknowledged := self._redis.lpop(desk.ACKS.format(self.id))) is not None:
+        while (acknowledged := self._redis.lpop(keys.ACKS.format(self.id))) is not None:
             self._outbox.acknowledged(str(acknowledged))
 
     # Watching
@@ -485,21 +485,21 @@ class LabsHost:
             "room": max(0, self.limits.sandboxes - open_now),
             "queued": len(self._waiting),
         }
-        self._redis.hset(desk.HOSTS, self.id, json.dumps(about))
-        for name, raw in self._redis.hgetall(desk.HOSTS).items():
+        self._redis.hset(keys.HOSTS, self.id, json.dumps(about))
+        for name, raw in self._redis.hgetall(keys.HOSTS).items():
             if time.time() - json.loads(raw)["at"] > 60:
-                self._redis.hdel(desk.HOSTS, name)
+                self._redis.hdel(keys.HOSTS, name)
         self._announce_sandboxes(hosted)
 
     def _announce_sandboxes(self, several: list[Hosted]) -> None:
         with contextlib.suppress(RedisError), self._redis.pipeline(transaction=False) as pipe:
             for hosted in several:
-                key, info = desk.SANDBOX.format(hosted.id), self._info(hosted)
+                key, info = keys.SANDBOX.format(hosted.id), self._info(hosted)
                 pipe.hset(
                     key, mapping={name: str(value) for name, value in info.items() if name != "id"}
                 )
                 pipe.expire(key, CLOSED_KEY_S if hosted.status == "closed" else SANDBOX_KEY_S)
-                owner = desk.OWNER.format(hosted.owner)
+                owner = keys.OWNER.format(hosted.owner)
                 if hosted.status != "closed":
                     pipe.set(owner, hosted.id, ex=SANDBOX_KEY_S)
                 elif hosted.closed_at + 2 * ANNOUNCE_S > time.monotonic():
@@ -624,7 +624,7 @@ class LabsHost:
         self._keeper.close()
         with contextlib.suppress(RedisError):
             self._announce_sandboxes(list(self._hosted.values()))
-            self._redis.hdel(desk.HOSTS, self.id)
+            self._redis.hdel(keys.HOSTS, self.id)
         self._feed.put(None)
         self._callers.shutdown(wait=False, cancel_futures=True)
         self._starters.shutdown(wait=False, cancel_futures=True)
@@ -634,4 +634,4 @@ class LabsHost:
 def _feed_length(hosted: Hosted, size: int) -> int:
     """How many events a feed may hold, by how large they have been lately."""
     hosted.event_bytes += (size - hosted.event_bytes) / 50
-    return int(min(desk.FEED_LENGTH, max(desk.FEED_LEAST, desk.FEED_BYTES / hosted.event_bytes)))
+    return int(min(keys.FEED_LENGTH, max(keys.FEED_LEAST, keys.FEED_BYTES / hosted.event_bytes)))

@@ -2,5 +2,5 @@
 real HTTP.
 
 Law of this folder: the standard library, labs.caching.sessions and nothing else, for each program
-has to answer within 200 ms of its start. They are started by start.py, without the rest of labs.
+has to answer within 200 ms of its start. start.py starts them.
 """

@@ -19,7 +19,7 @@ from flask import (
 )
 from werkzeug.wrappers import Response as BaseResponse
 
-from labs import LabsError
+from labs.errors import LabsError
 from portal.accounts.records import (
     forget_learner,
     known_of,
@@ -31,7 +31,7 @@ from portal.accounts.records import (
 )
 from portal.web.caching import summary_name
 from portal.web.learner import adopt, current_learner, forget, require_learner
-from portal.web.parts import cache, db, quick_desk
+from portal.web.services import cache, client, db
 
 bp = Blueprint("accounts", __name__)
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ LARGEST_ID = 2**31 - 1
 
 @bp.get("/me")
 def me() -> Response:
-    """What is known of whoever asks."""
+    """What is known of the learner."""
     return _page()
 
 
@@ -142,14 +142,10 @@ def _private(html: str, status: int = 200) -> Response:
 def _close_sandbox(learner: str) -> None:
     """The learner's sandbox goes with them; if the labs can't be asked, it ends by itself."""
     try:
-        sandbox = quick_desk().find(learner)
+        sandbox = client(quick=True).find(learner)
         if sandbox:
-            quick_desk().call(
-                sandbox.id,
-                "close",
-                owner=learner,
-                deadline_s=1.0,
-                reason="you had your data deleted",
+            client(quick=True).call(
+                sandbox, "close", deadline_s=1.0, reason="you had your data deleted"
             )
     except LabsError as exc:
         log.warning("a deleted learner's sandbox was not closed: %s", exc.kind)

@@ -1,7 +1,7 @@
 """What a flight of the flight recorder is, checked: a sandbox is hostile, and a shared flight is
 shown to people who never saw it.
 
-What isn't known here is left out of what is kept; what is wrong is told in one sentence.
+What isn't known here is left out of what is kept; one sentence says what is wrong.
 `static/js/views/recorder/check.js` says the same in a browser.
 """
 
@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from labs import BadInput
+from labs.errors import BadInput
 
 LARGEST = 1024 * 1024
 OPERATIONS = 20_000
@@ -103,7 +103,7 @@ class Flight(Head):
         return self
 
     def head(self) -> Head:
-        """What is said of it beside the drawing."""
+        """What a page says of it next to the drawing."""
         return Head.model_validate(self.model_dump(include=set(Head.model_fields)))
 
 

@@ -12,7 +12,8 @@ from functools import cache
 from pygments.lexers.python import PythonLexer
 from pygments.token import STANDARD_TYPES, _TokenType
 
-from labs import Lab, Source, Strategy, source_of
+from labs.client import Source, source_of
+from labs.lab import Lab, Strategy
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ def page_url() -> str:
     asked = request.headers.get("HX-Current-URL", "")
     if request.headers.get("HX-Request") == "true" and asked:
         page = _local(asked, "/labs")
-        return _beside(page) if request.args.get("on") == "lesson" else page
+        return _next_to(page) if request.args.get("on") == "lesson" else page
     return (
         request.full_path.rstrip("?")
         if request.method == "GET"
@@ -36,8 +36,8 @@ def page_before(fallback: str) -> str:
     return _local(request.referrer or "", fallback)
 
 
-def _beside(lesson: str) -> str:
-    """The lesson with the bench that is asked for beside it: a lesson may have several labs, and
+def _next_to(lesson: str) -> str:
+    """The lesson with the bench that is asked for next to it: a lesson may have several labs, and
     its address says which.
     """
     asked = {name: value for name, value in request.args.items() if name not in ("on", "was")}

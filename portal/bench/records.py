@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
-from typing import Any
 
 from flask import (
     Blueprint,
@@ -22,13 +21,13 @@ from flask import (
 )
 from werkzeug.wrappers import Response as BaseResponse
 
-from labs import catalogue, find
-from portal.bench.routes import mine
+from labs.client import SandboxInfo, catalogue, find
+from portal.access import needs
 from portal.bench.sharing import share, shared, shared_by, unshare
 from portal.models import SharedRecord
 from portal.web.fragments import is_htmx
 from portal.web.learner import current_learner
-from portal.web.parts import db, desk
+from portal.web.services import client, db
 
 bp = Blueprint("records", __name__)
 GONE = "There is no flight at this address, or no longer: whoever shared it may have deleted it."
@@ -47,26 +46,30 @@ def titled(words: str) -> str:
 
 
 @bp.get("/sandboxes/<sandbox>/records")
-def records(sandbox: str) -> str:
+@needs("watch")
+def records(sandbox: SandboxInfo) -> str:
     """The flights of a sandbox as a fragment, newest first."""
-    info, learner = mine(sandbox)
-    state = desk().call(info.id, "state", owner=learner, history=False)
-    return render_template("bench/_flights.html", records=state.get("records", []), sandbox=info.id)
+    state = client().call(sandbox, "state", history=False)
+    return render_template(
+        "bench/_flights.html", records=state.get("records", []), sandbox=sandbox.id
+    )
 
 
 @bp.get("/sandboxes/<sandbox>/records/<name>.json")
-def record(sandbox: str, name: str) -> Response:
+@needs("watch")
+def record(sandbox: SandboxInfo, name: str) -> Response:
     """A record of the learner's own sandbox, as a file."""
-    info, document = _record(sandbox, name)
-    response = Response(json.dumps(document, separators=(",", ":")), mimetype="application/json")
-    return _as_file(response, f"{info}-{name}.json")
+    response = Response(
+        json.dumps(_record(sandbox, name), separators=(",", ":")), mimetype="application/json"
+    )
+    return _as_file(response, f"{find(sandbox.lab).id}-{name}.json")
 
 
 @bp.post("/sandboxes/<sandbox>/records/<name>/share")
-def share_record(sandbox: str, name: str) -> BaseResponse:
-    """Share a record of the learner's own sandbox with whoever gets its address."""
-    _, document = _record(sandbox, name)
-    row = share(db(), current_learner() or abort(404), document)
+@needs("act")
+def share_record(sandbox: SandboxInfo, name: str) -> BaseResponse:
+    """Share a record of the learner's own sandbox with everyone who gets its address."""
+    row = share(db(), current_learner() or abort(404), _record(sandbox, name))
     db().commit()
     if is_htmx():
         return make_response(
@@ -80,7 +83,7 @@ def share_record(sandbox: str, name: str) -> BaseResponse:
 
 @bp.get("/flights")
 def flights() -> Response:
-    """Flights of files, opened by the browser itself; two shared ones beside each other (`a`, `b`);
+    """Flights of files, opened by the browser itself; two shared ones on one axis (`a`, `b`);
     what the learner shares.
     """
     asked = [request.args.get(side, "") for side in ("a", "b")]
@@ -131,11 +134,8 @@ def delete_flight(address: str) -> BaseResponse:
     return redirect(url_for("records.flights"), 303)
 
 
-def _record(sandbox: str, name: str) -> tuple[str, Any]:
-    info, learner = mine(sandbox)
-    return find(info.lab).id, desk().call(info.id, "record", owner=learner, name=name[:80]).get(
-        "record"
-    )
+def _record(sandbox: SandboxInfo, name: str) -> object:
+    return client().call(sandbox, "record", name=name[:80]).get("record")
 
 
 def _shared(address: str, *, whole: bool = False) -> SharedRecord:

@@ -1,6 +1,6 @@
 """Pages and fragments of the benches: looking only.
 
-What a learner does to a sandbox is in `doing`, predictions in `predicting`.
+What a learner does to a sandbox is in `actions`, predictions in `predictions`.
 """
 
 from __future__ import annotations
@@ -28,15 +28,20 @@ from flask import (
 )
 from markupsafe import Markup
 
-from labs import METRICS, BadInput, Lab, LabsError, SandboxInfo, catalogue, encode, find
-from portal.bench import faders, view
+from labs.client import METRICS, SandboxInfo, catalogue, find
+from labs.errors import BadInput, LabsError
+from labs.events import encode
+from labs.lab import Lab
+from portal.access import needs
+from portal.bench import log_scale, values, view
+from portal.bench.look import look, look_at
 from portal.bench.places import page_url
+from portal.bench.still import beside_lesson, still
 from portal.bench.view import Bench
 from portal.content.numbers import keep_units
 from portal.web.history import history
 from portal.web.learner import current_learner
-from portal.web.pages import moves
-from portal.web.parts import desk, quick_desk, release_db
+from portal.web.services import client, release_db
 from portal.web.stream import hub_of, stream_response
 
 bp = Blueprint("bench", __name__)
@@ -55,12 +60,13 @@ def _install(state: Any) -> None:
     env.globals.update(
         bench_for=bench_for,
         page_url=page_url,
-        position_of=faders.position_of,
-        figure=view.figure,
-        cell=view.cell,
-        plain=view.plain,
+        position_of=log_scale.position_of,
+        figure=values.figure,
+        cell=values.cell,
+        plain=values.plain,
+        still=still,
         METRICS=METRICS,
-        POSITIONS=faders.POSITIONS,
+        POSITIONS=log_scale.POSITIONS,
     )
 
 
@@ -80,14 +86,14 @@ class Installation:
 
 
 def _installation() -> Installation:
-    """As the labs hosts tell it; asked for at most every half minute."""
+    """What the labs hosts say; asked at most every half minute."""
     asked, known = cast(
         "tuple[float, Installation]",
         current_app.extensions.get(INSTALLATION, (0.0, Installation())),
     )
     if time.monotonic() - asked > (INSTALLATION_FRESH_S if known.versions else 1.0):
         with suppress(LabsError):
-            hosts = quick_desk().hosts()
+            hosts = client(quick=True).hosts()
             found = {
                 name: version for host in reversed(hosts) for name, version in host.versions.items()
             }
@@ -106,27 +112,24 @@ def _installation() -> Installation:
 
 
 def bench_for(lab_id: str) -> Markup:
-    """For templates: the bench of a lab as this learner finds it, beside a lesson's text.
+    """For templates: the bench of a lab as this learner finds it, next to a lesson's text.
 
-    Empty for a lab that there is not yet.
+    Empty if the lab does not exist.
     """
     if lab_id not in catalogue():
         return Markup()
-    bench = _look(find(lab_id))
-    if bench.phase != "none":
-        moves()
-    return Markup(render_template("bench/_bench.html", bench=bench, predictions=None))
+    return beside_lesson(_look(find(lab_id)))
 
 
 def _look(lab: Lab, *, strict: bool = False) -> Bench:
     met_before = history().met.get(lab.id, frozenset())
     release_db()
-    return view.look(
+    return look(
         lab,
         learner=current_learner(),
         args=request.args,
-        desk=desk(),
-        quick=quick_desk(),
+        client=client(),
+        quick=client(quick=True),
         strict=strict,
         met_before=met_before,
     )
@@ -137,20 +140,12 @@ def predictions_of(lab: Lab) -> Mapping[str, object]:
     return history().predictions.get(lab.id, {})
 
 
-def mine(sandbox: str) -> tuple[SandboxInfo, str]:
-    """The sandbox and its owner, who is asking; UnknownSandbox (404) for anybody else's."""
-    learner = current_learner()
-    if learner is None:
-        abort(404)
-    return desk().info(sandbox, owner=learner), learner
-
-
 @bp.get("/labs")
 def labs() -> str:
     """All labs."""
     learner, open_here = current_learner(), None
     try:
-        open_here = quick_desk().find(learner) if learner else None
+        open_here = client(quick=True).find(learner) if learner else None
     except LabsError:
         open_here = None
     return render_template(
@@ -200,35 +195,39 @@ def part(lab_id: str) -> str:
 
 
 @bp.get("/sandboxes/<sandbox>")
-def sandbox(sandbox: str) -> Response:
+@needs("watch")
+def sandbox(sandbox: SandboxInfo) -> Response:
     """A sandbox's own address leads to its lab."""
-    info, _ = mine(sandbox)
-    return make_response(redirect(url_for("bench.lab", lab_id=info.lab), 303))
+    return make_response(redirect(url_for("bench.lab", lab_id=sandbox.lab), 303))
 
 
 @bp.get("/sandboxes/<sandbox>/events")
-def events(sandbox: str) -> Response:
+@needs("watch")
+def events(sandbox: SandboxInfo) -> Response:
     """The feed as server-sent events."""
-    info, learner = mine(sandbox)
-    return stream_response(hub_of(_app()), request, sandbox=info.id, learner=learner)
+    return stream_response(
+        hub_of(_app()), request, sandbox=sandbox.id, learner=current_learner() or abort(404)
+    )
 
 
 @bp.get("/sandboxes/<sandbox>/feed")
-def feed(sandbox: str) -> Response:
+@needs("watch")
+def feed(sandbox: SandboxInfo) -> Response:
     """The feed after a number, as a list; for browsers that lost events or have no stream."""
     after = request.args.get("after", 0, type=int)
-    info, _ = mine(sandbox)
-    return jsonify([encode(entry) for entry in desk().events(info.id, after=max(after, 0))])
+    return jsonify([encode(entry) for entry in client().events(sandbox.id, after=max(after, 0))])
 
 
 @bp.get("/sandboxes/<sandbox>/state")
-def state(sandbox: str) -> Response:
+@needs("watch")
+def state(sandbox: SandboxInfo) -> Response:
     """What is so now, with all readings kept if `history` is asked for."""
     return jsonify(_state(sandbox, history=bool(request.args.get("history"))))
 
 
 @bp.get("/sandboxes/<sandbox>/readings.csv")
-def readings(sandbox: str) -> Response:
+@needs("watch")
+def readings(sandbox: SandboxInfo) -> Response:
     """All readings kept of this sandbox, one moment a row."""
     rows = _state(sandbox, history=True).get("readings", [])
     names = [name for name in METRICS if any(name in row for row in rows)]
@@ -244,42 +243,45 @@ def readings(sandbox: str) -> Response:
 
 
 @bp.get("/sandboxes/<sandbox>/tables/<name>.csv")
-def table(sandbox: str, name: str) -> Response:
+@needs("watch")
+def table(sandbox: SandboxInfo, name: str) -> Response:
     """A table of the lab as it is now."""
-    info, _ = mine(sandbox)
-    found = find(info.lab).find_table(name)
+    found = find(sandbox.lab).find_table(name)
     rows = _state(sandbox, history=False).get("tables", {}).get(name, [])
     heads = [
         f"{column.label} ({column.unit})" if column.unit else column.label
         for column in found.columns
     ]
     return _csv(
-        f"{info.lab}-{name}.csv",
+        f"{sandbox.lab}-{name}.csv",
         heads,
         ([row.get(column.name, "") for column in found.columns] for row in rows),
     )
 
 
 @bp.get("/sandboxes/<sandbox>/request")
-def one_request(sandbox: str) -> str:
+@needs("watch")
+def one_request(sandbox: SandboxInfo) -> str:
     """The stepped request as a fragment: what was sent, and to scale."""
-    return render_template("bench/_exchange.html", bench=_open_bench(sandbox))
+    return render_template(
+        "bench/_exchange.html", bench=look_at(find(sandbox.lab), sandbox, client())
+    )
 
 
 @bp.get("/sandboxes/<sandbox>/code")
-def code(sandbox: str) -> str:
+@needs("watch")
+def code(sandbox: SandboxInfo) -> str:
     """The running strategy as a fragment."""
-    return render_template("bench/_code.html", bench=_open_bench(sandbox))
+    return render_template("bench/_code.html", bench=look_at(find(sandbox.lab), sandbox, client()))
 
 
 @bp.get("/sandboxes/<sandbox>/complete")
-def complete(sandbox: str) -> Response:
+@needs("act")
+def complete(sandbox: SandboxInfo) -> Response:
     """What a console's line could go on with."""
-    info, learner = mine(sandbox)
-    answer = desk().call(
-        info.id,
+    answer = client().call(
+        sandbox,
         "complete",
-        owner=learner,
         deadline_s=3.0,
         server=request.args.get("server", ""),
         text=request.args.get("text", "")[:400],
@@ -288,14 +290,14 @@ def complete(sandbox: str) -> Response:
 
 
 @bp.get("/sandboxes/<sandbox>/log/<server>")
-def log(sandbox: str, server: str) -> str:
+@needs("watch")
+def log(sandbox: SandboxInfo, server: str) -> str:
     """The last lines of a server's log."""
-    info, learner = mine(sandbox)
-    node = find(info.lab).topology.node(server)
-    answer = desk().call(info.id, "log", owner=learner, server=node.name)
+    node = find(sandbox.lab).topology.node(server)
+    answer = client().call(sandbox, "log", server=node.name)
     template = "bench/_log.html" if request.headers.get("HX-Request") else "bench/log.html"
     return render_template(
-        template, lines=answer["lines"], server=node.name, lab=find(info.lab), place="labs"
+        template, lines=answer["lines"], server=node.name, lab=find(sandbox.lab), place="labs"
     )
 
 
@@ -320,11 +322,5 @@ def _app() -> Flask:
     return app
 
 
-def _state(sandbox: str, *, history: bool) -> dict[str, Any]:
-    info, learner = mine(sandbox)
-    return desk().call(info.id, "state", owner=learner, history=history)
-
-
-def _open_bench(sandbox: str) -> Bench:
-    info, learner = mine(sandbox)
-    return view.look(find(info.lab), learner=learner, args={}, desk=desk(), quick=desk())
+def _state(sandbox: SandboxInfo, *, history: bool) -> dict[str, Any]:
+    return client().call(sandbox, "state", history=history)

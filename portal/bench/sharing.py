@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session, undefer
 
-from labs import BadInput, NotNow
+from labs.errors import BadInput, NotNow
 from portal.bench.flight import LARGEST, read_flight
 from portal.models import Learner, SharedRecord
 
@@ -24,7 +24,7 @@ def share(session: Session, learner: str, document: object) -> SharedRecord:
     The same one again is the one that is shared already.
 
     BadInput if it isn't a flight, NotNow if the learner shares as many as one may: none goes by
-    itself, for somebody may have its link.
+    itself, since someone may have its link.
     """
     flight = read_flight(document)
     text = json.dumps(

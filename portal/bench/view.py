@@ -7,39 +7,23 @@ opening, open, ended, away.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-from labs import (
-    METRICS,
-    Action,
-    BadInput,
-    Chart,
-    Choice,
-    Control,
-    Desk,
-    Lab,
-    LabsError,
-    Link,
-    Metric,
-    SandboxInfo,
-    SandboxState,
-    Steppable,
-    UnknownSandbox,
-    Value,
-    catalogue,
-)
+from labs.client import METRICS, Metric, SandboxInfo
+from labs.events import Value
+from labs.lab import Action, Chart, Choice, Control, Lab, Link, Steppable
 from portal import drawing
 from portal.bench.listing import Listing, listings
+from portal.bench.scale import Scale, scale_of
+from portal.bench.values import plain
 from portal.drawing.standing import WORDS_OF_STATE, Standing
 
 Phase = Literal["none", "taken", "queued", "opening", "open", "ended", "away"]
 Gear = Literal["step", "load", "break"]
-RESERVED = frozenset({"gear", "view", "was", "on"})
 ENGINES = {
     "redis": "Redis",
     "memcached": "Memcached",
@@ -52,29 +36,9 @@ ENGINES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One command on the scale of its request; places are percent of the scale."""
-
-    sense: str
-    server: str
-    took_ms: float
-    start: float
-    width: float
-    share: int
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """The commands of one request, as long as they took, and the marks of the axis below."""
-
-    bars: tuple[Bar, ...]
-    ticks: tuple[str, ...]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """Everything that the bench's template asks for."""
+    """Everything that the bench's template shows."""
 
     lab: Lab
     phase: Phase
@@ -95,6 +59,17 @@ class Bench:
     def sandbox(self) -> str:
         """The sandbox's id, empty if there is none."""
         return self.info.id if self.info else ""
+
+    @property
+    def untouched(self) -> bool:
+        """True if it shows nothing of a learner: not open, no other settings, no check met."""
+        return (
+            self.phase == "none"
+            and not self.projector
+            and not self.met_before
+            and self.gear == self.lab.gears[0]
+            and not self.query
+        )
 
     @property
     def wide(self) -> drawing.Drawing | drawing.Group:
@@ -184,7 +159,7 @@ class Bench:
         return [action for action in self.lab.actions if action.gear == gear]
 
     def shared_fields(self, gear: Gear) -> list[Control]:
-        """What more than one action of a gear asks for: asked once, above them.
+        """The fields that more than one action of a gear has: asked once, above them.
 
         In slow motion the item is what is stepped, too.
         """
@@ -244,7 +219,7 @@ class Bench:
 
     @property
     def running(self) -> str:
-        """What runs, in words: the versions that the servers told."""
+        """What runs, in words: the versions that the servers report."""
         versions: Mapping[str, str] = self.state.get("versions", {})
         words = (
             version
@@ -261,7 +236,7 @@ class Bench:
         return f"{words}: {server['why']}" if words and server.get("why") else words
 
     def engine_words(self, name: str) -> str:
-        """The engine of a node and its version, where it told one."""
+        """The engine of a node and its version, where it reported one."""
         node = self.lab.topology.node(name)
         engine = (
             str(self.settings.get(node.engine_setting, node.engine))
@@ -295,149 +270,3 @@ class Bench:
     def chart_metrics(self, chart: Chart) -> list[Metric]:
         """The metrics of a chart."""
         return [METRICS[name] for name in chart.metrics]
-
-
-def plain(value: Value) -> str:
-    """A value as it stands in a link."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def cell(value: Value, decimals: int) -> str:
-    """A value as a table shows it; static/js/table.js does the same."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return figure(value, decimals) if isinstance(value, int | float) else str(value)
-
-
-def figure(value: object, decimals: int) -> str:
-    """A number as a tile shows it; a dash where there is none."""
-    return (
-        f"{value:,.{decimals}f}"
-        if isinstance(value, (int, float)) and math.isfinite(value)
-        else "–"
-    )
-
-
-def settings_in(lab: Lab, args: Mapping[str, str], *, strict: bool) -> dict[str, Value]:
-    """The settings that an address asks for.
-
-    Strict: BadInput for what is wrong; else what is wrong is left out.
-    """
-    given = {name: value for name, value in args.items() if name not in RESERVED}
-    if strict:
-        return lab.settings(given)
-    kept = {}
-    for name, value in given.items():
-        try:
-            kept[name] = lab.find_control(name).parse(value)
-        except BadInput:
-            continue
-    return lab.settings(kept)
-
-
-def look(
-    lab: Lab,
-    *,
-    learner: str | None,
-    args: Mapping[str, str],
-    desk: Desk,
-    quick: Desk,
-    strict: bool = False,
-    met_before: Set[str] = frozenset(),
-) -> Bench:
-    """The bench of a lab as this learner finds it.
-
-    `met_before`: the checks that a bench of theirs met at any time.
-    """
-    asked = settings_in(lab, args, strict=strict)
-    gear = cast(Gear, args.get("gear") if args.get("gear") in lab.gears else lab.gears[0])
-    bare = Bench(
-        lab=lab,
-        phase="none",
-        settings=asked,
-        gear=gear,
-        projector=args.get("view") == "projector",
-        met_before=met_before,
-    )
-    try:
-        info = quick.find(learner) if learner else None
-        if info is None or info.status == "closed":
-            return _ended(bare, learner, args.get("was", ""), quick)
-        if info.lab != lab.id:
-            return replace(bare, phase="taken", other=catalogue().get(info.lab), info=info)
-        if info.status in ("queued", "opening"):
-            return replace(
-                bare,
-                phase=cast(Phase, info.status),
-                info=info,
-                starting=_starting(lab, info, quick),
-            )
-        state = desk.call(info.id, "state", owner=learner, deadline_s=3.0)
-    except UnknownSandbox:
-        return replace(bare, phase="none")
-    except LabsError as error:
-        return replace(bare, phase="away", problem=str(error), hint=error.hint)
-    given = {name for name in args if name not in RESERVED}
-    now = asked | state["settings"]
-    wanted = {name: asked[name] for name in given & set(asked) if asked[name] != now.get(name)}
-    return replace(bare, phase="open", info=info, state=state, settings=now, wanted=wanted)
-
-
-def scale_of(exchange: list[dict[str, Any]]) -> Scale:
-    """Commands laid end to end on an axis with round numbers."""
-    total = sum(float(command["took_ms"]) for command in exchange)
-    if not total:
-        return Scale((), ())
-    step = _round_step(total / 5)
-    length = step * math.ceil(total / step)
-    bars, at = [], 0.0
-    for command in exchange:
-        took = float(command["took_ms"])
-        bars.append(
-            Bar(
-                command["meaning"],
-                command["server"],
-                took,
-                100 * at / length,
-                max(100 * took / length, 0.4),
-                round(100 * took / total),
-            )
-        )
-        at += took
-    count = round(length / step)
-    return Scale(tuple(bars), (*(f"{index * step:g}" for index in range(count)), f"{length:g} ms"))
-
-
-def _round_step(rough: float) -> float:
-    power = 10.0 ** math.floor(math.log10(rough))
-    return power * next(factor for factor in (1, 2, 5, 10) if rough <= factor * power * 1.0001)
-
-
-def _ended(bare: Bench, learner: str | None, was: str, quick: Desk) -> Bench:
-    if not was or learner is None:
-        return bare
-    try:
-        info = quick.info(was, owner=learner)
-    except UnknownSandbox:
-        return replace(
-            bare,
-            phase="ended",
-            problem="The machine lost your bench.",
-            hint="Its servers are gone. Your checks, answers and predictions are safe.",
-        )
-    return replace(
-        bare,
-        phase="ended",
-        problem=info.reason or "Your bench is closed.",
-        hint="Your checks, answers and predictions are safe.",
-    )
-
-
-def _starting(lab: Lab, info: SandboxInfo, quick: Desk) -> dict[str, str]:
-    state = SandboxState()
-    for entry in quick.events(info.id):
-        state.apply(entry)
-    return {
-        node.name: state.servers.get(node.name, {}).get("state", "waiting")
-        for node in lab.topology.servers
-    }

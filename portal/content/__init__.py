@@ -3,7 +3,7 @@
 All problems are collected, each with its file and place; nothing here raises for a bad lesson.
 """
 
-from portal.content.loading import Problem, load
+from portal.content.loading import load
 from portal.content.model import (
     PLAIN,
     Block,
@@ -19,6 +19,7 @@ from portal.content.model import (
     Part,
     Place,
     Predict,
+    Problem,
     Question,
     RunSnippet,
     Section,

@@ -23,7 +23,7 @@ class BadFigure(Exception):
 
 
 def read_figure(path: Path, alt: str) -> Markup:
-    """The drawing as markup for a page, with `alt` for whoever does not see it; BadFigure says why
+    """The drawing as markup for a page, with `alt` for readers who can't see it; BadFigure says why
     it may not be shown.
     """
     try:

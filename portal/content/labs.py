@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from labs import BadInput, Lab, Prediction, catalogue
+from labs.client import catalogue
+from labs.errors import BadInput
+from labs.lab import Lab, Prediction
 
 
 @dataclass(frozen=True, slots=True)

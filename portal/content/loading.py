@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,26 +25,15 @@ from portal.content.model import (
     Option,
     Part,
     Place,
+    Problem,
     Question,
 )
 
 _Spec = TypeVar("_Spec", bound=BaseModel)
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something in the lessons that has to be put right."""
-
-    place: Place
-    text: str
-
-    def __str__(self) -> str:
-        where = f" ({self.place.where})" if self.place.where else ""
-        return f"{self.place.file}{where}: {self.text}"
-
-
 def load(folder: Path) -> Course:
-    """The course in this folder. What cannot be read is left out and told in `problems`."""
+    """The course in this folder. What cannot be read is left out and listed in `problems`."""
     reader = _Reader(folder)
     return reader.course()
 

@@ -1,5 +1,5 @@
 """The figures that the lessons quote: every lab's reference run, several times, medians into
-lessons/measured.toml. Nobody types one in.
+lessons/measured.toml. None is typed in by hand.
 """
 
 from __future__ import annotations

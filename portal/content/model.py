@@ -10,12 +10,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from markupsafe import Markup
-
-if TYPE_CHECKING:
-    from portal.content.loading import Problem
 
 Kind = Literal["one", "several", "number", "measure"]
 
@@ -56,7 +53,6 @@ class Predict:
 
     lab: str
     name: str
-    template: ClassVar[str] = "learn/_predict.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +60,6 @@ class CheckQuestion:
     """One question of the lesson's quiz, asked in the text."""
 
     question: str
-    template: ClassVar[str] = "learn/_check.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +74,7 @@ class RunSnippet:
 
 @dataclass(frozen=True, slots=True)
 class Instructor:
-    """A note for whoever teaches; learners don't see it."""
+    """A note for instructors; learners don't see it."""
 
     html: Markup
 
@@ -206,6 +201,18 @@ class Place:
 
     file: str
     where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in the lessons that has to be put right."""
+
+    place: Place
+    text: str
+
+    def __str__(self) -> str:
+        where = f" ({self.place.where})" if self.place.where else ""
+        return f"{self.place.file}{where}: {self.text}"
 
 
 @dataclass(frozen=True)

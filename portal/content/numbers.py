@@ -38,7 +38,7 @@ def unit_of(name: str) -> str:
 def show(name: str, value: float) -> str:
     """The value with its unit.
 
-    Times below a tenth of a millisecond are told in microseconds, above a second in seconds.
+    Times below a tenth of a millisecond are shown in microseconds, above a second in seconds.
     """
     unit = unit_of(name)
     if unit == "ms" and 0 < abs(value) < 0.1:

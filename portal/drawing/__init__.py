@@ -8,7 +8,7 @@ group stands, in words and attributes, is said in `standing`.
 
 from __future__ import annotations
 
-from labs import Node, Topology
+from labs.lab import Node, Topology
 from portal.drawing import chain, group, shop
 from portal.drawing.group import Group as Group
 from portal.drawing.shapes import (

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from labs import Link, Node, Topology
+from labs.lab import Link, Node, Topology
 from portal.drawing.shapes import PHONE_WIDTH, Box, Drawing, Spot, Wire
 
 

@@ -12,7 +12,7 @@ import itertools
 from dataclasses import dataclass
 from typing import ClassVar
 
-from labs import Node, Topology
+from labs.lab import Node, Topology
 from portal.drawing.group_wires import (
     BAND_WIDTH,
     BAND_X,

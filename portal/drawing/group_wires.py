@@ -11,7 +11,7 @@ import itertools
 from dataclasses import dataclass
 from typing import Literal
 
-from labs import Node, Topology
+from labs.lab import Node, Topology
 from portal.drawing.shapes import PHONE_WIDTH, Box, Spot
 
 WayKind = Literal["asks", "leads", "feeds"]

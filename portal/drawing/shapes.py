@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from labs import Link, Node
+from labs.lab import Link, Node
 
 PHONE_WIDTH = 340.0
 

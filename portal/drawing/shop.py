@@ -6,7 +6,7 @@ knows); a zone is a row of its own.
 
 from __future__ import annotations
 
-from labs import Link, Node, Topology
+from labs.lab import Link, Node, Topology
 from portal.drawing.shapes import PHONE_WIDTH, Box, Drawing, Spot, Wire, Zone
 
 PHONE_COLUMN = 156.0

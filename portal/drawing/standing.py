@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from labs import Topology
+from labs.lab import Topology
 from portal.drawing.group_wires import Way
 
 Crown = Literal["worn", "was", ""]

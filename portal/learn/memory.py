@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from labs import catalogue
+from labs.client import catalogue
 from portal.content import Course, Lesson
 from portal.db import now
 from portal.models import Progress

@@ -1,24 +1,33 @@
-"""A lesson's text as the page takes it: what is the same for everybody is rendered once, what
-depends on who asks stays a block.
+"""A lesson's text as the page takes it. What is the same for everyone is rendered when the app
+starts; what depends on the learner stays a block.
 """
 
 from __future__ import annotations
 
-from flask import current_app, render_template
+from collections.abc import Iterable
+
+from flask import Flask, current_app, render_template
 from markupsafe import Markup
 
-from labs import catalogue
+from labs.client import catalogue
 from portal.content import PLAIN, Block, Instructor, Lesson
 
 Pieces = tuple[Markup | Block, ...]
 KEY = "cacheground.pieces"
 
 
+def install(app: Flask, lessons: Iterable[Lesson]) -> None:
+    """Render every lesson, for `pieces`. The app has all its routes by then."""
+    # Addresses are only built for a host that the app would answer.
+    trusted = app.config["TRUSTED_HOSTS"]
+    host = trusted[0].lstrip(".") if trusted else "localhost"
+    with app.test_request_context(base_url=f"http://{host}"):
+        app.extensions[KEY] = {lesson.slug: _render(lesson) for lesson in lessons}
+
+
 def pieces(lesson: Lesson) -> Pieces:
-    """The lesson's pieces in reading order; rendered at the first request of this app."""
-    rendered: dict[str, Pieces] = current_app.extensions.setdefault(KEY, {})
-    if lesson.slug not in rendered:
-        rendered[lesson.slug] = _render(lesson)
+    """The lesson's pieces in reading order."""
+    rendered: dict[str, Pieces] = current_app.extensions[KEY]
     return rendered[lesson.slug]
 
 

@@ -1,4 +1,4 @@
-"""The course page, the lessons, and the posts that remember how far somebody has read."""
+"""The course page, the lessons, and the posts that keep how far a learner has read."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from flask import (
 )
 from werkzeug.wrappers import Response as BaseResponse
 
-from labs import Prediction as AskedPrediction, catalogue
+from labs.client import catalogue
+from labs.lab import Prediction as AskedPrediction
 from portal.content import Lesson, Predict
 from portal.learn.memory import LessonMemory, keep_read, keep_section, memories, rows, where_stopped
 from portal.learn.pieces import pieces
 from portal.learn.ruler import draw
 from portal.web.fragments import is_htmx
 from portal.web.history import Predicted, history, keep
-from portal.web.learner import current_learner, require_learner
-from portal.web.pages import own_page
-from portal.web.parts import course, db, shelf
+from portal.web.learner import require_learner
+from portal.web.services import course, db
 
 bp = Blueprint("learn", __name__)
 
@@ -53,19 +53,9 @@ def index() -> str:
 
 
 @bp.get("/lessons/<slug>")
-def lesson(slug: str) -> str | bytes:
-    """One lesson, with the bench of one of its labs beside it."""
+def lesson(slug: str) -> str:
+    """One lesson, with the bench of one of its labs next to it."""
     found = _lesson_or_404(slug)
-    learner = current_learner()
-    if learner is not None:
-        stamp = history().stamp
-        return own_page(learner, stamp, lambda: _page(found)) if stamp else _page(found)
-    if request.cookies or request.query_string:
-        return _page(found)
-    return shelf().get(f"lesson:{slug}", lambda: _page(found))
-
-
-def _page(found: Lesson) -> str:
     labs = [lab for lab in found.labs if lab in catalogue()]
     asked = request.args.get("lab", "")
     return render_template(
@@ -136,7 +126,7 @@ def _predicted(found: Lesson) -> dict[tuple[str, str], Predicted]:
 
 
 def _asked(found: Lesson) -> dict[tuple[str, str], AskedPrediction]:
-    """The predictions that the lesson asks for, as their labs define them."""
+    """The predictions in the lesson's text, as their labs define them."""
     labs = catalogue()
     blocks = [block for block in found.blocks if isinstance(block, Predict) and block.lab in labs]
     return {

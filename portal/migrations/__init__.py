@@ -19,7 +19,7 @@ class UnknownSchema(Exception):
 
 
 def migrate(database_url: str) -> list[str]:
-    """Bring the database to this portal's schema and tell the steps taken; none if it is there
+    """Bring the database to this portal's schema and return the steps taken; none if it is there
     already.
     """
     before = current(database_url)

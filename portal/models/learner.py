@@ -20,7 +20,7 @@ def new_id() -> str:
 
 
 class Learner(Base):
-    """Somebody who did something worth keeping."""
+    """A learner who did something worth keeping."""
 
     __tablename__ = "learner"
 
@@ -41,8 +41,3 @@ class Recovery(Base):
     made_at: Mapped[datetime] = mapped_column(default=now)
     used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
-
-    @property
-    def is_open(self) -> bool:
-        """True while the link still works."""
-        return self.used_at is None and self.revoked_at is None

@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from labs import Value
+from labs.events import Value
 from portal.db import Base, now
 
 Confidence = Literal["guessing", "fairly", "certain"]

@@ -1,4 +1,4 @@
-"""A record that a learner shares: whoever has its address may see it.
+"""A record that a learner shares: everyone who has its address may see it.
 
 Nothing in it names the learner.
 """
@@ -16,7 +16,7 @@ from portal.db import Base, now
 
 
 def new_address() -> str:
-    """What a shared record is found by: 128 random bits that nobody can guess."""
+    """What a shared record is found by: 128 random bits, which can't be guessed."""
     return secrets.token_urlsafe(16)
 
 

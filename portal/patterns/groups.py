@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace as Plain
 from typing import Any
 
-from labs import Link, Node, Topology
+from labs.lab import Link, Node, Topology
 from portal import drawing
 from portal.drawing.standing import Standing
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace as Plain
 from typing import Any
 
-from labs import METRICS, Choice, Link, Node, Number, Topology
+from labs.client import METRICS
+from labs.lab import Choice, Link, Node, Number, Topology
 from portal.drawing import Box, Drawing, Spot, Wire
 
 STATES = ("starting", "loading", "up", "paused", "promoting", "down", "stopped")

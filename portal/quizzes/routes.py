@@ -7,14 +7,17 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
+from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
-from labs import BadInput, HostAway, LabsError, Prediction, catalogue
+from labs.client import SandboxInfo, catalogue
+from labs.errors import BadInput, HostAway, LabsError
+from labs.lab import Prediction
 from portal.content import Lesson, Option, Question
 from portal.models import Answer
 from portal.predictions import predict, settle
@@ -24,7 +27,8 @@ from portal.web.errors import WORDS, is_database_away
 from portal.web.fragments import is_htmx
 from portal.web.history import Answered, history, keep
 from portal.web.learner import current_learner, require_learner
-from portal.web.parts import course, db, desk, release_db
+from portal.web.once import gap, once
+from portal.web.services import client, course, db, release_db
 
 bp = Blueprint("quizzes", __name__)
 log = logging.getLogger(__name__)
@@ -78,7 +82,7 @@ def quiz(slug: str) -> str:
 
 @bp.get("/lessons/<slug>/quiz/<question_id>")
 def question(slug: str, question_id: str) -> str | Response:
-    """One question anew, as a fragment."""
+    """One question to be answered again, as a fragment."""
     lesson = _lesson_or_404(slug)
     asked = _question_or_404(lesson, question_id)
     if not is_htmx():
@@ -128,9 +132,27 @@ def answer(slug: str, question_id: str) -> Response:
 
 
 @bp.app_template_global()
-def question_card(lesson: Lesson, question_id: str) -> Card:
-    """For templates: the card of one question, as `quizzes/_question.html` takes it."""
-    return _card(lesson, _question_or_404(lesson, question_id))
+def question_card(lesson: Lesson, question_id: str) -> Markup:
+    """For templates: one question in the text of a lesson. What a learner has not answered differs
+    only in the key of its form and the order of its options: the rest is rendered once.
+    """
+    card = _card(lesson, _question_or_404(lesson, question_id))
+    if card.answer is not None:
+        return Markup(_fragment(card, place="lesson"))
+    values: dict[str, object] = {"key": card.key}
+    for number, option in enumerate(card.options):
+        values |= {f"key{number}": option.key, f"text{number}": option.text}
+    return once(
+        ("question", lesson.slug, question_id), lambda: _fragment(_with_gaps(card), place="lesson")
+    ).fill(**values)
+
+
+def _with_gaps(card: Card) -> Card:
+    options = [
+        replace(option, key=gap(f"key{number}"), text=gap(f"text{number}"))
+        for number, option in enumerate(card.options)
+    ]
+    return replace(card, options=options, key=gap("key"))
 
 
 def _mark(card: Card) -> Answer:
@@ -175,10 +197,9 @@ def _measure(card: Card) -> Answer:
     keep(learner)
     release_db()
     try:
-        measured = desk().call(
+        measured = client().call(
             sandbox,
             "measure",
-            owner=learner,
             deadline_s=MEASURE_DEADLINE_S,
             prediction=card.question.prediction,
         )["value"]
@@ -207,9 +228,9 @@ def _measure(card: Card) -> Answer:
     return kept
 
 
-def _open_sandbox(learner: str, lab: str) -> str:
+def _open_sandbox(learner: str, lab: str) -> SandboxInfo:
     try:
-        sandbox = desk().find(learner)
+        sandbox = client().find(learner)
     except HostAway as exc:
         raise NeedsBench(str(exc), exc.hint) from exc
     if sandbox is None or sandbox.lab != lab or sandbox.status != "open":
@@ -217,7 +238,7 @@ def _open_sandbox(learner: str, lab: str) -> str:
             "This is measured on your own bench, and it isn't open.",
             "Open it, then come back: your number stands here.",
         )
-    return sandbox.id
+    return sandbox
 
 
 def _card(lesson: Lesson, asked: Question, *, again: bool = False, stored: bool = True) -> Card:

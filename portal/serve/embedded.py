@@ -96,7 +96,7 @@ class EmbeddedPostgres:
         any.
         """
         maker = _named_user(self.uid)
-        # Made beside the portal's directory, which the maker can't enter, and moved when it is
+        # Made next to the portal's directory, which the maker can't enter, and moved when it is
         # whole.
         workshop = self.data.parent.parent / ".making"
         shutil.rmtree(workshop, ignore_errors=True)
@@ -228,7 +228,7 @@ class EmbeddedRedis:
 
 
 def _named_user(uid: int) -> int:
-    """Oneself, or for root somebody harmless that has an entry in the password file."""
+    """The current user, or for root a harmless one that has an entry in the password file."""
     if os.geteuid() != 0:
         return uid
     for name in ("postgres", "nobody"):

@@ -54,7 +54,7 @@ class Places:
     def make(self) -> None:
         """Make the directories that are missing.
 
-        Raises CannotServe where they belong to somebody else.
+        Raises CannotServe where they belong to another user.
         """
         try:
             for directory in (self.state, self.logs, self.host):
@@ -72,7 +72,7 @@ class Places:
             ) from exc
 
     def secret(self) -> str:
-        """The key that signs cookies: made once, kept in a file that nobody else can read."""
+        """The key that signs cookies: made once, kept in a file that no other user can read."""
         path = self.portal / "secret"
         try:
             return path.read_text().strip()
@@ -99,7 +99,7 @@ def places_of(state: Path) -> Places:
 
 
 def _refuse_a_stranger_s(directory: Path, uid: int) -> None:
-    """In a directory that all may write to, somebody may have been there first."""
+    """In a directory that all may write to, another user may have been first."""
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid:
         raise CannotServe(f"{directory} belongs to somebody else. Remove it, then start again.")

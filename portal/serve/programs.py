@@ -23,7 +23,7 @@ def find_program(name: str) -> Path:
 
 def program_environment() -> dict[str, str]:
     """The environment that these programs need: nothing of ours but the libraries that were
-    unpacked beside them.
+    unpacked next to them.
     """
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
     unpacked = _unpacked()

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import compileall
 import contextlib
-import fcntl
 import http.client
-import ipaddress
 import os
 import signal
 import socket
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,23 +23,24 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from labs import Desk, HostAway, HostInfo
+from labs.client import HostInfo, LabsClient
+from labs.errors import HostAway
 from portal import migrations
-from portal.serve.child import Child, Launch
+from portal.serve.child import Launch
 from portal.serve.embedded import EmbeddedPostgres, EmbeddedRedis
+from portal.serve.listening import claim, is_loopback, listen, url
 from portal.serve.places import CannotServe, Places, places_of
+from portal.serve.service import Service
 from portal.settings import ROOT
 
 START_S = 60.0
 MIGRATION_S = 300.0
-FAILURES, FAILURES_WITHIN_S = 5, 120.0
-BACK_OFF_S = (0.0, 0.5, 1.0, 2.0, 4.0)
 RELEASE_S = 6.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Stopped(Exception):
-    """Somebody asked the site to stop."""
+    """A signal asked the site to stop."""
 
 
 def serve(*, host: str, port: int, without_isolation: bool = False) -> int:
@@ -55,64 +53,14 @@ def serve(*, host: str, port: int, without_isolation: bool = False) -> int:
         places.make()
         with (
             _held_signals(),
-            _claim(places.lock, _url(host, port)) as was_killed,
-            _listen(host, port, RELEASE_S if was_killed else 0.0) as listener,
+            claim(places.lock, url(host, port)) as was_killed,
+            listen(host, port, RELEASE_S if was_killed else 0.0) as listener,
         ):
             Site(places, host, listener, without_isolation=without_isolation).run()
     except CannotServe as exc:
         print(exc, file=sys.stderr, flush=True)
         return 1
     return 0
-
-
-class Service:
-    """A part that should run: how to start it now, what runs, when it failed."""
-
-    def __init__(self, name: str, log: Path, launch: Callable[[], Launch]) -> None:
-        self.name = name
-        self.log = log
-        self._launch = launch
-        self.child: Child | None = None
-        self.failures: deque[float] = deque(maxlen=FAILURES)
-        self.start_at = 0.0
-
-    def start(self) -> Child:
-        """Start it; raises CannotServe where it can't even be executed."""
-        try:
-            self.child = Child(self._launch(), self.log)
-        except OSError as exc:
-            raise CannotServe(f"{self.name} could not be started: {exc}") from exc
-        return self.child
-
-    def keep_running(self) -> None:
-        """Start it again if it died, after a pause that grows.
-
-        Raises CannotServe if it fails again and again.
-        """
-        if self.child is not None and self.child.exit_code() is not None:
-            now = time.monotonic()
-            self.failures.append(now)
-            if len(self.failures) == FAILURES and now - self.failures[0] < FAILURES_WITHIN_S:
-                raise CannotServe(
-                    f"{self.name} failed {FAILURES} times in {FAILURES_WITHIN_S / 60:.0f} "
-                    f"minutes. {self.last_words()}"
-                )
-            recent = sum(now - failure < FAILURES_WITHIN_S for failure in self.failures)
-            print(
-                f"{self.name} ended ({_how(self.child)}) and is started again; see {self.log}.",
-                file=sys.stderr,
-                flush=True,
-            )
-            self.child.stop()
-            self.child = None
-            self.start_at = now + BACK_OFF_S[recent - 1]
-        if self.child is None and time.monotonic() >= self.start_at:
-            self.start()
-
-    def last_words(self) -> str:
-        """Where its log is, and how it ends."""
-        tail = self.child.log_tail() if self.child else ""
-        return f"The end of {self.log}:\n{tail}" if tail else f"Its log, {self.log}, is empty."
 
 
 class Site:
@@ -140,7 +88,7 @@ class Site:
         )
         self._database_url = self._postgres.url if self._postgres else os.environ["DATABASE_URL"]
         self._redis_url = self._redis.url if self._redis else os.environ["REDIS_URL"]
-        self._desk = Desk(
+        self._client = LabsClient(
             Redis.from_url(
                 self._redis_url,
                 decode_responses=True,
@@ -165,7 +113,7 @@ class Site:
             self._stop()
 
     def _start(self) -> None:
-        """Each part as soon as what it needs is there; the recorder last, for nobody waits
+        """Each part as soon as what it needs is there; the recorder last, since nothing waits
         for it.
         """
         for folder in ("labs", "portal"):
@@ -183,13 +131,13 @@ class Site:
         if postgres and self._postgres:
             self._wait_for_postgres(self._postgres, postgres)
         self._migrate()
-        if not _is_loopback(self._host):
+        if not is_loopback(self._host):
             self._check_isolation(self._wait_for_host(labs_host))
         web = self._add("web", self._web)
         self._wait(self._web_answers, web)
         seen = self._wait_for_host(labs_host)
         self._add("recorder", self._recorder)
-        print(f"Ready: {_url(self._host, self._port)}", flush=True)
+        print(f"Ready: {url(self._host, self._port)}", flush=True)
         if seen.isolation != "cage":
             print(
                 f"Sandboxes have no walls of their own here (isolation: {seen.isolation}). That "
@@ -220,8 +168,8 @@ class Site:
         return self._add("postgres", launch)
 
     def _add(self, name: str, launch: Callable[[], Launch]) -> Service:
-        """Start a part, its log begun anew with the one before kept, and look after it from
-        now on.
+        """Start a part with an empty log, keep the log before, and restart the part from now
+        on when it dies.
         """
         log = self._places.logs / f"{name}.log"
         with contextlib.suppress(FileNotFoundError):
@@ -321,7 +269,7 @@ class Site:
         """
         return (
             f"localhost,127.0.0.1,{self._host}"
-            if _is_loopback(self._host) and ":" not in self._host
+            if is_loopback(self._host) and ":" not in self._host
             else ""
         )
 
@@ -341,13 +289,13 @@ class Site:
 
     def _hosts(self) -> list[HostInfo]:
         try:
-            return self._desk.hosts()
+            return self._client.hosts()
         except HostAway:
             return []
 
     def _redis_answers(self) -> bool:
         try:
-            self._desk.hosts()
+            self._client.hosts()
         except HostAway:
             return False
         return True
@@ -377,7 +325,7 @@ class Site:
     def _wait(self, true: Callable[[], bool], service: Service) -> None:
         """Until it is true.
 
-        Raises CannotServe if the part dies or the time is over, Stopped if somebody wants to stop.
+        Raises CannotServe if the part dies or the time is over, Stopped at a signal to stop.
         """
         end = time.monotonic() + START_S
         while not true():
@@ -414,7 +362,7 @@ class Site:
                 child.ask_to_stop()
             for child in children:
                 child.stop()
-        self._desk.redis.close()
+        self._client.redis.close()
         if self._redis:
             self._redis.socket.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
@@ -431,90 +379,3 @@ def _held_signals() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextlib.contextmanager
-def _claim(path: Path, url: str) -> Iterator[bool]:
-    """Be the only supervisor of these places; yields True if the one before did not come to stop
-    cleanly.
-    """
-    with path.open("a+") as lock:
-        lock.seek(0)
-        said = lock.read().strip()
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CannotServe(
-                f"Cacheground runs already from {path.parent} ({said}). Stop it first, or set "
-                "CACHEGROUND_STATE to another directory."
-            ) from None
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()}, {url}")
-        lock.flush()
-        yield bool(said)
-        lock.truncate(0)
-
-
-@contextlib.contextmanager
-def _listen(host: str, port: int, patience_s: float) -> Iterator[socket.socket]:
-    """The socket that the web will serve, taken before anything starts and held while the web
-    restarts.
-    """
-    end = time.monotonic() + patience_s
-    while True:
-        try:
-            listener = _bound(host, port)
-            break
-        except OSError as exc:
-            # What a killed supervisor leaves takes a few seconds to die.
-            if time.monotonic() < end:
-                time.sleep(0.1)
-                continue
-            raise CannotServe(_why_not(exc, host, port)) from exc
-    with listener:
-        yield listener
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(2048)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def _why_not(exc: OSError, host: str, port: int) -> str:
-    if isinstance(exc, socket.gaierror) or exc.errno == 99:
-        return (
-            f"{host} is not an address of this machine. 127.0.0.1 serves this machine alone, "
-            "0.0.0.0 everybody who can reach it."
-        )
-    if isinstance(exc, PermissionError):
-        return f"Port {port} may be taken by root only. Choose another: --port 8000."
-    return (
-        f"Port {port} of {host} is taken by another program. Choose another: --port "
-        f"{port + 1 if port < 65_535 else 8_000}."
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _how(child: Child) -> str:
-    code = child.exit_code()
-    return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"

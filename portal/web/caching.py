@@ -1,11 +1,9 @@
-"""Caches that nothing depends on.
+"""A cache that nothing depends on: cache-aside over the portal Redis, as lesson 3 teaches it. Look,
+else ask the database, then store, with a time to live.
 
-One is cache-aside over the portal Redis, as lesson 3 teaches it: look, else ask the database, then
-store, with a time to live. The other keeps whole pages in this process.
-
-Nothing here may break a page: a cache that is away, slow or full of nonsense is the same as an
-empty one. After a failure it isn't asked for two seconds, so that a hanging Redis costs one short
-wait and not one per page.
+It never breaks a page: a cache that is away, slow or full of nonsense is the same as an empty one.
+After a failure it isn't asked for two seconds, so that a hanging Redis costs one short wait and not
+one per page.
 """
 
 from __future__ import annotations
@@ -20,8 +18,6 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from portal.web.near import Near
-
 PREFIX = "cache:"
 PAUSE_S = 2.0
 LEASE, LEASE_S = "lease ", 10
@@ -34,16 +30,13 @@ log = logging.getLogger(__name__)
 
 
 class Cache:
-    """JSON values by name, with what this process keeps `near` before them.
+    """JSON values by name.
 
     Threads may share it. The Redis client has timeouts of its own, short ones.
     """
 
-    def __init__(
-        self, redis: Redis, *, near: Near | None = None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, redis: Redis, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._redis = redis
-        self._near = near
         self._clock = clock
         self._away_until = 0.0
 
@@ -55,7 +48,7 @@ class Cache:
         was read before a `forget` is not stored after it.
         """
         key, lease = PREFIX + name, LEASE + secrets.token_hex(8)
-        found = self._try(lambda: self._found(key))
+        found = self._try(lambda: self._redis.get(key))
         if found is not None and _is_value(found):
             try:
                 return json.loads(found)
@@ -76,12 +69,6 @@ class Cache:
         if names:
             self._try(lambda: self._redis.delete(*(PREFIX + name for name in names)))
 
-    def _found(self, key: str) -> Any:
-        def ask() -> Any:
-            return self._redis.get(key)
-
-        return ask() if self._near is None else self._near.get(key, ask, worth=_is_value)
-
     def _try(self, call: Callable[[], Any]) -> Any:
         if self._clock() < self._away_until:
             return None
@@ -95,26 +82,6 @@ class Cache:
 
 def _is_value(found: str) -> bool:
     return not found.startswith(LEASE)
-
-
-class Shelf:
-    """Pages that look the same to every stranger, kept in this process for a moment.
-
-    Threads may share it; two may fill it at once.
-    """
-
-    def __init__(self, *, ttl_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._ttl_s = ttl_s
-        self._clock = clock
-        self._pages: dict[str, tuple[float, str]] = {}
-
-    def get(self, name: str, render: Callable[[], str]) -> str:
-        """The page of this name: the one that was kept if it is fresh, else a new one."""
-        until, page = self._pages.get(name, (0.0, ""))
-        if self._clock() >= until:
-            page = render()
-            self._pages[name] = (self._clock() + self._ttl_s, page)
-        return page
 
 
 def summary_name(learner: str) -> str:

@@ -12,7 +12,7 @@ from flask import Flask, Response, g, make_response, render_template, request
 from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, SecurityError
 
-from labs import (
+from labs.errors import (
     BadInput,
     CommandRefused,
     DidNotStart,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from flask import Response, make_response, request
+from flask import Response, request
 
 TOASTS = "[data-toasts]"
 
@@ -31,13 +31,6 @@ def wants_fragment() -> bool:
 def trigger(response: Response, event: str, detail: Mapping[str, object] | None = None) -> Response:
     """Have the element that asked dispatch a DOM event when the answer has arrived."""
     response.headers["HX-Trigger"] = json.dumps({event: dict(detail or {})})
-    return response
-
-
-def client_redirect(url: str) -> Response:
-    """Have htmx go to another page of this site."""
-    response = make_response("")
-    response.headers["HX-Redirect"] = url
     return response
 
 

@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.web.parts import db, quick_desk
+from portal.web.services import client, db
 
 bp = Blueprint("health", __name__)
 
@@ -33,7 +33,7 @@ def _database() -> str:
 
 def _redis() -> str:
     try:
-        quick_desk().redis.ping()
+        client(quick=True).redis.ping()
     except RedisError:
         return "away"
     return "up"

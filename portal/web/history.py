@@ -1,14 +1,13 @@
 """What a learner has done, as pages show it: one summary of four queries, cache-aside over
-Postgres, with a stamp that is another one after every change.
+Postgres.
 
-Whoever commits a change of it does so with `keep`. Without Postgres a page shows an empty history:
-lessons can be read, benches run on.
+A change of it is committed with `keep`. Without Postgres a page shows an empty history: lessons can
+be read, benches run on.
 """
 
 from __future__ import annotations
 
 import logging
-import secrets
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -20,12 +19,12 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from labs import Value
+from labs.events import Value
 from portal.models import Answer, Outcome, Prediction, Progress
 from portal.web.caching import summary_name
 from portal.web.errors import is_database_away
 from portal.web.learner import current_learner
-from portal.web.parts import cache, db
+from portal.web.services import cache, db
 
 TTL_S = 30
 
@@ -64,10 +63,9 @@ class Predicted:
 @dataclass(frozen=True, slots=True)
 class History:
     """Lessons by slug; answers by lesson and question; predictions by lab and name; met checks by
-    lab. Without a stamp there was nobody to ask.
+    lab.
     """
 
-    stamp: str = ""
     lessons: Mapping[str, Visited] = field(default_factory=dict)
     answers: Mapping[str, Mapping[str, Answered]] = field(default_factory=dict)
     predictions: Mapping[str, Mapping[str, Predicted]] = field(default_factory=dict)
@@ -102,7 +100,6 @@ def _history(learner: str | None) -> History:
         log.warning("a learner's history can't be read: the database is away")
         return History()
     return History(
-        data["stamp"],
         {lesson: Visited(**visited) for lesson, visited in data["lessons"].items()},
         {
             lesson: {question: Answered(**answered) for question, answered in several.items()}
@@ -166,7 +163,6 @@ def _load(session: Session, learner: str) -> dict[str, Any]:
     for lab, name in met:
         checks[lab].append(name)
     return {
-        "stamp": secrets.token_hex(8),
         "lessons": {
             lesson: asdict(Visited(section, read_at is not None, last_at.timestamp()))
             for lesson, section, read_at, last_at in read

@@ -14,8 +14,8 @@ from sqlalchemy import exists, select
 
 from portal.models import Learner
 from portal.models.learner import new_id
-from portal.web.parts import db
 from portal.web.rates import Rate
+from portal.web.services import db
 
 COOKIE = "learner"
 YEAR_S = 365 * 24 * 3600
@@ -44,7 +44,7 @@ def current_learner() -> str | None:
 
 def require_learner() -> str:
     """The id of the learner who asks; a new one is made, and committed, if there is none yet; 429
-    where too many are. The cookie's year begins anew.
+    where too many are. The cookie's year starts again.
     """
     learner = current_learner()
     if learner and db().scalar(select(exists().where(Learner.id == learner))):
@@ -66,7 +66,7 @@ def adopt(learner: str) -> None:
 
 
 def forget() -> None:
-    """Make this browser nobody, from this response on."""
+    """Take the learner from this browser, from this response on."""
     g.learner = None
     g.learner_cookie = _FORGET
 

@@ -1,4 +1,4 @@
-"""How often somebody may do something: one counter for each name, in this process.
+"""How often an address may do something: one counter for each name, in this process.
 
 Forgets names that have been quiet.
 """
@@ -15,7 +15,7 @@ NAMES = 10_000
 class Rate:
     """`burst` at once, then `per_s` each second.
 
-    Threads may share it. Where more names come than it remembers, the oldest begin anew.
+    Threads may share it. Where more names come than it remembers, the oldest start again.
     """
 
     def __init__(

@@ -29,8 +29,10 @@ from flask import Flask, Request, Response
 from redis import Redis
 from redis.exceptions import RedisError
 
-from labs import Desk, LabsError, encode
-from portal.web.parts import KEY as PARTS
+from labs.client import LabsClient
+from labs.errors import LabsError
+from labs.events import encode
+from portal.web.services import KEY as SERVICES
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +117,7 @@ class Hub:
         slow_reader_s: float = SLOW_READER_S,
     ) -> None:
         self.redis = redis
-        self.desk = Desk(redis)
+        self.client = LabsClient(redis)
         self.per_learner, self.per_worker, self.heartbeat_s, self.slow_reader_s = (
             per_learner,
             per_worker,
@@ -219,7 +221,7 @@ class Hub:
 
     def _backlog(self, stream: Stream) -> Iterator[str]:
         while not stream.ended:
-            entries = self.desk.events(stream.sandbox, after=stream.last, limit=BACKLOG_PAGE)
+            entries = self.client.events(stream.sandbox, after=stream.last, limit=BACKLOG_PAGE)
             if not entries:
                 return
             yield "".join(
@@ -279,7 +281,7 @@ class Hub:
         while not self._wanted.empty():
             self._wanted.get()
         with self._lock:
-            watched = {self.desk.channel(sandbox): sandbox for sandbox in self._streams}
+            watched = {self.client.channel(sandbox): sandbox for sandbox in self._streams}
         before, self._subscribed = self._subscribed, watched
         for channel in watched.keys() - before.keys():
             pubsub.subscribe(channel)
@@ -312,7 +314,7 @@ class Hub:
             watched = list(self._streams)
         if not watched:
             return
-        living, now = self.desk.living(watched), time.monotonic()
+        living, now = self.client.living(watched), time.monotonic()
         for sandbox in watched:
             if sandbox in living:
                 self._missing.pop(sandbox, None)
@@ -363,7 +365,7 @@ def hub_of(app: Flask) -> Hub:
     """The one hub of this app, made when it is first asked for."""
     with _making:
         if KEY not in app.extensions:
-            app.extensions[KEY] = Hub(app.extensions[PARTS].desk.redis)
+            app.extensions[KEY] = Hub(app.extensions[SERVICES].client.redis)
         hub: Hub = app.extensions[KEY]
         return hub
 

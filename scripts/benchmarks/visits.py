@@ -18,11 +18,9 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 
 
 class Visitor:
-    """One connection that asks for one page again and again; `anew` asks under another address each
-    time, so that no page kept for it will do.
-    """
+    """One connection that asks for one page again and again."""
 
-    def __init__(self, port: int, path: str, cookie: str = "", anew: bool = False) -> None:
+    def __init__(self, port: int, path: str, cookie: str = "") -> None:
         self._port = port
         with_cookie = f"Cookie: {cookie}\r\n" if cookie else ""
         self._path = path.encode()
@@ -30,7 +28,6 @@ class Visitor:
             f" HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: "
             f"text/html\r\nAccept-Encoding: gzip\r\n{with_cookie}\r\n"
         ).encode()
-        self._anew = anew
         self._socket: socket.socket | None = None
 
     def visit(self) -> int:
@@ -41,12 +38,7 @@ class Visitor:
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=TIMEOUT_S)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket.sendall(
-            b"GET "
-            + self._path
-            + (b"?look=%d" % time.monotonic_ns() if self._anew else b"")
-            + self._rest
-        )
+        self._socket.sendall(b"GET " + self._path + self._rest)
         heard = b""
         while (end := heard.find(b"\r\n\r\n")) < 0:
             heard += self._more()

@@ -8,7 +8,7 @@ from flask import Flask
 
 from portal.app import create_app
 from portal.settings import Settings
-from portal.web.parts import KEY as PARTS
+from portal.web.services import KEY as SERVICES
 from portal.web.stream import KEY, Hub, stop_on_signals
 
 STREAMS_OF_A_LEARNER = 60
@@ -17,6 +17,8 @@ STREAMS_OF_A_LEARNER = 60
 def create() -> Flask:
     """The app, with the settings of the environment."""
     app = create_app(Settings.from_environment())
-    app.extensions[KEY] = Hub(app.extensions[PARTS].desk.redis, per_learner=STREAMS_OF_A_LEARNER)
+    app.extensions[KEY] = Hub(
+        app.extensions[SERVICES].client.redis, per_learner=STREAMS_OF_A_LEARNER
+    )
     stop_on_signals(app)
     return app

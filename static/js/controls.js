@@ -11,7 +11,7 @@ function ends(input) {
   return { low: low + shift, high: high + shift, shift, step };
 }
 
-/** @param {HTMLInputElement} input @returns {number} the value at the fader's place; the same arithmetic as portal/bench/faders.py */
+/** @param {HTMLInputElement} input @returns {number} the value at the fader's place; the same arithmetic as portal/bench/log_scale.py */
 export function valueAt(input) {
   if (input.name !== "position") return Number(input.value);
   const { low, high, shift, step } = ends(input);

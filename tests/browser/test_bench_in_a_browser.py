@@ -141,7 +141,7 @@ def test_a_lost_connection_is_told_and_heals_without_gap_or_duplicate(
     try:
         expect(page.locator("[data-connection]").last).to_contain_text("The connection was lost")
         for number in range(5):
-            labs_host.desk.call(sandbox.id, "set", owner=None, name="ttl_s", value=10 + number)
+            labs_host.client.call(sandbox.id, "set", name="ttl_s", value=10 + number)
     finally:
         web_server.start()
 

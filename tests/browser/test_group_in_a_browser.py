@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from redis import Redis
 
-from labs import find
+from labs.client import find
 from labs.events import (
     EndpointMoved,
     Entry,

@@ -18,8 +18,8 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from labs.client import LabsClient
 from labs.engines import binaries
-from labs.host.desk import Desk
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 61_000
@@ -57,7 +57,7 @@ class Machine:
             socket_timeout=5,
             retry=Retry(NoBackoff(), 0),
         )
-        self.desk = Desk(self.redis)
+        self.client = LabsClient(self.redis)
         eventually(self.answers)
 
     def answers(self):
@@ -66,7 +66,7 @@ class Machine:
         return False
 
     def start_host(self, *options):
-        before = {host.id for host in self.desk.hosts()}
+        before = {host.id for host in self.client.hosts()}
         with (self.directory / "host.log").open("ab") as log:
             self.host = subprocess.Popen(
                 [
@@ -83,15 +83,15 @@ class Machine:
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
-        eventually(lambda: {host.id for host in self.desk.hosts()} - before, within_s=20)
+        eventually(lambda: {host.id for host in self.client.hosts()} - before, within_s=20)
 
     def open(self, owner, lab="cache-aside", within_s=30, **settings):
-        info = self.desk.open(lab, owner=owner, settings=settings)
+        info = self.client.open(lab, owner=owner, settings=settings)
         eventually(lambda: self.status(info.id) != "opening", within_s=within_s)
         return info.id
 
     def status(self, sandbox):
-        return self.desk.info(sandbox, owner=None).status
+        return self.client.info(sandbox).status
 
     def family(self):
         """Everything that the host has started, at any depth."""

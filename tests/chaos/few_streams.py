@@ -6,7 +6,7 @@ from flask import Flask
 
 from portal.app import create_app
 from portal.settings import Settings
-from portal.web.parts import KEY as PARTS
+from portal.web.services import KEY as SERVICES
 from portal.web.stream import KEY, Hub, stop_on_signals
 
 PER_LEARNER, PER_WORKER, SLOW_READER_S = 2, 4, 1.5
@@ -16,7 +16,7 @@ def create() -> Flask:
     """The app, with the settings of the environment."""
     app = create_app(Settings.from_environment())
     app.extensions[KEY] = Hub(
-        app.extensions[PARTS].desk.redis,
+        app.extensions[SERVICES].client.redis,
         per_learner=PER_LEARNER,
         per_worker=PER_WORKER,
         heartbeat_s=0.5,

@@ -51,7 +51,7 @@ def test_fifty_sandboxes_ended_in_every_way_leave_nothing(fifty):
     for process in servers[20:30]:
         process.kill()
     for sandbox in random.Random(1).sample(fifty.sandboxes, 5):
-        fifty.desk.call(sandbox, "close", owner=None) if fifty.status(sandbox) == "open" else None
+        fifty.client.call(sandbox, "close") if fifty.status(sandbox) == "open" else None
     fifty.host.send_signal(signal.SIGKILL)
     fifty.host.wait(timeout=5)
 
@@ -76,7 +76,7 @@ def test_a_stopped_host_ends_its_sandboxes_and_says_so(machine):
 
     assert not [process for process in everything if lives(process)]
     assert machine.directories() == []
-    assert {machine.desk.info(sandbox, owner=None).reason for sandbox in sandboxes} == {
+    assert {machine.client.info(sandbox).reason for sandbox in sandboxes} == {
         "The labs were stopped."
     }
 
@@ -93,8 +93,7 @@ def test_a_dead_agent_closes_its_sandbox_alone(machine):
     )
     survivor = first if machine.status(first) == "open" else second
     assert (
-        machine.desk.call(survivor, "console", owner=None, server="cache", command="PING")["output"]
-        == "PONG"
+        machine.client.call(survivor, "console", server="cache", command="PING")["output"] == "PONG"
     )
 
 
@@ -104,7 +103,7 @@ def test_no_port_of_a_caged_sandbox_is_open_on_the_machine(machine):
     }
     machine.start_host("--pool", "0")
     machine.open("somebody")
-    if machine.desk.hosts()[0].isolation != "cage":
+    if machine.client.hosts()[0].isolation != "cage":
         pytest.skip("no cage on this machine")
 
     visible = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]

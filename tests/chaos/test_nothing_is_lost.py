@@ -9,12 +9,12 @@ from tests.chaos.conftest import eventually
 
 def proven(machine, sandbox):
     for _ in range(2):
-        machine.desk.call(sandbox, "action", owner=None, name="read", fields={"item": 42})
+        machine.client.call(sandbox, "action", name="read", fields={"item": 42})
     eventually(
         lambda: (
             sum(
                 c["status"] == "met"
-                for c in machine.desk.call(sandbox, "state", owner=None)["checks"].values()
+                for c in machine.client.call(sandbox, "state")["checks"].values()
             )
             == 2
         )
@@ -26,7 +26,7 @@ def heard(machine, wanted, within_s=8.0):
     found = {}
     end = time.monotonic() + within_s
     while not wanted <= set(found) and time.monotonic() < end:
-        for _, outcome in machine.desk.outcomes(block_ms=200):
+        for _, outcome in machine.client.outcomes(block_ms=200):
             found[outcome["name"]] = outcome
     return found
 
@@ -70,12 +70,12 @@ def test_what_is_acknowledged_is_not_sent_again(machine):
     outcomes = heard(machine, {"first-read-misses", "second-read-hits"})
 
     for outcome in outcomes.values():
-        machine.desk.acknowledge(outcome["host"], [outcome["id"]])
-    eventually(lambda: not machine.redis.exists(f"labs:acks:{machine.desk.hosts()[0].id}"))
+        machine.client.acknowledge(outcome["host"], [outcome["id"]])
+    eventually(lambda: not machine.redis.exists(f"labs:acks:{machine.client.hosts()[0].id}"))
     machine.redis.delete("labs:outcomes")
     time.sleep(3.0)  # longer than the host waits before it sends again
 
-    assert not list(machine.desk.outcomes(block_ms=100))
+    assert not list(machine.client.outcomes(block_ms=100))
 
 
 def test_a_sandbox_outlives_an_emptied_redis(machine):
@@ -84,12 +84,9 @@ def test_a_sandbox_outlives_an_emptied_redis(machine):
 
     machine.redis.flushall()
 
-    eventually(lambda: machine.desk.find("somebody"))
+    eventually(lambda: machine.client.find("somebody"))
     assert (
-        machine.desk.call(sandbox, "console", owner="somebody", server="cache", command="PING")[
-            "output"
-        ]
-        == "PONG"
+        machine.client.call(sandbox, "console", server="cache", command="PING")["output"] == "PONG"
     )
 
 
@@ -101,10 +98,7 @@ def test_a_redis_that_went_away_and_came_back_is_used_again(machine):
 
     machine.redis_server.send_signal(18)
 
-    eventually(lambda: machine.desk.find("somebody"), within_s=10)
+    eventually(lambda: machine.client.find("somebody"), within_s=10)
     assert (
-        machine.desk.call(sandbox, "console", owner="somebody", server="cache", command="PING")[
-            "output"
-        ]
-        == "PONG"
+        machine.client.call(sandbox, "console", server="cache", command="PING")["output"] == "PONG"
     )

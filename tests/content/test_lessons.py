@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from labs import catalogue
+from labs.client import catalogue
 from portal.content import Course, Html, Instructor, LabLink, load
 from portal.settings import ROOT
 

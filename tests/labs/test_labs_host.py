@@ -9,10 +9,10 @@ import time
 import pytest
 from redis import Redis
 
+from labs.client import LabsClient
 from labs.errors import LabsError, UnknownSandbox
 from labs.events import Entry, Happened, encode
-from labs.host import desk
-from labs.host.desk import Desk
+from labs.host import keys
 from labs.host.host import Hosted, LabsHost, Limits, _feed_length
 
 
@@ -41,9 +41,9 @@ def hosted(redis, tmp_path):
         thread = threading.Thread(target=host.serve)
         thread.start()
         hosts.append((host, thread))
-        desk = Desk(redis)
-        eventually(desk.hosts)
-        return host, desk
+        client = LabsClient(redis)
+        eventually(client.hosts)
+        return host, client
 
     yield start
     for host, thread in hosts:
@@ -52,109 +52,109 @@ def hosted(redis, tmp_path):
         assert not thread.is_alive()
 
 
-def opened(desk, owner="somebody"):
-    sandbox = desk.open("cache-aside", owner=owner).id
-    eventually(lambda: desk.info(sandbox, owner=owner).status == "open")
+def opened(client, owner="somebody"):
+    sandbox = client.open("cache-aside", owner=owner).id
+    eventually(lambda: client.info(sandbox).status == "open")
     return sandbox
 
 
 def test_an_idle_sandbox_is_warned_and_then_ended(hosted):
-    _, desk = hosted(idle_s=2.0, warn_s=1.5)
-    sandbox = opened(desk)
+    _, client = hosted(idle_s=2.0, warn_s=1.5)
+    sandbox = opened(client)
 
-    eventually(lambda: desk.call(sandbox, "state", owner=None)["ending"])
-    eventually(lambda: desk.info(sandbox, owner=None).status == "closed")
-    assert "nothing was done" in desk.info(sandbox, owner=None).reason
+    eventually(lambda: client.call(sandbox, "state")["ending"])
+    eventually(lambda: client.info(sandbox).status == "closed")
+    assert "nothing was done" in client.info(sandbox).reason
 
 
 def test_keeping_it_puts_the_end_off(hosted):
-    _, desk = hosted(idle_s=2.0, warn_s=0.5)
-    sandbox = opened(desk)
+    _, client = hosted(idle_s=2.0, warn_s=0.5)
+    sandbox = opened(client)
 
     for _ in range(6):
         time.sleep(0.5)  # half a second of idleness each: never two
-        desk.call(sandbox, "keep", owner="somebody")
+        client.call(sandbox, "keep")
 
-    assert desk.info(sandbox, owner=None).status == "open"
+    assert client.info(sandbox).status == "open"
 
 
 def test_a_warning_is_withdrawn_when_somebody_goes_on(hosted):
-    _, desk = hosted(idle_s=4.0, warn_s=3.5)
-    sandbox = opened(desk)
-    eventually(lambda: desk.call(sandbox, "state", owner=None)["ending"])
+    _, client = hosted(idle_s=4.0, warn_s=3.5)
+    sandbox = opened(client)
+    eventually(lambda: client.call(sandbox, "state")["ending"])
 
-    desk.call(sandbox, "keep", owner="somebody")
+    client.call(sandbox, "keep")
 
-    eventually(lambda: not desk.call(sandbox, "state", owner=None)["ending"])
+    eventually(lambda: not client.call(sandbox, "state")["ending"])
 
 
 def test_looking_at_it_is_not_using_it(hosted):
-    _, desk = hosted(idle_s=1.5, warn_s=0.1)
-    sandbox = opened(desk)
+    _, client = hosted(idle_s=1.5, warn_s=0.1)
+    sandbox = opened(client)
 
-    eventually(lambda: desk.call(sandbox, "state", owner=None)["status"] == "closed")
+    eventually(lambda: client.call(sandbox, "state")["status"] == "closed")
 
 
 def test_the_longest_life_is_four_hours_or_what_was_set(hosted):
-    _, desk = hosted(longest_s=1.0)
-    sandbox = opened(desk)
+    _, client = hosted(longest_s=1.0)
+    sandbox = opened(client)
 
-    eventually(lambda: desk.info(sandbox, owner=None).status == "closed")
+    eventually(lambda: client.info(sandbox).status == "closed")
 
 
 def test_the_feed_can_be_read_on_from_any_place_without_a_gap(hosted):
-    _, desk = hosted()
-    sandbox = opened(desk)
+    _, client = hosted()
+    sandbox = opened(client)
     for _ in range(5):
-        desk.call(sandbox, "set", owner="somebody", name="ttl_s", value=5)
-        desk.call(sandbox, "set", owner="somebody", name="ttl_s", value=6)
-    state = eventually(lambda: desk.call(sandbox, "state", owner=None))
+        client.call(sandbox, "set", name="ttl_s", value=5)
+        client.call(sandbox, "set", name="ttl_s", value=6)
+    state = eventually(lambda: client.call(sandbox, "state"))
     whole = eventually(
-        lambda: (entries := desk.events(sandbox)) and entries[-1].seq >= state["seq"] and entries
+        lambda: (entries := client.events(sandbox)) and entries[-1].seq >= state["seq"] and entries
     )
 
     assert [entry.seq for entry in whole] == list(range(1, whole[-1].seq + 1))
-    assert [entry.seq for entry in desk.events(sandbox, after=7)] == list(
+    assert [entry.seq for entry in client.events(sandbox, after=7)] == list(
         range(8, whole[-1].seq + 1)
     )
 
 
 def test_opening_with_settings_opens_with_these_settings(hosted):
-    _, desk = hosted()
-    sandbox = desk.open(
+    _, client = hosted()
+    sandbox = client.open(
         "cache-aside", owner="somebody", settings={"ttl_s": "9", "engine": "memcached"}
     ).id
-    eventually(lambda: desk.info(sandbox, owner=None).status == "open")
+    eventually(lambda: client.info(sandbox).status == "open")
 
-    settings = desk.call(sandbox, "state", owner="somebody")["settings"]
+    settings = client.call(sandbox, "state")["settings"]
 
     assert settings["ttl_s"] == 9
     assert settings["engine"] == "memcached"
 
 
 def test_opening_it_again_with_other_settings_changes_them(hosted):
-    _, desk = hosted()
-    sandbox = opened(desk)
+    _, client = hosted()
+    sandbox = opened(client)
 
-    again = desk.open("cache-aside", owner="somebody", settings={"ttl_s": 7})
+    again = client.open("cache-aside", owner="somebody", settings={"ttl_s": 7})
 
     assert again.id == sandbox
-    assert desk.call(sandbox, "state", owner="somebody")["settings"]["ttl_s"] == 7
+    assert client.call(sandbox, "state")["settings"]["ttl_s"] == 7
 
 
 def test_after_the_end_every_call_says_so(hosted):
-    _, desk = hosted()
-    sandbox = opened(desk)
-    desk.call(sandbox, "close", owner="somebody")
+    _, client = hosted()
+    sandbox = opened(client)
+    client.call(sandbox, "close")
 
     with pytest.raises(UnknownSandbox):
-        desk.call(sandbox, "console", owner="somebody", server="cache", command="PING")
-    eventually(lambda: desk.events(sandbox)[-1].event.type == "sandbox-closed")
+        client.call(sandbox, "console", server="cache", command="PING")
+    eventually(lambda: client.events(sandbox)[-1].event.type == "sandbox-closed")
 
 
 def test_a_request_that_came_too_late_is_not_carried_out(hosted, redis):
-    host, desk = hosted()
-    sandbox = opened(desk)
+    host, client = hosted()
+    sandbox = opened(client)
 
     redis.rpush(
         f"labs:host:{host.id}:requests",
@@ -164,8 +164,8 @@ def test_a_request_that_came_too_late_is_not_carried_out(hosted, redis):
     )
     redis.rpush(f"labs:host:{host.id}:requests", "nonsense", "[]", "7")
 
-    assert desk.call(sandbox, "keep", owner="somebody") == {}
-    assert desk.info(sandbox, owner=None).status == "open"
+    assert client.call(sandbox, "keep") == {}
+    assert client.info(sandbox).status == "open"
 
 
 HOSTILE = {
@@ -181,8 +181,8 @@ HOSTILE = {
     "said", [pytest.param(message, id=name.replace(" ", "-")) for name, message in HOSTILE.items()]
 )
 def test_a_sandbox_that_misbehaves_is_ended(hosted, said):
-    host, desk = hosted()
-    sandbox = opened(desk)
+    host, client = hosted()
+    sandbox = opened(client)
     sandboxed = host._keeper._find(sandbox)
 
     with pytest.raises(LabsError):
@@ -190,8 +190,8 @@ def test_a_sandbox_that_misbehaves_is_ended(hosted, said):
 
 
 def test_a_sandbox_that_floods_is_ended(hosted):
-    host, desk = hosted()
-    sandbox = opened(desk)
+    host, client = hosted()
+    sandbox = opened(client)
     sandboxed = host._keeper._find(sandbox)
 
     def flood():
@@ -203,12 +203,12 @@ def test_a_sandbox_that_floods_is_ended(hosted):
 
 
 def test_a_hungry_sandbox_is_ended(hosted, monkeypatch):
-    host, desk = hosted()
-    sandbox = opened(desk)
+    host, client = hosted()
+    sandbox = opened(client)
     monkeypatch.setattr(host._keeper, "memory", lambda sandbox, over: 10**12)
 
-    eventually(lambda: desk.info(sandbox, owner=None).status == "closed")
-    assert "memory" in desk.info(sandbox, owner=None).reason
+    eventually(lambda: client.info(sandbox).status == "closed")
+    assert "memory" in client.info(sandbox).reason
 
 
 def test_a_feed_holds_fewer_events_where_they_are_large():
@@ -216,5 +216,5 @@ def test_a_feed_holds_fewer_events_where_they_are_large():
     for _ in range(300):
         few, many = _feed_length(large, 2_000), _feed_length(small, 150)
 
-    assert many == desk.FEED_LENGTH
-    assert desk.FEED_LEAST <= few <= desk.FEED_BYTES / 1_950
+    assert many == keys.FEED_LENGTH
+    assert keys.FEED_LEAST <= few <= keys.FEED_BYTES / 1_950

@@ -37,8 +37,8 @@ class Bench:
         if event.type == "check-changed":
             self.checks[event.check] = event.status
 
-    def call(self, verb_of_desk, **args):
-        return self.keeper.call(self.sandbox, verb_of_desk, **args)
+    def call(self, call, **args):
+        return self.keeper.call(self.sandbox, call, **args)
 
     def set(self, **settings):
         for name, value in settings.items():

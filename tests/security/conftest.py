@@ -93,10 +93,10 @@ def app(settings):
     """The site."""
     made = create_app(settings)
     yield made
-    parts = made.extensions["cacheground"]
-    parts.engine.dispose()
-    parts.desk.redis.close()
-    parts.quick_desk.redis.close()
+    services = made.extensions["cacheground"]
+    services.engine.dispose()
+    services.client.redis.close()
+    services.quick_client.redis.close()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from redis import Redis
 
 from labs import wire
 from labs.agent.agent import Agent
+from labs.client import LabsClient
 from labs.errors import LabsError, NotNow, UnknownSandbox
 from labs.events import (
     Entry,
@@ -24,7 +25,6 @@ from labs.events import (
     encode,
 )
 from labs.host import keeper as keepers
-from labs.host.desk import Desk
 from labs.host.host import LabsHost, Limits
 from labs.host.keeper import Keeper
 from labs.state import SandboxState
@@ -285,7 +285,7 @@ def redis(embedded_redis):
 
 @pytest.fixture
 def hosted(redis, server_folder):
-    """start(isolation, limits...): a labs host and its desk."""
+    """start(isolation, limits...): a labs host and its client."""
     hosts = []
 
     def start(isolation="fake", **limits):
@@ -295,9 +295,9 @@ def hosted(redis, server_folder):
         thread = threading.Thread(target=host.serve)
         thread.start()
         hosts.append((host, thread))
-        desk = Desk(redis)
-        eventually(desk.hosts)
-        return host, desk
+        client = LabsClient(redis)
+        eventually(client.hosts)
+        return host, client
 
     yield start
     for host, thread in hosts:
@@ -306,37 +306,36 @@ def hosted(redis, server_folder):
         assert not thread.is_alive()
 
 
-def opened(desk, owner):
-    sandbox = desk.open("cache-aside", owner=owner).id
-    eventually(lambda: desk.info(sandbox, owner=owner).status == "open")
+def opened(client, owner):
+    sandbox = client.open("cache-aside", owner=owner).id
+    eventually(lambda: client.info(sandbox).status == "open")
     return sandbox
 
 
 def test_one_sandbox_s_calls_are_bounded_in_number(hosted):
-    _, desk = hosted()
-    sandbox = opened(desk, "somebody")
+    _, client = hosted()
+    sandbox = opened(client, "somebody")
 
     def often():
         for number in range(2_000):
-            desk.call(sandbox, "set", owner="somebody", name="ttl_s", value=5 + number % 2)
+            client.call(sandbox, "set", name="ttl_s", value=5 + number % 2)
 
     with pytest.raises(NotNow):
         often()
 
 
 def test_what_a_hanging_sandbox_is_asked_keeps_no_neighbour_waiting(hosted, monkeypatch):
-    _, desk = hosted(room=20)
-    monkeypatch.setattr("labs.agent.agent.Agent", Deaf)
-    hanging = [opened(desk, f"attacker {number}") for number in range(5)]
-    neighbour = opened(desk, "neighbour")
+    _, client = hosted(room=20)
+    monkeypatch.setattr("labs.agent.fake_mode.Agent", Deaf)
+    hanging = [opened(client, f"attacker {number}") for number in range(5)]
+    neighbour = opened(client, "neighbour")
     errors = []
 
     def ask(number):
         try:
-            Desk(desk.redis).call(
+            LabsClient(client.redis).call(
                 hanging[number % 5],
                 "console",
-                owner=None,
                 server="cache",
                 command="PING",
                 deadline_s=2.0,
@@ -349,7 +348,7 @@ def test_what_a_hanging_sandbox_is_asked_keeps_no_neighbour_waiting(hosted, monk
             pool.submit(ask, number)
         eventually(lambda: errors.count(NotNow) == 60 - 5 * 6)
         began = time.monotonic()
-        desk.call(neighbour, "set", owner="neighbour", name="ttl_s", value=7)
+        client.call(neighbour, "set", name="ttl_s", value=7)
         took_s = time.monotonic() - began
 
     Deaf.over.set()
@@ -357,15 +356,14 @@ def test_what_a_hanging_sandbox_is_asked_keeps_no_neighbour_waiting(hosted, monk
 
 
 def test_a_sandbox_that_fills_the_disk_is_ended(hosted):
-    _, desk = hosted(isolation="auto", disk_mb=96)
-    sandbox = opened(desk, "somebody")
+    _, client = hosted(isolation="auto", disk_mb=96)
+    sandbox = opened(client, "somebody")
 
     def fill():
         for number in range(6):
-            desk.call(
+            client.call(
                 sandbox,
                 "console",
-                owner="somebody",
                 server="database",
                 command=f"CREATE TABLE big_{number} AS SELECT repeat(md5(n::text), 50) AS a, n "
                 "FROM generate_series(1, 12000) n",
@@ -376,13 +374,13 @@ def test_a_sandbox_that_fills_the_disk_is_ended(hosted):
     except LabsError:
         pass  # it was ended meanwhile
 
-    eventually(lambda: desk.info(sandbox, owner=None).status == "closed")
-    assert "disk" in desk.info(sandbox, owner=None).reason
+    eventually(lambda: client.info(sandbox).status == "closed")
+    assert "disk" in client.info(sandbox).reason
 
 
 def test_files_without_end_count_as_bytes_without_end(hosted, monkeypatch):
-    host, desk = hosted()
-    sandbox = opened(desk, "somebody")
+    host, client = hosted()
+    sandbox = opened(client, "somebody")
     monkeypatch.setattr(keepers, "FILES", 10)
     folder = host._keeper._find(sandbox).directory
     for number in range(11):
@@ -392,8 +390,8 @@ def test_files_without_end_count_as_bytes_without_end(hosted, monkeypatch):
 
 
 def test_a_link_out_of_a_sandbox_s_folder_is_not_followed(hosted):
-    host, desk = hosted()
-    sandbox = opened(desk, "somebody")
+    host, client = hosted()
+    sandbox = opened(client, "somebody")
     os.symlink("/usr", host._keeper._find(sandbox).directory / "elsewhere")
 
     assert host._keeper.disk(sandbox) < 10**6

@@ -17,11 +17,12 @@ import pytest
 from redis import Redis
 from sqlalchemy import select
 
-from labs import Desk, Entry, SandboxState, find
+from labs.client import LabsClient, find
 from labs.events import (
     CheckChanged,
     CommandRan,
     Ending,
+    Entry,
     Happened,
     Measured,
     RecordKept,
@@ -31,7 +32,7 @@ from labs.events import (
     StepStarted,
 )
 from labs.host.host import LabsHost, Limits
-from labs.state import TIMELINE_LENGTH
+from labs.state import TIMELINE_LENGTH, SandboxState
 from portal.accounts.routes import LARGEST_ID
 from portal.bench.places import way_back
 from portal.models import Outcome
@@ -87,8 +88,8 @@ def labs(app, embedded_redis, tmp_path_factory):
     )
     thread = threading.Thread(target=host.serve)
     thread.start()
-    desk = Desk(redis)
-    eventually(desk.hosts)
+    labs_client = LabsClient(redis)
+    eventually(labs_client.hosts)
     yield host
     host.stop()
     thread.join(timeout=10)
@@ -112,7 +113,8 @@ def sandbox(labs, client):
     )
     eventually(
         lambda: (
-            "sandbox-opened" in [entry.event.type for entry in Desk(labs._redis).events(hosted.id)]
+            "sandbox-opened"
+            in [entry.event.type for entry in LabsClient(labs._redis).events(hosted.id)]
         )
     )
     return hosted.id
@@ -466,7 +468,7 @@ def site(tmp_path, monkeypatch):
         listener.bind(("127.0.0.1", 0))
         made = Site(places_of(tmp_path), "127.0.0.1", listener, without_isolation=False)
         yield made
-        made._desk.redis.close()
+        made._client.redis.close()
 
 
 def test_the_labs_host_gets_the_one_secret_that_it_needs_and_none_where_others_can_read(site):
@@ -535,7 +537,7 @@ def test_an_outcome_that_is_none_does_not_keep_the_others_from_being_recorded(ap
     """
     client.post("/lessons/why-a-cache/read")
     owner = client.get_cookie("learner").value.split(".")[0]
-    parts = app.extensions["cacheground"]
+    services = app.extensions["cacheground"]
     lab = find("cache-aside")
     for prediction in lab.predictions:
         client.post(
@@ -556,7 +558,7 @@ def test_an_outcome_that_is_none_does_not_keep_the_others_from_being_recorded(ap
         {"kind": "check", "name": "x" * 99, "data": {}},
         {"kind": "check", "name": "last", "data": {}},
     ]
-    parts.desk.redis.delete("labs:outcomes")
+    services.client.redis.delete("labs:outcomes")
     for number, outcome in enumerate(told):
         whole = {
             "id": f"{owner}-{number}",
@@ -566,16 +568,16 @@ def test_an_outcome_that_is_none_does_not_keep_the_others_from_being_recorded(ap
             "status": "met",
             "at": time.time() + 1,
         } | outcome
-        parts.desk.redis.xadd("labs:outcomes", {"o": json.dumps(whole)})
-    recorder = Recorder(parts.sessions, parts.desk.redis, parts.cache)
+        services.client.redis.xadd("labs:outcomes", {"o": json.dumps(whole)})
+    recorder = Recorder(services.sessions, services.client.redis, services.cache)
 
     while recorder.record(block_ms=10):
         pass
 
-    with parts.sessions() as session:
+    with services.sessions() as session:
         names = session.scalars(select(Outcome.name).where(Outcome.learner_id == owner)).all()
     assert "last" in names
-    parts.desk.redis.delete("labs:outcomes", "labs:acks:here")
+    services.client.redis.delete("labs:outcomes", "labs:acks:here")
 
 
 def test_a_state_stays_small_whatever_it_is_told():

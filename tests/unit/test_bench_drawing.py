@@ -7,11 +7,13 @@ import re
 
 import pytest
 
-from labs import Link, Node, Number, Topology, find
+from labs.client import find
+from labs.lab import Link, Node, Number, Topology
 from portal import drawing
-from portal.bench.faders import POSITIONS, position_of, value_at
 from portal.bench.listing import coloured
-from portal.bench.view import figure, scale_of
+from portal.bench.log_scale import POSITIONS, position_of, value_at
+from portal.bench.scale import scale_of
+from portal.bench.values import figure
 
 
 def with_sentinels(servers: int) -> Topology:

@@ -217,7 +217,7 @@ def test_an_unknown_measurement_is_named(capsys):
 
 
 def test_every_lab_that_is_opened_is_there():
-    from labs import catalogue
+    from labs.client import catalogue
     from scripts.benchmarks.opening import LABS
 
     assert set(LABS) <= set(catalogue())

@@ -9,7 +9,6 @@ import re
 
 import pytest
 
-from labs import Link, Node, Topology
 from labs.events import (
     EndpointMoved,
     Entry,
@@ -22,6 +21,7 @@ from labs.events import (
     ServerTold,
     SettingChanged,
 )
+from labs.lab import Link, Node, Topology
 from labs.state import SandboxState
 from portal import drawing
 from portal.drawing.group import Group

@@ -24,11 +24,11 @@ from flask.testing import FlaskClient
 from redis import Redis
 from redis.exceptions import RedisError
 
-from labs import catalogue
+from labs.client import catalogue
 from portal.app import create_app
 from portal.migrations import migrate
 from portal.settings import Settings
-from portal.web.parts import make_redis
+from portal.web.services import make_redis
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 TABLES = "shared_record, outcome, prediction, answer, progress, recovery, learner"
@@ -304,10 +304,10 @@ def app(sample_labs: None, settings: Settings, portal_redis: Redis, sql: object)
     made = create_app(settings)
     made.test_client_class = Browser
     yield made
-    parts = made.extensions["cacheground"]
-    parts.engine.dispose()
-    parts.desk.redis.close()
-    parts.quick_desk.redis.close()
+    services = made.extensions["cacheground"]
+    services.engine.dispose()
+    services.client.redis.close()
+    services.quick_client.redis.close()
 
 
 @pytest.fixture
@@ -323,7 +323,7 @@ def other(app: Flask) -> FlaskClient:
 
 
 class AnsweringHost:
-    """A labs host that answers every call with what the test has put down for it, as the front desk
+    """A labs host that answers every call with what the test has written down for it, as the client
     expects.
     """
 

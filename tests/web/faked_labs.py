@@ -18,8 +18,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
-from labs import Desk, Entry, Event, SandboxInfo, SandboxState, find
+from labs.client import LabsClient, SandboxInfo, find
+from labs.events import Entry, Event
 from labs.host.host import LabsHost, Limits
+from labs.state import SandboxState
 
 DEADLINE_S = 10.0
 
@@ -81,7 +83,7 @@ class FakedLabs:
         self.redis = Redis(
             unix_socket_path=str(socket), decode_responses=True, protocol=2, socket_timeout=5.0
         )
-        self.desk = Desk(self.redis)
+        self.client = LabsClient(self.redis)
         self._running: list[tuple[LabsHost, Line, threading.Thread]] = []
         self.start()
 
@@ -98,7 +100,7 @@ class FakedLabs:
         thread = threading.Thread(target=host.serve, name="labs host")
         thread.start()
         self._running.append((host, line, thread))
-        self.eventually(lambda: any(info.id == host.id for info in self.desk.hosts()))
+        self.eventually(lambda: any(info.id == host.id for info in self.client.hosts()))
 
     @property
     def host(self) -> LabsHost:
@@ -133,7 +135,7 @@ class FakedLabs:
 
     def of(self, owner: str) -> FakedSandbox:
         """The owner's sandbox, which may be queued."""
-        info = self.desk.find(owner)
+        info = self.client.find(owner)
         assert info is not None
         return FakedSandbox(self, info.id)
 
@@ -149,12 +151,12 @@ class FakedLabs:
         """Nobody gets in while these wait in front."""
         self.host.limits = Limits(room=1)
         for owner in ("somebody inside", *owners):
-            self.desk.open("cache-aside", owner=owner)
+            self.client.open("cache-aside", owner=owner)
 
     def let_in(self) -> None:
         """There is room again."""
         self.host.limits = Limits(room=9)
-        self.desk.call(self.of("somebody inside").id, "close", owner=None)
+        self.client.call(self.of("somebody inside").id, "close")
 
 
 class FakedSandbox:
@@ -165,7 +167,7 @@ class FakedSandbox:
 
     @property
     def info(self) -> SandboxInfo:
-        return self.labs.desk.info(self.id, owner=None)
+        return self.labs.client.info(self.id)
 
     @property
     def state(self) -> SandboxState:
@@ -184,7 +186,7 @@ class FakedSandbox:
     def settle(self) -> None:
         """Wait until all that it told is in the feed."""
         self.labs.eventually(
-            lambda: (told := self.labs.desk.events(self.id)) and told[-1].seq >= self.state.seq
+            lambda: (told := self.labs.client.events(self.id)) and told[-1].seq >= self.state.seq
         )
 
     def tell(self, event: Event) -> None:

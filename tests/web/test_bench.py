@@ -15,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
 
-from labs import catalogue, find
+from labs.client import catalogue, find
 from labs.events import TableChanged
 from tests.web.conftest import RedisServer
 from tests.web.faked_labs import FakedLabs, FakedSandbox, faked_labs
@@ -437,7 +437,7 @@ def test_opening_again_keeps_the_sandbox_and_takes_the_settings(
     assert response.status_code == 200
     assert f'data-sandbox="{opened.id}"' in response.text
     assert opened.state.settings["ttl_s"] == 45
-    labs_host.eventually(lambda: [host.open for host in labs_host.desk.hosts()] == [1])
+    labs_host.eventually(lambda: [host.open for host in labs_host.client.hosts()] == [1])
 
 
 def test_a_queue_tells_the_position(

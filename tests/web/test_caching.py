@@ -7,7 +7,7 @@ import re
 import pytest
 from redis.exceptions import ConnectionError as RedisAway
 
-from portal.web.caching import PAUSE_S, Cache, Shelf
+from portal.web.caching import PAUSE_S, Cache
 from tests.web.faked_labs import faked_labs
 
 
@@ -96,48 +96,6 @@ def test_a_redis_that_is_away_is_asked_once_and_then_left_alone_for_a_while():
     assert redis.calls == 2
 
 
-def test_a_page_on_the_shelf_is_kept_for_a_moment():
-    clock, rendered = Clock(), []
-    shelf = Shelf(ttl_s=2.0, clock=clock)
-
-    def render() -> str:
-        rendered.append(1)
-        return f"page {len(rendered)}"
-
-    assert [shelf.get("lesson", render), shelf.get("lesson", render)] == ["page 1", "page 1"]
-    clock.now += 2.0
-    assert shelf.get("lesson", render) == "page 2"
-
-
-def test_strangers_share_a_page_and_learners_do_not(client, other):
-    shared = [client.get("/lessons/first").text for _ in range(2)]
-    other.post("/lessons/first/read")
-
-    assert shared[0] == shared[1]
-    assert "You have read this lesson." in other.get("/lessons/first").text
-    assert "You have read this lesson." not in client.get("/lessons/first").text
-
-
-def test_strangers_who_answer_the_same_page_are_two_learners(app, client, other, sql):
-    page = client.get("/lessons/first").text
-    key = page.split('name="key" value="')[1][:32]
-    assert key in other.get("/lessons/first").text
-
-    for browser in (client, other):
-        browser.post("/lessons/first/quiz/a-number", data={"value": "12.5", "key": key})
-
-    assert sql("SELECT count(DISTINCT learner_id) FROM answer") == [(2,)]
-
-
-def test_a_learners_page_is_kept_until_something_of_the_learner_changes(app, client, sql):
-    client.post("/lessons/first/progress", data={"section": "the-end"})
-    client.get("/lessons/first")
-    app.jinja_env.globals["bench_for"] = None  # whoever renders the page again, fails
-
-    assert "I have read it" in client.get("/lessons/first").text
-    assert app.test_client().get("/lessons/first?as=a-stranger").status_code == 500
-
-
 @pytest.mark.parametrize(
     "change",
     [
@@ -160,14 +118,7 @@ def test_every_change_is_on_the_next_page(client, change):
     assert without_keys(client.get("/lessons/first").text) != without_keys(before[1])
 
 
-def test_a_kept_page_can_be_answered_in_two_tabs(client, sql):
-    client.post("/lessons/first/progress", data={"section": "the-end"})
-    keys = [client.get("/lessons/first").text.split('name="key" value="')[1][:32] for _ in range(3)]
-
-    assert len(set(keys)) == 3
-
-
-def test_a_page_with_an_open_bench_is_not_kept(client, labs, learner_of):
+def test_a_bench_that_was_closed_is_shown_and_one_that_opens_too(client, labs, learner_of):
     client.post("/lessons/first/progress", data={"section": "the-end"})
     assert 'data-phase="none"' in [client.get("/lessons/first").text for _ in range(2)][1]
 

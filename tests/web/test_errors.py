@@ -6,9 +6,9 @@ import pytest
 from flask import abort
 from sqlalchemy import text
 
-from labs import LabsError
+from labs.errors import LabsError
 from portal.web.errors import STATUS
-from portal.web.parts import db
+from portal.web.services import db
 
 
 def name_of(error: type[LabsError]) -> str:

@@ -18,8 +18,8 @@ OUTCOMES = "labs:outcomes"
 @pytest.fixture
 def recorder(app):
     """A recorder on the tests' servers."""
-    parts = app.extensions["cacheground"]
-    return Recorder(parts.sessions, parts.desk.redis, parts.cache)
+    services = app.extensions["cacheground"]
+    return Recorder(services.sessions, services.client.redis, services.cache)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-from labs import BadInput
+from labs.errors import BadInput
 from portal.bench.flight import LARGEST, OPERATIONS, read_flight
 from portal.bench.sharing import MOST_OF_A_LEARNER
 from portal.patterns.flights import sample_flight

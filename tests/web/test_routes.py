@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from portal import access
 from tests.web.faked_labs import faked_labs
 
 SAMPLE = {
@@ -141,6 +142,68 @@ def test_each_actor_gets_what_is_theirs(app, client, another, sandbox, method, r
         if status is not None:
             with browser.open(url, method=method) as response:
                 assert response.status_code == status, actor
+
+
+WATCHED = {
+    "/sandboxes/<sandbox>",
+    "/sandboxes/<sandbox>/events",
+    "/sandboxes/<sandbox>/feed",
+    "/sandboxes/<sandbox>/state",
+    "/sandboxes/<sandbox>/readings.csv",
+    "/sandboxes/<sandbox>/tables/<name>.csv",
+    "/sandboxes/<sandbox>/request",
+    "/sandboxes/<sandbox>/code",
+    "/sandboxes/<sandbox>/log/<server>",
+    "/sandboxes/<sandbox>/records",
+    "/sandboxes/<sandbox>/records/<name>.json",
+}
+"""What needs the permission to watch; every other route of a sandbox needs the one to act."""
+
+
+def needed(method: str, rule: str) -> access.Permission:
+    """The permission that a route of a sandbox needs."""
+    return "watch" if method == "GET" and rule in WATCHED else "act"
+
+
+def declared(app: Flask) -> dict[tuple[str, str], access.Permission | None]:
+    """What the views themselves declare."""
+    return {
+        (method, rule.rule): access.permission_of(app.view_functions[rule.endpoint])
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if "sandbox" in rule.arguments
+    }
+
+
+def test_every_route_of_a_sandbox_declares_what_it_needs(app):
+    assert declared(app) == {
+        (method, rule): needed(method, rule) for method, rule in TABLE if "<sandbox>" in rule
+    }
+
+
+def test_a_route_of_a_sandbox_that_declares_nothing_is_refused(app):
+    app.add_url_rule("/sandboxes/<sandbox>/secret", "secret", lambda sandbox: "told")
+
+    with pytest.raises(access.Undeclared, match="/sandboxes/<sandbox>/secret"):
+        access.check(app)
+
+
+@pytest.mark.parametrize("permission", ["watch", "act"])
+@pytest.mark.parametrize(
+    ("method", "rule"),
+    sorted(route for route in TABLE if "<sandbox>" in route[1]),
+    ids=lambda part: part.strip("/"),
+)
+def test_one_permission_opens_its_own_routes_and_no_others(
+    app, another, sandbox, method, rule, permission
+):
+    access.install(app, lambda learner, sandbox, needed: needed == permission)
+    _, owner, _ = TABLE[(method, rule)]
+
+    if permission != needed(method, rule):
+        assert another.open(address(rule, sandbox), method=method).status_code == 404
+    elif owner is not None:
+        assert another.open(address(rule, sandbox), method=method).status_code == owner
 
 
 ELSEWHERE = (

@@ -15,7 +15,7 @@ from redis import Redis
 
 from labs.events import Entry, Event, Happened, SandboxClosed, encode
 from portal.settings import Settings
-from portal.web.parts import make_redis
+from portal.web.services import make_redis
 from portal.web.stream import QUEUE_LENGTH, Hub, TooManyStreams
 
 SANDBOX = "5a9d"

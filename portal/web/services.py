@@ -17,34 +17,31 @@ from redis.retry import Retry
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from labs import Desk
+from labs.client import LabsClient
 from portal.content import Course
 from portal.db import make_engine
 from portal.settings import Settings
-from portal.web.caching import PREFIX, Cache, Shelf
-from portal.web.near import Near
+from portal.web.caching import Cache
 
 KEY = "cacheground"
-STRANGERS_SEE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """The parts of one app."""
+class Services:
+    """The services of one app."""
 
     settings: Settings
     engine: Engine
     sessions: sessionmaker[Session]
     course: Course
-    desk: Desk
-    quick_desk: Desk
+    client: LabsClient
+    quick_client: LabsClient
     cache: Cache
-    shelf: Shelf
 
 
-def make_redis(url: str, *, timeout_s: float, connect_timeout_s: float, protocol: int = 2) -> Redis:
+def make_redis(url: str, *, timeout_s: float, connect_timeout_s: float) -> Redis:
     """A client of the portal Redis in text mode that never retries by itself and never waits longer
-    than it is told here.
+    than these timeouts.
     """
     return Redis.from_url(
         url,
@@ -52,30 +49,23 @@ def make_redis(url: str, *, timeout_s: float, connect_timeout_s: float, protocol
         socket_connect_timeout=connect_timeout_s,
         retry=Retry(NoBackoff(), 0),
         decode_responses=True,
-        protocol=protocol,
+        protocol=2,
         health_check_interval=0,
     )
 
 
 def install(app: Flask, settings: Settings, lessons: Course) -> None:
-    """Give the app its parts, and each request a database session that ends with it."""
+    """Give the app its services, and each request a database session that ends with it."""
     engine = make_engine(settings.database_url)
     quick = make_redis(settings.redis_url, timeout_s=0.2, connect_timeout_s=0.2)
-    app.extensions[KEY] = Parts(
+    app.extensions[KEY] = Services(
         settings=settings,
         engine=engine,
         sessions=sessionmaker(engine, expire_on_commit=False),
         course=lessons,
-        desk=Desk(make_redis(settings.redis_url, timeout_s=5.0, connect_timeout_s=0.5)),
-        quick_desk=Desk(quick),
-        cache=Cache(
-            quick,
-            near=Near(
-                make_redis(settings.redis_url, timeout_s=0.2, connect_timeout_s=0.2, protocol=3),
-                PREFIX,
-            ),
-        ),
-        shelf=Shelf(ttl_s=STRANGERS_SEE_S),
+        client=LabsClient(make_redis(settings.redis_url, timeout_s=5.0, connect_timeout_s=0.5)),
+        quick_client=LabsClient(quick),
+        cache=Cache(quick),
     )
     app.teardown_appcontext(_close)
 
@@ -86,25 +76,25 @@ def _close(_: BaseException | None) -> None:
         session.close()
 
 
-def _parts() -> Parts:
-    parts: Parts = current_app.extensions[KEY]
-    return parts
+def _services() -> Services:
+    services: Services = current_app.extensions[KEY]
+    return services
 
 
 def settings() -> Settings:
     """The settings of this app."""
-    return _parts().settings
+    return _services().settings
 
 
 def course() -> Course:
     """The lessons, as they were when the app started."""
-    return _parts().course
+    return _services().course
 
 
 def db() -> Session:
     """The request's database session. The view that changes something commits, once, at its end."""
     if "db_session" not in g:
-        g.db_session = _parts().sessions()
+        g.db_session = _services().sessions()
     session: Session = g.db_session
     return session
 
@@ -117,21 +107,14 @@ def release_db() -> None:
     _close(None)
 
 
-def desk() -> Desk:
-    """The front desk of the labs, for requests that a learner waits for."""
-    return _parts().desk
-
-
-def quick_desk() -> Desk:
-    """The front desk for pages that can do without an answer: gives up after 200 ms."""
-    return _parts().quick_desk
+def client(*, quick: bool = False) -> LabsClient:
+    """The client of the labs; a quick one gives up after 200 ms, for pages that can do without an
+    answer.
+    """
+    services = _services()
+    return services.quick_client if quick else services.client
 
 
 def cache() -> Cache:
     """The portal's cache-aside cache."""
-    return _parts().cache
-
-
-def shelf() -> Shelf:
-    """The pages that strangers see."""
-    return _parts().shelf
+    return _services().cache

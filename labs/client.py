@@ -1,8 +1,8 @@
-"""The front desk of the labs: how a portal asks a labs host for things, over the portal's Redis and
-nothing else.
+"""What a portal uses of the labs: a client of the labs hosts over the portal's Redis, the catalogue
+of labs, and the few facts about them that a page shows.
 
-Keys and calls are listed in docs/architecture.md. Every wait has a deadline. Nothing here may be
-the only copy of anything.
+Every wait has a deadline. Nothing here may be the only copy of anything. The keys and calls are
+listed in docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -17,28 +17,33 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
+from labs.catalogue import catalogue, find
 from labs.errors import BadInput, HostAway, TooSlow, UnknownSandbox, from_data
 from labs.events import Entry, decode
+from labs.host import keys
+from labs.measure.metrics import METRICS, Metric
+from labs.source import Source, source_of
+from labs.state import SandboxState
 
-FEED = "labs:feed:{}"
-SANDBOX = "labs:sandbox:{}"
-OWNER = "labs:owner:{}"
-REQUESTS = "labs:host:{}:requests"
-REPLY = "labs:reply:{}"
-HOSTS = "labs:hosts"
-OUTCOMES = "labs:outcomes"
-ACKS = "labs:acks:{}"
+__all__ = [
+    "METRICS",
+    "HostInfo",
+    "LabsClient",
+    "Metric",
+    "SandboxInfo",
+    "Source",
+    "catalogue",
+    "find",
+    "no_such_sandbox",
+    "source_of",
+]
 
 HOST_FRESH_S = 4.0
-FEED_LENGTH, FEED_LEAST, FEED_BYTES = 4_000, 200, 640 * 1024
-"""Of a sandbox' feed: so many events, fewer where they are large, and never fewer than a browser
-needs that comes again after some seconds.
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxInfo:
-    """What the desk knows of a sandbox without asking its host.
+    """What is known of a sandbox without asking its host.
 
     `status`: queued, opening, open, closed.
     """
@@ -54,7 +59,7 @@ class SandboxInfo:
 
 @dataclass(frozen=True, slots=True)
 class HostInfo:
-    """A labs host that was heard of in the last seconds."""
+    """A labs host that said in the last seconds that it is alive."""
 
     id: str
     at: float
@@ -65,7 +70,15 @@ class HostInfo:
     queued: int
 
 
-class Desk:
+def no_such_sandbox() -> UnknownSandbox:
+    """The error for a sandbox that does not exist, and for one that the asker must not know of."""
+    return UnknownSandbox(
+        "There is no such sandbox.",
+        hint="It may have ended. Open the lab again: your progress is kept.",
+    )
+
+
+class LabsClient:
     """Client of the labs hosts.
 
     Threads may share one; it holds no state but the Redis client (text mode, explicit timeouts).
@@ -77,7 +90,7 @@ class Desk:
     def hosts(self) -> list[HostInfo]:
         """The hosts that are alive, most room first."""
         try:
-            raw = _texts(self.redis.hgetall(HOSTS))
+            raw = _texts(self.redis.hgetall(keys.HOSTS))
         except RedisError as exc:
             raise HostAway(
                 "The labs can't be reached just now.",
@@ -106,8 +119,8 @@ class Desk:
                 "No labs host is running.",
                 hint="Lessons and quizzes work; try the bench again in a moment.",
             )
-        mine = self.find(owner)
-        host = mine.host if mine else hosts[0].id
+        known = self.find(owner)
+        host = known.host if known else hosts[0].id
         data = self._ask(
             host, "open", "", {"lab": lab, "owner": owner, "settings": settings or {}}, deadline_s
         )
@@ -116,7 +129,7 @@ class Desk:
     def find(self, owner: str) -> SandboxInfo | None:
         """The owner's sandbox, if there is one that is not closed."""
         try:
-            sandbox = self.redis.get(OWNER.format(owner))
+            sandbox = self.redis.get(keys.OWNER.format(owner))
         except RedisError as exc:
             raise HostAway(
                 "The labs can't be reached just now.",
@@ -126,27 +139,23 @@ class Desk:
         if not sandbox:
             return None
         try:
-            return self.info(str(sandbox), owner=owner)
+            info = self.info(str(sandbox))
         except UnknownSandbox:
             return None
+        return info if info.owner == owner else None
 
-    def info(self, sandbox: str, *, owner: str | None) -> SandboxInfo:
-        """What is known of a sandbox; UnknownSandbox if there is none or it is not this owner's
-        (None: anybody's).
-        """
+    def info(self, sandbox: str) -> SandboxInfo:
+        """What is known of a sandbox; UnknownSandbox if there is none."""
         try:
-            raw = _texts(self.redis.hgetall(SANDBOX.format(sandbox)))
+            raw = _texts(self.redis.hgetall(keys.SANDBOX.format(sandbox)))
         except RedisError as exc:
             raise HostAway(
                 "The labs can't be reached just now.",
                 hint="Lessons and quizzes work; try the bench again in a moment.",
                 detail=str(exc),
             ) from exc
-        if not raw or (owner is not None and raw.get("owner") != owner):
-            raise UnknownSandbox(
-                "There is no such sandbox.",
-                hint="It may have ended. Open the lab again: your progress is kept.",
-            )
+        if not raw:
+            raise no_such_sandbox()
         return SandboxInfo(
             id=sandbox,
             owner=raw["owner"],
@@ -158,13 +167,16 @@ class Desk:
         )
 
     def call(
-        self, sandbox: str, call: str, *, owner: str | None, deadline_s: float = 12.0, **args: Any
+        self, sandbox: SandboxInfo | str, call: str, *, deadline_s: float = 12.0, **args: Any
     ) -> dict[str, Any]:
         """Have a sandbox do something (docs/architecture.md lists the calls); raises the LabsError
         that it raised.
+
+        Carries the call and nothing else: the caller decides who may make it. An id costs a round
+        trip more than the info, which names the host.
         """
-        info = self.info(sandbox, owner=owner)
-        return self._ask(info.host, call, sandbox, args, deadline_s)
+        info = sandbox if isinstance(sandbox, SandboxInfo) else self.info(sandbox)
+        return self._ask(info.host, call, info.id, args, deadline_s)
 
     def events(self, sandbox: str, *, after: int = 0, limit: int = 1_000) -> list[Entry]:
         """The feed after a sequence number, oldest first.
@@ -173,16 +185,23 @@ class Desk:
         """
         try:
             raw: Any = self.redis.xrange(
-                FEED.format(sandbox), min=f"({after}-0" if after else "-", count=limit
+                keys.FEED.format(sandbox), min=f"({after}-0" if after else "-", count=limit
             )
         except RedisError as exc:
             raise HostAway("The labs can't be reached just now.", detail=str(exc)) from exc
         return [decode(json.loads(fields["e"])) for _, fields in raw]
 
+    def state_from_feed(self, sandbox: str) -> SandboxState:
+        """The state that the feed adds up to, for a sandbox that can't be asked for it yet."""
+        state = SandboxState()
+        for entry in self.events(sandbox):
+            state.apply(entry)
+        return state
+
     @staticmethod
     def channel(sandbox: str) -> str:
-        """Where a sandbox's events are published as they happen, each as JSON of labs.encode."""
-        return FEED.format(sandbox)
+        """Where a sandbox's events are published as they happen, as JSON (labs.events.encode)."""
+        return keys.FEED.format(sandbox)
 
     def living(self, sandboxes: Iterable[str]) -> set[str]:
         """Those of these sandboxes that a host still speaks for, asked in one round trip."""
@@ -190,7 +209,7 @@ class Desk:
         try:
             with self.redis.pipeline(transaction=False) as pipe:
                 for sandbox in asked:
-                    pipe.exists(SANDBOX.format(sandbox))
+                    pipe.exists(keys.SANDBOX.format(sandbox))
                 return {
                     sandbox for sandbox, there in zip(asked, pipe.execute(), strict=True) if there
                 }
@@ -204,7 +223,7 @@ class Desk:
 
         They come again until acknowledged.
         """
-        heard: Any = self.redis.xread({OUTCOMES: after}, block=block_ms, count=limit)
+        heard: Any = self.redis.xread({keys.OUTCOMES: after}, block=block_ms, count=limit)
         for _, entries in heard or []:
             for entry_id, fields in entries:
                 yield entry_id, json.loads(fields["o"])
@@ -212,8 +231,8 @@ class Desk:
     def acknowledge(self, host: str, outcome_ids: list[str]) -> None:
         """Tell a host that these outcomes are safe in Postgres. Call it after the commit."""
         if outcome_ids:
-            self.redis.rpush(ACKS.format(host), *outcome_ids)
-            self.redis.expire(ACKS.format(host), 60)
+            self.redis.rpush(keys.ACKS.format(host), *outcome_ids)
+            self.redis.expire(keys.ACKS.format(host), 60)
 
     def _ask(
         self, host: str, call: str, sandbox: str, args: dict[str, Any], deadline_s: float
@@ -230,8 +249,8 @@ class Desk:
         if len(encoded) > 128 * 1024:
             raise BadInput("That is too much text for one request.", hint="Keep it under 64 KiB.")
         try:
-            self.redis.rpush(REQUESTS.format(host), encoded)
-            answer = self._await(REPLY.format(request_id), deadline_s)
+            self.redis.rpush(keys.REQUESTS.format(host), encoded)
+            answer = self._await(keys.REPLY.format(request_id), deadline_s)
         except RedisError as exc:
             raise HostAway(
                 "The labs can't be reached just now.",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from labs import Number
+from labs.lab import Number
 
 POSITIONS = 1_000
 

@@ -15,17 +15,39 @@ from flask import (
     request,
     url_for,
 )
+from markupsafe import Markup
 
-from labs import LabsError, NotNow, SandboxInfo, find
-from portal.bench.places import page_before, way_back
+from labs.client import SandboxInfo, find
+from labs.errors import LabsError, NotNow
+from labs.lab import Lab, Prediction as AskedPrediction
+from portal.bench.places import page_before, page_url, way_back
 from portal.predictions import latest, predict, settle
 from portal.web.fragments import is_htmx
-from portal.web.history import keep
+from portal.web.history import Predicted, keep
 from portal.web.learner import current_learner, require_learner
-from portal.web.parts import db, desk, release_db
+from portal.web.once import gap, once
+from portal.web.services import client, db, release_db
 
-bp = Blueprint("predicting", __name__)
+bp = Blueprint("predictions", __name__)
 MEASURING_S = 45.0
+
+
+@bp.app_template_global()
+def prediction_card(lab: Lab, asked: AskedPrediction, row: Predicted | None) -> Markup:
+    """For templates: a prediction in the text of a lesson, and what the learner said. One that the
+    learner has not made is the same for everyone, so it is rendered once.
+    """
+
+    def render(**context: object) -> str:
+        return render_template(
+            "bench/_prediction.html", lab=lab, prediction=asked, row=row, **context
+        )
+
+    if row is not None:
+        return Markup(render())
+    return once(
+        ("prediction", lab.id, asked.name), lambda: render(page_url=lambda: gap("next"))
+    ).fill(next=page_url())
 
 
 @bp.get("/labs/<lab_id>/predictions/<name>")
@@ -63,9 +85,7 @@ def commit(lab_id: str, name: str) -> Response:
     problem = ""
     try:
         info = _sandbox(lab_id, learner)
-        measured = desk().call(
-            info.id, "measure", owner=learner, deadline_s=MEASURING_S, prediction=name
-        )
+        measured = client().call(info, "measure", deadline_s=MEASURING_S, prediction=name)
         settle(db(), learner=learner, lab=lab_id, name=name, measured=measured["value"])
         keep(learner)
     except LabsError as error:
@@ -84,7 +104,7 @@ def commit(lab_id: str, name: str) -> Response:
 
 
 def _sandbox(lab_id: str, learner: str) -> SandboxInfo:
-    info = desk().find(learner)
+    info = client().find(learner)
     if info is None or info.lab != lab_id or info.status != "open":
         raise NotNow("It is measured on your own servers.", hint="Open the bench, then run it.")
     return info

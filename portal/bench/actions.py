@@ -1,6 +1,6 @@
 """What a learner does to a sandbox.
 
-Every view posts one call to the front desk and answers with a toast, a fragment or the way back.
+Every view makes one call to the sandbox and answers with a toast, a fragment or the way back.
 """
 
 from __future__ import annotations
@@ -21,29 +21,21 @@ from flask import (
     url_for,
 )
 
-from labs import (
-    BadInput,
-    Control,
-    Lab,
-    LabsError,
-    NotNow,
-    Number,
-    SandboxTaken,
-    UnknownSandbox,
-    Value,
-    catalogue,
-    find,
-)
-from portal.bench import view
-from portal.bench.faders import value_at
+from labs.client import SandboxInfo, catalogue, find
+from labs.errors import BadInput, LabsError, NotNow, SandboxTaken, UnknownSandbox
+from labs.events import Value
+from labs.lab import Control, Lab, Number
+from portal.access import needs
+from portal.bench.log_scale import value_at
+from portal.bench.look import look, look_at
 from portal.bench.places import page_before, way_back
-from portal.bench.routes import mine, predictions_of
+from portal.bench.routes import predictions_of
 from portal.web.caching import summary_name
 from portal.web.fragments import is_htmx, trigger
 from portal.web.learner import current_learner, require_learner
-from portal.web.parts import cache, desk, quick_desk, release_db
+from portal.web.services import cache, client, release_db
 
-bp = Blueprint("doing", __name__)
+bp = Blueprint("actions", __name__)
 CLOSING_S = 6.0
 OPENING_S = 0.7
 
@@ -70,10 +62,10 @@ def open_sandbox(lab_id: str) -> Response:
     if form.get("close"):
         _make_room(learner)
     try:
-        opened = desk().open(lab_id, owner=learner, settings=settings)
+        opened = client().open(lab_id, owner=learner, settings=settings)
         if opened.status == "open":
             for name in given:
-                desk().call(opened.id, "set", owner=learner, name=name, value=settings[name])
+                client().call(opened, "set", name=name, value=settings[name])
         _wait_for_opening(opened.id, learner, opened.status)
     except SandboxTaken:
         if not is_htmx():
@@ -81,13 +73,13 @@ def open_sandbox(lab_id: str) -> Response:
     finally:
         cache().forget(summary_name(learner))
     if is_htmx():
-        bench = view.look(
+        bench = look(
             lab,
             learner=learner,
             # Form values are text.
             args={**given, "gear": form.get("gear", "step")},  # type: ignore[dict-item]
-            desk=desk(),
-            quick=desk(),
+            client=client(),
+            quick=client(),
         )
         return make_response(render_template("bench/_bench.html", bench=bench, predictions=None))
     return make_response(
@@ -98,39 +90,36 @@ def open_sandbox(lab_id: str) -> Response:
 
 
 @bp.post("/sandboxes/<sandbox>/settings")
-def settings(sandbox: str) -> Response:
+@needs("act")
+def settings(sandbox: SandboxInfo) -> Response:
     """Change a control (`name`, `value` or its fader's `position`), or several at once
     (`set-<name>`).
     """
-    info, learner = mine(sandbox)
-    lab = find(info.lab)
+    lab = find(sandbox.lab)
     wanted: dict[str, object] = {
         key[4:]: value for key, value in request.form.items() if key.startswith("set-")
     }
     if name := request.form.get("name"):
         wanted[name] = _given(lab.find_control(name))
     for key, value in wanted.items():
-        desk().call(
-            info.id, "set", owner=learner, name=key, value=lab.find_control(key).parse(value)
-        )
-    return _done(info.lab)
+        client().call(sandbox, "set", name=key, value=lab.find_control(key).parse(value))
+    return _done(sandbox.lab)
 
 
 @bp.post("/sandboxes/<sandbox>/actions/<name>")
-def action(sandbox: str, name: str) -> Response:
+@needs("act")
+def action(sandbox: SandboxInfo, name: str) -> Response:
     """One of the lab's own actions."""
-    info, learner = mine(sandbox)
-    wanted = find(info.lab).find_action(name)
+    wanted = find(sandbox.lab).find_action(name)
     fields = {
         field.name: field.parse(request.form.get(field.name, field.default))
         for field in wanted.fields
     }
     return _done(
-        info.lab,
-        desk().call(
-            info.id,
+        sandbox.lab,
+        client().call(
+            sandbox,
             "action",
-            owner=learner,
             deadline_s=wanted.deadline_s,
             name=wanted.name,
             fields=fields,
@@ -139,16 +128,15 @@ def action(sandbox: str, name: str) -> Response:
 
 
 @bp.post("/sandboxes/<sandbox>/servers/<server>")
-def server(sandbox: str, server: str) -> Response:
+@needs("act")
+def server(sandbox: SandboxInfo, server: str) -> Response:
     """Kill, pause, resume or restart a server."""
-    info, learner = mine(sandbox)
-    node = find(info.lab).topology.node(server)
+    node = find(sandbox.lab).topology.node(server)
     return _done(
-        info.lab,
-        desk().call(
-            info.id,
+        sandbox.lab,
+        client().call(
+            sandbox,
             "server",
-            owner=learner,
             name=node.name,
             verb=_verb("kill", "pause", "resume", "restart"),
         ),
@@ -156,9 +144,9 @@ def server(sandbox: str, server: str) -> Response:
 
 
 @bp.post("/sandboxes/<sandbox>/links/<link>")
-def link(sandbox: str, link: str) -> Response:
+@needs("act")
+def link(sandbox: SandboxInfo, link: str) -> Response:
     """Slow, cut or restore a link."""
-    info, learner = mine(sandbox)
     verb = _verb("slow", "cut", "restore")
     more: dict[str, Any] = (
         {"delay_ms": DELAY.parse(request.form.get("delay_ms", DELAY.default))}
@@ -166,12 +154,11 @@ def link(sandbox: str, link: str) -> Response:
         else {}
     )
     return _done(
-        info.lab,
-        desk().call(
-            info.id,
+        sandbox.lab,
+        client().call(
+            sandbox,
             "link",
-            owner=learner,
-            name=find(info.lab).topology.link(link).name,
+            name=find(sandbox.lab).topology.link(link).name,
             verb=verb,
             **more,
         ),
@@ -179,9 +166,9 @@ def link(sandbox: str, link: str) -> Response:
 
 
 @bp.post("/sandboxes/<sandbox>/step")
-def step(sandbox: str) -> Response:
+@needs("act")
+def step(sandbox: SandboxInfo) -> Response:
     """Start a request in slow motion, let it go one statement on, or run it to its end."""
-    info, learner = mine(sandbox)
     verb = _verb("start", "next", "finish")
     more: dict[str, Any] = {}
     if verb == "start":
@@ -194,51 +181,51 @@ def step(sandbox: str) -> Response:
         }
         if function == "write" and "price" in request.form:
             more["price"] = request.form["price"][:40]
-    return _done(info.lab, desk().call(info.id, "step", owner=learner, verb=verb, **more))
+    return _done(sandbox.lab, client().call(sandbox, "step", verb=verb, **more))
 
 
 @bp.post("/sandboxes/<sandbox>/load")
-def load(sandbox: str) -> Response:
+@needs("act")
+def load(sandbox: SandboxInfo) -> Response:
     """Start or stop the workload."""
-    info, learner = mine(sandbox)
-    return _done(info.lab, desk().call(info.id, "load", owner=learner, verb=_verb("start", "stop")))
+    return _done(sandbox.lab, client().call(sandbox, "load", verb=_verb("start", "stop")))
 
 
 @bp.post("/sandboxes/<sandbox>/reset")
-def reset(sandbox: str) -> Response:
+@needs("act")
+def reset(sandbox: SandboxInfo) -> Response:
     """All data and settings as at the start."""
-    info, learner = mine(sandbox)
-    desk().call(info.id, "reset", owner=learner, deadline_s=20.0)
-    return _done(info.lab, {"says": "Everything is as at the start."}, event="bench-redraw")
+    client().call(sandbox, "reset", deadline_s=20.0)
+    return _done(sandbox.lab, {"says": "Everything is as at the start."}, event="bench-redraw")
 
 
 @bp.post("/sandboxes/<sandbox>/keep")
-def keep(sandbox: str) -> Response:
-    """Not idle: somebody is here."""
-    info, learner = mine(sandbox)
-    desk().call(info.id, "keep", owner=learner)
-    return _done(info.lab, {"says": "It stays open."}, event="bench-kept")
+@needs("act")
+def keep(sandbox: SandboxInfo) -> Response:
+    """Keep an idle sandbox open."""
+    client().call(sandbox, "keep")
+    return _done(sandbox.lab, {"says": "It stays open."}, event="bench-kept")
 
 
 @bp.post("/sandboxes/<sandbox>/close")
-def close(sandbox: str) -> Response:
+@needs("act")
+def close(sandbox: SandboxInfo) -> Response:
     """End the sandbox."""
-    info, learner = mine(sandbox)
-    desk().call(info.id, "close", owner=learner, reason="You closed your bench.")
-    return make_response(redirect(page_before(url_for("bench.lab", lab_id=info.lab)), 303))
+    client().call(sandbox, "close", reason="You closed your bench.")
+    return make_response(redirect(page_before(url_for("bench.lab", lab_id=sandbox.lab)), 303))
 
 
 @bp.post("/sandboxes/<sandbox>/console/<server>")
-def console(sandbox: str, server: str) -> Response:
+@needs("act")
+def console(sandbox: SandboxInfo, server: str) -> Response:
     """Run a line in a server's console: one turn to add to its log, or without a script the whole
     page with the turn in it.
     """
-    info, learner = mine(sandbox)
-    lab = find(info.lab)
-    turn = _turn(info.id, learner, lab.topology.node(server).name)
+    lab = find(sandbox.lab)
+    turn = _turn(sandbox, lab.topology.node(server).name)
     if is_htmx():
         return make_response(render_template("bench/_turn.html", turn=turn))
-    bench = view.look(lab, learner=learner, args={}, desk=desk(), quick=desk())
+    bench = look_at(lab, sandbox, client())
     bench = replace(bench, turns=(turn,))
     return make_response(
         render_template(
@@ -253,22 +240,22 @@ def snippet(lab_id: str, server: str) -> Response:
     lab = find(lab_id)
     node = lab.topology.node(server)
     learner = current_learner()
-    info = desk().find(learner) if learner else None
-    if learner is None or info is None or info.lab != lab_id or info.status != "open":
+    info = client().find(learner) if learner else None
+    if info is None or info.lab != lab_id or info.status != "open":
         return _answer_snippet(lab_id, None)
-    return _answer_snippet(lab_id, _turn(info.id, learner, node.name))
+    return _answer_snippet(lab_id, _turn(info, node.name))
 
 
 DELAY = Number("delay_ms", "Delay", 1, 5_000, 1, 50, unit="ms")
 
 
-def _turn(sandbox: str, learner: str, server: str) -> dict[str, Any]:
+def _turn(sandbox: SandboxInfo, server: str) -> dict[str, Any]:
     command = request.form.get("command", "").strip()
     if not command:
         raise BadInput("There is no command.", hint="Type one, for example PING.")
     turn: dict[str, Any] = {"server": server, "command": command}
     try:
-        return turn | desk().call(sandbox, "console", owner=learner, server=server, command=command)
+        return turn | client().call(sandbox, "console", server=server, command=command)
     except UnknownSandbox:
         raise
     except LabsError as error:
@@ -305,11 +292,11 @@ def _wait_for_opening(sandbox: str, learner: str, status: str) -> None:
     end = time.monotonic() + OPENING_S
     while status in ("queued", "opening") and time.monotonic() < end:
         time.sleep(0.02)
-        status = quick_desk().info(sandbox, owner=learner).status
+        status = client(quick=True).info(sandbox).status
 
 
 def _taken(lab: Lab, learner: str, settings: dict[str, Value]) -> Response:
-    taken = desk().find(learner)
+    taken = client().find(learner)
     back = way_back(request.form.get("next", ""), page_before(url_for("bench.lab", lab_id=lab.id)))
     other = catalogue().get(taken.lab) if taken else None
     return make_response(
@@ -340,16 +327,16 @@ def _given(control: Control) -> Value:
 
 def _make_room(learner: str) -> None:
     """Close the learner's sandbox and wait until it is gone, for one learner has one."""
-    if (taken := desk().find(learner)) is None:
+    if (taken := client().find(learner)) is None:
         return
     try:
-        desk().call(taken.id, "close", owner=learner, reason="You opened another bench.")
+        client().call(taken, "close", reason="You opened another bench.")
     except UnknownSandbox:
         return
     end = time.monotonic() + CLOSING_S
     while (
         time.monotonic() < end
-        and (left := quick_desk().find(learner)) is not None
+        and (left := client(quick=True).find(learner)) is not None
         and left.id == taken.id
         and left.status != "closed"
     ):

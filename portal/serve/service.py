@@ -1,0 +1,70 @@
+"""One part of the site that should run: started, and started again when it dies."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from portal.serve.child import Child, Launch
+from portal.serve.places import CannotServe
+
+FAILURES, FAILURES_WITHIN_S = 5, 120.0
+BACK_OFF_S = (0.0, 0.5, 1.0, 2.0, 4.0)
+
+
+class Service:
+    """A part that should run: how to start it now, what runs, when it failed."""
+
+    def __init__(self, name: str, log: Path, launch: Callable[[], Launch]) -> None:
+        self.name = name
+        self.log = log
+        self._launch = launch
+        self.child: Child | None = None
+        self.failures: deque[float] = deque(maxlen=FAILURES)
+        self.start_at = 0.0
+
+    def start(self) -> Child:
+        """Start it; raises CannotServe where it can't even be executed."""
+        try:
+            self.child = Child(self._launch(), self.log)
+        except OSError as exc:
+            raise CannotServe(f"{self.name} could not be started: {exc}") from exc
+        return self.child
+
+    def keep_running(self) -> None:
+        """Start it again if it died, after a pause that grows.
+
+        Raises CannotServe if it fails again and again.
+        """
+        if self.child is not None and self.child.exit_code() is not None:
+            now = time.monotonic()
+            self.failures.append(now)
+            if len(self.failures) == FAILURES and now - self.failures[0] < FAILURES_WITHIN_S:
+                raise CannotServe(
+                    f"{self.name} failed {FAILURES} times in {FAILURES_WITHIN_S / 60:.0f} "
+                    f"minutes. {self.last_words()}"
+                )
+            recent = sum(now - failure < FAILURES_WITHIN_S for failure in self.failures)
+            print(
+                f"{self.name} ended ({_how(self.child)}) and is started again; see {self.log}.",
+                file=sys.stderr,
+                flush=True,
+            )
+            self.child.stop()
+            self.child = None
+            self.start_at = now + BACK_OFF_S[recent - 1]
+        if self.child is None and time.monotonic() >= self.start_at:
+            self.start()
+
+    def last_words(self) -> str:
+        """Where its log is, and how it ends."""
+        tail = self.child.log_tail() if self.child else ""
+        return f"The end of {self.log}:\n{tail}" if tail else f"Its log, {self.log}, is empty."
+
+
+def _how(child: Child) -> str:
+    code = child.exit_code()
+    return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
