@@ -14,7 +14,7 @@ ENV CACHEGROUND_STATE=/var/lib/cacheground
 VOLUME /var/lib/cacheground
 EXPOSE 8000
 ENTRYPOINT ["sh", "docker/with-secret.sh"]
-CMD ["python", "-m", "gunicorn", "-c", "python:portal.serve.gunicorn_settings", "--bind", "0.0.0.0:8000", "portal.web.wsgi:app"]
+CMD ["python", "-m", "gunicorn", "-c", "python:portal.serve.gunicorn_settings", "--bind", "0.0.0.0:8000", "portal.wsgi:app"]
 
 FROM base AS labs
 # The packages' services are not started in a container, and no database cluster is made: sandboxes start their own servers.

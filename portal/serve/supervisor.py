@@ -230,7 +230,7 @@ class Site:
             "python:portal.serve.gunicorn_settings",
             "--bind",
             f"fd://{descriptor}",
-            "portal.web.wsgi:app",
+            "portal.wsgi:app",
         ]
         return self._ours("web", arguments, inherited=(descriptor,))
 

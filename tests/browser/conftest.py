@@ -66,7 +66,7 @@ class WebServer:
             "5",
             "--bind",
             f"127.0.0.1:{self.port}",
-            "portal.web.wsgi:app",
+            "portal.wsgi:app",
         ]
         self.process = subprocess.Popen(
             command, env=self.env, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

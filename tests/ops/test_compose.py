@@ -84,7 +84,7 @@ def test_every_file_that_an_image_copies_or_runs_is_there():
         "requirements.lock",
         "docker/with-secret.sh",
         "portal/serve/gunicorn_settings.py",
-        "portal/web/wsgi.py",
+        "portal/wsgi.py",
         "labs/host/__main__.py",
     ):
         assert (ROOT / path).exists()

@@ -1,4 +1,4 @@
-"""The app that a WSGI server loads: `portal.web.wsgi:app`, with the settings of the environment."""
+"""The app that a WSGI server loads: `portal.wsgi:app`, with the settings of the environment."""
 
 from portal.app import create_app
 from portal.settings import Settings
