@@ -1,6 +1,6 @@
 """A client of memcached: the text protocol over one connection.
 
-It knows no users: whoever can connect may do everything.
+It has no users: every client that can connect may do everything.
 """
 
 from __future__ import annotations

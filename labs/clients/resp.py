@@ -101,8 +101,10 @@ class RespClient(Stream):
         self._unread = 0
 
     def _greet(self) -> None:
+        # Not by `command`, for a subclass may do more there than log in.
         for words in self._login:
-            reply = self.command(*words)
+            self.write(pack_command(words))
+            reply = self._reply()
             if isinstance(reply, ReplyError):
                 raise LoginRefused(str(reply))
 

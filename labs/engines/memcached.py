@@ -129,7 +129,7 @@ class Memcached(CacheEngine):
         return (found[0].decode(errors="replace"), float(found[1])) if found else None
 
     def count(self) -> int:
-        """How many items there are, also those whose time is over and that nobody asked for since.
+        """How many items there are, with those that have expired and were not looked up since.
 
         Raises ServerDown.
         """

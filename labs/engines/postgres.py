@@ -28,8 +28,7 @@ from labs.runtime.launch import Launch, or_none
 
 AGENT, READER, APPLICATION, LEARNER = "lab_agent", "lab_reader", "shop_app", "learner"
 
-# The agent comes by the socket in a directory that is nobody else's; all others by TCP with a
-# password.
+# The agent connects by the socket, in a directory of its own; all others by TCP with a password.
 HOST_BASED_ACCESS = f"""\
 local all {AGENT},{READER} trust
 host all {AGENT},{READER} all reject

@@ -99,7 +99,7 @@ class Redis(CacheEngine):
         """The text of redis.conf. By file, for a command line can be read by all."""
         rights = _LEARNER + (_SCRIPTS if self.scripts else "")
         if self.member:
-            # On one channel the sentinels tell each other who is the primary: nobody else may.
+            # The sentinels agree on the primary over one channel, which is for them alone.
             rights = rights.replace(" &*", "", 1)
         return (
             f"""\
@@ -319,9 +319,9 @@ class _CountingClient(RespClient):
 
     def _greet(self) -> None:
         super()._greet()
-        run_id = parse_info(self.command("INFO", "server"))["run_id"]
-        if run_id != self._run_id:
-            self._run_id, self.sent = run_id, 2
+        run_id = parse_info(super().command("INFO", "server"))["run_id"]
+        self.sent = 2 + (self.sent if run_id == self._run_id else 0)
+        self._run_id = run_id
 
 
 def parse_info(reply: object) -> dict[str, str]:

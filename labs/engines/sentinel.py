@@ -1,6 +1,6 @@
 """A sentinel of a lab: its configuration, its question, what can be asked of it. Starts nothing.
 
-It is told of its peers and of the replicas beforehand (`known-sentinel`, `known-replica`, `myid`):
+Its configuration names its peers and the replicas (`known-sentinel`, `known-replica`, `myid`):
 sentinels that have to find each other take ten seconds.
 """
 

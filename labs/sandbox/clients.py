@@ -1,5 +1,5 @@
 """The clients that the application uses in step gear: redis-py and pymemcache, each call timed and
-told.
+reported.
 
 What a learner's own code would use. The load has leaner ones (labs.load.clients).
 """
@@ -35,8 +35,8 @@ class ClosableCache(Cache, Protocol):
     """A cache client that holds a connection."""
 
     def connect(self) -> None:
-        """Connect now if it can be done, so that the first command is not charged for it; untold,
-        and no harm if it fails.
+        """Connect now if it can be done, so that the first command is not charged for it;
+        unreported, and no harm if it fails.
         """
 
     def close(self) -> None:
@@ -58,8 +58,8 @@ class ClosableShop(Shop, Protocol):
 class RedisCache:
     """A cache over redis-py.
 
-    `tell(command, reply, took_ms, meaning)` hears of every call, `looked` of every look into the
-    process's own memory.
+    `tell(command, reply, took_ms, meaning)` is called for every command, `looked` for every lookup
+    in the process's own memory.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class RedisCache:
         return self._timed(
             f"EVAL {shown}",
             lambda: self._redis.eval(script, len(keys), *keys, *args),
-            _told_by_script,
+            _described_by_script,
         )
 
     @property
@@ -165,7 +165,10 @@ class RedisCache:
         self._redis.close()
 
     def _timed(
-        self, command: str, run: Callable[[], object], told: Callable[[object], tuple[str, Sense]]
+        self,
+        command: str,
+        run: Callable[[], object],
+        describe: Callable[[object], tuple[str, Sense]],
     ) -> object:
         began = time.perf_counter()
         try:
@@ -174,7 +177,7 @@ class RedisCache:
             self._tell(command, _reason(exc), (time.perf_counter() - began) * 1000, "error")
             raise CacheDown("The cache did not answer.") from exc
         took_ms = (time.perf_counter() - began) * 1000
-        reply, meaning = told(value)
+        reply, meaning = describe(value)
         self._tell(command, reply, took_ms, meaning)
         return value
 
@@ -248,7 +251,10 @@ class MemcachedCache:
         self._client.close()
 
     def _timed(
-        self, command: str, run: Callable[[], object], told: Callable[[object], tuple[str, Sense]]
+        self,
+        command: str,
+        run: Callable[[], object],
+        describe: Callable[[object], tuple[str, Sense]],
     ) -> object:
         began = time.perf_counter()
         try:
@@ -258,7 +264,7 @@ class MemcachedCache:
             self._tell(command, _reason(exc), (time.perf_counter() - began) * 1000, "error")
             raise CacheDown("The cache did not answer.") from exc
         took_ms = (time.perf_counter() - began) * 1000
-        reply, meaning = told(value)
+        reply, meaning = describe(value)
         self._tell(command, reply, took_ms, meaning)
         return value
 
@@ -267,7 +273,7 @@ def _bytes(value: object) -> bytes:
     return value if isinstance(value, bytes) else b""
 
 
-def _told_by_script(value: object) -> tuple[str, Sense]:
+def _described_by_script(value: object) -> tuple[str, Sense]:
     """A script of ours answers 1 for done and 0 for refused."""
     if isinstance(value, bytes):
         return _quote(value), "hit"

@@ -56,7 +56,7 @@ class Console(Protocol):
     def run(self, command: str) -> Answer:
         """The server's answer.
 
-        Raises CommandRefused for what is not run here, ServerDown when nobody answers in time.
+        Raises CommandRefused for what is not run here, ServerDown without an answer in time.
         """
 
     def complete(self, text: str) -> list[str]:
