@@ -244,7 +244,7 @@ def _try(sandbox: Sandbox, name: str) -> trials.Row:
     sandbox.set("way", name)
     trial = trials.run(sandbox, float(sandbox.settings["seconds"]), lambda: _seen(sandbox))
     row = _row(sandbox, trial)
-    sandbox.tabulate("windows", trials.merged(sandbox.found.get("windows", []), row, by="way"))
+    trials.put_row(sandbox, "windows", row, by="way")
     sandbox.say(
         f"{row['way']}: {row['stale']:.0f} stale reads"
         + (f", by up to {row['staleness_max_ms']:.0f} ms" if row["stale"] else "")
@@ -269,14 +269,10 @@ def _row(sandbox: Sandbox, trial: trials.Trial) -> trials.Row:
         "way": strategy.label + ("" if ttl_s else ", no time to live"),
         "clients": settings["clients"],
         "ttl_s": ttl_s,
-        "reads": trial.reads,
-        "writes": trial.writes,
-        **trials.staleness(trial),
+        **trial.row(),
         "server_hits": trial.hits,
         "server_misses": trial.misses,
         "cache_commands_per_request": round(latencies["cache"].count / max(1, trial.tally.done), 2),
-        "queries_per_s": round(trial.queries / trial.seconds, 1),
-        "keys": len(trial.keys),
         "left_behind": trial.seen["left_behind"],
         "listeners": trial.seen["listeners"],
     }

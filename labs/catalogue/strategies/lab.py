@@ -26,7 +26,7 @@ from labs.lab import (
 from labs.sandbox.experiment import refuted, require, temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop import storefront, trials
-from labs.setups.shop.application import cache_engine
+from labs.setups.shop.counters import cache_engine
 
 TOLERANCES = tolerances.of(Path(__file__).parent)
 
@@ -173,9 +173,7 @@ def _try(sandbox: Sandbox, name: str) -> trials.Row:
     sandbox.set("strategy", name)
     trial = trials.run(sandbox, float(sandbox.settings["seconds"]))
     row = _row(sandbox, trial)
-    sandbox.tabulate(
-        "comparison", trials.merged(sandbox.found.get("comparison", []), row, by="strategy")
-    )
+    trials.put_row(sandbox, "comparison", row, by="strategy")
     sandbox.say(
         f"{row['strategy']}: {row['hit_percent']:.0f} % hits, {row['queries_per_s']:.0f} "
         f"queries/s, {row['stale']:.0f} stale reads"
@@ -198,16 +196,12 @@ def _row(sandbox: Sandbox, trial: trials.Trial) -> trials.Row:
         "behind_percent": behind,
         "behind": trial.tally.kinds["behind"],
         "requests": trial.tally.done,
-        "reads": trial.reads,
-        "writes": trial.writes,
         "hits": trial.tally.kinds["hit"],
-        **trials.staleness(trial),
-        "queries_per_s": round(trial.queries / trial.seconds, 1),
+        **trial.row(),
         "queries_per_request": round(trial.queries / max(1, trial.tally.done), 3),
         "write_p50_ms": round(latencies["write"].percentile_ms(50), 3),
         "write_p99_ms": round(latencies["write"].percentile_ms(99), 3),
         "held_kb": round(trial.held_bytes / 1024, 1),
-        "keys": len(trial.keys),
     }
 
 

@@ -28,7 +28,8 @@ from labs.lab import (
 from labs.sandbox.experiment import refuted, require, temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop import storefront, trials
-from labs.setups.shop.application import app, cache_engine
+from labs.setups.shop.application import app
+from labs.setups.shop.counters import cache_engine
 
 FAST_PER_S = 4_000
 DEADLINE_S = 40.0
