@@ -60,6 +60,11 @@ WORDS = {
 }
 
 
+def status_of(error: type[LabsError]) -> int:
+    """The HTTP status of an error: its own, or that of the error which it refines."""
+    return next(STATUS[kind] for kind in error.__mro__ if kind in STATUS)
+
+
 def install(app: Flask) -> None:
     """Answer every error that a view lets through."""
     app.before_request(_name_request)
@@ -118,7 +123,7 @@ def _where() -> str:
 
 
 def _labs_error(error: LabsError) -> Response:
-    status = STATUS.get(type(error), 500)
+    status = status_of(type(error))
     if status >= 500:
         log.warning(
             "%s %s: %s: %s %r", g.get("request_id"), _where(), error.kind, error, error.detail[:256]

@@ -6,16 +6,13 @@ import pytest
 from flask import abort
 from sqlalchemy import text
 
-from labs.errors import LabsError
-from portal.web.errors import STATUS
+from labs.errors import LabsError, NotNow
+from portal.web.errors import STATUS, status_of
 from portal.web.services import db
 
 
 def name_of(error: type[LabsError]) -> str:
     return error.kind
-
-
-ERRORS = sorted(STATUS, key=name_of)
 
 
 def kinds(base: type[LabsError] = LabsError) -> set[type[LabsError]]:
@@ -24,8 +21,15 @@ def kinds(base: type[LabsError] = LabsError) -> set[type[LabsError]]:
     )
 
 
-def test_every_error_of_the_labs_has_a_status():
-    assert kinds() == set(STATUS)
+ERRORS = sorted(kinds(), key=name_of)
+
+
+def test_every_error_of_the_labs_has_a_status_or_refines_one_that_has():
+    assert all(STATUS.keys() & set(error.__mro__) - {LabsError} for error in kinds() - {LabsError})
+
+
+def test_a_reason_why_something_cannot_be_done_now_is_answered_like_not_now():
+    assert {status_of(error) for error in kinds(NotNow)} == {409}
 
 
 @pytest.fixture
@@ -40,7 +44,7 @@ def failing(app):
             db().execute(text("SELECT nonsense"))
         if kind == "abort":
             abort(404)
-        error = next(error for error in STATUS if error.kind == kind)
+        error = next(error for error in ERRORS if error.kind == kind)
         raise error(
             "A sentence <b>for</b> the learner.", hint="What to do.", detail="secret detail"
         )
@@ -52,7 +56,7 @@ def failing(app):
 def test_an_error_of_the_labs_is_a_page_for_a_reader(failing, error):
     response = failing.get(f"/fail/{error.kind}")
 
-    assert response.status_code == STATUS[error]
+    assert response.status_code == status_of(error)
     assert "<html" in response.text
     assert (
         "A sentence &lt;b&gt;for&lt;/b&gt; the learner." in response.text

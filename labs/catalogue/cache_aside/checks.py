@@ -188,12 +188,12 @@ def delete_on_write(sandbox: Sandbox) -> Verdict:
             for r in sandbox.ledger.reads(item=write.item)
             if r.number > write.number and r.what == write.what and not r.cache_down
         ]
-        later_untold = [
+        without_invalidation = [
             w.number
             for w in sandbox.ledger.writes()
             if w.item == write.item and w.number > write.number and w.strategy.endswith("untold")
         ]
-        after = [r for r in after if not later_untold or r.number < later_untold[0]]
+        after = [r for r in after if not without_invalidation or r.number < without_invalidation[0]]
         if before and after:
             proven += 1
             stale += sum(r.stale for r in after)

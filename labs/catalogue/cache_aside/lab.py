@@ -12,10 +12,10 @@ from statistics import median
 from labs.caching import cache_aside
 from labs.catalogue.cache_aside import checks
 from labs.events import Value
-from labs.lab import Chart, Choice, Number, Strategy
+from labs.lab import Choice, Strategy
 from labs.sandbox.experiment import require, temporarily
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.shop import mutants, storefront
+from labs.setups.shop import charts, mutants, storefront
 from labs.setups.shop.application import app
 
 DEAD_CACHE_READS = 50
@@ -61,28 +61,13 @@ lab = storefront.lab(
         ),
         storefront.clients(2),
         storefront.rate(100),
-        Number(
-            "write_percent",
-            "Writes",
-            0,
-            50,
-            1,
-            5,
-            unit="%",
-            gear="load",
-            help="Of 100 requests, so many change a price.",
-        ),
+        storefront.write_percent(5, maximum=50),
         storefront.skew(1.0),
     ),
     strategies=strategies(),
     pick_strategy=pick_strategy,
     actions=(storefront.READ,),
-    charts=(
-        *storefront.CHARTS,
-        Chart(
-            "Stale reads, writes and errors", ("stale_reads_per_s", "writes_per_s", "errors_per_s")
-        ),
-    ),
+    charts=(*charts.USUAL, charts.STALE_READS_AND_ERRORS),
     tiles=(
         "hit_rate_percent",
         "hit_p50_ms",

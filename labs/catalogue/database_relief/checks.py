@@ -6,7 +6,7 @@ Each check judges readings: the servers' own counters and the clients' clocks.
 from __future__ import annotations
 
 from labs.events import Value
-from labs.lab import Check, Verdict, met, unmet
+from labs.lab import Verdict, met, unmet
 from labs.load.controller import Tally
 from labs.sandbox.sampler import Reading
 from labs.sandbox.sandbox import Sandbox
@@ -86,10 +86,8 @@ def relief(sandbox: Sandbox) -> Verdict:
             hint="Compare like with like: the same read at the same rate, once without and once "
             "with the cache.",
         )
-    without, with_cache = (
-        _per_s(off, "database_queries_per_s"),
-        _per_s(on, "database_queries_per_s"),
-    )
+    without = _per_s(off, "database_queries_per_s")
+    with_cache = _per_s(on, "database_queries_per_s")
     percent = 100 * (1 - with_cache / without) if without else 0.0
     evidence = {
         "queries_per_s_without_cache": round(without, 1),
@@ -101,14 +99,12 @@ def relief(sandbox: Sandbox) -> Verdict:
     }
     if percent >= RELIEF_PERCENT:
         return met(
-            f"Postgres counted {without:.0f} queries/s without the cache and "
-            f"{with_cache:.0f} "
+            f"Postgres counted {without:.0f} queries/s without the cache and {with_cache:.0f} "
             f"with it: {percent:.0f} % fewer.",
             evidence,
         )
     raise unmet(
-        f"Postgres counted {without:.0f} queries/s without the cache and "
-        f"{with_cache:.0f} with "
+        f"Postgres counted {without:.0f} queries/s without the cache and {with_cache:.0f} with "
         f"it: {percent:.0f} % fewer, not {RELIEF_PERCENT:.0f}.",
         evidence,
         hint="Is the cache full yet? Which share of what is asked for can it hold?",
@@ -132,10 +128,8 @@ def hits_are_fast(sandbox: Sandbox) -> Verdict:
             hint="Run the load with the cache on.",
         )
     engine, tally = max(tallies.items(), key=lambda pair: pair[1].kinds["hit"])
-    hit_ms, miss_ms = (
-        tally.latencies["hit"].percentile_ms(50),
-        tally.latencies["miss"].percentile_ms(50),
-    )
+    hit_ms = tally.latencies["hit"].percentile_ms(50)
+    miss_ms = tally.latencies["miss"].percentile_ms(50)
     evidence: dict[str, Value] = {
         "engine": engine,
         "hit_p50_ms": round(hit_ms, 3),
@@ -181,14 +175,12 @@ def server_agrees(sandbox: Sandbox) -> Verdict:
     }
     if 90 <= explained <= 115:
         return met(
-            f"Of {done:.0f} requests the cache server counted {counted:.0f} hits, and "
-            "Postgres "
+            f"Of {done:.0f} requests the cache server counted {counted:.0f} hits, and Postgres "
             f"{queries:.0f} queries.",
             evidence,
         )
     raise unmet(
-        f"{done:.0f} requests were answered, but the cache server counted {counted:.0f} "
-        "hits "
+        f"{done:.0f} requests were answered, but the cache server counted {counted:.0f} hits "
         f"and Postgres {queries:.0f} queries.",
         evidence,
         hint="Every request should be either the one or the other. Who answered the rest, or "
@@ -223,15 +215,3 @@ def hit_rate_percent(sandbox: Sandbox) -> float:
     is none.
     """
     return round(_hit_rate_percent(_phase(sandbox, "on")), 1)
-
-
-CHECKS = (
-    Check("relief", "At the same load the database gets at least 80 % fewer queries", relief),
-    Check("hits-are-fast", "A hit takes at most a tenth of a miss", hits_are_fast),
-    Check(
-        "server-agrees",
-        "Every request was a hit that the cache counted or a query that Postgres counted",
-        server_agrees,
-    ),
-    Check("both-engines", "Redis and Memcached were compared under the same load", both_engines),
-)

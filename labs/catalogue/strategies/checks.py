@@ -5,44 +5,31 @@ Checks judge the rows of the comparison: what the clients timed and what the ser
 
 from __future__ import annotations
 
-from labs.events import Value
-from labs.lab import Check, Verdict, met, unmet
+from labs.catalogue.strategies.comparison import FIVE, TABLE
+from labs.lab import Verdict, met, unmet
 from labs.sandbox.sandbox import Sandbox
-
-FIVE = ("no-cache", "lazy", "write-through", "lazy-ttl", "write-through-ttl")
-STALE_READS = 10
-HIT_PERCENT = 10.0
-ROUNDING_MS = 2.0
-MEMCACHED_GRAIN_MS = 1_000.0
-"""Memcached counts time to live in whole seconds, and may be one off."""
-
-Row = dict[str, Value]
+from labs.setups.shop.checks import (
+    longest_staleness_ms,
+    require_bounded_staleness,
+    require_hits,
+)
+from labs.setups.shop.trials import Row
 
 
-def rows(sandbox: Sandbox, *, behind: bool = False) -> dict[str, Row]:
+def _rows(sandbox: Sandbox, *, behind: bool = False) -> dict[str, Row]:
     """The newest row of each strategy, by its name: those whose writes all went through it, or
     those where some went behind its back.
     """
     return {
         str(row["name"]): row
-        for row in sandbox.found.get("comparison", [])
+        for row in sandbox.found.get(TABLE.name, [])
         if bool(row["behind_percent"]) == behind
     }
 
 
-def bound_ms(row: Row) -> float:
-    """The longest that a read can be stale with this row's time to live: that time, and the slowest
-    miss, for a value is as old as the read that fetched it.
-    """
-    ttl_ms = float(row["ttl_s"]) * 1_000
-    if row["engine"] == "memcached":
-        ttl_ms = max(1.0, float(round(float(row["ttl_s"])))) * 1_000 + MEMCACHED_GRAIN_MS
-    return ttl_ms + float(row["slowest_miss_ms"]) + ROUNDING_MS
-
-
 def same_trace(sandbox: Sandbox) -> Verdict:
     """All five had the same requests."""
-    found = rows(sandbox)
+    found = _rows(sandbox)
     missing = [name for name in FIVE if name not in found]
     if missing:
         raise unmet(
@@ -58,28 +45,18 @@ def same_trace(sandbox: Sandbox) -> Verdict:
         "fewest_writes": min(writes),
         "most_writes": max(writes),
     }
-    alike = (
-        len(
-            {
-                (
-                    found[name]["engine"],
-                    found[name]["ttl_s"],
-                    found[name]["clients"],
-                    found[name]["read"],
-                )
-                for name in FIVE
-            }
-        )
-        == 1
-    )
+    settings = {
+        tuple(found[name][column] for column in ("engine", "ttl_s", "clients", "read"))
+        for name in FIVE
+    }
+    alike = len(settings) == 1
     if alike and min(requests) == max(requests) and min(writes) == max(writes):
         return met(
             f"Each had the same {requests[0]:,.0f} requests, {writes[0]:,.0f} of them writes.",
             evidence,
         )
     raise unmet(
-        f"They did {min(requests):,.0f} to {max(requests):,.0f} requests, "
-        f"{min(writes):,.0f} to "
+        f"They did {min(requests):,.0f} to {max(requests):,.0f} requests, {min(writes):,.0f} to "
         f"{max(writes):,.0f} of them writes: that is not the same work.",
         evidence,
         hint="Change nothing between the runs, and ask for no more than this machine can do.",
@@ -88,17 +65,15 @@ def same_trace(sandbox: Sandbox) -> Verdict:
 
 def no_cache_asks_most(sandbox: Sandbox) -> Verdict:
     """Without a cache, every request is a query."""
-    found = rows(sandbox)
+    found = _rows(sandbox)
     bare, others = found.get("no-cache"), [row for name, row in found.items() if name != "no-cache"]
     if bare is None or not others:
         raise unmet(
             "Nothing has been compared with no cache yet.",
             hint="Run it without a cache, and with one.",
         )
-    least, most = (
-        float(bare["queries_per_request"]),
-        max(float(row["queries_per_request"]) for row in others),
-    )
+    least = float(bare["queries_per_request"])
+    most = max(float(row["queries_per_request"]) for row in others)
     evidence: Row = {
         "queries_per_request_without": least,
         "most_of_the_others": most,
@@ -111,8 +86,7 @@ def no_cache_asks_most(sandbox: Sandbox) -> Verdict:
             evidence,
         )
     raise unmet(
-        f"Postgres counted {least:.2f} queries for each request without a cache, "
-        f"{most:.2f} for "
+        f"Postgres counted {least:.2f} queries for each request without a cache, {most:.2f} for "
         f"the worst of the others; {bare['stale']} reads were stale without a cache.",
         evidence,
         hint="Who answered, if the database was not asked? Nobody else is meant to know anything.",
@@ -121,13 +95,13 @@ def no_cache_asks_most(sandbox: Sandbox) -> Verdict:
 
 def ttl_bounds(sandbox: Sandbox) -> Verdict:
     """With a time to live no read is stale for longer than that."""
-    row = rows(sandbox).get("lazy-ttl")
+    row = _rows(sandbox).get("lazy-ttl")
     if row is None:
         raise unmet(
             "Lazy loading with a time to live has not been run yet.",
             hint="Run it, while prices change that nobody tells the cache of.",
         )
-    bound, longest = bound_ms(row), float(row["staleness_max_ms"])
+    bound, longest = longest_staleness_ms(row), float(row["staleness_max_ms"])
     evidence: Row = {
         "stale_reads": row["stale"],
         "staleness_max_ms": round(longest, 1),
@@ -135,22 +109,9 @@ def ttl_bounds(sandbox: Sandbox) -> Verdict:
         "slowest_miss_ms": row["slowest_miss_ms"],
         "bound_ms": round(bound, 1),
     }
-    if float(row["stale"]) < STALE_READS:
-        raise unmet(
-            f"{row['stale']:.0f} reads were stale: too few to see a bound.",
-            evidence,
-            hint="More writes, or more requests for the same items.",
-        )
-    if longest > bound:
-        raise unmet(
-            f"A read was stale by {longest:.0f} ms, though the time to live is "
-            f"{float(row['ttl_s']) * 1_000:.0f} ms.",
-            evidence,
-            hint="With what time to live was it really stored? Ask the cache.",
-        )
+    require_bounded_staleness(row, evidence, to_see="a bound")
     return met(
-        f"{row['stale']:.0f} reads were stale, the stalest by {longest:.0f} ms: within "
-        "the time "
+        f"{row['stale']:.0f} reads were stale, the stalest by {longest:.0f} ms: within the time "
         f"to live of {float(row['ttl_s']) * 1_000:.0f} ms and the {row['slowest_miss_ms']:.0f} "
         "ms of the slowest miss.",
         evidence,
@@ -159,14 +120,14 @@ def ttl_bounds(sandbox: Sandbox) -> Verdict:
 
 def lazy_is_staler(sandbox: Sandbox) -> Verdict:
     """Without a time to live, lazy loading is stale for longer."""
-    found = rows(sandbox)
+    found = _rows(sandbox)
     lazy, bounded = found.get("lazy"), found.get("lazy-ttl")
     if lazy is None or bounded is None:
         raise unmet(
             "Lazy loading has not been run both with and without a time to live.",
             hint="Run both on the same trace.",
         )
-    bound, longest = bound_ms(bounded), float(lazy["staleness_max_ms"])
+    bound, longest = longest_staleness_ms(bounded), float(lazy["staleness_max_ms"])
     evidence: Row = {
         "stale_without_ttl": lazy["stale"],
         "stale_with_ttl": bounded["stale"],
@@ -181,8 +142,7 @@ def lazy_is_staler(sandbox: Sandbox) -> Verdict:
             evidence,
         )
     raise unmet(
-        f"Without a time to live {lazy['stale']:.0f} reads were stale, by up to "
-        f"{longest:.0f} "
+        f"Without a time to live {lazy['stale']:.0f} reads were stale, by up to {longest:.0f} "
         "ms: no worse than with one.",
         evidence,
         hint="Did it run for longer than the time to live? Did anybody tell the cache of the "
@@ -192,7 +152,7 @@ def lazy_is_staler(sandbox: Sandbox) -> Verdict:
 
 def write_through_fresh(sandbox: Sandbox) -> Verdict:
     """Write-through with every write through it has no stale reads."""
-    row = next((row for name, row in rows(sandbox).items() if name == "write-through"), None)
+    row = _rows(sandbox).get("write-through")
     if row is None:
         raise unmet(
             "Write-through has not been run with every write through it.",
@@ -217,17 +177,9 @@ def write_through_fresh(sandbox: Sandbox) -> Verdict:
             evidence,
             hint="Follow one write to its end: what does the cache hold for that item afterwards?",
         )
-    if float(row["hit_percent"]) < HIT_PERCENT:
-        raise unmet(
-            f"Only {row['hit_percent']:.1f} % of the reads were hits: who reads no "
-            "cache is "
-            "never stale.",
-            evidence,
-            hint="What do the writes store?",
-        )
+    require_hits(row, evidence, hint="What do the writes store?")
     return met(
-        f"None of {row['reads']:,.0f} reads was stale, {row['hit_percent']:.0f} % of "
-        "them hits, "
+        f"None of {row['reads']:,.0f} reads was stale, {row['hit_percent']:.0f} % of them hits, "
         f"while {row['writes']:,.0f} prices changed.",
         evidence,
     )
@@ -236,7 +188,7 @@ def write_through_fresh(sandbox: Sandbox) -> Verdict:
 def behind_its_back(sandbox: Sandbox) -> Verdict:
     """Writes behind its back make write-through stale too."""
     found = [
-        row for name, row in rows(sandbox, behind=True).items() if name.startswith("write-through")
+        row for name, row in _rows(sandbox, behind=True).items() if name.startswith("write-through")
     ]
     if not found:
         raise unmet(
@@ -252,8 +204,7 @@ def behind_its_back(sandbox: Sandbox) -> Verdict:
     }
     if row["stale"]:
         return met(
-            f"{row['behind']:.0f} writes went to the database alone: {row['stale']:.0f} "
-            "reads "
+            f"{row['behind']:.0f} writes went to the database alone: {row['stale']:.0f} reads "
             f"of write-through were stale, by up to {row['staleness_max_ms']:.0f} ms.",
             evidence,
         )
@@ -262,25 +213,3 @@ def behind_its_back(sandbox: Sandbox) -> Verdict:
         evidence,
         hint="Let it run for longer, or let more of the writes go there.",
     )
-
-
-CHECKS = (
-    Check("same-trace", "All five did the same work", same_trace),
-    Check(
-        "no-cache-asks-most",
-        "Without a cache the database is asked most, and nothing is stale",
-        no_cache_asks_most,
-    ),
-    Check("ttl-bounds", "A time to live bounds how stale a read can be", ttl_bounds),
-    Check("lazy-is-staler", "Lazy loading without one is stale for longer", lazy_is_staler),
-    Check(
-        "write-through-fresh",
-        "Write-through has no stale read while every write goes through it",
-        write_through_fresh,
-    ),
-    Check(
-        "behind-its-back",
-        "Writes behind its back make write-through stale as well",
-        behind_its_back,
-    ),
-)

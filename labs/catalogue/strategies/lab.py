@@ -5,226 +5,79 @@ gives, and what it costs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
 
 from labs.caching import cache_aside, no_cache, write_through
-from labs.catalogue.strategies.checks import CHECKS, FIVE, behind_its_back
-from labs.catalogue.strategies.wrong import WRONG
+from labs.catalogue.strategies import checks
+from labs.catalogue.strategies.comparison import FIVE, TABLE, run_trial
 from labs.events import Value
-from labs.lab import (
-    Action,
-    Chart,
-    Choice,
-    Column,
-    Lab,
-    Number,
-    Prediction,
-    Strategy,
-    Table,
-    tolerances,
-)
+from labs.lab import Choice, Number, Strategy
 from labs.sandbox.experiment import refuted, require, temporarily
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.shop import storefront, trials
-from labs.setups.shop.application import cache_engine
+from labs.setups.shop import charts, mutants, storefront, trials
+from labs.setups.shop.checks import verdict_of
 
-TOLERANCES = tolerances.of(Path(__file__).parent)
+QUOTED = (
+    "hit_percent",
+    "stale",
+    "stale_percent",
+    "staleness_p50_ms",
+    "staleness_p99_ms",
+    "staleness_max_ms",
+    "queries_per_s",
+    "write_p50_ms",
+    "held_kb",
+    "keys",
+)
+"""What lessons quote of each strategy's row."""
 
 STRATEGIES = {
-    "no-cache": Strategy("no-cache", "No cache", no_cache.read, no_cache.write),
-    "lazy": Strategy(
-        "lazy", "Lazy loading", cache_aside.read, cache_aside.write_untold, expires=False
-    ),
-    "write-through": Strategy(
-        "write-through", "Write-through", write_through.read, write_through.write, expires=False
-    ),
-    "lazy-ttl": Strategy(
-        "lazy-ttl", "Lazy loading + TTL", cache_aside.read, cache_aside.write_untold
-    ),
-    "write-through-ttl": Strategy(
-        "write-through-ttl", "Write-through + TTL", write_through.read, write_through.write
-    ),
-    "write-through-fill": Strategy(
-        "write-through-fill",
-        "Write-through, a miss fills",
-        cache_aside.read,
-        write_through.write,
-        expires=False,
-    ),
-    "write-through-ttl-fill": Strategy(
-        "write-through-ttl-fill",
-        "Write-through + TTL, a miss fills",
-        cache_aside.read,
-        write_through.write,
-    ),
+    strategy.name: strategy
+    for strategy in (
+        Strategy("no-cache", "No cache", no_cache.read, no_cache.write),
+        Strategy("lazy", "Lazy loading", cache_aside.read, cache_aside.write_untold, expires=False),
+        Strategy(
+            "write-through", "Write-through", write_through.read, write_through.write, expires=False
+        ),
+        Strategy("lazy-ttl", "Lazy loading + TTL", cache_aside.read, cache_aside.write_untold),
+        Strategy(
+            "write-through-ttl", "Write-through + TTL", write_through.read, write_through.write
+        ),
+        Strategy(
+            "write-through-fill",
+            "Write-through, a miss fills",
+            cache_aside.read,
+            write_through.write,
+            expires=False,
+        ),
+        Strategy(
+            "write-through-ttl-fill",
+            "Write-through + TTL, a miss fills",
+            cache_aside.read,
+            write_through.write,
+        ),
+    )
 }
+OPTIONS = tuple((name, STRATEGIES[name].label) for name in FIVE)
 
 
 def pick_strategy(settings: Mapping[str, Value]) -> str:
-    """Which strategy the settings ask for."""
+    """The strategy that the settings ask for."""
     name = str(settings["strategy"])
-    return (
-        f"{name}-fill"
-        if name.startswith("write-through") and settings["missing"] == "fill"
-        else name
-    )
+    fills = name.startswith("write-through") and settings["missing"] == "fill"
+    return f"{name}-fill" if fills else name
 
 
-def change_price(sandbox: Sandbox, item: float, price: float) -> str:
-    """A price change through the strategy on the page."""
-    return storefront.write_price(
-        sandbox,
-        item,
-        price,
-        lambda request: (
-            f"; the write took {request.took_ms:.2f} ms and {len(request.trips)} "
-            f"trip{'' if len(request.trips) == 1 else 's'}."
-        ),
-    )
-
-
-def compare(sandbox: Sandbox) -> str:
-    """All five, one after the other, on the same trace; the table grows as each is done."""
-    require(sandbox)
-    trials.compare(sandbox, "comparison", "strategy", FIVE, _try)
-    return "All five have had the same trace. Their numbers stand beside one another."
-
-
-def try_one(sandbox: Sandbox) -> str:
-    """The strategy on the page alone, on the same trace."""
-    require(sandbox)
-    row = _try(sandbox, str(sandbox.settings["strategy"]))
-    return f"{row['strategy']}: {row['hit_percent']:.0f} % hits, {row['stale']:.0f} stale reads."
-
-
-def measure_ttl_bound(sandbox: Sandbox) -> float:
-    """Milliseconds by which the stalest read is stale, with a time to live of half a second and
-    nobody telling the cache.
-    """
-    require(sandbox)
-    with temporarily(sandbox, strategy="lazy-ttl", behind_percent=0, ttl_s=0.5, seconds=2):
-        return round(float(_try(sandbox, "lazy-ttl")["staleness_max_ms"]))
-
-
-def measure_asks_least(sandbox: Sandbox) -> str:
-    """The strategy with the fewest queries for each request."""
-    with temporarily(sandbox, behind_percent=0, missing="ask", seconds=1, ttl_s=0.3):
-        compare(sandbox)
-    rows = {
-        str(row["name"]): float(row["queries_per_request"]) for row in sandbox.found["comparison"]
-    }
-    return min(FIVE, key=lambda name: rows[name])
-
-
-def measure_behind(sandbox: Sandbox) -> float:
-    """Percentage of write-through's hits that are stale when a fifth of the writes goes behind its
-    back.
-    """
-    require(sandbox)
-    with temporarily(
-        sandbox, strategy="write-through", missing="ask", behind_percent=20, seconds=2
-    ):
-        row = _try(sandbox, "write-through")
-    return round(100 * float(row["stale"]) / max(1.0, float(row["hits"])), 1)
-
-
-def reference(sandbox: Sandbox) -> None:
-    """Meets every check, and measures what the lessons quote."""
-    note = sandbox.measurements
-    sandbox.set("seconds", 1)
-    sandbox.set("ttl_s", 0.3)
-    sandbox.set("behind_percent", 0)
-    with temporarily(sandbox, rate_per_s=600):
-        trials.compare(
-            sandbox,
-            "comparison",
-            "strategy",
-            FIVE,
-            _try,
-            ends=lambda: refuted(sandbox),
-        )
-    if refuted(sandbox):
-        return
-    for row in sandbox.found["comparison"]:
-        name = str(row["name"]).replace("-", "_")
-        for column in (
-            "hit_percent",
-            "stale",
-            "stale_percent",
-            "staleness_p50_ms",
-            "staleness_p99_ms",
-            "staleness_max_ms",
-            "queries_per_s",
-            "write_p50_ms",
-            "held_kb",
-            "keys",
-        ):
-            note[f"{name}_{column}"] = float(row[column])
-    with temporarily(sandbox, strategy="write-through", behind_percent=20, rate_per_s=600):
-        _try(sandbox, "write-through")
-    for column in ("stale_reads", "staleness_max_ms", "behind_percent"):
-        note[f"behind_{column.removeprefix('behind_')}"] = float(
-            behind_its_back(sandbox).evidence.get(column, 0.0)
-        )
-
-
-def _try(sandbox: Sandbox, name: str) -> trials.Row:
-    """One trial; its row goes into the table."""
-    sandbox.set("strategy", name)
-    trial = trials.run(sandbox, float(sandbox.settings["seconds"]))
-    row = _row(sandbox, trial)
-    sandbox.tabulate(
-        "comparison", trials.merged(sandbox.found.get("comparison", []), row, by="strategy")
-    )
-    sandbox.say(
-        f"{row['strategy']}: {row['hit_percent']:.0f} % hits, {row['queries_per_s']:.0f} "
-        f"queries/s, {row['stale']:.0f} stale reads"
-        + (f", by up to {row['staleness_max_ms']:.0f} ms" if row["stale"] else ""),
-        "stale" if row["stale"] else "here",
-    )
-    return row
-
-
-def _row(sandbox: Sandbox, trial: trials.Trial) -> trials.Row:
-    settings, strategy, latencies = sandbox.settings, sandbox.strategy(), trial.tally.latencies
-    behind = float(settings["behind_percent"])
-    return {
-        "name": strategy.name,
-        "strategy": strategy.label + (f", {behind:g} % behind its back" if behind else ""),
-        "engine": cache_engine(sandbox),
-        "read": settings["read"],
-        "clients": settings["clients"],
-        "ttl_s": settings["ttl_s"],
-        "behind_percent": behind,
-        "behind": trial.tally.kinds["behind"],
-        "requests": trial.tally.done,
-        "reads": trial.reads,
-        "writes": trial.writes,
-        "hits": trial.tally.kinds["hit"],
-        **trials.staleness(trial),
-        "queries_per_s": round(trial.queries / trial.seconds, 1),
-        "queries_per_request": round(trial.queries / max(1, trial.tally.done), 3),
-        "write_p50_ms": round(latencies["write"].percentile_ms(50), 3),
-        "write_p99_ms": round(latencies["write"].percentile_ms(99), 3),
-        "held_kb": round(trial.held_bytes / 1024, 1),
-        "keys": len(trial.keys),
-    }
-
-
-lab = Lab(
-    id="strategies",
+lab = storefront.lab(
+    "strategies",
     title="Strategies side by side",
     question="Which strategy is best? Best at what?",
     about="No cache, lazy loading, write-through, each with and without a time to live: the "
     "same seeded trace for all, on the same servers, and the numbers beside one another.",
     minutes=15,
-    topology=storefront.TOPOLOGY,
-    parts=storefront.PARTS,
     controls=(
         storefront.ENGINE,
-        Choice(
-            "strategy", "Strategy", tuple((name, STRATEGIES[name].label) for name in FIVE), "lazy"
-        ),
+        Choice("strategy", "Strategy", OPTIONS, "lazy"),
         Choice(
             "missing",
             "With write-through, a miss",
@@ -254,58 +107,22 @@ lab = Lab(
             gear="view",
             help="So many of the writes go to the database alone, as another application’s would.",
         ),
-        Number("seconds", "Each runs for", 1, 10, 1, 2, unit="s", gear="view"),
+        storefront.TRIAL_SECONDS,
         storefront.clients(1),
         storefront.rate(1_000),
-        Number(
-            "write_percent",
-            "Writes",
-            1,
-            90,
-            1,
-            20,
-            unit="%",
-            gear="load",
-            help="Of 100 requests, so many change a price.",
-        ),
+        storefront.write_percent(20, minimum=1, maximum=90),
         storefront.skew(1.0),
     ),
     strategies=STRATEGIES,
     pick_strategy=pick_strategy,
-    actions=(
-        storefront.READ,
-        Action(
-            "change-price",
-            "Change the price",
-            "step",
-            change_price,
-            (storefront.ITEM, storefront.PRICE),
-        ),
-        Action(
-            "compare",
-            "Compare them",
-            "view",
-            compare,
-            primary=True,
-            here="one after the other on the same servers, emptied each time, with the same "
-            "seeded requests.",
-            aws="you would read CacheHitRate and the database’s own metrics; how stale an "
-            "answer is, no service measures for you.",
-            deadline_s=90.0,
-        ),
-        Action("try-one", "Run the one above", "view", try_one, deadline_s=20.0),
-    ),
-    checks=CHECKS,
+    actions=(storefront.READ,),
     charts=(
-        *storefront.CHARTS[:2],
-        Chart("Stale reads and writes", ("stale_reads_per_s", "writes_per_s")),
-        Chart("Stale by how much", ("staleness_p50_ms", "staleness_p99_ms"), "log"),
-        Chart(
-            "What a hit, a miss and a write take",
-            ("hit_p50_ms", "miss_p50_ms", "write_p50_ms"),
-            "log",
-        ),
-        storefront.CHARTS[3],
+        charts.HIT_RATE,
+        charts.OPERATIONS,
+        charts.STALE_READS,
+        charts.STALENESS,
+        charts.HITS_MISSES_AND_WRITES,
+        charts.TIERS,
     ),
     tiles=(
         "hit_rate_percent",
@@ -315,85 +132,165 @@ lab = Lab(
         "write_p50_ms",
         "items",
     ),
-    tables=(
-        Table(
-            "comparison",
-            "Side by side",
-            (
-                Column("strategy", "Strategy"),
-                Column(
-                    "hit_percent",
-                    "Hit rate",
-                    "%",
-                    1,
-                    "hit",
-                    "Reads that needed no query, of all reads",
-                ),
-                Column("stale", "Stale reads", sense="stale"),
-                Column("staleness_p50_ms", "Stale by, median", "ms", 0, "stale"),
-                Column(
-                    "staleness_p99_ms",
-                    "Stale by, p99",
-                    "ms",
-                    0,
-                    "stale",
-                    "When the read began, less when the first newer version was committed",
-                ),
-                Column(
-                    "queries_per_s",
-                    "Database queries",
-                    "/s",
-                    0,
-                    "read",
-                    "pg_stat_statements: calls of the role shop_app",
-                ),
-                Column("write_p50_ms", "A write takes, median", "ms", 2, "write"),
-                Column(
-                    "held_kb",
-                    "Memory",
-                    "KB",
-                    0,
-                    help="Redis: MEMORY USAGE of all keys. Memcached: bytes",
-                ),
-                Column("keys", "Keys"),
-            ),
-            "Nothing has been compared yet.",
+    tables=(TABLE,),
+)
+
+lab.check("All five did the same work")(checks.same_trace)
+lab.check("Without a cache the database is asked most, and nothing is stale")(
+    checks.no_cache_asks_most
+)
+lab.check("A time to live bounds how stale a read can be")(checks.ttl_bounds)
+lab.check("Lazy loading without one is stale for longer")(checks.lazy_is_staler)
+lab.check("Write-through has no stale read while every write goes through it")(
+    checks.write_through_fresh
+)
+lab.check("Writes behind its back make write-through stale as well")(checks.behind_its_back)
+
+
+@lab.action("Change the price", gear="step", fields=(storefront.ITEM, storefront.PRICE))
+def change_price(sandbox: Sandbox, item: float, price: float) -> str:
+    """A price change through the strategy on the page."""
+    return storefront.write_price(
+        sandbox,
+        item,
+        price,
+        lambda request: (
+            f"; the write took {request.took_ms:.2f} ms and {len(request.trips)} "
+            f"trip{'' if len(request.trips) == 1 else 's'}."
         ),
-    ),
-    predictions=(
-        Prediction(
-            "ttl-bound",
-            "Time to live 0.5 s, and nobody tells the cache of writes. By how many milliseconds "
-            "is the stalest read stale?",
-            measure_ttl_bound,
-            unit="ms",
-            tolerance=TOLERANCES.get("ttl-bound", 0.0),
-            slack=50.0,
-            why="Almost the whole time to live, and not more: it bounds staleness, it does not "
-            "remove it. Memcached counts in whole seconds.",
-        ),
-        Prediction(
-            "asks-least",
-            "The same trace for all five. Which asks the database least?",
-            measure_asks_least,
-            options=tuple((name, STRATEGIES[name].label) for name in FIVE),
-            why="Lazy loading without a time to live: what it has fetched once it never asks "
-            "for again, however old it is. Write-through that doesn’t fill still asks for "
-            "all that nobody writes.",
-        ),
-        Prediction(
-            "behind",
-            "A fifth of the writes goes to the database behind write-through’s back. What "
-            "percentage of its hits is stale?",
-            measure_behind,
-            unit="%",
-            tolerance=TOLERANCES.get("behind", 0.0),
-            slack=3.0,
-            decimals=1,
-            why="“Never stale” holds only while every writer tells the cache. One that doesn’t "
-            "is enough.",
-        ),
-    ),
-    mutants=WRONG,
-    run_reference=reference,
+    )
+
+
+@lab.action(
+    "Compare them",
+    gear="view",
+    primary=True,
+    here="one after the other on the same servers, emptied each time, with the same seeded "
+    "requests.",
+    aws="you would read CacheHitRate and the database’s own metrics; how stale an answer is, no "
+    "service measures for you.",
+    deadline_s=90.0,
+)
+def compare(sandbox: Sandbox) -> str:
+    """All five, one after the other, on the same trace; the table grows as each is done."""
+    require(sandbox)
+    trials.compare(sandbox, TABLE.name, "strategy", FIVE, run_trial)
+    return "All five have had the same trace. Their numbers stand beside one another."
+
+
+@lab.action("Run the one above", gear="view", deadline_s=20.0)
+def try_one(sandbox: Sandbox) -> str:
+    """The strategy on the page alone, on the same trace."""
+    require(sandbox)
+    row = run_trial(sandbox, str(sandbox.settings["strategy"]))
+    return f"{row['strategy']}: {row['hit_percent']:.0f} % hits, {row['stale']:.0f} stale reads."
+
+
+@lab.prediction(
+    "Time to live 0.5 s, and nobody tells the cache of writes. By how many milliseconds is the "
+    "stalest read stale?",
+    unit="ms",
+    slack=50.0,
+    why="Almost the whole time to live, and not more: it bounds staleness, it does not remove it. "
+    "Memcached counts in whole seconds.",
+)
+def ttl_bound(sandbox: Sandbox) -> float:
+    """Milliseconds by which the stalest read is stale, with a time to live of half a second and no
+    invalidation.
+    """
+    require(sandbox)
+    with temporarily(sandbox, strategy="lazy-ttl", behind_percent=0, ttl_s=0.5, seconds=2):
+        return round(float(run_trial(sandbox, "lazy-ttl")["staleness_max_ms"]))
+
+
+@lab.prediction(
+    "The same trace for all five. Which asks the database least?",
+    options=OPTIONS,
+    why="Lazy loading without a time to live: what it has fetched once it never asks for again, "
+    "however old it is. Write-through that doesn’t fill still asks for all that nobody writes.",
+)
+def asks_least(sandbox: Sandbox) -> str:
+    """The strategy with the fewest queries for each request."""
+    with temporarily(sandbox, behind_percent=0, missing="ask", seconds=1, ttl_s=0.3):
+        compare(sandbox)
+    queries = {
+        str(row["name"]): float(row["queries_per_request"]) for row in sandbox.found[TABLE.name]
+    }
+    return min(FIVE, key=lambda name: queries[name])
+
+
+@lab.prediction(
+    "A fifth of the writes goes to the database behind write-through’s back. What percentage of "
+    "its hits is stale?",
+    unit="%",
+    slack=3.0,
+    decimals=1,
+    why="“Never stale” holds only while every writer tells the cache. One that doesn’t is enough.",
+)
+def behind(sandbox: Sandbox) -> float:
+    """Percentage of write-through's hits that are stale when a fifth of the writes goes behind its
+    back.
+    """
+    require(sandbox)
+    with temporarily(
+        sandbox, strategy="write-through", missing="ask", behind_percent=20, seconds=2
+    ):
+        row = run_trial(sandbox, "write-through")
+    return round(100 * float(row["stale"]) / max(1.0, float(row["hits"])), 1)
+
+
+@lab.reference
+def reference(sandbox: Sandbox) -> None:
+    """Meets every check, and measures what the lessons quote."""
+    note = sandbox.measurements
+    sandbox.set("seconds", 1)
+    sandbox.set("ttl_s", 0.3)
+    sandbox.set("behind_percent", 0)
+    with temporarily(sandbox, rate_per_s=600):
+        trials.compare(
+            sandbox, TABLE.name, "strategy", FIVE, run_trial, ends=lambda: refuted(sandbox)
+        )
+    if refuted(sandbox):
+        return
+    for row in sandbox.found[TABLE.name]:
+        name = str(row["name"]).replace("-", "_")
+        note |= {f"{name}_{column}": float(row[column]) for column in QUOTED}
+
+    with temporarily(sandbox, strategy="write-through", behind_percent=20, rate_per_s=600):
+        run_trial(sandbox, "write-through")
+    evidence = verdict_of(checks.behind_its_back, sandbox).evidence
+    note["behind_stale_reads"] = float(evidence.get("stale_reads", 0.0))
+    note["behind_staleness_max_ms"] = float(evidence.get("staleness_max_ms", 0.0))
+    note["behind_percent"] = float(evidence.get("behind_percent", 0.0))
+
+
+lab.mutant(
+    "ignores-ttl",
+    "stores for an hour whatever the time to live is set to",
+    caught_by=checks.ttl_bounds,
+    strategies={
+        "lazy-ttl": replace(STRATEGIES["lazy-ttl"], read=mutants.read_stores_for_an_hour),
+    },
+)
+lab.mutant(
+    "remembers",
+    "has no cache, and answers from its own memory",
+    caught_by=checks.no_cache_asks_most,
+    strategies={
+        "no-cache": replace(STRATEGIES["no-cache"], read=mutants.read_counts_its_own_hits),
+    },
+)
+lab.mutant(
+    "never-overwrites",
+    "stores an item at its first write and never again",
+    caught_by=checks.write_through_fresh,
+    strategies={
+        "write-through": replace(STRATEGIES["write-through"], write=mutants.write_never_overwrites),
+    },
+)
+lab.mutant(
+    "tells-the-cache",
+    "says that nobody tells the cache, and deletes on write",
+    caught_by=checks.lazy_is_staler,
+    strategies={"lazy": replace(STRATEGIES["lazy"], write=cache_aside.write)},
 )

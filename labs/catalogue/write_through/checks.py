@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from statistics import median
 
+from labs.catalogue.write_through.memory import TABLE
 from labs.events import Value
-from labs.lab import Check, Verdict, met, unmet
+from labs.lab import Verdict, met, unmet
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
 
@@ -60,15 +61,13 @@ def never_stale(sandbox: Sandbox) -> Verdict:
         )
     if found["hits_by_the_server"] < HITS or not found["writes"]:
         raise unmet(
-            f"The cache server counted {found['hits_by_the_server']:.0f} hits: who "
-            "never reads "
+            f"The cache server counted {found['hits_by_the_server']:.0f} hits: who never reads "
             "from the cache is never stale.",
             evidence,
             hint="Was anything in the cache to be read? It has to be written first.",
         )
     return met(
-        f"Of {found['reads']:,.0f} reads, {found['hits_by_the_server']:,.0f} of them "
-        "hits, none "
+        f"Of {found['reads']:,.0f} reads, {found['hits_by_the_server']:,.0f} of them hits, none "
         f"was stale, though {found['writes']:,.0f} prices changed meanwhile.",
         evidence,
     )
@@ -111,10 +110,8 @@ def two_trips(sandbox: Sandbox) -> Verdict:
             hint="What does a write have to say, and to whom? What did this one ask that it "
             "could have known?",
         )
-    database_ms, cache_ms = (
-        median(w.ms_at("database") for w in writes),
-        median(w.ms_at("cache") for w in writes),
-    )
+    database_ms = median(w.ms_at("database") for w in writes)
+    cache_ms = median(w.ms_at("cache") for w in writes)
     evidence = {
         "writes": len(writes),
         "trips_each": 2,
@@ -123,8 +120,7 @@ def two_trips(sandbox: Sandbox) -> Verdict:
         "cache_ms": round(cache_ms, 3),
     }
     return met(
-        f"Each of {len(writes)} writes made two trips: {database_ms:.2f} ms to the "
-        "database and "
+        f"Each of {len(writes)} writes made two trips: {database_ms:.2f} ms to the database and "
         f"{cache_ms:.2f} ms to the cache, at the median.",
         evidence,
     )
@@ -191,7 +187,7 @@ def unread_keys(sandbox: Sandbox) -> Verdict:
     """Keys that nobody has read take memory."""
     rows = [
         row
-        for row in sandbox.found.get("memory", [])
+        for row in sandbox.found.get(TABLE.name, [])
         if str(row["strategy"]).startswith("Write-through")
     ]
     if not rows:
@@ -214,16 +210,7 @@ def unread_keys(sandbox: Sandbox) -> Verdict:
             hint="Count sooner, or let writes be more of the load.",
         )
     return met(
-        f"Of {row['keys']:.0f} keys on the server, nobody has ever read "
-        f"{row['unread']:.0f}: "
+        f"Of {row['keys']:.0f} keys on the server, nobody has ever read {row['unread']:.0f}: "
         f"{row['unread_percent']:.0f} %.",
         evidence,
     )
-
-
-CHECKS = (
-    Check("two-trips", "A write costs two trips: the database, then the cache", two_trips),
-    Check("new-node-empty", "A new node is empty until it is written", new_node_empty),
-    Check("never-stale", "With one writer, 10,000 reads and none of them stale", never_stale),
-    Check("unread-keys", "Keys that nobody has read lie in memory", unread_keys),
-)

@@ -4,46 +4,34 @@ counters before and after.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from labs.caching.cache import CacheDown
-from labs.engines.base import CacheEngine, DatabaseEngine
-from labs.errors import BadInput, NotNow, ServerDown
-from labs.events import CommandRan, LineReached, Said, Sense, StepFinished, StepStarted
+from labs.errors import BadInput, NotNow, ServerDown, ServerNotUp
+from labs.events import CommandRan, LineReached, Sense, StepFinished, StepStarted
 from labs.lab import Strategy
 from labs.sandbox.clients import ClosableCache, ClosableShop, MemcachedCache, RedisCache
 from labs.sandbox.context import Context
 from labs.sandbox.ledger import Request, Trip
 from labs.sandbox.part import SteppedPart
 from labs.sandbox.stepper import Stepper
+from labs.setups.shop import captions
+from labs.setups.shop.counters import (
+    CACHE,
+    DATABASE,
+    cache_engine,
+    cache_if_up,
+    committed_version,
+    read_counters,
+)
 from labs.shop.shop import SqlAlchemyShop
-from labs.shop.versions import version_of
-
-CACHE, DATABASE = "cache", "database"
-
-
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """The servers' own counters at one moment; a server that is down counts as zero."""
-
-    hits: int = 0
-    misses: int = 0
-    queries: int = 0
 
 
 def app(context: Context) -> Application:
     """The application of a sandbox."""
     return context.part(Application)
-
-
-def cache_engine(context: Context) -> str:
-    """The cache's engine now: redis or memcached."""
-    cache = context.servers.get(CACHE)
-    return "memcached" if cache is not None and cache.engine.kind == "memcached" else "redis"
 
 
 class Application(SteppedPart):
@@ -61,7 +49,7 @@ class Application(SteppedPart):
         self._number = 0
         self._quiet = False
         self._cache: ClosableCache | None = None
-        self._cache_engine = ""
+        self._cache_kind = ""
         self._shop: ClosableShop | None = None
         self.stepper = Stepper(on_line=self._line_reached)
 
@@ -73,31 +61,12 @@ class Application(SteppedPart):
         """One price change through the strategy's write side."""
         return self._alone(lambda: self._request("write", item, price, quiet))
 
-    def counters(self) -> Counters:
-        """Hits, misses and queries as the servers count them, now."""
-        hits = misses = queries = 0
-        with contextlib.suppress(ServerDown):
-            cache = self._cache_engine_if_up()
-            hits, misses = cache.hits(), cache.misses()
-        with contextlib.suppress(ServerDown):
-            queries = self._database_engine_if_up().queries()
-        return Counters(hits, misses, queries)
-
-    def committed_version(self, what: str, item: int) -> int | None:
-        """The version that the database has committed, asked of the database itself; None if it
-        does not answer.
-        """
-        try:
-            return version_of(self._database_engine_if_up(), what, item)
-        except ServerDown:
-            return None
-
     def flush(self) -> None:
-        """Empty the cache. NotNow if it is not up."""
+        """Empty the cache. ServerNotUp if it is not up."""
         try:
-            cache = self._cache_engine_if_up()
+            cache = cache_if_up(self.context)
         except ServerDown:
-            raise NotNow("The cache is not up.", hint="Restart it first.") from None
+            raise ServerNotUp("The cache is not up.", hint="Restart it first.") from None
         cache.flush()
         self.context.ledger.emptied_at.append(time.monotonic())
 
@@ -140,18 +109,6 @@ class Application(SteppedPart):
             self._shop.close()
             self._shop = None
 
-    def _cache_engine_if_up(self) -> CacheEngine:
-        server = self.context.servers.get(CACHE)
-        if server is None or server.state != "up" or not isinstance(server.engine, CacheEngine):
-            raise ServerDown("The cache is not up.")
-        return server.engine
-
-    def _database_engine_if_up(self) -> DatabaseEngine:
-        server = self.context.servers.get(DATABASE)
-        if server is None or server.state != "up" or not isinstance(server.engine, DatabaseEngine):
-            raise ServerDown("The database is not up.")
-        return server.engine
-
     def _alone(self, run: Callable[[], Request]) -> Request:
         if not self._lock.acquire(timeout=5.0):
             raise NotNow("A request is standing in step gear.", hint="Run it to its end first.")
@@ -182,13 +139,13 @@ class Application(SteppedPart):
             )
         shop, cache = self._clients(what)
         alone = not context.load.running
-        committed = self.committed_version(what, item)
-        before = self.counters()
+        committed = committed_version(context, what, item)
+        before = read_counters(context)
         began = time.monotonic()
         version, answer, error = self._run(strategy, function, item, price, ttl_s, shop, cache)
         ended = time.monotonic()
         self._note(function, item, version, ended)
-        after = self.counters()
+        after = read_counters(context)
         request = Request(
             number=self._number,
             function=function,
@@ -221,14 +178,7 @@ class Application(SteppedPart):
                     took_ms=request.took_ms,
                 )
             )
-            context.emit(
-                _sentence(
-                    request,
-                    cache_written=any(
-                        c.server == "cache" and c.meaning == "write" for c in self._trips
-                    ),
-                )
-            )
+            context.emit(captions.after_request(request))
         return request
 
     def _note(self, function: str, item: int, version: int | None, at: float) -> None:
@@ -255,7 +205,11 @@ class Application(SteppedPart):
                 if not isinstance(answer, dict):
                     return None, str(answer)[:200], ""
                 version = answer.get("version")
-                return (version if isinstance(version, int) else None), _in_short(answer), ""
+                return (
+                    (version if isinstance(version, int) else None),
+                    captions.in_short(answer),
+                    "",
+                )
             assert strategy.write is not None and price is not None
             made = strategy.write(shop, cache, item, price, ttl_s)
             return (made if isinstance(made, int) else None), f"version {made}", ""
@@ -267,10 +221,10 @@ class Application(SteppedPart):
         not ask for.
         """
         engine = cache_engine(self.context)
-        if self._cache is None or self._cache_engine != engine:
+        if self._cache is None or self._cache_kind != engine:
             if self._cache is not None:
                 self._cache.close()
-            self._cache, self._cache_engine = self._new_cache(engine), engine
+            self._cache, self._cache_kind = self._new_cache(engine), engine
         if self._shop is None:
             self._shop = self._new_shop(what)
         self._shop.what = what
@@ -348,82 +302,9 @@ class Application(SteppedPart):
             )
         )
         if self.stepper.running:
-            sentence = _MEANWHILE.get((server, meaning))
-            if sentence:
+            sentence = captions.after_command(server, meaning)
+            if sentence is not None:
                 self.context.emit(sentence)
 
     def _line_reached(self, line: int, last_line: int) -> None:
         self.context.emit(LineReached(request=self._number, line=line, last_line=last_line))
-
-
-_MEANWHILE: dict[tuple[str, Sense], Said] = {
-    ("cache", "hit"): Said(
-        text="The cache had it. The database will hear nothing.", strong="The cache had it."
-    ),
-    ("cache", "miss"): Said(
-        text="The cache had nothing. Now the database has to answer.",
-        strong="The cache had nothing.",
-    ),
-    ("cache", "error"): Said(
-        text="The cache does not answer. A careful reader asks the database instead.",
-        strong="The cache does not answer.",
-    ),
-    ("cache", "write"): Said(text="The cache has been told.", strong=""),
-    ("database", "read"): Said(
-        text="The database has answered.", strong="The database has answered."
-    ),
-    ("database", "write"): Said(
-        text="The database has committed the new price. The cache has not heard of it yet.",
-        strong="The cache has not heard of it yet.",
-    ),
-}
-
-
-def _sentence(request: Request, *, cache_written: bool) -> Said:
-    """The sentence under the drawing when a request is over."""
-    took = f"{request.took_ms:.2f} ms"
-    match request.meaning:
-        case "hit":
-            return Said(
-                text=f"The cache had it, in {took}. The database heard nothing.",
-                strong=f"The cache had it, in {took}.",
-            )
-        case "miss":
-            return Said(
-                text=f"The cache had nothing, so the database answered: {took} for the first "
-                "reader. The next one finds it stored.",
-                strong="the database answered",
-            )
-        case "stale":
-            return Said(
-                text=f"The cache had an old one: version {request.version}, while the database "
-                f"holds version {request.committed}.",
-                strong="The cache had an old one",
-            )
-        case "write":
-            told = "The cache was told as well." if cache_written else "Nobody has told the cache."
-            return Said(
-                text=f"The database has the new price. {told}",
-                strong="The database has the new price.",
-            )
-        case "read":
-            tail = (
-                "The cache is down: slower, never wrong."
-                if request.cache_down
-                else "The cache took nothing off it."
-            )
-            return Said(
-                text=f"The database answered, in {took}. {tail}",
-                strong=f"The database answered, in {took}.",
-            )
-        case "error":
-            return Said(text="Nobody answered this request.", strong="Nobody answered")
-    return Said(
-        text="The answer came from neither the cache nor the database.",
-        strong="neither the cache nor the database",
-    )
-
-
-def _in_short(answer: dict[str, object]) -> str:
-    parts = [f"{name} {answer[name]}" for name in ("name", "price", "version") if name in answer]
-    return ", ".join(parts)[:200] or f"{len(answer)} fields"

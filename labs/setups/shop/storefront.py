@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from labs.events import Value
-from labs.lab import Action, Chart, Choice, Lab, Link, Node, Number, Place, Topology
+from labs.lab import Action, Choice, Lab, Link, Node, Number, Place, Topology
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.shop import charts
 from labs.setups.shop.application import Application, app
 from labs.setups.shop.workload import ShopLoad
 
 PARTS = (Application, ShopLoad)
+CHARTS = charts.USUAL
 
 
 def _cache_options(settings: Mapping[str, Value]) -> Mapping[str, Any]:
@@ -38,9 +40,9 @@ TOPOLOGY = Topology(
 )
 
 
-def lab(lab_id: str, **definition: Any) -> Lab:
+def lab(lab_id: str, *, topology: Topology = TOPOLOGY, **definition: Any) -> Lab:
     """A lab over the shop's cache and database; `definition` is that of `Lab`."""
-    return Lab(id=lab_id, topology=TOPOLOGY, parts=PARTS, **definition)
+    return Lab(id=lab_id, topology=topology, parts=PARTS, **definition)
 
 
 ENGINE = Choice(
@@ -73,8 +75,8 @@ def read_item(sandbox: Sandbox, item: float) -> str:
 
 
 def write_price(sandbox: Sandbox, item: float, price: float, more: Callable[[Request], str]) -> str:
-    """A price change through the strategy on the page, in a sentence; `more` says what else there
-    is to say of one that was committed.
+    """A price change through the strategy on the page, in a sentence; `more` ends the sentence of
+    one that was committed.
     """
     request = app(sandbox).write(int(item), price)
     if not request.answered:
@@ -83,6 +85,9 @@ def write_price(sandbox: Sandbox, item: float, price: float, more: Callable[[Req
 
 
 READ = Action("read", "Read it", "step", read_item, (ITEM,))
+
+
+TRIAL_SECONDS = Number("seconds", "Each runs for", 1, 10, 1, 2, unit="s", gear="view")
 
 
 def what_is_read(default: str) -> Choice:
@@ -115,19 +120,50 @@ def clients(default: int) -> Number:
     )
 
 
-def rate(default: int) -> Number:
+def rate(default: int, *, maximum: int = 2_000) -> Number:
     """How many requests a second the load wants."""
     return Number(
         "rate_per_s",
         "Requests wanted",
         10,
-        2_000,
+        maximum,
         10,
         default,
         unit="/s",
         scale="log",
         gear="load",
         help="An open loop: requests are due on a schedule, whether or not the last one is done.",
+    )
+
+
+def write_percent(default: float, *, minimum: float = 0, maximum: float) -> Number:
+    """How many of 100 requests change a price."""
+    return Number(
+        "write_percent",
+        "Writes",
+        minimum,
+        maximum,
+        1,
+        default,
+        unit="%",
+        gear="load",
+        help="Of 100 requests, so many change a price.",
+    )
+
+
+def cache_mb(default: float, *, minimum: float, more: str = "") -> Number:
+    """How much memory the cache has; `more` is the help's second sentence."""
+    return Number(
+        "cache_mb",
+        "Cache memory",
+        minimum,
+        64,
+        1,
+        default,
+        unit="MB",
+        scale="log",
+        gear="load",
+        help=f"maxmemory of Redis, -m of Memcached. {more}".strip(),
     )
 
 
@@ -147,21 +183,5 @@ def skew(default: float) -> Number:
 
 
 def ttl(default: float, gear: Place = "all") -> Number:
-    """How long a stored answer lives."""
+    """How long an answer stays in the cache."""
     return Number("ttl_s", "Time to live", 1, 300, 1, default, unit="s", scale="log", gear=gear)
-
-
-CHARTS = (
-    Chart("Hit rate", ("hit_rate_percent",)),
-    Chart("Cache operations and database queries", ("cache_ops_per_s", "database_queries_per_s")),
-    Chart(
-        "Requests by what they were",
-        ("hit_p50_ms", "hit_p99_ms", "miss_p50_ms", "miss_p99_ms"),
-        "log",
-    ),
-    Chart(
-        "Latency of each tier",
-        ("cache_p50_ms", "cache_p99_ms", "database_p50_ms", "database_p99_ms"),
-        "log",
-    ),
-)

@@ -1,5 +1,5 @@
-"""What labs share that let a load run for a while and count: one trial of the strategy that the
-settings pick, on emptied servers, from the seed's beginning.
+"""Trials: the load does a given number of requests with one strategy, on emptied servers and from
+the beginning of its seed; what its clients and the servers counted becomes a row of a table.
 """
 
 from __future__ import annotations
@@ -15,18 +15,17 @@ from labs.events import Value
 from labs.load.controller import Tally
 from labs.sandbox.experiment import temporarily
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.shop.application import app, cache_engine
+from labs.setups.shop.application import app
+from labs.setups.shop.counters import CACHE, cache_engine, read_counters
 
 Row = dict[str, Value]
-"""A row of a table: column to value; what the table does not show may stand in it too."""
+"""A row of a table: column to value. It may hold values that the table has no column for."""
 
 EDGES_MS = (1, 2, 4, 8, 16, 32, 64, 125, 250, 500, 1_000, 2_000, 4_000)
-"""Where the bars of a distribution of staleness begin and end; static/js/views/multiples.js draws
-them.
-"""
+"""Edges of the bars of a distribution of staleness; static/js/views/multiples.js draws them."""
 
 GRACE_S = 10.0
-"""How much longer than it should a trial may take on a busy machine."""
+"""How much longer than planned a trial may take on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,41 +52,72 @@ class Trial:
 
     @property
     def writes(self) -> int:
-        """Writes that were committed, behind the application's back too."""
+        """Writes that were committed, including those behind the application's back."""
         return self.tally.kinds["write"] + self.tally.kinds["behind"]
 
     @property
     def hit_percent(self) -> float:
-        """Reads that needed no query, of all reads."""
+        """Reads that needed no query, as a percentage of all reads."""
         return 100 * self.tally.kinds["hit"] / self.reads if self.reads else 0.0
 
     @property
     def stale_percent(self) -> float:
-        """Stale reads of all reads."""
+        """Stale reads, as a percentage of all reads."""
         return 100 * self.tally.stale / self.reads if self.reads else 0.0
 
     def staleness_ms(self, percentile: float) -> float:
         """By how much the stale reads were stale; 0 without any."""
         return self.tally.latencies["staleness"].percentile_ms(percentile)
 
+    def row(self) -> Row:
+        """What every table of trials holds: reads, writes, hits, staleness, queries and keys."""
+        latencies = self.tally.latencies
+        return {
+            "reads": self.reads,
+            "writes": self.writes,
+            "hit_percent": round(self.hit_percent, 2),
+            "stale": self.tally.stale,
+            "stale_percent": round(self.stale_percent, 2),
+            "staleness_p50_ms": round(self.staleness_ms(50), 1),
+            "staleness_p99_ms": round(self.staleness_ms(99), 1),
+            "staleness_max_ms": round(self.staleness_ms(100), 1),
+            "staleness_counts": " ".join(
+                str(count) for count in latencies["staleness"].counts(EDGES_MS)
+            ),
+            "slowest_miss_ms": round(latencies["miss"].percentile_ms(100), 2),
+            "queries_per_s": round(self.queries / self.seconds, 1),
+            "keys": len(self.keys),
+        }
 
-def run(sandbox: Sandbox, seconds: float, look: Callable[[], Row] = dict) -> Trial:
-    """Empty the cache, begin the clients and their seed anew, and let them do as many requests as
-    they should in so many seconds.
 
-    `look` is called when they are done and have not ended yet; what it returns is `seen`.
+def begin(sandbox: Sandbox) -> None:
+    """End the load, empty the cache and the application's own memory, and forget what was asked
+    for and what was written.
+    """
+    sandbox.stop_load()
+    app(sandbox).flush()
+    app(sandbox).disconnect()
+    sandbox.commits.clear()
+    sandbox.load.clear()
+
+
+def run(sandbox: Sandbox, seconds: float, observe: Callable[[], Row] = dict) -> Trial:
+    """From nothing, let the clients do as many requests as they should do in `seconds`.
+
+    `observe` is called when the requests are done and the clients still run; what it returns is
+    the trial's `seen`.
     """
     begin(sandbox)
-    before, operations_before = app(sandbox).counters(), _operations(sandbox)
+    before, operations_before = read_counters(sandbox), _operations(sandbox)
     began = time.monotonic()
     clients = int(float(sandbox.settings["clients"]))
     requests = int(seconds * float(sandbox.settings["rate_per_s"])) // clients * clients
     sandbox.start_load(requests)
     tally = sandbox.load.totals[(cache_engine(sandbox), sandbox.strategy().name)]
     sandbox.wait_until(lambda: tally.done + tally.errors >= requests, deadline_s=seconds + GRACE_S)
-    keys, held, seen = keys_now(sandbox), held_bytes(sandbox), look()
+    keys, held, seen = keys_now(sandbox), held_bytes(sandbox), observe()
     sandbox.stop_load()
-    after = app(sandbox).counters()
+    after = read_counters(sandbox)
     return Trial(
         seconds=time.monotonic() - began,
         tally=tally,
@@ -110,8 +140,8 @@ def compare(
     *,
     ends: Callable[[], bool] = lambda: False,
 ) -> None:
-    """A trial of each name of this setting, or of as many as it takes until `ends`; the table is
-    empty at first, the setting is at last what it was.
+    """Empty the table, then make a trial with each of these values of the setting, until `ends`.
+    The setting is put back.
     """
     sandbox.tabulate(table, ())
     with temporarily(sandbox, **{setting: sandbox.settings[setting]}):
@@ -121,37 +151,24 @@ def compare(
                 return
 
 
-def staleness(trial: Trial) -> Row:
-    """How many reads were stale, by how much, and what that is to be held against; columns that
-    tables of trials share.
-    """
-    latencies = trial.tally.latencies
-    return {
-        "hit_percent": round(trial.hit_percent, 2),
-        "stale": trial.tally.stale,
-        "stale_percent": round(trial.stale_percent, 2),
-        "staleness_p50_ms": round(trial.staleness_ms(50), 1),
-        "staleness_p99_ms": round(trial.staleness_ms(99), 1),
-        "staleness_max_ms": round(trial.staleness_ms(100), 1),
-        "staleness_counts": " ".join(
-            str(count) for count in latencies["staleness"].counts(EDGES_MS)
-        ),
-        "slowest_miss_ms": round(latencies["miss"].percentile_ms(100), 2),
-    }
-
-
-def begin(sandbox: Sandbox) -> None:
-    """Nothing is cached anywhere, and nothing is remembered of what was asked for or written."""
-    sandbox.stop_load()
-    app(sandbox).flush()
-    app(sandbox).disconnect()
-    sandbox.commits.clear()
-    sandbox.load.clear()
+def put_row(sandbox: Sandbox, table: str, row: Row, *, by: str) -> None:
+    """Put a row into a table, in place of the one with the same value in column `by`."""
+    rows = sandbox.found.get(table, [])
+    if any(old[by] == row[by] for old in rows):
+        rows = [row if old[by] == row[by] else old for old in rows]
+    else:
+        rows = [*rows, row]
+    sandbox.tabulate(table, rows)
 
 
 def keys_now(sandbox: Sandbox) -> list[str]:
-    """The keys that the cache server holds now, by its own word."""
+    """The keys that the cache server holds now, as the server lists them."""
     return _cache(sandbox).keys()
+
+
+def held_bytes(sandbox: Sandbox) -> float:
+    """The bytes that keys and values take, as the cache server counts them."""
+    return _cache(sandbox).held_bytes()
 
 
 def item_of(key: str) -> int:
@@ -160,26 +177,12 @@ def item_of(key: str) -> int:
     return int(item) if item.isdigit() else 0
 
 
-def merged(rows: list[Row], row: Row, by: str) -> list[Row]:
-    """The rows with this one in place of the one that has the same value in column `by`, or at the
-    end.
-    """
-    if any(old[by] == row[by] for old in rows):
-        return [row if old[by] == row[by] else old for old in rows]
-    return [*rows, row]
-
-
 def _operations(sandbox: Sandbox) -> float:
-    return sandbox.servers["cache"].engine.counters()["operations"]
-
-
-def held_bytes(sandbox: Sandbox) -> float:
-    """What the keys and values on the cache server take, by its own word."""
-    return _cache(sandbox).held_bytes()
+    return sandbox.servers[CACHE].engine.counters()["operations"]
 
 
 def _cache(sandbox: Sandbox) -> Redis | Memcached:
-    engine = sandbox.servers["cache"].engine
+    engine = sandbox.servers[CACHE].engine
     if not isinstance(engine, Redis | Memcached):
         raise ServerDown("The cache is not there.")
     return engine

@@ -18,7 +18,7 @@ from labs.load.keys import ZipfKeys
 from labs.load.program import ScheduledProgram, WorkloadSpec
 from labs.network.links import Route
 from labs.sandbox.part import Workload
-from labs.setups.shop.application import cache_engine
+from labs.setups.shop.counters import cache_engine
 from labs.shop.shop import LeanShop, items
 
 LOAD_ITEMS = 1_000

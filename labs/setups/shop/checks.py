@@ -1,0 +1,68 @@
+"""What checks of labs over the shop share: the rows of their trials, and what a trial must have
+shown before it can be judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from labs.lab import Evidence, Unmet, Verdict, unmet
+from labs.sandbox.sandbox import Sandbox
+from labs.setups.shop.trials import Row
+
+STALE_READS = 10
+"""With fewer stale reads than this a trial says nothing about how stale a read can be."""
+HIT_PERCENT = 10.0
+"""With a lower hit rate than this a trial says nothing about what a cache serves."""
+ROUNDING_MS = 2.0
+MEMCACHED_GRAIN_MS = 1_000.0
+"""Memcached counts time to live in whole seconds, and may be one off."""
+
+
+def verdict_of(check: Callable[[Sandbox], Verdict], sandbox: Sandbox) -> Verdict:
+    """What a check function finds now, met or not."""
+    try:
+        return check(sandbox)
+    except Unmet as found:
+        return found.verdict
+
+
+def longest_staleness_ms(row: Row) -> float:
+    """The longest that a read can be stale with this row's time to live: that time and the slowest
+    miss, because a value is as old as the read that fetched it.
+    """
+    ttl_ms = float(row["ttl_s"]) * 1_000
+    if row.get("engine") == "memcached":
+        ttl_ms = max(1.0, float(round(float(row["ttl_s"])))) * 1_000 + MEMCACHED_GRAIN_MS
+    return ttl_ms + float(row["slowest_miss_ms"]) + ROUNDING_MS
+
+
+def require_bounded_staleness(row: Row, evidence: Evidence, *, to_see: str) -> None:
+    """Raise Unmet unless a trial had enough stale reads `to_see` something, and none of them was
+    stale for longer than its time to live allows.
+    """
+    if float(row["stale"]) < STALE_READS:
+        raise unmet(
+            f"{row['stale']:.0f} reads were stale: too few to see {to_see}.",
+            evidence,
+            hint="More writes, or more requests for the same items.",
+        )
+    longest = float(row["staleness_max_ms"])
+    if longest > longest_staleness_ms(row):
+        raise unmet(
+            f"A read was stale by {longest:.0f} ms, though the time to live is "
+            f"{float(row['ttl_s']) * 1_000:.0f} ms.",
+            evidence,
+            hint="With what time to live was it really stored? Ask the cache.",
+        )
+
+
+def require_hits(row: Row, evidence: Evidence, *, hint: str) -> None:
+    """Raise Unmet if a trial read from the cache too rarely to be judged."""
+    if float(row["hit_percent"]) < HIT_PERCENT:
+        raise unmet(
+            f"Only {row['hit_percent']:.1f} % of the reads were hits: who reads no cache is never "
+            "stale.",
+            evidence,
+            hint=hint,
+        )

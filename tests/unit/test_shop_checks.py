@@ -1,0 +1,72 @@
+"""What checks of labs over the shop share: how stale a read may be, and verdicts as values."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from labs.catalogue.invalidation.checks import told_window
+from labs.lab import Unmet, met, unmet
+from labs.setups.shop.checks import longest_staleness_ms, require_bounded_staleness, verdict_of
+from labs.setups.shop.trials import Row
+
+TTL_ALONE: Row = {
+    "name": "ttl",
+    "ttl_s": 0.5,
+    "stale": 40,
+    "staleness_p99_ms": 480.0,
+    "staleness_max_ms": 490.0,
+    "slowest_miss_ms": 8.0,
+    "hit_percent": 70.0,
+}
+TOLD: Row = TTL_ALONE | {
+    "name": "told",
+    "reads": 900,
+    "server_hits": 0,
+    "server_misses": 0,
+    "listeners": 2,
+    "clients": 2,
+}
+
+
+def with_rows(*rows):
+    return SimpleNamespace(found={"windows": list(rows)})
+
+
+def test_the_verdict_of_a_check_is_handed_out_whether_or_not_it_is_met():
+    def refuses(sandbox):
+        raise unmet("Not so.", {"reads": 3})
+
+    assert verdict_of(lambda sandbox: met("So.", {}), with_rows()).status == "met"
+    assert verdict_of(refuses, with_rows()).evidence == {"reads": 3}
+
+
+@pytest.mark.parametrize(("engine", "bound_ms"), [("redis", 510.0), ("memcached", 2_010.0)])
+def test_a_read_may_be_stale_for_the_time_to_live_and_the_slowest_miss(engine, bound_ms):
+    assert longest_staleness_ms(TTL_ALONE | {"engine": engine}) == bound_ms
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [({"stale": 9}, "too few to see a bound"), ({"staleness_max_ms": 511.0}, "stale by 511 ms")],
+)
+def test_a_trial_with_too_few_or_too_old_stale_reads_is_unmet(change, says):
+    require_bounded_staleness(TTL_ALONE, {}, to_see="a bound")
+
+    with pytest.raises(Unmet, match=says):
+        require_bounded_staleness(TTL_ALONE | change, {}, to_see="a bound")
+
+
+def test_processes_as_stale_as_with_a_time_to_live_alone_are_unmet_with_all_evidence():
+    verdict = verdict_of(told_window, with_rows(TTL_ALONE, TOLD))
+
+    assert verdict.status == "unmet"
+    assert verdict.evidence["listeners"] == 2
+    assert verdict.evidence["stale_reads_ttl_alone"] == 40
+
+
+def test_processes_that_are_seldom_stale_are_met_with_all_evidence():
+    verdict = verdict_of(told_window, with_rows(TTL_ALONE, TOLD | {"stale": 2}))
+
+    assert verdict.status == "met"
+    assert verdict.evidence["listeners"] == 2
+    assert verdict.evidence["stale_reads"] == 2
