@@ -12,7 +12,7 @@ from labs.events import Value
 from labs.lab import Check, Verdict, met, unmet
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.replication.bench import flights_of, group_of
-from labs.setups.replication.recorder import Flight
+from labs.setups.replication.flight import Flight
 
 UNFORESEEN = ("kill", "lose", "pause", "cut")
 
@@ -132,24 +132,24 @@ def comes_back(sandbox: Sandbox) -> Verdict:
         back = next(
             (
                 change
-                for change in group_of(sandbox).changes
+                for change in group_of(sandbox).observer.changes
                 if change.at > flight.at
                 and change.server == flight.server
-                and change.seen.role == "replica"
-                and change.seen.linked
+                and change.status.role == "replica"
+                and change.status.linked
             ),
             None,
         )
         if flight.results["promoted"] and back is not None:
             evidence: dict[str, Value] = {
                 "former_primary": flight.server,
-                "follows": back.seen.of,
+                "follows": back.status.of,
                 "after_s": round(back.at - flight.at, 2),
                 "master_link_status": "up",
-                "slave_repl_offset": back.seen.offset,
+                "slave_repl_offset": back.status.offset,
             }
             return met(
-                f"{flight.server} follows {back.seen.of} since {back.at - flight.at:.1f} s "
+                f"{flight.server} follows {back.status.of} since {back.at - flight.at:.1f} s "
                 "after it failed.",
                 evidence,
             )

@@ -11,7 +11,7 @@ import time
 from labs.errors import NotNow, ServerDown
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.replication.bench import flights_of, group_of
-from labs.setups.replication.recorder import words_for
+from labs.setups.replication.flight import words_for
 
 BASELINE_S = 0.4
 """So much of a flight is quiet before its fault."""
@@ -52,7 +52,7 @@ def lose(sandbox: Sandbox) -> str:
     flights_of(sandbox).begin(
         "lose", f"{primary} and its machine are lost", server=primary, zone=_zone(sandbox, primary)
     )
-    group_of(sandbox).crash_host(primary)
+    group_of(sandbox).failover.crash_host(primary)
     sandbox.caption(
         f"The machine of {primary} is lost.",
         "What it had acknowledged and not yet handed on is lost with it.",
@@ -153,7 +153,7 @@ def plan(sandbox: Sandbox) -> str:
         "planned", "a planned failover", server=primary, zone=_zone(sandbox, primary)
     )
     try:
-        group.switchover()
+        group.failover.switchover()
     except (NotNow, ServerDown):
         with contextlib.suppress(NotNow):
             flights_of(sandbox).end()
@@ -177,7 +177,7 @@ def gather(sandbox: Sandbox) -> str:
     """
     group = group_of(sandbox)
     try:
-        told = group.reattach()
+        told = group.failover.reattach()
     except ServerDown as exc:
         raise NotNow(f"A former primary could not be told: {exc}") from exc
     if not told:
@@ -205,7 +205,7 @@ def _tell_each(sandbox: Sandbox, state: str, verb: str, *, nobody: str) -> list[
         raise NotNow(nobody)
     for name in names:
         sandbox.server(name, verb)
-    group_of(sandbox).wake()
+    group_of(sandbox).observer.wake()
     return names
 
 

@@ -18,7 +18,7 @@ from labs.sandbox.experiment import refuted, temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.replication import bench as replicated
 from labs.setups.replication.bench import flights_of, group_of
-from labs.setups.replication.recorder import Flight
+from labs.setups.replication.flight import Flight
 from labs.setups.replication.workload import NO_REPLICAS
 
 TOLERANCES = tolerances.of(Path(__file__).parent)
@@ -170,7 +170,7 @@ def _begin(sandbox: Sandbox) -> None:
             f"{(wrong or group.mesh.cut_zones or ['A flight'])[0]} is not as it should be.",
             hint="Bring everything back, then measure.",
         )
-    if not any(seen.role == "replica" for seen in group.seen.values()):
+    if not any(seen.role == "replica" for seen in group.observer.statuses.values()):
         raise NotNow("The primary has no replica.", hint="Give it one, then measure.")
 
 
@@ -189,9 +189,9 @@ def _settled(sandbox: Sandbox) -> None:
 
     def is_settled() -> bool:
         seen = {
-            name: group.status_of(name)
+            name: group.members.status_of(name)
             for name, server in sandbox.servers.items()
-            if name in group.caches and server.state == "up"
+            if name in group.members.caches and server.state == "up"
         }
         return all(
             one is not None
@@ -200,8 +200,8 @@ def _settled(sandbox: Sandbox) -> None:
             for name, one in seen.items()
         )
 
-    sandbox.wait_until(lambda: is_settled() and group.sentinels_agree(), deadline_s=5.0)
-    group.poll_all()
+    sandbox.wait_until(lambda: is_settled() and group.observer.sentinels_agree(), deadline_s=5.0)
+    group.observer.poll_all()
 
 
 lab = Lab(

@@ -24,14 +24,14 @@ def no_quorum(sandbox: Sandbox) -> None:
 def replicas_cut_off(sandbox: Sandbox) -> None:
     """No replica can be a primary: its priority is 0."""
     group = group_of(sandbox)
-    for name in group.caches[1:]:
-        group.redis(name).run("CONFIG", "SET", "replica-priority", 0)
+    for name in group.members.caches[1:]:
+        group.members.redis(name).run("CONFIG", "SET", "replica-priority", 0)
 
 
 def never_refuses(sandbox: Sandbox) -> None:
     """min-replicas-to-write is asked for and never put in force."""
     group = group_of(sandbox)
-    group.in_force = False
+    group.settings_are_in_force = False
 
 
 WRONG = (

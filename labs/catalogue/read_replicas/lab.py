@@ -52,7 +52,7 @@ def _one_more(sandbox: Sandbox) -> str:
     name = next(
         (
             name
-            for name in group.caches
+            for name in group.members.caches
             if name != group.primary and sandbox.servers[name].state in ("stopped", "down")
         ),
         "",
@@ -63,10 +63,11 @@ def _one_more(sandbox: Sandbox) -> str:
         )
     sandbox.add(name, "a replica was added")
     if not sandbox.wait_until(
-        lambda: (seen := group.status_of(name)) is not None and seen.linked, deadline_s=JOINED_S
+        lambda: (seen := group.members.status_of(name)) is not None and seen.linked,
+        deadline_s=JOINED_S,
     ):
         raise NotNow(f"{name} has not got all data in {JOINED_S:g} s.", hint="Is its link whole?")
-    group.poll_all()
+    group.observer.poll_all()
     sandbox.caption(
         f"{name} is a replica now.",
         "It has all data. New connections are led to it; those that are open stay where they are.",
@@ -79,7 +80,7 @@ def remove(sandbox: Sandbox) -> str:
     group = group_of(sandbox)
     names = [
         name
-        for name in group.caches
+        for name in group.members.caches
         if name != group.primary and sandbox.servers[name].state != "stopped"
     ]
     if not names:
@@ -90,7 +91,7 @@ def remove(sandbox: Sandbox) -> str:
 
 def _one_less(sandbox: Sandbox, name: str) -> None:
     sandbox.remove(name, "this replica was removed")
-    group_of(sandbox).poll_all()
+    group_of(sandbox).observer.poll_all()
     sandbox.caption(
         f"{name} is gone.", "Who was connected to it connects anew, and is led to the others."
     )
@@ -160,9 +161,10 @@ def measure_new_share(sandbox: Sandbox) -> float:
     """The part of the reads that a new replica answers while six clients keep their connections to
     the two that were there. Raises NotNow unless there are two.
     """
-    if len(group_of(sandbox).readers) != 2:
+    replicas = len(group_of(sandbox).endpoints.readers)
+    if replicas != 2:
         raise NotNow(
-            f"The primary has {len(group_of(sandbox).readers)} replicas, and this begins with two.",
+            f"The primary has {replicas} replicas, and this begins with two.",
             hint="Add or remove some, then measure.",
         )
     with temporarily(sandbox, readers=6, keep_connections_s=0):
@@ -179,7 +181,7 @@ def measure_stale(sandbox: Sandbox) -> float:
     away.
     """
     _begin(sandbox)
-    replicas = list(group_of(sandbox).readers)
+    replicas = list(group_of(sandbox).endpoints.readers)
     for name in replicas:
         slow(sandbox, name, SLOW_MS)
     try:
@@ -213,9 +215,9 @@ def reference(sandbox: Sandbox) -> None:
         )
         remove(sandbox)
         watching.window(sandbox, SHORT_S)
-    replica = group.readers[0]
+    replica = group.endpoints.readers[0]
     note["whole_link_ms"] = watching.lag(sandbox, replica).took_ms
-    for name in group.readers:
+    for name in group.endpoints.readers:
         slow(sandbox, name, SLOW_MS)
     slowed = watching.lag(sandbox, replica)
     note["lag_ms"], note["lag_bytes"] = slowed.took_ms, float(slowed.bytes_behind)
@@ -225,13 +227,13 @@ def reference(sandbox: Sandbox) -> None:
         round(own[-2].stale_percent, 1),
         round(own[-1].stale_percent, 1),
     )
-    for name in group.readers:
+    for name in group.endpoints.readers:
         slow(sandbox, name, 0.0)
     write_to(sandbox, replica)
 
 
 def _begin(sandbox: Sandbox) -> None:
-    if not group_of(sandbox).readers:
+    if not group_of(sandbox).endpoints.readers:
         raise NotNow("The primary has no replica.", hint="Add one first.")
     if not sandbox.load.running:
         sandbox.start_load()

@@ -100,12 +100,16 @@ def window(sandbox: Sandbox, seconds: float) -> Window:
     if not sandbox.load.running:
         raise NotNow("Nobody reads.", hint="Start the clients first.")
     group = group_of(sandbox)
-    replicas = tuple(name for name, seen in sorted(group.seen.items()) if seen.role == "replica")
-    before, began = {name: _reads(sandbox, name) for name in group.caches}, time.monotonic()
+    replicas = tuple(
+        name for name, seen in sorted(group.observer.statuses.items()) if seen.role == "replica"
+    )
+    before, began = {name: _reads(sandbox, name) for name in group.members.caches}, time.monotonic()
     sandbox.wait_until(lambda: time.monotonic() - began >= seconds, deadline_s=seconds + 1.0)
-    reads = {name: max(0, _reads(sandbox, name) - before[name]) for name in group.caches}
+    reads = {name: max(0, _reads(sandbox, name) - before[name]) for name in group.members.caches}
     added = tuple(
-        name for name in replicas if group.joined.get(name, 0.0) > flights_of(sandbox).began
+        name
+        for name in replicas
+        if group.observer.joined_at.get(name, 0.0) > flights_of(sandbox).began
     )
     found = Window(
         time.monotonic() - began,
@@ -123,7 +127,7 @@ def window(sandbox: Sandbox, seconds: float) -> Window:
 
 def _have_reconnected(sandbox: Sandbox, added: tuple[str, ...]) -> bool:
     """True if a reader has connected since one of these replicas came in."""
-    first = min((group_of(sandbox).joined[name] for name in added), default=0.0)
+    first = min((group_of(sandbox).observer.joined_at[name] for name in added), default=0.0)
     return flights_of(sandbox).readers_connected_at > first
 
 
@@ -133,7 +137,7 @@ def lag(sandbox: Sandbox, replica: str) -> Lag:
     Raises NotNow if it does not get there.
     """
     group = group_of(sandbox)
-    seen = group.lag(replica)
+    seen = group.observer.lag(replica)
     if seen is None:
         raise NotNow(
             f"{replica} does not get what is written.", hint="Is it up, and its link whole?"
@@ -155,7 +159,8 @@ def own_reads(sandbox: Sandbox, seconds: float) -> OwnReads:
     reads, stale, began = tally.kinds["response"], tally.stale, time.monotonic()
     sandbox.wait_until(lambda: time.monotonic() - began >= seconds, deadline_s=seconds + 1.0)
     slowest = max(
-        (group.mesh.total_delay_ms(group.primary, name) for name in group.readers), default=0.0
+        (group.mesh.total_delay_ms(group.primary, name) for name in group.endpoints.readers),
+        default=0.0,
     )
     found = OwnReads(
         str(sandbox.settings["own_reads"]),
@@ -181,9 +186,9 @@ def refused(sandbox: Sandbox, replica: str) -> Refusal:
 def tabulate(sandbox: Sandbox, counted: Window) -> None:
     """The members, with what was counted."""
     group, rows = group_of(sandbox), list[dict[str, Value]]()
-    primary = group.seen.get(group.primary)
-    for name in group.caches:
-        seen = group.seen.get(name)
+    primary = group.observer.statuses.get(group.primary)
+    for name in group.members.caches:
+        seen = group.observer.statuses.get(name)
         if seen is None:
             continue
         rows.append(
@@ -204,7 +209,7 @@ def tabulate(sandbox: Sandbox, counted: Window) -> None:
 def _reads(sandbox: Sandbox, name: str) -> int:
     """LLEN calls by the server's own count."""
     try:
-        stats = parse_info(group_of(sandbox).redis(name).run("INFO", "commandstats"))
+        stats = parse_info(group_of(sandbox).members.redis(name).run("INFO", "commandstats"))
     except (ServerDown, NotNow):
         return 0
     return int(
@@ -216,5 +221,5 @@ def _reads(sandbox: Sandbox, name: str) -> int:
 
 def _refusals(sandbox: Sandbox, name: str) -> int:
     """READONLY errors by the server's own count."""
-    stats = parse_info(group_of(sandbox).redis(name).run("INFO", "errorstats"))
+    stats = parse_info(group_of(sandbox).members.redis(name).run("INFO", "errorstats"))
     return int(stats.get("errorstat_READONLY", "count=0").removeprefix("count="))

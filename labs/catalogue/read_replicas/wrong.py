@@ -13,25 +13,25 @@ from labs.setups.replication.bench import group_of
 def one_for_all(sandbox: Sandbox) -> None:
     """The reader endpoint leads everybody to the first replica."""
     group = group_of(sandbox)
-    group.leads_readers_to = lambda names: names[:1]
-    group.readers = []
-    group.poll_all()
+    group.endpoints.choose_readers = lambda names: names[:1]
+    group.endpoints.readers = []
+    group.observer.poll_all()
 
 
 def reads_at_the_primary(sandbox: Sandbox) -> None:
     """The reader endpoint leads to the primary."""
     group = group_of(sandbox)
-    group.leads_readers_to = lambda _names: [group.primary]
-    group.readers = []
-    group.poll_all()
+    group.endpoints.choose_readers = lambda _names: [group.primary]
+    group.endpoints.readers = []
+    group.observer.poll_all()
 
 
 def writable(sandbox: Sandbox) -> None:
     """Replicas take writes."""
     group = group_of(sandbox)
-    for name in group.caches:
+    for name in group.members.caches:
         if sandbox.servers[name].state == "up":
-            group.redis(name).run("CONFIG", "SET", "replica-read-only", "no")
+            group.members.redis(name).run("CONFIG", "SET", "replica-read-only", "no")
 
 
 def never_slow(sandbox: Sandbox) -> None:
