@@ -1,5 +1,5 @@
-"""What the lab read-replicas counts on the servers: whose reads are answered by whom, how far each
-replica is behind, who was refused.
+"""What the lab read-replicas counts on the servers: how many reads each answers, how far each
+replica is behind, which writes are refused.
 """
 
 from __future__ import annotations
@@ -10,9 +10,41 @@ from dataclasses import dataclass
 from labs.engines.redis import parse_info
 from labs.errors import NotNow, ServerDown
 from labs.events import Value
+from labs.lab import Column, Table
 from labs.load.batches import BATCH_S
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.replication.bench import flights_of, group_of
+
+MEMBERS = Table(
+    "members",
+    "Who answered",
+    (
+        Column("server", "Server"),
+        Column("role", "Role"),
+        Column(
+            "reads",
+            "Reads",
+            sense="hit",
+            help="cmdstat_llen of each server, while they were counted",
+        ),
+        Column("share_percent", "Of all replicas’ reads", "%", 1, "hit"),
+        Column(
+            "bytes_behind",
+            "Behind",
+            "B",
+            0,
+            help="master_repl_offset of the primary less slave_repl_offset",
+        ),
+        Column(
+            "delay_ms",
+            "Its link",
+            "ms",
+            0,
+            help="what the link from the primary is slowed by, each way",
+        ),
+    ),
+    "Start the clients, then count who answers.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +84,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How far a replica was behind: bytes by its own word, and the time of a write on its way;
+    """How far a replica was behind: bytes by its own offset, and how long a write took to it;
     `delay_ms` is what the link was slowed by.
     """
 
@@ -132,7 +164,7 @@ def _have_reconnected(sandbox: Sandbox, added: tuple[str, ...]) -> bool:
 
 
 def lag(sandbox: Sandbox, replica: str) -> Lag:
-    """Send a write on its way and see when the replica has it.
+    """Write to the primary and measure until the replica has it.
 
     Raises NotNow if it does not get there.
     """
@@ -154,7 +186,7 @@ def own_reads(sandbox: Sandbox, seconds: float) -> OwnReads:
     """Let the writing client read its own writes for a while."""
     group = group_of(sandbox)
     tally, asked = sandbox.load.totals[("group", "recorder")], time.monotonic()
-    # What the client did before it was told where to read is still being handed in.
+    # The batches of what the client did before it had this setting are still arriving.
     sandbox.wait_until(lambda: time.monotonic() - asked > 3 * BATCH_S, deadline_s=1.0)
     reads, stale, began = tally.kinds["response"], tally.stale, time.monotonic()
     sandbox.wait_until(lambda: time.monotonic() - began >= seconds, deadline_s=seconds + 1.0)
@@ -184,7 +216,7 @@ def refused(sandbox: Sandbox, replica: str) -> Refusal:
 
 
 def tabulate(sandbox: Sandbox, counted: Window) -> None:
-    """The members, with what was counted."""
+    """Fill the table of the members with what was counted."""
     group, rows = group_of(sandbox), list[dict[str, Value]]()
     primary = group.observer.statuses.get(group.primary)
     for name in group.members.caches:
@@ -203,7 +235,7 @@ def tabulate(sandbox: Sandbox, counted: Window) -> None:
                 "delay_ms": group.mesh.delay_ms(group.primary, name),
             }
         )
-    sandbox.tabulate("members", rows)
+    sandbox.tabulate(MEMBERS.name, rows)
 
 
 def _reads(sandbox: Sandbox, name: str) -> int:
