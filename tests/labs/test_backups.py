@@ -10,9 +10,6 @@ from time import sleep
 
 import pytest
 
-from labs.catalogue.backup_restore import goods
-from labs.catalogue.backup_restore.backups import MOST_BACKUPS, refusal
-from labs.catalogue.backup_restore.losses import count
 from labs.engines import Redis
 from labs.engines.dataset import READS, dataset
 from labs.errors import BadInput, NotNow, ServerDown
@@ -20,6 +17,10 @@ from labs.headless import keeper_of_ones_own
 from labs.load import loop
 from labs.load.commits import Commits
 from labs.network.links import Route
+from labs.setups.changes import shop_data
+from labs.setups.changes.backup import refusal
+from labs.setups.changes.backups import MOST_BACKUPS
+from labs.setups.changes.losses import count
 from labs.setups.changes.workload import ChangesSpec, count_key, note, notes, product_key
 from tests.labs.conftest import wait_until
 from tests.sandboxes import Opened, eventually
@@ -124,7 +125,7 @@ def test_any_change_is_another_digest(server, change):
 
 def test_a_cluster_that_was_started_from_a_file_has_the_digest_of_the_one_that_wrote_it(server):
     engine = server("old")
-    goods.put(engine, KEYS)
+    shop_data.put(engine, KEYS)
     before = dataset(engine)
 
     restored = server("new", saved(engine))
@@ -152,7 +153,7 @@ def test_the_digest_of_a_server_that_is_gone_is_an_error(server, rack):
     ("damage", "says"),
     [
         (
-            lambda data: data.replace(goods.NAME.encode(), b"Borner shop"),
+            lambda data: data.replace(shop_data.NAME.encode(), b"Borner shop"),
             "Wrong RDB checksum expected",
         ),
         (lambda data: data[: len(data) // 2], "Short read"),
@@ -161,7 +162,7 @@ def test_the_digest_of_a_server_that_is_gone_is_an_error(server, rack):
 )
 def test_no_server_starts_from_a_damaged_file_and_its_log_says_why(server, rack, damage, says):
     engine = server("old")
-    goods.put(engine, KEYS)
+    shop_data.put(engine, KEYS)
     data = damage(saved(engine))
 
     with pytest.raises(AssertionError):

@@ -1,5 +1,5 @@
-"""Memcached beside the cluster: what it is given, and what it answers to whoever wants a backup of
-it. Its answers are its own.
+"""The Memcached next to the cluster: the pages that it holds, and its own answers to commands that
+could mean a backup.
 """
 
 from __future__ import annotations
@@ -10,24 +10,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labs.caching.cache import CacheDown
-from labs.catalogue.backup_restore import goods
 from labs.engines import Memcached
 from labs.engines.address import Address, straight
-from labs.errors import NotNow, ServerDown
+from labs.errors import ServerDown, ServerNotUp
+from labs.lab import Column, Table
 from labs.load.clients import LeanMemcached
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.changes import shop_data
 
 NODE = "memcached-001"
 ITEMS = 500
 ANSWERS_S = 1.0
-WISHES = ("save", "bgsave", "backup", "dump", "restore")
+COMMANDS = ("save", "bgsave", "backup", "dump", "restore")
 REFUSALS = ("ERROR", "CLIENT_ERROR", "SERVER_ERROR")
+ANSWERS = Table(
+    "answers",
+    "What Memcached answered",
+    (Column("command", "Asked for"), Column("answer", "It answered")),
+    "Ask it for a backup.",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What Memcached answered to each wish, what it held and which files it had before and after a
-    restart.
+    """What Memcached answered to each command; what it held, and which files it had, before and
+    after a restart.
     """
 
     answers: tuple[tuple[str, str], ...]
@@ -38,7 +45,7 @@ class Asked:
 
     @property
     def refused(self) -> bool:
-        """True if it granted no wish."""
+        """True if it carried out no command."""
         return all(answer.startswith(REFUSALS) for _, answer in self.answers)
 
 
@@ -46,7 +53,7 @@ def fill(sandbox: Sandbox) -> None:
     """Give it the same pages as the cluster. Raises ServerDown."""
     client = LeanMemcached(straight(sandbox.servers[NODE].engine.address))
     try:
-        for command in goods.commands(ITEMS * 12):
+        for command in shop_data.commands(ITEMS * 12):
             if command[0] == "SET" and str(command[1]).startswith("page:"):
                 client.set(str(command[1]), str(command[2]), 0)
     except CacheDown as exc:
@@ -56,12 +63,12 @@ def fill(sandbox: Sandbox) -> None:
 
 
 def ask(sandbox: Sandbox) -> Asked:
-    """Ask it for a backup in every word that could be one, then restart it."""
+    """Send it every command that could mean a backup, then restart it."""
     server = sandbox.servers[NODE]
     if server.state != "up":
-        raise NotNow("Memcached is not up.", hint="Restart it first.")
+        raise ServerNotUp("Memcached is not up.", hint="Restart it first.")
     answers, before, pid = (
-        tuple((wish, answer_to(server.engine.address, wish)) for wish in WISHES),
+        tuple((command, answer_to(server.engine.address, command)) for command in COMMANDS),
         items(sandbox),
         server.pid,
     )
