@@ -10,9 +10,6 @@ from time import sleep
 
 import pytest
 
-from labs.catalogue.backup_restore import shop_data
-from labs.catalogue.backup_restore.backups import MOST_BACKUPS, refusal
-from labs.catalogue.backup_restore.losses import count
 from labs.engines.dataset import READS, dataset
 from labs.engines.redis import Redis
 from labs.errors import BadInput, NotNow, ServerDown
@@ -20,6 +17,10 @@ from labs.headless import keeper_of_ones_own
 from labs.load import loop
 from labs.load.commits import Commits
 from labs.network.links import Route
+from labs.setups.changes import shop_data
+from labs.setups.changes.backup import refusal
+from labs.setups.changes.backups import MOST_BACKUPS
+from labs.setups.changes.losses import count
 from labs.setups.changes.workload import ChangesSpec, count_key, note, notes, product_key
 from tests.labs.conftest import wait_until
 from tests.sandboxes import Opened, eventually

@@ -8,19 +8,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labs.caching.cache import CacheDown
-from labs.catalogue.backup_restore import shop_data
 from labs.clients.address import Address, straight
 from labs.clients.memcached import MemcachedClient
 from labs.engines.memcached import Memcached
-from labs.errors import NotNow, ServerDown
+from labs.errors import ServerDown, ServerNotUp
+from labs.lab import Column, Table
 from labs.load.clients import LeanMemcached
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.changes import shop_data
 
 NODE = "memcached-001"
 ITEMS = 500
 ANSWERS_S = 1.0
 COMMANDS = ("save", "bgsave", "backup", "dump", "restore")
 REFUSALS = ("ERROR", "CLIENT_ERROR", "SERVER_ERROR")
+ANSWERS = Table(
+    "answers",
+    "What Memcached answered",
+    (Column("command", "Asked for"), Column("answer", "It answered")),
+    "Ask it for a backup.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,7 @@ def ask(sandbox: Sandbox) -> Asked:
     """Send it every command that could mean a backup, then restart it."""
     server = sandbox.servers[NODE]
     if server.state != "up":
-        raise NotNow("Memcached is not up.", hint="Restart it first.")
+        raise ServerNotUp("Memcached is not up.", hint="Restart it first.")
     answers, before, pid = (
         tuple((command, answer_to(server.engine.address, command)) for command in COMMANDS),
         items(sandbox),

@@ -1,30 +1,20 @@
-"""What must have been seen, judged from the files, from what the servers held, and from the
-writers' notebooks.
+"""What must be seen in the lab backup-restore: judged from the files, from what the servers held,
+and from the writers' notebooks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
 
 from labs.catalogue.backup_restore import bystander
-from labs.catalogue.backup_restore.backups import (
-    OLD,
-    SHORT,
-    Backup,
-    Backups,
-    Refused,
-    Restored,
-    backups_of,
-    sha256_of,
-    stamp,
-)
 from labs.catalogue.backup_restore.reads import Read
 from labs.events import Value
-from labs.lab import Check, Verdict, met, unmet
+from labs.lab import Verdict, met, unmet
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.changes.backup import Backup, Refused, Restored, sha256_of, stamp
+from labs.setups.changes.backups import Backups
+from labs.setups.changes.bench import OLD, SHORT
 
 MOST_COPIED_QUIET = 0.8
 """Without a load a snapshot copies pages too: those that the server itself writes to.
@@ -32,33 +22,23 @@ MOST_COPIED_QUIET = 0.8
 Under a load it must be clearly more.
 """
 
-_Kind = TypeVar("_Kind")
-
 
 def file_with_digest(sandbox: Sandbox) -> Verdict:
     """A backup is a file of its own, and its bytes are still those that were noted."""
-    found = backups_of(sandbox)
-    originals = (
-        [
-            backup
-            for backup in list(found.kept.values())
-            if backup.status in ("available", "restoring")
-            and not backup.copy_of
-            and not backup.experiment
-        ]
-        if found
-        else []
-    )
-    if found is None or not originals:
+    found = sandbox.part(Backups)
+    originals = [
+        backup
+        for backup in list(found.kept.values())
+        if backup.status in ("available", "restoring")
+        and not backup.copy_of
+        and not backup.experiment
+    ]
+    if not originals:
         raise unmet("There is no backup yet.", hint="Fill the cluster, then have it backed up.")
-    for backup in reversed(originals):
-        verdict = _file(found, backup)
-        if verdict.status != "met":
-            return verdict
-    return verdict
+    return [_is_as_noted(found, backup) for backup in reversed(originals)][-1]
 
 
-def _file(found: Backups, backup: Backup) -> Verdict:
+def _is_as_noted(found: Backups, backup: Backup) -> Verdict:
     file = found.file(backup)
     evidence: dict[str, Value] = {
         "backup": backup.name,
@@ -76,7 +56,7 @@ def _file(found: Backups, backup: Backup) -> Verdict:
     try:
         now, size = _sha256(file, stamp(file)), file.stat().st_size
     except FileNotFoundError:
-        # It is being deleted: in a moment it is not in the list any more.
+        # It is being deleted: in a moment it is no longer in the list.
         raise unmet(f"The file of {backup.name} has gone.", evidence) from None
     evidence |= {
         "sha256_now": now[:SHORT],
@@ -101,10 +81,12 @@ def same_data(sandbox: Sandbox) -> Verdict:
     accident.
     """
     restored = [
-        one for one in _newest(sandbox, Restored) if one.backup.digest and not one.backup.loaded
+        one
+        for one in reversed(sandbox.ledger.seen(Restored))
+        if one.backup.digest and not one.backup.loaded
     ]
     if not restored:
-        refused = next(_newest(sandbox, Refused), None)
+        refused = sandbox.ledger.newest(Refused)
         if refused is not None and not refused.backup.copy_of:
             raise unmet(
                 f"No server starts from {refused.backup.name}: "
@@ -134,22 +116,19 @@ def same_data(sandbox: Sandbox) -> Verdict:
             "types": ", ".join(sorted(one.new.types)),
         }
         if not one.new.keys:
-            verdict = Verdict(
-                "unmet",
+            problem = unmet(
                 "What was restored is empty.",
                 evidence,
                 hint="When was this backup taken: before the data was lost, or after?",
             )
         elif one.new.digest != one.backup.digest:
-            verdict = Verdict(
-                "unmet",
+            problem = unmet(
                 "What was restored is not what was backed up.",
                 evidence,
                 hint="Compare the digests and the number of keys.",
             )
         elif one.old.digest == one.backup.digest:
-            verdict = Verdict(
-                "unmet",
+            problem = unmet(
                 "The same data, and nothing had been lost yet.",
                 evidence,
                 hint="What would tell you that a backup is of use? Somebody must lose something.",
@@ -162,14 +141,14 @@ def same_data(sandbox: Sandbox) -> Verdict:
                 "it was another.",
                 evidence,
             )
-    return verdict
+    raise problem
 
 
 def new_endpoint(sandbox: Sandbox) -> Verdict:
     """The restored cluster is another one, at another address; the old one is still there, and
-    empty; the application has to be told.
+    empty; the application needs the new address.
     """
-    one = next((one for one in _newest(sandbox, Restored) if not one.old.keys), None)
+    one = next((one for one in reversed(sandbox.ledger.seen(Restored)) if not one.old.keys), None)
     if one is None:
         raise unmet(
             "No cluster has been restored after an accident yet.",
@@ -197,11 +176,11 @@ def new_endpoint(sandbox: Sandbox) -> Verdict:
         )
     asked_old = any(
         not read.found
-        for read in _newest(sandbox, Read)
+        for read in sandbox.ledger.seen(Read)
         if read.address == one.old_address and read.at > one.backup.ended
     )
     asked_new = any(
-        read.found for read in _newest(sandbox, Read) if read.address == one.new_address
+        read.found for read in sandbox.ledger.seen(Read) if read.address == one.new_address
     )
     evidence |= {
         "read_at_old_address": "nothing" if asked_old else "not asked",
@@ -229,7 +208,9 @@ def new_endpoint(sandbox: Sandbox) -> Verdict:
 
 def writes_lost(sandbox: Sandbox) -> Verdict:
     """What was written after the snapshot is gone: every such change, and no other."""
-    restored = [one for one in _newest(sandbox, Restored) if one.loss.kept + one.loss.gone]
+    restored = [
+        one for one in reversed(sandbox.ledger.seen(Restored)) if one.loss.kept + one.loss.gone
+    ]
     if not restored:
         raise unmet(
             "No backup has been restored that somebody had written beside.",
@@ -268,7 +249,7 @@ def writes_lost(sandbox: Sandbox) -> Verdict:
 
 def copy_on_write(sandbox: Sandbox) -> Verdict:
     """A snapshot under a load of writes copies memory, more than one without."""
-    taken = [backup for backup in _newest(sandbox, Backup) if backup.keys]
+    taken = [backup for backup in reversed(sandbox.ledger.seen(Backup)) if backup.keys]
     quiet, loaded = (
         next((backup for backup in taken if not backup.loaded and not backup.written), None),
         next((backup for backup in taken if backup.loaded), None),
@@ -313,8 +294,8 @@ def copy_on_write(sandbox: Sandbox) -> Verdict:
 
 
 def damaged_refused(sandbox: Sandbox) -> Verdict:
-    """A damaged file is found out, and no server starts from it."""
-    for one in _newest(sandbox, Restored):
+    """A damaged file is detected, and no server starts from it."""
+    for one in reversed(sandbox.ledger.seen(Restored)):
         if one.file_sha256 != one.backup.sha256:
             raise unmet(
                 f"A cluster was started from {one.backup.name}, whose bytes are not "
@@ -328,7 +309,12 @@ def damaged_refused(sandbox: Sandbox) -> Verdict:
                 hint="What does an RDB file carry at its end, and who looks at it?",
             )
     refused = next(
-        (one for one in _newest(sandbox, Refused) if one.file_sha256 != one.backup.sha256), None
+        (
+            one
+            for one in reversed(sandbox.ledger.seen(Refused))
+            if one.file_sha256 != one.backup.sha256
+        ),
+        None,
     )
     if refused is None:
         raise unmet(
@@ -353,7 +339,7 @@ def damaged_refused(sandbox: Sandbox) -> Verdict:
 
 def memcached_nothing(sandbox: Sandbox) -> Verdict:
     """Memcached has no command for a backup, writes no file, and is empty after a restart."""
-    asked = next(_newest(sandbox, bystander.Asked), None)
+    asked = sandbox.ledger.newest(bystander.Asked)
     if asked is None:
         raise unmet(
             "Nobody has asked Memcached for a backup yet.",
@@ -385,44 +371,7 @@ def memcached_nothing(sandbox: Sandbox) -> Verdict:
     )
 
 
-def _newest(sandbox: Sandbox, kind: type[_Kind]) -> Iterator[_Kind]:
-    return (seen for seen in reversed(list(sandbox.ledger.observations)) if isinstance(seen, kind))
-
-
 @lru_cache(maxsize=256)
 def _sha256(file: Path, _stamp: tuple[int, int, int]) -> str:
-    """The digest of a file, reckoned anew when the file is another one."""
+    """The digest of a file, computed again only when the file has changed."""
     return sha256_of(file)
-
-
-CHECKS = (
-    Check(
-        "file-with-digest",
-        "A backup is a file of its own, and its bytes are those that were noted",
-        file_with_digest,
-    ),
-    Check(
-        "same-data", "Restored, the data has the digest that it had before the accident", same_data
-    ),
-    Check(
-        "new-endpoint",
-        "A restore makes a new cluster at a new address; the old one stays, empty",
-        new_endpoint,
-    ),
-    Check(
-        "writes-lost",
-        "What was written after the snapshot is gone, to the last change",
-        writes_lost,
-    ),
-    Check(
-        "copy-on-write",
-        "Under a load of writes a snapshot takes more memory than without",
-        copy_on_write,
-    ),
-    Check(
-        "damaged-refused",
-        "A damaged file is found out, and no server starts from it",
-        damaged_refused,
-    ),
-    Check("memcached-nothing", "Memcached offers nothing to restore", memcached_nothing),
-)

@@ -1,5 +1,5 @@
 """The application's single reads: it asks the endpoint that stands in its settings, as an
-application does, and takes what it gets.
+application does.
 """
 
 from __future__ import annotations
@@ -8,16 +8,13 @@ import time
 from dataclasses import dataclass
 
 from labs.caching.cache import CacheDown
-from labs.catalogue.backup_restore import shop_data
-from labs.catalogue.backup_restore.backups import NEW, OLD, backups_here
 from labs.clients.address import straight
 from labs.events import Said, Travelled
 from labs.load.clients import LeanRedis
-from labs.sandbox.context import Context
 from labs.sandbox.sandbox import Sandbox
-
-ENDPOINTS = {"shop": OLD, "shop-restored": NEW}
-LINKS = {OLD: "shop", NEW: "shop-restored"}
+from labs.setups.changes import shop_data
+from labs.setups.changes.backups import backups_of
+from labs.setups.changes.bench import LINKS, node_asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +27,6 @@ class Read:
     at: float
 
 
-def node_asked(sandbox: Context) -> str:
-    """The server behind the endpoint that the application was told."""
-    return ENDPOINTS[str(sandbox.settings["endpoint"])]
-
-
 def read(sandbox: Sandbox, page: float) -> str:
     """One read by the application, over its link."""
     node, endpoint, key = (
@@ -43,7 +35,7 @@ def read(sandbox: Sandbox, page: float) -> str:
         shop_data.PAGE_KEY.format(int(page)),
     )
     address = sandbox.address_for_app(node)
-    backups_here(sandbox)
+    backups_of(sandbox)
     client = LeanRedis(straight(address), user="shop", password=sandbox.password(node))
     try:
         found = client.get(key) is not None

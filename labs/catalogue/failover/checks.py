@@ -1,7 +1,7 @@
 """What must be seen in the lab failover.
 
-Each check judges flights: the client's own clock and record, the servers' word of their roles, and
-what is read back from the survivors.
+Each check judges flights: the client's own clock and record, what the servers say of their roles,
+and what is read back from the survivors.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from labs.events import Value
-from labs.lab import Check, Verdict, met, unmet
+from labs.lab import Verdict, met, unmet
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.replication.bench import flights_of, group_of
-from labs.setups.replication.recorder import Flight
+from labs.setups.replication.flight import Flight
 
-UNFORESEEN = ("kill", "lose", "pause", "cut")
+UNPLANNED = ("kill", "lose", "pause", "cut")
 
 
 def _flights(sandbox: Sandbox, *verbs: str) -> Iterator[Flight]:
@@ -23,21 +23,18 @@ def _flights(sandbox: Sandbox, *verbs: str) -> Iterator[Flight]:
 
 
 def promoted(sandbox: Sandbox) -> Verdict:
-    """After a fault of the primary another server is the primary, by its own word, and the endpoint
+    """After a fault of the primary another server says that it is the primary, and the endpoint
     leads to it.
     """
-    flight = next((flight for flight in _flights(sandbox, *UNFORESEEN) if flight.server), None)
+    flight = next((flight for flight in _flights(sandbox, *UNPLANNED) if flight.server), None)
     if flight is None:
         raise unmet(
             "No primary has failed yet.",
             hint="Run the clients, then do something to the primary.",
         )
-    if (
-        flight.before.get(flight.server) == "primary"
-        and list(flight.before.values()).count("replica") == 0
-    ):
+    if flight.before.get(flight.server) == "primary" and flight.replicas_before == 0:
         older = next(
-            (other for other in _flights(sandbox, *UNFORESEEN) if other.results.get("promoted")),
+            (other for other in _flights(sandbox, *UNPLANNED) if other.results.get("promoted")),
             None,
         )
         if older is None:
@@ -52,7 +49,7 @@ def promoted(sandbox: Sandbox) -> Verdict:
         "failed": flight.server,
         "promoted": flight.results["promoted"],
         "promoted_after_ms": flight.results["promoted_after_ms"],
-        "replicas_before": list(flight.before.values()).count("replica"),
+        "replicas_before": flight.replicas_before,
         "sentinels_that_agreed": flight.agreed,
     }
     if flight.results["promoted"]:
@@ -72,7 +69,7 @@ def goes_on(sandbox: Sandbox) -> Verdict:
     """Writes are acknowledged again through the same endpoint, by a client whose settings never
     changed.
     """
-    for flight in _flights(sandbox, *UNFORESEEN):
+    for flight in _flights(sandbox, *UNPLANNED):
         if not flight.results["promoted"] or not flight.results["recovered"]:
             continue
         evidence: dict[str, Value] = {
@@ -101,7 +98,7 @@ def counted(sandbox: Sandbox) -> Verdict:
     flight = next(
         (
             flight
-            for flight in _flights(sandbox, *UNFORESEEN)
+            for flight in _flights(sandbox, *UNPLANNED)
             if flight.results["promoted"] and flight.results["recounted"]
         ),
         None,
@@ -127,29 +124,29 @@ def counted(sandbox: Sandbox) -> Verdict:
 
 
 def comes_back(sandbox: Sandbox) -> Verdict:
-    """A server that was the primary, and failed, is a replica of the new one, by its own word."""
-    for flight in _flights(sandbox, *UNFORESEEN):
+    """A server that was the primary, and failed, says that it is a replica of the new one."""
+    for flight in _flights(sandbox, *UNPLANNED):
         back = next(
             (
                 change
-                for change in group_of(sandbox).changes
+                for change in group_of(sandbox).observer.changes
                 if change.at > flight.at
                 and change.server == flight.server
-                and change.seen.role == "replica"
-                and change.seen.linked
+                and change.status.role == "replica"
+                and change.status.linked
             ),
             None,
         )
         if flight.results["promoted"] and back is not None:
             evidence: dict[str, Value] = {
                 "former_primary": flight.server,
-                "follows": back.seen.of,
+                "follows": back.status.of,
                 "after_s": round(back.at - flight.at, 2),
                 "master_link_status": "up",
-                "slave_repl_offset": back.seen.offset,
+                "slave_repl_offset": back.status.offset,
             }
             return met(
-                f"{flight.server} follows {back.seen.of} since {back.at - flight.at:.1f} s "
+                f"{flight.server} follows {back.status.of} since {back.at - flight.at:.1f} s "
                 "after it failed.",
                 evidence,
             )
@@ -160,10 +157,10 @@ def comes_back(sandbox: Sandbox) -> Verdict:
 
 
 def data_is_gone(sandbox: Sandbox) -> Verdict:
-    """With no replica a primary that is started anew holds nothing of what it had acknowledged."""
+    """With no replica a primary that is started again holds nothing that it had acknowledged."""
     for flight in _flights(sandbox, "kill", "lose"):
         if (
-            list(flight.before.values()).count("replica")
+            flight.replicas_before
             or not flight.results["recounted"]
             or not flight.results["acknowledged_before"]
         ):
@@ -301,7 +298,7 @@ def planned(sandbox: Sandbox) -> Verdict:
     by_fault = next(
         (
             flight
-            for flight in _flights(sandbox, *UNFORESEEN)
+            for flight in _flights(sandbox, *UNPLANNED)
             if flight.results["promoted"] and flight.results["recovered"]
         ),
         None,
@@ -331,21 +328,3 @@ def planned(sandbox: Sandbox) -> Verdict:
         "nothing is lost.",
         evidence,
     )
-
-
-CHECKS = (
-    Check("promoted", "The primary fails, and a replica is promoted", promoted),
-    Check(
-        "goes-on", "The client goes on through the same endpoint, with the same settings", goes_on
-    ),
-    Check("counted", "Acknowledged writes that are lost are counted, number by number", counted),
-    Check("comes-back", "The former primary comes back as a replica", comes_back),
-    Check("planned", "A planned failover moves the primary while it is well", planned),
-    Check(
-        "split-brain",
-        "An isolated primary goes on acknowledging, and all of that is lost",
-        split_brain,
-    ),
-    Check("refuses", "With min-replicas-to-write an isolated primary refuses instead", refuses),
-    Check("data-is-gone", "With no replica the data is gone", data_is_gone),
-)

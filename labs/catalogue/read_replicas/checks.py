@@ -6,21 +6,14 @@ Each check judges what was counted on the servers themselves.
 from __future__ import annotations
 
 import itertools
-from typing import TypeVar
 
 from labs.catalogue.read_replicas.watching import Lag, OwnReads, Refusal, Window
 from labs.events import Value
-from labs.lab import Check, Verdict, met, unmet
+from labs.lab import Verdict, met, unmet
 from labs.sandbox.sandbox import Sandbox
 
 LEAST_READS, SPREAD_PERCENT = 100, 10.0
 DELAY_MS, LEAST_OWN = 10.0, 50
-
-_Seen = TypeVar("_Seen", Window, Lag, OwnReads, Refusal)
-
-
-def _newest(sandbox: Sandbox, kind: type[_Seen]) -> list[_Seen]:
-    return [seen for seen in reversed(sandbox.ledger.observations) if isinstance(seen, kind)]
 
 
 def _shares(window: Window) -> dict[str, Value]:
@@ -37,7 +30,7 @@ def spread(sandbox: Sandbox) -> Verdict:
     """Every replica answers as many reads as the others, within a tenth."""
     windows = [
         window
-        for window in _newest(sandbox, Window)
+        for window in reversed(sandbox.ledger.seen(Window))
         if sum(window.reads.values()) >= LEAST_READS
         and len(window.replicas) > 1
         and not window.added
@@ -75,8 +68,8 @@ def spread(sandbox: Sandbox) -> Verdict:
 
 
 def by_connection(sandbox: Sandbox) -> Verdict:
-    """A replica that is added answers nothing until clients connect anew."""
-    windows = _newest(sandbox, Window)
+    """A replica that is added answers nothing until clients connect again."""
+    windows = sandbox.ledger.seen(Window)[::-1]
     late = next(
         (
             window
@@ -139,8 +132,9 @@ def lags(sandbox: Sandbox) -> Verdict:
     """A write takes as long to a replica as its link is slow, and is there sooner when the link is
     whole.
     """
-    slow = next((lag for lag in _newest(sandbox, Lag) if lag.delay_ms >= DELAY_MS), None)
-    whole = next((lag for lag in _newest(sandbox, Lag) if lag.delay_ms < DELAY_MS), None)
+    followed = sandbox.ledger.seen(Lag)[::-1]
+    slow = next((lag for lag in followed if lag.delay_ms >= DELAY_MS), None)
+    whole = next((lag for lag in followed if lag.delay_ms < DELAY_MS), None)
     if slow is None or whole is None:
         missing = "slowed" if slow is None else "whole"
         raise unmet(
@@ -174,7 +168,7 @@ def own_writes(sandbox: Sandbox) -> Verdict:
     """A client that reads from replicas does not see what it has just written; one that reads from
     the primary does.
     """
-    seen = [own for own in _newest(sandbox, OwnReads) if own.reads >= LEAST_OWN]
+    seen = [own for own in reversed(sandbox.ledger.seen(OwnReads)) if own.reads >= LEAST_OWN]
     replicas, primary = (
         next((own for own in seen if own.where == "reader"), None),
         next((own for own in seen if own.where == "primary"), None),
@@ -214,14 +208,13 @@ def own_writes(sandbox: Sandbox) -> Verdict:
 
 
 def read_only(sandbox: Sandbox) -> Verdict:
-    """A replica refuses to write, in its own words, and counts it."""
-    refusals = _newest(sandbox, Refusal)
-    if not refusals:
+    """A replica refuses a write with its own error, and counts it."""
+    newest = sandbox.ledger.newest(Refusal)
+    if newest is None:
         raise unmet(
             "Nobody has tried to write to a replica yet.",
             hint="What does a replica say to a write?",
         )
-    newest = refusals[0]
     evidence: dict[str, Value] = {
         "replica": newest.replica,
         "answer": newest.answer,
@@ -239,7 +232,7 @@ def read_only(sandbox: Sandbox) -> Verdict:
 
 def removed(sandbox: Sandbox) -> Verdict:
     """A replica is removed under load, and its readers are answered by the others."""
-    windows = _newest(sandbox, Window)
+    windows = sandbox.ledger.seen(Window)[::-1]
     for later, earlier in itertools.pairwise(windows):
         gone = [
             name
@@ -270,19 +263,3 @@ def removed(sandbox: Sandbox) -> Verdict:
         "No replica that answered reads has been removed yet.",
         hint="Remove a replica that answers, and count again.",
     )
-
-
-CHECKS = (
-    Check("spread", "The reader endpoint spreads reads over the replicas, within 10 %", spread),
-    Check(
-        "by-connection",
-        "It does so by connection: a new replica answers nothing until clients connect anew",
-        by_connection,
-    ),
-    Check("removed", "A replica is removed, and its readers are answered by the others", removed),
-    Check("lags", "A replica lags behind by its link, in bytes and in milliseconds", lags),
-    Check(
-        "own-writes", "Right after a write, a replica may not have it; the primary does", own_writes
-    ),
-    Check("read-only", "A replica refuses to write, in its own words", read_only),
-)

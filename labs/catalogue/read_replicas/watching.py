@@ -1,5 +1,5 @@
-"""What the lab read-replicas counts on the servers: whose reads are answered by whom, how far each
-replica is behind, who was refused.
+"""What the lab read-replicas counts on the servers: how many reads each answers, how far each
+replica is behind, which writes are refused.
 """
 
 from __future__ import annotations
@@ -10,9 +10,41 @@ from dataclasses import dataclass
 from labs.engines.redis import parse_info
 from labs.errors import NotNow, ServerDown
 from labs.events import Value
+from labs.lab import Column, Table
 from labs.load.batches import BATCH_S
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.replication.bench import flights_of, group_of
+
+MEMBERS = Table(
+    "members",
+    "Who answered",
+    (
+        Column("server", "Server"),
+        Column("role", "Role"),
+        Column(
+            "reads",
+            "Reads",
+            sense="hit",
+            help="cmdstat_llen of each server, while they were counted",
+        ),
+        Column("share_percent", "Of all replicas’ reads", "%", 1, "hit"),
+        Column(
+            "bytes_behind",
+            "Behind",
+            "B",
+            0,
+            help="master_repl_offset of the primary less slave_repl_offset",
+        ),
+        Column(
+            "delay_ms",
+            "Its link",
+            "ms",
+            0,
+            help="what the link from the primary is slowed by, each way",
+        ),
+    ),
+    "Start the clients, then count who answers.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +84,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How far a replica was behind: bytes by its own word, and the time of a write on its way;
+    """How far a replica was behind: bytes by its own offset, and how long a write took to it;
     `delay_ms` is what the link was slowed by.
     """
 
@@ -100,12 +132,16 @@ def window(sandbox: Sandbox, seconds: float) -> Window:
     if not sandbox.load.running:
         raise NotNow("Nobody reads.", hint="Start the clients first.")
     group = group_of(sandbox)
-    replicas = tuple(name for name, seen in sorted(group.seen.items()) if seen.role == "replica")
-    before, began = {name: _reads(sandbox, name) for name in group.caches}, time.monotonic()
+    replicas = tuple(
+        name for name, seen in sorted(group.observer.statuses.items()) if seen.role == "replica"
+    )
+    before, began = {name: _reads(sandbox, name) for name in group.members.caches}, time.monotonic()
     sandbox.wait_until(lambda: time.monotonic() - began >= seconds, deadline_s=seconds + 1.0)
-    reads = {name: max(0, _reads(sandbox, name) - before[name]) for name in group.caches}
+    reads = {name: max(0, _reads(sandbox, name) - before[name]) for name in group.members.caches}
     added = tuple(
-        name for name in replicas if group.joined.get(name, 0.0) > flights_of(sandbox).began
+        name
+        for name in replicas
+        if group.observer.joined_at.get(name, 0.0) > flights_of(sandbox).began
     )
     found = Window(
         time.monotonic() - began,
@@ -123,17 +159,17 @@ def window(sandbox: Sandbox, seconds: float) -> Window:
 
 def _have_reconnected(sandbox: Sandbox, added: tuple[str, ...]) -> bool:
     """True if a reader has connected since one of these replicas came in."""
-    first = min((group_of(sandbox).joined[name] for name in added), default=0.0)
+    first = min((group_of(sandbox).observer.joined_at[name] for name in added), default=0.0)
     return flights_of(sandbox).readers_connected_at > first
 
 
 def lag(sandbox: Sandbox, replica: str) -> Lag:
-    """Send a write on its way and see when the replica has it.
+    """Write to the primary and measure until the replica has it.
 
     Raises NotNow if it does not get there.
     """
     group = group_of(sandbox)
-    seen = group.lag(replica)
+    seen = group.observer.lag(replica)
     if seen is None:
         raise NotNow(
             f"{replica} does not get what is written.", hint="Is it up, and its link whole?"
@@ -150,12 +186,13 @@ def own_reads(sandbox: Sandbox, seconds: float) -> OwnReads:
     """Let the writing client read its own writes for a while."""
     group = group_of(sandbox)
     tally, asked = sandbox.load.totals[("group", "recorder")], time.monotonic()
-    # What the client did before it was told where to read is still being handed in.
+    # The batches of what the client did before it had this setting are still arriving.
     sandbox.wait_until(lambda: time.monotonic() - asked > 3 * BATCH_S, deadline_s=1.0)
     reads, stale, began = tally.kinds["response"], tally.stale, time.monotonic()
     sandbox.wait_until(lambda: time.monotonic() - began >= seconds, deadline_s=seconds + 1.0)
     slowest = max(
-        (group.mesh.total_delay_ms(group.primary, name) for name in group.readers), default=0.0
+        (group.mesh.total_delay_ms(group.primary, name) for name in group.endpoints.readers),
+        default=0.0,
     )
     found = OwnReads(
         str(sandbox.settings["own_reads"]),
@@ -179,11 +216,11 @@ def refused(sandbox: Sandbox, replica: str) -> Refusal:
 
 
 def tabulate(sandbox: Sandbox, counted: Window) -> None:
-    """The members, with what was counted."""
+    """Fill the table of the members with what was counted."""
     group, rows = group_of(sandbox), list[dict[str, Value]]()
-    primary = group.seen.get(group.primary)
-    for name in group.caches:
-        seen = group.seen.get(name)
+    primary = group.observer.statuses.get(group.primary)
+    for name in group.members.caches:
+        seen = group.observer.statuses.get(name)
         if seen is None:
             continue
         rows.append(
@@ -198,13 +235,13 @@ def tabulate(sandbox: Sandbox, counted: Window) -> None:
                 "delay_ms": group.mesh.delay_ms(group.primary, name),
             }
         )
-    sandbox.tabulate("members", rows)
+    sandbox.tabulate(MEMBERS.name, rows)
 
 
 def _reads(sandbox: Sandbox, name: str) -> int:
     """LLEN calls by the server's own count."""
     try:
-        stats = parse_info(group_of(sandbox).redis(name).run("INFO", "commandstats"))
+        stats = parse_info(group_of(sandbox).members.redis(name).run("INFO", "commandstats"))
     except (ServerDown, NotNow):
         return 0
     return int(
@@ -216,5 +253,5 @@ def _reads(sandbox: Sandbox, name: str) -> int:
 
 def _refusals(sandbox: Sandbox, name: str) -> int:
     """READONLY errors by the server's own count."""
-    stats = parse_info(group_of(sandbox).redis(name).run("INFO", "errorstats"))
+    stats = parse_info(group_of(sandbox).members.redis(name).run("INFO", "errorstats"))
     return int(stats.get("errorstat_READONLY", "count=0").removeprefix("count="))

@@ -1,9 +1,9 @@
-"""One writer of a load that only writes: changes prices in a Redis, and notes in a file of its own
-which of its changes were acknowledged, and when.
+"""A writer: a client that changes prices in a Redis, and notes in a file of its own which of its
+changes were acknowledged, and when.
 
 Each change is a transaction: the product's price, signed with the writer and its number, and the
-writer's count. So whatever copy of the data one holds, it says by itself how far each writer had
-come; the notebook says how far it had come in truth.
+writer's count. So every copy of the data says by itself how far each writer had come in it; the
+notebook says how far the writer really came.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from labs.network.links import Route
 
 ENGINE, WRITERS = "redis", "writers"
 MOST_NOTES = 500_000
-"""A notebook is full then, and its writer rests and says so: 8 MB of a sandbox's room on the disk.
+"""Then a notebook is full, and its writer stops and says so: 8 MB of a sandbox's space on the disk.
 """
 _NOTE = struct.Struct("=IId")
 
@@ -93,10 +93,7 @@ def note(number: int, product: int, acknowledged: float) -> bytes:
 
 
 def notes(notebook: Path) -> Notes:
-    """What a writer noted; nothing if it never wrote.
-
-    A note that is only half written is left out.
-    """
+    """What a writer noted; empty if it never wrote. A note that is half written is left out."""
     data = notebook.read_bytes() if notebook.exists() else b""
     data = data[: len(data) // _NOTE.size * _NOTE.size]
     whole, times = array("I", data), array("d", data)

@@ -7,17 +7,18 @@ from __future__ import annotations
 from labs.lab import Chart, Choice, Link, Node, Number, Topology
 from labs.sandbox.addresses import APP
 from labs.sandbox.context import Context
-from labs.setups.replication.group import PRIMARY_ENDPOINT, READER_ENDPOINT, ReplicationGroup
+from labs.setups.replication.endpoints import PRIMARY_ENDPOINT, READER_ENDPOINT
+from labs.setups.replication.group import ReplicationGroup
 from labs.setups.replication.recorder import FlightRecorder
 
 ZONES = ("zone a", "zone b", "zone c")
 MEMORY = {"maxmemory_mb": 64, "maxmemory_policy": "noeviction"}
-"""Numbers that were written are to be counted: none may be pushed out."""
+"""Written numbers are counted later: none may be evicted."""
 
 
 def topology(*, caches: int, waiting: int = 0, sentinels: bool) -> Topology:
-    """So many caches over three zones, the first one the primary; the last `waiting` of them are
-    not there at the start.
+    """Over three zones `caches` Redis servers, the first one the primary; the last `waiting` of
+    them are not started with the sandbox.
     """
     nodes = [
         Node(APP, "Writer and readers", "app"),

@@ -1,8 +1,8 @@
-"""The flight recorder: every operation of the clients, and around a fault all that the sentinels,
-the endpoints and the servers said, on one clock.
+"""The flight recorder: keeps every operation of the clients, and around a fault records a flight,
+on one clock with what the sentinels, the endpoints and the servers said.
 
-What was acknowledged and is gone is not reckoned: the list is read back from the server that the
-endpoint leads to, number by number, and compared.
+It decides when a flight begins and ends. What the flight came to is counted in
+labs.setups.replication.report, what survived is read in labs.setups.replication.recount.
 """
 
 from __future__ import annotations
@@ -13,117 +13,37 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from dataclasses import dataclass, field
-from typing import Any
 
-from labs.errors import NotNow, ServerDown
-from labs.events import MOST_ROWS, OperationsFlown, Said, Value
+from labs.errors import NothingRecorded, NotNow, ServerDown
+from labs.events import MOST_ROWS, OperationsFlown, Said
 from labs.load.batches import Batch, Operation
 from labs.sandbox.addresses import APP
 from labs.sandbox.context import Context
 from labs.sandbox.part import Workload
-from labs.setups.replication.group import PRIMARY_ENDPOINT, READER_ENDPOINT, ReplicationGroup
-from labs.setups.replication.workload import (
-    ACKNOWLEDGED,
-    LOST,
-    NO_REPLICAS,
-    READ,
-    UNCONFIRMED,
-    EndpointSpec,
-)
+from labs.setups.replication import report
+from labs.setups.replication.endpoints import PRIMARY_ENDPOINT, READER_ENDPOINT
+from labs.setups.replication.flight import Flight, words_for
+from labs.setups.replication.group import ReplicationGroup
+from labs.setups.replication.recount import recount
+from labs.setups.replication.report import KEPT_ACKS, PULSE_S
+from labs.setups.replication.workload import READ, EndpointSpec
 
 log = logging.getLogger("labs.recorder")
 LIST = "flight"
 KEPT = 100_000
 """Operations of either kind that are remembered."""
-BEFORE_S, AFTER_S = 2.0, 0.5
+AFTER_S = 0.5
+"""A flight ends when writes have been acknowledged again for this long."""
 MOST_FLIGHTS = 100
-"""A flight shows so much before its fault, and ends when writes have been acknowledged again for so
-long.
-"""
 LONGEST_S, PATIENCE_S = 40.0, 12.0
-"""No flight takes longer; and after so long it waits no more for a sentinel that still thinks of
-another primary.
+"""No flight takes longer than the first; after the second it no longer waits for a sentinel that
+still has another primary.
 """
 RECENT = 4_000
-MOST_SHOWN = 9_000
-"""Operations of either kind in a record, which is under 1 MiB.
-
-One that would be longer ends before its flight does, and says so.
-"""
-MOST_NUMBERS = 2_000_000
-CHUNK = 4_000
-PULSE_S = 0.3
-"""A shorter time without a write is none: that is how clients write."""
 ENDS_A_PRIMARY = ("kill", "lose")
-"""After these, whoever acknowledges is another primary, or the same one started anew: nothing else
-is to be waited for.
+"""After these, the server that acknowledges is another primary, or the same one started again:
+there is nothing else to wait for.
 """
-KEPT_ACKS = (ACKNOWLEDGED, UNCONFIRMED)
-
-
-_CHANGES = {
-    "kill": "was killed",
-    "pause": "is frozen",
-    "resume": "goes on",
-    "restart": "is back",
-}
-
-
-def words_for(server: str, verb: str) -> str:
-    """How a recording describes that a server was killed, paused, resumed or restarted."""
-    return f"{server} {_CHANGES[verb]}"
-
-
-@dataclass(frozen=True, slots=True)
-class Isolated:
-    """What a primary did from the fault on that nobody followed any more: numbers acknowledged and
-    lost, those of them after another was promoted, its NOREPLICAS errors, when the first of these
-    came (ms), and what it acknowledged after that.
-    """
-
-    lost: int
-    lost_after_promotion: int
-    refused: int
-    first_refusal_ms: float
-    lost_after_refusal: int
-
-
-@dataclass(slots=True)
-class Flight:
-    """A fault and what came of it.
-
-    `at` is monotonic seconds; what is below `before` is there when it is over.
-
-    `agreed` is how many sentinels held the server to be down, `accepted_after` the numbers that
-    were acknowledged when writes went on, and kept.
-    """
-
-    number: int
-    verb: str
-    server: str
-    zone: str
-    words: str
-    at: float
-    wall: float
-    settings: dict[str, Value]
-    list_name: str
-    marks: list[tuple[float, str]] = field(default_factory=list)
-    before: dict[str, str] = field(default_factory=dict)
-    results: dict[str, Value] = field(default_factory=dict)
-    lost: list[int] = field(default_factory=list)
-    isolated: Isolated = field(default_factory=lambda: Isolated(0, 0, 0, 0.0, 0))
-    agreed: int = 0
-    accepted_after: tuple[int, ...] = ()
-    gap: tuple[float, float | None] = (0.0, None)
-    ended_at: float = 0.0
-    client: str = ""
-    client_after: str = ""
-
-    @property
-    def name(self) -> str:
-        """What its record is called."""
-        return f"flight-{self.number}"
 
 
 class FlightRecorder(Workload):
@@ -150,9 +70,8 @@ class FlightRecorder(Workload):
         self._began_wall = self.began = 0.0
         self.readers_connected_at = 0.0
         self._taken: Counter[str] = Counter()
-        self._heard_at: dict[str, float] = {}
+        self._batch_at: dict[str, float] = {}
         self._read_at: dict[str, float] = {}
-        self._counted: set[int] = set()
         self._watcher: threading.Thread | None = None
 
     @property
@@ -185,13 +104,13 @@ class FlightRecorder(Workload):
             if self.current is not None:
                 self._finish(self.current)
             with contextlib.suppress(ServerDown, NotNow):
-                self._group.redis(self._group.primary).run("UNLINK", self.list_name)
+                self._group.members.redis(self._group.primary).run("UNLINK", self.list_name)
             self._run += 1
             self.writes.clear()
             self.reads.clear()
             self.acknowledged.clear()
             self.known_lost.clear()
-            self._heard_at.clear()
+            self._batch_at.clear()
             self._read_at.clear()
             self.began, self._began_wall = time.monotonic(), time.time()
 
@@ -203,7 +122,7 @@ class FlightRecorder(Workload):
             client=client,
             clients=max(1, clients - 1) if reads else 1,
             requests=requests,
-            endpoint=self._group.endpoint(READER_ENDPOINT if reads else PRIMARY_ENDPOINT),
+            endpoint=self._group.endpoints.address(READER_ENDPOINT if reads else PRIMARY_ENDPOINT),
             user="shop",
             password=self.context.password(APP),
             list_name=self.list_name,
@@ -221,7 +140,7 @@ class FlightRecorder(Workload):
             return
         with self._lock:
             reads = batch.operations[0].reads
-            self._heard_at["reads" if reads else "writes"] = time.monotonic()
+            self._batch_at["reads" if reads else "writes"] = time.monotonic()
             if reads:
                 self.readers_connected_at = max(self.readers_connected_at, batch.connected_at)
             for operation in batch.operations:
@@ -251,7 +170,7 @@ class FlightRecorder(Workload):
                 f"flight_{name}_per_s": self._rate_of(name, taken[name])
                 for name in ("writes", "reads")
             } | {"flight_errors_per_s": taken["errors"] / max(seconds, 0.001)}
-        members = dict(self._group.seen)
+        members = dict(self._group.observer.statuses)
         behind = [
             max(0, primary.offset - seen.offset)
             for seen in members.values()
@@ -267,7 +186,7 @@ class FlightRecorder(Workload):
         don't come in step with the readings.
         """
         now = time.monotonic()
-        since, until = self._read_at.get(name, self.began), self._heard_at.get(name, 0.0)
+        since, until = self._read_at.get(name, self.began), self._batch_at.get(name, 0.0)
         if until <= since:
             self._read_at[name] = now
             return 0.0
@@ -302,7 +221,9 @@ class FlightRecorder(Workload):
                 time.time(),
                 dict(self.context.settings),
                 self.list_name,
-                before={name: seen.role for name, seen in dict(self._group.seen).items()},
+                before={
+                    name: seen.role for name, seen in dict(self._group.observer.statuses).items()
+                },
                 client=self._client(),
             )
             flight.marks.append((flight.at, words))
@@ -313,22 +234,20 @@ class FlightRecorder(Workload):
         return flight
 
     def _client(self) -> str:
-        """What the writing client was told of the world."""
+        """What the writing client knows: an address and its own settings."""
         settings = self.context.settings
         return (
-            f"{self._group.endpoint(PRIMARY_ENDPOINT)}, timeout "
+            f"{self._group.endpoints.address(PRIMARY_ENDPOINT)}, timeout "
             f"{settings['client_timeout_ms']:g} ms, retries {settings['retry']}"
             if "retry" in settings
-            else str(self._group.endpoint(PRIMARY_ENDPOINT))
+            else str(self._group.endpoints.address(PRIMARY_ENDPOINT))
         )
 
     def _forget_what_is_gone_already(self) -> None:
         """What is missing before a fault was not lost by it: an isolated primary may have gone on
         after its own flight had ended.
         """
-        found, problem = self.recount(self.list_name)
-        if not problem:
-            self.known_lost |= self._counted - found
+        self.known_lost |= recount(self._group, self.list_name, self.acknowledged).missing
 
     def mark(self, words: str) -> None:
         """Something else was done to the servers while a flight is under way."""
@@ -340,7 +259,7 @@ class FlightRecorder(Workload):
         flight = self.current
         if flight is None:
             if not self.over:
-                raise NotNow("No flight has been recorded yet.")
+                raise NothingRecorded("No flight has been recorded yet.")
             return self.over[-1]
         if not self.context.wait_until(lambda: self.current is not flight, deadline_s=deadline_s):
             raise NotNow("The flight is not over yet.")
@@ -370,7 +289,7 @@ class FlightRecorder(Workload):
         with self._lock:
             flight = self.current
             if flight is None:
-                raise NotNow("No flight is being recorded.")
+                raise NothingRecorded("No flight is being recorded.")
             self._finish(flight)
         return flight
 
@@ -379,20 +298,6 @@ class FlightRecorder(Workload):
         with self._lock:
             self.current = None
             self.over.clear()
-
-    def gap_of(self, flight: Flight) -> tuple[float, float | None]:
-        """The longest time without an acknowledged write that ended after the fault: monotonic
-        seconds, None if it has not ended.
-        """
-        ends = sorted(op.began + op.took_s for op in list(self.writes) if op.ended_as in KEPT_ACKS)
-        last = ends[-1] if ends else flight.at
-        longest_s, gap = 0.0, (last, last)
-        for one, other in itertools.pairwise(ends):
-            if other > flight.at and other - one > longest_s:
-                longest_s, gap = other - one, (one, other)
-        if last <= flight.at or time.monotonic() - last > max(self._pulse_s, longest_s):
-            return last, None
-        return gap
 
     @property
     def _pulse_s(self) -> float:
@@ -422,8 +327,8 @@ class FlightRecorder(Workload):
         )
 
     def _watch(self, flight: Flight) -> None:
-        """End the flight when writes have been acknowledged again for a while by a primary that is
-        nobody's secret, or when it takes too long.
+        """End the flight when writes have been acknowledged again for a while by a primary that
+        every sentinel knows, or when it takes too long.
         """
         while self.current is flight:
             time.sleep(0.05)
@@ -440,231 +345,51 @@ class FlightRecorder(Workload):
                 self.current = None
 
     def _is_over(self, flight: Flight, now: float) -> bool:
+        group = self._group
         if (
-            self._group.mesh.cut_zones
+            group.mesh.cut_zones
             or not self.context.load.running
             or any(server.state == "paused" for server in self.context.servers.values())
         ):
             return False
         if now - flight.marks[-1][0] < AFTER_S or (
             now - flight.at < PATIENCE_S
-            and not (self._has_gone_on(flight, now) and self._group.sentinels_agree())
+            and not (self._has_gone_on(flight, now) and group.observer.sentinels_agree())
         ):
             return False
         has_moved = any(
-            at > flight.at and endpoint == PRIMARY_ENDPOINT for at, endpoint, _ in self._group.moves
+            move.at > flight.at and move.endpoint == PRIMARY_ENDPOINT
+            for move in group.endpoints.moves
         )
         primaries = [
-            name for name, seen in dict(self._group.seen).items() if seen.role == "primary"
+            name
+            for name, status in dict(group.observer.statuses).items()
+            if status.role == "primary"
         ]
         return (
             self._has_gone_on(flight, now)
-            and primaries == [self._group.primary]
+            and primaries == [group.primary]
             and (has_moved or flight.verb in ENDS_A_PRIMARY or now - flight.at > 12 * AFTER_S)
         )
 
     def _finish(self, flight: Flight) -> None:
         flight.ended_at = time.monotonic()
-        flight.gap, flight.client_after = self.gap_of(flight), self._client()
-        found, problem = self.recount(flight.list_name)
-        acknowledged = self._counted
-        before = {
-            op.number
-            for op in list(self.writes)
-            if op.ended_as in KEPT_ACKS and op.began + op.took_s <= flight.at
-        } & acknowledged
-        flight.lost = sorted(acknowledged - found - self.known_lost) if not problem else []
+        flight.gap = report.gap_of(flight, list(self.writes), self._pulse_s)
+        flight.client_after = self._client()
+        recounted = recount(self._group, flight.list_name, self.acknowledged)
+        flight.lost = sorted(recounted.missing - self.known_lost)
         self.known_lost |= set(flight.lost)
-        flight.results = self._results(flight, len(acknowledged), problem) | {
-            "acknowledged_before": len(before),
-            "lost_before": len(before & set(flight.lost)),
-        }
-        flight.isolated = self._isolated(flight)
-        if flight.gap[1] is not None and flight.gap[1] - flight.gap[0] >= PULSE_S:
-            flight.accepted_after = tuple(
-                op.number
-                for op in list(self.writes)
-                if op.ended_as in KEPT_ACKS
-                and op.began + op.took_s >= flight.gap[1]
-                and op.number not in self.known_lost
-            )
-        flight.agreed = len(
-            {
-                heard.sentinel
-                for heard in list(self._group.heard)
-                if heard.at >= flight.at
-                and heard.event == "+sdown"
-                and heard.subject == flight.server
-            }
+        flight.results = report.results_of(flight, self._group, list(self.writes), recounted)
+        flight.isolated = report.isolated_of(flight, list(self.writes))
+        flight.accepted_after = report.accepted_after(flight, list(self.writes), self.known_lost)
+        flight.agreed = report.agreed_on(flight, list(self._group.observer.messages))
+        document = report.document_of(
+            flight, self.context, self._group, list(self.writes), list(self.reads)
         )
-        document = self._document(flight)
         self.over.append(flight)
         del self.over[:-MOST_FLIGHTS]
         self.current = None
         self.context.save_record(flight.name, flight.words, document, flight.results)
-        head, rest = self._sentences(flight)
+        head, rest = report.sentences_of(flight)
         self.context.emit(Said(text=f"{head} {rest}", strong=head))
         self.context.checker.wake()
-
-    def recount(self, list_name: str, server: str = "") -> tuple[set[int], str]:
-        """The numbers that a server holds, by default the one that the primary endpoint leads to;
-        else the reason why it can't be asked. Numbers acknowledged before count as asked for.
-        """
-        self._counted = set(self.acknowledged)
-        found: set[int] = set()
-        try:
-            redis = self._group.redis(server or self._group.primary)
-            for start in range(0, MOST_NUMBERS, CHUNK):
-                part = redis.run("LRANGE", list_name, start, start + CHUNK - 1)
-                # A learner may have pushed to it, too: what is no number was no client's.
-                several = part if isinstance(part, list) else []
-                found.update(int(number) for number in several if number.isdigit())
-                if len(several) < CHUNK:
-                    break
-        except (ServerDown, NotNow) as exc:
-            return set(), str(exc)
-        return found, ""
-
-    def _isolated(self, flight: Flight) -> Isolated:
-        """What the record shows of it, counted over every operation since the fault."""
-        lost = set(flight.lost)
-        since = [op for op in list(self.writes) if flight.at <= op.began <= flight.ended_at]
-        gone = [op for op in since if op.number in lost and op.ended_as in KEPT_ACKS]
-        refusals = [op.began for op in since if op.ended_as == NO_REPLICAS]
-        promoted_at = flight.at + float(flight.results["promoted_after_ms"]) / 1000
-        first = min(refusals, default=0.0)
-        return Isolated(
-            len(gone),
-            sum(op.began > promoted_at for op in gone),
-            len(refusals),
-            round(1000 * (first - flight.at), 1) if first else 0.0,
-            sum(bool(first) and op.began > first for op in gone),
-        )
-
-    def _results(self, flight: Flight, acknowledged: int, problem: str) -> dict[str, Value]:
-        began, ended = flight.gap
-        window = [
-            op for op in list(self.writes) if flight.at - BEFORE_S <= op.began <= flight.ended_at
-        ]
-        failed = Counter(op.ended_as for op in window if op.ended_as not in KEPT_ACKS)
-        promoted, promoted_at = (
-            self._group.primary,
-            next(
-                (
-                    at
-                    for at, endpoint, targets in self._group.moves
-                    if at > flight.at
-                    and endpoint == PRIMARY_ENDPOINT
-                    and targets == [self._group.primary]
-                ),
-                None,
-            ),
-        )
-        if promoted_at is None:
-            promoted = ""
-        return {
-            "downtime_ms": round(1000 * ((flight.ended_at if ended is None else ended) - began), 1),
-            "recovered": ended is not None,
-            "acknowledged": acknowledged,
-            "lost": len(flight.lost),
-            "refused": sum(failed.values()),
-            "promoted": promoted,
-            "promoted_after_ms": round(1000 * (promoted_at - flight.at), 1) if promoted_at else 0.0,
-            "recounted": not problem,
-        }
-
-    @staticmethod
-    def _sentences(flight: Flight) -> tuple[str, str]:
-        results = flight.results
-        head = (
-            f"No write was accepted for {float(results['downtime_ms']) / 1000:.2f} s."
-            if results["recovered"]
-            else "No write has been accepted since."
-        )
-        if float(results["downtime_ms"]) / 1000 < PULSE_S:
-            head = "Writes were accepted all the while."
-        lost = (
-            "It could not be found out what was lost."
-            if not results["recounted"]
-            else f"{results['lost']:,} of {results['acknowledged']:,} acknowledged writes are lost."
-        )
-        return head, lost
-
-    def _document(self, flight: Flight) -> dict[str, Any]:
-        """The flight as docs/architecture.md describes it."""
-        began, ended = flight.gap
-        marks, was_gap = list(flight.marks), ended is None or ended - began >= PULSE_S
-
-        def ms(at: float) -> float:
-            return round(1000 * (at - flight.at), 1)
-
-        lost = set(flight.lost)
-        window = (flight.at - BEFORE_S, flight.ended_at)
-        writes, reads = (
-            [op for op in list(several) if window[0] <= op.began <= window[1]]
-            for several in (self.writes, self.reads)
-        )
-        lab, until = self.context.lab, window[1]
-        if max(len(writes), len(reads)) > MOST_SHOWN:
-            until = min(
-                several[MOST_SHOWN - 1].began
-                for several in (writes, reads)
-                if len(several) > MOST_SHOWN
-            )
-            marks.append((until, "more operations than a record holds"))
-
-        def row(op: Operation) -> list[Value]:
-            is_lost = not op.reads and op.number in lost and op.ended_as in KEPT_ACKS
-            return [
-                ms(op.began),
-                round(1000 * op.took_s, 2),
-                LOST if is_lost else op.ended_as,
-                op.number,
-            ]
-
-        return {
-            "kind": "flight",
-            "version": 1,
-            "name": flight.name,
-            "title": flight.words,
-            "lab": lab.id,
-            "at": round(flight.wall, 3),
-            "versions": self.context.versions(),
-            "isolation": self.context.runtime_name,
-            "settings": [
-                [control.label, control.show(flight.settings[control.name])]
-                for control in lab.controls
-            ],
-            "fault": {
-                "verb": flight.verb,
-                "server": flight.server,
-                "zone": flight.zone,
-                "words": flight.words,
-            },
-            "marks": [[ms(at), words] for at, words in marks],
-            "from_ms": ms(window[0]),
-            "to_ms": ms(until),
-            "writes": [row(op) for op in writes if op.began <= until],
-            "reads": [row(op) for op in reads if op.began <= until],
-            "sentinels": [
-                [ms(heard.at), heard.sentinel, heard.event, heard.words]
-                for heard in self._group.heard
-                if window[0] <= heard.at <= window[1]
-            ][:400],
-            "moves": [
-                [ms(at), endpoint, targets]
-                for at, endpoint, targets in self._group.moves
-                if at <= window[1]
-            ][-40:],
-            "roles": [
-                [ms(change.at), change.server, change.seen.role]
-                for change in self._group.changes
-                if change.at <= window[1]
-            ][-60:],
-            "results": {
-                **flight.results,
-                "gap_from_ms": ms(began) if was_gap else None,
-                "gap_to_ms": ms(ended) if was_gap and ended is not None else None,
-                "written": len(writes),
-            },
-        }

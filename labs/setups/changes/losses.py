@@ -1,8 +1,8 @@
-"""Which of the writers' changes a restored cluster has, and which it has not: its data says how far
+"""Which of the writers' changes a restored cluster has, and which it lacks: its data says how far
 each writer had come, the notebooks say how far it came.
 
-A snapshot is one moment: every change up to a number is in it, none after it. That is not taken for
-granted: each product is held against the notebooks.
+A snapshot is one moment: every change up to a number is in it, none after it. This is checked: each
+product is compared with the notebooks.
 """
 
 from __future__ import annotations
@@ -20,20 +20,18 @@ BARS = 60
 _COUNT, _SIGN = re.compile(rb"([0-9]{1,9})"), re.compile(rb"([0-9]{1,9}):([0-9]{1,9})")
 """What a writer leaves in its count and on a product.
 
-What a learner wrote over it at the console is no number of a writer’s, and is skipped.
+A value that a learner wrote over it at the console does not match, and is skipped.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """`kept` and `gone` of the changes that were acknowledged.
+    """How many of the acknowledged changes the cluster has (`kept`) and lacks (`gone`).
 
-    `products` carry a change; of `wrong` ones it is not the last that was made up to the snapshot's
-    moment.
-
-    `moment` is when the first change that is gone was acknowledged, 0 if none is; `bars` are equal
-    parts of the time from the first change to the last: when each begins (seconds after the first),
-    kept, gone.
+    `products` carry a change; on the `wrong` ones it is not the last one that was made before the
+    snapshot's moment. `moment` is when the first change that is gone was acknowledged, 0 if none
+    is; `bars` are equal parts of the time from the first change to the last: when each begins
+    (seconds after the first), kept, gone.
     """
 
     kept: int
@@ -46,7 +44,7 @@ class Loss:
 
 
 def count(engine: Redis, writers: Mapping[int, Notes]) -> Loss:
-    """Hold a cluster against the notebooks. Raises ServerDown."""
+    """Compare a cluster with the notebooks. Raises ServerDown."""
     asked = engine.run_all([("GET", count_key(writer)) for writer in writers], ANSWERS_S)
     reached = {
         writer: int(counted[1])
@@ -77,8 +75,8 @@ def count(engine: Redis, writers: Mapping[int, Notes]) -> Loss:
 def _products(
     engine: Redis, writers: Mapping[int, Notes], reached: Mapping[int, int]
 ) -> tuple[int, int]:
-    """How many products carry a change of the notebooks, and how many of them not the last that
-    their writer made of them in time.
+    """How many products carry a change of the notebooks, and on how many of them it is not the last
+    one that their writer made before the snapshot's moment.
     """
     last: dict[tuple[int, int], int] = {}
     for writer, noted in writers.items():

@@ -1,6 +1,6 @@
-"""What can be done to the group in the lab failover.
+"""Faults of a replication group and their repairs, each with the button that a lab can show.
 
-Each fault begins a flight; with nobody writing, the clients are started first.
+A fault begins a flight; if no client writes, the clients are started first.
 """
 
 from __future__ import annotations
@@ -8,22 +8,38 @@ from __future__ import annotations
 import contextlib
 import time
 
-from labs.errors import NotNow, ServerDown
+from labs.errors import NotNow, ServerDown, ServerNotUp
+from labs.lab import Action, Choice, Number
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.replication.bench import flights_of, group_of
-from labs.setups.replication.recorder import words_for
+from labs.setups.replication.bench import ZONES, flights_of, group_of
+from labs.setups.replication.flight import words_for
 
 BASELINE_S = 0.4
-"""So much of a flight is quiet before its fault."""
+"""The clients run at least this long before the fault."""
+ZONE = Choice(
+    "zone",
+    "Zone",
+    (("primary", "the primary’s"), *((zone, zone[-1]) for zone in ZONES), ("all", "all")),
+    "primary",
+)
+WAY = Choice(
+    "way",
+    "What is cut",
+    (("both", "both ways"), ("in", "what goes in"), ("out", "what comes out")),
+    "both",
+)
+DELAY = Number("delay_ms", "Each way", 0, 500, 1, 20, unit="ms")
 
 
 def record_change(sandbox: Sandbox, server: str, verb: str) -> None:
-    """Have the recording show it, whichever button was used: the lab's or the page's."""
+    """A lab's `server_changed`: record what was done to a server, by a button of the lab or of the
+    page.
+    """
     flights_of(sandbox).record_change(server, verb)
 
 
-def ready(sandbox: Sandbox) -> None:
-    """Have the clients run, and some of their writes acknowledged."""
+def start_clients(sandbox: Sandbox) -> None:
+    """Start the clients if they don't run, and wait until some of their writes are acknowledged."""
     flights = flights_of(sandbox)
     if not sandbox.load.running:
         sandbox.start_load()
@@ -34,10 +50,10 @@ def ready(sandbox: Sandbox) -> None:
     )
 
 
-def kill(sandbox: Sandbox) -> str:
+def kill_primary(sandbox: Sandbox) -> str:
     """End the primary's process as a crash would."""
     primary = _primary_that_is_up(sandbox)
-    ready(sandbox)
+    start_clients(sandbox)
     flights_of(sandbox).begin(
         "kill", words_for(primary, "kill"), server=primary, zone=_zone(sandbox, primary)
     )
@@ -45,14 +61,17 @@ def kill(sandbox: Sandbox) -> str:
     return f"{primary}, the primary, was killed."
 
 
-def lose(sandbox: Sandbox) -> str:
+KILL_PRIMARY = Action("kill-primary", "Kill the primary", "break", kill_primary, fault=True)
+
+
+def lose_primary(sandbox: Sandbox) -> str:
     """End the primary with its machine: what was on its way to the replicas is lost with it."""
     primary = _primary_that_is_up(sandbox)
-    ready(sandbox)
+    start_clients(sandbox)
     flights_of(sandbox).begin(
         "lose", f"{primary} and its machine are lost", server=primary, zone=_zone(sandbox, primary)
     )
-    group_of(sandbox).crash_host(primary)
+    group_of(sandbox).failover.crash_host(primary)
     sandbox.caption(
         f"The machine of {primary} is lost.",
         "What it had acknowledged and not yet handed on is lost with it.",
@@ -60,10 +79,21 @@ def lose(sandbox: Sandbox) -> str:
     return f"The machine of {primary}, the primary, is lost."
 
 
-def pause(sandbox: Sandbox) -> str:
+LOSE_PRIMARY = Action(
+    "lose-primary",
+    "Lose the primary’s machine",
+    "break",
+    lose_primary,
+    fault=True,
+    here="the process is killed, and what it had sent but no replica had received is thrown away.",
+    aws="a failed node takes its memory and its network buffers with it.",
+)
+
+
+def pause_primary(sandbox: Sandbox) -> str:
     """Freeze the primary."""
     primary = _primary_that_is_up(sandbox)
-    ready(sandbox)
+    start_clients(sandbox)
     flights_of(sandbox).begin(
         "pause", words_for(primary, "pause"), server=primary, zone=_zone(sandbox, primary)
     )
@@ -71,10 +101,16 @@ def pause(sandbox: Sandbox) -> str:
     return f"{primary}, the primary, is frozen: it keeps its connections and answers nobody."
 
 
+PAUSE_PRIMARY = Action("pause-primary", "Freeze the primary", "break", pause_primary, fault=True)
+
+
 def resume(sandbox: Sandbox) -> str:
     """Let every frozen server go on."""
-    frozen = _tell_each(sandbox, "paused", "resume", nobody="No server is frozen.")
+    frozen = _change_each(sandbox, "paused", "resume", otherwise="No server is frozen.")
     return f"{', '.join(frozen)} {'goes' if len(frozen) == 1 else 'go'} on."
+
+
+RESUME = Action("resume", "Let it go on", "break", resume)
 
 
 def cut_zone(sandbox: Sandbox, zone: str, way: str) -> str:
@@ -83,7 +119,7 @@ def cut_zone(sandbox: Sandbox, zone: str, way: str) -> str:
     of_primary = _zone(sandbox, group.primary)
     zones = group.mesh.zones if zone == "all" else [of_primary if zone == "primary" else zone]
     zone = "every zone" if zone == "all" else zones[0]
-    ready(sandbox)
+    start_clients(sandbox)
     flights_of(sandbox).begin(
         "cut",
         f"{zone} is cut off",
@@ -100,6 +136,9 @@ def cut_zone(sandbox: Sandbox, zone: str, way: str) -> str:
         f"{zone.capitalize()} is cut off: whoever is there hears nobody elsewhere, and is "
         "not heard."
     )
+
+
+CUT_ZONE = Action("cut-zone", "Cut off a zone", "break", cut_zone, (ZONE, WAY), fault=True)
 
 
 def slow_zone(sandbox: Sandbox, zone: str, delay_ms: float) -> str:
@@ -125,6 +164,9 @@ def slow_zone(sandbox: Sandbox, zone: str, delay_ms: float) -> str:
     return says
 
 
+SLOW_ZONE = Action("slow-zone", "Slow a zone", "break", slow_zone, (ZONE, DELAY), fault=True)
+
+
 def heal(sandbox: Sandbox) -> str:
     """Make every zone whole again."""
     group = group_of(sandbox)
@@ -144,16 +186,19 @@ def heal(sandbox: Sandbox) -> str:
     )
 
 
-def plan(sandbox: Sandbox) -> str:
-    """A failover that nobody needed."""
+HEAL = Action("heal", "Make the zones whole", "break", heal)
+
+
+def planned(sandbox: Sandbox) -> str:
+    """A failover while the primary is well."""
     primary = _primary_that_is_up(sandbox)
-    ready(sandbox)
+    start_clients(sandbox)
     group = group_of(sandbox)
     flight = flights_of(sandbox).begin(
         "planned", "a planned failover", server=primary, zone=_zone(sandbox, primary)
     )
     try:
-        group.switchover()
+        group.failover.switchover()
     except (NotNow, ServerDown):
         with contextlib.suppress(NotNow):
             flights_of(sandbox).end()
@@ -165,28 +210,62 @@ def plan(sandbox: Sandbox) -> str:
     return f"A failover was asked for. {flight.server} is well, and steps down."
 
 
+PLANNED = Action(
+    "planned",
+    "Planned failover",
+    "break",
+    planned,
+    here="writes wait until the replicas have everything, a sentinel promotes one, the "
+    "former primary follows it.",
+    aws="the API call TestFailover lets a primary fail, up to 15 shards in 24 hours; "
+    "when it replaces a node by plan, the cluster keeps serving writes.",
+)
+
+
 def bring_back(sandbox: Sandbox) -> str:
-    """Start what is down; what is not the primary comes back as its replica."""
-    down = _tell_each(sandbox, "down", "restart", nobody="Every server is up.")
+    """Start every server that is down; all but the primary come back as its replicas."""
+    down = _change_each(sandbox, "down", "restart", otherwise="Every server is up.")
     return f"{', '.join(down)} {'is' if len(down) == 1 else 'are'} back."
 
 
+BRING_BACK = Action(
+    "bring-back",
+    "Bring back what is down",
+    "break",
+    bring_back,
+    primary=True,
+    here="the server is started again, as a replica of whoever is the primary.",
+    aws="ElastiCache makes a new replica in the zone of the failed node.",
+)
+
+
 def gather(sandbox: Sandbox) -> str:
-    """Make every server that still calls itself primary, though the endpoint leads elsewhere, or
-    follows one that does, a replica of the primary at once.
-    """
+    """Have every former primary, and every server that follows one, follow the primary at once."""
     group = group_of(sandbox)
     try:
-        told = group.reattach()
+        names = group.failover.reattach()
     except ServerDown as exc:
         raise NotNow(f"A former primary could not be told: {exc}") from exc
-    if not told:
+    if not names:
         raise NotNow(f"Everybody who is up follows {group.primary}.")
-    for name in told:
+    for name in names:
         flights_of(sandbox).mark(f"{name} is told to follow {group.primary}")
-    says = f"{' and '.join(told)} {'follows' if len(told) == 1 else 'follow'} {group.primary} now."
+    says = (
+        f"{' and '.join(names)} {'follows' if len(names) == 1 else 'follow'} {group.primary} now."
+    )
     sandbox.caption(says, "What nobody else had is gone.")
     return f"{says} What nobody else had is gone."
+
+
+GATHER = Action(
+    "gather",
+    "Repair the former primary now",
+    "break",
+    gather,
+    here="a former primary that comes back is told to follow at once; by itself a "
+    "sentinel waits some ten seconds.",
+    aws="the service does that; it publishes no times.",
+)
 
 
 def end_flight(sandbox: Sandbox) -> str:
@@ -195,24 +274,41 @@ def end_flight(sandbox: Sandbox) -> str:
     return f"The recording has ended: {flight.words}."
 
 
-def _tell_each(sandbox: Sandbox, state: str, verb: str, *, nobody: str) -> list[str]:
-    """Tell every server that is in a state the same; their names.
+END_FLIGHT = Action("end-flight", "End the recording", "break", end_flight)
 
-    Raises NotNow if there is none.
+ACTIONS = (
+    KILL_PRIMARY,
+    LOSE_PRIMARY,
+    PAUSE_PRIMARY,
+    RESUME,
+    CUT_ZONE,
+    SLOW_ZONE,
+    HEAL,
+    BRING_BACK,
+    PLANNED,
+    GATHER,
+    END_FLIGHT,
+)
+"""Every fault and every repair, in the order in which they stand on the page."""
+
+
+def _change_each(sandbox: Sandbox, state: str, verb: str, *, otherwise: str) -> list[str]:
+    """Do the same to every server in a state, and return their names; NotNow says `otherwise` if
+    there is none.
     """
     names = [name for name, server in sandbox.servers.items() if server.state == state]
     if not names:
-        raise NotNow(nobody)
+        raise NotNow(otherwise)
     for name in names:
         sandbox.server(name, verb)
-    group_of(sandbox).wake()
+    group_of(sandbox).observer.wake()
     return names
 
 
 def _primary_that_is_up(sandbox: Sandbox) -> str:
     primary = group_of(sandbox).primary
     if sandbox.servers[primary].state != "up":
-        raise NotNow(
+        raise ServerNotUp(
             f"{primary}, where the primary endpoint leads, is not up.",
             hint="Wait for the failover, or bring it back.",
         )

@@ -1,5 +1,5 @@
-"""What the shop keeps in its cluster: products, carts, rankings, sessions, of every type that Redis
-has, some with an end. The same for the same number of keys, but for the ends.
+"""The data of the shop's cluster: products, carts, rankings, sessions, of every type that Redis
+has, some with a TTL. It is the same for the same number of keys, but for the TTLs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from labs.setups.changes.workload import product_key
 AT_ONCE = 500
 ANSWERS_S = 3.0
 NAME_KEY, NAME = "shop:name", "Corner shop"
-"""A short value, which stands in an RDB file as it is: there a single bit can be turned."""
+"""A short value, which an RDB file holds uncompressed: there a single bit can be turned."""
 PAGE_KEY = "page:{}"
 SESSION_S = (6 * 3600, 24 * 3600)
 _WORDS = (
@@ -43,12 +43,12 @@ Command = tuple[str | int | bytes, ...]
 
 
 def products_of(keys: int) -> int:
-    """How many of so many keys are products."""
+    """How many of the keys are products."""
     return max(1, round(keys * 0.7))
 
 
 def commands(keys: int, seed: int = 7) -> Iterator[Command]:
-    """The commands that put so many keys there, within a few."""
+    """The commands that write this number of keys, within a few."""
     chance = random.Random(seed)
 
     def words(count: int) -> str:
@@ -116,7 +116,7 @@ def commands(keys: int, seed: int = 7) -> Iterator[Command]:
 
 
 def put(engine: Redis, keys: int) -> None:
-    """Empty the cluster and put so many keys there. Raises ServerDown."""
+    """Empty the cluster and write this number of keys. Raises ServerDown."""
     engine.flush()
     some: list[Command] = []
     for command in commands(keys):

@@ -1,4 +1,4 @@
-"""Backups that are wrong on purpose. Each must be caught at the check that is meant to catch it."""
+"""Backups with a mistake in them, which the checks must catch."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import shutil
 import time
 from pathlib import Path
 
-from labs.catalogue.backup_restore.backups import OLD, Backup, Backups, Restored, sha256_of
-from labs.lab import Mutant
+from labs.setups.changes.backup import Backup, Restored, sha256_of
+from labs.setups.changes.backups import Backups
+from labs.setups.changes.bench import OLD
 
 CHECKSUM_BYTES = 8
 
 
 class NeverWrites(Backups):
-    """Notes everything and keeps no file."""
+    """Lists every backup and keeps no file."""
 
     def _put_away(self, dump: Path, file: Path) -> tuple[str, int]:
         noted = sha256_of(dump), dump.stat().st_size
@@ -22,7 +23,7 @@ class NeverWrites(Backups):
 
 
 class TooLate(Backups):
-    """Comes when the data is gone already."""
+    """Takes the backup when the data is already gone."""
 
     def take(self) -> Backup:
         self.up(OLD).flush()
@@ -40,7 +41,7 @@ class Corrupts(Backups):
 
 
 class RestoresInPlace(Backups):
-    """Puts the file beside the server that lost its data, and restarts that."""
+    """Puts the file where the server that lost its data loads it, and restarts that server."""
 
     def _restore(self, backup: Backup) -> Restored:
         old = self.context.servers[OLD]
@@ -55,7 +56,7 @@ class RestoresInPlace(Backups):
 
 
 class ClaimsALoad(Backups):
-    """Stops the writers first, and says that they wrote."""
+    """Stops the writers first, and claims that they wrote."""
 
     def _take(self, engine: object, backup: Backup) -> Backup:
         self.context.stop_load("a backup is taken")
@@ -63,7 +64,7 @@ class ClaimsALoad(Backups):
 
 
 class ChecksNothing(Backups):
-    """Damages a copy and takes the checksum out: 0 means that there is none to compare with."""
+    """Damages a copy and removes its checksum: 0 means that there is none to compare with."""
 
     def damage(self, name: str, how: str) -> Backup:
         damaged = super().damage(name, "bit")
@@ -71,38 +72,3 @@ class ChecksNothing(Backups):
             damaged, self.file(damaged).read_bytes()[:-CHECKSUM_BYTES] + bytes(CHECKSUM_BYTES)
         )
         return damaged
-
-
-WRONG = (
-    Mutant(
-        "never-written",
-        "lists a backup, with its size and its digest, and keeps no file",
-        "file-with-digest",
-        parts=(NeverWrites,),
-    ),
-    Mutant("too-late", "takes the backup after the accident", "same-data", parts=(TooLate,)),
-    Mutant(
-        "corrupted",
-        "loses the end of every file on its way",
-        "file-with-digest",
-        parts=(Corrupts,),
-    ),
-    Mutant(
-        "in-place",
-        "restores into the cluster that lost its data, at its endpoint",
-        "new-endpoint",
-        parts=(RestoresInPlace,),
-    ),
-    Mutant(
-        "no-load",
-        "claims a load, and stops the writers while the file is written",
-        "copy-on-write",
-        parts=(ClaimsALoad,),
-    ),
-    Mutant(
-        "no-checksum",
-        "starts a cluster from a damaged file that carries no checksum",
-        "damaged-refused",
-        parts=(ChecksNothing,),
-    ),
-)

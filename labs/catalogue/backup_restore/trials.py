@@ -1,0 +1,91 @@
+"""What the experiments of the lab backup-restore share: a full cluster, writers that have written,
+a cluster that was started from a backup.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from labs.catalogue.backup_restore import bystander
+from labs.errors import LabsError, LoadRunning, NotNow
+from labs.events import Said, ServerTold, Value
+from labs.sandbox.experiment import require, temporarily
+from labs.sandbox.sandbox import Sandbox
+from labs.setups.changes import shop_data
+from labs.setups.changes.backup import Backup, Refused, Restored
+from labs.setups.changes.backups import backups_of
+from labs.setups.changes.bench import NEW, OLD
+from labs.setups.changes.writers import Writers
+
+PATIENCE_S = 8.0
+
+
+def fill(sandbox: Sandbox) -> str:
+    """Write the shop's data to the cluster, and its pages to Memcached too."""
+    found = backups_of(sandbox)
+    if sandbox.load.running:
+        raise LoadRunning("The load is running.", hint="Stop the load first.")
+    keys = int(float(sandbox.settings["keys"]))
+    engine = found.up(OLD)
+    sandbox.part(Writers).begin_again(shop_data.products_of(keys))
+    shop_data.put(engine, keys)
+    if sandbox.servers[bystander.NODE].state == "up":
+        bystander.fill(sandbox)
+    held = engine.count()
+    sandbox.emit(ServerTold(server=OLD, lines=[f"{held:,} keys"]))
+    says = f"The cluster shop holds {held:,} keys: products, pages, carts, rankings, sessions."
+    sandbox.emit(Said(text=f"{says} Memcached has the pages as well.", strong=says))
+    return says
+
+
+@contextlib.contextmanager
+def full_cluster(sandbox: Sandbox, **wanted: Value) -> Iterator[None]:
+    """A full cluster for an experiment, with these settings; the backups and the cluster that the
+    experiment makes are deleted at its end.
+
+    Raises NotNow if the load runs, a link is not whole, the cluster is not up, or another one was
+    restored already.
+    """
+    found = backups_of(sandbox)
+    require(sandbox, up=(OLD,))
+    if sandbox.servers[NEW].state in ("up", "paused"):
+        raise NotNow("The cluster shop-restored is there already.", hint="Delete it, then measure.")
+    before = set(found.kept)
+    with temporarily(sandbox, **{"endpoint": "shop", **wanted}):
+        found.experiment = True
+        try:
+            fill(sandbox)
+            sandbox.load.clear()
+            yield
+        finally:
+            found.experiment = False
+            sandbox.stop_load()
+            for name in set(found.kept) - before:
+                found.delete(name)
+            sandbox.stop(NEW, "the experiment is over")
+
+
+def restored_from(sandbox: Sandbox, backup: Backup) -> Restored:
+    """The cluster that was started from a backup. Raises LabsError if none starts from it."""
+    found = backups_of(sandbox).restore(backup.name)
+    if isinstance(found, Refused):
+        raise LabsError(
+            f"No cluster starts from {backup.name}.",
+            hint="Look into the server’s log.",
+            detail="; ".join(found.words),
+        )
+    return found
+
+
+def acknowledged(sandbox: Sandbox) -> int:
+    """How many changes of the load were acknowledged."""
+    return sum(tally.kinds["write"] for tally in sandbox.load.totals.values())
+
+
+def write_until(sandbox: Sandbox, changes: int) -> None:
+    """Run the load, starting it if needed, until this number of changes was acknowledged."""
+    if not sandbox.load.running:
+        sandbox.load.clear()
+        sandbox.start_load()
+    sandbox.wait_until(lambda: acknowledged(sandbox) >= changes, deadline_s=PATIENCE_S)

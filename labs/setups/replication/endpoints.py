@@ -1,0 +1,69 @@
+"""The endpoints of a replication group: their addresses stay, and new connections to them lead to
+other members when roles change.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from labs.clients.address import Address
+from labs.events import EndpointMoved
+from labs.sandbox.context import Context
+from labs.setups.replication.mesh import Mesh
+
+PRIMARY_ENDPOINT, READER_ENDPOINT = "primary-endpoint", "reader-endpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """From `at` on (monotonic seconds) an endpoint led to these members."""
+
+    at: float
+    endpoint: str
+    targets: list[str]
+
+
+class Endpoints:
+    """Where the primary endpoint leads (`primary`), where the reader endpoint leads (`readers`),
+    and every move of them (`moves`). The caller holds the group's lock when it moves one.
+    """
+
+    def __init__(self, context: Context, mesh: Mesh, primary: str) -> None:
+        self._context = context
+        self._mesh = mesh
+        self._first = primary
+        self.primary = primary
+        self.readers: list[str] = []
+        self.moves: list[Move] = []
+        self.choose_readers: Callable[[list[str]], list[str]] = list
+        """Which of the replicas the reader endpoint leads to: all of them, unless it is sabotaged.
+        """
+
+    def address(self, name: str) -> Address:
+        """The address of an endpoint, which never changes."""
+        address = self._mesh.endpoint(name)
+        assert address is not None
+        return address
+
+    def lead_to_primary(self, primary: str, why: str) -> None:
+        """Have the primary endpoint lead to this member."""
+        self.primary = primary
+        self._lead(PRIMARY_ENDPOINT, [primary], why)
+
+    def lead_to_readers(self, readers: list[str], why: str) -> None:
+        """Have the reader endpoint, if there is one, lead to these members."""
+        if self._mesh.endpoint(READER_ENDPOINT) and readers != self.readers:
+            self.readers = readers
+            self._lead(READER_ENDPOINT, self.choose_readers(readers), why)
+
+    def clear(self) -> None:
+        """Forget every move; the primary is the first cache again."""
+        self.primary = self._first
+        self.moves.clear()
+
+    def _lead(self, endpoint: str, targets: list[str], why: str) -> None:
+        self._mesh.lead(endpoint, targets)
+        self.moves.append(Move(time.monotonic(), endpoint, targets))
+        self._context.emit(EndpointMoved(endpoint=endpoint, targets=targets, why=why))
