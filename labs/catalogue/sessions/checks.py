@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from labs.events import Value
 from labs.lab import Check, Verdict, met, unmet
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.website.site import IN_MEMORY, Site, Visit, node_of
+from labs.setups.website.browsers import Visit, node_of
+from labs.setups.website.sessions import IN_MEMORY
+from labs.setups.website.site import Site
 
 MEMCACHED_GRAIN_S = 1.1
 """Memcached counts time to live in whole seconds, and may be one off (facts B10)."""

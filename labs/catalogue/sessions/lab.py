@@ -5,7 +5,6 @@ Who stays logged in when an instance dies, a cache restarts or time runs out, an
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,11 +34,11 @@ from labs.lab import (
     tolerances,
 )
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.website.site import FIRST, SECOND, Site, Visit, letter, node_of
+from labs.setups.website.browsers import FIRST, SECOND, Visit, letter, node_of
+from labs.setups.website.site import Site
 
 TOLERANCES = tolerances.of(Path(__file__).parent)
 TEN = 10
-_guests = itertools.count(1)
 
 TOPOLOGY = Topology(
     nodes=(
@@ -122,7 +121,7 @@ def measure_memory_reloads(sandbox: Sandbox) -> float:
     """Of ten reloads after a login, how many are signed in while sessions are in each instance's
     memory.
     """
-    with _settings(sandbox, store="memory"), _guest(sandbox) as guest:
+    with _settings(sandbox, store="memory"), site_of(sandbox).guests(1) as (guest,):
         site_of(sandbox).log_in(guest, quiet=True)
         return float(sum(_pages(sandbox, guest, TEN)))
 
@@ -152,13 +151,16 @@ def measure_session_life(sandbox: Sandbox) -> float:
     """Idle limit 2 s, sliding; pages 1, 2 and 3 s after the login, then none: seconds from the
     login until Redis has forgotten the session.
     """
-    with _settings(sandbox, store="redis", idle_s=2, renewal="sliding"), _guest(sandbox) as guest:
+    with (
+        _settings(sandbox, store="redis", idle_s=2, renewal="sliding"),
+        site_of(sandbox).guests(1) as (guest,),
+    ):
         site = site_of(sandbox)
         login = site.log_in(guest, quiet=True)
         for second in (1, 2, 3):
             time.sleep(max(0.0, login.ended + second - time.monotonic()))
             site.page(guest, quiet=True)
-        sandbox.wait_until(lambda: site.kept(login.sid_after) is None, deadline_s=8.0)
+        sandbox.wait_until(lambda: site.sessions.kept(login.sid_after) is None, deadline_s=8.0)
         return time.monotonic() - login.ended
 
 
@@ -280,31 +282,17 @@ def _settings(sandbox: Sandbox, **wanted: Value) -> Iterator[None]:
 
 
 @contextmanager
-def _guest(sandbox: Sandbox) -> Iterator[str]:
-    name = f"guest-{next(_guests)}"
-    site_of(sandbox).browser(name)
-    try:
-        yield name
-    finally:
-        site_of(sandbox).dismiss(name)
-
-
-@contextmanager
 def _guests_signed_in(sandbox: Sandbox) -> Iterator[list[str]]:
-    names = [f"guest-{next(_guests)}" for _ in range(TEN)]
-    try:
+    with site_of(sandbox).guests(TEN) as names:
         for name in names:
             site_of(sandbox).log_in(name, quiet=True)
         yield names
-    finally:
-        for name in names:
-            site_of(sandbox).dismiss(name)
 
 
 def _in_words(visit: Visit) -> str:
     if not visit.answered:
-        return f"{visit.status}: {visit.says}"
-    return f"{visit.instance} answered: {visit.says}"
+        return f"{visit.status}: {visit.message}"
+    return f"{visit.instance} answered: {visit.message}"
 
 
 lab = Lab(
