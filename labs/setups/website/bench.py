@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from labs.engines import Balancer
+from labs.engines.web import Balancer
 from labs.errors import ServerDown
 from labs.lab import Chart, Choice, Column, Lab, Link, Node, Number, Steppable, Table, Topology
 from labs.sandbox.context import Context

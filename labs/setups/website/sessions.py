@@ -9,7 +9,9 @@ import math
 import threading
 from collections.abc import Callable
 
-from labs.engines import Instance, Memcached, Redis
+from labs.engines.memcached import Memcached
+from labs.engines.redis import Redis
+from labs.engines.web import Instance
 from labs.errors import ServerDown
 from labs.events import Value
 from labs.sandbox.context import Context

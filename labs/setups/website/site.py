@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from labs.engines import Balancer, Engine, Instance
-from labs.engines.web import WebServer
+from labs.engines import Engine
+from labs.engines.web import Balancer, Instance, WebServer
 from labs.errors import NotNow
 from labs.events import LineReached, StepStarted, Travelled
 from labs.lab import Link, Node
