@@ -93,7 +93,7 @@ def write_thousand(sandbox: Sandbox) -> str:
     before = writer.written
     _write(sandbox, 1_000)
     sandbox.sampler.wake()
-    now = writer.standing()
+    now = writer.progress()
     return (
         f"{writer.written - before:,} writes were acknowledged. {now.in_memory:,} are in "
         f"memory, {now.in_kernel:,} in the kernel’s hands, {now.on_disk:,} on the disk."
@@ -196,9 +196,9 @@ def measure_always_syncs(sandbox: Sandbox) -> float:
         disk = sandbox.servers[SERVER].disk
         if disk is not None and disk.problem:
             raise NotNow(disk.problem)
-        before = writer.standing()
+        before = writer.progress()
         _write(sandbox, PREDICTED)
-        return float(writer.standing().syncs - before.syncs)
+        return float(writer.progress().syncs - before.syncs)
 
 
 def reference(sandbox: Sandbox) -> None:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from weakref import WeakSet
 
 from labs.engines import Redis
 from labs.engines.redis import parse_info
@@ -18,7 +17,8 @@ from labs.errors import NotNow, ServerDown
 from labs.events import Said, Value
 from labs.runtime.disk import Cut
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.journal.journal import Loss, Standing, WriteJournal
+from labs.setups.journal.journal import Loss, WriteJournal
+from labs.setups.journal.progress import WriteProgress
 
 SERVER = "redis"
 CRASH, POWER, RESTART = "process crash", "power cut", "clean restart"
@@ -121,20 +121,17 @@ def settings_kept(sandbox: Sandbox) -> Iterator[None]:
             begin_anew(sandbox, "the experiment is over")
 
 
-_experiments: WeakSet[Sandbox] = WeakSet()
-
-
 @contextmanager
 def experiment(sandbox: Sandbox) -> Iterator[None]:
     """An experiment of a prediction: the learner's own settings again afterwards, and its rows say
     that they are an experiment's.
     """
     with settings_kept(sandbox):
-        _experiments.add(sandbox)
+        writer_of(sandbox).experimenting = True
         try:
             yield
         finally:
-            _experiments.discard(sandbox)
+            writer_of(sandbox).experimenting = False
 
 
 def write_for(sandbox: Sandbox, seconds: float, at_least: int, *, deadline_s: float = 6.0) -> None:
@@ -157,7 +154,7 @@ def write_until_saved(sandbox: Sandbox) -> None:
     """
     write_for(sandbox, 0.0, AT_LEAST)
     sandbox.wait_until(
-        lambda: writer_of(sandbox).standing().in_kernel > 0,
+        lambda: writer_of(sandbox).progress().in_kernel > 0,
         deadline_s=SAVED_BY_ITSELF_S,
         every_s=0.05,
     )
@@ -166,7 +163,7 @@ def write_until_saved(sandbox: Sandbox) -> None:
 def write_unsynced(sandbox: Sandbox) -> None:
     """Let the writer run until the server's file holds more than the disk does."""
     sandbox.wait_until(
-        lambda: writer_of(sandbox).standing().unsynced_bytes > 0, deadline_s=UNSYNCED_WITHIN_S
+        lambda: writer_of(sandbox).progress().unsynced_bytes > 0, deadline_s=UNSYNCED_WITHIN_S
     )
 
 
@@ -181,7 +178,7 @@ def snapshot(sandbox: Sandbox) -> int:
         raise NotNow("The snapshot is not done yet.", hint="Look again in a moment.")
     if _persistence(engine)["rdb_last_bgsave_status"] != "ok":
         raise NotNow("The snapshot failed.", hint="The server's log says why.")
-    return writer_of(sandbox).standing().in_kernel
+    return writer_of(sandbox).progress().in_kernel
 
 
 def noted(sandbox: Sandbox, server: str, verb: str) -> None:
@@ -191,8 +188,8 @@ def noted(sandbox: Sandbox, server: str, verb: str) -> None:
     if server != SERVER or not isinstance(sandbox.servers[SERVER].engine, Redis):
         return
     if verb == "kill":
-        standing = writer_of(sandbox).standing()
-        _fault(sandbox, CRASH, standing.in_kernel, standing.unsynced_bytes)
+        progress = writer_of(sandbox).progress()
+        _fault(sandbox, CRASH, progress.in_kernel, progress.unsynced_bytes)
     elif verb == "restart":
         compare(sandbox)
 
@@ -209,8 +206,8 @@ def cut_power(sandbox: Sandbox) -> list[Cut]:
     NotNow where that can't be had.
     """
     server = sandbox.servers[SERVER]
-    found: list[Standing] = []
-    done = server.cut_power(look=lambda: found.append(writer_of(sandbox).standing(dead=True)))
+    found: list[WriteProgress] = []
+    done = server.cut_power(look=lambda: found.append(writer_of(sandbox).progress(dead=True)))
     _fault(sandbox, POWER, found[0].in_kernel, sum(cut.before - cut.after for cut in done))
     gone = "; ".join(
         f"{cut.path.rpartition('/')[2]} "
@@ -246,7 +243,7 @@ def compare(sandbox: Sandbox) -> Loss:
     row: dict[str, Value] = {
         "mode": MODES[str(sandbox.settings["mode"])],
         "fault": fault.kind,
-        "by": EXPERIMENT if sandbox in _experiments else YOU,
+        "by": EXPERIMENT if writer.experimenting else YOU,
         "acknowledged": loss.acknowledged,
         "found": loss.found,
         "lost": loss.lost,
@@ -275,7 +272,7 @@ def compare(sandbox: Sandbox) -> Loss:
 
 def _start(sandbox: Sandbox) -> None:
     writer = writer_of(sandbox)
-    sandbox.ledger.observations.append(Start(writer.written, writer.standing().syncs))
+    sandbox.ledger.observations.append(Start(writer.written, writer.progress().syncs))
 
 
 def _fault(sandbox: Sandbox, kind: str, in_kernel: int, unsynced_bytes: int) -> None:
@@ -291,7 +288,7 @@ def _fault(sandbox: Sandbox, kind: str, in_kernel: int, unsynced_bytes: int) -> 
             in_kernel,
             unsynced_bytes,
             writer.written - start.written,
-            writer.standing().syncs - start.syncs,
+            writer.progress().syncs - start.syncs,
         )
     )
     sandbox.sampler.wake()
