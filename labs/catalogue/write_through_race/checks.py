@@ -16,7 +16,7 @@ from labs.catalogue.write_through_race.strategies import (
 from labs.events import Value
 from labs.lab import Check, Verdict, met, unmet
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.interleaving.race import Played
+from labs.setups.interleaving.played import Played
 from labs.setups.interleaving.survey import Survey
 
 PAIRS = ("reader-writer", "two-writers")
@@ -47,13 +47,13 @@ def lock_recognised(sandbox: Sandbox) -> Verdict:
         if played.blocked is not None:
             blocked = played.blocked
             evidence: dict[str, Value] = {
-                "order": played.order,
+                "order": played.schedule,
                 "race": race,
                 "waiting_process": blocked.pid,
                 "pg_blocking_pids": blocked.by_pid,
             }
             return met(
-                f"In the order {played.order}… worker {blocked.letter} waits for the row "
+                f"In the order {played.schedule}… worker {blocked.letter} waits for the row "
                 "that "
                 f"{blocked.by} has changed and not committed.",
                 evidence,
@@ -93,7 +93,7 @@ def ttl_bounds(sandbox: Sandbox) -> Verdict:
         max(survey.ttl_s for survey in found),
     )
     orders, longest_ms = (
-        sum(survey.orders for survey in found),
+        sum(survey.schedules for survey in found),
         max(survey.longest_ms for survey in found),
     )
     endless = sum(played.left_ms is None for played in stale)
@@ -129,22 +129,22 @@ def _stale(sandbox: Sandbox, strategy: str, hint: str) -> Verdict:
     if found:
         race, played = found[0]
         evidence: dict[str, Value] = {
-            "order": played.order,
+            "order": played.schedule,
             "race": race,
             "cached_version": played.cached or 0,
             "committed_version": played.committed,
             "pttl_ms": -1 if played.left_ms is None else played.left_ms,
             "stale_orders": sum(len(survey.stale) for survey in seen),
-            "orders": sum(survey.orders for survey in seen),
+            "orders": sum(survey.schedules for survey in seen),
         }
         return met(
-            f"The order {played.order} left version {played.cached} in the cache; the "
+            f"The order {played.schedule} left version {played.cached} in the cache; the "
             "database "
             f"has committed version {played.committed}.",
             evidence,
         )
     if seen:
-        evidence = {"orders": sum(survey.orders for survey in seen), "stale_orders": 0}
+        evidence = {"orders": sum(survey.schedules for survey in seen), "stale_orders": 0}
         raise unmet(
             f"None of {evidence['orders']} orders of this strategy ended stale.",
             evidence,
@@ -168,14 +168,14 @@ def _survives(sandbox: Sandbox, strategy: str) -> Verdict:
         short = race.replace("-", "_")
         if runs:
             evidence[f"{short}_orders"], evidence[f"{short}_stale"] = (
-                sum(s.orders for s in runs),
+                sum(s.schedules for s in runs),
                 sum(s.outcomes["stale"] for s in runs),
             )
             evidence[f"{short}_impossible"] = sum(s.outcomes["impossible"] for s in runs)
     if stale:
         survey, played = stale[0]
         raise unmet(
-            f"With {RACES[survey.race][0]}, the order {played.order} left version "
+            f"With {RACES[survey.race][0]}, the order {played.schedule} left version "
             f"{played.cached} where version {played.committed} is committed.",
             evidence,
             hint="Play that order and look at the step that stored the old answer: what should "
@@ -196,7 +196,7 @@ def _survives(sandbox: Sandbox, strategy: str) -> Verdict:
             hint="Look at the steps of one order.",
         )
     return met(
-        f"None of {sum(s.orders for runs in found.values() for s in runs)} orders of "
+        f"None of {sum(s.schedules for runs in found.values() for s in runs)} orders of "
         "both pairs "
         "ended stale.",
         evidence,

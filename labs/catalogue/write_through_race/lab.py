@@ -63,7 +63,7 @@ ORDER = Text(
 def play_order(sandbox: Sandbox, order: str) -> str:
     """Play one order of steps on the servers."""
     played = play(sandbox, order)
-    return f"Order {played.order}: {sentence(played)[0]}"
+    return f"Order {played.schedule}: {sentence(played)[0]}"
 
 
 def run_all_orders(sandbox: Sandbox) -> str:
@@ -78,7 +78,7 @@ def run_all_strategies(sandbox: Sandbox) -> str:
         STRATEGIES[survey.strategy].label for survey in found if not survey.outcomes["stale"]
     ]
     return (
-        f"{sum(survey.orders for survey in found)} orders of {RACES[found[0].race][0]}. Left "
+        f"{sum(survey.schedules for survey in found)} orders of {RACES[found[0].race][0]}. Left "
         f"nothing stale: {'; '.join(survived) or 'none'}."
     )
 
@@ -91,7 +91,7 @@ def measure_write_through(sandbox: Sandbox) -> float:
 def measure_cache_aside(sandbox: Sandbox) -> float:
     """The share of orders of a reader and a writer that end stale with cache-aside, in percent."""
     found = _measured(sandbox, CACHE_ASIDE, "reader-writer")
-    return round(100 * found.outcomes["stale"] / found.orders, 1)
+    return round(100 * found.outcomes["stale"] / found.schedules, 1)
 
 
 def measure_compare_and_delete(sandbox: Sandbox) -> str:
@@ -141,7 +141,7 @@ def reference(sandbox: Sandbox) -> None:
         name = f"{found.race}_{found.strategy}".replace("-", "_") + (
             "_warm" if found.start == "warm" else ""
         )
-        note[f"{name}_orders"] = found.orders
+        note[f"{name}_orders"] = found.schedules
         for outcome in ("fresh", "empty", "stale", "impossible"):
             note[f"{name}_{outcome}"] = found.outcomes[outcome]
         note[f"{name}_old_answers"] = found.old_answers
@@ -164,7 +164,7 @@ def reference(sandbox: Sandbox) -> None:
         sandbox.set("race", race)
         sandbox.set("strategy", strategy)
         if stale:
-            again = play(sandbox, stale[0].order)
+            again = play(sandbox, stale[0].schedule)
             note[f"replayed_{strategy.replace('-', '_')}_stale"] = float(again.outcome == "stale")
 
 

@@ -15,8 +15,9 @@ from labs.errors import NotNow
 from labs.events import Said, Value
 from labs.lab import Column, Strategy, Table
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.interleaving.orders import beginning_with, following
-from labs.setups.interleaving.race import LETTERS, Played, Race, Role, Servers, Step, planned
+from labs.setups.interleaving.played import Played, Role, Step
+from labs.setups.interleaving.race import LETTERS, Race, Servers, planned
+from labs.setups.interleaving.schedules import beginning_with, following
 from labs.setups.interleaving.survey import Survey, survey
 
 ITEM, WHAT = 42, "row"
@@ -155,7 +156,7 @@ def play(sandbox: Sandbox, order: str) -> Played:
     sandbox.ledger.observations.append(
         (str(sandbox.settings["strategy"]), str(sandbox.settings["race"]), played)
     )
-    sandbox.set("order", order if played.outcome == "impossible" else played.order)
+    sandbox.set("order", order if played.outcome == "impossible" else played.schedule)
     sandbox.tabulate("played", _rows(sandbox, order, played))
     text, strong = sentence(played)
     sandbox.emit(Said(text=text, strong=strong))
@@ -247,9 +248,9 @@ def summary(found: Survey) -> str:
     """A survey in a sentence."""
     count = found.outcomes
     how = (
-        f"{found.orders} orders"
+        f"{found.schedules} orders"
         if found.whole
-        else f"{found.orders} orders drawn with the seed {found.seed}"
+        else f"{found.schedules} orders drawn with the seed {found.seed}"
     )
     parts = [
         f"{count[name]} {name}" for name in ("fresh", "empty", "stale", "impossible") if count[name]
@@ -279,7 +280,7 @@ def _surveyed(sandbox: Sandbox, strategies: list[Strategy]) -> list[Survey]:
                     ttl_s=strategy.ttl_s(settings),
                     draws=draws,
                     seed=SEED,
-                    most=MOST,
+                    limit=MOST,
                 )
             )
     sandbox.ledger.observations.extend(found)
@@ -290,7 +291,7 @@ def _tell_orders(sandbox: Sandbox, found: Survey) -> None:
     rows = [
         {
             "number": number,
-            "order": played.order + ("…" if played.blocked else ""),
+            "order": played.schedule + ("…" if played.blocked else ""),
             "outcome": played.outcome,
             "cached": "" if played.cached is None else played.cached,
             "committed": played.committed or "",
@@ -303,7 +304,7 @@ def _tell_orders(sandbox: Sandbox, found: Survey) -> None:
             "stands_for": stands_for,
         }
         for number, (played, stands_for) in enumerate(
-            zip(found.played, found.cut, strict=True), start=1
+            zip(found.played, found.stands_for, strict=True), start=1
         )
     ]
     sandbox.tabulate("orders", rows)
@@ -318,7 +319,7 @@ def _tell_survivors(sandbox: Sandbox) -> None:
                 "strategy": STRATEGIES[found.strategy].label,
                 "start": {"empty": "empty", "warm": "holds it"}[found.start],
                 "ttl": f"{found.ttl_s:g} s" if found.ttl_s else "none",
-                "orders": found.orders,
+                "orders": found.schedules,
                 **{
                     name: found.outcomes[name] for name in ("fresh", "empty", "stale", "impossible")
                 },
