@@ -5,10 +5,11 @@ Checks judge rows that compare what was acknowledged with what the server held w
 
 from __future__ import annotations
 
-from labs.catalogue.durability.trials import CRASH, MODES, POWER, SERVER, YOU
 from labs.events import Value
-from labs.lab import Check, Verdict, met, unmet
+from labs.lab import Verdict, met, unmet
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.journal.bench import MODES, SERVER
+from labs.setups.journal.faults import CRASH, POWER, YOU
 
 WRITES = 200
 SYNCED_EACH = 0.9
@@ -94,8 +95,7 @@ def snapshot_only(sandbox: Sandbox) -> Verdict:
             hint="Let writes go on after the snapshot before you crash it.",
         )
     return met(
-        f"{row['found']:,} were in the last snapshot. The {row['lost']:,} that came "
-        "after it, "
+        f"{row['found']:,} were in the last snapshot. The {row['lost']:,} that came after it, "
         f"{row['lost_s']:.2f} s of writes, are lost.",
         _evidence(row),
     )
@@ -132,18 +132,15 @@ def crash_keeps(sandbox: Sandbox) -> Verdict:
     )
     return met(
         f"{ahead['mode']}: {ahead['found']:,} of {ahead['acknowledged']:,} are there, "
-        "though "
-        f"{ahead['unsynced_kb']:,.1f} KB of the file had not been synced. The kernel outlives "
-        f"the process.{late}",
+        f"though {ahead['unsynced_kb']:,.1f} KB of the file had not been synced. The kernel "
+        f"outlives the process.{late}",
         _evidence(ahead),
     )
 
 
 def told_apart(sandbox: Sandbox) -> Verdict:
     """The same mode loses nothing to a crash and something to a loss of power."""
-    unknown = _unknown(sandbox)
-    if unknown is not None:
-        return unknown
+    _require_power_cuts(sandbox)
     for mode in ("everysec", "no"):
         crashed, dark = _row(sandbox, mode, CRASH), _row(sandbox, mode, POWER)
         if crashed is None or dark is None or not _kept_by_kernel(crashed):
@@ -165,9 +162,8 @@ def told_apart(sandbox: Sandbox) -> Verdict:
             )
         return met(
             f"{MODES[mode]}: the crash took {crashed['lost']:,} of "
-            f"{crashed['acknowledged']:,}, "
-            f"the power cut {dark['lost']:,} of {dark['acknowledged']:,}, the last "
-            f"{dark['lost_s']:.2f} s.",
+            f"{crashed['acknowledged']:,}, the power cut {dark['lost']:,} of "
+            f"{dark['acknowledged']:,}, the last {dark['lost_s']:.2f} s.",
             evidence,
         )
     raise unmet(
@@ -178,9 +174,7 @@ def told_apart(sandbox: Sandbox) -> Verdict:
 
 def always_keeps(sandbox: Sandbox) -> Verdict:
     """Synced before the answer, nothing acknowledged is lost, not even to a loss of power."""
-    unknown = _unknown(sandbox)
-    if unknown is not None:
-        return unknown
+    _require_power_cuts(sandbox)
     row = _row(sandbox, "always", POWER)
     if row is None:
         raise unmet(
@@ -189,16 +183,14 @@ def always_keeps(sandbox: Sandbox) -> Verdict:
         )
     if float(row["written"]) < WRITES:
         raise unmet(
-            f"{row['written']:,} writes had been made since its start when its power "
-            "was cut: "
+            f"{row['written']:,} writes had been made since its start when its power was cut: "
             "what was found then had survived before.",
             _evidence(row),
             hint=f"What does a cut prove about writes that came before an earlier one? {_MORE}",
         )
     if row["lost"]:
         raise unmet(
-            f"{row['lost']:,} of {row['acknowledged']:,} acknowledged writes are lost, "
-            "with "
+            f"{row['lost']:,} of {row['acknowledged']:,} acknowledged writes are lost, with "
             f"{row['syncs']:,} syncs noted.",
             _evidence(row),
             hint="Does it sync as often as it answers? Does the client wait for the answer? "
@@ -207,8 +199,7 @@ def always_keeps(sandbox: Sandbox) -> Verdict:
     if float(row["syncs"]) < SYNCED_EACH * float(row["written"]):
         raise unmet(
             f"Nothing is lost, but {row['syncs']:,} syncs were noted for "
-            f"{row['written']:,} "
-            "writes of one client.",
+            f"{row['written']:,} writes of one client.",
             _evidence(row),
             hint="It may have been luck: what does the server say of its appendfsync?",
         )
@@ -247,8 +238,7 @@ def recovery(sandbox: Sandbox) -> Verdict:
         if float(large["loaded_ms"]) > float(small["loaded_ms"]):
             return met(
                 f"{kind}: {small['keys']:,} keys were there after "
-                f"{small['answers_ms']:,} ms, "
-                f"{large['keys']:,} after {large['answers_ms']:,} ms.",
+                f"{small['answers_ms']:,} ms, {large['keys']:,} after {large['answers_ms']:,} ms.",
                 evidence,
             )
     raise unmet(
@@ -257,7 +247,8 @@ def recovery(sandbox: Sandbox) -> Verdict:
     )
 
 
-def _unknown(sandbox: Sandbox) -> Verdict | None:
+def _require_power_cuts(sandbox: Sandbox) -> None:
+    """Unmet where this machine can't cut the power."""
     disk = sandbox.servers[SERVER].disk
     if disk is not None and disk.problem:
         raise unmet(
@@ -265,18 +256,3 @@ def _unknown(sandbox: Sandbox) -> Verdict | None:
             hint="On a Linux machine that allows seccomp’s user notification this check can be "
             "met.",
         )
-    return None
-
-
-CHECKS = (
-    Check("memory-only", "Kept in memory alone, everything goes with the process", memory_only),
-    Check("snapshot-only", "Snapshots keep what the last one held, and no more", snapshot_only),
-    Check("crash-keeps", "A process crash takes nothing that reached the kernel", crash_keeps),
-    Check(
-        "told-apart",
-        "A loss of power takes what was not synced: the same mode, another fault",
-        told_apart,
-    ),
-    Check("always-keeps", "Synced before the answer, nothing acknowledged is lost", always_keeps),
-    Check("recovery", "A start takes longer the more there is to read", recovery),
-)

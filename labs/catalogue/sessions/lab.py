@@ -1,321 +1,43 @@
-"""Sessions: a shop that anybody can be served by.
+"""Sessions: a shop that either of two instances can serve.
 
 Who stays logged in when an instance dies, a cache restarts or time runs out, and who does not.
 """
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from statistics import median
 
 from labs.caching import sessions
-from labs.catalogue.sessions.checks import CHECKS
-from labs.catalogue.sessions.wrong import WRONG
-from labs.engines.web import Balancer
-from labs.errors import NotNow, ServerDown
+from labs.catalogue.sessions import checks, login_checks
 from labs.events import Value
-from labs.lab import (
-    Action,
-    Chart,
-    Choice,
-    Column,
-    Lab,
-    Link,
-    Node,
-    Number,
-    Prediction,
-    Steppable,
-    Strategy,
-    Table,
-    Topology,
-    tolerances,
-)
+from labs.lab import Choice, Number, Strategy
+from labs.sandbox.experiment import require, temporarily
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.website.site import FIRST, SECOND, Site, Visit, letter, node_of
+from labs.setups.website import bench
+from labs.setups.website.bench import guests_signed_in, in_words, restart_instance, signed_in, site
+from labs.setups.website.browsers import FIRST, node_of
+from labs.web import saboteurs
 
-TOLERANCES = tolerances.of(Path(__file__).parent)
 TEN = 10
-_guests = itertools.count(1)
-
-TOPOLOGY = Topology(
-    nodes=(
-        Node("browser", "Browser", "app"),
-        Node("balancer", "Balancer", "balancer", about="in turn, to whoever answers"),
-        Node("instance-a", "Instance A", "instance"),
-        Node("instance-b", "Instance B", "instance"),
-        Node(
-            "redis",
-            "Redis",
-            "redis",
-            about="append-only file on",
-            options={"appendonly": True, "maxmemory_policy": "noeviction"},
-        ),
-        Node("memcached", "Memcached", "memcached"),
-    ),
-    links=(
-        Link("site", "browser", "balancer"),
-        Link("balancer-a", "balancer", "instance-a"),
-        Link("balancer-b", "balancer", "instance-b"),
-        Link("a-redis", "instance-a", "redis"),
-        Link("a-memcached", "instance-a", "memcached"),
-        Link("b-redis", "instance-b", "redis"),
-        Link("b-memcached", "instance-b", "memcached"),
-    ),
-)
-WHICH = Choice("browser", "Browser", ((FIRST, "the first"), (SECOND, "the second")), FIRST)
-GOODS = Choice(
-    "item", "Item", tuple((item, item) for item in ("teapot", "lamp", "notebook")), "teapot"
-)
 
 
-def site_of(sandbox: Sandbox) -> Site:
-    """The site of this sandbox."""
-    return sandbox.part(Site)
+def strategies(
+    page: Callable[..., object] = sessions.page, log_in: Callable[..., object] = sessions.log_in
+) -> dict[str, Strategy]:
+    """The handlers of the site; a mutant hands in another page or login."""
+    return {"session": Strategy("session", "Sessions", page, log_in)}
 
 
-def log_in(sandbox: Sandbox, browser: str) -> str:
-    """Log in with a browser."""
-    return _in_words(site_of(sandbox).log_in(browser))
-
-
-def open_page(sandbox: Sandbox, browser: str) -> str:
-    """Open a page."""
-    return _in_words(site_of(sandbox).page(browser))
-
-
-def add_to_cart(sandbox: Sandbox, browser: str, item: str) -> str:
-    """Put something into the cart."""
-    return _in_words(site_of(sandbox).add(item, browser))
-
-
-def log_out(sandbox: Sandbox, browser: str) -> str:
-    """Log out."""
-    return _in_words(site_of(sandbox).log_out(browser))
-
-
-def reload_ten(sandbox: Sandbox, browser: str) -> str:
-    """Press reload ten times."""
-    visits = [site_of(sandbox).page(browser) for _ in range(TEN)]
-    known = sum(visit.signed_in for visit in visits)
-    by = ", ".join(
-        f"{name} {sum(visit.instance == name for visit in visits)}"
-        for name in sorted({visit.instance or "nobody" for visit in visits})
-    )
-    return f"Ten reloads: {known} signed in, {TEN - known} not. Answered by {by}."
-
-
-def restart_redis(sandbox: Sandbox) -> str:
-    """Restart Redis."""
-    return sandbox.server("redis", "restart")
-
-
-def restart_memcached(sandbox: Sandbox) -> str:
-    """Restart Memcached."""
-    return sandbox.server("memcached", "restart")
-
-
-def measure_memory_reloads(sandbox: Sandbox) -> float:
-    """Of ten reloads after a login, how many are signed in while sessions are in each instance's
-    memory.
-    """
-    with _settings(sandbox, store="memory"), _guest(sandbox) as guest:
-        site_of(sandbox).log_in(guest, quiet=True)
-        return float(sum(_pages(sandbox, guest, TEN)))
-
-
-def measure_sticky_kill(sandbox: Sandbox) -> float:
-    """Of ten browsers signed in under sticky routing, how many still are when one instance was
-    killed.
-    """
-    with _settings(sandbox, store="sticky"), _guests_signed_in(sandbox) as guests:
-        sandbox.server("instance-a", "kill")
-        try:
-            return float(
-                sum(site_of(sandbox).page(guest, quiet=True).signed_in for guest in guests)
-            )
-        finally:
-            _bring_back(sandbox, "instance-a")
-
-
-def measure_redis_restart(sandbox: Sandbox) -> float:
-    """Of ten browsers signed in through Redis, how many still are when it was restarted."""
-    with _settings(sandbox, store="redis"), _guests_signed_in(sandbox) as guests:
-        sandbox.server("redis", "restart")
-        return float(sum(site_of(sandbox).page(guest, quiet=True).signed_in for guest in guests))
-
-
-def measure_session_life(sandbox: Sandbox) -> float:
-    """Idle limit 2 s, sliding; pages 1, 2 and 3 s after the login, then none: seconds from the
-    login until Redis has forgotten the session.
-    """
-    with _settings(sandbox, store="redis", idle_s=2, renewal="sliding"), _guest(sandbox) as guest:
-        site = site_of(sandbox)
-        login = site.log_in(guest, quiet=True)
-        for second in (1, 2, 3):
-            time.sleep(max(0.0, login.ended + second - time.monotonic()))
-            site.page(guest, quiet=True)
-        sandbox.wait_until(lambda: site.kept(login.sid_after) is None, deadline_s=8.0)
-        return time.monotonic() - login.ended
-
-
-def reference(sandbox: Sandbox) -> None:
-    """Meets every check, and measures what the lessons quote."""
-    site, note = site_of(sandbox), sandbox.measurements
-
-    # Redis: a visitor with a cart logs in, is served by the other instance, survives an instance
-    # and a restart.
-    site.add("teapot")
-    login = site.log_in()
-    note["id_characters"] = len(login.sid_after)
-    note["signed_in_of_ten_redis"] = sum(_pages(sandbox, FIRST, TEN))
-    _time_pages(sandbox)
-    sandbox.server(node_of(login.instance), "kill")
-    note["signed_in_of_ten_instance_killed"] = sum(_pages(sandbox, FIRST, TEN))
-    _bring_back(sandbox, node_of(login.instance))
-    sandbox.server("redis", "restart")
-    note["signed_in_after_redis_restart"] = int(site.page().signed_in)
-
-    # The instances' memory, then sticky routing to it.
-    sandbox.set("store", "memory")
-    site.log_in()
-    note["signed_in_of_ten_memory"] = sum(_pages(sandbox, FIRST, TEN))
-    sandbox.set("store", "sticky")
-    login = site.log_in()
-    note["signed_in_of_ten_sticky"] = sum(_pages(sandbox, FIRST, TEN))
-    sandbox.server(node_of(login.instance), "kill")
-    note["signed_in_sticky_instance_killed"] = int(site.page().signed_in)
-    _bring_back(sandbox, node_of(login.instance))
-
-    sandbox.set("store", "memcached")
-    site.log_in()
-    sandbox.server("memcached", "restart")
-    note["signed_in_after_memcached_restart"] = int(site.page().signed_in)
-
-    # Short limits: used until the absolute one, then left alone until the idle one.
-    sandbox.set("store", "redis")
-    sandbox.set("idle_s", 1)
-    sandbox.set("absolute_s", 2)
-    note["idle_limit_s"], note["absolute_limit_s"] = 1, 2
-    login = page = site.log_in()
-    while time.monotonic() - login.ended < 3.0:
-        time.sleep(0.35)
-        page = site.page(quiet=True)
-        if not page.signed_in:
-            break
-        note["sliding_signed_in_for_s"] = round(page.began - login.ended, 2)
-    note["signed_out_at_absolute_limit_s"] = round(page.began - login.ended, 2)
-    login = site.log_in()
-    time.sleep(1.2)
-    note["silent_for_s"] = round(time.monotonic() - login.ended, 2)
-    note["signed_in_after_idle_limit"] = int(site.page().signed_in)
-    for name in ("idle_s", "absolute_s"):
-        sandbox.set(name, sandbox.lab.find_control(name).default)
-
-
-def _pages(sandbox: Sandbox, browser: str, count: int) -> Iterator[bool]:
-    for _ in range(count):
-        yield site_of(sandbox).page(browser, quiet=True).signed_in
-
-
-def _time_pages(sandbox: Sandbox) -> None:
-    visits = [site_of(sandbox).page(quiet=True) for _ in range(30)]
-    sandbox.measurements["page_p50_ms"] = round(median(visit.took_ms for visit in visits), 2)
-    sandbox.measurements["store_p50_ms"] = round(
-        median(sum(trip.took_ms for trip in visit.trips) for visit in visits), 2
-    )
-
-
-def _bring_back(sandbox: Sandbox, instance: str) -> None:
-    """Restart an instance, and wait until the balancer has found that it answers."""
-    sandbox.server(instance, "restart")
-
-    def takes_part() -> bool:
-        engine = sandbox.servers["balancer"].engine
-        try:
-            return isinstance(engine, Balancer) and letter(instance) in engine.instances_up()
-        except ServerDown:
-            return False
-
-    sandbox.wait_until(takes_part, deadline_s=5.0)
-
-
-@contextmanager
-def _settings(sandbox: Sandbox, **wanted: Value) -> Iterator[None]:
-    """Other settings for an experiment. NotNow if it could not be told what it measured."""
-    if sandbox.load.running:
-        raise NotNow(
-            "The load is running, so single requests can’t be told apart.",
-            hint="Stop the load, then measure.",
-        )
-    down = [name for name, server in sandbox.servers.items() if server.state != "up"]
-    if down:
-        raise NotNow(
-            f"{sandbox.lab.topology.node(down[0]).label} is not up.",
-            hint="Restart it, then measure.",
-        )
-    broken = [name for name, state in sandbox.link_states.items() if state != "open"]
-    if broken:
-        raise NotNow(
-            f"The link {broken[0]} is {sandbox.link_states[broken[0]]}.",
-            hint="Restore it, then measure.",
-        )
-    before = dict(sandbox.settings)
-    experiment = {
-        "idle_s": sandbox.lab.find_control("idle_s").default,
-        "absolute_s": sandbox.lab.find_control("absolute_s").default,
-        "renewal": "sliding",
-        **wanted,
-    }
-    for name, value in experiment.items():
-        sandbox.set(name, value)
-    try:
-        yield
-    finally:
-        for name in experiment:
-            sandbox.set(name, before[name])
-
-
-@contextmanager
-def _guest(sandbox: Sandbox) -> Iterator[str]:
-    name = f"guest-{next(_guests)}"
-    site_of(sandbox).browser(name)
-    try:
-        yield name
-    finally:
-        site_of(sandbox).dismiss(name)
-
-
-@contextmanager
-def _guests_signed_in(sandbox: Sandbox) -> Iterator[list[str]]:
-    names = [f"guest-{next(_guests)}" for _ in range(TEN)]
-    try:
-        for name in names:
-            site_of(sandbox).log_in(name, quiet=True)
-        yield names
-    finally:
-        for name in names:
-            site_of(sandbox).dismiss(name)
-
-
-def _in_words(visit: Visit) -> str:
-    if not visit.answered:
-        return f"{visit.status}: {visit.says}"
-    return f"{visit.instance} answered: {visit.says}"
-
-
-lab = Lab(
-    id="sessions",
+lab = bench.lab(
+    "sessions",
     title="Sessions",
     question="Who is still logged in?",
     about="A shop on two instances behind a balancer. Log in, be served by the other one; kill "
     "an instance, restart a cache, let the time run out.",
     minutes=25,
-    topology=TOPOLOGY,
-    parts=(Site,),
     controls=(
         Choice(
             "store",
@@ -358,187 +80,277 @@ lab = Lab(
             scale="log",
             help="Counted from the login. Use does not extend it.",
         ),
-        Number(
-            "browsers",
-            "Browsers",
-            2,
-            200,
-            2,
-            40,
-            gear="load",
-            help="Each has a cookie jar of its own, logs in, and goes on. Who is signed out "
-            "logs in again.",
-        ),
-        Number(
-            "rate_per_s",
-            "Requests wanted",
-            10,
-            500,
-            10,
-            80,
-            unit="/s",
-            scale="log",
-            gear="load",
-            help="An open loop: requests are due on a schedule, whether or not the last one is "
-            "done.",
-        ),
+        bench.BROWSERS,
+        bench.RATE,
     ),
-    strategies={"session": Strategy("session", "Sessions", sessions.page, sessions.log_in)},
+    strategies=strategies(),
     pick_strategy=lambda _settings: "session",
-    requests=(
-        Steppable("read", "Open a page", "The handler of a page"),
-        Steppable("write", "Log in", "The handler of a login"),
-    ),
-    item="",
-    actions=(
-        Action(
-            "log-in",
-            "Log in",
-            "view",
-            log_in,
-            (WHICH,),
-            here="Any password is right.",
-            aws="Amazon Cognito, or your own users.",
-        ),
-        Action("page", "Open a page", "view", open_page, (WHICH,)),
-        Action("cart", "Add to the cart", "view", add_to_cart, (WHICH, GOODS)),
-        Action("reload", "Reload ten times", "view", reload_ten, (WHICH,)),
-        Action("log-out", "Log out", "view", log_out, (WHICH,)),
-        Action(
-            "restart-redis",
-            "Restart Redis",
-            "break",
-            restart_redis,
-            fault=True,
-            here="it keeps an append-only file and replays it.",
-            aws="ElastiCache for Redis OSS and Valkey rely on replicas; a node that is replaced "
-            "comes back empty and copies its primary.",
-        ),
-        Action(
-            "restart-memcached",
-            "Restart Memcached",
-            "break",
-            restart_memcached,
-            fault=True,
-            here="the process starts anew, empty.",
-            aws="the same: a reboot or a replaced node is empty.",
-        ),
-    ),
-    checks=CHECKS,
-    charts=(
-        Chart("Signed in and signed out", ("signed_in_per_s", "signed_out_per_s", "errors_per_s")),
-        Chart("A page, from the browser and back", ("page_p50_ms", "page_p99_ms"), "log"),
-        Chart("Requests wanted and done", ("scheduled_per_s", "done_per_s")),
-        Chart("Sessions kept", ("sessions",)),
-    ),
-    tiles=(
-        "signed_in_per_s",
-        "signed_out_per_s",
-        "errors_per_s",
-        "page_p50_ms",
-        "sessions",
-        "done_per_s",
-    ),
-    tables=(
-        Table(
-            "responses",
-            "Responses, newest first",
-            (
-                Column("number", "Request"),
-                Column("browser", "Browser"),
-                Column("request", "What it asked"),
-                Column("instance", "Answered by"),
-                Column("status", "Status"),
-                Column("known", "Known as"),
-                Column("id", "Session id", help="The first eight characters of the cookie"),
-                Column("took_ms", "Took", "ms", 1),
-            ),
-            empty="No request has been made yet: log in.",
-        ),
-        Table(
-            "browsers",
-            "What each browser shows",
-            (
-                Column("browser", "Browser"),
-                Column("number", "Request"),
-                Column("request", "What it asked"),
-                Column("status", "Status"),
-                Column("instance", "Answered by"),
-                Column("user", "User"),
-                Column("login_by", "Signed in by"),
-                Column("says", "It says"),
-                Column("cart", "Cart"),
-                Column("cookie_sent", "Cookie sent"),
-                Column("set_cookie", "Cookie set"),
-                Column("headers", "Headers"),
-                Column("body", "Body"),
-                Column("took_ms", "Took", "ms", 1),
-                Column("held", "Stepped"),
-                Column("meaning", "Meaning"),
-            ),
-            shown=False,
-        ),
-        Table(
-            "sessions",
-            "Who is still logged in",
-            (
-                Column("browser", "Browser"),
-                Column("user", "User"),
-                Column("key", "Key"),
-                Column("value", "Value"),
-                Column("ttl_s", "Left", "s"),
-                Column("where", "Kept in"),
-                Column("a", "Instance A"),
-                Column("b", "Instance B"),
-            ),
-            shown=False,
-        ),
-    ),
-    predictions=(
-        Prediction(
-            "memory-reloads",
-            "Each instance keeps sessions in its own memory, and the balancer takes turns. You "
-            "log in and press reload ten times. How many of the ten are signed in?",
-            measure_memory_reloads,
-            unit="reloads",
-            unit_of_one="reload",
-            why="Every second one reaches the instance that knows you. The other has never "
-            "heard of your id.",
-        ),
-        Prediction(
-            "sticky-kill",
-            "Sticky routing; ten browsers are signed in. Instance A is killed. How many of the "
-            "ten are still signed in?",
-            measure_sticky_kill,
-            unit="browsers",
-            unit_of_one="browser",
-            slack=1.0,
-            why="The balancer had dealt them out in turn, so half of them were on A. Their "
-            "sessions died with its memory.",
-        ),
-        Prediction(
-            "redis-restart",
-            "Sessions are in Redis, which keeps an append-only file. Ten browsers are signed "
-            "in, and Redis is restarted. How many are still signed in?",
-            measure_redis_restart,
-            unit="browsers",
-            unit_of_one="browser",
-            why="All: what was written is in the file, with the moment at which each session "
-            "ends, and the start replays it.",
-        ),
-        Prediction(
-            "session-life",
-            "Idle limit 2 s, sliding. You open a page 1, 2 and 3 s after the login, and then "
-            "nothing. How many seconds after the login has Redis forgotten your session?",
-            measure_session_life,
-            unit="s",
-            decimals=1,
-            tolerance=TOLERANCES.get("session-life", 0.0),
-            slack=0.5,
-            why="Each page sets the time to live to 2 s again: the last one at 3 s, and 2 s "
-            "later it is over.",
-        ),
-    ),
-    mutants=WRONG,
-    run_reference=reference,
+)
+
+lab.check("Logged in on one instance, the browser is known to the other")(checks.served_by_another)
+lab.check("With the instance of the login killed, the browser is still signed in")(
+    checks.survives_an_instance
+)
+lab.check("In an instance’s memory, a session is known to that instance only")(
+    checks.memory_stays_behind
+)
+lab.check("Sticky routing keeps the browser signed in until its instance dies")(checks.sticky_dies)
+lab.check("Redis with an append-only file restarted: signed in")(checks.redis_remembers)
+lab.check("Memcached restarted: signed out")(checks.memcached_forgets)
+lab.check("The idle limit over: signed out, and the store has forgotten the session")(
+    checks.idle_limit
+)
+lab.check("A sliding limit is extended by use")(checks.sliding)
+lab.check("Use does not extend a session beyond its absolute limit")(checks.absolute_limit)
+lab.check("The login makes a new id, and the old one is worth nothing")(
+    login_checks.new_id_at_login
+)
+lab.check("The cookie holds a long random id, out of reach for scripts, and nothing else")(
+    login_checks.cookie
+)
+
+
+@lab.action(
+    "Log in",
+    gear="view",
+    fields=(bench.BROWSER,),
+    here="Any password is right.",
+    aws="Amazon Cognito, or your own users.",
+)
+def log_in(sandbox: Sandbox, browser: str) -> str:
+    """Log in with a browser."""
+    return in_words(site(sandbox).log_in(browser))
+
+
+@lab.action("Open a page", gear="view", fields=(bench.BROWSER,))
+def page(sandbox: Sandbox, browser: str) -> str:
+    """Open a page."""
+    return in_words(site(sandbox).page(browser))
+
+
+@lab.action("Add to the cart", gear="view", fields=(bench.BROWSER, bench.ITEM))
+def cart(sandbox: Sandbox, browser: str, item: str) -> str:
+    """Put something into the cart."""
+    return in_words(site(sandbox).add(item, browser))
+
+
+@lab.action("Reload ten times", gear="view", fields=(bench.BROWSER,))
+def reload(sandbox: Sandbox, browser: str) -> str:
+    """Press reload ten times."""
+    visits = [site(sandbox).page(browser) for _ in range(TEN)]
+    known = sum(visit.signed_in for visit in visits)
+    by = ", ".join(
+        f"{name} {sum(visit.instance == name for visit in visits)}"
+        for name in sorted({visit.instance or "nobody" for visit in visits})
+    )
+    return f"Ten reloads: {known} signed in, {TEN - known} not. Answered by {by}."
+
+
+@lab.action("Log out", gear="view", fields=(bench.BROWSER,))
+def log_out(sandbox: Sandbox, browser: str) -> str:
+    """Log out."""
+    return in_words(site(sandbox).log_out(browser))
+
+
+@lab.action(
+    "Restart Redis",
+    gear="break",
+    fault=True,
+    here="it keeps an append-only file and replays it.",
+    aws="ElastiCache for Redis OSS and Valkey rely on replicas; a node that is replaced "
+    "comes back empty and copies its primary.",
+)
+def restart_redis(sandbox: Sandbox) -> str:
+    """Restart Redis."""
+    return sandbox.server("redis", "restart")
+
+
+@lab.action(
+    "Restart Memcached",
+    gear="break",
+    fault=True,
+    here="the process starts anew, empty.",
+    aws="the same: a reboot or a replaced node is empty.",
+)
+def restart_memcached(sandbox: Sandbox) -> str:
+    """Restart Memcached."""
+    return sandbox.server("memcached", "restart")
+
+
+@lab.prediction(
+    "Each instance keeps sessions in its own memory, and the balancer takes turns. You "
+    "log in and press reload ten times. How many of the ten are signed in?",
+    unit="reloads",
+    unit_of_one="reload",
+    why="Every second one reaches the instance that knows you. The other has never "
+    "heard of your id.",
+)
+def memory_reloads(sandbox: Sandbox) -> float:
+    """Of ten reloads after a login, how many are signed in while sessions are in each instance's
+    memory.
+    """
+    with _experiment(sandbox, store="memory"), guests_signed_in(sandbox, 1) as (guest,):
+        return float(signed_in(sandbox, guest, TEN))
+
+
+@lab.prediction(
+    "Sticky routing; ten browsers are signed in. Instance A is killed. How many of the "
+    "ten are still signed in?",
+    unit="browsers",
+    unit_of_one="browser",
+    slack=1.0,
+    why="The balancer had dealt them out in turn, so half of them were on A. Their "
+    "sessions died with its memory.",
+)
+def sticky_kill(sandbox: Sandbox) -> float:
+    """Of ten browsers signed in under sticky routing, how many still are when one instance was
+    killed.
+    """
+    with _experiment(sandbox, store="sticky"), guests_signed_in(sandbox, TEN) as guests:
+        sandbox.server("instance-a", "kill")
+        try:
+            return float(sum(signed_in(sandbox, guest, 1) for guest in guests))
+        finally:
+            restart_instance(sandbox, "instance-a")
+
+
+@lab.prediction(
+    "Sessions are in Redis, which keeps an append-only file. Ten browsers are signed "
+    "in, and Redis is restarted. How many are still signed in?",
+    unit="browsers",
+    unit_of_one="browser",
+    why="All: what was written is in the file, with the moment at which each session "
+    "ends, and the start replays it.",
+)
+def redis_restart(sandbox: Sandbox) -> float:
+    """Of ten browsers signed in through Redis, how many still are when it was restarted."""
+    with _experiment(sandbox, store="redis"), guests_signed_in(sandbox, TEN) as guests:
+        sandbox.server("redis", "restart")
+        return float(sum(signed_in(sandbox, guest, 1) for guest in guests))
+
+
+@lab.prediction(
+    "Idle limit 2 s, sliding. You open a page 1, 2 and 3 s after the login, and then "
+    "nothing. How many seconds after the login has Redis forgotten your session?",
+    unit="s",
+    decimals=1,
+    slack=0.5,
+    why="Each page sets the time to live to 2 s again: the last one at 3 s, and 2 s "
+    "later it is over.",
+)
+def session_life(sandbox: Sandbox) -> float:
+    """Idle limit 2 s, sliding; pages 1, 2 and 3 s after the login, then none: seconds from the
+    login until Redis has forgotten the session.
+    """
+    with _experiment(sandbox, store="redis", idle_s=2), site(sandbox).guests(1) as (guest,):
+        login = site(sandbox).log_in(guest, quiet=True)
+        for second in (1, 2, 3):
+            time.sleep(max(0.0, login.ended + second - time.monotonic()))
+            site(sandbox).page(guest, quiet=True)
+        kept = site(sandbox).sessions.kept
+        sandbox.wait_until(lambda: kept(login.sid_after) is None, deadline_s=8.0)
+        return time.monotonic() - login.ended
+
+
+@lab.reference
+def reference(sandbox: Sandbox) -> None:
+    """Meets every check, and measures what the lessons quote."""
+    shop, note = site(sandbox), sandbox.measurements
+
+    # Redis: a visitor with a cart logs in, is served by the other instance, survives an instance
+    # and a restart.
+    shop.add("teapot")
+    login = shop.log_in()
+    note["id_characters"] = len(login.sid_after)
+    note["signed_in_of_ten_redis"] = signed_in(sandbox, FIRST, TEN)
+    _time_pages(sandbox)
+    sandbox.server(node_of(login.instance), "kill")
+    note["signed_in_of_ten_instance_killed"] = signed_in(sandbox, FIRST, TEN)
+    restart_instance(sandbox, node_of(login.instance))
+    sandbox.server("redis", "restart")
+    note["signed_in_after_redis_restart"] = int(shop.page().signed_in)
+
+    # The instances' memory, then sticky routing to it.
+    sandbox.set("store", "memory")
+    shop.log_in()
+    note["signed_in_of_ten_memory"] = signed_in(sandbox, FIRST, TEN)
+    sandbox.set("store", "sticky")
+    login = shop.log_in()
+    note["signed_in_of_ten_sticky"] = signed_in(sandbox, FIRST, TEN)
+    sandbox.server(node_of(login.instance), "kill")
+    note["signed_in_sticky_instance_killed"] = int(shop.page().signed_in)
+    restart_instance(sandbox, node_of(login.instance))
+
+    sandbox.set("store", "memcached")
+    shop.log_in()
+    sandbox.server("memcached", "restart")
+    note["signed_in_after_memcached_restart"] = int(shop.page().signed_in)
+
+    # Short limits: used until the absolute one, then left alone until the idle one.
+    sandbox.set("store", "redis")
+    sandbox.set("idle_s", 1)
+    sandbox.set("absolute_s", 2)
+    note["idle_limit_s"], note["absolute_limit_s"] = 1, 2
+    login = visit = shop.log_in()
+    while time.monotonic() - login.ended < 3.0:
+        time.sleep(0.35)
+        visit = shop.page(quiet=True)
+        if not visit.signed_in:
+            break
+        note["sliding_signed_in_for_s"] = round(visit.began - login.ended, 2)
+    note["signed_out_at_absolute_limit_s"] = round(visit.began - login.ended, 2)
+    login = shop.log_in()
+    time.sleep(1.2)
+    note["silent_for_s"] = round(time.monotonic() - login.ended, 2)
+    note["signed_in_after_idle_limit"] = int(shop.page().signed_in)
+    for name in ("idle_s", "absolute_s"):
+        sandbox.set(name, lab.find_control(name).default)
+
+
+def _time_pages(sandbox: Sandbox) -> None:
+    visits = [site(sandbox).page(quiet=True) for _ in range(30)]
+    sandbox.measurements["page_p50_ms"] = round(median(visit.took_ms for visit in visits), 2)
+    sandbox.measurements["store_p50_ms"] = round(
+        median(sum(trip.took_ms for trip in visit.trips) for visit in visits), 2
+    )
+
+
+@contextmanager
+def _experiment(sandbox: Sandbox, **settings: Value) -> Iterator[None]:
+    """The limits at their defaults and these settings, while single requests are counted."""
+    require(sandbox)
+    limits = {name: lab.find_control(name).default for name in ("idle_s", "absolute_s", "renewal")}
+    with temporarily(sandbox, **(limits | settings)):
+        yield
+
+
+lab.mutant(
+    "keeps-the-id",
+    "signs in under the id that the visitor came with",
+    caught_by=login_checks.new_id_at_login,
+    strategies=strategies(log_in=saboteurs.log_in_keeps_the_id),
+)
+lab.mutant(
+    "never-renews",
+    "finds the session and never extends its time to live",
+    caught_by=checks.sliding,
+    strategies=strategies(page=saboteurs.page_never_renews),
+)
+lab.mutant(
+    "memory-only",
+    "says Redis, and keeps the session in its own process",
+    caught_by=checks.served_by_another,
+    strategies=strategies(saboteurs.page_from_memory_only, saboteurs.log_in_to_memory_only),
+)
+lab.mutant(
+    "no-time-to-live",
+    "stores the session without a time to live",
+    caught_by=checks.idle_limit,
+    strategies=strategies(saboteurs.page_for_ever, saboteurs.log_in_for_ever),
+)
+lab.mutant(
+    "id-of-the-name",
+    "makes the id of the user’s name",
+    caught_by=login_checks.cookie,
+    strategies=strategies(log_in=saboteurs.log_in_by_name),
 )

@@ -1,10 +1,9 @@
 """What must be seen in the lab write-through-race: judged by what the cache held and the database
-had committed after orders that were really played.
+had committed after schedules that were really played.
 """
 
 from __future__ import annotations
 
-from labs.catalogue.write_through_race.racing import RACES, plays, surveys
 from labs.catalogue.write_through_race.strategies import (
     CACHE_ASIDE,
     COMPARE_AND_SET,
@@ -14,16 +13,18 @@ from labs.catalogue.write_through_race.strategies import (
     WRITE_THROUGH,
 )
 from labs.events import Value
-from labs.lab import Check, Verdict, met, unmet
+from labs.lab import Verdict, met, unmet
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.interleaving.race import Played
+from labs.setups.interleaving.bench import races
+from labs.setups.interleaving.played import Played
 from labs.setups.interleaving.survey import Survey
+from labs.setups.interleaving.tables import RACES
 
 PAIRS = ("reader-writer", "two-writers")
 
 
 def write_through_stale(sandbox: Sandbox) -> Verdict:
-    """An order of write-through left the cache behind the database."""
+    """A schedule of write-through left the cache behind the database."""
     return _stale(
         sandbox,
         WRITE_THROUGH,
@@ -33,7 +34,7 @@ def write_through_stale(sandbox: Sandbox) -> Verdict:
 
 
 def cache_aside_stale(sandbox: Sandbox) -> Verdict:
-    """An order of cache-aside left the cache behind the database."""
+    """A schedule of cache-aside left the cache behind the database."""
     return _stale(
         sandbox,
         CACHE_ASIDE,
@@ -42,20 +43,19 @@ def cache_aside_stale(sandbox: Sandbox) -> Verdict:
 
 
 def lock_recognised(sandbox: Sandbox) -> Verdict:
-    """An order that a row lock forbids was recognised, and rolled back."""
+    """A schedule that a row lock forbids was recognised, and rolled back."""
     for race, played in _all(sandbox):
         if played.blocked is not None:
             blocked = played.blocked
             evidence: dict[str, Value] = {
-                "order": played.order,
+                "order": played.schedule,
                 "race": race,
                 "waiting_process": blocked.pid,
                 "pg_blocking_pids": blocked.by_pid,
             }
             return met(
-                f"In the order {played.order}… worker {blocked.letter} waits for the row "
-                "that "
-                f"{blocked.by} has changed and not committed.",
+                f"In the order {played.schedule}… worker {blocked.letter} waits for the row "
+                f"that {blocked.by} has changed and not committed.",
                 evidence,
             )
     raise unmet(
@@ -66,12 +66,12 @@ def lock_recognised(sandbox: Sandbox) -> Verdict:
 
 
 def compare_and_set_survives(sandbox: Sandbox) -> Verdict:
-    """No order of either pair left a stale value with compare-and-set on both sides."""
+    """No schedule of either pair left a stale value with compare-and-set on both sides."""
     return _survives(sandbox, COMPARE_AND_SET)
 
 
 def lease_survives(sandbox: Sandbox) -> Verdict:
-    """No order of either pair left a stale value with leases."""
+    """No schedule of either pair left a stale value with leases."""
     return _survives(sandbox, LEASE)
 
 
@@ -79,7 +79,7 @@ def ttl_bounds(sandbox: Sandbox) -> Verdict:
     """With a time to live alone, values go stale, and every one of them has an end."""
     found = [
         survey
-        for survey in surveys(sandbox)
+        for survey in races(sandbox).surveys()
         if survey.strategy == TTL_ALONE and survey.ttl_s and survey.stale
     ]
     if not found:
@@ -88,18 +88,14 @@ def ttl_bounds(sandbox: Sandbox) -> Verdict:
             hint="Which strategy tells the cache nothing? Run all orders of it, with a time to "
             "live.",
         )
-    stale, ttl_s = (
-        [played for survey in found for played in survey.stale],
-        max(survey.ttl_s for survey in found),
-    )
-    orders, longest_ms = (
-        sum(survey.orders for survey in found),
-        max(survey.longest_ms for survey in found),
-    )
+    stale = [played for survey in found for played in survey.stale]
+    schedules = sum(survey.schedules for survey in found)
+    ttl_s = max(survey.ttl_s for survey in found)
+    longest_ms = max(survey.longest_ms for survey in found)
     endless = sum(played.left_ms is None for played in stale)
     evidence: dict[str, Value] = {
         "stale_orders": len(stale),
-        "orders": orders,
+        "orders": schedules,
         "time_to_live_ms": ttl_s * 1000,
         "longest_pttl_ms": longest_ms,
         "without_end": endless,
@@ -111,7 +107,7 @@ def ttl_bounds(sandbox: Sandbox) -> Verdict:
             hint="Ask the cache how long it will keep the item.",
         )
     return met(
-        f"{len(stale)} of {orders} orders ended stale, and the cache keeps none of them for "
+        f"{len(stale)} of {schedules} orders ended stale, and the cache keeps none of them for "
         f"more than {ttl_s:g} s.",
         evidence,
     )
@@ -119,32 +115,31 @@ def ttl_bounds(sandbox: Sandbox) -> Verdict:
 
 def _stale(sandbox: Sandbox, strategy: str, hint: str) -> Verdict:
     label = STRATEGIES[strategy].label
-    seen = [survey for survey in surveys(sandbox) if survey.strategy == strategy]
+    seen = [survey for survey in races(sandbox).surveys() if survey.strategy == strategy]
     found = [
-        (race, played)
-        for name, race, played in plays(sandbox)
-        if name == strategy and played.outcome == "stale"
+        (one.race, one.played)
+        for one in races(sandbox).plays()
+        if one.strategy == strategy and one.played.outcome == "stale"
     ]
     found += [(survey.race, played) for survey in seen for played in survey.stale]
     if found:
         race, played = found[0]
         evidence: dict[str, Value] = {
-            "order": played.order,
+            "order": played.schedule,
             "race": race,
             "cached_version": played.cached or 0,
             "committed_version": played.committed,
             "pttl_ms": -1 if played.left_ms is None else played.left_ms,
             "stale_orders": sum(len(survey.stale) for survey in seen),
-            "orders": sum(survey.orders for survey in seen),
+            "orders": sum(survey.schedules for survey in seen),
         }
         return met(
-            f"The order {played.order} left version {played.cached} in the cache; the "
-            "database "
-            f"has committed version {played.committed}.",
+            f"The order {played.schedule} left version {played.cached} in the cache; the "
+            f"database has committed version {played.committed}.",
             evidence,
         )
     if seen:
-        evidence = {"orders": sum(survey.orders for survey in seen), "stale_orders": 0}
+        evidence = {"orders": sum(survey.schedules for survey in seen), "stale_orders": 0}
         raise unmet(
             f"None of {evidence['orders']} orders of this strategy ended stale.",
             evidence,
@@ -156,7 +151,7 @@ def _stale(sandbox: Sandbox, strategy: str, hint: str) -> Verdict:
 
 def _survives(sandbox: Sandbox, strategy: str) -> Verdict:
     found: dict[str, list[Survey]] = {
-        race: [s for s in surveys(sandbox) if s.strategy == strategy and s.race == race]
+        race: [s for s in races(sandbox).surveys() if s.strategy == strategy and s.race == race]
         for race in PAIRS
     }
     missing = [RACES[race][0] for race in PAIRS if not found[race]]
@@ -167,15 +162,13 @@ def _survives(sandbox: Sandbox, strategy: str) -> Verdict:
     for race, runs in found.items():
         short = race.replace("-", "_")
         if runs:
-            evidence[f"{short}_orders"], evidence[f"{short}_stale"] = (
-                sum(s.orders for s in runs),
-                sum(s.outcomes["stale"] for s in runs),
-            )
+            evidence[f"{short}_orders"] = sum(s.schedules for s in runs)
+            evidence[f"{short}_stale"] = sum(s.outcomes["stale"] for s in runs)
             evidence[f"{short}_impossible"] = sum(s.outcomes["impossible"] for s in runs)
     if stale:
         survey, played = stale[0]
         raise unmet(
-            f"With {RACES[survey.race][0]}, the order {played.order} left version "
+            f"With {RACES[survey.race][0]}, the order {played.schedule} left version "
             f"{played.cached} where version {played.committed} is committed.",
             evidence,
             hint="Play that order and look at the step that stored the old answer: what should "
@@ -196,41 +189,15 @@ def _survives(sandbox: Sandbox, strategy: str) -> Verdict:
             hint="Look at the steps of one order.",
         )
     return met(
-        f"None of {sum(s.orders for runs in found.values() for s in runs)} orders of "
-        "both pairs "
-        "ended stale.",
+        f"None of {sum(s.schedules for runs in found.values() for s in runs)} orders of both "
+        "pairs ended stale.",
         evidence,
     )
 
 
 def _all(sandbox: Sandbox) -> list[tuple[str, Played]]:
-    single = [(race, played) for _, race, played in plays(sandbox)]
+    """Every schedule that was played, with its race."""
+    single = [(one.race, one.played) for one in races(sandbox).plays()]
     return single + [
-        (survey.race, played) for survey in surveys(sandbox) for played in survey.played
+        (survey.race, played) for survey in races(sandbox).surveys() for played in survey.played
     ]
-
-
-CHECKS = (
-    Check(
-        "write-through-stale",
-        "Some order of write-through leaves a stale value in the cache",
-        write_through_stale,
-    ),
-    Check(
-        "cache-aside-stale",
-        "Some order of cache-aside leaves a stale value in the cache",
-        cache_aside_stale,
-    ),
-    Check(
-        "lock-recognised",
-        "An order that a row lock forbids is recognised as impossible",
-        lock_recognised,
-    ),
-    Check(
-        "compare-and-set-survives",
-        "Compare-and-set on both sides survives every order of both pairs",
-        compare_and_set_survives,
-    ),
-    Check("lease-survives", "A lease survives every order of both pairs", lease_survives),
-    Check("ttl-bounds", "With a time to live alone, what is stale has an end", ttl_bounds),
-)

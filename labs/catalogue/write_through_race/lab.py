@@ -1,172 +1,31 @@
-"""Write-through race: which orders of steps leave stale data in the cache, and which cures survive
-all of them.
+"""Write-through race: which schedules leave stale data in the cache, and which cures survive all of
+them.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import replace
 
-from labs.catalogue.write_through_race.checks import CHECKS
-from labs.catalogue.write_through_race.racing import (
-    ORDERS,
-    PLAYED,
-    RACES,
-    SURVIVORS,
-    changed,
-    plan,
-    play,
-    run_all,
-    run_every_strategy,
-    sentence,
-    summary,
-    surveys,
-)
+from labs.catalogue.write_through_race import checks, mutants
 from labs.catalogue.write_through_race.strategies import (
     CACHE_ASIDE,
     COMPARE_AND_DELETE,
     COMPARE_AND_SET,
     LEASE,
     STRATEGIES,
+    TTL_ALONE,
     WRITE_THROUGH,
 )
-from labs.catalogue.write_through_race.wrong import WRONG
-from labs.events import Value
-from labs.lab import (
-    Action,
-    Chart,
-    Choice,
-    Lab,
-    Link,
-    Node,
-    Number,
-    Prediction,
-    Text,
-    Topology,
-    tolerances,
-)
+from labs.lab import Chart, Choice, Lab, Link, Node, Number, Strategy, Topology
+from labs.sandbox.experiment import temporarily
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.interleaving import bench, tables
+from labs.setups.interleaving.bench import Races, races
+from labs.setups.interleaving.played import OUTCOMES
 from labs.setups.interleaving.survey import Survey
 from labs.setups.shop import storefront
-
-TOLERANCES = tolerances.of(Path(__file__).parent)
-
-ORDER = Text(
-    "order",
-    "Order, in letters",
-    "[ABC]{0,60}",
-    "An order is a row of the workers’ letters, for example ABBBA. A letter is a step of that "
-    "worker.",
-    gear="view",
-)
-
-
-def play_order(sandbox: Sandbox, order: str) -> str:
-    """Play one order of steps on the servers."""
-    played = play(sandbox, order)
-    return f"Order {played.order}: {sentence(played)[0]}"
-
-
-def run_all_orders(sandbox: Sandbox) -> str:
-    """Play every order of the race, or a sample where there are too many."""
-    return summary(run_all(sandbox))
-
-
-def run_all_strategies(sandbox: Sandbox) -> str:
-    """Play every order of the race with every strategy."""
-    found = run_every_strategy(sandbox)
-    survived = [
-        STRATEGIES[survey.strategy].label for survey in found if not survey.outcomes["stale"]
-    ]
-    return (
-        f"{sum(survey.orders for survey in found)} orders of {RACES[found[0].race][0]}. Left "
-        f"nothing stale: {'; '.join(survived) or 'none'}."
-    )
-
-
-def measure_write_through(sandbox: Sandbox) -> float:
-    """How many orders of two writers end stale with write-through."""
-    return float(_measured(sandbox, WRITE_THROUGH, "two-writers").outcomes["stale"])
-
-
-def measure_cache_aside(sandbox: Sandbox) -> float:
-    """The share of orders of a reader and a writer that end stale with cache-aside, in percent."""
-    found = _measured(sandbox, CACHE_ASIDE, "reader-writer")
-    return round(100 * found.outcomes["stale"] / found.orders, 1)
-
-
-def measure_compare_and_delete(sandbox: Sandbox) -> str:
-    """Whether compare-and-set by readers is enough when writers delete."""
-    return "stale" if _measured(sandbox, COMPARE_AND_DELETE, "reader-writer").stale else "survives"
-
-
-def measure_eviction(sandbox: Sandbox) -> str:
-    """Which of the two cures survives an eviction as well."""
-    left = [
-        name
-        for name in (COMPARE_AND_SET, LEASE)
-        if not _measured(sandbox, name, "reader-writer-eviction").stale
-    ]
-    return "both" if len(left) == 2 else left[0] if left else "neither"
-
-
-def _measured(sandbox: Sandbox, strategy: str, race: str) -> Survey:
-    before: dict[str, Value] = {
-        name: sandbox.settings[name] for name in ("strategy", "race", "start")
-    }
-    try:
-        for name, wanted in (("strategy", strategy), ("race", race), ("start", "empty")):
-            sandbox.set(name, wanted)
-        return run_all(sandbox)
-    finally:
-        for name, value in before.items():
-            sandbox.set(name, value)
-
-
-def reference(sandbox: Sandbox) -> None:
-    """Meets every check, and measures what the lessons quote."""
-    note = sandbox.measurements
-    for race in ("reader-writer", "two-writers"):
-        sandbox.set("race", race)
-        run_every_strategy(sandbox)
-    for race in ("reader-writer-eviction", "two-readers-writer", "reader-two-writers"):
-        sandbox.set("race", race)
-        for name in (COMPARE_AND_SET, LEASE):
-            sandbox.set("strategy", name)
-            run_all(sandbox)
-    sandbox.set("race", "reader-writer")
-    sandbox.set("start", "warm")
-    run_every_strategy(sandbox)
-    sandbox.set("start", "empty")
-    for found in surveys(sandbox):
-        name = f"{found.race}_{found.strategy}".replace("-", "_") + (
-            "_warm" if found.start == "warm" else ""
-        )
-        note[f"{name}_orders"] = found.orders
-        for outcome in ("fresh", "empty", "stale", "impossible"):
-            note[f"{name}_{outcome}"] = found.outcomes[outcome]
-        note[f"{name}_old_answers"] = found.old_answers
-    all_of_them = surveys(sandbox)
-    note["ms_per_order"] = round(
-        1000
-        * sum(found.took_s for found in all_of_them)
-        / sum(len(found.played) for found in all_of_them),
-        2,
-    )
-    for strategy, race in ((WRITE_THROUGH, "two-writers"), (CACHE_ASIDE, "reader-writer")):
-        stale = next(
-            (
-                found.stale
-                for found in all_of_them
-                if found.strategy == strategy and found.race == race
-            ),
-            [],
-        )
-        sandbox.set("race", race)
-        sandbox.set("strategy", strategy)
-        if stale:
-            again = play(sandbox, stale[0].order)
-            note[f"replayed_{strategy.replace('-', '_')}_stale"] = float(again.outcome == "stale")
-
+from labs.setups.shop.mutants import read_never_stores
 
 lab = Lab(
     id="write-through-race",
@@ -175,7 +34,7 @@ lab = Lab(
     about="Put the steps of a reader and writers in order, one at a time, on real servers. Find "
     "the orders that leave stale data, then a cure that survives them all.",
     minutes=30,
-    parts=storefront.PARTS,
+    parts=(*storefront.PARTS, Races),
     topology=Topology(
         nodes=(
             Node("app", "Shop app", "app"),
@@ -185,13 +44,7 @@ lab = Lab(
         links=(Link("cache", "app", "cache"), Link("database", "app", "database")),
     ),
     controls=(
-        Choice(
-            "race",
-            "Who races",
-            tuple((name, words) for name, (words, _) in RACES.items()),
-            "reader-writer",
-            gear="view",
-        ),
+        bench.RACE,
         Choice(
             "strategy",
             "Strategy",
@@ -199,21 +52,9 @@ lab = Lab(
             WRITE_THROUGH,
             gear="view",
         ),
-        Choice(
-            "start",
-            "Cache at the start",
-            (("empty", "empty"), ("warm", "holds it")),
-            "empty",
-            gear="view",
-        ),
-        Choice(
-            "ttl_s",
-            "Time to live",
-            (("0", "none"), ("5", "5 s"), ("60", "60 s")),
-            "60",
-            gear="view",
-        ),
-        ORDER,
+        bench.START,
+        bench.TTL,
+        bench.SCHEDULE,
         storefront.clients(4),
         storefront.rate(400),
         Number(
@@ -232,20 +73,6 @@ lab = Lab(
     ),
     strategies=STRATEGIES,
     pick_strategy=lambda settings: str(settings["strategy"]),
-    actions=(
-        Action("play", "Play this order", "view", play_order, (ORDER,), primary=True),
-        Action("run-all", "Run all orders", "view", run_all_orders),
-        Action(
-            "run-every-strategy",
-            "Run them for every strategy",
-            "view",
-            run_all_strategies,
-            here="Redis with Lua scripts, and row locks of Postgres.",
-            aws="the same scripts on Redis OSS and Valkey nodes; Memcached runs none, it has "
-            "gets and cas instead.",
-        ),
-    ),
-    checks=CHECKS,
     charts=(
         Chart(
             "Stale reads, writes and errors", ("stale_reads_per_s", "writes_per_s", "errors_per_s")
@@ -260,61 +87,218 @@ lab = Lab(
         "database_p50_ms",
         "items",
     ),
-    tables=(SURVIVORS, PLAYED, ORDERS),
-    predictions=(
-        Prediction(
-            "write-through-two-writers",
-            "Write-through, two writers of the same item, the cache empty at first. Each "
-            "writes, commits, stores: 20 orders. In how many does the cache end with the old "
-            "price?",
-            measure_write_through,
-            unit="orders",
-            unit_of_one="order",
-            slack=1.0,
-            why="The row lock leaves only the orders in which one commits before the other "
-            "writes. Of those, the old one is left where the first to commit is the last to "
-            "store.",
-        ),
-        Prediction(
-            "cache-aside-share",
-            "Cache-aside, a reader that misses and a writer that deletes after its commit. In "
-            "what share of all orders does the cache end with the old price?",
-            measure_cache_aside,
-            unit="%",
-            slack=5.0,
-            tolerance=TOLERANCES.get("cache-aside-share", 0.0),
-            why="The reader has to read before the commit and store after the delete. Under "
-            "load such a window is seldom met; it is there all the same.",
-        ),
-        Prediction(
-            "compare-and-delete",
-            "Readers store only what is newer than what is stored; writers delete. Does that "
-            "survive every order of a reader and a writer?",
-            measure_compare_and_delete,
-            options=(
-                ("survives", "Yes, nothing old is ever stored"),
-                ("stale", "No, some order ends stale"),
-            ),
-            why="After the delete nothing is there to compare with, so the old one is newer "
-            "than nothing.",
-        ),
-        Prediction(
-            "eviction",
-            "While a reader and a writer race, the cache evicts the item. Which of the two "
-            "cures survives every order?",
-            measure_eviction,
-            options=(
-                ("compare-and-set", "Compare-and-set on both sides"),
-                ("lease", "The lease"),
-                ("both", "Both"),
-                ("neither", "Neither"),
-            ),
-            why="An eviction takes away the version that compare-and-set compares with. The "
-            "token of a lease was revoked, and stays so.",
-        ),
+    tables=(tables.SURVIVORS, tables.PLAYED, tables.SCHEDULES),
+)
+
+lab.check("Some order of write-through leaves a stale value in the cache")(
+    checks.write_through_stale
+)
+lab.check("Some order of cache-aside leaves a stale value in the cache")(checks.cache_aside_stale)
+lab.check("An order that a row lock forbids is recognised as impossible")(checks.lock_recognised)
+lab.check("Compare-and-set on both sides survives every order of both pairs")(
+    checks.compare_and_set_survives
+)
+lab.check("A lease survives every order of both pairs")(checks.lease_survives)
+lab.check("With a time to live alone, what is stale has an end")(checks.ttl_bounds)
+
+
+@lab.action("Play this order", gear="view", fields=(bench.SCHEDULE,), primary=True)
+def play(sandbox: Sandbox, order: str) -> str:
+    """Play one schedule on the servers."""
+    played = races(sandbox).play(order)
+    return f"Order {played.schedule}: {tables.sentence(played)[0]}"
+
+
+@lab.action("Run all orders", gear="view")
+def run_all(sandbox: Sandbox) -> str:
+    """Play every schedule of the race, or a sample where there are too many."""
+    return tables.summary(races(sandbox).run_all())
+
+
+@lab.action(
+    "Run them for every strategy",
+    gear="view",
+    here="Redis with Lua scripts, and row locks of Postgres.",
+    aws="the same scripts on Redis OSS and Valkey nodes; Memcached runs none, it has "
+    "gets and cas instead.",
+)
+def run_every_strategy(sandbox: Sandbox) -> str:
+    """Play every schedule of the race with every strategy."""
+    found = races(sandbox).run_every_strategy()
+    survived = [
+        STRATEGIES[survey.strategy].label for survey in found if not survey.outcomes["stale"]
+    ]
+    return (
+        f"{sum(survey.schedules for survey in found)} orders of "
+        f"{tables.RACES[found[0].race][0]}. Left nothing stale: {'; '.join(survived) or 'none'}."
+    )
+
+
+@lab.prediction(
+    "Write-through, two writers of the same item, the cache empty at first. Each "
+    "writes, commits, stores: 20 orders. In how many does the cache end with the old "
+    "price?",
+    unit="orders",
+    unit_of_one="order",
+    slack=1.0,
+    why="The row lock leaves only the orders in which one commits before the other "
+    "writes. Of those, the old one is left where the first to commit is the last to "
+    "store.",
+)
+def write_through_two_writers(sandbox: Sandbox) -> float:
+    """How many schedules of two writers end stale with write-through."""
+    return float(_surveyed(sandbox, WRITE_THROUGH, "two-writers").outcomes["stale"])
+
+
+@lab.prediction(
+    "Cache-aside, a reader that misses and a writer that deletes after its commit. In "
+    "what share of all orders does the cache end with the old price?",
+    unit="%",
+    slack=5.0,
+    why="The reader has to read before the commit and store after the delete. Under "
+    "load such a window is seldom met; it is there all the same.",
+)
+def cache_aside_share(sandbox: Sandbox) -> float:
+    """The share of schedules of a reader and a writer that end stale with cache-aside, in
+    percent.
+    """
+    found = _surveyed(sandbox, CACHE_ASIDE, "reader-writer")
+    return round(100 * found.outcomes["stale"] / found.schedules, 1)
+
+
+@lab.prediction(
+    "Readers store only what is newer than what is stored; writers delete. Does that "
+    "survive every order of a reader and a writer?",
+    options=(
+        ("survives", "Yes, nothing old is ever stored"),
+        ("stale", "No, some order ends stale"),
     ),
-    mutants=WRONG,
-    on_prepare=plan,
-    on_setting=changed,
-    run_reference=reference,
+    why="After the delete nothing is there to compare with, so the old one is newer than nothing.",
+)
+def compare_and_delete(sandbox: Sandbox) -> str:
+    """Whether compare-and-set by readers is enough when writers delete."""
+    return "stale" if _surveyed(sandbox, COMPARE_AND_DELETE, "reader-writer").stale else "survives"
+
+
+@lab.prediction(
+    "While a reader and a writer race, the cache evicts the item. Which of the two "
+    "cures survives every order?",
+    options=(
+        ("compare-and-set", "Compare-and-set on both sides"),
+        ("lease", "The lease"),
+        ("both", "Both"),
+        ("neither", "Neither"),
+    ),
+    why="An eviction takes away the version that compare-and-set compares with. The "
+    "token of a lease was revoked, and stays so.",
+)
+def eviction(sandbox: Sandbox) -> str:
+    """Which of the two cures survives an eviction as well."""
+    left = [
+        name
+        for name in (COMPARE_AND_SET, LEASE)
+        if not _surveyed(sandbox, name, "reader-writer-eviction").stale
+    ]
+    return "both" if len(left) == 2 else left[0] if left else "neither"
+
+
+def _surveyed(sandbox: Sandbox, strategy: str, race: str) -> Survey:
+    with temporarily(sandbox, strategy=strategy, race=race, start="empty"):
+        return races(sandbox).run_all()
+
+
+@lab.reference
+def reference(sandbox: Sandbox) -> None:
+    """Meets every check, and measures what the lessons quote."""
+    for race in ("reader-writer", "two-writers"):
+        sandbox.set("race", race)
+        races(sandbox).run_every_strategy()
+    for race in ("reader-writer-eviction", "two-readers-writer", "reader-two-writers"):
+        sandbox.set("race", race)
+        for name in (COMPARE_AND_SET, LEASE):
+            sandbox.set("strategy", name)
+            races(sandbox).run_all()
+    sandbox.set("race", "reader-writer")
+    sandbox.set("start", "warm")
+    races(sandbox).run_every_strategy()
+    sandbox.set("start", "empty")
+    _note_outcomes(sandbox)
+    _replay_stale(sandbox)
+
+
+def _note_outcomes(sandbox: Sandbox) -> None:
+    note, surveys = sandbox.measurements, races(sandbox).surveys()
+    for found in surveys:
+        name = f"{found.race}_{found.strategy}".replace("-", "_") + (
+            "_warm" if found.start == "warm" else ""
+        )
+        note[f"{name}_orders"] = found.schedules
+        for outcome in OUTCOMES:
+            note[f"{name}_{outcome}"] = found.outcomes[outcome]
+        note[f"{name}_old_answers"] = found.old_answers
+    took_s = sum(found.took_s for found in surveys)
+    note["ms_per_order"] = round(1000 * took_s / sum(len(one.played) for one in surveys), 2)
+
+
+def _replay_stale(sandbox: Sandbox) -> None:
+    """Play a stale schedule of each of two races again, by its letters."""
+    for strategy, race in ((WRITE_THROUGH, "two-writers"), (CACHE_ASIDE, "reader-writer")):
+        surveys = [
+            found
+            for found in races(sandbox).surveys()
+            if found.strategy == strategy and found.race == race
+        ]
+        stale = surveys[0].stale if surveys else []
+        sandbox.set("race", race)
+        sandbox.set("strategy", strategy)
+        if stale:
+            again = races(sandbox).play(stale[0].schedule)
+            note = f"replayed_{strategy.replace('-', '_')}_stale"
+            sandbox.measurements[note] = float(again.outcome == "stale")
+
+
+def _instead(name: str, **functions: Callable[..., object]) -> dict[str, Strategy]:
+    """A strategy of the lab with another `read` or `write`."""
+    return {name: replace(STRATEGIES[name], **functions)}  # type: ignore[arg-type]  # read or write
+
+
+lab.mutant(
+    "compares-nothing",
+    "a compare-and-set whose script refuses nothing",
+    caught_by=checks.compare_and_set_survives,
+    strategies=_instead(
+        COMPARE_AND_SET, read=mutants.read_compares_nothing, write=mutants.write_compares_nothing
+    ),
+)
+lab.mutant(
+    "lease-never-checked",
+    "takes a token and stores whether or not it stands",
+    caught_by=checks.lease_survives,
+    strategies=_instead(LEASE, read=mutants.read_never_checks_its_lease),
+)
+lab.mutant(
+    "revokes-before-the-commit",
+    "takes the token away and deletes before the commit",
+    caught_by=checks.lease_survives,
+    strategies=_instead(LEASE, write=mutants.write_revokes_before_the_commit),
+)
+lab.mutant(
+    "revokes-last",
+    "deletes the answer first and the token after it",
+    caught_by=checks.lease_survives,
+    strategies=_instead(LEASE, write=mutants.write_revokes_last),
+)
+lab.mutant(
+    "writes-to-the-cache-alone",
+    "stores the new price and never asks the database",
+    caught_by=checks.write_through_stale,
+    strategies=_instead(
+        WRITE_THROUGH, read=read_never_stores, write=mutants.write_to_the_cache_alone
+    ),
+)
+lab.mutant(
+    "keeps-for-ever",
+    "stores without a time to live whatever is set",
+    caught_by=checks.ttl_bounds,
+    strategies=_instead(TTL_ALONE, read=mutants.read_and_keep),
 )

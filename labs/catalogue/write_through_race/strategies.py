@@ -1,4 +1,4 @@
-"""What races: three strategies that are taught, and what is said to cure them.
+"""What races: three strategies that are taught, and their cures.
 
 Readers fill the cache in all of them.
 """

@@ -1,8 +1,9 @@
-"""A race on real servers: one order of steps played, what the cache and the database held
-afterwards, and all of it cleaned before the next.
+"""A race on real servers: one schedule played, what the cache and the database held afterwards,
+and all of it cleaned before the next.
 
-An order in which a step waits for a row lock can't be played: whoever holds the lock has to go
-first. That is recognised by asking Postgres who blocks whom, told as impossible, and rolled back.
+A schedule in which a step waits for a row lock can't be played: the worker that holds the lock has
+to go first. Postgres says which process blocks which; such a schedule is reported as impossible and
+rolled back.
 """
 
 from __future__ import annotations
@@ -11,44 +12,40 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Literal
 
 from labs.clients.address import Address
 from labs.engines.postgres import Postgres
 from labs.engines.redis import Redis
 from labs.errors import ServerDown
-from labs.events import Sense
 from labs.lab import Strategy
 from labs.sandbox.clients import RedisCache
-from labs.setups.interleaving.orders import Choose
+from labs.setups.interleaving.played import Blocked, Outcome, Played, Role, Step
 from labs.setups.interleaving.racers import (
     GatedCache,
     GatedShop,
     Racer,
     Rehearsal,
     TransactionShop,
-    held_by_somebody_else,
+    lock_held_elsewhere,
 )
+from labs.setups.interleaving.schedules import Choose
 from labs.shop.versions import version_of
 
-Role = Literal["reader", "writer", "eviction"]
-Outcome = Literal["fresh", "empty", "stale", "impossible"]
-
 LETTERS = "ABCD"
-LOOK_FOR_LOCK_S = 0.004
+ASK_FOR_LOCK_S = 0.004
 STEP_DEADLINE_S = 2.0
 
 _FORGET = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end"
-_LOOK = "return {redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])}"
+_READ = "return {redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])}"
 
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where the racers connect, with what password, and the engines through which we look
-    ourselves.
+    """Where the racers connect, with what password, and the engines through which the race itself
+    asks.
     """
 
     redis: Redis
@@ -57,59 +54,6 @@ class Servers:
     cache_password: str
     database: Address
     database_password: str
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step that was taken.
-
-    `cached` and `committed` are what the servers held after it, where somebody looked.
-    """
-
-    letter: str
-    role: str
-    name: str
-    server: str = ""
-    command: str = ""
-    reply: str = ""
-    took_ms: float = 0.0
-    meaning: Sense = "none"
-    cached: int | None = None
-    committed: int | None = None
-    waited: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Blocked:
-    """Who waited for whose row lock, as pg_blocking_pids told it."""
-
-    letter: str
-    by: str
-    pid: int
-    by_pid: int
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """One order: its letters, who else could have gone at each step, and how it ended.
-
-    Versions are the servers' own at the end.
-
-    `left_ms` is the time to live that the cache itself told of what it holds; None: without end.
-    `old_answers` are reads that answered with less than the database had committed before they
-    began. `order` of an impossible one ends with the step that waited.
-    """
-
-    order: str
-    waiting: tuple[str, ...]
-    outcome: Outcome
-    steps: tuple[Step, ...] = field(repr=False, default=())
-    cached: int | None = None
-    committed: int = 0
-    left_ms: int | None = None
-    old_answers: int = 0
-    blocked: Blocked | None = None
-    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +68,9 @@ class _Runner:
 
 
 class Race:
-    """Some workers on one item.
+    """Workers that race for one item.
 
-    `play` as often as wanted, with another `strategy` if wanted, then `close`. One caller at a
+    `play` as often as needed, with another `strategy` if needed, then `close`. One caller at a
     time.
     """
 
@@ -163,12 +107,11 @@ class Race:
         self._version, self._price = int(str(before["version"])), float(str(before["price"]))
 
     def play(self, choose: Choose, *, watched: bool = False) -> Played:
-        """Clean up, take one order of steps, look at what the servers hold.
-
-        `watched` looks after every step as well.
+        """Clean up, take the steps in the order that `choose` gives, and read what the servers
+        hold; if `watched`, after every step as well.
         """
         self.clean()
-        order = ""
+        schedule = ""
         waiting_at: list[str] = []
         steps: list[Step] = []
         before: dict[str, int] = {}
@@ -181,11 +124,11 @@ class Race:
             while blocked is None and (
                 waiting := "".join(letter for letter, racer in racers.items() if not racer.over)
             ):
-                letter = choose(len(order), waiting)
+                letter = choose(len(schedule), waiting)
                 racer, name = racers[letter], racers[letter].next_step
                 if racer.role == "reader" and letter not in before:
                     before[letter] = self._committed()
-                order += letter
+                schedule += letter
                 waiting_at.append(waiting)
                 racer.go()
                 blocked = self._settle(racer)
@@ -198,7 +141,12 @@ class Race:
             self._end(threads)
         problem = next((racer.problem for racer in racers.values() if racer.problem), "")
         played = Played(
-            order, tuple(waiting_at), "impossible", tuple(steps), blocked=blocked, problem=problem
+            schedule,
+            tuple(waiting_at),
+            "impossible",
+            tuple(steps),
+            blocked=blocked,
+            problem=problem,
         )
         return played if blocked else self._judged(played, before)
 
@@ -227,8 +175,8 @@ class Race:
             self._servers.cache,
             user="shop",
             password=self._servers.cache_password,
-            tell=partial(racer.heard, "cache"),
-            looked=partial(racer.heard, "cache"),
+            tell=partial(racer.record, "cache"),
+            looked=partial(racer.record, "cache"),
         )
         cache.connect()
         shop = self._shop()
@@ -263,13 +211,13 @@ class Race:
         end = time.monotonic() + STEP_DEADLINE_S
         pids = {runner.pid: runner.racer.letter for runner in self._runners}
         pid = next(runner.pid for runner in self._runners if runner.racer is racer)
-        while not self._has_settled(LOOK_FOR_LOCK_S):
+        while not self._has_settled(ASK_FOR_LOCK_S):
             holders = self._servers.postgres.blocked_by(pid)
             if any(holder in pids for holder in holders):
                 holder = next(holder for holder in holders if holder in pids)
                 return Blocked(racer.letter, pids[holder], pid, holder)
             if holders:
-                raise held_by_somebody_else()
+                raise lock_held_elsewhere()
             if time.monotonic() > end:
                 raise ServerDown(
                     "A step of the race was not answered.",
@@ -295,14 +243,14 @@ class Race:
 
     def _taken(self, racer: Racer, name: str, watched: bool) -> Step:
         step = Step(racer.letter, racer.role, name)
-        if (said := racer.said) is not None:
+        if (exchange := racer.exchange) is not None:
             step = replace(
                 step,
-                server=said.server,
-                command=said.command,
-                reply=said.reply,
-                took_ms=round(said.took_ms, 3),
-                meaning=said.meaning,
+                server=exchange.server,
+                command=exchange.command,
+                reply=exchange.reply,
+                took_ms=round(exchange.took_ms, 3),
+                meaning=exchange.meaning,
             )
         if watched:
             step = replace(step, cached=self._cached()[0], committed=self._committed())
@@ -330,7 +278,7 @@ class Race:
         """The version that the cache holds, and for how many ms it will; None: nothing, or without
         end.
         """
-        reply = self._servers.redis.run("EVAL", _LOOK, 1, self._key)
+        reply = self._servers.redis.run("EVAL", _READ, 1, self._key)
         assert isinstance(reply, list)
         stored, left = reply
         return (_version(json.loads(stored)) if isinstance(stored, bytes) else None), (
@@ -381,8 +329,8 @@ def _run(
 
 
 def planned(strategy: Strategy, role: Role, *, what: str) -> list[str]:
-    """The names of the steps that a worker takes when it meets an empty cache: the strategy's own
-    text, run with nobody at the other end.
+    """The names of the steps that a worker takes when the cache is empty: the strategy's own text,
+    run without servers.
     """
     rehearsal = Rehearsal()
     _run(

@@ -25,12 +25,12 @@ _Value = TypeVar("_Value")
 
 
 class Abandoned(BaseException):
-    """The order can't be played on: a worker unwinds. No strategy may catch it."""
+    """The schedule can't go on: the worker unwinds. No strategy may catch it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What went to a server in one step and came back."""
+class Exchange:
+    """A command that went to a server in one step, and its reply."""
 
     server: str
     command: str
@@ -45,30 +45,30 @@ class Gate(Protocol):
     def step(self, name: str, take: Callable[[], _Value]) -> _Value:
         """Take the step when it may be taken; returns what it gave."""
 
-    def heard(self, server: str, command: str, reply: str, took_ms: float, meaning: Sense) -> None:
-        """Take note of what went to a server and came back."""
+    def record(self, server: str, command: str, reply: str, took_ms: float, meaning: Sense) -> None:
+        """Record a command and its reply."""
 
 
 class TransactionShop(LeanShop):
     """One connection whose price change stays open until it is committed or rolled back."""
 
     def connect(self, item: int) -> int:
-        """Connect if that is still to be done; returns the number of our process in the server."""
+        """Connect if necessary; returns the process id of this connection in the server."""
         self.read(item)
         assert self._connection is not None
         return self._connection.info.backend_pid
 
     def begin_change(self, item: int, price: float) -> dict[str, object]:
-        """The change of a row, seen by nobody else yet; returns the row."""
+        """Change a row without committing; returns the row."""
         self._execute("BEGIN")
         return super().change_price_returning(item, price)
 
     def commit(self) -> None:
-        """Make it everybody's."""
+        """Commit the change."""
         self._execute("COMMIT")
 
     def rollback(self) -> None:
-        """As if nothing had been changed; no harm if nothing was."""
+        """Undo a change that is not committed; harmless if there is none."""
         if (
             self._connection is not None
             and self._connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
@@ -76,11 +76,11 @@ class TransactionShop(LeanShop):
             self._execute("ROLLBACK")
 
     def never_wait(self) -> None:
-        """From now on a row that somebody else has locked is an error at once: NotNow."""
+        """Raise NotNow soon, instead of waiting, where a row is locked elsewhere."""
         self._execute("SET lock_timeout = '300ms'")
 
     def put_back(self, item: int, price: float, version: int) -> None:
-        """The row as it was."""
+        """Restore the row."""
         self._execute(
             "UPDATE products SET price = %(price)s, version = %(version)s WHERE product_id = "
             "%(item)s",
@@ -96,14 +96,14 @@ class TransactionShop(LeanShop):
                 statement.encode(), parameters or None, prepare=bool(parameters)
             )
         except psycopg.errors.LockNotAvailable as exc:
-            raise held_by_somebody_else() from exc
+            raise lock_held_elsewhere() from exc
         except (psycopg.Error, OSError) as exc:
             self.close()
             raise down("database", exc) from exc
 
 
-def held_by_somebody_else() -> NotNow:
-    """The error for a lock that is nobody's of this race."""
+def lock_held_elsewhere() -> NotNow:
+    """The error for a lock that no worker of this race holds."""
     return NotNow(
         "Somebody else holds a lock on this row.",
         hint="Is a transaction open in your console? End it.",
@@ -113,8 +113,8 @@ def held_by_somebody_else() -> NotNow:
 class Racer:
     """One worker.
 
-    The scheduler says `start`, then `go` once for each step; `settled` hears whenever it stands
-    before a step or is over.
+    The race calls `start`, then `go` once for each step. The worker puts its letter into `settled`
+    whenever it stands before a step or is over.
     """
 
     def __init__(self, letter: str, role: str, settled: SimpleQueue[str]) -> None:
@@ -129,13 +129,13 @@ class Racer:
         self.over = False
         self.problem = ""
         self.answer: object = None
-        self.said: Said | None = None
+        self.exchange: Exchange | None = None
         self._abandoned = False
         while not self._go.empty():
             self._go.get()
 
     def start(self, run: Callable[[], object], rollback: Callable[[], None]) -> threading.Thread:
-        """Run up to the first step. `rollback` ends whatever it leaves open."""
+        """Run up to the first step. `rollback` ends a transaction that it leaves open."""
         self._reset()
         thread = threading.Thread(
             target=self._run, args=(run, rollback), name=f"racer {self.letter}", daemon=True
@@ -145,7 +145,7 @@ class Racer:
 
     def go(self) -> None:
         """Take the step that stands next."""
-        self.said = None
+        self.exchange = None
         self._go.put(True)
 
     def abandon(self) -> None:
@@ -153,12 +153,12 @@ class Racer:
         self._abandoned = True
         self._go.put(True)
 
-    def heard(self, server: str, command: str, reply: str, took_ms: float, meaning: Sense) -> None:
-        """Keep what was said in the step that is being taken."""
-        self.said = Said(server, command, reply, took_ms, meaning)
+    def record(self, server: str, command: str, reply: str, took_ms: float, meaning: Sense) -> None:
+        """Keep the exchange of the step that is being taken."""
+        self.exchange = Exchange(server, command, reply, took_ms, meaning)
 
     def step(self, name: str, take: Callable[[], _Value]) -> _Value:
-        """Wait for `go`, then do it. Raises Abandoned."""
+        """Wait for `go`, then take the step. Raises Abandoned."""
         self.next_step = name
         self._settled.put(self.letter)
         self._go.get()
@@ -173,13 +173,13 @@ class Racer:
             self.answer = run()
         except Abandoned:
             pass
-        # a strategy's own mistake, or a server's silence: told with the order
+        # a strategy's own mistake, or a server's silence: reported with the schedule
         except Exception as exc:  # noqa: BLE001
             self.problem = str(exc) or type(exc).__name__
         finally:
             try:
                 rollback()
-            # the scheduler must hear that this thread is over
+            # the race must learn that this thread is over
             except Exception as exc:  # noqa: BLE001
                 self.problem = self.problem or str(exc)
             self.over, self.next_step = True, ""
@@ -187,7 +187,7 @@ class Racer:
 
 
 class Rehearsal:
-    """A gate without servers: notes the names of the steps that a worker takes when the cache is
+    """A gate without servers: records the names of the steps that a worker takes when the cache is
     empty, and takes none.
     """
 
@@ -198,12 +198,12 @@ class Rehearsal:
         self.names.append(name)
         return {"read DB": {"version": 1}, "write DB": {"version": 1}}.get(name)
 
-    def heard(self, server: str, command: str, reply: str, took_ms: float, meaning: Sense) -> None:
-        """Nothing is said."""
+    def record(self, server: str, command: str, reply: str, took_ms: float, meaning: Sense) -> None:
+        """There is no exchange."""
 
 
 class GatedCache:
-    """A cache whose every call is one named step; without one behind it, of a rehearsal."""
+    """A cache whose every call is one named step. Without a cache behind it: for a rehearsal."""
 
     def __init__(self, gate: Gate, cache: Cache | None = None) -> None:
         self._gate = gate
@@ -233,7 +233,7 @@ class GatedCache:
 
 class GatedShop:
     """A shop whose every statement is one named step; a price change is two: the write, and its
-    commit. Without one behind it, of a rehearsal.
+    commit. Without a shop behind it: for a rehearsal.
     """
 
     def __init__(self, gate: Gate, what: str, shop: TransactionShop | None = None) -> None:
@@ -273,16 +273,16 @@ class GatedShop:
         try:
             value = ask()
         except Exception as exc:
-            self._gate.heard(
+            self._gate.record(
                 "database", shown, str(exc), (time.perf_counter() - began) * 1000, "error"
             )
             raise
         reply = "COMMIT" if value is None else in_short(value)
-        self._gate.heard("database", shown, reply, (time.perf_counter() - began) * 1000, meaning)
+        self._gate.record("database", shown, reply, (time.perf_counter() - began) * 1000, meaning)
         return value
 
 
 def _named(name: str, key: str) -> str:
-    """A step on a key beside the answer's own is named for it."""
-    beside = key.split(":")[2:]
-    return f"{name}: {beside[0]}" if beside else name
+    """The name of a step, with what its key is for where that is not the answer itself."""
+    suffix = key.split(":")[2:]
+    return f"{name}: {suffix[0]}" if suffix else name

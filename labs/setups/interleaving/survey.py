@@ -1,4 +1,4 @@
-"""All orders of a race, or a sample of them: how each ended, and what that makes of a strategy."""
+"""All schedules of a race, or a sample: how each ended, and what that makes of a strategy."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
-from labs.setups.interleaving.orders import beginning_with, every, sampled
-from labs.setups.interleaving.race import Outcome, Played, Race
+from labs.setups.interleaving.played import Outcome, Played
+from labs.setups.interleaving.race import Race
+from labs.setups.interleaving.schedules import beginning_with, every, sampled
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What was asked, and every order that was played.
+    """What was raced, and every schedule that was played.
 
-    `whole`: all there are; else drawn with `seed`.
-
-    An impossible order stands for all that begin as it does; `cut` has how many those are.
+    `whole`: all there are; else drawn with `seed`. An impossible schedule stands for all that begin
+    as it does: `stands_for` has how many those are.
     """
 
     race: str
@@ -27,42 +27,42 @@ class Survey:
     whole: bool
     seed: int
     played: tuple[Played, ...]
-    cut: tuple[int, ...]
+    stands_for: tuple[int, ...]
     took_s: float
 
     @cached_property
     def outcomes(self) -> Counter[Outcome]:
-        """Orders by how they ended."""
+        """How many schedules ended in which way."""
         count: Counter[Outcome] = Counter()
-        for played, stands_for in zip(self.played, self.cut, strict=True):
+        for played, stands_for in zip(self.played, self.stands_for, strict=True):
             count[played.outcome] += stands_for
         return count
 
     @property
-    def orders(self) -> int:
-        """How many orders were judged, the impossible ones among them."""
-        return sum(self.cut)
+    def schedules(self) -> int:
+        """How many schedules were judged, the impossible ones among them."""
+        return sum(self.stands_for)
 
     @property
     def stale(self) -> list[Played]:
-        """The orders that left the cache with less than the database has committed."""
+        """The schedules that left the cache with less than the database has committed."""
         return [played for played in self.played if played.outcome == "stale"]
 
     @property
     def endless(self) -> bool:
-        """True if one of them stays stale until somebody writes again."""
+        """True if one of them stays stale until the next write."""
         return any(played.left_ms is None for played in self.stale)
 
     @property
     def longest_ms(self) -> int:
-        """For how long at most the cache said that it would keep something stale; 0 if
-        nothing is.
+        """For how long at most the cache will keep something stale, by its own report; 0 if nothing
+        is stale.
         """
         return max((played.left_ms or 0 for played in self.stale), default=0)
 
     @property
     def old_answers(self) -> int:
-        """Orders in which a reader was told less than was committed before it began."""
+        """Schedules in which a read answered with less than was committed before it began."""
         return sum(played.old_answers > 0 for played in self.played)
 
 
@@ -75,16 +75,16 @@ def survey(
     ttl_s: float,
     draws: int,
     seed: int,
-    most: int,
+    limit: int,
 ) -> Survey:
-    """Play every order, at most so many; with `draws`, so many drawn by the seed."""
+    """Run every schedule, up to `limit`; with `draws`, a seeded random sample of that size."""
     began = time.monotonic()
     played = tuple(
-        sampled(race.play, seed=seed, draws=draws) if draws else every(race.play, most=most)
+        sampled(race.play, seed=seed, draws=draws) if draws else every(race.play, limit=limit)
     )
-    lengths = Counter(next((one.order for one in played if one.outcome != "impossible"), ""))
-    cut = tuple(
-        beginning_with(one.order, lengths) if one.outcome == "impossible" and not draws else 1
+    lengths = Counter(next((one.schedule for one in played if one.outcome != "impossible"), ""))
+    stands_for = tuple(
+        beginning_with(one.schedule, lengths) if one.outcome == "impossible" and not draws else 1
         for one in played
     )
     race.clean()
@@ -93,9 +93,9 @@ def survey(
         strategy,
         start,
         ttl_s,
-        not draws and len(played) < most,
+        not draws and len(played) < limit,
         seed,
         played,
-        cut,
+        stands_for,
         round(time.monotonic() - began, 3),
     )

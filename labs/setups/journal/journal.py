@@ -1,57 +1,36 @@
-"""A client that writes numbers to one server of a sandbox, and what became of each:
-acknowledged, in the server's memory, in the kernel, on the disk, lost.
-
-What the server holds is asked of the server and read from its files; it is never derived from what
-the client did.
+"""The part that is a client of one server: it writes numbers, keeps a journal of what was
+acknowledged, and compares it with what the server holds.
 """
 
 from __future__ import annotations
 
-import contextlib
 import re
 import threading
 import time
 from array import array
 from dataclasses import dataclass
-from pathlib import Path
 
 from labs.clients.address import straight
-from labs.engines import aof
-from labs.engines.redis import Redis, parse_info
+from labs.engines.redis import Redis
 from labs.errors import BadInput, ServerDown
-from labs.events import CommandRan, LineReached, Said, Sense, StepFinished, StepStarted
+from labs.events import CommandRan, LineReached, Sense, StepFinished, StepStarted
 from labs.load.batches import Batch
 from labs.sandbox.context import Context
 from labs.sandbox.part import SteppedPart, Workload
 from labs.sandbox.stepper import Stepper
-from labs.setups.journal.workload import Client, NumbersSpec, Tell, Written
+from labs.setups.journal.progress import KEY, ProgressCounter, WriteProgress, sentence
+from labs.setups.journal.workload import Client, NumbersSpec, OnCommand, Written
 
-KEY = "write:"
 MOST_NUMBERS = 200_000
-HEARD_WITHIN_S = 1.0
+REPORTED_WITHIN_S = 1.0
 _NUMBERED = re.compile(rf"{KEY}([1-9][0-9]{{0,8}})")
 """Other keys of this beginning are a learner’s own: they count for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How far the writes have come, each a count: answered for, in the server's memory, in its
-    file, in what of the file is synced. `unsynced_bytes` are those of the file that are not;
-    `syncs` since the disk was made.
-    """
-
-    acknowledged: int
-    in_memory: int
-    in_kernel: int
-    on_disk: int
-    unsynced_bytes: int
-    syncs: int
-
-
-@dataclass(frozen=True, slots=True)
 class Loss:
-    """What a fault took: of so many acknowledged writes, so many were found; `lost_s` is how long
-    the client had been writing what was lost.
+    """What a fault took: how many writes were acknowledged, and how many of them were found and
+    lost. `lost_s` is how long the client had been writing what was lost.
     """
 
     acknowledged: int
@@ -63,23 +42,21 @@ class Loss:
 class WriteJournal(SteppedPart, Workload):
     """Writes numbers to the server `server`, and keeps a journal of what was acknowledged.
 
-    Numbers count from 1; one that was not answered is sent again.
+    Numbers count from 1; one that was not answered is sent again. `experimenting` is true while
+    the experiment of a prediction runs, and not one of the learner's own.
     """
 
     caption = "Numbered writes run. A number counts when the server has answered for it."
 
     def __init__(self, context: Context, server: str) -> None:
         super().__init__(context)
-        self._server = server
-        self._lock, self._counting = threading.Lock(), threading.Lock()
+        self.server = server
+        self.experimenting = False
+        self._lock = threading.Lock()
         self._numbers, self._moments = array("Q"), array("d")
         self._written = 0
         self._refusals = 0
-        self._in_kernel, self._on_disk = (
-            aof.Counted(f"\n{KEY}".encode()),
-            aof.Counted(f"\n{KEY}".encode()),
-        )
-        self._in_snapshot = 0
+        self._progress = ProgressCounter(context, server)
         self._syncs_before = 0
         self._client: Client | None = None
         self._quiet: Client | None = None
@@ -123,7 +100,8 @@ class WriteJournal(SteppedPart, Workload):
         self.close()
         with self._lock:
             self._numbers, self._moments = array("Q"), array("d")
-            self._written = self._in_snapshot = 0
+            self._written = 0
+        self._progress.clear()
 
     def wait_for_reports(self) -> None:
         """Wait until all that was acknowledged before now is in the journal: the load has reported
@@ -133,13 +111,13 @@ class WriteJournal(SteppedPart, Workload):
         if self.context.load.running:
             self.context.wait_until(
                 lambda: self._refusals > before or not self.context.load.running,
-                deadline_s=HEARD_WITHIN_S,
+                deadline_s=REPORTED_WITHIN_S,
             )
 
     def compare(self) -> Loss:
-        """What the server holds now beside what was acknowledged.
+        """Compare what the server holds now with what was acknowledged.
 
-        What is lost is struck off the journal. Raises ServerDown.
+        What is lost is removed from the journal. Raises ServerDown.
         """
         engine = self._redis()
         with self._lock:
@@ -165,44 +143,15 @@ class WriteJournal(SteppedPart, Workload):
             )
         return Loss(len(numbers), len(numbers) - len(lost), len(lost), lost_s)
 
-    def standing(self, *, dead: bool = False) -> Standing:
-        """How far the writes have come, by the server's word and by its files; by its files alone
+    def progress(self, *, dead: bool = False) -> WriteProgress:
+        """How far the writes have come, by the server's answer and by its files; by its files alone
         if it is known to be `dead`.
         """
-        server = self.context.servers[self._server]
-        engine, disk = server.engine, server.disk
-        if not isinstance(engine, Redis):
-            return Standing(self.acknowledged, self.acknowledged, 0, 0, 0, 0)
-        in_memory = in_kernel = on_disk = unsynced = 0
-        file = aof.newest(engine.data)
-        if server.state == "up" and not dead:
-            with contextlib.suppress(ServerDown):
-                in_memory = engine.count()
-                if file is None:
-                    self._in_snapshot = self._snapshot_of(engine, in_memory)
-        if file is None:
-            in_kernel = on_disk = self._in_snapshot
-        else:
-            length, synced = disk.lengths(file) if disk is not None else (_length(file), 0)
-            unsynced = length - synced
-            # It may be taken away at any moment, for another server begins without it.
-            with self._counting, contextlib.suppress(FileNotFoundError):
-                in_kernel, on_disk = (
-                    self._in_kernel.up_to(file, length),
-                    self._on_disk.up_to(file, synced),
-                )
-        return Standing(
-            self.acknowledged,
-            in_memory,
-            in_kernel,
-            on_disk,
-            unsynced,
-            disk.syncs if disk is not None else 0,
-        )
+        return self._progress.count(self.acknowledged, dead=dead)
 
     def readings(self, seconds: float) -> dict[str, float]:
-        """The same as metrics, for the sampler."""
-        now = self.standing()
+        """The progress, and how often the server syncs."""
+        now = self.progress()
         syncs, self._syncs_before = max(0, now.syncs - self._syncs_before), now.syncs
         return {
             "acknowledged": now.acknowledged,
@@ -224,7 +173,7 @@ class WriteJournal(SteppedPart, Workload):
             requests=requests,
             strategy=context.strategy(),
             server=context.network.route(self.link),
-            password=context.password(self._server),
+            password=context.password(self.server),
             first=self._next(),
             last=MOST_NUMBERS,
         )
@@ -245,17 +194,17 @@ class WriteJournal(SteppedPart, Workload):
         self.stepper.start(target, lambda: self._stepped(function, number))
 
     def write(self) -> None:
-        """Write the next number now, untold. Raises ServerDown."""
+        """Write the next number now, without an event. Raises ServerDown."""
         strategy = self.context.strategy()
         assert strategy.write is not None
         if self._quiet is None:
             self._quiet = self._new_client(lambda _command, _reply, _ms: None)
-        # It may have been another server that it was connected to.
+        # The server that it was connected to may have been exchanged.
         self._quiet.connect()
         strategy.write(self._quiet, self, self._next())
 
     def close(self) -> None:
-        """Let a standing request run out, and give the connection back."""
+        """Let a standing request run to its end, and give the connections back."""
         self.stepper.finish()
         for client in (self._client, self._quiet):
             if client is not None:
@@ -276,7 +225,7 @@ class WriteJournal(SteppedPart, Workload):
         )
         client = self._connected()
         client.connect()
-        before, self._took_ms = self.standing(), 0.0
+        before, self._took_ms = self.progress(), 0.0
         error, answer = "", None
         try:
             if function == "write":
@@ -303,16 +252,16 @@ class WriteJournal(SteppedPart, Workload):
                 took_ms=self._took_ms,
             )
         )
-        after = self.standing()
+        after = self.progress()
         if after.syncs > before.syncs:
             context.say(
                 f"Redis synced its file meanwhile: {after.on_disk - before.on_disk} more on the "
                 "disk",
                 "hit",
             )
-        engine = context.servers[self._server].engine
+        engine = context.servers[self.server].engine
         context.emit(
-            _sentence(
+            sentence(
                 function,
                 number,
                 meaning,
@@ -326,18 +275,18 @@ class WriteJournal(SteppedPart, Workload):
 
     def _connected(self) -> Client:
         if self._client is None:
-            self._client = self._new_client(self._heard_command)
+            self._client = self._new_client(self._on_command)
         return self._client
 
-    def _new_client(self, tell: Tell) -> Client:
+    def _new_client(self, on_command: OnCommand) -> Client:
         context = self.context
         return Client(
-            straight(context.address_for_app(self._server)),
-            password=context.password(self._server),
-            tell=tell,
+            straight(context.address_for_app(self.server)),
+            password=context.password(self.server),
+            on_command=on_command,
         )
 
-    def _heard_command(self, command: str, reply: str, took_ms: float) -> None:
+    def _on_command(self, command: str, reply: str, took_ms: float) -> None:
         self._took_ms += took_ms
         meaning: Sense = (
             "error"
@@ -351,7 +300,7 @@ class WriteJournal(SteppedPart, Workload):
         self.context.emit(
             CommandRan(
                 request=self._request,
-                server=self._server,
+                server=self.server,
                 command=command,
                 reply=reply,
                 took_ms=took_ms,
@@ -368,63 +317,7 @@ class WriteJournal(SteppedPart, Workload):
             return self._numbers[-1] + 1 if self._numbers else 1
 
     def _redis(self) -> Redis:
-        server = self.context.servers[self._server]
+        server = self.context.servers[self.server]
         if server.state != "up" or not isinstance(server.engine, Redis):
             raise ServerDown("The server does not answer.", hint="Restart it first.")
         return server.engine
-
-    def _snapshot_of(self, engine: Redis, in_memory: int) -> int:
-        """Writes in the snapshot: each number is a key of its own and one change."""
-        if not (engine.data / "dump.rdb").exists():
-            return 0
-        info = parse_info(engine.run("INFO", "persistence"))
-        return max(0, in_memory - int(info["rdb_changes_since_last_save"]))
-
-
-def _length(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
-def _sentence(
-    function: str, number: int, meaning: Sense, before: Standing, after: Standing, *, waits: bool
-) -> Said:
-    """The sentence under the drawing when a stepped request is over."""
-    if meaning == "error":
-        return Said(
-            text="Nobody answered: whether the write arrived, the client does not know. It does "
-            "not count.",
-            strong="Nobody answered",
-        )
-    if function == "read":
-        return Said(
-            text=f"Number {number} is there."
-            if meaning == "hit"
-            else f"Number {number} is not there.",
-            strong=f"Number {number}",
-        )
-    syncs = after.syncs - before.syncs
-    if after.on_disk > before.on_disk and after.in_kernel == after.on_disk:
-        how = (
-            f"was acknowledged after {syncs} sync{'' if syncs == 1 else 's'}: it is on the disk"
-            if waits
-            else "was acknowledged, and the sync that comes once a second came just then: it is "
-            "on the disk"
-        )
-        return Said(
-            text=f"Number {number} {how}. Neither a crash nor a loss of power takes it.",
-            strong="it is on the disk",
-        )
-    if after.in_kernel > before.in_kernel:
-        return Said(
-            text=f"Number {number} was acknowledged. The kernel has it, the disk does not yet: "
-            "a crash of Redis can’t take it, a loss of power can.",
-            strong="The kernel has it, the disk does not yet",
-        )
-    return Said(
-        text=f"Number {number} was acknowledged. It is in the server’s memory and nowhere else: "
-        "whatever ends the server takes it.",
-        strong="in the server’s memory and nowhere else",
-    )

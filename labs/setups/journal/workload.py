@@ -27,7 +27,7 @@ TIMEOUT_S = 2.0
 TRY_AGAIN_S = 0.02
 ENGINE, NUMBERS = "redis", "numbers"
 
-Tell = Callable[[str, str, float], None]
+OnCommand = Callable[[str, str, float], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +68,8 @@ class Written(Batch):
 class Client:
     """A connection to the server, made when it is needed and dropped when it fails.
 
-    Every call raises ServerDown if there is no answer. `tell` hears of each command, its reply and
-    its ms.
+    Every call raises ServerDown if there is no answer. `on_command` is called with each
+    command, its reply and its ms.
     """
 
     def __init__(
@@ -77,12 +77,12 @@ class Client:
         way: Way,
         *,
         password: str,
-        tell: Tell = lambda _command, _reply, _ms: None,
+        on_command: OnCommand = lambda _command, _reply, _ms: None,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
         self._way = way
         self._password = password
-        self._tell = tell
+        self._on_command = on_command
         self._timeout_s = timeout_s
         self._socket: socket.socket | None = None
         self._reader = hiredis.Reader()
@@ -96,7 +96,7 @@ class Client:
             reply = self._exchange(words)
         except OSError as exc:
             self.close()
-            self._tell(shown, "nobody answers", (time.perf_counter() - began) * 1000)
+            self._on_command(shown, "nobody answers", (time.perf_counter() - began) * 1000)
             raise ServerDown("The server did not answer.", detail=str(exc)) from exc
         text = (
             None
@@ -107,11 +107,13 @@ class Client:
             if isinstance(reply, bytes)
             else str(reply)
         )
-        self._tell(shown, "(nil)" if text is None else text, (time.perf_counter() - began) * 1000)
+        self._on_command(
+            shown, "(nil)" if text is None else text, (time.perf_counter() - began) * 1000
+        )
         return text
 
     def post(self, *words: str | int) -> None:
-        """Send a command and wait for nothing. What the server answers is thrown away."""
+        """Send a command without waiting for the answer, which is thrown away."""
         try:
             connected = self._connected()
             connected.sendall(hiredis.pack_command(words))

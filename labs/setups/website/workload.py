@@ -54,8 +54,8 @@ class Browsers(ScheduledProgram):
         # for the balancer takes turns too.
         super().__init__(spec, even=False)
         self._spec = spec
-        self._way = spec.site.open()
-        self._to: Address | None = None
+        self._link = spec.site.open()
+        self._address: Address | None = None
         self._connection: Connection | None = None
         self._jars: list[Jar] = []
         self._made = self._turn = 0
@@ -79,7 +79,7 @@ class Browsers(ScheduledProgram):
         self._drop()
 
     def _scale(self) -> None:
-        """Have as many browsers as are wanted; those that exist stay as they are."""
+        """Add or remove browsers until there are as many as are wanted; the others stay."""
         wanted = max(1, round(self._spec.browsers / self._spec.clients))
         del self._jars[wanted:]
         while len(self._jars) < wanted:
@@ -128,17 +128,17 @@ class Browsers(ScheduledProgram):
             raise ConnectionResetError("the balancer closed the connection")
         for name, value in answer.headers:
             if name.lower() == "set-cookie":
-                cookie, _, said = value.partition(";")[0].partition("=")
-                jar.cookies[cookie] = said
+                cookie, _, content = value.partition(";")[0].partition("=")
+                jar.cookies[cookie] = content
         return answer
 
     def _connected(self) -> Connection:
-        way = self._way()
-        if self._connection is None or way is not self._to:
+        address = self._link()
+        if self._connection is None or address is not self._address:
             self._drop()
-            connected = socket.create_connection((way.host, way.port), timeout=TIMEOUT_S)
+            connected = socket.create_connection((address.host, address.port), timeout=TIMEOUT_S)
             connected.settimeout(TIMEOUT_S)
-            self._connection, self._to = Connection(connected), way
+            self._connection, self._address = Connection(connected), address
         return self._connection
 
     def _drop(self) -> None:

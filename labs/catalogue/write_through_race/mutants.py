@@ -1,24 +1,12 @@
-"""Strategies that are wrong on purpose.
-
-Each must be caught at the check that is meant to catch it.
-"""
+"""Strategies that are wrong on purpose: the lab's mutants, each of which a check must catch."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 from labs.caching import compare_and_set, lease
 from labs.caching.cache import Cache
-from labs.catalogue.write_through_race.strategies import (
-    COMPARE_AND_SET,
-    LEASE,
-    STRATEGIES,
-    TTL_ALONE,
-    WRITE_THROUGH,
-)
-from labs.lab import Mutant, Strategy
-from labs.setups.shop import mutants
+from labs.setups.shop.mutants import read_falls_with_the_cache
 from labs.shop.shop import Shop
 
 STORE_ANYHOW = compare_and_set.STORE_IF_NEWER.replace(">= tonumber(ARGV[1])", ">= 1e9")
@@ -87,7 +75,7 @@ def write_revokes_last(shop: Shop, cache: Cache, item: int, price: float, ttl_s:
 def write_to_the_cache_alone(
     shop: Shop, cache: Cache, item: int, price: float, ttl_s: float
 ) -> object:
-    """Makes up the next version and stores it; the database hears nothing."""
+    """Makes up the next version and stores it; the database gets no query."""
     answer = shop.read(item) | {"price": price}
     version = int(str(answer["version"])) + 1
     cache.set(f"{shop.what}:{item}", json.dumps(answer | {"version": version}), ttl_s)
@@ -96,48 +84,4 @@ def write_to_the_cache_alone(
 
 def read_and_keep(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
     """Stores without a time to live, whatever is set."""
-    return mutants.read_falls_with_the_cache(shop, cache, item, 0)
-
-
-def _instead(name: str, **functions: object) -> dict[str, Strategy]:
-    return {name: replace(STRATEGIES[name], **functions)}  # type: ignore[arg-type]  # read or write
-
-
-WRONG = (
-    Mutant(
-        "compares-nothing",
-        "a compare-and-set whose script refuses nothing",
-        "compare-and-set-survives",
-        _instead(COMPARE_AND_SET, read=read_compares_nothing, write=write_compares_nothing),
-    ),
-    Mutant(
-        "lease-never-checked",
-        "takes a token and stores whether or not it stands",
-        "lease-survives",
-        _instead(LEASE, read=read_never_checks_its_lease),
-    ),
-    Mutant(
-        "revokes-before-the-commit",
-        "takes the token away and deletes before the commit",
-        "lease-survives",
-        _instead(LEASE, write=write_revokes_before_the_commit),
-    ),
-    Mutant(
-        "revokes-last",
-        "deletes the answer first and the token after it",
-        "lease-survives",
-        _instead(LEASE, write=write_revokes_last),
-    ),
-    Mutant(
-        "writes-to-the-cache-alone",
-        "stores the new price and never asks the database",
-        "write-through-stale",
-        _instead(WRITE_THROUGH, read=mutants.read_never_stores, write=write_to_the_cache_alone),
-    ),
-    Mutant(
-        "keeps-for-ever",
-        "stores without a time to live whatever is set",
-        "ttl-bounds",
-        _instead(TTL_ALONE, read=read_and_keep),
-    ),
-)
+    return read_falls_with_the_cache(shop, cache, item, 0)

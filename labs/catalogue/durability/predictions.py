@@ -1,0 +1,47 @@
+"""The experiments of the lab's predictions: what each measures in the learner's own sandbox."""
+
+from __future__ import annotations
+
+from labs.errors import NotNow
+from labs.sandbox.sandbox import Sandbox
+from labs.setups.journal import experiments
+from labs.setups.journal.bench import SERVER
+from labs.setups.journal.experiments import experiment, trial
+from labs.setups.journal.faults import CRASH, POWER, come_back, crash as crash_server, journal
+
+WRITES = 300
+
+
+def crash(sandbox: Sandbox) -> float:
+    """AOF no, kill -9 under writes: how many acknowledged are lost."""
+    with experiment(sandbox):
+        return float(trial(sandbox, "no", CRASH)["lost"])
+
+
+def everysec_power(sandbox: Sandbox) -> float:
+    """AOF everysec, a power cut under writes: seconds of acknowledged writes that are lost."""
+    with experiment(sandbox):
+        return float(trial(sandbox, "everysec", POWER)["lost_s"])
+
+
+def snapshot(sandbox: Sandbox) -> float:
+    """A snapshot after 300 writes, 300 more, kill -9: how many are found."""
+    with experiment(sandbox):
+        experiments.choose(sandbox, "none")
+        experiments.write(sandbox, WRITES)
+        experiments.snapshot(sandbox)
+        experiments.write(sandbox, WRITES)
+        crash_server(sandbox)
+        return float(come_back(sandbox)["found"])
+
+
+def always_syncs(sandbox: Sandbox) -> float:
+    """AOF always: how many syncs 300 writes of one client cost."""
+    with experiment(sandbox):
+        experiments.choose(sandbox, "always")
+        disk = sandbox.servers[SERVER].disk
+        if disk is not None and disk.problem:
+            raise NotNow(disk.problem)
+        before = journal(sandbox).progress()
+        experiments.write(sandbox, WRITES)
+        return float(journal(sandbox).progress().syncs - before.syncs)

@@ -1,0 +1,200 @@
+"""What labs of a web site share: its topology, controls, charts and tables, and what they do with
+its browsers and instances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from labs.engines.web import Balancer
+from labs.errors import ServerDown
+from labs.lab import Chart, Choice, Column, Lab, Link, Node, Number, Steppable, Table, Topology
+from labs.sandbox.context import Context
+from labs.setups.website.browsers import FIRST, SECOND, Visit, letter
+from labs.setups.website.site import Site
+
+TOPOLOGY = Topology(
+    nodes=(
+        Node("browser", "Browser", "app"),
+        Node("balancer", "Balancer", "balancer", about="in turn, to whoever answers"),
+        Node("instance-a", "Instance A", "instance"),
+        Node("instance-b", "Instance B", "instance"),
+        Node(
+            "redis",
+            "Redis",
+            "redis",
+            about="append-only file on",
+            options={"appendonly": True, "maxmemory_policy": "noeviction"},
+        ),
+        Node("memcached", "Memcached", "memcached"),
+    ),
+    links=(
+        Link("site", "browser", "balancer"),
+        Link("balancer-a", "balancer", "instance-a"),
+        Link("balancer-b", "balancer", "instance-b"),
+        Link("a-redis", "instance-a", "redis"),
+        Link("a-memcached", "instance-a", "memcached"),
+        Link("b-redis", "instance-b", "redis"),
+        Link("b-memcached", "instance-b", "memcached"),
+    ),
+)
+
+STEPS = (
+    Steppable("read", "Open a page", "The handler of a page"),
+    Steppable("write", "Log in", "The handler of a login"),
+)
+
+BROWSER = Choice("browser", "Browser", ((FIRST, "the first"), (SECOND, "the second")), FIRST)
+ITEM = Choice(
+    "item", "Item", tuple((item, item) for item in ("teapot", "lamp", "notebook")), "teapot"
+)
+BROWSERS = Number(
+    "browsers",
+    "Browsers",
+    2,
+    200,
+    2,
+    40,
+    gear="load",
+    help="Each has a cookie jar of its own, logs in, and goes on. Who is signed out logs in again.",
+)
+RATE = Number(
+    "rate_per_s",
+    "Requests wanted",
+    10,
+    500,
+    10,
+    80,
+    unit="/s",
+    scale="log",
+    gear="load",
+    help="An open loop: requests are due on a schedule, whether or not the last one is done.",
+)
+
+CHARTS = (
+    Chart("Signed in and signed out", ("signed_in_per_s", "signed_out_per_s", "errors_per_s")),
+    Chart("A page, from the browser and back", ("page_p50_ms", "page_p99_ms"), "log"),
+    Chart("Requests wanted and done", ("scheduled_per_s", "done_per_s")),
+    Chart("Sessions kept", ("sessions",)),
+)
+TILES = (
+    "signed_in_per_s",
+    "signed_out_per_s",
+    "errors_per_s",
+    "page_p50_ms",
+    "sessions",
+    "done_per_s",
+)
+
+TABLES = (
+    Table(
+        "responses",
+        "Responses, newest first",
+        (
+            Column("number", "Request"),
+            Column("browser", "Browser"),
+            Column("request", "What it asked"),
+            Column("instance", "Answered by"),
+            Column("status", "Status"),
+            Column("known", "Known as"),
+            Column("id", "Session id", help="The first eight characters of the cookie"),
+            Column("took_ms", "Took", "ms", 1),
+        ),
+        empty="No request has been made yet: log in.",
+    ),
+    Table(
+        "browsers",
+        "What each browser shows",
+        (
+            Column("browser", "Browser"),
+            Column("number", "Request"),
+            Column("request", "What it asked"),
+            Column("status", "Status"),
+            Column("instance", "Answered by"),
+            Column("user", "User"),
+            Column("login_by", "Signed in by"),
+            Column("says", "It says"),
+            Column("cart", "Cart"),
+            Column("cookie_sent", "Cookie sent"),
+            Column("set_cookie", "Cookie set"),
+            Column("headers", "Headers"),
+            Column("body", "Body"),
+            Column("took_ms", "Took", "ms", 1),
+            Column("held", "Stepped"),
+            Column("meaning", "Meaning"),
+        ),
+        shown=False,
+    ),
+    Table(
+        "sessions",
+        "Who is still logged in",
+        (
+            Column("browser", "Browser"),
+            Column("user", "User"),
+            Column("key", "Key"),
+            Column("value", "Value"),
+            Column("ttl_s", "Left", "s"),
+            Column("where", "Kept in"),
+            Column("a", "Instance A"),
+            Column("b", "Instance B"),
+        ),
+        shown=False,
+    ),
+)
+
+
+def lab(lab_id: str, **definition: Any) -> Lab:
+    """A lab over two instances, a balancer and two stores; `definition` is that of `Lab`."""
+    return Lab(
+        id=lab_id,
+        topology=TOPOLOGY,
+        parts=(Site,),
+        requests=STEPS,
+        item="",
+        charts=CHARTS,
+        tiles=TILES,
+        tables=TABLES,
+        **definition,
+    )
+
+
+def site(sandbox: Context) -> Site:
+    """The site of this sandbox."""
+    return sandbox.part(Site)
+
+
+def signed_in(sandbox: Context, browser: str, pages: int) -> int:
+    """How many of this many pages know the browser."""
+    return sum(site(sandbox).page(browser, quiet=True).signed_in for _ in range(pages))
+
+
+@contextmanager
+def guests_signed_in(sandbox: Context, count: int) -> Iterator[list[str]]:
+    """The names of this many new browsers that have logged in; they are closed afterwards."""
+    with site(sandbox).guests(count) as names:
+        for name in names:
+            site(sandbox).log_in(name, quiet=True)
+        yield names
+
+
+def restart_instance(sandbox: Context, instance: str) -> None:
+    """Restart an instance, and wait until the balancer has found that it answers."""
+    sandbox.server(instance, "restart")
+
+    def is_used() -> bool:
+        engine = sandbox.servers["balancer"].engine
+        try:
+            return isinstance(engine, Balancer) and letter(instance) in engine.instances_up()
+        except ServerDown:
+            return False
+
+    sandbox.wait_until(is_used, deadline_s=5.0)
+
+
+def in_words(visit: Visit) -> str:
+    """A response as the sentence that answers a button."""
+    if not visit.answered:
+        return f"{visit.status}: {visit.message}"
+    return f"{visit.instance} answered: {visit.message}"
