@@ -83,30 +83,32 @@ def where_stopped(all_rows: Mapping[str, Row]) -> Row | None:
 
 
 def memories(course: Course, history: History) -> dict[str, LessonMemory]:
-    """What the learner has done, by lesson.
+    """What the learner has done, by lesson; nothing for a lesson that was not begun."""
+    found = {slug: memory_of(lesson, history) for slug, lesson in course.lessons.items()}
+    return {slug: memory for slug, memory in found.items() if memory != LessonMemory()}
+
+
+def memory_of(lesson: Lesson, history: History) -> LessonMemory:
+    """What the learner has done in one lesson.
 
     An answer to another wording of a question counts for nothing.
     """
-    found = {}
-    for slug, lesson in course.lessons.items():
-        visited, answers = history.lessons.get(slug, Visited()), history.answers.get(slug, {})
-        right = sum(
-            1
-            for question in lesson.questions
-            if question.id in answers
-            and answers[question.id].right
-            and answers[question.id].content_hash == question.content_hash
-        )
-        memory = LessonMemory(
-            visited.section,
-            visited.read,
-            visited.last_at,
-            right,
-            sum(len(history.met.get(lab, ())) for lab in lesson.labs),
-        )
-        if memory != LessonMemory():
-            found[slug] = memory
-    return found
+    visited = history.lessons.get(lesson.slug, Visited())
+    answers = history.answers.get(lesson.slug, {})
+    right = sum(
+        1
+        for question in lesson.questions
+        if question.id in answers
+        and answers[question.id].right
+        and answers[question.id].content_hash == question.content_hash
+    )
+    return LessonMemory(
+        visited.section,
+        visited.read,
+        visited.last_at,
+        right,
+        sum(len(history.met.get(lab, ())) for lab in lesson.labs),
+    )
 
 
 def keep_section(session: Session, learner: str, lesson: Lesson, anchor: str) -> None:

@@ -17,7 +17,15 @@ from werkzeug.wrappers import Response as BaseResponse
 from labs.client import catalogue
 from labs.lab import Prediction as AskedPrediction
 from portal.content import Lesson, Predict
-from portal.learn.memory import LessonMemory, keep_read, keep_section, memories, rows, where_stopped
+from portal.learn.memory import (
+    LessonMemory,
+    keep_read,
+    keep_section,
+    memories,
+    memory_of,
+    rows,
+    where_stopped,
+)
 from portal.learn.pieces import pieces
 from portal.learn.ruler import draw
 from portal.web.fragments import is_htmx
@@ -70,7 +78,7 @@ def lesson(slug: str) -> str:
         known=catalogue(),
         asked=_asked(found),
         predicted=_predicted(found),
-        memory=memories(course(), history()).get(found.slug, LessonMemory()),
+        memory=memory_of(found, history()),
     )
 
 
