@@ -6,6 +6,7 @@ The address is given on the command line.
 from __future__ import annotations
 
 import os
+import resource
 import signal
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from portal.serve.child import die_with_parent
 worker_class = "gthread"
 workers = 2
 # A stream keeps a thread, and connections are not spread evenly: each worker has more threads than
-# the streams it takes.
-threads = 456
+# the streams it takes (portal.web.stream.PER_WORKER).
+threads = 544
+OPEN_FILES = 4_096
 timeout = 30
 graceful_timeout = 3
 keepalive = 5
@@ -29,5 +31,11 @@ worker_tmp_dir = (
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """A worker does not outlive its master: the port must be free for the next one."""
+    """A worker does not outlive its master: the port must be free for the next one.
+
+    It may open a socket for each stream and one to Redis for each thread: more than 1,024.
+    """
     die_with_parent(worker.ppid, signal.SIGKILL)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))

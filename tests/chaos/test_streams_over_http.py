@@ -167,6 +167,14 @@ def test_a_full_worker_refuses_and_says_when_to_come_again(stream):
     eventually(lambda: stream(CLARA).is_let_in())
 
 
+def test_as_many_streams_begin_right_after_as_many_were_closed(stream):
+    for _ in range(3):
+        streams = [stream(learner) for learner in (ANN, ANN, BOB, BOB)]
+        assert all(opened.is_let_in() for opened in streams)
+        for opened in streams:
+            opened.close()
+
+
 def test_a_learners_oldest_stream_makes_room_for_a_third(web, stream):
     first, second = stream(ANN).begun(), stream(ANN).begun()
 
