@@ -43,7 +43,7 @@ log = logging.getLogger("labs.agent")
 LOG_LENGTH = 4_000
 STEPPED_PRICE = 24.90
 AT_ONCE, SENT_PER_S = 200, 150
-"""A sandbox that says more than its host hears in a second (labs.host.keeper) is ended: what is
+"""A sandbox that says more than its host hears in a second (labs.host.connection) is ended: what is
 busy says it later.
 """
 Args = dict[str, Any]

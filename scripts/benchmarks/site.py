@@ -122,7 +122,7 @@ class Site:
             f"A host with {wanted} sandboxes, pool included,",
         )
 
-    def wardens(self) -> list[psutil.Process]:
+    def monitors(self) -> list[psutil.Process]:
         """The process at the head of each sandbox, those of the pool included."""
         for process in psutil.Process(self.pid).children(recursive=True):
             if process.name() == "cg-zygote":

@@ -182,8 +182,8 @@ def test_sandboxes_do_not_share_a_user_when_root(real):
         real.keeper.end(other.id, "the test is over")
 
 
-@pytest.mark.parametrize("victim", ["cg-agent", "cg-warden"])
-def test_when_its_agent_or_warden_is_killed_nothing_of_it_is_left(real, victim):
+@pytest.mark.parametrize("victim", ["cg-agent", "cg-monitor"])
+def test_when_its_agent_or_monitor_is_killed_nothing_of_it_is_left(real, victim):
     everything = real.keeper.processes(real.id)
 
     real.processes(victim)[0].kill()
