@@ -63,9 +63,15 @@ class Admission:
         return found
 
     def admit(self) -> None:
-        """Let in as many of those who wait as there is room for, first come first."""
+        """Start as many of those that wait as there is room for, first come first.
+
+        Not more than STARTS at a time: the others keep their place in the queue, which their page
+        shows. Call it again when a start is over.
+        """
         with self.lock:
-            while self._waiting and self.open < self.limits.sandboxes:
+            while (
+                self._waiting and self.open < self.limits.sandboxes and self._being_opened < STARTS
+            ):
                 record = self.records[self._waiting.pop(0)]
                 record.status = "opening"
                 self._start(record)
@@ -101,6 +107,10 @@ class Admission:
         """How many sandboxes are open or being opened."""
         with self.lock:
             return sum(record.status in ("opening", "open") for record in self.records.values())
+
+    @property
+    def _being_opened(self) -> int:
+        return sum(record.status == "opening" for record in self.records.values())
 
     @property
     def queued(self) -> int:

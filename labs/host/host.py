@@ -114,6 +114,7 @@ class LabsHost:
     def stop(self) -> None:
         """Stop serving; harmless twice."""
         self._stopped.set()
+        self._publisher.wake()
 
     def on_event(self, record: SandboxRecord, entry: Entry) -> None:
         """Fold an event of a sandbox into what is known of it, and have it published."""
@@ -244,6 +245,7 @@ class LabsHost:
             log.exception("sandbox %s did not open", record.id)
             self.supervisor.end(record.id, "it did not open")
             self._on_gone(record, "Your sandbox did not open.")
+        self.admission.admit()
         self._announce_sandboxes([record])
 
     def _close(self, record: SandboxRecord, reason: str) -> None:

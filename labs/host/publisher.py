@@ -91,6 +91,8 @@ class Publisher:
         """Wait up to a second for new outcomes; send what is due, forget what is acknowledged."""
         self._new_outcome.wait(1.0)
         self._new_outcome.clear()
+        if self._stopped.is_set():
+            return
         due = self._outbox.due()
         with self._redis.pipeline(transaction=False) as pipe:
             for body in due:
@@ -105,6 +107,10 @@ class Publisher:
         self._outbox.sent(due)
         while (acknowledged := self._redis.lpop(desk.ACKS.format(self._host))) is not None:
             self._outbox.acknowledged(str(acknowledged))
+
+    def wake(self) -> None:
+        """End the wait of `send_outcomes`."""
+        self._new_outcome.set()
 
     def announce_host(self, about: dict[str, Any]) -> None:
         """Say that this host lives; hosts that have not said so for a minute are forgotten."""

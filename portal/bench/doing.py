@@ -28,6 +28,7 @@ from labs import (
     LabsError,
     NotNow,
     Number,
+    SandboxInfo,
     SandboxTaken,
     UnknownSandbox,
     Value,
@@ -46,6 +47,7 @@ from portal.web.parts import cache, desk, quick_desk, release_db
 bp = Blueprint("doing", __name__)
 CLOSING_S = 6.0
 OPENING_S = 0.7
+NEXT_TO_OPEN = 4
 
 
 @bp.post("/labs/<lab_id>/sandbox")
@@ -74,7 +76,7 @@ def open_sandbox(lab_id: str) -> Response:
         if opened.status == "open":
             for name in given:
                 desk().call(opened.id, "set", owner=learner, name=name, value=settings[name])
-        _wait_for_opening(opened.id, learner, opened.status)
+        _wait_for_opening(opened, learner)
     except SandboxTaken:
         if not is_htmx():
             return _taken(lab, learner, settings)
@@ -296,14 +298,18 @@ def _answer_snippet(lab_id: str, turn: dict[str, Any] | None) -> Response:
     )
 
 
-def _wait_for_opening(sandbox: str, learner: str, status: str) -> None:
+def _wait_for_opening(info: SandboxInfo, learner: str) -> None:
     """Wait for a moment, so that a page which is drawn next shows the servers and not that they
-    start.
+    start. Return at once if others come first.
     """
     end = time.monotonic() + OPENING_S
-    while status in ("queued", "opening") and time.monotonic() < end:
+    while (
+        info.status in ("queued", "opening")
+        and info.position <= NEXT_TO_OPEN
+        and time.monotonic() < end
+    ):
         time.sleep(0.02)
-        status = quick_desk().info(sandbox, owner=learner).status
+        info = quick_desk().info(info.id, owner=learner)
 
 
 def _taken(lab: Lab, learner: str, settings: dict[str, Value]) -> Response:

@@ -448,7 +448,15 @@ def test_a_queue_tells_the_position(
 
     part = client.get(f"/labs/{LAB}/bench").text
     assert "You are number <strong>3</strong> in the queue" in part
-    assert 'hx-trigger="load delay:1500ms"' in part
+    assert 'hx-trigger="load delay:300ms"' in part
+
+    labs_host.queue(*(f"learner {number}" for number in range(60)))
+    last = client.application.test_client()
+    last.post(f"/labs/{LAB}/sandbox")
+    part = last.get(f"/labs/{LAB}/bench").text
+    assert "You are number <strong>64</strong> in the queue" in part
+    assert 'hx-trigger="load delay:3000ms"' in part
+    assert "waiting for its turn" in last.get("/labs").text
 
     labs_host.let_in()
     labs_host.opened(learner_of(client))
