@@ -52,13 +52,26 @@ class Zygote:
     """
 
     def __init__(
-        self, on_started: Callable[[str, int], None], on_ended: Callable[[str, int], None]
+        self,
+        on_started: Callable[[str, int], None],
+        on_ended: Callable[[str, int], None],
+        *,
+        layers: Path,
+        template: Path,
     ) -> None:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._on_started, self._on_ended = on_started, on_ended
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "labs.host.zygote", str(theirs.fileno()), str(os.getpid())],
+                [
+                    sys.executable,
+                    "-m",
+                    "labs.host.zygote",
+                    str(theirs.fileno()),
+                    str(os.getpid()),
+                    layers,
+                    template,
+                ],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 cwd=Path(__file__).resolve().parents[2],
@@ -66,6 +79,8 @@ class Zygote:
             )
         self._ready: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._is_ready = False
+        self.room: Path | None = None
+        """Where each sandbox has its own memory file system; None if they have none."""
 
     def wait_ready(self, deadline_s: float = READY_DEADLINE_S) -> None:
         """Return when it is warm; DidNotStart if it isn't in time."""
@@ -92,6 +107,7 @@ class Zygote:
             if data := self.control.recv(64 * 1024):
                 message = json.loads(data)
                 if "ready" in message:
+                    self.room = Path(message["room"]) if message["room"] else None
                     self._ready.put(True)
                 elif "started" in message:
                     self._on_started(message["started"], message["monitor"])

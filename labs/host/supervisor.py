@@ -1,7 +1,6 @@
 """Opens sandboxes, calls them and ends them.
 
-No Redis here: the labs host and the headless run share it. Above each sandbox stands a *monitor*,
-its topmost process; when the monitor has ended, nothing of the sandbox is left.
+No Redis here: the labs host and the headless run share it.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +21,11 @@ import psutil
 
 from labs.errors import LabsError, UnknownSandbox
 from labs.events import Entry
-from labs.host import budget
+from labs.host import budget, overlay
 from labs.host.connection import Connection, Reader, quoted
 from labs.host.isolation import choose
+from labs.host.pool import Pool
+from labs.host.process import SandboxProcess
 from labs.host.slots import Slots
 from labs.host.spawn import READY_DEADLINE_S, SpawnRequest, Zygote
 from labs.sandbox.agent import Place, run_fake
@@ -34,27 +34,6 @@ from labs.shop import template as shop_template
 log = logging.getLogger("labs.supervisor")
 
 OPEN_DEADLINE_S = 20.0
-MONITOR_DEADLINE_S = 3.0
-
-
-@dataclass(slots=True)
-class SandboxProcess:
-    """A sandbox as its host sees it."""
-
-    id: str
-    slot: int
-    directory: Path
-    connection: Connection
-    on_gone: Callable[[str], None] = lambda _: None
-    monitor: int = 0
-    started: threading.Event = field(default_factory=threading.Event)
-    """Set when the monitor's pid is known, or when there is none to wait for."""
-    ended: threading.Event = field(default_factory=threading.Event)
-    """Set when the monitor has ended."""
-    all_ended: bool = False
-    """True if the monitor ended by itself, which it does when its last descendant is reaped."""
-    gone: bool = False
-    why: str = ""
 
 
 class SandboxSupervisor:
@@ -74,17 +53,20 @@ class SandboxSupervisor:
         self._slots = Slots(own_users=os.getuid() == 0)
         self._sandboxes: dict[str, SandboxProcess] = {}
         self._lock = threading.RLock()
-        self._closed = threading.Event()
-        self._zygote = None if is_fake else Zygote(self._on_started, self._on_ended)
+        self._zygote = (
+            None
+            if is_fake
+            else Zygote(
+                self._on_started,
+                self._on_ended,
+                layers=(state / "layers").resolve(),
+                template=self._template,
+            )
+        )
         self._reader = Reader()
         if self._zygote is not None:
             self._reader.add(self._zygote.control, self._read_zygote)
-        self._pool_size = pool
-        self._pool: list[SandboxProcess] = []
-        self._refill = threading.Event()
-        if pool:
-            self._refill.set()
-            threading.Thread(target=self._fill_pool, name="pool", daemon=True).start()
+        self._pool = Pool(pool, self._make_prepared)
 
     def open(
         self,
@@ -101,7 +83,28 @@ class SandboxSupervisor:
 
         Raises what kept it from opening, and then leaves nothing behind.
         """
-        sandbox = self._from_pool() or self._make()
+        try:
+            return self._open(
+                self._pool.take() or self._make(),
+                {"lab": lab, "settings": settings, "wrong": wrong},
+                sandbox_id,
+                on_event=on_event,
+                on_outcome=on_outcome,
+                on_gone=on_gone,
+            )
+        finally:
+            self._pool.opened()
+
+    def _open(
+        self,
+        sandbox: SandboxProcess,
+        args: dict[str, Any],
+        sandbox_id: str,
+        *,
+        on_event: Callable[[Entry], None],
+        on_outcome: Callable[[dict[str, Any]], None],
+        on_gone: Callable[[str], None],
+    ) -> str:
         sandbox.on_gone = on_gone
         sandbox.connection.on_event, sandbox.connection.on_outcome = on_event, on_outcome
         if sandbox_id:
@@ -111,14 +114,7 @@ class SandboxSupervisor:
                 if not sandbox.gone:
                     self._sandboxes[sandbox_id] = sandbox
         try:
-            self.call(
-                sandbox.id,
-                "open",
-                lab=lab,
-                settings=settings,
-                wrong=wrong,
-                deadline_s=OPEN_DEADLINE_S,
-            )
+            self.call(sandbox.id, "open", deadline_s=OPEN_DEADLINE_S, **args)
         except LabsError:
             self.end(sandbox.id, "It did not open.")
             raise
@@ -156,36 +152,49 @@ class SandboxSupervisor:
         return process
 
     def memory(self) -> dict[str, int]:
-        """Bytes of memory of each sandbox, shared pages counted in full: never too little, and
-        cheap for all together.
+        """Bytes of memory of each sandbox, its files in memory included, shared pages counted in
+        full: never too little, and cheap for all together.
         """
         with self._lock:
             processes = [process for process in self._sandboxes.values() if process.monitor]
         used = budget.resident(
             {process.monitor: self._slots.uid(process.slot) for process in processes}
         )
-        return {process.id: used.get(process.monitor, 0) for process in processes}
+        return {
+            process.id: used.get(process.monitor, 0) + self._files_in_memory(process)
+            for process in processes
+        }
 
     def proportional_memory(self, sandbox: str) -> int:
-        """Bytes of memory of one sandbox, shared pages counted by share: exact, and dear."""
-        return budget.proportional(self.processes(sandbox))
+        """Bytes of memory of one sandbox, its files in memory included, shared pages counted by
+        share: exact, and dear.
+        """
+        in_files = self.files_in_memory(sandbox)
+        return budget.proportional(self.processes(sandbox)) + in_files
 
     def disk(self, sandbox: str) -> int:
-        """Bytes on the disk of all files of a sandbox."""
-        return budget.disk(self.process(sandbox).directory)
+        """Bytes of all files of a sandbox, on the disk and in memory."""
+        return budget.disk(self.process(sandbox).directory) + self.files_in_memory(sandbox)
+
+    def files_in_memory(self, sandbox: str) -> int:
+        """Bytes of a sandbox's files in memory; 0 if it has ended, or keeps none there."""
+        try:
+            return self._files_in_memory(self.process(sandbox))
+        except UnknownSandbox:
+            return 0
 
     def processes(self, sandbox: str) -> list[psutil.Process]:
         """Every process of a sandbox, its monitor first."""
-        with contextlib.suppress(psutil.NoSuchProcess, UnknownSandbox):
-            monitor = psutil.Process(self.process(sandbox).monitor)
-            return [monitor, *monitor.children(recursive=True)]
-        return []
+        try:
+            return self.process(sandbox).family()
+        except UnknownSandbox:
+            return []
 
     @property
     def ids(self) -> list[str]:
         """The sandboxes that live, without those of the pool."""
         with self._lock:
-            pooled = {process.id for process in self._pool}
+            pooled = self._pool.ids
             return [
                 name
                 for name, process in self._sandboxes.items()
@@ -204,12 +213,11 @@ class SandboxSupervisor:
 
     def close(self) -> None:
         """End every sandbox and the zygote."""
-        self._closed.set()
-        self._refill.set()
+        self._pool.close()
         with self._lock:
             processes = list(self._sandboxes.values())
         for process in processes:
-            _signal(process.monitor, signal.SIGTERM)
+            process.signal(signal.SIGTERM)
         for process in processes:
             self._forget(process)
         if self._zygote is not None:
@@ -218,31 +226,10 @@ class SandboxSupervisor:
         self._slots.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def _from_pool(self) -> SandboxProcess | None:
-        with self._lock:
-            while self._pool:
-                process = self._pool.pop(0)
-                self._refill.set()
-                if not process.gone:
-                    return process
-        return None
-
-    def _fill_pool(self) -> None:
-        while not self._closed.is_set():
-            self._refill.wait()
-            self._refill.clear()
-            while not self._closed.is_set() and len(self._pool) < self._pool_size:
-                try:
-                    process = self._make()
-                    self.call(process.id, "prepare", deadline_s=OPEN_DEADLINE_S)
-                except (LabsError, OSError):
-                    if not self._closed.is_set():
-                        log.exception("the pool could not be filled")
-                        self._closed.wait(2.0)
-                    continue
-                with self._lock:
-                    if not process.gone:
-                        self._pool.append(process)
+    def _make_prepared(self) -> SandboxProcess:
+        process = self._make()
+        self.call(process.id, "prepare", deadline_s=OPEN_DEADLINE_S)
+        return process
 
     def _make(self) -> SandboxProcess:
         self.wait_ready()
@@ -284,27 +271,19 @@ class SandboxSupervisor:
             if process.gone:
                 return
             process.gone = True
-            if process in self._pool:
-                self._pool.remove(process)
-                self._refill.set()
+        self._pool.drop(process)
         process.connection.close()
-        self._end_monitor(process)
+        process.end()
         shutil.rmtree(process.directory, ignore_errors=True)
         self._slots.give_back(process.slot, all_ended=process.all_ended)
         with self._lock:
             self._sandboxes.pop(process.id, None)
         process.on_gone(process.why or "It ended by itself.")
 
-    @staticmethod
-    def _end_monitor(process: SandboxProcess) -> None:
-        """The monitor ends its descendants, reaps them and ends; only then may its user id and
-        directory be given out again.
-        """
-        process.started.wait(MONITOR_DEADLINE_S)
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            if not process.ended.is_set():
-                _signal(process.monitor, number)
-                process.ended.wait(MONITOR_DEADLINE_S)
+    def _files_in_memory(self, process: SandboxProcess) -> int:
+        if self._zygote is None or self._zygote.room is None or not process.monitor:
+            return 0
+        return overlay.used(process.monitor, self._zygote.room)
 
     def _sweep(self) -> None:
         """What an earlier supervisor left goes out of the way at once, and away in its own time."""
@@ -365,12 +344,6 @@ class SandboxSupervisor:
             why = "Your sandbox misbehaved and was ended."
         threading.Thread(target=self.end, args=(process.id, why), daemon=True).start()
         return False
-
-
-def _signal(pid: int, number: int) -> None:
-    if pid:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
 
 
 def _remove(directories: list[Path]) -> None:

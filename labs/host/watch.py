@@ -76,6 +76,8 @@ class Watch:
                 f"This sandbox ends in {limits.warn_s / 60:g} minutes unless you go on.",
                 limits.warn_s,
             )
+        elif self._supervisor.files_in_memory(record.id) > limits.disk_mb * MB:
+            self._close_for_disk(record)
         elif (
             resident > limits.budget_mb * MB
             and self._supervisor.proportional_memory(record.id) > limits.budget_mb * MB
@@ -96,10 +98,13 @@ class Watch:
         self._free, self._disk_looked = free, now
         for record in self._admission.all():
             with contextlib.suppress(LabsError):
-                limit_mb = self._admission.limits.disk_mb
-                if record.status == "open" and self._supervisor.disk(record.id) > limit_mb * MB:
-                    self._close(
-                        record,
-                        f"Your sandbox wrote more than its {limit_mb} MB to the disk "
-                        "and was ended.",
-                    )
+                limit = self._admission.limits.disk_mb * MB
+                if record.status == "open" and self._supervisor.disk(record.id) > limit:
+                    self._close_for_disk(record)
+
+    def _close_for_disk(self, record: SandboxRecord) -> None:
+        limit_mb = self._admission.limits.disk_mb
+        self._close(
+            record,
+            f"Your sandbox wrote more than its {limit_mb} MB to the disk and was ended.",
+        )

@@ -2,8 +2,8 @@
 one thread and holds nothing else.
 
 For each sandbox it forks a *monitor*, which builds the cage, forks the agent and stays its parent:
-killing the monitor ends the sandbox. Run by the supervisor as `python -m labs.host.zygote FD`; it
-ends when the supervisor does (parent-death signal, and end of file on FD).
+killing the monitor ends the sandbox. Run by the supervisor as `python -m labs.host.zygote FD PID
+LAYERS TEMPLATE`; it ends when the supervisor PID does (parent-death signal, and end of file on FD).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import NoReturn
 
 from labs import linux, wire
 from labs.errors import DidNotStart, as_data
-from labs.host import cage
+from labs.host import cage, overlay
 from labs.host.spawn import SpawnRequest
 from labs.sandbox import agent
 
@@ -49,7 +49,8 @@ def _serve() -> None:
     signal.set_wakeup_fd(_wake_end, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _say(control, {"ready": os.getpid()})
+    layers = overlay.prepare(Path(sys.argv[3]), Path(sys.argv[4]))
+    _say(control, {"ready": os.getpid(), "room": str(layers.room) if layers else ""})
     monitors: dict[int, str] = {}
     while True:
         readable, _, _ = select.select([control.fileno(), wake], [], [])
@@ -71,7 +72,9 @@ def _serve() -> None:
             if not message:
                 return
             request = SpawnRequest(**json.loads(message))
-            pid = _fork_monitor(request, descriptors[0], [control.fileno(), wake, _wake_end])
+            pid = _fork_monitor(
+                request, layers, descriptors[0], [control.fileno(), wake, _wake_end]
+            )
             os.close(descriptors[0])
             monitors[pid] = request.sandbox
             _say(control, {"started": request.sandbox, "monitor": pid})
@@ -81,7 +84,9 @@ def _say(control: socket.socket, message: dict[str, object]) -> None:
     control.send(json.dumps(message).encode())
 
 
-def _fork_monitor(request: SpawnRequest, descriptor: int, to_close: list[int]) -> int:
+def _fork_monitor(
+    request: SpawnRequest, layers: overlay.Layers | None, descriptor: int, to_close: list[int]
+) -> int:
     parent = os.getpid()
     pid = os.fork()
     if pid:
@@ -95,22 +100,26 @@ def _fork_monitor(request: SpawnRequest, descriptor: int, to_close: list[int]) -
         linux.set_name("cg-monitor")
         linux.adopt_orphans()
         os.setsid()
-        _be_monitor(request, socket.socket(fileno=descriptor))
+        _be_monitor(request, layers, socket.socket(fileno=descriptor))
     except BaseException:  # noqa: BLE001 - the edge of a process: nothing is above
         sys.excepthook(*sys.exc_info())
     os._exit(1)
 
 
-def _be_monitor(request: SpawnRequest, to_host: socket.socket) -> NoReturn:
+def _be_monitor(
+    request: SpawnRequest, layers: overlay.Layers | None, to_host: socket.socket
+) -> NoReturn:
     """Build the cage, fork the agent, wait until either ends, then end the other."""
     _bound(resource.RLIMIT_CORE, 0)
     built = None
-    if request.isolation == "cage":
-        try:
+    try:
+        if layers is not None and request.uid is not None:
+            overlay.mount(layers, Path(request.directory), request.uid)
+        if request.isolation == "cage":
             built = cage.build(Path(request.directory), Path(request.template), uid=request.uid)
-        except DidNotStart as exc:
-            to_host.sendall(wire.pack({"failed": as_data(exc), "detail": exc.detail}))
-            os._exit(1)
+    except DidNotStart as exc:
+        to_host.sendall(wire.pack({"failed": as_data(exc), "detail": exc.detail}))
+        os._exit(1)
     monitor = os.getpid()
     child = os.fork()
     if child == 0:

@@ -246,7 +246,8 @@ class Agent:
         if self._database is None and self._place.isolation != "fake":
             directory = self._place.directory / "database"
             directory.mkdir(mode=0o700, exist_ok=True)
-            copy_template(self._place.template, directory / "data")
+            if not (directory / "data").exists():
+                copy_template(self._place.template, directory / "data")
             address = Address(self._runtime.host(1), self._runtime.port(USUAL_PORTS["postgres"]))
             engine = Postgres("database", address, directory, self._secrets["database"])
             server = Server(

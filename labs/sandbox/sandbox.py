@@ -8,7 +8,6 @@ Lives in the agent's process. Tells what happens as events; knows no transport.
 from __future__ import annotations
 
 import contextlib
-import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -57,7 +56,7 @@ from labs.sandbox.server import Server
 from labs.sandbox.site import Site
 from labs.sandbox.writer import Writer
 from labs.shop.shop import items
-from labs.shop.template import copy as copy_template
+from labs.shop.template import refill
 
 LOAD_ITEMS = 1_000
 SEED = 7
@@ -272,8 +271,7 @@ class Sandbox:
             engine = database.engine
             engine.close()
             if isinstance(engine, Postgres):
-                shutil.rmtree(engine.data, ignore_errors=True)
-                copy_template(self._quarters.template, engine.data)
+                refill(self._quarters.template, engine.data)
                 database.engine = Postgres(
                     engine.name, engine.address, engine.directory, engine.password
                 )

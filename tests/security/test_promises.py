@@ -6,7 +6,7 @@ import pytest
 
 from labs import wire
 from labs.events import _EVENT_LIMIT
-from labs.host import admission, budget, cage, connection, record, zygote
+from labs.host import admission, budget, cage, connection, overlay, record, zygote
 from labs.runtime import process
 from labs.sandbox import console
 from portal.bench import flight, sharing
@@ -24,6 +24,7 @@ ROWS = {
         f"{LIMITS.disk_mb} MB together",
         f"{zygote.LONGEST_FILE // MB} MB a file",
         f"{budget.FILES:,} files",
+        f"database {overlay.ROOM_MB} MB",
     ),
     "its `/tmp` and `/dev/shm`": (f"{cage.ROOM_FOR_TEMPORARY // MB} MB each",),
     "its processes": (f"{zygote.PROCESSES}",),
