@@ -189,6 +189,38 @@ def test_when_its_agent_or_monitor_is_killed_nothing_of_it_is_left(real, victim)
     eventually(lambda: not [process for process in everything if lives(process)])
 
 
+@pytest.mark.parametrize("victim", ["cg-agent", "cg-monitor"])
+def test_the_next_one_opens_at_once_after_one_was_killed(real, victim):
+    for _ in range(3):
+        opened = CacheAside(real.keeper)
+        opened.processes(victim)[0].kill()
+
+        following = CacheAside(real.keeper)
+
+        assert following.states()[-1] == "up"
+        assert not following.gone
+        following.end()
+
+
+def test_two_labs_hosts_of_a_machine_give_out_different_users_and_addresses(real):
+    # They share the kernel's count of a user's processes, and the loopback.
+    other, directory = keeper_of_ones_own(real.keeper.isolation)
+    try:
+        theirs = CacheAside(other)
+        ours = real.keeper.process(real.id)
+
+        assert other.process(theirs.id).slot != ours.slot
+        if os.geteuid() == 0:
+            users = [
+                {process.uids().real for process in sandbox.processes("cg-agent")}
+                for sandbox in (real, theirs)
+            ]
+            assert users[0].isdisjoint(users[1])
+    finally:
+        other.close()
+        directory.cleanup()
+
+
 def test_a_server_that_dies_by_itself_is_noticed(real):
     real.processes("redis-server")[0].kill()
 
