@@ -84,12 +84,14 @@ class LabsHost:
         )
         self._starters = ThreadPoolExecutor(STARTS, thread_name_prefix="start")
         self._versions: dict[str, str] = {}
+        self._is_fake = isolation == "fake"
 
     def serve(self) -> None:
         """Take requests until stopped; then end every sandbox."""
-        self.supervisor.wait_ready()
-        if self.supervisor.isolation != "fake":
+        if not self._is_fake:
+            # Asked while the zygote warms up.
             self._versions = binaries.versions()
+        self.supervisor.wait_ready()
         threads = [
             threading.Thread(
                 target=self._loop, args=(work, every_s), name=work.__name__, daemon=True

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from labs.errors import DidNotStart
+from labs.errors import DidNotStart, LabsError, from_data
 
 READY_DEADLINE_S = 20.0
 END_DEADLINE_S = 5.0
@@ -56,6 +56,7 @@ class Zygote:
         on_started: Callable[[str, int], None],
         on_ended: Callable[[str, int], None],
         *,
+        isolation: str,
         layers: Path,
         template: Path,
     ) -> None:
@@ -69,6 +70,7 @@ class Zygote:
                     "labs.host.zygote",
                     str(theirs.fileno()),
                     str(os.getpid()),
+                    isolation,
                     layers,
                     template,
                 ],
@@ -77,22 +79,25 @@ class Zygote:
                 cwd=Path(__file__).resolve().parents[2],
                 env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
             )
-        self._ready: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._ready: queue.SimpleQueue[LabsError | None] = queue.SimpleQueue()
         self._is_ready = False
+        self.isolation = ""
+        """What it found: cage or process. Known when it is ready."""
         self.room: Path | None = None
         """Where each sandbox has its own memory file system; None if they have none."""
 
     def wait_ready(self, deadline_s: float = READY_DEADLINE_S) -> None:
-        """Return when it is warm; DidNotStart if it isn't in time."""
+        """Return when it is warm; DidNotStart if it isn't in time, or found no isolation."""
         if self._is_ready:
             return
         try:
-            self._is_ready = self._ready.get(timeout=deadline_s)
+            problem = self._ready.get(timeout=deadline_s)
         except queue.Empty:
             raise DidNotStart("The labs' warm process did not start.") from None
-        if not self._is_ready:
-            raise DidNotStart("The labs' warm process ended while it started.")
-        self._ready.put(True)
+        self._ready.put(problem)
+        if problem is not None:
+            raise problem
+        self._is_ready = True
 
     def spawn(self, request: SpawnRequest, agent_end: socket.socket) -> None:
         """Have a sandbox started whose agent speaks through this socket; closes it here."""
@@ -107,14 +112,17 @@ class Zygote:
             if data := self.control.recv(64 * 1024):
                 message = json.loads(data)
                 if "ready" in message:
+                    self.isolation = message["isolation"]
                     self.room = Path(message["room"]) if message["room"] else None
-                    self._ready.put(True)
+                    self._ready.put(None)
+                elif "failed" in message:
+                    self._ready.put(from_data(message["failed"]))
                 elif "started" in message:
                     self._on_started(message["started"], message["monitor"])
                 else:
                     self._on_ended(message["ended"], message["status"])
                 return True
-        self._ready.put(False)
+        self._ready.put(DidNotStart("The labs' warm process ended while it started."))
         return False
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ from labs.errors import LabsError, UnknownSandbox
 from labs.events import Entry
 from labs.host import budget, overlay
 from labs.host.connection import Connection, Reader, quoted
-from labs.host.isolation import choose
+from labs.host.isolation import check as check_isolation
 from labs.host.pool import Pool
 from labs.host.process import SandboxProcess
 from labs.host.slots import Slots
@@ -45,10 +45,10 @@ class SandboxSupervisor:
     def __init__(
         self, state: Path, *, isolation: str = "auto", template: Path | None = None, pool: int = 0
     ) -> None:
-        self.isolation = choose(isolation)
+        check_isolation(isolation)
         self._directory = state / "sandboxes"
         self._sweep()
-        is_fake = self.isolation == "fake"
+        is_fake = isolation == "fake"
         self._template = template or (Path() if is_fake else shop_template_directory())
         self._slots = Slots(own_users=os.getuid() == 0)
         self._sandboxes: dict[str, SandboxProcess] = {}
@@ -59,6 +59,7 @@ class SandboxSupervisor:
             else Zygote(
                 self._on_started,
                 self._on_ended,
+                isolation=isolation,
                 layers=(state / "layers").resolve(),
                 template=self._template,
             )
@@ -189,6 +190,16 @@ class SandboxSupervisor:
             return self.process(sandbox).family()
         except UnknownSandbox:
             return []
+
+    @property
+    def isolation(self) -> str:
+        """cage, process or fake: what was asked for, or with `auto` the strongest that works here.
+        Waits until it is known.
+        """
+        if self._zygote is None:
+            return "fake"
+        self._zygote.wait_ready()
+        return self._zygote.isolation
 
     @property
     def ids(self) -> list[str]:

@@ -3,7 +3,8 @@ one thread and holds nothing else.
 
 For each sandbox it forks a *monitor*, which builds the cage, forks the agent and stays its parent:
 killing the monitor ends the sandbox. Run by the supervisor as `python -m labs.host.zygote FD PID
-LAYERS TEMPLATE`; it ends when the supervisor PID does (parent-death signal, and end of file on FD).
+ISOLATION LAYERS TEMPLATE`; it ends when the supervisor PID does (parent-death signal, and end of
+file on FD).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import NoReturn
 
 from labs import linux, wire
 from labs.errors import DidNotStart, as_data
-from labs.host import cage, overlay
+from labs.host import cage, isolation, overlay
 from labs.host.spawn import SpawnRequest
 from labs.sandbox import agent
 
@@ -41,6 +42,13 @@ def _serve() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     linux.die_with_parent(int(sys.argv[2]), signal.SIGKILL)
     linux.set_name("cg-zygote")
+    try:
+        chosen = isolation.choose(sys.argv[3])
+    except DidNotStart as exc:
+        sys.stderr.write(f"{exc} {exc.detail}\n")
+        _say(control, {"failed": as_data(exc)})
+        return
+    layers = overlay.prepare(Path(sys.argv[4]), Path(sys.argv[5]))
     agent.warm_up()
     gc.collect()
     gc.freeze()
@@ -49,8 +57,10 @@ def _serve() -> None:
     signal.set_wakeup_fd(_wake_end, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    layers = overlay.prepare(Path(sys.argv[3]), Path(sys.argv[4]))
-    _say(control, {"ready": os.getpid(), "room": str(layers.room) if layers else ""})
+    _say(
+        control,
+        {"ready": os.getpid(), "isolation": chosen, "room": str(layers.room) if layers else ""},
+    )
     monitors: dict[int, str] = {}
     while True:
         readable, _, _ = select.select([control.fileno(), wake], [], [])

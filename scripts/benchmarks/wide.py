@@ -9,7 +9,7 @@ from flask import Flask
 from portal.app import create_app
 from portal.settings import Settings
 from portal.web.parts import KEY as PARTS
-from portal.web.stream import KEY, Hub, stop_on_signals
+from portal.web.stream import KEY, Hub
 
 STREAMS_OF_A_LEARNER = 60
 
@@ -18,5 +18,4 @@ def create() -> Flask:
     """The app, with the settings of the environment."""
     app = create_app(Settings.from_environment())
     app.extensions[KEY] = Hub(app.extensions[PARTS].desk.redis, per_learner=STREAMS_OF_A_LEARNER)
-    stop_on_signals(app)
     return app
