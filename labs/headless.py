@@ -15,7 +15,7 @@ from typing import Any
 from labs.catalogue import find
 from labs.errors import OverBudget, TooSlow
 from labs.events import Entry, Value
-from labs.host.keeper import Keeper
+from labs.host.supervisor import SandboxSupervisor
 from labs.lab import Lab
 from labs.lab.tolerances import tolerance
 
@@ -54,7 +54,7 @@ class Run:
 
 
 def play(
-    keeper: Keeper,
+    keeper: SandboxSupervisor,
     lab_id: str,
     *,
     settings: Mapping[str, object] | None = None,
@@ -89,7 +89,7 @@ def play(
     )
 
 
-def measure_tolerances(keeper: Keeper, lab: Lab, *, times: int) -> str:
+def measure_tolerances(keeper: SandboxSupervisor, lab: Lab, *, times: int) -> str:
     """The text of a lab's tolerances.toml: each prediction's experiment, so many times, each in a
     sandbox of its own.
     """
@@ -116,8 +116,10 @@ def measure_tolerances(keeper: Keeper, lab: Lab, *, times: int) -> str:
     return "\n\n".join(tables) + "\n"
 
 
-def keeper_of_ones_own(isolation: str = "auto") -> tuple[Keeper, tempfile.TemporaryDirectory[str]]:
-    """A keeper in a directory that goes with it; the caller closes both."""
+def keeper_of_ones_own(
+    isolation: str = "auto",
+) -> tuple[SandboxSupervisor, tempfile.TemporaryDirectory[str]]:
+    """A supervisor in a directory that goes with it; the caller closes both."""
     directory = tempfile.TemporaryDirectory(prefix="cacheground-", ignore_cleanup_errors=True)
     Path(directory.name).chmod(0o711)
-    return Keeper(Path(directory.name), isolation=isolation), directory
+    return SandboxSupervisor(Path(directory.name), isolation=isolation), directory

@@ -1,5 +1,5 @@
-"""The few Linux calls that Python does not have: parent-death signals, entering namespaces, giving
-up capabilities, a filter of system calls.
+"""The few Linux calls that Python does not have: parent-death signals, entering namespaces, mounts,
+giving up capabilities, a filter of system calls.
 
 Thin, and nothing else. Everything raises OSError where the kernel refuses.
 """
@@ -16,7 +16,7 @@ import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 CLONE_NEWNS = 0x0002_0000
 CLONE_NEWUTS = 0x0400_0000
@@ -24,6 +24,9 @@ CLONE_NEWIPC = 0x0800_0000
 CLONE_NEWUSER = 0x1000_0000
 CLONE_NEWPID = 0x2000_0000
 CLONE_NEWNET = 0x4000_0000
+
+_MS_NOSUID, _MS_NODEV = 2, 4
+_MS_REC, _MS_PRIVATE = 1 << 14, 1 << 18
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
@@ -169,10 +172,26 @@ def enter_namespaces(pid: int) -> None:
             CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS
         )
         if _libc.setns(descriptor, flags) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, f"setns: {os.strerror(number)}")
+            _raise("setns")
     finally:
         os.close(descriptor)
+
+
+def unshare_mounts() -> None:
+    """Have a view of the file systems of one's own: what is mounted from here on is seen by this
+    process and its children only. Needs root.
+    """
+    if _libc.unshare(CLONE_NEWNS) != 0:
+        _raise("unshare")
+    if _libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None) != 0:
+        _raise("mount")
+
+
+def mount(source: str, target: Path, kind: str, options: str) -> None:
+    """Mount a file system, without devices and without programs of another user's rights."""
+    arguments = (source.encode(), os.fsencode(target), kind.encode())
+    if _libc.mount(*arguments, _MS_NOSUID | _MS_NODEV, options.encode()) != 0:
+        _raise(f"mount {target}")
 
 
 def give_up_privileges() -> None:
@@ -183,8 +202,7 @@ def give_up_privileges() -> None:
     header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_VERSION_3, 0))
     data = ctypes.create_string_buffer(struct.pack("=6I", 0, 0, 0, 0, 0, 0))
     if _libc.capset(header, data) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"capset: {os.strerror(number)}")
+        _raise("capset")
 
 
 def refuse_calls() -> None:
@@ -208,8 +226,7 @@ def refuse_calls() -> None:
         )
         != 0
     ):
-        number = ctypes.get_errno()
-        raise OSError(number, f"seccomp: {os.strerror(number)}")
+        _raise("seccomp")
 
 
 def _filter(calls: _Calls) -> list[bytes]:
@@ -275,5 +292,9 @@ def become(uid: int) -> None:
 
 def _prctl(option: int, value: int) -> None:
     if _libc.prctl(option, value, 0, 0, 0) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"prctl: {os.strerror(number)}")
+        _raise("prctl")
+
+
+def _raise(call: str) -> NoReturn:
+    number = ctypes.get_errno()
+    raise OSError(number, f"{call}: {os.strerror(number)}")

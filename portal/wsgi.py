@@ -2,7 +2,5 @@
 
 from portal.app import create_app
 from portal.settings import Settings
-from portal.web.stream import stop_on_signals
 
 app = create_app(Settings.from_environment())
-stop_on_signals(app)

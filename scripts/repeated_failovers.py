@@ -22,7 +22,7 @@ import psutil
 from labs.errors import LabsError
 from labs.events import EndpointMoved, Entry, OperationsFlown, RecordKept, ServerChanged
 from labs.headless import keeper_of_ones_own
-from labs.host.keeper import Keeper
+from labs.host.supervisor import SandboxSupervisor
 
 FAULTS = ("kill-primary", "lose-primary", "pause-primary", "cut-zone", "planned")
 A_SANDBOX = 10
@@ -50,7 +50,11 @@ class Outside:
     """
 
     def __init__(
-        self, keeper: Keeper, *, settings: dict[str, object] | None = None, wrong: str = ""
+        self,
+        keeper: SandboxSupervisor,
+        *,
+        settings: dict[str, object] | None = None,
+        wrong: str = "",
     ) -> None:
         self._keeper = keeper
         self._lock = threading.Lock()

@@ -44,7 +44,7 @@ from labs.shop.template import copy as copy_template
 log = logging.getLogger("labs.agent")
 LOG_LENGTH = 4_000
 AT_ONCE, SENT_PER_S = 200, 150
-"""A sandbox that says more than its host hears in a second (labs.host.keeper) is ended: what is
+"""A sandbox that says more than its host hears in a second (labs.host.connection) is ended: what is
 busy says it later.
 """
 
@@ -233,7 +233,8 @@ class Agent:
         """A database from the shop's template, not started."""
         directory = self._place.directory / "database"
         directory.mkdir(mode=0o700, exist_ok=True)
-        copy_template(self._place.template, directory / "data")
+        if not (directory / "data").exists():  # it may have been laid out as an overlay
+            copy_template(self._place.template, directory / "data")
         address = Address(self._runtime.host(1), self._runtime.port(registry["postgres"].port))
         engine = Postgres("database", address, directory, self._secrets["database"])
         return Server(

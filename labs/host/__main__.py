@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from labs.host.host import LabsHost, Limits
+from labs.host.host import LabsHost
+from labs.host.record import Limits
+
+OPEN_FILES = 4_096
 
 
 @click.command()
@@ -57,7 +61,18 @@ def main(redis_url: str, state: Path, isolation: str, pool: int, room: int) -> N
     host = LabsHost(redis, state, isolation=isolation, pool=pool, limits=Limits(room=room))
     signal.signal(signal.SIGTERM, lambda *_: host.stop())
     signal.signal(signal.SIGINT, lambda *_: host.stop())
+    _allow_open_files()
     host.serve()
+
+
+def _allow_open_files() -> None:
+    """Two for each sandbox and one to Redis for each call at once: more than the usual 1,024.
+
+    Call it when the zygote has been started: a sandbox keeps the usual limit.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
-"""Which isolation works on this machine, found by trying: build a cage, enter it, look around.
-
-Run as a command, it is the trial itself.
-"""
+"""Which isolation works on this machine, found by trying: build a cage, enter it, look around."""
 
 from __future__ import annotations
 
 import os
+import select
 import shutil
+import signal
 import socket
-import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import NoReturn
 
 from labs import linux
 from labs.errors import BadInput, DidNotStart
@@ -29,18 +29,23 @@ WHAT_IS_LACKING = {
 }
 
 
-def choose(wanted: str) -> str:
-    """The isolation to use: what was asked for, or with `auto` the strongest that works here.
-
-    DidNotStart if a cage was asked for and fails.
-    """
-    if wanted in ("process", "fake"):
-        return wanted
-    if wanted not in ("auto", "cage"):
+def check(wanted: str) -> None:
+    """Raise BadInput for a word that is no isolation."""
+    if wanted not in ("auto", *KINDS):
         raise BadInput(
             f"There is no isolation {wanted[:20]!r}.",
             hint="There are auto, " + ", ".join(KINDS) + ".",
         )
+
+
+def choose(wanted: str) -> str:
+    """The isolation to use: what was asked for, or with `auto` the strongest that works here.
+
+    DidNotStart if a cage was asked for and fails. Call it in a process with one thread.
+    """
+    check(wanted)
+    if wanted in ("process", "fake"):
+        return wanted
     problem = _problem_of_cage()
     if not problem:
         return "cage"
@@ -56,19 +61,41 @@ def choose(wanted: str) -> str:
 def _problem_of_cage() -> str:
     if shutil.which("bwrap") is None:
         return "bubblewrap is not installed"
-    trial = subprocess.run(
-        [sys.executable, "-m", "labs.host.isolation"],
-        capture_output=True,
-        text=True,
-        timeout=TRIAL_DEADLINE_S,
-        check=False,
-        cwd=Path(__file__).resolve().parents[2],
-    )
-    return (
-        ""
-        if trial.returncode == 0
-        else (trial.stderr or trial.stdout or f"exit code {trial.returncode}")[-2000:]
-    )
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _try(writing)
+    os.close(writing)
+    said = _read_all(reading, TRIAL_DEADLINE_S)
+    os.close(reading)
+    if said is None:
+        os.kill(child, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return "" if code == 0 else (said or f"exit code {code}")[-2000:]
+
+
+def _try(output: int) -> NoReturn:
+    """The trial in a process of its own; what goes wrong is written to `output`."""
+    code = 1
+    try:
+        os.dup2(output, 2)
+        code = _trial()
+    except DidNotStart as exc:
+        os.write(2, f"{exc} {exc.detail}".encode())
+    except BaseException:  # noqa: BLE001 - the edge of a process: nothing is above
+        sys.excepthook(*sys.exc_info())
+    os._exit(code)
+
+
+def _read_all(descriptor: int, deadline_s: float) -> str | None:
+    """What is written until the other end is closed; None if it isn't in time."""
+    said, end = b"", time.monotonic() + deadline_s
+    while select.select([descriptor], [], [], max(0.0, end - time.monotonic()))[0]:
+        part = os.read(descriptor, 4096)
+        if not part:
+            return said.decode(errors="replace")
+        said += part
+    return None
 
 
 def _trial() -> int:
@@ -118,10 +145,3 @@ def _look_around() -> int:
         listener.listen(1)
         socket.create_connection(listener.getsockname(), timeout=1.0).close()
     return 0
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(_trial())
-    except DidNotStart as exc:
-        sys.exit(f"{exc} {exc.detail}")

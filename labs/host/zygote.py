@@ -1,9 +1,10 @@
 """The warm process that every agent is forked from: it has imported all that an agent needs, has
 one thread and holds nothing else.
 
-For each sandbox it forks a *warden*, which builds the cage, forks the agent and stays its parent:
-killing the warden ends the sandbox. Run by the keeper as `python -m labs.host.zygote FD`; it ends
-when the keeper does (parent-death signal, and end of file on FD).
+For each sandbox it forks a *monitor*, which builds the cage, forks the agent and stays its parent:
+killing the monitor ends the sandbox. Run by the supervisor as `python -m labs.host.zygote FD PID
+ISOLATION LAYERS TEMPLATE`; it ends when the supervisor PID does (parent-death signal, and end of
+file on FD).
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from typing import NoReturn
 from labs import linux, wire
 from labs.agent import agent
 from labs.errors import DidNotStart, as_data
-from labs.host import cage
-from labs.host.order import Order
+from labs.host import cage, isolation, overlay
+from labs.host.spawn import SpawnRequest
 
 PROCESSES = 200
 MEMORY_OF_A_PROCESS = 1024 * 1024 * 1024
@@ -32,7 +33,7 @@ LONGEST_FILE = 128 * 1024 * 1024
 
 
 def main() -> None:
-    """Serve the keeper until it is gone."""
+    """Serve the supervisor until it is gone."""
     with contextlib.suppress(BrokenPipeError):
         _serve()
 
@@ -41,6 +42,13 @@ def _serve() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     linux.die_with_parent(int(sys.argv[2]), signal.SIGKILL)
     linux.set_name("cg-zygote")
+    try:
+        chosen = isolation.choose(sys.argv[3])
+    except DidNotStart as exc:
+        sys.stderr.write(f"{exc} {exc.detail}\n")
+        _say(control, {"failed": as_data(exc)})
+        return
+    layers = overlay.prepare(Path(sys.argv[4]), Path(sys.argv[5]))
     agent.warm_up()
     gc.collect()
     gc.freeze()
@@ -49,20 +57,23 @@ def _serve() -> None:
     signal.set_wakeup_fd(_wake_end, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    control.send(json.dumps({"ready": os.getpid()}).encode())
-    wardens: set[int] = set()
+    _say(
+        control,
+        {"ready": os.getpid(), "isolation": chosen, "room": str(layers.room) if layers else ""},
+    )
+    monitors: dict[int, str] = {}
     while True:
         readable, _, _ = select.select([control.fileno(), wake], [], [])
         if wake in readable:
             os.read(wake, 4096)
         while True:
             try:
-                pid, _status = os.waitpid(-1, os.WNOHANG)
+                pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 break
             if pid == 0:
                 break
-            wardens.discard(pid)
+            _say(control, {"ended": monitors.pop(pid, ""), "status": status})
         if control.fileno() in readable:
             try:
                 message, descriptors, _, _ = socket.recv_fds(control, 64 * 1024, 1)
@@ -70,14 +81,22 @@ def _serve() -> None:
                 return
             if not message:
                 return
-            order = Order(**json.loads(message))
-            pid = _fork_warden(order, descriptors[0], [control.fileno(), wake, _wake_end])
+            request = SpawnRequest(**json.loads(message))
+            pid = _fork_monitor(
+                request, layers, descriptors[0], [control.fileno(), wake, _wake_end]
+            )
             os.close(descriptors[0])
-            wardens.add(pid)
-            control.send(json.dumps({"sandbox": order.sandbox, "warden": pid}).encode())
+            monitors[pid] = request.sandbox
+            _say(control, {"started": request.sandbox, "monitor": pid})
 
 
-def _fork_warden(order: Order, descriptor: int, to_close: list[int]) -> int:
+def _say(control: socket.socket, message: dict[str, object]) -> None:
+    control.send(json.dumps(message).encode())
+
+
+def _fork_monitor(
+    request: SpawnRequest, layers: overlay.Layers | None, descriptor: int, to_close: list[int]
+) -> int:
     parent = os.getpid()
     pid = os.fork()
     if pid:
@@ -88,26 +107,30 @@ def _fork_warden(order: Order, descriptor: int, to_close: list[int]) -> int:
         for number in to_close:
             os.close(number)
         linux.die_with_parent(parent, signal.SIGKILL)
-        linux.set_name("cg-warden")
+        linux.set_name("cg-monitor")
         linux.adopt_orphans()
         os.setsid()
-        _be_warden(order, socket.socket(fileno=descriptor))
+        _be_monitor(request, layers, socket.socket(fileno=descriptor))
     except BaseException:  # noqa: BLE001 - the edge of a process: nothing is above
         sys.excepthook(*sys.exc_info())
     os._exit(1)
 
 
-def _be_warden(order: Order, to_host: socket.socket) -> NoReturn:
+def _be_monitor(
+    request: SpawnRequest, layers: overlay.Layers | None, to_host: socket.socket
+) -> NoReturn:
     """Build the cage, fork the agent, wait until either ends, then end the other."""
     _bound(resource.RLIMIT_CORE, 0)
     built = None
-    if order.isolation == "cage":
-        try:
-            built = cage.build(Path(order.directory), Path(order.template), uid=order.uid)
-        except DidNotStart as exc:
-            to_host.sendall(wire.pack({"failed": as_data(exc), "detail": exc.detail}))
-            os._exit(1)
-    warden = os.getpid()
+    try:
+        if layers is not None and request.uid is not None:
+            overlay.mount(layers, Path(request.directory), request.uid)
+        if request.isolation == "cage":
+            built = cage.build(Path(request.directory), Path(request.template), uid=request.uid)
+    except DidNotStart as exc:
+        to_host.sendall(wire.pack({"failed": as_data(exc), "detail": exc.detail}))
+        os._exit(1)
+    monitor = os.getpid()
     child = os.fork()
     if child == 0:
         try:
@@ -115,15 +138,15 @@ def _be_warden(order: Order, to_host: socket.socket) -> NoReturn:
             _bound(resource.RLIMIT_AS, MEMORY_OF_A_PROCESS)
             _bound(resource.RLIMIT_FSIZE, LONGEST_FILE)
             if built is not None:
-                _enter(built, order)
+                _enter(built, request)
             else:
-                linux.become(os.getuid() if order.uid is None else order.uid)
-                linux.die_with_parent(warden, signal.SIGKILL)
-                if order.uid is not None:
+                linux.become(os.getuid() if request.uid is None else request.uid)
+                linux.die_with_parent(monitor, signal.SIGKILL)
+                if request.uid is not None:
                     _bound(resource.RLIMIT_NPROC, PROCESSES)
             linux.give_up_privileges()
             linux.refuse_calls()
-            agent.run(to_host, _place(order))
+            agent.run(to_host, _place(request))
         except BaseException:  # noqa: BLE001 - the edge of a process: nothing is above
             sys.excepthook(*sys.exc_info())
         os._exit(1)
@@ -133,11 +156,11 @@ def _be_warden(order: Order, to_host: socket.socket) -> NoReturn:
     os._exit(0)
 
 
-def _enter(built: cage.Cage, order: Order) -> None:
+def _enter(built: cage.Cage, request: SpawnRequest) -> None:
     """Go into the cage and be its agent: the process that enters is not itself in the pid
     namespace, its child is.
     """
-    linux.become(os.getuid() if order.uid is None else order.uid)
+    linux.become(os.getuid() if request.uid is None else request.uid)
     linux.enter_namespaces(built.inside)
     if os.fork():
         os._exit(0)
@@ -190,14 +213,14 @@ def _children() -> list[int]:
         return []
 
 
-def _place(order: Order) -> agent.Place:
-    caged = order.isolation == "cage"
+def _place(request: SpawnRequest) -> agent.Place:
+    caged = request.isolation == "cage"
     return agent.Place(
-        sandbox=order.sandbox,
-        slot=order.slot,
-        isolation=order.isolation,
-        directory=cage.CAGE_DIRECTORY if caged else Path(order.directory),
-        template=cage.CAGE_TEMPLATE if caged else Path(order.template),
+        sandbox=request.sandbox,
+        slot=request.slot,
+        isolation=request.isolation,
+        directory=cage.CAGE_DIRECTORY if caged else Path(request.directory),
+        template=cage.CAGE_TEMPLATE if caged else Path(request.template),
     )
 
 

@@ -4,7 +4,6 @@ added, removed.
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ from labs.sandbox.addresses import Addresses
 from labs.sandbox.context import Context
 from labs.sandbox.environment import SandboxEnvironment
 from labs.sandbox.server import Server
-from labs.shop.template import copy as copy_template
+from labs.shop.template import refill
 
 PartEngine = Callable[[Node, Path], Engine | None]
 
@@ -215,8 +214,7 @@ class Deployment:
             engine = server.engine
             server.stop("reset")
             engine.close()
-            shutil.rmtree(engine.data, ignore_errors=True)
-            copy_template(self._environment.template, engine.data)
+            refill(self._environment.template, engine.data)
             server.engine = Postgres(engine.name, engine.address, engine.directory, engine.password)
             server.start("reset")
         else:

@@ -1,5 +1,5 @@
-"""The prepared data directory that every sandbox copies: built once per schema and Postgres
-version. `python -m labs.shop.template DIR` builds it.
+"""The prepared data directory that every sandbox copies or has below its own: built once per schema
+and Postgres version. `python -m labs.shop.template DIR` builds it.
 
 Built in Postgres' single-user mode: no port, no socket, nothing to outlive the build.
 """
@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import pwd
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -88,10 +89,7 @@ def stamp() -> str:
 
 def is_current(target: Path) -> bool:
     """True if a template is there and was built from what is here."""
-    try:
-        return (target / STAMP).read_text() == stamp()
-    except FileNotFoundError:
-        return False
+    return _stamp_of(target) == stamp()
 
 
 def build(target: Path, *, uid: int | None = None) -> None:
@@ -121,24 +119,56 @@ def _build(target: Path, builder: pwd.struct_passwd | None) -> None:
             os.chown(room, builder.pw_uid, builder.pw_gid)
         _make(data, builder)
         (data / STAMP).write_text(stamp())
-        _put(data, target)
+        _put(data, target, folders=0o755, files=0o644)
 
 
 def copy(template: Path, target: Path) -> None:
-    """A copy of the template for a sandbox, mode 0700, owned by whoever copies.
+    """A copy of the template for a sandbox, mode 0700, owned by the user that copies.
 
     `target` must not exist; its parent must.
     """
-    _copy_folder(str(template), str(target))
-
-
-def _copy_folder(source: str, target: str) -> None:
     os.mkdir(target, 0o700)
+    _copy_into(str(template), str(target))
+
+
+def refill(template: Path, target: Path) -> None:
+    """Empty a folder and copy the template into it.
+
+    The folder stays: it may be a mount point.
+    """
+    for entry in target.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    _copy_into(str(template), str(target))
+
+
+def build_open(template: Path, target: Path) -> None:
+    """Have a copy of the template at `target` that every user may write to, for the lower layer of
+    an overlay. Does nothing if it is there.
+
+    Its parent must be closed to others.
+    """
+    if _stamp_of(target) == _stamp_of(template):
+        return
+    _put(template, target, folders=0o777, files=0o666)
+
+
+def _stamp_of(target: Path) -> str:
+    try:
+        return (target / STAMP).read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def _copy_into(source: str, target: str) -> None:
     with os.scandir(source) as entries:
         for entry in entries:
             place = f"{target}/{entry.name}"
             if entry.is_dir(follow_symlinks=False):
-                _copy_folder(entry.path, place)
+                os.mkdir(place, 0o700)
+                _copy_into(entry.path, place)
             else:
                 _copy_file(entry.path, place)
 
@@ -280,15 +310,15 @@ def _builder(uid: int | None) -> pwd.struct_passwd | None:
     )
 
 
-def _put(data: Path, target: Path) -> None:
-    """Into place in one step, readable for all."""
+def _put(data: Path, target: Path, *, folders: int, files: int) -> None:
+    """A copy into its place in one step, with these modes."""
     with tempfile.TemporaryDirectory(prefix=".shop-", dir=target.parent) as room:
         fresh, old = Path(room, "fresh"), Path(room, "old")
         copy(data, fresh)
-        for folder, _, files in os.walk(fresh):
-            os.chmod(folder, 0o755)
-            for name in files:
-                os.chmod(Path(folder, name), 0o644)
+        for folder, _, names in os.walk(fresh):
+            os.chmod(folder, folders)
+            for name in names:
+                os.chmod(Path(folder, name), files)
         if target.exists():
             target.rename(old)
         fresh.rename(target)

@@ -38,6 +38,7 @@ from portal.web.services import cache, client, release_db
 bp = Blueprint("actions", __name__)
 CLOSING_S = 6.0
 OPENING_S = 0.7
+NEXT_TO_OPEN = 4
 
 
 @bp.post("/labs/<lab_id>/sandbox")
@@ -66,7 +67,7 @@ def open_sandbox(lab_id: str) -> Response:
         if opened.status == "open":
             for name in given:
                 client().call(opened, "set", name=name, value=settings[name])
-        _wait_for_opening(opened.id, learner, opened.status)
+        _wait_for_opening(opened)
     except SandboxTaken:
         if not is_htmx():
             return _taken(lab, learner, settings)
@@ -285,14 +286,18 @@ def _answer_snippet(lab_id: str, turn: dict[str, Any] | None) -> Response:
     )
 
 
-def _wait_for_opening(sandbox: str, learner: str, status: str) -> None:
+def _wait_for_opening(info: SandboxInfo) -> None:
     """Wait for a moment, so that a page which is drawn next shows the servers and not that they
-    start.
+    start. Return at once if others come first.
     """
     end = time.monotonic() + OPENING_S
-    while status in ("queued", "opening") and time.monotonic() < end:
+    while (
+        info.status in ("queued", "opening")
+        and info.position <= NEXT_TO_OPEN
+        and time.monotonic() < end
+    ):
         time.sleep(0.02)
-        status = client(quick=True).info(sandbox).status
+        info = client(quick=True).info(info.id)
 
 
 def _taken(lab: Lab, learner: str, settings: dict[str, Value]) -> Response:

@@ -4,10 +4,11 @@ hands every stream its own.
 A stream starts with what it missed (read from the feed after the browser's last id) and goes on
 live, without gap or duplicate. It never holds a database session and never blocks another stream: a
 slow reader loses its oldest events, is told to `resync`, and after ten seconds without reading its
-socket is closed. Refuses to know what an event means.
+socket is closed. A reader that closed its connection gives its place back within a second. Refuses
+to know what an event means.
 
 Named events: `hello` first, `resync` after a loss, `gone` when the sandbox vanished without a word,
-and as the last one, once, `bye` with a reason: closed, gone, stopping, elsewhere, away.
+and as the last one, once, `bye` with a reason: closed, gone, stopping, elsewhere, away, left.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import logging
 import queue
 import random
 import secrets
+import select
 import signal
+import socket
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -42,7 +45,10 @@ SLOW_READER_S = 10.0
 GONE_AFTER_S = 3.0
 QUEUE_LENGTH = 100
 PER_LEARNER = 6
-PER_WORKER = 440
+PER_WORKER = 520
+"""Workers share one listening socket and connections fall on them unevenly: 500 streams must fit
+even where one worker gets nearly all. `portal.serve.gunicorn_settings` has more threads than this.
+"""
 BACKLOG_PAGE = 1_000
 
 
@@ -53,10 +59,13 @@ class TooManyStreams(Exception):
 class Stream:
     """One reader of one sandbox's feed. The hub puts in, one request thread takes out."""
 
-    def __init__(self, sandbox: str, learner: str, after: int) -> None:
+    def __init__(
+        self, sandbox: str, learner: str, after: int, connection: socket.socket | None = None
+    ) -> None:
         self.sandbox = sandbox
         self.learner = learner
         self.last = after
+        self.connection = connection
         self.listening = threading.Event()
         self._changed = threading.Condition()
         self._queue: deque[tuple[int, str]] = deque()
@@ -133,24 +142,24 @@ class Hub:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def join(self, sandbox: str, learner: str, after: int) -> Stream:
+    def join(
+        self, sandbox: str, learner: str, after: int, connection: socket.socket | None = None
+    ) -> Stream:
         """A new stream; the learner's oldest is ended where there are too many.
 
-        Raises TooManyStreams. Leave it when it is read.
+        `connection` is the reader's socket: the stream ends soon after the reader closes it.
+        Raises TooManyStreams. Leave the stream when it is read.
         """
-        stream = Stream(sandbox, learner, after)
+        stream = Stream(sandbox, learner, after, connection)
         with self._lock:
-            mine = [
-                other
-                for streams in self._streams.values()
-                for other in streams
-                if other.learner == learner and not other.ended
-            ]
-            if (
-                sum(map(len, self._streams.values())) - len(mine) + min(len(mine), self.per_learner)
-                >= self.per_worker
-            ):
-                raise TooManyStreams
+            if self._places_taken(learner) >= self.per_worker:
+                # Readers that closed a moment ago may still be counted.
+                gone = _closed_by_reader(self._all())
+                for other in gone:
+                    other.end("left")
+                if self._places_taken(learner) - len(gone) >= self.per_worker:
+                    raise TooManyStreams
+            mine = [other for other in self._all() if other.learner == learner and not other.ended]
             for other in mine[: max(0, len(mine) - self.per_learner + 1)]:
                 other.end("elsewhere")
             self._streams[sandbox].append(stream)
@@ -233,6 +242,15 @@ class Hub:
             if len(entries) < BACKLOG_PAGE:
                 return
 
+    def _all(self) -> list[Stream]:
+        return [stream for streams in self._streams.values() for stream in streams]
+
+    def _places_taken(self, learner: str) -> int:
+        """Streams that hold a thread, without those that a new one of this learner would end."""
+        streams = self._all()
+        mine = sum(stream.learner == learner and not stream.ended for stream in streams)
+        return len(streams) - max(0, mine - self.per_learner)
+
     def _poke(self) -> None:
         self._wanted.put(None)
         try:
@@ -274,6 +292,7 @@ class Hub:
                 self._follow(pubsub)
             if time.monotonic() - looked >= 1.0:
                 looked = time.monotonic()
+                self._end_closed_by_reader()
                 self._look_for_lost()
 
     def _follow(self, pubsub: Any) -> None:
@@ -309,6 +328,16 @@ class Hub:
         for stream in self._of(sandbox):
             stream.put(seq, safe)
 
+    def _end_closed_by_reader(self) -> None:
+        """End the streams whose reader closed its connection.
+
+        A write would show it only at the second heartbeat: the first meets a reset.
+        """
+        with self._lock:
+            streams = self._all()
+        for stream in _closed_by_reader(streams):
+            stream.end("left")
+
     def _look_for_lost(self) -> None:
         with self._lock:
             watched = list(self._streams)
@@ -330,25 +359,37 @@ class Hub:
             return list(self._streams.get(sandbox, ()))
 
 
+def _closed_by_reader(streams: Iterable[Stream]) -> list[Stream]:
+    """Those whose connection the other side has closed.
+
+    A socket that this process closed meanwhile may count as well: its stream is over, too.
+    """
+    poll, by_number = select.poll(), {}
+    for stream in streams:
+        if stream.connection is not None and (number := stream.connection.fileno()) >= 0:
+            poll.register(number, select.POLLRDHUP | select.POLLHUP)
+            by_number[number] = stream
+    return [by_number[number] for number, _ in poll.poll(0)]
+
+
 def stream_response(hub: Hub, request: Request, *, sandbox: str, learner: str) -> Response:
     """The event stream of a sandbox that this learner owns; 503 where the worker is full.
 
     Looks at Last-Event-ID, then `?after=`.
     """
     raw = request.headers.get("Last-Event-ID") or request.args.get("after") or "0"
+    after = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 16 else 0
+    connection = request.environ.get("gunicorn.socket")
     try:
-        stream = hub.join(
-            sandbox, learner, int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 16 else 0
-        )
+        stream = hub.join(sandbox, learner, after, connection)
     except TooManyStreams:
         return Response(
             "Too many streams for this moment.\n",
             503,
             {"Retry-After": "5", "Content-Type": "text/plain; charset=utf-8"},
         )
-    socket = request.environ.get("gunicorn.socket")
-    if socket is not None:
-        socket.settimeout(hub.slow_reader_s)
+    if connection is not None:
+        connection.settimeout(hub.slow_reader_s)
     response = Response(
         hub.messages(stream),
         mimetype="text/event-stream",

@@ -28,6 +28,7 @@ MEASUREMENTS: dict[str, tuple[str, Callable[[Context], Iterator[Row]]]] = {
     "ready": (ready.ABOUT, ready.measure),
     "page": (pages.ABOUT, pages.measure),
     "open": (opening.ABOUT, opening.measure),
+    "class": (opening.ABOUT_CLASS, opening.measure_class),
     "memory": (memory.ABOUT, memory.measure),
     "streams": (streams.ABOUT, streams.measure),
     "load": (load.ABOUT, load.measure),

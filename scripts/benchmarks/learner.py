@@ -18,24 +18,28 @@ from scripts.benchmarks.figures import CannotMeasure
 
 TIMEOUT_S = 20.0
 _SANDBOX = re.compile(rb'data-sandbox="([0-9a-f]{32})"')
+_PLACE = re.compile(rb"You are number <strong>(\d+)</strong> in the queue")
 _AGAIN = re.compile(rb'<cg-bench[^>]*\shx-get="([^"]+)"[^>]*delay:(\d+)ms')
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
     """Seconds from the post: until the sandbox said that it is open, and until its bench was on the
-    page.
+    page. Meanwhile: the places in the queue that the page showed, and how often it asked.
     """
 
     open_s: float
     shown_s: float
+    places: tuple[int, ...] = ()
+    asked: int = 0
 
 
 class Learner:
     """Nobody until the first post; from then on somebody with a cookie."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, patience_s: float = TIMEOUT_S) -> None:
         self.port = port
+        self.patience_s = patience_s
         self.cookie = ""
         self.sandbox = ""
 
@@ -60,21 +64,27 @@ class Learner:
         """Open a sandbox, and ask for the bench again as its page does until it is there."""
         began, clock = time.time(), time.perf_counter()
         page = self.post(f"/labs/{lab}/sandbox")
+        places: list[int] = []
+        asked = 0
         while (found := _SANDBOX.search(page)) is None:
             again = _AGAIN.search(page)
             if again is None:
                 raise CannotMeasure(
                     f"Opening {lab} was answered by a page without a sandbox: {_words(page)}"
                 )
-            if time.perf_counter() - clock > TIMEOUT_S:
-                raise CannotMeasure(f"{lab} did not open within {TIMEOUT_S:g} s: {_words(page)}")
+            if time.perf_counter() - clock > self.patience_s:
+                raise CannotMeasure(
+                    f"{lab} did not open within {self.patience_s:g} s: {_words(page)}"
+                )
+            places += [int(place[1]) for place in [_PLACE.search(page)] if place]
+            asked += 1
             time.sleep(int(again[2]) / 1e3)
             page = self.get(html.unescape(again[1].decode()), fragment=True)
         shown_s = time.perf_counter() - clock
         self.sandbox = found[1].decode()
         for event in json.loads(self.get(f"/sandboxes/{self.sandbox}/feed")):
             if event["type"] == "sandbox-opened":
-                return Opened(open_s=event["at"] - began, shown_s=shown_s)
+                return Opened(event["at"] - began, shown_s, tuple(places), asked)
         raise CannotMeasure(f"{lab} is open, but nothing in its feed says so")
 
     def close(self) -> None:

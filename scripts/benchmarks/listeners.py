@@ -17,26 +17,31 @@ import selectors
 import socket
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from scripts.benchmarks.learner import Learner
 
-CONNECT_S = 10.0
+CONNECT_S = 30.0
 ARRIVALS_PER_S = 100
 SLOW_BUFFER = 2_048
+HEAD, WORDS = 1_000, 60
 _AT = re.compile(rb'"at": ?(\d+\.?\d*)')
-_STREAM_ENDED = re.compile(rb"^event: bye", re.MULTILINE)
+_STATUS = re.compile(rb"HTTP/1\.\d (\d{3}) ")
+_STREAM_ENDED = re.compile(rb'^event: bye\ndata: \{"reason": "(\w*)"', re.MULTILINE)
 _RESYNC = re.compile(rb"^event: resync", re.MULTILINE)
 
 
 @dataclass(slots=True)
 class Reader:
-    """One stream: what has come of an event that is not whole yet, and what was counted."""
+    """One stream: how it began, the event that is not whole yet, what was counted."""
 
+    head: bytes = b""
     begun: bytes = b""
     greeted: bool = False
     ended: bool = False
+    reason: str = ""
     resyncs: int = 0
     moments: list[float] = field(default_factory=list)
 
@@ -44,13 +49,37 @@ class Reader:
         """Bytes as they come, in pieces of any size; `moments` gets the `at` of each event that is
         whole now.
         """
+        self.head += data[: HEAD - len(self.head)]
         text, end, self.begun = (self.begun + data).rpartition(b"\n\n")
         if not end:
             return
-        self.greeted = True
+        self.greeted = self.greeted or (self.status == "200" and b"event: hello" in text)
         self.moments += [float(at) for at in _AT.findall(text)]
         self.resyncs += len(_RESYNC.findall(text))
-        self.ended = self.ended or bool(_STREAM_ENDED.search(text))
+        if bye := _STREAM_ENDED.search(text):
+            self.ended, self.reason = True, bye[1].decode()
+
+    @property
+    def answer(self) -> str:
+        """The first line of what came, and what else says why there is no stream."""
+        if not self.head:
+            return "closed without an answer" if self.ended else "no answer"
+        head, _, body = self.head.decode(errors="replace").partition("\r\n\r\n")
+        first_line = head.partition("\r\n")[0]
+        if self.status == "200":
+            return f"{first_line}, ended: {self.reason}" if self.ended else first_line
+        return f"{first_line}, {' '.join(body.split())[:WORDS]}"
+
+    @property
+    def is_missing(self) -> bool:
+        """True until the stream has begun, and once it has ended."""
+        return not self.greeted or self.ended
+
+    @property
+    def status(self) -> str:
+        """The status of the answer; empty until it is known."""
+        found = _STATUS.match(self.head)
+        return found[1].decode() if found else ""
 
 
 class Listeners:
@@ -74,21 +103,12 @@ class Listeners:
             self._slow = self._stream(port, slow, receive_buffer=SLOW_BUFFER)
 
     def problem(self) -> str:
-        """Empty once every stream said something whole; else what is the matter with how many."""
-        missing = [reader for reader in self._readers if not reader.greeted or reader.ended]
-        said = next(
-            (
-                reader.begun[:60].partition(b"\r")[0].decode(errors="replace")
-                for reader in missing
-                if reader.begun
-            ),
-            "nothing",
-        )
-        return (
-            f"{len(missing)} of {len(self._readers)} streams did not begin; one said: {said}"
-            if missing
-            else ""
-        )
+        """Empty once every stream has begun; else how many have not, and what was answered."""
+        return problem_of(self._readers)
+
+    def missing(self) -> int:
+        """How many streams have not begun, or have ended."""
+        return sum(reader.is_missing for reader in self._readers)
 
     def turn(self, until: float) -> None:
         """Read whatever comes until a moment of the monotonic clock."""
@@ -114,6 +134,7 @@ class Listeners:
         """The interval: lags in milliseconds, streams that live, losses."""
         return {
             "lags": [round(lag, 2) for lag in self._lags],
+            "answers": dict(Counter(reader.answer for reader in self._readers)),
             "alive": sum(not reader.ended for reader in self._readers),
             "resyncs": sum(reader.resyncs for reader in self._readers),
             "seconds": time.time() - self._since,
@@ -142,6 +163,16 @@ class Listeners:
         return learner.stream(receive_buffer=receive_buffer)
 
 
+def problem_of(readers: list[Reader]) -> str:
+    """Empty if every stream has begun and goes on; else the answers of the others, counted."""
+    missing = [reader for reader in readers if reader.is_missing]
+    answers = ", ".join(
+        f"{count} × {answer}"
+        for answer, count in Counter(reader.answer for reader in missing).most_common()
+    )
+    return f"{len(missing)} of {len(readers)} streams did not begin: {answers}" if missing else ""
+
+
 def main() -> None:
     """Obey orders: {"port", "streams", "slow"}, then a line to begin an interval and a line to end
     it, until there are no more.
@@ -152,7 +183,7 @@ def main() -> None:
     end = time.monotonic() + CONNECT_S
     while listeners.problem() and time.monotonic() < end:
         listeners.turn(time.monotonic() + 0.05)
-    print(json.dumps({"problem": listeners.problem()}), flush=True)
+    print(json.dumps({"problem": listeners.problem(), "missing": listeners.missing()}), flush=True)
     while _line(listeners) == "begin":
         listeners.begin()
         _line(listeners)

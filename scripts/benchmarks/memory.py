@@ -125,8 +125,8 @@ def _several(site: Site, context: Context) -> list[Taken]:
 
 def _of_the_open_one(site: Site) -> list[psutil.Process]:
     """Every process of the sandbox that is open: the only one with a cache."""
-    for warden in site.wardens():
-        processes = [warden, *warden.children(recursive=True)]
+    for monitor in site.monitors():
+        processes = [monitor, *monitor.children(recursive=True)]
         if any(_name(process) in CACHES for process in processes):
             return processes
     raise CannotMeasure("No sandbox has a cache server")

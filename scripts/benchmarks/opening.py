@@ -8,7 +8,15 @@ import threading
 from collections.abc import Iterator
 
 from scripts.benchmarks.context import Context
-from scripts.benchmarks.figures import CannotMeasure, Row, median, percentile, plain, under
+from scripts.benchmarks.figures import (
+    CannotMeasure,
+    Row,
+    at_most,
+    median,
+    percentile,
+    plain,
+    under,
+)
 from scripts.benchmarks.learner import Learner, Opened
 from scripts.benchmarks.site import Site
 
@@ -16,9 +24,16 @@ ABOUT = (
     "from a new learner’s post until the sandbox says that it is open; “on the page”: until "
     "the bench is there, which the page asks for five times a second"
 )
+ABOUT_CLASS = (
+    "a hundred new learners open the same lab at the same moment, without a pool; each page "
+    "asks again as it is told to"
+)
 LABS = ("cache-aside", "database-relief")
 P50_LIMIT_MS = 400.0
+ASKED_WHILE_OPENING = 15
+"""Pages that ask every 200 ms while a sandbox opens: more than this is a wait for others."""
 TOGETHER, TOGETHER_LIMIT_S = 20, 2.0
+CLASS, CLASS_LIMIT_S, CLASS_PATIENCE_S = 100, 10.0, 180.0
 
 
 def measure(context: Context) -> Iterator[Row]:
@@ -59,6 +74,43 @@ def measure(context: Context) -> Iterator[Row]:
                 )
 
 
+def measure_class(context: Context) -> Iterator[Row]:
+    """A hundred at once, without a pool: a class that begins."""
+    with context.site(pool=0) as site:
+        rounds = [_open_together(site, LABS[0], CLASS) for _ in range(context.rounds(3, 1))]
+        site.settle()
+    several = [one for round_ in rounds for one in round_]
+    slowest = [max(one.open_s for one in round_) for round_ in rounds]
+    waited = [one for one in several if one.asked]
+    unplaced = [one for one in waited if not one.places and one.asked > ASKED_WHILE_OPENING]
+    yield at_most(
+        f"{CLASS} at once, all open",
+        median(slowest),
+        "s",
+        CLASS_LIMIT_S,
+        f"median of {len(slowest)} rounds, worst {max(slowest):.2f} s; p50 of all "
+        f"{median([one.open_s for one in several]):.2f} s",
+    )
+    yield plain(
+        f"{CLASS} at once, all on the page",
+        median([max(one.shown_s for one in round_) for round_ in rounds]),
+        "s",
+    )
+    yield at_most(
+        "  waited and were shown no position",
+        len(unplaced),
+        "learners",
+        0,
+        f"{sum(bool(one.places) for one in several)} of {len(several)} were shown one, the "
+        f"highest {max((max(one.places) for one in several if one.places), default=0)}",
+    )
+    yield plain(
+        "  pages asked for by each while it waits, mean",
+        sum(one.asked for one in several) / len(several),
+        "pages",
+    )
+
+
 def _rows(name: str, several: list[Opened]) -> Iterator[Row]:
     opened, shown = [one.open_s * 1e3 for one in several], [one.shown_s * 1e3 for one in several]
     yield under(f"{name}, p50", median(opened), "ms", P50_LIMIT_MS, f"of {len(several)}")
@@ -77,12 +129,12 @@ def _open_one(site: Site, lab: str) -> Opened:
         learner.close()
 
 
-def _open_together(site: Site, lab: str) -> list[Opened]:
+def _open_together(site: Site, lab: str, count: int = TOGETHER) -> list[Opened]:
     site.settle()
-    learners = [Learner(site.port) for _ in range(TOGETHER)]
+    learners = [Learner(site.port, patience_s=CLASS_PATIENCE_S) for _ in range(count)]
     taken: list[Opened] = []
     problems: list[str] = []
-    begin = threading.Barrier(TOGETHER)
+    begin = threading.Barrier(count)
 
     def open_it(learner: Learner) -> None:
         begin.wait(timeout=10.0)
@@ -101,5 +153,5 @@ def _open_together(site: Site, lab: str) -> list[Opened]:
     for learner in learners:
         learner.close()
     if problems:
-        raise CannotMeasure(f"{len(problems)} of {TOGETHER} did not open: {problems[0]}")
+        raise CannotMeasure(f"{len(problems)} of {count} did not open: {problems[0]}")
     return taken

@@ -116,18 +116,26 @@ class Site:
             lambda: (
                 len(os.listdir(folder))
                 == wanted
-                == sum(_is_up(place / "database/data/postmaster.pid") for place in folder.iterdir())
+                == sum(self._has_database(monitor.pid) for monitor in self.monitors())
             ),
             SETTLED_S,
             f"A host with {wanted} sandboxes, pool included,",
         )
 
-    def wardens(self) -> list[psutil.Process]:
-        """The process at the head of each sandbox, those of the pool included."""
+    def monitors(self) -> list[psutil.Process]:
+        """The topmost process of each sandbox, those of the pool included."""
         for process in psutil.Process(self.pid).children(recursive=True):
             if process.name() == "cg-zygote":
                 return process.children()
         raise CannotMeasure("The labs host has no zygote: its isolation is none with processes.")
+
+    def _has_database(self, monitor: int) -> bool:
+        """True if a sandbox's database is up, which may be mounted for the sandbox alone."""
+        folder = self.places.host / "sandboxes"
+        return any(
+            _is_up(Path(f"/proc/{monitor}/root{place}/database/data/postmaster.pid"))
+            for place in folder.iterdir()
+        )
 
     def _is_ready(self) -> bool:
         assert self._child is not None

@@ -1,5 +1,5 @@
-"""Event lag and page time while none, 50, 200 and 400 streams are open; and whether a reader of a
-byte a second is felt by others.
+"""Event lag and page time while up to 500 streams are open; 500 streams right after 500 others were
+closed; and whether a reader of a byte a second is felt by others.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ ABOUT = (
     "second; the lesson page 40 times a second beside them"
 )
 SANDBOXES, RATE_PER_S, WARM_UP_S = 10, 20, 8.0
-COUNTS = (0, 50, 200, 400)
-BOUNDED = 200
+COUNTS = (0, 50, 200, 400, 500)
+BOUNDED = 500
 LAG_LIMIT_MS, PAGE_LIMIT, SLOW_LIMIT = 250.0, 2.0, 1.25
 VISITORS, EACH_PER_S = 4, 10.0
 
@@ -55,6 +55,8 @@ def measure(context: Context) -> Iterator[Row]:
             learner.post(
                 f"/sandboxes/{learner.sandbox}/settings", name="rate_per_s", value=str(RATE_PER_S)
             )
+        refused = _opened_again(learners, port)
+        for learner in learners:
             learner.post(f"/sandboxes/{learner.sandbox}/load", verb="start")
         time.sleep(WARM_UP_S)
         path, _ = largest_lesson(port)
@@ -73,6 +75,7 @@ def measure(context: Context) -> Iterator[Row]:
                     _one_round(
                         slow[with_it], learners, BOUNDED, visitor, page, seconds, slow=with_it
                     )
+    yield refused
     yield from _rows(found)
     yield from _rows_of_slow(slow)
 
@@ -116,6 +119,36 @@ def _answers(port: int) -> bool:
         return False
 
 
+def _opened_again(learners: list[Learner], port: int) -> Row:
+    """How many of as many streams as are promised are refused right after as many were closed.
+
+    No load runs: nothing is written to the streams, so a reader that has gone shows itself late.
+    """
+    found = []
+    for _ in range(2):
+        orders = {"port": port, "streams": _streams(learners, BOUNDED), "slow": None}
+        with Helper("listeners", orders) as listeners:
+            found.append(listeners.answer(120.0))
+    first, again = found
+    if first["problem"]:
+        raise CannotMeasure(first["problem"])
+    return at_most(
+        f"of {BOUNDED} streams right after {BOUNDED} were closed, not begun",
+        again["missing"],
+        "streams",
+        0,
+        again["problem"],
+    )
+
+
+def _streams(learners: list[Learner], count: int) -> list[dict[str, str]]:
+    assert count < STREAMS_OF_A_LEARNER * len(learners)
+    return [
+        {"sandbox": learner.sandbox, "cookie": learner.cookie}
+        for learner in (learners[number % len(learners)] for number in range(count))
+    ]
+
+
 def _one_round(
     found: Found,
     learners: list[Learner],
@@ -126,16 +159,15 @@ def _one_round(
     *,
     slow: bool = False,
 ) -> None:
-    streams = [
-        {"sandbox": learner.sandbox, "cookie": learner.cookie}
-        for learner in (learners[number % len(learners)] for number in range(count))
-    ]
-    assert count < STREAMS_OF_A_LEARNER * len(learners)
+    streams = _streams(learners, count)
+    for learner in learners if count else []:
+        # A load ends by itself after some minutes. A start restarts one that runs.
+        learner.post(f"/sandboxes/{learner.sandbox}/load", verb="start")
     with Helper(
         "listeners",
         {"port": page["port"], "streams": streams, "slow": streams[0] if slow else None},
     ) as listeners:
-        if problem := listeners.answer(60.0)["problem"]:
+        if problem := listeners.answer(120.0)["problem"]:
             raise CannotMeasure(problem)
         time.sleep(1.0)
         listeners.tell("begin")
@@ -154,6 +186,11 @@ def _one_round(
     if heard["alive"] != count:
         raise CannotMeasure(
             f"{count - heard['alive']} of {count} streams ended while they were read"
+        )
+    if count and not heard["lags"]:
+        raise CannotMeasure(
+            f"No event came in {heard['seconds']:.0f} s to {count} streams; their first lines: "
+            f"{heard['answers']}"
         )
     found.page_p50.append(median(times))
     found.page_p99.append(percentile(times, 99))

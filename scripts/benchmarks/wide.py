@@ -9,7 +9,7 @@ from flask import Flask
 from portal.app import create_app
 from portal.settings import Settings
 from portal.web.services import KEY as SERVICES
-from portal.web.stream import KEY, Hub, stop_on_signals
+from portal.web.stream import KEY, Hub
 
 STREAMS_OF_A_LEARNER = 60
 
@@ -20,5 +20,4 @@ def create() -> Flask:
     app.extensions[KEY] = Hub(
         app.extensions[SERVICES].client.redis, per_learner=STREAMS_OF_A_LEARNER
     )
-    stop_on_signals(app)
     return app

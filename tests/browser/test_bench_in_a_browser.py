@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from labs.events import Happened, Said, ServerChanged
-from labs.host.host import Limits
+from labs.host.record import Limits
 from tests.browser.conftest import WebServer
 from tests.web.faked_labs import FakedLabs, FakedSandbox
 
@@ -202,7 +202,7 @@ def test_a_bench_that_is_about_to_end_can_be_kept(bench: Bench, labs_host: Faked
     sandbox = sandbox_on(page, labs_host)
     page.wait_for_function("() => document.querySelector('cg-bench').dataset.connection === 'live'")
 
-    labs_host.host.limits = Limits(idle_s=120.0, warn_s=120.0)
+    labs_host.host.admission.limits = Limits(idle_s=120.0, warn_s=120.0)
     expect(page.get_by_text("This sandbox ends in 2 minutes")).to_have_count(2)
     page.get_by_role("button", name="Keep it").click()
 

@@ -87,7 +87,7 @@ class Machine:
 
     def open(self, owner, lab="cache-aside", within_s=30, **settings):
         info = self.client.open(lab, owner=owner, settings=settings)
-        eventually(lambda: self.status(info.id) != "opening", within_s=within_s)
+        eventually(lambda: self.status(info.id) not in ("queued", "opening"), within_s=within_s)
         return info.id
 
     def status(self, sandbox):

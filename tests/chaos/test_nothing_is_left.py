@@ -41,12 +41,12 @@ def named(processes, name):
 
 def test_fifty_sandboxes_ended_in_every_way_leave_nothing(fifty):
     everything = fifty.family()
-    agents, wardens, servers = (
-        named(everything, name) for name in ("cg-agent", "cg-warden", "redis-server")
+    agents, monitors, servers = (
+        named(everything, name) for name in ("cg-agent", "cg-monitor", "redis-server")
     )
     assert len(agents) >= FIFTY
 
-    for process in (*agents[:10], *wardens[10:20]):
+    for process in (*agents[:10], *monitors[10:20]):
         process.kill()
     for process in servers[20:30]:
         process.kill()

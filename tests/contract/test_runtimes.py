@@ -4,7 +4,6 @@ Run as root and as an ordinary user: `cage` and `process` with real servers, `fa
 """
 
 import os
-import time
 
 import psutil
 import pytest
@@ -139,14 +138,12 @@ def test_a_real_server_answers_again_at_the_same_address_after_a_kill(real, name
 
 
 @pytest.mark.parametrize("name", ["cache", "database"])
-def test_a_paused_server_answers_nobody_in_bounded_time(real, name):
+def test_a_paused_server_answers_nothing_until_it_is_resumed(real, name):
     real.ask(name)
     real.server("pause", name)
 
-    began = time.monotonic()
     with pytest.raises(LabsError):
         real.ask(name)
-    assert time.monotonic() - began < 12
 
     real.server("resume", name)
     eventually(lambda: not _failed(real, name))
@@ -182,14 +179,46 @@ def test_sandboxes_do_not_share_a_user_when_root(real):
         real.keeper.end(other.id, "the test is over")
 
 
-@pytest.mark.parametrize("victim", ["cg-agent", "cg-warden"])
-def test_when_its_agent_or_warden_is_killed_nothing_of_it_is_left(real, victim):
+@pytest.mark.parametrize("victim", ["cg-agent", "cg-monitor"])
+def test_when_its_agent_or_monitor_is_killed_nothing_of_it_is_left(real, victim):
     everything = real.keeper.processes(real.id)
 
     real.processes(victim)[0].kill()
 
     eventually(lambda: real.gone)
     eventually(lambda: not [process for process in everything if lives(process)])
+
+
+@pytest.mark.parametrize("victim", ["cg-agent", "cg-monitor"])
+def test_the_next_one_opens_at_once_after_one_was_killed(real, victim):
+    for _ in range(3):
+        opened = CacheAside(real.keeper)
+        opened.processes(victim)[0].kill()
+
+        following = CacheAside(real.keeper)
+
+        assert following.states()[-1] == "up"
+        assert not following.gone
+        following.end()
+
+
+def test_two_labs_hosts_of_a_machine_give_out_different_users_and_addresses(real):
+    # They share the kernel's count of a user's processes, and the loopback.
+    other, directory = keeper_of_ones_own(real.keeper.isolation)
+    try:
+        theirs = CacheAside(other)
+        ours = real.keeper.process(real.id)
+
+        assert other.process(theirs.id).slot != ours.slot
+        if os.geteuid() == 0:
+            users = [
+                {process.uids().real for process in sandbox.processes("cg-agent")}
+                for sandbox in (real, theirs)
+            ]
+            assert users[0].isdisjoint(users[1])
+    finally:
+        other.close()
+        directory.cleanup()
 
 
 def test_a_server_that_dies_by_itself_is_noticed(real):

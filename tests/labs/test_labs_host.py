@@ -13,7 +13,9 @@ from labs.client import LabsClient
 from labs.errors import LabsError, UnknownSandbox
 from labs.events import Entry, Happened, encode
 from labs.host import keys
-from labs.host.host import Hosted, LabsHost, Limits, _feed_length
+from labs.host.host import LabsHost
+from labs.host.publisher import feed_length
+from labs.host.record import Limits, SandboxRecord
 
 
 def eventually(condition, within_s=5.0):
@@ -183,20 +185,20 @@ HOSTILE = {
 def test_a_sandbox_that_misbehaves_is_ended(hosted, said):
     host, client = hosted()
     sandbox = opened(client)
-    sandboxed = host._keeper._find(sandbox)
+    connection = host.supervisor.process(sandbox).connection
 
     with pytest.raises(LabsError):
-        host._keeper._take(sandboxed, said)
+        connection.on_message(said)
 
 
 def test_a_sandbox_that_floods_is_ended(hosted):
     host, client = hosted()
     sandbox = opened(client)
-    sandboxed = host._keeper._find(sandbox)
+    connection = host.supervisor.process(sandbox).connection
 
     def flood():
         for _ in range(2_000):
-            host._keeper._take(sandboxed, {"id": 0, "reply": {}})
+            connection.on_message({"id": 0, "reply": {}})
 
     with pytest.raises(LabsError):
         flood()
@@ -205,16 +207,17 @@ def test_a_sandbox_that_floods_is_ended(hosted):
 def test_a_hungry_sandbox_is_ended(hosted, monkeypatch):
     host, client = hosted()
     sandbox = opened(client)
-    monkeypatch.setattr(host._keeper, "memory", lambda sandbox, over: 10**12)
+    monkeypatch.setattr(host.supervisor, "memory", lambda: {sandbox: 10**12})
+    monkeypatch.setattr(host.supervisor, "proportional_memory", lambda _: 10**12)
 
     eventually(lambda: client.info(sandbox).status == "closed")
     assert "memory" in client.info(sandbox).reason
 
 
 def test_a_feed_holds_fewer_events_where_they_are_large():
-    small, large = (Hosted("a", "owner", "lab", {}) for _ in range(2))
+    small, large = (SandboxRecord("a", "owner", "lab", {}) for _ in range(2))
     for _ in range(300):
-        few, many = _feed_length(large, 2_000), _feed_length(small, 150)
+        few, many = feed_length(large, 2_000), feed_length(small, 150)
 
     assert many == keys.FEED_LENGTH
     assert keys.FEED_LEAST <= few <= keys.FEED_BYTES / 1_950

@@ -9,8 +9,6 @@ from labs.headless import keeper_of_ones_own, play
 
 LABS = list(catalogue().values())
 WRONG = [(lab, solution) for lab in LABS for solution in lab.mutants]
-SECONDS = 40.0
-"""Fifteen seconds and eight are the bounds on a quiet machine; here other tests run beside."""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +30,6 @@ def test_the_reference_run_meets_every_check_with_evidence(keeper, lab):
     ), run.checks
     assert all(check["evidence"] for check in run.checks)
     assert run.measurements
-    assert run.seconds <= SECONDS
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
@@ -65,7 +62,6 @@ def test_a_wrong_solution_is_caught_by_its_check(keeper, lab, solution):
     print(f"{lab.id:18} {solution.name:22} {solution.about:60} caught at {', '.join(unmet)}")  # noqa: T201
     assert solution.caught_by in unmet
     assert not run.ok
-    assert run.seconds <= SECONDS
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)

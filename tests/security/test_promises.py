@@ -6,14 +6,14 @@ import pytest
 
 from labs import wire
 from labs.events import _EVENT_LIMIT
-from labs.host import cage, host, keeper, zygote
+from labs.host import admission, budget, cage, connection, overlay, record, zygote
 from labs.runtime import process
 from labs.sandbox import console
 from portal.bench import flight, sharing
 from portal.web import learner, stream
 
 MB = 1024 * 1024
-LIMITS = host.Limits()
+LIMITS = record.Limits()
 ROWS = {
     "a sandbox's memory": (
         f"{LIMITS.budget_mb} MB together",
@@ -23,23 +23,24 @@ ROWS = {
     "its disk": (
         f"{LIMITS.disk_mb} MB together",
         f"{zygote.LONGEST_FILE // MB} MB a file",
-        f"{keeper.FILES:,} files",
+        f"{budget.FILES:,} files",
+        f"database {overlay.ROOM_MB} MB",
     ),
     "its `/tmp` and `/dev/shm`": (f"{cage.ROOM_FOR_TEMPORARY // MB} MB each",),
     "its processes": (f"{zygote.PROCESSES}",),
     "its life": (f"{LIMITS.idle_s / 60:g} minutes", f"{LIMITS.longest_s / 3600:g} hours"),
     "calls to it": (
-        f"{host.CALLS_AT_ONCE} at once",
-        f"{host.CALLS_PER_S:g} a second",
-        f"first {host.CALLS_IN_A_ROW:g}",
+        f"{admission.CALLS_AT_ONCE} at once",
+        f"{record.CALLS_PER_S:g} a second",
+        f"first {record.CALLS_IN_A_ROW:g}",
     ),
     "what it says to the host": (
         f"{wire.FRAME_LIMIT // MB} MiB;",
-        f"{keeper.MESSAGES_PER_S} messages",
-        f"{keeper.BYTES_PER_S // MB} MiB a second",
+        f"{connection.MESSAGES_PER_S} messages",
+        f"{connection.BYTES_PER_S // MB} MiB a second",
         f"{_EVENT_LIMIT:,} characters",
-        f"{keeper.OUTCOMES:,} outcomes",
-        f"{keeper.LOG_ENTRIES} entries",
+        f"{connection.OUTCOMES:,} outcomes",
+        f"{connection.LOG_ENTRIES} entries",
     ),
     "a console": (
         f"command {console.COMMAND_LIMIT // 1024} KiB",

@@ -31,7 +31,8 @@ from labs.events import (
     ServerChanged,
     StepStarted,
 )
-from labs.host.host import LabsHost, Limits
+from labs.host.host import LabsHost
+from labs.host.record import Limits
 from labs.state import TIMELINE_LENGTH, SandboxState
 from portal.accounts.routes import LARGEST_ID
 from portal.bench.places import way_back
@@ -105,7 +106,7 @@ def sandbox(labs, client):
         lambda: next(
             (
                 hosted
-                for hosted in labs._hosted.values()
+                for hosted in labs.admission.all()
                 if hosted.owner == owner and hosted.status == "open"
             ),
             None,
@@ -234,7 +235,7 @@ def test_nothing_in_an_address_comes_out_as_markup(client, sandbox, value):
 
 def test_nothing_that_a_sandbox_says_comes_out_as_markup(client, labs, sandbox):
     """Every text of a state that its own servers and its learner can choose."""
-    state = labs._hosted[sandbox].state
+    state = labs.admission.find(sandbox).state
     lab = find("cache-aside")
     told = [
         SandboxOpened(
@@ -272,7 +273,7 @@ def test_nothing_that_a_sandbox_says_comes_out_as_markup(client, labs, sandbox):
         ),
     ]
     for event in told:
-        labs._heard(labs._hosted[sandbox], Entry(state.seq + 1, 1.0, event))
+        labs.on_event(labs.admission.find(sandbox), Entry(state.seq + 1, 1.0, event))
 
     for path in (
         "/labs/cache-aside",
@@ -297,7 +298,7 @@ def test_nothing_that_a_server_answers_comes_out_as_markup(
     client, labs, sandbox, call, monkeypatch
 ):
     answer = {"output": MARKUP, "failed": False, "took_ms": 1.0, "cut": False, "lines": [MARKUP]}
-    monkeypatch.setattr(labs._keeper, "call", lambda *_, **__: answer)
+    monkeypatch.setattr(labs.supervisor, "call", lambda *_, **__: answer)
 
     for headers in ({}, {"HX-Request": "true"}):
         if call == "console":

@@ -56,7 +56,7 @@ def test_nothing_in_a_sandbox_holds_a_file_from_outside(opened, keeper):
     """A directory of the machine's would be a way out of the cage, a socket of the host's a way
     into it.
     """
-    own = str(keeper._find(opened.id).directory)
+    own = str(keeper.process(opened.id).directory)
 
     for process in opened.inside:
         for target in descriptors(process):
@@ -80,7 +80,7 @@ def test_only_the_agent_can_speak_to_the_labs_host(opened, keeper):
     """Its end of the socket pair is held by nobody else: who holds it could speak for the
     sandbox.
     """
-    ours = os.fstat(keeper._find(opened.id).sock.fileno()).st_ino
+    ours = os.fstat(keeper.process(opened.id).connection.sock.fileno()).st_ino
     holders = set()
     for process in opened.inside:
         for target in descriptors(process):
@@ -226,7 +226,7 @@ def test_the_machine_s_files_are_not_there(seen):
 @in_a_cage
 def test_the_machine_s_processes_are_not_there(seen):
     assert len(seen["processes"]) < 25
-    assert not {"cg-zygote", "cg-warden", "pytest", "systemd"} & set(seen["processes"])
+    assert not {"cg-zygote", "cg-monitor", "pytest", "systemd"} & set(seen["processes"])
 
 
 @in_a_cage

@@ -22,7 +22,7 @@ from scripts.benchmarks.figures import (
     under,
 )
 from scripts.benchmarks.learner import _AGAIN, _SANDBOX
-from scripts.benchmarks.listeners import Reader
+from scripts.benchmarks.listeners import Reader, problem_of
 from scripts.benchmarks.load import at, benchmark_says
 from scripts.benchmarks.memory import pss_and_uss
 from scripts.benchmarks.table import Section, page, report
@@ -136,7 +136,21 @@ def test_a_refused_stream_has_not_begun():
     reader.take(b"HTTP/1.1 503 SERVICE UNAVAILABLE\r\nContent-Length: 3\r\n\r\nno\n")
 
     assert not reader.greeted
-    assert reader.begun.startswith(b"HTTP/1.1 503")
+    assert (reader.status, reader.answer) == ("503", "HTTP/1.1 503 SERVICE UNAVAILABLE, no")
+
+
+def test_an_error_page_with_empty_lines_is_no_stream():
+    refused, accepted = Reader(), Reader()
+
+    refused.take(b"HTTP/1.1 503 SERVICE UNAVAIL")
+    refused.take(b"ABLE\r\n\r\n<html>\n\n<p>event: hello</p>\n\n</html>\n")
+    accepted.take(b"HTTP/1.1 200 OK\r\n\r\nretry: 900\nevent: hello\ndata: {}\n\n")
+
+    assert (refused.greeted, accepted.greeted) == (False, True)
+    assert problem_of([refused, accepted, Reader(ended=True), Reader()]) == (
+        "3 of 4 streams did not begin: 1 × HTTP/1.1 503 SERVICE UNAVAILABLE, "
+        "<html> <p>event: hello</p> </html>, 1 × closed without an answer, 1 × no answer"
+    )
 
 
 def test_memory_is_read_from_the_kernels_sums():

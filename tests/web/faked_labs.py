@@ -20,7 +20,8 @@ from redis.retry import Retry
 
 from labs.client import LabsClient, SandboxInfo, find
 from labs.events import Entry, Event
-from labs.host.host import LabsHost, Limits
+from labs.host.host import LabsHost
+from labs.host.record import Limits
 from labs.state import SandboxState
 
 DEADLINE_S = 10.0
@@ -149,13 +150,13 @@ class FakedLabs:
 
     def queue(self, *owners: str) -> None:
         """Nobody gets in while these wait in front."""
-        self.host.limits = Limits(room=1)
+        self.host.admission.limits = Limits(room=1)
         for owner in ("somebody inside", *owners):
             self.client.open("cache-aside", owner=owner)
 
     def let_in(self) -> None:
         """There is room again."""
-        self.host.limits = Limits(room=9)
+        self.host.admission.limits = Limits(room=9)
         self.client.call(self.of("somebody inside").id, "close")
 
 
@@ -172,7 +173,7 @@ class FakedSandbox:
     @property
     def state(self) -> SandboxState:
         """What has happened in it so far."""
-        return self.labs.host._hosted[self.id].state
+        return self.labs.host.admission.find(self.id).state
 
     @property
     def checks(self) -> int:
@@ -193,8 +194,8 @@ class FakedSandbox:
         """Have it tell this, as its last words: what it tells by itself afterwards is refused, for
         its number is taken.
         """
-        hosted = self.labs.host._hosted[self.id]
-        self.labs.host._heard(hosted, Entry(hosted.state.seq + 1, time.time(), event))
+        record = self.labs.host.admission.find(self.id)
+        self.labs.host.on_event(record, Entry(record.state.seq + 1, time.time(), event))
 
 
 @contextmanager

@@ -5,6 +5,7 @@ machine behind it fails.
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -14,9 +15,10 @@ import pytest
 from redis import Redis
 
 from labs.events import Entry, Event, Happened, SandboxClosed, encode
+from portal.serve import gunicorn_settings
 from portal.settings import Settings
 from portal.web.services import make_redis
-from portal.web.stream import QUEUE_LENGTH, Hub, TooManyStreams
+from portal.web.stream import PER_WORKER, QUEUE_LENGTH, Hub, TooManyStreams
 
 SANDBOX = "5a9d"
 
@@ -204,6 +206,50 @@ def test_the_oldest_stream_of_a_learner_makes_room(hub: Hub, publisher: Publishe
     publisher.tell()
     seventh.until(lambda r: r.seqs == [1])
     readers[1].until(lambda r: r.seqs == [1])
+
+
+def test_a_stream_ends_when_its_reader_closes_the_connection(
+    hub: Hub, publisher: Publisher
+) -> None:
+    ours, theirs = socket.socketpair()
+    with ours:
+        stream = hub.join(SANDBOX, "me", 0, ours)
+        messages = hub.messages(stream)
+        assert "event: hello" in next(messages)
+
+        theirs.close()
+
+        # Nothing is written to the socket here, so only a look at it can end this.
+        assert '"reason": "left"' in list(messages)[-1]
+        hub.leave(stream)
+
+
+def test_a_place_is_free_as_soon_as_its_reader_has_gone(
+    settings: Settings, portal_redis: Redis
+) -> None:
+    redis = make_redis(settings.redis_url, timeout_s=5.0, connect_timeout_s=1.0)
+    hub = Hub(redis, per_worker=3)
+    pairs = [socket.socketpair() for _ in range(3)]
+    streams = [hub.join(SANDBOX, f"learner {n}", 0, pair[0]) for n, pair in enumerate(pairs)]
+
+    pairs[0][1].close()
+
+    hub.join(SANDBOX, "one more", 0)
+    assert [stream.ended for stream in streams] == [True, False, False]
+    with pytest.raises(TooManyStreams):
+        hub.join(SANDBOX, "and another", 0)
+    hub.stop()
+    assert hub._thread
+    hub._thread.join(5)
+    redis.close()
+    for pair in pairs:
+        for end in pair:
+            end.close()
+
+
+def test_a_worker_has_a_thread_for_every_stream_and_some_for_pages() -> None:
+    assert gunicorn_settings.threads >= PER_WORKER + 16
+    assert PER_WORKER >= 500
 
 
 def test_a_full_worker_refuses(settings: Settings, portal_redis: Redis) -> None:

@@ -1,0 +1,136 @@
+"""Has sandboxes started by the zygote, the warm process that every sandbox is forked from."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from labs.errors import DidNotStart, LabsError, from_data
+
+READY_DEADLINE_S = 20.0
+END_DEADLINE_S = 5.0
+PASSED_ON = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "PYTHONPATH",
+    "PYTHONDONTWRITEBYTECODE",
+    "LD_LIBRARY_PATH",
+    "CACHEGROUND_ENGINES",
+    "CACHEGROUND_LABS",
+)
+"""Of our environment, to the processes that become sandboxes: nothing that says where the portal's
+servers are, or how to enter them.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnRequest:
+    """One sandbox to start. `uid` is None where everything belongs to the ordinary user."""
+
+    sandbox: str
+    slot: int
+    uid: int | None
+    isolation: str
+    directory: str
+    template: str
+
+
+class Zygote:
+    """The warm process. Call `on_readable` when there is something to read on `control`.
+
+    `on_started` is called with a request's `sandbox` and its monitor's pid, `on_ended` with the
+    status with which that monitor ended.
+    """
+
+    def __init__(
+        self,
+        on_started: Callable[[str, int], None],
+        on_ended: Callable[[str, int], None],
+        *,
+        isolation: str,
+        layers: Path,
+        template: Path,
+    ) -> None:
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._on_started, self._on_ended = on_started, on_ended
+        with theirs:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "labs.host.zygote",
+                    str(theirs.fileno()),
+                    str(os.getpid()),
+                    isolation,
+                    layers,
+                    template,
+                ],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                cwd=Path(__file__).resolve().parents[2],
+                env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
+            )
+        self._ready: queue.SimpleQueue[LabsError | None] = queue.SimpleQueue()
+        self._is_ready = False
+        self.isolation = ""
+        """What it found: cage or process. Known when it is ready."""
+        self.room: Path | None = None
+        """Where each sandbox has its own memory file system; None if they have none."""
+
+    def wait_ready(self, deadline_s: float = READY_DEADLINE_S) -> None:
+        """Return when it is warm; DidNotStart if it isn't in time, or found no isolation."""
+        if self._is_ready:
+            return
+        try:
+            problem = self._ready.get(timeout=deadline_s)
+        except queue.Empty:
+            raise DidNotStart("The labs' warm process did not start.") from None
+        self._ready.put(problem)
+        if problem is not None:
+            raise problem
+        self._is_ready = True
+
+    def spawn(self, request: SpawnRequest, agent_end: socket.socket) -> None:
+        """Have a sandbox started whose agent speaks through this socket; closes it here."""
+        with agent_end:
+            socket.send_fds(
+                self.control, [json.dumps(asdict(request)).encode()], [agent_end.fileno()]
+            )
+
+    def on_readable(self) -> bool:
+        """Take one message; False at the end of the stream."""
+        with contextlib.suppress(OSError):
+            if data := self.control.recv(64 * 1024):
+                message = json.loads(data)
+                if "ready" in message:
+                    self.isolation = message["isolation"]
+                    self.room = Path(message["room"]) if message["room"] else None
+                    self._ready.put(None)
+                elif "failed" in message:
+                    self._ready.put(from_data(message["failed"]))
+                elif "started" in message:
+                    self._on_started(message["started"], message["monitor"])
+                else:
+                    self._on_ended(message["ended"], message["status"])
+                return True
+        self._ready.put(DidNotStart("The labs' warm process ended while it started."))
+        return False
+
+    def close(self) -> None:
+        """End it. Its sandboxes end with it."""
+        with contextlib.suppress(OSError):
+            self.control.shutdown(socket.SHUT_RDWR)
+        try:
+            self._process.wait(timeout=END_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(timeout=END_DEADLINE_S)
