@@ -1,5 +1,6 @@
 // @ts-check
 // Checks: a claim, whether it holds, the counters that say so.
+import { write } from "./dom.js";
 import { Island } from "./island.js";
 
 const WORDS = { met: "Met: ", unmet: "Not met yet: ", error: "Could not be judged: " };
@@ -27,11 +28,6 @@ class Checks extends Island {
 function proof(evidence) {
   const counters = Object.entries(evidence).map(([name, value]) => `${name} ${typeof value === "number" ? Number(value.toPrecision(6)) : value}`);
   return counters.length ? `(${counters.join(", ")})` : "";
-}
-
-/** @param {Element | null} place @param {string} text */
-function write(place, text) {
-  if (place && place.textContent !== text) place.textContent = text;
 }
 
 customElements.define("cg-checks", Checks);

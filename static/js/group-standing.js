@@ -1,6 +1,7 @@
 // @ts-check
 // How a replication group stands, as far as a page knows: whom endpoints lead to, who wears the crown, which wires are seen, in what words.
 // The same as in portal/drawing/standing.py.
+import { of } from "./dom.js";
 import { saidOf } from "./words.js";
 
 const LONGEST = 33;
@@ -158,11 +159,6 @@ export class Standing {
     const short = SAYINGS[/** @type {"+sdown"} */ (event)] ?? "";
     return shortened(short && (subject || !short.includes("{}")) ? short.replace("{}", subject) : words);
   }
-}
-
-/** @param {Element} element @param {string} name */
-export function of(element, name) {
-  return element.getAttribute(`data-${name}`) ?? "";
 }
 
 /** @param {string} text */

@@ -1,8 +1,9 @@
 // @ts-check
 // A replication group in the drawing: crowns, wires, endpoints, zones and sentinels, kept true by events. Where things stand is the server's.
+import { of, write } from "./dom.js";
 import { drop, send } from "./dots.js";
 import { moveCrown, swing } from "./group-motion.js";
-import { FLOWS, LONGEST_OF_APP, Standing, of, shortened } from "./group-standing.js";
+import { FLOWS, LONGEST_OF_APP, Standing, shortened } from "./group-standing.js";
 import { saidOf } from "./words.js";
 
 const DOT_PX_PER_MS = 0.2;
@@ -152,9 +153,4 @@ export class Group {
 function long(wire) {
   const path = /** @type {SVGPathElement | null} */ (wire.querySelector(".link"));
   return Math.max(SHORTEST_MS, (path?.getTotalLength() ?? 0) / DOT_PX_PER_MS);
-}
-
-/** @param {Element | null} place @param {string} text */
-function write(place, text) {
-  if (place && place.textContent !== text) place.textContent = text;
 }

@@ -1,5 +1,6 @@
 // @ts-check
 // The drawing: how servers and links are, what goes over them. The picture is drawn by the server; this keeps it true.
+import { make, write } from "./dom.js";
 import { Sample, flowsOf, send } from "./dots.js";
 import { Group } from "./group.js";
 import { Island, calmly, known } from "./island.js";
@@ -134,9 +135,7 @@ class Topology extends Island {
     if (!place) return;
     const at = strong ? text.indexOf(strong) : -1;
     if (at < 0) return write(place, text);
-    const part = document.createElement("strong");
-    part.textContent = strong;
-    place.replaceChildren(text.slice(0, at), part, text.slice(at + strong.length));
+    place.replaceChildren(text.slice(0, at), make("strong", {}, strong), text.slice(at + strong.length));
   }
 
   read() {
@@ -190,11 +189,6 @@ class Topology extends Island {
   sampled(one) {
     write(this.querySelector(".sampled"), one > 1 ? `Dots are a sample, about 1 of ${one.toLocaleString("en-US")}; the numbers are exact.` : "");
   }
-}
-
-/** @param {Element | null} place @param {string} text */
-function write(place, text) {
-  if (place && place.textContent !== text) place.textContent = text;
 }
 
 customElements.define("cg-topology", Topology);

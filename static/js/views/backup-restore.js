@@ -1,8 +1,8 @@
 // @ts-check
 // A cluster, a backup of it, the cluster that is made of it: what each holds, and the changes on both sides of the snapshot's moment.
+import { draw, write } from "../dom.js";
 import { Island, figure } from "../island.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const [WIDTH, BASE, TALL] = [600, 80, 66];
 const GONE = ["stopped", "down"];
 
@@ -72,7 +72,7 @@ class Backups extends Island {
     if (moment) moment.hidden = !rows.length;
     this.querySelector("[data-bars]")?.replaceChildren(...rows.flatMap((row, index) => {
       const [x, kept, gone] = [(index * WIDTH) / rows.length, (TALL * row.kept) / most, (TALL * row.gone) / most];
-      return [shape("rect", "kept", { x: x + 1, y: BASE - kept, width: 8, height: kept }), shape("rect", "gone", { x: x + 1.5, y: BASE - kept - gone, width: 7, height: gone })];
+      return [draw("rect", { class: "kept", x: x + 1, y: BASE - kept, width: 8, height: kept }), draw("rect", { class: "gone", x: x + 1.5, y: BASE - kept - gone, width: 7, height: gone })];
     }));
     write(this.querySelector("[data-length]"), `${this.length.toFixed(1)} s`);
   }
@@ -85,7 +85,7 @@ class Backups extends Island {
   marks(rows) {
     this.querySelector("[data-marks]")?.replaceChildren(...rows.map((row) => {
       const x = Math.min(Math.max((row.at_s / this.length) * WIDTH, 0), WIDTH);
-      return shape("line", row.mark === "fork" ? "fork" : "written", { x1: x, x2: x, y1: 2, y2: 86 });
+      return draw("line", { class: row.mark === "fork" ? "fork" : "written", x1: x, x2: x, y1: 2, y2: 86 });
     }));
   }
 
@@ -93,19 +93,6 @@ class Backups extends Island {
   compared(row) {
     if (row) write(this.querySelector("[data-words]"), `${figure(row.kept, 0)} acknowledged changes are in shop-restored, ${figure(row.gone, 0)} are gone.`);
   }
-}
-
-/** @param {string} name @param {string} kind @param {Record<string, number>} numbers */
-function shape(name, kind, numbers) {
-  const made = document.createElementNS(SVG, name);
-  made.setAttribute("class", kind);
-  for (const [key, value] of Object.entries(numbers)) made.setAttribute(key, value.toFixed(1));
-  return made;
-}
-
-/** @param {Element | null | undefined} place @param {string} text */
-function write(place, text) {
-  if (place && place.textContent !== text) place.textContent = text;
 }
 
 customElements.define("cg-backups", Backups);

@@ -1,5 +1,6 @@
 // @ts-check
 // Two browsers before the shop: what each shows, and what the store says of its session. All of it comes as data and is written as text.
+import { sense, write } from "../dom.js";
 import { Island, known } from "../island.js";
 
 const SENSES = { "signed in": "hit", "signed out": "miss", down: "error", "cannot ask": "error" };
@@ -43,8 +44,8 @@ class Sessions extends Island {
       headers: page.headers || "none", body: page.body || "none",
     };
     for (const [name, text] of Object.entries(shown)) write(window.querySelector(`[data-show="${name}"]`), text);
-    const sense = window.querySelector("[data-sense]");
-    if (sense) dress(sense, page.user ? "hit" : "none");
+    const user = window.querySelector("[data-sense]");
+    if (user) dress(user, page.user ? "hit" : "none");
   }
 
   /** @param {Record<string, any>} row */
@@ -57,12 +58,7 @@ class Sessions extends Island {
       const place = line.querySelector(`[data-show="${instance}"]`);
       const words = String(row[instance] ?? "");
       if (!place || place.textContent === words) continue;
-      const sense = document.createElement("span");
-      const mark = document.createElement("i");
-      mark.setAttribute("aria-hidden", "true");
-      sense.append(mark, words);
-      dress(sense, SENSES[/** @type {"down"} */ (words)] ?? "none");
-      place.replaceChildren(...(words ? [sense] : []));
+      place.replaceChildren(...(words ? [sense(SENSES[/** @type {"down"} */ (words)] ?? "none", words)] : []));
     }
   }
 }
@@ -72,11 +68,6 @@ function dress(sense, name) {
   sense.className = `sense ${known(name)}`;
   const mark = sense.querySelector("i");
   if (mark) mark.className = `mark ${known(name)}`;
-}
-
-/** @param {Element | null} place @param {string} text */
-function write(place, text) {
-  if (place && place.textContent !== text) place.textContent = text;
 }
 
 customElements.define("cg-sessions", Sessions);

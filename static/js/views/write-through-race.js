@@ -1,7 +1,8 @@
 // @ts-check
 // The race: steps that can be put in another order, drawn as a sequence of what each did, and all orders with how they ended.
+import { make, mark, sense } from "../dom.js";
 import { Island } from "../island.js";
-import { element, mark, picture, placeOf, said, sense } from "./race-sequence.js";
+import { picture, placeOf, said } from "./race-sequence.js";
 
 const OUTCOMES = { stale: "stale", fresh: "hit", empty: "none", impossible: "error" };
 const SETTINGS = ["race", "strategy", "start", "ttl_s"];
@@ -182,11 +183,11 @@ class Race extends Island {
     const workers = [...new Set(rows.map((row) => row.worker))].sort();
     const lanes = [...workers, "cache", "database"];
     const roles = Object.fromEntries(rows.map((row) => [row.worker, row.role]));
-    const heads = element("span", "", "");
+    const heads = make("span");
     for (const lane of lanes) {
-      const head = element("span", "lane", lane === "database" ? "" : lane);
-      if (lane === "database") head.append(element("span", "long", lane), element("span", "short", "DB"));
-      if (roles[lane]) head.append(element("small", "", roles[lane]));
+      const head = make("span", { class: "lane" }, lane === "database" ? "" : lane);
+      if (lane === "database") head.append(make("span", { class: "long" }, lane), make("span", { class: "short" }, "DB"));
+      if (roles[lane]) head.append(make("small", {}, roles[lane]));
       heads.append(head);
     }
     this.part("[data-lanes]").replaceChildren(heads);
@@ -207,20 +208,20 @@ class Race extends Island {
 
   /** @param {Row} row @param {number} index @param {string[]} lanes @param {Set<string>} open whose transactions are open before this step */
   row(row, index, lanes, open) {
-    const line = document.createElement("li");
+    const line = make("li");
     const stale = typeof row.cached === "number" && row.cached < row.committed;
     line.className = `race-step ${row.worker.toLowerCase()}`;
     line.dataset.row = String(index);
     line.dataset.told = row.told ?? "";
     line.toggleAttribute("data-stale", stale);
-    const card = element("button", "card-of-step", "");
+    const card = make("button", { class: "card-of-step" });
     card.setAttribute("type", "button");
     card.dataset.card = String(index);
     card.setAttribute("aria-describedby", "race-help");
-    const grip = element("i", "grip", "");
+    const grip = make("i", { class: "grip" });
     grip.setAttribute("aria-hidden", "true");
-    card.append(grip, element("b", "letter", row.worker), element("span", "", row.step));
-    const drawn = element("div", "picture", "");
+    card.append(grip, make("b", { class: "letter" }, row.worker), make("span", {}, row.step));
+    const drawn = make("div", { class: "picture" });
     drawn.append(picture(row, lanes, open, stale));
     line.append(card, drawn, said(row, stale));
     return line;
@@ -243,16 +244,16 @@ class Race extends Island {
 
   /** @param {Row} row */
   line(row) {
-    const line = document.createElement("tr");
-    const order = element("td", "letters", "");
-    for (const letter of row.order) order.append(letter === "…" ? letter : element("span", letter.toLowerCase(), letter));
-    const outcome = element("td", "", "");
+    const line = make("tr");
+    const order = make("td", { class: "letters" });
+    for (const letter of row.order) order.append(letter === "…" ? letter : make("span", { class: letter.toLowerCase() }, letter));
+    const outcome = make("td");
     outcome.append(sense(OUTCOMES[/** @type {"stale"} */ (row.outcome)], row.outcome), ` ${row.lasts}`);
     if (row.stands_for > 1) outcome.append(`, ${row.stands_for} orders begin so`);
     if (row.old_answers) outcome.append("; a reader was told an old price");
     const versions = row.committed === "" ? "" : `${row.cached === "" ? "none" : row.cached} of ${row.committed}`;
-    const again = element("td", "", "");
-    const link = document.createElement("a");
+    const again = make("td");
+    const link = /** @type {HTMLAnchorElement} */ (make("a"));
     const letters = row.order.replace("…", "");
     const url = new URL(location.pathname, location.href);
     for (const name of SETTINGS) url.searchParams.set(name, this.setting(name));
@@ -260,9 +261,9 @@ class Race extends Island {
     link.href = url.pathname + url.search;
     link.dataset.replay = letters;
     link.textContent = "Replay";
-    link.append(element("span", "visually-hidden", ` order ${row.number}, ${letters}`));
+    link.append(make("span", { class: "visually-hidden" }, ` order ${row.number}, ${letters}`));
     again.append(link);
-    line.append(element("td", "number", String(row.number)), order, outcome, element("td", "number", versions), again);
+    line.append(make("td", { class: "number" }, String(row.number)), order, outcome, make("td", { class: "number" }, versions), again);
     return line;
   }
 }

@@ -1,31 +1,6 @@
 // @ts-check
-// Elements of a drawing, made by calls and never from markup; and the shapes that the recorder's marks have.
-
-const SVG = "http://www.w3.org/2000/svg";
-
-/**
- * @param {string} name
- * @param {Record<string, string | number>} [attributes]
- * @param {(Node | string)[]} inside
- */
-export function draw(name, attributes = {}, ...inside) {
-  const part = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) part.setAttribute(key, typeof value === "number" ? String(Math.round(value * 10) / 10) : value);
-  part.append(...inside);
-  return part;
-}
-
-/**
- * @param {string} name
- * @param {Record<string, string>} [attributes]
- * @param {(Node | string)[]} inside
- */
-export function make(name, attributes = {}, ...inside) {
-  const part = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) part.setAttribute(key, value);
-  part.append(...inside);
-  return part;
-}
+// The shapes that the recorder's marks have.
+import { draw } from "../../dom.js";
 
 /** One mark of a shape as a piece of a path, in a band that begins at `y` and is `tall`; `filled` shapes are filled, others are lines. */
 export const SHAPES = {
