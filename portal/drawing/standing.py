@@ -19,10 +19,8 @@ Seen = Literal["on", "gone", "off"]
 LONGEST, LONGEST_OF_APP = 33, 38
 WORDS_OF_STATE = {
     "starting": "is starting",
-    "loading": "is loading",
     "up": "",
     "paused": "is paused",
-    "promoting": "is being promoted",
     "down": "is down",
     "stopped": "has stopped",
 }

@@ -8,13 +8,11 @@ from typing import Any
 from labs import METRICS, Choice, Link, Node, Number, Topology
 from portal.drawing import Box, Drawing, Spot, Wire
 
-STATES = ("starting", "loading", "up", "paused", "promoting", "down", "stopped")
+STATES = ("starting", "up", "paused", "down", "stopped")
 WHY = {
     "down": "is down: kill -9",
     "paused": "is paused: SIGSTOP",
     "starting": "is starting",
-    "loading": "is loading: 12 MB",
-    "promoting": "is being promoted",
     "stopped": "has stopped",
 }
 LINKS = (("open", ""), ("slow", "+50 ms each way"), ("cut", "cut"))
@@ -199,8 +197,8 @@ def failover() -> Any:
     """Six servers: a primary that was killed, the replica that takes its place, another one, and a
     sentinel beside each.
     """
-    states = {"cache-001": "down", "cache-002": "promoting"}
-    words = {"cache-001": "is down: kill -9", "cache-002": "is being promoted"}
+    states = {"cache-001": "down"}
+    words = {"cache-001": "is down: kill -9"}
     return Plain(
         lab=Plain(topology=FAILOVER),
         server_state=lambda name: states.get(name, "up"),

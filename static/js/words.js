@@ -1,7 +1,7 @@
 // @ts-check
 // The words of a drawing: of a server's state, its engine, of what a command meant. The same as in portal/bench/view.py.
 
-const STATES = { starting: "is starting", loading: "is loading", up: "", paused: "is paused", promoting: "is being promoted", down: "is down", stopped: "has stopped" };
+const STATES = { starting: "is starting", up: "", paused: "is paused", down: "is down", stopped: "has stopped" };
 const ENGINES = { redis: "Redis", memcached: "Memcached", postgres: "Postgres", instance: "Python", balancer: "Python", sentinel: "Sentinel" };
 const MEANINGS = { hit: "hit", miss: "miss", read: "database read", write: "write", stale: "stale", error: "error", here: "answered", none: "answered" };
 const LONGEST_REPLY = 14;
