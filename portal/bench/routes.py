@@ -32,6 +32,7 @@ from labs import METRICS, BadInput, Lab, LabsError, SandboxInfo, catalogue, enco
 from portal.bench import faders, view
 from portal.bench.places import page_url
 from portal.bench.view import Bench
+from portal.bench.words import NO_REPLICA, engine_words, for_scripts
 from portal.content.numbers import keep_units
 from portal.web.history import history
 from portal.web.learner import current_learner
@@ -55,6 +56,9 @@ def _install(state: Any) -> None:
     env.globals.update(
         bench_for=bench_for,
         page_url=page_url,
+        engine_words=engine_words,
+        words_for_scripts=for_scripts,
+        NO_REPLICA=NO_REPLICA,
         position_of=faders.position_of,
         figure=view.figure,
         cell=view.cell,
@@ -91,12 +95,7 @@ def _installation() -> Installation:
             found = {
                 name: version for host in reversed(hosts) for name, version in host.versions.items()
             }
-            words = (
-                version
-                if version.lower().startswith(name)
-                else f"{view.ENGINES.get(name, name)} {version}"
-                for name, version in sorted(found.items())
-            )
+            words = (engine_words(name, version) for name, version in sorted(found.items()))
             walls = WITHOUT_WALLS if any(host.isolation == "process" for host in hosts) else ""
             known = Installation(
                 ", ".join(words) or known.versions, walls if hosts else known.walls

@@ -2,8 +2,7 @@
 
 Pure geometry in the drawing's own units.
 
-Refuses to know states and readings: the template and the page's script dress it. How a replication
-group stands, in words and attributes, is said in `standing`.
+Refuses to know states and readings: the page's scripts dress it (static/js/topology.js, group.js).
 """
 
 from __future__ import annotations

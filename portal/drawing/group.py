@@ -3,7 +3,7 @@ zone with its caches and sentinels; on a phone a band for each zone.
 
 Every wire that may ever be needed is there: an endpoint may lead to any cache, any cache may feed
 any other, a crown may move from each to each. Which of them are seen is said by attributes
-(portal.drawing.standing and static/js/group.js).
+(static/js/group.js).
 """
 
 from __future__ import annotations
