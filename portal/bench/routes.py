@@ -30,6 +30,7 @@ from markupsafe import Markup
 
 from labs import METRICS, BadInput, Lab, LabsError, SandboxInfo, catalogue, encode, find
 from portal.bench import faders, view
+from portal.bench.flight import RULES
 from portal.bench.places import page_url
 from portal.bench.view import Bench
 from portal.bench.words import NO_REPLICA, engine_words, for_scripts
@@ -58,6 +59,7 @@ def _install(state: Any) -> None:
         page_url=page_url,
         engine_words=engine_words,
         words_for_scripts=for_scripts,
+        flight_rules=RULES,
         NO_REPLICA=NO_REPLICA,
         position_of=faders.position_of,
         figure=view.figure,
