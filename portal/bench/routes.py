@@ -62,6 +62,7 @@ def _install(state: Any) -> None:
         flight_rules=RULES,
         NO_REPLICA=NO_REPLICA,
         position_of=faders.position_of,
+        stops_of=faders.stops,
         figure=view.figure,
         cell=view.cell,
         plain=view.plain,
