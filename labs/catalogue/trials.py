@@ -20,9 +20,7 @@ Row = dict[str, Value]
 """A row of a table: column to value; what the table does not show may stand in it too."""
 
 EDGES_MS = (1, 2, 4, 8, 16, 32, 64, 125, 250, 500, 1_000, 2_000, 4_000)
-"""Where the bars of a distribution of staleness begin and end; static/js/views/multiples.js draws
-them.
-"""
+"""Where the bars of a distribution of staleness end; the last bar has no end."""
 
 GRACE_S = 10.0
 """How much longer than it should a trial may take on a busy machine."""
@@ -132,6 +130,7 @@ def staleness(trial: Trial) -> Row:
         "staleness_p50_ms": round(trial.staleness_ms(50), 1),
         "staleness_p99_ms": round(trial.staleness_ms(99), 1),
         "staleness_max_ms": round(trial.staleness_ms(100), 1),
+        "staleness_edges_ms": " ".join(map(str, EDGES_MS)),
         "staleness_counts": " ".join(
             str(count) for count in latencies["staleness"].counts(EDGES_MS)
         ),

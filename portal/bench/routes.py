@@ -33,7 +33,7 @@ from portal.bench import faders, view
 from portal.bench.flight import RULES
 from portal.bench.places import page_url
 from portal.bench.view import Bench
-from portal.bench.words import NO_REPLICA, engine_words, for_scripts
+from portal.bench.words import CHECKS, NO_REPLICA, engine_words, for_scripts
 from portal.content.numbers import keep_units
 from portal.web.history import history
 from portal.web.learner import current_learner
@@ -61,10 +61,10 @@ def _install(state: Any) -> None:
         words_for_scripts=for_scripts,
         flight_rules=RULES,
         NO_REPLICA=NO_REPLICA,
+        CHECK_WORDS=CHECKS,
         position_of=faders.position_of,
         stops_of=faders.stops,
         figure=view.figure,
-        cell=view.cell,
         plain=view.plain,
         METRICS=METRICS,
         POSITIONS=faders.POSITIONS,

@@ -1,62 +1,77 @@
 // @ts-check
 // A cluster, a backup of it, the cluster that is made of it: what each holds, and the changes on both sides of the snapshot's moment.
-import { draw, write } from "../dom.js";
+import { draw, of, write } from "../dom.js";
 import { Island, figure } from "../island.js";
+import { CHANGES, stateOf } from "../sandbox-state.js";
 
 const [WIDTH, BASE, TALL] = [600, 80, 66];
-const GONE = ["stopped", "down"];
+const GONE = { stopped: "not there", down: "is down" };
+
+/** @typedef {Record<string, any>} Row */
 
 class Backups extends Island {
+  state = stateOf("");
+
+  /** @type {Node[]} the choice while there is no backup */
+  none = [];
+
+  /** @type {Row[]} the backups */
+  rows = [];
+
+  /** @type {Row[]} the changes, a bar for each span of time */
+  bars = [];
+
   start() {
+    this.state = stateOf(this.dataset.state ?? "");
     this.choice = /** @type {HTMLSelectElement} */ (this.querySelector("[data-backups]"));
-    /** @type {Record<string, any>[]} */
-    this.rows = JSON.parse(this.choice.dataset.rows || "[]");
-    /** @type {Record<string, any>[]} */
-    this.bars = [];
+    this.none = [...this.choice.children];
     this.choice.addEventListener("change", () => this.facts(), { signal: this.gone?.signal });
-    this.on("table-changed", (entry) => {
-      if (entry.table === "backups") this.backups(entry.rows);
-      if (entry.table === "changes") this.changes(entry.rows);
-      if (entry.table === "marks") this.marks(entry.rows);
-      if (entry.table === "comparison") this.compared(entry.rows.find((/** @type {any} */ row) => row.what === "shop-restored"));
-      if (entry.table === "endpoints") for (const row of entry.rows) write(this.place(row.node)?.querySelector(".address"), row.address);
-    });
-    this.on("server-told", (entry) => this.lines(entry.server, entry.lines));
-    this.on("server-changed", (entry) => {
-      const place = this.place(entry.server);
-      place?.setAttribute("data-state", entry.state);
-      if (place && GONE.includes(entry.state)) this.lines(entry.server, [entry.state === "down" ? "is down" : "not there"]);
-      else if (place && entry.state === "up" && entry.why) this.lines(entry.server, ["answers"]);
-    });
-    this.on("setting-changed", (entry) => {
-      if (entry.name !== "endpoint") return;
-      for (const part of this.querySelectorAll("[data-asks]")) /** @type {HTMLElement} */ (part).hidden = part.getAttribute("data-asks") !== entry.value;
-    });
+    this.on("table-changed", (entry) => this.table(entry.table, entry.rows));
+    for (const type of /** @type {const} */ (["server-told", "server-changed", "setting-changed"])) {
+      this.on(type, (entry) => {
+        CHANGES[type](this.state, entry);
+        if (entry.state in GONE) delete this.state.told[entry.server];
+        this.dress();
+      });
+    }
+    for (const [table, rows] of Object.entries(JSON.parse(this.dataset.tables ?? "{}"))) this.table(table, rows);
+    this.dress();
   }
 
-  /** @param {string} server */
-  place(server) {
-    return this.querySelector(`[data-place="${CSS.escape(server)}"]`);
+  /** @param {string} table @param {Row[]} rows */
+  table(table, rows) {
+    if (table === "backups") this.backups(rows);
+    if (table === "changes") this.changes(rows);
+    if (table === "marks") this.marks(rows);
+    if (table === "comparison") this.compared(rows.find((row) => row.what === "shop-restored"));
+    if (table === "endpoints") for (const row of rows) write(this.querySelector(`[data-place="${CSS.escape(row.node)}"] .address`), row.address);
   }
 
-  /** @param {string} server @param {string[]} lines */
-  lines(server, lines) {
-    for (const index of [0, 1]) write(this.place(server)?.querySelector(`[data-line="${index}"]`), lines[index] ?? "");
+  /** The two clusters, and which of them the application asks. */
+  dress() {
+    for (const place of this.querySelectorAll("[data-place]")) {
+      const name = of(place, "place");
+      const { state, why } = this.state.servers[name] ?? { state: "stopped", why: "" };
+      const gone = GONE[/** @type {"down"} */ (state)];
+      const lines = gone ? [gone] : this.state.told[name] ?? (why ? ["answers"] : []);
+      place.setAttribute("data-state", state);
+      for (const index of [0, 1]) write(place.querySelector(`[data-line="${index}"]`), lines[index] ?? "");
+    }
+    for (const part of this.querySelectorAll("[data-asks]")) /** @type {HTMLElement} */ (part).hidden = of(part, "asks") !== this.state.settings.endpoint;
   }
 
-  /** @param {Record<string, any>[]} rows */
+  /** @param {Row[]} rows */
   backups(rows) {
-    const before = (this.rows ?? []).map((row) => row.backup);
-    const fresh = rows.find((row) => !before.includes(row.backup));
-    const chosen = fresh?.backup ?? this.choice?.value;
+    const before = this.rows.map((row) => row.backup);
+    const chosen = rows.findLast((row) => !before.includes(row.backup))?.backup ?? this.choice?.value;
     this.rows = rows;
-    this.choice?.replaceChildren(...(rows.length ? rows.map((row) => new Option(row.backup, row.backup, false, row.backup === chosen)) : [new Option("none yet", "")]));
+    this.choice?.replaceChildren(...rows.map((row) => new Option(row.backup, row.backup, false, row.backup === chosen)), ...(rows.length ? [] : this.none));
     this.querySelector(".file")?.setAttribute("data-kept", rows.length ? "yes" : "no");
     this.facts();
   }
 
   facts() {
-    const row = this.rows?.find((one) => one.backup === this.choice?.value) ?? {};
+    const row = this.rows.find((one) => one.backup === this.choice?.value) ?? {};
     const facts = {
       status: row.status, keys: "keys" in row ? figure(row.keys, 0) : undefined, size: "size_kb" in row ? `${figure(row.size_kb, 1)} KB` : undefined, sha256: row.sha256, digest: row.digest,
       copied: "cow_kb" in row ? `${figure(row.cow_kb, 0)} KB, ${figure(row.cow_percent, 1)} %` : undefined,
@@ -64,7 +79,7 @@ class Backups extends Island {
     for (const [name, text] of Object.entries(facts)) write(this.querySelector(`[data-fact="${name}"]`), text ?? "–");
   }
 
-  /** @param {Record<string, any>[]} rows */
+  /** @param {Row[]} rows */
   changes(rows) {
     this.bars = rows;
     const most = Math.max(1, ...rows.map((row) => row.kept + row.gone));
@@ -77,19 +92,20 @@ class Backups extends Island {
     write(this.querySelector("[data-length]"), `${this.length.toFixed(1)} s`);
   }
 
+  /** How many seconds the bars are of. */
   get length() {
-    return (this.bars ?? []).length > 1 ? (this.bars ?? [])[1].at_s * (this.bars ?? []).length : 1;
+    return this.bars.length > 1 ? this.bars[1].at_s * this.bars.length : 1;
   }
 
-  /** @param {Record<string, any>[]} rows */
+  /** @param {Row[]} rows */
   marks(rows) {
     this.querySelector("[data-marks]")?.replaceChildren(...rows.map((row) => {
       const x = Math.min(Math.max((row.at_s / this.length) * WIDTH, 0), WIDTH);
-      return draw("line", { class: row.mark === "fork" ? "fork" : "written", x1: x, x2: x, y1: 2, y2: 86 });
+      return draw("line", { class: row.mark, x1: x, x2: x, y1: 2, y2: 86 });
     }));
   }
 
-  /** @param {Record<string, any> | undefined} row */
+  /** @param {Row | undefined} row */
   compared(row) {
     if (row) write(this.querySelector("[data-words]"), `${figure(row.kept, 0)} acknowledged changes are in shop-restored, ${figure(row.gone, 0)} are gone.`);
   }

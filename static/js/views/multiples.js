@@ -3,8 +3,6 @@
 import { draw, make } from "../dom.js";
 import { Island, figure } from "../island.js";
 
-// Where the bars of the distribution end, in ms, as the labs count them (trials.EDGES_MS); the last bar has no end.
-const EDGES = [1, 2, 4, 8, 16, 32, 64, 125, 250, 500, 1000, 2000, 4000];
 const WIDTH = 100;
 const TALL = 24;
 
@@ -14,8 +12,10 @@ function drawing(height) {
 }
 
 class Multiples extends Island {
+  /** @type {Record<string, any>[]} */
+  rows = [];
+
   start() {
-    /** @type {Record<string, any>[]} */
     this.rows = JSON.parse(this.dataset.rows ?? "[]");
     this.on("table-changed", (entry) => {
       if (entry.table !== this.dataset.table) return;
@@ -26,11 +26,11 @@ class Multiples extends Island {
   }
 
   draw() {
-    const rows = this.rows ?? [];
+    const { rows } = this;
     for (const part of this.querySelectorAll(".multiple")) {
       const one = /** @type {HTMLElement} */ (part);
       one.hidden = !rows.length;
-      const lines = one.dataset.distribution ? this.distributions(rows, one.dataset.distribution) : this.bars(rows, one.dataset.column ?? "", Number(one.dataset.decimals));
+      const lines = one.dataset.distribution ? this.distributions(rows, one.dataset.distribution, one.dataset.edges ?? "") : this.bars(rows, one.dataset.column ?? "", Number(one.dataset.decimals));
       one.querySelector(".bars")?.replaceChildren(...lines);
     }
     const empty = /** @type {HTMLElement | null} */ (this.querySelector(".empty"));
@@ -48,8 +48,11 @@ class Multiples extends Island {
     });
   }
 
-  /** @param {Record<string, any>[]} rows @param {string} column */
-  distributions(rows, column) {
+  /**
+   * A row's column holds the counts of its bars, another where they end; the last bar has no end.
+   * @param {Record<string, any>[]} rows @param {string} column @param {string} edges
+   */
+  distributions(rows, column, edges) {
     return rows.map((row) => {
       const counts = String(row[column] ?? "").split(" ").map(Number);
       const all = counts.reduce((sum, count) => sum + count, 0);
@@ -58,8 +61,8 @@ class Multiples extends Island {
       const svg = drawing(TALL);
       counts.forEach((count, index) => svg.append(draw("rect", { x: index * step, y: TALL - (TALL * count) / most, width: step * 0.86, height: (TALL * count) / most })));
       svg.append(draw("line", { x1: 0, x2: WIDTH, y1: TALL, y2: TALL }));
-      const peak = counts.indexOf(most);
-      const between = peak <= 0 ? `under ${EDGES[0]}` : peak >= EDGES.length ? `over ${EDGES[EDGES.length - 1]}` : `${EDGES[peak - 1]} to ${EDGES[peak]}`;
+      const [peak, ends] = [counts.indexOf(most), String(row[edges] ?? "").split(" ")];
+      const between = peak <= 0 ? `under ${ends[0]}` : peak >= ends.length ? `over ${ends.at(-1)}` : `${ends[peak - 1]} to ${ends[peak]}`;
       return this.line(row, all ? `most ${between} ms` : "none", svg);
     });
   }

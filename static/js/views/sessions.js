@@ -1,16 +1,18 @@
 // @ts-check
 // Two browsers before the shop: what each shows, and what the store says of its session. All of it comes as data and is written as text.
-import { sense, write } from "../dom.js";
+import { of, sense, write } from "../dom.js";
 import { Island, known } from "../island.js";
 
 const SENSES = { "signed in": "hit", "signed out": "miss", down: "error", "cannot ask": "error" };
 
+/** @typedef {Record<string, any>} Row */
+
 class Sessions extends Island {
   start() {
-    this.on("table-changed", (entry) => {
-      if (entry.table === "browsers") this.browsers(entry.rows);
-      if (entry.table === "sessions") for (const row of entry.rows) this.session(row);
-    });
+    /** What the page says where there is nothing to say. */
+    this.nothing = new Map([...this.querySelectorAll("[data-show]")].map((place) => [place, place.textContent ?? ""]));
+    this.on("table-changed", (entry) => this.table(entry.table, entry.rows));
+    for (const [table, rows] of Object.entries(JSON.parse(this.dataset.tables ?? "{}"))) this.table(table, rows);
     // What a window shows needs no toast; what ten reloads came to does.
     this.addEventListener("toast", (event) => {
       if (!/** @type {Element} */ (event.target).closest('[action$="/reload"]')) event.stopPropagation();
@@ -29,31 +31,39 @@ class Sessions extends Island {
     });
   }
 
-  /** @param {Record<string, any>[]} pages one for each browser that has one open; none after a fresh start */
-  browsers(pages) {
-    for (const window of this.querySelectorAll("[data-browser]")) this.page(window, pages.find((page) => page.browser === window.getAttribute("data-browser")) ?? {});
+  /** @param {string} table @param {Row[]} rows one for each browser; those of pages are none after a fresh start */
+  table(table, rows) {
+    if (table === "browsers") for (const window of this.querySelectorAll("[data-browser]")) this.page(window, rows.find((page) => page.browser === of(window, "browser")) ?? {});
+    if (table === "sessions") for (const row of rows) this.session(row);
   }
 
-  /** @param {Element} window @param {Record<string, any>} page */
+  /** @param {Element} part @param {Record<string, string | undefined>} shown */
+  show(part, shown) {
+    for (const [name, text] of Object.entries(shown)) {
+      const place = part.querySelector(`[data-show="${name}"]`);
+      write(place, text || (this.nothing?.get(/** @type {Element} */ (place)) ?? ""));
+    }
+  }
+
+  /** @param {Element} window @param {Row} page */
   page(window, page) {
     window.setAttribute("data-by", page.instance ?? "");
-    write(window.querySelector(".address"), `http://shop.test${(page.request ?? "GET /").split(" ")[1]}`);
-    const shown = {
-      instance: page.instance || "–", says: page.says || "No page is open yet.", known: page.user ? `Signed in as ${page.user}, by ${page.login_by}` : "Nobody is signed in", cart: page.cart || "empty",
-      line: page.number ? `${page.number}: ${page.status}, ${page.held ? "in slow motion" : `${page.took_ms.toFixed(1)} ms`}` : "", cookie_sent: page.cookie_sent || "none", set_cookie: page.set_cookie || "none",
-      headers: page.headers || "none", body: page.body || "none",
-    };
-    for (const [name, text] of Object.entries(shown)) write(window.querySelector(`[data-show="${name}"]`), text);
+    const address = window.querySelector("[data-site]");
+    if (address) write(address, of(address, "site") + (page.request ?? "GET /").split(" ")[1]);
+    const took = page.held ? "in slow motion" : `${page.took_ms?.toFixed(1)} ms`;
+    this.show(window, {
+      instance: page.instance, says: page.says, known: page.user && `Signed in as ${page.user}, by ${page.login_by}`, cart: page.cart, line: page.number && `${page.number}: ${page.status}, ${took}`,
+      cookie_sent: page.cookie_sent, set_cookie: page.set_cookie, headers: page.headers, body: page.body,
+    });
     const user = window.querySelector("[data-sense]");
     if (user) dress(user, page.user ? "hit" : "none");
   }
 
-  /** @param {Record<string, any>} row */
+  /** @param {Row} row */
   session(row) {
     const line = this.querySelector(`[data-session="${CSS.escape(row.browser)}"]`);
     if (!line) return;
-    const left = row.ttl_s === "" ? "" : typeof row.ttl_s === "number" ? `${row.ttl_s.toFixed(0)} s` : row.ttl_s;
-    for (const [name, text] of Object.entries({ key: row.key || "no cookie", value: row.value, ttl: left })) write(line.querySelector(`[data-show="${name}"]`), text);
+    this.show(line, { key: row.key, value: row.value, ttl: typeof row.ttl_s === "number" ? `${row.ttl_s.toFixed(0)} s` : row.ttl_s });
     for (const instance of ["a", "b"]) {
       const place = line.querySelector(`[data-show="${instance}"]`);
       const words = String(row[instance] ?? "");
