@@ -3,7 +3,7 @@
 It never reaches into the rooms behind.
 """
 
-from labs.catalogue import catalogue, find
+from labs.catalogue import catalogue, find, folder_of
 from labs.definition import (
     Action,
     Chart,
@@ -86,5 +86,6 @@ __all__ = [
     "decode",
     "encode",
     "find",
+    "folder_of",
     "source_of",
 ]

@@ -44,6 +44,16 @@ def find(lab_id: str) -> Lab:
         ) from None
 
 
+def folder_of(lab_id: str) -> Path:
+    """The folder of a lab: its definition, its tolerances, and its view if it has one of its own.
+
+    UnknownLab if there is none.
+    """
+    module = sys.modules[f"{__name__}.{find(lab_id).id.replace('-', '_')}"]
+    assert module.__file__
+    return Path(module.__file__).parent
+
+
 def _add(labs: dict[str, Lab], lab: Lab, folder: str) -> None:
     if lab.id.replace("-", "_") != folder.replace("-", "_"):
         raise ValueError(f"The folder {folder} holds a lab that calls itself {lab.id}.")

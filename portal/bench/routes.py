@@ -29,7 +29,7 @@ from flask import (
 from markupsafe import Markup
 
 from labs import METRICS, BadInput, Lab, LabsError, SandboxInfo, catalogue, encode, find
-from portal.bench import faders, view
+from portal.bench import faders, view, views
 from portal.bench.flight import RULES
 from portal.bench.places import page_url
 from portal.bench.view import Bench
@@ -52,6 +52,7 @@ WITHOUT_WALLS = (
 
 @bp.record_once
 def _install(state: Any) -> None:
+    views.install(state.app)
     env = state.app.jinja_env
     env.filters["keep_units"] = keep_units
     env.globals.update(

@@ -1,6 +1,6 @@
 // @ts-check
 // How far numbered writes have come: four counts of each reading, the last three as parts of the first.
-import { Island, figure } from "../island.js";
+import { Island, figure } from "../../js/island.js";
 
 class Durability extends Island {
   start() {

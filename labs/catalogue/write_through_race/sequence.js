@@ -1,7 +1,7 @@
 // @ts-check
 // One step of a race, drawn: its arrow between the lanes, and what was said. Words come from servers, so they are text and never markup.
-import { draw, make, sense } from "../dom.js";
-import { shapeOf } from "../shapes.js";
+import { draw, make, sense } from "../../js/dom.js";
+import { shapeOf } from "../../js/shapes.js";
 
 /** @typedef {Record<string, any>} Row */
 

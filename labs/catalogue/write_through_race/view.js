@@ -1,8 +1,8 @@
 // @ts-check
 // The race: steps that can be put in another order, drawn as a sequence of what each did, and all orders with how they ended.
-import { make, mark, sense } from "../dom.js";
-import { Island } from "../island.js";
-import { picture, placeOf, said } from "./race-sequence.js";
+import { make, mark, sense } from "../../js/dom.js";
+import { Island } from "../../js/island.js";
+import { picture, placeOf, said } from "./sequence.js";
 
 const OUTCOMES = { stale: "stale", fresh: "hit", empty: "none", impossible: "error" };
 const SETTINGS = ["race", "strategy", "start", "ttl_s"];

@@ -1,8 +1,8 @@
 // @ts-check
 // A cluster, a backup of it, the cluster that is made of it: what each holds, and the changes on both sides of the snapshot's moment.
-import { draw, of, write } from "../dom.js";
-import { Island, figure } from "../island.js";
-import { CHANGES, stateOf } from "../sandbox-state.js";
+import { draw, of, write } from "../../js/dom.js";
+import { Island, figure } from "../../js/island.js";
+import { CHANGES, stateOf } from "../../js/sandbox-state.js";
 
 const [WIDTH, BASE, TALL] = [600, 80, 66];
 const GONE = { stopped: "not there", down: "is down" };

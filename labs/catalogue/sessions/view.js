@@ -1,7 +1,7 @@
 // @ts-check
 // Two browsers before the shop: what each shows, and what the store says of its session. All of it comes as data and is written as text.
-import { of, sense, write } from "../dom.js";
-import { Island, known } from "../island.js";
+import { of, sense, write } from "../../js/dom.js";
+import { Island, known } from "../../js/island.js";
 
 const SENSES = { "signed in": "hit", "signed out": "miss", down: "error", "cannot ask": "error" };
 
