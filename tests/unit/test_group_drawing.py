@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import re
 
 import pytest
 
 from labs import Link, Node, Topology
 from portal import drawing
 from portal.drawing.group import Group
-from portal.drawing.group_wires import crown_of
+from portal.drawing.group_feeds import crown_of
 from portal.drawing.shapes import Box
+from tests.unit.paths import along
 
 ZONES = ("zone a", "zone b", "zone c")
 LONGEST = 33
@@ -210,32 +210,6 @@ def test_labels_fit_into_their_boxes(name: str, plan: Group) -> None:
     # A phone's stage is 312 px wide at 360: what is drawn at 13.5 is read at 12.
     if plan.stacked:
         assert 13.5 * 312 / plan.width >= 12
-
-
-def along(path: str, steps: int = 100) -> list[tuple[float, float]]:
-    """Points of a path, so many in each of its parts."""
-    assert re.fullmatch(r"[MLHVCQ0-9.\- ]+", path), path
-    points: list[tuple[float, float]] = []
-    for letter, text in re.findall(r"([MLHVCQ])([^MLHVCQ]*)", path):
-        n = [float(number) for number in text.split()]
-        x, y = points[-1] if points else (n[0], n[1])
-        curve = {
-            "M": [(x, y)],
-            "L": [(x, y), (n[0], n[-1])],
-            "H": [(x, y), (n[0], y)],
-            "V": [(x, y), (x, n[0])],
-        }.get(letter) or [(x, y), *zip(n[::2], n[1::2], strict=True)]
-        points += [bezier(curve, step / steps) for step in range(steps + 1)]
-    return points
-
-
-def bezier(points: list[tuple[float, float]], t: float) -> tuple[float, float]:
-    while len(points) > 1:
-        points = [
-            (x1 + (x2 - x1) * t, y1 + (y2 - y1) * t)
-            for (x1, y1), (x2, y2) in itertools.pairwise(points)
-        ]
-    return points[0]
 
 
 def touches(box: Box, point: tuple[float, float]) -> bool:
