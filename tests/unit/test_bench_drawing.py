@@ -11,7 +11,8 @@ from labs import Link, Node, Number, Topology, find
 from portal import drawing
 from portal.bench.faders import POSITIONS, position_of, value_at
 from portal.bench.listing import coloured
-from portal.bench.view import figure, scale_of
+from portal.bench.scale import scale_of
+from portal.bench.view import figure
 from portal.drawing.grid import columns_of
 from tests.unit.paths import along
 
