@@ -148,18 +148,8 @@ def _fed(
     (x1, y1), (x2, y2) = points[-2:]
     angle = 0 if x2 > x1 else 180 if x2 < x1 else 90 if y2 > y1 else -90
     one, two = source.box.node, target.box.node
-    return Way(
-        "feeds",
-        f"{one.name} to {two.name}",
-        one,
-        two,
-        bent(points),
-        f"translate({x2:g} {y2:g}) rotate({angle})",
-        cross,
-        words,
-        words,
-        leaving,
-    )
+    name, arrow = f"{one.name} to {two.name}", f"translate({x2:g} {y2:g}) rotate({angle})"
+    return Way("feeds", name, one, two, bent(points), cross, words, arrow, leaving)
 
 
 def crown_of(box: Box) -> Point:
@@ -168,28 +158,24 @@ def crown_of(box: Box) -> Point:
 
 
 def wide_move(one: Box, other: Box) -> Move:
+    """Over the caches between, or past them at the left within a column."""
     (x1, y1), (x2, y2) = _heart(one), _heart(other)
     if x1 == x2:
-        return Move(
-            one.node.name,
-            other.node.name,
-            f"M{x1:g} {y1:g} C {x1 - 36:g} {y1:g} {x2 - 36:g} {y2:g} {x2:g} {y2:g}",
-        )
-    lift, lean = 44 if y1 == y2 else 20, (x2 - x1) * 0.2
-    return Move(
-        one.node.name,
-        other.node.name,
-        f"M{x1:g} {y1:g} C {x1 + lean:g} {y1 - lift:g} {x2 - lean:g} {y2 - lift:g} {x2:g} {y2:g}",
-    )
+        return _moved(one, other, -36, 0)
+    return _moved(one, other, (x2 - x1) * 0.2, -44 if y1 == y2 else -20)
 
 
 def narrow_move(one: Box, other: Box) -> Move:
+    """Past the caches between, at the left."""
+    return _moved(one, other, -70, 0)
+
+
+def _moved(one: Box, other: Box, lean: float, lift: float) -> Move:
+    """A curve that leaves and arrives by so much; within a column on the same side."""
     (x1, y1), (x2, y2) = _heart(one), _heart(other)
-    return Move(
-        one.node.name,
-        other.node.name,
-        f"M{x1:g} {y1:g} C {x1 - 70:g} {y1:g} {x2 - 70:g} {y2:g} {x2:g} {y2:g}",
-    )
+    back = lean if x1 == x2 else -lean
+    path = f"M{x1:g} {y1:g} C {x1 + lean:g} {y1 + lift:g} {x2 + back:g} {y2 + lift:g} {x2:g} {y2:g}"
+    return Move(one.node.name, other.node.name, path)
 
 
 def _heart(box: Box) -> Point:

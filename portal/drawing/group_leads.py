@@ -17,6 +17,7 @@ from portal.drawing.group_parts import (
     Place,
     Way,
     bent,
+    led,
 )
 from portal.drawing.shapes import PHONE_WIDTH, Box, Spot
 
@@ -32,22 +33,12 @@ def asked(topology: Topology, app: Box, plates: list[Box], places: list[Place]) 
         if (plate := below.get(link.target)) is not None:
             x = (max(app.x, plate.x) + min(app.right, plate.right)) / 2
             left = plate is plates[0]
-            took = Spot(
+            words = Spot(
                 x - 9 if left else x + 9, (app.bottom + plate.y) / 2 + 5, "end" if left else "start"
             )
-            ways.append(
-                Way(
-                    "asks",
-                    link.name,
-                    app.node,
-                    plate.node,
-                    f"M{x:g} {app.bottom:g} V{plate.y:g}",
-                    "",
-                    Spot(x, (app.bottom + plate.y) / 2, "middle"),
-                    took,
-                    took,
-                )
-            )
+            path = f"M{x:g} {app.bottom:g} V{plate.y:g}"
+            cross = Spot(x, (app.bottom + plate.y) / 2, "middle")
+            ways.append(Way("asks", link.name, app.node, plate.node, path, cross, words))
         elif (place := direct.get(link.target)) is not None:
             ways.append(_past(link.name, app, plates, place))
     return ways
@@ -85,7 +76,7 @@ def _past(link: str, app: Box, plates: list[Box], place: Place) -> Way:
             (box.x if left else box.right, y2),
         ]
         cross, words = Spot(x, ZONES_TOP, "middle"), Spot(outside + 9, between - 16, "start")
-    return Way("asks", link, app.node, box.node, bent(points), "", cross, words, words)
+    return Way("asks", link, app.node, box.node, bent(points), cross, words)
 
 
 def wide_leads(plates: list[Box], places: list[Place]) -> list[Way]:
@@ -98,18 +89,10 @@ def wide_leads(plates: list[Box], places: list[Place]) -> list[Way]:
         ordered = sorted(
             places, key=lambda place: (place.column, -place.row if left else place.row)
         )
-        entry = 0.42 + 0.3 * index / max(1, len(plates) - 1)
         for place in places:
             box = place.box
             x1 = plate.x + 24 + (plate.width - 48) * (ordered.index(place) + 0.5) / len(ordered)
-            side = 5 + 4 * place.row + 2 * max(0, index - 1)
-            x2 = (
-                box.x + box.width * entry
-                if place.row == 0
-                else box.x - side
-                if left
-                else box.right + side
-            )
+            x2 = _entry(index, len(plates), place)
             half = (ZONES_TOP - plate.bottom) * 0.7
             path = (
                 f"M{x1:g} {plate.bottom:g} C {x1:g} {plate.bottom + half:g} {x2:g} "
@@ -122,20 +105,16 @@ def wide_leads(plates: list[Box], places: list[Place]) -> list[Way]:
                 else f" V{y2 - 8:g} Q {x2:g} {y2:g} {box.x if left else box.right:g} {y2:g}"
             )
             words = Spot(x2 + 8, ZONES_TOP - 8, "start")
-            ways.append(
-                Way(
-                    "leads",
-                    f"{plate.node.name} to {box.node.name}",
-                    plate.node,
-                    box.node,
-                    path,
-                    "",
-                    Spot(x2, ZONES_TOP, "middle"),
-                    words,
-                    words,
-                )
-            )
+            ways.append(led(plate, box, path, Spot(x2, ZONES_TOP, "middle"), words))
     return ways
+
+
+def _entry(index: int, plates: int, place: Place) -> float:
+    """Where the wire of an endpoint comes down to a cache: into its upper edge, or past it."""
+    box, side = place.box, 5 + 4 * place.row + 2 * max(0, index - 1)
+    if place.row == 0:
+        return box.x + box.width * (0.42 + 0.3 * index / max(1, plates - 1))
+    return box.x - side if index == 0 else box.right + side
 
 
 def flat_asked(topology: Topology, app: Box, plates: list[Box]) -> list[Way]:
@@ -143,19 +122,9 @@ def flat_asked(topology: Topology, app: Box, plates: list[Box]) -> list[Way]:
     ways = []
     for plate in plates:
         x, y = (app.right + plate.x) / 2, plate.middle[1]
-        took = Spot(x, y - 9, "middle")
+        path, words = f"M{app.right:g} {y:g} H{plate.x:g}", Spot(x, y - 9, "middle")
         ways += [
-            Way(
-                "asks",
-                link.name,
-                app.node,
-                plate.node,
-                f"M{app.right:g} {y:g} H{plate.x:g}",
-                "",
-                Spot(x, y, "middle"),
-                took,
-                took,
-            )
+            Way("asks", link.name, app.node, plate.node, path, Spot(x, y, "middle"), words)
             for link in topology.links_to(plate.node.name)
         ]
     return ways
@@ -172,17 +141,9 @@ def flat_leads(plates: list[Box], places: list[Place], top: float) -> list[Way]:
         ordered = sorted(
             places, key=lambda place: (-place.column, place.row if left else -place.row)
         )
-        entry = 0.42 + 0.3 * index / max(1, len(plates) - 1)
         for turn, place in enumerate(ordered):
             box, number = place.box, index * len(places) + turn
-            side = 5 + 4 * place.row + 2 * max(0, index - 1)
-            x = (
-                box.x + box.width * entry
-                if place.row == 0
-                else box.x - side
-                if left
-                else box.right + side
-            )
+            x = _entry(index, len(plates), place)
             y1, corridor, lane = (
                 plate.y + 14 + (plate.height - 28) * (turn + 0.5) / len(places),
                 plate.right + 8 + 30 * number / (len(plates) * len(places)),
@@ -192,15 +153,11 @@ def flat_leads(plates: list[Box], places: list[Place], top: float) -> list[Way]:
             end = [(x, box.y)] if place.row == 0 else [(x, y2), (box.x if left else box.right, y2)]
             words = Spot(x + 8, lane + 5, "start")
             ways.append(
-                Way(
-                    "leads",
-                    f"{plate.node.name} to {box.node.name}",
-                    plate.node,
-                    box.node,
+                led(
+                    plate,
+                    box,
                     bent([(plate.right, y1), (corridor, y1), (corridor, lane), (x, lane), *end]),
-                    "",
                     Spot(x, top, "middle"),
-                    words,
                     words,
                 )
             )
@@ -228,15 +185,11 @@ def narrow_leads(plates: list[Box], places: list[Place]) -> list[Way]:
                 box.x + 2 if left else box.right - 2, box.y - 8, "start" if left else "end"
             )
             ways.append(
-                Way(
-                    "leads",
-                    f"{plate.node.name} to {box.node.name}",
-                    plate.node,
-                    box.node,
+                led(
+                    plate,
+                    box,
                     path,
-                    "",
                     Spot(BAND_X if left else BAND_X + BAND_WIDTH, y2, "middle"),
-                    words,
                     words,
                 )
             )

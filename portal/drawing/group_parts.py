@@ -25,8 +25,8 @@ class Way:
     """A wire of a group: from the application to an endpoint (`asks`), from an endpoint to a cache
     (`leads`), from a primary to a replica (`feeds`).
 
-    `link` is what events call it; `arrow` turns an arrowhead to its end; `cross` is where it shows
-    that it is cut, `leaving` where it leaves a zone that is.
+    `link` is what events call it; `cross` is where it shows that it is cut, `leaving` where it
+    leaves a zone that is; `arrow` turns an arrowhead to its end.
     """
 
     kind: WayKind
@@ -34,11 +34,16 @@ class Way:
     source: Node
     target: Node
     path: str
-    arrow: str
     cross: Spot
-    took: Spot
-    trouble: Spot
+    words: Spot
+    arrow: str = ""
     leaving: Spot | None = None
+
+
+def led(plate: Box, box: Box, path: str, cross: Spot, words: Spot) -> Way:
+    """From an endpoint to a cache."""
+    name = f"{plate.node.name} to {box.node.name}"
+    return Way("leads", name, plate.node, box.node, path, cross, words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,11 +172,11 @@ def test_every_wire_that_may_be_needed_is_there_and_goes_round_what_it_does_not_
                 box.x + 0.5 < x < box.right - 0.5 and box.y + 0.5 < y < box.bottom - 0.5
                 for box in plan.boxes
             ), (way, x, y)
-        for spot in (way.took, way.trouble):
-            assert 0 <= spot.x <= plan.width and 0 <= spot.y <= plan.height
-            assert not any(
-                box.x < spot.x < box.right and box.y < spot.y < box.bottom for box in plan.boxes
-            ), way
+        words = way.words
+        assert 0 <= words.x <= plan.width and 0 <= words.y <= plan.height
+        assert not any(
+            box.x < words.x < box.right and box.y < words.y < box.bottom for box in plan.boxes
+        ), way
         for spot in filter(None, (way.cross, way.leaving)):
             assert min(abs(spot.x - x) + abs(spot.y - y) for x, y in points) < 8, way
 
