@@ -1,6 +1,4 @@
-"""What a replication group's drawing is made of besides boxes, and the measures that its wires go
-by.
-"""
+"""What a replication group's drawing has besides boxes: ways, moves and places, and their measures."""
 
 from __future__ import annotations
 
