@@ -17,7 +17,8 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from labs.catalogue import catalogue, find
+from labs.catalogue import catalogue, find, folder_of
+from labs.engines.registry import registry
 from labs.errors import BadInput, HostAway, TooSlow, UnknownSandbox, from_data
 from labs.events import Entry, decode
 from labs.host import keys
@@ -33,7 +34,9 @@ __all__ = [
     "SandboxInfo",
     "Source",
     "catalogue",
+    "engine_labels",
     "find",
+    "folder_of",
     "no_such_sandbox",
     "source_of",
 ]
@@ -68,6 +71,11 @@ class HostInfo:
     open: int
     room: int
     queued: int
+
+
+def engine_labels() -> dict[str, str]:
+    """What each kind of engine is called on a page, by its name."""
+    return registry.labels()
 
 
 def no_such_sandbox() -> UnknownSandbox:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal, TypeGuard, get_args
 from labs.errors import BadInput
 
 Sense = Literal["hit", "miss", "read", "write", "stale", "error", "here", "none"]
-ServerState = Literal["starting", "loading", "up", "paused", "promoting", "down", "stopped"]
+ServerState = Literal["starting", "up", "paused", "down", "stopped"]
 Role = Literal["primary", "replica", "none"]
 LinkState = Literal["open", "slow", "cut"]
 CheckStatus = Literal["met", "unmet", "error"]
@@ -77,14 +77,13 @@ class ServerChanged(Event):
 
     @property
     def says(self) -> str:
-        if self.state in ("starting", "loading") or not self.why:
+        if self.state == "starting" or not self.why:
             return ""
         words = {
             "up": "answers",
             "paused": "is paused",
             "down": "is down",
             "stopped": "has stopped",
-            "promoting": "is being promoted",
         }
         return f"{self.server} {words[self.state]}: {self.why}"
 

@@ -34,7 +34,7 @@ STATIC = {
     "format": ["-m", "ruff", "format", "--check", "."],
     "mypy": ["-m", "mypy"],
     "imports": ["-c", "from importlinter.cli import lint_imports_command as lint; lint()"],
-    "djlint": ["-m", "djlint", "--lint", "--quiet", "templates"],
+    "djlint": ["-m", "djlint", "--lint", "--quiet", "templates", "labs/catalogue"],
 }
 
 

@@ -44,6 +44,16 @@ def find(lab_id: str) -> Lab:
         ) from None
 
 
+def folder_of(lab_id: str) -> Path:
+    """The folder of a lab: its definition, its tolerances, and its view if it has one of its own.
+
+    UnknownLab if there is none.
+    """
+    module = sys.modules[f"{__name__}.{find(lab_id).id.replace('-', '_')}.lab"]
+    assert module.__file__
+    return Path(module.__file__).parent
+
+
 def _add(labs: dict[str, Lab], module: ModuleType, path: Path) -> None:
     lab = getattr(module, "lab", None)
     if not isinstance(lab, Lab):

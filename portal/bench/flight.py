@@ -1,15 +1,15 @@
 """What a flight of the flight recorder is, checked: a sandbox is hostile, and a shared flight is
 shown to people who never saw it.
 
-What isn't known here is left out of what is kept; one sentence says what is wrong.
-`static/js/views/recorder/check.js` says the same in a browser.
+What isn't known here is left out of what is kept; what is wrong is told in one sentence. A browser
+checks a file by the same rules, which it gets as a JSON schema (`RULES`).
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from labs.errors import BadInput
 
@@ -19,14 +19,9 @@ LONGEST_MS = 600_000.0
 DAY_MS = 86_400_000.0
 
 
-def _plain(text: str) -> str:
-    if not text.replace("\u00a0", " ").replace("\u202f", " ").isprintable():
-        raise ValueError("it has characters that can't be printed")
-    return text
-
-
-Word = Annotated[str, Field(max_length=80), AfterValidator(_plain)]
-Words = Annotated[str, Field(max_length=200), AfterValidator(_plain)]
+PRINTABLE = r"^[^\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Zl}\p{Zp}]*$"
+Word = Annotated[str, Field(max_length=80, pattern=PRINTABLE)]
+Words = Annotated[str, Field(max_length=200, pattern=PRINTABLE)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
 Moment = Annotated[Number, Field(ge=-LONGEST_MS, le=LONGEST_MS)]
@@ -105,6 +100,10 @@ class Flight(Head):
     def head(self) -> Head:
         """What a page says of it next to the drawing."""
         return Head.model_validate(self.model_dump(include=set(Head.model_fields)))
+
+
+RULES = {"largest": LARGEST, "schema": Flight.model_json_schema()}
+"""What static/js/views/recorder/check.js checks a file by."""
 
 
 def read_flight(document: object) -> Flight:

@@ -1,11 +1,9 @@
-"""Where a number sits on its fader, and back.
-
-The page's script does the same arithmetic (static/js/controls.js).
-"""
+"""Where a number sits on its fader, and back; the page's script looks it up in `stops`."""
 
 from __future__ import annotations
 
 import math
+from functools import cache
 
 from labs.lab import Number
 
@@ -26,6 +24,17 @@ def value_at(control: Number, position: float) -> float:
     raw: float = low * (high / low) ** (min(max(position, 0), POSITIONS) / POSITIONS) - shift
     step = max(control.step, 10 ** (math.floor(math.log10(raw)) - 1)) if raw > 0 else control.step
     return min(max(round(round(raw / step) * step, 9), control.minimum), control.maximum)
+
+
+@cache
+def stops(control: Number) -> list[tuple[int, float]]:
+    """Every value of a logarithmic fader, with the first place at which it is shown."""
+    found: list[tuple[int, float]] = []
+    for position in range(POSITIONS + 1):
+        value = value_at(control, position)
+        if not found or value != found[-1][1]:
+            found.append((position, value))
+    return found
 
 
 def _ends(control: Number) -> tuple[float, float, float]:

@@ -33,11 +33,13 @@ from labs.errors import BadInput, LabsError
 from labs.events import encode
 from labs.lab import Lab
 from portal.access import needs
-from portal.bench import log_scale, values, view
+from portal.bench import log_scale, values, views
+from portal.bench.flight import RULES
 from portal.bench.look import look, look_at
 from portal.bench.places import page_url
 from portal.bench.still import beside_lesson, still
 from portal.bench.view import Bench
+from portal.bench.words import CHECKS, NO_REPLICA, engine_words, for_scripts
 from portal.content.numbers import keep_units
 from portal.web.history import history
 from portal.web.learner import current_learner
@@ -55,14 +57,20 @@ WITHOUT_WALLS = (
 
 @bp.record_once
 def _install(state: Any) -> None:
+    views.install(state.app)
     env = state.app.jinja_env
     env.filters["keep_units"] = keep_units
     env.globals.update(
         bench_for=bench_for,
         page_url=page_url,
+        engine_words=engine_words,
+        words_for_scripts=for_scripts,
+        flight_rules=RULES,
+        NO_REPLICA=NO_REPLICA,
+        CHECK_WORDS=CHECKS,
         position_of=log_scale.position_of,
+        stops_of=log_scale.stops,
         figure=values.figure,
-        cell=values.cell,
         plain=values.plain,
         still=still,
         METRICS=METRICS,
@@ -97,12 +105,7 @@ def _installation() -> Installation:
             found = {
                 name: version for host in reversed(hosts) for name, version in host.versions.items()
             }
-            words = (
-                version
-                if version.lower().startswith(name)
-                else f"{view.ENGINES.get(name, name)} {version}"
-                for name, version in sorted(found.items())
-            )
+            words = (engine_words(name, version) for name, version in sorted(found.items()))
             walls = WITHOUT_WALLS if any(host.isolation == "process" for host in hosts) else ""
             known = Installation(
                 ", ".join(words) or known.versions, walls if hosts else known.walls

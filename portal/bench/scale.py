@@ -1,4 +1,4 @@
-"""The commands of one stepped request, laid end to end on an axis with round numbers."""
+"""The commands of a stepped request, as long as they took, on an axis with round numbers."""
 
 from __future__ import annotations
 

@@ -12,13 +12,6 @@ def plain(value: Value) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def cell(value: Value, decimals: int) -> str:
-    """A value as a table shows it; static/js/table.js does the same."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return figure(value, decimals) if isinstance(value, int | float) else str(value)
-
-
 def figure(value: object, decimals: int) -> str:
     """A number as a tile shows it; a dash where there is none."""
     return (

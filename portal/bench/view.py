@@ -20,20 +20,11 @@ from portal import drawing
 from portal.bench.listing import Listing, listings
 from portal.bench.scale import Scale, scale_of
 from portal.bench.values import plain
-from portal.drawing.standing import WORDS_OF_STATE, Standing
+from portal.bench.words import engine_words
 
 Phase = Literal["none", "taken", "queued", "opening", "open", "ended", "away"]
 Gear = Literal["step", "load", "break"]
-ENGINES = {
-    "redis": "Redis",
-    "memcached": "Memcached",
-    "postgres": "Postgres",
-    "app": "Python",
-    "instance": "Python",
-    "balancer": "Python",
-    "sentinel": "Sentinel",
-    "endpoint": "endpoint",
-}
+DRAWN = ("servers", "links", "settings", "reading", "roles", "endpoints", "told")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +75,21 @@ class Bench:
         return drawing.narrow(self.lab.topology)
 
     @property
-    def standing(self) -> Standing | None:
-        """How its replication group stands, if it has one."""
-        return (
-            Standing(self.lab.topology, self.state)
-            if self.lab.topology.of_engine("endpoint")
-            else None
-        )
+    def drawn(self) -> dict[str, Any]:
+        """What the drawing's script needs of the state: static/js/sandbox-state.js."""
+        said = [
+            entry for entry in self.state.get("timeline", []) if entry["type"] == "sentinel-said"
+        ]
+        elected = [entry["sentinel"] for entry in said if entry["event"] == "+elected-leader"]
+        return {
+            **{name: self.state.get(name, {}) for name in DRAWN},
+            "loading": self.state.get("load", {}).get("running", False),
+            "sentinels": {
+                entry["sentinel"]: {"event": entry["event"], "words": entry["words"]}
+                for entry in said
+            },
+            "leader": elected[-1] if elected else "",
+        }
 
     @property
     def breakable_links(self) -> list[Link]:
@@ -221,42 +220,8 @@ class Bench:
     def running(self) -> str:
         """What runs, in words: the versions that the servers report."""
         versions: Mapping[str, str] = self.state.get("versions", {})
-        words = (
-            version
-            if version.lower().startswith((ENGINES.get(name, name).lower(), "valkey"))
-            else f"{ENGINES.get(name, name)} {version}".strip()
-            for name, version in sorted(versions.items())
-        )
+        words = (engine_words(name, version) for name, version in sorted(versions.items()))
         return ", ".join(dict.fromkeys(words))
-
-    def server_words(self, name: str) -> str:
-        """The second line of a server in the drawing: its engine and version, or what is wrong."""
-        server = self.state.get("servers", {}).get(name, {})
-        words = WORDS_OF_STATE.get(server.get("state", "up"), "")
-        return f"{words}: {server['why']}" if words and server.get("why") else words
-
-    def engine_words(self, name: str) -> str:
-        """The engine of a node and its version, where it reported one."""
-        node = self.lab.topology.node(name)
-        engine = (
-            str(self.settings.get(node.engine_setting, node.engine))
-            if node.engine_setting
-            else node.engine
-        )
-        version = self.state.get("servers", {}).get(name, {}).get("version", "")
-        label = ENGINES.get(engine, engine)
-        return (
-            version
-            if version.lower().startswith((label.lower(), "valkey"))
-            else f"{label} {version}".strip()
-        )
-
-    def link_words(self, name: str) -> str:
-        """What is wrong with a link, in a few letters."""
-        link = self.state.get("links", {}).get(name, {})
-        return {"slow": f"+{link.get('delay_ms', 0):g} ms each way", "cut": "cut"}.get(
-            link.get("state", "open"), ""
-        )
 
     def server_state(self, name: str) -> str:
         """The state of a server; the application and the endpoints are always up."""

@@ -3,7 +3,7 @@ zone with its caches and sentinels; on a phone a band for each zone.
 
 Every wire that may ever be needed is there: an endpoint may lead to any cache, any cache may feed
 any other, a crown may move from each to each. Which of them are seen is said by attributes
-(portal.drawing.standing and static/js/group.js).
+(static/js/group.js).
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ import itertools
 from dataclasses import dataclass
 from typing import ClassVar
 
-from labs.lab import Node, Topology
-from portal.drawing.group_wires import (
+from labs.lab import Topology
+from portal.drawing.grid import SENTINELS, SERVERS, Band, grid_of
+from portal.drawing.group_feeds import narrow_feeds, narrow_move, wide_feeds, wide_move
+from portal.drawing.group_leads import asked, flat_asked, flat_leads, narrow_leads, wide_leads
+from portal.drawing.group_parts import (
     BAND_WIDTH,
     BAND_X,
     MARGIN,
@@ -25,15 +28,6 @@ from portal.drawing.group_wires import (
     Move,
     Place,
     Way,
-    asked,
-    flat_asked,
-    flat_leads,
-    narrow_feeds,
-    narrow_leads,
-    narrow_move,
-    wide_feeds,
-    wide_leads,
-    wide_move,
 )
 from portal.drawing.shapes import PHONE_WIDTH, Box, Zone
 
@@ -146,8 +140,7 @@ class _Stood:
 class _Columns:
     """The zones of a group side by side."""
 
-    topology: Topology
-    zones: list[str]
+    zones: list[Band]
     rows: int
     between: float
 
@@ -159,50 +152,48 @@ class _Columns:
     @property
     def places(self) -> int:
         """How many caches there are."""
-        return sum(len(_caches(self.topology, zone)) for zone in self.zones)
+        return sum(len(zone.of_column(SERVERS)) for zone in self.zones)
 
     def at(self, left: float, top: float, nodes_top: float) -> _Stood:
         """With the first zone's corner there, and the first row of caches so deep."""
         lanes = 26.0 if self.rows == 1 and len(self.zones) > 2 else 0.0
         foot = nodes_top + self.rows * (NODE_HEIGHT + ROW_GAP) - ROW_GAP + lanes
-        watchers = max(len(_sentinels(self.topology, zone)) for zone in self.zones)
-        stood = _Stood([], [], [], foot + watchers * 46 + (36 if any(self.zones) else 8))
+        watchers = max(len(zone.of_column(SENTINELS)) for zone in self.zones)
+        stood = _Stood(
+            [], [], [], foot + watchers * 46 + (36 if any(zone.zone for zone in self.zones) else 8)
+        )
         for column, zone in enumerate(self.zones):
             x = left + column * (ZONE_WIDTH + self.between)
-            for row, node in enumerate(_caches(self.topology, zone)):
-                stood.places.append(
-                    Place(
-                        Box(
-                            node,
-                            x + MARGIN,
-                            nodes_top + row * (NODE_HEIGHT + ROW_GAP),
-                            NODE_WIDTH,
-                            NODE_HEIGHT,
-                        ),
-                        column,
-                        row,
-                        x,
-                    )
+            stood.places.extend(
+                Place(
+                    Box(
+                        cell.node,
+                        x + MARGIN,
+                        nodes_top + cell.row * (NODE_HEIGHT + ROW_GAP),
+                        NODE_WIDTH,
+                        NODE_HEIGHT,
+                    ),
+                    column,
+                    cell.row,
+                    x,
                 )
-            stood.sentinels.extend(
-                Box(node, x + MARGIN, foot + 12 + index * 46, NODE_WIDTH, 36)
-                for index, node in enumerate(_sentinels(self.topology, zone))
+                for cell in zone.of_column(SERVERS)
             )
-            if zone:
+            stood.sentinels.extend(
+                Box(cell.node, x + MARGIN, foot + 12 + cell.row * 46, NODE_WIDTH, 36)
+                for cell in zone.of_column(SENTINELS)
+            )
+            if zone.zone:
                 stood.rects.append(
-                    Zone(zone, x, top, ZONE_WIDTH, stood.bottom - top, stood.bottom - 13)
+                    Zone(zone.zone, x, top, ZONE_WIDTH, stood.bottom - top, stood.bottom - 13)
                 )
         return stood
 
 
 def _columns(topology: Topology) -> _Columns:
     zones = _zones(topology)
-    return _Columns(
-        topology,
-        zones,
-        max(max(len(_caches(topology, zone)) for zone in zones), 1),
-        11.0 if len(zones) > 2 else 64.0,
-    )
+    rows = max(len(zone.of_column(SERVERS)) for zone in zones)
+    return _Columns(zones, max(rows, 1), 11.0 if len(zones) > 2 else 64.0)
 
 
 def _drawn(width: float, stood: _Stood, app: Box, plates: list[Box], ways: list[Way]) -> Group:
@@ -239,16 +230,16 @@ def narrow(topology: Topology) -> Group:
     y = plates[0].bottom + 24
     for zone in _zones(topology):
         top, y = y, y + 30
-        for index, node in enumerate(_caches(topology, zone)):
-            y += 30 if index else 0
-            places.append(Place(Box(node, x, y, wide_by, NODE_HEIGHT), 0, len(places), BAND_X))
+        for cell in zone.of_column(SERVERS):
+            y += 30 if cell.row else 0
+            places.append(Place(Box(cell.node, x, y, wide_by, NODE_HEIGHT), 0, len(places), BAND_X))
             y += NODE_HEIGHT
         y += 10
-        for node in _sentinels(topology, zone):
-            sentinels.append(Box(node, x, y, wide_by, 38))
+        for cell in zone.of_column(SENTINELS):
+            sentinels.append(Box(cell.node, x, y, wide_by, 38))
             y += 44
-        if zone:
-            rects.append(Zone(zone, BAND_X, top, BAND_WIDTH, y - top, top + 20))
+        if zone.zone:
+            rects.append(Zone(zone.zone, BAND_X, top, BAND_WIDTH, y - top, top + 20))
         y += 10
     ways = [
         *asked(topology, app, plates, places),
@@ -270,14 +261,6 @@ def narrow(topology: Topology) -> Group:
     )
 
 
-def _zones(topology: Topology) -> list[str]:
-    """The zones in the order of their first server; one without a name where there are none."""
-    return list(dict.fromkeys(node.zone for node in topology.servers)) or [""]
-
-
-def _caches(topology: Topology, zone: str) -> list[Node]:
-    return [node for node in topology.servers if node.zone == zone and node.engine != "sentinel"]
-
-
-def _sentinels(topology: Topology, zone: str) -> list[Node]:
-    return [node for node in topology.of_engine("sentinel") if node.zone == zone]
+def _zones(topology: Topology) -> list[Band]:
+    """The zones that hold servers; the one without a name where there are none."""
+    return [band for band in grid_of(topology).bands if any(c.column > 1 for c in band.cells)]

@@ -5,15 +5,14 @@ a failover, cut in two, and without a replica.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import SimpleNamespace as Plain
 from typing import Any
 
 from labs.lab import Link, Node, Topology
 from portal import drawing
-from portal.drawing.standing import Standing
 
 APP, PRIMARY, READER = "app", "primary-endpoint", "reader-endpoint"
 ZONES = ("zone a", "zone b", "zone c")
+ELECTED = "+elected-leader"
 
 
 def topology(
@@ -61,8 +60,18 @@ class Sample:
     rates: tuple[float, float] = (200.0, 400.0)
 
     @property
-    def bench(self) -> Any:
-        """What the drawing asks of a bench."""
+    def wide(self) -> drawing.Group | drawing.Drawing:
+        """The drawing for a wide page."""
+        return drawing.wide(self.group)
+
+    @property
+    def narrow(self) -> drawing.Group | drawing.Drawing:
+        """The drawing for a phone."""
+        return drawing.narrow(self.group)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the drawing's script is given."""
         servers = {
             node.name: {"state": "up", "why": "", "version": "7.0.15"}
             for node in self.group.servers
@@ -71,7 +80,8 @@ class Sample:
             name: {"state": state, "why": why, "version": ""}
             for name, (state, why) in self.servers.items()
         }
-        state = {
+        elected = [name for name, (event, _) in self.sentinels.items() if event == ELECTED]
+        return {
             "servers": servers,
             "told": self.told,
             "links": self.links,
@@ -83,18 +93,13 @@ class Sample:
                 }
                 for name, of in self.roles.items()
             },
-            "timeline": [
-                {"type": "sentinel-said", "sentinel": name, "event": event, "words": words}
+            "sentinels": {
+                name: {"event": event, "words": words}
                 for name, (event, words) in self.sentinels.items()
-            ],
+            },
+            "leader": elected[-1] if elected else "",
             "reading": {"flight_writes_per_s": self.rates[0], "flight_reads_per_s": self.rates[1]},
         }
-        return Plain(
-            state=state,
-            standing=Standing(self.group, state),
-            wide=drawing.wide(self.group),
-            narrow=drawing.narrow(self.group),
-        )
 
 
 FAILOVER = topology(caches=3, sentinels=True)
@@ -135,7 +140,7 @@ SAMPLES = (
         sentinels={
             "sentinel-a": ("+sdown", "cannot reach cache-001"),
             "sentinel-c": ("+sdown", "agrees"),
-            "sentinel-b": ("+elected-leader", "leader, epoch 1"),
+            "sentinel-b": (ELECTED, "leader, epoch 1"),
         },
     ),
     Sample(
@@ -158,7 +163,7 @@ SAMPLES = (
         sentinels={
             "sentinel-a": ("+sdown", "cannot reach cache-002"),
             "sentinel-b": ("+sdown", "agrees"),
-            "sentinel-c": ("+elected-leader", "leader, epoch 3"),
+            "sentinel-c": (ELECTED, "leader, epoch 3"),
         },
     ),
     Sample(

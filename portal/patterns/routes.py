@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, abort, jsonify, render_template
 
-from portal.drawing import narrow, wide
 from portal.patterns import groups, samples
 from portal.patterns.flights import sample_flight
 
@@ -15,16 +14,11 @@ bp = Blueprint("patterns", __name__)
 def patterns() -> str:
     """Every component, marked as a sample."""
     controls = [(samples.SEGMENTS, "redis"), (samples.SELECT, "page"), (samples.FADER, 60.0)]
-    failover = samples.failover()
-    drawings = {
-        "states": (samples.drawing(4), samples.drawing(2)),
-        "failover": (wide(failover.lab.topology), narrow(failover.lab.topology)),
-    }
     return render_template(
         "patterns/patterns.html",
         bench=samples.bench(),
-        failover=failover,
-        drawings=drawings,
+        states=samples.states(),
+        drawings={"states": (samples.drawing(4), samples.drawing(2))},
         controls=controls,
         groups=groups.SAMPLES,
     )

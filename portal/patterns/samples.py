@@ -6,19 +6,12 @@ from types import SimpleNamespace as Plain
 from typing import Any
 
 from labs.client import METRICS
-from labs.lab import Choice, Link, Node, Number, Topology
+from labs.lab import Choice, Link, Node, Number
 from portal.drawing import Box, Drawing, Spot, Wire
 
-STATES = ("starting", "loading", "up", "paused", "promoting", "down", "stopped")
-WHY = {
-    "down": "is down: kill -9",
-    "paused": "is paused: SIGSTOP",
-    "starting": "is starting",
-    "loading": "is loading: 12 MB",
-    "promoting": "is being promoted",
-    "stopped": "has stopped",
-}
-LINKS = (("open", ""), ("slow", "+50 ms each way"), ("cut", "cut"))
+STATES = ("starting", "up", "paused", "down", "stopped")
+WHY = {"down": "kill -9", "paused": "SIGSTOP"}
+LINKS = ("open", "slow", "cut")
 CODE = (
     ("def read(shop, cache, key, ttl_s):", "k"),
     ("    found = cache.get(key)", ""),
@@ -32,7 +25,6 @@ CODE = (
 
 def bench() -> Any:
     """What the bench's partials ask for, with something of everything."""
-    servers = {f"cache-{index:03}": state for index, state in enumerate(STATES, 1)}
     state = {
         "reading": {
             "hit_rate_percent": 71.4,
@@ -126,12 +118,18 @@ def bench() -> Any:
                 lines=tuple((Plain(text=text, kind=kind),) for text, kind in CODE),
             )
         ],
-        server_state=servers.__getitem__,
-        server_words=lambda name: WHY.get(servers[name], ""),
-        engine_words=lambda name: "Redis 7.0.15",
-        link_state=lambda name: name,
-        link_words=dict(LINKS).__getitem__,
     )
+
+
+def states() -> dict[str, Any]:
+    """How the servers and links of the drawing are."""
+    return {
+        "servers": {
+            f"cache-{index:03}": {"state": state, "why": WHY.get(state, ""), "version": "7.0.15"}
+            for index, state in enumerate(STATES, 1)
+        },
+        "links": {state: {"state": state, "delay_ms": 50} for state in LINKS},
+    }
 
 
 def drawing(columns: int) -> Any:
@@ -151,7 +149,7 @@ def drawing(columns: int) -> Any:
         for index in range(len(STATES))
     )
     wires = []
-    for index, (state, _) in enumerate(LINKS):
+    for index, state in enumerate(LINKS):
         x, y, long = (
             (20 + index * 290, 8 + rows * 108 + 30, 240)
             if columns == 4
@@ -171,50 +169,6 @@ def drawing(columns: int) -> Any:
         )
     return Drawing(
         columns * across + (8 if columns == 4 else -4), wires[-1].mid_y + 20, boxes, tuple(wires)
-    )
-
-
-CACHES = ("cache-001", "cache-002", "cache-003")
-ZONES = ("zone a", "zone b", "zone c")
-FAILOVER = Topology(
-    (
-        Node("app", "Writer and readers", "app"),
-        *(Node(name, name, "redis", zone=zone) for name, zone in zip(CACHES, ZONES, strict=True)),
-        *(
-            Node(f"sentinel-{zone[-1]}", f"sentinel {zone[-1]}", "redis", zone=zone)
-            for zone in ZONES
-        ),
-    ),
-    (
-        *(Link(name, "app", name) for name in CACHES),
-        *(
-            Link(f"sentinel-{zone[-1]}", f"sentinel-{zone[-1]}", name)
-            for name, zone in zip(CACHES, ZONES, strict=True)
-        ),
-        Link("lag", "cache-002", "cache-003"),
-    ),
-)
-
-
-def failover() -> Any:
-    """Six servers: a primary that was killed, the replica that takes its place, another one, and a
-    sentinel beside each.
-    """
-    states = {"cache-001": "down", "cache-002": "promoting"}
-    words = {"cache-001": "is down: kill -9", "cache-002": "is being promoted"}
-    return Plain(
-        lab=Plain(topology=FAILOVER),
-        server_state=lambda name: states.get(name, "up"),
-        server_words=lambda name: words.get(name, ""),
-        engine_words=lambda name: (
-            "Python"
-            if name == "app"
-            else "Sentinel 7.0.15"
-            if "sentinel" in name
-            else "Redis 7.0.15"
-        ),
-        link_state=lambda name: "slow" if name == "cache-003" else "open",
-        link_words=lambda name: "+50 ms each way" if name == "cache-003" else "",
     )
 
 

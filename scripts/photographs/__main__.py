@@ -1,9 +1,10 @@
 """Photographs of the whole site: each page in its telling states, with readings of real servers,
 light and dark, wide, on a phone, on the wall.
 
-scripts/screenshots                       all of them, into docs/screenshots/
+scripts/screenshots                       all of them, into var/screenshots/
 scripts/screenshots bench-load lesson-3   those whose name begins so
-scripts/screenshots --to /tmp/shots
+scripts/screenshots --to docs/screenshots lesson-3-step failover-after
+                                          those that the README shows
 """
 
 from __future__ import annotations
@@ -99,9 +100,9 @@ def main() -> int:
     parser.add_argument(
         "--to",
         type=Path,
-        default=ROOT / "docs/screenshots",
+        default=ROOT / "var/screenshots",
         metavar="FOLDER",
-        help="where they are put (docs/screenshots)",
+        help="where they are put (var/screenshots)",
     )
     parser.add_argument(
         "--of", metavar="URL", help="a site that runs already, instead of one of its own"

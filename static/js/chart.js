@@ -1,5 +1,6 @@
 // @ts-check
 // A chart of readings: units on the axis, each line named at its end, the whole run in view, the last minute while it runs on.
+import { make } from "./dom.js";
 import { Island, calmly, clock, figure } from "./island.js";
 import { gutterOf, nameEnds } from "./line-names.js";
 
@@ -131,13 +132,7 @@ class Chart extends Island {
     if (!body) return;
     body.replaceChildren(...this.data[0].slice(-ROWS).map((_, back, ats) => {
       const index = this.data[0].length - ats.length + back;
-      const row = document.createElement("tr");
-      for (const [column, values] of this.data.entries()) {
-        const cell = document.createElement("td");
-        cell.textContent = column ? figure(values[index], 2) : clock(Number(values[index]), 1);
-        row.append(cell);
-      }
-      return row;
+      return make("tr", {}, ...this.data.map((values, column) => make("td", {}, column ? figure(values[index], 2) : clock(Number(values[index]), 1))));
     }));
   }
 }
@@ -147,7 +142,7 @@ class Chart extends Island {
  * @param {string} token @returns {string} its colour as it is now, light or dark
  */
 function colour(place, token) {
-  const probe = document.createElement("i");
+  const probe = make("i");
   probe.style.color = `var(${token})`;
   place.append(probe);
   const value = getComputedStyle(probe).color;

@@ -1,8 +1,8 @@
 // @ts-check
 // Checks: a claim, whether it holds, the counters that say so.
+import { write } from "./dom.js";
 import { Island } from "./island.js";
-
-const WORDS = { met: "Met: ", unmet: "Not met yet: ", error: "Could not be judged: " };
+import { WORDS } from "./words.js";
 
 class Checks extends Island {
   start() {
@@ -10,7 +10,7 @@ class Checks extends Island {
       const item = this.querySelector(`[data-check="${CSS.escape(entry.check)}"]`);
       if (!item) return;
       item.setAttribute("data-state", entry.status);
-      write(item.querySelector("[data-word]"), WORDS[/** @type {"met"} */ (entry.status)] ?? "");
+      write(item.querySelector("[data-word]"), `${WORDS.checks[entry.status]}: `);
       write(item.querySelector(".evidence"), [entry.message, proof(entry.evidence ?? {})].filter(Boolean).join(" "));
       const hint = /** @type {HTMLElement | null} */ (item.querySelector(".hint"));
       write(hint, entry.hint ?? "");
@@ -27,11 +27,6 @@ class Checks extends Island {
 function proof(evidence) {
   const counters = Object.entries(evidence).map(([name, value]) => `${name} ${typeof value === "number" ? Number(value.toPrecision(6)) : value}`);
   return counters.length ? `(${counters.join(", ")})` : "";
-}
-
-/** @param {Element | null} place @param {string} text */
-function write(place, text) {
-  if (place && place.textContent !== text) place.textContent = text;
 }
 
 customElements.define("cg-checks", Checks);

@@ -2,22 +2,18 @@
 // Controls: faders tell their value while they move; what can't be done now is not offered; a change from elsewhere shows.
 import { Island } from "./island.js";
 
-const POSITIONS = 1000;
+/** @param {HTMLInputElement} input a logarithmic fader @returns {[number, number][]} its values, each with the first place at which it is shown */
+const stopsOf = (input) => JSON.parse(input.dataset.stops ?? "[]");
 
-/** @param {HTMLInputElement} input a logarithmic fader @returns {{low: number, high: number, shift: number, step: number}} */
-function ends(input) {
-  const [low, high, step] = [Number(input.dataset.low), Number(input.dataset.high), Number(input.dataset.step)];
-  const shift = low > 0 ? 0 : step || 1;
-  return { low: low + shift, high: high + shift, shift, step };
+/** @param {HTMLInputElement} input @returns {number} the value at the fader's place */
+export function valueAt(input) {
+  const place = Number(input.value);
+  return input.dataset.stops ? stopsOf(input).findLast(([from]) => from <= place)?.[1] ?? 0 : place;
 }
 
-/** @param {HTMLInputElement} input @returns {number} the value at the fader's place; the same arithmetic as portal/bench/log_scale.py */
-export function valueAt(input) {
-  if (input.name !== "position") return Number(input.value);
-  const { low, high, shift, step } = ends(input);
-  const raw = low * (high / low) ** (Number(input.value) / POSITIONS) - shift;
-  const grain = raw > 0 ? Math.max(step, 10 ** (Math.floor(Math.log10(raw)) - 1)) : step;
-  return Math.min(Math.max(Number((Math.round(raw / grain) * grain).toFixed(9)), low - shift), high - shift);
+/** @param {HTMLInputElement} input @param {number} value @returns {number} its place: that of the value itself, else of the next one above */
+export function placeOf(input, value) {
+  return input.dataset.stops ? (stopsOf(input).find(([, stop]) => stop >= value) ?? stopsOf(input).at(-1) ?? [0])[0] : value;
 }
 
 class Controls extends Island {
@@ -71,9 +67,7 @@ class Controls extends Island {
         if (input instanceof HTMLSelectElement) input.value = String(entry.value);
         else if (input instanceof HTMLInputElement && input.type === "radio") input.checked = input.value === String(entry.value);
         else if (input instanceof HTMLInputElement && input.type === "range" && !input.matches(":active")) {
-          const { low, high, shift } = ends(input);
-          const place = input.name === "position" ? Math.round((POSITIONS * Math.log((Number(entry.value) + shift) / low)) / Math.log(high / low)) : Number(entry.value);
-          if (valueAt(input) !== Number(entry.value)) input.value = String(place);
+          if (valueAt(input) !== Number(entry.value)) input.value = String(placeOf(input, Number(entry.value)));
           this.label(input, entry.shown);
         }
       }

@@ -1,15 +1,8 @@
 // @ts-check
 // Dots that travel a link: a shape per meaning. In slow motion one per command; under load a sample.
+import { draw, of } from "./dom.js";
+import { shapeOf } from "./shapes.js";
 
-const SHAPES = {
-  hit: "M5 0A5 5 0 1 1-5 0 5 5 0 1 1 5 0Z",
-  miss: "M0-6 6 0 0 6-6 0Z",
-  read: "M0-6.5 6.5 0 0 6.5-6.5 0Z",
-  write: "M-5-5H5V5H-5Z",
-  stale: "M0-6 6.5 5.5H-6.5Z",
-  error: "M-6-4-4-6 0-2 4-6 6-4 2 0 6 4 4 6 0 2-4 6-6 4-2 0Z",
-  none: "M4 0A4 4 0 1 1-4 0 4 4 0 1 1 4 0Z",
-};
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 const AT_ONCE = 60;
 
@@ -22,10 +15,7 @@ export async function send(wire, sense, ms) {
   const place = wire.closest("svg")?.querySelector(".dots");
   const path = wire.querySelector(".link")?.getAttribute("d");
   if (!place || !path || place.children.length >= AT_ONCE) return false;
-  const dot = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  dot.setAttribute("d", SHAPES[/** @type {"hit"} */ (sense)] ?? SHAPES.none);
-  dot.setAttribute("class", `dot once ${sense}`);
-  dot.setAttribute("data-on", wire.getAttribute("data-link") ?? "");
+  const dot = draw("path", { d: shapeOf(sense), class: `dot once ${sense}`, "data-on": of(wire, "link") });
   dot.style.offsetPath = `path("${path}")`;
   place.append(dot);
   if (STILL.matches) {
@@ -47,7 +37,7 @@ export async function send(wire, sense, ms) {
  * @param {Element} wire
  */
 export function drop(wire) {
-  for (const dot of wire.closest("svg")?.querySelectorAll(`.dots [data-on="${CSS.escape(wire.getAttribute("data-link") ?? "")}"]`) ?? []) dot.remove();
+  for (const dot of wire.closest("svg")?.querySelectorAll(`.dots [data-on="${CSS.escape(of(wire, "link"))}"]`) ?? []) dot.remove();
 }
 
 /**

@@ -1,8 +1,7 @@
 // @ts-check
 // What moves in the drawing of a replication group when a role does: the crown along its path, an endpoint's wire. Nothing where no motion is wanted.
-import { of } from "./group-standing.js";
+import { draw, of } from "./dom.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 const MOVE_MS = 420;
 
@@ -18,11 +17,9 @@ export function moveCrown(svg, from, to) {
   if (!node || !path || !(shape instanceof SVGElement)) return;
   shape.setAttribute("transform", "translate(-13 6.5)");
   shape.setAttribute("class", "crown");
-  const crown = document.createElementNS(SVG, "g");
-  crown.setAttribute("class", "moving");
+  const crown = draw("g", { class: "moving" }, shape);
   crown.style.offsetPath = `path("${path.getAttribute("d")}")`;
   crown.style.offsetRotate = "0deg";
-  crown.append(shape);
   svg.append(crown);
   node.setAttribute("data-arriving", "");
   const done = () => {

@@ -1,11 +1,17 @@
 // @ts-check
 // A table of what a lab found: takes its rows from the feed, sorts by the column whose head is pressed.
+import { make } from "./dom.js";
 import { Island, figure } from "./island.js";
 
 class FoundTable extends Island {
+  /** @type {Record<string, any>[]} */
+  rows = [];
+
+  /** @type {{name: string, decimals: number, head: HTMLElement}[]} */
+  columns = [];
+
   start() {
-    /** @type {Record<string, any>[]} */
-    this.rows = [];
+    this.rows = JSON.parse(this.dataset.rows ?? "[]");
     this.columns = [...this.querySelectorAll("th")].map((head) => ({ name: head.dataset.column ?? "", decimals: Number(head.dataset.decimals), head }));
     this.addEventListener("click", (event) => {
       const head = /** @type {HTMLElement} */ (event.target).closest("th");
@@ -16,6 +22,7 @@ class FoundTable extends Island {
       this.rows = entry.rows;
       this.draw();
     });
+    this.draw();
   }
 
   /** @param {HTMLElement} head */
@@ -23,7 +30,7 @@ class FoundTable extends Island {
     const next = head.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending";
     for (const { head: other } of this.columns ?? []) other.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", next);
-    const index = (this.columns ?? []).findIndex((column) => column.head === head);
+    const index = this.columns.findIndex((column) => column.head === head);
     const body = this.querySelector("tbody");
     const rows = [...(body?.rows ?? [])];
     const value = (/** @type {HTMLTableRowElement} */ row) => row.cells[index].textContent ?? "";
@@ -34,26 +41,22 @@ class FoundTable extends Island {
 
   draw() {
     const body = this.querySelector("tbody");
-    body?.replaceChildren(...(this.rows ?? []).map((row) => {
-      const line = document.createElement("tr");
-      for (const { name, decimals } of this.columns ?? []) {
-        const cell = line.insertCell();
-        const value = row[name] ?? "";
-        const isNumber = typeof value === "number";
-        cell.textContent = isNumber ? figure(value, decimals) : value === true ? "yes" : value === false ? "no" : String(value);
-        cell.classList.toggle("number", isNumber);
-      }
-      return line;
-    }));
+    body?.replaceChildren(...this.rows.map((row) => make("tr", {}, ...this.columns.map(({ name, decimals }) => cell(row[name] ?? "", decimals)))));
     const empty = /** @type {HTMLElement | null} */ (this.querySelector(".empty"));
-    if (empty) empty.hidden = (this.rows ?? []).length > 0;
-    const sorted = this.columns?.find(({ head }) => head.hasAttribute("aria-sort"));
+    if (empty) empty.hidden = this.rows.length > 0;
+    const sorted = this.columns.find(({ head }) => head.hasAttribute("aria-sort"));
     if (sorted) {
       const way = sorted.head.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending";
       sorted.head.setAttribute("aria-sort", way);
       this.sort(sorted.head);
     }
   }
+}
+
+/** @param {any} value @param {number} decimals */
+function cell(value, decimals) {
+  if (typeof value === "number") return make("td", { class: "number" }, figure(value, decimals));
+  return make("td", {}, value === true ? "yes" : value === false ? "no" : String(value));
 }
 
 customElements.define("cg-table", FoundTable);

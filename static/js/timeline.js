@@ -1,5 +1,6 @@
 // @ts-check
 // The timeline: what happened, in words, newest last. Words come from a server, so they are text and never markup.
+import { make, mark } from "./dom.js";
 import { Island, clock, known } from "./island.js";
 
 const KEPT = 200;
@@ -30,18 +31,8 @@ class Timeline extends Island {
 
 /** @param {import("./island.js").Entry} entry */
 function row(entry) {
-  const item = document.createElement("li");
-  item.className = "now";
-  const time = document.createElement("time");
-  time.dateTime = new Date(entry.at * 1000).toISOString();
-  time.textContent = clock(entry.at, 1);
-  const mark = document.createElement("i");
-  mark.className = `mark ${known(entry.sense)}`;
-  mark.setAttribute("aria-hidden", "true");
-  const words = document.createElement("span");
-  words.textContent = entry.says ?? "";
-  item.append(time, mark, words);
-  return item;
+  const time = make("time", { datetime: new Date(entry.at * 1000).toISOString() }, clock(entry.at, 1));
+  return make("li", { class: "now" }, time, mark(known(entry.sense)), make("span", {}, entry.says ?? ""));
 }
 
 customElements.define("cg-timeline", Timeline);

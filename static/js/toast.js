@@ -1,5 +1,6 @@
 // @ts-check
 // Short news in a corner: what the server answered, or that it did not. Text only, never markup.
+import { make, mark } from "./dom.js";
 
 const LIFE_MS = 7000;
 const AT_ONCE = 4;
@@ -11,23 +12,12 @@ const AT_ONCE = 4;
 export function toast(text, { sense = "none", hint = "" } = {}) {
   const place = document.querySelector("[data-toasts]");
   if (!place || !text) return;
-  const box = document.createElement("p");
-  box.className = `toast ${sense}`;
-  const mark = document.createElement("i");
-  mark.className = `mark ${sense}`;
-  mark.setAttribute("aria-hidden", "true");
-  const words = document.createElement("span");
-  words.textContent = hint ? `${text} ${hint}` : text;
-  box.append(mark, words);
-  place.append(box);
+  place.append(make("p", { class: `toast ${sense}` }, mark(sense), make("span", {}, hint ? `${text} ${hint}` : text)));
 }
 
 /** @param {Element} box give it a way to close and an end */
 function dress(box) {
-  const close = document.createElement("button");
-  close.type = "button";
-  close.className = "button quiet small";
-  close.textContent = "Close";
+  const close = make("button", { type: "button", class: "button quiet small" }, "Close");
   close.addEventListener("click", () => box.remove());
   box.append(close);
   const timer = window.setTimeout(() => box.remove(), LIFE_MS);

@@ -1,27 +1,31 @@
 // @ts-check
-// The drawing: how servers and links are, what goes over them. The picture is drawn by the server; this keeps it true.
+// The drawing: how servers and links are, what goes over them. The picture is drawn by the server; what it wears and says follows from the state.
+import { make, of, write } from "./dom.js";
 import { Sample, flowsOf, send } from "./dots.js";
 import { Group } from "./group.js";
 import { Island, calmly, known } from "./island.js";
-import { engineWords, replyWords, stateWords } from "./words.js";
+import { CHANGES, stateOf } from "./sandbox-state.js";
+import { engineWords, replyWords, saidOf } from "./words.js";
 
 const BALANCER = '[data-engine="balancer"]';
 const TRAVEL_MS = 1600;
 
 class Topology extends Island {
-  /** @type {Record<string, number>} */
-  now = {};
+  state = stateOf("");
 
   start() {
-    this.group = undefined;
+    this.state = stateOf(this.dataset.state ?? "");
+    this.group = this.querySelector("svg.group") ? new Group(this, this.state) : undefined;
     this.sample = new Sample((server) => this.wires(server).filter((wire) => wire.getClientRects().length), (wire, sense, ms) => this.group?.travel(wire, sense) ?? send(wire, sense, ms));
-    this.loading = false;
     const read = calmly(() => this.read());
-    this.on("server-changed", (entry) => this.server(entry));
-    this.on("link-changed", (entry) => this.link(entry));
-    this.on("setting-changed", (entry) => {
-      for (const node of this.querySelectorAll(`[data-setting="${CSS.escape(entry.name)}"]`)) node.setAttribute("data-is", String(entry.value));
-    });
+    for (const [type, change] of Object.entries(CHANGES)) {
+      this.on(type, (entry) => {
+        const before = this.state.endpoints[entry.endpoint] ?? [];
+        change(this.state, entry);
+        this.dress();
+        if (type === "endpoint-moved") this.group?.swung(entry.endpoint, before, entry.targets);
+      });
+    }
     this.on("said", (entry) => this.say(entry.text, entry.strong));
     this.on("step-started", (entry) => {
       this.clear();
@@ -32,15 +36,16 @@ class Topology extends Island {
     this.on("travelled", (entry) => this.travelled(entry));
     this.on("step-finished", (entry) => this.app(`${entry.took_ms.toFixed(2)} ms`));
     this.on("load-changed", (entry) => {
-      this.loading = entry.running;
+      this.state.loading = entry.running;
       this.clear();
       if (!entry.running) this.sample?.stop();
     });
     this.on("reading-taken", (entry) => {
-      this.now = entry.readings;
+      this.state.reading = entry.readings;
       read();
     });
-    if (this.querySelector("svg.group")) this.group = new Group(this);
+    this.dress();
+    if (this.bench) this.read();
   }
 
   stop() {
@@ -52,24 +57,48 @@ class Topology extends Island {
     return [...this.querySelectorAll(`.wire[data-target="${CSS.escape(server)}"]`)].filter((wire) => this.querySelector(`[data-node="${CSS.escape(wire.getAttribute("data-source") ?? "")}"][data-engine="app"]`));
   }
 
-  /** @param {any} entry */
-  server(entry) {
-    for (const node of this.querySelectorAll(`[data-node="${CSS.escape(entry.server)}"]`)) {
-      node.setAttribute("data-state", entry.state);
-      write(node.querySelector(".why"), stateWords(entry.state, entry.why));
-      if (entry.version) write(node.querySelector(".engine-words"), engineWords(node.getAttribute("data-is") ?? node.getAttribute("data-engine") ?? "", entry.version));
+  /** Everything that follows from the state. */
+  dress() {
+    for (const node of this.querySelectorAll("[data-node]")) this.dressNode(node);
+    for (const item of this.querySelectorAll("[data-tells]")) write(item, `${of(item, "label")}, ${this.engine(item)}: ${this.listed(of(item, "tells"))}`);
+    for (const item of this.querySelectorAll("[data-tells-link]")) {
+      const link = of(item, "tells-link");
+      write(item, `${of(item, "label")}: ${[this.state.links[link]?.state ?? "open", this.delay(link)].filter(Boolean).join(", ")}`);
     }
-    write(this.querySelector(`[data-tells="${CSS.escape(entry.server)}"]`), `${entry.server}: ${entry.state}${entry.why ? `, ${entry.why}` : ""}`);
+    if (this.group) return this.group.dress();
+    for (const wire of this.querySelectorAll(".wire")) {
+      const state = this.state.links[of(wire, "link")]?.state ?? "open";
+      wire.setAttribute("data-state", state);
+      write(wire.querySelector(".trouble"), state === "cut" ? "cut" : this.delay(of(wire, "link")));
+    }
   }
 
-  /** @param {any} entry */
-  link(entry) {
-    const words = entry.state === "slow" ? `+${entry.delay_ms} ms each way` : entry.state === "cut" ? "cut" : "";
-    for (const wire of this.querySelectorAll(`.wire[data-link="${CSS.escape(entry.link)}"]`)) {
-      wire.setAttribute("data-state", entry.state);
-      write(wire.querySelector(".trouble"), words);
-    }
-    write(this.querySelector(`[data-tells-link="${CSS.escape(entry.link)}"]`), `Link ${entry.link}: ${entry.state} ${words}`);
+  /** @param {Element} node a server; the application is always up */
+  dressNode(node) {
+    if (of(node, "engine") === "app") return;
+    const server = this.state.servers[of(node, "node")];
+    node.setAttribute("data-state", server?.state ?? "stopped");
+    write(node.querySelector(".why"), server ? saidOf(server.state, server.why).slice(0, Number(of(node, "room"))) : "");
+    write(node.querySelector(".engine-words"), this.engine(node));
+  }
+
+  /** @param {Element} element of a server: its engine and version */
+  engine(element) {
+    const name = of(element, "node") || of(element, "tells");
+    return engineWords(this.state.settings[of(element, "setting")] ?? of(element, "engine"), this.state.servers[name]?.version ?? "");
+  }
+
+  /** @param {string} server */
+  listed(server) {
+    if (this.group) return this.group.status.listed(server);
+    const { state, why } = this.state.servers[server] ?? { state: "stopped", why: "" };
+    return why ? `${state}, ${why}` : state;
+  }
+
+  /** @param {string} link */
+  delay(link) {
+    const { state, delay_ms } = this.state.links[link] ?? { state: "open", delay_ms: 0 };
+    return state === "slow" ? `+${delay_ms} ms each way` : "";
   }
 
   /** @param {any} entry */
@@ -134,17 +163,19 @@ class Topology extends Island {
     if (!place) return;
     const at = strong ? text.indexOf(strong) : -1;
     if (at < 0) return write(place, text);
-    const part = document.createElement("strong");
-    part.textContent = strong;
-    place.replaceChildren(text.slice(0, at), part, text.slice(at + strong.length));
+    place.replaceChildren(text.slice(0, at), make("strong", {}, strong), text.slice(at + strong.length));
   }
 
   read() {
-    if (this.group) return this.flown(this.group.flows(this.now));
+    if (this.group) {
+      this.group.stream();
+      return this.flown(this.group.status.flows());
+    }
+    const now = this.state.reading;
     const caches = this.servers('[data-engine="redis"], [data-engine="memcached"]');
     const databases = this.servers('[data-engine="postgres"]');
-    if (caches.length === 1) this.keys(this.now.items);
-    if (!this.loading && !(this.now.done_per_s > 0)) {
+    if (caches.length === 1) this.keys(now.items);
+    if (!this.state.loading && !(now.done_per_s > 0)) {
       // A page that came during a load did not hear it begin; a last reading may come after its end.
       if (this.sample?.timer) {
         this.sample.stop();
@@ -152,7 +183,7 @@ class Topology extends Island {
       }
       return;
     }
-    const flows = flowsOf(this.now, caches, databases, this.servers(BALANCER));
+    const flows = flowsOf(now, caches, databases, this.servers(BALANCER));
     this.sampled(this.sample?.set(flows.filter((flow) => flow.rate > 0)) ?? 1);
     for (const server of [...caches, ...databases, ...this.servers(BALANCER)]) {
       const rate = flows.filter((flow) => flow.server === server).reduce((sum, flow) => sum + flow.rate, 0);
@@ -190,11 +221,6 @@ class Topology extends Island {
   sampled(one) {
     write(this.querySelector(".sampled"), one > 1 ? `Dots are a sample, about 1 of ${one.toLocaleString("en-US")}; the numbers are exact.` : "");
   }
-}
-
-/** @param {Element | null} place @param {string} text */
-function write(place, text) {
-  if (place && place.textContent !== text) place.textContent = text;
 }
 
 customElements.define("cg-topology", Topology);

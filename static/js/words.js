@@ -1,31 +1,29 @@
 // @ts-check
-// The words of a drawing: of a server's state, its engine, of what a command meant. The same as in portal/bench/view.py.
+// The words of a drawing: of a server's state, its engine, what a command meant. Which words, the page says (portal/bench/words.py).
 
-const STATES = { starting: "is starting", loading: "is loading", up: "", paused: "is paused", promoting: "is being promoted", down: "is down", stopped: "has stopped" };
-const ENGINES = { redis: "Redis", memcached: "Memcached", postgres: "Postgres", instance: "Python", balancer: "Python", sentinel: "Sentinel" };
-const MEANINGS = { hit: "hit", miss: "miss", read: "database read", write: "write", stale: "stale", error: "error", here: "answered", none: "answered" };
+/** @typedef {Record<string, string>} Words */
+/** @type {{engines: Words, states: Words, meanings: Words, checks: Words, sentinels: Words, noReplica: string}} */
+export const WORDS = JSON.parse(document.getElementById("words")?.textContent ?? "");
 const LONGEST_REPLY = 14;
-const LONGEST_WHY = 34;
-
-/** @param {string} state @param {string} why */
-export function stateWords(state, why) {
-  return saidOf(state, why).slice(0, LONGEST_WHY);
-}
 
 /** @param {string} state @param {string} why */
 export function saidOf(state, why) {
-  const words = STATES[/** @type {"up"} */ (state)] ?? "";
+  const words = WORDS.states[state] ?? "";
   return words && why ? `${words}: ${why}` : words;
 }
 
 /** @param {string} sense @param {string} reply a short one is shown with the meaning */
 export function replyWords(sense, reply) {
-  const words = MEANINGS[/** @type {"hit"} */ (sense)];
+  const words = WORDS.meanings[sense];
   return !reply || reply.length > LONGEST_REPLY ? words : `${words}: ${reply}`;
 }
 
-/** @param {string} engine @param {string} version */
+/** @param {string} engine @param {string} version one of two words ("Valkey 8.0.1") is already both */
 export function engineWords(engine, version) {
-  const label = ENGINES[/** @type {"redis"} */ (engine)] ?? engine;
-  return version.toLowerCase().startsWith(label.toLowerCase()) ? version : `${label} ${version}`;
+  return version.includes(" ") ? version : `${WORDS.engines[engine] ?? engine} ${version}`.trimEnd();
+}
+
+/** @param {string} text @param {number} longest */
+export function shortened(text, longest) {
+  return text.length <= longest ? text : `${text.slice(0, longest - 1).trimEnd()}…`;
 }

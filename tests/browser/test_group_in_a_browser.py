@@ -1,218 +1,19 @@
-"""The drawing of a replication group moves with the events, says what the server would say, and
-keeps still where that is wanted.
+"""The drawing of a replication group moves with the events, has room for its words, and keeps still
+where that is wanted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from redis import Redis
+from playwright.sync_api import Page, expect
 
-from labs.client import find
-from labs.events import (
-    EndpointMoved,
-    Entry,
-    Event,
-    LinkChanged,
-    ReadingTaken,
-    RoleChanged,
-    SentinelSaid,
-    ServerChanged,
-    ServerTold,
-    SettingChanged,
-    encode,
-)
-from labs.state import SandboxState
-from portal import drawing
-from portal.drawing.group import Group
-from portal.drawing.standing import Standing
-from tests.browser.conftest import Open, WebServer, watched
-from tests.web.conftest import AnsweringHost, PostgresServer, RedisServer
+from labs.events import EndpointMoved, LinkChanged, ReadingTaken, RoleChanged, ServerChanged
+from tests.browser.conftest import Open
+from tests.browser.groups import FLOWN, site, tell, visit_group
 
-LAB = "sample-group"
-WELL: tuple[Event, ...] = (
-    *(
-        ServerChanged(server=name, state="up", version="7.0.15")
-        for name in ("cache-001", "cache-002", "sentinel-a", "sentinel-b", "sentinel-c")
-    ),
-    RoleChanged(server="cache-001", role="primary"),
-    RoleChanged(server="cache-002", role="replica", of="cache-001"),
-    EndpointMoved(endpoint="primary-endpoint", targets=["cache-001"]),
-    EndpointMoved(endpoint="reader-endpoint", targets=["cache-002"]),
-)
-INSIDE = SettingChanged(name="client_zone", label="The clients live in", value="zone a", shown="a")
-FLOWN = ReadingTaken(readings={"flight_writes_per_s": 200.0, "flight_reads_per_s": 400.0})
-FAILOVER: tuple[Event, ...] = (
-    LinkChanged(link="zone b", state="slow", delay_ms=20.0),
-    LinkChanged(link="cache-001 to cache-002", state="slow", delay_ms=1500.0),
-    ServerChanged(server="cache-003", state="starting", why="copies the data set of its primary"),
-    ServerChanged(server="cache-003", state="up"),
-    RoleChanged(server="cache-003", role="replica", of=""),
-    RoleChanged(server="cache-003", role="replica", of="cache-001"),
-    EndpointMoved(endpoint="reader-endpoint", targets=["cache-001", "cache-002", "cache-003"]),
-    ServerTold(
-        server="cache-002",
-        lines=["reads 400/s", "lag 0 bytes and a line that is too long for this drawing"],
-    ),
-    SettingChanged(name="zone_delay_ms", label="Delay between zones", value=20.0, shown="20 ms"),
-    INSIDE,
-    LinkChanged(link="zone a", state="cut"),
-    SentinelSaid(
-        sentinel="sentinel-b",
-        event="+sdown",
-        words="has had no answer from cache-001 for as long as it waits",
-    ),
-    SentinelSaid(sentinel="sentinel-c", event="+elected-leader", words="leader, epoch 1"),
-    RoleChanged(server="cache-002", role="primary"),
-    RoleChanged(server="cache-003", role="replica", of="cache-002"),
-    EndpointMoved(endpoint="primary-endpoint", targets=["cache-002"]),
-    ServerTold(server="app", lines=["settings unchanged since the start"]),
-    SettingChanged(name="client_zone", label="The clients live in", value="zone c", shown="c"),
-    ServerChanged(server="cache-001", state="down", why="killed"),
-    LinkChanged(link="zone a", state="open"),
-    ServerChanged(server="cache-001", state="up"),
-    RoleChanged(server="cache-001", role="replica", of="cache-002"),
-    ServerChanged(server="cache-002", state="paused", why="you paused it"),
-    ServerChanged(server="sentinel-a", state="down", why="killed"),
-    ServerChanged(server="cache-003", state="stopped"),
-    RoleChanged(server="cache-003", role="none"),
-    EndpointMoved(endpoint="reader-endpoint", targets=[]),
-)
-
-
-@pytest.fixture(scope="module")
-def site(
-    sample_labs: None, postgres: PostgresServer, redis_server: RedisServer
-) -> Iterator[WebServer]:
-    """A site that has the sample labs, too."""
-    server = WebServer(postgres.url, redis_server.url)
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def visit_group(
-    browser: Browser, site: WebServer, portal_redis: Redis, sql: object
-) -> Iterator[Callable[..., Page]]:
-    """The open bench of a group that stands well."""
-    host = AnsweringHost(portal_redis)
-    host.answers["state"] = lambda request: {"reply": stood(*WELL).to_data()}
-    host.start()
-    with watched(browser, site.url) as go:
-
-        def opened(**options: Any) -> Page:
-            page = go(f"/labs/{LAB}", **options)
-            page.request.post(f"/labs/{LAB}/sandbox", headers={"Sec-Fetch-Site": "same-origin"})
-            learner = next(
-                cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "learner"
-            )
-            host.open(learner.split(".")[0], LAB)
-            page.reload()
-            page.wait_for_selector("cg-bench[data-phase=open] cg-topology:defined")
-            return page
-
-        yield opened
-    host.stop()
-
-
-def stood(*events: Event) -> SandboxState:
-    state = SandboxState()
-    for seq, event in enumerate(events, 1):
-        state.apply(Entry(seq, 1.0, event))
-    return state
-
-
-def tell(page: Page, *events: Event) -> None:
-    """As if the feed had brought it."""
-    for event in events:
-        page.evaluate(
-            "(entry) => document.querySelector('cg-bench').dispatchEvent(new "
-            "CustomEvent(`feed:${entry.type}`, { detail: entry }))",
-            encode(Entry(1, 1.0, event)),
-        )
-
-
-def drawn(page: Page) -> dict[str, Any]:
-    """What the wide drawing wears and says."""
-    found: dict[str, Any] = page.evaluate("""() => {
-        const svg = document.querySelector('svg.group.only-wide');
-        const all = (selector, read) => Object.fromEntries([...svg.querySelectorAll(selector)].map(read));
-        const text = (element, selector) => element.querySelector(selector).textContent.trim();
-        return {
-            caches: all('[data-member]', (node) => [node.dataset.node, [node.dataset.state, node.dataset.crown, 'empty' in node.dataset, text(node, '.role'), ...(
-                'empty' in node.dataset ? ['', ''] : [...node.querySelectorAll('.told')].map((line) => line.textContent))]]),
-            wires: all('[data-way]', (wire) => [wire.dataset.link, [wire.dataset.seen, wire.dataset.state, wire.dataset.cut, wire.dataset.flow, text(wire, '.trouble')]]),
-            endpoints: all('[data-endpoint]', (plate) => [plate.dataset.endpoint, text(plate, '.leads')]),
-            zones: all('[data-zone]', (zone) => [zone.dataset.zone, [zone.dataset.state, text(zone, '.zone-words')]]),
-            moves: all('.crown-path', (path) => [path.dataset.between, path.dataset.shown === 'yes']),
-            app: text(svg, '[data-about]'),
-            sentinels: all('.sentinel', (sentinel) => [sentinel.dataset.node, text(sentinel, '.sentinel-words')]),
-            leader: [...svg.querySelectorAll('[data-leader]')].map((sentinel) => sentinel.dataset.node),
-        };
-    }""")
-    return found
-
-
-def asked_for(state: SandboxState) -> dict[str, Any]:
-    """The same, as the server would draw it."""
-    topology = find(LAB).topology
-    stands = Standing(topology, state.to_data())
-    plan = drawing.wide(topology)
-    assert isinstance(plan, Group)
-    return {
-        "caches": {
-            name: [
-                stands.state_of(name),
-                stands.crown(name),
-                stands.empty(name),
-                stands.words(name),
-                *stands.told(name),
-            ]
-            for name in ("cache-001", "cache-002", "cache-003")
-        },
-        "wires": {
-            way.link: [
-                stands.seen(way),
-                stands.way_state(way),
-                stands.cut_at(way),
-                stands.flow(way),
-                stands.delay(way.link) if stands.link_state(way.link) == "slow" else "",
-            ]
-            for way in plan.ways
-        },
-        "endpoints": {plate.node.name: stands.leads(plate.node.name) for plate in plan.plates},
-        "zones": {
-            zone.name: [stands.link_state(zone.name), stands.zone_words(zone.name)]
-            for zone in plan.zones
-        },
-        "moves": {
-            f"{move.source} {move.target}": stands.moved(move.source, move.target)
-            for move in plan.moves
-        },
-        "app": stands.app_words("app"),
-        "sentinels": {
-            box.node.name: stands.sentinel_words(box.node.name) for box in plan.sentinels
-        },
-        "leader": [box.node.name for box in plan.sentinels if stands.is_leader(box.node.name)],
-    }
-
-
-def test_after_every_event_the_page_says_what_the_server_would(
-    visit_group: Callable[..., Page],
-) -> None:
-    page, state = visit_group(), stood(*WELL)
-    assert drawn(page) == asked_for(state)
-
-    for seq, event in enumerate([FLOWN, *FAILOVER], state.seq + 1):
-        state.apply(Entry(seq, 1.0, event))
-        tell(page, event)
-        if isinstance(event, ReadingTaken):
-            page.wait_for_selector("svg.only-wide [data-flow=write]", state="attached")
-        assert drawn(page) == asked_for(state), event
+__all__ = ["site", "visit_group"]
 
 
 def test_the_crown_moves_along_its_path_and_then_is_there(visit_group: Callable[..., Page]) -> None:
@@ -229,9 +30,11 @@ def test_the_crown_moves_along_its_path_and_then_is_there(visit_group: Callable[
     expect(page.locator("svg.only-wide .moving")).to_have_count(0)
     expect(page.locator("svg.only-wide [data-node=cache-002] .rank")).to_be_visible()
     expect(page.locator("[data-tells-endpoint=primary-endpoint]")).to_have_text(
-        "primary-endpoint: to cache-002"
+        "primary endpoint: to cache-002"
     )
-    expect(page.locator("[data-tells=cache-001]")).to_have_text("cache-001: is down: killed")
+    expect(page.locator("[data-tells=cache-001]")).to_have_text(
+        "cache-001, Redis 7.0.15: is down: killed"
+    )
 
 
 def test_nothing_moves_where_no_motion_is_wanted(visit_group: Callable[..., Page]) -> None:

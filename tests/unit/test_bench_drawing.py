@@ -14,6 +14,11 @@ from portal.bench.listing import coloured
 from portal.bench.log_scale import POSITIONS, position_of, value_at
 from portal.bench.scale import scale_of
 from portal.bench.values import figure
+from portal.drawing.grid import columns_of
+from tests.unit.paths import along
+
+LETTER = 0.5 * 14
+"""How wide a letter is in the mean, in the drawing's own units."""
 
 
 def with_sentinels(servers: int) -> Topology:
@@ -44,7 +49,64 @@ def topology(servers: int, *, between: bool = False) -> Topology:
     )
 
 
+def ring(servers: int) -> Topology:
+    """Memcached nodes that only their client knows."""
+    names = [f"node-{n}" for n in range(1, servers + 1)]
+    return Topology(
+        (Node("app", "Shop app", "app"), *(Node(name, name, "memcached") for name in names)),
+        tuple(Link(name, "app", name) for name in names),
+    )
+
+
+def cluster(shards: int, *, zones: int = 0) -> Topology:
+    """Primaries with a replica each; in another zone than its primary where there are zones."""
+
+    def zone(number: int) -> str:
+        return f"zone {'abc'[number % zones]}" if zones else ""
+
+    numbers = range(1, shards + 1)
+    primaries = [Node(f"shard-{n}", f"shard {n}", "redis", zone=zone(n)) for n in numbers]
+    replicas = [Node(f"copy-{n}", f"replica {n}", "redis", zone=zone(n + 1)) for n in numbers]
+    return Topology(
+        (Node("app", "Shop app", "app"), *primaries, *replicas),
+        (
+            *(Link(f"to-{n}", "app", f"shard-{n}") for n in numbers),
+            *(Link(f"feeds-{n}", f"shard-{n}", f"copy-{n}") for n in numbers),
+        ),
+    )
+
+
+def in_zones(servers: int) -> Topology:
+    """A server in each zone, all of them reached by the application."""
+    names = [f"cache-{n}" for n in range(1, servers + 1)]
+    return Topology(
+        (Node("app", "Shop app", "app"), *(Node(name, name, "redis", zone=name) for name in names)),
+        tuple(Link(name, "app", name) for name in names),
+    )
+
+
+WALL = Topology(
+    (
+        Node("app", "Shop app", "app", zone="private subnet"),
+        Node("cache", "cache", "redis", zone="private subnet"),
+        Node("database", "database", "postgres", zone="private subnet"),
+        Node("stranger", "Stranger", "app"),
+    ),
+    (
+        Link("cache", "app", "cache"),
+        Link("database", "app", "database"),
+        Link("from-outside", "stranger", "cache"),
+    ),
+)
+LATER = {
+    **{f"a ring of {n}": ring(n) for n in range(3, 10)},
+    **{f"{n} shards": cluster(n) for n in range(1, 5)},
+    **{f"{n} shards in 3 zones": cluster(n, zones=3) for n in range(2, 4)},
+    "a server in each of 3 zones": in_zones(3),
+    "a stranger outside of a wall": WALL,
+}
 TOPOLOGIES = {
+    **LATER,
     **{f"{n} servers": topology(n) for n in range(1, 7)},
     **{f"{n} servers, linked": topology(n, between=True) for n in range(2, 7)},
     **{f"{n} servers, {n} sentinels": with_sentinels(n) for n in range(2, 4)},
@@ -86,6 +148,44 @@ def test_a_drawing_holds_everything_and_nothing_overlaps(name: str, lay_out) -> 
         ), wire.link
 
 
+@pytest.mark.parametrize("name", [*LATER, "sessions"])
+@pytest.mark.parametrize("lay_out", [drawing.wide, drawing.narrow])
+def test_wires_pass_no_server_and_words_have_room(name: str, lay_out) -> None:
+    plan = lay_out(TOPOLOGIES[name])
+
+    for box in plan.boxes:
+        assert 27 + len(box.node.label) * LETTER <= box.width
+    for wire in plan.wires:
+        long = len("12,345/s") * LETTER
+        left = wire.took.x - {"start": 0, "middle": long / 2, "end": long}[wire.took.anchor]
+        assert left >= 0 and left + long <= plan.width, wire.link
+        ends = {wire.link.source, wire.link.target}
+        for x, y in along(wire.path):
+            assert 0 <= x <= plan.width and 0 <= y <= plan.height, wire.link
+            assert not any(
+                box.x + 1 < x < box.right - 1 and box.y + 1 < y < box.bottom - 1
+                for box in plan.boxes
+                if box.node.name not in ends
+            ), wire.link
+
+
+@pytest.mark.parametrize("name", ["2 shards in 3 zones", "a stranger outside of a wall"])
+@pytest.mark.parametrize("lay_out", [drawing.wide, drawing.narrow])
+def test_a_wall_is_drawn_around_what_it_protects(name: str, lay_out) -> None:
+    plan = lay_out(TOPOLOGIES[name])
+
+    for zone in plan.zones:
+        inside = {
+            box.node.name
+            for box in plan.boxes
+            if zone.x <= box.x
+            and box.right <= zone.x + zone.width
+            and zone.y <= box.y
+            and box.bottom <= zone.y + zone.height
+        }
+        assert inside == {node.name for node in TOPOLOGIES[name].nodes if node.zone == zone.name}
+
+
 @pytest.mark.parametrize("lay_out", [drawing.wide, drawing.narrow])
 def test_a_zone_holds_its_servers_and_no_others(lay_out) -> None:
     plan = lay_out(with_sentinels(3))
@@ -116,7 +216,7 @@ def test_servers_behind_servers_stand_in_columns_of_their_own(lay_out) -> None:
     site = find("sessions").topology
     plan = lay_out(site)
 
-    assert [[node.name for node in layer] for layer in drawing.layers(site)] == [
+    assert [[node.name for node in column] for column in columns_of(site)] == [
         ["browser"],
         ["balancer"],
         ["instance-a", "instance-b"],

@@ -1,35 +1,21 @@
-"""A replication group's drawing fits, whatever it holds; what it wears follows from the state of
-the sandbox.
-"""
+"""A replication group's drawing fits, whatever it holds."""
 
 from __future__ import annotations
 
 import itertools
-import re
 
 import pytest
 
-from labs.events import (
-    EndpointMoved,
-    Entry,
-    Event,
-    LinkChanged,
-    ReadingTaken,
-    RoleChanged,
-    SentinelSaid,
-    ServerChanged,
-    ServerTold,
-    SettingChanged,
-)
 from labs.lab import Link, Node, Topology
-from labs.state import SandboxState
 from portal import drawing
 from portal.drawing.group import Group
-from portal.drawing.group_wires import Way, crown_of
+from portal.drawing.group_feeds import crown_of
 from portal.drawing.shapes import Box
-from portal.drawing.standing import LONGEST, Standing
+from tests.unit.paths import along
 
 ZONES = ("zone a", "zone b", "zone c")
+LONGEST = 33
+"""Letters of a line in a cache, as static/js/group-status.js cuts them."""
 WIDTH_OF_A_LETTER = 0.43
 """In sizes, in the mean: 'writes 200/s · acknowledged 6,360' was measured in the interface's face.
 """
@@ -186,11 +172,11 @@ def test_every_wire_that_may_be_needed_is_there_and_goes_round_what_it_does_not_
                 box.x + 0.5 < x < box.right - 0.5 and box.y + 0.5 < y < box.bottom - 0.5
                 for box in plan.boxes
             ), (way, x, y)
-        for spot in (way.took, way.trouble):
-            assert 0 <= spot.x <= plan.width and 0 <= spot.y <= plan.height
-            assert not any(
-                box.x < spot.x < box.right and box.y < spot.y < box.bottom for box in plan.boxes
-            ), way
+        words = way.words
+        assert 0 <= words.x <= plan.width and 0 <= words.y <= plan.height
+        assert not any(
+            box.x < words.x < box.right and box.y < words.y < box.bottom for box in plan.boxes
+        ), way
         for spot in filter(None, (way.cross, way.leaving)):
             assert min(abs(spot.x - x) + abs(spot.y - y) for x, y in points) < 8, way
 
@@ -226,32 +212,6 @@ def test_labels_fit_into_their_boxes(name: str, plan: Group) -> None:
         assert 13.5 * 312 / plan.width >= 12
 
 
-def along(path: str, steps: int = 100) -> list[tuple[float, float]]:
-    """Points of a path, so many in each of its parts."""
-    assert re.fullmatch(r"[MLHVCQ0-9.\- ]+", path), path
-    points: list[tuple[float, float]] = []
-    for letter, text in re.findall(r"([MLHVCQ])([^MLHVCQ]*)", path):
-        n = [float(number) for number in text.split()]
-        x, y = points[-1] if points else (n[0], n[1])
-        curve = {
-            "M": [(x, y)],
-            "L": [(x, y), (n[0], n[-1])],
-            "H": [(x, y), (n[0], y)],
-            "V": [(x, y), (x, n[0])],
-        }.get(letter) or [(x, y), *zip(n[::2], n[1::2], strict=True)]
-        points += [bezier(curve, step / steps) for step in range(steps + 1)]
-    return points
-
-
-def bezier(points: list[tuple[float, float]], t: float) -> tuple[float, float]:
-    while len(points) > 1:
-        points = [
-            (x1 + (x2 - x1) * t, y1 + (y2 - y1) * t)
-            for (x1, y1), (x2, y2) in itertools.pairwise(points)
-        ]
-    return points[0]
-
-
 def touches(box: Box, point: tuple[float, float]) -> bool:
     x, y = point
     return box.x - 0.5 <= x <= box.right + 0.5 and box.y - 0.5 <= y <= box.bottom + 0.5
@@ -273,266 +233,4 @@ def crossed(one: list[tuple[float, float]], other: list[tuple[float, float]]) ->
         and max(c[0], d[0]) >= min(a[0], b[0])
         and max(a[1], b[1]) >= min(c[1], d[1])
         and max(c[1], d[1]) >= min(a[1], b[1])
-    )
-
-
-# How it stands
-
-
-def standing(topology: Topology, *told: Event) -> Standing:
-    state = SandboxState()
-    first = [
-        ServerChanged(server=node.name, state="up", version="7.0.15")
-        for node in topology.servers
-        if not node.waits
-    ]
-    for seq, event in enumerate([*first, *told], 1):
-        state.apply(Entry(seq, 1.0, event))
-    return Standing(topology, state.to_data())
-
-
-FAILOVER = group(3, sentinels=True)
-WELL: tuple[Event, ...] = (
-    RoleChanged(server="cache-001", role="primary"),
-    RoleChanged(server="cache-002", role="replica", of="cache-001"),
-    RoleChanged(server="cache-003", role="replica", of="cache-001"),
-    EndpointMoved(endpoint="primary-endpoint", targets=["cache-001"]),
-    EndpointMoved(endpoint="reader-endpoint", targets=["cache-002", "cache-003"]),
-)
-KILLED = ServerChanged(server="cache-001", state="down", why="kill -9")
-PROMOTED = RoleChanged(server="cache-002", role="primary")
-FOLLOWS = RoleChanged(server="cache-003", role="replica", of="cache-002")
-MOVED = EndpointMoved(endpoint="primary-endpoint", targets=["cache-002"])
-CUT = LinkChanged(link="zone a", state="cut")
-
-
-def crowns(stands: Standing) -> list[str]:
-    return [stands.crown(f"cache-00{n}") for n in (1, 2, 3)]
-
-
-def ways(stands: Standing) -> dict[str, Way]:
-    plan = drawing.wide(stands.topology)
-    assert isinstance(plan, Group)
-    return {way.link: way for way in plan.ways}
-
-
-def seen(stands: Standing) -> dict[str, str]:
-    return {
-        link: stands.seen(way)
-        for link, way in ways(stands).items()
-        if way.kind != "asks" and stands.seen(way) != "off"
-    }
-
-
-def test_the_crown_is_where_the_primary_endpoint_leads() -> None:
-    stands = standing(FAILOVER, *WELL)
-
-    assert crowns(stands) == ["worn", "", ""]
-    assert [stands.words(f"cache-00{n}") for n in (1, 2, 3)] == [
-        "primary",
-        "replica of cache-001",
-        "replica of cache-001",
-    ]
-    assert seen(stands) == {
-        "primary-endpoint to cache-001": "on",
-        "reader-endpoint to cache-002": "on",
-        "reader-endpoint to cache-003": "on",
-        "cache-001 to cache-002": "on",
-        "cache-001 to cache-003": "on",
-    }
-    assert stands.leads("reader-endpoint") == "to cache-002, cache-003"
-
-
-def test_nobody_wears_the_crown_between_the_kill_and_the_endpoints_move() -> None:
-    assert crowns(standing(FAILOVER, *WELL, KILLED)) == ["was", "", ""]
-    assert crowns(standing(FAILOVER, *WELL, KILLED, PROMOTED)) == ["was", "was", ""]
-    after = standing(FAILOVER, *WELL, KILLED, PROMOTED, FOLLOWS, MOVED)
-    assert crowns(after) == ["was", "worn", ""]
-    assert after.moved("cache-001", "cache-002") and not after.moved("cache-001", "cache-003")
-    assert seen(after) == {
-        "primary-endpoint to cache-001": "gone",
-        "primary-endpoint to cache-002": "on",
-        "reader-endpoint to cache-002": "on",
-        "reader-endpoint to cache-003": "on",
-        "cache-002 to cache-003": "on",
-    }
-    assert after.words("cache-001") == "is down: kill -9"
-
-
-def test_a_cut_zone_cuts_what_crosses_its_border_and_its_primary_goes_on() -> None:
-    stands = standing(FAILOVER, *WELL, CUT)
-    assert {
-        link: stands.way_state(way)
-        for link, way in ways(stands).items()
-        if stands.seen(way) == "on"
-    } == {
-        "to-primary": "open",
-        "to-reader": "open",
-        "primary-endpoint to cache-001": "cut",
-        "reader-endpoint to cache-002": "open",
-        "reader-endpoint to cache-003": "open",
-        "cache-001 to cache-002": "cut",
-        "cache-001 to cache-003": "cut",
-    }
-    assert stands.zone_words("zone a") == "cut off"
-
-    split = standing(FAILOVER, *WELL, CUT, PROMOTED, FOLLOWS, MOVED)
-    assert crowns(split) == ["was", "worn", ""]
-    assert split.words("cache-001") == "still calls itself primary"
-    whole = standing(
-        FAILOVER,
-        *WELL,
-        CUT,
-        PROMOTED,
-        FOLLOWS,
-        MOVED,
-        LinkChanged(link="zone a", state="open"),
-        RoleChanged(server="cache-001", role="replica", of="cache-002"),
-    )
-    assert crowns(whole) == ["", "worn", ""]
-    assert whole.words("cache-001") == "replica of cache-002"
-
-
-def test_a_slow_zone_and_a_slow_link_say_by_how_much() -> None:
-    stands = standing(
-        FAILOVER,
-        *WELL,
-        LinkChanged(link="zone b", state="slow", delay_ms=20),
-        LinkChanged(link="cache-001 to cache-003", state="slow", delay_ms=1500),
-    )
-
-    assert stands.zone_words("zone b") == "+20 ms each way"
-    assert stands.way_state(ways(stands)["cache-001 to cache-002"]) == "slow"
-    assert stands.way_state(ways(stands)["cache-001 to cache-003"]) == "slow"
-    assert stands.delay("cache-001 to cache-003") == "+1.5 s"
-
-
-def test_a_place_without_a_replica_says_so_until_one_is_added() -> None:
-    topology = group(2, waiting=("cache-002",))
-
-    empty = standing(topology, ServerTold(server="cache-002", lines=["lag 0 bytes"]))
-    added = standing(
-        topology,
-        ServerChanged(server="cache-002", state="up"),
-        RoleChanged(server="cache-002", role="replica", of=""),
-        ServerTold(server="cache-002", lines=["lag 0 bytes"]),
-    )
-
-    taken = standing(topology, ServerChanged(server="cache-001", state="stopped"))
-
-    assert taken.empty("cache-001")
-    assert empty.empty("cache-002") and not added.empty("cache-002")
-    assert (empty.words("cache-002"), empty.told("cache-002")) == ("no replica here", ["", ""])
-    assert (added.words("cache-002"), added.told("cache-002")) == (
-        "replica of nobody yet",
-        ["lag 0 bytes", ""],
-    )
-
-
-def test_an_endpoint_that_leads_nowhere_says_so_and_one_that_was_never_told_says_nothing() -> None:
-    assert standing(FAILOVER).leads("primary-endpoint") == ""
-    assert (
-        standing(FAILOVER, EndpointMoved(endpoint="primary-endpoint", targets=[])).leads(
-            "primary-endpoint"
-        )
-        == "to nobody"
-    )
-    assert (
-        standing(
-            FAILOVER, EndpointMoved(endpoint="reader-endpoint", targets=["a", "b", "c"])
-        ).leads("reader-endpoint")
-        == "to 3 servers in turn"
-    )
-
-
-def test_a_sentinel_has_its_last_word_and_the_leader_is_the_last_elected() -> None:
-    stands = standing(
-        FAILOVER,
-        SentinelSaid(sentinel="sentinel-a", event="+sdown", words="saw it go"),
-        SentinelSaid(sentinel="sentinel-a", event="+elected-leader", words="leader, epoch 1"),
-        SentinelSaid(sentinel="sentinel-b", event="+elected-leader", words="leader, epoch 2"),
-        ServerChanged(server="sentinel-c", state="down", why="killed"),
-    )
-
-    assert [stands.sentinel_words(f"sentinel-{z}") for z in "abc"] == [
-        "leader, epoch 1",
-        "leader, epoch 2",
-        "is down",
-    ]
-    assert [stands.is_leader(f"sentinel-{z}") for z in "abc"] == [False, True, False]
-
-
-def test_a_sentinels_long_words_are_said_shortly() -> None:
-    said = (
-        ("+sdown", "has had no answer from cache-001 for as long as it waits"),
-        ("+odown", "enough sentinels agree that cache-001 is down: 2/2"),
-        ("+vote-for-leader", "votes for sentinel-b"),
-    )
-
-    assert [
-        standing(
-            FAILOVER, SentinelSaid(sentinel="sentinel-a", event=event, words=words)
-        ).sentinel_words("sentinel-a")
-        for event, words in said
-    ] == [
-        "no answer from cache-001",
-        "cache-001 is down, enough agree",
-        "votes for sentinel-b",
-    ]
-
-
-FLOWN = ReadingTaken(readings={"flight_writes_per_s": 200.0, "flight_reads_per_s": 0.0})
-
-
-def travelled(stands: Standing) -> dict[str, str]:
-    return {link: stands.flow(way) for link, way in ways(stands).items() if stands.flow(way)}
-
-
-def test_what_travels_follows_from_the_reading() -> None:
-    assert travelled(standing(FAILOVER, *WELL)) == {}
-    assert travelled(standing(FAILOVER, *WELL, FLOWN)) == {
-        "to-primary": "write",
-        "primary-endpoint to cache-001": "write",
-    }
-    assert travelled(standing(FAILOVER, *WELL, FLOWN, KILLED)) == {"to-primary": "write"}
-
-
-def test_clients_who_live_in_the_cut_zone_go_on_writing_to_the_primary_there() -> None:
-    inside = SettingChanged(name="client_zone", label="", value="zone a", shown="")
-    before = standing(FAILOVER, *WELL, FLOWN, inside, CUT)
-    split = standing(FAILOVER, *WELL, FLOWN, inside, CUT, PROMOTED, FOLLOWS, MOVED)
-    outside = standing(
-        FAILOVER,
-        *WELL,
-        FLOWN,
-        SettingChanged(name="client_zone", label="", value="zone c", shown=""),
-        CUT,
-        PROMOTED,
-        FOLLOWS,
-        MOVED,
-    )
-
-    assert before.zone_words("zone a") == "cut off, with the clients"
-    assert before.way_state(ways(before)["primary-endpoint to cache-001"]) == "open"
-    assert before.way_state(ways(before)["reader-endpoint to cache-002"]) == "cut"
-    assert travelled(before) == {"to-primary": "write", "primary-endpoint to cache-001": "write"}
-    assert split.seen(ways(split)["primary-endpoint to cache-001"]) == "gone"
-    assert travelled(split) == {"to-primary": "write", "primary-endpoint to cache-001": "write"}
-    assert travelled(outside) == {"to-primary": "write", "primary-endpoint to cache-002": "write"}
-
-
-def test_the_application_says_where_it_lives_until_it_tells_something_else() -> None:
-    settings = [
-        SettingChanged(name=name, label="", value=value, shown="")
-        for name, value in (("client_zone", "zone b"), ("zone_delay_ms", 20.0))
-    ]
-
-    assert standing(FAILOVER, *settings).app_words("app") == "in zone b, 20 ms between zones"
-    assert (
-        standing(
-            FAILOVER,
-            *settings,
-            ServerTold(server="app", lines=["settings unchanged since the start"]),
-        ).app_words("app")
-        == "settings unchanged since the start"
     )

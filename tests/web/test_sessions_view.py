@@ -1,5 +1,5 @@
-"""The view of the lab sessions without a script: what browsers show is drawn from data, and nothing
-that a shop said becomes markup.
+"""The view of the lab sessions: its script gets what browsers show as data, and nothing that a shop
+said becomes markup.
 """
 
 from __future__ import annotations
@@ -75,10 +75,7 @@ def test_what_a_shop_said_never_becomes_markup(client: FlaskClient, opened: Fake
     page = client.get("/labs/sessions").text
 
     assert evil not in page
-    assert page.count("&lt;img src=x") >= 10
-    assert '<span data-show="instance">B</span>' in page
-    assert "41 s" in page
-    assert "3: 200, 2.5 ms" in page
+    assert page.count("\\u003cimg src=x") >= 10
 
 
 def test_every_control_of_a_window_is_a_form(client: FlaskClient, opened: FakedSandbox) -> None:

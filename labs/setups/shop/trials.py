@@ -81,6 +81,7 @@ class Trial:
             "staleness_p50_ms": round(self.staleness_ms(50), 1),
             "staleness_p99_ms": round(self.staleness_ms(99), 1),
             "staleness_max_ms": round(self.staleness_ms(100), 1),
+            "staleness_edges_ms": " ".join(map(str, EDGES_MS)),
             "staleness_counts": " ".join(
                 str(count) for count in latencies["staleness"].counts(EDGES_MS)
             ),

@@ -1,28 +1,21 @@
 // @ts-check
 // A lab's table as small multiples: one figure per measure, one bar per row, always in the same order.
+import { draw, make } from "../dom.js";
 import { Island, figure } from "../island.js";
 
-const SVG = "http://www.w3.org/2000/svg";
-// Where the bars of the distribution end, in ms, as the labs count them (trials.EDGES_MS); the last bar has no end.
-const EDGES = [1, 2, 4, 8, 16, 32, 64, 125, 250, 500, 1000, 2000, 4000];
 const WIDTH = 100;
 const TALL = 24;
 
-/** @param {string} name @param {Record<string, string | number>} attributes */
-function shape(name, attributes) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
-  return made;
-}
-
 /** @param {number} height */
 function drawing(height) {
-  return shape("svg", { viewBox: `0 0 ${WIDTH} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
+  return draw("svg", { viewBox: `0 0 ${WIDTH} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
 }
 
 class Multiples extends Island {
+  /** @type {Record<string, any>[]} */
+  rows = [];
+
   start() {
-    /** @type {Record<string, any>[]} */
     this.rows = JSON.parse(this.dataset.rows ?? "[]");
     this.on("table-changed", (entry) => {
       if (entry.table !== this.dataset.table) return;
@@ -33,11 +26,11 @@ class Multiples extends Island {
   }
 
   draw() {
-    const rows = this.rows ?? [];
+    const { rows } = this;
     for (const part of this.querySelectorAll(".multiple")) {
       const one = /** @type {HTMLElement} */ (part);
       one.hidden = !rows.length;
-      const lines = one.dataset.distribution ? this.distributions(rows, one.dataset.distribution) : this.bars(rows, one.dataset.column ?? "", Number(one.dataset.decimals));
+      const lines = one.dataset.distribution ? this.distributions(rows, one.dataset.distribution, one.dataset.edges ?? "") : this.bars(rows, one.dataset.column ?? "", Number(one.dataset.decimals));
       one.querySelector(".bars")?.replaceChildren(...lines);
     }
     const empty = /** @type {HTMLElement | null} */ (this.querySelector(".empty"));
@@ -50,38 +43,33 @@ class Multiples extends Island {
     return rows.map((row) => {
       const value = Number(row[column]) || 0;
       const svg = drawing(1);
-      svg.append(shape("rect", { x: 0, y: 0, width: (WIDTH * value) / most, height: 1 }));
+      svg.append(draw("rect", { x: 0, y: 0, width: (WIDTH * value) / most, height: 1 }));
       return this.line(row, figure(value, decimals), svg);
     });
   }
 
-  /** @param {Record<string, any>[]} rows @param {string} column */
-  distributions(rows, column) {
+  /**
+   * A row's column holds the counts of its bars, another where they end; the last bar has no end.
+   * @param {Record<string, any>[]} rows @param {string} column @param {string} edges
+   */
+  distributions(rows, column, edges) {
     return rows.map((row) => {
       const counts = String(row[column] ?? "").split(" ").map(Number);
       const all = counts.reduce((sum, count) => sum + count, 0);
       const most = Math.max(...counts, 1);
       const step = WIDTH / counts.length;
       const svg = drawing(TALL);
-      counts.forEach((count, index) => svg.append(shape("rect", { x: index * step, y: TALL - (TALL * count) / most, width: step * 0.86, height: (TALL * count) / most })));
-      svg.append(shape("line", { x1: 0, x2: WIDTH, y1: TALL, y2: TALL }));
-      const peak = counts.indexOf(most);
-      const between = peak <= 0 ? `under ${EDGES[0]}` : peak >= EDGES.length ? `over ${EDGES[EDGES.length - 1]}` : `${EDGES[peak - 1]} to ${EDGES[peak]}`;
+      counts.forEach((count, index) => svg.append(draw("rect", { x: index * step, y: TALL - (TALL * count) / most, width: step * 0.86, height: (TALL * count) / most })));
+      svg.append(draw("line", { x1: 0, x2: WIDTH, y1: TALL, y2: TALL }));
+      const [peak, ends] = [counts.indexOf(most), String(row[edges] ?? "").split(" ")];
+      const between = peak <= 0 ? `under ${ends[0]}` : peak >= ends.length ? `over ${ends.at(-1)}` : `${ends[peak - 1]} to ${ends[peak]}`;
       return this.line(row, all ? `most ${between} ms` : "none", svg);
     });
   }
 
   /** @param {Record<string, any>} row @param {string} value @param {Element} svg */
   line(row, value, svg) {
-    const line = document.createElement("li");
-    const name = document.createElement("span");
-    name.className = "name";
-    name.textContent = String(row[this.dataset.label ?? ""] ?? "");
-    const number = document.createElement("span");
-    number.className = "value";
-    number.textContent = value;
-    line.append(name, number, svg);
-    return line;
+    return make("li", {}, make("span", { class: "name" }, String(row[this.dataset.label ?? ""] ?? "")), make("span", { class: "value" }, value), svg);
   }
 }
 

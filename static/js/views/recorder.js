@@ -1,11 +1,11 @@
 // @ts-check
 // The flight recorder: draws one flight or two on one axis, aligned at the fault, and the last seconds while nothing has failed yet.
 // `data-flights` holds the addresses of the flights to begin with. What flew comes as data and is written as text.
+import { make } from "../dom.js";
 import { fetched } from "./recorder/check.js";
 import { bar, part } from "./recorder/parts.js";
 import { key } from "./recorder/results.js";
 import { rowsOf, strip, NARROW } from "./recorder/strip.js";
-import { make } from "./recorder/svg.js";
 import { around, first, moved, whole } from "./recorder/window.js";
 import { KINDS } from "./recorder/words.js";
 

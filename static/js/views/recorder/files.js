@@ -1,6 +1,6 @@
 // @ts-check
 // Flights of files: read by this browser and nowhere else, checked, and drawn one or two at a time.
-import { LARGEST, fetched, read } from "./check.js";
+import { fetched, notTooLong, read } from "./check.js";
 import { titled } from "./words.js";
 import "../recorder.js";
 
@@ -25,7 +25,13 @@ class FlightFiles extends HTMLElement {
   file(side, input) {
     const file = input.files?.[0];
     if (!file) return;
-    this.take(side, file.size > LARGEST ? Promise.reject(new Error("This file is longer than a flight may be (1 MiB).")) : file.text().then(read));
+    this.take(side, this.textOf(file).then(read));
+  }
+
+  /** @param {File} file */
+  async textOf(file) {
+    notTooLong(file.size);
+    return file.text();
   }
 
   /** @param {number} side @param {string} address */

@@ -1,6 +1,6 @@
 // @ts-check
 // The lane of the sentinels: a row of pins for each, and flags with their own words below, laid out so that no two of them meet.
-import { draw } from "./svg.js";
+import { draw } from "../../dom.js";
 
 /** @typedef {{x: number, from: string, text: string, width: number, weight: number}} Flag @typedef {Flag & {row: number, side: "left" | "right"}} Placed */
 

@@ -1,6 +1,6 @@
 // @ts-check
 // The lanes below the operations: where the primary endpoint leads, and how long accepted writes took.
-import { draw } from "./svg.js";
+import { draw } from "../../dom.js";
 
 /** @typedef {import("./words.js").Flight} Flight @typedef {import("./marks.js").Scale} Scale */
 

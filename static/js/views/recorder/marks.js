@@ -1,7 +1,8 @@
 // @ts-check
 // The lanes of operations: a row for each way in which one may end, and a mark for each operation as long as there is room for it.
 import { KINDS } from "./words.js";
-import { PITCH, SHAPES, draw, marks } from "./svg.js";
+import { draw } from "../../dom.js";
+import { PITCH, SHAPES, marks } from "./shapes.js";
 
 /** @typedef {import("./words.js").Operation} Operation */
 /** @typedef {{left: number, right: number, from: number, to: number, narrow: boolean, top: number, short: boolean, x: (ms: number) => number, now: number | null}} Scale  `now` is the Unix ms of 0 where time runs on */

@@ -1,7 +1,7 @@
 // @ts-check
 // What stands around the strips: the buttons that choose the seconds, and each flight with its results, its sentence and its table.
 import { results } from "./results.js";
-import { make } from "./svg.js";
+import { make } from "../../dom.js";
 import { table } from "./table.js";
 import { sentence, titled } from "./words.js";
 

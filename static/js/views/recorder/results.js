@@ -2,7 +2,8 @@
 // What a flight came to, in large figures; and the key of its marks.
 import { figure } from "../../island.js";
 import { FAILED, KINDS, counted, meaning, promotedAt, seconds } from "./words.js";
-import { SHAPES, draw, make, marks } from "./svg.js";
+import { draw, make } from "../../dom.js";
+import { SHAPES, marks } from "./shapes.js";
 
 /** @typedef {import("./words.js").Flight} Flight */
 

@@ -5,7 +5,7 @@ import { lane, occurring } from "./marks.js";
 import { sentinelLane } from "./flags.js";
 import { endpointLane, latencyLane } from "./lower.js";
 import { gapWords, seconds, sentence } from "./words.js";
-import { draw } from "./svg.js";
+import { draw } from "../../dom.js";
 
 /** @typedef {import("./words.js").Flight} Flight @typedef {import("./marks.js").Scale} Scale */
 

@@ -2,7 +2,7 @@
 // A flight as a table: what happened one after the other, operations that ended alike in one row.
 import { figure } from "../../island.js";
 import { KINDS, more, seconds } from "./words.js";
-import { make } from "./svg.js";
+import { make } from "../../dom.js";
 
 /** @typedef {import("./words.js").Flight} Flight @typedef {{from: number, to: number, count: number, what: string, words: string}} Row */
 

@@ -2,7 +2,7 @@
 three zones, two endpoints. It runs nothing.
 """
 
-from labs.lab import Action, Check, Lab, Link, Node, Strategy, Topology, Verdict
+from labs.lab import Action, Check, Choice, Lab, Link, Node, Number, Strategy, Topology, Verdict
 
 ZONES = ("zone a", "zone b", "zone c")
 
@@ -42,7 +42,10 @@ lab = Lab(
             Link("to-reader", "app", "reader-endpoint"),
         ),
     ),
-    controls=(),
+    controls=(
+        Choice("client_zone", "Clients in", tuple((zone, zone[-1]) for zone in ZONES), ZONES[2]),
+        Number("zone_delay_ms", "Between zones", 0, 100, 1, 1, unit="ms"),
+    ),
     strategies={"read": Strategy("read", "Read", read)},
     pick_strategy=lambda settings: "read",
     actions=(

@@ -1,0 +1,57 @@
+"""The words of a bench, each said once: templates read them here, and the page's scripts get them
+as JSON (templates/bench/_words.html).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labs.client import engine_labels
+
+STATES = {
+    "starting": "is starting",
+    "up": "",
+    "paused": "is paused",
+    "down": "is down",
+    "stopped": "has stopped",
+}
+MEANINGS = {
+    "hit": "hit",
+    "miss": "miss",
+    "read": "database read",
+    "write": "write",
+    "stale": "stale",
+    "error": "error",
+    "here": "answered",
+    "none": "answered",
+}
+CHECKS = {"met": "Met", "unmet": "Not met yet", "error": "Could not be judged"}
+SENTINELS = {
+    "+sdown": "no answer from {}",
+    "-sdown": "hears {} again",
+    "+odown": "{} is down, enough agree",
+    "-failover-abort-no-good-slave": "no replica is fit",
+    "-failover-abort-not-elected": "was not elected",
+    "+convert-to-slave": "makes {} a replica",
+}
+"""What a sentinel announces, in as few words as its drawing has room for; {} is the server."""
+NO_REPLICA = "no replica here"
+
+
+def for_scripts() -> dict[str, Any]:
+    """What static/js/words.js says."""
+    return {
+        "engines": engine_labels(),
+        "states": STATES,
+        "meanings": MEANINGS,
+        "checks": CHECKS,
+        "sentinels": SENTINELS,
+        "noReplica": NO_REPLICA,
+    }
+
+
+def engine_words(engine: str, version: str = "") -> str:
+    """An engine with its version; a version of two words ("Valkey 8.0.1") is already both."""
+    return (
+        version if " " in version else f"{engine_labels().get(engine, engine)} {version}".rstrip()
+    )

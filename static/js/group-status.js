@@ -1,0 +1,202 @@
+// @ts-check
+// How a replication group stands: which server is the primary for its endpoint, which wires are seen, what they all say. No element is changed here.
+import { of } from "./dom.js";
+import { WORDS, saidOf, shortened } from "./words.js";
+
+const LONGEST = 33;
+const LONGEST_OF_APP = 38;
+const AWAY = ["down", "stopped"];
+const FLOWS = [{ metric: "flight_writes_per_s", sense: "write" }, { metric: "flight_reads_per_s", sense: "hit" }];
+
+export class GroupStatus {
+  /**
+   * The first endpoint drawn is the primary's, the second the readers'.
+   * @param {Element} svg the drawing: what there is, and where @param {import("./sandbox-state.js").State} state
+   */
+  constructor(svg, state) {
+    this.state = state;
+    const nodes = [...svg.querySelectorAll("[data-node]")];
+    this.zones = new Map(nodes.map((node) => [of(node, "node"), of(node, "in")]));
+    this.waiting = new Set(nodes.filter((node) => node.hasAttribute("data-waits")).map((node) => of(node, "node")));
+    this.members = [...svg.querySelectorAll("[data-member]")].map((node) => of(node, "node"));
+    this.servers = [...svg.querySelectorAll("[data-member], .sentinel")].map((node) => of(node, "node"));
+    this.endpoints = [...svg.querySelectorAll("[data-endpoint]")].map((plate) => of(plate, "endpoint"));
+    this.about = of(/** @type {Element} */ (svg.querySelector("[data-about]")), "about");
+    this.app = of(/** @type {Element} */ (svg.querySelector('[data-engine="app"]')), "node");
+  }
+
+  get clientZone() {
+    return this.state.settings.client_zone ?? "";
+  }
+
+  /** @param {string} server */
+  stateOf(server) {
+    return this.state.servers[server]?.state ?? "stopped";
+  }
+
+  /** True if nothing stands there: it was taken away, or waits and was not added. @param {string} server */
+  empty(server) {
+    return this.stateOf(server) === "stopped" && (server in this.state.servers || this.waiting.has(server));
+  }
+
+  /** @param {string} server primary, replica, none, or nothing if no event named one */
+  role(server) {
+    return this.state.roles[server]?.role ?? "";
+  }
+
+  /** @param {string} server the server that a replica follows, by its own word */
+  primaryOf(server) {
+    return this.state.roles[server]?.of ?? "";
+  }
+
+  /** @param {string} endpoint */
+  targets(endpoint) {
+    return this.state.endpoints[endpoint] ?? [];
+  }
+
+  /**
+   * Worn by the primary that the primary endpoint leads to; hollow over any other that calls itself one, or is down as one.
+   * @param {string} server @returns {"worn" | "was" | ""}
+   */
+  crown(server) {
+    if (this.role(server) !== "primary") return "";
+    return this.targets(this.endpoints[0]).includes(server) && !AWAY.includes(this.stateOf(server)) ? "worn" : "was";
+  }
+
+  /** The server that wears the crown, if one does. */
+  primary() {
+    return this.members.find((server) => this.crown(server) === "worn") ?? "";
+  }
+
+  /** True if a crown went from one to the other, either way, and the former one is still seen. @param {string} one @param {string} other */
+  moved(one, other) {
+    return [this.crown(one), this.crown(other)].sort().join() === "was,worn";
+  }
+
+  /** What is wrong with a cache, or its role. @param {string} server */
+  words(server) {
+    if (this.empty(server)) return WORDS.noReplica;
+    const wrong = this.wrong(server);
+    if (wrong) return shortened(wrong, LONGEST);
+    if (this.crown(server) === "was" && this.primary()) return "still calls itself primary";
+    return { primary: "primary", replica: `replica of ${this.primaryOf(server) || "nobody yet"}` }[this.role(server)] ?? "";
+  }
+
+  /** @param {string} server */
+  wrong(server) {
+    const known = this.state.servers[server];
+    return known ? saidOf(known.state, known.why) : "";
+  }
+
+  /** Its state and role in one line, for those who do not see the drawing. @param {string} server */
+  listed(server) {
+    const words = this.members.includes(server) ? this.words(server) : "";
+    return words && (this.wrong(server) || this.empty(server)) ? words : [this.stateOf(server), words].filter(Boolean).join(", ");
+  }
+
+  /** Its lines of figures. @param {string} server */
+  told(server) {
+    return (this.empty(server) ? [] : this.state.told[server] ?? []).map((line) => shortened(line, LONGEST));
+  }
+
+  /** Whether a wire is in use, was until now, or is not. @param {string} kind @param {string} source @param {string} target @returns {"on" | "gone" | "off"} */
+  seen(kind, source, target) {
+    if (kind === "asks") return "on";
+    if (kind === "leads") return this.targets(source).includes(target) ? "on" : source === this.endpoints[0] && this.crown(target) === "was" ? "gone" : "off";
+    if (this.primaryOf(target) !== source || AWAY.includes(this.stateOf(target))) return "off";
+    return AWAY.includes(this.stateOf(source)) ? "gone" : "on";
+  }
+
+  /**
+   * The zones that a wire leaves and enters, empty if it stays in one. An endpoint is a name and in no zone: what goes through it comes from the clients'.
+   * @param {Element} wire
+   */
+  crossed(wire) {
+    const [source, target] = [this.zones.get(of(wire, "source")) || this.clientZone, this.zones.get(of(wire, "target"))];
+    return target === undefined || source === target ? ["", ""] : [source, target];
+  }
+
+  /** @param {string} name of a link or a zone */
+  condition(name) {
+    return this.state.links[name]?.state ?? "open";
+  }
+
+  /** How much slower a link or a zone is made, shortly. @param {string} name */
+  delay(name) {
+    const delayMs = this.state.links[name]?.delay_ms ?? 0;
+    return delayMs >= 1000 ? `+${delayMs / 1000} s` : `+${delayMs} ms`;
+  }
+
+  /** open, slow or cut: its own, or that of a zone whose border it crosses. @param {Element} wire */
+  wireState(wire) {
+    const states = [of(wire, "link"), ...this.crossed(wire)].map((name) => this.condition(name));
+    return ["cut", "slow"].find((state) => states.includes(state)) ?? "open";
+  }
+
+  /** Where a cut wire shows it: at its source if that is in a zone that is cut, else at its target. @param {Element} wire */
+  cutAt(wire) {
+    return this.zones.get(of(wire, "source")) && this.condition(this.crossed(wire)[0] ?? "") === "cut" ? "source" : "target";
+  }
+
+  /** Where an endpoint leads, in words; nothing if no event said. @param {string} endpoint */
+  leads(endpoint) {
+    if (!(endpoint in this.state.endpoints)) return "";
+    const targets = this.targets(endpoint);
+    return !targets.length ? "to nobody" : targets.length < 3 ? `to ${targets.join(", ")}` : `to ${targets.length} servers in turn`;
+  }
+
+  /** What is wrong with a zone, and if the clients are there. @param {string} zone */
+  zoneWords(zone) {
+    const wrong = { slow: `${this.delay(zone)} each way`, cut: "cut off" }[this.condition(zone)];
+    return [wrong, zone === this.clientZone && "with the clients"].filter(Boolean).join(", ");
+  }
+
+  /** The second line of the application: its figures, its zone, or what the lab says of it. */
+  appWords() {
+    const told = this.state.told[this.app]?.[0];
+    if (told) return shortened(told, LONGEST_OF_APP);
+    const between = Number(this.state.settings.zone_delay_ms ?? 0);
+    return this.clientZone ? `in ${this.clientZone}${between ? `, ${between} ms between zones` : ""}` : this.about;
+  }
+
+  /** The rates of the last reading, by endpoint. */
+  flows() {
+    return this.endpoints.slice(0, FLOWS.length).map((server, index) => ({ server, sense: FLOWS[index].sense, rate: this.state.reading[FLOWS[index].metric] ?? 0 })).filter((flow) => flow.rate > 0);
+  }
+
+  /** What travels a wire by the last reading. @param {Element} wire */
+  flow(wire) {
+    const endpoint = of(wire, of(wire, "way") === "asks" ? "target" : "source");
+    const flow = this.flows().find(({ server }) => server === endpoint);
+    return flow && this.isTravelled(wire) ? flow.sense : "";
+  }
+
+  /**
+   * A wire in use; one that was, too, if the one in use leads to no server in reach: connections outlive an endpoint's move.
+   * @param {Element} wire
+   */
+  isTravelled(wire) {
+    if (of(wire, "way") === "asks") return this.wireState(wire) !== "cut";
+    const [endpoint, server] = [of(wire, "source"), of(wire, "target")];
+    const seen = this.seen("leads", endpoint, server);
+    if (seen === "off" || !this.reaches(endpoint, server)) return false;
+    return seen === "on" || !this.targets(endpoint).some((target) => this.reaches(endpoint, target));
+  }
+
+  /** True if what the clients send there arrives: the server is up, and no zone between them is cut. @param {string} endpoint @param {string} server */
+  reaches(endpoint, server) {
+    const zone = this.zones.get(server) ?? "";
+    const cut = zone !== this.clientZone && [zone, this.clientZone].some((name) => this.condition(name) === "cut");
+    return this.stateOf(server) === "up" && !cut && this.condition(`${endpoint} to ${server}`) !== "cut";
+  }
+
+  /** What is wrong with a sentinel, or the last that it said. @param {string} sentinel */
+  sentinelWords(sentinel) {
+    const wrong = saidOf(this.state.servers[sentinel]?.state ?? "", "");
+    const { event, words } = this.state.sentinels[sentinel] ?? { event: "", words: "" };
+    if (wrong) return wrong;
+    const subject = this.servers.find((server) => words.includes(server)) ?? "";
+    const short = WORDS.sentinels[event] ?? "";
+    return shortened(short && (subject || !short.includes("{}")) ? short.replace("{}", subject) : words, LONGEST);
+  }
+}

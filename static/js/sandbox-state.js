@@ -1,0 +1,39 @@
+// @ts-check
+// How the servers and links of a sandbox are: first as the page brings it, then kept true by events. Everything drawn follows from this.
+
+/** @typedef {{state: string, why: string, version: string}} Server */
+/** @typedef {{state: string, delay_ms: number}} Link of a link, or of a zone */
+
+/**
+ * @typedef {{
+ *   servers: Record<string, Server>, links: Record<string, Link>, settings: Record<string, any>, reading: Record<string, number>, loading: boolean,
+ *   roles: Record<string, {role: string, of: string}>, endpoints: Record<string, string[]>, told: Record<string, string[]>,
+ *   sentinels: Record<string, {event: string, words: string}>, leader: string,
+ * }} State
+ */
+
+/** @param {string} json what portal.bench.view.Bench.drawn says @returns {State} */
+export function stateOf(json) {
+  return { servers: {}, links: {}, settings: {}, reading: {}, loading: false, roles: {}, endpoints: {}, told: {}, sentinels: {}, leader: "", ...JSON.parse(json || "{}") };
+}
+
+/** The events that change a state. */
+export const CHANGES = {
+  /** @param {State} state @param {any} entry */
+  "server-changed": (state, { server, state: now, why, version }) => { state.servers[server] = { state: now, why, version: version || state.servers[server]?.version || "" }; },
+  /** @param {State} state @param {any} entry */
+  "link-changed": (state, { link, state: now, delay_ms }) => { state.links[link] = { state: now, delay_ms }; },
+  /** @param {State} state @param {any} entry */
+  "setting-changed": (state, { name, value }) => { state.settings[name] = value; },
+  /** @param {State} state @param {any} entry */
+  "role-changed": (state, { server, role, of }) => { state.roles[server] = { role, of: role === "replica" ? of : "" }; },
+  /** @param {State} state @param {any} entry */
+  "endpoint-moved": (state, { endpoint, targets }) => { state.endpoints[endpoint] = targets; },
+  /** @param {State} state @param {any} entry */
+  "server-told": (state, { server, lines }) => { state.told[server] = lines; },
+  /** @param {State} state @param {any} entry */
+  "sentinel-said": (state, { sentinel, event, words }) => {
+    state.sentinels[sentinel] = { event, words };
+    if (event === "+elected-leader") state.leader = sentinel;
+  },
+};
