@@ -84,7 +84,7 @@ class Backup:
 @dataclass(frozen=True, slots=True)
 class Restored:
     """A cluster that was started from a backup (`new`), and the one that lost its data: `old` is
-    what that held before, `old_keys` how many keys it has since.
+    what that held before, `old_keys` how many keys it has now.
     """
 
     backup: Backup

@@ -50,13 +50,13 @@ class Mesh:
         endpoints: Mapping[str, Address],
         behind: Mapping[str, Address],
     ) -> None:
-        """Where everybody is: public addresses of the servers, addresses of the endpoints, and
-        those of the servers themselves.
+        """Set the addresses: the public ones of the servers, those of the endpoints, and those
+        where the servers themselves listen.
         """
         self._public, self._endpoints, self._behind = dict(public), dict(endpoints), dict(behind)
 
     def public(self, name: str) -> Address:
-        """The address at which the others know a member, for life."""
+        """The address at which the other members know this one; it never changes."""
         return self._public[name]
 
     def behind(self, name: str) -> Address:
@@ -68,7 +68,7 @@ class Mesh:
         return self._endpoints.get(name)
 
     def name_at(self, host: str, port: str) -> str:
-        """The member at a public address, or the sentinel of an id; what was asked for if there is
+        """The member at a public address, or the sentinel of an id; `host` itself if there is
         none.
         """
         for name, address in self._public.items():
@@ -98,8 +98,8 @@ class Mesh:
         self._network.lead(endpoint, [f"{APP} to {name}" for name in names])
 
     def _draw(self, caller: str, target: str, *, from_host: str = "") -> None:
-        """A line to a server: of who comes through its gate from an address, or of the clients, who
-        come through an endpoint.
+        """Draw a line to a server: for the member that comes through its gate from `from_host`, or
+        for the clients, which come through an endpoint.
         """
         name = f"{caller} to {target}"
         self._network.line(
@@ -128,8 +128,8 @@ class Mesh:
         self._tell_zone(zone)
 
     def slow_zone(self, zone: str, delay_ms: float) -> None:
-        """Everything that goes into a zone or comes out of it takes so much longer each way; 0: no
-        longer.
+        """Add this delay, each way, to everything that goes into a zone or comes out of it; 0:
+        none.
         """
         if zone not in self.zones:
             raise BadInput(
@@ -139,19 +139,17 @@ class Mesh:
         self._tell_zone(zone)
 
     def slow(self, primary: str, replica: str, delay_ms: float) -> None:
-        """Everything between a primary and a replica takes so much longer each way; 0: no
-        longer.
-        """
+        """Add this delay, each way, to everything between a primary and a replica; 0: none."""
         self._slow_pairs[primary, replica] = delay_ms
         self._tell_pair(primary, replica)
 
     def delay_ms(self, one: str, other: str) -> float:
-        """What lies between two servers because the link between them was slowed."""
+        """The delay between two servers, each way, because their link was slowed."""
         return max(self._slow_pairs.get((one, other), 0.0), self._slow_pairs.get((other, one), 0.0))
 
     def total_delay_ms(self, one: str, other: str) -> float:
-        """What lies between two servers altogether, each way: the slowed link, and the way between
-        their zones.
+        """The whole delay between two servers, each way: of their slowed link, and between their
+        zones.
         """
         return self._state_of(one, other)[1]
 
@@ -162,8 +160,8 @@ class Mesh:
 
     @contextlib.contextmanager
     def lost(self, name: str) -> Iterator[None]:
-        """A machine is lost while this is entered: nothing comes to it or from it any more, and at
-        the end what is still under way is gone with its connections.
+        """While this is entered, nothing reaches a machine or leaves it; at the end its connections
+        are dropped, with everything that is still on its way.
         """
         lines = [line for line, ends in self._lines.items() if name in ends]
         with self._lock:
@@ -178,7 +176,7 @@ class Mesh:
             self.apply()
 
     def forget(self) -> None:
-        """Everything is whole again."""
+        """Remove every cut and every delay."""
         zones, pairs = {*self._cuts, *self._slow_zones}, list(self._slow_pairs)
         self._cuts.clear()
         self._slow_zones.clear()

@@ -196,7 +196,7 @@ class FlightRecorder(Workload):
     def begin(self, verb: str, words: str, *, server: str = "", zone: str = "") -> Flight:
         """A fault happens now.
 
-        Raises NotNow while another flight is under way, or while nobody writes.
+        Raises NotNow while another flight is under way, or while no client writes.
         """
         with self._lock:
             if self.current is not None:

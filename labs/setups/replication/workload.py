@@ -1,8 +1,8 @@
 """The clients of a flight recorder: one writes numbers through the primary endpoint, the others
-read through the reader endpoint. Every attempt is told, however it ended.
+read through the reader endpoint. Every attempt is reported, however it ended.
 
-They know two addresses and nothing else: which server answers is the endpoints' affair. A number is
-sent once: what failed is not sent again, so that no two attempts are taken for one.
+They know two addresses and nothing else: the endpoints decide which server answers. A number is
+sent once: a failed write is not sent again, so that no two attempts are taken for one.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ GROUP, RECORDER = "group", "recorder"
 ) = "alwonertfh"
 """How an attempt ended.
 
-`lost` is found out later, by reading the survivors; `unconfirmed` was acknowledged, but by fewer
-replicas than WAIT was told.
+`lost` is known later, from reading the survivors; `unconfirmed` was acknowledged, but by fewer
+replicas than WAIT asked for.
 """
 _OF_ERROR = {"READONLY": READONLY, "NOREPLICAS": NO_REPLICAS}
 _BROKEN = frozenset({READONLY, RESET, TIMED_OUT, REFUSED})
-"""After these a client connects anew, by the endpoint's name.
+"""After these a client connects again, by the endpoint's name.
 
-READONLY is one: whoever says so is no primary any more.
+READONLY is one: a server that answers it is no longer the primary.
 """
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.5
 
@@ -83,8 +83,8 @@ class EndpointSpec(WorkloadSpec):
 
 
 class Connection:
-    """A connection to an endpoint, made when it is needed; after a failure that breaks it, it is
-    made anew, by the endpoint's name.
+    """A connection to an endpoint, made when it is needed; after a failure that breaks it, the next
+    command makes another, by the endpoint's name.
     """
 
     def __init__(self, endpoint: Address, user: str, password: str) -> None:
