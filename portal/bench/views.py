@@ -1,4 +1,4 @@
-"""A lab's own view: `view.html` in the lab's folder, with the scripts and styles beside it that it
+"""A lab's own view: `view.html` in the lab's folder, with the scripts and styles next to it that it
 loads as `asset('labs/<id>/view.js')`.
 
 A page file in a lab's folder that no page would find is an error when the portal starts.

@@ -86,7 +86,7 @@ def down(link: Link, topology: Topology, boxes: Sequence[Box], lanes: Lanes) -> 
     source, target = placed[link.source], placed[link.target]
     rows = lanes.apart(target, source)
     if rows == 0:
-        return _beside(link, source, target, boxes)
+        return _level(link, source, target, boxes)
     if rows == 1:
         return _below(link, topology, placed)
     if source.node.engine == "app" and rows > 1:
@@ -94,7 +94,7 @@ def down(link: Link, topology: Topology, boxes: Sequence[Box], lanes: Lanes) -> 
     return _around(link, source, target, lanes)
 
 
-def _beside(link: Link, source: Box, target: Box, boxes: Sequence[Box]) -> Wire:
+def _level(link: Link, source: Box, target: Box, boxes: Sequence[Box]) -> Wire:
     """Straight to a neighbour; over the row where others stand between."""
     left, right = sorted((source, target), key=lambda box: box.x)
     x1, x2 = (left.right, right.x) if source is left else (right.x, left.right)

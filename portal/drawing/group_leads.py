@@ -118,7 +118,7 @@ def _entry(index: int, plates: int, place: Place) -> float:
 
 
 def flat_asked(topology: Topology, app: Box, plates: list[Box]) -> list[Way]:
-    """The application's links to its endpoints, which stand beside it."""
+    """The application's links to its endpoints, which stand next to it."""
     ways = []
     for plate in plates:
         x, y = (app.right + plate.x) / 2, plate.middle[1]

@@ -1,6 +1,4 @@
-"""What a replication group's drawing is made of besides boxes, and the measures that its wires go
-by.
-"""
+"""What a replication group's drawing has besides boxes (ways, moves, places), and its measures."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ export function draw(name, attributes = {}, ...inside) {
   return dressed(document.createElementNS(SVG, name), attributes, inside);
 }
 
-/** @param {string} meaning @returns {HTMLElement} its shape, beside which its word stands */
+/** @param {string} meaning @returns {HTMLElement} its shape; its word stands next to it */
 export function mark(meaning) {
   return make("i", { class: `mark ${meaning}`, "aria-hidden": "true" });
 }

@@ -172,7 +172,7 @@ export class GroupStatus {
   }
 
   /**
-   * A wire in use; one that was, too, if the one in use leads to nobody in reach: connections outlive an endpoint's move.
+   * A wire in use; one that was, too, if the one in use leads to no server in reach: connections outlive an endpoint's move.
    * @param {Element} wire
    */
   isTravelled(wire) {
