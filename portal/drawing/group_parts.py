@@ -1,4 +1,4 @@
-"""What the drawing of a replication group has besides boxes: ways, moves, places, measures."""
+"""What a replication group's drawing has besides boxes (ways, moves, places), and its measures."""
 
 from __future__ import annotations
 
