@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from labs import wire
-from labs.events import _EVENT_LIMIT
+from labs.events import EVENT_LIMIT
 from labs.host import admission, budget, cage, connection, overlay, record, zygote
 from labs.runtime import process
 from labs.sandbox import console
@@ -38,7 +38,7 @@ ROWS = {
         f"{wire.FRAME_LIMIT // MB} MiB;",
         f"{connection.MESSAGES_PER_S} messages",
         f"{connection.BYTES_PER_S // MB} MiB a second",
-        f"{_EVENT_LIMIT:,} characters",
+        f"{EVENT_LIMIT:,} characters",
         f"{connection.OUTCOMES:,} outcomes",
         f"{connection.LOG_ENTRIES} entries",
     ),
