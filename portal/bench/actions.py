@@ -30,6 +30,7 @@ from portal.bench.log_scale import value_at
 from portal.bench.look import look, look_at
 from portal.bench.places import page_before, way_back
 from portal.bench.routes import predictions_of
+from portal.bench.view import topology_of
 from portal.web.caching import summary_name
 from portal.web.fragments import is_htmx, trigger
 from portal.web.learner import current_learner, require_learner
@@ -223,7 +224,7 @@ def console(sandbox: SandboxInfo, server: str) -> Response:
     page with the turn in it.
     """
     lab = find(sandbox.lab)
-    turn = _turn(sandbox, lab.topology.node(server).name)
+    turn = _turn(sandbox, _known_server(sandbox, lab, server))
     if is_htmx():
         return make_response(render_template("bench/_turn.html", turn=turn))
     bench = look_at(lab, sandbox, client())
@@ -248,6 +249,15 @@ def snippet(lab_id: str, server: str) -> Response:
 
 
 DELAY = Number("delay_ms", "Delay", 1, 5_000, 1, 50, unit="ms")
+
+
+def _known_server(sandbox: SandboxInfo, lab: Lab, name: str) -> str:
+    """The server's name; BadInput if neither the lab nor its sandbox has it."""
+    try:
+        return lab.topology.node(name).name
+    except BadInput:
+        state = client().call(sandbox, "state")
+        return topology_of(lab, state).node(name).name
 
 
 def _turn(sandbox: SandboxInfo, server: str) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from labs.client import METRICS, Metric, SandboxInfo
+from labs.errors import BadInput
 from labs.events import Value
-from labs.lab import Action, Chart, Choice, Control, Lab, Link, Steppable
+from labs.lab import Action, Chart, Choice, Control, Lab, Link, Steppable, Topology
 from portal import drawing
 from portal.bench.listing import Listing, listings
 from portal.bench.scale import Scale, scale_of
@@ -52,6 +53,11 @@ class Bench:
         return self.info.id if self.info else ""
 
     @property
+    def topology(self) -> Topology:
+        """The servers and links as they are now; the lab's unless its sandbox has others."""
+        return topology_of(self.lab, self.state)
+
+    @property
     def untouched(self) -> bool:
         """True if it shows nothing of a learner: not open, no other settings, no check met."""
         return (
@@ -65,14 +71,12 @@ class Bench:
     @property
     def wide(self) -> drawing.Drawing | drawing.Group:
         """The drawing for a wide bench, or for a wall."""
-        return (
-            drawing.flat(self.lab.topology) if self.projector else drawing.wide(self.lab.topology)
-        )
+        return drawing.flat(self.topology) if self.projector else drawing.wide(self.topology)
 
     @property
     def narrow(self) -> drawing.Drawing | drawing.Group:
         """The drawing for a phone."""
-        return drawing.narrow(self.lab.topology)
+        return drawing.narrow(self.topology)
 
     @property
     def drawn(self) -> dict[str, Any]:
@@ -96,8 +100,8 @@ class Bench:
         """The links that may be slowed and cut one by one: not those to an endpoint, for a name has
         no way of its own.
         """
-        names = {node.name for node in self.lab.topology.of_engine("endpoint")}
-        return [link for link in self.lab.topology.links if link.target not in names]
+        names = {node.name for node in self.topology.of_engine("endpoint")}
+        return [link for link in self.topology.links if link.target not in names]
 
     @property
     def listings(self) -> list[Listing]:
@@ -137,7 +141,7 @@ class Bench:
     @property
     def engine_controls(self) -> list[Choice]:
         """The choices that pick an engine; they stand in the head."""
-        names = {node.engine_setting for node in self.lab.topology.nodes if node.engine_setting}
+        names = {node.engine_setting for node in self.topology.nodes if node.engine_setting}
         return [
             control
             for control in self.lab.controls
@@ -225,7 +229,7 @@ class Bench:
 
     def server_state(self, name: str) -> str:
         """The state of a server; the application and the endpoints are always up."""
-        default = "stopped" if self.lab.topology.node(name) in self.lab.topology.servers else "up"
+        default = "stopped" if self.topology.node(name) in self.topology.servers else "up"
         return str(self.state.get("servers", {}).get(name, {}).get("state", default))
 
     def link_state(self, name: str) -> str:
@@ -235,3 +239,13 @@ class Bench:
     def chart_metrics(self, chart: Chart) -> list[Metric]:
         """The metrics of a chart."""
         return [METRICS[name] for name in chart.metrics]
+
+
+def topology_of(lab: Lab, state: Mapping[str, Any]) -> Topology:
+    """The topology of a sandbox in this state. A sandbox is hostile: what is none is the lab's."""
+    if not state.get("topology"):
+        return lab.topology
+    try:
+        return Topology.from_data(state["topology"])
+    except BadInput:
+        return lab.topology

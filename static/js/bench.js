@@ -63,6 +63,8 @@ class Bench extends HTMLElement {
       this.granted(entry.name, String(entry.value));
     }
     if (entry.type === "step-started" && !this.querySelector(`cg-code[data-strategy="${CSS.escape(entry.strategy)}"]`)) this.dispatchEvent(new CustomEvent("bench-code"));
+    // The server draws where things stand; a drawing with another server is another drawing.
+    if (entry.type === "topology-changed") this.redraw();
     if (entry.type === "ending") this.ends(entry.reason, entry.at + entry.in_s);
     else if (DONE.includes(entry.type)) this.ends("", 0);
     if (entry.type === "sandbox-closed") this.redraw(this.dataset.sandbox);
