@@ -244,7 +244,7 @@ def redis_server(run_folder: tuple[Path, str | None]) -> Iterator[RedisServer]:
 def sample_labs() -> Iterator[None]:
     """The sample lab beside the real ones, for as long as the tests of the web run."""
     before = os.environ.get("CACHEGROUND_LABS")
-    os.environ["CACHEGROUND_LABS"] = str(SAMPLES / "labs")
+    os.environ["CACHEGROUND_LABS"] = f"{SAMPLES / 'labs'}:{SAMPLES / 'new_kind'}"
     catalogue.cache_clear()
     yield
     if before is None:
