@@ -26,6 +26,10 @@ from portal.web.near import Near
 
 KEY = "cacheground"
 STRANGERS_SEE_S = 2.0
+MAX_CONNECTIONS = 600
+"""To the portal Redis: one for each thread of a worker. With redis-py's own 100, a crowd of streams
+that begin together was answered that the labs can't be reached.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ def make_redis(url: str, *, timeout_s: float, connect_timeout_s: float, protocol
         decode_responses=True,
         protocol=protocol,
         health_check_interval=0,
+        max_connections=MAX_CONNECTIONS,
     )
 
 
