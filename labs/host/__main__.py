@@ -17,6 +17,8 @@ from labs.host.host import LabsHost
 from labs.host.record import Limits
 
 OPEN_FILES = 4_096
+MAX_CONNECTIONS = 1_024
+"""To Redis, for calls answered at once: a reply that finds no connection is lost."""
 
 
 @click.command()
@@ -55,7 +57,7 @@ def main(redis_url: str, state: Path, isolation: str, pool: int, room: int) -> N
         socket_timeout=5,
         socket_connect_timeout=1,
         retry=Retry(NoBackoff(), 0),
-        max_connections=64,
+        max_connections=MAX_CONNECTIONS,
     )
     os.umask(0o022)
     host = LabsHost(redis, state, isolation=isolation, pool=pool, limits=Limits(room=room))

@@ -24,6 +24,10 @@ from portal.settings import Settings
 from portal.web.caching import Cache
 
 KEY = "cacheground"
+MAX_CONNECTIONS = 600
+"""To the portal Redis: one for each thread of a worker. With redis-py's own 100, a crowd of streams
+that begin together was answered that the labs can't be reached.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ def make_redis(url: str, *, timeout_s: float, connect_timeout_s: float) -> Redis
         decode_responses=True,
         protocol=2,
         health_check_interval=0,
+        max_connections=MAX_CONNECTIONS,
     )
 
 

@@ -26,9 +26,10 @@ from scripts.benchmarks.learner import Learner
 CONNECT_S = 30.0
 ARRIVALS_PER_S = 100
 SLOW_BUFFER = 2_048
-HEAD, WORDS = 1_000, 60
+HEAD, WORDS = 16_384, 80
 _AT = re.compile(rb'"at": ?(\d+\.?\d*)')
 _STATUS = re.compile(rb"HTTP/1\.\d (\d{3}) ")
+_HEADING = re.compile(r"<h1[^>]*>(.*?)</h1>", re.DOTALL)
 _STREAM_ENDED = re.compile(rb'^event: bye\ndata: \{"reason": "(\w*)"', re.MULTILINE)
 _RESYNC = re.compile(rb"^event: resync", re.MULTILINE)
 
@@ -68,7 +69,8 @@ class Reader:
         first_line = head.partition("\r\n")[0]
         if self.status == "200":
             return f"{first_line}, ended: {self.reason}" if self.ended else first_line
-        return f"{first_line}, {' '.join(body.split())[:WORDS]}"
+        heading = _HEADING.search(body)
+        return f"{first_line}, {' '.join((heading[1] if heading else body).split())[:WORDS]}"
 
     @property
     def is_missing(self) -> bool:

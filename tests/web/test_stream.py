@@ -17,7 +17,7 @@ from redis import Redis
 from labs.events import Entry, Event, Happened, SandboxClosed, encode
 from portal.serve import gunicorn_settings
 from portal.settings import Settings
-from portal.web.services import make_redis
+from portal.web.services import MAX_CONNECTIONS, make_redis
 from portal.web.stream import PER_WORKER, QUEUE_LENGTH, Hub, TooManyStreams
 
 SANDBOX = "5a9d"
@@ -247,8 +247,8 @@ def test_a_place_is_free_as_soon_as_its_reader_has_gone(
             end.close()
 
 
-def test_a_worker_has_a_thread_for_every_stream_and_some_for_pages() -> None:
-    assert gunicorn_settings.threads >= PER_WORKER + 16
+def test_a_worker_has_a_thread_for_every_stream_and_a_connection_for_every_thread() -> None:
+    assert PER_WORKER + 16 < gunicorn_settings.threads <= MAX_CONNECTIONS
     assert PER_WORKER >= 500
 
 
