@@ -7,23 +7,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from labs.clients.address import Address
 from labs.engines.base import Engine
 from labs.errors import NotNow
 from labs.events import (
-    MOST_ROWS,
     Event,
-    Happened,
     LoadChanged,
-    RecordKept,
     Said,
     SandboxOpened,
     SettingChanged,
-    TableChanged,
     Value,
 )
 from labs.lab import Lab, Link, Node, Strategy, Topology
@@ -36,6 +31,7 @@ from labs.sandbox.console import Answer
 from labs.sandbox.consoles import Consoles
 from labs.sandbox.context import AnyPart
 from labs.sandbox.deployment import Deployment
+from labs.sandbox.emitter import Emitter
 from labs.sandbox.environment import SandboxEnvironment
 from labs.sandbox.faults import LinkFaults, change_server
 from labs.sandbox.ledger import Ledger
@@ -43,12 +39,10 @@ from labs.sandbox.part import Part, SteppedPart, Workload
 from labs.sandbox.sampler import Sampler
 from labs.sandbox.server import Server
 
-MOST_RECORDS = 12
-
 Outcome = Callable[[str, str, str, dict[str, object]], None]
 
 
-class Sandbox:
+class Sandbox(Emitter):
     """Open it with `open`, end it with `close`; everything between is for the lab's functions, its
     parts and the learner's calls. Any thread may call.
     """
@@ -65,12 +59,11 @@ class Sandbox:
         emit: Callable[[Event], None],
         outcome: Outcome,
     ) -> None:
+        super().__init__(emit, on_news=self._wake_checker)
         self.lab = lab
         self.settings: dict[str, Value] = dict(settings)
         self.ledger = Ledger()
         self.measurements: dict[str, float] = {}
-        self.found: dict[str, list[dict[str, Value]]] = {}
-        self.records: dict[str, dict[str, Any]] = {}
         self.load = LoadController(
             forkserver,
             on_problem=lambda problem: self.say(f"The strategy failed: {problem}", "error"),
@@ -83,7 +76,6 @@ class Sandbox:
         self.directory = environment.directory
         self.doubles = environment.doubles
         self._environment = environment
-        self._emit = emit
         self._lock = threading.RLock()
         self.deployment = Deployment(
             self, environment, database=database, part_engine=self._part_engine
@@ -97,40 +89,8 @@ class Sandbox:
         for make in lab.parts:
             self.parts.append(make(self))
 
-    def emit(self, event: Event) -> None:
-        """Send an event to everyone who follows this sandbox, and have the checks look again."""
-        self._emit(event)
-        if event.says:
-            self.checker.wake()
-
-    def say(self, text: str, meaning: str = "none") -> None:
-        """Put a sentence on the timeline."""
-        # callers pass a Sense
-        self.emit(Happened(text=text, meaning=meaning))  # type: ignore[arg-type]
-
-    def caption(self, strong: str, text: str = "") -> None:
-        """Put a sentence under the drawing, and the details after it."""
-        self.emit(Said(text=f"{strong} {text}".strip(), strong=strong))
-
-    def tabulate(self, table: str, rows: Sequence[Mapping[str, Value]]) -> None:
-        """Replace all rows of a table of this lab; those beyond MOST_ROWS are left out.
-
-        `found` keeps them for the checks.
-        """
-        self.found[table] = [dict(row) for row in rows[:MOST_ROWS]]
-        self.emit(TableChanged(table=table, rows=self.found[table]))
-
-    def save_record(
-        self, name: str, title: str, document: dict[str, Any], results: Mapping[str, Value]
-    ) -> None:
-        """Keep a document that the page can show, compare, share and save; the oldest of
-        MOST_RECORDS goes.
-        """
-        self.records.pop(name, None)
-        self.records[name] = document
-        if len(self.records) > MOST_RECORDS:
-            del self.records[next(iter(self.records))]
-        self.emit(RecordKept(record=name, title=title, results=dict(results)))
+    def _wake_checker(self) -> None:
+        self.checker.wake()
 
     def part(self, kind: type[AnyPart]) -> AnyPart:
         """The part of this kind. LookupError if the lab has none: that is the lab's mistake."""
