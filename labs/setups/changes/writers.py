@@ -6,7 +6,10 @@ import shutil
 
 from labs.sandbox.context import Context
 from labs.sandbox.part import Workload
-from labs.setups.changes import shop_data
+from labs.setups.changes import (
+    metrics,  # noqa: F401 - makes them known
+    shop_data,
+)
 from labs.setups.changes.bench import LINKS, node_asked
 from labs.setups.changes.workload import ChangesSpec, Notes, notes
 

@@ -18,6 +18,7 @@ from labs.load.batches import Batch
 from labs.sandbox.context import Context
 from labs.sandbox.part import SteppedPart, Workload
 from labs.sandbox.stepper import Stepper
+from labs.setups.journal import metrics  # noqa: F401 - makes them known
 from labs.setups.journal.progress import KEY, ProgressCounter, WriteProgress, sentence
 from labs.setups.journal.workload import Client, NumbersSpec, OnCommand, Written
 

@@ -20,7 +20,10 @@ from labs.load.batches import Batch, Operation
 from labs.sandbox.addresses import APP
 from labs.sandbox.context import Context
 from labs.sandbox.part import Workload
-from labs.setups.replication import report
+from labs.setups.replication import (
+    metrics,  # noqa: F401 - makes them known
+    report,
+)
 from labs.setups.replication.endpoints import PRIMARY_ENDPOINT, READER_ENDPOINT
 from labs.setups.replication.flight import Flight, words_for
 from labs.setups.replication.group import ReplicationGroup

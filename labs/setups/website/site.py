@@ -20,7 +20,10 @@ from labs.events import LineReached, StepStarted, Travelled
 from labs.lab import Link, Node
 from labs.sandbox.context import Context
 from labs.sandbox.part import SteppedPart, Workload
-from labs.setups.website import display
+from labs.setups.website import (
+    display,
+    metrics,  # noqa: F401 - makes them known
+)
 from labs.setups.website.browsers import (
     FIRST,
     SECOND,
