@@ -1,4 +1,4 @@
-"""What a client of the load tells, ten times a second: counts, durations, and of a flight
+"""What a client of the load reports ten times a second: counts, durations, and of a flight
 recorder's clients every single operation.
 """
 
@@ -9,24 +9,20 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 BATCH_S = 0.1
-KINDS = (
-    "hit",
-    "miss",
-    "read",
-    "write",
-    "behind",
-    "cache",
-    "database",
-    "response",
-    "staleness",
-    "signed_in",
-    "signed_out",
-)
+
+
+class Times(dict[str, "array[int]"]):
+    """Durations in microseconds by kind; a kind begins when it is first used."""
+
+    def __missing__(self, kind: str) -> array[int]:
+        durations = self[kind] = array("Q")
+        return durations
 
 
 class Operation(NamedTuple):
     """One attempt of a flight recorder's client: when it began (monotonic seconds), how long it
-    took, how it ended (labs.load.flight), and its number; of a read: how long it saw the list.
+    took, how it ended (labs.setups.replication.workload), and its number; of a read: how long it
+    saw the list.
     """
 
     reads: bool
@@ -38,11 +34,11 @@ class Operation(NamedTuple):
 
 @dataclass(slots=True)
 class Batch:
-    """What a worker saw since its last batch.
+    """What a client did since its last batch.
 
-    `times` are microseconds by kind; `response` counts from when a request should have begun,
-    `behind` are writes that went to the database behind the application's back, `staleness` is how
-    long before a stale read began the first version after the one that it got was committed.
+    `times` are microseconds by kind. Of a shop, `response` counts from when a request should have
+    begun, `behind` are writes that went to the database behind the application's back, `staleness`
+    is how long before a stale read began the first version after the one that it got was committed.
     `connected_at` is when a flight recorder's client last connected (monotonic seconds),
     `idle_because` says once why the client does no more.
     """
@@ -58,7 +54,5 @@ class Batch:
     problem: str = ""
     connected_at: float = 0.0
     idle_because: str = ""
-    times: dict[str, array[int]] = field(
-        default_factory=lambda: {kind: array("Q") for kind in KINDS}
-    )
+    times: Times = field(default_factory=Times)
     operations: list[Operation] = field(default_factory=list)

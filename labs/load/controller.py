@@ -7,12 +7,12 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 
-from labs.load.batches import KINDS, Batch
+from labs.load.batches import Batch
 from labs.load.forkserver import ForkServer
 from labs.load.program import WorkloadSpec
 from labs.measure.latency import Latencies
@@ -28,10 +28,9 @@ class Tally:
     errors: int = 0
     stale: int = 0
     unexplained: int = 0
-    kinds: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
-    latencies: dict[str, Latencies] = field(
-        default_factory=lambda: {kind: Latencies() for kind in KINDS}
-    )
+    kinds: Counter[str] = field(default_factory=Counter)
+    """How many durations of each kind there were."""
+    latencies: defaultdict[str, Latencies] = field(default_factory=lambda: defaultdict(Latencies))
 
     def add(self, batch: Batch) -> None:
         """Take a client's batch into account."""
@@ -45,9 +44,9 @@ class Tally:
         """Count from zero again."""
         for name in ("scheduled", "dropped", "done", "errors", "stale", "unexplained"):
             setattr(self, name, 0)
-        for kind in KINDS:
-            self.kinds[kind] = 0
-            self.latencies[kind].clear()
+        self.kinds.clear()
+        for latencies in list(self.latencies.values()):
+            latencies.clear()
 
 
 class LoadController:

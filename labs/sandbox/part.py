@@ -12,6 +12,7 @@ from pathlib import Path
 from labs.engines.base import Engine
 from labs.lab import Node
 from labs.load.batches import Batch
+from labs.load.controller import Tally
 from labs.load.program import WorkloadSpec
 from labs.sandbox.context import Context
 from labs.sandbox.stepper import Stepper
@@ -56,6 +57,12 @@ class Part:
 
     def readings(self, seconds: float) -> Mapping[str, float]:
         """Readings of the last interval, by metric name (labs.measure.metrics)."""
+        return {}
+
+    def load_readings(self, seconds: float, tally: Tally) -> Mapping[str, float]:
+        """Readings of what the load's clients did in the last interval, besides those that every
+        load has.
+        """
         return {}
 
     def interrupt(self) -> None:

@@ -49,6 +49,9 @@ class ReadingSource(Protocol):
     def readings(self, seconds: float) -> Mapping[str, float]:
         """Readings of the last interval, by metric name."""
 
+    def load_readings(self, seconds: float, tally: Tally) -> Mapping[str, float]:
+        """Readings of what the load's clients did in the last interval, by metric name."""
+
 
 class Sampled(Protocol):
     """What the sampler asks of the sandbox."""
@@ -148,7 +151,10 @@ class Sampler:
             for part in self._sandbox.parts:
                 values |= part.readings(seconds)
             if loaded:
-                values |= _of_load(*self._sandbox.load.take_interval())
+                load_seconds, tally = self._sandbox.load.take_interval()
+                values |= _of_load(load_seconds, tally)
+                for part in self._sandbox.parts:
+                    values |= part.load_readings(load_seconds, tally)
             if self._sandbox.lab.on_readings is not None:
                 with contextlib.suppress(ServerDown):
                     values |= self._sandbox.lab.on_readings(self._sandbox, values)
@@ -182,13 +188,4 @@ def _of_load(seconds: float, tally: Tally) -> dict[str, float]:
         if tally.kinds[kind]:
             values[f"{kind}_p50_ms"] = tally.latencies[kind].percentile_ms(50)
             values[f"{kind}_p99_ms"] = tally.latencies[kind].percentile_ms(99)
-    if tally.kinds["signed_in"] or tally.kinds["signed_out"]:
-        values |= {
-            "signed_in_per_s": tally.kinds["signed_in"] / seconds,
-            "signed_out_per_s": tally.kinds["signed_out"] / seconds,
-        }
-        values |= {
-            "page_p50_ms": tally.latencies["response"].percentile_ms(50),
-            "page_p99_ms": tally.latencies["response"].percentile_ms(99),
-        }
     return values

@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 import socket
 import time
-from array import array
 from dataclasses import dataclass
 from typing import Literal
 
@@ -256,6 +255,4 @@ class EndpointClient:
             self._batch.stale += is_old
 
     def _new_batch(self) -> Batch:
-        return Batch(
-            *self._spec.label, times={kind: array("Q") for kind in ("read", "write", "response")}
-        )
+        return Batch(*self._spec.label)

@@ -18,6 +18,7 @@ from labs.engines.web import Balancer, Instance, WebServer
 from labs.errors import NotNow
 from labs.events import LineReached, StepStarted, Travelled
 from labs.lab import Link, Node
+from labs.load.controller import Tally
 from labs.sandbox.context import Context
 from labs.sandbox.part import SteppedPart, Workload
 from labs.setups.website import (
@@ -77,6 +78,17 @@ class Site(SteppedPart, Workload):
             browsers=int(float(settings["browsers"])),
             site=self.context.network.route(self.entrance.name),
         )
+
+    def load_readings(self, seconds: float, tally: Tally) -> dict[str, float]:
+        """How many pages recognised their browser, and how long pages took."""
+        if not tally.kinds["signed_in"] and not tally.kinds["signed_out"]:
+            return {}
+        return {
+            "signed_in_per_s": tally.kinds["signed_in"] / max(seconds, 0.001),
+            "signed_out_per_s": tally.kinds["signed_out"] / max(seconds, 0.001),
+            "page_p50_ms": tally.latencies["response"].percentile_ms(50),
+            "page_p99_ms": tally.latencies["response"].percentile_ms(99),
+        }
 
     def about(self) -> str:
         """What the load does, as half a sentence."""
