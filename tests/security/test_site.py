@@ -51,6 +51,10 @@ MARKUP = (
 )
 
 
+DATA = "application/json"
+"""A script of this type is data: no browser runs it, and its text is escaped (`tojson`)."""
+
+
 class Found(HTMLParser):
     """Elements and attributes that came out of a text."""
 
@@ -68,7 +72,7 @@ class Found(HTMLParser):
         ]
         if (
             tag == "xss-mark"
-            or (tag == "script" and "src" not in names)
+            or (tag == "script" and "src" not in names and ("type", DATA) not in attrs)
             or names & {"onload", "onerror", "onclick"}
             or any("javascript:" in value for value in values)
         ):
