@@ -65,7 +65,10 @@ def path_of(name: str) -> Path | None:
         if joined is None:
             return None
         found = Path(joined)
-    return found if found.is_file() else None
+    try:
+        return found if found.is_file() else None
+    except OSError:  # the name is too long
+        return None
 
 
 def _version() -> str:
