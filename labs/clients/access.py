@@ -14,3 +14,7 @@ class Access:
     user: str = ""
     password: str = field(default="", repr=False)
     tls: Tls | None = None
+
+
+OPEN = Access()
+"""A server that requires neither a password nor TLS."""

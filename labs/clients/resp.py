@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 
 from hiredis import ProtocolError, Reader, ReplyError as ReplyError, pack_command
 
+from labs.clients.access import OPEN, Access
 from labs.clients.address import Way
 from labs.clients.stream import Stream
-from labs.clients.tls import Tls
 
 Word = str | int | float | bytes
 Command = Sequence[Word]
@@ -29,22 +29,23 @@ class RespClient(Stream):
     """Commands to one server.
 
     Replies are bytes, whole numbers, None and lists of them; an error reply is a ReplyError whose
-    text is the server's own, returned and not raised. With a password it logs in first, as `user`
-    or, without one, as the default user.
+    text is the server's own, returned and not raised. If `access` has a password it logs in first,
+    as the user or, without one, as the default user.
     """
 
     def __init__(
         self,
         way: Way,
+        access: Access = OPEN,
         *,
-        user: str = "",
-        password: str = "",
-        tls: Tls | None = None,
         timeout_s: float = 1.0,
         connect_timeout_s: float | None = None,
     ) -> None:
-        super().__init__(way, tls=tls, timeout_s=timeout_s, connect_timeout_s=connect_timeout_s)
-        self._login = (("AUTH", *((user,) if user else ()), password),) if password else ()
+        super().__init__(
+            way, tls=access.tls, timeout_s=timeout_s, connect_timeout_s=connect_timeout_s
+        )
+        user = (access.user,) if access.user else ()
+        self._login = (("AUTH", *user, access.password),) if access.password else ()
         self._read_by(Reader())
         self._unread = 0
         """How many replies to posted commands have not arrived yet."""

@@ -258,7 +258,7 @@ class _Ours:
     def __init__(self, name: str, address: Address) -> None:
         self.secret = secrets.token_hex(32)
         self._name = name
-        self._client = _CountingClient(straight(address), user="labctl", password=self.secret)
+        self._client = _CountingClient(straight(address), Access("labctl", self.secret))
         self._control = Control(name, self._client)
 
     def run(self, words: tuple[str | int, ...], timeout_s: float) -> object:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from labs.clients.access import Access
 from labs.clients.address import Address, straight
 from labs.clients.resp import ReplyError, RespClient
 from labs.engines import binaries
@@ -60,7 +61,7 @@ class Sentinel(Engine):
     _control: Control[RespClient] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        client = RespClient(straight(self.address), password=self.secret)
+        client = RespClient(straight(self.address), Access(password=self.secret))
         object.__setattr__(self, "_control", Control(self.name, client))
 
     def launch(self) -> Launch:

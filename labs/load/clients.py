@@ -14,10 +14,10 @@ from typing import ParamSpec, Protocol, TypeVar
 
 from labs.caching.cache import Cache, CacheDown
 from labs.caching.local import CHANNEL, Local
+from labs.clients.access import OPEN, Access
 from labs.clients.address import Way
 from labs.clients.memcached import MemcachedClient, MemcachedError
 from labs.clients.resp import ReplyError, RespClient, Word
-from labs.clients.tls import Tls
 from labs.load.listener import Listener
 
 TIMEOUT_S = 1.0
@@ -43,13 +43,11 @@ class LeanCache(Cache, Protocol):
 class LeanRedis(RespClient):
     """A cache in Redis."""
 
-    def __init__(self, way: Way, *, user: str, password: str, tls: Tls | None = None) -> None:
-        super().__init__(way, user=user, password=password, tls=tls, timeout_s=TIMEOUT_S)
+    def __init__(self, way: Way, access: Access) -> None:
+        super().__init__(way, access, timeout_s=TIMEOUT_S)
         self.times: array[int] = array("Q")
         self.hits = self.misses = 0
-        self._listen = partial(
-            Listener, way, user=user, password=password, tls=tls, channel=CHANNEL
-        )
+        self._listen = partial(Listener, way, access, channel=CHANNEL)
         self._local: Local | None = None
         self._listener: Listener | None = None
 
@@ -113,10 +111,10 @@ class LeanRedis(RespClient):
 
 
 class LeanMemcached:
-    """A cache in memcached."""
+    """A cache in memcached, which has no users: of `access` it uses TLS alone."""
 
-    def __init__(self, way: Way, *, tls: Tls | None = None) -> None:
-        self._client = MemcachedClient(way, tls=tls, timeout_s=TIMEOUT_S)
+    def __init__(self, way: Way, access: Access = OPEN) -> None:
+        self._client = MemcachedClient(way, tls=access.tls, timeout_s=TIMEOUT_S)
         self.times: array[int] = array("Q")
         self.hits = self.misses = 0
         self.local = Local(self._looked)

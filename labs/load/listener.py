@@ -9,9 +9,9 @@ import contextlib
 import threading
 from collections.abc import Callable
 
+from labs.clients.access import Access
 from labs.clients.address import Way
 from labs.clients.resp import RespClient
-from labs.clients.tls import Tls
 
 CONNECT_TIMEOUT_S = 1.0
 LOOK_S = 0.1
@@ -26,17 +26,13 @@ class Listener:
     def __init__(
         self,
         way: Way,
+        access: Access,
         *,
-        user: str,
-        password: str,
         channel: str,
         on_message: Callable[[str], None],
-        tls: Tls | None = None,
     ) -> None:
         self._way = way
-        self._client = RespClient(
-            way, user=user, password=password, tls=tls, timeout_s=CONNECT_TIMEOUT_S
-        )
+        self._client = RespClient(way, access, timeout_s=CONNECT_TIMEOUT_S)
         self._channel = channel
         self._on_message = on_message
         self._stopped = threading.Event()

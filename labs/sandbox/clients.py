@@ -21,6 +21,7 @@ from redis.retry import Retry
 
 from labs.caching.cache import Cache, CacheDown
 from labs.caching.local import CHANNEL, Local
+from labs.clients.access import Access
 from labs.clients.address import Address, straight
 from labs.events import Sense
 from labs.load.listener import Listener
@@ -67,9 +68,7 @@ class RedisCache:
     ) -> None:
         self._tell = tell
         self._looked = looked
-        self._listen = partial(
-            Listener, straight(address), user=user, password=password, channel=CHANNEL
-        )
+        self._listen = partial(Listener, straight(address), Access(user, password), channel=CHANNEL)
         self._local: Local | None = None
         self._listener: Listener | None = None
         self._redis = redis.Redis(

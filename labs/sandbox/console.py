@@ -119,9 +119,7 @@ class RedisConsole:
     def __init__(self, address: Address, access: Access) -> None:
         self._client = RespClient(
             straight(address),
-            user=access.user,
-            password=access.password,
-            tls=access.tls,
+            access,
             timeout_s=REPLY_DEADLINE_S,
             connect_timeout_s=CONNECT_DEADLINE_S,
         )

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from labs.clients.access import Access
 from labs.clients.address import straight
 from labs.clients.resp import RespClient
 from labs.engines.sentinel import Sentinel
@@ -125,7 +126,7 @@ class SentinelSubscriber:
         if sentinel is None:
             return
         client = RespClient(
-            straight(sentinel.address), password=sentinel.secret, timeout_s=CONNECT_S
+            straight(sentinel.address), Access(password=sentinel.secret), timeout_s=CONNECT_S
         )
         try:
             client.subscribe("*", patterns=True)

@@ -12,6 +12,7 @@ from array import array
 from collections import Counter
 from typing import Any
 
+from labs.clients.access import Access
 from labs.clients.address import Address
 from labs.load.clients import LeanRedis
 from labs.network.links import Route
@@ -41,8 +42,7 @@ def main() -> None:
             near, target = (Address(*orders["route"][end]) for end in ("near", "target"))
             cache = LeanRedis(
                 Route(near, target, orders["route"]["file"], orders["route"]["index"]).open(),
-                user=orders["user"],
-                password=orders["password"],
+                Access(orders["user"], orders["password"]),
             )
             print(json.dumps({"ready": True}), flush=True)
         else:

@@ -10,6 +10,7 @@ from time import sleep
 
 import pytest
 
+from labs.clients.access import Access
 from labs.engines.dataset import READS, dataset
 from labs.engines.redis import Redis
 from labs.errors import BadInput, NotNow, ServerDown
@@ -300,7 +301,7 @@ def test_a_writer_whose_notebook_is_full_says_so_once(server, tmp_path, monkeypa
     spec = ChangesSpec(
         rate_per_s=1_000.0,
         redis=Route(address, address, "", 0),
-        password="secret",
+        access=Access("shop", "secret"),
         notebook=str(tmp_path / "0"),
         products=9,
     )

@@ -8,6 +8,7 @@ import pytest
 
 from labs.caching.cache import CacheDown
 from labs.caching.local import CHANNEL
+from labs.clients.access import Access
 from labs.clients.address import straight
 from labs.engines.memcached import Memcached
 from labs.engines.redis import Redis
@@ -24,7 +25,7 @@ def nobody(*_):
 
 def lean(server):
     return (
-        LeanRedis(straight(server.address), user="shop", password=PASSWORD)
+        LeanRedis(straight(server.address), Access("shop", PASSWORD))
         if isinstance(server, Redis)
         else LeanMemcached(straight(server.address))
     )

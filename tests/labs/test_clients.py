@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from labs.caching.local import CHANNEL
+from labs.clients.access import Access
 from labs.clients.address import Address, straight
 from labs.clients.memcached import MemcachedClient, MemcachedError
 from labs.clients.resp import LoginRefused, NotResp, ReplyError, RespClient
@@ -40,7 +41,7 @@ def memcached(rack):
 
 @pytest.fixture
 def resp(redis):
-    client = RespClient(straight(redis.address), user="shop", password=PASSWORD)
+    client = RespClient(straight(redis.address), Access("shop", PASSWORD))
     yield client
     client.close()
 
@@ -64,7 +65,7 @@ def test_replies_come_in_the_order_of_the_commands_and_errors_among_them(resp):
 
 
 def test_a_wrong_password_is_refused_in_the_server_s_own_words(redis):
-    client = RespClient(straight(redis.address), user="shop", password="wrong")
+    client = RespClient(straight(redis.address), Access("shop", "wrong"))
 
     with pytest.raises(LoginRefused, match=r"^WRONGPASS invalid username-password pair"):
         client.command("PING")
@@ -81,7 +82,7 @@ def test_the_reply_to_a_posted_command_is_not_taken_for_the_next_one(resp):
 
 
 def test_a_subscription_delivers_its_messages_in_order(redis, resp):
-    subscriber = RespClient(straight(redis.address), user="shop", password=PASSWORD)
+    subscriber = RespClient(straight(redis.address), Access("shop", PASSWORD))
     subscriber.subscribe("news")
     replies = []
     wait_until(lambda: replies.extend(subscriber.arrived()) or len(replies) == 2)
@@ -98,7 +99,7 @@ def test_a_subscription_delivers_its_messages_in_order(redis, resp):
 
 def test_a_server_that_is_paused_holds_up_no_subscription(redis, rack):
     rack.processes["cache"].send_signal(signal.SIGSTOP)
-    subscriber = RespClient(straight(redis.address), user="shop", password=PASSWORD)
+    subscriber = RespClient(straight(redis.address), Access("shop", PASSWORD))
 
     subscriber.subscribe(CHANNEL)
     assert not subscriber.readable()
@@ -137,7 +138,7 @@ def test_a_client_follows_the_way_to_another_server(redis, rack):
     other = Redis("other", rack.address(), rack.directory, PASSWORD)
     rack.start(other)
     ways = [redis.address]
-    client = RespClient(lambda: ways[0], user="shop", password=PASSWORD)
+    client = RespClient(lambda: ways[0], Access("shop", PASSWORD))
     client.command("SET", "a", 1)
 
     ways[0] = other.address

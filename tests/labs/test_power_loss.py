@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from labs.catalogue import find
+from labs.clients.access import Access
 from labs.clients.address import Address
 from labs.engines.redis import Redis
 from labs.errors import NotNow, ServerDown
@@ -599,7 +600,7 @@ def numbered(address):
         rate_per_s=1_000.0,
         strategy=find("durability").strategy({}),
         server=Route(address, address, "", 0),
-        password="a password",
+        access=Access("shop", "a password"),
         first=1,
         last=5,
     )

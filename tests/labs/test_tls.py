@@ -8,6 +8,7 @@ from signal import Signals
 
 import pytest
 
+from labs.clients.access import Access
 from labs.clients.address import Address, straight
 from labs.clients.memcached import MemcachedClient
 from labs.clients.resp import LoginRefused, RespClient
@@ -91,9 +92,7 @@ user shop on >"{PASSWORD}" ~* &* +@all
     def client(self, *, tls="own", address=None, password=PASSWORD):
         return RespClient(
             straight(address or self.address),
-            user="shop",
-            password=password,
-            tls=self.tls if tls == "own" else tls,
+            Access("shop", password, self.tls if tls == "own" else tls),
         )
 
     def ask(self, client):
@@ -235,15 +234,9 @@ def test_messages_larger_than_a_record_arrive_at_once(redis):
 
 def test_the_load_s_clients_and_its_subscription_speak_tls(redis, rack, authority):
     messages = []
-    lean = LeanRedis(straight(redis.address), user="shop", password=PASSWORD, tls=redis.tls)
-    listener = Listener(
-        straight(redis.address),
-        user="shop",
-        password=PASSWORD,
-        tls=redis.tls,
-        channel="news",
-        on_message=messages.append,
-    )
+    access = Access("shop", PASSWORD, redis.tls)
+    lean = LeanRedis(straight(redis.address), access)
+    listener = Listener(straight(redis.address), access, channel="news", on_message=messages.append)
 
     lean.set("row:1", "a", 60)
     lean.publish("news", "row:1")
@@ -255,7 +248,7 @@ def test_the_load_s_clients_and_its_subscription_speak_tls(redis, rack, authorit
 
 
 def test_the_load_s_client_of_memcached_speaks_tls(memcached):
-    lean = LeanMemcached(straight(memcached.address), tls=memcached.tls)
+    lean = LeanMemcached(straight(memcached.address), Access(tls=memcached.tls))
 
     lean.set("row:1", "a", 60)
 

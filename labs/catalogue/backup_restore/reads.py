@@ -36,7 +36,7 @@ def read(sandbox: Sandbox, page: float) -> str:
     )
     address = sandbox.address_for_app(node)
     backups_of(sandbox)
-    client = LeanRedis(straight(address), user="shop", password=sandbox.password(node))
+    client = LeanRedis(straight(address), sandbox.servers[node].engine.access("shop"))
     try:
         found = client.get(key) is not None
     except CacheDown:

@@ -45,7 +45,7 @@ def _client(sandbox: Sandbox, engine: str) -> LeanMemcached | LeanRedis:
     route = straight(sandbox.server_address("cache"))
     if engine == "memcached":
         return LeanMemcached(route)
-    return LeanRedis(route, user="shop", password=sandbox.password("cache"))
+    return LeanRedis(route, sandbox.servers["cache"].engine.access("shop"))
 
 
 def _reads(cache: LeanMemcached | LeanRedis) -> Callable[[int], object]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labs.caching.cache import CacheDown
+from labs.clients.access import Access
 from labs.load.batches import Batch
 from labs.load.clients import LeanRedis
 from labs.load.commits import Commits
@@ -63,7 +64,7 @@ class ChangesSpec(WorkloadSpec):
     """
 
     redis: Route
-    password: str
+    access: Access
     notebook: str
     products: int
 
@@ -192,4 +193,4 @@ class Writer(ScheduledProgram):
         self._notebook.close()
 
     def _client(self) -> Changes:
-        return Changes(self._spec.redis.open(), user="shop", password=self._spec.password)
+        return Changes(self._spec.redis.open(), self._spec.access)

@@ -44,7 +44,7 @@ class Writers(Workload):
             clients=clients,
             requests=requests,
             redis=context.network.route(LINKS[node]),
-            password=context.password(node),
+            access=context.servers[node].engine.access("shop"),
             notebook=str(self.notebooks / str(client)),
             products=self.products or shop_data.products_of(int(float(settings["keys"]))),
         )

@@ -174,7 +174,7 @@ class WriteJournal(SteppedPart, Workload):
             requests=requests,
             strategy=context.strategy(),
             server=context.network.route(self.link),
-            password=context.password(self.server),
+            access=context.servers[self.server].engine.access("shop"),
             first=self._next(),
             last=MOST_NUMBERS,
         )
@@ -283,7 +283,7 @@ class WriteJournal(SteppedPart, Workload):
         context = self.context
         return Client(
             straight(context.address_for_app(self.server)),
-            password=context.password(self.server),
+            context.servers[self.server].engine.access("shop"),
             on_command=on_command,
         )
 

@@ -6,16 +6,14 @@ from __future__ import annotations
 
 import contextlib
 import math
-import select
-import socket
 import time
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import hiredis
-
+from labs.clients.access import Access
 from labs.clients.address import Way
+from labs.clients.resp import RespClient, Word
 from labs.errors import ServerDown
 from labs.lab import Strategy
 from labs.load.batches import Batch
@@ -36,7 +34,7 @@ class NumbersSpec(WorkloadSpec):
 
     strategy: Strategy
     server: Route
-    password: str
+    access: Access
     first: int
     last: int
 
@@ -65,44 +63,35 @@ class Written(Batch):
         self.moments.append(time.monotonic())
 
 
-class Client:
-    """A connection to the server, made when it is needed and dropped when it fails.
+class Client(RespClient):
+    """A client of the server. Every command raises ServerDown if there is no answer.
 
-    Every call raises ServerDown if there is no answer. `on_command` is called with each
-    command, its reply and its ms.
+    `on_command` is called with each command, its reply and its ms.
     """
 
     def __init__(
         self,
         way: Way,
+        access: Access,
         *,
-        password: str,
         on_command: OnCommand = lambda _command, _reply, _ms: None,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
-        self._way = way
-        self._password = password
+        super().__init__(way, access, timeout_s=timeout_s)
         self._on_command = on_command
-        self._timeout_s = timeout_s
-        self._socket: socket.socket | None = None
-        self._reader = hiredis.Reader()
-        self._address = way()
 
-    def command(self, *words: str | int) -> str | None:
-        """The server's answer to a command."""
+    def command(self, *words: Word) -> str | None:
+        """The server's answer to a command, an error included."""
         began = time.perf_counter()
         shown = " ".join(str(word) for word in words)
         try:
-            reply = self._exchange(words)
+            reply = super().command(*words)
         except OSError as exc:
-            self.close()
             self._on_command(shown, "nobody answers", (time.perf_counter() - began) * 1000)
             raise ServerDown("The server did not answer.", detail=str(exc)) from exc
         text = (
             None
             if reply is None
-            else str(reply)
-            if isinstance(reply, Exception)
             else reply.decode(errors="replace")
             if isinstance(reply, bytes)
             else str(reply)
@@ -112,58 +101,19 @@ class Client:
         )
         return text
 
-    def post(self, *words: str | int) -> None:
-        """Send a command without waiting for the answer, which is thrown away."""
+    def post(self, *words: Word) -> None:
+        """Send a command and wait for nothing; its reply is discarded when it has arrived."""
         try:
-            connected = self._connected()
-            connected.sendall(hiredis.pack_command(words))
-            while select.select([connected], [], [], 0)[0]:
-                if not connected.recv(65_536):
-                    raise ConnectionResetError("the server closed the connection")
+            super().post(*words)
         except OSError as exc:
-            self.close()
             raise ServerDown("The server did not answer.", detail=str(exc)) from exc
-
-    def close(self) -> None:
-        """Give the connection back; the next command opens another."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
 
     def connect(self) -> None:
         """Connect now if it can be done, so that the first command is not charged for it."""
         with contextlib.suppress(OSError):
-            if self._socket is not None and select.select([self._socket], [], [], 0)[0]:
-                self.close()  # an idle connection that has something to say has ended
-            self._connected()
-
-    def _exchange(self, words: tuple[str | int, ...]) -> object:
-        connected = self._connected()
-        connected.sendall(hiredis.pack_command(words))
-        while (reply := self._reader.gets()) is False:
-            data = connected.recv(65_536)
-            if not data:
-                raise ConnectionResetError("the server closed the connection")
-            self._reader.feed(data)
-        return reply
-
-    def _connected(self) -> socket.socket:
-        now = self._way()
-        if now is not self._address:
-            self.close()
-            self._address = now
-        if self._socket is None:
-            self._reader = hiredis.Reader()
-            self._socket = socket.create_connection((now.host, now.port), timeout=self._timeout_s)
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            try:
-                reply = self._exchange(("AUTH", "shop", self._password))
-                if isinstance(reply, Exception):
-                    raise ConnectionError(str(reply))
-            except BaseException:
+            if self.ended():
                 self.close()
-                raise
-        return self._socket
+            super().connect()
 
 
 class Numbers(ScheduledProgram):
@@ -173,7 +123,7 @@ class Numbers(ScheduledProgram):
 
     def __init__(self, spec: NumbersSpec) -> None:
         super().__init__(spec, jitter=False)
-        self._client = Client(spec.server.open(), password=spec.password)
+        self._client = Client(spec.server.open(), spec.access)
         self._spec = spec
         self._next = spec.first
         self._batch = Written(*spec.label)

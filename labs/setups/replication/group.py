@@ -12,6 +12,7 @@ import secrets
 import threading
 from pathlib import Path
 
+from labs.clients.access import Access
 from labs.clients.address import Address
 from labs.engines.base import Engine
 from labs.engines.membership import Membership
@@ -92,6 +93,10 @@ class ReplicationGroup(Part):
         return Redis(
             node.name, behind, directory, self._password, member=member, **dict(node.options)
         )
+
+    def access(self, user: str) -> Access:
+        """How a client is let in as this user by every member."""
+        return self.context.servers[self.primary].engine.access(user)
 
     def before_start(self) -> None:
         """Give every member and endpoint its address, and lay the links between them."""

@@ -17,7 +17,6 @@ from collections import Counter, deque
 from labs.errors import NothingRecorded, NotNow, ServerDown
 from labs.events import MOST_ROWS, OperationsFlown, Said
 from labs.load.batches import Batch, Operation
-from labs.sandbox.addresses import APP
 from labs.sandbox.context import Context
 from labs.sandbox.part import Workload
 from labs.setups.replication import (
@@ -126,8 +125,7 @@ class FlightRecorder(Workload):
             clients=max(1, clients - 1) if reads else 1,
             requests=requests,
             endpoint=self._group.endpoints.address(READER_ENDPOINT if reads else PRIMARY_ENDPOINT),
-            user="shop",
-            password=self.context.password(APP),
+            access=self._group.access("shop"),
             list_name=self.list_name,
             reads=reads,
             timeout_s=float(settings.get("client_timeout_ms", 500)) / 1000,

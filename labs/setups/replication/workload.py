@@ -8,15 +8,13 @@ sent once: a failed write is not sent again, so that no two attempts are taken f
 from __future__ import annotations
 
 import random
-import socket
 import time
 from dataclasses import dataclass
 from typing import Literal
 
-import hiredis
-
-from labs.clients.address import Address
-from labs.errors import ServerDown
+from labs.clients.access import Access
+from labs.clients.address import Address, straight
+from labs.clients.resp import ReplyError, RespClient, Word
 from labs.load.batches import Batch, Operation
 from labs.load.commits import Commits
 from labs.load.program import WorkloadSpec
@@ -42,11 +40,6 @@ GROUP, RECORDER = "group", "recorder"
 replicas than WAIT asked for.
 """
 _OF_ERROR = {"READONLY": READONLY, "NOREPLICAS": NO_REPLICAS}
-_BROKEN = frozenset({READONLY, RESET, TIMED_OUT, REFUSED})
-"""After these a client connects again, by the endpoint's name.
-
-READONLY is one: a server that answers it is no longer the primary.
-"""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.5
 
 
@@ -61,8 +54,7 @@ class EndpointSpec(WorkloadSpec):
     """
 
     endpoint: Address
-    user: str
-    password: str
+    access: Access
     list_name: str
     reads: bool
     timeout_s: float = 0.5
@@ -81,74 +73,43 @@ class EndpointSpec(WorkloadSpec):
         return EndpointClient(self)
 
 
-class Connection:
+class Connection(RespClient):
     """A connection to an endpoint, made when it is needed; after a failure that breaks it, the next
     command makes another, by the endpoint's name.
     """
 
-    def __init__(self, endpoint: Address, user: str, password: str) -> None:
-        self.endpoint = endpoint
-        self._login = (user, password)
-        self._socket: socket.socket | None = None
-        self._reader = hiredis.Reader()
-        self.made_at = 0.0
+    def __init__(self, endpoint: Address, access: Access) -> None:
+        super().__init__(straight(endpoint), access)
 
-    def ask(self, timeout_s: float, *words: str | int) -> tuple[str, object]:
+    def ask(self, timeout_s: float, *words: Word) -> tuple[str, object]:
         """How it ended, and the reply."""
-        ended_as, reply = self._ask(timeout_s, words)
-        if ended_as in _BROKEN:
-            self.drop()
-        return ended_as, reply
-
-    def drop(self) -> None:
-        """Close it; the next question makes another."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-
-    def _ask(self, timeout_s: float, words: tuple[str | int, ...]) -> tuple[str, object]:
+        self.set_timeout(timeout_s)
         try:
-            connection = self._connected(timeout_s)
-            connection.sendall(hiredis.pack_command(words))
-            reply = self._reply(connection)
+            self.connect()
+            reply = self.command(*words)
         except TimeoutError:
             return TIMED_OUT, None
         except ConnectionRefusedError:
             return REFUSED, None
-        except (OSError, ServerDown):
+        except OSError:
             return RESET, None
-        if isinstance(reply, Exception):
-            return _OF_ERROR.get(str(reply).split(" ", 1)[0], OTHER_ERROR), None
+        if isinstance(reply, ReplyError):
+            ended_as = _OF_ERROR.get(str(reply).split(" ", 1)[0], OTHER_ERROR)
+            if ended_as == READONLY:
+                self.close()  # a server that answers this is no longer the primary
+            return ended_as, None
         return ACKNOWLEDGED, reply
 
-    def _connected(self, timeout_s: float) -> socket.socket:
-        if self._socket is None:
-            self._socket = socket.create_connection(
-                (self.endpoint.host, self.endpoint.port), timeout=timeout_s
-            )
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._reader = hiredis.Reader()
-            self.made_at = time.monotonic()
-            self._socket.sendall(hiredis.pack_command(("AUTH", *self._login)))
-            try:
-                login = self._reply(self._socket)
-            except ConnectionResetError as exc:
-                # A link to a server that is not there can only take back the connection that it has
-                # let in.
-                raise ConnectionRefusedError from exc
-            if isinstance(login, Exception):
-                raise ServerDown(str(login))
-        self._socket.settimeout(timeout_s)
-        return self._socket
-
-    def _reply(self, connection: socket.socket) -> object:
-        while (reply := self._reader.gets()) is False:
-            data = connection.recv(65_536)
-            if not data:
-                raise ConnectionResetError("the server closed the connection")
-            self._reader.feed(data)
-        result: object = reply
-        return result
+    def connect(self) -> None:
+        """Connect and log in. Raises ConnectionRefusedError as well when the connection is reset
+        before the login is answered.
+        """
+        try:
+            super().connect()
+        except ConnectionResetError as exc:
+            # A link to a server that is not there can only take back the connection that it has let
+            # in.
+            raise ConnectionRefusedError from exc
 
 
 class EndpointClient:
@@ -158,7 +119,7 @@ class EndpointClient:
 
     def __init__(self, spec: EndpointSpec) -> None:
         self._spec = spec
-        self._connection = Connection(spec.endpoint, spec.user, spec.password)
+        self._connection = Connection(spec.endpoint, spec.access)
         self._own: Connection | None = None
         self._number = 0
         self._pause_s = 0.0
@@ -183,14 +144,14 @@ class EndpointClient:
     def take_batch(self) -> Batch:
         """What was done since the last call."""
         batch, self._batch = self._batch, self._new_batch()
-        batch.connected_at = self._connection.made_at
+        batch.connected_at = self._connection.connected_at
         return batch
 
     def close(self) -> None:
         """Give every connection back."""
-        self._connection.drop()
+        self._connection.close()
         if self._own is not None:
-            self._own.drop()
+            self._own.close()
 
     def _attempt(self) -> None:
         began = time.monotonic()
@@ -232,9 +193,9 @@ class EndpointClient:
 
     def _read(self) -> tuple[str, int]:
         spec = self._spec
-        connected_for_s = time.monotonic() - self._connection.made_at
+        connected_for_s = time.monotonic() - self._connection.connected_at
         if spec.keep_connection_s and connected_for_s > spec.keep_connection_s:
-            self._connection.drop()
+            self._connection.close()
         ended_as, length = self._connection.ask(spec.timeout_s, "LLEN", spec.list_name)
         if ended_as == ACKNOWLEDGED and isinstance(length, int):
             return READ, length
@@ -245,8 +206,8 @@ class EndpointClient:
         spec = self._spec
         if spec.own_reads_at is None:
             return
-        if self._own is None or self._own.endpoint != spec.own_reads_at:
-            self._own = Connection(spec.own_reads_at, spec.user, spec.password)
+        if self._own is None or self._own.address != spec.own_reads_at:
+            self._own = Connection(spec.own_reads_at, spec.access)
         began = time.monotonic()
         ended_as, found = self._own.ask(spec.timeout_s, "LINDEX", spec.list_name, -1)
         if ended_as == ACKNOWLEDGED:

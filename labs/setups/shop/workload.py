@@ -9,6 +9,7 @@ from array import array
 from dataclasses import dataclass
 
 from labs.caching.cache import CacheDown
+from labs.clients.access import Access
 from labs.errors import ServerDown
 from labs.lab import Strategy
 from labs.load.batches import Batch
@@ -41,8 +42,7 @@ class ShopSpec(WorkloadSpec):
     behind_share: float
     engine: str
     cache: Route
-    cache_user: str
-    cache_password: str
+    cache_access: Access
     database: Route
     database_password: str
 
@@ -81,8 +81,7 @@ class ShopLoad(Workload):
             behind_share=float(settings.get("behind_percent", 0)) / 100,
             engine=cache_engine(context),
             cache=context.network.route("cache"),
-            cache_user="shop",
-            cache_password=context.password("cache"),
+            cache_access=context.servers["cache"].engine.access("shop"),
             database=context.network.route("database"),
             database_password=context.password("database"),
         )
@@ -156,13 +155,8 @@ class ShopProgram(ScheduledProgram):
         if spec.engine != self._engine or self._cache is None:
             if self._cache is not None:
                 self._cache.shut()
-            self._cache = (
-                LeanMemcached(spec.cache.open())
-                if spec.engine == "memcached"
-                else LeanRedis(
-                    spec.cache.open(), user=spec.cache_user, password=spec.cache_password
-                )
-            )
+            lean = LeanMemcached if spec.engine == "memcached" else LeanRedis
+            self._cache = lean(spec.cache.open(), spec.cache_access)
             self._engine = spec.engine
 
     def _write(self, item: int) -> str:

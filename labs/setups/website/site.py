@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from labs.engines.base import Engine
-from labs.engines.web import Balancer, Instance, WebServer
+from labs.engines.web import Balancer, Instance
 from labs.errors import NotNow
 from labs.events import LineReached, StepStarted, Travelled
 from labs.lab import Link, Node
@@ -126,8 +126,7 @@ class Site(SteppedPart, Workload):
     def setting_changed(self, name: str) -> None:
         """Hand the new settings to the programs of the site, and refresh the sessions."""
         for server in self.context.servers.values():
-            if isinstance(server.engine, WebServer):
-                server.engine.configure()
+            server.engine.configure()
         self.sessions.refresh()
 
     def server_changed(self, server: str, verb: str) -> None:
