@@ -61,7 +61,13 @@ def test_a_form_leads_back_to_the_page_that_it_stands_on(client):
         assert backs == {address}
 
 
+def engines_drawn(page: str) -> list[str]:
+    return re.findall(r'<tspan class="engine-words">([^<]*)</tspan>', page)
+
+
 def test_a_bench_with_other_settings_is_drawn_with_them(client):
-    assert 'data-is="memcached"' not in client.get("/lessons/first").text
-    assert 'data-is="memcached"' in client.get("/lessons/first?engine=memcached").text
-    assert 'data-is="memcached"' not in client.get("/lessons/first").text
+    usual = engines_drawn(client.get("/lessons/first").text)
+
+    assert "Memcached" not in usual
+    assert "Memcached" in engines_drawn(client.get("/lessons/first?engine=memcached").text)
+    assert engines_drawn(client.get("/lessons/first").text) == usual != []
