@@ -64,6 +64,6 @@ class Endpoints:
         self.moves.clear()
 
     def _lead(self, endpoint: str, targets: list[str], why: str) -> None:
-        self._mesh.lead(endpoint, targets)
+        self._mesh.forward(endpoint, targets)
         self.moves.append(Move(time.monotonic(), endpoint, targets))
         self._context.emit(EndpointMoved(endpoint=endpoint, targets=targets, why=why))
