@@ -22,7 +22,7 @@ from labs.load import loop
 from labs.load.commits import Commits
 from labs.load.controller import LoadController
 from labs.network.links import Route
-from labs.runtime import noting, syncs
+from labs.runtime import fsync_listener, fsync_tracer
 from labs.runtime.disk import Disk
 from labs.runtime.launch import Launch
 from labs.runtime.process import ProcessRuntime
@@ -132,7 +132,7 @@ def test_nobody_listens_any_more_when_it_is_dead(runtime, tmp_path):
     running = start(runtime, tmp_path, WRITER)
     running.kill()
 
-    wait_until(lambda: not any(thread.name == "syncs" for thread in threading.enumerate()))
+    wait_until(lambda: not any(thread.name == "fsync-listener" for thread in threading.enumerate()))
 
 
 def test_where_the_kernel_refuses_the_program_runs_and_the_power_cut_says_why(
@@ -141,10 +141,10 @@ def test_where_the_kernel_refuses_the_program_runs_and_the_power_cut_says_why(
     """A second listener is refused by the kernel: the program lays one over itself first, then is
     started with ours.
     """
-    monkeypatch.setattr("labs.runtime.syncs._LAUNCHER", tmp_path / "launcher.py")
+    monkeypatch.setattr("labs.runtime.fsync_listener._LAUNCHER", tmp_path / "launcher.py")
     (tmp_path / "launcher.py").write_text(
-        noting.__loader__.get_source("labs.runtime.noting").replace(
-            "    hand_back =", "    listen_to_oneself()\n    hand_back =", 1
+        fsync_tracer.__loader__.get_source("labs.runtime.fsync_tracer").replace(
+            "    hand_back =", "    trace_self()\n    hand_back =", 1
         )
     )
     running = start(runtime, tmp_path, "import time\nprint('done', flush=True)\ntime.sleep(600)\n")
@@ -157,8 +157,8 @@ def test_where_the_kernel_refuses_the_program_runs_and_the_power_cut_says_why(
 def test_a_launcher_that_hangs_is_ended_and_the_server_starts_without_it(
     runtime, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("labs.runtime.syncs._LAUNCHER", tmp_path / "launcher.py")
-    monkeypatch.setattr("labs.runtime.syncs.HANDED_BACK_S", 0.3)
+    monkeypatch.setattr("labs.runtime.fsync_listener._LAUNCHER", tmp_path / "launcher.py")
+    monkeypatch.setattr("labs.runtime.fsync_listener.HANDED_BACK_S", 0.3)
     (tmp_path / "launcher.py").write_text("import time\ntime.sleep(600)\n")
     running = start(runtime, tmp_path, WRITER)
 
@@ -175,8 +175,8 @@ def test_a_launcher_that_hangs_is_ended_and_the_server_starts_without_it(
 
 def test_what_was_synced_while_nobody_noted_it_is_not_cut_later(runtime, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr("labs.runtime.syncs._LAUNCHER", tmp_path / "launcher.py")
-        patched.setattr("labs.runtime.syncs.HANDED_BACK_S", 0.3)
+        patched.setattr("labs.runtime.fsync_listener._LAUNCHER", tmp_path / "launcher.py")
+        patched.setattr("labs.runtime.fsync_listener.HANDED_BACK_S", 0.3)
         (tmp_path / "launcher.py").write_text("import time\ntime.sleep(600)\n")
         start(runtime, tmp_path, WRITER).kill()
     running = start(runtime, tmp_path, "import time\nprint('done', flush=True)\ntime.sleep(600)\n")
@@ -194,7 +194,7 @@ def test_a_sync_that_could_not_be_noted_forbids_a_power_cut_in_words(
     runtime, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(
-        "labs.runtime.syncs.os.readlink",
+        "labs.runtime.fsync_listener.os.readlink",
         lambda _: (_ for _ in ()).throw(PermissionError(13, "Permission denied")),
     )
     running = start(runtime, tmp_path, WRITER)
@@ -226,9 +226,9 @@ def test_a_call_of_a_process_that_is_being_killed_is_no_problem(
         "import os, time\nlog = os.open('data/log', os.O_CREAT | os.O_WRONLY, "
         "0o600)\nprint('done', flush=True)\ntime.sleep(0.3)\nos.fsync(log)\ntime.sleep(600)\n",
     )
-    monkeypatch.setattr("labs.runtime.syncs.os.readlink", refuse)
+    monkeypatch.setattr("labs.runtime.fsync_listener.os.readlink", refuse)
     wait_until(lambda: running.poll() is not None)
-    wait_until(lambda: not any(thread.name == "syncs" for thread in threading.enumerate()))
+    wait_until(lambda: not any(thread.name == "fsync-listener" for thread in threading.enumerate()))
 
     assert running.disk.problem == ""
 
@@ -270,12 +270,12 @@ time.sleep(600)
 def test_whoever_hears_the_syncs_ends_with_the_server_even_if_the_kernel_does_not_say(
     monkeypatch, tmp_path
 ):
-    monkeypatch.setattr("labs.runtime.syncs.LOOKS_EVERY_S", 0.02)
+    monkeypatch.setattr("labs.runtime.fsync_listener.CHECK_EVERY_S", 0.02)
     read_end, write_end = os.pipe()
     living = threading.Event()
     living.set()
     hearing = threading.Thread(
-        target=syncs._answer_all,
+        target=fsync_listener._answer_all,
         args=(read_end, Disk(tmp_path / "data", tmp_path / "data-synced"), living.is_set),
         daemon=True,
     )
@@ -291,35 +291,35 @@ def test_whoever_hears_the_syncs_ends_with_the_server_even_if_the_kernel_does_no
 
 
 def test_a_kernel_that_cannot_let_a_call_go_on_is_refused_in_words(monkeypatch):
-    monkeypatch.setattr("labs.runtime.noting.LEAST_KERNEL", (99, 0))
+    monkeypatch.setattr("labs.runtime.fsync_tracer.LEAST_KERNEL", (99, 0))
 
     with pytest.raises(OSError, match="can't let a call go on"):
-        noting.listen_to_oneself()
+        fsync_tracer.trace_self()
     assert (
-        noting.kernel("5.4.0-100-generic")
+        fsync_tracer.kernel("5.4.0-100-generic")
         < (5, 5)
-        <= noting.kernel("5.15-rc1")
-        < noting.kernel("6.1.0")
+        <= fsync_tracer.kernel("5.15-rc1")
+        < fsync_tracer.kernel("6.1.0")
     )
 
 
 def test_an_unknown_machine_is_refused_in_words(monkeypatch):
-    monkeypatch.setattr(noting, "NUMBERS", {})
+    monkeypatch.setattr(fsync_tracer, "NUMBERS", {})
 
     with pytest.raises(OSError, match="not known here"):
-        noting.listen_to_oneself()
+        fsync_tracer.trace_self()
 
 
-@pytest.mark.parametrize("machine", sorted(noting.NUMBERS))
+@pytest.mark.parametrize("machine", sorted(fsync_tracer.NUMBERS))
 def test_the_filter_tells_the_four_calls_and_no_other(machine):
-    numbers = noting.NUMBERS[machine]
+    numbers = fsync_tracer.NUMBERS[machine]
 
     assert {
         call
         for call in range(500)
-        if decided(noting.program(numbers), call, numbers.machine) == 0x7FC0_0000
+        if decided(fsync_tracer.program(numbers), call, numbers.machine) == 0x7FC0_0000
     } == {numbers.sync, numbers.fsync, numbers.fdatasync, numbers.syncfs}
-    assert decided(noting.program(numbers), numbers.fsync, 1) == 0x7FFF_0000
+    assert decided(fsync_tracer.program(numbers), numbers.fsync, 1) == 0x7FFF_0000
 
 
 def decided(program, call, machine):
@@ -343,7 +343,7 @@ class AgainAndAgain:
         address = Address(runtime.host(1), runtime.port(6379))
         directives = {"appendonly": "yes", "appendfsync": fsync} if fsync else {"save": '""'}
         self.engine = Redis(
-            "redis", address, directory, "a password", noted=True, directives=directives
+            "redis", address, directory, "a password", traced=True, directives=directives
         )
         self.start()
 
