@@ -11,16 +11,16 @@ import psutil
 class Opened:
     """A sandbox of a lab with everything that it told."""
 
-    def __init__(self, keeper, lab):
-        self.keeper = keeper
+    def __init__(self, supervisor, lab):
+        self.supervisor = supervisor
         self.told = []
         self.gone = []
-        self.id = keeper.open(
+        self.id = supervisor.open(
             lab, {}, on_event=lambda entry: self.told.append(entry.event), on_gone=self.gone.append
         )
 
     def call(self, call, **args):
-        return self.keeper.call(self.id, call, **args)
+        return self.supervisor.call(self.id, call, **args)
 
     def server(self, verb, name):
         return self.call("server", name=name, verb=verb)
@@ -34,7 +34,7 @@ class Opened:
         ]
 
     def end(self):
-        self.keeper.end(self.id, "the test is over")
+        self.supervisor.end(self.id, "the test is over")
 
 
 def eventually(condition, within_s=6.0):

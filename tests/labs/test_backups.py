@@ -13,7 +13,7 @@ import pytest
 from labs.engines.dataset import READS, dataset
 from labs.engines.redis import Redis
 from labs.errors import BadInput, NotNow, ServerDown
-from labs.headless import keeper_of_ones_own
+from labs.headless import own_supervisor
 from labs.load import loop
 from labs.load.commits import Commits
 from labs.network.links import Route
@@ -320,20 +320,20 @@ def test_a_writer_whose_notebook_is_full_says_so_once(server, tmp_path, monkeypa
 
 @pytest.fixture(scope="module")
 def place():
-    """A keeper, and the directory below which its sandboxes lie."""
-    keeper, directory = keeper_of_ones_own()
+    """A supervisor, and the directory below which its sandboxes lie."""
+    supervisor, directory = own_supervisor()
     try:
-        yield keeper, Path(directory.name)
+        yield supervisor, Path(directory.name)
     finally:
-        keeper.close()
+        supervisor.close()
         directory.cleanup()
 
 
 class Bench(Opened):
     """An open sandbox of the lab, with its tables as they were told last."""
 
-    def __init__(self, keeper, directory):
-        super().__init__(keeper, "backup-restore")
+    def __init__(self, supervisor, directory):
+        super().__init__(supervisor, "backup-restore")
         self._directory = directory
         self.call("set", name="keys", value=2_000)
 

@@ -30,10 +30,16 @@ def lean(server):
     )
 
 
-def told(server, tell=nobody, looked=nobody):
+def told(server, on_command=nobody, on_lookup=nobody):
     if isinstance(server, Redis):
-        return RedisCache(server.address, user="shop", password=PASSWORD, tell=tell, looked=looked)
-    return MemcachedCache(server.address, tell=tell)
+        return RedisCache(
+            server.address,
+            user="shop",
+            password=PASSWORD,
+            on_command=on_command,
+            on_lookup=on_lookup,
+        )
+    return MemcachedCache(server.address, on_command=on_command)
 
 
 @pytest.fixture(params=[Redis, Memcached], ids=["redis", "memcached"])
@@ -90,7 +96,10 @@ def test_a_message_makes_other_processes_forget_and_one_that_nobody_heard_is_los
     redis_server, rack
 ):
     looks = []
-    reader, writer = lean(redis_server), told(redis_server, looked=lambda *look: looks.append(look))
+    reader, writer = (
+        lean(redis_server),
+        told(redis_server, on_lookup=lambda *look: looks.append(look)),
+    )
     for client in (reader, writer):
         client.local.set("row:1", {"version": 1}, 60)
         client.local.set("row:2", {"version": 1}, 60)

@@ -17,7 +17,7 @@ from labs.catalogue import find
 from labs.clients.address import Address
 from labs.engines.redis import Redis
 from labs.errors import NotNow, ServerDown
-from labs.headless import keeper_of_ones_own
+from labs.headless import own_supervisor
 from labs.load import loop
 from labs.load.commits import Commits
 from labs.load.controller import LoadController
@@ -441,18 +441,18 @@ def test_transactions_are_replayed_from_the_append_only_file(redis_that):
 
 
 @pytest.fixture(scope="module", params=("cage", "process"))
-def keeper(request):
-    keeper, directory = keeper_of_ones_own(request.param)
+def supervisor(request):
+    supervisor, directory = own_supervisor(request.param)
     try:
-        yield keeper
+        yield supervisor
     finally:
-        keeper.close()
+        supervisor.close()
         directory.cleanup()
 
 
 @pytest.fixture
-def sandbox(keeper):
-    opened = Opened(keeper, "durability")
+def sandbox(supervisor):
+    opened = Opened(supervisor, "durability")
     yield opened
     opened.end()
 

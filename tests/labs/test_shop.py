@@ -48,7 +48,9 @@ def told():
 
 @pytest.fixture
 def alchemy(server, told):
-    shop = SqlAlchemyShop(server.address, password=PASSWORD, tell=lambda *heard: told.append(heard))
+    shop = SqlAlchemyShop(
+        server.address, password=PASSWORD, on_command=lambda *heard: told.append(heard)
+    )
     yield shop
     shop.close()
 

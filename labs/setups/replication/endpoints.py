@@ -38,8 +38,7 @@ class Endpoints:
         self.readers: list[str] = []
         self.moves: list[Move] = []
         self.choose_readers: Callable[[list[str]], list[str]] = list
-        """Which of the replicas the reader endpoint leads to: all of them, unless it is sabotaged.
-        """
+        """The replicas that the reader endpoint leads to: all, unless a mutant changes it."""
 
     def address(self, name: str) -> Address:
         """The address of an endpoint, which never changes."""

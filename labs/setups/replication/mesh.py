@@ -42,7 +42,7 @@ class Mesh:
         self._slow_pairs: dict[tuple[str, str], float] = {}
         self.zones = sorted({node.zone for node in context.lab.topology.servers if node.zone})
         self.in_force = True
-        """False where pairs are slowed on the page and not in fact: a sabotage."""
+        """False where pairs are slowed on the page and not in fact: a mutant."""
 
     def place(
         self,
