@@ -1,8 +1,5 @@
-"""What tests of open sandboxes share: a sandbox with everything that it told, and how to wait for
-what comes by itself.
-"""
+"""What tests of open sandboxes share: a sandbox with everything that it emitted."""
 
-import time
 from contextlib import suppress
 
 import psutil
@@ -35,15 +32,6 @@ class Opened:
 
     def end(self):
         self.supervisor.end(self.id, "the test is over")
-
-
-def eventually(condition, within_s=6.0):
-    """What the condition returns as soon as it is something."""
-    end = time.monotonic() + within_s
-    while not (value := condition()):
-        assert time.monotonic() < end, "it did not come to be in time"
-        time.sleep(0.02)
-    return value
 
 
 def lives(process):

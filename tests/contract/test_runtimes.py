@@ -10,7 +10,8 @@ import pytest
 
 from labs.errors import LabsError, NotNow, ServerDown, UnknownSandbox
 from labs.headless import own_supervisor
-from tests.sandboxes import Opened, eventually, lives
+from tests.sandboxes import Opened, lives
+from tests.waiting import eventually
 
 KINDS = ("cage", "process", "fake")
 REAL = ("cage", "process")

@@ -8,7 +8,8 @@ import pytest
 
 from labs.errors import LabsError, NotNow
 from labs.headless import own_supervisor
-from tests.sandboxes import Opened, eventually, lives
+from tests.sandboxes import Opened, lives
+from tests.waiting import eventually
 
 KINDS = ("cage", "process", "fake")
 PROGRAMS = ("balancer", "instance-a", "instance-b")

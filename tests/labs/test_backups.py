@@ -22,8 +22,8 @@ from labs.setups.changes.backup import refusal
 from labs.setups.changes.backups import MOST_BACKUPS
 from labs.setups.changes.losses import count
 from labs.setups.changes.workload import ChangesSpec, count_key, note, notes, product_key
-from tests.labs.conftest import wait_until
-from tests.sandboxes import Opened, eventually
+from tests.sandboxes import Opened
+from tests.waiting import eventually
 
 KEYS = 600
 ONE_OF_EACH = (
@@ -88,7 +88,7 @@ def put(engine, commands=ONE_OF_EACH):
 
 def saved(engine):
     engine.run("BGSAVE")
-    wait_until(lambda: engine.info("persistence")["rdb_bgsave_in_progress"] == "0")
+    eventually(lambda: engine.info("persistence")["rdb_bgsave_in_progress"] == "0")
     return (engine.directory / "dump.rdb").read_bytes()
 
 

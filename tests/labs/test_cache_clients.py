@@ -13,7 +13,7 @@ from labs.engines.memcached import Memcached
 from labs.engines.redis import Redis
 from labs.load.clients import LeanMemcached, LeanRedis
 from labs.sandbox.clients import MemcachedCache, RedisCache
-from tests.labs.conftest import wait_until
+from tests.waiting import eventually
 
 PASSWORD = "the sandbox's own"
 
@@ -106,7 +106,7 @@ def test_a_message_makes_other_processes_forget_and_one_that_nobody_heard_is_los
 
     writer.publish(CHANNEL, "row:1")
 
-    wait_until(lambda: reader.local.get("row:1") is None and writer.local.get("row:1") is None)
+    eventually(lambda: reader.local.get("row:1") is None and writer.local.get("row:1") is None)
     assert reader.local.get("row:2") == {"version": 1}
     assert reader.hits >= 1
     assert looks[-1][0] == "own memory: row:1"
@@ -115,12 +115,12 @@ def test_a_message_makes_other_processes_forget_and_one_that_nobody_heard_is_los
     with pytest.raises(CacheDown):
         writer.publish(CHANNEL, "row:2")
     rack.start(redis_server)
-    wait_until(lambda: redis_server.run("PUBSUB", "NUMSUB", CHANNEL)[1] == 2)
+    eventually(lambda: redis_server.run("PUBSUB", "NUMSUB", CHANNEL)[1] == 2)
     for client in (reader, writer):
         client.local.set("row:3", {"version": 1}, 60)
     writer.publish(CHANNEL, "row:3")
 
-    wait_until(lambda: reader.local.get("row:3") is None)
+    eventually(lambda: reader.local.get("row:3") is None)
     assert reader.local.get("row:2") == {"version": 1}
     reader.shut()
     writer.close()
@@ -146,7 +146,7 @@ def test_a_time_to_live_below_a_second_is_kept_by_redis(redis_server):
     client.set("row:1", "a", 0.05)
 
     began = time.monotonic()
-    wait_until(lambda: client.get("row:1") is None)
+    eventually(lambda: client.get("row:1") is None)
 
     assert time.monotonic() - began < 1
     client.close()

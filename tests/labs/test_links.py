@@ -16,7 +16,7 @@ from labs.engines.redis import Redis
 from labs.errors import BadInput
 from labs.network.forwarder import MOST_UNDER_WAY
 from labs.network.links import Links
-from tests.labs.conftest import wait_until
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -212,7 +212,7 @@ def test_a_client_that_left_behind_a_cut_is_forgotten_when_it_is_restored(
         links.cut("cache")
     links.restore("cache")
 
-    assert wait_until(lambda: not any(thread.is_alive() for thread in echo.threads))
+    assert eventually(lambda: not any(thread.is_alive() for thread in echo.threads))
 
 
 def test_a_dead_server_behind_a_link_ends_the_connection(rack, links):
@@ -288,7 +288,7 @@ def test_the_process_ends_when_its_maker_does(tmp_path, rack, echo):
         with socket.socket() as probe:
             return probe.connect_ex((address.host, address.port)) != 0
 
-    assert wait_until(refused)
+    assert eventually(refused)
 
 
 def test_two_hundred_connections_at_once_are_served(rack, links):

@@ -7,8 +7,8 @@ import socket
 import pytest
 
 from labs.network.connections import BACK, OUT
-from tests.labs.conftest import wait_until
 from tests.labs.test_links import Echo, asked, links  # noqa: F401 - a fixture
+from tests.waiting import eventually
 
 FIRST, SECOND = "127.9.1.1", "127.9.1.2"
 
@@ -150,4 +150,4 @@ def test_what_is_under_way_when_a_path_is_dropped_never_arrives(listener, links,
 
         with pytest.raises(ConnectionResetError):
             client.recv(10)
-    wait_until(lambda: all(not thread.is_alive() for thread in echoes[0].threads), 3.0)
+    eventually(lambda: all(not thread.is_alive() for thread in echoes[0].threads), 3.0)

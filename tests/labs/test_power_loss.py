@@ -8,6 +8,7 @@ import struct
 import sys
 import threading
 import time
+from functools import partial
 from multiprocessing import Pipe
 
 import psutil
@@ -27,8 +28,8 @@ from labs.runtime.disk import Disk
 from labs.runtime.launch import Launch
 from labs.runtime.process import ProcessRuntime
 from labs.setups.journal.workload import NumbersSpec, Written
-from tests.labs.conftest import wait_until
-from tests.sandboxes import Opened, eventually, lives
+from tests.sandboxes import Opened, lives
+from tests.waiting import eventually
 
 WRITER = """\
 import os, pathlib, time
@@ -68,7 +69,7 @@ def start(runtime, directory, program):
         ),
         directory / "output",
     )
-    wait_until(lambda: "done" in running.log_tail() or running.poll() is not None, 10.0)
+    eventually(lambda: "done" in running.log_tail() or running.poll() is not None, 10.0)
     assert running.poll() is None, running.log_tail()
     return running
 
@@ -132,7 +133,7 @@ def test_nobody_listens_any_more_when_it_is_dead(runtime, tmp_path):
     running = start(runtime, tmp_path, WRITER)
     running.kill()
 
-    wait_until(lambda: not any(thread.name == "fsync-listener" for thread in threading.enumerate()))
+    eventually(lambda: not any(thread.name == "fsync-listener" for thread in threading.enumerate()))
 
 
 def test_where_the_kernel_refuses_the_program_runs_and_the_power_cut_says_why(
@@ -217,7 +218,7 @@ def test_a_call_of_a_process_that_is_being_killed_is_no_problem(
 
     def refuse(_path):
         os.kill(running.pid, signal.SIGKILL)
-        wait_until(lambda: running.poll() is not None)
+        eventually(lambda: running.poll() is not None)
         raise refusal
 
     running = start(
@@ -227,8 +228,8 @@ def test_a_call_of_a_process_that_is_being_killed_is_no_problem(
         "0o600)\nprint('done', flush=True)\ntime.sleep(0.3)\nos.fsync(log)\ntime.sleep(600)\n",
     )
     monkeypatch.setattr("labs.runtime.fsync_listener.os.readlink", refuse)
-    wait_until(lambda: running.poll() is not None)
-    wait_until(lambda: not any(thread.name == "fsync-listener" for thread in threading.enumerate()))
+    eventually(lambda: running.poll() is not None)
+    eventually(lambda: not any(thread.name == "fsync-listener" for thread in threading.enumerate()))
 
     assert running.disk.problem == ""
 
@@ -264,7 +265,7 @@ time.sleep(600)
 
     running.cut_power()
 
-    wait_until(lambda: not lives(child))
+    eventually(lambda: not lives(child))
 
 
 def test_whoever_hears_the_syncs_ends_with_the_server_even_if_the_kernel_does_not_say(
@@ -349,7 +350,7 @@ class AgainAndAgain:
 
     def start(self):
         self.running = self.runtime.start(self.engine.launch(), self.log)
-        wait_until(self.answers, 10.0)
+        eventually(self.answers, 10.0)
 
     def answers(self):
         try:
@@ -393,7 +394,7 @@ def test_redis_keeps_what_it_synced_before_it_answered(redis_that, fsync, kept):
 def test_redis_that_syncs_every_second_loses_what_came_since(redis_that, tmp_path):
     redis = redis_that("everysec")
     redis.write(100)
-    wait_until(
+    eventually(
         lambda: (
             redis.engine.run("PING")
             and len(
@@ -625,9 +626,13 @@ class IdleClients:
 def test_a_client_that_does_no_more_is_reported_once_in_a_run():
     reported, clients, spec = [], IdleClients(), numbered(Address("127.0.0.1", 1))
     load = LoadController(clients, on_idle=reported.append)
+
+    def reports_are(count):
+        return len(reported) == count
+
     for run in (1, 2):
         load.start(2, lambda _: spec)
-        eventually(lambda run=run: len(reported) == run)
+        eventually(partial(reports_are, run))
         time.sleep(0.1)
         for pipe in clients.theirs:
             pipe.close()

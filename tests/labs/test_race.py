@@ -6,7 +6,7 @@ import pytest
 
 from labs.errors import NotNow
 from labs.headless import own_supervisor
-from tests.labs.conftest import wait_until
+from tests.waiting import eventually
 
 STALE = "AABBBA"
 
@@ -188,4 +188,4 @@ def test_setting_another_strategy_tells_its_steps_and_forgets_the_orders(bench):
         "write DB",
         "commit",
     ]
-    wait_until(lambda: bench.checks["write-through-stale"] == "met")
+    eventually(lambda: bench.checks["write-through-stale"] == "met")

@@ -9,7 +9,8 @@ import pytest
 
 from labs.errors import BadInput, LabsError, NotNow
 from labs.headless import own_supervisor
-from tests.sandboxes import Opened, eventually
+from tests.sandboxes import Opened
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ import pytest
 
 from labs.errors import BadInput
 from labs.headless import own_supervisor
-from tests.sandboxes import Opened, eventually
+from tests.sandboxes import Opened
+from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 

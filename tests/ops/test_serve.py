@@ -22,8 +22,8 @@ from tests.ops.conftest import (
     free_port,
     living,
     takes_connections,
-    wait_until,
 )
+from tests.waiting import eventually
 
 
 def page(run: Run, path: str = "/healthz") -> int:
@@ -97,11 +97,11 @@ def test_at_ctrl_c_everything_ends(checkout):
 
 def test_told_to_stop_while_it_starts_it_leaves_nothing(checkout):
     run = checkout.serve()
-    wait_until(lambda: len(run.family()) > 3, 30, "a start half done")
+    eventually(lambda: len(run.family()) > 3, 30, "a start half done")
     family = run.family()
 
     assert run.stop() in (0, -signal.SIGTERM)
-    wait_until(lambda: living(family) == [], 5, "the end of all")
+    eventually(lambda: living(family) == [], 5, "the end of all")
 
 
 def test_killed_it_leaves_nothing_and_loses_nothing(checkout):
@@ -115,7 +115,7 @@ def test_killed_it_leaves_nothing_and_loses_nothing(checkout):
 
     run.process.kill()
     run.process.wait()
-    wait_until(
+    eventually(
         lambda: living(family) == [] and not takes_connections(run.port), 5, "the end of all"
     )
 
@@ -151,7 +151,7 @@ def test_started_again_at_once_after_a_kill_it_is_ready(checkout):
 def test_a_part_that_is_killed_comes_back(checkout, words):
     run = checkout.serve()
     run.wait_ready()
-    wait_until(
+    eventually(
         lambda: any(
             all(word in " ".join(member.cmdline()) for word in words) for member in run.family()
         ),
@@ -168,7 +168,7 @@ def test_a_part_that_is_killed_comes_back(checkout, words):
         except (StopIteration, psutil.NoSuchProcess):
             return False
 
-    wait_until(back, 20, "its return")
+    eventually(back, 20, "its return")
     assert run.process.poll() is None
     assert "is started again" in run.said()
 
@@ -189,7 +189,7 @@ def test_a_part_that_fails_again_and_again_ends_the_site_with_its_last_words(che
                 continue
         return run.process.poll() is not None
 
-    wait_until(kill_recorder, 40, "giving up")
+    eventually(kill_recorder, 40, "giving up")
     assert run.process.returncode == 1
     assert len(killed) == 5 and "recorder failed 5 times in 2 minutes" in run.said()
     assert living(family) == []

@@ -1,7 +1,6 @@
 """Sandboxes to attack: real ones in a cage and as plain processes, and a site without labs."""
 
 import os
-import time
 
 import pytest
 
@@ -16,15 +15,6 @@ SECRETS = {
     "REDIS_URL": "redis://:password@cache/0",
     "AWS_SECRET_ACCESS_KEY": "somebody's",
 }
-
-
-def eventually(condition, within_s=8.0):
-    """What the condition returns as soon as it is something; fails at the deadline."""
-    end = time.monotonic() + within_s
-    while not (value := condition()):
-        assert time.monotonic() < end, "it did not come to be in time"
-        time.sleep(0.02)
-    return value
 
 
 class Opened:

@@ -28,7 +28,7 @@ from labs.host.host import LabsHost
 from labs.host.record import Limits
 from labs.host.supervisor import SandboxSupervisor
 from labs.state import SandboxState
-from tests.security.conftest import eventually
+from tests.waiting import eventually
 
 
 def frame(message):
