@@ -16,8 +16,8 @@ from redis import Redis
 from labs.events import Entry, Event, Happened, SandboxClosed, encode
 from portal.serve import gunicorn_settings
 from portal.settings import Settings
+from portal.web.hub import PER_WORKER, QUEUE_LENGTH, Hub, TooManyStreams
 from portal.web.services import make_redis
-from portal.web.stream import PER_WORKER, QUEUE_LENGTH, Hub, TooManyStreams
 from tests.waiting import eventually
 
 SANDBOX = "5a9d"
