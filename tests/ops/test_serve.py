@@ -354,23 +354,22 @@ def test_a_python_that_is_too_old_is_named_with_the_way_out(checkout, tmp_path):
 
 def test_where_it_cannot_install_it_says_which_commands_to_run(checkout, tmp_path):
     """No apt-get, no engines: a PATH with nothing on it, and no /usr/lib/postgresql in sight."""
-    script = (
-        (checkout.root / "scripts/provision.py")
-        .read_text()
-        .replace("/usr/lib/postgresql", str(tmp_path))
-        .replace('Path("/usr/sbin")', f'Path("{tmp_path}")')
+    programs = checkout.root / "scripts/provisioning/programs.py"
+    before = programs.read_text()
+    programs.write_text(
+        before.replace("/usr/lib/postgresql", str(tmp_path)).replace(
+            'Path("/usr/sbin")', f'Path("{tmp_path}")'
+        )
     )
-    altered = checkout.root / "scripts/provision_without.py"
-    altered.write_text(script)
     try:
         ended = subprocess.run(
-            [sys.executable, "-I", "-S", str(altered), "serve"],
+            [sys.executable, "-I", "-S", str(checkout.root / "scripts/provision.py"), "serve"],
             env={"PATH": str(tmp_path)},
             capture_output=True,
             text=True,
         )
     finally:
-        altered.unlink()
+        programs.write_text(before)
 
     assert ended.returncode == 3
     for expected in (

@@ -142,7 +142,8 @@ def test_the_registry_needs_the_standard_library_alone():
     )
 
 
-def test_what_is_installed_follows_from_the_registry():
+def test_what_is_installed_follows_from_the_registry(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "scripts")
     provision = runpy.run_path(str(ROOT / "scripts/provision.py"))
 
     assert provision["PACKAGES"] == {
