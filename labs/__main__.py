@@ -16,7 +16,7 @@ import click
 from labs.catalogue import catalogue, find
 from labs.errors import BadInput, LabsError
 from labs.events import Entry
-from labs.headless import RUN_DEADLINE_S, Run, keeper_of_ones_own, measure_tolerances, play
+from labs.headless import RUN_DEADLINE_S, Run, measure_tolerances, own_supervisor, play
 from labs.host.isolation import KINDS
 from labs.lab import tolerances
 
@@ -132,14 +132,14 @@ def tolerances_of_lab(lab_id: str, times: int) -> None:
     """Run each prediction's experiment many times, and write into the lab's folder how near a
     prediction must come.
     """
-    keeper, directory = keeper_of_ones_own()
+    supervisor, directory = own_supervisor()
     try:
-        text = measure_tolerances(keeper, find(lab_id), times=times)
+        text = measure_tolerances(supervisor, find(lab_id), times=times)
     except LabsError as exc:
         click.echo(f"{exc} {exc.hint}".strip(), err=True)
         sys.exit(EXIT_ERROR)
     finally:
-        keeper.close()
+        supervisor.close()
         directory.cleanup()
     folder = Path(__file__).parent / "catalogue" / lab_id.replace("-", "_")
     (folder / tolerances.FILE).write_text(text)
@@ -156,13 +156,13 @@ def _once(
     *,
     once: bool,
 ) -> bool:
-    keeper, directory = keeper_of_ones_own(isolation)
+    supervisor, directory = own_supervisor(isolation)
     try:
         run = play(
-            keeper, lab_id, settings=settings, seconds=seconds, wrong=wrong, on_event=_progress
+            supervisor, lab_id, settings=settings, seconds=seconds, wrong=wrong, on_event=_progress
         )
     finally:
-        keeper.close()
+        supervisor.close()
         directory.cleanup()
     if as_json:
         click.echo(json.dumps(run.to_data(), indent=2 if once else None))

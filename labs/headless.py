@@ -54,7 +54,7 @@ class Run:
 
 
 def play(
-    keeper: SandboxSupervisor,
+    supervisor: SandboxSupervisor,
     lab_id: str,
     *,
     settings: Mapping[str, object] | None = None,
@@ -64,23 +64,23 @@ def play(
 ) -> Run:
     """The reference run of a lab in a sandbox of its own.
 
-    Raises what kept it from running; OverBudget after so many seconds.
+    Raises what kept it from running; OverBudget after `seconds`.
     """
     lab = find(lab_id)
     lab.settings(settings)
     began = time.monotonic()
-    sandbox = keeper.open(lab.id, dict(settings or {}), on_event=on_event, wrong=wrong)
+    sandbox = supervisor.open(lab.id, dict(settings or {}), on_event=on_event, wrong=wrong)
     try:
-        played = keeper.call(sandbox, "play", deadline_s=seconds)
+        played = supervisor.call(sandbox, "play", deadline_s=seconds)
     except TooSlow as exc:
         raise OverBudget(
             f"The run was not over after {seconds:g} s.", hint="Give it more with --seconds."
         ) from exc
     finally:
-        keeper.end(sandbox, "the run is over", gently=True)
+        supervisor.end(sandbox, "the run is over", gently=True)
     return Run(
         lab=lab.id,
-        isolation=keeper.isolation,
+        isolation=supervisor.isolation,
         versions=played["versions"],
         seconds=round(time.monotonic() - began, 3),
         settings=played["settings"],
@@ -89,9 +89,9 @@ def play(
     )
 
 
-def measure_tolerances(keeper: SandboxSupervisor, lab: Lab, *, times: int) -> str:
-    """The text of a lab's tolerances.toml: each prediction's experiment, so many times, each in a
-    sandbox of its own.
+def measure_tolerances(supervisor: SandboxSupervisor, lab: Lab, *, times: int) -> str:
+    """The text of a lab's tolerances.toml: each prediction's experiment, run `times` times, each
+    time in a sandbox of its own.
     """
     tables = [
         f"# Made by `cacheground lab tolerances {lab.id}` on {datetime.now(UTC):%Y-%m-%d}: "
@@ -100,10 +100,10 @@ def measure_tolerances(keeper: SandboxSupervisor, lab: Lab, *, times: int) -> st
     for prediction in lab.predictions:
         values = []
         for _ in range(times):
-            sandbox = keeper.open(lab.id, {})
+            sandbox = supervisor.open(lab.id, {})
             try:
                 values.append(
-                    keeper.call(
+                    supervisor.call(
                         sandbox,
                         "measure",
                         prediction=prediction.name,
@@ -111,15 +111,15 @@ def measure_tolerances(keeper: SandboxSupervisor, lab: Lab, *, times: int) -> st
                     )["value"]
                 )
             finally:
-                keeper.end(sandbox, "measured")
+                supervisor.end(sandbox, "measured")
         tables.append(f"[{prediction.name}]\ntolerance = {tolerance(values)}\nmeasured = {values}")
     return "\n\n".join(tables) + "\n"
 
 
-def keeper_of_ones_own(
+def own_supervisor(
     isolation: str = "auto",
 ) -> tuple[SandboxSupervisor, tempfile.TemporaryDirectory[str]]:
-    """A supervisor in a directory that goes with it; the caller closes both."""
+    """A supervisor of our own and its temporary directory; the caller closes both."""
     directory = tempfile.TemporaryDirectory(prefix="cacheground-", ignore_cleanup_errors=True)
     Path(directory.name).chmod(0o711)
     return SandboxSupervisor(Path(directory.name), isolation=isolation), directory

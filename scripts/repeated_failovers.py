@@ -21,7 +21,7 @@ import psutil
 
 from labs.errors import LabsError
 from labs.events import EndpointMoved, Entry, OperationsFlown, RecordKept, ServerChanged
-from labs.headless import keeper_of_ones_own
+from labs.headless import own_supervisor
 from labs.host.supervisor import SandboxSupervisor
 
 FAULTS = ("kill-primary", "lose-primary", "pause-primary", "cut-zone", "planned")
@@ -51,12 +51,12 @@ class Outside:
 
     def __init__(
         self,
-        keeper: SandboxSupervisor,
+        supervisor: SandboxSupervisor,
         *,
         settings: dict[str, object] | None = None,
         wrong: str = "",
     ) -> None:
-        self._keeper = keeper
+        self._supervisor = supervisor
         self._lock = threading.Lock()
         self.acknowledged: set[int] = set()
         self.known_lost: set[int] = set()
@@ -65,7 +65,9 @@ class Outside:
         self.records: list[RecordKept] = []
         self.acknowledged_then: set[int] = set()
         self.runs = 0
-        self.id = keeper.open("failover", dict(settings or {}), on_event=self._heard, wrong=wrong)
+        self.id = supervisor.open(
+            "failover", dict(settings or {}), on_event=self._on_event, wrong=wrong
+        )
         self.act("start")
 
     def act(self, name: str, **fields: str) -> None:
@@ -74,14 +76,14 @@ class Outside:
             self.runs += 1
             self.acknowledged.clear()
             self.known_lost.clear()
-            self._keeper.call(self.id, "load", verb="start")
+            self._supervisor.call(self.id, "load", verb="start")
             self.wait(lambda: len(self.acknowledged) > 50, 10.0, "the clients began")
         else:
-            self._keeper.call(self.id, "action", name=name, fields=fields, deadline_s=20.0)
+            self._supervisor.call(self.id, "action", name=name, fields=fields, deadline_s=20.0)
 
     def choose(self, name: str, value: object) -> None:
         """Set a control of the lab."""
-        self._keeper.call(self.id, "set", name=name, value=value)
+        self._supervisor.call(self.id, "set", name=name, value=value)
 
     def wait(self, condition: Callable[[], bool], deadline_s: float, what: str) -> None:
         """Return as soon as it is so. Raises TimeoutError."""
@@ -102,10 +104,10 @@ class Outside:
             self.wait(lambda: self.primary != before, OVER_S, f"another than {before} was promoted")
         if fault == "pause-primary":
             self.act("resume")
-            self._keeper.call(self.id, "action", name="gather", fields={}, deadline_s=20.0)
+            self._supervisor.call(self.id, "action", name="gather", fields={}, deadline_s=20.0)
         if fault == "cut-zone":
             self.act("heal")
-            self._keeper.call(self.id, "action", name="gather", fields={}, deadline_s=20.0)
+            self._supervisor.call(self.id, "action", name="gather", fields={}, deadline_s=20.0)
         self.wait(lambda: len(self.records) > flown, OVER_S, "the flight was over")
         record = self.records[-1]
         lost = self.acknowledged_then - self.held(self.primary) - self.known_lost
@@ -135,7 +137,7 @@ class Outside:
         """The numbers that a server holds, read through its console."""
         numbers: list[int] = []
         while True:
-            answer = self._keeper.call(
+            answer = self._supervisor.call(
                 self.id,
                 "console",
                 server=server,
@@ -152,7 +154,7 @@ class Outside:
         """
         for server in [name for name in self.states if name.startswith("cache-")]:
             try:
-                said = self._keeper.call(self.id, "console", server=server, command="ROLE")[
+                said = self._supervisor.call(self.id, "console", server=server, command="ROLE")[
                     "output"
                 ]
             except LabsError:
@@ -165,9 +167,9 @@ class Outside:
 
     def end(self) -> None:
         """End the sandbox."""
-        self._keeper.end(self.id, "the failovers are over")
+        self._supervisor.end(self.id, "the failovers are over")
 
-    def _heard(self, entry: Entry) -> None:
+    def _on_event(self, entry: Entry) -> None:
         event = entry.event
         match event:
             case OperationsFlown():
@@ -194,11 +196,11 @@ def run(
     And the processes that were left behind.
     """
     chance, counted, processes = random.Random(seed), list[Counted](), list[psutil.Process]()
-    keeper, directory = keeper_of_ones_own()
+    supervisor, directory = own_supervisor()
     try:
         while len(counted) < times:
             outside = Outside(
-                keeper,
+                supervisor,
                 settings={
                     "zone_delay_ms": chance.choice((0, 1, 5, 20)),
                     "client_zone": chance.choice(("zone a", "zone b", "zone c")),
@@ -215,10 +217,10 @@ def run(
                         f"{one.lost:5,}  recounted {one.recounted:5,}  {one.problem}"
                     )
             finally:
-                processes += keeper.processes(outside.id)
+                processes += supervisor.processes(outside.id)
                 outside.end()
     finally:
-        keeper.close()
+        supervisor.close()
         directory.cleanup()
     _, left = psutil.wait_procs(processes, timeout=5.0)
     return counted, left

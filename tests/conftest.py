@@ -6,13 +6,13 @@ Also private servers of the portal's own kind, made by what makes them in produc
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ import pytest
 from portal.serve.child import Child
 from portal.serve.embedded import EmbeddedPostgres, EmbeddedRedis
 from portal.serve.places import SERVICE_UID
+from tests.waiting import eventually
 
 OURS = (
     "DATABASE_URL",
@@ -62,15 +63,8 @@ def nothing_left_behind() -> Iterator[None]:
     """
     children, listening = _children(), _listening()
     yield
-    if not _soon(lambda: not _children() - children):
-        pytest.fail(
-            "The test left processes behind: "
-            f"{', '.join(sorted((_children() - children).elements()))}"
-        )
-    if not _soon(lambda: _listening() <= listening):
-        pytest.fail(
-            f"The test left listening sockets behind: {', '.join(sorted(_listening() - listening))}"
-        )
+    _await_none(lambda: (_children() - children).elements(), "processes")
+    _await_none(lambda: _listening() - listening, "listening sockets")
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +92,7 @@ def embedded_postgres(server_folder: Path, service_uid: int) -> Iterator[Embedde
     _socket_folder(postgres.data.parent, service_uid)
     postgres.prepare()
     child = Child(postgres.launch(), server_folder / "postgres.log")
-    assert _soon(lambda: postgres.answers(child.pid), within_s=20), child.log_tail()
+    eventually(lambda: postgres.answers(child.pid), what=f"the start of Postgres: {child.log}")
     yield postgres
     child.stop()
 
@@ -110,7 +104,7 @@ def embedded_redis(server_folder: Path, service_uid: int) -> Iterator[EmbeddedRe
     redis = EmbeddedRedis(sockets / "data", sockets, uid=service_uid)
     redis.prepare()
     child = Child(redis.launch(), server_folder / "redis.log")
-    assert _soon(redis.answers, within_s=20), child.log_tail()
+    eventually(redis.answers, what=f"the start of Redis: {child.log}")
     yield redis
     child.stop()
 
@@ -129,6 +123,14 @@ def needs() -> Callable[[bool, str], None]:
         pytest.skip(f"{what} is missing")
 
     return check
+
+
+def _await_none(left: Callable[[], Iterable[str]], kind: str) -> None:
+    """Fail if the test left some of these behind."""
+    with contextlib.suppress(AssertionError):
+        eventually(lambda: not list(left()), LEAVE_S)
+    if found := sorted(left()):
+        pytest.fail(f"The test left {kind} behind: {', '.join(found)}")
 
 
 def _socket_folder(folder: Path, uid: int) -> Path:
@@ -193,15 +195,6 @@ def _listening() -> set[str]:
             if parts[3] == "0A" and f"socket:[{parts[9]}]" in mine:
                 found.add(f"port {int(parts[1].rpartition(':')[2], 16)}")
     return found
-
-
-def _soon(true: Callable[[], bool], *, within_s: float = LEAVE_S) -> bool:
-    end = time.monotonic() + within_s
-    while not true():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def free_port() -> int:

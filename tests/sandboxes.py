@@ -1,8 +1,5 @@
-"""What tests of open sandboxes share: a sandbox with everything that it told, and how to wait for
-what comes by itself.
-"""
+"""What tests of open sandboxes share: a sandbox with everything that it emitted."""
 
-import time
 from contextlib import suppress
 
 import psutil
@@ -11,16 +8,16 @@ import psutil
 class Opened:
     """A sandbox of a lab with everything that it told."""
 
-    def __init__(self, keeper, lab):
-        self.keeper = keeper
+    def __init__(self, supervisor, lab):
+        self.supervisor = supervisor
         self.told = []
         self.gone = []
-        self.id = keeper.open(
+        self.id = supervisor.open(
             lab, {}, on_event=lambda entry: self.told.append(entry.event), on_gone=self.gone.append
         )
 
     def call(self, call, **args):
-        return self.keeper.call(self.id, call, **args)
+        return self.supervisor.call(self.id, call, **args)
 
     def server(self, verb, name):
         return self.call("server", name=name, verb=verb)
@@ -34,16 +31,7 @@ class Opened:
         ]
 
     def end(self):
-        self.keeper.end(self.id, "the test is over")
-
-
-def eventually(condition, within_s=6.0):
-    """What the condition returns as soon as it is something."""
-    end = time.monotonic() + within_s
-    while not (value := condition()):
-        assert time.monotonic() < end, "it did not come to be in time"
-        time.sleep(0.02)
-    return value
+        self.supervisor.end(self.id, "the test is over")
 
 
 def lives(process):

@@ -52,8 +52,8 @@ class Redis(CacheEngine):
     `password` is for the users `learner` (the console) and `shop` (the application); ours is
     `labctl`, with a secret of its own.
 
-    `program` is what is started: redis-server or valkey-server. With `noted` its files lie in a
-    folder of their own, and what it syncs there is noted. A `member` belongs to a replication
+    `program` is what is started: redis-server or valkey-server. With `traced` its files lie in a
+    folder of their own, and its syncs there are traced. A `member` belongs to a replication
     group. `directives` stand at the end of its configuration and hold where they differ from ours.
     `scripts` lets both users run Lua, which only the memory budget and the wall of a cage bound.
     `appendonly` has every write in a file, which the next start replays.
@@ -68,7 +68,7 @@ class Redis(CacheEngine):
     scripts: bool = False
     appendonly: bool = False
     program: str = "redis-server"
-    noted: bool = False
+    traced: bool = False
     directives: Mapping[str, str] = field(default_factory=dict)
     member: Membership | None = None
     kind = "redis"
@@ -87,13 +87,13 @@ class Redis(CacheEngine):
             ready=or_none(self.ready),
             death_signal=Signals.SIGKILL,
             stop_signal=Signals.SIGTERM,
-            data=self.data if self.noted else None,
+            data=self.data if self.traced else None,
         )
 
     @property
     def data(self) -> Path:
         """The folder of its snapshot and its append-only file."""
-        return self.directory / "data" if self.noted else self.directory
+        return self.directory / "data" if self.traced else self.directory
 
     def configuration(self) -> str:
         """The text of redis.conf. By file, for a command line can be read by all."""
@@ -230,7 +230,7 @@ user shop on #{_digest(self.password)} {rights}
 
     def after_restart(self) -> str:
         """A sentence for the learner: what a restart has cost."""
-        if self.noted:
+        if self.traced:
             return "What its files held is there again."
         if self.appendonly:
             return "It has replayed its append-only file: what was written is there."

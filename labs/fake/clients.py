@@ -13,11 +13,10 @@ from labs.caching.cache import CacheDown
 from labs.caching.local import CHANNEL, Local
 from labs.errors import ServerDown
 from labs.fake.state import FakeState
-from labs.sandbox.clients import Tell
 from labs.sandbox.console import Answer
 from labs.shop import queries
 from labs.shop.popularity import category_of
-from labs.shop.shop import in_short
+from labs.shop.shop import OnCommand, in_short
 
 REMEMBERED_MS, LOOKED_UP_MS, STORED_MS, ASKED_MS = 0.001, 0.16, 0.2, 4.87
 COMMANDS = ("GET", "GETDEL", "GETEX", "PING", "SET")
@@ -31,8 +30,8 @@ class FakeCache:
 
     state: FakeState
     is_up: IsUp
-    tell: Tell
-    looked: Tell
+    on_command: OnCommand
+    on_lookup: OnCommand
     local: Local = field(init=False)
 
     def __post_init__(self) -> None:
@@ -40,7 +39,7 @@ class FakeCache:
             self,
             "local",
             Local(
-                lambda key, found, _: self.looked(
+                lambda key, found, _: self.on_lookup(
                     f"own memory: {key}",
                     "found" if found else "nothing",
                     REMEMBERED_MS,
@@ -57,10 +56,10 @@ class FakeCache:
         value, until = self.state.stored.get(key, (b"", 0.0))
         if until <= time.monotonic():
             self.state.misses += 1
-            self.tell(f"GET {key}", "(nil)", LOOKED_UP_MS, "miss")
+            self.on_command(f"GET {key}", "(nil)", LOOKED_UP_MS, "miss")
             return None
         self.state.hits += 1
-        self.tell(f"GET {key}", value.decode(), LOOKED_UP_MS, "hit")
+        self.on_command(f"GET {key}", value.decode(), LOOKED_UP_MS, "hit")
         return value
 
     def set(self, key: str, value: str, ttl_s: float) -> None:
@@ -69,13 +68,13 @@ class FakeCache:
             value.encode(),
             time.monotonic() + ttl_s if ttl_s else math.inf,
         )
-        self.tell(
+        self.on_command(
             f"SET {key} {value}" + (f" EX {ttl_s:g}" if ttl_s else ""), "OK", STORED_MS, "write"
         )
 
     def delete(self, key: str) -> None:
         self._must_be_up(f"DEL {key}")
-        self.tell(
+        self.on_command(
             f"DEL {key}",
             f"(integer) {int(self.state.stored.pop(key, None) is not None)}",
             STORED_MS,
@@ -87,18 +86,18 @@ class FakeCache:
         value, until = self.state.stored.get(key, (b"0", math.inf))
         count = int(value) + 1
         self.state.stored[key] = (str(count).encode(), until)
-        self.tell(f"INCR {key}", f"(integer) {count}", STORED_MS, "write")
+        self.on_command(f"INCR {key}", f"(integer) {count}", STORED_MS, "write")
         return count
 
     def publish(self, channel: str, message: str) -> None:
         self._must_be_up(f"PUBLISH {channel}")
         if channel == CHANNEL:
             self.local.forget(message)
-        self.tell(f"PUBLISH {channel} {message}", "(integer) 1", STORED_MS, "write")
+        self.on_command(f"PUBLISH {channel} {message}", "(integer) 1", STORED_MS, "write")
 
     def run(self, script: str, keys: list[str], *args: str | int) -> object:
         self._must_be_up(f"EVAL {' '.join(keys)}")
-        self.tell(f"EVAL {' '.join(keys)}", "No scripts run here.", LOOKED_UP_MS, "error")
+        self.on_command(f"EVAL {' '.join(keys)}", "No scripts run here.", LOOKED_UP_MS, "error")
         raise CacheDown("A fake runs no scripts.")
 
     def close(self) -> None:
@@ -106,7 +105,7 @@ class FakeCache:
 
     def _must_be_up(self, command: str) -> None:
         if not self.is_up():
-            self.tell(command, "Nobody answers.", LOOKED_UP_MS, "error")
+            self.on_command(command, "Nobody answers.", LOOKED_UP_MS, "error")
             raise CacheDown("The cache did not answer.")
 
 
@@ -116,7 +115,7 @@ class FakeShop:
 
     state: FakeState
     is_up: IsUp
-    tell: Tell
+    on_command: OnCommand
     what: str
 
     def connect(self) -> None:
@@ -131,7 +130,7 @@ class FakeShop:
             "price": 24.9,
             "version": self.state.versions.get(item, 1),
         }
-        self.tell(statement, in_short(answer), ASKED_MS, "read")
+        self.on_command(statement, in_short(answer), ASKED_MS, "read")
         return answer
 
     def change_price(self, item: int, price: float) -> int:
@@ -140,7 +139,7 @@ class FakeShop:
         )
         self._count(statement)
         version = self.state.versions[item] = self.state.versions.get(item, 1) + 1
-        self.tell(statement, in_short({"version": version}), ASKED_MS, "write")
+        self.on_command(statement, in_short({"version": version}), ASKED_MS, "write")
         return version
 
     def change_price_returning(self, item: int, price: float) -> dict[str, object]:
@@ -155,7 +154,7 @@ class FakeShop:
 
     def _count(self, statement: str) -> None:
         if not self.is_up():
-            self.tell(statement, "Nobody answers.", ASKED_MS, "error")
+            self.on_command(statement, "Nobody answers.", ASKED_MS, "error")
             raise ServerDown("The database does not answer.")
         self.state.queries += 1
 

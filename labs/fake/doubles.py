@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from labs.fake.clients import FakeCache, FakeConsole, FakeShop
 from labs.fake.engine import FakeEngine
 from labs.fake.state import FakeState
-from labs.sandbox.clients import Tell
+from labs.shop.shop import OnCommand
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,12 @@ class FakeDoubles:
         """A console that repeats each command."""
         return FakeConsole(name, is_up)
 
-    def cache(self, is_up: Callable[[], bool], tell: Tell, looked: Tell) -> FakeCache:
+    def cache(
+        self, is_up: Callable[[], bool], on_command: OnCommand, on_lookup: OnCommand
+    ) -> FakeCache:
         """A cache in a dictionary."""
-        return FakeCache(self.state, is_up, tell, looked)
+        return FakeCache(self.state, is_up, on_command, on_lookup)
 
-    def shop(self, is_up: Callable[[], bool], tell: Tell, what: str) -> FakeShop:
+    def shop(self, is_up: Callable[[], bool], on_command: OnCommand, what: str) -> FakeShop:
         """A shop that sells lamps."""
-        return FakeShop(self.state, is_up, tell, what)
+        return FakeShop(self.state, is_up, on_command, what)

@@ -12,21 +12,21 @@ from labs.network.links import Route
 class FakeNetwork:
     """Nothing travels here, and every order is obeyed."""
 
-    def lay(self, name: str, near: Address, target: Address) -> Address:
-        return near
+    def add_link(self, name: str, listen_address: Address, target: Address) -> Address:
+        return listen_address
 
     def route(self, name: str) -> Route:
         return Route(NOBODY_LISTENS, NOBODY_LISTENS, "", 0)
 
-    def gate(self, name: str, near: Address) -> None:
-        """Nobody enters."""
+    def listen(self, name: str, listen_address: Address) -> None:
+        """Nothing connects."""
 
-    def line(
-        self, name: str, target: Address, *, gate: str = "", caller: str = "", source: str = ""
+    def add_path(
+        self, name: str, target: Address, *, listener: str = "", caller: str = "", source: str = ""
     ) -> None:
         """Nothing travels."""
 
-    def lead(self, gate: str, lines: Sequence[str]) -> None:
+    def forward(self, listener: str, paths: Sequence[str]) -> None:
         """Nothing travels."""
 
     def slow(self, *names: str, delay_ms: float, directions: int = 3) -> None:

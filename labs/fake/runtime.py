@@ -35,7 +35,7 @@ class FakeRunning:
     def kill(self) -> None:
         self._end(-int(signal.SIGKILL), "killed")
 
-    def cut_power(self, look: Callable[[], object] = lambda: None) -> list[Cut]:
+    def cut_power(self, between_kill_and_cut: Callable[[], object] = lambda: None) -> list[Cut]:
         raise NotNow(
             "Nothing real runs in this sandbox: it has no files that a loss of power could take."
         )

@@ -36,7 +36,7 @@ class Outbox:
             )
 
     def due(self, limit: int = 200) -> list[str]:
-        """Outcomes to send now, as JSON: new ones, and those sent a while ago that nobody has
+        """Outcomes to send now, as JSON: new ones, and those sent a while ago that no recorder has
         acknowledged.
         """
         now = time.time()

@@ -76,7 +76,7 @@ class Mutant:
     """Lines of redis.conf that hold in every Redis of the lab, whatever its settings ask for."""
     parts: tuple[Callable[[Any], Any], ...] = ()
     """What makes the parts of a sandbox, in place of the lab's own."""
-    sabotage: Callable[[Any], None] | None = None
+    mutate: Callable[[Any], None] | None = None
     """What is done to the servers as soon as the sandbox is open."""
 
 
@@ -230,14 +230,14 @@ class Lab:
         strategies: Mapping[str, Strategy] | None = None,
         directives: Mapping[str, str] | None = None,
         parts: tuple[Callable[[Any], Any], ...] = (),
-        sabotage: Callable[[Any], None] | None = None,
+        mutate: Callable[[Any], None] | None = None,
     ) -> None:
         """The lab with a mistake in it, which the check function `caught_by` must catch."""
         check = _slug(caught_by)
         if check not in {one.name for one in self.checks}:
             raise ValueError(f"The lab {self.id} has no check {check}, which mutant {name} names.")
         self.mutants += (
-            Mutant(name, about, check, strategies or {}, directives or {}, parts, sabotage),
+            Mutant(name, about, check, strategies or {}, directives or {}, parts, mutate),
         )
 
     def reference(self, function: Function) -> Function:
@@ -308,7 +308,7 @@ class Lab:
             strategies={**self.strategies, **mutant.strategies},
             topology=replace(self.topology, nodes=nodes),
             parts=mutant.parts or self.parts,
-            on_open=(*self.on_open, *([mutant.sabotage] if mutant.sabotage else [])),
+            on_open=(*self.on_open, *([mutant.mutate] if mutant.mutate else [])),
         )
 
     def settings(self, given: Mapping[str, object] | None = None) -> dict[str, Value]:

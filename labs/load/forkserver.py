@@ -2,7 +2,7 @@
 that a fork copies no held lock.
 
 It has no process of its own, for most sandboxes never run a load: it is the side channel of the
-process of the links (labs.network.links).
+proxy process (labs.network.links).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class ProcessForkServer:
         return pid, Connection(ours.detach())
 
     def on_readable(self) -> bool:
-        """In the process of the links: fork the client that was asked for.
+        """In the proxy process: fork the client that was asked for.
 
         False when no request can come any more.
         """

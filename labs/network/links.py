@@ -2,9 +2,9 @@
 
 The bytes run through a process of their own (proxy.py).
 
-A whole link may be gone around: a client of the load asks its `Route` before every request where to
-connect now, straight to the server or to the near end of the link. So a link costs nothing while
-nothing is the matter with it.
+A link without faults may be bypassed: a client of the load asks its `Route` before every request
+where to connect now, straight to the server or to the listen address of the link. So a link costs
+nothing while it has no fault.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Protocol
 from labs import linux
 from labs.clients.address import Address
 from labs.errors import BadInput, DidNotStart
-from labs.network.passages import BOTH
+from labs.network.connections import BOTH
 from labs.network.proxy import Proxy
 
 MOST_LINKS = 256
@@ -35,35 +35,35 @@ _WHOLE, _FAULTY = 0, 1
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Both ways to a server, for a process of the load.
+    """Both ways to a server, for a process of the load: through the link, or straight.
 
-    `file` and `index` say where the state of the link stands.
+    The byte at `index` of `file` says whether the link has a fault.
     """
 
-    near: Address
+    listen_address: Address
     target: Address
     file: str
     index: int
 
     def open(self) -> Callable[[], Address]:
-        """A function that says where to connect now: always the same object for the same way, so
-        that `is not` finds a change.
+        """A function that returns where to connect now: always the same object for the same way,
+        so that `is not` finds a change.
         """
-        near, target, index = self.near, self.target, self.index
+        listen_address, target, index = self.listen_address, self.target, self.index
         if not self.file:
-            return lambda: near
+            return lambda: listen_address
         with open(self.file, "rb") as file:
             states = mmap.mmap(file.fileno(), MOST_LINKS, access=mmap.ACCESS_READ)
-        return lambda: near if states[index] else target
+        return lambda: listen_address if states[index] else target
 
 
 class SideChannel(Protocol):
-    """Something else that the process of the links does, between two events of its own."""
+    """Something else that the proxy process does, between two events of its own."""
 
     asked: socket.socket
 
     def on_readable(self) -> bool:
-        """Called in that process when `asked` can be read; False to be called no more."""
+        """Called in that process when `asked` can be read; False ends the calls."""
 
 
 class Links:
@@ -71,8 +71,8 @@ class Links:
 
     Make it before there are threads, for it forks; after that any thread may call.
 
-    `directory` holds a file by which processes of the load learn how the links are; without one,
-    all goes through the links always.
+    `directory` holds a file from which processes of the load read which links have a fault; without
+    one, everything always goes through the links.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Links:
             ours.close()
             proxy = Proxy(theirs)
             if side_channel is not None:
-                proxy.also(side_channel.asked.fileno(), side_channel.on_readable)
+                proxy.add_side_channel(side_channel.asked.fileno(), side_channel.on_readable)
             proxy.serve()
 
         self._pid = linux.fork("cg-links", serve)
@@ -103,75 +103,84 @@ class Links:
         ours.settimeout(_REPLY_S)
         self._control = ours
 
-    def lay(self, name: str, near: Address, target: Address) -> Address:
-        """A link from `near`, where it listens from now on, to a server.
+    def add_link(self, name: str, listen_address: Address, target: Address) -> Address:
+        """A link to a server that listens at `listen_address` from now on, for every caller.
 
-        A link of this name is taken up first, with its connections. Returns `near`.
-        """
-        with self._lock:
-            self._order("lay", name=name, near=_pair(near), target=_pair(target))
-            self._note(name, near, target)
-        return near
-
-    def gate(self, name: str, near: Address) -> None:
-        """A place where several lines are entered (`line`), or that leads to one of them at a time
-        (`lead`).
-        """
-        with self._lock:
-            self._order("gate", name=name, near=_pair(near))
-
-    def line(
-        self, name: str, target: Address, *, gate: str = "", caller: str = "", source: str = ""
-    ) -> None:
-        """What lies between one caller and one server.
-
-        Who enters `gate` from the address `caller` takes it; it arrives at the server under the
-        address `source`.
+        Replaces a link of this name and ends its connections. Returns `listen_address`.
         """
         with self._lock:
             self._order(
-                "line", name=name, target=_pair(target), gate=gate, caller=caller, source=source
+                "add_link",
+                name=name,
+                listen_address=_pair(listen_address),
+                target=_pair(target),
             )
-            self._note(name, target, target)
+            self._add_route(name, listen_address, target)
+        return listen_address
 
-    def lead(self, gate: str, lines: Sequence[str]) -> None:
-        """New connections to a gate take these lines in turn; none: they are refused.
-
-        Those that are open stay, as after a change in DNS.
+    def listen(self, name: str, listen_address: Address) -> None:
+        """A listener that several paths share: one for each caller (`add_path`), or those that
+        `forward` names, in turn.
         """
         with self._lock:
-            self._order("lead", gate=gate, lines=list(lines))
+            self._order("listen", name=name, listen_address=_pair(listen_address))
+
+    def add_path(
+        self, name: str, target: Address, *, listener: str = "", caller: str = "", source: str = ""
+    ) -> None:
+        """What lies between one caller and one server.
+
+        A connection to `listener` from the address `caller` takes it; the server sees the address
+        `source`.
+        """
+        with self._lock:
+            self._order(
+                "add_path",
+                name=name,
+                target=_pair(target),
+                listener=listener,
+                caller=caller,
+                source=source,
+            )
+            self._add_route(name, target, target)
+
+    def forward(self, listener: str, paths: Sequence[str]) -> None:
+        """New connections to a listener take these paths in turn; without any they are refused.
+
+        Open connections stay, as after a change in DNS.
+        """
+        with self._lock:
+            self._order("forward", listener=listener, paths=list(paths))
 
     def route(self, name: str) -> Route:
         """Both ways to the server behind this link, for the load."""
         return self._route(name)
 
     def slow(self, *names: str, delay_ms: float, directions: int = BOTH) -> None:
-        """Every byte takes so much longer, each way that is asked for; what was cut is whole."""
+        """Delay every byte by this much, in each of the directions; removes a cut."""
         self._change(names, _FAULTY, cut=0, delay_ms=delay_ms, directions=directions)
 
     def cut(self, *names: str, directions: int = BOTH) -> None:
-        """Nothing comes through and nobody is refused: whoever waits, waits.
+        """Drop all traffic without closing connections: clients block until `restore` or their own
+        timeout.
 
         What is under way arrives when the link is restored.
         """
         self._change(names, _FAULTY, cut=directions)
 
     def set_fault(self, *names: str, cut: int, delay_ms: float) -> None:
-        """Both at once: which directions are cut (labs.network.passages), and how much longer every
-        byte takes.
+        """Both at once: which directions are cut (labs.network.connections), and by how much every
+        byte is delayed.
         """
         self._change(names, _FAULTY if cut or delay_ms else _WHOLE, cut=cut, delay_ms=delay_ms)
 
     def drop(self, *names: str) -> None:
-        """Every connection through these links ends at once, and what is under way in them is lost
-        with it.
-        """
+        """End every connection through these links; the bytes in them are lost."""
         with self._lock:
             self._order("drop", names=list(names))
 
     def restore(self, *names: str) -> None:
-        """Whole again, neither cut nor slow."""
+        """Make these links whole again, neither cut nor slow."""
         self._change(names, _WHOLE, cut=0, delay_ms=0.0)
 
     def close(self) -> None:
@@ -187,15 +196,15 @@ class Links:
             if self._file:
                 Path(self._file).unlink(missing_ok=True)
 
-    def _note(self, name: str, near: Address, target: Address) -> None:
+    def _add_route(self, name: str, listen_address: Address, target: Address) -> None:
         index = self._routes[name].index if name in self._routes else len(self._routes)
-        self._routes[name] = Route(near, target, self._file, index)
+        self._routes[name] = Route(listen_address, target, self._file, index)
         self._states[index] = _WHOLE
 
     def _change(self, names: Sequence[str], state: int, **details: float) -> None:
         with self._lock:
             routes = [self._route(name) for name in names]
-            # First the links, then the news: nobody is sent to a link that is still as it was.
+            # The proxy first: a client that reads the new state must not find the link as it was.
             self._order("change", names=list(names), **details)
             for route in routes:
                 self._states[route.index] = state
@@ -209,7 +218,7 @@ class Links:
         try:
             self._control.send(json.dumps({"verb": verb, **details}).encode())
             reply = json.loads(
-                self._control.recv(4096) or b'{"error": "the process of the links has ended"}'
+                self._control.recv(4096) or b'{"error": "the proxy process has ended"}'
             )
         except OSError as exc:
             raise DidNotStart(

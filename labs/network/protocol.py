@@ -6,34 +6,36 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from labs.clients.address import Address
+from labs.network.connections import BOTH
 from labs.network.links import Route
-from labs.network.passages import BOTH
 
 
 class Network(Protocol):
     """Links, listeners and endpoints of one sandbox. Any thread may call."""
 
-    def lay(self, name: str, near: Address, target: Address) -> Address:
-        """A link from `near`, where it listens from now on, to a server. Returns `near`."""
-
-    def gate(self, name: str, near: Address) -> None:
-        """A listen address that several lines share (`line`), or that leads to one of them at a
-        time (`lead`).
+    def add_link(self, name: str, listen_address: Address, target: Address) -> Address:
+        """A link to a server that listens at `listen_address` from now on, for every caller.
+        Returns `listen_address`.
         """
 
-    def line(
-        self, name: str, target: Address, *, gate: str = "", caller: str = "", source: str = ""
+    def listen(self, name: str, listen_address: Address) -> None:
+        """A listener that several paths share: one for each caller (`add_path`), or those that
+        `forward` names, in turn.
+        """
+
+    def add_path(
+        self, name: str, target: Address, *, listener: str = "", caller: str = "", source: str = ""
     ) -> None:
         """What lies between one caller and one server."""
 
-    def lead(self, gate: str, lines: Sequence[str]) -> None:
-        """New connections to a gate take these lines in turn; none: they are refused."""
+    def forward(self, listener: str, paths: Sequence[str]) -> None:
+        """New connections to a listener take these paths in turn; without any they are refused."""
 
     def route(self, name: str) -> Route:
         """Both ways to the server behind this link, for a client of the load."""
 
     def slow(self, *names: str, delay_ms: float, directions: int = BOTH) -> None:
-        """Delay every byte by this much, each way that is asked for; what was cut is whole."""
+        """Delay every byte by this much, in each of the directions; removes a cut."""
 
     def cut(self, *names: str, directions: int = BOTH) -> None:
         """Drop all traffic without closing connections: clients block until `restore` or their own
@@ -50,4 +52,4 @@ class Network(Protocol):
         """Make these links whole again, neither cut nor slow."""
 
     def close(self) -> None:
-        """End the process of the links and every connection through it."""
+        """End the proxy process and every connection through it."""

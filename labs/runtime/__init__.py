@@ -1,4 +1,4 @@
-"""How a server lives: started, asked, stopped, killed, paused.
+"""How a server lives: started, polled, stopped, killed, paused.
 
 `process` for real ones, inside a cage or not; `fake` for web tests.
 

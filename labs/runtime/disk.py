@@ -1,6 +1,6 @@
 """What of a server's files would survive a loss of power: only what was synced.
 
-Noted while the server runs, put into effect by `cut`.
+The fsync listener notes the syncs while the server runs; `cut` applies the loss.
 
 What is modelled: a synced file keeps its length of that moment; what was appended later is lost. A
 file that was never synced is lost, or empty if only its name was synced. Syncing a file makes its
@@ -10,7 +10,7 @@ come back. What is not: a file that is written in place or through a mapping (on
 known), the kernel's own writing back after some 30 s (nothing unsynced counts as safe: the worst
 case), a disk that lies about its own cache, torn sectors. A symlink is never durable and never
 followed, and a file with a name outside is never shortened: nothing that lies elsewhere is touched.
-Starts nothing and hears nothing itself.
+Starts no process and no thread itself.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Disk:
     def __init__(self, root: Path, shelf: Path) -> None:
         self.root = root
         self.problem = ""
-        """Why nothing is noted, in words; empty if all is well."""
+        """Why syncs are not known, in words for the learner; empty if they are."""
         self._shelf = shelf
         self._lock = threading.Lock()
         self._names: dict[str, int] = {}
@@ -207,8 +207,8 @@ class Disk:
         except (FileNotFoundError, NotADirectoryError):
             return
         if kept:
-            # A file that was renamed is found under its new name: the old one is another's, or
-            # nobody's.
+            # A renamed file is found under its new name; the old name belongs to another file or to
+            # none.
             for name in [name for name, held in self._names.items() if held == inode]:
                 del self._names[name]
             self._folders = {

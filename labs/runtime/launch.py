@@ -1,7 +1,4 @@
-"""What a runtime must know to start a server: data only.
-
-Refuses to start one, that is the runtime's part.
-"""
+"""What a runtime needs to start a server: data only. The runtime starts it."""
 
 from __future__ import annotations
 
@@ -19,8 +16,8 @@ class Launch:
 
     `files` are written with mode 0600 before the start. `death_signal` ends the server when its
     parent dies, `stop_signal` when it is asked to stop. `ready(timeout_s)` asks the server once:
-    its version, or None if it does not answer yet. Where `data` names a folder, it is noted which
-    of its files the server syncs, so that its power can be cut (labs.runtime.disk).
+    its version, or None if it does not answer yet. With a `data` folder, the server's syncs there
+    are traced, so that its power can be cut (labs.runtime.disk).
     """
 
     argv: tuple[str, ...]
@@ -33,7 +30,7 @@ class Launch:
 
 
 def or_none(ask: Callable[[float], str]) -> Callable[[float], str | None]:
-    """`ask`, with None in place of ServerDown."""
+    """`ask`, but None instead of ServerDown."""
 
     def ready(timeout_s: float) -> str | None:
         try:

@@ -21,14 +21,14 @@ from pathlib import Path
 import psutil
 
 from labs.errors import DidNotStart, NotNow
-from labs.runtime import syncs
+from labs.runtime import fsync_listener
 from labs.runtime.disk import Cut, Disk
 from labs.runtime.launch import Launch
 
 FIRST_PORT, LAST_PORT = 20_000, 32_000
 MEMORY_OF_A_SERVER = 384 * 1024 * 1024
-"""Of each process: a statement or a script that wants more is refused by its own server, and nobody
-else notices.
+"""Of each process: a server refuses a statement or a script that needs more, and no other process
+is affected.
 """
 _SETPRIV = "/usr/bin/setpriv"
 
@@ -83,13 +83,13 @@ class RunningProcess:
     def poll(self) -> int | None:
         with self._lock:
             if self._process.returncode is None and _has_ended(self._process.pid):
-                # Until it is reaped its number is nobody else's, so whoever is of its group is its
-                # child.
+                # Until it is reaped no other process gets its number, so every member of its group
+                # is its child.
                 self._left = _group(self._process.pid)
             return self._process.poll()
 
-    def lives(self) -> bool:
-        """True while it runs, or a child that it left behind."""
+    def is_alive(self) -> bool:
+        """True while it or a child that it left behind runs."""
         return self.poll() is None or any(_runs(member) for member in self._left)
 
     def stop(self, deadline_s: float = 5.0) -> None:
@@ -104,7 +104,7 @@ class RunningProcess:
         if not self._wait(3.0):
             self._end()
 
-    def cut_power(self, look: Callable[[], object] = lambda: None) -> list[Cut]:
+    def cut_power(self, between_kill_and_cut: Callable[[], object] = lambda: None) -> list[Cut]:
         if self.disk is None or self.disk.problem:
             raise NotNow(
                 self.disk.problem if self.disk else "Nobody notes what this server syncs.",
@@ -117,7 +117,7 @@ class RunningProcess:
         self._wait(5.0)
         self.end_children()
         psutil.wait_procs([*family, *self._left], timeout=0.5)
-        look()
+        between_kill_and_cut()
         if self.disk.problem:
             raise NotNow(
                 self.disk.problem, hint="Its processes have ended all the same: start it again."
@@ -125,9 +125,9 @@ class RunningProcess:
         return self.disk.cut()
 
     def end_children(self) -> None:
-        """End what a dead server left behind: a child that writes a snapshot outlives it.
+        """End the children of a dead server: one that writes a snapshot outlives it.
 
-        The group's number may be another's by now, so each is known by when it began.
+        The group's number may be in use again, so psutil compares when each process began.
         """
         for member in self._left:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -193,7 +193,7 @@ def _has_ended(pid: int) -> bool:
 
 
 def _group(leader: int) -> list[psutil.Process]:
-    """Who lives of a process group, but for its leader."""
+    """The living processes of a group, without its leader."""
     found = []
     for pid in psutil.pids():
         with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
@@ -238,20 +238,20 @@ class ProcessRuntime:
         disk = self._disk(launch.data)
         running = self._start(launch, log, disk)
         if running is None:
-            running = self._start(launch, log, disk, told=False)
+            running = self._start(launch, log, disk, traced=False)
         assert running is not None
         self._started.append(running)
         return running
 
     def _start(
-        self, launch: Launch, log: Path, disk: Disk | None, *, told: bool = True
+        self, launch: Launch, log: Path, disk: Disk | None, *, traced: bool = True
     ) -> RunningProcess | None:
-        """Start a server, with its syncs told if it has a disk of its own; None if the launcher
-        that sees to that hangs, and was ended.
+        """Start a server, with its syncs traced if it has a disk of its own; None if the tracer
+        hangs, and was ended.
         """
-        told = told and disk is not None
+        traced = traced and disk is not None
         ours, theirs = socket.socketpair()
-        command = syncs.argv(theirs, launch.argv) if told else launch.argv
+        command = fsync_listener.traced_argv(theirs, launch.argv) if traced else launch.argv
         argv = (
             _SETPRIV,
             f"--pdeathsig={signal.Signals(launch.death_signal).name[3:]}",
@@ -270,7 +270,7 @@ class ProcessRuntime:
                     env=environment,
                     cwd=log.parent,
                     start_new_session=True,
-                    pass_fds=(theirs.fileno(),) if told else (),
+                    pass_fds=(theirs.fileno(),) if traced else (),
                 )
             with contextlib.suppress(OSError):
                 resource.prlimit(
@@ -287,7 +287,11 @@ class ProcessRuntime:
                     f"{Path(launch.argv[0]).name} could not be executed.", detail=str(exc)
                 ) from exc
             running = RunningProcess(process, launch, log, disk)
-            if told and disk is not None and not syncs.hear(ours, disk, running.lives):
+            if (
+                traced
+                and disk is not None
+                and not fsync_listener.listen(ours, disk, running.is_alive)
+            ):
                 running.kill()
                 return None
         return running
@@ -307,10 +311,10 @@ class ProcessRuntime:
         return self._disks[data]
 
     def _free_port(self) -> int:
-        """A port that nobody listens on at any address now: another labs host of this machine has
-        the same addresses to give.
+        """A port without a listener at any address now: another labs host of this machine gives out
+        the same addresses.
 
-        Another process could take it before the server does: the server then says so.
+        Another process could take it before the server does: the server's log then says so.
         """
         for port in random.sample(range(FIRST_PORT, LAST_PORT), 1_000):
             if port in self._given:

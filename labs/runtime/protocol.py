@@ -11,42 +11,42 @@ from labs.runtime.launch import Launch
 
 
 class Running(Protocol):
-    """A server that was started. It may be dead; `poll` tells."""
+    """A server that was started. It may be dead: see `poll`."""
 
     @property
     def pid(self) -> int:
         """The process id, for listings; 0 where there is no process."""
 
     def poll(self) -> int | None:
-        """None while it lives, else its exit code (negative: the signal that ended it)."""
+        """None while it runs, else its exit code (negative: the signal that ended it)."""
 
     def stop(self, deadline_s: float = 5.0) -> None:
-        """Ask it to end, and end it after the deadline. Dead when this returns."""
+        """Ask it to end, and kill it after the deadline. It is dead when this returns."""
 
     def kill(self) -> None:
-        """End it at once, as a crash would. Dead when this returns."""
+        """Kill it, as a crash would. It is dead when this returns."""
 
-    def cut_power(self, look: Callable[[], object] = lambda: None) -> list[Cut]:
-        """End it and its children at once, if they live, and take from its files what was not
-        synced; `look` is called between the two. NotNow where that isn't known.
+    def cut_power(self, between_kill_and_cut: Callable[[], object] = lambda: None) -> list[Cut]:
+        """Kill it and its children, if they run, and cut its files to what was synced. NotNow where
+        that isn't known.
         """
 
     @property
     def disk(self) -> Disk | None:
-        """What of its files is durable; None if that is not noted."""
+        """The durable part of its files; None if its syncs are not traced."""
 
     def pause(self) -> None:
-        """Freeze it, its children too: it keeps its connections and answers nothing."""
+        """Freeze it and its children: it keeps its connections and answers nothing."""
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Let it go on after `pause`."""
 
     def log_tail(self, lines: int = 40) -> list[str]:
         """The last lines that it wrote."""
 
 
 class Runtime(Protocol):
-    """A place where servers live."""
+    """Starts the servers of one sandbox."""
 
     name: str
 

@@ -1,7 +1,7 @@
-"""The clients that the application uses in step gear: redis-py and pymemcache, each call timed and
+"""The cache clients of an application in step gear, redis-py and pymemcache: each call is timed and
 reported.
 
-What a learner's own code would use. The load has leaner ones (labs.load.clients).
+They are what a learner's own code would use. The load has leaner ones (labs.load.clients).
 """
 
 from __future__ import annotations
@@ -25,20 +25,16 @@ from labs.clients.access import Access
 from labs.clients.address import Address, straight
 from labs.events import Sense
 from labs.load.listener import Listener
-from labs.shop.shop import Shop
+from labs.shop.shop import OnCommand, Shop
 
 TIMEOUT_S = 0.5
-
-Tell = Callable[[str, str, float, Sense], None]
 
 
 class ClosableCache(Cache, Protocol):
     """A cache client that holds a connection."""
 
     def connect(self) -> None:
-        """Connect now if it can be done, so that the first command is not charged for it;
-        unreported, and no harm if it fails.
-        """
+        """Try to connect now, so that the first command's time is its own; not reported."""
 
     def close(self) -> None:
         """Give the connection back."""
@@ -48,9 +44,7 @@ class ClosableShop(Shop, Protocol):
     """A client of the database that holds a connection."""
 
     def connect(self) -> None:
-        """Connect now if it can be done, so that the first statement is not charged for it; no harm
-        if it fails.
-        """
+        """Try to connect now, so that the first statement's time is its own."""
 
     def close(self) -> None:
         """Give the connection back."""
@@ -59,15 +53,21 @@ class ClosableShop(Shop, Protocol):
 class RedisCache:
     """A cache over redis-py.
 
-    `tell(command, reply, took_ms, meaning)` is called for every command, `looked` for every lookup
-    in the process's own memory.
+    Calls `on_command(command, reply, took_ms, meaning)` for every command, `on_lookup` for every
+    lookup in the process's own memory.
     """
 
     def __init__(
-        self, address: Address, *, user: str, password: str, tell: Tell, looked: Tell
+        self,
+        address: Address,
+        *,
+        user: str,
+        password: str,
+        on_command: OnCommand,
+        on_lookup: OnCommand,
     ) -> None:
-        self._tell = tell
-        self._looked = looked
+        self._on_command = on_command
+        self._on_lookup = on_lookup
         self._listen = partial(Listener, straight(address), Access(user, password), channel=CHANNEL)
         self._local: Local | None = None
         self._listener: Listener | None = None
@@ -148,7 +148,7 @@ class RedisCache:
     def local(self) -> Local:
         if self._local is None:
             self._local = Local(
-                lambda key, found, took_ms: self._looked(
+                lambda key, found, took_ms: self._on_lookup(
                     f"own memory: {key}",
                     "found" if found else "nothing",
                     took_ms,
@@ -173,19 +173,19 @@ class RedisCache:
         try:
             value = run()
         except (redis.RedisError, OSError) as exc:
-            self._tell(command, _reason(exc), (time.perf_counter() - began) * 1000, "error")
+            self._on_command(command, _reason(exc), (time.perf_counter() - began) * 1000, "error")
             raise CacheDown("The cache did not answer.") from exc
         took_ms = (time.perf_counter() - began) * 1000
         reply, meaning = describe(value)
-        self._tell(command, reply, took_ms, meaning)
+        self._on_command(command, reply, took_ms, meaning)
         return value
 
 
 class MemcachedCache:
     """A cache over pymemcache."""
 
-    def __init__(self, address: Address, *, tell: Tell) -> None:
-        self._tell = tell
+    def __init__(self, address: Address, *, on_command: OnCommand) -> None:
+        self._on_command = on_command
         self.local = Local()
         self._client = pymemcache.Client(
             (address.host, address.port),
@@ -198,7 +198,7 @@ class MemcachedCache:
     def connect(self) -> None:
         with contextlib.suppress(MemcacheError, OSError, ValueError):
             if self._client.sock is not None and select.select([self._client.sock], [], [], 0)[0]:
-                self._client.close()  # an idle connection that has something to say has ended
+                self._client.close()  # an idle connection that can be read has ended
             if self._client.sock is None:
                 self._client._connect()  # pymemcache has no other way to connect before a command
 
@@ -231,7 +231,7 @@ class MemcachedCache:
         raise CacheDown("Memcached runs no scripts.")
 
     def incr(self, key: str) -> int:
-        # Memcached counts only what is there.
+        # Memcached increments only a key that exists.
         self._timed(
             f"add {key} 0 0 1",
             lambda: self._client.add(key, b"0"),
@@ -260,11 +260,11 @@ class MemcachedCache:
             value = run()
         except (MemcacheError, OSError) as exc:
             self._client.close()
-            self._tell(command, _reason(exc), (time.perf_counter() - began) * 1000, "error")
+            self._on_command(command, _reason(exc), (time.perf_counter() - began) * 1000, "error")
             raise CacheDown("The cache did not answer.") from exc
         took_ms = (time.perf_counter() - began) * 1000
         reply, meaning = describe(value)
-        self._tell(command, reply, took_ms, meaning)
+        self._on_command(command, reply, took_ms, meaning)
         return value
 
 

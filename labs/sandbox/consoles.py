@@ -1,5 +1,5 @@
 """The consoles of a sandbox: one for each server that has one, made when it is first used, and
-again when another server stands there.
+again after its server was replaced.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ from labs.clients.access import Access
 from labs.clients.address import Address
 from labs.engines.registry import registry
 from labs.errors import BadInput, LabsError
-from labs.sandbox.console import Answer, Console, MemcachedConsole, RedisConsole, SqlConsole
+from labs.sandbox.console import Answer, Console
 from labs.sandbox.context import Context
+from labs.sandbox.memcached_console import MemcachedConsole
+from labs.sandbox.redis_console import RedisConsole
+from labs.sandbox.sql_console import SqlConsole
 
 CONSOLES: dict[str, Callable[[Address, Access], Console]] = {
     "resp": RedisConsole,
     "memcached": MemcachedConsole,
     "sql": SqlConsole,
 }
-"""The console for each language that a kind of engine can name."""
+"""The console for each value of `console` of a kind of engine."""
 LEARNER = "learner"
 """The user that every engine with users has for its console."""
 
@@ -34,7 +37,7 @@ class Consoles:
         self._consoles: dict[str, Console] = {}
 
     def run(self, name: str, command: str) -> Answer:
-        """Run a command in a server's console, and say so on the timeline."""
+        """Run a command in a server's console, and note it on the timeline."""
         answer = self._console(name).run(command)
         shown = command.strip().split("\n")[0][:80]
         self._context.say(
@@ -47,7 +50,7 @@ class Consoles:
         return self._console(name).complete(text[:200])
 
     def close_one(self, name: str) -> None:
-        """Give a console's connection back; the next command makes another."""
+        """Close a console's connection; the next command opens another."""
         with self._lock:
             console = self._consoles.pop(name, None)
         if console is not None:
@@ -55,7 +58,7 @@ class Consoles:
                 console.close()
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         for name in list(self._consoles):
             self.close_one(name)
 

@@ -172,7 +172,7 @@ class Deployment:
         """Lay a link to a server as it is now."""
         entrance = self.addresses.of_link(link.name)
         target = self.servers[link.target].engine.address
-        self._context.network.lay(link.name, entrance, target)
+        self._context.network.add_link(link.name, entrance, target)
 
     def _new_server(self, node: Node) -> Server:
         """A server for a node, not yet started, with the engine that the settings ask for now."""

@@ -11,8 +11,9 @@ from typing import Protocol
 
 from labs.engines.base import Engine
 from labs.runtime.protocol import Runtime
-from labs.sandbox.clients import ClosableCache, ClosableShop, Tell
+from labs.sandbox.clients import ClosableCache, ClosableShop
 from labs.sandbox.console import Console
+from labs.shop.shop import OnCommand
 
 
 class Doubles(Protocol):
@@ -24,10 +25,12 @@ class Doubles(Protocol):
     def console(self, name: str, is_up: Callable[[], bool]) -> Console:
         """The console of a server that does not run."""
 
-    def cache(self, is_up: Callable[[], bool], tell: Tell, looked: Tell) -> ClosableCache:
+    def cache(
+        self, is_up: Callable[[], bool], on_command: OnCommand, on_lookup: OnCommand
+    ) -> ClosableCache:
         """The application's client of the cache."""
 
-    def shop(self, is_up: Callable[[], bool], tell: Tell, what: str) -> ClosableShop:
+    def shop(self, is_up: Callable[[], bool], on_command: OnCommand, what: str) -> ClosableShop:
         """The application's client of the database."""
 
 

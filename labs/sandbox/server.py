@@ -74,15 +74,17 @@ class Server:
             self._change("down", why)
 
     def cut_power(
-        self, why: str = "its power was cut", look: Callable[[], object] = lambda: None
+        self,
+        why: str = "its power was cut",
+        between_kill_and_cut: Callable[[], object] = lambda: None,
     ) -> list[Cut]:
         """End it as a loss of power would, whether it runs or was killed before: what it did not
-        sync is gone; `look` is called before it goes. NotNow where that isn't known.
+        sync is gone. NotNow where that isn't known.
         """
         with self._lock:
             if self._running is None:
                 raise NotNow(f"{self.name} is not running.", hint="Restart it first.")
-            done = self._running.cut_power(look)
+            done = self._running.cut_power(between_kill_and_cut)
             self._change("down", why)
             return done
 
@@ -97,7 +99,7 @@ class Server:
 
     @property
     def disk(self) -> Disk | None:
-        """What of its files is durable; None if that is not noted."""
+        """The durable part of its files; None if its syncs are not traced."""
         return self._running.disk if self._running else None
 
     def pause(self, why: str = "you paused it") -> None:

@@ -35,7 +35,7 @@ from labs.shop.popularity import category_ids, category_of, product_ids
 CONNECT_TIMEOUT_S = 1.0
 TIMEOUT_S = 2.0
 
-Tell = Callable[[str, str, float, Sense], None]
+OnCommand = Callable[[str, str, float, Sense], None]
 
 
 class Shop(Protocol):
@@ -160,14 +160,19 @@ class LeanShop:
 class SqlAlchemyShop:
     """What an application would use: SQLAlchemy over psycopg, one connection.
 
-    `tell(command, reply, took_ms, meaning)` hears of every statement.
+    `on_command(command, reply, took_ms, meaning)` is called for every statement.
     """
 
     def __init__(
-        self, address: Address, *, password: str, what: str = "page", tell: Tell | None = None
+        self,
+        address: Address,
+        *,
+        password: str,
+        what: str = "page",
+        on_command: OnCommand | None = None,
     ) -> None:
         self.what = what
-        self._tell = tell
+        self._on_command = on_command
         self._lock = threading.Lock()
         self._last: BoundedConnection | None = None
         self._address = address
@@ -274,8 +279,8 @@ class SqlAlchemyShop:
         began: float,
         meaning: Sense,
     ) -> None:
-        if self._tell is not None:
-            self._tell(
+        if self._on_command is not None:
+            self._on_command(
                 queries.filled_in(statement, parameters),
                 reply,
                 (time.perf_counter() - began) * 1000,

@@ -141,7 +141,7 @@ class Connection:
 def ask(host: str, port: int, request: Message, *, connect_s: float, answer_s: float) -> Message:
     """The answer to one request on a connection of its own.
 
-    Raises ConnectionRefusedError or Unreachable if nobody took it, another OSError after that.
+    Raises ConnectionRefusedError or Unreachable without a connection, another OSError after that.
     """
     try:
         connected = socket.create_connection((host, port), timeout=connect_s)

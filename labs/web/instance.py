@@ -1,8 +1,8 @@
 """One instance of the shop: a process that answers HTTP, with a session store that its
 configuration names. Keeps nothing but what that store keeps.
 
-What a traced request does is told to the sandbox over a socket: each command to the store, and in
-step gear each line, which then waits for a word.
+A traced request reports to the sandbox over a socket: each command to the store, and in step gear
+each line, which then waits until the sandbox lets it go on.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class Limits:
         self.idle_s, self.absolute_s, self.sliding = idle_s, absolute_s, sliding
 
 
-class Teller:
-    """Tells the sandbox what one request does. Without a number it says nothing."""
+class Reporter:
+    """Reports to the sandbox what one request does. A request without a number reports nothing."""
 
     def __init__(self, path: str, message: http.Message, instance: str) -> None:
         self._connected: socket.socket | None = None
@@ -72,23 +72,23 @@ class Teller:
                 self._connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
                 self._connected.settimeout(WAIT_S)
                 self._connected.connect(path)
-                self.tell({"request": number, "instance": instance})
+                self.report({"request": number, "instance": instance})
 
-    def tell(self, news: dict[str, Any]) -> None:
-        """One line."""
+    def report(self, news: dict[str, Any]) -> None:
+        """Send one line of JSON."""
         if self._connected is not None:
             with contextlib.suppress(OSError):
                 self._connected.sendall(json.dumps(news).encode() + b"\n")
 
     def wait(self) -> None:
-        """Wait for the word to go on; goes on by itself when nobody is there to say it."""
+        """Wait until the sandbox lets the request go on, or has closed its end."""
         if self._connected is not None:
             with contextlib.suppress(OSError):
                 if self._connected.recv(1) == b"":
                     self.steps = False
 
     def close(self) -> None:
-        """All is told."""
+        """End the report."""
         if self._connected is not None:
             self._connected.close()
 
@@ -112,42 +112,44 @@ class Instance:
         if message.path == "/health":
             return _json(200, {"version": sys.version.split()[0]})
         if message.path.startswith("/-/"):
-            return self._tell_the_sandbox(message, settings)
-        teller = Teller(settings["reports"], message, settings["node"])
+            return self._internal(message, settings)
+        reporter = Reporter(settings["reports"], message, settings["node"])
         try:
-            answer = self._serve(message, settings, teller)
+            answer = self._serve(message, settings, reporter)
         except StoreDown as exc:
             answer = _json(
                 503, {"says": f"{exc} Nobody can be recognised.", "user": "", "cart": []}
             )
         finally:
-            teller.close()
+            reporter.close()
         answer.headers += [("X-Instance", settings["name"]), ("Cache-Control", "no-store")]
         return answer
 
     def _serve(
-        self, message: http.Message, settings: dict[str, Any], teller: Teller
+        self, message: http.Message, settings: dict[str, Any], reporter: Reporter
     ) -> http.Message:
         request = Request(message)
         limits = Limits(settings["idle_s"], settings["absolute_s"], settings["sliding"])
-        store = self._store(settings["store"], settings["node"], teller)
+        store = self._store(settings["store"], settings["node"], reporter)
         sid, session, came_with = "", None, request.cookies.get("sid", "")
         match message.method, message.path.split("?")[0]:
             case "POST", "/login":
                 if not _USER.fullmatch(request.form.get("user", "")):
                     return _json(422, {"says": "Who are you?", "user": "", "cart": []})
-                sid, session = self._run(_named(settings["log_in"]), teller, request, store, limits)
+                sid, session = self._run(
+                    _named(settings["log_in"]), reporter, request, store, limits
+                )
                 says = f"Welcome, {session['user']}."
             case "POST", "/cart":
                 if not _ITEM.fullmatch(request.form.get("item", "")):
                     return _json(422, {"says": "Which item?", "user": "", "cart": []})
-                sid, session = self._run(sessions.add_to_cart, teller, request, store, limits)
+                sid, session = self._run(sessions.add_to_cart, reporter, request, store, limits)
                 says = f"{request.form['item']} is in your cart."
             case "POST", "/logout":
-                self._run(sessions.log_out, teller, request, store)
+                self._run(sessions.log_out, reporter, request, store)
                 says = "You are logged out."
             case "GET", "/":
-                session = self._run(_named(settings["page"]), teller, request, store, limits)
+                session = self._run(_named(settings["page"]), reporter, request, store, limits)
                 says = (
                     f"Hello again, {session['user']}."
                     if session and session["user"]
@@ -164,9 +166,9 @@ class Instance:
             answer.headers.append(("Set-Cookie", f"sid=; Max-Age=0; {COOKIE}"))
         return answer
 
-    def _store(self, kind: str, name: str, teller: Teller) -> Store:
-        def tell(server: str) -> Callable[[str, str, float, str], None]:
-            return lambda command, reply, took_ms, meaning: teller.tell(
+    def _store(self, kind: str, name: str, reporter: Reporter) -> Store:
+        def on_command(server: str) -> Callable[[str, str, float, str], None]:
+            return lambda command, reply, took_ms, meaning: reporter.report(
                 {
                     "server": server,
                     "command": command,
@@ -177,16 +179,16 @@ class Instance:
             )
 
         if kind == "redis":
-            return RedisStore(self._redis, tell("redis"))
+            return RedisStore(self._redis, on_command("redis"))
         if kind == "memcached":
-            return MemcachedStore(self._memcached, tell("memcached"))
-        return MemoryStore(self._memory, tell(name))
+            return MemcachedStore(self._memcached, on_command("memcached"))
+        return MemoryStore(self._memory, on_command(name))
 
-    def _run(self, function: Callable[..., Any], teller: Teller, *arguments: object) -> Any:
-        """What the function returns; in step gear each of its lines is told, and waits."""
-        if not teller.steps:
+    def _run(self, function: Callable[..., Any], reporter: Reporter, *arguments: object) -> Any:
+        """Call the function; in step gear it reports each of its lines and waits there."""
+        if not reporter.steps:
             return function(*arguments)
-        sys.settrace(_tracer(function.__code__, teller))
+        sys.settrace(_tracer(function.__code__, reporter))
         try:
             return function(*arguments)
         finally:
@@ -197,10 +199,8 @@ class Instance:
             self._counts["requests"] += 1
             self._counts["signed_in" if signed_in else "signed_out"] += 1
 
-    def _tell_the_sandbox(self, message: http.Message, settings: dict[str, Any]) -> http.Message:
-        """What the sandbox may look at and nobody else: the counts, and a session as this process's
-        memory has it.
-        """
+    def _internal(self, message: http.Message, settings: dict[str, Any]) -> http.Message:
+        """What only the sandbox may read: the counts, and a session in this process's memory."""
         if message.header(http.SECRET) != settings["secret"]:
             return _json(404, {})
         sid = message.path.removeprefix("/-/session/")
@@ -213,13 +213,13 @@ class Instance:
             )
 
 
-def _tracer(code: CodeType, teller: Teller) -> Callable[[FrameType, str, Any], Any]:
+def _tracer(code: CodeType, reporter: Reporter) -> Callable[[FrameType, str, Any], Any]:
     def trace(frame: FrameType, event: str, _arg: Any) -> Any:
         if frame.f_code is not code:
             return None
-        if event == "line" and teller.steps:
-            teller.tell({"line": frame.f_lineno - code.co_firstlineno + 1})
-            teller.wait()
+        if event == "line" and reporter.steps:
+            reporter.report({"line": frame.f_lineno - code.co_firstlineno + 1})
+            reporter.wait()
         return trace
 
     return trace

@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Settings:
-    """What the file says now. Whoever changes it puts a whole new file in its place."""
+    """The values of the file as it is now. A change replaces the whole file."""
 
     def __init__(self, path: str) -> None:
         self._path = path

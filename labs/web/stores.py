@@ -1,6 +1,6 @@
 """Where an instance keeps sessions: its own memory, Redis or Memcached.
 
-Each command is told with its reply and its time.
+Each command is reported with its reply and its time.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ TIMEOUT_S = 0.5
 KEY = "session:"
 
 Session = dict[str, Any]
-Tell = Callable[[str, str, float, str], None]
-"""`tell(command, reply, took_ms, meaning)`."""
+OnCommand = Callable[[str, str, float, str], None]
+"""`on_command(command, reply, took_ms, meaning)`."""
 
 
 class StoreDown(Exception):
@@ -31,19 +31,19 @@ class Store:
     Each raises StoreDown when there is no answer in time.
     """
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
+    def __init__(self, on_command: OnCommand) -> None:
+        self._on_command = on_command
 
     def load(self, sid: str) -> Session | None:
         """The session of this id, or None."""
         raise NotImplementedError
 
     def save(self, sid: str, session: Session, seconds: float) -> None:
-        """Store it for so many seconds."""
+        """Store it for this many seconds."""
         raise NotImplementedError
 
     def renew(self, sid: str, seconds: float) -> None:
-        """Let it live so many seconds from now."""
+        """Have it end this many seconds from now."""
         raise NotImplementedError
 
     def forget(self, sid: str) -> None:
@@ -79,13 +79,13 @@ class Memory:
 class MemoryStore(Store):
     """Sessions in a dictionary of this process: no other instance can see it."""
 
-    def __init__(self, memory: Memory, tell: Tell) -> None:
-        super().__init__(tell)
+    def __init__(self, memory: Memory, on_command: OnCommand) -> None:
+        super().__init__(on_command)
         self._memory = memory
 
     def load(self, sid: str) -> Session | None:
         found = self._memory.get(KEY + sid)
-        self._tell(
+        self._on_command(
             f"sessions.get({KEY + sid!r})",
             found[1] if found else "None",
             0.0,
@@ -96,7 +96,7 @@ class MemoryStore(Store):
     def save(self, sid: str, session: Session, seconds: float) -> None:
         with self._memory.lock:
             self._memory.kept[KEY + sid] = time.monotonic() + seconds, json.dumps(session)
-        self._tell(
+        self._on_command(
             f"sessions[{KEY + sid!r}] = {json.dumps(session)}, for {seconds:.0f} s",
             "",
             0.0,
@@ -110,12 +110,12 @@ class MemoryStore(Store):
                     time.monotonic() + seconds,
                     self._memory.kept[KEY + sid][1],
                 )
-        self._tell(f"for {seconds:.0f} s from now: {KEY + sid!r}", "", 0.0, "write")
+        self._on_command(f"for {seconds:.0f} s from now: {KEY + sid!r}", "", 0.0, "write")
 
     def forget(self, sid: str) -> None:
         with self._memory.lock:
             self._memory.kept.pop(KEY + sid, None)
-        self._tell(f"del sessions[{KEY + sid!r}]", "", 0.0, "write")
+        self._on_command(f"del sessions[{KEY + sid!r}]", "", 0.0, "write")
 
 
 class Pool:
@@ -165,14 +165,14 @@ class Line:
         return found
 
     def exactly(self, length: int) -> bytes:
-        """So many bytes and the end of line after them."""
+        """This many bytes, without the end of line after them."""
         while len(self._left) < length + 2:
             self._more()
         found, self._left = self._left[:length], self._left[length + 2 :]
         return found
 
     def ended(self) -> bool:
-        """True if the other side closed it while nobody looked."""
+        """True if the other side closed it in the meantime."""
         self._socket.setblocking(False)
         try:
             return self._socket.recv(1) == b""
@@ -197,8 +197,8 @@ class Line:
 class _Remote(Store):
     """A store behind a connection."""
 
-    def __init__(self, pool: Pool, tell: Tell) -> None:
-        super().__init__(tell)
+    def __init__(self, pool: Pool, on_command: OnCommand) -> None:
+        super().__init__(on_command)
         self._pool = pool
 
     def _timed(self, command: str, run: Callable[[Line], tuple[Any, str, str]]) -> Any:
@@ -206,14 +206,14 @@ class _Remote(Store):
         try:
             value, reply, meaning = self._run(run)
         except (OSError, ValueError) as exc:
-            self._tell(
+            self._on_command(
                 command,
                 str(exc) or type(exc).__name__,
                 (time.perf_counter() - began) * 1000,
                 "error",
             )
             raise StoreDown("The session store does not answer.") from exc
-        self._tell(command, reply, (time.perf_counter() - began) * 1000, meaning)
+        self._on_command(command, reply, (time.perf_counter() - began) * 1000, meaning)
         return value
 
     def _run(self, run: Callable[[Line], tuple[Any, str, str]]) -> tuple[Any, str, str]:

@@ -18,7 +18,7 @@ from portal.web.stream import stop_on_signals
 worker_class = "gthread"
 workers = 2
 # A stream keeps a thread, and connections are not spread evenly: each worker has more threads than
-# the streams it takes (portal.web.stream.PER_WORKER).
+# the streams it takes (portal.web.hub.PER_WORKER).
 threads = 544
 OPEN_FILES = 4_096
 timeout = 30

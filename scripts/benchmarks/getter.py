@@ -39,9 +39,13 @@ def main() -> None:
     for line in sys.stdin:
         orders = json.loads(line)
         if cache is None:
-            near, target = (Address(*orders["route"][end]) for end in ("near", "target"))
+            listen_address, target = (
+                Address(*orders["route"][end]) for end in ("listen_address", "target")
+            )
             cache = LeanRedis(
-                Route(near, target, orders["route"]["file"], orders["route"]["index"]).open(),
+                Route(
+                    listen_address, target, orders["route"]["file"], orders["route"]["index"]
+                ).open(),
                 Access(orders["user"], orders["password"]),
             )
             print(json.dumps({"ready": True}), flush=True)

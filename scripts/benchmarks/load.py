@@ -58,11 +58,11 @@ def measure(context: Context) -> Iterator[Row]:
         redis_server(Path(name)) as server,
         contextlib.closing(Links(Path(name))) as links,
     ):
-        links.lay("cache", Address("127.0.0.1", free_port()), server.address)
+        links.add_link("cache", Address("127.0.0.1", free_port()), server.address)
         around = links.route("cache")
         straight, through = (
             Route(around.target, around.target, "", 0),
-            Route(around.near, around.near, "", 0),
+            Route(around.listen_address, around.listen_address, "", 0),
         )
         with contextlib.ExitStack() as clients:
             one, other = (clients.enter_context(_client(around)) for _ in range(2))
@@ -127,7 +127,7 @@ def redis_server(directory: Path) -> Iterator[Redis]:
 
 def _client(route: Route) -> Helper:
     way = {
-        "near": (route.near.host, route.near.port),
+        "listen_address": (route.listen_address.host, route.listen_address.port),
         "target": (route.target.host, route.target.port),
         "file": route.file,
         "index": route.index,

@@ -8,8 +8,9 @@ from flask import Flask
 
 from portal.app import create_app
 from portal.settings import Settings
+from portal.web.hub import Hub
 from portal.web.services import KEY as SERVICES
-from portal.web.stream import KEY, Hub
+from portal.web.stream import KEY
 
 STREAMS_OF_A_LEARNER = 60
 

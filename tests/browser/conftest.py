@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page
 from redis import Redis
 
 from portal.settings import ROOT
+from tests.waiting import eventually
 from tests.web.conftest import (
     PostgresServer,
     RedisServer,
@@ -28,7 +29,6 @@ from tests.web.conftest import (
     run_folder,
     sample_labs,
     sql,
-    wait_until,
 )
 from tests.web.faked_labs import FakedLabs, faked_labs
 
@@ -72,7 +72,7 @@ class WebServer:
             command, env=self.env, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         # gunicorn listens before its worker has loaded the portal.
-        wait_until(self._answers)
+        eventually(self._answers)
 
     def _answers(self) -> bool:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=5.0)

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import psutil
@@ -20,6 +19,7 @@ from redis.retry import Retry
 
 from labs.client import LabsClient
 from labs.engines import binaries
+from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 61_000
@@ -110,21 +110,6 @@ class Machine:
         self.redis.close()
         self.redis_server.kill()
         self.redis_server.wait()
-
-
-def eventually(condition, within_s=5.0):
-    end = time.monotonic() + within_s
-    while not (value := condition()):
-        assert time.monotonic() < end, "it did not come to be in time"
-        time.sleep(0.02)
-    return value
-
-
-def lives(process):
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 @pytest.fixture

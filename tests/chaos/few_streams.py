@@ -6,8 +6,9 @@ from flask import Flask
 
 from portal.app import create_app
 from portal.settings import Settings
+from portal.web.hub import Hub
 from portal.web.services import KEY as SERVICES
-from portal.web.stream import KEY, Hub, stop_on_signals
+from portal.web.stream import KEY, stop_on_signals
 
 PER_LEARNER, PER_WORKER, SLOW_READER_S = 2, 4, 1.5
 

@@ -5,7 +5,7 @@ idle sandbox is ended.
 import pytest
 
 from labs.errors import BadInput, SandboxTaken, UnknownLab, UnknownSandbox
-from tests.chaos.conftest import eventually
+from tests.waiting import eventually
 
 
 def test_who_comes_too_late_waits_with_a_position_and_gets_in(machine):

@@ -10,9 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.chaos.conftest import eventually, lives
+from tests.sandboxes import lives
+from tests.waiting import eventually
 
 FIFTY = 50
+LEAVE_S = 5.0
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def test_fifty_sandboxes_ended_in_every_way_leave_nothing(fifty):
     fifty.host.send_signal(signal.SIGKILL)
     fifty.host.wait(timeout=5)
 
-    eventually(lambda: not [process for process in everything if lives(process)])
+    eventually(lambda: not [process for process in everything if lives(process)], LEAVE_S)
     assert not listening(everything)
     fifty.start_host()
     eventually(lambda: len(fifty.directories()) <= 2)

@@ -4,7 +4,7 @@ its record.
 
 import time
 
-from tests.chaos.conftest import eventually
+from tests.waiting import eventually
 
 
 def proven(machine, sandbox):

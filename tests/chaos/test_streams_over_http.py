@@ -16,8 +16,9 @@ import pytest
 from itsdangerous import Signer
 
 from labs.events import Entry, Happened, encode
-from tests.chaos.conftest import ROOT, eventually
+from tests.chaos.conftest import ROOT
 from tests.chaos.few_streams import PER_WORKER, SLOW_READER_S
+from tests.waiting import eventually
 
 SECRET = "a secret of the tests, long enough"
 ANN, BOB, CLARA = "a" * 32, "b" * 32, "c" * 32

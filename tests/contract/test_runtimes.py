@@ -9,34 +9,35 @@ import psutil
 import pytest
 
 from labs.errors import LabsError, NotNow, ServerDown, UnknownSandbox
-from labs.headless import keeper_of_ones_own
-from tests.sandboxes import Opened, eventually, lives
+from labs.headless import own_supervisor
+from tests.sandboxes import Opened, lives
+from tests.waiting import eventually
 
 KINDS = ("cage", "process", "fake")
 REAL = ("cage", "process")
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def keeper(request):
-    keeper, directory = keeper_of_ones_own(request.param)
+def supervisor(request):
+    supervisor, directory = own_supervisor(request.param)
     try:
-        keeper.wait_ready()
-        yield keeper
+        supervisor.wait_ready()
+        yield supervisor
     finally:
-        keeper.close()
+        supervisor.close()
         directory.cleanup()
 
 
 @pytest.fixture
-def sandbox(keeper):
-    opened = CacheAside(keeper)
+def sandbox(supervisor):
+    opened = CacheAside(supervisor)
     yield opened
     opened.end()
 
 
 @pytest.fixture
 def real(sandbox):
-    if sandbox.keeper.isolation not in REAL:
+    if sandbox.supervisor.isolation not in REAL:
         pytest.skip("a fake has no processes")
     return sandbox
 
@@ -44,8 +45,8 @@ def real(sandbox):
 class CacheAside(Opened):
     """A sandbox of the lab cache-aside."""
 
-    def __init__(self, keeper):
-        super().__init__(keeper, "cache-aside")
+    def __init__(self, supervisor):
+        super().__init__(supervisor, "cache-aside")
 
     def server(self, verb, name="cache"):
         return super().server(verb, name)
@@ -58,7 +59,9 @@ class CacheAside(Opened):
 
     def processes(self, name):
         return [
-            process for process in self.keeper.processes(self.id) if process.name().startswith(name)
+            process
+            for process in self.supervisor.processes(self.id)
+            if process.name().startswith(name)
         ]
 
 
@@ -107,7 +110,7 @@ def test_each_server_keeps_a_log(sandbox):
 
 
 def test_ended_it_is_gone_and_says_why(sandbox):
-    sandbox.keeper.end(sandbox.id, "because", gently=True)
+    sandbox.supervisor.end(sandbox.id, "because", gently=True)
 
     assert sandbox.gone == ["because"]
     with pytest.raises(UnknownSandbox):
@@ -170,18 +173,18 @@ def test_no_server_runs_as_root(real):
 def test_sandboxes_do_not_share_a_user_when_root(real):
     if os.getuid() != 0:
         pytest.skip("an ordinary user has one user id")
-    other = CacheAside(real.keeper)
+    other = CacheAside(real.supervisor)
     try:
         assert {p.uids().real for p in real.processes("cg-agent")}.isdisjoint(
             {p.uids().real for p in other.processes("cg-agent")}
         )
     finally:
-        real.keeper.end(other.id, "the test is over")
+        real.supervisor.end(other.id, "the test is over")
 
 
 @pytest.mark.parametrize("victim", ["cg-agent", "cg-monitor"])
 def test_when_its_agent_or_monitor_is_killed_nothing_of_it_is_left(real, victim):
-    everything = real.keeper.processes(real.id)
+    everything = real.supervisor.processes(real.id)
 
     real.processes(victim)[0].kill()
 
@@ -192,10 +195,10 @@ def test_when_its_agent_or_monitor_is_killed_nothing_of_it_is_left(real, victim)
 @pytest.mark.parametrize("victim", ["cg-agent", "cg-monitor"])
 def test_the_next_one_opens_at_once_after_one_was_killed(real, victim):
     for _ in range(3):
-        opened = CacheAside(real.keeper)
+        opened = CacheAside(real.supervisor)
         opened.processes(victim)[0].kill()
 
-        following = CacheAside(real.keeper)
+        following = CacheAside(real.supervisor)
 
         assert following.states()[-1] == "up"
         assert not following.gone
@@ -204,10 +207,10 @@ def test_the_next_one_opens_at_once_after_one_was_killed(real, victim):
 
 def test_two_labs_hosts_of_a_machine_give_out_different_users_and_addresses(real):
     # They share the kernel's count of a user's processes, and the loopback.
-    other, directory = keeper_of_ones_own(real.keeper.isolation)
+    other, directory = own_supervisor(real.supervisor.isolation)
     try:
         theirs = CacheAside(other)
-        ours = real.keeper.process(real.id)
+        ours = real.supervisor.process(real.id)
 
         assert other.process(theirs.id).slot != ours.slot
         if os.geteuid() == 0:
@@ -227,10 +230,10 @@ def test_a_server_that_dies_by_itself_is_noticed(real):
     eventually(lambda: real.states()[-1] == "down")
 
 
-def test_a_cage_has_its_usual_ports_to_itself(keeper):
-    if keeper.isolation != "cage":
+def test_a_cage_has_its_usual_ports_to_itself(supervisor):
+    if supervisor.isolation != "cage":
         pytest.skip("only a cage has a loopback of its own")
-    first, second = CacheAside(keeper), CacheAside(keeper)
+    first, second = CacheAside(supervisor), CacheAside(supervisor)
     try:
         assert not first.ask()["failed"]
         assert not second.ask()["failed"]
@@ -259,10 +262,10 @@ def _owned_by_sandbox(port):
     )
 
 
-def test_the_power_can_be_cut_or_it_is_said_why_not(keeper):
-    sandbox = Opened(keeper, "durability")
+def test_the_power_can_be_cut_or_it_is_said_why_not(supervisor):
+    sandbox = Opened(supervisor, "durability")
     try:
-        if keeper.isolation not in REAL:
+        if supervisor.isolation not in REAL:
             with pytest.raises(NotNow, match="Nothing real runs"):
                 sandbox.call("action", name="cut-power", fields={})
             return

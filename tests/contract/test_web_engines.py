@@ -7,29 +7,30 @@ import os
 import pytest
 
 from labs.errors import LabsError, NotNow
-from labs.headless import keeper_of_ones_own
-from tests.sandboxes import Opened, eventually, lives
+from labs.headless import own_supervisor
+from tests.sandboxes import Opened, lives
+from tests.waiting import eventually
 
 KINDS = ("cage", "process", "fake")
 PROGRAMS = ("balancer", "instance-a", "instance-b")
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def keeper(request):
-    keeper, directory = keeper_of_ones_own(request.param)
+def supervisor(request):
+    supervisor, directory = own_supervisor(request.param)
     try:
-        keeper.wait_ready()
-        yield keeper
+        supervisor.wait_ready()
+        yield supervisor
     finally:
-        keeper.close()
+        supervisor.close()
         directory.cleanup()
 
 
 class Shop(Opened):
     """A sandbox of the lab sessions."""
 
-    def __init__(self, keeper):
-        super().__init__(keeper, "sessions")
+    def __init__(self, supervisor):
+        super().__init__(supervisor, "sessions")
 
     def state(self, name):
         return self.states(name)[-1]
@@ -40,21 +41,21 @@ class Shop(Opened):
     def programs(self):
         return [
             process
-            for process in self.keeper.processes(self.id)
+            for process in self.supervisor.processes(self.id)
             if "labs.web" in " ".join(process.cmdline())
         ]
 
 
 @pytest.fixture
-def sandbox(keeper):
-    opened = Shop(keeper)
+def sandbox(supervisor):
+    opened = Shop(supervisor)
     yield opened
     opened.end()
 
 
 @pytest.fixture
 def real(sandbox):
-    if sandbox.keeper.isolation == "fake":
+    if sandbox.supervisor.isolation == "fake":
         pytest.skip("a fake has no processes")
     return sandbox
 
@@ -71,7 +72,7 @@ def test_killed_is_down_and_restarted_is_up(sandbox, name):
 
 
 def test_where_nothing_runs_nobody_answers_a_browser(sandbox):
-    if sandbox.keeper.isolation != "fake":
+    if sandbox.supervisor.isolation != "fake":
         pytest.skip("here something runs")
     with pytest.raises(NotNow):
         sandbox.page()
@@ -113,7 +114,7 @@ def test_a_site_that_dies_by_itself_is_noticed(real):
 
 
 def test_when_its_agent_is_killed_nothing_of_a_site_is_left(real):
-    everything = real.keeper.processes(real.id)
+    everything = real.supervisor.processes(real.id)
     next(process for process in everything if process.name().startswith("cg-agent")).kill()
 
     eventually(lambda: real.gone)
@@ -121,7 +122,7 @@ def test_when_its_agent_is_killed_nothing_of_a_site_is_left(real):
 
 
 def test_sessions_that_are_asked_for_where_nothing_runs_are_none(sandbox):
-    if sandbox.keeper.isolation != "fake":
+    if sandbox.supervisor.isolation != "fake":
         pytest.skip("here something runs")
     with pytest.raises(LabsError):
         sandbox.call("action", name="log-in", fields={})

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -17,19 +16,10 @@ from labs.clients.address import Address
 from labs.errors import ServerDown
 from labs.shop import template
 from tests.labs.certificates import Authority
+from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 UID = 61_500
-
-
-def wait_until(condition, deadline_s=5.0):
-    """What `condition` returns as soon as it is true; fails at the deadline."""
-    end = time.monotonic() + deadline_s
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.005)
-    return pytest.fail("it did not come to be in time")
 
 
 class Rack:
@@ -60,7 +50,7 @@ class Rack:
             except ServerDown:
                 return None
 
-        return wait_until(answers, deadline_s)
+        return eventually(answers, deadline_s)
 
     def spawn(self, engine):
         launch = engine.launch()

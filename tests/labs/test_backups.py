@@ -14,7 +14,7 @@ from labs.clients.access import Access
 from labs.engines.dataset import READS, dataset
 from labs.engines.redis import Redis
 from labs.errors import BadInput, NotNow, ServerDown
-from labs.headless import keeper_of_ones_own
+from labs.headless import own_supervisor
 from labs.load import loop
 from labs.load.commits import Commits
 from labs.network.links import Route
@@ -23,8 +23,8 @@ from labs.setups.changes.backup import refusal
 from labs.setups.changes.backups import MOST_BACKUPS
 from labs.setups.changes.losses import count
 from labs.setups.changes.workload import ChangesSpec, count_key, note, notes, product_key
-from tests.labs.conftest import wait_until
-from tests.sandboxes import Opened, eventually
+from tests.sandboxes import Opened
+from tests.waiting import eventually
 
 KEYS = 600
 ONE_OF_EACH = (
@@ -89,7 +89,7 @@ def put(engine, commands=ONE_OF_EACH):
 
 def saved(engine):
     engine.run("BGSAVE")
-    wait_until(lambda: engine.info("persistence")["rdb_bgsave_in_progress"] == "0")
+    eventually(lambda: engine.info("persistence")["rdb_bgsave_in_progress"] == "0")
     return (engine.directory / "dump.rdb").read_bytes()
 
 
@@ -321,20 +321,20 @@ def test_a_writer_whose_notebook_is_full_says_so_once(server, tmp_path, monkeypa
 
 @pytest.fixture(scope="module")
 def place():
-    """A keeper, and the directory below which its sandboxes lie."""
-    keeper, directory = keeper_of_ones_own()
+    """A supervisor, and the directory below which its sandboxes lie."""
+    supervisor, directory = own_supervisor()
     try:
-        yield keeper, Path(directory.name)
+        yield supervisor, Path(directory.name)
     finally:
-        keeper.close()
+        supervisor.close()
         directory.cleanup()
 
 
 class Bench(Opened):
     """An open sandbox of the lab, with its tables as they were told last."""
 
-    def __init__(self, keeper, directory):
-        super().__init__(keeper, "backup-restore")
+    def __init__(self, supervisor, directory):
+        super().__init__(supervisor, "backup-restore")
         self._directory = directory
         self.call("set", name="keys", value=2_000)
 

@@ -14,7 +14,7 @@ from labs.engines.memcached import Memcached
 from labs.engines.redis import Redis
 from labs.load.clients import LeanMemcached, LeanRedis
 from labs.sandbox.clients import MemcachedCache, RedisCache
-from tests.labs.conftest import wait_until
+from tests.waiting import eventually
 
 PASSWORD = "the sandbox's own"
 
@@ -31,10 +31,16 @@ def lean(server):
     )
 
 
-def told(server, tell=nobody, looked=nobody):
+def told(server, on_command=nobody, on_lookup=nobody):
     if isinstance(server, Redis):
-        return RedisCache(server.address, user="shop", password=PASSWORD, tell=tell, looked=looked)
-    return MemcachedCache(server.address, tell=tell)
+        return RedisCache(
+            server.address,
+            user="shop",
+            password=PASSWORD,
+            on_command=on_command,
+            on_lookup=on_lookup,
+        )
+    return MemcachedCache(server.address, on_command=on_command)
 
 
 @pytest.fixture(params=[Redis, Memcached], ids=["redis", "memcached"])
@@ -91,14 +97,17 @@ def test_a_message_makes_other_processes_forget_and_one_that_nobody_heard_is_los
     redis_server, rack
 ):
     looks = []
-    reader, writer = lean(redis_server), told(redis_server, looked=lambda *look: looks.append(look))
+    reader, writer = (
+        lean(redis_server),
+        told(redis_server, on_lookup=lambda *look: looks.append(look)),
+    )
     for client in (reader, writer):
         client.local.set("row:1", {"version": 1}, 60)
         client.local.set("row:2", {"version": 1}, 60)
 
     writer.publish(CHANNEL, "row:1")
 
-    wait_until(lambda: reader.local.get("row:1") is None and writer.local.get("row:1") is None)
+    eventually(lambda: reader.local.get("row:1") is None and writer.local.get("row:1") is None)
     assert reader.local.get("row:2") == {"version": 1}
     assert reader.hits >= 1
     assert looks[-1][0] == "own memory: row:1"
@@ -107,12 +116,12 @@ def test_a_message_makes_other_processes_forget_and_one_that_nobody_heard_is_los
     with pytest.raises(CacheDown):
         writer.publish(CHANNEL, "row:2")
     rack.start(redis_server)
-    wait_until(lambda: redis_server.run("PUBSUB", "NUMSUB", CHANNEL)[1] == 2)
+    eventually(lambda: redis_server.run("PUBSUB", "NUMSUB", CHANNEL)[1] == 2)
     for client in (reader, writer):
         client.local.set("row:3", {"version": 1}, 60)
     writer.publish(CHANNEL, "row:3")
 
-    wait_until(lambda: reader.local.get("row:3") is None)
+    eventually(lambda: reader.local.get("row:3") is None)
     assert reader.local.get("row:2") == {"version": 1}
     reader.shut()
     writer.close()
@@ -138,7 +147,7 @@ def test_a_time_to_live_below_a_second_is_kept_by_redis(redis_server):
     client.set("row:1", "a", 0.05)
 
     began = time.monotonic()
-    wait_until(lambda: client.get("row:1") is None)
+    eventually(lambda: client.get("row:1") is None)
 
     assert time.monotonic() - began < 1
     client.close()

@@ -17,7 +17,7 @@ from labs.clients.stream import ServerClosed, Stream, TlsFailed
 from labs.clients.tls import Tls
 from labs.engines.memcached import Memcached
 from labs.engines.redis import Redis
-from tests.labs.conftest import wait_until
+from tests.waiting import eventually
 
 PASSWORD = "the sandbox's own"
 LARGE = b"x" * 300_000
@@ -85,11 +85,11 @@ def test_a_subscription_delivers_its_messages_in_order(redis, resp):
     subscriber = RespClient(straight(redis.address), Access("shop", PASSWORD))
     subscriber.subscribe("news")
     replies = []
-    wait_until(lambda: replies.extend(subscriber.arrived()) or len(replies) == 2)
+    eventually(lambda: replies.extend(subscriber.arrived()) or len(replies) == 2)
 
     for number in range(3):
         resp.command("PUBLISH", "news", number)
-    wait_until(lambda: replies.extend(subscriber.arrived()) or len(replies) == 5)
+    eventually(lambda: replies.extend(subscriber.arrived()) or len(replies) == 5)
 
     assert replies[0] == b"OK"
     assert replies[1][:2] == [b"subscribe", b"news"]
@@ -106,7 +106,7 @@ def test_a_server_that_is_paused_holds_up_no_subscription(redis, rack):
 
     rack.processes["cache"].send_signal(signal.SIGCONT)
     replies = []
-    wait_until(lambda: replies.extend(subscriber.arrived()) or len(replies) == 2)
+    eventually(lambda: replies.extend(subscriber.arrived()) or len(replies) == 2)
     assert replies[1][:2] == [b"subscribe", CHANNEL.encode()]
     subscriber.close()
 

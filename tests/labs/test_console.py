@@ -4,7 +4,7 @@ import pytest
 
 from labs.engines.redis import Redis
 from labs.errors import CommandRefused, ServerDown
-from labs.sandbox.console import RedisConsole
+from labs.sandbox.redis_console import RedisConsole
 
 PASSWORD = "the sandbox's own"
 

@@ -16,14 +16,7 @@ from labs.host import keys
 from labs.host.host import LabsHost
 from labs.host.publisher import feed_length
 from labs.host.record import Limits, SandboxRecord
-
-
-def eventually(condition, within_s=5.0):
-    end = time.monotonic() + within_s
-    while not (value := condition()):
-        assert time.monotonic() < end, "it did not come to be in time"
-        time.sleep(0.02)
-    return value
+from tests.waiting import eventually
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ import pytest
 from labs.clients.address import Address
 from labs.engines.redis import Redis
 from labs.errors import BadInput
+from labs.network.forwarder import MOST_UNDER_WAY
 from labs.network.links import Links
-from labs.network.proxy import MOST_UNDER_WAY
-from tests.labs.conftest import wait_until
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -68,18 +68,18 @@ def echo(rack):
 
 
 @pytest.fixture
-def near(rack, links, echo):
-    return links.lay("cache", rack.address(), echo.address)
+def listen_address(rack, links, echo):
+    return links.add_link("cache", rack.address(), echo.address)
 
 
 @pytest.fixture
-def client(near):
-    with connected(near) as made:
+def client(listen_address):
+    with connected(listen_address) as made:
         yield made
 
 
-def connected(near, timeout_s=2.0):
-    return socket.create_connection((near.host, near.port), timeout=timeout_s)
+def connected(listen_address, timeout_s=2.0):
+    return socket.create_connection((listen_address.host, listen_address.port), timeout=timeout_s)
 
 
 def asked(client, data):
@@ -146,7 +146,9 @@ def test_a_slow_link_keeps_a_bounded_amount_under_way(links, client):
     assert sent < 16_000_000 + MOST_UNDER_WAY
 
 
-def test_a_cut_is_felt_at_once_by_an_open_connection_and_refuses_nobody(links, client, near):
+def test_a_cut_is_felt_at_once_by_an_open_connection_and_refuses_nobody(
+    links, client, listen_address
+):
     asked(client, b"x")
     links.cut("cache")
     client.settimeout(0.2)
@@ -154,10 +156,10 @@ def test_a_cut_is_felt_at_once_by_an_open_connection_and_refuses_nobody(links, c
     with pytest.raises(TimeoutError):
         asked(client, b"y")
     with pytest.raises(TimeoutError):
-        connected(near, timeout_s=0.2)
+        connected(listen_address, timeout_s=0.2)
 
 
-def test_what_was_under_way_arrives_when_a_cut_link_is_restored(links, client, near):
+def test_what_was_under_way_arrives_when_a_cut_link_is_restored(links, client, listen_address):
     asked(client, b"x")
     links.cut("cache")
     client.sendall(b"waited")
@@ -165,7 +167,7 @@ def test_what_was_under_way_arrives_when_a_cut_link_is_restored(links, client, n
     links.restore("cache")
 
     assert received(client, 6) == b"waited"
-    with connected(near) as other:
+    with connected(listen_address) as other:
         assert asked(other, b"z") == b"z"
 
 
@@ -185,8 +187,8 @@ def test_a_cut_link_that_is_slowed_is_slow(links, client):
     assert min(took_ms(client) for _ in range(3)) >= 40
 
 
-def test_another_link_feels_nothing(rack, links, echo, near):
-    other = links.lay("database", rack.address(), echo.address)
+def test_another_link_feels_nothing(rack, links, echo, listen_address):
+    other = links.add_link("database", rack.address(), echo.address)
     links.cut("cache")
 
     with connected(other) as client:
@@ -202,21 +204,23 @@ def test_an_end_is_passed_on_each_way(links, client, echo):
     assert client.recv(1) == b""
 
 
-def test_a_client_that_left_behind_a_cut_is_forgotten_when_it_is_restored(links, near, echo):
-    with connected(near) as leaving:
+def test_a_client_that_left_behind_a_cut_is_forgotten_when_it_is_restored(
+    links, listen_address, echo
+):
+    with connected(listen_address) as leaving:
         asked(leaving, b"x")
         links.cut("cache")
     links.restore("cache")
 
-    assert wait_until(lambda: not any(thread.is_alive() for thread in echo.threads))
+    assert eventually(lambda: not any(thread.is_alive() for thread in echo.threads))
 
 
 def test_a_dead_server_behind_a_link_ends_the_connection(rack, links):
     nobody = rack.address()
-    near = links.lay("cache", rack.address(), nobody)
+    listen_address = links.add_link("cache", rack.address(), nobody)
 
     def reset():
-        with connected(near) as client:
+        with connected(listen_address) as client:
             client.sendall(b"x")
             client.recv(1)
 
@@ -225,35 +229,35 @@ def test_a_dead_server_behind_a_link_ends_the_connection(rack, links):
         reset()
 
 
-def test_a_link_that_is_laid_anew_leads_elsewhere(rack, links, near):
+def test_a_link_that_is_replaced_leads_elsewhere(rack, links, listen_address):
     other = Echo(rack.host)
     try:
-        links.lay("cache", near, other.address)
-        with connected(near) as client:
+        links.add_link("cache", listen_address, other.address)
+        with connected(listen_address) as client:
             assert asked(client, b"x") == b"x"
         assert len(other.accepted) == 1
     finally:
         other.close()
 
 
-def test_a_route_goes_around_a_whole_link_and_through_a_faulty_one(links, near, echo):
+def test_a_route_goes_around_a_whole_link_and_through_a_faulty_one(links, listen_address, echo):
     way = links.route("cache").open()
 
     assert way() == echo.address
     links.slow("cache", delay_ms=5)
-    assert way() == near
+    assert way() == listen_address
     links.restore("cache")
     assert way() == echo.address
     assert way() is way()
     links.cut("cache")
-    assert way() == near
+    assert way() == listen_address
 
 
 def test_without_a_file_all_goes_through_the_link(rack, echo):
     links = Links()
     try:
-        near = links.lay("cache", rack.address(), echo.address)
-        assert links.route("cache").open()() == near
+        listen_address = links.add_link("cache", rack.address(), echo.address)
+        assert links.route("cache").open()() == listen_address
     finally:
         links.close()
 
@@ -263,12 +267,12 @@ def test_a_link_that_is_not_there_is_said_so(links):
         links.cut("nowhere")
 
 
-def test_closing_leaves_no_process_no_socket_and_no_file(links, near, tmp_path):
+def test_closing_leaves_no_process_no_socket_and_no_file(links, listen_address, tmp_path):
     links.close()
     links.close()
 
     with pytest.raises(ConnectionRefusedError):
-        connected(near)
+        connected(listen_address)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -276,7 +280,7 @@ def test_the_process_ends_when_its_maker_does(tmp_path, rack, echo):
     address = rack.address()
     pid = os.fork()
     if pid == 0:
-        Links(tmp_path).lay("cache", address, echo.address)
+        Links(tmp_path).add_link("cache", address, echo.address)
         os._exit(0)
     assert os.waitpid(pid, 0)[1] == 0
 
@@ -284,17 +288,17 @@ def test_the_process_ends_when_its_maker_does(tmp_path, rack, echo):
         with socket.socket() as probe:
             return probe.connect_ex((address.host, address.port)) != 0
 
-    assert wait_until(refused)
+    assert eventually(refused)
 
 
 def test_two_hundred_connections_at_once_are_served(rack, links):
     server = Redis("redis-node", rack.address(), rack.directory, "secret")
     rack.start(server)
     server.close()
-    near = links.lay("cache", rack.address(), server.address)
+    listen_address = links.add_link("cache", rack.address(), server.address)
     links.slow("cache", delay_ms=20)
     with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(connected(near)) for _ in range(200)]
+        clients = [stack.enter_context(connected(listen_address)) for _ in range(200)]
         for client in clients:
             client.sendall(b"AUTH shop secret\r\nPING\r\n")
         answers = [received(client, 12) for client in clients]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from labs.headless import keeper_of_ones_own
+from labs.headless import own_supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "tests/samples/new_kind/tally"
@@ -93,7 +93,7 @@ def test_a_learner_opens_it_asks_it_and_breaks_it(folder, isolation, monkeypatch
     from labs.catalogue import catalogue
 
     catalogue.cache_clear()
-    supervisor, directory = keeper_of_ones_own(isolation)
+    supervisor, directory = own_supervisor(isolation)
     try:
         sandbox = supervisor.open("tally", {})
         call = supervisor.call

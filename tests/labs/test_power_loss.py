@@ -8,6 +8,7 @@ import struct
 import sys
 import threading
 import time
+from functools import partial
 from multiprocessing import Pipe
 
 import psutil
@@ -18,18 +19,18 @@ from labs.clients.access import Access
 from labs.clients.address import Address
 from labs.engines.redis import Redis
 from labs.errors import NotNow, ServerDown
-from labs.headless import keeper_of_ones_own
+from labs.headless import own_supervisor
 from labs.load import loop
 from labs.load.commits import Commits
 from labs.load.controller import LoadController
 from labs.network.links import Route
-from labs.runtime import noting, syncs
+from labs.runtime import fsync_listener, fsync_tracer
 from labs.runtime.disk import Disk
 from labs.runtime.launch import Launch
 from labs.runtime.process import ProcessRuntime
 from labs.setups.journal.workload import NumbersSpec, Written
-from tests.labs.conftest import wait_until
-from tests.sandboxes import Opened, eventually, lives
+from tests.sandboxes import Opened, lives
+from tests.waiting import eventually
 
 WRITER = """\
 import os, pathlib, time
@@ -69,7 +70,7 @@ def start(runtime, directory, program):
         ),
         directory / "output",
     )
-    wait_until(lambda: "done" in running.log_tail() or running.poll() is not None, 10.0)
+    eventually(lambda: "done" in running.log_tail() or running.poll() is not None, 10.0)
     assert running.poll() is None, running.log_tail()
     return running
 
@@ -133,7 +134,7 @@ def test_nobody_listens_any_more_when_it_is_dead(runtime, tmp_path):
     running = start(runtime, tmp_path, WRITER)
     running.kill()
 
-    wait_until(lambda: not any(thread.name == "syncs" for thread in threading.enumerate()))
+    eventually(lambda: not any(thread.name == "fsync-listener" for thread in threading.enumerate()))
 
 
 def test_where_the_kernel_refuses_the_program_runs_and_the_power_cut_says_why(
@@ -142,10 +143,10 @@ def test_where_the_kernel_refuses_the_program_runs_and_the_power_cut_says_why(
     """A second listener is refused by the kernel: the program lays one over itself first, then is
     started with ours.
     """
-    monkeypatch.setattr("labs.runtime.syncs._LAUNCHER", tmp_path / "launcher.py")
+    monkeypatch.setattr("labs.runtime.fsync_listener._LAUNCHER", tmp_path / "launcher.py")
     (tmp_path / "launcher.py").write_text(
-        noting.__loader__.get_source("labs.runtime.noting").replace(
-            "    hand_back =", "    listen_to_oneself()\n    hand_back =", 1
+        fsync_tracer.__loader__.get_source("labs.runtime.fsync_tracer").replace(
+            "    hand_back =", "    trace_self()\n    hand_back =", 1
         )
     )
     running = start(runtime, tmp_path, "import time\nprint('done', flush=True)\ntime.sleep(600)\n")
@@ -158,8 +159,8 @@ def test_where_the_kernel_refuses_the_program_runs_and_the_power_cut_says_why(
 def test_a_launcher_that_hangs_is_ended_and_the_server_starts_without_it(
     runtime, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("labs.runtime.syncs._LAUNCHER", tmp_path / "launcher.py")
-    monkeypatch.setattr("labs.runtime.syncs.HANDED_BACK_S", 0.3)
+    monkeypatch.setattr("labs.runtime.fsync_listener._LAUNCHER", tmp_path / "launcher.py")
+    monkeypatch.setattr("labs.runtime.fsync_listener.HANDED_BACK_S", 0.3)
     (tmp_path / "launcher.py").write_text("import time\ntime.sleep(600)\n")
     running = start(runtime, tmp_path, WRITER)
 
@@ -176,8 +177,8 @@ def test_a_launcher_that_hangs_is_ended_and_the_server_starts_without_it(
 
 def test_what_was_synced_while_nobody_noted_it_is_not_cut_later(runtime, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr("labs.runtime.syncs._LAUNCHER", tmp_path / "launcher.py")
-        patched.setattr("labs.runtime.syncs.HANDED_BACK_S", 0.3)
+        patched.setattr("labs.runtime.fsync_listener._LAUNCHER", tmp_path / "launcher.py")
+        patched.setattr("labs.runtime.fsync_listener.HANDED_BACK_S", 0.3)
         (tmp_path / "launcher.py").write_text("import time\ntime.sleep(600)\n")
         start(runtime, tmp_path, WRITER).kill()
     running = start(runtime, tmp_path, "import time\nprint('done', flush=True)\ntime.sleep(600)\n")
@@ -195,7 +196,7 @@ def test_a_sync_that_could_not_be_noted_forbids_a_power_cut_in_words(
     runtime, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(
-        "labs.runtime.syncs.os.readlink",
+        "labs.runtime.fsync_listener.os.readlink",
         lambda _: (_ for _ in ()).throw(PermissionError(13, "Permission denied")),
     )
     running = start(runtime, tmp_path, WRITER)
@@ -218,7 +219,7 @@ def test_a_call_of_a_process_that_is_being_killed_is_no_problem(
 
     def refuse(_path):
         os.kill(running.pid, signal.SIGKILL)
-        wait_until(lambda: running.poll() is not None)
+        eventually(lambda: running.poll() is not None)
         raise refusal
 
     running = start(
@@ -227,9 +228,9 @@ def test_a_call_of_a_process_that_is_being_killed_is_no_problem(
         "import os, time\nlog = os.open('data/log', os.O_CREAT | os.O_WRONLY, "
         "0o600)\nprint('done', flush=True)\ntime.sleep(0.3)\nos.fsync(log)\ntime.sleep(600)\n",
     )
-    monkeypatch.setattr("labs.runtime.syncs.os.readlink", refuse)
-    wait_until(lambda: running.poll() is not None)
-    wait_until(lambda: not any(thread.name == "syncs" for thread in threading.enumerate()))
+    monkeypatch.setattr("labs.runtime.fsync_listener.os.readlink", refuse)
+    eventually(lambda: running.poll() is not None)
+    eventually(lambda: not any(thread.name == "fsync-listener" for thread in threading.enumerate()))
 
     assert running.disk.problem == ""
 
@@ -265,18 +266,18 @@ time.sleep(600)
 
     running.cut_power()
 
-    wait_until(lambda: not lives(child))
+    eventually(lambda: not lives(child))
 
 
 def test_whoever_hears_the_syncs_ends_with_the_server_even_if_the_kernel_does_not_say(
     monkeypatch, tmp_path
 ):
-    monkeypatch.setattr("labs.runtime.syncs.LOOKS_EVERY_S", 0.02)
+    monkeypatch.setattr("labs.runtime.fsync_listener.CHECK_EVERY_S", 0.02)
     read_end, write_end = os.pipe()
     living = threading.Event()
     living.set()
     hearing = threading.Thread(
-        target=syncs._answer_all,
+        target=fsync_listener._answer_all,
         args=(read_end, Disk(tmp_path / "data", tmp_path / "data-synced"), living.is_set),
         daemon=True,
     )
@@ -292,35 +293,35 @@ def test_whoever_hears_the_syncs_ends_with_the_server_even_if_the_kernel_does_no
 
 
 def test_a_kernel_that_cannot_let_a_call_go_on_is_refused_in_words(monkeypatch):
-    monkeypatch.setattr("labs.runtime.noting.LEAST_KERNEL", (99, 0))
+    monkeypatch.setattr("labs.runtime.fsync_tracer.LEAST_KERNEL", (99, 0))
 
     with pytest.raises(OSError, match="can't let a call go on"):
-        noting.listen_to_oneself()
+        fsync_tracer.trace_self()
     assert (
-        noting.kernel("5.4.0-100-generic")
+        fsync_tracer.kernel("5.4.0-100-generic")
         < (5, 5)
-        <= noting.kernel("5.15-rc1")
-        < noting.kernel("6.1.0")
+        <= fsync_tracer.kernel("5.15-rc1")
+        < fsync_tracer.kernel("6.1.0")
     )
 
 
 def test_an_unknown_machine_is_refused_in_words(monkeypatch):
-    monkeypatch.setattr(noting, "NUMBERS", {})
+    monkeypatch.setattr(fsync_tracer, "NUMBERS", {})
 
     with pytest.raises(OSError, match="not known here"):
-        noting.listen_to_oneself()
+        fsync_tracer.trace_self()
 
 
-@pytest.mark.parametrize("machine", sorted(noting.NUMBERS))
+@pytest.mark.parametrize("machine", sorted(fsync_tracer.NUMBERS))
 def test_the_filter_tells_the_four_calls_and_no_other(machine):
-    numbers = noting.NUMBERS[machine]
+    numbers = fsync_tracer.NUMBERS[machine]
 
     assert {
         call
         for call in range(500)
-        if decided(noting.program(numbers), call, numbers.machine) == 0x7FC0_0000
+        if decided(fsync_tracer.program(numbers), call, numbers.machine) == 0x7FC0_0000
     } == {numbers.sync, numbers.fsync, numbers.fdatasync, numbers.syncfs}
-    assert decided(noting.program(numbers), numbers.fsync, 1) == 0x7FFF_0000
+    assert decided(fsync_tracer.program(numbers), numbers.fsync, 1) == 0x7FFF_0000
 
 
 def decided(program, call, machine):
@@ -344,13 +345,13 @@ class AgainAndAgain:
         address = Address(runtime.host(1), runtime.port(6379))
         directives = {"appendonly": "yes", "appendfsync": fsync} if fsync else {"save": '""'}
         self.engine = Redis(
-            "redis", address, directory, "a password", noted=True, directives=directives
+            "redis", address, directory, "a password", traced=True, directives=directives
         )
         self.start()
 
     def start(self):
         self.running = self.runtime.start(self.engine.launch(), self.log)
-        wait_until(self.answers, 10.0)
+        eventually(self.answers, 10.0)
 
     def answers(self):
         try:
@@ -394,7 +395,7 @@ def test_redis_keeps_what_it_synced_before_it_answered(redis_that, fsync, kept):
 def test_redis_that_syncs_every_second_loses_what_came_since(redis_that, tmp_path):
     redis = redis_that("everysec")
     redis.write(100)
-    wait_until(
+    eventually(
         lambda: (
             redis.engine.run("PING")
             and len(
@@ -442,18 +443,18 @@ def test_transactions_are_replayed_from_the_append_only_file(redis_that):
 
 
 @pytest.fixture(scope="module", params=("cage", "process"))
-def keeper(request):
-    keeper, directory = keeper_of_ones_own(request.param)
+def supervisor(request):
+    supervisor, directory = own_supervisor(request.param)
     try:
-        yield keeper
+        yield supervisor
     finally:
-        keeper.close()
+        supervisor.close()
         directory.cleanup()
 
 
 @pytest.fixture
-def sandbox(keeper):
-    opened = Opened(keeper, "durability")
+def sandbox(supervisor):
+    opened = Opened(supervisor, "durability")
     yield opened
     opened.end()
 
@@ -626,9 +627,13 @@ class IdleClients:
 def test_a_client_that_does_no_more_is_reported_once_in_a_run():
     reported, clients, spec = [], IdleClients(), numbered(Address("127.0.0.1", 1))
     load = LoadController(clients, on_idle=reported.append)
+
+    def reports_are(count):
+        return len(reported) == count
+
     for run in (1, 2):
         load.start(2, lambda _: spec)
-        eventually(lambda run=run: len(reported) == run)
+        eventually(partial(reports_are, run))
         time.sleep(0.1)
         for pipe in clients.theirs:
             pipe.close()

@@ -5,28 +5,28 @@ trouble is told instead of waited for.
 import pytest
 
 from labs.errors import NotNow
-from labs.headless import keeper_of_ones_own
-from tests.labs.conftest import wait_until
+from labs.headless import own_supervisor
+from tests.waiting import eventually
 
 STALE = "AABBBA"
 
 
 @pytest.fixture(scope="module")
-def keeper():
-    keeper, directory = keeper_of_ones_own()
+def supervisor():
+    supervisor, directory = own_supervisor()
     try:
-        yield keeper
+        yield supervisor
     finally:
-        keeper.close()
+        supervisor.close()
         directory.cleanup()
 
 
 class Bench:
     """An open sandbox of the lab, with its tables as they were told last."""
 
-    def __init__(self, keeper):
-        self.keeper, self.tables, self.checks = keeper, {}, {}
-        self.sandbox = keeper.open("write-through-race", {}, on_event=self._hear)
+    def __init__(self, supervisor):
+        self.supervisor, self.tables, self.checks = supervisor, {}, {}
+        self.sandbox = supervisor.open("write-through-race", {}, on_event=self._hear)
 
     def _hear(self, entry):
         event = entry.event
@@ -36,7 +36,7 @@ class Bench:
             self.checks[event.check] = event.status
 
     def call(self, call, **args):
-        return self.keeper.call(self.sandbox, call, **args)
+        return self.supervisor.call(self.sandbox, call, **args)
 
     def set(self, **settings):
         for name, value in settings.items():
@@ -54,10 +54,10 @@ class Bench:
 
 
 @pytest.fixture
-def bench(keeper):
-    made = Bench(keeper)
+def bench(supervisor):
+    made = Bench(supervisor)
     yield made
-    keeper.end(made.sandbox, "the test is over")
+    supervisor.end(made.sandbox, "the test is over")
 
 
 def test_the_same_order_ends_the_same_way_every_time(bench):
@@ -188,4 +188,4 @@ def test_setting_another_strategy_tells_its_steps_and_forgets_the_orders(bench):
         "write DB",
         "commit",
     ]
-    wait_until(lambda: bench.checks["write-through-stale"] == "met")
+    eventually(lambda: bench.checks["write-through-stale"] == "met")

@@ -5,25 +5,25 @@ caught where it is meant to be.
 import pytest
 
 from labs.catalogue import catalogue
-from labs.headless import keeper_of_ones_own, play
+from labs.headless import own_supervisor, play
 
 LABS = list(catalogue().values())
 WRONG = [(lab, solution) for lab in LABS for solution in lab.mutants]
 
 
 @pytest.fixture(scope="module")
-def keeper():
-    keeper, directory = keeper_of_ones_own()
+def supervisor():
+    supervisor, directory = own_supervisor()
     try:
-        yield keeper
+        yield supervisor
     finally:
-        keeper.close()
+        supervisor.close()
         directory.cleanup()
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
-def test_the_reference_run_meets_every_check_with_evidence(keeper, lab):
-    run = play(keeper, lab.id)
+def test_the_reference_run_meets_every_check_with_evidence(supervisor, lab):
+    run = play(supervisor, lab.id)
 
     assert {check["id"]: check["status"] for check in run.checks} == dict.fromkeys(
         (check.name for check in lab.checks), "met"
@@ -33,9 +33,9 @@ def test_the_reference_run_meets_every_check_with_evidence(keeper, lab):
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
-def test_at_the_start_no_check_is_met(keeper, lab):
+def test_at_the_start_no_check_is_met(supervisor, lab):
     statuses = {}
-    sandbox = keeper.open(
+    sandbox = supervisor.open(
         lab.id,
         {},
         on_event=lambda entry: (
@@ -45,17 +45,17 @@ def test_at_the_start_no_check_is_met(keeper, lab):
         ),
     )
     try:
-        keeper.call(sandbox, "log", server=lab.topology.servers[0].name)
+        supervisor.call(sandbox, "log", server=lab.topology.servers[0].name)
         assert statuses == dict.fromkeys((check.name for check in lab.checks), "unmet")
     finally:
-        keeper.end(sandbox, "the test is over")
+        supervisor.end(sandbox, "the test is over")
 
 
 @pytest.mark.parametrize(
     ("lab", "solution"), WRONG, ids=[f"{lab.id}-{solution.name}" for lab, solution in WRONG]
 )
-def test_a_wrong_solution_is_caught_by_its_check(keeper, lab, solution):
-    run = play(keeper, lab.id, wrong=solution.name)
+def test_a_wrong_solution_is_caught_by_its_check(supervisor, lab, solution):
+    run = play(supervisor, lab.id, wrong=solution.name)
 
     unmet = [check["id"] for check in run.checks if check["status"] != "met"]
     # the matrix is meant to be read
@@ -65,12 +65,14 @@ def test_a_wrong_solution_is_caught_by_its_check(keeper, lab, solution):
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
-def test_every_prediction_can_be_measured(keeper, lab):
+def test_every_prediction_can_be_measured(supervisor, lab):
     for prediction in lab.predictions:
-        sandbox = keeper.open(lab.id, {})
+        sandbox = supervisor.open(lab.id, {})
         try:
-            measured = keeper.call(sandbox, "measure", prediction=prediction.name, deadline_s=20.0)
+            measured = supervisor.call(
+                sandbox, "measure", prediction=prediction.name, deadline_s=20.0
+            )
             assert prediction.holds(measured["value"], measured["value"])
             assert measured["shown"]
         finally:
-            keeper.end(sandbox, "the test is over")
+            supervisor.end(sandbox, "the test is over")

@@ -7,36 +7,37 @@ import time
 import pytest
 
 from labs.errors import LabsError, NotNow
-from labs.headless import keeper_of_ones_own
+from labs.headless import own_supervisor
 from scripts.repeated_failovers import FAULTS, Outside
-from tests.sandboxes import eventually, lives
+from tests.sandboxes import lives
+from tests.waiting import eventually
 
 KINDS = ("cage", "process")
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def keeper(request):
-    keeper, directory = keeper_of_ones_own(request.param)
+def supervisor(request):
+    supervisor, directory = own_supervisor(request.param)
     try:
-        yield keeper
+        yield supervisor
     finally:
-        keeper.close()
+        supervisor.close()
         directory.cleanup()
 
 
 @pytest.fixture
-def group(keeper):
-    outside = Outside(keeper)
+def group(supervisor):
+    outside = Outside(supervisor)
     yield outside
     outside.end()
 
 
 def ask(group, server, command):
-    return group._keeper.call(group.id, "console", server=server, command=command)["output"]
+    return group._supervisor.call(group.id, "console", server=server, command=command)["output"]
 
 
-def test_it_is_open_with_replicas_that_hear_their_primary(keeper):
-    outside = Outside(keeper)
+def test_it_is_open_with_replicas_that_hear_their_primary(supervisor):
+    outside = Outside(supervisor)
     try:
         assert outside.settled()
         assert outside.primary == "cache-001"
@@ -66,19 +67,19 @@ def test_each_fault_moves_the_endpoint_and_both_counts_of_what_is_lost_agree(gro
     assert counted.acknowledged > 50
 
 
-def test_replicas_that_were_frozen_lose_nothing_where_the_primary_refuses_without_them(keeper):
+def test_replicas_that_were_frozen_lose_nothing_where_the_primary_refuses_without_them(supervisor):
     outside = Outside(
-        keeper, settings={"min_replicas": "1", "writes_per_s": 1_000, "detection_ms": 10_000}
+        supervisor, settings={"min_replicas": "1", "writes_per_s": 1_000, "detection_ms": 10_000}
     )
     try:
         for name in ("cache-002", "cache-003"):
-            keeper.call(outside.id, "server", name=name, verb="pause")
+            supervisor.call(outside.id, "server", name=name, verb="pause")
         flown = len(outside.acknowledged)
         eventually(lambda: not _is_acknowledged(outside), within_s=6.0)
         assert len(outside.acknowledged) > flown
         outside.act("kill-primary")
         for name in ("cache-002", "cache-003"):
-            keeper.call(outside.id, "server", name=name, verb="resume")
+            supervisor.call(outside.id, "server", name=name, verb="resume")
         outside.wait(lambda: bool(outside.records), 45.0, "the flight was over")
 
         assert outside.primary != "cache-001"
@@ -105,9 +106,9 @@ def test_a_zone_whose_answers_are_lost_is_as_good_as_cut_off(group):
     assert group.records[-1].results["promoted"] == group.primary
 
 
-def test_with_two_sentinels_down_nobody_is_promoted(group, keeper):
+def test_with_two_sentinels_down_nobody_is_promoted(group, supervisor):
     for name in ("sentinel-b", "sentinel-c"):
-        keeper.call(group.id, "server", name=name, verb="kill")
+        supervisor.call(group.id, "server", name=name, verb="kill")
     group.act("kill-primary")
     time.sleep(4.0)
 
@@ -122,9 +123,9 @@ def test_a_fault_while_a_flight_is_under_way_is_refused(group):
         group.act("kill-primary")
 
 
-def test_everything_is_as_at_the_start_after_a_reset(group, keeper):
+def test_everything_is_as_at_the_start_after_a_reset(group, supervisor):
     group.fail_over("kill-primary")
-    keeper.call(group.id, "reset")
+    supervisor.call(group.id, "reset")
 
     assert group.primary == "cache-001"
     group.wait(group.settled, 10.0, "everybody follows cache-001")
@@ -132,10 +133,10 @@ def test_everything_is_as_at_the_start_after_a_reset(group, keeper):
     assert group.fail_over("kill-primary").problem == ""
 
 
-def test_nothing_of_it_is_left_when_it_ends_in_the_middle_of_a_failover(keeper):
-    outside = Outside(keeper)
+def test_nothing_of_it_is_left_when_it_ends_in_the_middle_of_a_failover(supervisor):
+    outside = Outside(supervisor)
     outside.act("lose-primary")
-    processes = keeper.processes(outside.id)
+    processes = supervisor.processes(outside.id)
 
     outside.end()
 

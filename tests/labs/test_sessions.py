@@ -8,26 +8,27 @@ import time
 import pytest
 
 from labs.errors import BadInput, LabsError, NotNow
-from labs.headless import keeper_of_ones_own
-from tests.sandboxes import Opened, eventually
+from labs.headless import own_supervisor
+from tests.sandboxes import Opened
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
-def keeper():
-    keeper, directory = keeper_of_ones_own()
+def supervisor():
+    supervisor, directory = own_supervisor()
     try:
-        keeper.wait_ready()
-        yield keeper
+        supervisor.wait_ready()
+        yield supervisor
     finally:
-        keeper.close()
+        supervisor.close()
         directory.cleanup()
 
 
 class Shop(Opened):
     """A sandbox of the lab sessions."""
 
-    def __init__(self, keeper):
-        super().__init__(keeper, "sessions")
+    def __init__(self, supervisor):
+        super().__init__(supervisor, "sessions")
 
     def press(self, name, browser="first", **fields):
         return self.call("action", name=name, fields={"browser": browser, **fields})["says"]
@@ -53,8 +54,8 @@ class Shop(Opened):
 
 
 @pytest.fixture
-def shop(keeper):
-    opened = Shop(keeper)
+def shop(supervisor):
+    opened = Shop(supervisor)
     yield opened
     opened.end()
 
@@ -232,7 +233,7 @@ def test_instances_have_no_console_and_keep_a_log(shop):
 
 
 def test_no_secret_stands_on_a_command_line(shop):
-    for process in shop.keeper.processes(shop.id):
+    for process in shop.supervisor.processes(shop.id):
         line = " ".join(process.cmdline())
         if "labs.web" in line:
             assert line.endswith("settings.json")
@@ -242,7 +243,7 @@ def test_every_instance_runs_without_the_rest_of_labs(shop):
     """It has to answer within 200 ms of its start: what it maps tells what it imported."""
     programs = [
         process
-        for process in shop.keeper.processes(shop.id)
+        for process in shop.supervisor.processes(shop.id)
         if "labs.web" in " ".join(process.cmdline())
     ]
 

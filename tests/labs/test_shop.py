@@ -19,7 +19,7 @@ from labs.shop import queries, template
 from labs.shop.popularity import category_of
 from labs.shop.shop import LeanShop, SqlAlchemyShop, items
 from labs.shop.versions import version_of
-from tests.labs.conftest import wait_until
+from tests.waiting import eventually
 
 PASSWORD = "the sandbox's own"
 KINDS = tuple(queries.READS)
@@ -48,7 +48,9 @@ def told():
 
 @pytest.fixture
 def alchemy(server, told):
-    shop = SqlAlchemyShop(server.address, password=PASSWORD, tell=lambda *heard: told.append(heard))
+    shop = SqlAlchemyShop(
+        server.address, password=PASSWORD, on_command=lambda *heard: told.append(heard)
+    )
     yield shop
     shop.close()
 
@@ -216,7 +218,7 @@ def test_a_paused_database_is_down_until_it_is_resumed(rack, server, kind):
         shop.read(1)
 
     _signal_all(rack, server, signal.SIGCONT)
-    assert wait_until(lambda: _answers(server))
+    assert eventually(lambda: _answers(server))
     assert shop.read(1)["product_id"] == 1
     shop.close()
 

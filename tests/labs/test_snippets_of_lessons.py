@@ -4,7 +4,7 @@ answered, and not with an error that the text doesn't tell of.
 
 import pytest
 
-from labs.headless import keeper_of_ones_own
+from labs.headless import own_supervisor
 from portal.content import RunSnippet, load
 from portal.settings import ROOT
 
@@ -22,18 +22,18 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def ask():
-    keeper, directory = keeper_of_ones_own()
+    supervisor, directory = own_supervisor()
     opened = {}
 
     def ask(lab, server, command):
         if lab not in opened:
-            opened[lab] = keeper.open(lab, {})
-        return keeper.call(opened[lab], "console", server=server, command=command)
+            opened[lab] = supervisor.open(lab, {})
+        return supervisor.call(opened[lab], "console", server=server, command=command)
 
     try:
         yield ask
     finally:
-        keeper.close()
+        supervisor.close()
         directory.cleanup()
 
 

@@ -20,7 +20,7 @@ from labs.load.clients import LeanMemcached, LeanRedis
 from labs.load.listener import Listener
 from labs.runtime.launch import Launch
 from tests.labs.certificates import Authority
-from tests.labs.conftest import wait_until
+from tests.waiting import eventually
 
 PASSWORD = "the sandbox's own"
 LARGE = "x" * 300_000
@@ -219,7 +219,7 @@ def test_messages_larger_than_a_record_arrive_at_once(redis):
     subscriber, client = redis.client(), redis.client()
     subscriber.subscribe("news")
     replies = []
-    wait_until(lambda: replies.extend(subscriber.arrived()) or len(replies) == 2)
+    eventually(lambda: replies.extend(subscriber.arrived()) or len(replies) == 2)
 
     for _ in range(3):
         client.command("PUBLISH", "news", LARGE)
@@ -242,7 +242,7 @@ def test_the_load_s_clients_and_its_subscription_speak_tls(redis, rack, authorit
     lean.publish("news", "row:1")
 
     assert lean.get("row:1") == b"a"
-    wait_until(lambda: messages == ["row:1"])
+    eventually(lambda: messages == ["row:1"])
     listener.close()
     lean.shut()
 

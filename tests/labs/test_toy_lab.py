@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from labs.errors import BadInput
-from labs.headless import keeper_of_ones_own
-from tests.sandboxes import Opened, eventually
+from labs.headless import own_supervisor
+from tests.sandboxes import Opened
+from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -68,7 +69,7 @@ def test_the_result_is_one_object_with_everything_in_it(tmp_path):
     assert "Check met" in played.stderr
 
 
-def test_a_sabotaged_sandbox_exits_1_and_an_unknown_lab_2(tmp_path):
+def test_a_mutant_exits_1_and_an_unknown_lab_2(tmp_path):
     assert run(tmp_path, "run", "cache-aside", "--wrong", "never-stores").returncode == 1
     unknown = run(tmp_path, "run", "no-such-lab")
     assert unknown.returncode == 2
@@ -82,16 +83,16 @@ def test_a_lab_below_the_cage_s_own_tmp_is_stepped(tmp_path_factory, monkeypatch
         parent.chmod(0o755)
     shutil.copytree(MORE_LABS / "toy", folder / "toy")
     monkeypatch.setenv("CACHEGROUND_LABS", str(folder))
-    keeper, directory = keeper_of_ones_own()
+    supervisor, directory = own_supervisor()
     try:
-        sandbox = keeper.open("toy", {})
+        sandbox = supervisor.open("toy", {})
 
-        assert keeper.call(sandbox, "step", verb="start", function="read", key="1") == {
+        assert supervisor.call(sandbox, "step", verb="start", function="read", key="1") == {
             "running": True
         }
-        assert keeper.call(sandbox, "step", verb="finish") == {"running": False}
+        assert supervisor.call(sandbox, "step", verb="finish") == {"running": False}
     finally:
-        keeper.close()
+        supervisor.close()
         directory.cleanup()
 
 
@@ -105,9 +106,9 @@ def test_a_lab_below_the_cage_s_own_tmp_is_stepped(tmp_path_factory, monkeypatch
     ],
 )
 def test_a_stepped_write_has_the_price_of_the_form_where_there_are_prices(lab, given, call):
-    keeper, directory = keeper_of_ones_own("process")
+    supervisor, directory = own_supervisor("process")
     try:
-        opened = Opened(keeper, lab)
+        opened = Opened(supervisor, lab)
         opened.call("step", verb="start", function="write", key="42", **given)
         opened.call("step", verb="finish")
 
@@ -118,5 +119,5 @@ def test_a_stepped_write_has_the_price_of_the_form_where_there_are_prices(lab, g
             with pytest.raises(BadInput):
                 opened.call("step", verb="start", function="write", key="42", price="")
     finally:
-        keeper.close()
+        supervisor.close()
         directory.cleanup()

@@ -4,15 +4,15 @@ with the agent's rights.
 
 import pytest
 
-from labs.headless import keeper_of_ones_own
+from labs.headless import own_supervisor
 
 
 @pytest.fixture
 def opened():
-    keeper, directory = keeper_of_ones_own()
-    sandbox = keeper.open("cache-aside", {})
-    yield lambda call, **args: keeper.call(sandbox, call, **args)
-    keeper.close()
+    supervisor, directory = own_supervisor()
+    sandbox = supervisor.open("cache-aside", {})
+    yield lambda call, **args: supervisor.call(sandbox, call, **args)
+    supervisor.close()
     directory.cleanup()
 
 

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,20 +21,13 @@ import psutil
 import pytest
 
 from portal.serve.places import Places, places_of
+from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_COPIED = shutil.ignore_patterns(
     "var", ".venv", ".git", "__pycache__", ".*_cache", ".hypothesis"
 )
 ANSWER_S = 90.0
-
-
-def wait_until(true: Callable[[], bool], within_s: float, what: str) -> None:
-    """Return as soon as it is true; fail at the deadline."""
-    end = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < end, f"{what} did not happen within {within_s} s"
-        time.sleep(0.02)
 
 
 def copy_of_the_checkout(to: Path) -> Path:
@@ -66,7 +59,7 @@ class Run:
             )
             return "Ready: " in self.said()
 
-        wait_until(there, ANSWER_S, "Ready")
+        eventually(there, ANSWER_S, "Ready")
         return time.monotonic() - self.started
 
     def family(self) -> list[psutil.Process]:

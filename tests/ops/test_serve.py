@@ -22,8 +22,8 @@ from tests.ops.conftest import (
     free_port,
     living,
     takes_connections,
-    wait_until,
 )
+from tests.waiting import eventually
 
 
 def page(run: Run, path: str = "/healthz") -> int:
@@ -97,11 +97,11 @@ def test_at_ctrl_c_everything_ends(checkout):
 
 def test_told_to_stop_while_it_starts_it_leaves_nothing(checkout):
     run = checkout.serve()
-    wait_until(lambda: len(run.family()) > 3, 30, "a start half done")
+    eventually(lambda: len(run.family()) > 3, 30, "a start half done")
     family = run.family()
 
     assert run.stop() in (0, -signal.SIGTERM)
-    wait_until(lambda: living(family) == [], 5, "the end of all")
+    eventually(lambda: living(family) == [], 5, "the end of all")
 
 
 def test_killed_it_leaves_nothing_and_loses_nothing(checkout):
@@ -115,7 +115,7 @@ def test_killed_it_leaves_nothing_and_loses_nothing(checkout):
 
     run.process.kill()
     run.process.wait()
-    wait_until(
+    eventually(
         lambda: living(family) == [] and not takes_connections(run.port), 5, "the end of all"
     )
 
@@ -151,7 +151,7 @@ def test_started_again_at_once_after_a_kill_it_is_ready(checkout):
 def test_a_part_that_is_killed_comes_back(checkout, words):
     run = checkout.serve()
     run.wait_ready()
-    wait_until(
+    eventually(
         lambda: any(
             all(word in " ".join(member.cmdline()) for word in words) for member in run.family()
         ),
@@ -168,7 +168,7 @@ def test_a_part_that_is_killed_comes_back(checkout, words):
         except (StopIteration, psutil.NoSuchProcess):
             return False
 
-    wait_until(back, 20, "its return")
+    eventually(back, 20, "its return")
     assert run.process.poll() is None
     assert "is started again" in run.said()
 
@@ -189,7 +189,7 @@ def test_a_part_that_fails_again_and_again_ends_the_site_with_its_last_words(che
                 continue
         return run.process.poll() is not None
 
-    wait_until(kill_recorder, 40, "giving up")
+    eventually(kill_recorder, 40, "giving up")
     assert run.process.returncode == 1
     assert len(killed) == 5 and "recorder failed 5 times in 2 minutes" in run.said()
     assert living(family) == []
@@ -354,23 +354,22 @@ def test_a_python_that_is_too_old_is_named_with_the_way_out(checkout, tmp_path):
 
 def test_where_it_cannot_install_it_says_which_commands_to_run(checkout, tmp_path):
     """No apt-get, no engines: a PATH with nothing on it, and no /usr/lib/postgresql in sight."""
-    script = (
-        (checkout.root / "scripts/provision.py")
-        .read_text()
-        .replace("/usr/lib/postgresql", str(tmp_path))
-        .replace('Path("/usr/sbin")', f'Path("{tmp_path}")')
+    programs = checkout.root / "scripts/provisioning/programs.py"
+    before = programs.read_text()
+    programs.write_text(
+        before.replace("/usr/lib/postgresql", str(tmp_path)).replace(
+            'Path("/usr/sbin")', f'Path("{tmp_path}")'
+        )
     )
-    altered = checkout.root / "scripts/provision_without.py"
-    altered.write_text(script)
     try:
         ended = subprocess.run(
-            [sys.executable, "-I", "-S", str(altered), "serve"],
+            [sys.executable, "-I", "-S", str(checkout.root / "scripts/provision.py"), "serve"],
             env={"PATH": str(tmp_path)},
             capture_output=True,
             text=True,
         )
     finally:
-        altered.unlink()
+        programs.write_text(before)
 
     assert ended.returncode == 3
     for expected in (

@@ -1,11 +1,10 @@
 """Sandboxes to attack: real ones in a cage and as plain processes, and a site without labs."""
 
 import os
-import time
 
 import pytest
 
-from labs.headless import keeper_of_ones_own
+from labs.headless import own_supervisor
 from portal.app import create_app
 from portal.migrations import migrate
 from portal.settings import Settings
@@ -18,29 +17,20 @@ SECRETS = {
 }
 
 
-def eventually(condition, within_s=8.0):
-    """What the condition returns as soon as it is something; fails at the deadline."""
-    end = time.monotonic() + within_s
-    while not (value := condition()):
-        assert time.monotonic() < end, "it did not come to be in time"
-        time.sleep(0.02)
-    return value
-
-
 class Opened:
     """A sandbox with real servers."""
 
-    def __init__(self, keeper, **settings):
-        self.keeper = keeper
-        self.id = keeper.open("cache-aside", settings)
+    def __init__(self, supervisor, **settings):
+        self.supervisor = supervisor
+        self.id = supervisor.open("cache-aside", settings)
 
     def console(self, server, command):
-        return self.keeper.call(self.id, "console", server=server, command=command)
+        return self.supervisor.call(self.id, "console", server=server, command=command)
 
     @property
     def processes(self):
         """Every process but the monitor, which is the labs host's."""
-        return self.keeper.processes(self.id)[1:]
+        return self.supervisor.processes(self.id)[1:]
 
     @property
     def inside(self):
@@ -51,11 +41,11 @@ class Opened:
 
 
 @pytest.fixture(scope="session", params=("cage", "process"))
-def keeper(request):
+def supervisor(request):
     """Started where the portal's secrets are in the environment, as a careless operator might."""
     before = dict(os.environ)
     os.environ.update(SECRETS)
-    kept, directory = keeper_of_ones_own(request.param)
+    kept, directory = own_supervisor(request.param)
     os.environ.clear()
     os.environ.update(before)
     kept.wait_ready()
@@ -65,15 +55,15 @@ def keeper(request):
 
 
 @pytest.fixture(scope="session")
-def opened(keeper):
+def opened(supervisor):
     """A sandbox with Redis."""
-    return Opened(keeper)
+    return Opened(supervisor)
 
 
 @pytest.fixture(scope="session")
-def neighbour(keeper):
+def neighbour(supervisor):
     """Another learner's, with Memcached."""
-    return Opened(keeper, engine="memcached")
+    return Opened(supervisor, engine="memcached")
 
 
 @pytest.fixture(scope="session")

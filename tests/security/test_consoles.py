@@ -8,7 +8,7 @@ import pytest
 
 from labs.errors import BadInput, CommandRefused, LabsError, ServerDown
 
-pytestmark = pytest.mark.parametrize("keeper", ["cage"], indirect=True)
+pytestmark = pytest.mark.parametrize("supervisor", ["cage"], indirect=True)
 
 
 def refused(sandbox, server, command):

@@ -28,7 +28,7 @@ from labs.host.host import LabsHost
 from labs.host.record import Limits
 from labs.host.supervisor import SandboxSupervisor
 from labs.state import SandboxState
-from tests.security.conftest import eventually
+from tests.waiting import eventually
 
 
 def frame(message):
@@ -147,12 +147,12 @@ class Taken:
 
 @pytest.fixture
 def taken(tmp_path, monkeypatch):
-    """A supervisor with a good sandbox, and one that was taken over: (keeper, good, the other, its
-    agent, why it ended).
+    """A supervisor with a good sandbox, and one that was taken over: (supervisor, good, the other,
+    its agent, why it ended).
     """
     agents, gone = [], []
-    keeper = SandboxSupervisor(tmp_path, isolation="fake")
-    good = keeper.open("cache-aside", {})
+    supervisor = SandboxSupervisor(tmp_path, isolation="fake")
+    good = supervisor.open("cache-aside", {})
 
     def run(sock, place):
         with sock:
@@ -161,17 +161,17 @@ def taken(tmp_path, monkeypatch):
 
     monkeypatch.setattr(supervisors, "run_fake", run)
     state = SandboxState()
-    hostile = keeper.open("cache-aside", {}, on_event=state.apply, on_gone=gone.append)
+    hostile = supervisor.open("cache-aside", {}, on_event=state.apply, on_gone=gone.append)
 
     def ask():
         with contextlib.suppress(LabsError):
-            keeper.call(hostile, "set", name="ttl_s", value=5, deadline_s=3.0)
+            supervisor.call(hostile, "set", name="ttl_s", value=5, deadline_s=3.0)
 
     asking = threading.Thread(target=ask)
     asking.start()
-    eventually(lambda: ASKED in keeper.process(hostile).connection.waiting)
-    yield keeper, good, hostile, agents[0], gone
-    keeper.close()
+    eventually(lambda: ASKED in supervisor.process(hostile).connection.waiting)
+    yield supervisor, good, hostile, agents[0], gone
+    supervisor.close()
     asking.join()
 
 
@@ -179,34 +179,34 @@ def taken(tmp_path, monkeypatch):
     "said", [pytest.param(data, id=name.replace(" ", "-")) for name, data in HOSTILE.items()]
 )
 def test_a_sandbox_that_misbehaves_is_ended_and_its_neighbour_lives(taken, said):
-    keeper, good, hostile, agent, gone = taken
+    supervisor, good, hostile, agent, gone = taken
 
     agent.say(said)
 
     eventually(lambda: gone)
     assert "misbehaved" in gone[0]
     with pytest.raises(UnknownSandbox):
-        keeper.call(hostile, "set", name="ttl_s", value=5)
-    assert keeper.call(good, "set", name="ttl_s", value=5) == {}
+        supervisor.call(hostile, "set", name="ttl_s", value=5)
+    assert supervisor.call(good, "set", name="ttl_s", value=5) == {}
 
 
 @pytest.mark.parametrize(
     "said", [pytest.param(data, id=name.replace(" ", "-")) for name, data in HARMLESS.items()]
 )
 def test_nonsense_that_changes_nothing_stops_nobody(taken, said):
-    keeper, good, _, agent, _ = taken
+    supervisor, good, _, agent, _ = taken
 
     agent.say(said)
 
     for value in (5, 6):
-        assert keeper.call(good, "set", name="ttl_s", value=value) == {}
+        assert supervisor.call(good, "set", name="ttl_s", value=value) == {}
 
 
 def test_what_we_did_not_foresee_ends_the_sandbox_that_said_it_and_no_other(tmp_path, monkeypatch):
     """The thread that hears a sandbox hears all of them."""
     agents, gone = [], []
-    with contextlib.closing(SandboxSupervisor(tmp_path, isolation="fake")) as keeper:
-        good = keeper.open("cache-aside", {})
+    with contextlib.closing(SandboxSupervisor(tmp_path, isolation="fake")) as supervisor:
+        good = supervisor.open("cache-aside", {})
 
         def run(sock, _):
             with sock:
@@ -217,19 +217,19 @@ def test_what_we_did_not_foresee_ends_the_sandbox_that_said_it_and_no_other(tmp_
             raise ZeroDivisionError
 
         monkeypatch.setattr(supervisors, "run_fake", run)
-        keeper.open("cache-aside", {}, on_event=fail, on_gone=gone.append)
+        supervisor.open("cache-aside", {}, on_event=fail, on_gone=gone.append)
         agents[0].say(event(HAPPENED))
 
         eventually(lambda: gone)
-        assert keeper.call(good, "set", name="ttl_s", value=5) == {}
+        assert supervisor.call(good, "set", name="ttl_s", value=5) == {}
 
 
 def test_a_sandbox_s_words_can_not_pass_for_the_host_s_in_its_log(taken, caplog):
-    keeper, good, _, agent, _ = taken
+    supervisor, good, _, agent, _ = taken
 
     agent.say(frame({"log": "x\n2026-01-01 00:00:00 ERROR labs.host all is lost\x1b[2J"}) * 100)
     eventually(lambda: "all is lost" in caplog.text)
-    keeper.call(good, "set", name="ttl_s", value=9)
+    supervisor.call(good, "set", name="ttl_s", value=9)
 
     assert "\n  | 2026-01-01" in caplog.text
     assert "\x1b" not in caplog.text
@@ -237,7 +237,7 @@ def test_a_sandbox_s_words_can_not_pass_for_the_host_s_in_its_log(taken, caplog)
 
 
 def test_outcomes_do_not_come_without_end(taken, monkeypatch):
-    keeper, good, _, agent, gone = taken
+    supervisor, good, _, agent, gone = taken
     monkeypatch.setattr(connection, "OUTCOMES", 100)
 
     for number in range(101):
@@ -257,7 +257,7 @@ def test_outcomes_do_not_come_without_end(taken, monkeypatch):
         )
 
     eventually(lambda: gone)
-    assert keeper.call(good, "set", name="ttl_s", value=5) == {}
+    assert supervisor.call(good, "set", name="ttl_s", value=5) == {}
 
 
 # The labs host

@@ -10,7 +10,7 @@ from labs.host import admission, budget, cage, connection, overlay, record, zygo
 from labs.runtime import process
 from labs.sandbox import console
 from portal.bench import flight, sharing
-from portal.web import learner, stream
+from portal.web import hub, learner
 
 MB = 1024 * 1024
 LIMITS = record.Limits()
@@ -55,7 +55,7 @@ ROWS = {
         f"queue of {LIMITS.queue}",
     ),
     "a request": ("256 KiB",),
-    "event streams": (f"{stream.PER_LEARNER} a learner", f"{stream.PER_WORKER} a process"),
+    "event streams": (f"{hub.PER_LEARNER} a learner", f"{hub.PER_WORKER} a process"),
     "shared flights": (
         f"{sharing.MOST_OF_A_LEARNER} a learner",
         f"{flight.LARGEST // MB} MiB each",

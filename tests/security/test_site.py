@@ -42,7 +42,7 @@ from portal.serve.places import places_of
 from portal.serve.supervisor import Site
 from portal.web import learner as learners
 from portal.web.rates import NAMES, Rate
-from tests.security.conftest import eventually
+from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 MARKUP = (

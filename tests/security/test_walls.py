@@ -34,8 +34,8 @@ def limit(process, name):
     )[1]
 
 
-in_a_cage = pytest.mark.parametrize("keeper", ["cage"], indirect=True)
-as_processes = pytest.mark.parametrize("keeper", ["process"], indirect=True)
+in_a_cage = pytest.mark.parametrize("supervisor", ["cage"], indirect=True)
+as_processes = pytest.mark.parametrize("supervisor", ["process"], indirect=True)
 needs_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="root alone can look into processes that can't be traced"
 )
@@ -52,11 +52,11 @@ def test_no_secret_of_the_portal_is_in_the_environment_of_anything_in_a_sandbox(
 
 
 @needs_root
-def test_nothing_in_a_sandbox_holds_a_file_from_outside(opened, keeper):
+def test_nothing_in_a_sandbox_holds_a_file_from_outside(opened, supervisor):
     """A directory of the machine's would be a way out of the cage, a socket of the host's a way
     into it.
     """
-    own = str(keeper.process(opened.id).directory)
+    own = str(supervisor.process(opened.id).directory)
 
     for process in opened.inside:
         for target in descriptors(process):
@@ -76,11 +76,11 @@ def test_nothing_in_a_sandbox_holds_a_file_from_outside(opened, keeper):
 
 
 @needs_root
-def test_only_the_agent_can_speak_to_the_labs_host(opened, keeper):
+def test_only_the_agent_can_speak_to_the_labs_host(opened, supervisor):
     """Its end of the socket pair is held by nobody else: who holds it could speak for the
     sandbox.
     """
-    ours = os.fstat(keeper.process(opened.id).connection.sock.fileno()).st_ino
+    ours = os.fstat(supervisor.process(opened.id).connection.sock.fileno()).st_ino
     holders = set()
     for process in opened.inside:
         for target in descriptors(process):
@@ -114,12 +114,12 @@ def test_everything_in_a_sandbox_has_given_up_what_it_could_give_up(opened):
         assert process.uids().real != 0, process.name()
 
 
-def test_everything_in_a_sandbox_has_its_limits(opened, keeper):
+def test_everything_in_a_sandbox_has_its_limits(opened, supervisor):
     for process in opened.inside:
         assert 0 < int(limit(process, "Max address space")) <= 1024**3, process.name()
         assert int(limit(process, "Max file size")) == 128 * 1024**2, process.name()
         assert int(limit(process, "Max core file size")) == 0, process.name()
-        if keeper.isolation == "cage" or os.geteuid() == 0:
+        if supervisor.isolation == "cage" or os.geteuid() == 0:
             assert int(limit(process, "Max processes")) == 200, process.name()
 
 
@@ -167,7 +167,7 @@ def test_whoever_reaches_a_server_of_a_plain_process_is_asked_for_a_password(ope
             )
 
 
-def test_a_server_listens_where_its_sandbox_is_and_nowhere_else(opened, neighbour, keeper):
+def test_a_server_listens_where_its_sandbox_is_and_nowhere_else(opened, neighbour, supervisor):
     """In a cage on nothing that the machine's own network has."""
     hosts = []
     for sandbox in (opened, neighbour):
@@ -179,7 +179,7 @@ def test_a_server_listens_where_its_sandbox_is_and_nowhere_else(opened, neighbou
                     if connection.status == psutil.CONN_LISTEN
                 ]
 
-    assert bool(hosts) == (keeper.isolation == "process")
+    assert bool(hosts) == (supervisor.isolation == "process")
     assert all(host.startswith("127.6") for host in hosts), hosts
 
 

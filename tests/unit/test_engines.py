@@ -142,7 +142,8 @@ def test_the_registry_needs_the_standard_library_alone():
     )
 
 
-def test_what_is_installed_follows_from_the_registry():
+def test_what_is_installed_follows_from_the_registry(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "scripts")
     provision = runpy.run_path(str(ROOT / "scripts/provision.py"))
 
     assert provision["PACKAGES"] == {
@@ -164,7 +165,7 @@ def test_what_is_installed_follows_from_the_registry():
             "It has replayed its append-only file: what was written is there.",
         ),
         (
-            Redis("cache", ADDRESS, ROOT, "pw", appendonly=True, noted=True),
+            Redis("cache", ADDRESS, ROOT, "pw", appendonly=True, traced=True),
             "What its files held is there again.",
         ),
         (Memcached("cache", ADDRESS, ROOT), "It has lost what it held in memory."),

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,18 +28,11 @@ from portal.app import create_app
 from portal.migrations import migrate
 from portal.settings import Settings
 from portal.web.services import make_redis
+from tests.waiting import eventually
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 TABLES = "shared_record, outcome, prediction, answer, progress, recovery, learner"
 DEADLINE_S = 20.0
-
-
-def wait_until(true: Callable[[], bool], *, deadline_s: float = DEADLINE_S) -> None:
-    """Return as soon as it is true; fail at the deadline."""
-    end = time.monotonic() + deadline_s
-    while not true():
-        assert time.monotonic() < end, "it did not become true in time"
-        time.sleep(0.02)
 
 
 class PostgresServer:
@@ -108,7 +100,7 @@ class PostgresServer:
                 stderr=log,
                 **self._who(),
             )
-        wait_until(self._answers)
+        eventually(self._answers)
 
     def _answers(self) -> bool:
         try:
@@ -172,7 +164,7 @@ class RedisServer:
             cwd=self.folder,
             **who,
         )
-        wait_until(self._answers)
+        eventually(self._answers)
 
     def _answers(self) -> bool:
         try:

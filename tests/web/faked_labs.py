@@ -23,6 +23,7 @@ from labs.events import Entry, Event
 from labs.host.host import LabsHost
 from labs.host.record import Limits
 from labs.state import SandboxState
+from tests.waiting import eventually
 
 DEADLINE_S = 10.0
 
@@ -101,7 +102,7 @@ class FakedLabs:
         thread = threading.Thread(target=host.serve, name="labs host")
         thread.start()
         self._running.append((host, line, thread))
-        self.eventually(lambda: any(info.id == host.id for info in self.client.hosts()))
+        eventually(lambda: any(info.id == host.id for info in self.client.hosts()))
 
     @property
     def host(self) -> LabsHost:
@@ -126,14 +127,6 @@ class FakedLabs:
             line.close()
         self.redis.close()
 
-    def eventually(self, true: Callable[[], Any]) -> Any:
-        """What it returns as soon as it is something."""
-        end = time.monotonic() + DEADLINE_S
-        while not (value := true()):
-            assert time.monotonic() < end, "it did not come to be in time"
-            time.sleep(0.005)
-        return value
-
     def of(self, owner: str) -> FakedSandbox:
         """The owner's sandbox, which may be queued."""
         info = self.client.find(owner)
@@ -143,8 +136,8 @@ class FakedLabs:
     def opened(self, owner: str) -> FakedSandbox:
         """The owner's sandbox when it is open and all that its opening tells is in the feed."""
         sandbox = self.of(owner)
-        self.eventually(lambda: sandbox.info.status == "open")
-        self.eventually(lambda: len(sandbox.state.checks) == sandbox.checks)
+        eventually(lambda: sandbox.info.status == "open")
+        eventually(lambda: len(sandbox.state.checks) == sandbox.checks)
         sandbox.settle()
         return sandbox
 
@@ -186,7 +179,7 @@ class FakedSandbox:
 
     def settle(self) -> None:
         """Wait until all that it told is in the feed."""
-        self.labs.eventually(
+        eventually(
             lambda: (told := self.labs.client.events(self.id)) and told[-1].seq >= self.state.seq
         )
 

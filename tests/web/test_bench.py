@@ -16,6 +16,7 @@ from redis import Redis
 
 from labs.client import catalogue, find
 from labs.events import TableChanged
+from tests.waiting import eventually
 from tests.web.conftest import RedisServer
 from tests.web.faked_labs import FakedLabs, FakedSandbox, faked_labs
 
@@ -251,9 +252,7 @@ def test_a_stepped_request_lights_its_line_and_shows_what_it_sent(
     assert 'class="ln lit"' in client.get(f"/sandboxes/{opened.id}/code").text
 
     client.post(f"/sandboxes/{opened.id}/step", data={"verb": "finish"})
-    opened.labs.eventually(
-        lambda: any(check["status"] == "met" for check in opened.state.checks.values())
-    )
+    eventually(lambda: any(check["status"] == "met" for check in opened.state.checks.values()))
     sent = client.get(f"/sandboxes/{opened.id}/request").text
 
     assert "GET page:42" in sent
@@ -284,7 +283,7 @@ def test_a_servers_log_is_text(client: FlaskClient, opened: FakedSandbox) -> Non
 
 def test_readings_are_exported(client: FlaskClient, opened: FakedSandbox) -> None:
     client.post(f"/sandboxes/{opened.id}/load", data={"verb": "start"})
-    opened.labs.eventually(lambda: opened.state.reading.get("hit_rate_percent"))
+    eventually(lambda: opened.state.reading.get("hit_rate_percent"))
 
     response = client.get(f"/sandboxes/{opened.id}/readings.csv")
 
@@ -330,12 +329,12 @@ def test_the_bench_of_every_lab_opens_and_carries_a_load(
                 ).status_code
                 == 303
             )
-        labs_host.eventually(lambda: bench.state.step.get("running") is False)
+        eventually(lambda: bench.state.step.get("running") is False)
     else:
         assert 'name="key"' not in page
 
     assert client.post(f"/sandboxes/{bench.id}/load", data={"verb": "start"}).status_code == 303
-    labs_host.eventually(lambda: bench.state.reading.get("done_per_s"))
+    eventually(lambda: bench.state.reading.get("done_per_s"))
 
 
 def test_the_feed_and_the_state_are_json(client: FlaskClient, opened: FakedSandbox) -> None:
@@ -436,7 +435,7 @@ def test_opening_again_keeps_the_sandbox_and_takes_the_settings(
     assert response.status_code == 200
     assert f'data-sandbox="{opened.id}"' in response.text
     assert opened.state.settings["ttl_s"] == 45
-    labs_host.eventually(lambda: [host.open for host in labs_host.client.hosts()] == [1])
+    eventually(lambda: [host.open for host in labs_host.client.hosts()] == [1])
 
 
 def test_a_queue_tells_the_position(

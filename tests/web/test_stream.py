@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,8 +16,9 @@ from redis import Redis
 from labs.events import Entry, Event, Happened, SandboxClosed, encode
 from portal.serve import gunicorn_settings
 from portal.settings import Settings
+from portal.web.hub import PER_WORKER, QUEUE_LENGTH, Hub, TooManyStreams
 from portal.web.services import MAX_CONNECTIONS, make_redis
-from portal.web.stream import PER_WORKER, QUEUE_LENGTH, Hub, TooManyStreams
+from tests.waiting import eventually
 
 SANDBOX = "5a9d"
 
@@ -71,10 +71,7 @@ class Reader:
         return [line[7:] for line in "".join(self.text).split("\n") if line.startswith("event: ")]
 
     def until(self, true: Any, deadline_s: float = 8.0) -> None:
-        end = time.monotonic() + deadline_s
-        while not true(self):
-            assert time.monotonic() < end, self.text
-            time.sleep(0.01)
+        eventually(lambda: true(self), deadline_s)
 
     def end(self) -> None:
         self._thread.join(8)

@@ -237,7 +237,7 @@ def remove_replicas(sandbox: Sandbox) -> None:
 def kill_two_sentinels(sandbox: Sandbox) -> None:
     """Leave one sentinel of three."""
     for name in ("sentinel-b", "sentinel-c"):
-        sandbox.servers[name].kill("sabotage")
+        sandbox.servers[name].kill("a mutant")
 
 
 def forbid_promotion(sandbox: Sandbox) -> None:
@@ -256,23 +256,23 @@ lab.mutant(
     "no-replica",
     "a primary without a replica",
     caught_by=checks.promoted,
-    sabotage=remove_replicas,
+    mutate=remove_replicas,
 )
 lab.mutant(
     "no-quorum",
     "one sentinel of three is up: nobody can agree",
     caught_by=checks.promoted,
-    sabotage=kill_two_sentinels,
+    mutate=kill_two_sentinels,
 )
 lab.mutant(
     "never-promoted",
     "replicas whose priority is 0: none may be promoted",
     caught_by=checks.promoted,
-    sabotage=forbid_promotion,
+    mutate=forbid_promotion,
 )
 lab.mutant(
     "never-refuses",
     "min-replicas-to-write is set on the page and not on the servers",
     caught_by=checks.refuses,
-    sabotage=ignore_min_replicas,
+    mutate=ignore_min_replicas,
 )

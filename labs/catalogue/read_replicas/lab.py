@@ -338,23 +338,23 @@ lab.mutant(
     "one-for-all",
     "the reader endpoint leads everybody to the same replica",
     caught_by=checks.spread,
-    sabotage=lead_to_one_replica,
+    mutate=lead_to_one_replica,
 )
 lab.mutant(
     "reads-at-the-primary",
     "the reader endpoint leads to the primary",
     caught_by=checks.spread,
-    sabotage=lead_to_the_primary,
+    mutate=lead_to_the_primary,
 )
 lab.mutant(
     "writable",
     "replicas take writes, which nobody else ever sees",
     caught_by=checks.read_only,
-    sabotage=make_replicas_writable,
+    mutate=make_replicas_writable,
 )
 lab.mutant(
     "never-slow",
     "links are slowed on the page and not in fact",
     caught_by=checks.lags,
-    sabotage=never_slow_a_link,
+    mutate=never_slow_a_link,
 )

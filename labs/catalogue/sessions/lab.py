@@ -19,7 +19,7 @@ from labs.sandbox.sandbox import Sandbox
 from labs.setups.website import bench
 from labs.setups.website.bench import guests_signed_in, in_words, restart_instance, signed_in, site
 from labs.setups.website.browsers import FIRST, node_of
-from labs.web import saboteurs
+from labs.web import mutants
 
 TEN = 10
 
@@ -328,29 +328,29 @@ lab.mutant(
     "keeps-the-id",
     "signs in under the id that the visitor came with",
     caught_by=login_checks.new_id_at_login,
-    strategies=strategies(log_in=saboteurs.log_in_keeps_the_id),
+    strategies=strategies(log_in=mutants.log_in_keeps_the_id),
 )
 lab.mutant(
     "never-renews",
     "finds the session and never extends its time to live",
     caught_by=checks.sliding,
-    strategies=strategies(page=saboteurs.page_never_renews),
+    strategies=strategies(page=mutants.page_never_renews),
 )
 lab.mutant(
     "memory-only",
     "says Redis, and keeps the session in its own process",
     caught_by=checks.served_by_another,
-    strategies=strategies(saboteurs.page_from_memory_only, saboteurs.log_in_to_memory_only),
+    strategies=strategies(mutants.page_from_memory_only, mutants.log_in_to_memory_only),
 )
 lab.mutant(
     "no-time-to-live",
     "stores the session without a time to live",
     caught_by=checks.idle_limit,
-    strategies=strategies(saboteurs.page_for_ever, saboteurs.log_in_for_ever),
+    strategies=strategies(mutants.page_for_ever, mutants.log_in_for_ever),
 )
 lab.mutant(
     "id-of-the-name",
     "makes the id of the user’s name",
     caught_by=login_checks.cookie,
-    strategies=strategies(log_in=saboteurs.log_in_by_name),
+    strategies=strategies(log_in=mutants.log_in_by_name),
 )

@@ -175,8 +175,8 @@ class Race:
             self._servers.cache,
             user="shop",
             password=self._servers.cache_password,
-            tell=partial(racer.record, "cache"),
-            looked=partial(racer.record, "cache"),
+            on_command=partial(racer.record, "cache"),
+            on_lookup=partial(racer.record, "cache"),
         )
         cache.connect()
         shop = self._shop()

@@ -48,7 +48,7 @@ def options(settings: Mapping[str, Value]) -> Mapping[str, Any]:
     if mode in APPENDING:
         directives["appendfsync"] = mode
     return {
-        "noted": True,
+        "traced": True,
         "program": FORKS[str(settings.get("server", "redis"))],
         "maxmemory_mb": 96,
         "maxmemory_policy": "noeviction",

@@ -76,7 +76,9 @@ def cut_power(sandbox: Sandbox) -> list[Cut]:
     """
     server = sandbox.servers[SERVER]
     found: list[WriteProgress] = []
-    done = server.cut_power(look=lambda: found.append(journal(sandbox).progress(dead=True)))
+    done = server.cut_power(
+        between_kill_and_cut=lambda: found.append(journal(sandbox).progress(dead=True))
+    )
     _note_fault(sandbox, POWER, found[0].in_kernel, sum(cut.before - cut.after for cut in done))
     gone = "; ".join(
         f"{cut.path.rpartition('/')[2]} "

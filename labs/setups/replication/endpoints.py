@@ -38,8 +38,7 @@ class Endpoints:
         self.readers: list[str] = []
         self.moves: list[Move] = []
         self.choose_readers: Callable[[list[str]], list[str]] = list
-        """Which of the replicas the reader endpoint leads to: all of them, unless it is sabotaged.
-        """
+        """The replicas that the reader endpoint leads to: all, unless a mutant changes it."""
 
     def address(self, name: str) -> Address:
         """The address of an endpoint, which never changes."""
@@ -64,6 +63,6 @@ class Endpoints:
         self.moves.clear()
 
     def _lead(self, endpoint: str, targets: list[str], why: str) -> None:
-        self._mesh.lead(endpoint, targets)
+        self._mesh.forward(endpoint, targets)
         self.moves.append(Move(time.monotonic(), endpoint, targets))
         self._context.emit(EndpointMoved(endpoint=endpoint, targets=targets, why=why))

@@ -10,11 +10,11 @@ import threading
 from labs.errors import GroupNotSettled, NotNow, ServerDown
 from labs.events import Said
 from labs.sandbox.context import Context
-from labs.sandbox.sentinels import Heard
 from labs.setups.replication.endpoints import Endpoints
 from labs.setups.replication.members import Members
 from labs.setups.replication.mesh import Mesh
 from labs.setups.replication.observer import Observer
+from labs.setups.replication.sentinels import SentinelMessage
 
 SWITCHOVER_S = 6.0
 """How long at most no client can write in a planned failover."""
@@ -46,7 +46,7 @@ class Failover:
         """The newest round of votes of the sentinels that was followed."""
         self._stepping_down = ""
 
-    def on_message(self, message: Heard) -> None:
+    def on_message(self, message: SentinelMessage) -> None:
         """A sentinel has published something: follow it if it has switched to another primary."""
         if message.event == "+switch-master":
             self._follow(message.sentinel)

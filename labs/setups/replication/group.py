@@ -24,12 +24,12 @@ from labs.lab import Node
 from labs.sandbox.addresses import APP
 from labs.sandbox.context import Context
 from labs.sandbox.part import Part
-from labs.sandbox.sentinels import Heard
 from labs.setups.replication.endpoints import PRIMARY_ENDPOINT, Endpoints
 from labs.setups.replication.failover import Failover
 from labs.setups.replication.members import Members, MemberStatus
 from labs.setups.replication.mesh import Mesh
 from labs.setups.replication.observer import Observer
+from labs.setups.replication.sentinels import SentinelMessage
 
 READY_S = 6.0
 STAGGER = 0.12
@@ -60,7 +60,7 @@ class ReplicationGroup(Part):
             context, self.members, self.endpoints, self.mesh, self.observer, lock=self._lock
         )
         self.settings_are_in_force = True
-        """False for a group that ignores min-replicas-to-write of the page: a sabotage."""
+        """False for a group that ignores min-replicas-to-write of the page: a mutant."""
 
     @property
     def primary(self) -> str:
@@ -200,7 +200,7 @@ class ReplicationGroup(Part):
         """Follow the sentinels again."""
         self.observer.ignores_sentinels = False
 
-    def _on_message(self, message: Heard) -> None:
+    def _on_message(self, message: SentinelMessage) -> None:
         self.failover.on_message(message)
 
     def _watched(self, sentinel: str) -> Watched:

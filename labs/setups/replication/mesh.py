@@ -1,7 +1,7 @@
-"""What lies between the members of a replication group and its clients: a gate before each member,
-a line for each pair, and what is the matter with them.
+"""What lies between the members of a replication group and its clients: a listener in front of each
+member, a path for each pair, and their faults.
 
-A zone that is cut is cut for every line that crosses its border: of replicas, of sentinels, of
+A zone that is cut is cut for every path that crosses its border: of replicas, of sentinels, of
 clients.
 """
 
@@ -15,7 +15,7 @@ from labs.clients.address import Address
 from labs.engines.sentinel import id_of
 from labs.errors import BadInput, NotNow
 from labs.events import LinkChanged
-from labs.network.passages import BACK, BOTH, OUT
+from labs.network.connections import BACK, BOTH, OUT
 from labs.sandbox.addresses import APP
 from labs.sandbox.context import Context
 
@@ -35,14 +35,14 @@ class Mesh:
         self._public: dict[str, Address] = {}
         self._behind: dict[str, Address] = {}
         self._endpoints: dict[str, Address] = {}
-        self._lines: dict[str, tuple[str, str]] = {}
+        self._paths: dict[str, tuple[str, str]] = {}
         self._applied: dict[str, tuple[int, float]] = {}
         self._cuts: dict[str, str] = {}
         self._slow_zones: dict[str, float] = {}
         self._slow_pairs: dict[tuple[str, str], float] = {}
         self.zones = sorted({node.zone for node in context.lab.topology.servers if node.zone})
         self.in_force = True
-        """False where pairs are slowed on the page and not in fact: a sabotage."""
+        """False where pairs are slowed on the page and not in fact: a mutant."""
 
     def place(
         self,
@@ -77,39 +77,39 @@ class Mesh:
         return next((name for name in self._public if not port and host == id_of(name)), host)
 
     def lay(self, caches: Sequence[str]) -> None:
-        """Open the gates and draw every line, before the servers start.
+        """Listen for every member and add every path, before the servers start.
 
         Clients reach the caches, through endpoints.
         """
         for name, address in self._public.items():
-            self._network.gate(name, address)
+            self._network.listen(name, address)
         for target in self._public:
             for caller, address in self._public.items():
                 if caller != target:
-                    self._draw(caller, target, from_host=address.host)
+                    self._add_path(caller, target, from_host=address.host)
         for name in caches:
-            self._draw(APP, name)
+            self._add_path(APP, name)
         for name, address in self._endpoints.items():
-            self._network.gate(name, address)
+            self._network.listen(name, address)
         self.apply()
 
-    def lead(self, endpoint: str, names: Sequence[str]) -> None:
+    def forward(self, endpoint: str, names: Sequence[str]) -> None:
         """New connections to an endpoint go to these members, in turn."""
-        self._network.lead(endpoint, [f"{APP} to {name}" for name in names])
+        self._network.forward(endpoint, [f"{APP} to {name}" for name in names])
 
-    def _draw(self, caller: str, target: str, *, from_host: str = "") -> None:
-        """Draw a line to a server: for the member that comes through its gate from `from_host`, or
-        for the clients, which come through an endpoint.
+    def _add_path(self, caller: str, target: str, *, from_host: str = "") -> None:
+        """Add a path to a server: for the member that connects from `from_host`, or for the
+        clients, which come through an endpoint.
         """
         name = f"{caller} to {target}"
-        self._network.line(
+        self._network.add_path(
             name,
             self._behind[target],
-            gate=target if from_host else "",
+            listener=target if from_host else "",
             caller=from_host,
             source=from_host,
         )
-        self._lines[name] = caller, target
+        self._paths[name] = caller, target
 
     def cut(self, zone: str, way: str) -> None:
         """Cut a zone off from the others: both ways, what goes `in`, or what comes `out`."""
@@ -163,15 +163,15 @@ class Mesh:
         """While this is entered, nothing reaches a machine or leaves it; at the end its connections
         are dropped, with everything that is still on its way.
         """
-        lines = [line for line, ends in self._lines.items() if name in ends]
+        paths = [path for path, ends in self._paths.items() if name in ends]
         with self._lock:
-            self._network.cut(*lines)
+            self._network.cut(*paths)
             self._applied = {
-                line: state for line, state in self._applied.items() if line not in lines
+                path: state for path, state in self._applied.items() if path not in paths
             }
         try:
             yield
-            self._network.drop(*lines)
+            self._network.drop(*paths)
         finally:
             self.apply()
 
@@ -187,10 +187,10 @@ class Mesh:
             self._tell_pair(primary, replica)
 
     def apply(self) -> None:
-        """Put every line into the state that cuts, delays and settings ask for."""
+        """Put every path into the state that cuts, delays and settings ask for."""
         with self._lock:
             by_state: dict[tuple[int, float], list[str]] = {}
-            for name, ends in self._lines.items():
+            for name, ends in self._paths.items():
                 state = self._state_of(*ends)
                 if self._applied.get(name) != state:
                     by_state.setdefault(state, []).append(name)
@@ -229,7 +229,7 @@ class Mesh:
         )
 
     def _state_of(self, caller: str, target: str) -> tuple[int, float]:
-        """Which directions of a line are cut, and by how much it is slowed."""
+        """Which directions of a path are cut, and by how much it is slowed."""
         one, other = self._zone(caller), self._zone(target)
         delay_ms = self.delay_ms(caller, target) if self.in_force else 0.0
         if one == other:

@@ -19,10 +19,10 @@ from labs.engines.redis import parse_info
 from labs.errors import NotNow, ServerDown
 from labs.events import RoleChanged, SentinelSaid, ServerTold
 from labs.sandbox.context import Context
-from labs.sandbox.sentinels import NEWS, Heard, SentinelSubscriber
 from labs.setups.replication.endpoints import Endpoints
 from labs.setups.replication.members import Members, MemberStatus
 from labs.setups.replication.mesh import Mesh
+from labs.setups.replication.sentinels import NEWS, SentinelMessage, SentinelSubscriber
 
 log = logging.getLogger("labs.group")
 POLL_S, POLL_WHEN_QUIET_S = 0.1, 0.5
@@ -55,7 +55,7 @@ class Observer:
         mesh: Mesh,
         *,
         lock: threading.RLock,
-        on_message: Callable[[Heard], None],
+        on_message: Callable[[SentinelMessage], None],
     ) -> None:
         self._context = context
         self._members = members
@@ -68,7 +68,7 @@ class Observer:
         self.changes: list[StatusChange] = []
         self.joined_at: dict[str, float] = {}
         """When each server answered for the first time after it had not, in monotonic seconds."""
-        self.messages: list[Heard] = []
+        self.messages: list[SentinelMessage] = []
         """What the sentinels published, oldest first."""
         self.ignores_sentinels = False
         self._stopped = threading.Event()
@@ -243,7 +243,7 @@ class Observer:
             (f"{behind:,} bytes behind" if status.linked else "hears nothing from its primary"),
         ]
 
-    def _receive(self, message: Heard) -> None:
+    def _receive(self, message: SentinelMessage) -> None:
         if self.ignores_sentinels:
             return
         self.messages.append(message)

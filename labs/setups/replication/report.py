@@ -14,11 +14,11 @@ from typing import Any
 from labs.events import Value
 from labs.load.batches import Operation
 from labs.sandbox.context import Context
-from labs.sandbox.sentinels import Heard
 from labs.setups.replication.endpoints import PRIMARY_ENDPOINT
 from labs.setups.replication.flight import Flight, Isolated
 from labs.setups.replication.group import ReplicationGroup
 from labs.setups.replication.recount import Recount
+from labs.setups.replication.sentinels import SentinelMessage
 from labs.setups.replication.workload import ACKNOWLEDGED, LOST, NO_REPLICAS, UNCONFIRMED
 
 BEFORE_S = 2.0
@@ -104,7 +104,7 @@ def accepted_after(flight: Flight, writes: Sequence[Operation], lost: set[int]) 
     )
 
 
-def agreed_on(flight: Flight, messages: Sequence[Heard]) -> int:
+def agreed_on(flight: Flight, messages: Sequence[SentinelMessage]) -> int:
     """How many sentinels held the server of the fault to be down."""
     return len(
         {

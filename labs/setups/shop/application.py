@@ -240,13 +240,13 @@ class Application(SteppedPart):
             )
         address = context.address_for_app("cache")
         if engine == "memcached":
-            return MemcachedCache(address, tell=self._on_cache)
+            return MemcachedCache(address, on_command=self._on_cache)
         return RedisCache(
             address,
             user="shop",
             password=context.password("cache"),
-            tell=self._on_cache,
-            looked=self._on_own_memory,
+            on_command=self._on_cache,
+            on_lookup=self._on_own_memory,
         )
 
     def _new_shop(self, what: str) -> ClosableShop:
@@ -259,7 +259,7 @@ class Application(SteppedPart):
             context.address_for_app("database"),
             password=context.password("database"),
             what=what,
-            tell=self._on_database,
+            on_command=self._on_database,
         )
 
     def _meaning(

@@ -9,7 +9,6 @@ import shutil
 import signal
 import socket
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ import psutil
 
 from portal.serve.child import Child, Launch
 from portal.settings import ROOT
+from tests.waiting import eventually
 
 START_S = 90.0
 
@@ -65,12 +65,13 @@ class RealSite:
             ),
             log,
         )
-        end = time.monotonic() + START_S
-        while "Ready: " not in log.read_text():
-            assert self._child.exit_code() is None and time.monotonic() < end, (
-                self._child.log_tail()
-            )
-            time.sleep(0.02)
+
+        def is_ready() -> bool:
+            assert self._child is not None
+            assert self._child.exit_code() is None, self._child.log_tail()
+            return "Ready: " in log.read_text()
+
+        eventually(is_ready, START_S, f"the start (see {log})")
 
     def stop(self) -> None:
         """Stop all of it."""

@@ -211,5 +211,5 @@ lab.mutant(
     "restarts the server, which forgets",
     caught_by=all_counted,
     parts=(partial(Till),),
-    sabotage=lambda sandbox: setattr(sandbox.part(Till), "added", 1),
+    mutate=lambda sandbox: setattr(sandbox.part(Till), "added", 1),
 )

@@ -1,5 +1,5 @@
-"""What the process of the links keeps in its hands: gates, lines, the connections through them and
-the bytes that are under way. Knows no epoll and no orders.
+"""What the proxy process holds: listeners, paths, the connections through them and the bytes under
+way. Knows neither epoll nor the control socket.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 OUT, BACK = 1, 2
 BOTH = OUT | BACK
 """Directions as bits: towards the server, and back from it."""
+UNREGISTERED = -1
+"""Stands for the events of a socket that epoll doesn't watch."""
 
 
 class Direction:
@@ -28,13 +30,13 @@ class Direction:
         self.over = False
 
     def send_off(self, data: bytes, due: float) -> None:
-        """Put bytes under way; nothing overtakes. No bytes at all are the end."""
+        """Put bytes under way; they keep their order. Empty bytes stand for the end."""
         self.last_due = max(self.last_due, due)
         self.under_way.append((self.last_due, data))
         self.size += len(data)
 
-    def hurry(self) -> None:
-        """What is under way is due now."""
+    def expedite(self) -> None:
+        """Make everything that is under way due now."""
         self.under_way = deque((0.0, data) for _, data in self.under_way)
         self.last_due = 0.0
 
@@ -64,24 +66,35 @@ class Direction:
 
 
 @dataclass(eq=False, slots=True)
-class Passage:
-    """A connection through a line: the client's socket, the server's, and both directions."""
+class ProxiedConnection:
+    """A connection through a path: the client's socket, the server's, and both directions.
 
-    line: Line
+    `wanted` has the epoll events of each socket; UNREGISTERED while epoll doesn't watch it.
+    """
+
+    path: NetworkPath
     client: socket.socket
     server: socket.socket
     directions: dict[int, Direction] = field(default_factory=dict)
     connecting: bool = True
-    wants: dict[int, int] = field(default_factory=dict)
+    wanted: dict[int, int] = field(default_factory=dict)
+
+    def is_open(self, direction: Direction) -> bool:
+        """True if this direction is not cut."""
+        return not self.path.cut & direction.bit
+
+    def can_arrive(self, direction: Direction) -> bool:
+        """True if something is under way in a direction that is not cut."""
+        return bool(direction.under_way) and self.is_open(direction)
 
 
 @dataclass(eq=False, slots=True)
-class Line:
-    """What lies between one caller and one server: where it leads, under which address it arrives
-    there, and what is the matter with it.
+class NetworkPath:
+    """What lies between one caller and one server: the target, the address that the server sees,
+    and the faults.
 
     `cut` has the bit of each direction that is cut, `delay_s` a delay for each bit. `held` are
-    callers whom the kernel let in although the line is cut: they wait.
+    clients that the kernel accepted although the path is cut: they wait.
     """
 
     name: str
@@ -89,40 +102,40 @@ class Line:
     source: str = ""
     delay_s: dict[int, float] = field(default_factory=lambda: {OUT: 0.0, BACK: 0.0})
     cut: int = 0
-    passages: set[Passage] = field(default_factory=set)
+    connections: set[ProxiedConnection] = field(default_factory=set)
     held: set[socket.socket] = field(default_factory=set)
 
     @property
-    def connections(self) -> int:
-        """How many there are, those that wait included."""
-        return len(self.passages) + len(self.held)
+    def count(self) -> int:
+        """The number of connections, those that wait included."""
+        return len(self.connections) + len(self.held)
 
 
 @dataclass(eq=False, slots=True)
-class Gate:
-    """Where lines are entered.
+class Listener:
+    """A listening socket, and the paths that start there.
 
-    Who comes from an address that has a line of its own takes that one; others take the lines of
-    `turns`, one after the other.
+    A caller whose address has a path of its own takes that one; others take the paths of `turns`,
+    one after the other. `plug` fills the queue of the socket while every path is cut.
     """
 
     name: str
-    listener: socket.socket
-    lines: dict[str, Line] = field(default_factory=dict)
-    turns: list[Line] = field(default_factory=list)
+    listening: socket.socket
+    paths: dict[str, NetworkPath] = field(default_factory=dict)
+    turns: list[NetworkPath] = field(default_factory=list)
     taken: int = 0
     plug: socket.socket | None = None
 
-    def choose(self, caller: str) -> Line | None:
-        """The line that this caller takes now; None if there is none."""
-        line = self.lines.get(caller)
-        if line is None and self.turns:
-            line = self.turns[self.taken % len(self.turns)]
+    def choose(self, caller: str) -> NetworkPath | None:
+        """The path that this caller takes now; None if there is none."""
+        path = self.paths.get(caller)
+        if path is None and self.turns:
+            path = self.turns[self.taken % len(self.turns)]
             self.taken += 1
-        return line
+        return path
 
     @property
     def all_cut(self) -> bool:
-        """True if nobody can come through: then the kernel turns callers away by itself."""
-        lines = [*self.lines.values(), *self.turns]
-        return bool(lines) and all(line.cut for line in lines)
+        """True if every path is cut: then the kernel itself should turn callers away."""
+        paths = [*self.paths.values(), *self.turns]
+        return bool(paths) and all(path.cut for path in paths)

@@ -1,4 +1,4 @@
-"""Handlers that are wrong on purpose, for the checks of the lab sessions to catch."""
+"""Handlers that are wrong on purpose, which the checks of the lab sessions must catch."""
 
 import time
 

@@ -1,10 +1,10 @@
-"""Starts a server whose calls to fsync are told to whoever started it: `python -I -S noting.py
-SOCKET -- PROGRAM ARGUMENTS…`.
+"""Runs a server under seccomp and reports each of its fsync calls to the parent:
+`python -I -S fsync_tracer.py SOCKET -- PROGRAM ARGUMENTS…`.
 
-A seccomp filter with a listener (user notification) is laid over this process, the listener is
-handed back over the inherited socket SOCKET, and then this process becomes the program. Where the
-kernel refuses, the refusal is handed back in words, and the program is started all the same. A
-program of the standard library alone: it must start soon.
+The process installs a seccomp filter with a listener (user notification), sends the listener over
+the inherited socket SOCKET and then executes the program. Where the kernel refuses, it sends the
+reason in words and executes the program all the same. Uses only the standard library, so that it
+starts fast.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ PR_SET_NO_NEW_PRIVS = 38
 SECCOMP_SET_MODE_FILTER = 1
 SECCOMP_FILTER_FLAG_NEW_LISTENER = 8
 LEAST_KERNEL = (5, 5)
-"""Older ones have listeners, but none that may answer: go on."""
-_TOLD, _ALLOWED = 0x7FC0_0000, 0x7FFF_0000
+"""Older kernels have listeners, but none that can let a call go on."""
+_NOTIFY, _ALLOW = 0x7FC0_0000, 0x7FFF_0000
 
 
 class Numbers(NamedTuple):
-    """A machine's own number, `seccomp`, and the four calls that put on the disk what the kernel
-    holds.
+    """The numbers of a machine, of `seccomp`, and of the four calls that write the kernel's buffers
+    to the disk.
     """
 
     machine: int
@@ -44,10 +44,10 @@ NUMBERS = {
 
 
 def main() -> None:
-    """Be the program that the command line names, with its calls told."""
+    """Become the program that the command line names, with its syncs traced."""
     hand_back = socket.socket(fileno=int(sys.argv[1]))
     try:
-        listener = listen_to_oneself()
+        listener = trace_self()
     except OSError as exc:
         hand_back.send((exc.strerror or str(exc)).encode())
     else:
@@ -57,10 +57,10 @@ def main() -> None:
     os.execv(sys.argv[3], sys.argv[3:])
 
 
-def listen_to_oneself() -> int:
-    """The descriptor on which the calls of this process and its children are told from now on.
+def trace_self() -> int:
+    """Trace this process and its children from now on; returns the descriptor of the listener.
 
-    Raises OSError where that can't be had.
+    Raises OSError where the kernel has no such listener.
     """
     numbers = NUMBERS.get(os.uname().machine)
     if numbers is None:
@@ -92,16 +92,16 @@ def kernel(release: str) -> tuple[int, int]:
 
 def program(numbers: Numbers) -> list[bytes]:
     """Classic BPF over struct seccomp_data (the call's number at 0, the machine at 4): the four
-    calls are told, all others allowed.
+    calls notify the listener, all others are allowed.
     """
-    told = (numbers.sync, numbers.fsync, numbers.fdatasync, numbers.syncfs)
+    traced = (numbers.sync, numbers.fsync, numbers.fdatasync, numbers.syncfs)
     return [
         _step(0x20, 4),
-        _step(0x15, numbers.machine, over=len(told) + 1),
+        _step(0x15, numbers.machine, over=len(traced) + 1),
         _step(0x20, 0),
-        *(_step(0x15, number, then=len(told) - index) for index, number in enumerate(told)),
-        _step(0x06, _ALLOWED),
-        _step(0x06, _TOLD),
+        *(_step(0x15, number, then=len(traced) - index) for index, number in enumerate(traced)),
+        _step(0x06, _ALLOW),
+        _step(0x06, _NOTIFY),
     ]
 
 

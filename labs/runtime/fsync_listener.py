@@ -1,9 +1,9 @@
-"""Hears a server's calls to fsync as they are made, has the disk note them, and lets each go on.
+"""Receives a server's fsync calls as they are made, notes each on the disk, and lets it go on.
 
-Needs no privileges: a seccomp filter with a listener (labs.runtime.noting).
+Needs no privileges: a seccomp filter with a listener (labs.runtime.fsync_tracer).
 
-The call is let go on after it was noted: a cut in that moment counts a sync that was under way as
-done, never one that was answered as lost. Refuses to change any call.
+A call goes on after it was noted: a power cut in between counts a sync that was under way as done,
+never one that was answered as lost. Refuses to change any call.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from labs.runtime.disk import Disk
+from labs.runtime.fsync_tracer import NUMBERS
 from labs.runtime.interpreter import interpreter
-from labs.runtime.noting import NUMBERS
 
 HANDED_BACK_S = 5.0
-LOOKS_EVERY_S = 1.0
-_LAUNCHER = Path(__file__).with_name("noting.py")
+CHECK_EVERY_S = 1.0
+_LAUNCHER = Path(__file__).with_name("fsync_tracer.py")
 _NOTIFICATION, _ANSWER = struct.Struct("=QIIiIQ6Q"), struct.Struct("=QqiI")
 """struct seccomp_notif: id, pid, flags, and of the call its number, machine, place and arguments.
 struct seccomp_notif_resp: id, value, error, flags.
@@ -37,8 +37,8 @@ _GO_ON = 1
 log = logging.getLogger(__name__)
 
 
-def argv(hand_back: socket.socket, command: tuple[str, ...]) -> tuple[str, ...]:
-    """The command line that starts a server with its calls told; `hand_back` is inherited."""
+def traced_argv(hand_back: socket.socket, command: tuple[str, ...]) -> tuple[str, ...]:
+    """The command line that starts a server with its syncs traced; it inherits `hand_back`."""
     return (
         interpreter(),
         "-I",
@@ -50,18 +50,18 @@ def argv(hand_back: socket.socket, command: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def hear(ours: socket.socket, disk: Disk, lives: Callable[[], bool]) -> bool:
-    """Wait for the listener that the launcher hands back, and note what it tells, in a thread that
-    ends when the server no longer `lives`. Where there is none, the disk says why.
+def listen(ours: socket.socket, disk: Disk, is_alive: Callable[[], bool]) -> bool:
+    """Wait for the listener that the tracer sends, and note its calls on the disk, in a thread that
+    ends when the server is no longer alive. Without a listener, `disk.problem` has the reason.
 
-    False if the launcher said nothing at all: it hangs or has ended, and must be started again
-    without being asked.
+    False if the tracer sent nothing at all: it hangs or has ended, and the server must be started
+    again without it.
     """
     ours.settimeout(HANDED_BACK_S)
     try:
         said, descriptors, _, _ = socket.recv_fds(ours, 200, 1)
     except OSError as exc:
-        log.warning("the launcher of a server handed nothing back: %s", exc)
+        log.warning("the tracer of a server sent nothing: %s", exc)
         said, descriptors = b"", []
     if not descriptors:
         disk.problem = (
@@ -70,40 +70,42 @@ def hear(ours: socket.socket, disk: Disk, lives: Callable[[], bool]) -> bool:
             "that nobody knows what a loss of power would leave."
         )
         return bool(said)
-    # A problem from before stays: what was synced meanwhile is not known. Only an empty disk is
-    # without one again.
+    # An earlier problem stays: what was synced meanwhile is not known. `Disk.clear` removes it.
     threading.Thread(
-        target=_answer_all, args=(descriptors[0], disk, lives), name="syncs", daemon=True
+        target=_answer_all,
+        args=(descriptors[0], disk, is_alive),
+        name="fsync-listener",
+        daemon=True,
     ).start()
     return True
 
 
-def _answer_all(listener: int, disk: Disk, lives: Callable[[], bool]) -> None:
+def _answer_all(listener: int, disk: Disk, is_alive: Callable[[], bool]) -> None:
     poll = select.poll()
     poll.register(listener, select.POLLIN)
     try:
         while True:
-            happened = next((events for _, events in poll.poll(LOOKS_EVERY_S * 1000)), 0)
-            if happened & select.POLLIN:
+            events = next((found for _, found in poll.poll(CHECK_EVERY_S * 1000)), 0)
+            if events & select.POLLIN:
                 _answer(listener, disk)
-            elif not happened and not lives():
-                # Not every kernel that has listeners says that nobody is left who could be told of.
+            elif not events and not is_alive():
+                # Some kernels never report POLLHUP on a seccomp listener.
                 return
-            elif happened & (select.POLLHUP | select.POLLERR | select.POLLNVAL):
+            elif events & (select.POLLHUP | select.POLLERR | select.POLLNVAL):
                 return
     finally:
         os.close(listener)
 
 
 def _answer(listener: int, disk: Disk) -> None:
-    told = bytearray(_NOTIFICATION.size)
+    notification = bytearray(_NOTIFICATION.size)
     try:
-        fcntl.ioctl(listener, _RECEIVE, told)
+        fcntl.ioctl(listener, _RECEIVE, notification)
     except OSError as exc:
         if exc.errno in (errno.ENOENT, errno.EINTR):
             return
         raise
-    number, pid, _, call, _, _, argument, *_ = _NOTIFICATION.unpack(told)
+    number, pid, _, call, _, _, argument, *_ = _NOTIFICATION.unpack(notification)
     try:
         _note(listener, disk, number, pid, call, argument)
     except Exception as exc:
@@ -113,7 +115,7 @@ def _answer(listener: int, disk: Disk) -> None:
             f"A sync of this server could not be noted ({type(exc).__name__}), so "
             "that nobody knows what a loss of power would leave."
         )
-    # Killed meanwhile: there is nobody to be answered.
+    # The caller may have been killed meanwhile.
     with contextlib.suppress(FileNotFoundError):
         fcntl.ioctl(listener, _SEND, _ANSWER.pack(number, 0, 0, _GO_ON))
 
@@ -129,17 +131,17 @@ def _note(listener: int, disk: Disk, number: int, pid: int, call: int, argument:
     except FileNotFoundError:
         return
     except OSError:
-        # Of a process that is being killed nothing may be read any more; its call will not be made.
+        # A process that is being killed can't be read any more; its call is never made.
         if not _waits(listener, number):
             return
         raise
-    # The process could have ended and another have its number.
+    # The process could have ended, and another could have its number.
     if _waits(listener, number):
         disk.note(target, found)
 
 
 def _waits(listener: int, number: int) -> bool:
-    """True if whoever made a call that was told still waits for an answer."""
+    """True if the caller of a reported call still waits for an answer."""
     try:
         fcntl.ioctl(listener, _STILL_THERE, struct.pack("=Q", number))
     except FileNotFoundError:

@@ -1,5 +1,5 @@
 """Receives what the sentinels of a sandbox publish, each on a connection of its own that no cut
-zone touches, and says it in words.
+zone affects, and puts it into words.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ NEWS = frozenset(
         "+convert-to-slave",
     }
 )
-"""What goes to the timeline; the rest stands in a flight's record only."""
+"""The events that go to the timeline; a flight's record has all."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class SentinelMessage:
     """One message of a sentinel.
 
     `subject` is the server that it is about, empty if about none; `at` is monotonic seconds.
@@ -85,7 +85,7 @@ class SentinelSubscriber:
         sentinels: Mapping[str, Callable[[], Sentinel | None]],
         *,
         name_of: Callable[[str, str], str],
-        on_message: Callable[[Heard], None],
+        on_message: Callable[[SentinelMessage], None],
     ) -> None:
         self._sentinels = sentinels
         self._name_of = name_of
@@ -151,7 +151,7 @@ class SentinelSubscriber:
                         )
                     )
 
-    def _understood(self, at: float, sentinel: str, event: str, text: str) -> Heard:
+    def _understood(self, at: float, sentinel: str, event: str, text: str) -> SentinelMessage:
         """`<kind> <name> <host> <port> @ …` for most events; `shop <host> <port> <host> <port>` for
         a switch; a number or an id for a vote.
         """
@@ -174,4 +174,4 @@ class SentinelSubscriber:
             if event in WORDS
             else text[:120]
         )
-        return Heard(at, sentinel, event[:40], subject, said)
+        return SentinelMessage(at, sentinel, event[:40], subject, said)
