@@ -172,8 +172,8 @@ def _once(
 
 
 def _progress(entry: Entry) -> None:
-    if entry.event.says:
-        click.echo(f"  {entry.event.says}", err=True)
+    if entry.event.sentence:
+        click.echo(f"  {entry.event.sentence}", err=True)
 
 
 def _report(run: Run) -> Iterable[str]:

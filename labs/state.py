@@ -39,7 +39,7 @@ class SandboxState:
     versions: dict[str, str] = field(default_factory=dict)
     servers: dict[str, dict[str, str]] = field(default_factory=dict)
     links: dict[str, dict[str, Value]] = field(default_factory=dict)
-    told: dict[str, list[str]] = field(default_factory=dict)
+    figures: dict[str, list[str]] = field(default_factory=dict)
     topology: dict[str, list[dict[str, Value]]] = field(default_factory=dict)
     """Empty while the lab's own topology holds."""
     roles: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class SandboxState:
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     tables: dict[str, list[dict[str, Value]]] = field(default_factory=dict)
     measured: dict[str, Value] = field(default_factory=dict)
-    said: dict[str, str] = field(default_factory=dict)
+    caption: dict[str, str] = field(default_factory=dict)
     step: dict[str, Any] = field(default_factory=dict)
     exchange: list[dict[str, Any]] = field(default_factory=list)
     load: dict[str, Any] = field(default_factory=lambda: {"running": False, "about": ""})
@@ -77,13 +77,13 @@ class SandboxState:
                     "version": event.version
                     or self.servers.get(event.server, {}).get("version", ""),
                 }
-            case events.ServerTold():
-                self.told[event.server] = event.lines
+            case events.ServerFiguresChanged():
+                self.figures[event.server] = event.lines
             case events.RoleChanged():
                 self.roles[event.server] = {"role": event.role, "of": event.of}
             case events.EndpointMoved():
                 self.endpoints[event.endpoint] = event.targets
-            case events.RecordKept():
+            case events.RecordSaved():
                 kept = [record for record in self.records if record["record"] != event.record]
                 self.records = [*kept, encode(entry)][-RECORDS:]
             case events.TopologyChanged():
@@ -95,8 +95,8 @@ class SandboxState:
                 self.links[event.link] = {"state": event.state, "delay_ms": event.delay_ms}
             case events.SettingChanged():
                 self.settings[event.name] = event.value
-            case events.Said():
-                self.said = {"text": event.text, "strong": event.strong}
+            case events.CaptionChanged():
+                self.caption = {"text": event.text, "strong": event.strong}
             case events.StepStarted():
                 self.step = {
                     "request": event.request,
@@ -139,11 +139,11 @@ class SandboxState:
                 )
             case events.SandboxClosed():
                 self.closed = event.reason
-        if event.says:
+        if event.sentence:
             self.timeline.append(encode(entry))
         if (
             len(self.servers)
-            + len(self.told)
+            + len(self.figures)
             + len(self.roles)
             + len(self.endpoints)
             + len(self.links)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import psutil
 
 from labs.errors import LabsError
-from labs.events import EndpointMoved, Entry, OperationsFlown, RecordKept, ServerChanged
+from labs.events import EndpointMoved, Entry, OperationsRecorded, RecordSaved, ServerChanged
 from labs.headless import own_supervisor
 from labs.host.supervisor import SandboxSupervisor
 
@@ -62,7 +62,7 @@ class Outside:
         self.known_lost: set[int] = set()
         self.primary = ""
         self.states: dict[str, str] = {}
-        self.records: list[RecordKept] = []
+        self.records: list[RecordSaved] = []
         self.acknowledged_then: set[int] = set()
         self.runs = 0
         self.id = supervisor.open(
@@ -172,7 +172,7 @@ class Outside:
     def _on_event(self, entry: Entry) -> None:
         event = entry.event
         match event:
-            case OperationsFlown():
+            case OperationsRecorded():
                 with self._lock:
                     for operation in event.operations:
                         kind, _at, _took, ended_as, number = operation.split()
@@ -182,7 +182,7 @@ class Outside:
                 self.primary = event.targets[0] if event.targets else ""
             case ServerChanged():
                 self.states[event.server] = event.state
-            case RecordKept():
+            case RecordSaved():
                 with self._lock:
                     self.acknowledged_then = set(self.acknowledged)
                 self.records.append(event)

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from labs.errors import BadInput, NotNow
-from labs.events import Ending, Happened, Measured
+from labs.events import Ending, Measured, NoteAdded
 from labs.sandbox.sandbox import Sandbox
 
 STEPPED_PRICE = 24.90
@@ -32,13 +32,13 @@ def _action(sandbox: Sandbox, args: Args) -> Args:
     }
     if given:
         raise BadInput(f"{action.label} has no field {sorted(given)[0][:40]!r}.")
-    says = action.run(sandbox, **fields)
-    sandbox.emit(Happened(text=says, meaning="none"))
-    return {"says": says}
+    message = action.run(sandbox, **fields)
+    sandbox.emit(NoteAdded(text=message, meaning="none"))
+    return {"message": message}
 
 
 def _server(sandbox: Sandbox, args: Args) -> Args:
-    return {"says": sandbox.server(str(args.get("name")), str(args.get("verb")))}
+    return {"message": sandbox.server(str(args.get("name")), str(args.get("verb")))}
 
 
 def _link(sandbox: Sandbox, args: Args) -> Args:
@@ -46,7 +46,7 @@ def _link(sandbox: Sandbox, args: Args) -> Args:
         delay_ms = float(args.get("delay_ms") or 20.0)
     except (TypeError, ValueError):
         raise BadInput("The delay is a number of milliseconds.") from None
-    return {"says": sandbox.link(str(args.get("name")), str(args.get("verb")), delay_ms)}
+    return {"message": sandbox.link(str(args.get("name")), str(args.get("verb")), delay_ms)}
 
 
 def _step(sandbox: Sandbox, args: Args) -> Args:
@@ -84,9 +84,9 @@ def _step(sandbox: Sandbox, args: Args) -> Args:
 def _load(sandbox: Sandbox, args: Args) -> Args:
     match args.get("verb"):
         case "start":
-            return {"says": sandbox.start_load()}
+            return {"message": sandbox.start_load()}
         case "stop":
-            return {"says": sandbox.stop_load()}
+            return {"message": sandbox.stop_load()}
     raise BadInput("A load can be told to start or to stop.")
 
 

@@ -23,15 +23,15 @@ from labs.events.codec import (
 )
 from labs.events.groups import (
     EndpointMoved as EndpointMoved,
-    OperationsFlown as OperationsFlown,
-    RecordKept as RecordKept,
+    OperationsRecorded as OperationsRecorded,
+    RecordSaved as RecordSaved,
     RoleChanged as RoleChanged,
     SentinelSaid as SentinelSaid,
 )
 from labs.events.life import (
+    CaptionChanged as CaptionChanged,
     Ending as Ending,
-    Happened as Happened,
-    Said as Said,
+    NoteAdded as NoteAdded,
     SandboxClosed as SandboxClosed,
     SandboxOpened as SandboxOpened,
     SettingChanged as SettingChanged,
@@ -53,6 +53,6 @@ from labs.events.requests import (
 from labs.events.servers import (
     LinkChanged as LinkChanged,
     ServerChanged as ServerChanged,
-    ServerTold as ServerTold,
+    ServerFiguresChanged as ServerFiguresChanged,
     TopologyChanged as TopologyChanged,
 )

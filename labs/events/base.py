@@ -23,7 +23,7 @@ class Event:
     type: ClassVar[str] = ""
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
         """The event in words for the timeline; empty if it is not news to a reader."""
         return ""
 

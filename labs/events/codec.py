@@ -12,11 +12,24 @@ from typing import Any, Literal, TypeGuard, get_args
 
 from labs.errors import BadInput
 from labs.events.base import MOST_ROWS, Event, Value
-from labs.events.groups import EndpointMoved, OperationsFlown, RecordKept, RoleChanged, SentinelSaid
-from labs.events.life import Ending, Happened, Said, SandboxClosed, SandboxOpened, SettingChanged
+from labs.events.groups import (
+    EndpointMoved,
+    OperationsRecorded,
+    RecordSaved,
+    RoleChanged,
+    SentinelSaid,
+)
+from labs.events.life import (
+    CaptionChanged,
+    Ending,
+    NoteAdded,
+    SandboxClosed,
+    SandboxOpened,
+    SettingChanged,
+)
 from labs.events.measurements import CheckChanged, LoadChanged, Measured, ReadingTaken, TableChanged
 from labs.events.requests import CommandRan, LineReached, StepFinished, StepStarted, Travelled
-from labs.events.servers import LinkChanged, ServerChanged, ServerTold, TopologyChanged
+from labs.events.servers import LinkChanged, ServerChanged, ServerFiguresChanged, TopologyChanged
 
 _TEXT_LIMIT = 2_000
 EVENT_LIMIT = 16_000
@@ -29,17 +42,17 @@ TYPES: dict[str, type[Event]] = {
     for kind in (
         SandboxOpened,
         ServerChanged,
-        ServerTold,
+        ServerFiguresChanged,
         RoleChanged,
         EndpointMoved,
         SentinelSaid,
-        OperationsFlown,
-        RecordKept,
+        OperationsRecorded,
+        RecordSaved,
         TopologyChanged,
         LinkChanged,
         SettingChanged,
-        Happened,
-        Said,
+        NoteAdded,
+        CaptionChanged,
         StepStarted,
         LineReached,
         CommandRan,
@@ -73,8 +86,8 @@ def encode(entry: Entry) -> dict[str, Any]:
     """
     data = {f.name: getattr(entry.event, f.name) for f in dataclasses.fields(entry.event)}
     data.update(seq=entry.seq, at=round(entry.at, 4), type=entry.event.type)
-    if entry.event.says:
-        data["says"] = entry.event.says
+    if entry.event.sentence:
+        data["sentence"] = entry.event.sentence
     data["sense"] = entry.event.sense
     return data
 
@@ -93,7 +106,7 @@ def decode(data: object) -> Entry:
     if not _is_number(seq) or not isinstance(seq, int) or seq < 1 or not _is_number(at):
         raise BadInput("An event has a whole number `seq` from 1 and a time `at`.")
     known = {f.name: f for f in dataclasses.fields(kind)}
-    extra = set(data) - set(known) - {"type", "seq", "at", "says", "sense"}
+    extra = set(data) - set(known) - {"type", "seq", "at", "sentence", "sense"}
     if extra:
         raise BadInput(f"The event {kind.type} has no field {sorted(extra)[0]!r}.")
     hints = _hints(kind)

@@ -21,7 +21,7 @@ class RoleChanged(Event):
     why: str = ""
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
         if not self.why:
             return ""
         words = {
@@ -48,7 +48,7 @@ class EndpointMoved(Event):
     why: str = ""
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
         return (
             f"The {self.endpoint} leads to {', '.join(self.targets) or 'nobody'}"
             + (f": {self.why}" if self.why else "")
@@ -73,7 +73,7 @@ class SentinelSaid(Event):
     words: str
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
         return f"{self.sentinel}: {self.event}, {self.words}"
 
     @property
@@ -82,30 +82,30 @@ class SentinelSaid(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OperationsFlown(Event):
+class OperationsRecorded(Event):
     """What the clients of a flight recorder saw since it was last told, one text an operation: `w`
     or `r`, ms since the clients began, ms that it took, a letter for how it ended
     (labs.load.flight), its number.
     """
 
-    type: ClassVar[str] = "operations-flown"
+    type: ClassVar[str] = "operations-recorded"
     began_at: float
     operations: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordKept(Event):
+class RecordSaved(Event):
     """The sandbox keeps a record by this name: a document that the page shows, compares, shares and
     saves (the call `record`).
     """
 
-    type: ClassVar[str] = "record-kept"
+    type: ClassVar[str] = "record-saved"
     record: str
     title: str
     results: dict[str, Value] = field(default_factory=dict)
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
         return f"Recorded: {self.title}"
 
     @property

@@ -19,7 +19,7 @@ class SandboxOpened(Event):
     versions: dict[str, str]
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
         running = ", ".join(f"{name} {version}" for name, version in sorted(self.versions.items()))
         return f"Your sandbox is open: {running}" if running else "Your sandbox is open"
 
@@ -39,20 +39,20 @@ class SettingChanged(Event):
     shown: str
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
         return f"{self.label}: {self.shown}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Happened(Event):
+class NoteAdded(Event):
     """Something that the learner or the lab did, in words: actions, faults, refusals."""
 
-    type: ClassVar[str] = "happened"
+    type: ClassVar[str] = "note-added"
     text: str
     meaning: Sense = "none"
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
         return self.text
 
     @property
@@ -61,13 +61,13 @@ class Happened(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said(Event):
+class CaptionChanged(Event):
     """The sentence under the drawing: what the picture shows now.
 
     `strong` is the part that matters most, inside `text`.
     """
 
-    type: ClassVar[str] = "said"
+    type: ClassVar[str] = "caption-changed"
     text: str
     strong: str = ""
 
@@ -84,7 +84,7 @@ class Ending(Event):
     in_s: float
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
         return self.reason
 
 
@@ -96,7 +96,7 @@ class SandboxClosed(Event):
     reason: str
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
         return self.reason
 
     @property

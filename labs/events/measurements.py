@@ -17,7 +17,7 @@ class LoadChanged(Event):
     about: str = ""
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
         return (
             f"Load runs: {self.about}"
             if self.running
@@ -50,7 +50,7 @@ class CheckChanged(Event):
     news: bool = True
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
         if not self.news or self.status != "met":
             return ""
         return f"Check met: {self.claim}"
@@ -81,7 +81,7 @@ class Measured(Event):
     shown: str
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
         return f"Measured: {self.shown}"
 
     @property

@@ -19,7 +19,7 @@ class StepStarted(Event):
     call: str
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
         return f"Request {self.request}: {self.call}"
 
 
@@ -52,7 +52,7 @@ class CommandRan(Event):
     link: str = ""
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
         words = {
             "hit": "had it",
             "miss": "had nothing",
@@ -96,7 +96,7 @@ class StepFinished(Event):
     took_ms: float
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
         words = {
             "hit": "a hit",
             "miss": "a miss",

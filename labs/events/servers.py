@@ -19,7 +19,7 @@ class ServerChanged(Event):
     version: str = ""
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
         if self.state == "starting" or not self.why:
             return ""
         words = {
@@ -36,10 +36,10 @@ class ServerChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServerTold(Event):
+class ServerFiguresChanged(Event):
     """What stands under a server's name in the drawing now: short lines of figures, two at most."""
 
-    type: ClassVar[str] = "server-told"
+    type: ClassVar[str] = "server-figures-changed"
     server: str
     lines: list[str]
 
@@ -65,7 +65,7 @@ class LinkChanged(Event):
     delay_ms: float = 0.0
 
     @property
-    def says(self) -> str:
+    def sentence(self) -> str:
         words = {
             "open": "is whole again",
             "cut": "is cut",

@@ -7,10 +7,10 @@ from typing import Any
 
 from labs.events import (
     MOST_ROWS,
+    CaptionChanged,
     Event,
-    Happened,
-    RecordKept,
-    Said,
+    NoteAdded,
+    RecordSaved,
     TableChanged,
     Value,
 )
@@ -31,17 +31,17 @@ class Emitter:
     def emit(self, event: Event) -> None:
         """Send an event to everyone who follows this sandbox, and have the checks look again."""
         self._emit(event)
-        if event.says:
+        if event.sentence:
             self._on_news()
 
     def say(self, text: str, meaning: str = "none") -> None:
         """Put a sentence on the timeline."""
         # callers pass a Sense
-        self.emit(Happened(text=text, meaning=meaning))  # type: ignore[arg-type]
+        self.emit(NoteAdded(text=text, meaning=meaning))  # type: ignore[arg-type]
 
     def caption(self, strong: str, text: str = "") -> None:
         """Put a sentence under the drawing, and the details after it."""
-        self.emit(Said(text=f"{strong} {text}".strip(), strong=strong))
+        self.emit(CaptionChanged(text=f"{strong} {text}".strip(), strong=strong))
 
     def tabulate(self, table: str, rows: Sequence[Mapping[str, Value]]) -> None:
         """Replace all rows of a table of this lab; those beyond MOST_ROWS are left out.
@@ -61,4 +61,4 @@ class Emitter:
         self.records[name] = document
         if len(self.records) > MOST_RECORDS:
             del self.records[next(iter(self.records))]
-        self.emit(RecordKept(record=name, title=title, results=dict(results)))
+        self.emit(RecordSaved(record=name, title=title, results=dict(results)))

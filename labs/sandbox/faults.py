@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from labs.errors import BadInput, NotNow
-from labs.events import LinkChanged, LinkState, Said
+from labs.events import CaptionChanged, LinkChanged, LinkState
 from labs.sandbox.context import Context
 
 MOST_DELAY_MS = 2_000
@@ -54,7 +54,7 @@ def change_server(context: Context, name: str, verb: str) -> str:
     says = f"{node.label} {what}."
     if verb == "restart":
         means = server.engine.after_restart()
-    context.emit(Said(text=f"{says} {means}", strong=says))
+    context.emit(CaptionChanged(text=f"{says} {means}", strong=says))
     return says
 
 
@@ -111,5 +111,5 @@ class LinkFaults:
         )
         what, means = _LINK_WORDS[verb]
         says = f"{which} {what.format(delay_ms=delay_ms)}."
-        context.emit(Said(text=f"{says} {means}", strong=says))
+        context.emit(CaptionChanged(text=f"{says} {means}", strong=says))
         return says

@@ -14,9 +14,9 @@ from labs.clients.address import Address
 from labs.engines.base import Engine
 from labs.errors import NotNow
 from labs.events import (
+    CaptionChanged,
     Event,
     LoadChanged,
-    Said,
     SandboxOpened,
     SettingChanged,
     Value,
@@ -180,7 +180,7 @@ class Sandbox(Emitter):
         if self.lab.on_prepare:
             self.lab.on_prepare(self)
         self.say("Everything is as it was at the start", "here")
-        self.emit(Said(text=self.lab.question))
+        self.emit(CaptionChanged(text=self.lab.question))
         self.checker.clear()
 
     def set(self, name: str, raw: object) -> None:
@@ -231,7 +231,7 @@ class Sandbox(Emitter):
         self.load.start(clients, lambda n: workload.spec(n, clients, requests // clients))
         about = workload.about()
         self.emit(LoadChanged(running=True, about=about))
-        self.emit(Said(text=workload.caption))
+        self.emit(CaptionChanged(text=workload.caption))
         self.sampler.wake()
         return f"{workload.running}: {about}."
 
@@ -241,7 +241,7 @@ class Sandbox(Emitter):
             return "No load is running."
         self.load.stop()
         self.emit(LoadChanged(running=False, about=why))
-        self.emit(Said(text="The load has stopped. The servers keep what they have."))
+        self.emit(CaptionChanged(text="The load has stopped. The servers keep what they have."))
         return "The load has stopped."
 
     def _reconfigure_load(self, workload: Workload) -> None:

@@ -198,7 +198,7 @@ def load(sandbox: SandboxInfo) -> Response:
 def reset(sandbox: SandboxInfo) -> Response:
     """All data and settings as at the start."""
     client().call(sandbox, "reset", deadline_s=20.0)
-    return _done(sandbox.lab, {"says": "Everything is as at the start."}, event="bench-redraw")
+    return _done(sandbox.lab, {"message": "Everything is as at the start."}, event="bench-redraw")
 
 
 @bp.post("/sandboxes/<sandbox>/keep")
@@ -206,7 +206,7 @@ def reset(sandbox: SandboxInfo) -> Response:
 def keep(sandbox: SandboxInfo) -> Response:
     """Keep an idle sandbox open."""
     client().call(sandbox, "keep")
-    return _done(sandbox.lab, {"says": "It stays open."}, event="bench-kept")
+    return _done(sandbox.lab, {"message": "It stays open."}, event="bench-kept")
 
 
 @bp.post("/sandboxes/<sandbox>/close")
@@ -359,12 +359,12 @@ def _make_room(learner: str) -> None:
 
 
 def _done(lab_id: str, answer: dict[str, Any] | None = None, *, event: str = "") -> Response:
-    says = str((answer or {}).get("says", ""))
+    message = str((answer or {}).get("message", ""))
     if is_htmx():
         response = make_response("", 204)
         if event:
-            return trigger(response, event, {"text": says})
-        return trigger(response, "toast", {"text": says}) if says else response
-    if says:
-        flash(says, "none")
+            return trigger(response, event, {"text": message})
+        return trigger(response, "toast", {"text": message}) if message else response
+    if message:
+        flash(message, "none")
     return make_response(redirect(page_before(url_for("bench.lab", lab_id=lab_id)), 303))

@@ -25,7 +25,7 @@ from portal.bench.words import engine_words
 
 Phase = Literal["none", "taken", "queued", "opening", "open", "ended", "away"]
 Gear = Literal["step", "load", "break"]
-DRAWN = ("servers", "links", "settings", "reading", "roles", "endpoints", "told")
+DRAWN = ("servers", "links", "settings", "reading", "roles", "endpoints", "figures")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

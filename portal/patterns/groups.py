@@ -54,7 +54,7 @@ class Sample:
     roles: dict[str, str]
     leads: tuple[list[str], list[str]]
     servers: dict[str, tuple[str, str]] = field(default_factory=dict)
-    told: dict[str, list[str]] = field(default_factory=dict)
+    figures: dict[str, list[str]] = field(default_factory=dict)
     links: dict[str, dict[str, Any]] = field(default_factory=dict)
     sentinels: dict[str, tuple[str, str]] = field(default_factory=dict)
     rates: tuple[float, float] = (200.0, 400.0)
@@ -83,7 +83,7 @@ class Sample:
         elected = [name for name, (event, _) in self.sentinels.items() if event == ELECTED]
         return {
             "servers": servers,
-            "told": self.told,
+            "figures": self.figures,
             "links": self.links,
             "endpoints": dict(zip((PRIMARY, READER), self.leads, strict=True)),
             "roles": {
@@ -116,7 +116,7 @@ SAMPLES = (
         group=FAILOVER,
         roles={"cache-001": "primary", "cache-002": "cache-001", "cache-003": "cache-001"},
         leads=(["cache-001"], ["cache-002", "cache-003"]),
-        told={
+        figures={
             "app": ["200 writes and 400 reads a second"],
             "cache-001": ["writes 200/s · acknowledged 6,360", "replicas 2"],
             "cache-002": ["reads 200/s", "lag 0 bytes"],
@@ -131,7 +131,7 @@ SAMPLES = (
         roles={"cache-001": "primary", "cache-002": "primary", "cache-003": "cache-002"},
         leads=(["cache-002"], ["cache-003"]),
         servers={"cache-001": ("down", "kill -9")},
-        told={
+        figures={
             "app": ["settings unchanged since the start"],
             "cache-001": ["last acknowledged no. 4,812", "received by a replica: 4,805"],
             "cache-002": ["writes 200/s · acknowledged 6,360", "replicas 1"],
@@ -154,7 +154,7 @@ SAMPLES = (
             "zone a": {"state": "cut", "delay_ms": 0.0},
             "zone b": {"state": "slow", "delay_ms": 20.0},
         },
-        told={
+        figures={
             "app": ["settings unchanged since the start"],
             "cache-001": ["acknowledged alone 1,204", "replicas 0"],
             "cache-002": ["reads 400/s", "lag 1,412 bytes, 41 ms"],
@@ -198,7 +198,7 @@ SAMPLES = (
         },
         leads=(["cache-001"], ["cache-002", "cache-003", "cache-004"]),
         servers={"cache-005": ("stopped", ""), "cache-006": ("starting", "copies the data set")},
-        told={
+        figures={
             "cache-001": ["writes 200/s", "replicas 3"],
             "cache-002": ["reads 133/s", "lag 0 bytes"],
             "cache-003": ["reads 133/s", "lag 8,213 bytes, 41 ms"],

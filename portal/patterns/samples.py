@@ -60,13 +60,25 @@ def bench() -> Any:
             },
         ],
         "timeline": [
-            {"at": 50_822.1, "sense": "here", "says": "You flushed the cache: 3 keys gone"},
-            {"at": 50_829.4, "sense": "miss", "says": "Request 11: cache had nothing in 0.16 ms"},
-            {"at": 50_829.4, "sense": "read", "says": "Request 11: database answered in 4.87 ms"},
-            {"at": 50_831.0, "sense": "write", "says": "Request 11: cache stored it in 0.20 ms"},
-            {"at": 50_833.2, "sense": "hit", "says": "Request 12: cache had it in 0.15 ms"},
-            {"at": 50_840.0, "sense": "stale", "says": "Request 13 was a stale answer"},
-            {"at": 50_844.9, "sense": "error", "says": "cache is down: you killed it"},
+            {"at": 50_822.1, "sense": "here", "sentence": "You flushed the cache: 3 keys gone"},
+            {
+                "at": 50_829.4,
+                "sense": "miss",
+                "sentence": "Request 11: cache had nothing in 0.16 ms",
+            },
+            {
+                "at": 50_829.4,
+                "sense": "read",
+                "sentence": "Request 11: database answered in 4.87 ms",
+            },
+            {
+                "at": 50_831.0,
+                "sense": "write",
+                "sentence": "Request 11: cache stored it in 0.20 ms",
+            },
+            {"at": 50_833.2, "sense": "hit", "sentence": "Request 12: cache had it in 0.15 ms"},
+            {"at": 50_840.0, "sense": "stale", "sentence": "Request 13 was a stale answer"},
+            {"at": 50_844.9, "sense": "error", "sentence": "cache is down: you killed it"},
         ],
     }
     return Plain(

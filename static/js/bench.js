@@ -13,7 +13,7 @@ import { Feed } from "./feed.js";
 import { toast } from "./toast.js";
 
 const LOST = "The connection was lost. Your servers run on; this page catches up by itself.";
-const DONE = ["happened", "setting-changed", "step-started", "load-changed", "server-changed", "link-changed"];
+const DONE = ["note-added", "setting-changed", "step-started", "load-changed", "server-changed", "link-changed"];
 const POLLING = "The live stream is not to be had just now; this page asks every second instead.";
 
 class Bench extends HTMLElement {

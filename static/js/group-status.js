@@ -96,7 +96,7 @@ export class GroupStatus {
 
   /** Its lines of figures. @param {string} server */
   told(server) {
-    return (this.empty(server) ? [] : this.state.told[server] ?? []).map((line) => shortened(line, LONGEST));
+    return (this.empty(server) ? [] : this.state.figures[server] ?? []).map((line) => shortened(line, LONGEST));
   }
 
   /** Whether a wire is in use, was until now, or is not. @param {string} kind @param {string} source @param {string} target @returns {"on" | "gone" | "off"} */
@@ -153,7 +153,7 @@ export class GroupStatus {
 
   /** The second line of the application: its figures, its zone, or what the lab says of it. */
   appWords() {
-    const told = this.state.told[this.app]?.[0];
+    const told = this.state.figures[this.app]?.[0];
     if (told) return shortened(told, LONGEST_OF_APP);
     const between = Number(this.state.settings.zone_delay_ms ?? 0);
     return this.clientZone ? `in ${this.clientZone}${between ? `, ${between} ms between zones` : ""}` : this.about;

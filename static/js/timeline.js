@@ -16,7 +16,7 @@ class Timeline extends Island {
     this.sizes = new ResizeObserver(() => following && (box.scrollTop = box.scrollHeight));
     this.sizes.observe(box);
     this.on("*", (entry) => {
-      if (!entry.says) return;
+      if (!entry.sentence) return;
       list.querySelector(".now")?.classList.remove("now");
       list.append(row(entry));
       while (list.children.length > KEPT) list.firstElementChild?.remove();
@@ -32,7 +32,7 @@ class Timeline extends Island {
 /** @param {import("./island.js").Entry} entry */
 function row(entry) {
   const time = make("time", { datetime: new Date(entry.at * 1000).toISOString() }, clock(entry.at, 1));
-  return make("li", { class: "now" }, time, mark(known(entry.sense)), make("span", {}, entry.says ?? ""));
+  return make("li", { class: "now" }, time, mark(known(entry.sense)), make("span", {}, entry.sentence ?? ""));
 }
 
 customElements.define("cg-timeline", Timeline);

@@ -26,7 +26,7 @@ class Topology extends Island {
         if (type === "endpoint-moved") this.group?.swung(entry.endpoint, before, entry.targets);
       });
     }
-    this.on("said", (entry) => this.say(entry.text, entry.strong));
+    this.on("caption-changed", (entry) => this.say(entry.text, entry.strong));
     this.on("step-started", (entry) => {
       this.clear();
       this.app("", entry.call);

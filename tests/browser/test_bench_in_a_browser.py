@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from labs.events import Happened, Said, ServerChanged
+from labs.events import CaptionChanged, NoteAdded, ServerChanged
 from labs.host.record import Limits
 from tests.browser.conftest import WebServer
 from tests.web.faked_labs import FakedLabs, FakedSandbox
@@ -216,8 +216,8 @@ def test_what_a_server_says_is_never_markup(bench: Bench, labs_host: FakedLabs) 
     evil = "<img src=x onerror=alert(1)><script>alert(2)</script>"
     sandbox = sandbox_on(page, labs_host)
 
-    sandbox.tell(Happened(text=evil))
-    sandbox.tell(Said(text=f"{evil} strong {evil}", strong="strong"))
+    sandbox.tell(NoteAdded(text=evil))
+    sandbox.tell(CaptionChanged(text=f"{evil} strong {evil}", strong="strong"))
     sandbox.tell(ServerChanged(server="cache", state="down", why=evil))
 
     expect(page.locator(".timeline")).to_contain_text("<script>alert(2)</script>")

@@ -18,7 +18,7 @@ from labs.events import (
     RoleChanged,
     SentinelSaid,
     ServerChanged,
-    ServerTold,
+    ServerFiguresChanged,
     SettingChanged,
 )
 from tests.browser.groups import site, tell, visit_group
@@ -175,7 +175,7 @@ def test_a_slow_zone_and_a_slow_link_say_by_how_much(after: After) -> None:
 
 
 def test_a_place_without_a_replica_says_so_until_one_is_added(after: After) -> None:
-    figures = ServerTold(server="cache-003", lines=["lag 0 bytes", "x" * 40])
+    figures = ServerFiguresChanged(server="cache-003", lines=["lag 0 bytes", "x" * 40])
     up = ServerChanged(server="cache-003", state="up")
     empty = after(figures)
     added = after(up, RoleChanged(server="cache-003", role="replica", of=""), figures)
@@ -255,7 +255,7 @@ def test_clients_in_the_cut_zone_go_on_writing_to_the_primary_there(after: After
 def test_the_application_says_its_zone_until_it_tells_something_else(after: After) -> None:
     zone = SettingChanged(name="client_zone", label="", value="zone b", shown="")
     delay = SettingChanged(name="zone_delay_ms", label="", value=20.0, shown="")
-    told = ServerTold(server="app", lines=["settings unchanged since the start"])
+    told = ServerFiguresChanged(server="app", lines=["settings unchanged since the start"])
 
     assert after()["app"] == "knows two names, no server"
     assert after(zone, delay)["app"] == "in zone b, 20 ms between zones"
@@ -264,7 +264,7 @@ def test_the_application_says_its_zone_until_it_tells_something_else(after: Afte
 
 def test_what_a_server_tells_is_never_markup(after: After) -> None:
     stands = after(
-        ServerTold(server="cache-002", lines=["replicas <b>0</b>", "' & \" </script>"]),
+        ServerFiguresChanged(server="cache-002", lines=["replicas <b>0</b>", "' & \" </script>"]),
         ServerChanged(server="cache-001", state="down", why="<i>you</i> killed it"),
     )
 

@@ -33,7 +33,7 @@ LIVE = """async ([module, operations]) => {
   let drawn = 0;
   new MutationObserver(() => (drawn += 1)).observe(recorder.querySelector(".recorder-strip"), { childList: true });
   for (let tenth = 0; tenth < 20; tenth += 1) {
-    tell("operations-flown", { began_at: 1000, operations: operations.slice(tenth * 40, tenth * 40 + 40) });
+    tell("operations-recorded", { began_at: 1000, operations: operations.slice(tenth * 40, tenth * 40 + 40) });
     await new Promise((done) => setTimeout(done, 100));
   }
   await new Promise((done) => setTimeout(done, 300));

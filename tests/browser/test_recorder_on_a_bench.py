@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route, expect
 
-from labs.events import RecordKept, ServerChanged
+from labs.events import RecordSaved, ServerChanged
 from portal.patterns.flights import sample_flight
 from tests.web.faked_labs import FakedLabs, FakedSandbox
 
@@ -41,7 +41,7 @@ def failover(bench: Visit, labs_host: FakedLabs) -> Callable[..., tuple[Page, Fa
 def kept(sandbox: FakedSandbox, kind: str, name: str) -> None:
     flight = sample_flight(kind)
     sandbox.tell(
-        RecordKept(
+        RecordSaved(
             record=name,
             title=flight["title"],
             results={

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from labs.events import ServerTold, TableChanged, Value
+from labs.events import ServerFiguresChanged, TableChanged, Value
 from tests.web.faked_labs import FakedLabs, FakedSandbox
 
 Bench = Callable[..., Page]
@@ -124,7 +124,7 @@ def test_a_backup_and_the_moment_of_its_fork_are_drawn(both: Callable[..., Any])
         TableChanged(table="changes", rows=CHANGES),
         TableChanged(table="marks", rows=[{"mark": "fork", "at_s": 0.75, "backup": "backup-001"}]),
         TableChanged(table="comparison", rows=[COMPARED]),
-        ServerTold(server="shop-001", lines=["19,903 keys", EVIL]),
+        ServerFiguresChanged(server="shop-001", lines=["19,903 keys", EVIL]),
     )
 
 

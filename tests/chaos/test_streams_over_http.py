@@ -15,7 +15,7 @@ import time
 import pytest
 from itsdangerous import Signer
 
-from labs.events import Entry, Happened, encode
+from labs.events import Entry, NoteAdded, encode
 from tests.chaos.conftest import ROOT
 from tests.chaos.few_streams import PER_WORKER, SLOW_READER_S
 from tests.waiting import eventually
@@ -85,7 +85,7 @@ class Web:
 
     def tell(self, learner, text="something happened"):
         self.seq += 1
-        data = json.dumps(encode(Entry(self.seq, time.time(), Happened(text=text))))
+        data = json.dumps(encode(Entry(self.seq, time.time(), NoteAdded(text=text))))
         self.redis.xadd(f"labs:feed:{learner}", {"e": data}, id=f"{self.seq}-0", maxlen=200)
         self.redis.publish(f"labs:feed:{learner}", data)
 

@@ -274,9 +274,9 @@ def test_the_power_can_be_cut_or_it_is_said_why_not(supervisor):
 
         assert (
             "bytes had not been synced"
-            in sandbox.call("action", name="cut-power", fields={})["says"]
+            in sandbox.call("action", name="cut-power", fields={})["message"]
         )
-        assert "0 of 1," in sandbox.call("action", name="come-back", fields={})["says"]
+        assert "0 of 1," in sandbox.call("action", name="come-back", fields={})["message"]
         assert sandbox.states("redis")[-1] == "up"
     finally:
         sandbox.end()

@@ -36,7 +36,7 @@ class Shop(Opened):
         return self.states(name)[-1]
 
     def page(self):
-        return self.call("action", name="page", fields={"browser": "first"})["says"]
+        return self.call("action", name="page", fields={"browser": "first"})["message"]
 
     def programs(self):
         return [

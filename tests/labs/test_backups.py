@@ -349,7 +349,7 @@ class Bench(Opened):
         )
 
     def do(self, name, **fields):
-        return self.call("action", name=name, fields=fields)["says"]
+        return self.call("action", name=name, fields=fields)["message"]
 
     def files(self):
         """The RDB files of this sandbox, by where they lie."""

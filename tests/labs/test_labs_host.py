@@ -11,7 +11,7 @@ from redis import Redis
 
 from labs.client import LabsClient
 from labs.errors import LabsError, UnknownSandbox
-from labs.events import Entry, Happened, encode
+from labs.events import Entry, NoteAdded, encode
 from labs.host import keys
 from labs.host.host import LabsHost
 from labs.host.publisher import feed_length
@@ -164,7 +164,7 @@ def test_a_request_that_came_too_late_is_not_carried_out(hosted, redis):
 
 
 HOSTILE = {
-    "an event out of order": {"event": encode(Entry(99, 1.0, Happened(text="x")))},
+    "an event out of order": {"event": encode(Entry(99, 1.0, NoteAdded(text="x")))},
     "no event at all": {"event": {"type": "nonsense"}},
     "an outcome of its own making": {
         "outcome": {"id": "1", "kind": "exam", "name": "all", "status": "met", "data": {}}

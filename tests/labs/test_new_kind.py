@@ -101,11 +101,11 @@ def test_a_learner_opens_it_asks_it_and_breaks_it(folder, isolation, monkeypatch
             assert call(sandbox, "console", server="tally", command="INCR a")["output"].endswith(
                 "1"
             )
-        assert "killed" in call(sandbox, "server", name="tally", verb="kill")["says"]
-        assert "restarted" in call(sandbox, "server", name="tally", verb="restart")["says"]
-        assert "1 client" in call(sandbox, "load", verb="start")["says"]
+        assert "killed" in call(sandbox, "server", name="tally", verb="kill")["message"]
+        assert "restarted" in call(sandbox, "server", name="tally", verb="restart")["message"]
+        assert "1 client" in call(sandbox, "load", verb="start")["message"]
         assert call(sandbox, "set", name="rate_per_s", value=50) == {}
-        assert "stopped" in call(sandbox, "load", verb="stop")["says"]
+        assert "stopped" in call(sandbox, "load", verb="stop")["message"]
         assert call(sandbox, "reset") == {}
     finally:
         supervisor.close()

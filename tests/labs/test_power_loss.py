@@ -460,7 +460,7 @@ def sandbox(supervisor):
 
 
 def act(sandbox, name):
-    return sandbox.call("action", name=name, fields={})["says"]
+    return sandbox.call("action", name=name, fields={})["message"]
 
 
 def rows(sandbox):
@@ -515,7 +515,7 @@ def test_a_write_is_stepped_through_and_its_sync_is_told(sandbox):
             (
                 event
                 for event in reversed(sandbox.told)
-                if event.type == "said" and "Number 1" in event.text
+                if event.type == "caption-changed" and "Number 1" in event.text
             ),
             None,
         )

@@ -43,11 +43,11 @@ class Bench:
             self.call("set", name=name, value=value)
 
     def play(self, order):
-        says = self.call("action", name="play", fields={"order": order})["says"]
+        says = self.call("action", name="play", fields={"order": order})["message"]
         return says, self.tables["played"]
 
     def run_all(self):
-        return self.call("action", name="run-all")["says"], self.tables["orders"]
+        return self.call("action", name="run-all")["message"], self.tables["orders"]
 
     def console(self, server, command):
         return self.call("console", server=server, command=command)["output"]

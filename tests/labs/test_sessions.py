@@ -31,7 +31,7 @@ class Shop(Opened):
         super().__init__(supervisor, "sessions")
 
     def press(self, name, browser="first", **fields):
-        return self.call("action", name=name, fields={"browser": browser, **fields})["says"]
+        return self.call("action", name=name, fields={"browser": browser, **fields})["message"]
 
     def table(self, name):
         return next(

@@ -16,8 +16,8 @@ from labs.client import LabsClient
 from labs.errors import LabsError, NotNow, UnknownSandbox
 from labs.events import (
     Entry,
-    Happened,
     LineReached,
+    NoteAdded,
     ReadingTaken,
     ServerChanged,
     SettingChanged,
@@ -50,7 +50,7 @@ ASKED = 2
 first.
 """
 HUGE = 10**400
-HAPPENED = Happened(text="x")
+HAPPENED = NoteAdded(text="x")
 LONG = {f"name {number}": "x" * 2_000 for number in range(100)}
 HOSTILE = {
     "no frame": b"GET / HTTP/1.1\r\n\r\n",

@@ -19,14 +19,14 @@ from sqlalchemy import select
 
 from labs.client import LabsClient, find
 from labs.events import (
+    CaptionChanged,
     CheckChanged,
     CommandRan,
     Ending,
     Entry,
-    Happened,
     Measured,
-    RecordKept,
-    Said,
+    NoteAdded,
+    RecordSaved,
     SandboxOpened,
     ServerChanged,
     StepStarted,
@@ -249,8 +249,8 @@ def test_nothing_that_a_sandbox_says_comes_out_as_markup(client, labs, sandbox):
             ServerChanged(server=name, state="down", why=MARKUP, version=MARKUP)
             for name in ("cache", "database")
         ),
-        Happened(text=MARKUP),
-        Said(text=MARKUP, strong=MARKUP[:9]),
+        NoteAdded(text=MARKUP),
+        CaptionChanged(text=MARKUP, strong=MARKUP[:9]),
         Ending(reason=MARKUP, in_s=60.0),
         StepStarted(request=1, strategy="cache-aside", function="read", call=MARKUP),
         CommandRan(
@@ -268,7 +268,7 @@ def test_nothing_that_a_sandbox_says_comes_out_as_markup(client, labs, sandbox):
             for check in lab.checks
         ),
         *(
-            RecordKept(record=MARKUP, title=MARKUP, results={"downtime_ms": down, "lost": lost})
+            RecordSaved(record=MARKUP, title=MARKUP, results={"downtime_ms": down, "lost": lost})
             for down, lost in ((MARKUP, MARKUP), (1e300, -1e300), (True, 7))
         ),
         *(
@@ -589,6 +589,6 @@ def test_a_state_stays_small_whatever_it_is_told():
     state = SandboxState()
 
     for seq in itertools.islice(itertools.count(1), 5_000):
-        state.apply(Entry(seq, 1.0, Happened(text="x" * 1_000)))
+        state.apply(Entry(seq, 1.0, NoteAdded(text="x" * 1_000)))
 
     assert len(state.timeline) == TIMELINE_LENGTH

@@ -117,8 +117,8 @@ def test_a_reader_finds_events_in_pieces_of_any_size():
     stream = (
         b'HTTP/1.1 200 OK\r\n\r\n5\r\nretry: 900\nevent: hello\ndata: {"after": 0}\n\n'
         b'id: 1\ndata: {"text":"a quoted '
-        b'\\"at\\":5","seq":1,"at":17.25,"type":"happened"}\n\nid: 2\ndata: {"seq": 2, "at": '
-        b'18.5, "type": "happened"}\n\n: beat\n\n'
+        b'\\"at\\":5","seq":1,"at":17.25,"type":"note-added"}\n\nid: 2\ndata: {"seq": 2, "at": '
+        b'18.5, "type": "note-added"}\n\n: beat\n\n'
         b'event: resync\ndata: {"after": 2}\n\nevent: bye\ndata: {"reason": "closed"}\n\n'
     )
     for size in (1, 7, 10_000):

@@ -8,7 +8,7 @@ from labs.events import (
     CheckChanged,
     CommandRan,
     Entry,
-    Happened,
+    NoteAdded,
     ServerChanged,
     decode,
     encode,
@@ -47,14 +47,14 @@ def test_words_and_meaning_travel_with_the_event():
         )
     )
 
-    assert data["says"] == "Request 3: cache had nothing in 0.16 ms"
+    assert data["sentence"] == "Request 3: cache had nothing in 0.16 ms"
     assert data["sense"] == "miss"
 
 
 def test_a_server_that_comes_up_at_the_opening_is_no_news():
-    assert ServerChanged(server="cache", state="up").says == ""
+    assert ServerChanged(server="cache", state="up").sentence == ""
     assert (
-        ServerChanged(server="cache", state="down", why="you killed it").says
+        ServerChanged(server="cache", state="down", why="you killed it").sentence
         == "cache is down: you killed it"
     )
 
@@ -73,13 +73,13 @@ def test_every_type_has_a_name_and_a_docstring(kind):
         "x",
         {},
         {"type": "nonsense", "seq": 1, "at": 1.0},
-        {"type": "happened", "seq": 0, "at": 1.0, "text": "x"},
-        {"type": "happened", "seq": True, "at": 1.0, "text": "x"},
-        {"type": "happened", "seq": 1, "at": "now", "text": "x"},
-        {"type": "happened", "seq": 1, "at": 1.0},
-        {"type": "happened", "seq": 1, "at": 1.0, "text": 7},
-        {"type": "happened", "seq": 1, "at": 1.0, "text": "x", "extra": 1},
-        {"type": "happened", "seq": 1, "at": 1.0, "text": "x", "meaning": "gold"},
+        {"type": "note-added", "seq": 0, "at": 1.0, "text": "x"},
+        {"type": "note-added", "seq": True, "at": 1.0, "text": "x"},
+        {"type": "note-added", "seq": 1, "at": "now", "text": "x"},
+        {"type": "note-added", "seq": 1, "at": 1.0},
+        {"type": "note-added", "seq": 1, "at": 1.0, "text": 7},
+        {"type": "note-added", "seq": 1, "at": 1.0, "text": "x", "extra": 1},
+        {"type": "note-added", "seq": 1, "at": 1.0, "text": "x", "meaning": "gold"},
         {"type": "reading-taken", "seq": 1, "at": 1.0, "readings": {"a": "fast"}},
         {
             "type": "reading-taken",
@@ -87,7 +87,7 @@ def test_every_type_has_a_name_and_a_docstring(kind):
             "at": 1.0,
             "readings": {str(n): 1.0 for n in range(101)},
         },
-        {"type": ["happened"], "seq": 1, "at": 1.0},
+        {"type": ["note-added"], "seq": 1, "at": 1.0},
     ],
 )
 def test_what_is_not_an_event_is_refused(data):
@@ -96,7 +96,7 @@ def test_what_is_not_an_event_is_refused(data):
 
 
 def test_long_text_is_cut():
-    entry = decode({"type": "happened", "seq": 1, "at": 1.0, "text": "x" * 5_000})
+    entry = decode({"type": "note-added", "seq": 1, "at": 1.0, "text": "x" * 5_000})
 
-    assert isinstance(entry.event, Happened)
+    assert isinstance(entry.event, NoteAdded)
     assert len(entry.event.text) == 2_000

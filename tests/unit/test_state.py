@@ -57,6 +57,6 @@ def test_history_is_of_the_whole_run_in_bounded_room():
 
 
 def test_what_says_nothing_is_not_on_the_timeline():
-    state = fold(events.ReadingTaken(readings={}), events.Happened(text="You did it"))
+    state = fold(events.ReadingTaken(readings={}), events.NoteAdded(text="You did it"))
 
-    assert [line["says"] for line in state.timeline] == ["You did it"]
+    assert [line["sentence"] for line in state.timeline] == ["You did it"]

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from labs.events import ServerTold, TableChanged
+from labs.events import ServerFiguresChanged, TableChanged
 from tests.web.conftest import RedisServer
 from tests.web.faked_labs import FakedSandbox, faked_labs
 
@@ -34,7 +34,7 @@ def test_the_script_of_the_view_gets_what_was_backed_up_as_data(
     client: FlaskClient, opened: FakedSandbox
 ) -> None:
     opened.tell(TableChanged(table="backups", rows=[{"backup": "backup-001", "sha256": EVIL}]))
-    opened.tell(ServerTold(server="shop-001", lines=["19,903 keys", EVIL]))
+    opened.tell(ServerFiguresChanged(server="shop-001", lines=["19,903 keys", EVIL]))
 
     page = client.get(LAB).text
 
@@ -45,7 +45,7 @@ def test_the_script_of_the_view_gets_what_was_backed_up_as_data(
             0
         ]
     ]
-    assert found[0]["told"]["shop-001"] == ["19,903 keys", EVIL]
+    assert found[0]["figures"]["shop-001"] == ["19,903 keys", EVIL]
     assert found[1]["backups"] == [{"backup": "backup-001", "sha256": EVIL}]
 
 

@@ -20,7 +20,7 @@ from labs.events import (
     SandboxOpened,
     SentinelSaid,
     ServerChanged,
-    ServerTold,
+    ServerFiguresChanged,
 )
 from labs.state import SandboxState
 from tests.web.conftest import AnsweringHost
@@ -42,7 +42,7 @@ WELL: tuple[Event, ...] = (
 FAILED_OVER: tuple[Event, ...] = (
     ServerChanged(server="cache-001", state="down", why="you killed it"),
     LinkChanged(link="zone a", state="cut"),
-    ServerTold(server="cache-002", lines=["writes 200/s", "replicas <b>0</b>"]),
+    ServerFiguresChanged(server="cache-002", lines=["writes 200/s", "replicas <b>0</b>"]),
     SentinelSaid(sentinel="sentinel-b", event="+elected-leader", words="leader, epoch 1"),
     RoleChanged(server="cache-002", role="primary"),
     EndpointMoved(endpoint="primary-endpoint", targets=["cache-002"]),
@@ -87,7 +87,7 @@ def test_a_group_is_drawn_with_what_its_script_needs(page: Page) -> None:
         "sentinel-b": {"event": "+elected-leader", "words": "leader, epoch 1"}
     }
     assert state["leader"] == "sentinel-b"
-    assert state["told"]["cache-002"] == ["writes 200/s", "replicas <b>0</b>"]
+    assert state["figures"]["cache-002"] == ["writes 200/s", "replicas <b>0</b>"]
     assert "<b>0</b>" not in drawn
 
 

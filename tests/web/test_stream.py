@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from labs.events import Entry, Event, Happened, SandboxClosed, encode
+from labs.events import Entry, Event, NoteAdded, SandboxClosed, encode
 from portal.serve import gunicorn_settings
 from portal.settings import Settings
 from portal.web.hub import PER_WORKER, QUEUE_LENGTH, Hub, TooManyStreams
@@ -40,7 +40,9 @@ class Publisher:
     def tell(self, event: Event | None = None, *, published: bool = True) -> None:
         self.seq += 1
         data = json.dumps(
-            encode(Entry(self.seq, 1_000.0 + self.seq, event or Happened(text=f"event {self.seq}")))
+            encode(
+                Entry(self.seq, 1_000.0 + self.seq, event or NoteAdded(text=f"event {self.seq}"))
+            )
         )
         self.redis.xadd(f"labs:feed:{SANDBOX}", {"e": data}, id=f"{self.seq}-0")
         if published:
@@ -284,7 +286,7 @@ def test_events_that_were_never_published_are_found_when_the_connection_comes_ba
 def test_an_event_cannot_forge_a_line_of_the_stream(hub: Hub, publisher: Publisher) -> None:
     reader = Reader(hub)
 
-    publisher.tell(Happened(text="one\n\nevent: bye\ndata: {}\n\n"))
+    publisher.tell(NoteAdded(text="one\n\nevent: bye\ndata: {}\n\n"))
     reader.until(lambda r: r.seqs == [1])
 
     assert reader.named == ["hello"]

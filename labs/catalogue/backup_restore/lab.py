@@ -20,7 +20,7 @@ from labs.catalogue.backup_restore.trials import (
 )
 from labs.engines.memcached import Memcached
 from labs.errors import ServerDown
-from labs.events import Said, ServerTold
+from labs.events import CaptionChanged, ServerFiguresChanged
 from labs.lab import Chart, Lab, Link, Node, Number, Topology
 from labs.sandbox.addresses import APP
 from labs.sandbox.experiment import refuted, temporarily
@@ -90,8 +90,8 @@ lab.check("Memcached offers nothing to restore")(checks.memcached_nothing)
 def prepare(sandbox: Sandbox) -> None:
     """Show the endpoints, and that the clusters are empty."""
     tables.show_endpoints(sandbox)
-    sandbox.emit(ServerTold(server=OLD, lines=["empty"]))
-    sandbox.emit(ServerTold(server=NEW, lines=[]))
+    sandbox.emit(ServerFiguresChanged(server=OLD, lines=["empty"]))
+    sandbox.emit(ServerFiguresChanged(server=NEW, lines=[]))
 
 
 @lab.readings
@@ -132,7 +132,9 @@ def ask_memcached(sandbox: Sandbox) -> str:
         f"{', '.join(dict.fromkeys(answer for _, answer in asked.answers))}; restarted, it "
         f"holds {asked.items_after:,} of {asked.items_before:,} items."
     )
-    sandbox.emit(Said(text=f"{says} There is no file that could be restored.", strong=says))
+    sandbox.emit(
+        CaptionChanged(text=f"{says} There is no file that could be restored.", strong=says)
+    )
     return says
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from labs.caching.cache import CacheDown
 from labs.clients.address import straight
-from labs.events import Said, Travelled
+from labs.events import CaptionChanged, Travelled
 from labs.load.clients import LeanRedis
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.changes import shop_data
@@ -61,7 +61,7 @@ def read(sandbox: Sandbox, page: float) -> str:
         else "For the application the page was never there."
     )
     sandbox.emit(
-        Said(
+        CaptionChanged(
             text=f"{says} {seen}",
             strong=says,
         )

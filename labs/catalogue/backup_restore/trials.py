@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from labs.catalogue.backup_restore import bystander
 from labs.errors import LabsError, LoadRunning, NotNow
-from labs.events import Said, ServerTold, Value
+from labs.events import CaptionChanged, ServerFiguresChanged, Value
 from labs.sandbox.experiment import require, temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.changes import shop_data
@@ -33,9 +33,9 @@ def fill(sandbox: Sandbox) -> str:
     if sandbox.servers[bystander.NODE].state == "up":
         bystander.fill(sandbox)
     held = engine.count()
-    sandbox.emit(ServerTold(server=OLD, lines=[f"{held:,} keys"]))
+    sandbox.emit(ServerFiguresChanged(server=OLD, lines=[f"{held:,} keys"]))
     says = f"The cluster shop holds {held:,} keys: products, pages, carts, rankings, sessions."
-    sandbox.emit(Said(text=f"{says} Memcached has the pages as well.", strong=says))
+    sandbox.emit(CaptionChanged(text=f"{says} Memcached has the pages as well.", strong=says))
     return says
 
 

@@ -27,10 +27,10 @@ class Backups extends Island {
     this.none = [...this.choice.children];
     this.choice.addEventListener("change", () => this.facts(), { signal: this.gone?.signal });
     this.on("table-changed", (entry) => this.table(entry.table, entry.rows));
-    for (const type of /** @type {const} */ (["server-told", "server-changed", "setting-changed"])) {
+    for (const type of /** @type {const} */ (["server-figures-changed", "server-changed", "setting-changed"])) {
       this.on(type, (entry) => {
         CHANGES[type](this.state, entry);
-        if (entry.state in GONE) delete this.state.told[entry.server];
+        if (entry.state in GONE) delete this.state.figures[entry.server];
         this.dress();
       });
     }
@@ -53,7 +53,7 @@ class Backups extends Island {
       const name = of(place, "place");
       const { state, why } = this.state.servers[name] ?? { state: "stopped", why: "" };
       const gone = GONE[/** @type {"down"} */ (state)];
-      const lines = gone ? [gone] : this.state.told[name] ?? (why ? ["answers"] : []);
+      const lines = gone ? [gone] : this.state.figures[name] ?? (why ? ["answers"] : []);
       place.setAttribute("data-state", state);
       for (const index of [0, 1]) write(place.querySelector(`[data-line="${index}"]`), lines[index] ?? "");
     }

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from labs.engines.dataset import Dataset
 from labs.errors import NotNow
-from labs.events import Said, ServerTold
+from labs.events import CaptionChanged, ServerFiguresChanged
 from labs.lab import Action, Choice, Text
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.changes.backup import Refused
@@ -24,7 +24,7 @@ def take(sandbox: Sandbox) -> str:
     """Take a backup of the cluster."""
     backup = backups_of(sandbox).take()
     sandbox.emit(
-        ServerTold(
+        ServerFiguresChanged(
             server=OLD,
             lines=[
                 f"{backup.keys:,} keys",
@@ -41,7 +41,7 @@ def take(sandbox: Sandbox) -> str:
         f"The fork took {backup.fork_ms:.1f} ms, and {backup.cow / 1024:,.0f} KB were copied "
         f"meanwhile, {backup.cow_percent:.0f} % of the memory."
     )
-    sandbox.emit(Said(text=f"{says} {cost}", strong=says))
+    sandbox.emit(CaptionChanged(text=f"{says} {cost}", strong=says))
     return f"{says} {cost}"
 
 
@@ -65,10 +65,12 @@ def restore(sandbox: Sandbox, backup: str) -> str:
     if isinstance(found, Refused):
         says = f"No cluster starts from {found.backup.name}."
         sandbox.emit(
-            Said(text=f"{says} The server’s log: {' · '.join(found.words)}"[:600], strong=says)
+            CaptionChanged(
+                text=f"{says} The server’s log: {' · '.join(found.words)}"[:600], strong=says
+            )
         )
         return f"{says} The server says: {found.words[0] if found.words else 'nothing'}"
-    sandbox.emit(ServerTold(server=NEW, lines=_lines_about(found.new)))
+    sandbox.emit(ServerFiguresChanged(server=NEW, lines=_lines_about(found.new)))
     show_restored(sandbox, found)
     says = (
         f"shop-restored is there at {found.new_address}, with {found.new.keys:,} keys after "
@@ -79,7 +81,7 @@ def restore(sandbox: Sandbox, backup: str) -> str:
         if found.loss.gone
         else "Nobody had written since the snapshot."
     )
-    sandbox.emit(Said(text=f"{says} {lost}", strong=says))
+    sandbox.emit(CaptionChanged(text=f"{says} {lost}", strong=says))
     return f"{says} {lost}"
 
 
@@ -135,7 +137,7 @@ def delete_restored(sandbox: Sandbox) -> str:
     if sandbox.servers[NEW].state == "paused":
         sandbox.servers[NEW].resume("it is deleted")
     sandbox.stop(NEW, "you deleted the cluster")
-    sandbox.emit(ServerTold(server=NEW, lines=[]))
+    sandbox.emit(ServerFiguresChanged(server=NEW, lines=[]))
     return "shop-restored is deleted. Its backup is not."
 
 
@@ -147,10 +149,12 @@ def accident(sandbox: Sandbox) -> str:
     engine = backups_of(sandbox).up(OLD)
     keys = engine.count()
     engine.flush()
-    sandbox.emit(ServerTold(server=OLD, lines=["empty"]))
+    sandbox.emit(ServerFiguresChanged(server=OLD, lines=["empty"]))
     says = f"FLUSHALL: {keys:,} keys are gone."
     sandbox.emit(
-        Said(text=f"{says} The server is well and answers everybody: with nothing.", strong=says)
+        CaptionChanged(
+            text=f"{says} The server is well and answers everybody: with nothing.", strong=says
+        )
     )
     return says
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from labs.engines.postgres import Postgres
 from labs.engines.redis import Redis
 from labs.errors import NotNow
-from labs.events import Said
+from labs.events import CaptionChanged
 from labs.lab import Choice, Strategy, Text
 from labs.sandbox.context import Context
 from labs.sandbox.experiment import require
@@ -109,7 +109,7 @@ class Races(Part):
         context.set("order", schedule if played.outcome == "impossible" else played.schedule)
         self._show_schedule(schedule, played)
         text, strong = tables.sentence(played)
-        context.emit(Said(text=text, strong=strong))
+        context.emit(CaptionChanged(text=text, strong=strong))
         return played
 
     def run_all(self) -> Survey:
@@ -118,7 +118,7 @@ class Races(Part):
         self.context.tabulate("orders", tables.schedule_rows(found))
         self._show_survivors()
         strong = tables.verdict(found).capitalize()
-        self.context.emit(Said(text=tables.summary(found), strong=strong))
+        self.context.emit(CaptionChanged(text=tables.summary(found), strong=strong))
         return found
 
     def run_every_strategy(self) -> list[Survey]:

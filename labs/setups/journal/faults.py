@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from labs.engines.redis import Redis
 from labs.errors import NotNow, ServerNotUp
-from labs.events import Said, Value
+from labs.events import CaptionChanged, Value
 from labs.runtime.disk import Cut
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.journal.bench import MODES, SERVER
@@ -87,7 +87,7 @@ def cut_power(sandbox: Sandbox) -> list[Cut]:
     )
     sandbox.say(f"The power was cut: {gone or 'every file was synced to its last byte'}", "error")
     sandbox.emit(
-        Said(
+        CaptionChanged(
             text="The power was cut. What the kernel had not yet put on the disk is gone, with "
             "all that was in memory.",
             strong="The power was cut.",
@@ -149,7 +149,7 @@ def compare(sandbox: Sandbox) -> Loss:
         f"writes are there, {loss.lost:,} are lost."
     )
     sandbox.say(text, "error" if loss.lost else "here")
-    sandbox.emit(Said(text=text, strong=f"{loss.lost:,} are lost."))
+    sandbox.emit(CaptionChanged(text=text, strong=f"{loss.lost:,} are lost."))
     return loss
 
 

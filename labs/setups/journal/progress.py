@@ -14,7 +14,7 @@ from pathlib import Path
 from labs.engines import aof
 from labs.engines.redis import Redis, parse_info
 from labs.errors import ServerDown
-from labs.events import Said, Sense
+from labs.events import CaptionChanged, Sense
 from labs.sandbox.context import Context
 
 KEY = "write:"
@@ -86,18 +86,18 @@ def sentence(
     after: WriteProgress,
     *,
     waits: bool,
-) -> Said:
+) -> CaptionChanged:
     """The sentence under the drawing when a stepped request is over. `waits` says that the server
     syncs before it answers.
     """
     if meaning == "error":
-        return Said(
+        return CaptionChanged(
             text="Nobody answered: whether the write arrived, the client does not know. It does "
             "not count.",
             strong="Nobody answered",
         )
     if function == "read":
-        return Said(
+        return CaptionChanged(
             text=f"Number {number} is there."
             if meaning == "hit"
             else f"Number {number} is not there.",
@@ -111,17 +111,17 @@ def sentence(
             else "was acknowledged, and the sync that comes once a second came just then: it is "
             "on the disk"
         )
-        return Said(
+        return CaptionChanged(
             text=f"Number {number} {how}. Neither a crash nor a loss of power takes it.",
             strong="it is on the disk",
         )
     if after.in_kernel > before.in_kernel:
-        return Said(
+        return CaptionChanged(
             text=f"Number {number} was acknowledged. The kernel has it, the disk does not yet: "
             "a crash of Redis can’t take it, a loss of power can.",
             strong="The kernel has it, the disk does not yet",
         )
-    return Said(
+    return CaptionChanged(
         text=f"Number {number} was acknowledged. It is in the server’s memory and nowhere else: "
         "whatever ends the server takes it.",
         strong="in the server’s memory and nowhere else",

@@ -8,7 +8,7 @@ import contextlib
 import threading
 
 from labs.errors import GroupNotSettled, NotNow, ServerDown
-from labs.events import Said
+from labs.events import CaptionChanged
 from labs.sandbox.context import Context
 from labs.setups.replication.endpoints import Endpoints
 from labs.setups.replication.members import Members
@@ -158,7 +158,7 @@ class Failover:
         if self._stepping_down:
             self._finish_switchover(self._stepping_down)
         self._context.emit(
-            Said(
+            CaptionChanged(
                 text=f"{primary} is the primary now. The endpoint leads to it: nobody had to "
                 "change a setting.",
                 strong=f"{primary} is the primary now.",

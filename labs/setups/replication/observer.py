@@ -17,7 +17,7 @@ from functools import partial
 
 from labs.engines.redis import parse_info
 from labs.errors import NotNow, ServerDown
-from labs.events import RoleChanged, SentinelSaid, ServerTold
+from labs.events import RoleChanged, SentinelSaid, ServerFiguresChanged
 from labs.sandbox.context import Context
 from labs.setups.replication.endpoints import Endpoints
 from labs.setups.replication.members import Members, MemberStatus
@@ -129,7 +129,7 @@ class Observer:
                 self.joined_at[name] = time.monotonic()
             if status is None:
                 if self.statuses.pop(name, None) is not None:
-                    self._context.emit(ServerTold(server=name, lines=[]))
+                    self._context.emit(ServerFiguresChanged(server=name, lines=[]))
                 return
             self.statuses[name] = status
             if before is None or (before.role, before.of, before.linked) != (
@@ -150,7 +150,7 @@ class Observer:
                 )
             lines = self._lines_about(status)
             if before is None or lines != self._lines_about(before):
-                self._context.emit(ServerTold(server=name, lines=lines))
+                self._context.emit(ServerFiguresChanged(server=name, lines=lines))
 
     def is_settled(self) -> bool:
         """True if every member that is up has its role and receives the primary's stream, and every

@@ -15,7 +15,7 @@ import time
 from collections import Counter, deque
 
 from labs.errors import NothingRecorded, NotNow, ServerDown
-from labs.events import MOST_ROWS, OperationsFlown, Said
+from labs.events import MOST_ROWS, CaptionChanged, OperationsRecorded
 from labs.load.batches import Batch, Operation
 from labs.sandbox.context import Context
 from labs.sandbox.part import Workload
@@ -156,7 +156,7 @@ class FlightRecorder(Workload):
             f"{1000 * op.took_s:.2f} {op.ended_as} {op.number}"
             for op in batch.operations[-MOST_ROWS:]
         ]
-        self.context.emit(OperationsFlown(began_at=round(self._began_wall, 4), operations=shown))
+        self.context.emit(OperationsRecorded(began_at=round(self._began_wall, 4), operations=shown))
 
     def interrupt(self) -> None:
         """End the recording while the load still runs."""
@@ -392,5 +392,5 @@ class FlightRecorder(Workload):
         self.current = None
         self.context.save_record(flight.name, flight.words, document, flight.results)
         head, rest = report.sentences_of(flight)
-        self.context.emit(Said(text=f"{head} {rest}", strong=head))
+        self.context.emit(CaptionChanged(text=f"{head} {rest}", strong=head))
         self.context.checker.wake()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labs.events import Said, StepFinished, Value
+from labs.events import CaptionChanged, StepFinished, Value
 from labs.setups.website.browsers import Visit
 
 MOST_TEXT = 1_200
@@ -63,42 +63,42 @@ def finished(visit: Visit) -> StepFinished:
     )
 
 
-def sentence(visit: Visit) -> Said:
+def sentence(visit: Visit) -> CaptionChanged:
     """The sentence under the drawing when a response has come."""
     place = {"redis": "Redis", "memcached": "Memcached"}.get(visit.store, "its own memory")
     if not visit.answered:
-        return Said(
+        return CaptionChanged(
             text=f"{visit.message or 'Nobody answered.'} The cookie is still in the browser.",
             strong=visit.message,
         )
     if visit.path == "/logout":
-        return Said(
+        return CaptionChanged(
             text=f"{visit.instance} deleted the session in {place}. The id is worth nothing now.",
             strong=f"{visit.instance} deleted the session",
         )
     if visit.method == "POST":
-        return Said(
+        return CaptionChanged(
             text=f"{visit.instance} wrote the session to {place}. The browser holds an id and "
             "nothing else.",
             strong=f"{visit.instance} wrote the session to {place}.",
         )
     if visit.signed_in:
-        return Said(
+        return CaptionChanged(
             text=f"{visit.instance} looked in {place} and knows {visit.user}: signed in already.",
             strong=f"{visit.instance} looked in {place} and knows {visit.user}",
         )
     if not visit.sid_sent:
-        return Said(
+        return CaptionChanged(
             text=f"{visit.instance} got no cookie: nobody is signed in.",
             strong=f"{visit.instance} got no cookie",
         )
     if visit.meaning == "hit":
-        return Said(
+        return CaptionChanged(
             text=f"{visit.instance} looked in {place} and found a visitor’s cart: nobody is "
             "signed in.",
             strong="a visitor’s cart",
         )
-    return Said(
+    return CaptionChanged(
         text=f"{visit.instance} looked in {place} and found nothing under this id: signed out.",
         strong="signed out",
     )

@@ -12,7 +12,7 @@ class BenchRecorder extends Island {
     this.recorder = /** @type {import("../recorder.js").Recorder | null} */ (this.querySelector("cg-recorder"));
     for (const [endpoint, targets] of Object.entries(JSON.parse(this.dataset.endpoints ?? "{}"))) this.live.led(endpoint, targets, 0);
     const draw = calmly(() => this.drawLive(), REDRAW_MS);
-    this.on("operations-flown", (entry) => {
+    this.on("operations-recorded", (entry) => {
       this.live?.flown(entry);
       draw();
     });
@@ -20,7 +20,7 @@ class BenchRecorder extends Island {
     this.on("endpoint-moved", (entry) => this.live?.led(entry.endpoint, entry.targets, entry.at));
     this.on("server-changed", (entry) => ["down", "paused"].includes(entry.state) && this.look(""));
     this.on("link-changed", (entry) => entry.state === "cut" && this.look(""));
-    this.on("record-kept", (entry) => {
+    this.on("record-saved", (entry) => {
       this.dispatchEvent(new CustomEvent("bench-record"));
       this.look(entry.record);
     });
