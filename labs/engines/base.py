@@ -1,7 +1,8 @@
-"""What a sandbox asks of an engine, and what kinds of engine can do besides."""
+"""What a sandbox asks of every engine, and what kinds of engine add to it."""
 
 from __future__ import annotations
 
+import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +12,8 @@ from labs.clients.access import Access
 from labs.clients.address import Address
 from labs.engines.readings import Counters
 from labs.runtime.launch import Launch
+
+LISTENS_TIMEOUT_S = 0.5
 
 
 class Engine(ABC):
@@ -30,6 +33,12 @@ class Engine(ABC):
     @abstractmethod
     def launch(self) -> Launch:
         """How to start it. Raises DidNotStart if it is not installed."""
+
+    def listens(self) -> bool:
+        """True once it seems to accept connections: a cheap question to ask before `ready`."""
+        with socket.socket() as probe:
+            probe.settimeout(LISTENS_TIMEOUT_S)
+            return probe.connect_ex((self.address.host, self.address.port)) == 0
 
     @abstractmethod
     def ready(self, timeout_s: float) -> str:

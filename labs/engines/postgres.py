@@ -6,6 +6,7 @@ Starts nothing, and copies no data directory.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import secrets
@@ -91,6 +92,16 @@ class Postgres(DatabaseEngine):
             death_signal=Signals.SIGQUIT,
             stop_signal=Signals.SIGINT,
         )
+
+    def listens(self) -> bool:
+        """True once postmaster.pid says `ready` in its eighth line: it listens long before it
+        accepts clients, and a refused connection costs 0.7 ms of CPU.
+
+        After a kill the file is the old server's until the new one replaces it: `ready` decides.
+        """
+        with contextlib.suppress(OSError, IndexError):
+            return (self.data / "postmaster.pid").read_text().splitlines()[7].strip() == "ready"
+        return False
 
     def ready(self, timeout_s: float = TIMEOUT_S) -> str:
         """The server's version once it answers SELECT 1 and has this sandbox's passwords.

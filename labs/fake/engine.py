@@ -33,6 +33,9 @@ class FakeEngine(CacheEngine, DatabaseEngine):
             self.flush()
         return Launch(argv=("fake",), ready=lambda _: "fake")
 
+    def listens(self) -> bool:
+        return True
+
     def ready(self, timeout_s: float) -> str:
         return "fake"
 

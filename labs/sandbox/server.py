@@ -16,6 +16,7 @@ from labs.runtime.disk import Cut, Disk
 from labs.runtime.protocol import Running, Runtime
 
 START_DEADLINE_S = 10.0
+LISTEN_PAUSE_S, LONGEST_PAUSE_S = 0.002, 0.05
 WATCH_S = 0.1
 
 
@@ -59,7 +60,7 @@ class Server:
             self._change("up", why)
 
     def stop(self, why: str = "you stopped it") -> None:
-        """Ask it to end; it is dead when this returns. One that is down is not expected back."""
+        """Ask it to end; it is dead when this returns."""
         with self._lock:
             if self._running is not None and self._running.poll() is None:
                 self._running.stop()
@@ -103,7 +104,7 @@ class Server:
         return self._running.disk if self._running else None
 
     def pause(self, why: str = "you paused it") -> None:
-        """Freeze it: its connections stay, nothing is answered."""
+        """Freeze it: it keeps its connections and answers nothing."""
         with self._lock:
             if self.state == "paused":
                 raise NotNow(f"{self.name} is paused already.")
@@ -126,7 +127,7 @@ class Server:
             self.start(why)
 
     def watch(self) -> None:
-        """Notice that it died by itself; called now and then."""
+        """Report it if it ended by itself; called now and then."""
         if not self._lock.acquire(blocking=False):
             return
         try:
@@ -156,23 +157,27 @@ class Server:
         return self._running
 
     def _wait_until_ready(self) -> str:
+        """The version that the engine reports. Asks cheaply and often whether it listens, and only
+        then whether it is ready: a refused client costs more than the question.
+        """
         assert self._running is not None
         end = time.monotonic() + START_DEADLINE_S
-        pause_s = 0.002
-        while True:
-            try:
-                return self.engine.ready(0.5)
-            except ServerDown as exc:
-                if self._running.poll() is not None or time.monotonic() > end:
-                    self._running.kill()
-                    self._change("down", "it did not start")
-                    raise DidNotStart(
-                        f"{self.name} did not start.",
-                        hint="Try again; the log says more.",
-                        detail="\n".join(self.log_tail()),
-                    ) from exc
+        pause_s, problem = LISTEN_PAUSE_S, None
+        while self._running.poll() is None and time.monotonic() < end:
+            if self.engine.listens():
+                try:
+                    return self.engine.ready(0.5)
+                except ServerDown as exc:
+                    problem = exc
+                    pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
             time.sleep(pause_s)
-            pause_s = min(pause_s * 1.5, 0.05)
+        self._running.kill()
+        self._change("down", "it did not start")
+        raise DidNotStart(
+            f"{self.name} did not start.",
+            hint="Try again; the log says more.",
+            detail="\n".join(self.log_tail()),
+        ) from problem
 
     def _change(self, state: ServerState, why: str) -> None:
         self.state = state

@@ -70,6 +70,7 @@ only_databases = pytest.mark.parametrize("engine", DATABASES, indirect=True)
 
 
 def test_a_server_that_does_not_run_is_down(engine):
+    assert not engine.listens()
     with pytest.raises(ServerDown) as caught:
         engine.ready(0.2)
 
@@ -78,6 +79,7 @@ def test_a_server_that_does_not_run_is_down(engine):
 
 def test_it_starts_says_its_version_and_counts(engine, rack):
     assert rack.start(engine)[-1].isdigit()
+    assert engine.listens()
 
     before = engine.counters()
     after = engine.counters()
@@ -89,6 +91,7 @@ def test_it_starts_says_its_version_and_counts(engine, rack):
 def test_it_is_down_after_it_was_killed_and_answers_again_after_a_restart(engine, rack):
     rack.start(engine)
     rack.kill(engine)
+    assert not engine.listens()
     with pytest.raises(ServerDown):
         engine.ready(0.2)
 

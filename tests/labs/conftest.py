@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from labs.clients.address import Address
+from labs.engines.redis import Redis
 from labs.errors import ServerDown
+from labs.runtime.process import ProcessRuntime
 from labs.shop import template
 from tests.labs.certificates import Authority
 from tests.waiting import eventually
@@ -131,3 +133,34 @@ def database_directory(rack, shop_template):
         for path in (Path(folder), *(Path(folder, name) for name in files)):
             rack.own(path)
     return directory
+
+
+@pytest.fixture
+def runtime():
+    """A runtime of plain processes."""
+    made = ProcessRuntime(slot=240)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def start_redis(rack):
+    """Starts a Redis by name, on a file if it is given one."""
+
+    def start(name, dump=None):
+        folder = rack.directory / name
+        folder.mkdir()
+        rack.own(folder)
+        if dump is not None:
+            (folder / "dump.rdb").write_bytes(dump)
+            rack.own(folder / "dump.rdb")
+        engines.append(
+            engine := Redis(name, rack.address(), folder, "secret", maxmemory_policy="noeviction")
+        )
+        rack.start(engine)
+        return engine
+
+    engines = []
+    yield start
+    for engine in engines:
+        engine.close()

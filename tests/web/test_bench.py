@@ -219,7 +219,7 @@ def test_every_form_reaches_the_sandbox_and_leads_back(
         ("console/cache", {"command": " "}),
     ],
 )
-def test_a_wrong_form_is_refused_before_it_reaches_the_sandbox(
+def test_a_wrong_form_is_refused_before_anything_is_done(
     client: FlaskClient, opened: FakedSandbox, path: str, form: dict[str, str]
 ) -> None:
     before = len(opened.calls)
@@ -227,7 +227,8 @@ def test_a_wrong_form_is_refused_before_it_reaches_the_sandbox(
     response = client.post(f"/sandboxes/{opened.id}/{path}", data=form)
 
     assert response.status_code == 422
-    assert len(opened.calls) == before
+    # A name that the lab does not have may be a server that was added: the state is looked at.
+    assert [call[0] for call in opened.calls[before:]] in ([], ["state"])
 
 
 def test_htmx_gets_no_page_but_a_toast(client: FlaskClient, opened: FakedSandbox) -> None:
