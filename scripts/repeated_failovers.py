@@ -26,7 +26,7 @@ from labs.host.supervisor import SandboxSupervisor
 
 FAULTS = ("kill-primary", "lose-primary", "pause-primary", "cut-zone", "planned")
 A_SANDBOX = 10
-"""After so many failovers the next sandbox is opened."""
+"""The number of failovers after which the next sandbox is opened."""
 CHUNK = 1_000
 OVER_S = 45.0
 
@@ -191,9 +191,8 @@ class Outside:
 def run(
     times: int, seed: int, say: Callable[[str], None]
 ) -> tuple[list[Counted], list[psutil.Process]]:
-    """So many failovers, faults drawn by the seed; each is told as it is over.
-
-    And the processes that were left behind.
+    """The counts of `times` failovers, with faults drawn by the seed, and the processes that were
+    left behind; each failover is printed when it is over.
     """
     chance, counted, processes = random.Random(seed), list[Counted](), list[psutil.Process]()
     supervisor, directory = own_supervisor()
