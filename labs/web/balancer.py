@@ -82,8 +82,7 @@ class Balancer:
                     504, f"Instance {target.name} took the request and does not answer."
                 )
             except (OSError, ValueError):
-                # A link accepts a connection before it knows whether a server listens at the far
-                # one.
+                # A link accepts a connection before it knows whether its target listens.
                 target.up = False
                 if message.method == "GET":
                     continue
