@@ -1,5 +1,5 @@
 """Failovers one after the other, each with another fault, and each counted twice: by the lab, and
-by what the clients told and the survivors hold, asked through their consoles.
+by what the clients report and the survivors hold, asked through their consoles.
 
 The two counts share nothing but the clients' own words and the servers: the lab reads the list as
 its user, inside the sandbox; this reads it as the learner, outside.
@@ -26,7 +26,7 @@ from labs.host.supervisor import SandboxSupervisor
 
 FAULTS = ("kill-primary", "lose-primary", "pause-primary", "cut-zone", "planned")
 A_SANDBOX = 10
-"""After so many failovers the next sandbox is opened."""
+"""The number of failovers after which the next sandbox is opened."""
 CHUNK = 1_000
 OVER_S = 45.0
 
@@ -45,7 +45,7 @@ class Counted:
 
 
 class Outside:
-    """A sandbox of the lab failover as somebody outside knows it: by its events and its
+    """A sandbox of the lab failover as seen from outside: by its events and its
     consoles.
     """
 
@@ -94,7 +94,7 @@ class Outside:
             time.sleep(0.02)
 
     def fail_over(self, fault: str) -> Counted:
-        """One fault, until it is over and everybody is back; both counts."""
+        """One fault, until it is over and every server is back; both counts."""
         before, flown = self.primary, len(self.records)
         with self._lock:
             acknowledged = set(self.acknowledged)
@@ -114,7 +114,7 @@ class Outside:
         self.known_lost |= lost
         if fault in ("kill-primary", "lose-primary"):
             self.act("bring-back")
-        self.wait(self.settled, 20.0, "everybody follows the new primary")
+        self.wait(self.settled, 20.0, "every server follows the new primary")
         results = record.results
         problem = "" if int(float(results["lost"])) == len(lost) else "the counts differ"
         if results["promoted"] != self.primary or self.primary == before:
@@ -191,9 +191,8 @@ class Outside:
 def run(
     times: int, seed: int, say: Callable[[str], None]
 ) -> tuple[list[Counted], list[psutil.Process]]:
-    """So many failovers, faults drawn by the seed; each is told as it is over.
-
-    And the processes that were left behind.
+    """The counts of `times` failovers, with faults drawn by the seed, and the processes that were
+    left behind; each failover is printed when it is over.
     """
     chance, counted, processes = random.Random(seed), list[Counted](), list[psutil.Process]()
     supervisor, directory = own_supervisor()

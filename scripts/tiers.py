@@ -42,7 +42,7 @@ STATIC = {
 class Tier:
     """A folder of tests.
 
-    `processes`: how many work on it; `alone`: it measures, so nothing else runs beside it; `apart`:
+    `processes`: how many work on it; `alone`: it measures, so nothing else runs then; `apart`:
     files of it that are a job of their own.
     """
 

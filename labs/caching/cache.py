@@ -21,7 +21,7 @@ class Cache(Protocol):
         """What is stored, or None."""
 
     def set(self, key: str, value: str, ttl_s: float) -> None:
-        """Store it for so many seconds; 0: until it is pushed out."""
+        """Store it for this many seconds; 0: until it is evicted."""
 
     def delete(self, key: str) -> None:
         """Forget it; no harm if it was not there."""
@@ -30,7 +30,7 @@ class Cache(Protocol):
         """Count a number up, from 0 if there is none; returns it."""
 
     def publish(self, channel: str, message: str) -> None:
-        """Tell whoever listens now. It is kept for nobody. Memcached can't: CacheDown."""
+        """Send it to the subscribers of this moment; it is not kept. Memcached can't: CacheDown."""
 
     @property
     def local(self) -> Local:

@@ -35,7 +35,7 @@ class Local:
         return value
 
     def set(self, key: str, value: object, ttl_s: float) -> None:
-        """Keep it for so many seconds; 0: for as long as the process runs."""
+        """Keep it for this many seconds; 0: for as long as the process runs."""
         self._kept[key] = (value, time.monotonic() + ttl_s if ttl_s else 0.0)
 
     def forget(self, key: str) -> None:

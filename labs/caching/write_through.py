@@ -1,4 +1,4 @@
-"""Write-through: whoever writes the database writes the cache in the same breath."""
+"""Write-through: every write to the database writes the cache as well, at once."""
 
 import json
 from contextlib import suppress

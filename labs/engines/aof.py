@@ -20,7 +20,7 @@ def newest(data: Path) -> Path | None:
 
 
 class Counted:
-    """How often a mark stands whole in the first so many bytes of a file.
+    """How often a whole mark occurs in the first bytes of a file.
 
     A file only grows, so what was counted once is not read again.
     """
@@ -33,8 +33,8 @@ class Counted:
         self._tail = b""
 
     def up_to(self, path: Path, length: int) -> int:
-        """The count in the first `length` bytes; a shorter length or another file is
-        counted anew.
+        """The count in the first `length` bytes; counts from the beginning for a shorter length or
+        another file.
         """
         if path != self._path or length < self._read:
             self._path, self._read, self._count, self._tail = path, 0, 0, b""

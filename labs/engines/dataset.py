@@ -2,8 +2,8 @@
 asked of the server itself.
 
 Two servers with the same data have the same digest, whatever order their hash tables keep it in and
-however they encode it; that is why it is not made of DUMPs. It is made of one moment only if nobody
-writes meanwhile: who must know takes it twice.
+however they encode it; that is why it is not made of DUMPs. It is of one moment only if
+no client writes meanwhile: a caller that must be sure takes it twice.
 """
 
 from __future__ import annotations

@@ -20,9 +20,9 @@ _SENTINEL_MAY = (
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """`public` leads to the server through the links of whoever asks; `follows` says at each start
-    which primary it is a replica of, None: it is one itself; `min_replicas`, without how many it
-    refuses to write.
+    """`public` leads to the server through the links of the caller; `follows` returns at each start
+    the primary of a replica, None for a primary; with fewer than `min_replicas` it refuses to
+    write.
     """
 
     public: Address

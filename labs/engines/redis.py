@@ -32,7 +32,7 @@ _LEARNER = (
     "+cluster|count-failure-reports -client|reply"
 )
 _NOTHING, _REPLAYS = "resetkeys resetchannels -@all", "~* &* +@all"
-"""Nobody can be a user that is off.
+"""No client can log in as a user that is off.
 
 But a start replays the append-only file as `default`, and leaves out each transaction that this
 user may not run.

@@ -36,7 +36,7 @@ _READABLE = (
 
 @dataclass(frozen=True, slots=True)
 class Cage:
-    """A cage that stands: the process to wait for and kill, and the pid whose namespaces are the
+    """A cage in use: the process to wait for and kill, and the pid whose namespaces are the
     cage's.
     """
 

@@ -43,7 +43,7 @@ def prepare(directory: Path, template: Path) -> Layers | None:
     do not work. Call it in a process with one thread.
 
     `directory` is the labs host's own. Only root can look into it: files of the shared layer may be
-    written by everybody, for that is how a sandbox's own user may write to its copy of them.
+    writable for every user, for that is how a sandbox's own user may write to its copy of them.
     """
     if os.getuid() != 0:
         return None

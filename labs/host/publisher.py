@@ -113,7 +113,7 @@ class Publisher:
         self._new_outcome.set()
 
     def announce_host(self, about: dict[str, Any]) -> None:
-        """Say that this host lives; hosts that have not said so for a minute are forgotten."""
+        """Report that this host runs; a host without a report for a minute is forgotten."""
         self._redis.hset(keys.HOSTS, self._host, json.dumps({"at": time.time()} | about))
         for name, raw in self._redis.hgetall(keys.HOSTS).items():
             if time.time() - json.loads(raw)["at"] > HOST_AWAY_S:

@@ -204,7 +204,7 @@ class SandboxSupervisor:
 
     @property
     def ids(self) -> list[str]:
-        """The sandboxes that live, without those of the pool."""
+        """The sandboxes that run, without those of the pool."""
         with self._lock:
             pooled = self._pool.ids
             return [

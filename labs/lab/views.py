@@ -19,7 +19,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: its unit stands in its head; a number has so many decimals."""
+    """A column of a table: its unit is in its head; `decimals` is for numbers."""
 
     name: str
     label: str

@@ -1,6 +1,6 @@
 """Servers as plain processes with a parent-death signal and a log.
 
-Also how they live inside a cage, which adds nothing but its walls.
+Inside a cage they are started the same way: it only adds walls.
 """
 
 from __future__ import annotations

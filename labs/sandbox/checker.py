@@ -66,7 +66,7 @@ class Checker:
             return dict(self._verdicts)
 
     def clear(self) -> None:
-        """Tell all verdicts anew, as after a reset."""
+        """Emit every verdict again, as after a reset."""
         with self._lock:
             self._told.clear()
         self.wake()

@@ -23,7 +23,7 @@ from labs.sandbox.server import Server
 log = logging.getLogger("labs.sampler")
 BUSY_S, IDLE_S = 0.25, 2.0
 LOAD_LIMIT_S = 600.0
-"""A load that nobody stops is stopped: others share this machine."""
+"""A load is stopped after this time: others share the machine."""
 HISTORY = 400
 
 
@@ -97,7 +97,7 @@ class Sampler:
         self._wake.set()
 
     def forget_counters(self, server: str) -> None:
-        """A server's counters begin anew: another stands in its place."""
+        """Start a server's counters again: it was replaced."""
         with self._lock:
             self._before.pop(server, None)
 

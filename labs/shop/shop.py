@@ -63,7 +63,7 @@ class Shop(Protocol):
         """
 
     def category_of(self, item: int) -> int:
-        """The category that an item is in, as its address on the site says; asks nobody."""
+        """The category of an item, as its address on the site says; asks no server."""
 
 
 def items(what: str, count: int) -> tuple[int, ...]:

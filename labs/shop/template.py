@@ -97,7 +97,7 @@ def build(target: Path, *, uid: int | None = None) -> None:
 
     Does nothing if it is there.
 
-    As root it is built under `uid`, or under postgres or nobody: Postgres refuses root, and initdb
+    As root it is built under `uid`, or under `postgres` or `nobody`: Postgres refuses root, and initdb
     a user without a name. Raises DidNotStart.
     """
     if is_current(target):

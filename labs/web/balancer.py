@@ -82,8 +82,7 @@ class Balancer:
                     504, f"Instance {target.name} took the request and does not answer."
                 )
             except (OSError, ValueError):
-                # A link's near end takes a connection before it knows whether anybody is at the far
-                # one.
+                # A link accepts a connection before it knows whether its target listens.
                 target.up = False
                 if message.method == "GET":
                     continue

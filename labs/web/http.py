@@ -46,7 +46,7 @@ class Message:
 
     @property
     def path(self) -> str:
-        """Of a request: what it asks for."""
+        """Of a request: its target."""
         return self.first.split(" ")[1]
 
     @property

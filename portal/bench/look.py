@@ -83,7 +83,7 @@ def look(
 
 
 def look_at(lab: Lab, sandbox: SandboxInfo, client: LabsClient) -> Bench:
-    """The bench of this sandbox, whoever asks: the caller has seen to the permission."""
+    """The bench of this sandbox for any learner: the caller has checked the permission."""
     bare = Bench(lab=lab, phase="none", settings=lab.settings(), gear=lab.gears[0])
     return _opened(bare, sandbox, client) if sandbox.status == "open" else bare
 

@@ -1,7 +1,7 @@
 """What the lesson page is compared with: Flask and Jinja with nothing around them, a page of
 BENCH_PAGE_BYTES that is one text in one template.
 
-As cheap as such a page can be, so that nobody is flattered: the template is compiled once, and the
+As cheap as such a page can be, for a fair comparison: the template is compiled once, and the
 text is not put together for each visitor.
 """
 
@@ -28,7 +28,7 @@ app.jinja_loader = DictLoader({"page.html": PAGE})
 
 
 def text(size: int) -> Markup:
-    """As many paragraphs as make a page of about so many bytes."""
+    """As many paragraphs as make a page of about `size` bytes."""
     return Markup(PARAGRAPH * max(1, (size - len(PAGE)) // len(PARAGRAPH)))
 
 

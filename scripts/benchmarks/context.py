@@ -18,7 +18,7 @@ class Context:
     quick: bool = False
 
     def site(self, *, pool: int = 2) -> Site:
-        """A site with so many sandboxes in its pool.
+        """A site with `pool` sandboxes in its pool.
 
         Each size of pool has a state of its own, so two may run side by side.
         """

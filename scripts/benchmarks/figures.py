@@ -49,7 +49,7 @@ def under(name: str, value: float, unit: str, limit: float, note: str = "") -> R
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest of the values that so many percent of them do not exceed.
+    """The smallest of the values that `percent` of them do not exceed.
 
     Raises CannotMeasure without values.
     """

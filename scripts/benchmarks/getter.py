@@ -19,7 +19,7 @@ from labs.network.links import Route
 
 
 def get(cache: LeanRedis, key: str, calls: int) -> dict[str, Any]:
-    """Seconds it took, and how many calls took so many microseconds."""
+    """The seconds in all, and the number of calls for each number of microseconds."""
     cache.times = array("Q")
     began = time.perf_counter()
     for _ in range(calls):

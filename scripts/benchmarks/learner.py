@@ -35,7 +35,7 @@ class Opened:
 
 
 class Learner:
-    """Nobody until the first post; from then on somebody with a cookie."""
+    """A visitor who becomes a learner, with a cookie, at the first post."""
 
     def __init__(self, port: int, *, patience_s: float = TIMEOUT_S) -> None:
         self.port = port

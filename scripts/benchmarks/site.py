@@ -35,7 +35,7 @@ NOT_OURS = (
 
 
 class Site:
-    """Runs while it is entered, with so many sandboxes in its pool.
+    """Runs while it is entered, with `pool` sandboxes in its pool.
 
     Entered again it starts a second time, with the data of the first.
     """

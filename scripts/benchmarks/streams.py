@@ -35,7 +35,7 @@ VISITORS, EACH_PER_S = 4, 10.0
 
 @dataclass(slots=True)
 class Found:
-    """What was seen with so many streams, a value for each round."""
+    """What was seen with one number of streams, a value for each round."""
 
     lag_p50: list[float] = field(default_factory=list)
     lag_p99: list[float] = field(default_factory=list)

@@ -90,7 +90,7 @@ def in_turn(
 
 
 def at_full_speed(target: dict[str, Any], *, connections: int, seconds: float) -> float:
-    """Pages a second over so many connections, each asking again as soon as it is answered."""
+    """Pages a second over `connections`, each asking again as soon as it is answered."""
     counts = [0] * connections
 
     def visit(number: int) -> None:
@@ -109,8 +109,8 @@ def at_full_speed(target: dict[str, Any], *, connections: int, seconds: float) -
 def at_a_pace(
     target: dict[str, Any], *, connections: int, each_per_s: float, seconds: float
 ) -> list[float]:
-    """Milliseconds of each visit from when it was due: connections that each ask so many times a
-    second.
+    """Milliseconds of each visit from when it was due: connections that each ask
+    `each_per_s` times a second.
     """
     times: list[list[float]] = [[] for _ in range(connections)]
     began = time.monotonic()

@@ -267,7 +267,7 @@ def failover(camera: Photographer, context: BrowserContext) -> None:
 
 
 def replicas(camera: Photographer, context: BrowserContext) -> None:
-    """A third replica that nobody is led to yet, and a slow one."""
+    """A third replica that gets no clients yet, and a slow one."""
     page = context.new_page()
     open_bench(page, f"{REPLICAS}?gear=load")
     press(page, "Start the load")

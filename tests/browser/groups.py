@@ -20,7 +20,8 @@ from labs.events import (
 )
 from labs.state import SandboxState
 from tests.browser.conftest import WebServer, watched
-from tests.web.conftest import AnsweringHost, PostgresServer, RedisServer
+from tests.web.answering_host import AnsweringHost
+from tests.web.conftest import PostgresServer, RedisServer
 
 LAB = "sample-group"
 WELL: tuple[Event, ...] = (

@@ -1,13 +1,19 @@
 """Sandboxes to attack: real ones in a cage and as plain processes, and a site without labs."""
 
 import os
+import threading
 
 import pytest
+from redis import Redis
 
+from labs.client import LabsClient
 from labs.headless import own_supervisor
+from labs.host.host import LabsHost
+from labs.host.record import Limits
 from portal.app import create_app
 from portal.migrations import migrate
 from portal.settings import Settings
+from tests.waiting import eventually
 
 SECRETS = {
     "SECRET_KEY": "the cookies' key",
@@ -95,3 +101,45 @@ def client(app):
     browser = app.test_client()
     browser.environ_base["HTTP_SEC_FETCH_SITE"] = "same-origin"
     return browser
+
+
+@pytest.fixture(scope="module")
+def labs(app, embedded_redis, tmp_path_factory):
+    """A labs host whose sandboxes hold states without servers."""
+    redis = Redis.from_url(embedded_redis.url, decode_responses=True, protocol=2, socket_timeout=5)
+    redis.flushall()
+    host = LabsHost(
+        redis, tmp_path_factory.mktemp("host"), isolation="fake", pool=0, limits=Limits(room=100)
+    )
+    thread = threading.Thread(target=host.serve)
+    thread.start()
+    labs_client = LabsClient(redis)
+    eventually(labs_client.hosts)
+    yield host
+    host.stop()
+    thread.join(timeout=10)
+    redis.close()
+
+
+@pytest.fixture
+def sandbox(labs, client):
+    """The id of the client's own open sandbox."""
+    assert client.post("/labs/cache-aside/sandbox").status_code == 303
+    owner = client.get_cookie("learner").value.split(".")[0]
+    hosted = eventually(
+        lambda: next(
+            (
+                hosted
+                for hosted in labs.admission.all()
+                if hosted.owner == owner and hosted.status == "open"
+            ),
+            None,
+        )
+    )
+    eventually(
+        lambda: (
+            "sandbox-opened"
+            in [entry.event.type for entry in LabsClient(labs._redis).events(hosted.id)]
+        )
+    )
+    return hosted.id

@@ -260,9 +260,6 @@ def test_outcomes_do_not_come_without_end(taken, monkeypatch):
     assert supervisor.call(good, "set", name="ttl_s", value=5) == {}
 
 
-# The labs host
-
-
 class Deaf(Agent):
     """An agent whose console does not answer before the test is over."""
 

@@ -174,9 +174,6 @@ def test_marks_are_counted_once_wherever_the_reading_was_cut(tmp_path):
     assert counted.up_to(path, 20) == text[:20].count("\nwrite:")
 
 
-# Nothing that lies elsewhere is touched
-
-
 @pytest.fixture
 def outside(tmp_path):
     folder = tmp_path / "outside"

@@ -4,14 +4,12 @@ app on them; a labs host that answers.
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import shutil
 import signal
 import subprocess
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,8 @@ from portal.migrations import migrate
 from portal.settings import Settings
 from portal.web.services import make_redis
 from tests.waiting import eventually
+from tests.web.answering_host import AnsweringHost
+from tests.web.faked_labs import FakedLabs, FakedSandbox, faked_labs
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 TABLES = "shared_record, outcome, prediction, answer, progress, recovery, learner"
@@ -314,44 +314,6 @@ def other(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
-class AnsweringHost:
-    """A labs host that answers every call with what the test has written down for it, as the client
-    expects.
-    """
-
-    def __init__(self, redis: Redis) -> None:
-        self.redis = redis
-        self.answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
-        self.calls: list[dict[str, Any]] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def open(self, owner: str, lab: str, *, sandbox: str = "5a9d", status: str = "open") -> None:
-        """Say that this owner has a sandbox."""
-        self.redis.hset(
-            f"labs:sandbox:{sandbox}",
-            mapping={"owner": owner, "lab": lab, "host": "here", "status": status},
-        )
-        self.redis.set(f"labs:owner:{owner}", sandbox)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            got = self.redis.blpop(["labs:host:here:requests"], timeout=0.1)
-            if not got:
-                continue
-            request = json.loads(got[1])
-            self.calls.append(request)
-            answer = self.answers.get(request["call"], lambda _: {"reply": {}})(request)
-            self.redis.rpush(f"labs:reply:{request['id']}", json.dumps(answer))
-
-
 @pytest.fixture
 def host(portal_redis: Redis, settings: Settings) -> Iterator[AnsweringHost]:
     """A labs host that answers."""
@@ -373,3 +335,23 @@ def learner_of() -> Callable[[FlaskClient], str]:
         return cookie.value.split(".")[0]
 
     return read
+
+
+@pytest.fixture
+def labs_host(app: Flask, portal_redis: Redis, redis_server: RedisServer) -> Iterator[FakedLabs]:
+    """A labs host with doubles."""
+    with faked_labs(redis_server.socket) as labs:
+        yield labs
+    if (hub := app.extensions.get("cacheground.hub")) is not None:
+        hub.stop()
+        if hub._thread:
+            hub._thread.join(5)
+
+
+@pytest.fixture
+def opened(
+    client: FlaskClient, labs_host: FakedLabs, learner_of: Callable[[FlaskClient], str]
+) -> FakedSandbox:
+    """The client's open sandbox of cache-aside."""
+    assert client.post("/labs/cache-aside/sandbox", data={"set-ttl_s": "30"}).status_code == 303
+    return labs_host.opened(learner_of(client))

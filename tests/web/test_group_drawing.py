@@ -23,7 +23,7 @@ from labs.events import (
     ServerFiguresChanged,
 )
 from labs.state import SandboxState
-from tests.web.conftest import AnsweringHost
+from tests.web.answering_host import AnsweringHost
 
 LAB = "sample-group"
 WELL: tuple[Event, ...] = (

@@ -102,8 +102,8 @@ def second_read_hits(sandbox: Sandbox) -> Verdict:
 
 
 def stale_until_ttl(sandbox: Sandbox) -> Verdict:
-    """After an update that nobody told the cache, the old price is served until the time to live
-    ends, and not after.
+    """After an update without an invalidation, the old price is served until the time to live ends,
+    and not after.
     """
     for write in reversed(
         [w for w in sandbox.ledger.writes() if w.strategy.endswith("untold") and w.answered]

@@ -62,7 +62,7 @@ def delete_window(sandbox: Sandbox) -> Verdict:
 
 
 def left_behind(sandbox: Sandbox) -> Verdict:
-    """Versions and tags leave keys behind that nobody will ask for; deleting leaves none."""
+    """Versions and tags leave keys behind that are never read again; deleting leaves none."""
     found = _rows(sandbox)
     missing = [name for name in ("delete", "versioned", "tags") if name not in found]
     if missing:

@@ -184,7 +184,7 @@ def new_node_empty(sandbox: Sandbox) -> Verdict:
 
 
 def unread_keys(sandbox: Sandbox) -> Verdict:
-    """Keys that nobody has read take memory."""
+    """Keys that were never read take memory."""
     rows = [
         row
         for row in sandbox.found.get(TABLE.name, [])

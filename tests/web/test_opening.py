@@ -1,0 +1,160 @@
+"""Opening a bench: which page leads where, what the queue shows, what closes a sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.waiting import eventually
+from tests.web.faked_labs import FakedLabs, FakedSandbox
+
+LAB = "cache-aside"
+HTMX = {"HX-Request": "true"}
+
+
+def test_the_list_names_every_lab(client: FlaskClient, labs_host: FakedLabs) -> None:
+    page = client.get("/labs").text
+
+    assert "Cache-aside" in page
+    assert f'href="/labs/{LAB}"' in page
+
+
+def test_a_bench_that_is_not_open_says_what_would_start(
+    client: FlaskClient, labs_host: FakedLabs
+) -> None:
+    response = client.get(f"/labs/{LAB}")
+
+    assert response.status_code == 200
+    assert "cache, database" in response.text
+    assert "Open the bench" in response.text
+    assert client.get_cookie("learner") is None
+
+
+def test_a_bench_that_a_lesson_asks_for_opens_beside_that_lesson(
+    client: FlaskClient, labs_host: FakedLabs
+) -> None:
+    lesson = {**HTMX, "HX-Current-URL": "http://localhost/lessons/first?lab=another&gear=load"}
+
+    part = client.get(f"/labs/{LAB}/bench?on=lesson&ttl_s=9", headers=lesson).text
+
+    assert f'name="next" value="/lessons/first?lab={LAB}&amp;ttl_s=9"' in part
+
+
+def test_looking_opens_nothing(client: FlaskClient, labs_host: FakedLabs) -> None:
+    client.get(f"/labs/{LAB}?ttl_s=9")
+
+    assert not labs_host.line.calls
+
+
+def test_opening_leads_back_to_the_page_that_asked(
+    client: FlaskClient, labs_host: FakedLabs
+) -> None:
+    response = client.post(
+        f"/labs/{LAB}/sandbox", data={"next": "/lessons/cache-aside-in-code?gear=load"}
+    )
+
+    assert response.status_code == 303
+    assert response.location == "/lessons/cache-aside-in-code?gear=load"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example",
+        "/%5Cevil.example",
+        "javascript:alert(1)",
+        "/a\r\nSet-Cookie: x=1",
+        "/%0d%0aX: y",
+    ],
+)
+def test_opening_never_leads_to_another_site(
+    client: FlaskClient, labs_host: FakedLabs, bad: str
+) -> None:
+    response = client.post(f"/labs/{LAB}/sandbox", data={"next": bad})
+
+    assert response.location == f"/labs/{LAB}"
+
+
+def test_another_lab_takes_the_place_only_when_asked(
+    client: FlaskClient,
+    opened: FakedSandbox,
+    labs_host: FakedLabs,
+    learner_of: Callable[[FlaskClient], str],
+) -> None:
+    taken = client.post("/labs/database-relief/sandbox")
+
+    assert taken.status_code == 409
+    assert "Your bench for Cache-aside is open" in taken.text
+    assert "Your checks and answers stay." in taken.text
+    assert opened.info.status == "open"
+    assert "Opening this one closes it." in client.get("/labs/database-relief").text
+
+    assert client.post("/labs/database-relief/sandbox", data={"close": "yes"}).status_code == 303
+    assert opened.info.status == "closed"
+    assert labs_host.of(learner_of(client)).info.lab == "database-relief"
+
+
+def test_opening_again_keeps_the_sandbox_and_takes_the_settings(
+    client: FlaskClient, opened: FakedSandbox, labs_host: FakedLabs
+) -> None:
+    response = client.post(
+        f"/labs/{LAB}/sandbox", data={"ttl_s": "45", "from": "a-lesson"}, headers=HTMX
+    )
+
+    assert response.status_code == 200
+    assert f'data-sandbox="{opened.id}"' in response.text
+    assert opened.state.settings["ttl_s"] == 45
+    eventually(lambda: [host.open for host in labs_host.client.hosts()] == [1])
+
+
+def test_a_queue_tells_the_position(
+    client: FlaskClient, labs_host: FakedLabs, learner_of: Callable[[FlaskClient], str]
+) -> None:
+    labs_host.queue("first", "second")
+    client.post(f"/labs/{LAB}/sandbox")
+
+    part = client.get(f"/labs/{LAB}/bench").text
+    assert "You are number <strong>3</strong> in the queue" in part
+    assert 'hx-trigger="load delay:300ms"' in part
+
+    labs_host.queue(*(f"learner {number}" for number in range(60)))
+    last = client.application.test_client()
+    last.post(f"/labs/{LAB}/sandbox")
+    part = last.get(f"/labs/{LAB}/bench").text
+    assert "You are number <strong>64</strong> in the queue" in part
+    assert 'hx-trigger="load delay:3000ms"' in part
+    assert "waiting for its turn" in last.get("/labs").text
+
+    labs_host.let_in()
+    labs_host.opened(learner_of(client))
+    assert 'data-phase="open"' in client.get(f"/labs/{LAB}/bench").text
+
+
+def test_a_lost_sandbox_is_told_and_opens_again_with_its_settings(
+    client: FlaskClient, opened: FakedSandbox, labs_host: FakedLabs
+) -> None:
+    labs_host.vanish()
+
+    part = client.get(f"/labs/{LAB}/bench?was={opened.id}&ttl_s=30").text
+
+    assert "The machine lost your bench." in part
+    assert "Open it again" in part
+    assert '<input type="hidden" name="set-ttl_s" value="30">' in part
+
+
+def test_a_closed_sandbox_says_why(client: FlaskClient, opened: FakedSandbox) -> None:
+    client.post(f"/sandboxes/{opened.id}/close")
+
+    assert "You closed your bench." in client.get(f"/labs/{LAB}/bench?was={opened.id}").text
+
+
+def test_without_a_labs_host_the_page_stands_and_says_so(client: FlaskClient) -> None:
+    assert client.get(f"/labs/{LAB}").status_code == 200
+    response = client.post(f"/labs/{LAB}/sandbox")
+
+    assert response.status_code == 503
+    assert "No labs host is running" in response.text

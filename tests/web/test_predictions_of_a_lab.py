@@ -1,0 +1,77 @@
+"""Predictions on a bench: kept before they are measured, refused when they are none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.web.faked_labs import FakedLabs, FakedSandbox
+
+LAB = "cache-aside"
+HTMX = {"HX-Request": "true"}
+
+
+def test_a_prediction_is_kept_before_it_is_measured(
+    client: FlaskClient, opened: FakedSandbox, sql: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    seen: list[Any] = []
+    opened.labs.line.before["measure"] = lambda: seen.extend(
+        sql("SELECT value, confidence, measured FROM prediction")
+    )
+
+    card = client.post(
+        f"/labs/{LAB}/predictions/ten-reads",
+        data={"value": "10", "confidence": "certain"},
+        headers=HTMX,
+    )
+
+    assert seen == [(10.0, "certain", None)]
+    assert card.status_code == 200
+    for words in (
+        "10 queries",
+        "1 query<",
+        "It did not hold.",
+        "The first read is a miss and asks once.",
+    ):
+        assert words in card.text
+    assert sql("SELECT held FROM prediction") == [(False,)]
+
+
+def test_a_prediction_without_a_bench_is_kept_and_can_be_run_later(
+    client: FlaskClient,
+    labs_host: FakedLabs,
+    learner_of: Callable[[FlaskClient], str],
+    sql: Callable[..., list[tuple[Any, ...]]],
+) -> None:
+    card = client.post(
+        f"/labs/{LAB}/predictions/ten-reads",
+        data={"value": "1", "confidence": "fairly"},
+        headers=HTMX,
+    ).text
+    assert "Open the bench, then run it." in card
+    assert "Your prediction is kept." in card
+
+    client.post(f"/labs/{LAB}/sandbox")
+    labs_host.opened(learner_of(client))
+    card = client.post(
+        f"/labs/{LAB}/predictions/ten-reads", data={"measure": "yes"}, headers=HTMX
+    ).text
+
+    assert "It held." in card
+    assert sql("SELECT count(*) FROM prediction") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "form", [{"value": "many", "confidence": "fairly"}, {"value": "1", "confidence": "very"}, {}]
+)
+def test_a_prediction_that_is_none_is_refused(
+    client: FlaskClient,
+    opened: FakedSandbox,
+    form: dict[str, str],
+    sql: Callable[..., list[tuple[Any, ...]]],
+) -> None:
+    assert client.post(f"/labs/{LAB}/predictions/ten-reads", data=form).status_code == 422
+    assert sql("SELECT count(*) FROM prediction") == [(0,)]
