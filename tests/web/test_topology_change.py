@@ -12,7 +12,7 @@ from labs.events import Entry, SandboxOpened, TopologyChanged
 from labs.lab import Link, Node, Topology
 from labs.state import SandboxState
 from portal.bench.view import topology_of
-from tests.web.conftest import AnsweringHost
+from tests.web.answering_host import AnsweringHost
 
 LAB = "sample-lab"
 SECOND = Node("second", "Second cache", "memcached")
