@@ -60,7 +60,7 @@ def benches(camera: Photographer, context: BrowserContext) -> None:
 
 
 def relief(camera: Photographer, context: BrowserContext) -> None:
-    """The other lab, under load; a stranger who waits for room meanwhile."""
+    """The other lab, under load; a second learner who waits for a turn meanwhile."""
     page = context.new_page()
     open_bench(page, "/labs/database-relief?gear=load")
     press(page, "Start the load")
@@ -71,7 +71,7 @@ def relief(camera: Photographer, context: BrowserContext) -> None:
         waiting = others.new_page()
         waiting.goto(BENCH)
         press(waiting, "Open the bench")
-        waiting.get_by_text("Waiting for room").wait_for()
+        waiting.get_by_text("Waiting for your turn").wait_for()
         camera.take(waiting, "bench-queued", sizes=("wide",), schemes=("light",))
         others.close()
     close_bench(page, "/labs/database-relief")
