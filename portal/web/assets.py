@@ -7,6 +7,7 @@ names then get the same version, and the same module is never loaded twice under
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Iterator
@@ -65,7 +66,9 @@ def path_of(name: str) -> Path | None:
         if joined is None:
             return None
         found = Path(joined)
-    return found if found.is_file() else None
+    with contextlib.suppress(OSError):  # a name that no file can have
+        return found if found.is_file() else None
+    return None
 
 
 def _version() -> str:
