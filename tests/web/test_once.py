@@ -62,6 +62,8 @@ def test_a_form_leads_back_to_the_page_that_it_stands_on(client):
 
 
 def test_a_bench_with_other_settings_is_drawn_with_them(client):
-    assert 'data-is="memcached"' not in client.get("/lessons/first").text
-    assert 'data-is="memcached"' in client.get("/lessons/first?engine=memcached").text
-    assert 'data-is="memcached"' not in client.get("/lessons/first").text
+    drawn = '<tspan class="engine-words">Memcached'
+
+    assert drawn not in client.get("/lessons/first").text
+    assert drawn in client.get("/lessons/first?engine=memcached").text
+    assert drawn not in client.get("/lessons/first").text
