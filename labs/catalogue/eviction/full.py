@@ -35,7 +35,6 @@ TABLE = Table(
         Column("hit_percent", "Hit rate", "%", 1, "hit", "keyspace_hits and keyspace_misses"),
         Column("evicted", "Evicted keys", help="evicted_keys"),
         Column("refused", "Refused writes", sense="error", help="errorstat_OOM"),
-        Column("keys", "Keys at the end", help="DBSIZE"),
     ),
     "Not compared yet. Each policy gets the same batch job, then the same requests.",
 )
@@ -114,7 +113,6 @@ def trial(sandbox: Sandbox, case: str) -> None:
         "hit_percent": round(100 * hits / (hits + misses), 1) if hits + misses else 0.0,
         "evicted": after.evicted - before.evicted,
         "refused": after.refused - before.refused,
-        "keys": redis.count(),
     }
     trials.put_row(sandbox, TABLE.name, row, by="policy")
 

@@ -131,7 +131,7 @@ def compare(sandbox: Sandbox) -> str:
         trials.compare(sandbox, full.TABLE.name, "policy", full.CASES, full.trial)
     sandbox.caption("Every policy had the same batch job, then the same requests.")
     rows = sandbox.found[full.TABLE.name]
-    return "Hit rate: " + ", ".join(f"{r['policy']} {r['hit_percent']:.0f} %" for r in rows) + "."
+    return "Hit rate: " + ", ".join(f"{r['policy']} {r['hit_percent']:.1f} %" for r in rows) + "."
 
 
 @lab.prediction(
