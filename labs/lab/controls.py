@@ -11,8 +11,11 @@ from labs.events import Value
 
 Gear = Literal["step", "load", "break"]
 GEARS: tuple[Gear, ...] = get_args(Gear)
-Place = Gear | Literal["all", "view"]
-"""Where a control stands on the page: in one gear, under all of them, or in the lab's own view."""
+ActionPlace = Gear | Literal["view"]
+"""Where an action stands on the page: in one gear, or in the lab's own view."""
+ACTION_PLACES: tuple[str, ...] = (*GEARS, "view")
+Place = ActionPlace | Literal["all"]
+"""Where a control stands on the page: where an action can, or under all gears."""
 
 
 def number_from(raw: object) -> float:

@@ -13,7 +13,16 @@ from labs.engines.registry import registry
 from labs.errors import BadInput
 from labs.events import Value
 from labs.lab import tolerances
-from labs.lab.controls import GEARS, Choice, Control, Gear, Number, Place, Text
+from labs.lab.controls import (
+    ACTION_PLACES,
+    GEARS,
+    ActionPlace,
+    Choice,
+    Control,
+    Gear,
+    Number,
+    Text,
+)
 from labs.lab.predictions import Prediction
 from labs.lab.strategy import REQUESTS, Steppable, Strategy
 from labs.lab.topology import Node, Topology
@@ -34,7 +43,7 @@ class Action:
 
     name: str
     label: str
-    gear: Place
+    gear: ActionPlace
     run: Callable[..., str]
     fields: tuple[Control, ...] = ()
     primary: bool = False
@@ -42,6 +51,14 @@ class Action:
     here: str = ""
     aws: str = ""
     deadline_s: float = 12.0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a place that no page draws."""
+        if self.gear not in ACTION_PLACES:
+            raise ValueError(
+                f"The action {self.name} has the gear {self.gear!r}, which no page draws. An "
+                f"action stands in one of {', '.join(ACTION_PLACES)}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +165,7 @@ class Lab:
         self,
         label: str,
         *,
-        gear: Place,
+        gear: ActionPlace,
         fields: tuple[Control, ...] = (),
         primary: bool = False,
         fault: bool = False,

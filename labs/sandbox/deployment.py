@@ -91,16 +91,16 @@ class Deployment:
                 raise NotNow(f"{node.label} is there already.")
             self._start_new(node, why)
 
-    def exchange(self, node: Node) -> None:
-        """Put another engine behind the same name: the old one stops, the new one starts empty."""
+    def exchange(self, node: Node, why: str) -> None:
+        """Put another server behind the same name: the old one stops, the new one starts empty."""
         with self._lock:
-            old, why = self.servers[node.name], "its engine is exchanged"
+            old = self.servers[node.name]
             if old.state == "paused":
                 old.resume(why)
             old.stop(why)
             for link in self.topology.links_to(node.name):
                 self._place(link)
-            self._start_new(node, "the engine was chosen")
+            self._start_new(node, why)
 
     def add(self, node: Node, links: tuple[Link, ...], why: str) -> None:
         """Add a server that the lab did not have, start it, and lay these links to it.

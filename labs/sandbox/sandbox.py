@@ -197,8 +197,10 @@ class Sandbox(Emitter):
                 )
             )
             for node in self.topology.servers:
-                if name == node.engine_setting or name in node.exchanged_by:
-                    self._exchange(node)
+                if name == node.engine_setting:
+                    self._exchange(node, "another engine was chosen")
+                elif name in node.exchanged_by:
+                    self._exchange(node, f"{control.label} was changed")
             for part in self.parts:
                 part.setting_changed(name)
             workload = self._part_of(Workload)
@@ -297,9 +299,9 @@ class Sandbox(Emitter):
         self.deployment.remove(name, why)
         self._refresh_load()
 
-    def _exchange(self, node: Node) -> None:
+    def _exchange(self, node: Node, why: str) -> None:
         self._forget_connections(node.name)
-        self.deployment.exchange(node)
+        self.deployment.exchange(node, why)
         for part in self.parts:
             part.server_changed(node.name, "exchange")
 

@@ -41,7 +41,7 @@ STORIES: dict[Callable[[Photographer, BrowserContext], None], tuple[str, ...]] =
     relief: ("bench-relief", "bench-queued"),
     race: ("race-",),
     sessions: ("sessions-",),
-    comparisons: ("strategies-", "invalidation-", "write-through-load"),
+    comparisons: ("strategies-", "invalidation-", "eviction-", "write-through-load"),
     durability: ("durability-",),
     backups: ("backup-restore-",),
     failover: ("failover-",),

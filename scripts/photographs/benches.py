@@ -157,15 +157,19 @@ def sessions(camera: Photographer, context: BrowserContext) -> None:
 
 
 def comparisons(camera: Photographer, context: BrowserContext) -> None:
-    """What the labs of the caching patterns find: strategies beside one another, ways to
-    invalidate, a load that writes through.
+    """What the labs that compare find: strategies beside one another, ways to invalidate, policies
+    of eviction; and a load that writes through.
     """
     page = context.new_page()
-    for lab, words in (("strategies", "Compare them"), ("invalidation", "Measure all five")):
+    for lab, words, rows in (
+        ("strategies", "Compare them", 5),
+        ("invalidation", "Measure all five", 5),
+        ("eviction", "Compare the policies", 4),
+    ):
         if camera.wants(f"{lab}-compared"):
             open_bench(page, f"/labs/{lab}")
             press(page, words)
-            page.locator("cg-table tbody tr").nth(4).wait_for(timeout=60_000)
+            page.locator("cg-table tbody tr").nth(rows - 1).wait_for(timeout=60_000)
             camera.take(page, f"{lab}-compared")
             page.goto(f"/labs/{lab}?gear=load&view=projector")
             camera.take(page, f"{lab}-compared", sizes=("projector",))

@@ -153,3 +153,17 @@ def test_a_comparison_is_drawn_as_a_table_and_as_bars(both: Callable[..., Any]) 
         expect(spread).to_have_text(["most 1 to 2 ms", "most over 4 ms", "none"])
 
     both("strategies", check, TableChanged(table="comparison", rows=rows))
+
+
+def test_a_comparison_without_a_distribution_has_no_figure_of_one(
+    both: Callable[..., Any],
+) -> None:
+    rows: list[Row] = [{"policy": EVIL, "hit_percent": 91.25, "evicted": 3, "refused": 0}]
+
+    def check(page: Page) -> None:
+        bars = page.locator("cg-multiples [data-column=hit_percent]")
+        expect(bars.locator(".name")).to_have_text(EVIL)
+        expect(bars.locator(".value")).to_have_text("91.3")
+        expect(page.locator("[data-distribution]")).to_be_hidden()
+
+    both("eviction", check, TableChanged(table="policies", rows=rows))

@@ -62,6 +62,8 @@ def test_a_wrong_solution_is_caught_by_its_check(supervisor, lab, solution):
     print(f"{lab.id:18} {solution.name:22} {solution.about:60} caught at {', '.join(unmet)}")  # noqa: T201
     assert solution.caught_by in unmet
     assert not run.ok
+    (caught,) = (check for check in run.checks if check["id"] == solution.caught_by)
+    assert caught["evidence"], f"It saw nothing, so it proves nothing: {caught['message']}"
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)

@@ -4,6 +4,7 @@ import pytest
 
 from labs.catalogue import catalogue, find
 from labs.errors import BadInput, UnknownLab
+from labs.lab import Action
 from labs.measure.metrics import METRICS
 
 LABS = list(catalogue().values())
@@ -62,6 +63,11 @@ def test_a_lab_is_whole(lab):
     )
     assert lab.gears
     assert {thing.gear for thing in (*lab.controls, *lab.actions)} <= {*lab.gears, "all", "view"}
+
+
+def test_an_action_where_no_page_draws_it_is_an_error_when_the_lab_is_defined():
+    with pytest.raises(ValueError, match=r"action begin-anew .* 'all', .* step, load, break, view"):
+        Action("begin-anew", "Begin anew", "all", lambda _: "Begun.")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)

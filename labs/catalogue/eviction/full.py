@@ -18,6 +18,15 @@ AT_ONCE = 20
 """Few, because the commands that wait in a connection's buffer use the same memory."""
 LOAD_S, DEADLINE_S = 1.5, 12.0
 
+WITHOUT_TTL = " without TTL"
+CASES = {
+    "noeviction": ("noeviction", "on"),
+    "volatile-lru": ("volatile-lru", "on"),
+    f"volatile-lru{WITHOUT_TTL}": ("volatile-lru", "off"),
+    "allkeys-lru": ("allkeys-lru", "on"),
+}
+"""What is compared: the policy, and whether the keys expire."""
+
 TABLE = Table(
     "policies",
     "The same requests after the same batch job",
@@ -26,9 +35,8 @@ TABLE = Table(
         Column("hit_percent", "Hit rate", "%", 1, "hit", "keyspace_hits and keyspace_misses"),
         Column("evicted", "Evicted keys", help="evicted_keys"),
         Column("refused", "Refused writes", sense="error", help="errorstat_OOM"),
-        Column("keys", "Keys at the end", help="DBSIZE"),
     ),
-    "Press “Compare the policies”.",
+    "Not compared yet. Each policy gets the same batch job, then the same requests.",
 )
 
 
@@ -50,12 +58,17 @@ class BatchJob:
     reads_answered: int
 
     @property
+    def case(self) -> str:
+        """The policy, and that the keys had no TTL if so."""
+        return self.policy if self.with_ttl else self.policy + WITHOUT_TTL
+
+    @property
     def sentence(self) -> str:
         """What happened, for the learner."""
         refused = f"Redis refused {self.refused:,}: “{self.error}”" if self.refused else ""
         evicted = f"Redis accepted all and evicted {self.evicted:,} keys." if self.evicted else ""
         said = refused or evicted or "All of them fit."
-        return f"{self.policy}: the batch job wrote {self.written:,} reports. {said}"
+        return f"{self.case}: the batch job wrote {self.written:,} reports. {said}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +89,11 @@ def batch_job(sandbox: Sandbox) -> BatchJob:
     return done
 
 
-def trial(sandbox: Sandbox, policy: str) -> None:
-    """The batch job with this policy, then the load; adds a row to the table."""
+def trial(sandbox: Sandbox, case: str) -> None:
+    """The batch job in this case, then the load; adds a row to the table."""
+    policy, expires = CASES[case]
     sandbox.set("policy", policy)
+    sandbox.set("expires", expires)
     done = batch_job(sandbox)
     sandbox.say(done.sentence, "error" if done.refused else "write")
     redis = _redis(sandbox)
@@ -92,13 +107,12 @@ def trial(sandbox: Sandbox, policy: str) -> None:
     after = _counters(redis)
     hits, misses = after.hits - before.hits, after.misses - before.misses
     row: trials.Row = {
-        "policy": policy,
+        "policy": case,
         "hits": hits,
         "misses": misses,
         "hit_percent": round(100 * hits / (hits + misses), 1) if hits + misses else 0.0,
         "evicted": after.evicted - before.evicted,
         "refused": after.refused - before.refused,
-        "keys": redis.count(),
     }
     trials.put_row(sandbox, TABLE.name, row, by="policy")
 

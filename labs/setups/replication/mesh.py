@@ -148,10 +148,10 @@ class Mesh:
         return max(self._slow_pairs.get((one, other), 0.0), self._slow_pairs.get((other, one), 0.0))
 
     def total_delay_ms(self, one: str, other: str) -> float:
-        """The whole delay between two servers, each way: of their slowed link, and between their
-        zones.
+        """The whole delay between two servers, each way, as the page shows it: of their slowed
+        link, and between their zones.
         """
-        return self._state_of(one, other)[1]
+        return self.delay_ms(one, other) + self._zones_delay_ms(one, other)
 
     @property
     def cut_zones(self) -> list[str]:
@@ -240,6 +240,12 @@ class Mesh:
                 cut |= WAYS[way]
             elif zone == one:
                 cut |= _SEEN_FROM_WITHIN[WAYS[way]]
-        return cut, delay_ms + self._slow_zones.get(one, 0.0) + self._slow_zones.get(
-            other, 0.0
-        ) + float(self._context.settings.get("zone_delay_ms", 0.0))
+        return cut, delay_ms + self._zones_delay_ms(caller, target)
+
+    def _zones_delay_ms(self, caller: str, target: str) -> float:
+        """The delay between the zones of two servers; 0 within one."""
+        one, other = self._zone(caller), self._zone(target)
+        if one == other:
+            return 0.0
+        between = float(self._context.settings.get("zone_delay_ms", 0.0))
+        return between + self._slow_zones.get(one, 0.0) + self._slow_zones.get(other, 0.0)

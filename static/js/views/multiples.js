@@ -29,8 +29,9 @@ class Multiples extends Island {
     const { rows } = this;
     for (const part of this.querySelectorAll(".multiple")) {
       const one = /** @type {HTMLElement} */ (part);
-      one.hidden = !rows.length;
-      const lines = one.dataset.distribution ? this.distributions(rows, one.dataset.distribution, one.dataset.edges ?? "") : this.bars(rows, one.dataset.column ?? "", Number(one.dataset.decimals));
+      const { distribution } = one.dataset;
+      one.hidden = !rows.some((row) => !distribution || row[distribution] !== undefined);
+      const lines = distribution ? this.distributions(rows, distribution, one.dataset.edges ?? "") : this.bars(rows, one.dataset.column ?? "", Number(one.dataset.decimals));
       one.querySelector(".bars")?.replaceChildren(...lines);
     }
     const empty = /** @type {HTMLElement | null} */ (this.querySelector(".empty"));
