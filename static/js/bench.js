@@ -14,6 +14,7 @@ import { toast } from "./toast.js";
 
 const LOST = "The connection was lost. Your servers run on; this page catches up by itself.";
 const DONE = ["note-added", "setting-changed", "step-started", "load-changed", "server-changed", "link-changed"];
+const SCRIPTS_MS = 3000;
 const POLLING = "The live stream is not to be had just now; this page asks every second instead.";
 
 class Bench extends HTMLElement {
@@ -32,7 +33,7 @@ class Bench extends HTMLElement {
     for (const time of this.querySelectorAll("time[datetime]")) {
       time.textContent = new Date(/** @type {HTMLTimeElement} */ (time).dateTime).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
     }
-    if (this.dataset.sandbox) this.listen(this.dataset.sandbox);
+    if (this.dataset.sandbox) this.listen(this.dataset.sandbox, signal);
     if (new URL(location.href).searchParams.has("gear")) this.keepAddress("gear", this.dataset.gear ?? "step");
     this.tick = window.setInterval(() => this.countDown(), 1000);
   }
@@ -43,8 +44,15 @@ class Bench extends HTMLElement {
     window.clearInterval(this.tick);
   }
 
-  /** @param {string} sandbox */
-  listen(sandbox) {
+  /**
+   * Hear the feed once the scripts of all islands have run: one that is defined later would miss what came before.
+   * @param {string} sandbox
+   * @param {AbortSignal} signal
+   */
+  async listen(sandbox, signal) {
+    const undefinedYet = [...this.querySelectorAll(":not(:defined)")].map((island) => customElements.whenDefined(island.localName));
+    await Promise.race([Promise.all(undefinedYet), new Promise((resolve) => window.setTimeout(resolve, SCRIPTS_MS))]);
+    if (signal.aborted) return;
     this.feed = new Feed(sandbox, Number(this.dataset.seq));
     this.feed.addEventListener("entry", (event) => this.hear(/** @type {CustomEvent} */ (event).detail));
     this.feed.addEventListener("status", (event) => this.tell(/** @type {CustomEvent} */ (event).detail));

@@ -3,7 +3,7 @@
 
 export const SENSES = ["hit", "miss", "read", "write", "stale", "error", "here", "none"];
 
-/** @typedef {{seq: number, at: number, type: string, says?: string, sense: string, [field: string]: any}} Entry */
+/** @typedef {{seq: number, at: number, type: string, sentence?: string, sense: string, [field: string]: any}} Entry */
 
 export class Island extends HTMLElement {
   connectedCallback() {

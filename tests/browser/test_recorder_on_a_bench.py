@@ -72,6 +72,22 @@ def test_a_flight_that_was_kept_is_shown_and_another_lies_beside_it(
     expect(recorder.locator("input[name=look][value=flight-2]")).to_be_checked()
 
 
+def test_a_view_whose_script_comes_late_misses_nothing(
+    failover: Callable[..., tuple[Page, FakedSandbox]],
+) -> None:
+    page, sandbox = failover()
+    held: list[Route] = []
+    page.route("**/js/views/recorder/bench.js", lambda route: held.append(route))
+    page.reload(wait_until="commit")
+    page.wait_for_function("() => customElements.get('cg-bench')")
+
+    kept(sandbox, "kill", "flight-1")
+    page.wait_for_timeout(500)  # a feed that had begun would have brought it by now
+    held[0].continue_()
+
+    expect(page.locator(".recorder-results")).to_contain_text("7 of 1,152")
+
+
 def test_a_new_fault_is_watched_live(failover: Callable[..., tuple[Page, FakedSandbox]]) -> None:
     page, sandbox = failover()
     kept(sandbox, "kill", "flight-1")
