@@ -69,7 +69,11 @@ def nothing_left_behind() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
-    """A short directory in which private servers may live, whatever user they run under."""
+    """A short directory in which private servers may live, whatever user they run under, and labs
+    may lie that sandboxes of other users read.
+
+    It isn't pytest's: each session of pytest that starts shuts the folder of all sessions again.
+    """
     folder = Path(tempfile.mkdtemp(prefix="cg-", dir="/tmp"))
     folder.chmod(0o755)
     yield folder

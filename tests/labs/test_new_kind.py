@@ -30,11 +30,9 @@ print([node.name for node in lab.topology.servers if node.has_console])
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(server_folder):
     """A folder of labs that only CACHEGROUND_LABS names; sandboxes of other users can read it."""
-    labs = tmp_path_factory.mktemp("labs")
-    for parent in (labs, labs.parent, labs.parent.parent):
-        parent.chmod(0o755)
+    labs = server_folder / "labs-of-a-new-kind"
     shutil.copytree(SAMPLE, labs / "tally")
     return labs
 

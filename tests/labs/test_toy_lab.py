@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -34,11 +33,8 @@ def run(tmp_path, *words):
     )
 
 
-def test_a_toy_lab_is_listed_and_run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("labs")
-    for parent in (folder, *folder.parents):
-        if Path(tempfile.gettempdir()) in parent.parents:
-            parent.chmod(0o755)
+def test_a_toy_lab_is_listed_and_run(server_folder):
+    folder = server_folder / "listed"
     shutil.copytree(MORE_LABS / "toy", folder / "toy")
 
     listed = run(folder, "list", "--json")
@@ -79,11 +75,8 @@ def test_a_mutant_exits_1_and_an_unknown_lab_2(tmp_path):
     assert run(tmp_path, "run", "cache-aside", "--set", "ttl_s=0").returncode == 2
 
 
-def test_a_lab_below_the_cage_s_own_tmp_is_stepped(tmp_path_factory, monkeypatch):
-    folder = tmp_path_factory.mktemp("labs")
-    for parent in (folder, *folder.parents):
-        if Path(tempfile.gettempdir()) in parent.parents:
-            parent.chmod(0o755)
+def test_a_lab_below_the_cage_s_own_tmp_is_stepped(server_folder, monkeypatch):
+    folder = server_folder / "stepped"
     shutil.copytree(MORE_LABS / "toy", folder / "toy")
     monkeypatch.setenv("CACHEGROUND_LABS", str(folder))
     supervisor, directory = own_supervisor()

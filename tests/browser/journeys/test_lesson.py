@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -20,11 +21,9 @@ LESSON = "/lessons/cache-aside-in-code"
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealSite]:
+def site(server_folder: Path) -> Iterator[RealSite]:
     """The site, with one more lab in a folder that it was told of."""
-    labs = tmp_path_factory.mktemp("journey") / "labs"
-    for parent in (labs.parent, labs.parent.parent, labs.parent.parent.parent):
-        parent.chmod(0o755)
+    labs = server_folder / "journey-labs"
     shutil.copytree(ROOT / "tests/samples/more_labs", labs)
     with real_site({"CACHEGROUND_LABS": str(labs)}) as running:
         yield running
