@@ -268,7 +268,7 @@ class LabsClient:
         if answer is None:
             raise TooSlow(
                 "Your sandbox did not answer in time.",
-                hint="Try again; if it stays silent, open the lab anew. Your progress is kept.",
+                hint="Try again; if it stays silent, open the lab again. Your progress is kept.",
             )
         reply = json.loads(answer)
         if "error" in reply:

@@ -68,7 +68,7 @@ class Connection:
         except TimeoutError:
             raise TooSlow(
                 "Your sandbox did not answer in time.",
-                hint="Try again; if it stays silent, open the lab anew. Your progress is kept.",
+                hint="Try again; if it stays silent, open the lab again. Your progress is kept.",
             ) from None
         except OSError as exc:
             raise UnknownSandbox(

@@ -13,7 +13,7 @@ _SERVER_WORDS = {
     "kill": ("was killed", "Whoever asks it is refused at once."),
     "pause": (
         "is paused",
-        "It keeps its connections and answers nobody: whoever asks, waits.",
+        "It keeps its connections and sends no reply: its clients wait.",
     ),
     "resume": ("goes on", "What waited is answered now."),
     "restart": ("was restarted", ""),
@@ -23,7 +23,10 @@ _LINK_WORDS = {
         "is slowed by {delay_ms:g} ms each way",
         "Every question and every answer takes so much longer.",
     ),
-    "cut": ("is cut", "Nobody is refused: whoever asks, waits for nothing."),
+    "cut": (
+        "is cut",
+        "No connection is refused, and no packet arrives: clients wait until their timeout.",
+    ),
     "restore": ("is whole again", "What was under way arrives."),
 }
 

@@ -53,7 +53,7 @@ lab = Lab(
             0,
             unit="s",
             gear="load",
-            help="0: for ever. Else a reader connects anew after so long, by the endpoint’s name.",
+            help="0: for ever. Else a reader connects again after so long, by the endpoint’s name.",
         ),
         Choice(
             "own_reads",
@@ -93,7 +93,7 @@ lab = Lab(
 )
 
 lab.check("The reader endpoint spreads reads over the replicas, within 10 %")(checks.spread)
-lab.check("It does so by connection: a new replica answers nothing until clients connect anew")(
+lab.check("It does so by connection: a new replica answers nothing until clients connect again")(
     checks.by_connection
 )
 lab.check("A replica is removed, and its readers are answered by the others")(checks.removed)
@@ -141,7 +141,7 @@ def remove_replica(sandbox: Sandbox) -> str:
     """One replica less: the last one."""
     name = scaling.last_replica(sandbox)
     scaling.remove_replica(sandbox, name)
-    return f"{name} was removed. Who was connected to it connects anew."
+    return f"{name} was removed. Its clients connect again, to the other servers."
 
 
 @lab.action("Compare reads of own writes", gear="load")

@@ -169,7 +169,7 @@ def restart_redis(sandbox: Sandbox) -> str:
     "Restart Memcached",
     gear="break",
     fault=True,
-    here="the process starts anew, empty.",
+    here="the process starts again, empty.",
     aws="the same: a reboot or a replaced node is empty.",
 )
 def restart_memcached(sandbox: Sandbox) -> str:

@@ -93,7 +93,7 @@ CLIENT_TIMEOUT = Number(
     unit="ms",
     scale="log",
     gear="load",
-    help="For connecting and for a reply; then it connects anew.",
+    help="For connecting and for a reply; then it connects again.",
 )
 RETRY = Choice(
     "retry",

@@ -98,7 +98,7 @@ def pause_primary(sandbox: Sandbox) -> str:
         "pause", words_for(primary, "pause"), server=primary, zone=_zone(sandbox, primary)
     )
     sandbox.server(primary, "pause")
-    return f"{primary}, the primary, is frozen: it keeps its connections and answers nobody."
+    return f"{primary}, the primary, is frozen: it keeps its connections and sends no reply."
 
 
 PAUSE_PRIMARY = Action("pause-primary", "Freeze the primary", "break", pause_primary, fault=True)
@@ -128,14 +128,10 @@ def cut_zone(sandbox: Sandbox, zone: str, way: str) -> str:
     )
     for one in zones:
         group.mesh.cut(one, way)
-    sandbox.caption(
-        f"{zone.capitalize()} is cut off.",
-        "Nobody is refused: whoever is there hears nobody elsewhere, and is not heard.",
-    )
-    return (
-        f"{zone.capitalize()} is cut off: whoever is there hears nobody elsewhere, and is "
-        "not heard."
-    )
+    what = {"both": "enters or leaves", "in": "enters", "out": "leaves"}[way]
+    means = f"No packet {what} it, and no connection is refused."
+    sandbox.caption(f"{zone.capitalize()} is cut off.", means)
+    return f"{zone.capitalize()} is cut off. {means}"
 
 
 CUT_ZONE = Action("cut-zone", "Cut off a zone", "break", cut_zone, (ZONE, WAY), fault=True)

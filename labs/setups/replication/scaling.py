@@ -64,6 +64,4 @@ def remove_replica(sandbox: Sandbox, name: str) -> None:
     """Stop a replica; the reader endpoint no longer leads to it."""
     sandbox.stop(name, "this replica was removed")
     group_of(sandbox).observer.poll_all()
-    sandbox.caption(
-        f"{name} is gone.", "Who was connected to it connects anew, and is led to the others."
-    )
+    sandbox.caption(f"{name} is gone.", "Its clients connect again, to the other servers.")
