@@ -1,9 +1,5 @@
 """What tests of open sandboxes share: a sandbox with everything that it emitted."""
 
-from contextlib import suppress
-
-import psutil
-
 
 class Opened:
     """A sandbox of a lab with everything that it told."""
@@ -32,10 +28,3 @@ class Opened:
 
     def end(self):
         self.supervisor.end(self.id, "the test is over")
-
-
-def lives(process):
-    """True unless it is gone, or a zombie."""
-    with suppress(psutil.NoSuchProcess):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    return False

@@ -4,6 +4,7 @@ on a free port. The shop's template is shared.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -125,8 +126,9 @@ class Site:
     def monitors(self) -> list[psutil.Process]:
         """The topmost process of each sandbox, those of the pool included."""
         for process in psutil.Process(self.pid).children(recursive=True):
-            if process.name() == "cg-zygote":
-                return process.children()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.name() == "cg-zygote":
+                    return process.children()
         raise CannotMeasure("The labs host has no zygote: its isolation is none with processes.")
 
     def _has_database(self, monitor: int) -> bool:

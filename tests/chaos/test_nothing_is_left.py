@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.sandboxes import lives
+from tests.processes import lives, of_the_living
 from tests.waiting import eventually
 
 FIFTY = 50
@@ -38,7 +38,8 @@ def listening(processes):
 
 
 def named(processes, name):
-    return [process for process in processes if process.name().startswith(name)]
+    names = of_the_living(processes, psutil.Process.name)
+    return [process for process, found in names.items() if found.startswith(name)]
 
 
 def test_fifty_sandboxes_ended_in_every_way_leave_nothing(fifty):

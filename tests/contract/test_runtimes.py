@@ -10,7 +10,8 @@ import pytest
 
 from labs.errors import LabsError, NotNow, ServerDown, UnknownSandbox
 from labs.headless import own_supervisor
-from tests.sandboxes import Opened, lives
+from tests.processes import lives, of_the_living
+from tests.sandboxes import Opened
 from tests.waiting import eventually
 
 KINDS = ("cage", "process", "fake")
@@ -254,11 +255,12 @@ def _owned_by_sandbox(port):
         for connection in psutil.net_connections("inet")
         if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
     }
+    owned = of_the_living(
+        (process for process in psutil.process_iter() if process.pid in owners),
+        lambda process: (process.name(), process.uids().real),
+    )
     return any(
-        pid
-        and psutil.Process(pid).name() in ("redis-server", "postgres")
-        and psutil.Process(pid).uids().real >= 61_000
-        for pid in owners
+        name in ("redis-server", "postgres") and user >= 61_000 for name, user in owned.values()
     )
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from labs.errors import LabsError, NotNow
 from labs.headless import own_supervisor
-from tests.sandboxes import Opened, lives
+from tests.processes import lives
+from tests.sandboxes import Opened
 from tests.waiting import eventually
 
 KINDS = ("cage", "process", "fake")

@@ -16,7 +16,7 @@ from labs.errors import NotNow
 from labs.runtime import fsync_listener, fsync_tracer
 from labs.runtime.disk import Disk
 from labs.runtime.launch import Launch
-from tests.sandboxes import lives
+from tests.processes import lives
 from tests.waiting import eventually
 
 WRITER = """\

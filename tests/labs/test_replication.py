@@ -9,7 +9,7 @@ import pytest
 from labs.errors import LabsError, NotNow
 from labs.headless import own_supervisor
 from scripts.repeated_failovers import FAULTS, Outside
-from tests.sandboxes import lives
+from tests.processes import lives
 from tests.waiting import eventually
 
 KINDS = ("cage", "process")

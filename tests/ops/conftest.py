@@ -5,7 +5,6 @@ As root it lies below a closed directory, as a home of mode 0700 is.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
@@ -21,6 +20,7 @@ import psutil
 import pytest
 
 from portal.serve.places import Places, places_of
+from tests.processes import lives, of_the_living
 from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,16 +63,18 @@ class Run:
         return time.monotonic() - self.started
 
     def family(self) -> list[psutil.Process]:
-        """The supervisor and everything below it."""
-        supervisor = psutil.Process(self.process.pid)
-        return [supervisor, *supervisor.children(recursive=True)]
+        """The supervisor and everything below it; empty if it has ended."""
+        try:
+            supervisor = psutil.Process(self.process.pid)
+            return [supervisor, *supervisor.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
 
-    def named(self, *words: str) -> psutil.Process:
-        """The topmost process of the family whose command line has these words."""
+    def named(self, *words: str) -> psutil.Process | None:
+        """The topmost process of the family whose command line has these words, or None."""
+        lines = of_the_living(self.family(), lambda member: " ".join(member.cmdline()))
         return next(
-            member
-            for member in self.family()
-            if all(word in " ".join(member.cmdline()) for word in words)
+            (member for member, line in lines.items() if all(word in line for word in words)), None
         )
 
     def stop(self) -> int:
@@ -160,9 +162,8 @@ def takes_connections(port: int) -> bool:
 
 def living(family: list[psutil.Process]) -> list[str]:
     """Those that still run, as text; the dead that nobody buried do not count."""
-    found = []
-    for member in family:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if member.is_running() and member.status() != psutil.STATUS_ZOMBIE:
-                found.append(f"{member.pid} {member.name()}")
-    return found
+    return [
+        f"{member.pid} {name}"
+        for member, name in of_the_living(family, psutil.Process.name).items()
+        if lives(member)
+    ]

@@ -11,7 +11,6 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-import psutil
 import psycopg
 import pytest
 
@@ -23,6 +22,7 @@ from tests.ops.conftest import (
     living,
     takes_connections,
 )
+from tests.processes import of_the_living
 from tests.waiting import eventually
 
 
@@ -59,7 +59,7 @@ def test_nothing_of_the_portal_s_runs_as_root(checkout, needs):
     run = checkout.serve()
     run.wait_ready()
 
-    roots = {member.pid for member in run.family() if member.uids().real == 0}
+    users = of_the_living(run.family(), lambda member: member.uids().real)
     members = {
         name: run.named(*words)
         for name, words in {
@@ -69,7 +69,7 @@ def test_nothing_of_the_portal_s_runs_as_root(checkout, needs):
             "redis": ["redis-server", "cacheground-"],
         }.items()
     }
-    assert {name for name, member in members.items() if member.pid in roots} == set()
+    assert {name for name, member in members.items() if users[member] == 0} == set()
     assert checkout.places.portal.stat().st_mode & 0o777 == 0o700
 
 
@@ -151,22 +151,14 @@ def test_started_again_at_once_after_a_kill_it_is_ready(checkout):
 def test_a_part_that_is_killed_comes_back(checkout, words):
     run = checkout.serve()
     run.wait_ready()
-    eventually(
-        lambda: any(
-            all(word in " ".join(member.cmdline()) for word in words) for member in run.family()
-        ),
-        10,
-        "its first start",
-    )
+    eventually(lambda: run.named(*words), 10, "its first start")
     killed = run.named(*words)
-
+    assert killed
     killed.kill()
 
     def back() -> bool:
-        try:
-            return run.named(*words).pid != killed.pid and page(run, "/healthz?deep=1") == 200
-        except (StopIteration, psutil.NoSuchProcess):
-            return False
+        found = run.named(*words)
+        return bool(found) and found != killed and page(run, "/healthz?deep=1") == 200
 
     eventually(back, 20, "its return")
     assert run.process.poll() is None
@@ -180,13 +172,11 @@ def test_a_part_that_fails_again_and_again_ends_the_site_with_its_last_words(che
     killed: set[int] = set()
 
     def kill_recorder() -> bool:
-        for member in run.family() if run.process.poll() is None else []:
-            try:
-                if member.pid not in killed and member.cmdline()[-1:] == ["recorder"]:
-                    killed.add(member.pid)
-                    member.kill()
-            except psutil.Error:
-                continue
+        lines = of_the_living(run.family(), lambda member: member.cmdline())
+        for member, line in lines.items():
+            if member.pid not in killed and line[-1:] == ["recorder"]:
+                killed.add(member.pid)
+                member.kill()
         return run.process.poll() is not None
 
     eventually(kill_recorder, 40, "giving up")
@@ -243,12 +233,8 @@ def test_another_postgres_and_redis_are_used_where_they_are_named(
     run.wait_ready()
 
     assert page(run, "/healthz?deep=1") == 200
-    own = [
-        " ".join(member.cmdline())
-        for member in run.family()
-        if str(checkout.places.sockets) in " ".join(member.cmdline())
-    ]
-    assert own == []
+    lines = of_the_living(run.family(), lambda member: " ".join(member.cmdline()))
+    assert [line for line in lines.values() if str(checkout.places.sockets) in line] == []
     assert run.stop() == 0
 
 
@@ -308,7 +294,8 @@ def test_an_ordinary_user_can_do_all_of_it(tmp_path_factory, needs):
         family = run.family()
 
         assert page(run, "/") == 200
-        assert {member.uids().real for member in family} == {uid}
+        users = of_the_living(family, lambda member: member.uids().real)
+        assert set(users.values()) == {uid}
         assert run.stop() == 0
         assert living(family) == []
     finally:

@@ -17,6 +17,7 @@ import psutil
 
 from portal.serve.child import Child, Launch
 from portal.settings import ROOT
+from tests.processes import of_the_living
 from tests.waiting import eventually
 
 START_S = 90.0
@@ -82,8 +83,9 @@ class RealSite:
     def kill_the_labs_host(self) -> None:
         """As a machine that runs out of memory would."""
         assert self._child is not None
-        for process in psutil.Process(self._child.pid).children():
-            if "labs.host" in process.cmdline():
+        children = psutil.Process(self._child.pid).children()
+        for process, line in of_the_living(children, psutil.Process.cmdline).items():
+            if "labs.host" in line:
                 process.kill()
                 return
         raise AssertionError("no labs host runs")
