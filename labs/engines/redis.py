@@ -23,12 +23,10 @@ from labs.errors import ServerDown
 from labs.runtime.launch import Launch, or_none
 
 _LEARNER = (
-    "sanitize-payload ~* &* +@all -@admin -@dangerous -@scripting +info +keys +flushdb "
-    "+flushall +sort +sort_ro +role +lastsave +swapdb"
-    " +slowlog|get +slowlog|len +slowlog|reset +slowlog|help"
-    " +latency|histogram +latency|history +latency|latest +latency|doctor +latency|graph "
-    "+latency|reset +latency|help"
-    " +client|list +client|unblock +cluster|replicas +cluster|slaves "
+    "sanitize-payload ~* &* +@all -@admin -@dangerous -@scripting +info +keys +flushdb +flushall "
+    "+sort +sort_ro +role +lastsave +swapdb +slowlog|get +slowlog|len +slowlog|reset +slowlog|help "
+    "+latency|histogram +latency|history +latency|latest +latency|doctor +latency|graph "
+    "+latency|reset +latency|help +client|list +client|unblock +cluster|replicas +cluster|slaves "
     "+cluster|count-failure-reports -client|reply"
 )
 _NOTHING, _REPLAYS = "resetkeys resetchannels -@all", "~* &* +@all"
@@ -38,10 +36,9 @@ But a start replays the append-only file as `default`, and leaves out each trans
 user may not run.
 """
 _SCRIPTS = (
-    " +eval +evalsha +eval_ro +evalsha_ro +script|load +script|exists +script|flush "
-    "+script|kill +script|help +fcall +fcall_ro"
-    " +function|load +function|list +function|delete +function|flush +function|stats "
-    "+function|kill +function|help"
+    " +eval +evalsha +eval_ro +evalsha_ro +script|load +script|exists +script|flush +script|kill "
+    "+script|help +fcall +fcall_ro +function|load +function|list +function|delete +function|flush "
+    "+function|stats +function|kill +function|help"
 )
 
 

@@ -204,9 +204,8 @@ def _rows(found: dict[int, Found]) -> Iterator[Row]:
     for count in COUNTS[1:]:
         lag = median(found[count].lag_p99)
         note = (
-            f"p50 {median(found[count].lag_p50):.1f} ms; "
-            f"{median(found[count].events_per_s):,.0f} events a second; worst round "
-            f"{max(found[count].lag_p99):.0f} ms"
+            f"p50 {median(found[count].lag_p50):.1f} ms; {median(found[count].events_per_s):,.0f} "
+            f"events a second; worst round {max(found[count].lag_p99):.0f} ms"
         )
         name = f"{count} streams, event lag p99"
         yield (

@@ -190,9 +190,8 @@ def test_nobody_shares_more_than_so_many_and_none_goes_by_itself(client, flown, 
     first = address_of(share(client))
     sql(
         "INSERT INTO shared_record (id, learner_id, lab, kind, title, head, document, digest, "
-        "created_at) "
-        "SELECT lpad(n::text, 22, '0'), learner_id, lab, kind, title, head, document, n::text, "
-        "created_at FROM shared_record, generate_series(2, %s) AS n",
+        "created_at) SELECT lpad(n::text, 22, '0'), learner_id, lab, kind, title, head, document, "
+        "n::text, created_at FROM shared_record, generate_series(2, %s) AS n",
         MOST_OF_A_LEARNER,
     )
     flown["document"] = {**flight, "title": "One too many"}

@@ -135,10 +135,9 @@ def same_data(sandbox: Sandbox) -> Verdict:
             )
         else:
             return met(
-                f"{one.new.keys:,} keys of {len(one.new.types)} types, with their values "
-                "and "
-                f"their ends: the digest is {one.new.digest[:SHORT]}… again. After the accident "
-                "it was another.",
+                f"{one.new.keys:,} keys of {len(one.new.types)} types, with their values and their "
+                f"ends: the digest is {one.new.digest[:SHORT]}… again. After the accident it was "
+                "another.",
                 evidence,
             )
     raise problem
@@ -199,8 +198,7 @@ def new_endpoint(sandbox: Sandbox) -> Verdict:
             hint="Which address stands in the application’s settings?",
         )
     return met(
-        f"The data is at {one.new_address}. At {one.old_address} the old cluster still "
-        "answers, "
+        f"The data is at {one.new_address}. At {one.old_address} the old cluster still answers, "
         "and has nothing: the application had to be told.",
         evidence,
     )
@@ -239,10 +237,9 @@ def writes_lost(sandbox: Sandbox) -> Verdict:
             hint="Writers must write before it as well as after it.",
         )
     return met(
-        f"{loss.gone:,} of {loss.kept + loss.gone:,} acknowledged changes are gone: all "
-        "that "
-        f"came after the moment of the snapshot. Each of {loss.products:,} changed products is "
-        "as it was at that moment.",
+        f"{loss.gone:,} of {loss.kept + loss.gone:,} acknowledged changes are gone: all that came "
+        f"after the moment of the snapshot. Each of {loss.products:,} changed products is as it "
+        "was at that moment.",
         evidence,
     )
 
@@ -298,8 +295,7 @@ def damaged_refused(sandbox: Sandbox) -> Verdict:
     for one in reversed(sandbox.ledger.seen(Restored)):
         if one.file_sha256 != one.backup.sha256:
             raise unmet(
-                f"A cluster was started from {one.backup.name}, whose bytes are not "
-                "those that "
+                f"A cluster was started from {one.backup.name}, whose bytes are not those that "
                 "were noted.",
                 {
                     "sha256_noted": one.backup.sha256[:SHORT],
@@ -364,9 +360,8 @@ def memcached_nothing(sandbox: Sandbox) -> Verdict:
             hint="Is it the same process? What did it answer?",
         )
     return met(
-        f"It answered {asked.answers[0][1]} to every wish and wrote no file. Restarted, "
-        "it has "
-        f"0 of {asked.items_before:,} items: there is nothing to restore.",
+        f"It answered {asked.answers[0][1]} to every wish and wrote no file. Restarted, it has 0 "
+        f"of {asked.items_before:,} items: there is nothing to restore.",
         evidence,
     )
 

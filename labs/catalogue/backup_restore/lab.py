@@ -128,9 +128,8 @@ def ask_memcached(sandbox: Sandbox) -> str:
         [{"command": command, "answer": answer} for command, answer in asked.answers],
     )
     says = (
-        "Memcached answers "
-        f"{', '.join(dict.fromkeys(answer for _, answer in asked.answers))}; restarted, it "
-        f"holds {asked.items_after:,} of {asked.items_before:,} items."
+        f"Memcached answers {', '.join(dict.fromkeys(answer for _, answer in asked.answers))}; "
+        f"restarted, it holds {asked.items_after:,} of {asked.items_before:,} items."
     )
     sandbox.emit(
         CaptionChanged(text=f"{says} There is no file that could be restored.", strong=says)
@@ -142,9 +141,8 @@ lab.actions += actions.ACTIONS
 
 
 @lab.prediction(
-    "Writers change 1,000 prices a second. A backup is taken; one second after its file "
-    "is there, everything is deleted. How many acknowledged changes does the restored "
-    "cluster lack?",
+    "Writers change 1,000 prices a second. A backup is taken; one second after its file is there, "
+    "everything is deleted. How many acknowledged changes does the restored cluster lack?",
     unit="changes",
     unit_of_one="change",
     slack=150.0,
@@ -165,14 +163,12 @@ def lost(sandbox: Sandbox) -> float:
 
 
 @lab.prediction(
-    "20,000 keys, and two writers change prices here and there, as fast as they can. "
-    "While a snapshot is written, how much more memory is taken, as a share of what the "
-    "server uses?",
+    "20,000 keys, and two writers change prices here and there, as fast as they can. While a "
+    "snapshot is written, how much more memory is taken, as a share of what the server uses?",
     unit="%",
     slack=10.0,
-    why="A page of memory is copied when the first change reaches it. Scattered changes "
-    "reach nearly every page that holds products: plan for it, as "
-    "reserved-memory-percent does.",
+    why="A page of memory is copied when the first change reaches it. Scattered changes reach "
+    "nearly every page that holds products: plan for it, as reserved-memory-percent does.",
 )
 def copied(sandbox: Sandbox) -> float:
     """The memory that is copied for a snapshot while two writers change all that they can, as a

@@ -139,9 +139,8 @@ def come_back(sandbox: Sandbox) -> str:
     gear="view",
     deadline_s=60.0,
     here="one server with its own disk.",
-    aws="durability for Valkey 9.0 (sync: logged in two zones before the answer; async: "
-    "up to 10 s at risk) can be switched on an existing cluster since 27 October "
-    "2026.",
+    aws="durability for Valkey 9.0 (sync: logged in two zones before the answer; async: up to 10 s "
+    "at risk) can be switched on an existing cluster since 27 October 2026.",
 )
 def run_all(sandbox: Sandbox) -> str:
     """Every mode through both faults."""
@@ -171,14 +170,12 @@ def time_starts(sandbox: Sandbox) -> str:
 
 
 lab.prediction(
-    "Every write is appended to a file that Redis never syncs (appendfsync no). In the "
-    "middle of writes the process is killed with signal 9. How many acknowledged writes "
-    "are lost?",
+    "Every write is appended to a file that Redis never syncs (appendfsync no). In the middle of "
+    "writes the process is killed with signal 9. How many acknowledged writes are lost?",
     unit="writes",
     unit_of_one="write",
-    why="None. Redis had handed each to the kernel before it answered, and the kernel "
-    "did not die. (With everysec a few can go: while a sync is under way Redis "
-    "answers before it writes.)",
+    why="None. Redis had handed each to the kernel before it answered, and the kernel did not die. "
+    "(With everysec a few can go: while a sync is under way Redis answers before it writes.)",
 )(predictions.crash)
 lab.prediction(
     "The append-only file is synced every second, and in the middle of writes the power "

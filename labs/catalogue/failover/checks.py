@@ -81,8 +81,7 @@ def goes_on(sandbox: Sandbox) -> Verdict:
         }
         if flight.accepted_after and flight.client == flight.client_after:
             return met(
-                f"Number {flight.accepted_after[0]:,} was accepted through the same "
-                "endpoint, "
+                f"Number {flight.accepted_after[0]:,} was accepted through the same endpoint, "
                 f"after {float(flight.results['downtime_ms']) / 1000:.2f} s without an accepted "
                 "write.",
                 evidence,
@@ -178,8 +177,7 @@ def data_is_gone(sandbox: Sandbox) -> Verdict:
                 evidence,
             )
         raise unmet(
-            f"{flight.results['lost_before']:,} of "
-            f"{flight.results['acknowledged_before']:,} "
+            f"{flight.results['lost_before']:,} of {flight.results['acknowledged_before']:,} "
             "acknowledged numbers are gone.",
             evidence,
             hint="Where did the others survive?",
@@ -226,8 +224,7 @@ def split_brain(sandbox: Sandbox) -> Verdict:
     }
     if flight.isolated.lost_after_promotion:
         return met(
-            f"{flight.server} went on acknowledging after {flight.results['promoted']} "
-            "had been "
+            f"{flight.server} went on acknowledging after {flight.results['promoted']} had been "
             f"promoted: {flight.isolated.lost:,} numbers, all of them lost.",
             evidence,
         )
@@ -275,15 +272,13 @@ def refuses(sandbox: Sandbox) -> Verdict:
         )
     if seen.lost_after_refusal:
         raise unmet(
-            f"{seen.lost_after_refusal} numbers were acknowledged after the first "
-            "refusal, and "
+            f"{seen.lost_after_refusal} numbers were acknowledged after the first refusal, and "
             "lost.",
             evidence,
             hint="How many replicas could the isolated primary still hear?",
         )
     return met(
-        f"{flight.server} refused with NOREPLICAS from "
-        f"{seen.first_refusal_ms / 1000:.2f} s on; "
+        f"{flight.server} refused with NOREPLICAS from {seen.first_refusal_ms / 1000:.2f} s on; "
         f"{seen.lost:,} numbers were lost before that, none after.",
         evidence,
     )

@@ -128,9 +128,8 @@ def downtime(sandbox: Sandbox) -> float:
 
 
 @lab.prediction(
-    "200 numbers a second are written, and the replicas are 20 ms away. The client is "
-    "beside the primary, whose machine is lost. How many acknowledged numbers are lost "
-    "with it?",
+    "200 numbers a second are written, and the replicas are 20 ms away. The client is beside the "
+    "primary, whose machine is lost. How many acknowledged numbers are lost with it?",
     unit="numbers",
     unit_of_one="number",
     slack=3.0,

@@ -224,9 +224,8 @@ def message_lost(sandbox: Sandbox) -> Verdict:
         if stale and fresh and fresh[-1].number > stale[-1].number:
             return met(
                 f"The message about item {lost.item} was lost. Another came through afterwards, "
-                f"and item {lost.item} was still served stale, "
-                f"{stale[-1].began - lost.ended:.1f} s after its write, until its time to live "
-                "ended.",
+                f"and item {lost.item} was still served stale, {stale[-1].began - lost.ended:.1f} "
+                "s after its write, until its time to live ended.",
                 evidence,
             )
         if stale:

@@ -155,9 +155,8 @@ def read_category(sandbox: Sandbox, item: float) -> str:
     """Read ten items of one category."""
     reads = [app(sandbox).read(each, quiet=True) for each in _ten_of_category(int(item))]
     return (
-        f"Ten items of category {category_of(int(item))}: "
-        f"{sum(not r.queries for r in reads)} without the database, "
-        f"{sum(r.stale for r in reads)} stale."
+        f"Ten items of category {category_of(int(item))}: {sum(not r.queries for r in reads)} "
+        f"without the database, {sum(r.stale for r in reads)} stale."
     )
 
 

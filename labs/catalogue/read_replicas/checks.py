@@ -47,8 +47,7 @@ def spread(sandbox: Sandbox) -> Verdict:
         )
     if window.spread_percent <= SPREAD_PERCENT:
         return met(
-            f"{len(window.replicas)} replicas answered {window.total:,} reads; the one "
-            "furthest "
+            f"{len(window.replicas)} replicas answered {window.total:,} reads; the one furthest "
             f"from an equal part was {window.spread_percent:.1f} % off.",
             _shares(window),
         )
@@ -59,8 +58,7 @@ def spread(sandbox: Sandbox) -> Verdict:
             hint="To whom does the reader endpoint lead?",
         )
     raise unmet(
-        f"One replica is {window.spread_percent:.0f} % off an equal part of "
-        f"{window.total:,} "
+        f"One replica is {window.spread_percent:.0f} % off an equal part of {window.total:,} "
         "reads.",
         _shares(window),
         hint="To whom does the reader endpoint lead, and when is that decided?",
@@ -116,9 +114,8 @@ def by_connection(sandbox: Sandbox) -> Verdict:
     }
     if after.share_percent(new) > 0:
         return met(
-            f"{new} answered {late.share_percent(new):.0f} % of the reads while clients "
-            "kept "
-            f"their connections, {after.share_percent(new):.0f} % once they made new ones.",
+            f"{new} answered {late.share_percent(new):.0f} % of the reads while clients kept their "
+            f"connections, {after.share_percent(new):.0f} % once they made new ones.",
             evidence,
         )
     raise unmet(
@@ -151,10 +148,9 @@ def lags(sandbox: Sandbox) -> Verdict:
     }
     if slow.took_ms >= slow.delay_ms > whole.took_ms:
         return met(
-            f"A write was on {slow.replica} after {slow.took_ms:.1f} ms over the slowed "
-            "link, "
-            f"and after {whole.took_ms:.1f} ms over a whole one; {slow.bytes_behind:,} bytes "
-            "were on their way.",
+            f"A write was on {slow.replica} after {slow.took_ms:.1f} ms over the slowed link, and "
+            f"after {whole.took_ms:.1f} ms over a whole one; {slow.bytes_behind:,} bytes were on "
+            "their way.",
             evidence,
         )
     raise unmet(
@@ -189,9 +185,8 @@ def own_writes(sandbox: Sandbox) -> Verdict:
     }
     if replicas.stale and not primary.stale:
         return met(
-            f"Of {replicas.reads:,} reads right after the write {replicas.stale:,} did "
-            "not see "
-            f"it at a replica, and none of {primary.reads:,} at the primary.",
+            f"Of {replicas.reads:,} reads right after the write {replicas.stale:,} did not see it "
+            f"at a replica, and none of {primary.reads:,} at the primary.",
             evidence,
         )
     if not replicas.stale:

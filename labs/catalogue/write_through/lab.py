@@ -144,9 +144,8 @@ def change_ten(sandbox: Sandbox, item: float) -> str:
     """Ten price changes, one after the other, of ten items."""
     writes = [app(sandbox).write(int(item) + n, 19.90 + n, quiet=True) for n in range(10)]
     return (
-        f"Ten prices changed: {median(w.ms_at('database') for w in writes):.2f} ms at the "
-        f"database and {median(w.ms_at('cache') for w in writes):.2f} ms at the cache, at "
-        "the median."
+        f"Ten prices changed: {median(w.ms_at('database') for w in writes):.2f} ms at the database "
+        f"and {median(w.ms_at('cache') for w in writes):.2f} ms at the cache, at the median."
     )
 
 

@@ -135,15 +135,13 @@ def run_every_strategy(sandbox: Sandbox) -> str:
 
 
 @lab.prediction(
-    "Write-through, two writers of the same item, the cache empty at first. Each "
-    "writes, commits, stores: 20 orders. In how many does the cache end with the old "
-    "price?",
+    "Write-through, two writers of the same item, the cache empty at first. Each writes, commits, "
+    "stores: 20 orders. In how many does the cache end with the old price?",
     unit="orders",
     unit_of_one="order",
     slack=1.0,
-    why="The row lock leaves only the orders in which one commits before the other "
-    "writes. Of those, the old one is left where the first to commit is the last to "
-    "store.",
+    why="The row lock leaves only the orders in which one commits before the other writes. Of "
+    "those, the old one is left where the first to commit is the last to store.",
 )
 def write_through_two_writers(sandbox: Sandbox) -> float:
     """How many schedules of two writers end stale with write-through."""
