@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from labs.catalogue.invalidation.checks import told_window
-from labs.lab import Unmet, met, unmet
-from labs.setups.shop.checks import longest_staleness_ms, require_bounded_staleness, verdict_of
+from labs.lab import Unmet, check, met, unmet
+from labs.setups.shop.checks import longest_staleness_ms, require_bounded_staleness
 from labs.setups.shop.trials import Row
 
 TTL_ALONE: Row = {
@@ -32,12 +32,12 @@ def with_rows(*rows):
     return SimpleNamespace(found={"windows": list(rows)})
 
 
-def test_the_verdict_of_a_check_is_handed_out_whether_or_not_it_is_met():
+def test_a_check_gives_a_verdict_whether_or_not_it_is_met():
     def refuses(sandbox):
         raise unmet("Not so.", {"reads": 3})
 
-    assert verdict_of(lambda sandbox: met("So.", {}), with_rows()).status == "met"
-    assert verdict_of(refuses, with_rows()).evidence == {"reads": 3}
+    assert check("So")(lambda sandbox: met("So.", {})).judge(with_rows()).status == "met"
+    assert check("Never")(refuses).judge(with_rows()).evidence == {"reads": 3}
 
 
 @pytest.mark.parametrize(("engine", "bound_ms"), [("redis", 510.0), ("memcached", 2_010.0)])
@@ -57,7 +57,7 @@ def test_a_trial_with_too_few_or_too_old_stale_reads_is_unmet(change, says):
 
 
 def test_processes_as_stale_as_with_a_time_to_live_alone_are_unmet_with_all_evidence():
-    verdict = verdict_of(told_window, with_rows(TTL_ALONE, TOLD))
+    verdict = told_window.judge(with_rows(TTL_ALONE, TOLD))
 
     assert verdict.status == "unmet"
     assert verdict.evidence["listeners"] == 2
@@ -65,7 +65,7 @@ def test_processes_as_stale_as_with_a_time_to_live_alone_are_unmet_with_all_evid
 
 
 def test_processes_that_are_seldom_stale_are_met_with_all_evidence():
-    verdict = verdict_of(told_window, with_rows(TTL_ALONE, TOLD | {"stale": 2}))
+    verdict = told_window.judge(with_rows(TTL_ALONE, TOLD | {"stale": 2}))
 
     assert verdict.status == "met"
     assert verdict.evidence["listeners"] == 2

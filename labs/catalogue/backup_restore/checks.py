@@ -10,7 +10,7 @@ from pathlib import Path
 from labs.catalogue.backup_restore import bystander
 from labs.catalogue.backup_restore.reads import Read
 from labs.events import Value
-from labs.lab import Verdict, met, unmet
+from labs.lab import Verdict, check, met, unmet
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.changes.backup import Backup, Refused, Restored, sha256_of, stamp
 from labs.setups.changes.backups import Backups
@@ -23,6 +23,7 @@ Under a load it must be clearly more.
 """
 
 
+@check("A backup is a file of its own, and its bytes are those that were noted")
 def file_with_digest(sandbox: Sandbox) -> Verdict:
     """A backup is a file of its own, and its bytes are still those that were noted."""
     found = sandbox.part(Backups)
@@ -76,6 +77,7 @@ def _is_as_noted(found: Backups, backup: Backup) -> Verdict:
     )
 
 
+@check("Restored, the data has the digest that it had before the accident")
 def same_data(sandbox: Sandbox) -> Verdict:
     """The dataset's digest before the backup is that after the restore, and was another after the
     accident.
@@ -143,6 +145,7 @@ def same_data(sandbox: Sandbox) -> Verdict:
     raise problem
 
 
+@check("A restore makes a new cluster at a new address; the old one stays, empty")
 def new_endpoint(sandbox: Sandbox) -> Verdict:
     """The restored cluster is another one, at another address; the old one is still there, and
     empty; the application needs the new address.
@@ -204,6 +207,7 @@ def new_endpoint(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("What was written after the snapshot is gone, to the last change")
 def writes_lost(sandbox: Sandbox) -> Verdict:
     """What was written after the snapshot is gone: every such change, and no other."""
     restored = [
@@ -244,6 +248,7 @@ def writes_lost(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Under a load of writes a snapshot takes more memory than without")
 def copy_on_write(sandbox: Sandbox) -> Verdict:
     """A snapshot under a load of writes copies memory, more than one without."""
     taken = [backup for backup in reversed(sandbox.ledger.seen(Backup)) if backup.keys]
@@ -290,6 +295,7 @@ def copy_on_write(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("A damaged file is found out, and no server starts from it")
 def damaged_refused(sandbox: Sandbox) -> Verdict:
     """A damaged file is detected, and no server starts from it."""
     for one in reversed(sandbox.ledger.seen(Restored)):
@@ -333,6 +339,7 @@ def damaged_refused(sandbox: Sandbox) -> Verdict:
     return met(f"The server would not start from it: {refused.words[0]}", evidence)
 
 
+@check("Memcached offers nothing to restore")
 def memcached_nothing(sandbox: Sandbox) -> Verdict:
     """Memcached has no command for a backup, writes no file, and is empty after a restart."""
     asked = sandbox.ledger.newest(bystander.Asked)

@@ -71,19 +71,16 @@ lab = Lab(
         "write_p99_ms",
     ),
     tables=(*tables.TABLES, bystander.ANSWERS),
+    checks=(
+        checks.file_with_digest,
+        checks.same_data,
+        checks.new_endpoint,
+        checks.writes_lost,
+        checks.copy_on_write,
+        checks.damaged_refused,
+        checks.memcached_nothing,
+    ),
 )
-
-lab.check("A backup is a file of its own, and its bytes are those that were noted")(
-    checks.file_with_digest
-)
-lab.check("Restored, the data has the digest that it had before the accident")(checks.same_data)
-lab.check("A restore makes a new cluster at a new address; the old one stays, empty")(
-    checks.new_endpoint
-)
-lab.check("What was written after the snapshot is gone, to the last change")(checks.writes_lost)
-lab.check("Under a load of writes a snapshot takes more memory than without")(checks.copy_on_write)
-lab.check("A damaged file is found out, and no server starts from it")(checks.damaged_refused)
-lab.check("Memcached offers nothing to restore")(checks.memcached_nothing)
 
 
 @lab.prepare

@@ -5,7 +5,7 @@ Each check judges the ledger: single requests with the servers' own counters bef
 
 from __future__ import annotations
 
-from labs.lab import Verdict, met, unmet
+from labs.lab import Verdict, check, met, unmet
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
 
@@ -40,6 +40,7 @@ def _pair(sandbox: Sandbox) -> tuple[Request | None, Request | None]:
     return first, second
 
 
+@check("The first read is a miss, with exactly one database query")
 def first_read_misses(sandbox: Sandbox) -> Verdict:
     """The first read is a miss with exactly one query."""
     first, _ = _pair(sandbox)
@@ -67,6 +68,7 @@ def first_read_misses(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("The second read is a hit, with none")
 def second_read_hits(sandbox: Sandbox) -> Verdict:
     """The second read is a hit with no query, both counted by the servers."""
     first, second = _pair(sandbox)
@@ -101,6 +103,9 @@ def second_read_hits(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check(
+    "A price changed behind the cache’s back is served until its time to live ends, and not after"
+)
 def stale_until_ttl(sandbox: Sandbox) -> Verdict:
     """After an update without an invalidation, the old price is served until the time to live ends,
     and not after.
@@ -169,6 +174,7 @@ def stale_until_ttl(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("With delete-on-write no read is stale")
 def delete_on_write(sandbox: Sandbox) -> Verdict:
     """With delete-on-write the next read is fresh, and so is every one after."""
     writes = [
@@ -216,6 +222,7 @@ def delete_on_write(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("With the cache killed, every read is still answered")
 def dead_cache_answers(sandbox: Sandbox) -> Verdict:
     """With the cache killed, every read is still answered."""
     reads = [r for r in sandbox.ledger.reads() if r.cache_down]

@@ -76,15 +76,14 @@ lab = storefront.lab(
         "stale_reads_per_s",
         "items",
     ),
+    checks=(
+        checks.first_read_misses,
+        checks.second_read_hits,
+        checks.stale_until_ttl,
+        checks.delete_on_write,
+        checks.dead_cache_answers,
+    ),
 )
-
-lab.check("The first read is a miss, with exactly one database query")(checks.first_read_misses)
-lab.check("The second read is a hit, with none")(checks.second_read_hits)
-lab.check(
-    "A price changed behind the cache’s back is served until its time to live ends, and not after"
-)(checks.stale_until_ttl)
-lab.check("With delete-on-write no read is stale")(checks.delete_on_write)
-lab.check("With the cache killed, every read is still answered")(checks.dead_cache_answers)
 
 
 @lab.action("Read it ten times", gear="step", fields=(storefront.ITEM,))

@@ -6,7 +6,7 @@ Each check judges readings: the servers' own counters and the clients' clocks.
 from __future__ import annotations
 
 from labs.events import Value
-from labs.lab import Verdict, met, unmet
+from labs.lab import Verdict, check, met, unmet
 from labs.load.controller import Tally
 from labs.sandbox.sampler import Reading
 from labs.sandbox.sandbox import Sandbox
@@ -66,6 +66,7 @@ def _per_s(readings: list[Reading], name: str) -> float:
     return sum(r.values.get(name, 0.0) * r.seconds for r in readings) / seconds
 
 
+@check("At the same load the database gets at least 80 % fewer queries")
 def relief(sandbox: Sandbox) -> Verdict:
     """Database queries fall by 80 % or more at the same offered load."""
     off, on = _phase(sandbox, "off"), _phase(sandbox, "on")
@@ -119,6 +120,7 @@ def _tallies(sandbox: Sandbox) -> dict[str, Tally]:
     }
 
 
+@check("A hit takes at most a tenth of a miss")
 def hits_are_fast(sandbox: Sandbox) -> Verdict:
     """The median hit takes at most a tenth of the median miss."""
     tallies = _tallies(sandbox)
@@ -151,6 +153,7 @@ def hits_are_fast(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Every request was a hit that the cache counted or a query that Postgres counted")
 def server_agrees(sandbox: Sandbox) -> Verdict:
     """The hits that the clients saw are the hits that the cache server counted."""
     on = [
@@ -188,6 +191,7 @@ def server_agrees(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Redis and Memcached were compared under the same load")
 def both_engines(sandbox: Sandbox) -> Verdict:
     """Redis and Memcached have both been timed under this load."""
     tallies = _tallies(sandbox)

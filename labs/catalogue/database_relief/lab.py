@@ -17,7 +17,6 @@ from labs.sandbox.experiment import refuted
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop import charts, mutants, storefront
 from labs.setups.shop.application import app
-from labs.setups.shop.checks import verdict_of
 
 FULL_PERCENT = 95.0
 """At this hit rate the cache has what is asked for, and two steady states are compared."""
@@ -75,14 +74,13 @@ lab = storefront.lab(
         "miss_p50_ms",
         "done_per_s",
     ),
+    checks=(
+        checks.relief,
+        checks.hits_are_fast,
+        checks.server_agrees,
+        checks.both_engines,
+    ),
 )
-
-lab.check("At the same load the database gets at least 80 % fewer queries")(checks.relief)
-lab.check("A hit takes at most a tenth of a miss")(checks.hits_are_fast)
-lab.check("Every request was a hit that the cache counted or a query that Postgres counted")(
-    checks.server_agrees
-)
-lab.check("Redis and Memcached were compared under the same load")(checks.both_engines)
 
 
 @lab.action("Flush the cache", gear="load")
@@ -103,7 +101,7 @@ def flush(sandbox: Sandbox) -> str:
 def queries_left(sandbox: Sandbox) -> float:
     """Percentage of the database's queries that is left with the cache on, at steady state."""
     _compare(sandbox)
-    verdict = verdict_of(checks.relief, sandbox)
+    verdict = checks.relief.judge(sandbox)
     if "relief_percent" not in verdict.evidence:
         raise NotNow("The comparison could not be made.", hint=verdict.hint)
     return round(100 - float(verdict.evidence["relief_percent"]), 1)
@@ -120,7 +118,7 @@ def queries_left(sandbox: Sandbox) -> float:
 def hit_times_faster(sandbox: Sandbox) -> float:
     """How many times longer the median miss takes than the median hit."""
     _compare(sandbox)
-    verdict = verdict_of(checks.hits_are_fast, sandbox)
+    verdict = checks.hits_are_fast.judge(sandbox)
     if "times_faster" not in verdict.evidence:
         raise NotNow("Too few hits and misses were timed.", hint=verdict.hint)
     return float(verdict.evidence["times_faster"])
@@ -133,7 +131,7 @@ def reference(sandbox: Sandbox) -> None:
     """
     note = sandbox.measurements
     _compare(sandbox)
-    compared = verdict_of(checks.relief, sandbox).evidence
+    compared = checks.relief.judge(sandbox).evidence
     for name in ("queries_per_s_without_cache", "queries_per_s_with_cache", "relief_percent"):
         note[name] = float(compared.get(name, 0.0))
     sandbox.checker.judge()

@@ -6,7 +6,7 @@ Checks judge rows that compare what was acknowledged with what the server held w
 from __future__ import annotations
 
 from labs.events import Value
-from labs.lab import Verdict, met, unmet
+from labs.lab import Verdict, check, met, unmet
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.journal.bench import MODES, SERVER
 from labs.setups.journal.faults import CRASH, POWER, YOU
@@ -56,6 +56,7 @@ def _kept_by_kernel(row: dict[str, Value]) -> bool:
     return float(row["lost"]) <= max(0.0, float(row["acknowledged"]) - float(row["in_kernel"]))
 
 
+@check("Kept in memory alone, everything goes with the process")
 def memory_only(sandbox: Sandbox) -> Verdict:
     """Without a file, a crash takes every acknowledged write."""
     row = _row(sandbox, "none", CRASH)
@@ -73,6 +74,7 @@ def memory_only(sandbox: Sandbox) -> Verdict:
     return met(f"All {row['lost']:,} acknowledged writes went with the process.", _evidence(row))
 
 
+@check("Snapshots keep what the last one held, and no more")
 def snapshot_only(sandbox: Sandbox) -> Verdict:
     """With snapshots, a crash takes what came after the last one."""
     row = _row(sandbox, "rdb", CRASH)
@@ -101,6 +103,7 @@ def snapshot_only(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("A process crash takes nothing that reached the kernel")
 def crash_keeps(sandbox: Sandbox) -> Verdict:
     """A process crash takes nothing that reached the kernel, synced or not."""
     seen = [row for mode in ("everysec", "no") if (row := _row(sandbox, mode, CRASH))]
@@ -138,6 +141,7 @@ def crash_keeps(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("A loss of power takes what was not synced: the same mode, another fault")
 def told_apart(sandbox: Sandbox) -> Verdict:
     """The same mode loses nothing to a crash and something to a loss of power."""
     _require_power_cuts(sandbox)
@@ -172,6 +176,7 @@ def told_apart(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Synced before the answer, nothing acknowledged is lost")
 def always_keeps(sandbox: Sandbox) -> Verdict:
     """Synced before the answer, nothing acknowledged is lost, not even to a loss of power."""
     _require_power_cuts(sandbox)
@@ -210,6 +215,7 @@ def always_keeps(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("A start takes longer the more there is to read")
 def recovery(sandbox: Sandbox) -> Verdict:
     """A start takes longer the more there is to read."""
     rows = sandbox.found.get("starts", [])

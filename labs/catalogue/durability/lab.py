@@ -23,16 +23,16 @@ lab = bench.lab(
     "process crash and a loss of power. Compare what was acknowledged with what is there "
     "afterwards.",
     minutes=25,
+    checks=(
+        checks.memory_only,
+        checks.snapshot_only,
+        checks.crash_keeps,
+        checks.told_apart,
+        checks.always_keeps,
+        checks.recovery,
+    ),
 )
 
-lab.check("Kept in memory alone, everything goes with the process")(checks.memory_only)
-lab.check("Snapshots keep what the last one held, and no more")(checks.snapshot_only)
-lab.check("A process crash takes nothing that reached the kernel")(checks.crash_keeps)
-lab.check("A loss of power takes what was not synced: the same mode, another fault")(
-    checks.told_apart
-)
-lab.check("Synced before the answer, nothing acknowledged is lost")(checks.always_keeps)
-lab.check("A start takes longer the more there is to read")(checks.recovery)
 
 lab.server_changed(faults.server_changed)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from labs.catalogue.eviction.full import TABLE, BatchJob
 from labs.events import Value
-from labs.lab import Verdict, met, unmet
+from labs.lab import Verdict, check, met, unmet
 from labs.sandbox.sandbox import Sandbox
 
 RECOVERED_POINTS = 30.0
 """By how many percentage points allkeys-lru must beat noeviction."""
 
 
+@check("noeviction refuses writes when the memory is full, and still answers reads")
 def noeviction_refuses_writes(sandbox: Sandbox) -> Verdict:
     """noeviction refuses writes with its own error, evicts nothing and answers reads."""
     job, evidence = _newest(sandbox, "noeviction")
@@ -27,6 +28,7 @@ def noeviction_refuses_writes(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("allkeys-lru evicts old keys and accepts every write")
 def allkeys_accepts_writes(sandbox: Sandbox) -> Verdict:
     """allkeys-lru refuses no write, evicts keys and holds the newest report."""
     job, evidence = _newest(sandbox, "allkeys-lru")
@@ -42,6 +44,7 @@ def allkeys_accepts_writes(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("volatile-lru evicts keys that have a TTL, and refuses writes if no key has one")
 def volatile_needs_a_ttl(sandbox: Sandbox) -> Verdict:
     """volatile-lru evicts if the keys have a TTL, and refuses writes if they have none."""
     with_ttl, found = _newest(sandbox, "volatile-lru", with_ttl=True)
@@ -62,6 +65,7 @@ def volatile_needs_a_ttl(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("After the batch job, the shop’s hit rate recovers with allkeys-lru and not with noeviction")
 def hit_rate_recovers(sandbox: Sandbox) -> Verdict:
     """The same requests after the same batch job: allkeys-lru makes room for the shop's items."""
     rows = {row["policy"]: row for row in sandbox.found.get(TABLE.name, [])}

@@ -94,18 +94,13 @@ lab = storefront.lab(
         "database_queries_per_s",
     ),
     tables=(full.TABLE,),
+    checks=(
+        checks.noeviction_refuses_writes,
+        checks.allkeys_accepts_writes,
+        checks.volatile_needs_a_ttl,
+        checks.hit_rate_recovers,
+    ),
 )
-
-lab.check("noeviction refuses writes when the memory is full, and still answers reads")(
-    checks.noeviction_refuses_writes
-)
-lab.check("allkeys-lru evicts old keys and accepts every write")(checks.allkeys_accepts_writes)
-lab.check("volatile-lru evicts keys that have a TTL, and refuses writes if no key has one")(
-    checks.volatile_needs_a_ttl
-)
-lab.check(
-    "After the batch job, the shop’s hit rate recovers with allkeys-lru and not with noeviction"
-)(checks.hit_rate_recovers)
 
 
 @lab.action(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from labs.events import Value
-from labs.lab import Verdict, met, unmet
+from labs.lab import Verdict, check, met, unmet
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.replication.bench import flights_of, group_of
 from labs.setups.replication.flight import Flight
@@ -22,6 +22,7 @@ def _flights(sandbox: Sandbox, *verbs: str) -> Iterator[Flight]:
     return (flight for flight in reversed(flights_of(sandbox).over) if flight.verb in verbs)
 
 
+@check("The primary fails, and a replica is promoted")
 def promoted(sandbox: Sandbox) -> Verdict:
     """After a fault of the primary another server says that it is the primary, and the endpoint
     leads to it.
@@ -65,6 +66,7 @@ def promoted(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("The client goes on through the same endpoint, with the same settings")
 def goes_on(sandbox: Sandbox) -> Verdict:
     """Writes are acknowledged again through the same endpoint, by a client whose settings never
     changed.
@@ -92,6 +94,7 @@ def goes_on(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Acknowledged writes that are lost are counted, number by number")
 def counted(sandbox: Sandbox) -> Verdict:
     """What was acknowledged and what the new primary holds are compared number by number."""
     flight = next(
@@ -122,6 +125,7 @@ def counted(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("The former primary comes back as a replica")
 def comes_back(sandbox: Sandbox) -> Verdict:
     """A server that was the primary, and failed, says that it is a replica of the new one."""
     for flight in _flights(sandbox, *UNPLANNED):
@@ -155,6 +159,7 @@ def comes_back(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("With no replica the data is gone")
 def data_is_gone(sandbox: Sandbox) -> Verdict:
     """With no replica a primary that is started again holds nothing that it had acknowledged."""
     for flight in _flights(sandbox, "kill", "lose"):
@@ -201,6 +206,7 @@ def _isolated(sandbox: Sandbox) -> list[Flight]:
     ]
 
 
+@check("An isolated primary goes on acknowledging, and all of that is lost")
 def split_brain(sandbox: Sandbox) -> Verdict:
     """Two servers called themselves primary; what the isolated one acknowledged is not on the
     other.
@@ -235,6 +241,7 @@ def split_brain(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("With min-replicas-to-write an isolated primary refuses instead")
 def refuses(sandbox: Sandbox) -> Verdict:
     """With min-replicas-to-write an isolated primary soon refuses, and acknowledges nothing from
     then on.
@@ -284,6 +291,7 @@ def refuses(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("A planned failover moves the primary while it is well")
 def planned(sandbox: Sandbox) -> Verdict:
     """A planned failover moves the primary while it is well, and loses nothing."""
     plans = [flight for flight in _flights(sandbox, "planned") if flight.results["promoted"]]

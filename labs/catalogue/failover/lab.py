@@ -96,17 +96,18 @@ lab = Lab(
         "write_p50_ms",
         "lag_bytes",
     ),
+    checks=(
+        checks.promoted,
+        checks.goes_on,
+        checks.counted,
+        checks.comes_back,
+        checks.planned,
+        checks.split_brain,
+        checks.refuses,
+        checks.data_is_gone,
+    ),
 )
 lab.server_changed(faults.record_change)
-
-lab.check("The primary fails, and a replica is promoted")(checks.promoted)
-lab.check("The client goes on through the same endpoint, with the same settings")(checks.goes_on)
-lab.check("Acknowledged writes that are lost are counted, number by number")(checks.counted)
-lab.check("The former primary comes back as a replica")(checks.comes_back)
-lab.check("A planned failover moves the primary while it is well")(checks.planned)
-lab.check("An isolated primary goes on acknowledging, and all of that is lost")(checks.split_brain)
-lab.check("With min-replicas-to-write an isolated primary refuses instead")(checks.refuses)
-lab.check("With no replica the data is gone")(checks.data_is_gone)
 
 
 @lab.prediction(

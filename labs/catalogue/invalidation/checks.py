@@ -7,7 +7,7 @@ requests with the servers' counters.
 from __future__ import annotations
 
 from labs.catalogue.invalidation.windows import TABLE
-from labs.lab import Evidence, Verdict, met, unmet
+from labs.lab import Evidence, Verdict, check, met, unmet
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop.checks import STALE_READS, require_bounded_staleness, require_hits
@@ -25,6 +25,7 @@ def _rows(sandbox: Sandbox) -> dict[str, Row]:
     return {str(row["name"]): row for row in sandbox.found.get(TABLE.name, [])}
 
 
+@check("With a time to live alone, what is old stands until that is over")
 def ttl_window(sandbox: Sandbox) -> Verdict:
     """With a time to live alone, what is old stands until that is over, and not after."""
     row = _rows(sandbox).get("ttl")
@@ -56,11 +57,13 @@ def ttl_window(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Deleting on write leaves less than half of the stale reads, mostly none")
 def delete_window(sandbox: Sandbox) -> Verdict:
     """Delete on write leaves less than half of the stale reads that a time to live alone leaves."""
     return _far_fewer(sandbox, "delete", "Delete on write")
 
 
+@check("Versions and tags leave keys behind; deleting leaves none")
 def left_behind(sandbox: Sandbox) -> Verdict:
     """Versions and tags leave keys behind that are never read again; deleting leaves none."""
     found = _rows(sandbox)
@@ -97,6 +100,7 @@ def left_behind(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("A tag makes its whole category new with one write, and no other")
 def tag_takes_all(sandbox: Sandbox) -> Verdict:
     """One write makes the whole category new, and no other."""
     requests = [
@@ -145,6 +149,7 @@ def tag_takes_all(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Processes that are told of each write are seldom stale, and ask no server")
 def told_window(sandbox: Sandbox) -> Verdict:
     """Processes with caches of their own, told by a message, have few stale reads and ask the cache
     server for nothing.
@@ -184,6 +189,7 @@ def told_window(sandbox: Sandbox) -> Verdict:
     return _far_fewer(sandbox, "told", "Telling the processes", evidence)
 
 
+@check("A lost message is not said again: stale until the time to live ends")
 def message_lost(sandbox: Sandbox) -> Verdict:
     """A message that was not heard is not said again: stale until the time to live ends."""
     requests = [

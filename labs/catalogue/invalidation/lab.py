@@ -17,7 +17,6 @@ from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop import charts, mutants, storefront, trials
 from labs.setups.shop.application import app
-from labs.setups.shop.checks import verdict_of
 from labs.shop.popularity import category_of
 
 OTHER = 43
@@ -114,19 +113,14 @@ lab = storefront.lab(
         "items",
     ),
     tables=(TABLE,),
-)
-
-lab.check("A tag makes its whole category new with one write, and no other")(checks.tag_takes_all)
-lab.check("With a time to live alone, what is old stands until that is over")(checks.ttl_window)
-lab.check("Deleting on write leaves less than half of the stale reads, mostly none")(
-    checks.delete_window
-)
-lab.check("Versions and tags leave keys behind; deleting leaves none")(checks.left_behind)
-lab.check("Processes that are told of each write are seldom stale, and ask no server")(
-    checks.told_window
-)
-lab.check("A lost message is not said again: stale until the time to live ends")(
-    checks.message_lost
+    checks=(
+        checks.tag_takes_all,
+        checks.ttl_window,
+        checks.delete_window,
+        checks.left_behind,
+        checks.told_window,
+        checks.message_lost,
+    ),
 )
 
 
@@ -298,7 +292,7 @@ def reference(sandbox: Sandbox) -> None:
     with temporarily(sandbox, way="told", ttl_s=2):
         first = _lose_a_message(sandbox)
         sandbox.wait_until(lambda: not shop.read(42, quiet=True).stale, deadline_s=4.0, every_s=0.1)
-        evidence = verdict_of(checks.message_lost, sandbox).evidence
+        evidence = checks.message_lost.judge(sandbox).evidence
         note["lost_message_ttl_s"] = first.ttl_s
         note["lost_message_stale_s"] = float(evidence.get("stale_s_after_the_write", 0.0))
 

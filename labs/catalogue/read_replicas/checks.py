@@ -9,7 +9,7 @@ import itertools
 
 from labs.catalogue.read_replicas.watching import Lag, OwnReads, Refusal, Window
 from labs.events import Value
-from labs.lab import Verdict, met, unmet
+from labs.lab import Verdict, check, met, unmet
 from labs.sandbox.sandbox import Sandbox
 
 LEAST_READS, SPREAD_PERCENT = 100, 10.0
@@ -26,6 +26,7 @@ def _shares(window: Window) -> dict[str, Value]:
     }
 
 
+@check("The reader endpoint spreads reads over the replicas, within 10 %")
 def spread(sandbox: Sandbox) -> Verdict:
     """Every replica answers as many reads as the others, within a tenth."""
     windows = [
@@ -65,6 +66,7 @@ def spread(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("It does so by connection: a new replica answers nothing until clients connect again")
 def by_connection(sandbox: Sandbox) -> Verdict:
     """A replica that is added answers nothing until clients connect again."""
     windows = sandbox.ledger.seen(Window)[::-1]
@@ -125,6 +127,7 @@ def by_connection(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("A replica lags behind by its link, in bytes and in milliseconds")
 def lags(sandbox: Sandbox) -> Verdict:
     """A write takes as long to a replica as its link is slow, and is there sooner when the link is
     whole.
@@ -160,6 +163,7 @@ def lags(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Right after a write, a replica may not have it; the primary does")
 def own_writes(sandbox: Sandbox) -> Verdict:
     """A client that reads from replicas does not see what it has just written; one that reads from
     the primary does.
@@ -202,6 +206,7 @@ def own_writes(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("A replica refuses to write, in its own words")
 def read_only(sandbox: Sandbox) -> Verdict:
     """A replica refuses a write with its own error, and counts it."""
     newest = sandbox.ledger.newest(Refusal)
@@ -225,6 +230,7 @@ def read_only(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("A replica is removed, and its readers are answered by the others")
 def removed(sandbox: Sandbox) -> Verdict:
     """A replica is removed under load, and its readers are answered by the others."""
     windows = sandbox.ledger.seen(Window)[::-1]

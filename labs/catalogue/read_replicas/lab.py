@@ -90,16 +90,15 @@ lab = Lab(
         "flight_errors_per_s",
     ),
     tables=(watching.MEMBERS,),
+    checks=(
+        checks.spread,
+        checks.by_connection,
+        checks.removed,
+        checks.lags,
+        checks.own_writes,
+        checks.read_only,
+    ),
 )
-
-lab.check("The reader endpoint spreads reads over the replicas, within 10 %")(checks.spread)
-lab.check("It does so by connection: a new replica answers nothing until clients connect again")(
-    checks.by_connection
-)
-lab.check("A replica is removed, and its readers are answered by the others")(checks.removed)
-lab.check("A replica lags behind by its link, in bytes and in milliseconds")(checks.lags)
-lab.check("Right after a write, a replica may not have it; the primary does")(checks.own_writes)
-lab.check("A replica refuses to write, in its own words")(checks.read_only)
 
 
 @lab.action("Count who answers", gear="load", primary=True)

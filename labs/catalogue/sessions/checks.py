@@ -6,12 +6,13 @@ Each check judges responses of real browsers, with what the store itself said be
 from __future__ import annotations
 
 from labs.events import Value
-from labs.lab import Unmet, Verdict, met, unmet
+from labs.lab import Unmet, Verdict, check, met, unmet
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.website.browsers import Visit, node_of
 from labs.setups.website.uses import logins, shown, uses
 
 
+@check("Logged in on one instance, the browser is known to the other")
 def served_by_another(sandbox: Sandbox) -> Verdict:
     """After a login on one instance the other one knows the browser, for the store has the
     session.
@@ -48,6 +49,7 @@ def served_by_another(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("With the instance of the login killed, the browser is still signed in")
 def survives_an_instance(sandbox: Sandbox) -> Verdict:
     """The instance that signed the user in is dead, and the user is still signed in."""
     failed: Visit | None = None
@@ -81,6 +83,7 @@ def survives_an_instance(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("In an instance’s memory, a session is known to that instance only")
 def memory_stays_behind(sandbox: Sandbox) -> Verdict:
     """In an instance's memory a session is known to that instance and to no other."""
     for login, later in reversed(list(logins(sandbox, "memory"))):
@@ -112,6 +115,7 @@ def memory_stays_behind(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Sticky routing keeps the browser signed in until its instance dies")
 def sticky_dies(sandbox: Sandbox) -> Verdict:
     """Sticky routing keeps a browser signed in for as long as its instance lives."""
     seen_at_work = False
@@ -150,11 +154,13 @@ def sticky_dies(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Redis with an append-only file restarted: signed in")
 def redis_remembers(sandbox: Sandbox) -> Verdict:
     """Redis with an append-only file restarted: everybody is signed in."""
     return _after_a_restart(sandbox, "redis", remembers=True)
 
 
+@check("Memcached restarted: signed out")
 def memcached_forgets(sandbox: Sandbox) -> Verdict:
     """Memcached restarted: everybody is signed out."""
     return _after_a_restart(sandbox, "memcached", remembers=False)
@@ -196,6 +202,7 @@ def _after_a_restart(sandbox: Sandbox, store: str, *, remembers: bool) -> Verdic
     )
 
 
+@check("The idle limit over: signed out, and the store has forgotten the session")
 def idle_limit(sandbox: Sandbox) -> Verdict:
     """When nothing was asked for as long as the idle limit, the session is over, and the store has
     forgotten it.
@@ -234,6 +241,7 @@ def idle_limit(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("A sliding limit is extended by use")
 def sliding(sandbox: Sandbox) -> Verdict:
     """With sliding renewal each use extends the session beyond the idle limit."""
     failed: Unmet | None = None
@@ -278,6 +286,7 @@ def sliding(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Use does not extend a session beyond its absolute limit")
 def absolute_limit(sandbox: Sandbox) -> Verdict:
     """Use does not extend a session beyond its absolute limit."""
     ended: Verdict | None = None

@@ -85,28 +85,19 @@ lab = bench.lab(
     ),
     strategies=strategies(),
     pick_strategy=lambda _settings: "session",
-)
-
-lab.check("Logged in on one instance, the browser is known to the other")(checks.served_by_another)
-lab.check("With the instance of the login killed, the browser is still signed in")(
-    checks.survives_an_instance
-)
-lab.check("In an instance’s memory, a session is known to that instance only")(
-    checks.memory_stays_behind
-)
-lab.check("Sticky routing keeps the browser signed in until its instance dies")(checks.sticky_dies)
-lab.check("Redis with an append-only file restarted: signed in")(checks.redis_remembers)
-lab.check("Memcached restarted: signed out")(checks.memcached_forgets)
-lab.check("The idle limit over: signed out, and the store has forgotten the session")(
-    checks.idle_limit
-)
-lab.check("A sliding limit is extended by use")(checks.sliding)
-lab.check("Use does not extend a session beyond its absolute limit")(checks.absolute_limit)
-lab.check("The login makes a new id, and the old one is worth nothing")(
-    login_checks.new_id_at_login
-)
-lab.check("The cookie holds a long random id, out of reach for scripts, and nothing else")(
-    login_checks.cookie
+    checks=(
+        checks.served_by_another,
+        checks.survives_an_instance,
+        checks.memory_stays_behind,
+        checks.sticky_dies,
+        checks.redis_remembers,
+        checks.memcached_forgets,
+        checks.idle_limit,
+        checks.sliding,
+        checks.absolute_limit,
+        login_checks.new_id_at_login,
+        login_checks.cookie,
+    ),
 )
 
 

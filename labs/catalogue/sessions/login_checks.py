@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labs.events import Value
-from labs.lab import Verdict, met, unmet
+from labs.lab import Verdict, check, met, unmet
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.website.sessions import IN_MEMORY
 from labs.setups.website.site import Site
@@ -12,6 +12,7 @@ LEAST_CHARACTERS = 22
 """Of an id: 22 characters of 6 bits are 128 bits and more, what OWASP requires."""
 
 
+@check("The login makes a new id, and the old one is worth nothing")
 def new_id_at_login(sandbox: Sandbox) -> Verdict:
     """A visitor's id is worth nothing after the login, which made another."""
     for visit in reversed(list(sandbox.part(Site).visits)):
@@ -53,6 +54,7 @@ def new_id_at_login(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("The cookie holds a long random id, out of reach for scripts, and nothing else")
 def cookie(sandbox: Sandbox) -> Verdict:
     """The cookie is a long random id with the attributes that OWASP requires, and nothing else."""
     logged_in = [visit for visit in sandbox.part(Site).visits if visit.is_login]

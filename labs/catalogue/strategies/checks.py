@@ -6,7 +6,7 @@ Checks judge the rows of the comparison: what the clients timed and what the ser
 from __future__ import annotations
 
 from labs.catalogue.strategies.comparison import FIVE, TABLE
-from labs.lab import Verdict, met, unmet
+from labs.lab import Verdict, check, met, unmet
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop.checks import (
     longest_staleness_ms,
@@ -27,6 +27,7 @@ def _rows(sandbox: Sandbox, *, behind: bool = False) -> dict[str, Row]:
     }
 
 
+@check("All five did the same work")
 def same_trace(sandbox: Sandbox) -> Verdict:
     """All five had the same requests."""
     found = _rows(sandbox)
@@ -63,6 +64,7 @@ def same_trace(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Without a cache the database is asked most, and nothing is stale")
 def no_cache_asks_most(sandbox: Sandbox) -> Verdict:
     """Without a cache, every request is a query."""
     found = _rows(sandbox)
@@ -93,6 +95,7 @@ def no_cache_asks_most(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("A time to live bounds how stale a read can be")
 def ttl_bounds(sandbox: Sandbox) -> Verdict:
     """With a time to live no read is stale for longer than that."""
     row = _rows(sandbox).get("lazy-ttl")
@@ -118,6 +121,7 @@ def ttl_bounds(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Lazy loading without one is stale for longer")
 def lazy_is_staler(sandbox: Sandbox) -> Verdict:
     """Without a time to live, lazy loading is stale for longer."""
     found = _rows(sandbox)
@@ -150,6 +154,7 @@ def lazy_is_staler(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Write-through has no stale read while every write goes through it")
 def write_through_fresh(sandbox: Sandbox) -> Verdict:
     """Write-through with every write through it has no stale reads."""
     row = _rows(sandbox).get("write-through")
@@ -185,6 +190,7 @@ def write_through_fresh(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Writes behind its back make write-through stale as well")
 def behind_its_back(sandbox: Sandbox) -> Verdict:
     """Writes behind its back make write-through stale too."""
     found = [

@@ -15,7 +15,6 @@ from labs.lab import Choice, Number, Strategy
 from labs.sandbox.experiment import refuted, require, temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop import charts, mutants, storefront, trials
-from labs.setups.shop.checks import verdict_of
 
 QUOTED = (
     "hit_percent",
@@ -133,18 +132,15 @@ lab = storefront.lab(
         "items",
     ),
     tables=(TABLE,),
+    checks=(
+        checks.same_trace,
+        checks.no_cache_asks_most,
+        checks.ttl_bounds,
+        checks.lazy_is_staler,
+        checks.write_through_fresh,
+        checks.behind_its_back,
+    ),
 )
-
-lab.check("All five did the same work")(checks.same_trace)
-lab.check("Without a cache the database is asked most, and nothing is stale")(
-    checks.no_cache_asks_most
-)
-lab.check("A time to live bounds how stale a read can be")(checks.ttl_bounds)
-lab.check("Lazy loading without one is stale for longer")(checks.lazy_is_staler)
-lab.check("Write-through has no stale read while every write goes through it")(
-    checks.write_through_fresh
-)
-lab.check("Writes behind its back make write-through stale as well")(checks.behind_its_back)
 
 
 @lab.action("Change the price", gear="step", fields=(storefront.ITEM, storefront.PRICE))
@@ -258,7 +254,7 @@ def reference(sandbox: Sandbox) -> None:
 
     with temporarily(sandbox, strategy="write-through", behind_percent=20, rate_per_s=600):
         run_trial(sandbox, "write-through")
-    evidence = verdict_of(checks.behind_its_back, sandbox).evidence
+    evidence = checks.behind_its_back.judge(sandbox).evidence
     note["behind_stale_reads"] = float(evidence.get("stale_reads", 0.0))
     note["behind_staleness_max_ms"] = float(evidence.get("staleness_max_ms", 0.0))
     note["behind_percent"] = float(evidence.get("behind_percent", 0.0))

@@ -10,7 +10,7 @@ from statistics import median
 
 from labs.catalogue.write_through.memory import TABLE
 from labs.events import Value
-from labs.lab import Verdict, met, unmet
+from labs.lab import Verdict, check, met, unmet
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
 
@@ -42,6 +42,7 @@ def counted(sandbox: Sandbox) -> dict[str, float]:
     }
 
 
+@check("With one writer, 10,000 reads and none of them stale")
 def never_stale(sandbox: Sandbox) -> Verdict:
     """With one writer, none of 10,000 reads is stale."""
     found = counted(sandbox)
@@ -85,6 +86,7 @@ def _writes(sandbox: Sandbox) -> list[Request]:
     ]
 
 
+@check("A write costs two trips: the database, then the cache")
 def two_trips(sandbox: Sandbox) -> Verdict:
     """A write is one trip to the database and one to the cache, in this order."""
     writes = _writes(sandbox)
@@ -126,6 +128,7 @@ def two_trips(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("A new node is empty until it is written")
 def new_node_empty(sandbox: Sandbox) -> Verdict:
     """A new node has nothing until it is written."""
     requests = [
@@ -183,6 +186,7 @@ def new_node_empty(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Keys that nobody has read lie in memory")
 def unread_keys(sandbox: Sandbox) -> Verdict:
     """Keys that were never read take memory."""
     rows = [

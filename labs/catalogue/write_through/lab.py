@@ -114,12 +114,13 @@ lab = storefront.lab(
         "evictions_per_s",
     ),
     tables=(TABLE,),
+    checks=(
+        checks.two_trips,
+        checks.new_node_empty,
+        checks.never_stale,
+        checks.unread_keys,
+    ),
 )
-
-lab.check("A write costs two trips: the database, then the cache")(checks.two_trips)
-lab.check("A new node is empty until it is written")(checks.new_node_empty)
-lab.check("With one writer, 10,000 reads and none of them stale")(checks.never_stale)
-lab.check("Keys that nobody has read lie in memory")(checks.unread_keys)
 
 
 @lab.action(

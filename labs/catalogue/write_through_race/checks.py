@@ -13,7 +13,7 @@ from labs.catalogue.write_through_race.strategies import (
     WRITE_THROUGH,
 )
 from labs.events import Value
-from labs.lab import Verdict, met, unmet
+from labs.lab import Verdict, check, met, unmet
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.interleaving.bench import races
 from labs.setups.interleaving.played import Played
@@ -23,6 +23,7 @@ from labs.setups.interleaving.tables import RACES
 PAIRS = ("reader-writer", "two-writers")
 
 
+@check("Some order of write-through leaves a stale value in the cache")
 def write_through_stale(sandbox: Sandbox) -> Verdict:
     """A schedule of write-through left the cache behind the database."""
     return _stale(
@@ -33,6 +34,7 @@ def write_through_stale(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Some order of cache-aside leaves a stale value in the cache")
 def cache_aside_stale(sandbox: Sandbox) -> Verdict:
     """A schedule of cache-aside left the cache behind the database."""
     return _stale(
@@ -42,6 +44,7 @@ def cache_aside_stale(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("An order that a row lock forbids is recognised as impossible")
 def lock_recognised(sandbox: Sandbox) -> Verdict:
     """A schedule that a row lock forbids was recognised, and rolled back."""
     for race, played in _all(sandbox):
@@ -65,16 +68,19 @@ def lock_recognised(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Compare-and-set on both sides survives every order of both pairs")
 def compare_and_set_survives(sandbox: Sandbox) -> Verdict:
     """No schedule of either pair left a stale value with compare-and-set on both sides."""
     return _survives(sandbox, COMPARE_AND_SET)
 
 
+@check("A lease survives every order of both pairs")
 def lease_survives(sandbox: Sandbox) -> Verdict:
     """No schedule of either pair left a stale value with leases."""
     return _survives(sandbox, LEASE)
 
 
+@check("With a time to live alone, what is stale has an end")
 def ttl_bounds(sandbox: Sandbox) -> Verdict:
     """With a time to live alone, values go stale, and every one of them has an end."""
     found = [

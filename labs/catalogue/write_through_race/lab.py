@@ -88,18 +88,15 @@ lab = Lab(
         "items",
     ),
     tables=(tables.SURVIVORS, tables.PLAYED, tables.SCHEDULES),
+    checks=(
+        checks.write_through_stale,
+        checks.cache_aside_stale,
+        checks.lock_recognised,
+        checks.compare_and_set_survives,
+        checks.lease_survives,
+        checks.ttl_bounds,
+    ),
 )
-
-lab.check("Some order of write-through leaves a stale value in the cache")(
-    checks.write_through_stale
-)
-lab.check("Some order of cache-aside leaves a stale value in the cache")(checks.cache_aside_stale)
-lab.check("An order that a row lock forbids is recognised as impossible")(checks.lock_recognised)
-lab.check("Compare-and-set on both sides survives every order of both pairs")(
-    checks.compare_and_set_survives
-)
-lab.check("A lease survives every order of both pairs")(checks.lease_survives)
-lab.check("With a time to live alone, what is stale has an end")(checks.ttl_bounds)
 
 
 @lab.action("Play this order", gear="view", fields=(bench.SCHEDULE,), primary=True)

@@ -4,10 +4,7 @@ shown before it can be judged.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from labs.lab import Evidence, Unmet, Verdict, unmet
-from labs.sandbox.sandbox import Sandbox
+from labs.lab import Evidence, unmet
 from labs.setups.shop.trials import Row
 
 STALE_READS = 10
@@ -17,14 +14,6 @@ HIT_PERCENT = 10.0
 ROUNDING_MS = 2.0
 MEMCACHED_GRAIN_MS = 1_000.0
 """Memcached counts time to live in whole seconds, and may be one off."""
-
-
-def verdict_of(check: Callable[[Sandbox], Verdict], sandbox: Sandbox) -> Verdict:
-    """What a check function finds now, met or not."""
-    try:
-        return check(sandbox)
-    except Unmet as found:
-        return found.verdict
 
 
 def longest_staleness_ms(row: Row) -> float:
