@@ -18,7 +18,9 @@ from labs.lab.verdict import (
     Evidence as Evidence,
     Unmet as Unmet,
     Verdict as Verdict,
+    evidence_of as evidence_of,
     met as met,
+    require_seen as require_seen,
     unmet as unmet,
 )
 from labs.lab.views import Chart as Chart, Column as Column, Table as Table
