@@ -14,6 +14,7 @@ from labs.engines.memcached import Memcached
 from labs.errors import ServerDown, ServerNotUp
 from labs.lab import Column, Table
 from labs.load.clients import LeanMemcached
+from labs.sandbox.experiment import observed
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.changes import shop_data
 
@@ -66,15 +67,11 @@ def ask(sandbox: Sandbox) -> Asked:
     server = sandbox.servers[NODE]
     if server.state != "up":
         raise ServerNotUp("Memcached is not up.", hint="Restart it first.")
-    answers, before, pid = (
-        tuple((command, answer_to(server.engine.address, command)) for command in COMMANDS),
-        items(sandbox),
-        server.pid,
-    )
+    answers = tuple((command, answer_to(server.engine.address, command)) for command in COMMANDS)
+    before, pid = items(sandbox), server.pid
     sandbox.server(NODE, "restart")
     asked = Asked(answers, before, items(sandbox), (pid, server.pid), files(sandbox))
-    sandbox.ledger.observations.append(asked)
-    return asked
+    return observed(sandbox, asked)
 
 
 def items(sandbox: Sandbox) -> int:

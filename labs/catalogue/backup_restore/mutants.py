@@ -1,4 +1,4 @@
-"""Backups with a mistake in them, which the checks must catch."""
+"""What the checks of the lab backup-restore must catch: backups with a mistake in them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import shutil
 import time
 from pathlib import Path
 
+from labs.catalogue.backup_restore import checks
+from labs.lab import Mutant
 from labs.setups.changes.backup import Backup, Restored, sha256_of
 from labs.setups.changes.backups import Backups
 from labs.setups.changes.bench import OLD
+from labs.setups.changes.writers import Writers
 
 CHECKSUM_BYTES = 8
 
 
 class NeverWrites(Backups):
-    """Lists every backup and keeps no file."""
-
     def _put_away(self, dump: Path, file: Path) -> tuple[str, int]:
         noted = sha256_of(dump), dump.stat().st_size
         dump.unlink()
@@ -23,16 +24,12 @@ class NeverWrites(Backups):
 
 
 class TooLate(Backups):
-    """Takes the backup when the data is already gone."""
-
     def take(self) -> Backup:
         self.up(OLD).flush()
         return super().take()
 
 
 class Corrupts(Backups):
-    """Loses the end of every file on the way to where it is kept."""
-
     def _put_away(self, dump: Path, file: Path) -> tuple[str, int]:
         noted = super()._put_away(dump, file)
         file.chmod(0o600)
@@ -41,8 +38,6 @@ class Corrupts(Backups):
 
 
 class RestoresInPlace(Backups):
-    """Puts the file where the server that lost its data loads it, and restarts that server."""
-
     def _restore(self, backup: Backup) -> Restored:
         old = self.context.servers[OLD]
         pid, lost, began = old.pid, self._held(OLD), time.monotonic()
@@ -56,19 +51,55 @@ class RestoresInPlace(Backups):
 
 
 class ClaimsALoad(Backups):
-    """Stops the writers first, and claims that they wrote."""
-
     def _take(self, engine: object, backup: Backup) -> Backup:
         self.context.stop_load("a backup is taken")
         return super()._take(self.up(OLD), backup)
 
 
 class ChecksNothing(Backups):
-    """Damages a copy and removes its checksum: 0 means that there is none to compare with."""
-
     def damage(self, name: str, how: str) -> Backup:
         damaged = super().damage(name, "bit")
         self._overwrite(
             damaged, self.file(damaged).read_bytes()[:-CHECKSUM_BYTES] + bytes(CHECKSUM_BYTES)
         )
         return damaged
+
+
+MUTANTS = (
+    Mutant(
+        "never-written",
+        "lists a backup, with its size and its digest, and keeps no file",
+        checks.file_with_digest,
+        parts=(Writers, NeverWrites),
+    ),
+    Mutant(
+        "too-late",
+        "takes the backup after the accident",
+        checks.same_data,
+        parts=(Writers, TooLate),
+    ),
+    Mutant(
+        "corrupted",
+        "loses the end of every file on its way",
+        checks.file_with_digest,
+        parts=(Writers, Corrupts),
+    ),
+    Mutant(
+        "in-place",
+        "restores into the cluster that lost its data, at its endpoint",
+        checks.new_endpoint,
+        parts=(Writers, RestoresInPlace),
+    ),
+    Mutant(
+        "no-load",
+        "claims a load, and stops the writers while the file is written",
+        checks.copy_on_write,
+        parts=(Writers, ClaimsALoad),
+    ),
+    Mutant(
+        "no-checksum",
+        "starts a cluster from a damaged file that carries no checksum",
+        checks.damaged_refused,
+        parts=(Writers, ChecksNothing),
+    ),
+)

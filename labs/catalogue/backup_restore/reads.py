@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from labs.caching.cache import CacheDown
 from labs.clients.address import straight
-from labs.events import CaptionChanged, Travelled
+from labs.events import Travelled
 from labs.load.clients import LeanRedis
+from labs.sandbox.experiment import observed
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.changes import shop_data
 from labs.setups.changes.backups import backups_of
@@ -29,41 +30,32 @@ class Read:
 
 def read(sandbox: Sandbox, page: float) -> str:
     """One read by the application, over its link."""
-    node, endpoint, key = (
-        node_asked(sandbox),
-        str(sandbox.settings["endpoint"]),
-        shop_data.PAGE_KEY.format(int(page)),
-    )
+    node, endpoint = node_asked(sandbox), str(sandbox.settings["endpoint"])
+    key = shop_data.PAGE_KEY.format(int(page))
     address = sandbox.address_for_app(node)
     backups_of(sandbox)
     client = LeanRedis(straight(address), sandbox.servers[node].engine.access("shop"))
     try:
         found = client.get(key) is not None
     except CacheDown:
-        sandbox.emit(Travelled(links=[LINKS[node]], meaning="error", words="nobody"))
-        return f"Nobody answers at {endpoint} ({address})."
+        sandbox.emit(Travelled(links=[LINKS[node]], meaning="error", words="no answer"))
+        return f"No server answers at {endpoint} ({address})."
     finally:
         client.shut()
-    took_ms = client.times[-1] / 1000
-    sandbox.ledger.observations.append(Read(str(address), key, found, time.monotonic()))
+    observed(sandbox, Read(str(address), key, found, time.monotonic()))
     sandbox.emit(
         Travelled(
             links=[LINKS[node]],
             meaning="hit" if found else "miss",
             words="found" if found else "nothing",
-            took_ms=took_ms,
+            took_ms=client.times[-1] / 1000,
         )
     )
-    says = f"{endpoint} ({address}) {'has' if found else 'has no'} {key}."
-    seen = (
+    words = f"{endpoint} ({address}) {'has' if found else 'has no'} {key}."
+    sandbox.caption(
+        words,
         "The application shows the page."
         if found
-        else "For the application the page was never there."
+        else "For the application the page was never there.",
     )
-    sandbox.emit(
-        CaptionChanged(
-            text=f"{says} {seen}",
-            strong=says,
-        )
-    )
-    return says
+    return words

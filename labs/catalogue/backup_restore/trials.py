@@ -9,16 +9,18 @@ from collections.abc import Iterator
 
 from labs.catalogue.backup_restore import bystander
 from labs.errors import LabsError, LoadRunning, NotNow
-from labs.events import CaptionChanged, ServerFiguresChanged, Value
+from labs.events import ServerFiguresChanged, Value
 from labs.sandbox.experiment import require, temporarily
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.changes import shop_data
+from labs.setups.changes import actions, shop_data
 from labs.setups.changes.backup import Backup, Refused, Restored
 from labs.setups.changes.backups import backups_of
 from labs.setups.changes.bench import NEW, OLD
 from labs.setups.changes.writers import Writers
 
-PATIENCE_S = 8.0
+PATIENCE_S, LOAD_PER_S = 8.0, 4_000
+AFTER = 600
+"""How many changes come before and after a snapshot at least, so that both sides have some."""
 
 
 def fill(sandbox: Sandbox) -> str:
@@ -34,9 +36,9 @@ def fill(sandbox: Sandbox) -> str:
         bystander.fill(sandbox)
     held = engine.count()
     sandbox.emit(ServerFiguresChanged(server=OLD, lines=[f"{held:,} keys"]))
-    says = f"The cluster shop holds {held:,} keys: products, pages, carts, rankings, sessions."
-    sandbox.emit(CaptionChanged(text=f"{says} Memcached has the pages as well.", strong=says))
-    return says
+    words = f"The cluster shop holds {held:,} keys: products, pages, carts, rankings, sessions."
+    sandbox.caption(words, "Memcached has the pages as well.")
+    return words
 
 
 @contextlib.contextmanager
@@ -78,8 +80,27 @@ def restored_from(sandbox: Sandbox, backup: Backup) -> Restored:
     return found
 
 
-def acknowledged(sandbox: Sandbox) -> int:
-    """How many changes of the load were acknowledged."""
+def taken(sandbox: Sandbox) -> Backup:
+    """A backup, taken as on the page."""
+    actions.take(sandbox)
+    return sandbox.ledger.seen(Backup)[-1]
+
+
+def taken_under_load(sandbox: Sandbox) -> Backup:
+    """A backup with changes before, while and after its file is written."""
+    with temporarily(sandbox, clients=2, rate_per_s=LOAD_PER_S):
+        sandbox.start_load()
+        try:
+            write_until(sandbox, AFTER)
+            backup = taken(sandbox)
+            if sandbox.load.running:
+                write_until(sandbox, _acknowledged(sandbox) + AFTER)
+        finally:
+            sandbox.stop_load()
+    return backup
+
+
+def _acknowledged(sandbox: Sandbox) -> int:
     return sum(tally.kinds["write"] for tally in sandbox.load.totals.values())
 
 
@@ -88,4 +109,4 @@ def write_until(sandbox: Sandbox, changes: int) -> None:
     if not sandbox.load.running:
         sandbox.load.clear()
         sandbox.start_load()
-    sandbox.wait_until(lambda: acknowledged(sandbox) >= changes, deadline_s=PATIENCE_S)
+    sandbox.wait_until(lambda: _acknowledged(sandbox) >= changes, deadline_s=PATIENCE_S)
