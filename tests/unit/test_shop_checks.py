@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from labs.catalogue.invalidation.checks import told_window
-from labs.lab import Choice, Unmet, check, evidence_of, met, require_seen, unmet
+from labs.lab import Choice, Unmet, check, evidence_of, met, mutant, require_seen, unmet
 from labs.setups.shop.checks import longest_staleness_ms, require_bounded_staleness
 from labs.setups.shop.trials import Row
 
@@ -56,6 +56,18 @@ def test_evidence_is_taken_from_a_row_or_from_what_was_observed():
     choice = Choice("mode", "Mode", (), "a")
     assert evidence_of(choice, "label", "name") == {"label": "Mode", "name": "mode"}
     assert list(evidence_of(choice)) == ["name", "label", "options", "default", "gear", "help"]
+
+
+def test_a_mutant_is_called_like_its_function_and_does_what_its_docstring_says():
+    so = check("So")(lambda sandbox: met("So.", {}))
+
+    @mutant(so)
+    def never_stores(sandbox):
+        """Asks the cache, and never
+        stores."""
+
+    assert (never_stores.name, never_stores.caught_by) == ("never-stores", so)
+    assert never_stores.about == "asks the cache, and never stores"
 
 
 @pytest.mark.parametrize(("engine", "bound_ms"), [("redis", 510.0), ("memcached", 2_010.0)])

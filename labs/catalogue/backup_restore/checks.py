@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from labs.catalogue.backup_restore import bystander
-from labs.catalogue.backup_restore.reads import Read
+from labs.catalogue.backup_restore.trials import Read
 from labs.events import Value
 from labs.lab import Verdict, check, evidence_of, met, require_seen, unmet
 from labs.sandbox.sandbox import Sandbox

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from statistics import median
 
 from labs.catalogue.backup_restore import bystander, checks, mutants
-from labs.catalogue.backup_restore.reads import read
 from labs.catalogue.backup_restore.trials import (
     AFTER,
     fill,
     full_cluster,
+    read,
     restored_from,
     taken,
     taken_under_load,

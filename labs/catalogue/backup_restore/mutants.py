@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from labs.catalogue.backup_restore import checks
-from labs.lab import Mutant
+from labs.lab import Check, Mutant, about_of
 from labs.setups.changes.backup import Backup, Restored, sha256_of
 from labs.setups.changes.backups import Backups
 from labs.setups.changes.bench import OLD
@@ -17,6 +17,8 @@ CHECKSUM_BYTES = 8
 
 
 class NeverWrites(Backups):
+    """Lists a backup, with its size and its digest, and keeps no file."""
+
     def _put_away(self, dump: Path, file: Path) -> tuple[str, int]:
         noted = sha256_of(dump), dump.stat().st_size
         dump.unlink()
@@ -24,12 +26,16 @@ class NeverWrites(Backups):
 
 
 class TooLate(Backups):
+    """Takes the backup after the accident."""
+
     def take(self) -> Backup:
         self.up(OLD).flush()
         return super().take()
 
 
 class Corrupts(Backups):
+    """Loses the end of every file on its way."""
+
     def _put_away(self, dump: Path, file: Path) -> tuple[str, int]:
         noted = super()._put_away(dump, file)
         file.chmod(0o600)
@@ -38,6 +44,8 @@ class Corrupts(Backups):
 
 
 class RestoresInPlace(Backups):
+    """Restores into the cluster that lost its data, at its endpoint."""
+
     def _restore(self, backup: Backup) -> Restored:
         old = self.context.servers[OLD]
         pid, lost, began = old.pid, self._held(OLD), time.monotonic()
@@ -51,12 +59,16 @@ class RestoresInPlace(Backups):
 
 
 class ClaimsALoad(Backups):
+    """Claims a load, and stops the writers while the file is written."""
+
     def _take(self, engine: object, backup: Backup) -> Backup:
         self.context.stop_load("a backup is taken")
         return super()._take(self.up(OLD), backup)
 
 
 class ChecksNothing(Backups):
+    """Starts a cluster from a damaged file that carries no checksum."""
+
     def damage(self, name: str, how: str) -> Backup:
         damaged = super().damage(name, "bit")
         self._overwrite(
@@ -65,41 +77,15 @@ class ChecksNothing(Backups):
         return damaged
 
 
+def _mutant(name: str, caught_by: Check, backups: type[Backups]) -> Mutant:
+    return Mutant(name, about_of(backups), caught_by, parts=(Writers, backups))
+
+
 MUTANTS = (
-    Mutant(
-        "never-written",
-        "lists a backup, with its size and its digest, and keeps no file",
-        checks.file_with_digest,
-        parts=(Writers, NeverWrites),
-    ),
-    Mutant(
-        "too-late",
-        "takes the backup after the accident",
-        checks.same_data,
-        parts=(Writers, TooLate),
-    ),
-    Mutant(
-        "corrupted",
-        "loses the end of every file on its way",
-        checks.file_with_digest,
-        parts=(Writers, Corrupts),
-    ),
-    Mutant(
-        "in-place",
-        "restores into the cluster that lost its data, at its endpoint",
-        checks.new_endpoint,
-        parts=(Writers, RestoresInPlace),
-    ),
-    Mutant(
-        "no-load",
-        "claims a load, and stops the writers while the file is written",
-        checks.copy_on_write,
-        parts=(Writers, ClaimsALoad),
-    ),
-    Mutant(
-        "no-checksum",
-        "starts a cluster from a damaged file that carries no checksum",
-        checks.damaged_refused,
-        parts=(Writers, ChecksNothing),
-    ),
+    _mutant("never-written", checks.file_with_digest, NeverWrites),
+    _mutant("too-late", checks.same_data, TooLate),
+    _mutant("corrupted", checks.file_with_digest, Corrupts),
+    _mutant("in-place", checks.new_endpoint, RestoresInPlace),
+    _mutant("no-load", checks.copy_on_write, ClaimsALoad),
+    _mutant("no-checksum", checks.damaged_refused, ChecksNothing),
 )

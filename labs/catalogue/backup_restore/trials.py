@@ -1,21 +1,26 @@
-"""What the experiments of the lab backup-restore share: a full cluster, writers that have written,
-a cluster that was started from a backup.
+"""What is done in the lab backup-restore: fill the cluster, read as the application does, have
+writers write, take a backup, start a cluster from it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from labs.caching.cache import CacheDown
 from labs.catalogue.backup_restore import bystander
+from labs.clients.address import straight
 from labs.errors import LabsError, LoadRunning, NotNow
-from labs.events import ServerFiguresChanged, Value
-from labs.sandbox.experiment import require, temporarily
+from labs.events import ServerFiguresChanged, Travelled, Value
+from labs.load.clients import LeanRedis
+from labs.sandbox.experiment import observed, require, temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.changes import actions, shop_data
 from labs.setups.changes.backup import Backup, Refused, Restored
 from labs.setups.changes.backups import backups_of
-from labs.setups.changes.bench import NEW, OLD
+from labs.setups.changes.bench import LINKS, NEW, OLD, node_asked
 from labs.setups.changes.writers import Writers
 
 PATIENCE_S, LOAD_PER_S = 8.0, 4_000
@@ -38,6 +43,49 @@ def fill(sandbox: Sandbox) -> str:
     sandbox.emit(ServerFiguresChanged(server=OLD, lines=[f"{held:,} keys"]))
     words = f"The cluster shop holds {held:,} keys: products, pages, carts, rankings, sessions."
     sandbox.caption(words, "Memcached has the pages as well.")
+    return words
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What the application got at an address."""
+
+    address: str
+    key: str
+    found: bool
+    at: float
+
+
+def read(sandbox: Sandbox, page: float) -> str:
+    """One read by the application, over its link."""
+    node, endpoint = node_asked(sandbox), str(sandbox.settings["endpoint"])
+    key = shop_data.PAGE_KEY.format(int(page))
+    address = sandbox.address_for_app(node)
+    backups_of(sandbox)
+    client = LeanRedis(straight(address), sandbox.servers[node].engine.access("shop"))
+    try:
+        found = client.get(key) is not None
+    except CacheDown:
+        sandbox.emit(Travelled(links=[LINKS[node]], meaning="error", words="no answer"))
+        return f"No server answers at {endpoint} ({address})."
+    finally:
+        client.shut()
+    observed(sandbox, Read(str(address), key, found, time.monotonic()))
+    sandbox.emit(
+        Travelled(
+            links=[LINKS[node]],
+            meaning="hit" if found else "miss",
+            words="found" if found else "nothing",
+            took_ms=client.times[-1] / 1000,
+        )
+    )
+    words = f"{endpoint} ({address}) {'has' if found else 'has no'} {key}."
+    sandbox.caption(
+        words,
+        "The application shows the page."
+        if found
+        else "For the application the page was never there.",
+    )
     return words
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from labs.caching import sessions
 from labs.catalogue.sessions import checks
-from labs.lab import Mutant, Strategy
+from labs.lab import Check, Mutant, Strategy, about_of
 from labs.web import mutants
 
 
@@ -17,35 +17,24 @@ def strategies(
     return {"session": Strategy("session", "Sessions", page, log_in)}
 
 
+def _mutant(name: str, caught_by: Check, **handlers: Callable[..., object]) -> Mutant:
+    return Mutant(name, about_of(*handlers.values()), caught_by, strategies(**handlers))
+
+
 MUTANTS = (
-    Mutant(
-        "keeps-the-id",
-        "signs in under the id that the visitor came with",
-        checks.new_id_at_login,
-        strategies=strategies(log_in=mutants.log_in_keeps_the_id),
-    ),
-    Mutant(
-        "never-renews",
-        "finds the session and never extends its time to live",
-        checks.sliding,
-        strategies=strategies(page=mutants.page_never_renews),
-    ),
-    Mutant(
+    _mutant("keeps-the-id", checks.new_id_at_login, log_in=mutants.log_in_keeps_the_id),
+    _mutant("never-renews", checks.sliding, page=mutants.page_never_renews),
+    _mutant(
         "memory-only",
-        "says Redis, and keeps the session in its own process",
         checks.served_by_another,
-        strategies=strategies(mutants.page_from_memory_only, mutants.log_in_to_memory_only),
+        page=mutants.page_from_memory_only,
+        log_in=mutants.log_in_to_memory_only,
     ),
-    Mutant(
+    _mutant(
         "no-time-to-live",
-        "stores the session without a time to live",
         checks.idle_limit,
-        strategies=strategies(mutants.page_for_ever, mutants.log_in_for_ever),
+        page=mutants.page_for_ever,
+        log_in=mutants.log_in_for_ever,
     ),
-    Mutant(
-        "id-of-the-name",
-        "makes the id of the user’s name",
-        checks.cookie,
-        strategies=strategies(log_in=mutants.log_in_by_name),
-    ),
+    _mutant("id-of-the-name", checks.cookie, log_in=mutants.log_in_by_name),
 )

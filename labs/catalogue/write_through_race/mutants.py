@@ -17,7 +17,7 @@ from labs.catalogue.write_through_race.strategies import (
     TTL_ALONE,
     WRITE_THROUGH,
 )
-from labs.lab import Mutant, Strategy
+from labs.lab import Check, Mutant, about_of
 from labs.setups.shop.mutants import Answer, read_falls_with_the_cache, read_never_stores
 from labs.shop.shop import Shop
 
@@ -38,6 +38,7 @@ class Lenient:
 
 
 def read_compares_nothing(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
+    """Stores by a script that refuses nothing."""
     return dict(compare_and_set.read(shop, Lenient(cache), item, ttl_s))
 
 
@@ -48,18 +49,21 @@ def write_compares_nothing(
 
 
 def read_never_checks_its_lease(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
+    """Takes a token and stores whether or not it still stands."""
     return dict(lease.read(shop, Lenient(cache), item, ttl_s))
 
 
 def write_revokes_before_the_commit(
     shop: Shop, cache: Cache, item: int, price: float, ttl_s: float
 ) -> object:
+    """Takes the token away and deletes before the commit."""
     cache.delete(f"{shop.what}:{item}:lease")
     cache.delete(f"{shop.what}:{item}")
     return shop.change_price(item, price)
 
 
 def write_revokes_last(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> object:
+    """Deletes the answer first and the token after it."""
     version = shop.change_price(item, price)
     cache.delete(f"{shop.what}:{item}")
     cache.delete(f"{shop.what}:{item}:lease")
@@ -69,6 +73,7 @@ def write_revokes_last(shop: Shop, cache: Cache, item: int, price: float, ttl_s:
 def write_to_the_cache_alone(
     shop: Shop, cache: Cache, item: int, price: float, ttl_s: float
 ) -> object:
+    """Stores the new price and never asks the database to change it."""
     answer = shop.read(item) | {"price": price}
     version = int(str(answer["version"])) + 1
     cache.set(f"{shop.what}:{item}", json.dumps(answer | {"version": version}), ttl_s)
@@ -76,49 +81,40 @@ def write_to_the_cache_alone(
 
 
 def read_and_keep(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
+    """Stores without a time to live, whatever is set."""
     return read_falls_with_the_cache(shop, cache, item, 0)
 
 
-def _instead(name: str, **functions: Callable[..., object]) -> dict[str, Strategy]:
-    """A strategy of the lab with another `read` or `write`."""
-    return {name: replace(STRATEGIES[name], **functions)}  # type: ignore[arg-type]  # read or write
+def _mutant(
+    name: str, caught_by: Check, strategy: str, **functions: Callable[..., object]
+) -> Mutant:
+    """The lab with another `read` or `write` in a strategy."""
+    wrong = replace(STRATEGIES[strategy], **functions)  # type: ignore[arg-type]  # read or write
+    return Mutant(name, about_of(*functions.values()), caught_by, {strategy: wrong})
 
 
 MUTANTS = (
-    Mutant(
+    _mutant(
         "compares-nothing",
-        "a compare-and-set whose script refuses nothing",
         checks.compare_and_set_survives,
-        _instead(COMPARE_AND_SET, read=read_compares_nothing, write=write_compares_nothing),
+        COMPARE_AND_SET,
+        read=read_compares_nothing,
+        write=write_compares_nothing,
     ),
-    Mutant(
-        "lease-never-checked",
-        "takes a token and stores whether or not it stands",
-        checks.lease_survives,
-        _instead(LEASE, read=read_never_checks_its_lease),
-    ),
-    Mutant(
+    _mutant("lease-never-checked", checks.lease_survives, LEASE, read=read_never_checks_its_lease),
+    _mutant(
         "revokes-before-the-commit",
-        "takes the token away and deletes before the commit",
         checks.lease_survives,
-        _instead(LEASE, write=write_revokes_before_the_commit),
+        LEASE,
+        write=write_revokes_before_the_commit,
     ),
-    Mutant(
-        "revokes-last",
-        "deletes the answer first and the token after it",
-        checks.lease_survives,
-        _instead(LEASE, write=write_revokes_last),
-    ),
-    Mutant(
+    _mutant("revokes-last", checks.lease_survives, LEASE, write=write_revokes_last),
+    _mutant(
         "writes-to-the-cache-alone",
-        "stores the new price and never asks the database",
         checks.write_through_stale,
-        _instead(WRITE_THROUGH, read=read_never_stores, write=write_to_the_cache_alone),
+        WRITE_THROUGH,
+        read=read_never_stores,
+        write=write_to_the_cache_alone,
     ),
-    Mutant(
-        "keeps-for-ever",
-        "stores without a time to live whatever is set",
-        checks.ttl_bounds,
-        _instead(TTL_ALONE, read=read_and_keep),
-    ),
+    _mutant("keeps-for-ever", checks.ttl_bounds, TTL_ALONE, read=read_and_keep),
 )
