@@ -13,14 +13,14 @@ from labs.catalogue.write_through_race.strategies import (
     STRATEGIES,
     WRITE_THROUGH,
 )
-from labs.lab import Chart, Choice, Lab, Link, Node, Number, Topology
+from labs.lab import Choice, Lab, Link, Node, Number, Topology
 from labs.sandbox.experiment import temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.interleaving import bench, tables
 from labs.setups.interleaving.bench import Races, races
 from labs.setups.interleaving.played import OUTCOMES
 from labs.setups.interleaving.survey import Survey
-from labs.setups.shop import storefront
+from labs.setups.shop import charts, storefront
 
 lab = Lab(
     id="write-through-race",
@@ -58,12 +58,7 @@ lab = Lab(
     ),
     strategies=STRATEGIES,
     pick_strategy=lambda settings: str(settings["strategy"]),
-    charts=(
-        Chart(
-            "Stale reads, writes and errors", ("stale_reads_per_s", "writes_per_s", "errors_per_s")
-        ),
-        *storefront.CHARTS,
-    ),
+    charts=(charts.STALE_READS_AND_ERRORS, *storefront.CHARTS),
     tiles=(
         "stale_reads_per_s",
         "writes_per_s",
@@ -105,9 +100,7 @@ def run_all(sandbox: Sandbox) -> str:
 )
 def run_every_strategy(sandbox: Sandbox) -> str:
     found = races(sandbox).run_every_strategy()
-    survived = [
-        STRATEGIES[survey.strategy].label for survey in found if not survey.outcomes["stale"]
-    ]
+    survived = [STRATEGIES[survey.strategy].label for survey in found if not survey.stale]
     return (
         f"{sum(survey.schedules for survey in found)} orders of "
         f"{tables.RACES[found[0].race][0]}. Left nothing stale: {'; '.join(survived) or 'none'}."
@@ -201,9 +194,8 @@ def reference(sandbox: Sandbox) -> None:
 def _note_outcomes(sandbox: Sandbox) -> None:
     note, surveys = sandbox.measurements, races(sandbox).surveys()
     for found in surveys:
-        name = f"{found.race}_{found.strategy}".replace("-", "_") + (
-            "_warm" if found.start == "warm" else ""
-        )
+        name = f"{found.race}_{found.strategy}".replace("-", "_")
+        name += "_warm" if found.start == "warm" else ""
         note[f"{name}_orders"] = found.schedules
         for outcome in OUTCOMES:
             note[f"{name}_{outcome}"] = found.outcomes[outcome]
@@ -215,15 +207,15 @@ def _note_outcomes(sandbox: Sandbox) -> None:
 def _replay_stale(sandbox: Sandbox) -> None:
     """Play a stale schedule of each of two races again, by its letters."""
     for strategy, race in ((WRITE_THROUGH, "two-writers"), (CACHE_ASIDE, "reader-writer")):
-        surveys = [
-            found
-            for found in races(sandbox).surveys()
-            if found.strategy == strategy and found.race == race
-        ]
-        stale = surveys[0].stale if surveys else []
         sandbox.set("race", race)
         sandbox.set("strategy", strategy)
-        if stale:
-            again = races(sandbox).play(stale[0].schedule)
+        stale = [
+            played
+            for found in races(sandbox).surveys()
+            if (found.strategy, found.race) == (strategy, race)
+            for played in found.stale
+        ]
+        for played in stale[:1]:
+            again = races(sandbox).play(played.schedule)
             note = f"replayed_{strategy.replace('-', '_')}_stale"
             sandbox.measurements[note] = float(again.outcome == "stale")
