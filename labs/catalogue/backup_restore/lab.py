@@ -122,12 +122,11 @@ def ask_memcached(sandbox: Sandbox) -> str:
         bystander.ANSWERS.name,
         [{"command": command, "answer": answer} for command, answer in asked.answers],
     )
-    words = (
+    return sandbox.caption(
         f"Memcached answers {', '.join(dict.fromkeys(answer for _, answer in asked.answers))}; "
-        f"restarted, it holds {asked.items_after:,} of {asked.items_before:,} items."
+        f"restarted, it holds {asked.items_after:,} of {asked.items_before:,} items.",
+        "There is no file that could be restored.",
     )
-    sandbox.caption(words, "There is no file that could be restored.")
-    return words
 
 
 lab.actions += actions.ACTIONS

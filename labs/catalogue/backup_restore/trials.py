@@ -41,9 +41,10 @@ def fill(sandbox: Sandbox) -> str:
         bystander.fill(sandbox)
     held = engine.count()
     sandbox.emit(ServerFiguresChanged(server=OLD, lines=[f"{held:,} keys"]))
-    words = f"The cluster shop holds {held:,} keys: products, pages, carts, rankings, sessions."
-    sandbox.caption(words, "Memcached has the pages as well.")
-    return words
+    return sandbox.caption(
+        f"The cluster shop holds {held:,} keys: products, pages, carts, rankings, sessions.",
+        "Memcached has the pages as well.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +80,12 @@ def read(sandbox: Sandbox, page: float) -> str:
             took_ms=client.times[-1] / 1000,
         )
     )
-    words = f"{endpoint} ({address}) {'has' if found else 'has no'} {key}."
-    sandbox.caption(
-        words,
+    return sandbox.caption(
+        f"{endpoint} ({address}) {'has' if found else 'has no'} {key}.",
         "The application shows the page."
         if found
         else "For the application the page was never there.",
     )
-    return words
 
 
 @contextlib.contextmanager

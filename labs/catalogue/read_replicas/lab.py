@@ -136,12 +136,10 @@ def own_reads(sandbox: Sandbox) -> str:
     replica, primary = (
         watching.own_reads(sandbox, where, SHORT_S) for where in ("reader", "primary")
     )
-    words = (
+    return sandbox.caption(
         f"{replica.stale:,} of {replica.reads:,} own writes were not seen at a replica, "
         f"{primary.stale:,} of {primary.reads:,} not at the primary."
     )
-    sandbox.caption(words)
-    return words
 
 
 @lab.action("Slow a replica’s link", gear="break", fields=(REPLICA, DELAY), fault=True)
@@ -152,18 +150,16 @@ def slow_link(sandbox: Sandbox, replica: str, delay_ms: float) -> str:
         if delay_ms
         else f"The link to {replica} is whole again."
     )
-    sandbox.caption(words, "A client that reads there reads the past." if delay_ms else "")
-    return words
+    return sandbox.caption(words, "A client that reads there reads the past." if delay_ms else "")
 
 
 @lab.action("Follow a write there", gear="break", fields=(REPLICA,))
 def follow(sandbox: Sandbox, replica: str) -> str:
     lag = watching.lag(sandbox, replica)
-    words = f"A write was on {replica} after {lag.took_ms:.1f} ms."
-    sandbox.caption(
-        words, f"When the primary had it, {replica} was {lag.bytes_behind:,} bytes behind."
+    return sandbox.caption(
+        f"A write was on {replica} after {lag.took_ms:.1f} ms.",
+        f"When the primary had it, {replica} was {lag.bytes_behind:,} bytes behind.",
     )
-    return words
 
 
 @lab.action(
@@ -174,9 +170,7 @@ def follow(sandbox: Sandbox, replica: str) -> str:
     aws="ElastiCache closes the connection as well (close-on-replica-write).",
 )
 def write_to_replica(sandbox: Sandbox, replica: str) -> str:
-    words = f"{replica} says: {watching.refused(sandbox, replica).answer}"
-    sandbox.caption(words)
-    return words
+    return sandbox.caption(f"{replica} says: {watching.refused(sandbox, replica).answer}")
 
 
 @lab.prediction(
