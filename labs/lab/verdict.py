@@ -53,8 +53,9 @@ def require_seen(
     return thing
 
 
-def evidence_of(seen: Any, *names: str) -> dict[str, Value]:
+def evidence_of(seen: Any, *names: str, prefix: str = "") -> dict[str, Value]:
     """These values of a row or of a dataclass's instance, of which all fields if none is named."""
     if isinstance(seen, Mapping):
-        return {name: seen[name] for name in names or seen}
-    return {name: getattr(seen, name) for name in names or (one.name for one in fields(seen))}
+        return {prefix + name: seen[name] for name in names or seen}
+    names = names or tuple(one.name for one in fields(seen))
+    return {prefix + name: getattr(seen, name) for name in names}

@@ -52,7 +52,7 @@ def test_what_was_not_seen_is_unmet_without_evidence():
 def test_evidence_is_taken_from_a_row_or_from_what_was_observed():
     row: Row = {"reads": 3, "stale": 1}
     assert evidence_of(row) == row
-    assert evidence_of(row, "stale") == {"stale": 1}
+    assert evidence_of(row, "stale", prefix="crash_") == {"crash_stale": 1}
     choice = Choice("mode", "Mode", (), "a")
     assert evidence_of(choice, "label", "name") == {"label": "Mode", "name": "mode"}
     assert list(evidence_of(choice)) == ["name", "label", "options", "default", "gear", "help"]

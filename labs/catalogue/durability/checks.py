@@ -128,12 +128,8 @@ def told_apart(sandbox: Sandbox) -> Verdict:
             continue
         evidence: dict[str, Value] = {
             "mode": MODES[mode],
-            "crash_acknowledged": crashed["acknowledged"],
-            "crash_lost": crashed["lost"],
-            "power_acknowledged": dark["acknowledged"],
-            "power_lost": dark["lost"],
-            "power_lost_s": dark["lost_s"],
-            "power_unsynced_kb": dark["unsynced_kb"],
+            **evidence_of(crashed, "acknowledged", "lost", prefix="crash_"),
+            **evidence_of(dark, "acknowledged", "lost", "lost_s", "unsynced_kb", prefix="power_"),
         }
         if not dark["lost"]:
             raise unmet(

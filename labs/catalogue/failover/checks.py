@@ -250,11 +250,8 @@ def planned(sandbox: Sandbox) -> Verdict:
         hint="Move the primary while it is well.",
     )
     plan = next((flight for flight in plans if not flight.results["lost"]), plans[0])
-    evidence: dict[str, Value] = {
-        "planned_downtime_ms": plan.results["downtime_ms"],
-        "planned_lost": plan.results["lost"],
-        "promoted": plan.results["promoted"],
-    }
+    evidence = evidence_of(plan.results, "downtime_ms", "lost", prefix="planned_")
+    evidence["promoted"] = plan.results["promoted"]
     if not plan.results["recounted"] or plan.results["lost"]:
         raise unmet(
             f"{plan.results['promoted']} took over, and {plan.results['lost']} acknowledged "

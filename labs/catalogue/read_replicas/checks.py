@@ -112,10 +112,8 @@ def lags(sandbox: Sandbox) -> Verdict:
         )
     evidence: dict[str, Value] = {
         "slowed_by_ms": slow.delay_ms,
-        "slow_took_ms": slow.took_ms,
-        "slow_bytes_behind": slow.bytes_behind,
-        "whole_took_ms": whole.took_ms,
-        "whole_bytes_behind": whole.bytes_behind,
+        **evidence_of(slow, "took_ms", "bytes_behind", prefix="slow_"),
+        **evidence_of(whole, "took_ms", "bytes_behind", prefix="whole_"),
     }
     if slow.took_ms >= slow.delay_ms > whole.took_ms:
         return met(
@@ -144,12 +142,10 @@ def own_writes(sandbox: Sandbox) -> Verdict:
             "endpoint, and through the primary’s.",
         )
     evidence: dict[str, Value] = {
-        "reader_endpoint_reads": replicas.reads,
-        "reader_endpoint_stale": replicas.stale,
+        **evidence_of(replicas, "reads", "stale", prefix="reader_endpoint_"),
         "stale_percent": round(replicas.stale_percent, 1),
         "slowest_link_ms": replicas.delay_ms,
-        "primary_endpoint_reads": primary.reads,
-        "primary_endpoint_stale": primary.stale,
+        **evidence_of(primary, "reads", "stale", prefix="primary_endpoint_"),
     }
     if not replicas.stale:
         raise unmet(
