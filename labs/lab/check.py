@@ -37,3 +37,9 @@ def check(claim: str) -> Callable[[Callable[[Any], Verdict]], Check]:
 def name_of(function: Callable[..., Any]) -> str:
     """A function's name as a lab's commands and stored records spell it: with hyphens."""
     return function.__name__.replace("_", "-")
+
+
+def about_of(*made: Callable[..., Any]) -> str:
+    """What functions or classes do, in the words of their docstrings, as a part of a sentence."""
+    said = [" ".join((one.__doc__ or "").split()) for one in made]
+    return "; ".join(words[0].lower() + words[1:].rstrip(".") for words in said if words)

@@ -13,7 +13,7 @@ from labs.engines.registry import registry
 from labs.errors import BadInput
 from labs.events import Value
 from labs.lab import tolerances
-from labs.lab.check import Check, check, name_of
+from labs.lab.check import Check, about_of, check, name_of
 from labs.lab.controls import (
     ACTION_PLACES,
     GEARS,
@@ -78,6 +78,15 @@ class Mutant:
     """What makes the parts of a sandbox, in place of the lab's own."""
     mutate: Callable[[Any], None] | None = None
     """What is done to the servers as soon as the sandbox is open."""
+
+
+def mutant(caught_by: Check) -> Callable[[Callable[[Any], None]], Mutant]:
+    """Makes a mutant of the function below it, which gets the sandbox as soon as it is open. The
+    mutant has the function's name, with hyphens, and does what its docstring says.
+    """
+    return lambda function: Mutant(
+        name_of(function), about_of(function), caught_by, mutate=function
+    )
 
 
 def _no_strategy(_settings: Mapping[str, Value]) -> str:

@@ -39,9 +39,10 @@ class Emitter:
         # callers pass a Sense
         self.emit(NoteAdded(text=text, meaning=meaning))  # type: ignore[arg-type]
 
-    def caption(self, strong: str, text: str = "") -> None:
-        """Put a sentence under the drawing, and the details after it."""
+    def caption(self, strong: str, text: str = "") -> str:
+        """Put a sentence under the drawing, and the details after it; returns the sentence."""
         self.emit(CaptionChanged(text=f"{strong} {text}".strip(), strong=strong))
+        return strong
 
     def tabulate(self, table: str, rows: Sequence[Mapping[str, Value]]) -> None:
         """Replace all rows of a table of this lab; those beyond MOST_ROWS are left out.

@@ -1,14 +1,19 @@
-"""What every experiment of a lab needs: preconditions, settings for a while, an early end."""
+"""What every experiment of a lab needs: preconditions, settings for a while, a place for what it
+saw, an early end.
+"""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from labs.errors import LinkNotWhole, LoadRunning, ServerNotUp
 from labs.events import Value
 from labs.lab import Check
 from labs.sandbox.context import Context
+
+Thing = TypeVar("Thing")
 
 
 def require(
@@ -44,6 +49,13 @@ def temporarily(sandbox: Context, **values: Value) -> Iterator[None]:
     finally:
         for name, value in before.items():
             sandbox.set(name, value)
+
+
+def observed(sandbox: Context, thing: Thing) -> Thing:
+    """Keep in the ledger what an experiment saw, and have the checks look at it."""
+    sandbox.ledger.observations.append(thing)
+    sandbox.checker.wake()
+    return thing
 
 
 def refuted(sandbox: Context, *checks: Check, but: tuple[Check, ...] = ()) -> bool:
