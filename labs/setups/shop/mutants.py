@@ -118,11 +118,6 @@ def write_one_name(shop: Shop, cache: Cache, item: int, price: float, ttl_s: flo
     return version
 
 
-def read_stores_for_an_hour(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
-    """Stores for an hour whatever the time to live is set to."""
-    return cache_aside.read(shop, cache, item, 3_600)
-
-
 def read_fills_on_a_miss(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
     """Says that only writes store, and stores at a read."""
     return cache_aside.read(shop, cache, item, ttl_s)

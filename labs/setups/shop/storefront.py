@@ -94,16 +94,6 @@ def price_change(more: Callable[[Request], str], *, primary: bool = False) -> Ac
     return Action("change-price", "Change the price", "step", change_price, (ITEM, PRICE), primary)
 
 
-def write_price(sandbox: Sandbox, item: float, price: float, more: Callable[[Request], str]) -> str:
-    """A price change through the strategy on the page, in a sentence; `more` ends the sentence of
-    one that was committed.
-    """
-    request = app(sandbox).write(int(item), price)
-    if not request.answered:
-        return f"The price of item {int(item)} could not be changed: the database does not answer."
-    return f"The price of item {int(item)} is now {price:.2f}{more(request)}"
-
-
 READ = Action("read", "Read it", "step", read_item, (ITEM,))
 
 
