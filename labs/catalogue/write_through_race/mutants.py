@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from labs.caching import compare_and_set, lease
@@ -17,8 +15,12 @@ from labs.catalogue.write_through_race.strategies import (
     TTL_ALONE,
     WRITE_THROUGH,
 )
-from labs.lab import Check, Mutant, about_of
-from labs.setups.shop.mutants import Answer, read_falls_with_the_cache, read_never_stores
+from labs.setups.shop.mutants import (
+    Answer,
+    read_falls_with_the_cache,
+    read_never_stores,
+    wrong,
+)
 from labs.shop.shop import Shop
 
 
@@ -85,36 +87,27 @@ def read_and_keep(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
     return read_falls_with_the_cache(shop, cache, item, 0)
 
 
-def _mutant(
-    name: str, caught_by: Check, strategy: str, **functions: Callable[..., object]
-) -> Mutant:
-    """The lab with another `read` or `write` in a strategy."""
-    wrong = replace(STRATEGIES[strategy], **functions)  # type: ignore[arg-type]  # read or write
-    return Mutant(name, about_of(*functions.values()), caught_by, {strategy: wrong})
-
-
 MUTANTS = (
-    _mutant(
-        "compares-nothing",
+    wrong(
         checks.compare_and_set_survives,
-        COMPARE_AND_SET,
+        STRATEGIES[COMPARE_AND_SET],
         read=read_compares_nothing,
         write=write_compares_nothing,
     ),
-    _mutant("lease-never-checked", checks.lease_survives, LEASE, read=read_never_checks_its_lease),
-    _mutant(
-        "revokes-before-the-commit",
+    wrong(
         checks.lease_survives,
-        LEASE,
-        write=write_revokes_before_the_commit,
+        STRATEGIES[LEASE],
+        name="lease-never-checked",
+        read=read_never_checks_its_lease,
     ),
-    _mutant("revokes-last", checks.lease_survives, LEASE, write=write_revokes_last),
-    _mutant(
-        "writes-to-the-cache-alone",
+    wrong(checks.lease_survives, STRATEGIES[LEASE], write=write_revokes_before_the_commit),
+    wrong(checks.lease_survives, STRATEGIES[LEASE], write=write_revokes_last),
+    wrong(
         checks.write_through_stale,
-        WRITE_THROUGH,
+        STRATEGIES[WRITE_THROUGH],
+        name="writes-to-the-cache-alone",
         read=read_never_stores,
         write=write_to_the_cache_alone,
     ),
-    _mutant("keeps-for-ever", checks.ttl_bounds, TTL_ALONE, read=read_and_keep),
+    wrong(checks.ttl_bounds, STRATEGIES[TTL_ALONE], name="keeps-for-ever", read=read_and_keep),
 )

@@ -4,7 +4,12 @@ shown before it can be judged.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from labs.lab import Evidence, unmet
+from labs.sandbox.ledger import Request
+from labs.sandbox.sampler import Reading
+from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop.trials import Row
 
 STALE_READS = 10
@@ -55,3 +60,15 @@ def require_hits(row: Row, evidence: Evidence, *, hint: str) -> None:
             evidence,
             hint=hint,
         )
+
+
+def alone(sandbox: Sandbox, *strategies: str) -> list[Request]:
+    """The answered requests of these strategies that were alone on their servers, oldest first."""
+    return [
+        r for r in sandbox.ledger.requests if r.strategy in strategies and r.alone and r.answered
+    ]
+
+
+def total(readings: Iterable[Reading], metric: str) -> float:
+    """What a metric that is counted per second comes to over these readings."""
+    return sum(r.values.get(metric, 0.0) * r.seconds for r in readings)
