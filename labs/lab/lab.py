@@ -231,21 +231,6 @@ class Lab:
 
         return add
 
-    def mutant(
-        self,
-        name: str,
-        about: str,
-        *,
-        caught_by: Check,
-        strategies: Mapping[str, Strategy] | None = None,
-        directives: Mapping[str, str] | None = None,
-        parts: tuple[Callable[[Any], Any], ...] = (),
-        mutate: Callable[[Any], None] | None = None,
-    ) -> None:
-        """One more mutant, whose mistake the check `caught_by` must catch."""
-        made = Mutant(name, about, caught_by, strategies or {}, directives or {}, parts, mutate)
-        self.mutants += (made,)
-
     def reference(self, function: Function) -> Function:
         """The run that meets every check, and measures what the lessons quote."""
         self.run_reference = function

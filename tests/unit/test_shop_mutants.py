@@ -2,10 +2,10 @@
 
 from labs.lab import check
 from labs.setups.shop.mutants import (
+    mistake,
     read_never_stores,
     read_tags_one_item,
     write_tags_one_item,
-    wrong,
 )
 from labs.setups.shop.strategies import CACHE_ASIDE, NO_CACHE
 
@@ -16,7 +16,7 @@ def seen(sandbox):
 
 
 def test_a_mutant_is_called_like_its_function_and_does_what_the_docstring_says():
-    made = wrong(seen, CACHE_ASIDE, NO_CACHE, read=read_never_stores)
+    made = mistake(seen, CACHE_ASIDE, NO_CACHE, read=read_never_stores)
 
     assert made.name == "never-stores"
     assert made.about == "asks the cache and never stores what it fetched"
@@ -26,7 +26,7 @@ def test_a_mutant_is_called_like_its_function_and_does_what_the_docstring_says()
 
 
 def test_a_mutant_may_read_and_write_wrongly():
-    made = wrong(seen, CACHE_ASIDE, read=read_tags_one_item, write=write_tags_one_item)
+    made = mistake(seen, CACHE_ASIDE, read=read_tags_one_item, write=write_tags_one_item)
 
     assert made.name == "tags-one-item"
     assert made.about == (

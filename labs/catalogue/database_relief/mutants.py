@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from labs.catalogue.database_relief import checks
 from labs.setups.shop import mutants
-from labs.setups.shop.mutants import wrong
+from labs.setups.shop.mutants import mistake
 from labs.setups.shop.strategies import CACHE_ASIDE
 
 MUTANTS = (
-    wrong(checks.relief, CACHE_ASIDE, read=mutants.read_never_stores),
-    wrong(checks.relief, CACHE_ASIDE, read=mutants.read_asks_both),
-    wrong(checks.server_agrees, CACHE_ASIDE, read=mutants.read_counts_its_own_hits),
+    mistake(checks.relief, CACHE_ASIDE, read=mutants.read_never_stores),
+    mistake(checks.relief, CACHE_ASIDE, read=mutants.read_asks_both),
+    mistake(checks.server_agrees, CACHE_ASIDE, read=mutants.read_counts_its_own_hits),
 )

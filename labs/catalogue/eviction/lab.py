@@ -239,5 +239,5 @@ lab.mutants = (
         allkeys_accepts_writes,
         directives={"maxmemory": "64mb"},
     ),
-    mutants.wrong(hit_rate_recovers, CACHE_ASIDE, read=mutants.read_never_stores),
+    mutants.mistake(hit_rate_recovers, CACHE_ASIDE, read=mutants.read_never_stores),
 )

@@ -17,9 +17,9 @@ from labs.catalogue.write_through_race.strategies import (
 )
 from labs.setups.shop.mutants import (
     Answer,
+    mistake,
     read_falls_with_the_cache,
     read_never_stores,
-    wrong,
 )
 from labs.shop.shop import Shop
 
@@ -88,26 +88,26 @@ def read_and_keep(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
 
 
 MUTANTS = (
-    wrong(
+    mistake(
         checks.compare_and_set_survives,
         STRATEGIES[COMPARE_AND_SET],
         read=read_compares_nothing,
         write=write_compares_nothing,
     ),
-    wrong(
+    mistake(
         checks.lease_survives,
         STRATEGIES[LEASE],
         name="lease-never-checked",
         read=read_never_checks_its_lease,
     ),
-    wrong(checks.lease_survives, STRATEGIES[LEASE], write=write_revokes_before_the_commit),
-    wrong(checks.lease_survives, STRATEGIES[LEASE], write=write_revokes_last),
-    wrong(
+    mistake(checks.lease_survives, STRATEGIES[LEASE], write=write_revokes_before_the_commit),
+    mistake(checks.lease_survives, STRATEGIES[LEASE], write=write_revokes_last),
+    mistake(
         checks.write_through_stale,
         STRATEGIES[WRITE_THROUGH],
         name="writes-to-the-cache-alone",
         read=read_never_stores,
         write=write_to_the_cache_alone,
     ),
-    wrong(checks.ttl_bounds, STRATEGIES[TTL_ALONE], name="keeps-for-ever", read=read_and_keep),
+    mistake(checks.ttl_bounds, STRATEGIES[TTL_ALONE], name="keeps-for-ever", read=read_and_keep),
 )

@@ -138,13 +138,13 @@ def write_tells_the_cache(shop: Shop, cache: Cache, item: int, price: float, ttl
     return cache_aside.write(shop, cache, item, price, ttl_s)
 
 
-def wrong(
+def mistake(
     caught_by: Check, *strategies: Strategy, name: str = "", **functions: Callable[..., object]
 ) -> Mutant:
     """The lab with a wrong `read` or `write` in these strategies. It has the function's name, if
     no other `name` is given, and does what the functions' docstrings say.
     """
-    mistakes = [function for function in functions.values() if function.__doc__]
-    name = name or name_of(mistakes[0]).partition("-")[2]
+    described = [function for function in functions.values() if function.__doc__]
+    name = name or name_of(described[0]).partition("-")[2]
     instead = {s.name: replace(s, **functions) for s in strategies}  # type: ignore[arg-type]  # read or write
-    return Mutant(name, about_of(*mistakes), caught_by, instead)
+    return Mutant(name, about_of(*described), caught_by, instead)
