@@ -44,8 +44,8 @@ class Settings:
         repr=False,
         metadata=_setting(
             "SECRET_KEY",
-            "Signs the learner's cookie; at least 32 characters. Another key means that nobody "
-            "is recognised.",
+            "Signs the learner's cookie; at least 32 characters. With another key no "
+            "learner is recognised.",
             required=True,
         ),
     )
@@ -69,15 +69,13 @@ class Settings:
         default=0,
         metadata=_setting(
             "TRUSTED_PROXIES",
-            "How many proxies in front may tell of the client's address, scheme and host.",
+            "How many proxies in front are trusted with the client's address, scheme and host.",
         ),
     )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """The settings that the environment holds; SettingsError names everything that is missing
-        or wrong.
-        """
+        """The settings of the environment; SettingsError names all that is missing or wrong."""
         environment = os.environ if environment is None else environment
         values: dict[str, object] = {}
         problems: list[str] = []

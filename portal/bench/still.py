@@ -11,9 +11,7 @@ from portal.web.once import gap, once
 
 
 def still(bench: Bench) -> Markup:
-    """The drawings, wide and narrow, of a bench that is not open: they depend on the lab and on the
-    engines that its settings pick.
-    """
+    """The drawings of a bench that is not open: they depend on the lab and the chosen engines."""
     engines = tuple(bench.settings[control.name] for control in bench.engine_controls)
     return once(
         ("still", bench.lab.id, bench.projector, engines),
@@ -21,7 +19,7 @@ def still(bench: Bench) -> Markup:
     ).fill()
 
 
-def beside_lesson(bench: Bench) -> Markup:
+def next_to_lesson(bench: Bench) -> Markup:
     """The bench in the page of a lesson."""
     if not bench.untouched:
         return Markup(render_template("bench/_bench.html", bench=bench, predictions=None))

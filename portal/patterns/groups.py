@@ -4,43 +4,15 @@ a failover, cut in two, and without a replica.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from labs.lab import Link, Node, Topology
+from labs.client import find
+from labs.lab import Topology
 from portal import drawing
 
-APP, PRIMARY, READER = "app", "primary-endpoint", "reader-endpoint"
-ZONES = ("zone a", "zone b", "zone c")
+PRIMARY, READER = "primary-endpoint", "reader-endpoint"
 ELECTED = "+elected-leader"
-
-
-def topology(
-    *,
-    caches: int,
-    sentinels: bool,
-    waiting: frozenset[str] = frozenset(),
-    zones: tuple[str, ...] = ZONES,
-) -> Topology:
-    """A group as a lab defines it."""
-    names = [f"cache-{index:03}" for index in range(1, caches + 1)]
-    return Topology(
-        (
-            Node(APP, "Writer and readers", "app", about="knows two names, and no server"),
-            Node(PRIMARY, "primary endpoint", "endpoint"),
-            Node(READER, "reader endpoint", "endpoint"),
-            *(
-                Node(name, name, "redis", zone=zones[index % len(zones)], waits=name in waiting)
-                for index, name in enumerate(names)
-            ),
-            *(
-                Node(f"sentinel-{zone[-1]}", f"sentinel {zone[-1]}", "sentinel", zone=zone)
-                for zone in zones
-                if sentinels
-            ),
-        ),
-        (Link("to-primary", APP, PRIMARY), Link("to-reader", APP, READER)),
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +21,7 @@ class Sample:
 
     title: str
     strong: str
-    says: str
+    more: str
     group: Topology
     roles: dict[str, str]
     leads: tuple[list[str], list[str]]
@@ -102,17 +74,17 @@ class Sample:
         }
 
 
-FAILOVER = topology(caches=3, sentinels=True)
-ALONE = topology(caches=3, sentinels=True, waiting=frozenset({"cache-002", "cache-003"}))
-REPLICAS = topology(
-    caches=6, sentinels=False, waiting=frozenset({"cache-004", "cache-005", "cache-006"})
+FAILOVER, REPLICAS = find("failover").topology, find("read-replicas").topology
+ALONE = Topology(
+    tuple(replace(node, waits=node.name in ("cache-002", "cache-003")) for node in FAILOVER.nodes),
+    FAILOVER.links,
 )
 
 SAMPLES = (
     Sample(
         title="A group in three zones, all well",
         strong="cache-001 is the primary.",
-        says="Two replicas follow it; readers ask them in turn.",
+        more="Two replicas follow it; readers ask them in turn.",
         group=FAILOVER,
         roles={"cache-001": "primary", "cache-002": "cache-001", "cache-003": "cache-001"},
         leads=(["cache-001"], ["cache-002", "cache-003"]),
@@ -126,7 +98,7 @@ SAMPLES = (
     Sample(
         title="After a failover",
         strong="cache-002 is the primary now.",
-        says="The client writes again through the same endpoint, 2.24 s after the kill.",
+        more="The client writes again through the same endpoint, 2.24 s after the kill.",
         group=FAILOVER,
         roles={"cache-001": "primary", "cache-002": "primary", "cache-003": "cache-002"},
         leads=(["cache-002"], ["cache-003"]),
@@ -145,8 +117,8 @@ SAMPLES = (
     ),
     Sample(
         title="A zone cut off: two primaries",
-        strong="cache-001 still takes writes, for nobody can tell it.",
-        says="Each of them will be lost when the zone is whole again.",
+        strong="cache-001 still takes writes, because it does not see the new primary.",
+        more="Each of them will be lost when the zone is whole again.",
         group=FAILOVER,
         roles={"cache-001": "primary", "cache-002": "cache-003", "cache-003": "primary"},
         leads=(["cache-003"], ["cache-002"]),
@@ -168,8 +140,8 @@ SAMPLES = (
     ),
     Sample(
         title="No replica, and the primary is down",
-        strong="Nobody can take over.",
-        says="The endpoint leads nowhere; what cache-001 held is gone.",
+        strong="No server can take over.",
+        more="The endpoint leads nowhere; what cache-001 held is gone.",
         group=ALONE,
         rates=(0.0, 0.0),
         roles={"cache-001": "primary", "cache-002": "", "cache-003": ""},
@@ -186,7 +158,7 @@ SAMPLES = (
     Sample(
         title="Places for five replicas, one link slow",
         strong="cache-003 is 41 ms behind.",
-        says="Its link is slowed by 20 ms each way.",
+        more="Its link is slowed by 20 ms each way.",
         group=REPLICAS,
         roles={
             "cache-001": "primary",

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
 from flask import Flask, Response, abort, send_file, url_for
-from werkzeug.security import safe_join
 
 from labs.client import catalogue, folder_of
 from portal.settings import ROOT
@@ -25,26 +24,22 @@ OF_A_VIEW = re.compile(r"[a-z-]+\.(js|css)")
 
 
 def install(app: Flask) -> None:
-    """Serve the files and give templates `asset('css/tokens.css')`; a file that is not there is an
-    error.
+    """Serve the files that are there now; give templates `asset('css/tokens.css')`, an error for
+    another.
     """
-    version = _version()
+    files = dict(_files())
+    version = _version(files)
 
     def static(filename: str) -> Response:
         asked, _, rest = filename.partition("/")
-        if asked == version:
-            response = send_file(path_of(rest) or abort(404), conditional=True)
-            response.headers["Cache-Control"] = FOR_EVER
-            return response
-        if asked.startswith("v-"):
-            filename = rest
-        response = send_file(path_of(filename) or abort(404), conditional=True)
-        response.headers["Cache-Control"] = "no-cache"
+        name = rest if asked.startswith("v-") else filename
+        response = send_file(files.get(name) or abort(404), conditional=True)
+        response.headers["Cache-Control"] = FOR_EVER if asked == version else "no-cache"
         return response
 
     @cache
     def asset(name: str) -> str:
-        if path_of(name) is None:
+        if name not in files:
             raise FileNotFoundError(f"There is no asset {name}.")
         return url_for("static", filename=f"{version}/{name}")
 
@@ -52,38 +47,28 @@ def install(app: Flask) -> None:
     app.jinja_env.globals["asset"] = asset
 
 
-def path_of(name: str) -> Path | None:
-    """The file of this name: `labs/<id>/view.js` is in a lab's folder, others are in static/."""
-    prefix, _, rest = name.partition("/")
-    if prefix == "labs":
-        lab_id, _, file = rest.partition("/")
-        if lab_id not in catalogue() or not OF_A_VIEW.fullmatch(file):
-            return None
-        found = folder_of(lab_id) / file
-    else:
-        joined = safe_join(str(FOLDER), name)
-        if joined is None:
-            return None
-        found = Path(joined)
+def files_in(folder: Path) -> list[Path]:
+    """What is in a lab's folder, sorted; ValueError says why it can't be read."""
     try:
-        return found if found.is_file() else None
-    except OSError:  # the name is too long
-        return None
-
-
-def _version() -> str:
-    """A short name for what all the files hold together."""
-    digest = hashlib.sha256()
-    for name, path in _files():
-        digest.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    return "v-" + digest.hexdigest()[:12]
+        return sorted(folder.iterdir())
+    except OSError as exc:
+        raise ValueError(f"The lab's folder {folder} can't be read: {exc.strerror}.") from exc
 
 
 def _files() -> Iterator[tuple[str, Path]]:
+    """Each file with its name: `labs/<id>/view.js` is in a lab's folder, others are in static/."""
     for path in sorted(FOLDER.rglob("*")):
         if path.is_file():
             yield path.relative_to(FOLDER).as_posix(), path
     for lab_id in catalogue():
-        for path in sorted(folder_of(lab_id).iterdir()):
+        for path in files_in(folder_of(lab_id)):
             if OF_A_VIEW.fullmatch(path.name):
                 yield f"labs/{lab_id}/{path.name}", path
+
+
+def _version(files: Mapping[str, Path]) -> str:
+    """A short name for what all the files hold together."""
+    digest = hashlib.sha256()
+    for name, path in files.items():
+        digest.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return "v-" + digest.hexdigest()[:12]

@@ -11,25 +11,39 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from labs.client import catalogue, folder_of
-from portal.bench.views import problems_of, view_of
-from portal.web.assets import FOR_EVER, path_of
+from portal.bench.views import problems_of
+from portal.web.assets import FOR_EVER
 
-WITH_A_VIEW = [lab_id for lab_id in catalogue() if view_of(lab_id)]
+WITH_A_VIEW = [lab_id for lab_id in catalogue() if (folder_of(lab_id) / "view.html").is_file()]
+
+
+def template_global(app: Flask, name: str) -> Any:
+    return app.jinja_env.globals[name]
 
 
 @pytest.mark.parametrize("lab_id", WITH_A_VIEW)
 def test_a_view_and_what_it_loads_are_there(app: Flask, lab_id: str) -> None:
-    view = view_of(lab_id)
-    assert view
+    view, asset = template_global(app, "view_of")(lab_id), template_global(app, "asset")
 
     app.jinja_env.get_template(view)
     text = (folder_of(lab_id) / "view.html").read_text(encoding="utf-8")
-    assert all(path_of(name) for name in re.findall(r"asset\('([^']+)'\)", text))
+    with app.test_request_context():
+        assert all(asset(name) for name in re.findall(r"asset\('([^']+)'\)", text))
 
 
-def test_labs_without_a_view_have_none() -> None:
+def test_labs_without_a_view_have_none(app: Flask) -> None:
     assert "sessions" in WITH_A_VIEW
-    assert view_of("cache-aside") is None
+    assert template_global(app, "view_of")("cache-aside") is None
+
+
+def test_views_are_found_once(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", unreadable)
+
+    assert template_global(app, "view_of")("sessions") == "labs/sessions/view.html"
+    assert app.jinja_env.get_template("labs/sessions/view.html")
 
 
 @pytest.mark.parametrize(
@@ -51,10 +65,14 @@ def test_a_page_file_that_no_page_finds_is_a_problem(
     assert problems_of("toy", tmp_path) == ([problem] if problem else [])
 
 
+def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"lab's folder .*/none can't be read: No such file"):
+        problems_of("toy", tmp_path / "none")
+
+
 def test_the_files_of_a_view_are_served_like_any_asset(app: Flask, client: FlaskClient) -> None:
     with app.test_request_context():
-        asset: Any = app.jinja_env.globals["asset"]
-        address = asset("labs/sessions/view.js")
+        address = template_global(app, "asset")("labs/sessions/view.js")
 
     with client.get(address) as response:
         assert response.status_code == 200
@@ -71,7 +89,5 @@ def test_nothing_else_of_a_lab_is_served(client: FlaskClient, name: str) -> None
 
 
 def test_an_asset_that_is_not_there_is_an_error(app: Flask) -> None:
-    asset: Any = app.jinja_env.globals["asset"]
-
     with app.test_request_context(), pytest.raises(FileNotFoundError):
-        asset("js/misspelt.js")
+        template_global(app, "asset")("js/misspelt.js")
