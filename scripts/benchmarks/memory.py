@@ -18,7 +18,7 @@ from scripts.benchmarks.learner import Learner
 from scripts.benchmarks.site import Site
 
 ABOUT = "PSS counts a page that several share by its share, USS only what nobody shares"
-LIMIT_MB = 60.0
+LIMIT_MB = 45.0
 IDLE_S, BUSY_S = 6.0, 10.0
 MB = 1024 * 1024
 CACHES = {"redis-server", "memcached"}
