@@ -132,7 +132,8 @@ def _client(route: Route) -> Helper:
         "file": route.file,
         "index": route.index,
     }
-    client = Helper("getter", {"route": way, "user": "shop", "password": PASSWORD})
+    client = Helper("getter")
+    client.tell({"route": way, "user": "shop", "password": PASSWORD})
     client.answer(30.0)
     return client
 

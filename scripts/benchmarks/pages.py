@@ -29,13 +29,7 @@ def measure(context: Context) -> Iterator[Row]:
     """The largest lesson, as somebody new and as somebody with progress sees it."""
     with context.site() as site:
         path, size = largest_lesson(site.port)
-        with (
-            bare_site(site, size) as port,
-            Helper(
-                "visits", {"do": "in_turn", "targets": [], "rounds": 0, "visits": 0, "warm_up": 0}
-            ) as visitor,
-        ):
-            visitor.answer(30.0)
+        with bare_site(site, size) as port, Helper("visits") as visitor:
             cookie = known_learner(site.port, path).cookie
             targets = {
                 "bare page": {"port": port, "path": "/"},

@@ -46,7 +46,7 @@ class Helper:
     answers in lines of JSON. Start it in the main thread.
     """
 
-    def __init__(self, module: str, orders: object) -> None:
+    def __init__(self, module: str) -> None:
         self._module = module
         self._process = subprocess.Popen(
             [sys.executable, "-m", f"scripts.benchmarks.{module}"],
@@ -57,7 +57,6 @@ class Helper:
             preexec_fn=before_exec(signal.SIGKILL),
         )
         self._heard = b""
-        self.tell(orders)
 
     def tell(self, orders: object) -> None:
         """Hand it a line."""
