@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 
 class CannotMeasure(Exception):
@@ -27,10 +27,6 @@ class Row:
     def measured(self) -> str:
         """The value with its unit, in three digits."""
         return f"{digits(self.value)} {self.unit}".rstrip()
-
-    def to_data(self) -> dict[str, Any]:
-        """One object for JSON."""
-        return asdict(self)
 
 
 def plain(name: str, value: float, unit: str, note: str = "") -> Row:
@@ -66,9 +62,7 @@ def median(values: Sequence[float]) -> float:
     """
     if not values:
         raise CannotMeasure("Nothing was measured, so there is no median.")
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    return statistics.median(values)
 
 
 def digits(value: float) -> str:

@@ -46,16 +46,12 @@ class Learner:
 
     def post(self, path: str, **form: str) -> bytes:
         """What the site answers to a form sent by its own page through htmx."""
-        return self._ask(
-            "POST",
-            path,
-            urlencode(form),
-            {
-                "Content-Type": "application/x-www-form-urlencoded",
-                "Sec-Fetch-Site": "same-origin",
-                "HX-Request": "true",
-            },
-        )
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Sec-Fetch-Site": "same-origin",
+            "HX-Request": "true",
+        }
+        return self._ask("POST", path, urlencode(form), headers)
 
     def get(self, path: str, *, fragment: bool = False) -> bytes:
         """A page, or a part of one as htmx asks for it."""
@@ -118,9 +114,8 @@ class Learner:
     def _ask(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> bytes:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
         try:
-            connection.request(
-                method, path, body, {**headers, **({"Cookie": self.cookie} if self.cookie else {})}
-            )
+            cookie = {"Cookie": self.cookie} if self.cookie else {}
+            connection.request(method, path, body, {**headers, **cookie})
             response = connection.getresponse()
             answer = response.read()
         except OSError as exc:

@@ -4,19 +4,15 @@ in turn.
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 from portal.content import load
-from portal.serve.child import Child, Launch
 from portal.settings import ROOT
 from scripts.benchmarks.context import Context
 from scripts.benchmarks.figures import CannotMeasure, Row, at_most, median, percentile, plain
 from scripts.benchmarks.learner import Learner
-from scripts.benchmarks.running import Helper, free_port, wait_until
-from scripts.benchmarks.site import Site
+from scripts.benchmarks.running import Helper
 from scripts.benchmarks.visits import Visitor
 
 ABOUT = "one visitor, one connection, rounds in turn; requests a second over 4 connections"
@@ -29,7 +25,8 @@ def measure(context: Context) -> Iterator[Row]:
     """The largest lesson, as somebody new and as somebody with progress sees it."""
     with context.site() as site:
         path, size = largest_lesson(site.port)
-        with bare_site(site, size) as port, Helper("visits") as visitor:
+        bare = site.web("scripts.benchmarks.bare:app", "/", BENCH_PAGE_BYTES=str(size))
+        with bare as port, Helper("visits") as visitor:
             cookie = known_learner(site.port, path).cookie
             targets = {
                 "bare page": {"port": port, "path": "/"},
@@ -62,50 +59,6 @@ def known_learner(port: int, path: str) -> Learner:
     learner = Learner(port)
     learner.post(f"{path}/read")
     return learner
-
-
-@contextlib.contextmanager
-def bare_site(site: Site, size: int) -> Iterator[int]:
-    """The bare page, served as the site's web is; yields its port."""
-    port = free_port()
-    child = Child(
-        Launch(
-            name="bare",
-            argv=[
-                sys.executable,
-                "-m",
-                "gunicorn",
-                "-c",
-                "python:portal.serve.gunicorn_settings",
-                "--bind",
-                f"127.0.0.1:{port}",
-                "scripts.benchmarks.bare:app",
-            ],
-            environment={
-                **site.environment(),
-                "BENCH_PAGE_BYTES": str(size),
-                "HOME": str(site.places.portal),
-            },
-            directory=ROOT,
-            uid=site.places.uid,
-        ),
-        site.places.logs / "bare.log",
-    )
-    try:
-        wait_until(lambda: _answers(port, "/"), 30.0, "A bare page")
-        yield port
-    finally:
-        child.stop()
-
-
-def _answers(port: int, path: str) -> bool:
-    visitor = Visitor(port, path)
-    try:
-        return visitor.visit() > 0
-    except (OSError, ValueError):
-        return False
-    finally:
-        visitor.close()
 
 
 def _latencies(

@@ -8,6 +8,7 @@ process, which keeps the data's mounts to itself.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -58,42 +59,41 @@ def lay_out(lab_name: str, directory: Path, template: Path, uid: int | None) -> 
     return engines
 
 
+def started(engine: Engine, uid: int | None = None) -> Child:
+    """The engine's server, just started; its files are there."""
+    launch = engine.launch()
+    folder = next(iter(launch.files)).parent
+    return Child(
+        Launch(
+            name=engine.name,
+            argv=launch.argv,
+            environment={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **launch.env},
+            directory=folder,
+            uid=uid,
+            stop_signal=launch.stop_signal,
+        ),
+        folder / "log",
+    )
+
+
 def seconds_to_start(engines: list[Engine], uid: int | None) -> float:
     """Start these servers together; the seconds until the last of them has answered."""
-    children = []
-    try:
+    with contextlib.ExitStack() as running:
         began = time.perf_counter()
         for engine in engines:
-            launch = engine.launch()
-            folder = next(iter(launch.files)).parent
-            children.append(
-                Child(
-                    Launch(
-                        name=engine.name,
-                        argv=launch.argv,
-                        environment={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **launch.env},
-                        directory=folder,
-                        uid=uid,
-                        stop_signal=launch.stop_signal,
-                    ),
-                    folder / "log",
-                )
-            )
-        waiting = list(engines)
+            running.callback(started(engine, uid).stop)
+            running.callback(engine.close)
+        waiting = engines
         while waiting:
             if time.perf_counter() - began > START_S:
                 raise CannotMeasure(f"The bare {waiting[0].name} did not answer")
             time.sleep(PAUSE_S)
-            waiting = [engine for engine in waiting if not _answers(engine)]
+            waiting = [engine for engine in waiting if not answers(engine)]
         return time.perf_counter() - began
-    finally:
-        for engine in engines:
-            engine.close()
-        for child in children:
-            child.stop()
 
 
-def _answers(engine: Engine) -> bool:
+def answers(engine: Engine) -> bool:
+    """True if the engine's server is ready."""
     try:
         return engine.listens() and bool(engine.ready(0.5))
     except ServerDown:

@@ -5,21 +5,16 @@ closed; and whether a reader of a byte a second is felt by others.
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from portal.serve.child import Child, Launch
-from portal.settings import ROOT
 from scripts.benchmarks.context import Context
 from scripts.benchmarks.figures import CannotMeasure, Row, at_most, median, percentile, plain, under
 from scripts.benchmarks.learner import Learner
 from scripts.benchmarks.pages import found_by, known_learner, largest_lesson
-from scripts.benchmarks.running import Helper, free_port, wait_until
-from scripts.benchmarks.site import Site
-from scripts.benchmarks.visits import Visitor
+from scripts.benchmarks.running import Helper
 from scripts.benchmarks.wide import STREAMS_OF_A_LEARNER
 
 ABOUT = (
@@ -52,7 +47,11 @@ def measure(context: Context) -> Iterator[Row]:
     slow reader, in turn.
     """
     seconds = 10.0 if not context.quick else 6.0
-    with context.site() as site, wide_web(site) as port, contextlib.ExitStack() as cleanup:
+    with (
+        context.site() as site,
+        site.web("scripts.benchmarks.wide:create()", "/labs") as port,
+        contextlib.ExitStack() as cleanup,
+    ):
         learners = [Learner(port) for _ in range(SANDBOXES)]
         context.say(f"{SANDBOXES} sandboxes, {BOUNDED} streams, closed and opened again")
         for learner in learners:
@@ -79,45 +78,6 @@ def measure(context: Context) -> Iterator[Row]:
                     _one_round(intervals, learners, count, visitor, page, seconds)
     yield from _rows(found)
     yield from _rows_of_slow(found[BOUNDED], slowed)
-
-
-@contextlib.contextmanager
-def wide_web(site: Site) -> Iterator[int]:
-    """One more web of this site, as the site's own is, but for the streams that one learner may
-    have; yields its port.
-    """
-    port = free_port()
-    child = Child(
-        Launch(
-            name="wide",
-            argv=[
-                sys.executable,
-                "-m",
-                "gunicorn",
-                "-c",
-                "python:portal.serve.gunicorn_settings",
-                "--bind",
-                f"127.0.0.1:{port}",
-                "scripts.benchmarks.wide:create()",
-            ],
-            environment=site.portal_environment(),
-            directory=ROOT,
-            uid=site.places.uid,
-        ),
-        site.places.logs / "wide.log",
-    )
-    try:
-        wait_until(lambda: _answers(port), 30.0, "A second web", every_s=0.05)
-        yield port
-    finally:
-        child.stop()
-
-
-def _answers(port: int) -> bool:
-    try:
-        return Visitor(port, "/labs").visit() > 0
-    except (OSError, ValueError):
-        return False
 
 
 def _opened_again(learners: list[Learner], port: int) -> Row:
