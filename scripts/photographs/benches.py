@@ -23,7 +23,7 @@ FAILOVER = "/labs/failover"
 REPLICAS = "/labs/read-replicas"
 
 
-def benches(camera: Photographer, context: BrowserContext) -> None:
+def gears(camera: Photographer, context: BrowserContext) -> None:
     """The bench of cache-aside in its three gears, its end, and one that waits."""
     page = context.new_page()
     page.goto(BENCH)
