@@ -20,7 +20,7 @@ ABOUT = (
 )
 ABOUT_CLASS = (
     "a hundred new learners open the same lab at the same moment, without a pool; each page "
-    "asks again as it is told to"
+    "asks again after the time that it names"
 )
 LABS = ("cache-aside", "database-relief")
 BARE_LIMIT = 2.0

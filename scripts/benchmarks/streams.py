@@ -137,15 +137,8 @@ def _one_round(
         for slow, found in intervals:
             time.sleep(1.0)
             listeners.tell({"slow": slow})
-            visitor.tell(
-                {
-                    "do": "at_a_pace",
-                    "target": page,
-                    "connections": VISITORS,
-                    "each_per_s": EACH_PER_S,
-                    "seconds": seconds,
-                }
-            )
+            pace = {"connections": VISITORS, "each_per_s": EACH_PER_S, "seconds": seconds}
+            visitor.tell({"do": "at_a_pace", "target": page, **pace})
             times = found_by(visitor, seconds + 30.0)
             listeners.tell("end")
             _add(found, count, times, listeners.answer(30.0))
@@ -171,30 +164,24 @@ def _add(found: Found, count: int, times: list[float], heard: dict[str, Any]) ->
 
 def _rows(found: dict[int, Found]) -> Iterator[Row]:
     for count in COUNTS[1:]:
-        lag = median(found[count].lag_p99)
+        name, seen = f"{count} streams, event lag p99", found[count]
+        lag = median(seen.lag_p99)
         note = (
-            f"p50 {median(found[count].lag_p50):.1f} ms; {median(found[count].events_per_s):,.0f} "
-            f"events a second; worst round {max(found[count].lag_p99):.0f} ms"
+            f"p50 {median(seen.lag_p50):.1f} ms; {median(seen.events_per_s):,.0f} events a "
+            f"second; worst round {max(seen.lag_p99):.0f} ms"
         )
-        name = f"{count} streams, event lag p99"
         yield (
             under(name, lag, "ms", LAG_LIMIT_MS, note)
             if count == BOUNDED
             else plain(name, lag, "ms", note)
         )
-    for count in COUNTS:
-        yield plain(
-            f"{count} streams, page p99" if count else "no streams, page p99",
-            median(found[count].page_p99),
-            "ms",
-            f"p50 {median(found[count].page_p50):.1f} ms; worst round "
-            f"{max(found[count].page_p99):.0f} ms",
-        )
+    for count, seen in found.items():
+        note = f"p50 {median(seen.page_p50):.1f} ms; worst round {max(seen.page_p99):.0f} ms"
+        name = f"{count or 'no'} streams, page p99"
+        yield plain(name, median(seen.page_p99), "ms", note)
     for count in COUNTS[1:]:
-        ratio, name = (
-            median(found[count].page_p99) / median(found[0].page_p99),
-            f"{count} streams, page p99 to none",
-        )
+        name = f"{count} streams, page p99 to none"
+        ratio = median(found[count].page_p99) / median(found[0].page_p99)
         yield (
             at_most(name, ratio, "times", PAGE_LIMIT)
             if count == BOUNDED
