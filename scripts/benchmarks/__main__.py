@@ -65,9 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if os.getloadavg()[0] > BUSY:
-        busy = (
-            "Others use this machine just now: times will be longer than they are on a quiet one."
-        )
+        busy = "Others use this machine just now: times are longer than on a quiet one."
         print(busy, file=sys.stderr)
     known = facts()
     try:
@@ -82,19 +80,8 @@ def main(arguments: list[str] | None = None) -> int:
         command = ["scripts/bench", *asked.names, *(["--quick"] if asked.quick else [])]
         asked.write.write_text(page(known, sections, " ".join(command)))
     if asked.json:
-        data = {
-            "facts": known,
-            "quick": asked.quick,
-            "measurements": {
-                section.name: {
-                    "about": section.about,
-                    "problem": section.problem,
-                    "seconds": round(section.seconds, 1),
-                    "rows": [asdict(row) for row in section.rows],
-                }
-                for section in sections
-            },
-        }
+        measured = {section.name: asdict(section) for section in sections}
+        data = {"facts": known, "quick": asked.quick, "measurements": measured}
         asked.json.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     return 1 if any(section.problem for section in sections) else 0
 

@@ -34,13 +34,17 @@ def plain(name: str, value: float, unit: str, note: str = "") -> Row:
     return Row(name, value, unit, note=note)
 
 
-def at_most(name: str, value: float, unit: str, limit: float, note: str = "") -> Row:
-    """A row whose value must not be over the limit."""
+def at_most(name: str, value: float, unit: str, limit: float | None, note: str = "") -> Row:
+    """A row whose value must not be over the limit; one that only informs without a limit."""
+    if limit is None:
+        return plain(name, value, unit, note)
     return Row(name, value, unit, f"at most {limit:g} {unit}".rstrip(), value <= limit, note)
 
 
-def under(name: str, value: float, unit: str, limit: float, note: str = "") -> Row:
-    """A row whose value must be under the limit."""
+def under(name: str, value: float, unit: str, limit: float | None, note: str = "") -> Row:
+    """A row whose value must be under the limit; one that only informs without a limit."""
+    if limit is None:
+        return plain(name, value, unit, note)
     return Row(name, value, unit, f"under {limit:g} {unit}".rstrip(), value < limit, note)
 
 

@@ -182,11 +182,7 @@ def _rows(found: dict[str, Found]) -> Iterator[Row]:
             f"{len(client.p50)} rounds"
         )
         name = f"{where}, p50 to redis-benchmark"
-        yield (
-            at_most(name, ratio, "times", LIMIT, note)
-            if connections == 1
-            else plain(name, ratio, "times", note)
-        )
+        yield at_most(name, ratio, "times", LIMIT if connections == 1 else None, note)
 
 
 def _rows_of_link(found: dict[str, Found], slowed_us: float) -> Iterator[Row]:

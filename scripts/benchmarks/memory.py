@@ -77,11 +77,7 @@ def _rows(
     taken = sorted(several, key=_pss)[len(several) // 2]
     pss_mb = median([_pss(one) for one in several]) / MB
     note = f"{sum(number for number, _, _ in taken.values())} processes; {note}"
-    yield (
-        plain(f"{name}, PSS", pss_mb, "MB", note)
-        if limit_mb is None
-        else at_most(f"{name}, PSS", pss_mb, "MB", limit_mb, note)
-    )
+    yield at_most(f"{name}, PSS", pss_mb, "MB", limit_mb, note)
     yield plain(f"{name}, USS", sum(uss for _, _, uss in taken.values()) / MB, "MB")
     for process, (number, pss, uss) in sorted(taken.items(), key=lambda item: -item[1][1]):
         label = f"  {process}" + (f" × {number}" if number > 1 else "")

@@ -170,11 +170,7 @@ def _rows(found: dict[int, Found]) -> Iterator[Row]:
             f"p50 {median(seen.lag_p50):.1f} ms; {median(seen.events_per_s):,.0f} events a "
             f"second; worst round {max(seen.lag_p99):.0f} ms"
         )
-        yield (
-            under(name, lag, "ms", LAG_LIMIT_MS, note)
-            if count == BOUNDED
-            else plain(name, lag, "ms", note)
-        )
+        yield under(name, lag, "ms", LAG_LIMIT_MS if count == BOUNDED else None, note)
     for count, seen in found.items():
         note = f"p50 {median(seen.page_p50):.1f} ms; worst round {max(seen.page_p99):.0f} ms"
         name = f"{count or 'no'} streams, page p99"
@@ -182,11 +178,7 @@ def _rows(found: dict[int, Found]) -> Iterator[Row]:
     for count in COUNTS[1:]:
         name = f"{count} streams, page p99 to none"
         ratio = median(found[count].page_p99) / median(found[0].page_p99)
-        yield (
-            at_most(name, ratio, "times", PAGE_LIMIT)
-            if count == BOUNDED
-            else plain(name, ratio, "times")
-        )
+        yield at_most(name, ratio, "times", PAGE_LIMIT if count == BOUNDED else None)
 
 
 def _rows_of_slow(without: Found, with_it: Found) -> Iterator[Row]:
