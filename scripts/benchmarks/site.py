@@ -32,14 +32,15 @@ NOT_OURS = {
 
 
 class Site:
-    """Runs while it is entered, with `pool` sandboxes in its pool.
+    """Runs while it is entered, with `pool` sandboxes in its pool and with these variables.
 
     Entered again it starts a second time, with the data of the first.
     """
 
-    def __init__(self, state: Path, *, pool: int = 2) -> None:
+    def __init__(self, state: Path, *, pool: int = 2, **variables: str) -> None:
         self.places = places_of(state)
         self.pool = pool
+        self._variables = variables
         self.port = 0
         self.seconds_to_ready = 0.0
         self._child: Child | None = None
@@ -80,6 +81,7 @@ class Site:
             **ours,
             "CACHEGROUND_STATE": str(self.places.state),
             "CACHEGROUND_POOL": str(self.pool),
+            **self._variables,
         }
 
     @contextlib.contextmanager

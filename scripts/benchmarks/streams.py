@@ -27,6 +27,8 @@ COUNTS = (0, 200, 500)
 BOUNDED = 500
 LAG_LIMIT_MS, PAGE_LIMIT, SLOW_LIMIT = 250.0, 2.0, 1.25
 VISITORS, EACH_PER_S = 4, 10.0
+QUIET_S = 3.0
+"""Before an interval: the streams of the round before are let go of by then."""
 BEGIN_S = 45.0
 """All streams of a round have begun by then, or the round is given up: 100 connect a second."""
 
@@ -135,7 +137,7 @@ def _one_round(
         if problem := listeners.answer(BEGIN_S)["problem"]:
             raise CannotMeasure(problem)
         for slow, found in intervals:
-            time.sleep(1.0)
+            time.sleep(QUIET_S)
             listeners.tell({"slow": slow})
             pace = {"connections": VISITORS, "each_per_s": EACH_PER_S, "seconds": seconds}
             visitor.tell({"do": "at_a_pace", "target": page, **pace})

@@ -43,14 +43,6 @@ STORIES: dict[Callable[[Photographer, BrowserContext], None], tuple[str, ...]] =
 }
 
 
-class SmallSite(Site):
-    """A site with room for one sandbox, so that a second learner waits."""
-
-    def environment(self) -> dict[str, str]:
-        """The variables of its processes."""
-        return {**super().environment(), "CACHEGROUND_ROOM": "1"}
-
-
 def photograph(playwright: Playwright, url: str, to: Path, wanted: tuple[str, ...]) -> list[Path]:
     """Take them all, one story after the other."""
     names = ("chromium", "chromium-browser", "google-chrome")
@@ -92,7 +84,9 @@ def main() -> int:
             )
             folder = Path(stack.enter_context(room))
             folder.chmod(0o755)
-            url = f"http://127.0.0.1:{stack.enter_context(SmallSite(folder / 'state')).port}"
+            # With room for one sandbox, so that a second learner waits.
+            site = stack.enter_context(Site(folder / "state", CACHEGROUND_ROOM="1"))
+            url = f"http://127.0.0.1:{site.port}"
         playwright = stack.enter_context(sync_playwright())
         taken = photograph(playwright, url, asked.to, tuple(asked.names))
     size_mb = sum(path.stat().st_size for path in taken) / 1e6
