@@ -102,9 +102,8 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "tiers", nargs="*", metavar="TIER", help=f"static, {', '.join(known)}; all if none is named"
-    )
+    help_ = f"static, {', '.join(known)}; all if none is named"
+    parser.add_argument("tiers", nargs="*", metavar="TIER", help=help_)
     wanted = parser.parse_args(names).tiers
     unknown = set(wanted) - {"static", *known}
     if unknown:
@@ -117,9 +116,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="cg-") as name:
         scratch = Path(name)
         scratch.chmod(0o711)
-        return _report(
-            _run_all(list(_jobs(wanted, for_pytest, scratch))), filtered=bool(for_pytest)
-        )
+        outcomes = _run_all(list(_jobs(wanted, for_pytest, scratch)))
+        return _report(outcomes, filtered=bool(for_pytest))
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -131,50 +129,30 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 def _jobs(wanted: list[str], for_pytest: list[str], scratch: Path) -> Iterator[Job]:
     for tier in TIERS:
-        if (not wanted or tier.name in wanted) and list(
-            (ROOT / "tests" / tier.name).glob("**/test_*.py")
-        ):
-            yield _tests(tier, for_pytest, scratch)
-            if tier.apart and not for_pytest:
-                yield _apart(tier, scratch)
-            if tier.also_ordinary and os.geteuid() == 0:
-                yield _as_ordinary_user(tier, for_pytest, scratch)
+        folder = f"tests/{tier.name}"
+        if (wanted and tier.name not in wanted) or not list((ROOT / folder).glob("**/test_*.py")):
+            continue
+        apart = [] if for_pytest else [f"{folder}/{file}" for file in tier.apart]
+        options = [*(["-n", str(tier.processes)] if tier.processes else []), *for_pytest]
+        without = [f"--ignore={file}" for file in apart]
+        yield _tests(tier.name, [folder, *without, *options], scratch, alone=tier.alone)
+        if apart:
+            yield _tests(f"{tier.name} apart", apart, scratch)
+        if tier.also_ordinary and os.geteuid() == 0:
+            yield _as_ordinary_user(tier, for_pytest, scratch)
     if "static" in wanted or (not wanted and not for_pytest):
         for name, command in STATIC.items():
             yield Job(name, [sys.executable, *command])
 
 
-def _tests(tier: Tier, for_pytest: list[str], scratch: Path) -> Job:
-    results = scratch / f"{tier.name}.xml"
-    parallel = ["-n", str(tier.processes)] if tier.processes else []
-    without = [] if for_pytest else [f"--ignore=tests/{tier.name}/{file}" for file in tier.apart]
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        f"tests/{tier.name}",
-        "-q",
-        "--durations=5",
-        f"--junitxml={results}",
-        *parallel,
-        *without,
-        *for_pytest,
-    ]
-    return Job(tier.name, command, results=results, alone=tier.alone)
-
-
-def _apart(tier: Tier, scratch: Path) -> Job:
-    results = scratch / f"{tier.name}-apart.xml"
-    files = [f"tests/{tier.name}/{file}" for file in tier.apart]
-    return Job(
-        f"{tier.name} apart",
-        [sys.executable, "-m", "pytest", *files, "-q", "--durations=5", f"--junitxml={results}"],
-        results=results,
-    )
+def _tests(name: str, arguments: list[str], scratch: Path, *, alone: bool = False) -> Job:
+    results = scratch / f"{name}.xml"
+    pytest = [sys.executable, "-m", "pytest", "-q", "--durations=5", f"--junitxml={results}"]
+    return Job(name, [*pytest, *arguments], results=results, alone=alone)
 
 
 def _as_ordinary_user(tier: Tier, for_pytest: list[str], scratch: Path) -> Job:
-    """The same tests as somebody who is not root, and who has a line in the password file as people
+    """The same tests as a user who is not root, and who has a line in the password file as people
     have: in this command's sight only.
     """
     home = scratch / "home"
@@ -187,51 +165,24 @@ def _as_ordinary_user(tier: Tier, for_pytest: list[str], scratch: Path) -> Job:
     )
     passwords.chmod(0o644)
     results = home / "results.xml"
-    tests = [
-        sys.executable,
-        "-m",
-        "pytest",
-        f"tests/{tier.name}",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        f"--basetemp={home}/pytest",
-        f"--junitxml={results}",
-        *for_pytest,
-    ]
-    become = [
-        "setpriv",
-        f"--reuid={ORDINARY_UID}",
-        f"--regid={ORDINARY_UID}",
-        "--clear-groups",
-        "--inh-caps=-all",
-        "--",
-        *tests,
-    ]
+    ids = [f"--reuid={ORDINARY_UID}", f"--regid={ORDINARY_UID}"]
+    files = [f"--basetemp={home}/pytest", f"--junitxml={results}"]
     script = 'mount --bind "$1" /etc/passwd && shift && exec "$@"'
+    command = [
+        *("unshare", "--mount", "--propagation", "private", "--"),
+        *("sh", "-c", script, "sh", str(passwords)),
+        *("setpriv", *ids, "--clear-groups", "--inh-caps=-all", "--"),
+        *(sys.executable, "-m", "pytest", f"tests/{tier.name}", "-q", "-p", "no:cacheprovider"),
+        *(*files, *for_pytest),
+    ]
+    environment = {"HOME": str(home), "TMPDIR": "/tmp", "XDG_RUNTIME_DIR": ""}
+    # Alone: without cages two labs hosts on one machine use the same loopback addresses.
     return Job(
         f"{tier.name} as an ordinary user",
-        [
-            "unshare",
-            "--mount",
-            "--propagation",
-            "private",
-            "--",
-            "sh",
-            "-c",
-            script,
-            "sh",
-            str(passwords),
-            *become,
-        ],
-        environment={
-            "HOME": str(home),
-            "TMPDIR": "/tmp",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "XDG_RUNTIME_DIR": "",
-        },
-        results=results,
-        alone=True,  # without cages two labs hosts on one machine use the same loopback addresses
+        command,
+        {**environment, "PYTHONDONTWRITEBYTECODE": "1"},
+        results,
+        alone=True,
     )
 
 
@@ -299,16 +250,12 @@ def _counted(job: Job, code: int) -> Outcome:
     total = Outcome()
     with suppress(OSError, ElementTree.ParseError):
         for suite in ElementTree.parse(job.results).iter("testsuite"):
-            number = {
-                name: int(suite.get(name, "0"))
-                for name in ("tests", "failures", "errors", "skipped")
-            }
-            total.failed += number["failures"] + number["errors"]
-            total.skipped += number["skipped"]
-            total.passed += max(
-                0, number["tests"] - number["failures"] - number["errors"] - number["skipped"]
-            )
-            total.tests += number["tests"]
+            kinds = ("tests", "failures", "errors", "skipped")
+            tests, failures, errors, skipped = (int(suite.get(kind, "0")) for kind in kinds)
+            total.failed += failures + errors
+            total.skipped += skipped
+            total.passed += max(0, tests - failures - errors - skipped)
+            total.tests += tests
     if code not in (0, NO_TESTS) and not total.failed:
         total.failed = 1
     return total
@@ -324,12 +271,8 @@ def _report(outcomes: dict[str, Outcome], *, filtered: bool) -> int:
                 if line.startswith("SKIPPED"):
                     print(f"{name}: {line}")
     tests = sum(outcome.tests for outcome in outcomes.values())
-    whole = Outcome(
-        *(
-            sum(getattr(outcome, name) for outcome in outcomes.values())
-            for name in ("passed", "failed", "skipped")
-        )
-    )
+    counts = ("passed", "failed", "skipped")
+    whole = Outcome(*(sum(getattr(one, name) for one in outcomes.values()) for name in counts))
     if not tests and not (outcomes and set(outcomes) <= set(STATIC)):
         print("No test ran." + (" Nothing matches what was handed to pytest." if filtered else ""))
         return 1

@@ -231,6 +231,10 @@ max_connections = 40
 # A statement whose caller has gone ends, even one that switched its own timeout off.
 client_connection_check_interval = 1s
 superuser_reserved_connections = 3
+# The tables of locks are filled at the start, 1 MB by default: 640 objects and 640 predicates are
+# plenty for one learner.
+max_locks_per_transaction = 16
+max_pred_locks_per_transaction = 16
 password_encryption = 'scram-sha-256'
 shared_buffers = 16MB
 work_mem = 2MB

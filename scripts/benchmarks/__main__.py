@@ -12,6 +12,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from labs.errors import LabsError
@@ -50,18 +51,12 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="NAME",
         help=f"what to measure: {', '.join(MEASUREMENTS)}; all if none is named",
     )
-    parser.add_argument(
-        "--quick", action="store_true", help="fewer rounds: in a minute or two, with less certainty"
-    )
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="write it all to this file as well"
-    )
-    parser.add_argument(
-        "--write",
-        type=Path,
-        metavar="FILE",
-        help="write it as a page of the documentation as well: docs/measurements.md",
-    )
+    quick = "fewer rounds: in a minute or two, with less certainty"
+    parser.add_argument("--quick", action="store_true", help=quick)
+    written = "write it as a page of the documentation as well: docs/measurements.md"
+    parser.add_argument("--write", type=Path, metavar="FILE", help=written)
+    as_json = "write it all to this file as well"
+    parser.add_argument("--json", type=Path, metavar="FILE", help=as_json)
     asked = parser.parse_args(arguments)
     unknown = [name for name in asked.names if name not in MEASUREMENTS]
     if unknown:
@@ -70,43 +65,23 @@ def main(arguments: list[str] | None = None) -> int:
         )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if os.getloadavg()[0] > BUSY:
-        print(
-            "Others use this machine just now: times will be longer than they are on a quiet one.",
-            file=sys.stderr,
-        )
+        busy = "Others use this machine just now: times are longer than on a quiet one."
+        print(busy, file=sys.stderr)
     known = facts()
     try:
-        sections = run(
-            [name for name in MEASUREMENTS if not asked.names or name in asked.names],
-            quick=asked.quick,
-        )
+        names = [name for name in MEASUREMENTS if not asked.names or name in asked.names]
+        sections = run(names, quick=asked.quick)
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
     known["load average"] += ", at the end " + " ".join(f"{load_:.2f}" for load_ in os.getloadavg())
     print(report(known, sections))
     if asked.write:
-        asked.write.write_text(
-            page(
-                known,
-                sections,
-                " ".join(["scripts/bench", *asked.names, *(["--quick"] if asked.quick else [])]),
-            )
-        )
+        command = ["scripts/bench", *asked.names, *(["--quick"] if asked.quick else [])]
+        asked.write.write_text(page(known, sections, " ".join(command)))
     if asked.json:
-        data = {
-            "facts": known,
-            "quick": asked.quick,
-            "measurements": {
-                section.name: {
-                    "about": section.about,
-                    "problem": section.problem,
-                    "seconds": round(section.seconds, 1),
-                    "rows": [row.to_data() for row in section.rows],
-                }
-                for section in sections
-            },
-        }
+        measured = {section.name: asdict(section) for section in sections}
+        data = {"facts": known, "quick": asked.quick, "measurements": measured}
         asked.json.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     return 1 if any(section.problem for section in sections) else 0
 

@@ -20,7 +20,7 @@ PAGE = """<!doctype html>
 </body></html>
 """
 PARAGRAPH = (
-    "<p>A paragraph of a plain text, long enough to be a sentence that somebody would read.</p>\n"
+    "<p>A paragraph of a plain text, long enough to be a sentence that a person would read.</p>\n"
 )
 
 app = Flask(__name__)

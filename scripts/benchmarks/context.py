@@ -4,6 +4,7 @@ start.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,10 @@ class Context:
         Each size of pool has a state of its own, so two may run side by side.
         """
         return Site(self.directory / f"pool-{pool}", pool=pool)
+
+    def say(self, what: str) -> None:
+        """A line that says what is being measured: long measurements show that they go on."""
+        print(f"  {what} …", file=sys.stderr, flush=True)
 
     def rounds(self, usual: int, quick: int) -> int:
         """How often to do something."""

@@ -1,9 +1,11 @@
-"""What the figures were measured on: the machine, what runs on it beside us, and the versions."""
+"""What the figures were measured on: the machine, how busy it is, and the versions."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -14,13 +16,7 @@ from labs.engines import binaries
 from labs.errors import LabsError
 from portal.settings import ROOT
 
-PROGRAMS = {
-    "redis-server": "--version",
-    "redis-benchmark": "--version",
-    "memcached": "--version",
-    "postgres": "--version",
-    "bwrap": "--version",
-}
+PROGRAMS = ("redis-server", "redis-benchmark", "memcached", "postgres", "bwrap")
 
 
 def facts() -> dict[str, str]:
@@ -32,9 +28,7 @@ def facts() -> dict[str, str]:
         "memory": f"{memory.total / 2**30:.1f} GiB, {memory.available / 2**30:.1f} GiB of it free",
         "system": f"{_distribution()}, kernel {platform.release()}, {platform.machine()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "engines": ", ".join(
-            filter(None, (_version(name, option) for name, option in PROGRAMS.items()))
-        ),
+        "engines": ", ".join(filter(None, map(_version, PROGRAMS))),
         "checkout": _commit(),
         "user": "root" if os.geteuid() == 0 else "an ordinary user",
         "load average": "at the start " + " ".join(f"{load:.2f}" for load in os.getloadavg()),
@@ -42,63 +36,39 @@ def facts() -> dict[str, str]:
 
 
 def _processor() -> str:
-    for line in (
-        Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
-        if Path("/proc/cpuinfo").exists()
-        else []
-    ):
-        if line.lower().startswith(("model name", "hardware")):
-            return line.partition(":")[2].strip()
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
+            if line.lower().startswith(("model name", "hardware")):
+                return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
 
 
 def _distribution() -> str:
-    try:
-        return platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
-    except OSError:
-        return platform.system()
+    with contextlib.suppress(OSError, KeyError):
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    return platform.system()
 
 
-def _version(name: str, option: str) -> str:
+def _version(name: str) -> str:
     try:
-        said = _said([str(binaries.find(name)), option])
+        said = _said([str(binaries.find(name)), "--version"])
     except LabsError:
         return f"no {name}"
-    words = [
-        word.removeprefix("v=") for word in said.split() if word.removeprefix("v=")[:1].isdigit()
-    ]
-    return f"{name} {words[0]}" if words else ""
+    version = re.search(r"\b(?:v=)?(\d\S*)", said)
+    return f"{name} {version[1]}" if version else ""
 
 
 def _commit() -> str:
-    commit = _said(
-        ["git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT), "log", "-1", "--format=%h of %cs"]
-    )
-    changed = _said(
-        [
-            "git",
-            "-c",
-            f"safe.directory={ROOT}",
-            "-C",
-            str(ROOT),
-            "status",
-            "--porcelain",
-            "--untracked-files=no",
-        ]
-    )
+    git = ["git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT)]
+    commit = _said([*git, "log", "-1", "--format=%h of %cs"])
+    changed = _said([*git, "status", "--porcelain", "--untracked-files=no"])
     return (commit or "no commit") + (", with changes" if changed else "")
 
 
 def _said(command: list[str]) -> str:
-    try:
-        ended = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-            env={**os.environ, **binaries.environment()},
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return ended.stdout.strip() if ended.returncode == 0 else ""
+    environment = {**os.environ, **binaries.environment()}
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=10, check=True, env=environment
+        ).stdout.strip()
+    return ""

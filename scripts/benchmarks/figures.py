@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 
 class CannotMeasure(Exception):
@@ -28,23 +28,23 @@ class Row:
         """The value with its unit, in three digits."""
         return f"{digits(self.value)} {self.unit}".rstrip()
 
-    def to_data(self) -> dict[str, Any]:
-        """One object for JSON."""
-        return asdict(self)
-
 
 def plain(name: str, value: float, unit: str, note: str = "") -> Row:
     """A row that only informs."""
     return Row(name, value, unit, note=note)
 
 
-def at_most(name: str, value: float, unit: str, limit: float, note: str = "") -> Row:
-    """A row whose value must not be over the limit."""
+def at_most(name: str, value: float, unit: str, limit: float | None, note: str = "") -> Row:
+    """A row whose value must not be over the limit; one that only informs without a limit."""
+    if limit is None:
+        return plain(name, value, unit, note)
     return Row(name, value, unit, f"at most {limit:g} {unit}".rstrip(), value <= limit, note)
 
 
-def under(name: str, value: float, unit: str, limit: float, note: str = "") -> Row:
-    """A row whose value must be under the limit."""
+def under(name: str, value: float, unit: str, limit: float | None, note: str = "") -> Row:
+    """A row whose value must be under the limit; one that only informs without a limit."""
+    if limit is None:
+        return plain(name, value, unit, note)
     return Row(name, value, unit, f"under {limit:g} {unit}".rstrip(), value < limit, note)
 
 
@@ -66,9 +66,7 @@ def median(values: Sequence[float]) -> float:
     """
     if not values:
         raise CannotMeasure("Nothing was measured, so there is no median.")
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    return statistics.median(values)
 
 
 def digits(value: float) -> str:

@@ -31,26 +31,17 @@ def get(cache: LeanRedis, key: str, calls: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Obey lines: first {"route", "user", "password"}, then {"key", "calls"} until there are no
+    """Obey lines: first the ends of a route and who asks, then {"key", "calls"} until there are no
     more.
     """
     gc.disable()
-    cache: LeanRedis | None = None
+    orders = json.loads(sys.stdin.readline())
+    ends = Address(**orders["listen_address"]), Address(**orders["target"])
+    connected = Route(*ends, orders["file"], orders["index"]).open()
+    cache = LeanRedis(connected, Access(orders["user"], orders["password"]))
+    print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
-        orders = json.loads(line)
-        if cache is None:
-            listen_address, target = (
-                Address(*orders["route"][end]) for end in ("listen_address", "target")
-            )
-            cache = LeanRedis(
-                Route(
-                    listen_address, target, orders["route"]["file"], orders["route"]["index"]
-                ).open(),
-                Access(orders["user"], orders["password"]),
-            )
-            print(json.dumps({"ready": True}), flush=True)
-        else:
-            print(json.dumps(get(cache, orders["key"], orders["calls"])), flush=True)
+        print(json.dumps(get(cache, **json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from scripts.benchmarks.figures import CannotMeasure
 
 TIMEOUT_S = 20.0
 _SANDBOX = re.compile(rb'data-sandbox="([0-9a-f]{32})"')
+_SEQ = re.compile(rb'<cg-bench[^>]*\sdata-seq="(\d+)"')
 _PLACE = re.compile(rb"You are number <strong>(\d+)</strong> in the queue")
 _AGAIN = re.compile(rb'<cg-bench[^>]*\shx-get="([^"]+)"[^>]*(?:delay:|every )(\d+)ms')
 
@@ -45,16 +46,12 @@ class Learner:
 
     def post(self, path: str, **form: str) -> bytes:
         """What the site answers to a form sent by its own page through htmx."""
-        return self._ask(
-            "POST",
-            path,
-            urlencode(form),
-            {
-                "Content-Type": "application/x-www-form-urlencoded",
-                "Sec-Fetch-Site": "same-origin",
-                "HX-Request": "true",
-            },
-        )
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Sec-Fetch-Site": "same-origin",
+            "HX-Request": "true",
+        }
+        return self._ask("POST", path, urlencode(form), headers)
 
     def get(self, path: str, *, fragment: bool = False) -> bytes:
         """A page, or a part of one as htmx asks for it."""
@@ -94,22 +91,32 @@ class Learner:
             self.post(f"/sandboxes/{self.sandbox}/close")
             self.sandbox = ""
 
-    def stream(self, *, receive_buffer: int = 0) -> socket.socket:
+    def last_event(self, lab: str) -> int:
+        """The number of the last event that the bench's page knows: its stream begins after it."""
+        found = _SEQ.search(self.get(f"/labs/{lab}"))
+        if found is None:
+            raise CannotMeasure(f"The page of {lab} has no bench that is open")
+        return int(found[1])
+
+    def stream(self, after: int, *, receive_buffer: int = 0) -> socket.socket:
         """A socket that has asked for the sandbox's events and has read none of the answer."""
         made = socket.socket()
         made.settimeout(TIMEOUT_S)
         if receive_buffer:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         made.connect(("127.0.0.1", self.port))
-        made.sendall(stream_request(self.port, self.sandbox, self.cookie))
+        made.sendall(
+            f"GET /sandboxes/{self.sandbox}/events?after={after} HTTP/1.1\r\n"
+            f"Host: 127.0.0.1:{self.port}\r\nAccept: text/event-stream\r\n"
+            f"Cookie: {self.cookie}\r\n\r\n".encode()
+        )
         return made
 
     def _ask(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> bytes:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
         try:
-            connection.request(
-                method, path, body, {**headers, **({"Cookie": self.cookie} if self.cookie else {})}
-            )
+            cookie = {"Cookie": self.cookie} if self.cookie else {}
+            connection.request(method, path, body, {**headers, **cookie})
             response = connection.getresponse()
             answer = response.read()
         except OSError as exc:
@@ -126,11 +133,3 @@ class Learner:
 def _words(page: bytes) -> str:
     """What a page says, without its markup, as far as a line goes."""
     return " ".join(re.sub(r"<[^>]*>", " ", page.decode(errors="replace")).split())[:200]
-
-
-def stream_request(port: int, sandbox: str, cookie: str) -> bytes:
-    """The request for a sandbox's events, from its first on."""
-    return (
-        f"GET /sandboxes/{sandbox}/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: "
-        f"text/event-stream\r\nCookie: {cookie}\r\n\r\n"
-    ).encode()

@@ -2,8 +2,8 @@
 
 Of every event they note how long after its `at` it was in their hands.
 
-As a helper: a line of orders, then the problem with connecting, if any; `begin` and `end` are an
-interval, and what it held is answered.
+As a helper: a line of orders, then the problem with connecting, if any; two more lines are the
+begin and the end of an interval, and what it held is answered.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ _AT = re.compile(rb'"at": ?(\d+\.?\d*)')
 _STATUS = re.compile(rb"HTTP/1\.\d (\d{3}) ")
 _HEADING = re.compile(r"<h1[^>]*>(.*?)</h1>", re.DOTALL)
 _STREAM_ENDED = re.compile(rb'^event: bye\ndata: \{"reason": "(\w*)"', re.MULTILINE)
-_RESYNC = re.compile(rb"^event: resync", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -43,7 +42,6 @@ class Reader:
     greeted: bool = False
     ended: bool = False
     reason: str = ""
-    resyncs: int = 0
     moments: list[float] = field(default_factory=list)
 
     def take(self, data: bytes) -> None:
@@ -56,13 +54,12 @@ class Reader:
             return
         self.greeted = self.greeted or (self.status == "200" and b"event: hello" in text)
         self.moments += [float(at) for at in _AT.findall(text)]
-        self.resyncs += len(_RESYNC.findall(text))
         if bye := _STREAM_ENDED.search(text):
             self.ended, self.reason = True, bye[1].decode()
 
     @property
     def answer(self) -> str:
-        """The first line of what came, and what else says why there is no stream."""
+        """The first line of what came, and the reason why there is no stream."""
         if not self.head:
             return "closed without an answer" if self.ended else "no answer"
         head, _, body = self.head.decode(errors="replace").partition("\r\n\r\n")
@@ -87,33 +84,22 @@ class Reader:
 class Listeners:
     """All readers of one process, and at most one that takes a byte a second."""
 
-    def __init__(
-        self, streams: list[dict[str, str]], port: int, slow: dict[str, str] | None
-    ) -> None:
+    def __init__(self, streams: list[dict[str, Any]], port: int) -> None:
         self._selector = selectors.DefaultSelector()
         self._lags: list[float] = []
         self._since = 0.0
-        self._readers = [Reader() for _ in streams]
+        self.readers = [Reader() for _ in streams]
+        self._streams, self._port = streams, port
         self._slow: socket.socket | None = None
         self._slow_due = time.monotonic()
-        for reader, stream in zip(self._readers, streams, strict=True):
-            connected = self._stream(port, stream)
+        for reader, stream in zip(self.readers, streams, strict=True):
+            connected = self._stream(stream)
             connected.setblocking(False)
             self._selector.register(connected, selectors.EVENT_READ, reader)
             self.turn(time.monotonic() + 1 / ARRIVALS_PER_S)
-        if slow:
-            self._slow = self._stream(port, slow, receive_buffer=SLOW_BUFFER)
-
-    def problem(self) -> str:
-        """Empty once every stream has begun; else how many have not, and what was answered."""
-        return problem_of(self._readers)
-
-    def missing(self) -> int:
-        """How many streams have not begun, or have ended."""
-        return sum(reader.is_missing for reader in self._readers)
 
     def turn(self, until: float) -> None:
-        """Read whatever comes until a moment of the monotonic clock."""
+        """Read what comes until a moment of the monotonic clock."""
         while (left := until - time.monotonic()) > 0:
             for key, _ in self._selector.select(min(left, 0.2)):
                 self._read(key)
@@ -123,22 +109,23 @@ class Listeners:
                 with contextlib.suppress(OSError):
                     self._slow.recv(1)
 
-    def begin(self) -> None:
-        """Forget what was counted: an interval begins.
+    def begin(self, *, slow: bool) -> None:
+        """Forget what was counted: an interval begins, with the slow reader or without.
 
         Events from before it don't count when they come late from the feed's past.
         """
+        if self._slow is not None:
+            self._slow.close()
+        self._slow = self._stream(self._streams[0], receive_buffer=SLOW_BUFFER) if slow else None
+        self._slow_due = time.monotonic()
         self._lags, self._since = [], time.time()
-        for reader in self._readers:
-            reader.resyncs = 0
 
     def found(self) -> dict[str, Any]:
-        """The interval: lags in milliseconds, streams that live, losses."""
+        """The interval: lags in milliseconds, streams that live, what was answered."""
         return {
             "lags": [round(lag, 2) for lag in self._lags],
-            "answers": dict(Counter(reader.answer for reader in self._readers)),
-            "alive": sum(not reader.ended for reader in self._readers),
-            "resyncs": sum(reader.resyncs for reader in self._readers),
+            "answers": dict(Counter(reader.answer for reader in self.readers)),
+            "alive": sum(not reader.ended for reader in self.readers),
             "seconds": time.time() - self._since,
         }
 
@@ -158,11 +145,10 @@ class Listeners:
         self._lags += [(now - at) * 1e3 for at in reader.moments if at >= self._since]
         reader.moments.clear()
 
-    @staticmethod
-    def _stream(port: int, stream: dict[str, str], *, receive_buffer: int = 0) -> socket.socket:
-        learner = Learner(port)
+    def _stream(self, stream: dict[str, Any], *, receive_buffer: int = 0) -> socket.socket:
+        learner = Learner(self._port)
         learner.sandbox, learner.cookie = stream["sandbox"], stream["cookie"]
-        return learner.stream(receive_buffer=receive_buffer)
+        return learner.stream(stream["after"], receive_buffer=receive_buffer)
 
 
 def problem_of(readers: list[Reader]) -> str:
@@ -176,18 +162,19 @@ def problem_of(readers: list[Reader]) -> str:
 
 
 def main() -> None:
-    """Obey orders: {"port", "streams", "slow"}, then a line to begin an interval and a line to end
-    it, until there are no more.
+    """Obey orders: {"port", "streams"}, then {"slow"} to begin an interval and a line to end it,
+    until there are no more.
     """
     gc.disable()
     orders = json.loads(_line(None))
-    listeners = Listeners(orders["streams"], orders["port"], orders["slow"])
+    listeners = Listeners(orders["streams"], orders["port"])
     end = time.monotonic() + CONNECT_S
-    while listeners.problem() and time.monotonic() < end:
+    while problem_of(listeners.readers) and time.monotonic() < end:
         listeners.turn(time.monotonic() + 0.05)
-    print(json.dumps({"problem": listeners.problem(), "missing": listeners.missing()}), flush=True)
-    while _line(listeners) == "begin":
-        listeners.begin()
+    missing = sum(reader.is_missing for reader in listeners.readers)
+    print(json.dumps({"problem": problem_of(listeners.readers), "missing": missing}), flush=True)
+    while True:
+        listeners.begin(slow=json.loads(_line(listeners))["slow"])
         _line(listeners)
         print(json.dumps(listeners.found()), flush=True)
 
@@ -213,7 +200,7 @@ def _line(listeners: Listeners | None) -> str:
             sys.exit()
         _said += data
     line, _, _said = _said.partition(b"\n")
-    return line.decode().strip('"')
+    return line.decode()
 
 
 if __name__ == "__main__":

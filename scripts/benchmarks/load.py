@@ -1,5 +1,5 @@
-"""The client that the labs' load really uses beside redis-benchmark: the same server, TCP loopback,
-the same connections, rounds in turn. And what a link adds.
+"""The client that the labs' load really uses compared with redis-benchmark: the same server, TCP
+loopback, the same connections, rounds in turn. And what a link adds.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ import csv
 import io
 import subprocess
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ from labs.clients.address import Address
 from labs.engines import binaries
 from labs.engines.redis import Redis
 from labs.network.links import Links, Route
-from portal.serve.child import Child, Launch
 from scripts.benchmarks.context import Context
 from scripts.benchmarks.figures import CannotMeasure, Row, at_most, median, plain
 from scripts.benchmarks.running import Helper, free_port, wait_until
+from scripts.benchmarks.servers import answers, started
 
 ABOUT = (
     "GET of 200 bytes over TCP loopback, one key that is there; redis-benchmark counts in "
@@ -69,18 +70,7 @@ def measure(context: Context) -> Iterator[Row]:
             unlinked, linked = (
                 clients.enter_context(_client(route)) for route in (straight, through)
             )
-            found = {
-                name: Found()
-                for name in (
-                    "client 1",
-                    "client 2",
-                    "benchmark 1",
-                    "benchmark 2",
-                    "straight",
-                    "around",
-                    "through",
-                )
-            }
+            found: defaultdict[str, Found] = defaultdict(Found)
             for round_ in range(1 + rounds):
                 taken = {
                     "client 1": _by_clients([one], calls),
@@ -104,20 +94,11 @@ def measure(context: Context) -> Iterator[Row]:
 def redis_server(directory: Path) -> Iterator[Redis]:
     """A lab's redis-server, configured as a lab configures it, with the key in it."""
     engine = Redis("cache", Address("127.0.0.1", free_port()), directory, PASSWORD)
-    launch = engine.launch()
-    for file, text in launch.files.items():
+    for file, text in engine.launch().files.items():
         file.write_text(text)
-    child = Child(
-        Launch(
-            name="redis",
-            argv=launch.argv,
-            environment={"PATH": "/usr/bin:/bin", **launch.env},
-            directory=directory,
-        ),
-        directory / "redis.log",
-    )
+    child = started(engine)
     try:
-        wait_until(lambda: launch.ready(1.0) is not None, 15.0, "A redis-server")
+        wait_until(lambda: answers(engine), 15.0, "A redis-server")
         engine.run("SET", KEY, VALUE)
         yield engine
     finally:
@@ -126,13 +107,8 @@ def redis_server(directory: Path) -> Iterator[Redis]:
 
 
 def _client(route: Route) -> Helper:
-    way = {
-        "listen_address": (route.listen_address.host, route.listen_address.port),
-        "target": (route.target.host, route.target.port),
-        "file": route.file,
-        "index": route.index,
-    }
-    client = Helper("getter", {"route": way, "user": "shop", "password": PASSWORD})
+    client = Helper("getter")
+    client.tell({**asdict(route), "user": "shop", "password": PASSWORD})
     client.answer(30.0)
     return client
 
@@ -160,26 +136,13 @@ def at(times: list[tuple[int, int]], percent: float) -> float:
 
 
 def _by_benchmark(server: Redis, connections: int, calls: int) -> tuple[float, float, float]:
-    command = [
-        str(binaries.find("redis-benchmark")),
-        "-h",
-        server.address.host,
-        "-p",
-        str(server.address.port),
-        "--user",
-        "shop",
-        "-a",
-        PASSWORD,
-        "-c",
-        str(connections),
-        "-n",
-        str(calls * connections),
-        "-t",
-        "get",
-        "--csv",
-    ]
+    host, port = server.address.host, server.address.port
+    options = f"-h {host} -p {port} --user shop -a {PASSWORD} -t get --csv"
     ended = subprocess.run(
-        command,
+        [
+            *(str(binaries.find("redis-benchmark")), *options.split()),
+            *("-c", str(connections), "-n", str(calls * connections)),
+        ],
         capture_output=True,
         text=True,
         timeout=120,
@@ -209,33 +172,22 @@ def _rows(found: dict[str, Found]) -> Iterator[Row]:
     for connections in (1, 2):
         client, benchmark = found[f"client {connections}"], found[f"benchmark {connections}"]
         where = f"{connections} connection{'s' if connections > 1 else ''}"
-        for name, one in (
-            (f"the load’s client{'s' if connections > 1 else ''}", client),
-            ("redis-benchmark", benchmark),
-        ):
-            yield plain(
-                f"{where}, {name}, p50",
-                median(one.p50),
-                "µs",
-                f"p99 {median(one.p99):.0f} µs, {median(one.per_s):,.0f} calls a second",
-            )
+        ours = f"the load’s client{'s' if connections > 1 else ''}"
+        for name, one in ((ours, client), ("redis-benchmark", benchmark)):
+            note = f"p99 {median(one.p99):.0f} µs, {median(one.per_s):,.0f} calls a second"
+            yield plain(f"{where}, {name}, p50", median(one.p50), "µs", note)
         ratio = median(client.p50) / median(benchmark.p50)
         note = (
             f"throughput {median(client.per_s) / median(benchmark.per_s):.2f} times; "
             f"{len(client.p50)} rounds"
         )
         name = f"{where}, p50 to redis-benchmark"
-        yield (
-            at_most(name, ratio, "times", LIMIT, note)
-            if connections == 1
-            else plain(name, ratio, "times", note)
-        )
+        yield at_most(name, ratio, "times", LIMIT if connections == 1 else None, note)
 
 
 def _rows_of_link(found: dict[str, Found], slowed_us: float) -> Iterator[Row]:
-    straight, around, through = (
-        median(found[way].p50) for way in ("straight", "around", "through")
-    )
+    ways = ("straight", "around", "through")
+    straight, around, through = (median(found[way].p50) for way in ways)
     yield plain(
         "a whole link adds, gone around as the load does",
         _added(found, "around"),
@@ -257,9 +209,5 @@ def _rows_of_link(found: dict[str, Found], slowed_us: float) -> Iterator[Row]:
 
 
 def _added(found: dict[str, Found], way: str) -> float:
-    return median(
-        [
-            linked - straight
-            for linked, straight in zip(found[way].p50, found["straight"].p50, strict=True)
-        ]
-    )
+    rounds = zip(found[way].p50, found["straight"].p50, strict=True)
+    return median([linked - straight for linked, straight in rounds])

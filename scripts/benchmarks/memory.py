@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,52 +16,28 @@ from scripts.benchmarks.figures import CannotMeasure, Row, at_most, median, plai
 from scripts.benchmarks.learner import Learner
 from scripts.benchmarks.site import Site
 
-ABOUT = "PSS counts a page that several share by its share, USS only what nobody shares"
-LIMIT_MB = 60.0
+ABOUT = "PSS counts a page that several processes share by its share, USS only what none shares"
+LIMIT_MB = 45.0
 IDLE_S, BUSY_S = 6.0, 10.0
 MB = 1024 * 1024
 CACHES = {"redis-server", "memcached"}
 
 
 def measure(context: Context) -> Iterator[Row]:
-    """One sandbox open and idle, alone on its machine; then idle and busy with its load beside the
-    pool that always stands there.
+    """One sandbox open and idle, alone on its machine; then idle, and busy with its load, next to
+    the pool that a site has. The bound is for what a site is.
     """
     with context.site(pool=0) as site, _opened(site, "cache-aside"):
-        # A site has a pool, unless it is told to do without: the bound is for what a site is.
-        yield from _rows(
-            "cache-aside alone, idle",
-            _several(site, context),
-            _sharing(site),
-            limit_mb=None,
-            by_process=True,
-        )
+        yield from _rows("cache-aside alone, idle", site, context, _sharing(site))
     with context.site() as site:
         with _opened(site, "cache-aside") as learner:
-            yield from _rows(
-                "cache-aside, idle",
-                _several(site, context),
-                _sharing(site),
-                limit_mb=LIMIT_MB,
-                by_process=True,
-            )
+            yield from _rows("cache-aside, idle", site, context, _sharing(site), LIMIT_MB)
             learner.post(f"/sandboxes/{learner.sandbox}/load", verb="start")
             time.sleep(BUSY_S)
-            yield from _rows(
-                "cache-aside, busy",
-                _several(site, context),
-                "its load at the start’s settings",
-                limit_mb=None,
-                by_process=True,
-            )
+            yield from _rows("cache-aside, busy", site, context, "its load at the start’s settings")
         with _opened(site, "database-relief"):
-            yield from _rows(
-                "database-relief, idle",
-                _several(site, context),
-                _sharing(site),
-                limit_mb=None,
-                by_process=False,
-            )
+            rows = _rows("database-relief, idle", site, context, _sharing(site))
+            yield from (row for row in rows if not row.name.startswith(" "))
 
 
 @contextlib.contextmanager
@@ -83,7 +58,7 @@ def _sharing(site: Site) -> str:
     return (
         f"{site.pool + 1} sandboxes share the warm pages, {site.pool} of them the pool’s"
         if site.pool
-        else "nobody shares the warm pages but the process that keeps them"
+        else "only the process that keeps the warm pages shares them"
     )
 
 
@@ -92,35 +67,21 @@ Taken = dict[str, tuple[int, int, int]]
 
 
 def _rows(
-    name: str, several: list[Taken], note: str, *, limit_mb: float | None, by_process: bool
+    name: str, site: Site, context: Context, note: str, limit_mb: float | None = None
 ) -> Iterator[Row]:
+    """The sums of the open sandbox, then a row for each kind of process."""
+    several = []
+    for _ in range(context.rounds(5, 2)):
+        several.append(_taken(_of_the_open_one(site)))
+        time.sleep(0.7)
     taken = sorted(several, key=_pss)[len(several) // 2]
     pss_mb = median([_pss(one) for one in several]) / MB
-    processes = sum(number for number, _, _ in taken.values())
-    note = f"{processes} processes; {note}"
-    yield (
-        plain(f"{name}, PSS", pss_mb, "MB", note)
-        if limit_mb is None
-        else at_most(f"{name}, PSS", pss_mb, "MB", limit_mb, note)
-    )
+    note = f"{sum(number for number, _, _ in taken.values())} processes; {note}"
+    yield at_most(f"{name}, PSS", pss_mb, "MB", limit_mb, note)
     yield plain(f"{name}, USS", sum(uss for _, _, uss in taken.values()) / MB, "MB")
-    for process, (number, pss, uss) in (
-        sorted(taken.items(), key=lambda item: -item[1][1]) if by_process else ()
-    ):
-        yield plain(
-            f"  {process}" + (f" × {number}" if number > 1 else ""),
-            pss / MB,
-            "MB",
-            f"USS {uss / MB:.1f} MB",
-        )
-
-
-def _several(site: Site, context: Context) -> list[Taken]:
-    taken = []
-    for _ in range(context.rounds(5, 2)):
-        taken.append(_taken(_of_the_open_one(site)))
-        time.sleep(0.7)
-    return taken
+    for process, (number, pss, uss) in sorted(taken.items(), key=lambda item: -item[1][1]):
+        label = f"  {process}" + (f" × {number}" if number > 1 else "")
+        yield plain(label, pss / MB, "MB", f"USS {uss / MB:.1f} MB")
 
 
 def _of_the_open_one(site: Site) -> list[psutil.Process]:
@@ -133,16 +94,13 @@ def _of_the_open_one(site: Site) -> list[psutil.Process]:
 
 
 def _taken(processes: list[psutil.Process]) -> Taken:
-    numbers: Counter[str] = Counter()
-    sizes: dict[str, tuple[int, int]] = {}
+    taken: Taken = {}
     for process in processes:
         with contextlib.suppress(OSError, psutil.Error):
             pss, uss = pss_and_uss(Path(f"/proc/{process.pid}/smaps_rollup").read_text())
-            name = _name(process)
-            numbers[name] += 1
-            before = sizes.get(name, (0, 0))
-            sizes[name] = (before[0] + pss, before[1] + uss)
-    return {name: (numbers[name], *sizes[name]) for name in numbers}
+            before = taken.get(process.name(), (0, 0, 0))
+            taken[process.name()] = (before[0] + 1, before[1] + pss, before[2] + uss)
+    return taken
 
 
 def pss_and_uss(rollup: str) -> tuple[int, int]:

@@ -1,22 +1,18 @@
-"""The lesson page beside a bare Flask and Jinja page of its size, under the same gunicorn settings,
-in turn.
+"""The lesson page compared with a bare Flask and Jinja page of its size, under the same gunicorn
+settings, in turn.
 """
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 from portal.content.loading import load
-from portal.serve.child import Child, Launch
 from portal.settings import ROOT
 from scripts.benchmarks.context import Context
 from scripts.benchmarks.figures import CannotMeasure, Row, at_most, median, percentile, plain
 from scripts.benchmarks.learner import Learner
-from scripts.benchmarks.running import Helper, free_port, wait_until
-from scripts.benchmarks.site import Site
+from scripts.benchmarks.running import Helper
 from scripts.benchmarks.visits import Visitor
 
 ABOUT = "one visitor, one connection, rounds in turn; requests a second over 4 connections"
@@ -26,16 +22,11 @@ CONNECTIONS = 4
 
 
 def measure(context: Context) -> Iterator[Row]:
-    """The largest lesson, as somebody new and as somebody with progress sees it."""
+    """The largest lesson, as a new visitor and as a learner with progress see it."""
     with context.site() as site:
         path, size = largest_lesson(site.port)
-        with (
-            bare_site(site, size) as port,
-            Helper(
-                "visits", {"do": "in_turn", "targets": [], "rounds": 0, "visits": 0, "warm_up": 0}
-            ) as visitor,
-        ):
-            visitor.answer(30.0)
+        bare = site.web("scripts.benchmarks.bare:app", "/", BENCH_PAGE_BYTES=str(size))
+        with bare as port, Helper("visits") as visitor:
             cookie = known_learner(site.port, path).cookie
             targets = {
                 "bare page": {"port": port, "path": "/"},
@@ -64,117 +55,44 @@ def largest_lesson(port: int) -> tuple[str, int]:
 
 
 def known_learner(port: int, path: str) -> Learner:
-    """Somebody with progress in this lesson."""
+    """A learner with progress in this lesson."""
     learner = Learner(port)
     learner.post(f"{path}/read")
     return learner
 
 
-@contextlib.contextmanager
-def bare_site(site: Site, size: int) -> Iterator[int]:
-    """The bare page, served as the site's web is; yields its port."""
-    port = free_port()
-    child = Child(
-        Launch(
-            name="bare",
-            argv=[
-                sys.executable,
-                "-m",
-                "gunicorn",
-                "-c",
-                "python:portal.serve.gunicorn_settings",
-                "--bind",
-                f"127.0.0.1:{port}",
-                "scripts.benchmarks.bare:app",
-            ],
-            environment={
-                **site.environment(),
-                "BENCH_PAGE_BYTES": str(size),
-                "HOME": str(site.places.portal),
-            },
-            directory=ROOT,
-            uid=site.places.uid,
-        ),
-        site.places.logs / "bare.log",
-    )
-    try:
-        wait_until(lambda: _answers(port, "/"), 30.0, "A bare page")
-        yield port
-    finally:
-        child.stop()
-
-
-def _answers(port: int, path: str) -> bool:
-    visitor = Visitor(port, path)
-    try:
-        return visitor.visit() > 0
-    except (OSError, ValueError):
-        return False
-    finally:
-        visitor.close()
-
-
 def _latencies(
     context: Context, visitor: Helper, targets: dict[str, dict[str, Any]], note: str
 ) -> Iterator[Row]:
-    visitor.tell(
-        {
-            "do": "in_turn",
-            "targets": list(targets.values()),
-            "rounds": context.rounds(15, 4),
-            "visits": context.rounds(200, 100),
-            "warm_up": 20,
-        }
-    )
+    rounds, visits = context.rounds(15, 4), context.rounds(200, 100)
+    orders = {"targets": list(targets.values()), "rounds": rounds, "visits": visits, "warm_up": 20}
+    visitor.tell({"do": "in_turn", **orders})
     found = dict(zip(targets, found_by(visitor, 300.0), strict=True))
     medians = {name: [median(round_) for round_ in rounds] for name, rounds in found.items()}
     for name, rounds in found.items():
-        yield (
-            plain("bare page, p50", median(medians[name]), "ms", note)
-            if name == "bare page"
-            else at_most(f"{name}, p50", median(medians[name]), "ms", SLOWEST_MS)
-        )
-        yield plain(
-            f"{name}, p99",
-            median([percentile(round_, 99) for round_ in rounds]),
-            "ms",
-            "median of the rounds",
-        )
+        limit = None if name == "bare page" else SLOWEST_MS
+        yield at_most(f"{name}, p50", median(medians[name]), "ms", limit, note)
+        note = ""
+        p99 = median([percentile(round_, 99) for round_ in rounds])
+        yield plain(f"{name}, p99", p99, "ms", "median of the rounds")
     for name in list(targets)[1:]:
-        ratios = [
-            ours / bare for ours, bare in zip(medians[name], medians["bare page"], strict=True)
-        ]
-        yield at_most(
-            f"{name}, p50 to bare",
-            median(ratios),
-            "times",
-            LIMIT,
-            f"median of {len(ratios)} rounds, from {min(ratios):.2f} to {max(ratios):.2f}",
-        )
+        pairs = zip(medians[name], medians["bare page"], strict=True)
+        ratios = [ours / bare for ours, bare in pairs]
+        note = f"median of {len(ratios)} rounds, from {min(ratios):.2f} to {max(ratios):.2f}"
+        yield at_most(f"{name}, p50 to bare", median(ratios), "times", LIMIT, note)
 
 
 def _speeds(context: Context, visitor: Helper, targets: dict[str, dict[str, Any]]) -> Iterator[Row]:
     speeds: dict[str, list[float]] = {name: [] for name in targets}
     for _ in range(context.rounds(5, 2)):
         for name, target in targets.items():
-            visitor.tell(
-                {
-                    "do": "at_full_speed",
-                    "target": target,
-                    "connections": CONNECTIONS,
-                    "seconds": 1.5,
-                }
-            )
+            orders = {"target": target, "connections": CONNECTIONS, "seconds": 1.5}
+            visitor.tell({"do": "at_full_speed", **orders})
             speeds[name].append(float(found_by(visitor, 60.0)))
+    note = f"the visitor has a part of these {CONNECTIONS} connections’ cores"
     for name, several in speeds.items():
-        yield plain(
-            f"{name}, requests a second",
-            median(several),
-            "/s",
-            f"the visitor has a part of these {CONNECTIONS} connections’ cores"
-            if name == "bare page"
-            else "",
-        )
+        yield plain(f"{name}, requests a second", median(several), "/s", note)
+        note = ""
 
 
 def found_by(visitor: Helper, within_s: float) -> Any:

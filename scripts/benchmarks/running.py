@@ -1,5 +1,5 @@
-"""Whatever a measurement runs beside itself: waiting with a deadline, free ports, helper processes
-that end with us.
+"""What every measurement needs: waiting with a deadline, free ports, helper processes that end with
+us.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any
+from threading import Barrier, Thread
+from typing import Any, TypeVar
 
 from portal.serve.child import before_exec
 from portal.settings import ROOT
 from scripts.benchmarks.figures import CannotMeasure
+
+Found = TypeVar("Found")
 
 
 def wait_until(
@@ -41,12 +43,39 @@ def free_port() -> int:
         return port
 
 
+def together(count: int, work: Callable[[int], Found]) -> list[Found]:
+    """What `work` returns for each number below `count`, all begun at the same moment.
+
+    Raises CannotMeasure if one of them raised.
+    """
+    found: dict[int, Found] = {}
+    problems: list[str] = []
+    begin = Barrier(count)
+
+    def guarded(number: int) -> None:
+        begin.wait(timeout=10.0)
+        try:
+            found[number] = work(number)
+        except (CannotMeasure, OSError, ValueError) as exc:
+            problems.append(f"{type(exc).__name__}: {exc}")
+
+    # Daemons: an interruption does not wait for them.
+    threads = [Thread(target=guarded, args=(number,), daemon=True) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if problems:
+        raise CannotMeasure(f"{len(problems)} of {count} failed: {problems[0]}")
+    return [found[number] for number in range(count)]
+
+
 class Helper:
-    """A module of this package in a process of its own: told what to do in a line of JSON, it
-    answers in lines of JSON. Start it in the main thread.
+    """A module of this package in a process of its own: orders are lines of JSON, and so are its
+    answers. Start it in the main thread.
     """
 
-    def __init__(self, module: str, orders: object) -> None:
+    def __init__(self, module: str) -> None:
         self._module = module
         self._process = subprocess.Popen(
             [sys.executable, "-m", f"scripts.benchmarks.{module}"],
@@ -56,27 +85,24 @@ class Helper:
             bufsize=0,
             preexec_fn=before_exec(signal.SIGKILL),
         )
+        assert self._process.stdin and self._process.stdout
+        self._orders, self._answers = self._process.stdin, self._process.stdout
         self._heard = b""
-        self.tell(orders)
 
     def tell(self, orders: object) -> None:
         """Hand it a line."""
-        assert self._process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps(orders).encode() + b"\n")
+            self._orders.write(json.dumps(orders).encode() + b"\n")
         except OSError as exc:
             raise CannotMeasure(f"The helper {self._module} ended early") from exc
 
     def answer(self, within_s: float) -> Any:
-        """Its next line. Raises CannotMeasure if it says nothing in time, or ends."""
-        assert self._process.stdout is not None
+        """Its next line. Raises CannotMeasure if none comes in time, or if it ends."""
         end = time.monotonic() + within_s
         while b"\n" not in self._heard:
-            if not select.select([self._process.stdout], [], [], max(0.0, end - time.monotonic()))[
-                0
-            ]:
+            if not select.select([self._answers], [], [], max(0.0, end - time.monotonic()))[0]:
                 raise CannotMeasure(f"The helper {self._module} said nothing for {within_s:g} s")
-            data = os.read(self._process.stdout.fileno(), 1 << 20)
+            data = os.read(self._answers.fileno(), 1 << 20)
             if not data:
                 raise CannotMeasure(f"The helper {self._module} ended early")
             self._heard += data
@@ -86,15 +112,9 @@ class Helper:
     def __enter__(self) -> Helper:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self._orders, self._answers):
             with contextlib.suppress(OSError):
-                assert pipe is not None
                 pipe.close()

@@ -7,43 +7,40 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
 import psutil
 
 from portal.serve.child import Child, Launch
 from portal.serve.embedded import EmbeddedPostgres, EmbeddedRedis
-from portal.serve.places import Places, places_of
+from portal.serve.places import places_of
 from portal.settings import ROOT
 from scripts.benchmarks.figures import CannotMeasure
 from scripts.benchmarks.running import free_port, wait_until
+from scripts.benchmarks.visits import answers
 
 START_S = 90.0
 STOP_S = 30.0
 SETTLED_S = 30.0
-NOT_OURS = (
-    "DATABASE_URL",
-    "REDIS_URL",
-    "SECRET_KEY",
-    "TRUSTED_HOSTS",
-    "TRUSTED_PROXIES",
-    "CACHEGROUND_LESSONS",
-    "CACHEGROUND_ROOM",
-)
+NOT_OURS = {
+    *("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "TRUSTED_HOSTS", "TRUSTED_PROXIES"),
+    *("CACHEGROUND_LESSONS", "CACHEGROUND_ROOM"),
+}
 
 
 class Site:
-    """Runs while it is entered, with `pool` sandboxes in its pool.
+    """Runs while it is entered, with `pool` sandboxes in its pool and with these variables.
 
     Entered again it starts a second time, with the data of the first.
     """
 
-    def __init__(self, state: Path, *, pool: int = 2) -> None:
-        self.places: Places = places_of(state)
+    def __init__(self, state: Path, *, pool: int = 2, **variables: str) -> None:
+        self.places = places_of(state)
         self.pool = pool
+        self._variables = variables
         self.port = 0
         self.seconds_to_ready = 0.0
         self._child: Child | None = None
@@ -72,41 +69,51 @@ class Site:
         self.seconds_to_ready = time.monotonic() - began
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._child is not None:
             self._child.stop()
             self._child = None
 
-    @property
-    def pid(self) -> int:
-        """The supervisor's process id."""
-        assert self._child is not None
-        return self._child.pid
-
     def environment(self) -> dict[str, str]:
-        """What its processes are told: nothing of another site's."""
+        """The variables of its processes: nothing of another site's."""
         ours = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
         return {
             **ours,
             "CACHEGROUND_STATE": str(self.places.state),
             "CACHEGROUND_POOL": str(self.pool),
+            **self._variables,
         }
 
-    def portal_environment(self) -> Mapping[str, str]:
-        """What one more web process of this site is told."""
+    @contextlib.contextmanager
+    def web(self, app: str, page: str, **more: str) -> Iterator[int]:
+        """One more web on this site's Postgres and Redis, with the settings of its own web, that
+        serves `app`; yields its port as soon as it answers for `page`.
+        """
         portal, sockets, uid = self.places.portal, self.places.sockets, self.places.uid
-        return {
-            **self.environment(),
-            "DATABASE_URL": EmbeddedPostgres(portal / "postgres", sockets, uid=uid).url,
-            "REDIS_URL": EmbeddedRedis(portal / "redis", sockets, uid=uid).url,
-            "SECRET_KEY": self.places.secret(),
-            "HOME": str(portal),
-        }
+        port = free_port()
+        gunicorn = ["-m", "gunicorn", "-c", "python:portal.serve.gunicorn_settings"]
+        child = Child(
+            Launch(
+                name="web",
+                argv=[sys.executable, *gunicorn, "--bind", f"127.0.0.1:{port}", app],
+                environment={
+                    **self.environment(),
+                    "DATABASE_URL": EmbeddedPostgres(portal / "postgres", sockets, uid=uid).url,
+                    "REDIS_URL": EmbeddedRedis(portal / "redis", sockets, uid=uid).url,
+                    "SECRET_KEY": self.places.secret(),
+                    "HOME": str(portal),
+                    **more,
+                },
+                directory=ROOT,
+                uid=uid,
+            ),
+            self.places.logs / "bench-web.log",
+        )
+        try:
+            wait_until(lambda: answers(port, page), 30.0, f"A web that serves {app}")
+            yield port
+        finally:
+            child.stop()
 
     def settle(self, open_sandboxes: int = 0) -> None:
         """Wait until there are just these sandboxes and a full pool, all with a database that is
@@ -125,7 +132,8 @@ class Site:
 
     def monitors(self) -> list[psutil.Process]:
         """The topmost process of each sandbox, those of the pool included."""
-        for process in psutil.Process(self.pid).children(recursive=True):
+        assert self._child is not None
+        for process in psutil.Process(self._child.pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
                 if process.name() == "cg-zygote":
                     return process.children()

@@ -5,32 +5,32 @@ closed; and whether a reader of a byte a second is felt by others.
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from portal.serve.child import Child, Launch
-from portal.settings import ROOT
 from scripts.benchmarks.context import Context
 from scripts.benchmarks.figures import CannotMeasure, Row, at_most, median, percentile, plain, under
 from scripts.benchmarks.learner import Learner
 from scripts.benchmarks.pages import found_by, known_learner, largest_lesson
-from scripts.benchmarks.running import Helper, free_port, wait_until
-from scripts.benchmarks.site import Site
-from scripts.benchmarks.visits import Visitor
+from scripts.benchmarks.running import Helper
 from scripts.benchmarks.wide import STREAMS_OF_A_LEARNER
 
 ABOUT = (
-    "10 sandboxes whose load runs at 20 requests a second, each telling 4 readings a "
-    "second; the lesson page 40 times a second beside them"
+    "10 sandboxes whose load runs at 20 requests a second, each sending 4 readings a second; the "
+    "lesson page is asked for 40 times a second at the same time; median of the rounds"
 )
+LAB = "cache-aside"
 SANDBOXES, RATE_PER_S, WARM_UP_S = 10, 20, 8.0
-COUNTS = (0, 50, 200, 400, 500)
+COUNTS = (0, 200, 500)
 BOUNDED = 500
 LAG_LIMIT_MS, PAGE_LIMIT, SLOW_LIMIT = 250.0, 2.0, 1.25
 VISITORS, EACH_PER_S = 4, 10.0
+QUIET_S = 3.0
+"""Before an interval: the streams of the round before are let go of by then."""
+BEGIN_S = 45.0
+"""All streams of a round have begun by then, or the round is given up: 100 connect a second."""
 
 
 @dataclass(slots=True)
@@ -45,78 +45,41 @@ class Found:
 
 
 def measure(context: Context) -> Iterator[Row]:
-    """Rounds in turn over the numbers of streams; then with and without the slow reader in turn."""
-    seconds = 15.0 if not context.quick else 6.0
-    with context.site() as site, wide_web(site) as port, contextlib.ExitStack() as cleanup:
+    """Rounds over the numbers of streams, in which the largest number is read with and without a
+    slow reader, in turn.
+    """
+    seconds = 10.0 if not context.quick else 6.0
+    with (
+        context.site() as site,
+        site.web("scripts.benchmarks.wide:create()", "/labs") as port,
+        contextlib.ExitStack() as cleanup,
+    ):
         learners = [Learner(port) for _ in range(SANDBOXES)]
+        context.say(f"{SANDBOXES} sandboxes, {BOUNDED} streams, closed and opened again")
         for learner in learners:
             cleanup.callback(learner.close)
-            learner.open("cache-aside")
+            learner.open(LAB)
             learner.post(
                 f"/sandboxes/{learner.sandbox}/settings", name="rate_per_s", value=str(RATE_PER_S)
             )
-        refused = _opened_again(learners, port)
+        yield _opened_again(learners, port)
         for learner in learners:
             learner.post(f"/sandboxes/{learner.sandbox}/load", verb="start")
         time.sleep(WARM_UP_S)
         path, _ = largest_lesson(port)
-        with Helper(
-            "visits", {"do": "in_turn", "targets": [], "rounds": 0, "visits": 0, "warm_up": 0}
-        ) as visitor:
-            visitor.answer(30.0)
+        found, slowed = {count: Found() for count in COUNTS}, Found()
+        with Helper("visits") as visitor:
             page = {"port": port, "path": path, "cookie": known_learner(port, path).cookie}
-            found = {count: Found() for count in COUNTS}
-            for _ in range(context.rounds(5, 1)):
-                for count in COUNTS:
-                    _one_round(found[count], learners, count, visitor, page, seconds)
-            slow = {False: Found(), True: Found()}
-            for _ in range(context.rounds(4, 1)):
-                for with_it in slow:
-                    _one_round(
-                        slow[with_it], learners, BOUNDED, visitor, page, seconds, slow=with_it
-                    )
-    yield refused
+            rounds = context.rounds(4, 2)
+            for round_ in range(rounds):
+                for count, seen in found.items():
+                    context.say(f"round {round_ + 1} of {rounds}: {count} streams")
+                    intervals = [(False, seen)]
+                    if count == BOUNDED:
+                        intervals.insert(round_ % 2, (True, slowed))
+                    _one_round(intervals, learners, count, visitor, page, seconds)
     yield from _rows(found)
-    yield from _rows_of_slow(slow)
-
-
-@contextlib.contextmanager
-def wide_web(site: Site) -> Iterator[int]:
-    """One more web of this site, as the site's own is, but for the streams that one learner may
-    have; yields its port.
-    """
-    port = free_port()
-    child = Child(
-        Launch(
-            name="wide",
-            argv=[
-                sys.executable,
-                "-m",
-                "gunicorn",
-                "-c",
-                "python:portal.serve.gunicorn_settings",
-                "--bind",
-                f"127.0.0.1:{port}",
-                "scripts.benchmarks.wide:create()",
-            ],
-            environment=site.portal_environment(),
-            directory=ROOT,
-            uid=site.places.uid,
-        ),
-        site.places.logs / "wide.log",
-    )
-    try:
-        wait_until(lambda: _answers(port), 30.0, "A second web", every_s=0.05)
-        yield port
-    finally:
-        child.stop()
-
-
-def _answers(port: int) -> bool:
-    try:
-        return Visitor(port, "/labs").visit() > 0
-    except (OSError, ValueError):
-        return False
+    yield from _rows_of_slow(found[BOUNDED], slowed)
 
 
 def _opened_again(learners: list[Learner], port: int) -> Row:
@@ -126,9 +89,9 @@ def _opened_again(learners: list[Learner], port: int) -> Row:
     """
     found = []
     for _ in range(2):
-        orders = {"port": port, "streams": _streams(learners, BOUNDED), "slow": None}
-        with Helper("listeners", orders) as listeners:
-            found.append(listeners.answer(120.0))
+        with Helper("listeners") as listeners:
+            listeners.tell({"port": port, "streams": _streams(learners, BOUNDED)})
+            found.append(listeners.answer(BEGIN_S))
     first, again = found
     if first["problem"]:
         raise CannotMeasure(first["problem"])
@@ -141,48 +104,49 @@ def _opened_again(learners: list[Learner], port: int) -> Row:
     )
 
 
-def _streams(learners: list[Learner], count: int) -> list[dict[str, str]]:
+def _streams(learners: list[Learner], count: int) -> list[dict[str, object]]:
+    """As many streams, each from where a page that is opened now begins."""
     assert count < STREAMS_OF_A_LEARNER * len(learners)
-    return [
-        {"sandbox": learner.sandbox, "cookie": learner.cookie}
-        for learner in (learners[number % len(learners)] for number in range(count))
+    of_each = [
+        {
+            "sandbox": learner.sandbox,
+            "cookie": learner.cookie,
+            "after": learner.last_event(LAB) if count else 0,
+        }
+        for learner in learners
     ]
+    return [of_each[number % len(learners)] for number in range(count)]
 
 
 def _one_round(
-    found: Found,
+    intervals: list[tuple[bool, Found]],
     learners: list[Learner],
     count: int,
     visitor: Helper,
     page: dict[str, Any],
     seconds: float,
-    *,
-    slow: bool = False,
 ) -> None:
-    streams = _streams(learners, count)
+    """Connect `count` streams and read them for one interval after the other, each with or without
+    a slow reader.
+    """
     for learner in learners if count else []:
         # A load ends by itself after some minutes. A start restarts one that runs.
         learner.post(f"/sandboxes/{learner.sandbox}/load", verb="start")
-    with Helper(
-        "listeners",
-        {"port": page["port"], "streams": streams, "slow": streams[0] if slow else None},
-    ) as listeners:
-        if problem := listeners.answer(120.0)["problem"]:
+    with Helper("listeners") as listeners:
+        listeners.tell({"port": page["port"], "streams": _streams(learners, count)})
+        if problem := listeners.answer(BEGIN_S)["problem"]:
             raise CannotMeasure(problem)
-        time.sleep(1.0)
-        listeners.tell("begin")
-        visitor.tell(
-            {
-                "do": "at_a_pace",
-                "target": page,
-                "connections": VISITORS,
-                "each_per_s": EACH_PER_S,
-                "seconds": seconds,
-            }
-        )
-        times = found_by(visitor, seconds + 60.0)
-        listeners.tell("end")
-        heard = listeners.answer(30.0)
+        for slow, found in intervals:
+            time.sleep(QUIET_S)
+            listeners.tell({"slow": slow})
+            pace = {"connections": VISITORS, "each_per_s": EACH_PER_S, "seconds": seconds}
+            visitor.tell({"do": "at_a_pace", "target": page, **pace})
+            times = found_by(visitor, seconds + 30.0)
+            listeners.tell("end")
+            _add(found, count, times, listeners.answer(30.0))
+
+
+def _add(found: Found, count: int, times: list[float], heard: dict[str, Any]) -> None:
     if heard["alive"] != count:
         raise CannotMeasure(
             f"{count - heard['alive']} of {count} streams ended while they were read"
@@ -202,39 +166,24 @@ def _one_round(
 
 def _rows(found: dict[int, Found]) -> Iterator[Row]:
     for count in COUNTS[1:]:
-        lag = median(found[count].lag_p99)
+        name, seen = f"{count} streams, event lag p99", found[count]
+        lag = median(seen.lag_p99)
         note = (
-            f"p50 {median(found[count].lag_p50):.1f} ms; {median(found[count].events_per_s):,.0f} "
-            f"events a second; worst round {max(found[count].lag_p99):.0f} ms"
+            f"p50 {median(seen.lag_p50):.1f} ms; {median(seen.events_per_s):,.0f} events a "
+            f"second; worst round {max(seen.lag_p99):.0f} ms"
         )
-        name = f"{count} streams, event lag p99"
-        yield (
-            under(name, lag, "ms", LAG_LIMIT_MS, note)
-            if count == BOUNDED
-            else plain(name, lag, "ms", note)
-        )
-    for count in COUNTS:
-        yield plain(
-            f"{count} streams, page p99" if count else "no streams, page p99",
-            median(found[count].page_p99),
-            "ms",
-            f"p50 {median(found[count].page_p50):.1f} ms; worst round "
-            f"{max(found[count].page_p99):.0f} ms",
-        )
+        yield under(name, lag, "ms", LAG_LIMIT_MS if count == BOUNDED else None, note)
+    for count, seen in found.items():
+        note = f"p50 {median(seen.page_p50):.1f} ms; worst round {max(seen.page_p99):.0f} ms"
+        name = f"{count or 'no'} streams, page p99"
+        yield plain(name, median(seen.page_p99), "ms", note)
     for count in COUNTS[1:]:
-        ratio, name = (
-            median(found[count].page_p99) / median(found[0].page_p99),
-            f"{count} streams, page p99 to none",
-        )
-        yield (
-            at_most(name, ratio, "times", PAGE_LIMIT)
-            if count == BOUNDED
-            else plain(name, ratio, "times")
-        )
+        name = f"{count} streams, page p99 to none"
+        ratio = median(found[count].page_p99) / median(found[0].page_p99)
+        yield at_most(name, ratio, "times", PAGE_LIMIT if count == BOUNDED else None)
 
 
-def _rows_of_slow(slow: dict[bool, Found]) -> Iterator[Row]:
-    without, with_it = slow[False], slow[True]
+def _rows_of_slow(without: Found, with_it: Found) -> Iterator[Row]:
     yield under(
         f"{BOUNDED} streams and one of 1 byte/s, lag p99 of the others",
         median(with_it.lag_p99),

@@ -76,7 +76,7 @@ def _cell(text: str) -> str:
 
 
 def verdict(row: Row) -> str:
-    """Whether the bound holds, in a word; empty where there is none."""
+    """“holds” or “FAILS”; empty where there is no bound."""
     return "" if row.holds is None else "holds" if row.holds else "FAILS"
 
 

@@ -9,9 +9,12 @@ import json
 import re
 import socket
 import sys
-import threading
 import time
+from collections.abc import Callable
 from typing import Any
+
+from scripts.benchmarks.figures import CannotMeasure
+from scripts.benchmarks.running import together
 
 TIMEOUT_S = 20.0
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
@@ -67,6 +70,17 @@ class Visitor:
         return data
 
 
+def answers(port: int, path: str) -> bool:
+    """True if the whole page comes."""
+    visitor = Visitor(port, path)
+    try:
+        return visitor.visit() > 0
+    except (OSError, ValueError):
+        return False
+    finally:
+        visitor.close()
+
+
 def in_turn(
     targets: list[dict[str, Any]], *, rounds: int, visits: int, warm_up: int
 ) -> list[list[list[float]]]:
@@ -102,7 +116,7 @@ def at_full_speed(target: dict[str, Any], *, connections: int, seconds: float) -
 
     began = time.monotonic()
     end = began + seconds
-    _all_of(connections, visit)
+    together(connections, visit)
     return sum(counts) / (time.monotonic() - began)
 
 
@@ -126,32 +140,15 @@ def at_a_pace(
             due += 1 / each_per_s
         visitor.close()
 
-    _all_of(connections, visit)
+    together(connections, visit)
     return [taken for of_one in times for taken in of_one]
 
 
-def _all_of(connections: int, work: Any) -> None:
-    problems: list[str] = []
-
-    def guarded(number: int) -> None:
-        try:
-            work(number)
-        except (OSError, ValueError) as exc:
-            problems.append(f"{type(exc).__name__}: {exc}")
-
-    threads = [
-        threading.Thread(target=guarded, args=(number,), daemon=True)
-        for number in range(connections)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if problems:
-        raise ValueError(problems[0])
-
-
-WORK = {"in_turn": in_turn, "at_full_speed": at_full_speed, "at_a_pace": at_a_pace}
+WORK: dict[str, Callable[..., object]] = {
+    "in_turn": in_turn,
+    "at_full_speed": at_full_speed,
+    "at_a_pace": at_a_pace,
+}
 
 
 def main() -> None:
@@ -160,9 +157,8 @@ def main() -> None:
     for line in sys.stdin:
         orders = json.loads(line)
         try:
-            # each takes its own orders
-            answer: object = {"found": WORK[orders.pop("do")](**orders)}  # type: ignore[operator]
-        except (OSError, ValueError) as exc:
+            answer = {"found": WORK[orders.pop("do")](**orders)}
+        except (CannotMeasure, OSError, ValueError) as exc:
             answer = {"problem": f"{type(exc).__name__}: {exc}"}
         print(json.dumps(answer), flush=True)
 

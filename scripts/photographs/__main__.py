@@ -10,6 +10,7 @@ scripts/screenshots --to docs/screenshots lesson-3-step failover-after
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import sys
 import tempfile
@@ -20,59 +21,35 @@ from playwright.sync_api import BrowserContext, Playwright, sync_playwright
 
 from portal.settings import ROOT
 from scripts.benchmarks.site import Site
-from scripts.photographs.benches import (
-    backups,
-    benches,
-    comparisons,
-    durability,
-    failover,
-    race,
-    relief,
-    replicas,
-    sessions,
-)
+from scripts.photographs import benches, pages
 from scripts.photographs.camera import Photographer
-from scripts.photographs.pages import accounts, course, lessons, more_lessons, others, quiz
 
 STORIES: dict[Callable[[Photographer, BrowserContext], None], tuple[str, ...]] = {
-    course: ("course-new",),
-    lessons: ("lesson-", "course-begun", "labs-", "bench-taken"),
-    benches: ("bench-none", "bench-step", "bench-load", "bench-break", "bench-ended"),
-    relief: ("bench-relief", "bench-queued"),
-    race: ("race-",),
-    sessions: ("sessions-",),
-    comparisons: ("strategies-", "invalidation-", "eviction-", "write-through-load"),
-    durability: ("durability-",),
-    backups: ("backup-restore-",),
-    failover: ("failover-",),
-    replicas: ("read-replicas-",),
-    more_lessons: ("lesson-4", "lesson-5", "lesson-6", "lesson-7", "lesson-8"),
-    quiz: ("quiz-",),
-    accounts: ("me-", "recover-"),
-    others: ("patterns-", "error-"),
+    pages.course: ("course-new",),
+    pages.lessons: ("lesson-", "course-begun", "labs-", "bench-taken"),
+    benches.gears: ("bench-none", "bench-step", "bench-load", "bench-break", "bench-ended"),
+    benches.relief: ("bench-relief", "bench-queued"),
+    benches.race: ("race-",),
+    benches.sessions: ("sessions-",),
+    benches.comparisons: ("strategies-", "invalidation-", "eviction-", "write-through-load"),
+    benches.durability: ("durability-",),
+    benches.backups: ("backup-restore-",),
+    benches.failover: ("failover-",),
+    benches.replicas: ("read-replicas-",),
+    pages.more_lessons: ("lesson-4", "lesson-5", "lesson-6", "lesson-7", "lesson-8"),
+    pages.quiz: ("quiz-",),
+    pages.accounts: ("me-", "recover-"),
+    pages.others: ("patterns-", "error-"),
 }
-
-
-class SmallSite(Site):
-    """A site with room for one sandbox, so that a second learner waits."""
-
-    def environment(self) -> dict[str, str]:
-        """What its processes are told."""
-        return {**super().environment(), "CACHEGROUND_ROOM": "1"}
 
 
 def photograph(playwright: Playwright, url: str, to: Path, wanted: tuple[str, ...]) -> list[Path]:
     """Take them all, one story after the other."""
-    found = (
-        shutil.which("chromium")
-        or shutil.which("chromium-browser")
-        or shutil.which("google-chrome")
-    )
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
-        sys.exit(
-            "There is no Chromium here. Install one (apt-get install chromium), then start this "
-            "again."
-        )
+        how = "Install one (apt-get install chromium), then start this again."
+        sys.exit(f"There is no Chromium here. {how}")
     browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
     camera = Photographer(browser, url, to, wanted)
     for story, names in STORIES.items():
@@ -91,41 +68,29 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "names",
-        nargs="*",
-        metavar="NAME",
-        help="how the pictures' names begin; all if none is given",
-    )
-    parser.add_argument(
-        "--to",
-        type=Path,
-        default=ROOT / "var/screenshots",
-        metavar="FOLDER",
-        help="where they are put (var/screenshots)",
-    )
-    parser.add_argument(
-        "--of", metavar="URL", help="a site that runs already, instead of one of its own"
-    )
+    beginnings = "how the pictures' names begin; all if none is given"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=beginnings)
+    default, where = ROOT / "var/screenshots", "where they are put (var/screenshots)"
+    parser.add_argument("--to", type=Path, default=default, metavar="FOLDER", help=where)
+    other = "a site that runs already, instead of one of its own"
+    parser.add_argument("--of", metavar="URL", help=other)
     asked = parser.parse_args()
     asked.to.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="cg-screenshots-", dir="/tmp"))
-    folder.chmod(0o755)
-    try:
-        with sync_playwright() as playwright:
-            if asked.of:
-                taken = photograph(playwright, asked.of, asked.to, tuple(asked.names))
-            else:
-                with SmallSite(folder / "state") as site:
-                    taken = photograph(
-                        playwright, f"http://127.0.0.1:{site.port}", asked.to, tuple(asked.names)
-                    )
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    print(
-        f"{len(taken)} pictures, {sum(path.stat().st_size for path in taken) / 1e6:.1f} MB, in "
-        f"{asked.to}"
-    )
+    with contextlib.ExitStack() as stack:
+        url = asked.of
+        if not url:
+            room = tempfile.TemporaryDirectory(
+                prefix="cg-screenshots-", dir="/tmp", ignore_cleanup_errors=True
+            )
+            folder = Path(stack.enter_context(room))
+            folder.chmod(0o755)
+            # With room for one sandbox, so that a second learner waits.
+            site = stack.enter_context(Site(folder / "state", CACHEGROUND_ROOM="1"))
+            url = f"http://127.0.0.1:{site.port}"
+        playwright = stack.enter_context(sync_playwright())
+        taken = photograph(playwright, url, asked.to, tuple(asked.names))
+    size_mb = sum(path.stat().st_size for path in taken) / 1e6
+    print(f"{len(taken)} pictures, {size_mb:.1f} MB, in {asked.to}")
     return 0 if taken else 1
 
 

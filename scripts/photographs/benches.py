@@ -23,7 +23,7 @@ FAILOVER = "/labs/failover"
 REPLICAS = "/labs/read-replicas"
 
 
-def benches(camera: Photographer, context: BrowserContext) -> None:
+def gears(camera: Photographer, context: BrowserContext) -> None:
     """The bench of cache-aside in its three gears, its end, and one that waits."""
     page = context.new_page()
     page.goto(BENCH)
@@ -157,7 +157,7 @@ def sessions(camera: Photographer, context: BrowserContext) -> None:
 
 
 def comparisons(camera: Photographer, context: BrowserContext) -> None:
-    """What the labs that compare find: strategies beside one another, ways to invalidate, policies
+    """What the labs that compare find: strategies in one table, ways to invalidate, policies
     of eviction; and a load that writes through.
     """
     page = context.new_page()
@@ -243,9 +243,7 @@ def backups(camera: Photographer, context: BrowserContext) -> None:
 
 
 def failover(camera: Photographer, context: BrowserContext) -> None:
-    """A primary that is killed, in the middle of it and afterwards; then a split brain
-    beside it.
-    """
+    """A primary that is killed, during the failover and after it; then a split brain."""
     page = context.new_page()
     open_bench(page, f"{FAILOVER}?gear=load")
     camera.take(page, "failover-load", sizes=("wide",), schemes=("light",))

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, FloatRect, Page, ViewportSize
 
 from scripts.palette import Palette
 
 SIZES = {"wide": (1536, 1440), "phone": (360, 800), "projector": (1920, 1080)}
+WIDE: ViewportSize = {"width": SIZES["wide"][0], "height": SIZES["wide"][1]}
 TALLEST = 5200
 SETTLE_MS = 900
 
 
 @dataclass
 class Photographer:
-    """Takes the pictures that were asked for of whatever page it is shown."""
+    """Takes the pictures that were asked for of the page that a story shows."""
 
     browser: Browser
     url: str
@@ -37,7 +39,7 @@ class Photographer:
         """A browser of a learner who was never here."""
         context = self.browser.new_context(
             base_url=self.url,
-            viewport={"width": SIZES["wide"][0], "height": SIZES["wide"][1]},
+            viewport=WIDE,
             color_scheme="light",
         )
         context.set_default_timeout(20_000)
@@ -49,7 +51,7 @@ class Photographer:
         name: str,
         *,
         sizes: tuple[str, ...] = ("wide", "phone"),
-        schemes: tuple[str, ...] = ("light", "dark"),
+        schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark"),
         phone_of: str = "",
     ) -> None:
         """The page as it stands.
@@ -62,30 +64,26 @@ class Photographer:
             width, height = SIZES[size]
             page.set_viewport_size({"width": width, "height": height})
             for scheme in schemes if size == "wide" else schemes[:1]:
-                page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+                page.emulate_media(color_scheme=scheme)
                 page.wait_for_timeout(SETTLE_MS)
                 path = self.to / f"{name}-{scheme}-{size}.png"
                 foot = page.evaluate(
                     "() => Math.ceil(document.querySelector('.site-foot').getBoundingClientRect().bottom "
                     "+ scrollY)"
                 )
-                if size == "projector":
-                    picture = page.screenshot()
-                elif size == "wide":
-                    picture = page.screenshot(
-                        clip={"x": 0, "y": 0, "width": width, "height": min(height, foot)}
-                    )
-                elif phone_of:
+                if size == "phone" and phone_of:
                     picture = page.locator(phone_of).screenshot()
+                elif size == "projector":
+                    picture = page.screenshot()
                 else:
-                    picture = page.screenshot(
-                        full_page=True,
-                        clip={"x": 0, "y": 0, "width": width, "height": min(foot, TALLEST)},
-                    )
+                    tall = size == "phone"
+                    bottom = min(foot, TALLEST if tall else height)
+                    clip: FloatRect = {"x": 0, "y": 0, "width": width, "height": bottom}
+                    picture = page.screenshot(full_page=tall, clip=clip)
                 path.write_bytes(self.palette.shrink(picture))
                 self.taken.append(path)
                 print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB", flush=True)
-        page.set_viewport_size({"width": SIZES["wide"][0], "height": SIZES["wide"][1]})
+        page.set_viewport_size(WIDE)
         page.emulate_media(color_scheme="light")
 
 

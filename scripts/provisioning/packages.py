@@ -13,21 +13,9 @@ from provisioning.checkout import ENGINES, LOG, ROOT, CannotInstall, base_python
 
 PROGRAM = str(ROOT / "scripts/provision.py")
 # Packages that an unpacked server does not need: they set up services, or compile queries.
-LEFT_OUT = (
-    "perl",
-    "libllvm",
-    "postgresql-common",
-    "postgresql-client-common",
-    "ssl-cert",
-    "ucf",
-    "adduser",
-    "logrotate",
-    "cron",
-    "lsb-",
-    "sysvinit",
-    "netbase",
-    "sensible-utils",
-    "locales",
+LEFT_OUT = tuple(
+    "perl libllvm postgresql-common postgresql-client-common ssl-cert ucf adduser logrotate cron "
+    "lsb- sysvinit netbase sensible-utils locales".split()
 )
 
 
@@ -51,20 +39,12 @@ def install_packages(packages: list[str]) -> None:
         except subprocess.CalledProcessError as exc:
             raise CannotInstall(f"sudo apt-get failed, see {LOG}") from exc
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = [
-        "apt-get",
-        "install",
-        "-y",
-        "--no-install-recommends",
-        "-o",
-        "DPkg::Lock::Timeout=120",
-        *packages,
-    ]
+    options = "-y --no-install-recommends -o DPkg::Lock::Timeout=120".split()
+    install = ["apt-get", "install", *options, *packages]
     with services_held_back():
         try:
-            if subprocess.run(
-                [*install, "--simulate"], capture_output=True, env=environment
-            ).returncode:
+            simulation = [*install, "--simulate"]
+            if subprocess.run(simulation, capture_output=True, env=environment).returncode:
                 run(["apt-get", "update"], env=environment)
             try:
                 run(install, env=environment)
@@ -96,9 +76,8 @@ def services_held_back() -> Iterator[None]:
 
 def _restore(clusters: Path, before: str | None) -> None:
     shipped = Path("/usr/share/postgresql-common/createcluster.conf")
-    clusters.with_name(clusters.name + ".ucf-dist").unlink(
-        missing_ok=True
-    )  # the packaged text, left next to ours
+    # The packaged text, left next to ours.
+    clusters.with_name(clusters.name + ".ucf-dist").unlink(missing_ok=True)
     if before is not None:
         clusters.write_text(before)
     elif shipped.exists():
@@ -115,15 +94,8 @@ def unpack_packages(packages: list[str]) -> None:
     shutil.rmtree(state, ignore_errors=True)
     for folder in ("lists/partial", "cache/archives/partial", "debs"):
         (state / folder).mkdir(parents=True)
-    apt = [
-        "apt-get",
-        "-o",
-        f"Dir::State::lists={state}/lists",
-        "-o",
-        f"Dir::Cache={state}/cache",
-        "-o",
-        "APT::Sandbox::User=",
-    ]
+    lists, cache = f"Dir::State::lists={state}/lists", f"Dir::Cache={state}/cache"
+    apt = ["apt-get", "-o", lists, "-o", cache, "-o", "APT::Sandbox::User="]
     try:
         run([*apt, "update"])
         plan = subprocess.run(
@@ -132,15 +104,9 @@ def unpack_packages(packages: list[str]) -> None:
             capture_output=True,
             text=True,
         ).stdout
-        wanted = [line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")]
-        run(
-            [
-                *apt,
-                "download",
-                *(name for name in wanted if not any(part in name for part in LEFT_OUT)),
-            ],
-            cwd=state / "debs",
-        )
+        names = [line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")]
+        wanted = [name for name in names if not any(part in name for part in LEFT_OUT)]
+        run([*apt, "download", *wanted], cwd=state / "debs")
         for package in sorted((state / "debs").glob("*.deb")):
             run(["dpkg", "-x", str(package), str(ENGINES)])
     except subprocess.CalledProcessError as exc:

@@ -56,10 +56,8 @@ def provide_programs(purpose: str) -> None:
             say(f"Installing {', '.join(packages)} with apt-get. Their services are not started.")
             install_packages(packages)
         else:
-            say(
-                f"Unpacking {', '.join(packages)} into {ENGINES.relative_to(ROOT)}, for this "
-                "checkout alone."
-            )
+            into = f"{ENGINES.relative_to(ROOT)}, for this checkout alone"
+            say(f"Unpacking {', '.join(packages)} into {into}.")
             unpack_packages([package for package in packages if package != "chromium"])
         if find_program("chromium") is None and purpose == "test":
             raise CannotInstall("chromium needs root")
