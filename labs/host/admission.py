@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from labs.catalogue import find
-from labs.errors import LabsError, NotNow, SandboxTaken, UnknownSandbox
+from labs.errors import LabsError, NotNow, SandboxTaken, no_such_sandbox
 from labs.host.record import CALLS_IN_A_ROW, CALLS_PER_S, Limits, SandboxRecord
 
 CALLS_AT_ONCE = 6
@@ -80,10 +80,7 @@ class Admission:
         """The record of a sandbox, open or not. Raises UnknownSandbox."""
         record = self.records.get(sandbox)
         if record is None:
-            raise UnknownSandbox(
-                "There is no such sandbox.",
-                hint="It may have ended. Open the lab again: your progress is kept.",
-            )
+            raise no_such_sandbox()
         return record
 
     def all(self) -> list[SandboxRecord]:

@@ -21,8 +21,9 @@ from concurrent.futures import Future
 from typing import Any
 
 from labs import wire
-from labs.errors import BadInput, LabsError, TooSlow, UnknownSandbox, from_data
-from labs.events import Entry, decode
+from labs.errors import BadInput, LabsError, UnknownSandbox, from_data, no_answer_in_time
+from labs.events import Entry
+from labs.events.decoding import decode
 
 log = logging.getLogger("labs.connection")
 
@@ -66,10 +67,7 @@ class Connection:
                 raise _has_ended()
             return future.result(timeout=deadline_s)
         except TimeoutError:
-            raise TooSlow(
-                "Your sandbox did not answer in time.",
-                hint="Try again; if it stays silent, open the lab again. Your progress is kept.",
-            ) from None
+            raise no_answer_in_time() from None
         except OSError as exc:
             raise UnknownSandbox(
                 "There is no such sandbox.",

@@ -21,7 +21,7 @@ import psutil
 
 from labs.agent.agent import Place
 from labs.agent.fake_mode import run_fake
-from labs.errors import LabsError, UnknownSandbox
+from labs.errors import LabsError, UnknownSandbox, no_such_sandbox
 from labs.events import Entry
 from labs.host import budget, overlay
 from labs.host.connection import Connection, Reader, quoted
@@ -147,10 +147,7 @@ class SandboxSupervisor:
         with self._lock:
             process = self._sandboxes.get(sandbox)
         if process is None or process.gone:
-            raise UnknownSandbox(
-                "There is no such sandbox.",
-                hint="It may have ended. Open the lab again: your progress is kept.",
-            )
+            raise no_such_sandbox()
         return process
 
     def memory(self) -> dict[str, int]:
