@@ -117,7 +117,7 @@ def redis_server(directory: Path) -> Iterator[Redis]:
         directory / "redis.log",
     )
     try:
-        wait_until(lambda: launch.ready(1.0) is not None, 15.0, "A redis-server")
+        wait_until(engine.listens, 15.0, "A redis-server")
         engine.run("SET", KEY, VALUE)
         yield engine
     finally:

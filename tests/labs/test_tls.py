@@ -43,9 +43,7 @@ class Server:
             rack.own(file)
 
     def launch(self):
-        return Launch(
-            self.argv(), lambda _: None, binaries.environment(), self.files(), Signals.SIGKILL
-        )
+        return Launch(self.argv(), binaries.environment(), self.files(), Signals.SIGKILL)
 
     def files(self):
         return {}
