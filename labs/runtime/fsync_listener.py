@@ -18,6 +18,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from labs.runtime.disk import Disk
@@ -39,15 +40,7 @@ log = logging.getLogger(__name__)
 
 def traced_argv(hand_back: socket.socket, command: tuple[str, ...]) -> tuple[str, ...]:
     """The command line that starts a server with its syncs traced; it inherits `hand_back`."""
-    return (
-        interpreter(),
-        "-I",
-        "-S",
-        str(_LAUNCHER),
-        str(hand_back.fileno()),
-        "--",
-        *command,
-    )
+    return (interpreter(), "-I", "-S", str(_LAUNCHER), str(hand_back.fileno()), "--", *command)
 
 
 def listen(ours: socket.socket, disk: Disk, is_alive: Callable[[], bool]) -> bool:
@@ -71,12 +64,8 @@ def listen(ours: socket.socket, disk: Disk, is_alive: Callable[[], bool]) -> boo
         )
         return bool(said)
     # An earlier problem stays: what was synced meanwhile is not known. `Disk.clear` removes it.
-    threading.Thread(
-        target=_answer_all,
-        args=(descriptors[0], disk, is_alive),
-        name="fsync-listener",
-        daemon=True,
-    ).start()
+    answer = partial(_answer_all, descriptors[0], disk, is_alive)
+    threading.Thread(target=answer, name="fsync-listener", daemon=True).start()
     return True
 
 
