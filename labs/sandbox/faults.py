@@ -11,10 +11,7 @@ from labs.sandbox.context import Context
 MOST_DELAY_MS = 2_000
 _SERVER_WORDS = {
     "kill": ("was killed", "Whoever asks it is refused at once."),
-    "pause": (
-        "is paused",
-        "It keeps its connections and sends no reply: its clients wait.",
-    ),
+    "pause": ("is paused", "It keeps its connections and sends no reply: its clients wait."),
     "resume": ("goes on", "What waited is answered now."),
     "restart": ("was restarted", ""),
 }
@@ -47,18 +44,13 @@ def change_server(context: Context, name: str, verb: str) -> str:
             f"A server can't be told to {verb[:20]!r}.",
             hint="It can be told to kill, pause, resume or restart.",
         )
-    {
-        "kill": server.kill,
-        "pause": server.pause,
-        "resume": server.resume,
-        "restart": server.restart,
-    }[verb]()
+    getattr(server, verb)()
     what, means = _SERVER_WORDS[verb]
-    says = f"{node.label} {what}."
+    sentence = f"{node.label} {what}."
     if verb == "restart":
         means = server.engine.after_restart()
-    context.emit(CaptionChanged(text=f"{says} {means}", strong=says))
-    return says
+    context.emit(CaptionChanged(text=f"{sentence} {means}", strong=sentence))
+    return sentence
 
 
 class LinkFaults:
@@ -103,16 +95,9 @@ class LinkFaults:
         if changed:
             shown_ms = delay_ms if state == "slow" else 0.0
             context.emit(LinkChanged(link=name, state=state, delay_ms=shown_ms))
-        source, target = (
-            context.topology.node(link.source),
-            context.topology.node(link.target),
-        )
-        which = (
-            f"The link to {target.label}"
-            if source.engine == "app"
-            else f"The link from {source.label} to {target.label}"
-        )
+        source, target = context.topology.node(link.source), context.topology.node(link.target)
+        origin = "" if source.engine == "app" else f"from {source.label} "
         what, means = _LINK_WORDS[verb]
-        says = f"{which} {what.format(delay_ms=delay_ms)}."
-        context.emit(CaptionChanged(text=f"{says} {means}", strong=says))
-        return says
+        sentence = f"The link {origin}to {target.label} {what.format(delay_ms=delay_ms)}."
+        context.emit(CaptionChanged(text=f"{sentence} {means}", strong=sentence))
+        return sentence
