@@ -21,13 +21,6 @@ KINDS = ("cage", "process", "fake")
 TRIAL_UID = 61_000
 TRIAL_DEADLINE_S = 15.0
 
-WHAT_IS_LACKING = {
-    "cage": "",
-    "process": "Sandboxes are plain processes here: other users of this machine could reach a "
-    "learner's Memcached and see the processes. For one person on their own machine.",
-    "fake": "Nothing real runs here: servers are states without processes.",
-}
-
 
 def check(wanted: str) -> None:
     """Raise BadInput for a word that is no isolation."""

@@ -39,13 +39,12 @@ class Outbox:
         """Outcomes to send now, as JSON: new ones, and those sent a while ago that no recorder has
         acknowledged.
         """
-        now = time.time()
         with self._lock:
             rows = self._db.execute(
-                "SELECT id, body FROM outcome WHERE sent_at < ? ORDER BY rowid LIMIT ?",
-                (now - RESEND_S, limit),
+                "SELECT body FROM outcome WHERE sent_at < ? ORDER BY rowid LIMIT ?",
+                (time.time() - RESEND_S, limit),
             ).fetchall()
-        return [body for _, body in rows]
+        return [body for (body,) in rows]
 
     def sent(self, bodies: list[str]) -> None:
         """These were sent just now."""

@@ -53,15 +53,8 @@ class Publisher:
 
     def put_outcome(self, record: SandboxRecord, outcome: dict[str, Any]) -> None:
         """Keep an outcome safe, and have it sent soon."""
-        self._outbox.put(
-            outcome
-            | {
-                "host": self._host,
-                "owner": record.owner,
-                "lab": record.lab,
-                "at": round(time.time(), 3),
-            }
-        )
+        about = {"host": self._host, "owner": record.owner, "lab": record.lab}
+        self._outbox.put(outcome | about | {"at": round(time.time(), 3)})
         self._new_outcome.set()
 
     def publish_events(self) -> None:
