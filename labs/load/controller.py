@@ -17,6 +17,8 @@ from labs.load.forkserver import ForkServer
 from labs.load.program import WorkloadSpec
 from labs.measure.latency import Latencies
 
+COUNTS = "scheduled", "dropped", "done", "errors", "stale", "unexplained"
+
 
 @dataclass(slots=True)
 class Tally:
@@ -34,7 +36,7 @@ class Tally:
 
     def add(self, batch: Batch) -> None:
         """Take a client's batch into account."""
-        for name in ("scheduled", "dropped", "done", "errors", "stale", "unexplained"):
+        for name in COUNTS:
             setattr(self, name, getattr(self, name) + getattr(batch, name))
         for kind, durations in batch.times.items():
             self.kinds[kind] += len(durations)
@@ -42,7 +44,7 @@ class Tally:
 
     def clear(self) -> None:
         """Count from zero again."""
-        for name in ("scheduled", "dropped", "done", "errors", "stale", "unexplained"):
+        for name in COUNTS:
             setattr(self, name, 0)
         self.kinds.clear()
         for latencies in list(self.latencies.values()):
@@ -103,9 +105,7 @@ class LoadController:
             for number in range(clients):
                 pid, pipe = self._forkserver.start(spec(number))
                 self._clients[pipe] = pid
-            self._collector = threading.Thread(
-                target=self._collect, name="load collector", daemon=True
-            )
+            self._collector = threading.Thread(target=self._collect, daemon=True)
             self._collector.start()
 
     def change(self, spec: Callable[[int], WorkloadSpec]) -> None:

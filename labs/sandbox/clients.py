@@ -164,16 +164,13 @@ class RedisCache(_TimedClient):
     @property
     def local(self) -> Local:
         if self._local is None:
-            self._local = Local(
-                lambda key, found, took_ms: self._on_lookup(
-                    f"own memory: {key}",
-                    "found" if found else "nothing",
-                    took_ms,
-                    "hit" if found else "miss",
-                )
-            )
+            self._local = Local(self._looked)
             self._listener = self._listen(on_message=self._local.forget)
         return self._local
+
+    def _looked(self, key: str, found: bool, took_ms: float) -> None:
+        answer = "found" if found else "nothing"
+        self._on_lookup(f"own memory: {key}", answer, took_ms, "hit" if found else "miss")
 
     def close(self) -> None:
         if self._listener is not None:

@@ -14,7 +14,7 @@ from labs.events import Event, Value
 from labs.lab import Lab, Link, Node, Strategy, Topology
 from labs.load.commits import Commits
 from labs.load.controller import LoadController
-from labs.network.protocol import Network
+from labs.network.links import Network
 from labs.sandbox.addresses import Addresses
 from labs.sandbox.checker import Checker
 from labs.sandbox.environment import Doubles

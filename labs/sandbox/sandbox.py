@@ -25,7 +25,7 @@ from labs.lab import Lab, Link, Node, Strategy, Topology
 from labs.load.batches import Batch
 from labs.load.controller import LoadController
 from labs.load.forkserver import ForkServer
-from labs.network.protocol import Network
+from labs.network.links import Network
 from labs.sandbox.checker import Checker
 from labs.sandbox.console import Answer
 from labs.sandbox.consoles import Consoles
