@@ -71,7 +71,7 @@ class SandboxInfo:
 
 @dataclass(frozen=True, slots=True)
 class HostInfo:
-    """A labs host that said in the last seconds that it is alive."""
+    """A labs host that announced itself in the last seconds."""
 
     id: str
     at: float

@@ -1,12 +1,13 @@
-"""A lab without a page: open a sandbox, play the reference run, say what was measured and what each
-check found, leave nothing behind.
+"""A lab without a page: open a sandbox, play the reference run, return what was measured and each
+check's verdict, leave nothing behind.
 """
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,10 +97,13 @@ def measure_tolerances(supervisor: SandboxSupervisor, lab: Lab, *, times: int) -
     return "\n\n".join(tables) + "\n"
 
 
-def own_supervisor(
-    isolation: str = "auto",
-) -> tuple[SandboxSupervisor, tempfile.TemporaryDirectory[str]]:
-    """A supervisor of our own and its temporary directory; the caller closes both."""
-    directory = tempfile.TemporaryDirectory(prefix="cacheground-", ignore_cleanup_errors=True)
-    Path(directory.name).chmod(0o711)
-    return SandboxSupervisor(Path(directory.name), isolation=isolation), directory
+@contextlib.contextmanager
+def own_supervisor(isolation: str = "auto") -> Iterator[SandboxSupervisor]:
+    """A supervisor in a temporary directory of its own."""
+    with tempfile.TemporaryDirectory(prefix="cacheground-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o711)
+        supervisor = SandboxSupervisor(Path(name), isolation=isolation)
+        try:
+            yield supervisor
+        finally:
+            supervisor.close()

@@ -69,7 +69,7 @@ def warm_up() -> None:
 
 
 def run(sock: socket.socket, place: Place) -> NoReturn:
-    """Be the agent of a sandbox until the host says close or is gone."""
+    """Be the agent of a sandbox until the host closes it or has ended."""
     linux.set_name("cg-agent")
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""Where the engines' programs are on this machine. Installs nothing; says how to."""
+"""Where the engines' programs are on this machine. Installs nothing: its error has a hint."""
 
 from __future__ import annotations
 

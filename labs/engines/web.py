@@ -27,7 +27,7 @@ _START = Path(__file__).resolve().parents[1] / "web" / "start.py"
 class WebServer(Engine):
     """A program of labs.web.
 
-    `settings` says what its configuration is now; `configure` puts it in place while it runs.
+    `settings` returns its configuration as it is now; `configure` puts it in place while it runs.
     """
 
     name: str

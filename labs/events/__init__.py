@@ -116,7 +116,7 @@ class SandboxClosed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerChanged(Event):
-    """A server went from one state to another; `why` says on whose account."""
+    """A server went from one state to another; `why` has the cause."""
 
     server: str
     state: ServerState
@@ -286,7 +286,7 @@ class LineReached(Event):
 class CommandRan(Event):
     """A command that the application sent to a server, with its reply and the time it took.
 
-    `link` says which way it went, if there are several.
+    `link` is the one that it took, if there are several.
     """
 
     request: int
@@ -419,7 +419,7 @@ class Entry:
 
 
 def encode(entry: Entry) -> dict[str, Any]:
-    """The entry as plain data for JSON: the event's own fields, and its words, beside `seq`, `at`
+    """The entry as plain data for JSON: the event's own fields, and its words, next to `seq`, `at`
     and `type`.
     """
     data = {f.name: getattr(entry.event, f.name) for f in fields(entry.event)}

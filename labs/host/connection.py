@@ -36,7 +36,7 @@ SEND_DEADLINE_S = 5.0
 
 
 class Connection:
-    """Calls to an agent and what it says. Any thread may call; one thread reads."""
+    """Calls to an agent and its messages. Any thread may call; one thread reads."""
 
     def __init__(self, sock: socket.socket, sandbox: str) -> None:
         sock.settimeout(SEND_DEADLINE_S)
@@ -80,7 +80,7 @@ class Connection:
     def read(self) -> bool:
         """Take in what has arrived; False at the end of the stream.
 
-        Raises whatever a hostile sandbox's words break.
+        Raises what a hostile sandbox's messages break.
         """
         try:
             messages = wire.receive(self.sock, self._unpacker)

@@ -1,7 +1,7 @@
 """The labs host: owns the sandboxes of one machine, and speaks with the portal over its Redis only.
 docs/architecture.md lists keys and calls.
 
-If it dies its sandboxes die with it; nothing is adopted. What it says over Redis may be lost,
+If it dies its sandboxes die with it; nothing is adopted. What it writes to Redis may be lost,
 except outcomes, which it keeps itself.
 """
 

@@ -1,5 +1,5 @@
-"""Outcomes that must not be lost: kept in a file of the host's own until the portal says that they
-are safe in Postgres.
+"""Outcomes that must not be lost: kept in a file of the host's own until the portal acknowledges
+that they are safe in Postgres.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Pool:
             threading.Thread(target=self._fill, name="pool", daemon=True).start()
 
     def take(self) -> SandboxProcess | None:
-        """One that is ready, if there is one. An opening begins: say `opened` when it is over."""
+        """One that is ready, if there is one. An opening begins: call `opened` when it is over."""
         with self._lock:
             self._opening += 1
             while self._ready:

@@ -113,7 +113,7 @@ class Publisher:
                 self._redis.hdel(keys.HOSTS, name)
 
     def announce(self, records: Iterable[tuple[SandboxRecord, dict[str, Any]]]) -> None:
-        """Say of each sandbox what is so now, and which is its owner's."""
+        """Publish the state of each sandbox, and which one its owner has."""
         with contextlib.suppress(RedisError), self._redis.pipeline(transaction=False) as pipe:
             for record, info in records:
                 key = keys.SANDBOX.format(record.id)
@@ -140,9 +140,7 @@ class Publisher:
         self._events.put(None)
 
     def _next_batch(self) -> list[tuple[SandboxRecord, Entry]]:
-        """What waits to be published, at least one entry; empty at the end, which a None in the
-        queue says.
-        """
+        """What waits to be published, at least one entry; empty at the end (None in the queue)."""
         batch: list[tuple[SandboxRecord, Entry]] = []
         waiting = self._events.get()
         while waiting is not None:

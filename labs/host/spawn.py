@@ -21,8 +21,8 @@ PASSED_ON = (
     *("PATH", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "LD_LIBRARY_PATH"),
     *("CACHEGROUND_ENGINES", "CACHEGROUND_LABS"),
 )
-"""Of our environment, to the processes that become sandboxes: nothing that says where the portal's
-servers are, or how to enter them.
+"""Of our environment, to the processes that become sandboxes: neither the addresses of the
+portal's servers nor their passwords.
 """
 
 

@@ -1,4 +1,4 @@
-"""Forwards bytes through paths, late or not at all. Knows nothing of what the bytes say."""
+"""Forwards bytes through paths, late or not at all. Does not interpret them."""
 
 from __future__ import annotations
 

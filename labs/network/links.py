@@ -37,7 +37,7 @@ _WHOLE, _FAULTY = 0, 1
 class Route:
     """Both ways to a server, for a process of the load: through the link, or straight.
 
-    The byte at `index` of `file` says whether the link has a fault.
+    The byte at `index` of `file` is not zero while the link has a fault.
     """
 
     listen_address: Address

@@ -102,17 +102,17 @@ class Context(Protocol):
     def start_load(self, requests: int = 0) -> str:
         """Run the workload with the settings as they are; a running one starts again. After
         `requests` requests of all clients together the clients only wait; 0: no end. Returns the
-        sentence that says so.
+        sentence for the learner.
         """
 
     def stop_load(self, why: str = "") -> str:
-        """End the workload; harmless if none runs. Returns the sentence that says so."""
+        """End the workload; harmless if none runs. Returns the sentence for the learner."""
 
     def set(self, name: str, raw: object) -> None:
         """Change a control while everything runs. BadInput says what would be right."""
 
     def server(self, name: str, verb: str) -> str:
-        """Kill, pause, resume or restart a server; returns the sentence that says so."""
+        """Kill, pause, resume or restart a server; returns the sentence for the learner."""
 
     def start(self, name: str, why: str) -> None:
         """Start a server that waited, with the options that the settings ask for now, and lay the

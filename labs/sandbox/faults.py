@@ -29,7 +29,7 @@ _LINK_WORDS = {
 
 
 def change_server(context: Context, name: str, verb: str) -> str:
-    """Kill, pause, resume or restart a server; returns the sentence that says so.
+    """Kill, pause, resume or restart a server; returns the sentence for the learner.
 
     Raises BadInput for an unknown server or verb, NotNow where the verb makes no sense now.
     """
@@ -68,8 +68,8 @@ class LinkFaults:
         return {link.name: self._states.get(link.name, "open") for link in links}
 
     def change(self, name: str, verb: str, delay_ms: float) -> str:
-        """Slow, cut or restore a link; returns the sentence that says so. BadInput says what would
-        be right.
+        """Slow, cut or restore a link; returns the sentence for the learner. BadInput says what
+        would be right.
         """
         context, network = self._context, self._context.network
         link = context.topology.link(name)

@@ -253,7 +253,7 @@ class Sandbox(Emitter, Context):
         return sentence
 
     def link(self, name: str, verb: str, delay_ms: float = 20.0) -> str:
-        """Slow, cut or restore a link; returns the sentence that says so."""
+        """Slow, cut or restore a link; returns the sentence for the learner."""
         return self._link_faults.change(name, verb, delay_ms)
 
     def start(self, name: str, why: str) -> None:

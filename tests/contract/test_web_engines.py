@@ -18,13 +18,9 @@ PROGRAMS = ("balancer", "instance-a", "instance-b")
 
 @pytest.fixture(scope="module", params=KINDS)
 def supervisor(request):
-    supervisor, directory = own_supervisor(request.param)
-    try:
+    with own_supervisor(request.param) as supervisor:
         supervisor.wait_ready()
         yield supervisor
-    finally:
-        supervisor.close()
-        directory.cleanup()
 
 
 class Shop(Opened):

@@ -1,7 +1,6 @@
 """Backups on the bench: where their files lie, what a restore leaves, what is refused."""
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from time import sleep
 
 import pytest
@@ -14,22 +13,17 @@ from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
-def place():
-    """A supervisor, and the directory below which its sandboxes lie."""
-    supervisor, directory = own_supervisor()
-    try:
-        yield supervisor, Path(directory.name)
-    finally:
-        supervisor.close()
-        directory.cleanup()
+def supervisor():
+    with own_supervisor() as supervisor:
+        yield supervisor
 
 
 class Bench(Opened):
     """An open sandbox of the lab, with its tables as they were told last."""
 
-    def __init__(self, supervisor, directory):
+    def __init__(self, supervisor):
         super().__init__(supervisor, "backup-restore")
-        self._directory = directory
+        self._directory = supervisor.process(self.id).directory
         self.call("set", name="keys", value=2_000)
 
     def table(self, name):
@@ -56,8 +50,8 @@ class Bench(Opened):
 
 
 @pytest.fixture
-def bench(place):
-    made = Bench(*place)
+def bench(supervisor):
+    made = Bench(supervisor)
     yield made
     made.end()
 

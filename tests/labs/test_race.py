@@ -13,12 +13,8 @@ STALE = "AABBBA"
 
 @pytest.fixture(scope="module")
 def supervisor():
-    supervisor, directory = own_supervisor()
-    try:
+    with own_supervisor() as supervisor:
         yield supervisor
-    finally:
-        supervisor.close()
-        directory.cleanup()
 
 
 class Bench:

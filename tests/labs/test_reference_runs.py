@@ -13,12 +13,8 @@ WRONG = [(lab, solution) for lab in LABS for solution in lab.mutants]
 
 @pytest.fixture(scope="module")
 def supervisor():
-    supervisor, directory = own_supervisor()
-    try:
+    with own_supervisor() as supervisor:
         yield supervisor
-    finally:
-        supervisor.close()
-        directory.cleanup()
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)

@@ -15,13 +15,9 @@ from tests.waiting import eventually
 
 @pytest.fixture(scope="module")
 def supervisor():
-    supervisor, directory = own_supervisor()
-    try:
+    with own_supervisor() as supervisor:
         supervisor.wait_ready()
         yield supervisor
-    finally:
-        supervisor.close()
-        directory.cleanup()
 
 
 class Shop(Opened):

@@ -51,13 +51,11 @@ def supervisor(request):
     """Started where the portal's secrets are in the environment, as a careless operator might."""
     before = dict(os.environ)
     os.environ.update(SECRETS)
-    kept, directory = own_supervisor(request.param)
-    os.environ.clear()
-    os.environ.update(before)
-    kept.wait_ready()
-    yield kept
-    kept.close()
-    directory.cleanup()
+    with own_supervisor(request.param) as kept:
+        os.environ.clear()
+        os.environ.update(before)
+        kept.wait_ready()
+        yield kept
 
 
 @pytest.fixture(scope="session")
