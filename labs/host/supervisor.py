@@ -43,14 +43,12 @@ class SandboxSupervisor:
     `state` is a directory of its own; what an earlier supervisor left there is swept.
     """
 
-    def __init__(
-        self, state: Path, *, isolation: str = "auto", template: Path | None = None, pool: int = 0
-    ) -> None:
+    def __init__(self, state: Path, *, isolation: str = "auto", pool: int = 0) -> None:
         check_isolation(isolation)
         self._directory = state / "sandboxes"
         self._sweep()
         is_fake = isolation == "fake"
-        self._template = template or (Path() if is_fake else shop_template_directory())
+        self._template = Path() if is_fake else shop_template_directory()
         self._slots = Slots(own_users=os.getuid() == 0)
         self._sandboxes: dict[str, SandboxProcess] = {}
         self._lock = threading.RLock()

@@ -91,16 +91,15 @@ class ProxiedConnection:
 @dataclass(eq=False, slots=True)
 class NetworkPath:
     """What lies between one caller and one server: the target, the address that the server sees,
-    and the faults.
+    and the faults: the delay of each direction, and in `cut` the bit of each that is cut.
 
-    `cut` has the bit of each direction that is cut, `delay_s` a delay for each bit. `held` are
-    clients that the kernel accepted although the path is cut: they wait.
+    `held` are clients that the kernel accepted although the path is cut: they wait.
     """
 
     name: str
     target: tuple[str, int]
     source: str = ""
-    delay_s: dict[int, float] = field(default_factory=lambda: {OUT: 0.0, BACK: 0.0})
+    delay_s: float = 0.0
     cut: int = 0
     connections: set[ProxiedConnection] = field(default_factory=set)
     held: set[socket.socket] = field(default_factory=set)

@@ -98,8 +98,8 @@ class Network(Protocol):
     def route(self, name: str) -> Route:
         """Both ways to the server behind this link, for a client of the load."""
 
-    def slow(self, *names: str, delay_ms: float, directions: int = BOTH) -> None:
-        """Delay every byte by this much, in each of the directions; removes a cut."""
+    def slow(self, *names: str, delay_ms: float) -> None:
+        """Delay every byte by this much, both ways; removes a cut."""
 
     def cut(self, *names: str, directions: int = BOTH) -> None:
         """Drop all traffic without closing connections: clients block until `restore` or their own
@@ -186,8 +186,8 @@ class Links(Network):
             raise BadInput(f"No link here is called {name[:40]!r}.")
         return self._routes[name]
 
-    def slow(self, *names: str, delay_ms: float, directions: int = BOTH) -> None:
-        self._change(names, _FAULTY, cut=0, delay_ms=delay_ms, directions=directions)
+    def slow(self, *names: str, delay_ms: float) -> None:
+        self._change(names, _FAULTY, cut=0, delay_ms=delay_ms)
 
     def cut(self, *names: str, directions: int = BOTH) -> None:
         self._change(names, _FAULTY, cut=directions)
