@@ -14,15 +14,7 @@ from tests.processes import lives, of_the_living
 from tests.sandboxes import Opened
 from tests.waiting import eventually
 
-KINDS = ("cage", "process", "fake")
 REAL = ("cage", "process")
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def supervisor(request):
-    with own_supervisor(request.param) as supervisor:
-        supervisor.wait_ready()
-        yield supervisor
 
 
 @pytest.fixture

@@ -6,16 +6,9 @@ from time import sleep
 import pytest
 
 from labs.errors import BadInput, NotNow, ServerDown
-from labs.headless import own_supervisor
 from labs.setups.changes.backups import MOST_BACKUPS
 from tests.sandboxes import Opened
 from tests.waiting import eventually
-
-
-@pytest.fixture(scope="module")
-def supervisor():
-    with own_supervisor() as supervisor:
-        yield supervisor
 
 
 class Bench(Opened):

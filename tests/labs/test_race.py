@@ -5,16 +5,9 @@ trouble is told instead of waited for.
 import pytest
 
 from labs.errors import NotNow
-from labs.headless import own_supervisor
 from tests.waiting import eventually
 
 STALE = "AABBBA"
-
-
-@pytest.fixture(scope="module")
-def supervisor():
-    with own_supervisor() as supervisor:
-        yield supervisor
 
 
 class Bench:

@@ -5,16 +5,10 @@ caught where it is meant to be.
 import pytest
 
 from labs.catalogue import catalogue
-from labs.headless import own_supervisor, play
+from labs.headless import play
 
 LABS = list(catalogue().values())
 WRONG = [(lab, solution) for lab in LABS for solution in lab.mutants]
-
-
-@pytest.fixture(scope="module")
-def supervisor():
-    with own_supervisor() as supervisor:
-        yield supervisor
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)

@@ -8,16 +8,8 @@ import time
 import pytest
 
 from labs.errors import BadInput, LabsError, NotNow
-from labs.headless import own_supervisor
 from tests.sandboxes import Opened
 from tests.waiting import eventually
-
-
-@pytest.fixture(scope="module")
-def supervisor():
-    with own_supervisor() as supervisor:
-        supervisor.wait_ready()
-        yield supervisor
 
 
 class Shop(Opened):
