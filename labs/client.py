@@ -18,7 +18,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from labs.catalogue import catalogue, find, folder_of
+from labs.catalogue import catalogue as catalogue, find as find, folder_of as folder_of
 from labs.engines.registry import registry
 from labs.errors import (
     BadInput,
@@ -31,23 +31,9 @@ from labs.errors import (
 from labs.events import Entry
 from labs.events.decoding import decode
 from labs.host import keys
-from labs.measure.metrics import METRICS, Metric
-from labs.source import Source, source_of
+from labs.measure.metrics import METRICS as METRICS, Metric as Metric
+from labs.source import Source as Source, source_of as source_of
 from labs.state import SandboxState
-
-__all__ = [
-    "METRICS",
-    "HostInfo",
-    "LabsClient",
-    "Metric",
-    "SandboxInfo",
-    "Source",
-    "catalogue",
-    "engine_labels",
-    "find",
-    "folder_of",
-    "source_of",
-]
 
 HOST_FRESH_S = 4.0
 _LESSONS_WORK = "Lessons and quizzes work; try the bench again in a moment."

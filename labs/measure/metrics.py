@@ -42,6 +42,11 @@ def add(*metrics: Metric) -> None:
             raise ValueError(f"There is a metric {metric.name} already, with another meaning.")
 
 
+def _counted(name: str, label: str, sense: Sense, formula: str) -> Metric:
+    """A rate that the load's clients count."""
+    return Metric(name, label, "/s", sense, formula, "counted by the load's clients")
+
+
 def _percentiles(
     kind: str, label: str, sense: Sense, median: str, p99: str, decimals: int = 2
 ) -> tuple[Metric, Metric]:
@@ -149,38 +154,15 @@ add(
         "arrivals of the open-loop schedule per second",
         "the workload's shape",
     ),
-    Metric(
-        "done_per_s",
-        "Requests done",
-        "/s",
-        "none",
-        "requests finished per second",
-        "counted by the load's clients",
-    ),
-    Metric(
+    _counted("done_per_s", "Requests done", "none", "requests finished per second"),
+    _counted(
         "stale_reads_per_s",
         "Stale reads",
-        "/s",
         "stale",
         "reads that answered with less than the database had committed before the read began",
-        "counted by the load's clients",
     ),
-    Metric(
-        "errors_per_s",
-        "Errors",
-        "/s",
-        "error",
-        "requests that were not answered, per second",
-        "counted by the load's clients",
-    ),
-    Metric(
-        "writes_per_s",
-        "Writes",
-        "/s",
-        "write",
-        "writes committed per second",
-        "counted by the load's clients",
-    ),
+    _counted("errors_per_s", "Errors", "error", "requests that were not answered, per second"),
+    _counted("writes_per_s", "Writes", "write", "writes committed per second"),
     Metric(
         "items",
         "Keys in the cache",
