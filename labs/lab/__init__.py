@@ -1,5 +1,6 @@
 """The definition of labs: data, and nothing that runs."""
 
+from labs.lab.check import Check as Check, about_of as about_of, check as check
 from labs.lab.controls import (
     GEARS as GEARS,
     Choice as Choice,
@@ -9,7 +10,7 @@ from labs.lab.controls import (
     Place as Place,
     Text as Text,
 )
-from labs.lab.lab import Action as Action, Check as Check, Lab as Lab, Mutant as Mutant
+from labs.lab.lab import Action as Action, Lab as Lab, Mutant as Mutant, mutant as mutant
 from labs.lab.predictions import Prediction as Prediction
 from labs.lab.strategy import REQUESTS as REQUESTS, Steppable as Steppable, Strategy as Strategy
 from labs.lab.topology import Link as Link, Node as Node, Topology as Topology
@@ -17,7 +18,9 @@ from labs.lab.verdict import (
     Evidence as Evidence,
     Unmet as Unmet,
     Verdict as Verdict,
+    evidence_of as evidence_of,
     met as met,
+    require_seen as require_seen,
     unmet as unmet,
 )
 from labs.lab.views import Chart as Chart, Column as Column, Table as Table

@@ -13,6 +13,7 @@ from labs.engines.registry import registry
 from labs.errors import BadInput
 from labs.events import Value
 from labs.lab import tolerances
+from labs.lab.check import Check, about_of, check, name_of
 from labs.lab.controls import (
     ACTION_PLACES,
     GEARS,
@@ -26,7 +27,7 @@ from labs.lab.controls import (
 from labs.lab.predictions import Prediction
 from labs.lab.strategy import REQUESTS, Steppable, Strategy
 from labs.lab.topology import Node, Topology
-from labs.lab.verdict import Unmet, Verdict
+from labs.lab.verdict import Verdict
 from labs.lab.views import Chart, Table
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -62,24 +63,6 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """A claim about the sandbox."""
-
-    name: str
-    claim: str
-    function: Callable[[Any], Verdict]
-
-    def judge(self, sandbox: object) -> Verdict:
-        """What the check finds now. It only reads; it is asked again after every event that
-        matters.
-        """
-        try:
-            return self.function(sandbox)
-        except Unmet as found:
-            return found.verdict
-
-
-@dataclass(frozen=True, slots=True)
 class Mutant:
     """The lab with a mistake in it, which the check `caught_by` must catch: strategies that lie,
     forget or never store, servers that are set up wrongly.
@@ -87,7 +70,7 @@ class Mutant:
 
     name: str
     about: str
-    caught_by: str
+    caught_by: Check
     strategies: Mapping[str, Strategy] = field(default_factory=dict)
     directives: Mapping[str, str] = field(default_factory=dict)
     """Lines of redis.conf that hold in every Redis of the lab, whatever its settings ask for."""
@@ -95,6 +78,15 @@ class Mutant:
     """What makes the parts of a sandbox, in place of the lab's own."""
     mutate: Callable[[Any], None] | None = None
     """What is done to the servers as soon as the sandbox is open."""
+
+
+def mutant(caught_by: Check) -> Callable[[Callable[[Any], None]], Mutant]:
+    """Makes a mutant of the function below it, which gets the sandbox as soon as it is open. The
+    mutant has the function's name, with hyphens, and does what its docstring says.
+    """
+    return lambda function: Mutant(
+        name_of(function), about_of(function), caught_by, mutate=function
+    )
 
 
 def _no_strategy(_settings: Mapping[str, Value]) -> str:
@@ -180,7 +172,7 @@ class Lab:
         def add(function: Function) -> Function:
             self.actions += (
                 Action(
-                    _slug(function),
+                    name_of(function),
                     label,
                     gear,
                     function,
@@ -196,12 +188,13 @@ class Lab:
 
         return add
 
-    def check(self, claim: str) -> Callable[[Function], Function]:
-        """A claim. The function returns `met(…)` or raises `unmet(…)`, and only reads."""
+    def check(self, claim: str) -> Callable[[Callable[[Any], Verdict]], Check]:
+        """One more check, made of the function below it as `labs.lab.check` does."""
 
-        def add(function: Function) -> Function:
-            self.checks += (Check(_slug(function), claim, function),)
-            return function
+        def add(function: Callable[[Any], Verdict]) -> Check:
+            made = check(claim)(function)
+            self.checks += (made,)
+            return made
 
         return add
 
@@ -223,7 +216,7 @@ class Lab:
         def add(function: Function) -> Function:
             self.predictions += (
                 Prediction(
-                    _slug(function),
+                    name_of(function),
                     question,
                     function,
                     unit,
@@ -237,25 +230,6 @@ class Lab:
             return function
 
         return add
-
-    def mutant(
-        self,
-        name: str,
-        about: str,
-        *,
-        caught_by: Callable[..., Any],
-        strategies: Mapping[str, Strategy] | None = None,
-        directives: Mapping[str, str] | None = None,
-        parts: tuple[Callable[[Any], Any], ...] = (),
-        mutate: Callable[[Any], None] | None = None,
-    ) -> None:
-        """The lab with a mistake in it, which the check function `caught_by` must catch."""
-        check = _slug(caught_by)
-        if check not in {one.name for one in self.checks}:
-            raise ValueError(f"The lab {self.id} has no check {check}, which mutant {name} names.")
-        self.mutants += (
-            Mutant(name, about, check, strategies or {}, directives or {}, parts, mutate),
-        )
 
     def reference(self, function: Function) -> Function:
         """The run that meets every check, and measures what the lessons quote."""
@@ -358,10 +332,6 @@ def _named(things: tuple[_Named, ...], name: str, what: str) -> _Named:
         f"This lab has no {what} {name[:40]!r}.",
         hint="It has " + ", ".join(t.name for t in things) + ".",
     )
-
-
-def _slug(function: Callable[..., Any]) -> str:
-    return function.__name__.replace("_", "-")
 
 
 def _with_directives(node: Node, directives: Mapping[str, str]) -> Node:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
 
 from labs.events import CheckStatus, Value
 
 Evidence = Mapping[str, Value]
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +42,20 @@ def unmet(message: str, evidence: Evidence | None = None, *, hint: str = "") -> 
     so; without, it was not seen. `hint` names what to do next.
     """
     return Unmet(Verdict("unmet", message, evidence or {}, hint))
+
+
+def require_seen(
+    thing: Thing | None, message: str, evidence: Evidence | None = None, *, hint: str
+) -> Thing:
+    """What a check is about to judge. Raises Unmet if there is nothing: it is None or empty."""
+    if not thing:
+        raise unmet(message, evidence, hint=hint)
+    return thing
+
+
+def evidence_of(seen: Any, *names: str, prefix: str = "") -> dict[str, Value]:
+    """These values of a row or of a dataclass's instance, of which all fields if none is named."""
+    if isinstance(seen, Mapping):
+        return {prefix + name: seen[name] for name in names or seen}
+    names = names or tuple(one.name for one in fields(seen))
+    return {prefix + name: getattr(seen, name) for name in names}

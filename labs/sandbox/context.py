@@ -84,8 +84,8 @@ class Context(Protocol):
     def say(self, text: str, meaning: str = "none") -> None:
         """Put a sentence on the timeline."""
 
-    def caption(self, strong: str, text: str = "") -> None:
-        """Put a sentence under the drawing, and the details after it."""
+    def caption(self, strong: str, text: str = "") -> str:
+        """Put a sentence under the drawing, and the details after it; returns the sentence."""
 
     def tabulate(self, table: str, rows: Sequence[Mapping[str, Value]]) -> None:
         """Replace all rows of a table of this lab; those beyond MOST_ROWS are left out. The checks

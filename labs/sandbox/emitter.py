@@ -37,8 +37,9 @@ class Emitter:
         # callers pass a Sense
         self.emit(NoteAdded(text=text, meaning=meaning))  # type: ignore[arg-type]
 
-    def caption(self, strong: str, text: str = "") -> None:
+    def caption(self, strong: str, text: str = "") -> str:
         self.emit(CaptionChanged(text=f"{strong} {text}".strip(), strong=strong))
+        return strong
 
     def tabulate(self, table: str, rows: Sequence[Mapping[str, Value]]) -> None:
         self.found[table] = [dict(row) for row in rows[:MOST_ROWS]]

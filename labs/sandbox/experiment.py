@@ -1,14 +1,19 @@
-"""What every experiment of a lab needs: preconditions, settings for a while, an early end."""
+"""What every experiment of a lab needs: preconditions, settings for a while, a place for what it
+saw, an early end.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from labs.errors import LinkNotWhole, LoadRunning, ServerNotUp
 from labs.events import Value
+from labs.lab import Check
 from labs.sandbox.context import Context
+
+Thing = TypeVar("Thing")
 
 
 def require(sandbox: Context, *, up: Iterable[str] | None = None) -> None:
@@ -42,14 +47,16 @@ def temporarily(sandbox: Context, **values: Value) -> Iterator[None]:
             sandbox.set(name, value)
 
 
-def refuted(sandbox: Context, *checks: Callable[..., Any], but: tuple[Any, ...] = ()) -> bool:
-    """True if one of these check functions has seen what it judges, and it was not so: a run that
-    is to meet them all need not go on. Without `checks`: any check of the lab `but` these.
+def observed(sandbox: Context, thing: Thing) -> Thing:
+    """Keep in the ledger what an experiment saw, and have the checks look at it."""
+    sandbox.ledger.observations.append(thing)
+    sandbox.checker.wake()
+    return thing
+
+
+def refuted(sandbox: Context, *checks: Check, but: tuple[Check, ...] = ()) -> bool:
+    """True if one of these checks has seen what it judges, and it was not so: a run that is to
+    meet them all need not go on. Without `checks`: any check of the lab `but` these.
     """
-    wanted = checks or tuple(check.function for check in sandbox.lab.checks)
-    verdicts = [
-        check.judge(sandbox)
-        for check in sandbox.lab.checks
-        if check.function in wanted and check.function not in but
-    ]
+    verdicts = [check.judge(sandbox) for check in checks or sandbox.lab.checks if check not in but]
     return any(verdict.status == "unmet" and verdict.evidence for verdict in verdicts)

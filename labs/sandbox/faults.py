@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from labs.errors import BadInput, NotNow
-from labs.events import CaptionChanged, LinkChanged, LinkState
+from labs.events import LinkChanged, LinkState
 from labs.sandbox.context import Context
 
 MOST_DELAY_MS = 2_000
@@ -49,8 +49,7 @@ def change_server(context: Context, name: str, verb: str) -> str:
     sentence = f"{node.label} {what}."
     if verb == "restart":
         means = server.engine.after_restart()
-    context.emit(CaptionChanged(text=f"{sentence} {means}", strong=sentence))
-    return sentence
+    return context.caption(sentence, means)
 
 
 class LinkFaults:
@@ -99,5 +98,4 @@ class LinkFaults:
         origin = "" if source.engine == "app" else f"from {source.label} "
         what, means = _LINK_WORDS[verb]
         sentence = f"The link {origin}to {target.label} {what.format(delay_ms=delay_ms)}."
-        context.emit(CaptionChanged(text=f"{sentence} {means}", strong=sentence))
-        return sentence
+        return context.caption(sentence, means)

@@ -5,6 +5,7 @@ Checks judge this; strategies can't write it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -104,9 +105,11 @@ class Ledger:
         """What was observed of one kind, oldest first."""
         return [one for one in self.observations if isinstance(one, kind)]
 
-    def newest(self, kind: type[Seen]) -> Seen | None:
-        """The newest observation of one kind; None if there is none."""
-        return next((one for one in reversed(self.observations) if isinstance(one, kind)), None)
+    def newest(
+        self, kind: type[Seen], where: Callable[[Seen], object] = lambda _: True
+    ) -> Seen | None:
+        """The newest observation of one kind that fits; None if there is none."""
+        return next(filter(where, reversed(self.seen(kind))), None)
 
     def clear(self) -> None:
         """Forget everything but the numbering."""

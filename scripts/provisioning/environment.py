@@ -54,6 +54,8 @@ def provide_environment(purpose: str) -> None:
     """Make .venv and install the locked packages into it, each checked against its hash."""
     lock = LOCKS[purpose][-1]
     say(f"Building .venv from {lock}.")
+    if VENV.is_symlink():  # another checkout's, whose stamp must stay
+        VENV.unlink()
     STAMP.unlink(missing_ok=True)
     uv = shutil.which("uv")
     if uv and subprocess.run([uv, "--version"], capture_output=True).returncode:

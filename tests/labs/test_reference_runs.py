@@ -1,4 +1,4 @@
-"""Every lab, headless, on real servers: its reference run meets every check; each wrong solution is
+"""Every lab, headless, on real servers: its reference run meets every check; each mutant is
 caught where it is meant to be.
 """
 
@@ -8,7 +8,7 @@ from labs.catalogue import catalogue
 from labs.headless import play
 
 LABS = list(catalogue().values())
-WRONG = [(lab, solution) for lab in LABS for solution in lab.mutants]
+MUTANTS = [(lab, mutant) for lab in LABS for mutant in lab.mutants]
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
@@ -42,17 +42,17 @@ def test_at_the_start_no_check_is_met(supervisor, lab):
 
 
 @pytest.mark.parametrize(
-    ("lab", "solution"), WRONG, ids=[f"{lab.id}-{solution.name}" for lab, solution in WRONG]
+    ("lab", "mutant"), MUTANTS, ids=[f"{lab.id}-{mutant.name}" for lab, mutant in MUTANTS]
 )
-def test_a_wrong_solution_is_caught_by_its_check(supervisor, lab, solution):
-    run = play(supervisor, lab.id, wrong=solution.name)
+def test_a_mutant_is_caught_by_its_check(supervisor, lab, mutant):
+    run = play(supervisor, lab.id, wrong=mutant.name)
 
     unmet = [check["id"] for check in run.checks if check["status"] != "met"]
     # the matrix is meant to be read
-    print(f"{lab.id:18} {solution.name:22} {solution.about:60} caught at {', '.join(unmet)}")  # noqa: T201
-    assert solution.caught_by in unmet
+    print(f"{lab.id:18} {mutant.name:22} {mutant.about:60} caught at {', '.join(unmet)}")  # noqa: T201
+    assert mutant.caught_by.name in unmet
     assert not run.ok
-    (caught,) = (check for check in run.checks if check["id"] == solution.caught_by)
+    (caught,) = (check for check in run.checks if check["id"] == mutant.caught_by.name)
     assert caught["evidence"], f"It saw nothing, so it proves nothing: {caught['message']}"
 
 

@@ -49,7 +49,7 @@ def test_a_lab_is_whole(lab):
     assert len(set(names)) == len(names) >= 3
     assert lab.predictions and lab.actions and lab.question and lab.about
     assert len(lab.mutants) >= 3
-    assert {solution.caught_by for solution in lab.mutants} <= set(names)
+    assert {mutant.caught_by for mutant in lab.mutants} <= set(lab.checks)
     assert all(metric in METRICS for chart in lab.charts for metric in chart.metrics)
     assert all(metric in METRICS for metric in lab.tiles)
     assert all(len({METRICS[metric].unit for metric in chart.metrics}) == 1 for chart in lab.charts)

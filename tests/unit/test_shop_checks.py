@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from labs.catalogue.invalidation.checks import told_window
-from labs.lab import Unmet, met, unmet
-from labs.setups.shop.checks import longest_staleness_ms, require_bounded_staleness, verdict_of
+from labs.lab import Choice, Unmet, check, evidence_of, met, mutant, require_seen, unmet
+from labs.setups.shop.checks import longest_staleness_ms, require_bounded_staleness
 from labs.setups.shop.trials import Row
 
 TTL_ALONE: Row = {
@@ -32,12 +32,42 @@ def with_rows(*rows):
     return SimpleNamespace(found={"windows": list(rows)})
 
 
-def test_the_verdict_of_a_check_is_handed_out_whether_or_not_it_is_met():
+def test_a_check_gives_a_verdict_whether_or_not_it_is_met():
     def refuses(sandbox):
         raise unmet("Not so.", {"reads": 3})
 
-    assert verdict_of(lambda sandbox: met("So.", {}), with_rows()).status == "met"
-    assert verdict_of(refuses, with_rows()).evidence == {"reads": 3}
+    assert check("So")(lambda sandbox: met("So.", {})).judge(with_rows()).status == "met"
+    assert check("Never")(refuses).judge(with_rows()).evidence == {"reads": 3}
+
+
+def test_what_was_not_seen_is_unmet_without_evidence():
+    assert require_seen([1], "Nothing yet.", hint="Do it.") == [1]
+    for nothing in (None, [], {}):
+        with pytest.raises(Unmet) as found:
+            require_seen(nothing, "Nothing yet.", hint="Do it.")
+        verdict = found.value.verdict
+        assert (verdict.message, verdict.evidence, verdict.hint) == ("Nothing yet.", {}, "Do it.")
+
+
+def test_evidence_is_taken_from_a_row_or_from_what_was_observed():
+    row: Row = {"reads": 3, "stale": 1}
+    assert evidence_of(row) == row
+    assert evidence_of(row, "stale", prefix="crash_") == {"crash_stale": 1}
+    choice = Choice("mode", "Mode", (), "a")
+    assert evidence_of(choice, "label", "name") == {"label": "Mode", "name": "mode"}
+    assert list(evidence_of(choice)) == ["name", "label", "options", "default", "gear", "help"]
+
+
+def test_a_mutant_is_called_like_its_function_and_does_what_its_docstring_says():
+    so = check("So")(lambda sandbox: met("So.", {}))
+
+    @mutant(so)
+    def never_stores(sandbox):
+        """Asks the cache, and never
+        stores."""
+
+    assert (never_stores.name, never_stores.caught_by) == ("never-stores", so)
+    assert never_stores.about == "asks the cache, and never stores"
 
 
 @pytest.mark.parametrize(("engine", "bound_ms"), [("redis", 510.0), ("memcached", 2_010.0)])
@@ -57,7 +87,7 @@ def test_a_trial_with_too_few_or_too_old_stale_reads_is_unmet(change, says):
 
 
 def test_processes_as_stale_as_with_a_time_to_live_alone_are_unmet_with_all_evidence():
-    verdict = verdict_of(told_window, with_rows(TTL_ALONE, TOLD))
+    verdict = told_window.judge(with_rows(TTL_ALONE, TOLD))
 
     assert verdict.status == "unmet"
     assert verdict.evidence["listeners"] == 2
@@ -65,7 +95,7 @@ def test_processes_as_stale_as_with_a_time_to_live_alone_are_unmet_with_all_evid
 
 
 def test_processes_that_are_seldom_stale_are_met_with_all_evidence():
-    verdict = verdict_of(told_window, with_rows(TTL_ALONE, TOLD | {"stale": 2}))
+    verdict = told_window.judge(with_rows(TTL_ALONE, TOLD | {"stale": 2}))
 
     assert verdict.status == "met"
     assert verdict.evidence["listeners"] == 2

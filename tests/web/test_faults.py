@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from portal.settings import Settings
@@ -107,14 +105,12 @@ def test_a_redis_that_hangs_keeps_no_page_away(known, hanging_redis, path):
     assert known.get(path).status_code == 200
 
 
-def test_after_one_failure_a_hanging_redis_is_left_alone_for_a_while(known, hanging_redis):
-    known.get("/")
-    began = time.monotonic()
-
-    for _ in range(5):
+def test_after_one_failure_a_hanging_redis_is_left_alone_for_a_while(known, hanging_redis, caplog):
+    for _ in range(6):
         known.get("/")
 
-    assert time.monotonic() - began < 0.8
+    # A page asks it twice; on a busy machine six pages may take longer than the while.
+    assert 1 <= caplog.text.count("the portal's cache is away") <= 3
 
 
 def test_emptying_redis_loses_nothing(known, portal_redis):

@@ -5,15 +5,15 @@ could mean a backup.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from labs.caching.cache import CacheDown
 from labs.clients.address import Address, straight
 from labs.clients.memcached import MemcachedClient
 from labs.engines.memcached import Memcached
-from labs.errors import ServerDown, ServerNotUp
+from labs.errors import NotNow, ServerDown, ServerNotUp
 from labs.lab import Column, Table
 from labs.load.clients import LeanMemcached
+from labs.sandbox.experiment import observed
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.changes import shop_data
 
@@ -63,31 +63,17 @@ def fill(sandbox: Sandbox) -> None:
 
 def ask(sandbox: Sandbox) -> Asked:
     """Send it every command that could mean a backup, then restart it."""
-    server = sandbox.servers[NODE]
+    server, engine = sandbox.servers[NODE], sandbox.servers[NODE].engine
+    if not isinstance(engine, Memcached):
+        raise NotNow("Nothing real runs in this sandbox.")
     if server.state != "up":
         raise ServerNotUp("Memcached is not up.", hint="Restart it first.")
-    answers, before, pid = (
-        tuple((command, answer_to(server.engine.address, command)) for command in COMMANDS),
-        items(sandbox),
-        server.pid,
-    )
+    answers = tuple((command, answer_to(engine.address, command)) for command in COMMANDS)
+    before, pid = engine.count(), server.pid
     sandbox.server(NODE, "restart")
-    asked = Asked(answers, before, items(sandbox), (pid, server.pid), files(sandbox))
-    sandbox.ledger.observations.append(asked)
-    return asked
-
-
-def items(sandbox: Sandbox) -> int:
-    """How many items it holds now: curr_items."""
-    engine = sandbox.servers[NODE].engine
-    return int(engine.stats()["curr_items"]) if isinstance(engine, Memcached) else 0
-
-
-def files(sandbox: Sandbox) -> tuple[str, ...]:
-    """The files in its directory, but for its log."""
-    engine = sandbox.servers[NODE].engine
-    folder = engine.directory if isinstance(engine, Memcached) else Path()
-    return tuple(sorted(path.name for path in folder.iterdir() if path.name != "log"))
+    files = sorted(path.name for path in engine.directory.iterdir() if path.name != "log")
+    asked = Asked(answers, before, engine.count(), (pid, server.pid), tuple(files))
+    return observed(sandbox, asked)
 
 
 def answer_to(address: Address, command: str) -> str:

@@ -1,5 +1,5 @@
-"""The lab backup-restore: a backup is a file with a digest, a restore makes a new cluster, and what
-was written since is gone.
+"""Backup and restore: a backup is a file with a digest, a restore makes a new cluster, and what was
+written since is gone.
 """
 
 from __future__ import annotations
@@ -10,32 +10,30 @@ from collections.abc import Mapping
 from statistics import median
 
 from labs.catalogue.backup_restore import bystander, checks, mutants
-from labs.catalogue.backup_restore.reads import read
 from labs.catalogue.backup_restore.trials import (
-    acknowledged,
+    AFTER,
     fill,
     full_cluster,
+    read,
     restored_from,
+    taken,
+    taken_under_load,
     write_until,
 )
 from labs.engines.memcached import Memcached
 from labs.errors import ServerDown
-from labs.events import CaptionChanged, ServerFiguresChanged
+from labs.events import ServerFiguresChanged
 from labs.lab import Chart, Lab, Link, Node, Number, Topology
 from labs.sandbox.addresses import APP
-from labs.sandbox.experiment import refuted, temporarily
+from labs.sandbox.experiment import refuted
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.changes import actions, bench, tables
-from labs.setups.changes.backup import Backup, Restored
+from labs.setups.changes.backup import Restored
 from labs.setups.changes.backups import Backups, backups_of
 from labs.setups.changes.bench import NEW, OLD
 from labs.setups.changes.writers import Writers
 
-PAGE = 42
-LOAD_PER_S = 4_000
-AFTER = 600
-"""How many changes come before and after a snapshot at least, so that both sides have some."""
-FEW = 5
+PAGE, FEW = 42, 5
 
 lab = Lab(
     id="backup-restore",
@@ -71,19 +69,17 @@ lab = Lab(
         "write_p99_ms",
     ),
     tables=(*tables.TABLES, bystander.ANSWERS),
+    checks=(
+        checks.file_with_digest,
+        checks.same_data,
+        checks.new_endpoint,
+        checks.writes_lost,
+        checks.copy_on_write,
+        checks.damaged_refused,
+        checks.memcached_nothing,
+    ),
+    mutants=mutants.MUTANTS,
 )
-
-lab.check("A backup is a file of its own, and its bytes are those that were noted")(
-    checks.file_with_digest
-)
-lab.check("Restored, the data has the digest that it had before the accident")(checks.same_data)
-lab.check("A restore makes a new cluster at a new address; the old one stays, empty")(
-    checks.new_endpoint
-)
-lab.check("What was written after the snapshot is gone, to the last change")(checks.writes_lost)
-lab.check("Under a load of writes a snapshot takes more memory than without")(checks.copy_on_write)
-lab.check("A damaged file is found out, and no server starts from it")(checks.damaged_refused)
-lab.check("Memcached offers nothing to restore")(checks.memcached_nothing)
 
 
 @lab.prepare
@@ -121,20 +117,16 @@ lab.action("Ask for a page", gear="step", fields=(Number("page", "Page", 1, 100,
     "Serverless Memcached has had them since mid-2024.",
 )
 def ask_memcached(sandbox: Sandbox) -> str:
-    """Ask Memcached for a backup, then restart it."""
     asked = bystander.ask(sandbox)
     sandbox.tabulate(
         bystander.ANSWERS.name,
         [{"command": command, "answer": answer} for command, answer in asked.answers],
     )
-    says = (
+    return sandbox.caption(
         f"Memcached answers {', '.join(dict.fromkeys(answer for _, answer in asked.answers))}; "
-        f"restarted, it holds {asked.items_after:,} of {asked.items_before:,} items."
+        f"restarted, it holds {asked.items_after:,} of {asked.items_before:,} items.",
+        "There is no file that could be restored.",
     )
-    sandbox.emit(
-        CaptionChanged(text=f"{says} There is no file that could be restored.", strong=says)
-    )
-    return says
 
 
 lab.actions += actions.ACTIONS
@@ -150,9 +142,6 @@ lab.actions += actions.ACTIONS
     "The server confirmed each of them.",
 )
 def lost(sandbox: Sandbox) -> float:
-    """Acknowledged changes that the restored cluster lacks: two writers, 1,000 changes a second; a
-    backup; a second later everything is deleted.
-    """
     with full_cluster(sandbox, clients=2, rate_per_s=1_000):
         write_until(sandbox, 300)
         backup = backups_of(sandbox).take()
@@ -171,9 +160,6 @@ def lost(sandbox: Sandbox) -> float:
     "nearly every page that holds products: plan for it, as reserved-memory-percent does.",
 )
 def copied(sandbox: Sandbox) -> float:
-    """The memory that is copied for a snapshot while two writers change all that they can, as a
-    share of what the server uses; the median of five.
-    """
     with full_cluster(sandbox, clients=2, rate_per_s=bench.MOST_PER_S, keys=20_000):
         write_until(sandbox, AFTER)
         return round(median(backups_of(sandbox).take().cow_percent for _ in range(FEW)), 1)
@@ -181,14 +167,10 @@ def copied(sandbox: Sandbox) -> float:
 
 @lab.prediction(
     "The data of a cluster is lost, and a backup is restored. Where does it answer?",
-    options=(
-        ("same", "At the endpoint that the application knows"),
-        ("new", "At a new endpoint"),
-    ),
+    options=(("same", "At the endpoint that the application knows"), ("new", "At a new endpoint")),
     why="A restore makes a new cluster. The old one is still there, and still empty.",
 )
 def address(sandbox: Sandbox) -> str:
-    """Where the restored data answers."""
     with full_cluster(sandbox):
         found = restored_from(sandbox, backups_of(sandbox).take())
         return "same" if found.new_address == found.old_address else "new"
@@ -200,7 +182,7 @@ def reference(sandbox: Sandbox) -> None:
     note = sandbox.measurements
     fill(sandbox)
     read(sandbox, PAGE)
-    quiet = _taken(sandbox)
+    quiet = taken(sandbox)
     note |= {
         "keys": quiet.keys,
         "file_kb": round(quiet.size / 1024, 1),
@@ -210,17 +192,7 @@ def reference(sandbox: Sandbox) -> None:
     }
     if refuted(sandbox, checks.file_with_digest):
         return
-
-    # Under a load: the file is of one moment, and the writers go on.
-    with temporarily(sandbox, clients=2, rate_per_s=LOAD_PER_S):
-        sandbox.start_load()
-        try:
-            write_until(sandbox, AFTER)
-            loaded = _taken(sandbox)
-            if sandbox.load.running:
-                write_until(sandbox, acknowledged(sandbox) + AFTER)
-        finally:
-            sandbox.stop_load()
+    loaded = taken_under_load(sandbox)
     note |= {
         "cow_kb_under_load": round(loaded.cow / 1024),
         "cow_percent_quiet": round(quiet.cow_percent, 1),
@@ -254,51 +226,5 @@ def reference(sandbox: Sandbox) -> None:
     read(sandbox, PAGE)
     ask_memcached(sandbox)
     asked = sandbox.ledger.seen(bystander.Asked)[-1]
-    note |= {
-        "memcached_items": asked.items_before,
-        "memcached_items_after_restart": asked.items_after,
-    }
-
-
-def _taken(sandbox: Sandbox) -> Backup:
-    """A backup, taken as on the page."""
-    actions.take(sandbox)
-    return sandbox.ledger.seen(Backup)[-1]
-
-
-lab.mutant(
-    "never-written",
-    "lists a backup, with its size and its digest, and keeps no file",
-    caught_by=checks.file_with_digest,
-    parts=(Writers, mutants.NeverWrites),
-)
-lab.mutant(
-    "too-late",
-    "takes the backup after the accident",
-    caught_by=checks.same_data,
-    parts=(Writers, mutants.TooLate),
-)
-lab.mutant(
-    "corrupted",
-    "loses the end of every file on its way",
-    caught_by=checks.file_with_digest,
-    parts=(Writers, mutants.Corrupts),
-)
-lab.mutant(
-    "in-place",
-    "restores into the cluster that lost its data, at its endpoint",
-    caught_by=checks.new_endpoint,
-    parts=(Writers, mutants.RestoresInPlace),
-)
-lab.mutant(
-    "no-load",
-    "claims a load, and stops the writers while the file is written",
-    caught_by=checks.copy_on_write,
-    parts=(Writers, mutants.ClaimsALoad),
-)
-lab.mutant(
-    "no-checksum",
-    "starts a cluster from a damaged file that carries no checksum",
-    caught_by=checks.damaged_refused,
-    parts=(Writers, mutants.ChecksNothing),
-)
+    note["memcached_items"] = asked.items_before
+    note["memcached_items_after_restart"] = asked.items_after

@@ -1,4 +1,4 @@
-"""Backups with a mistake in them, which the checks must catch."""
+"""What the checks of the lab backup-restore must catch: backups with a mistake in them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import shutil
 import time
 from pathlib import Path
 
+from labs.catalogue.backup_restore import checks
+from labs.lab import Check, Mutant, about_of
 from labs.setups.changes.backup import Backup, Restored, sha256_of
 from labs.setups.changes.backups import Backups
 from labs.setups.changes.bench import OLD
+from labs.setups.changes.writers import Writers
 
 CHECKSUM_BYTES = 8
 
 
 class NeverWrites(Backups):
-    """Lists every backup and keeps no file."""
+    """Lists a backup, with its size and its digest, and keeps no file."""
 
     def _put_away(self, dump: Path, file: Path) -> tuple[str, int]:
         noted = sha256_of(dump), dump.stat().st_size
@@ -23,7 +26,7 @@ class NeverWrites(Backups):
 
 
 class TooLate(Backups):
-    """Takes the backup when the data is already gone."""
+    """Takes the backup after the accident."""
 
     def take(self) -> Backup:
         self.up(OLD).flush()
@@ -31,7 +34,7 @@ class TooLate(Backups):
 
 
 class Corrupts(Backups):
-    """Loses the end of every file on the way to where it is kept."""
+    """Loses the end of every file on its way."""
 
     def _put_away(self, dump: Path, file: Path) -> tuple[str, int]:
         noted = super()._put_away(dump, file)
@@ -41,7 +44,7 @@ class Corrupts(Backups):
 
 
 class RestoresInPlace(Backups):
-    """Puts the file where the server that lost its data loads it, and restarts that server."""
+    """Restores into the cluster that lost its data, at its endpoint."""
 
     def _restore(self, backup: Backup) -> Restored:
         old = self.context.servers[OLD]
@@ -56,7 +59,7 @@ class RestoresInPlace(Backups):
 
 
 class ClaimsALoad(Backups):
-    """Stops the writers first, and claims that they wrote."""
+    """Claims a load, and stops the writers while the file is written."""
 
     def _take(self, engine: object, backup: Backup) -> Backup:
         self.context.stop_load("a backup is taken")
@@ -64,7 +67,7 @@ class ClaimsALoad(Backups):
 
 
 class ChecksNothing(Backups):
-    """Damages a copy and removes its checksum: 0 means that there is none to compare with."""
+    """Starts a cluster from a damaged file that carries no checksum."""
 
     def damage(self, name: str, how: str) -> Backup:
         damaged = super().damage(name, "bit")
@@ -72,3 +75,17 @@ class ChecksNothing(Backups):
             damaged, self.file(damaged).read_bytes()[:-CHECKSUM_BYTES] + bytes(CHECKSUM_BYTES)
         )
         return damaged
+
+
+def _mutant(name: str, caught_by: Check, backups: type[Backups]) -> Mutant:
+    return Mutant(name, about_of(backups), caught_by, parts=(Writers, backups))
+
+
+MUTANTS = (
+    _mutant("never-written", checks.file_with_digest, NeverWrites),
+    _mutant("too-late", checks.same_data, TooLate),
+    _mutant("corrupted", checks.file_with_digest, Corrupts),
+    _mutant("in-place", checks.new_endpoint, RestoresInPlace),
+    _mutant("no-load", checks.copy_on_write, ClaimsALoad),
+    _mutant("no-checksum", checks.damaged_refused, ChecksNothing),
+)

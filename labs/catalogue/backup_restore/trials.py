@@ -1,24 +1,31 @@
-"""What the experiments of the lab backup-restore share: a full cluster, writers that have written,
-a cluster that was started from a backup.
+"""What is done in the lab backup-restore: fill the cluster, read as the application does, have
+writers write, take a backup, start a cluster from it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from labs.caching.cache import CacheDown
 from labs.catalogue.backup_restore import bystander
+from labs.clients.address import straight
 from labs.errors import LabsError, LoadRunning, NotNow
-from labs.events import CaptionChanged, ServerFiguresChanged, Value
-from labs.sandbox.experiment import require, temporarily
+from labs.events import ServerFiguresChanged, Travelled, Value
+from labs.load.clients import LeanRedis
+from labs.sandbox.experiment import observed, require, temporarily
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.changes import shop_data
+from labs.setups.changes import actions, shop_data
 from labs.setups.changes.backup import Backup, Refused, Restored
 from labs.setups.changes.backups import backups_of
-from labs.setups.changes.bench import NEW, OLD
+from labs.setups.changes.bench import LINKS, NEW, OLD, node_asked
 from labs.setups.changes.writers import Writers
 
-PATIENCE_S = 8.0
+PATIENCE_S, LOAD_PER_S = 8.0, 4_000
+AFTER = 600
+"""How many changes come before and after a snapshot at least, so that both sides have some."""
 
 
 def fill(sandbox: Sandbox) -> str:
@@ -34,9 +41,51 @@ def fill(sandbox: Sandbox) -> str:
         bystander.fill(sandbox)
     held = engine.count()
     sandbox.emit(ServerFiguresChanged(server=OLD, lines=[f"{held:,} keys"]))
-    says = f"The cluster shop holds {held:,} keys: products, pages, carts, rankings, sessions."
-    sandbox.emit(CaptionChanged(text=f"{says} Memcached has the pages as well.", strong=says))
-    return says
+    return sandbox.caption(
+        f"The cluster shop holds {held:,} keys: products, pages, carts, rankings, sessions.",
+        "Memcached has the pages as well.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What the application got at an address."""
+
+    address: str
+    key: str
+    found: bool
+    at: float
+
+
+def read(sandbox: Sandbox, page: float) -> str:
+    """One read by the application, over its link."""
+    node, endpoint = node_asked(sandbox), str(sandbox.settings["endpoint"])
+    key = shop_data.PAGE_KEY.format(int(page))
+    address = sandbox.address_for_app(node)
+    backups_of(sandbox)
+    client = LeanRedis(straight(address), sandbox.servers[node].engine.access("shop"))
+    try:
+        found = client.get(key) is not None
+    except CacheDown:
+        sandbox.emit(Travelled(links=[LINKS[node]], meaning="error", words="no answer"))
+        return f"No server answers at {endpoint} ({address})."
+    finally:
+        client.shut()
+    observed(sandbox, Read(str(address), key, found, time.monotonic()))
+    sandbox.emit(
+        Travelled(
+            links=[LINKS[node]],
+            meaning="hit" if found else "miss",
+            words="found" if found else "nothing",
+            took_ms=client.times[-1] / 1000,
+        )
+    )
+    return sandbox.caption(
+        f"{endpoint} ({address}) {'has' if found else 'has no'} {key}.",
+        "The application shows the page."
+        if found
+        else "For the application the page was never there.",
+    )
 
 
 @contextlib.contextmanager
@@ -78,8 +127,27 @@ def restored_from(sandbox: Sandbox, backup: Backup) -> Restored:
     return found
 
 
-def acknowledged(sandbox: Sandbox) -> int:
-    """How many changes of the load were acknowledged."""
+def taken(sandbox: Sandbox) -> Backup:
+    """A backup, taken as on the page."""
+    actions.take(sandbox)
+    return sandbox.ledger.seen(Backup)[-1]
+
+
+def taken_under_load(sandbox: Sandbox) -> Backup:
+    """A backup with changes before, while and after its file is written."""
+    with temporarily(sandbox, clients=2, rate_per_s=LOAD_PER_S):
+        sandbox.start_load()
+        try:
+            write_until(sandbox, AFTER)
+            backup = taken(sandbox)
+            if sandbox.load.running:
+                write_until(sandbox, _acknowledged(sandbox) + AFTER)
+        finally:
+            sandbox.stop_load()
+    return backup
+
+
+def _acknowledged(sandbox: Sandbox) -> int:
     return sum(tally.kinds["write"] for tally in sandbox.load.totals.values())
 
 
@@ -88,4 +156,4 @@ def write_until(sandbox: Sandbox, changes: int) -> None:
     if not sandbox.load.running:
         sandbox.load.clear()
         sandbox.start_load()
-    sandbox.wait_until(lambda: acknowledged(sandbox) >= changes, deadline_s=PATIENCE_S)
+    sandbox.wait_until(lambda: _acknowledged(sandbox) >= changes, deadline_s=PATIENCE_S)

@@ -5,49 +5,48 @@ Each check judges the ledger: single requests with the servers' own counters bef
 
 from __future__ import annotations
 
-from labs.lab import Verdict, met, unmet
+from labs.lab import Verdict, check, met, require_seen, unmet
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.shop.strategies import DELETE_ON_WRITE, NOT_TOLD
 
 MEMCACHED_GRAIN_S = 1.1
-"""Memcached counts time to live in whole seconds, and may be one off (facts B10)."""
-
-
-def _alone(reads: list[Request]) -> list[Request]:
-    return [r for r in reads if r.alone]
+"""Memcached counts time to live in whole seconds, and may be one off."""
 
 
 def _pair(sandbox: Sandbox) -> tuple[Request | None, Request | None]:
-    """The newest read that the cache server counted as a miss, and the next read of the same item
+    """The first read that the cache server counted as a miss, and the next read of the same item
     by the same engine.
     """
-    reads = [
-        r for r in _alone(sandbox.ledger.reads()) if not r.cache_down and r.strategy != "no-cache"
-    ]
+    reads = [r for r in sandbox.ledger.reads() if r.alone and not r.cache_down]
     first = next((r for r in reads if r.misses and not r.hits), None)
     if first is None:
         return None, None
-    second = next(
-        (
-            r
-            for r in reads
-            if r.number > first.number
-            and (r.item, r.what, r.engine) == (first.item, first.what, first.engine)
-            and r.began - first.ended < r.ttl_s
-        ),
-        None,
-    )
-    return first, second
+    again = [
+        r
+        for r in reads
+        if r.number > first.number
+        and (r.item, r.what, r.engine) == (first.item, first.what, first.engine)
+        and r.began - first.ended < r.ttl_s
+    ]
+    return first, again[0] if again else None
 
 
+def _around(sandbox: Sandbox, write: Request) -> tuple[list[Request], list[Request]]:
+    """The reads of what was written, before and after it, with the cache up."""
+    reads = sandbox.ledger.reads(item=write.item)
+    reads = [r for r in reads if r.what == write.what and not r.cache_down]
+    before = [r for r in reads if r.number < write.number]
+    return before, [r for r in reads if r.number > write.number]
+
+
+@check("The first read is a miss, with exactly one database query")
 def first_read_misses(sandbox: Sandbox) -> Verdict:
-    """The first read is a miss with exactly one query."""
-    first, _ = _pair(sandbox)
-    if first is None:
-        raise unmet(
-            "No read has missed yet.",
-            hint="Read something that the cache can't have: it starts empty.",
-        )
+    first = require_seen(
+        _pair(sandbox)[0],
+        "No read has missed yet.",
+        hint="Read something that the cache can't have: it starts empty.",
+    )
     evidence = {
         "cache_misses": first.misses,
         "cache_hits": first.hits,
@@ -67,14 +66,13 @@ def first_read_misses(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("The second read is a hit, with none")
 def second_read_hits(sandbox: Sandbox) -> Verdict:
-    """The second read is a hit with no query, both counted by the servers."""
-    first, second = _pair(sandbox)
-    if first is None or second is None:
-        raise unmet(
-            "Nothing was read twice yet.",
-            hint="Read the same item again before its time to live ends.",
-        )
+    second = require_seen(
+        _pair(sandbox)[1],
+        "Nothing was read twice yet.",
+        hint="Read the same item again before its time to live ends.",
+    )
     evidence = {
         "cache_hits": second.hits,
         "cache_misses": second.misses,
@@ -97,64 +95,46 @@ def second_read_hits(sandbox: Sandbox) -> Verdict:
     raise unmet(
         f"Request {second.number} was answered, but the cache server counted no hit.",
         evidence,
-        hint="Whoever answered, it was not the cache.",
+        hint="Something else answered than the cache.",
     )
 
 
+@check(
+    "A price changed behind the cache’s back is served until its time to live ends, and not after"
+)
 def stale_until_ttl(sandbox: Sandbox) -> Verdict:
-    """After an update without an invalidation, the old price is served until the time to live ends,
-    and not after.
-    """
-    for write in reversed(
-        [w for w in sandbox.ledger.writes() if w.strategy.endswith("untold") and w.answered]
-    ):
-        stored = [
-            r
-            for r in sandbox.ledger.reads(item=write.item)
-            if r.number < write.number
-            and r.meaning == "miss"
-            and r.what == write.what
-            and r.engine == write.engine
-        ]
-        later = [
-            r
-            for r in sandbox.ledger.reads(item=write.item)
-            if r.number > write.number and r.what == write.what and not r.cache_down
-        ]
-        if not stored or not later:
+    behind = [w for w in sandbox.ledger.writes() if w.strategy == NOT_TOLD.name]
+    for write in reversed([w for w in behind if w.answered]):
+        before, later = _around(sandbox, write)
+        misses = [r for r in before if r.meaning == "miss" and r.engine == write.engine]
+        if not misses or not later:
             continue
-        ttl_ends = (
-            stored[-1].ended
-            + stored[-1].ttl_s
-            + (MEMCACHED_GRAIN_S if write.engine == "memcached" else 0.1)
-        )
+        stored = misses[-1]
+        grain_s = MEMCACHED_GRAIN_S if write.engine == "memcached" else 0.1
         stale, fresh = [r for r in later if r.stale], [r for r in later if not r.stale]
-        late = [r for r in stale if r.began > ttl_ends]
+        late = [r for r in stale if r.began > stored.ended + stored.ttl_s + grain_s]
+        last_stale_s = max((r.ended - write.ended for r in stale), default=0.0)
+        first_fresh_s = min((r.ended - write.ended for r in fresh), default=0.0)
         evidence = {
-            "ttl_s": stored[-1].ttl_s,
+            "ttl_s": stored.ttl_s,
             "stale_reads": len(stale),
             "stale_after_ttl": len(late),
-            "last_stale_s_after_write": round(
-                max((r.ended - write.ended for r in stale), default=0.0), 3
-            ),
-            "first_fresh_s_after_write": round(
-                min((r.ended - write.ended for r in fresh), default=0.0), 3
-            ),
+            "last_stale_s_after_write": round(last_stale_s, 3),
+            "first_fresh_s_after_write": round(first_fresh_s, 3),
             "old_version": min((r.version or 0 for r in stale), default=0),
             "committed_version": write.version or 0,
         }
         if late:
             raise unmet(
-                f"The old price was served {late[-1].began - stored[-1].ended:.1f} s after it "
-                f"was stored, though its time to live is {stored[-1].ttl_s:g} s.",
+                f"The old price was served {late[-1].began - stored.ended:.1f} s after it "
+                f"was stored, though its time to live is {stored.ttl_s:g} s.",
                 evidence,
                 hint="With what time to live was it really stored? Ask the cache.",
             )
-        if stale and fresh and min(r.number for r in fresh) > max(r.number for r in stale):
+        if stale and fresh and first_fresh_s > last_stale_s:
             return met(
-                f"The old price was served {len(stale)} times, for "
-                f"{max(r.ended - write.ended for r in stale):.1f} s after the change, and not "
-                f"after its {stored[-1].ttl_s:g} s were over.",
+                f"The old price was served {len(stale)} times, for {last_stale_s:.1f} s after the "
+                f"change, and not after its {stored.ttl_s:g} s were over.",
                 evidence,
             )
         if stale:
@@ -169,40 +149,28 @@ def stale_until_ttl(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("With delete-on-write no read is stale")
 def delete_on_write(sandbox: Sandbox) -> Verdict:
-    """With delete-on-write the next read is fresh, and so is every one after."""
-    writes = [
-        w
-        for w in sandbox.ledger.writes()
-        if w.strategy == "cache-aside" and w.answered and not w.cache_down
-    ]
     proven = stale = 0
-    for write in writes:
-        before = [
-            r
-            for r in sandbox.ledger.reads(item=write.item)
-            if r.number < write.number and r.what == write.what and not r.cache_down
-        ]
-        after = [
-            r
-            for r in sandbox.ledger.reads(item=write.item)
-            if r.number > write.number and r.what == write.what and not r.cache_down
-        ]
-        without_invalidation = [
+    for write in sandbox.ledger.writes():
+        if write.strategy != DELETE_ON_WRITE.name or not write.answered or write.cache_down:
+            continue
+        before, after = _around(sandbox, write)
+        behind = [
             w.number
             for w in sandbox.ledger.writes()
-            if w.item == write.item and w.number > write.number and w.strategy.endswith("untold")
+            if w.item == write.item and w.number > write.number and w.strategy == NOT_TOLD.name
         ]
-        after = [r for r in after if not without_invalidation or r.number < without_invalidation[0]]
+        after = [r for r in after if not behind or r.number < behind[0]]
         if before and after:
             proven += 1
             stale += sum(r.stale for r in after)
     evidence = {"writes_followed_by_a_read": proven, "stale_reads_after_them": stale}
-    if not proven:
-        raise unmet(
-            "No cached price was changed with invalidation on yet.",
-            hint="Have an item stored, change its price with invalidation on, and read it again.",
-        )
+    require_seen(
+        proven,
+        "No cached price was changed with invalidation on yet.",
+        hint="Have an item stored, change its price with invalidation on, and read it again.",
+    )
     if stale:
         raise unmet(
             f"{stale} of the reads after such a write were still stale.",
@@ -216,8 +184,8 @@ def delete_on_write(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("With the cache killed, every read is still answered")
 def dead_cache_answers(sandbox: Sandbox) -> Verdict:
-    """With the cache killed, every read is still answered."""
     reads = [r for r in sandbox.ledger.reads() if r.cache_down]
     if len(reads) < 5:
         raise unmet(

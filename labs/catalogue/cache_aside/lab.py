@@ -6,41 +6,15 @@ What goes stale, what cures it, and what a dead cache costs.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
 from statistics import median
 
-from labs.caching import cache_aside
-from labs.catalogue.cache_aside import checks
-from labs.events import Value
-from labs.lab import Choice, Strategy
+from labs.catalogue.cache_aside import checks, mutants
+from labs.lab import Choice
 from labs.sandbox.experiment import require, temporarily
+from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.shop import charts, mutants, storefront
+from labs.setups.shop import charts, storefront, strategies
 from labs.setups.shop.application import app
-
-DEAD_CACHE_READS = 50
-
-
-def strategies(
-    read: Callable[..., object] = cache_aside.read,
-    write: Callable[..., object] = cache_aside.write,
-) -> dict[str, Strategy]:
-    """Both strategies of the lab; a mutant hands in another read or write."""
-    return {
-        "cache-aside": Strategy("cache-aside", "Cache-aside, delete on write", read, write),
-        "cache-aside-untold": Strategy(
-            "cache-aside-untold",
-            "Cache-aside, cache not told of writes",
-            read,
-            cache_aside.write_untold,
-        ),
-    }
-
-
-def pick_strategy(settings: Mapping[str, Value]) -> str:
-    """The strategy that the settings ask for."""
-    return "cache-aside" if settings["invalidate"] == "delete" else "cache-aside-untold"
-
 
 lab = storefront.lab(
     "cache-aside",
@@ -56,7 +30,7 @@ lab = storefront.lab(
         Choice(
             "invalidate",
             "When a price changes",
-            (("delete", "delete the cached page"), ("none", "tell nobody")),
+            (("delete", "delete the cached page"), ("none", "don’t tell the cache")),
             "delete",
         ),
         storefront.clients(2),
@@ -64,8 +38,10 @@ lab = storefront.lab(
         storefront.write_percent(5, maximum=50),
         storefront.skew(1.0),
     ),
-    strategies=strategies(),
-    pick_strategy=pick_strategy,
+    strategies=strategies.by_name(strategies.DELETE_ON_WRITE, strategies.NOT_TOLD),
+    pick_strategy=lambda settings: (
+        "cache-aside" if settings["invalidate"] == "delete" else "cache-aside-untold"
+    ),
     actions=(storefront.READ,),
     charts=(*charts.USUAL, charts.STALE_READS_AND_ERRORS),
     tiles=(
@@ -76,20 +52,19 @@ lab = storefront.lab(
         "stale_reads_per_s",
         "items",
     ),
+    checks=(
+        checks.first_read_misses,
+        checks.second_read_hits,
+        checks.stale_until_ttl,
+        checks.delete_on_write,
+        checks.dead_cache_answers,
+    ),
+    mutants=mutants.MUTANTS,
 )
-
-lab.check("The first read is a miss, with exactly one database query")(checks.first_read_misses)
-lab.check("The second read is a hit, with none")(checks.second_read_hits)
-lab.check(
-    "A price changed behind the cache’s back is served until its time to live ends, and not after"
-)(checks.stale_until_ttl)
-lab.check("With delete-on-write no read is stale")(checks.delete_on_write)
-lab.check("With the cache killed, every read is still answered")(checks.dead_cache_answers)
 
 
 @lab.action("Read it ten times", gear="step", fields=(storefront.ITEM,))
 def read_ten(sandbox: Sandbox, item: float) -> str:
-    """Ten reads of the same item."""
     requests = [app(sandbox).read(int(item), quiet=True) for _ in range(10)]
     return (
         f"Ten reads of item {int(item)}: {sum(r.hits for r in requests)} hits, "
@@ -98,19 +73,14 @@ def read_ten(sandbox: Sandbox, item: float) -> str:
     )
 
 
-@lab.action("Change the price", gear="step", fields=(storefront.ITEM, storefront.PRICE))
-def change_price(sandbox: Sandbox, item: float, price: float) -> str:
-    """A price change through the strategy on the page."""
-    return storefront.write_price(
-        sandbox,
-        item,
-        price,
-        lambda request: (
-            ". The cache was told."
-            if request.strategy == "cache-aside" and not request.cache_down
-            else ". The cache has not been told."
-        ),
-    )
+def reached(request: Request) -> str:
+    """Whether a write reached the cache as well."""
+    if request.strategy == "cache-aside" and not request.cache_down:
+        return ". The cache was told."
+    return ". The cache has not been told."
+
+
+lab.actions += (storefront.price_change(reached),)
 
 
 @lab.action(
@@ -120,7 +90,6 @@ def change_price(sandbox: Sandbox, item: float, price: float) -> str:
     aws="The same commands; there is no button for it in the console.",
 )
 def flush(sandbox: Sandbox) -> str:
-    """Empty the cache."""
     app(sandbox).flush()
     return "The cache is empty."
 
@@ -134,15 +103,14 @@ def flush(sandbox: Sandbox) -> str:
     "nothing.",
 )
 def ten_reads(sandbox: Sandbox) -> float:
-    """Database queries of ten reads of one item, the cache empty at first."""
     require(sandbox)
     app(sandbox).flush()
     return float(sum(app(sandbox).read(42, quiet=True).queries for _ in range(10)))
 
 
 @lab.prediction(
-    "Time to live 3 s. The price changes just after the page was stored, and nobody tells the "
-    "cache. For how many seconds is the old price served?",
+    "Time to live 3 s. The price changes just after the page was stored, and the cache is not "
+    "told. For how many seconds is the old price served?",
     unit="s",
     slack=0.5,
     decimals=1,
@@ -150,7 +118,6 @@ def ten_reads(sandbox: Sandbox) -> float:
     "in whole seconds and may be one off.",
 )
 def stale_for(sandbox: Sandbox) -> float:
-    """For how many seconds the old price is served with a time to live of 3 s."""
     require(sandbox)
     with temporarily(sandbox, ttl_s=3, invalidate="none"):
         return _stale_seconds(sandbox, item=43)
@@ -163,14 +130,8 @@ def stale_for(sandbox: Sandbox) -> float:
     why="All: the strategy catches the error and asks the database. Slower, never wrong.",
 )
 def dead_cache(sandbox: Sandbox) -> float:
-    """How many of 50 reads are answered with the cache killed; it is started again afterwards."""
     require(sandbox)
-    sandbox.server("cache", "kill")
-    try:
-        reads = [app(sandbox).read(1 + n % 5, quiet=True) for n in range(DEAD_CACHE_READS)]
-        return float(sum(read.answered for read in reads))
-    finally:
-        sandbox.server("cache", "restart")
+    return float(sum(read.answered for read in _read_without_cache(sandbox)))
 
 
 @lab.reference
@@ -187,20 +148,23 @@ def reference(sandbox: Sandbox) -> None:
     after_delete = [shop.read(42, quiet=True) for _ in range(5)]
     note["stale_reads_after_delete"] = sum(r.stale for r in after_delete)
 
-    ttl_s = 2.0
-    sandbox.set("ttl_s", ttl_s)
-    sandbox.set("invalidate", "none")
-    note["ttl_s"] = ttl_s
-    note["stale_for_s"] = round(_stale_seconds(sandbox, item=43), 3)
+    note["ttl_s"] = 2.0
+    with temporarily(sandbox, ttl_s=note["ttl_s"], invalidate="none"):
+        note["stale_for_s"] = round(_stale_seconds(sandbox, item=43), 3)
 
-    sandbox.set("ttl_s", lab.find_control("ttl_s").default)
-    sandbox.set("invalidate", "delete")
-    sandbox.server("cache", "kill")
-    dead = [shop.read(1 + n % 5, quiet=n != 0) for n in range(DEAD_CACHE_READS)]
+    dead = _read_without_cache(sandbox)
     note["reads_with_cache_killed"] = len(dead)
     note["answered_with_cache_killed"] = sum(r.answered for r in dead)
     note["dead_cache_p50_ms"] = round(median(r.took_ms for r in dead), 3)
-    sandbox.server("cache", "restart")
+
+
+def _read_without_cache(sandbox: Sandbox) -> list[Request]:
+    """50 reads with the cache killed; it is started again afterwards."""
+    sandbox.server("cache", "kill")
+    try:
+        return [app(sandbox).read(1 + n % 5, quiet=True) for n in range(50)]
+    finally:
+        sandbox.server("cache", "restart")
 
 
 def _time_hits_and_misses(sandbox: Sandbox) -> None:
@@ -232,41 +196,3 @@ def _stale_seconds(sandbox: Sandbox, *, item: int) -> float:
         time.sleep(0.05)
     shop.read(item)
     return stale_until - write.ended
-
-
-lab.mutant(
-    "never-stores",
-    "asks the cache and never stores what it fetched",
-    caught_by=checks.second_read_hits,
-    strategies=strategies(mutants.read_never_stores),
-)
-lab.mutant(
-    "asks-both",
-    "reads the cache but answers from the database",
-    caught_by=checks.second_read_hits,
-    strategies=strategies(mutants.read_asks_both),
-)
-lab.mutant(
-    "counts-its-own-hits",
-    "answers from its own memory and calls that a hit",
-    caught_by=checks.second_read_hits,
-    strategies=strategies(mutants.read_counts_its_own_hits),
-)
-lab.mutant(
-    "ignores-ttl",
-    "stores for an hour whatever the time to live is set to",
-    caught_by=checks.stale_until_ttl,
-    strategies=strategies(mutants.read_stores_for_an_hour),
-)
-lab.mutant(
-    "never-invalidates",
-    "says that it deletes on write, and does not",
-    caught_by=checks.delete_on_write,
-    strategies=strategies(write=cache_aside.write_untold),
-)
-lab.mutant(
-    "falls-with-the-cache",
-    "has no answer when the cache is down",
-    caught_by=checks.dead_cache_answers,
-    strategies=strategies(mutants.read_falls_with_the_cache),
-)

@@ -6,10 +6,11 @@ Each check judges readings: the servers' own counters and the clients' clocks.
 from __future__ import annotations
 
 from labs.events import Value
-from labs.lab import Verdict, met, unmet
+from labs.lab import Verdict, check, met, require_seen, unmet
 from labs.load.controller import Tally
 from labs.sandbox.sampler import Reading
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.shop.checks import total
 
 STEADY_S = 1.2
 STEADY_POINTS = 5.0
@@ -34,13 +35,9 @@ def _window(readings: list[Reading], cache: str) -> list[Reading]:
     """The last `STEADY_S` seconds of these readings, newest first, if all of them are alike."""
     window: list[Reading] = []
     for reading in reversed(readings):
-        if (
-            not reading.loaded
-            or reading.settings["cache"] != cache
-            or "database_queries_per_s" not in reading.values
-        ):
-            return []
-        if window and reading.settings != window[-1].settings:
+        fits = reading.loaded and reading.settings["cache"] == cache
+        alike = not window or reading.settings == window[-1].settings
+        if not fits or not alike or "database_queries_per_s" not in reading.values:
             return []
         window.append(reading)
         if sum(r.seconds for r in window) >= STEADY_S:
@@ -57,28 +54,26 @@ def _is_steady(window: list[Reading]) -> bool:
 
 
 def _hit_rate_percent(readings: list[Reading]) -> float:
-    hits, misses = (_per_s(readings, name) for name in ("cache_hits_per_s", "cache_misses_per_s"))
+    hits, misses = (total(readings, name) for name in ("cache_hits_per_s", "cache_misses_per_s"))
     return 100 * hits / (hits + misses) if hits + misses else 0.0
 
 
-def _per_s(readings: list[Reading], name: str) -> float:
-    seconds = sum(r.seconds for r in readings) or 1.0
-    return sum(r.values.get(name, 0.0) * r.seconds for r in readings) / seconds
+def _per_s(readings: list[Reading], metric: str) -> float:
+    return total(readings, metric) / sum(r.seconds for r in readings)
 
 
+@check("At the same load the database gets at least 80 % fewer queries")
 def relief(sandbox: Sandbox) -> Verdict:
-    """Database queries fall by 80 % or more at the same offered load."""
-    off, on = _phase(sandbox, "off"), _phase(sandbox, "on")
-    if not off:
-        raise unmet(
-            "No load has run without a cache yet.",
-            hint="Run the load with the cache off for two seconds or more.",
-        )
-    if not on:
-        raise unmet(
-            "No steady load has run with the cache yet.",
-            hint="Turn the cache on while the load runs, and give it time to fill.",
-        )
+    off = require_seen(
+        _phase(sandbox, "off"),
+        "No load has run without a cache yet.",
+        hint="Run the load with the cache off for two seconds or more.",
+    )
+    on = require_seen(
+        _phase(sandbox, "on"),
+        "No steady load has run with the cache yet.",
+        hint="Turn the cache on while the load runs, and give it time to fill.",
+    )
     wanted = {float(r.settings["rate_per_s"]) for r in (*off, *on)}
     if len(wanted) > 1 or len({str(r.settings["read"]) for r in (*off, *on)}) > 1:
         raise unmet(
@@ -86,8 +81,7 @@ def relief(sandbox: Sandbox) -> Verdict:
             hint="Compare like with like: the same read at the same rate, once without and once "
             "with the cache.",
         )
-    without = _per_s(off, "database_queries_per_s")
-    with_cache = _per_s(on, "database_queries_per_s")
+    without, with_cache = (_per_s(phase, "database_queries_per_s") for phase in (off, on))
     percent = 100 * (1 - with_cache / without) if without else 0.0
     evidence = {
         "queries_per_s_without_cache": round(without, 1),
@@ -97,15 +91,14 @@ def relief(sandbox: Sandbox) -> Verdict:
         "requests_per_s_with_cache": round(_per_s(on, "done_per_s"), 1),
         "wanted_per_s": wanted.pop(),
     }
+    said = (
+        f"Postgres counted {without:.0f} queries/s without the cache and {with_cache:.0f} with it: "
+        f"{percent:.0f} % fewer"
+    )
     if percent >= RELIEF_PERCENT:
-        return met(
-            f"Postgres counted {without:.0f} queries/s without the cache and {with_cache:.0f} "
-            f"with it: {percent:.0f} % fewer.",
-            evidence,
-        )
+        return met(f"{said}.", evidence)
     raise unmet(
-        f"Postgres counted {without:.0f} queries/s without the cache and {with_cache:.0f} with "
-        f"it: {percent:.0f} % fewer, not {RELIEF_PERCENT:.0f}.",
+        f"{said}, not {RELIEF_PERCENT:.0f}.",
         evidence,
         hint="Is the cache full yet? Which share of what is asked for can it hold?",
     )
@@ -119,17 +112,15 @@ def _tallies(sandbox: Sandbox) -> dict[str, Tally]:
     }
 
 
+@check("A hit takes at most a tenth of a miss")
 def hits_are_fast(sandbox: Sandbox) -> Verdict:
-    """The median hit takes at most a tenth of the median miss."""
-    tallies = _tallies(sandbox)
-    if not tallies:
-        raise unmet(
-            "Too few hits and misses have been timed yet.",
-            hint="Run the load with the cache on.",
-        )
+    tallies = require_seen(
+        _tallies(sandbox),
+        "Too few hits and misses have been timed yet.",
+        hint="Run the load with the cache on.",
+    )
     engine, tally = max(tallies.items(), key=lambda pair: pair[1].kinds["hit"])
-    hit_ms = tally.latencies["hit"].percentile_ms(50)
-    miss_ms = tally.latencies["miss"].percentile_ms(50)
+    hit_ms, miss_ms = (tally.latencies[kind].percentile_ms(50) for kind in ("hit", "miss"))
     evidence: dict[str, Value] = {
         "engine": engine,
         "hit_p50_ms": round(hit_ms, 3),
@@ -151,21 +142,20 @@ def hits_are_fast(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Every request was a hit that the cache counted or a query that Postgres counted")
 def server_agrees(sandbox: Sandbox) -> Verdict:
-    """The hits that the clients saw are the hits that the cache server counted."""
     on = [
         r
         for r in sandbox.sampler.history
         if r.loaded and r.settings["cache"] == "on" and "cache_hits_per_s" in r.values
     ]
-    done = sum(r.values.get("done_per_s", 0.0) * r.seconds for r in on)
+    done = total(on, "done_per_s")
     if done < 4 * SAMPLES:
         raise unmet(
             "Too few requests have run with the cache on yet.",
             hint="Run the load with the cache on.",
         )
-    counted = sum(r.values["cache_hits_per_s"] * r.seconds for r in on)
-    queries = sum(r.values.get("database_queries_per_s", 0.0) * r.seconds for r in on)
+    counted, queries = total(on, "cache_hits_per_s"), total(on, "database_queries_per_s")
     explained = 100 * (counted + queries) / done
     evidence = {
         "requests": round(done),
@@ -188,8 +178,8 @@ def server_agrees(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Redis and Memcached were compared under the same load")
 def both_engines(sandbox: Sandbox) -> Verdict:
-    """Redis and Memcached have both been timed under this load."""
     tallies = _tallies(sandbox)
     evidence: dict[str, Value] = {
         f"{engine}_hit_p50_ms": round(tally.latencies["hit"].percentile_ms(50), 3)
@@ -202,9 +192,9 @@ def both_engines(sandbox: Sandbox) -> Verdict:
             f"{evidence['memcached_hit_p50_ms']} ms with Memcached, at the median.",
             evidence,
         )
-    missing = sorted({"redis", "memcached"} - set(tallies))
+    missing = [name for name in ("memcached", "redis") if name not in tallies]
     raise unmet(
-        f"No load has run with {' and '.join(m.capitalize() for m in missing)} yet.",
+        f"No load has run with {' and '.join(name.capitalize() for name in missing)} yet.",
         evidence,
         hint="Exchange the engine while the load runs.",
     )

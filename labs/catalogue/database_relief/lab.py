@@ -5,19 +5,15 @@ offered load.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
 
-from labs.caching import cache_aside, no_cache
-from labs.catalogue.database_relief import checks
+from labs.catalogue.database_relief import checks, mutants
 from labs.catalogue.database_relief.timing import time_each_server
 from labs.errors import NotNow
-from labs.events import Value
-from labs.lab import Choice, Strategy
+from labs.lab import Choice
 from labs.sandbox.experiment import refuted
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.shop import charts, mutants, storefront
+from labs.setups.shop import charts, storefront, strategies
 from labs.setups.shop.application import app
-from labs.setups.shop.checks import verdict_of
 
 FULL_PERCENT = 95.0
 """At this hit rate the cache has what is asked for, and two steady states are compared."""
@@ -26,19 +22,6 @@ FILL_DEADLINE_S = 1.0
 """The cache fills in about a second at the usual settings. One that is not full then is compared as
 it is.
 """
-
-
-def strategies(read: Callable[..., object] = cache_aside.read) -> dict[str, Strategy]:
-    """Both strategies of the lab; a mutant hands in another read."""
-    return {
-        "cache-aside": Strategy("cache-aside", "Cache-aside", read, cache_aside.write),
-        "no-cache": Strategy("no-cache", "No cache", no_cache.read, no_cache.write),
-    }
-
-
-def pick_strategy(settings: Mapping[str, Value]) -> str:
-    """The strategy that the settings ask for."""
-    return "cache-aside" if settings["cache"] == "on" else "no-cache"
 
 
 lab = storefront.lab(
@@ -63,8 +46,8 @@ lab = storefront.lab(
         storefront.skew(1.0),
         storefront.cache_mb(32, minimum=1),
     ),
-    strategies=strategies(),
-    pick_strategy=pick_strategy,
+    strategies=strategies.by_name(strategies.CACHE_ASIDE, strategies.NO_CACHE),
+    pick_strategy=lambda settings: "cache-aside" if settings["cache"] == "on" else "no-cache",
     actions=(storefront.READ,),
     charts=charts.USUAL,
     tiles=(
@@ -75,21 +58,15 @@ lab = storefront.lab(
         "miss_p50_ms",
         "done_per_s",
     ),
+    checks=(checks.relief, checks.hits_are_fast, checks.server_agrees, checks.both_engines),
+    mutants=mutants.MUTANTS,
 )
-
-lab.check("At the same load the database gets at least 80 % fewer queries")(checks.relief)
-lab.check("A hit takes at most a tenth of a miss")(checks.hits_are_fast)
-lab.check("Every request was a hit that the cache counted or a query that Postgres counted")(
-    checks.server_agrees
-)
-lab.check("Redis and Memcached were compared under the same load")(checks.both_engines)
 
 
 @lab.action("Flush the cache", gear="load")
 def flush(sandbox: Sandbox) -> str:
-    """Empty the cache."""
     app(sandbox).flush()
-    return "The cache is empty: everything is asked for anew."
+    return "The cache is empty: everything is asked for again."
 
 
 @lab.prediction(
@@ -101,10 +78,9 @@ def flush(sandbox: Sandbox) -> str:
     why="Only misses still ask: at a hit rate of 95 % the database gets 5 % of the questions.",
 )
 def queries_left(sandbox: Sandbox) -> float:
-    """Percentage of the database's queries that is left with the cache on, at steady state."""
     _compare(sandbox)
-    verdict = verdict_of(checks.relief, sandbox)
-    if "relief_percent" not in verdict.evidence:
+    verdict = checks.relief.judge(sandbox)
+    if not verdict.evidence:
         raise NotNow("The comparison could not be made.", hint=verdict.hint)
     return round(100 - float(verdict.evidence["relief_percent"]), 1)
 
@@ -118,10 +94,9 @@ def queries_left(sandbox: Sandbox) -> float:
     "one row by its key.",
 )
 def hit_times_faster(sandbox: Sandbox) -> float:
-    """How many times longer the median miss takes than the median hit."""
     _compare(sandbox)
-    verdict = verdict_of(checks.hits_are_fast, sandbox)
-    if "times_faster" not in verdict.evidence:
+    verdict = checks.hits_are_fast.judge(sandbox)
+    if not verdict.evidence:
         raise NotNow("Too few hits and misses were timed.", hint=verdict.hint)
     return float(verdict.evidence["times_faster"])
 
@@ -133,7 +108,7 @@ def reference(sandbox: Sandbox) -> None:
     """
     note = sandbox.measurements
     _compare(sandbox)
-    compared = verdict_of(checks.relief, sandbox).evidence
+    compared = checks.relief.judge(sandbox).evidence
     for name in ("queries_per_s_without_cache", "queries_per_s_with_cache", "relief_percent"):
         note[name] = float(compared.get(name, 0.0))
     sandbox.checker.judge()
@@ -145,7 +120,7 @@ def reference(sandbox: Sandbox) -> None:
     _run_for(sandbox, 1.5)
     note["hit_rate_percent"] = checks.hit_rate_percent(sandbox)
     sandbox.stop_load()
-    for engine in ("redis", "memcached"):
+    for engine in ("memcached", "redis"):
         latencies = sandbox.load.totals[(engine, "cache-aside")].latencies
         note[f"{engine}_hit_p50_ms"] = round(latencies["hit"].percentile_ms(50), 3)
     misses = sandbox.load.totals[("redis", "cache-aside")].latencies["miss"]
@@ -164,40 +139,19 @@ def _compare(sandbox: Sandbox) -> None:
     sandbox.start_load()
     _run_for(sandbox, 1.5)
     sandbox.set("cache", "on")
-    sandbox.wait_until(
-        lambda: (
-            bool(sandbox.sampler.history)
-            and sandbox.sampler.history[-1].values.get("hit_rate_percent", 0.0) >= FULL_PERCENT
-        ),
-        deadline_s=FILL_DEADLINE_S,
-    )
+    sandbox.wait_until(lambda: _hit_rate(sandbox) >= FULL_PERCENT, deadline_s=FILL_DEADLINE_S)
     _run_for(sandbox, checks.STEADY_S + 0.3)
+
+
+def _hit_rate(sandbox: Sandbox) -> float:
+    """The hit rate of the newest reading."""
+    history = sandbox.sampler.history
+    return history[-1].values.get("hit_rate_percent", 0.0) if history else 0.0
 
 
 def _run_for(sandbox: Sandbox, seconds: float) -> None:
     """Let the load run until its readings cover this many seconds."""
-    began = time.monotonic()
+    history, began = sandbox.sampler.history, time.monotonic()
     sandbox.wait_until(
-        lambda: bool(sandbox.sampler.history) and sandbox.sampler.history[-1].at - began >= seconds,
-        deadline_s=seconds + 3.0,
+        lambda: bool(history) and history[-1].at - began >= seconds, deadline_s=seconds + 3.0
     )
-
-
-lab.mutant(
-    "never-stores",
-    "asks the cache and never stores what it fetched",
-    caught_by=checks.relief,
-    strategies=strategies(mutants.read_never_stores),
-)
-lab.mutant(
-    "asks-both",
-    "reads the cache but answers from the database",
-    caught_by=checks.relief,
-    strategies=strategies(mutants.read_asks_both),
-)
-lab.mutant(
-    "counts-its-own-hits",
-    "answers from its own memory and calls that a hit",
-    caught_by=checks.server_agrees,
-    strategies=strategies(mutants.read_counts_its_own_hits),
-)

@@ -22,34 +22,27 @@ def time_each_server(sandbox: Sandbox) -> dict[str, float]:
     """
     medians: dict[str, float] = {}
     with _on_one_core(sandbox.servers["database"].pid):
-        shop = LeanShop(
-            straight(sandbox.server_address("database")),
-            password=sandbox.password("database"),
-            what="row",
-        )
+        route = straight(sandbox.server_address("database"))
+        shop = LeanShop(route, password=sandbox.password("database"), what="row")
         for what, times in (("row", 1_000), ("page", 200), ("ranking", 20)):
             shop.what = what
             medians[f"{what}_select_p50_ms"] = _median_ms(lambda n: shop.read(1 + n % 20), times)
         shop.close()
     for engine in ("memcached", "redis"):
         sandbox.set("engine", engine)
-        cache = _client(sandbox, engine)
-        with _on_one_core(sandbox.servers["cache"].pid):
-            cache.set("row:1", "x" * 200, 60)
-            medians[f"{engine}_get_p50_ms"] = _median_ms(_reads(cache), 1_000)
-        cache.close()
+        medians[f"{engine}_get_p50_ms"] = _time_get(sandbox, engine)
     return medians
 
 
-def _client(sandbox: Sandbox, engine: str) -> LeanMemcached | LeanRedis:
-    route = straight(sandbox.server_address("cache"))
-    if engine == "memcached":
-        return LeanMemcached(route)
-    return LeanRedis(route, sandbox.servers["cache"].engine.access("shop"))
-
-
-def _reads(cache: LeanMemcached | LeanRedis) -> Callable[[int], object]:
-    return lambda _number: cache.get("row:1")
+def _time_get(sandbox: Sandbox, engine: str) -> float:
+    server, route = sandbox.servers["cache"], straight(sandbox.server_address("cache"))
+    memcached = engine == "memcached"
+    cache = LeanMemcached(route) if memcached else LeanRedis(route, server.engine.access("shop"))
+    with _on_one_core(server.pid):
+        cache.set("row:1", "x" * 200, 60)
+        median_ms = _median_ms(lambda _: cache.get("row:1"), 1_000)
+    cache.close()
+    return median_ms
 
 
 @contextmanager

@@ -1,53 +1,37 @@
-"""What must be seen in the lab durability.
-
-Checks judge rows that compare what was acknowledged with what the server held when it was back.
+"""What must be seen in the lab durability: judged by rows that compare what was acknowledged with
+what the server held when it was back.
 """
 
 from __future__ import annotations
 
 from labs.events import Value
-from labs.lab import Verdict, met, unmet
+from labs.lab import Verdict, check, evidence_of, met, require_seen, unmet
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.journal.bench import MODES, SERVER
-from labs.setups.journal.faults import CRASH, POWER, YOU
+from labs.setups.journal.bench import MODES
+from labs.setups.journal.faults import CRASH, POWER, YOU, power_problem
 
+Row = dict[str, Value]
+EVIDENCE = "mode fault acknowledged found lost lost_s in_kernel unsynced_kb written syncs".split()
 WRITES = 200
 SYNCED_EACH = 0.9
 _MORE = "Write more before you break it."
 
 
-def _row(sandbox: Sandbox, mode: str, fault: str) -> dict[str, Value] | None:
+def _row(sandbox: Sandbox, mode: str, fault: str) -> Row | None:
     """The newest comparison of a mode after a fault, if enough was acknowledged; what an experiment
     of a prediction saw is not the learner’s.
     """
-    rows = [
-        row
-        for row in sandbox.found.get("faults", [])
-        if (row["mode"], row["fault"], row["by"]) == (MODES[mode], fault, YOU)
-        and float(row["acknowledged"]) >= WRITES
-    ]
-    return rows[0] if rows else None
+    for row in sandbox.found.get("faults", []):
+        if (row["mode"], row["fault"], row["by"]) == (MODES[mode], fault, YOU):
+            return row if float(row["acknowledged"]) >= WRITES else None
+    return None
 
 
-def _evidence(row: dict[str, Value]) -> dict[str, Value]:
-    return {
-        name: row[name]
-        for name in (
-            "mode",
-            "fault",
-            "acknowledged",
-            "found",
-            "lost",
-            "lost_s",
-            "in_kernel",
-            "unsynced_kb",
-            "written",
-            "syncs",
-        )
-    }
+def _evidence(row: Row) -> Row:
+    return evidence_of(row, *EVIDENCE)
 
 
-def _kept_by_kernel(row: dict[str, Value]) -> bool:
+def _kept_by_kernel(row: Row) -> bool:
     """True if nothing is lost that stood in the file.
 
     Redis may answer sooner than it writes: with everysec it holds writes back while a sync is under
@@ -56,14 +40,13 @@ def _kept_by_kernel(row: dict[str, Value]) -> bool:
     return float(row["lost"]) <= max(0.0, float(row["acknowledged"]) - float(row["in_kernel"]))
 
 
+@check("Kept in memory alone, everything goes with the process")
 def memory_only(sandbox: Sandbox) -> Verdict:
-    """Without a file, a crash takes every acknowledged write."""
-    row = _row(sandbox, "none", CRASH)
-    if row is None:
-        raise unmet(
-            "Nothing was acknowledged by a server that keeps no file, which then crashed.",
-            hint=f"Which mode keeps nothing but memory? {_MORE}",
-        )
+    row = require_seen(
+        _row(sandbox, "none", CRASH),
+        "Nothing was acknowledged by a server that keeps no file, which then crashed.",
+        hint=f"Which mode keeps nothing but memory? {_MORE}",
+    )
     if row["found"]:
         raise unmet(
             f"{row['found']:,} writes are there, though the server was to keep no file.",
@@ -73,14 +56,13 @@ def memory_only(sandbox: Sandbox) -> Verdict:
     return met(f"All {row['lost']:,} acknowledged writes went with the process.", _evidence(row))
 
 
+@check("Snapshots keep what the last one held, and no more")
 def snapshot_only(sandbox: Sandbox) -> Verdict:
-    """With snapshots, a crash takes what came after the last one."""
-    row = _row(sandbox, "rdb", CRASH)
-    if row is None:
-        raise unmet(
-            "A server with snapshots has not crashed yet.",
-            hint=f"Take a snapshot while writes go on, then crash. {_MORE}",
-        )
+    row = require_seen(
+        _row(sandbox, "rdb", CRASH),
+        "A server with snapshots has not crashed yet.",
+        hint=f"Take a snapshot while writes go on, then crash. {_MORE}",
+    )
     if not row["found"]:
         raise unmet(
             f"All {row['lost']:,} acknowledged writes are lost: the start found no snapshot.",
@@ -101,14 +83,13 @@ def snapshot_only(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("A process crash takes nothing that reached the kernel")
 def crash_keeps(sandbox: Sandbox) -> Verdict:
-    """A process crash takes nothing that reached the kernel, synced or not."""
-    seen = [row for mode in ("everysec", "no") if (row := _row(sandbox, mode, CRASH))]
-    if not seen:
-        raise unmet(
-            "No server with an append-only file that is not synced at once has crashed yet.",
-            hint=f"Choose a mode that appends every write and syncs later. {_MORE}",
-        )
+    seen = require_seen(
+        [row for mode in ("everysec", "no") if (row := _row(sandbox, mode, CRASH))],
+        "No server with an append-only file that is not synced at once has crashed yet.",
+        hint=f"Choose a mode that appends every write and syncs later. {_MORE}",
+    )
     lost = next((row for row in seen if not row["in_kernel"] or not _kept_by_kernel(row)), None)
     if lost is not None:
         raise unmet(
@@ -138,8 +119,8 @@ def crash_keeps(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("A loss of power takes what was not synced: the same mode, another fault")
 def told_apart(sandbox: Sandbox) -> Verdict:
-    """The same mode loses nothing to a crash and something to a loss of power."""
     _require_power_cuts(sandbox)
     for mode in ("everysec", "no"):
         crashed, dark = _row(sandbox, mode, CRASH), _row(sandbox, mode, POWER)
@@ -147,12 +128,8 @@ def told_apart(sandbox: Sandbox) -> Verdict:
             continue
         evidence: dict[str, Value] = {
             "mode": MODES[mode],
-            "crash_acknowledged": crashed["acknowledged"],
-            "crash_lost": crashed["lost"],
-            "power_acknowledged": dark["acknowledged"],
-            "power_lost": dark["lost"],
-            "power_lost_s": dark["lost_s"],
-            "power_unsynced_kb": dark["unsynced_kb"],
+            **evidence_of(crashed, "acknowledged", "lost", prefix="crash_"),
+            **evidence_of(dark, "acknowledged", "lost", "lost_s", "unsynced_kb", prefix="power_"),
         }
         if not dark["lost"]:
             raise unmet(
@@ -172,15 +149,14 @@ def told_apart(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Synced before the answer, nothing acknowledged is lost")
 def always_keeps(sandbox: Sandbox) -> Verdict:
-    """Synced before the answer, nothing acknowledged is lost, not even to a loss of power."""
     _require_power_cuts(sandbox)
-    row = _row(sandbox, "always", POWER)
-    if row is None:
-        raise unmet(
-            "A server that syncs before it answers has not lost its power yet.",
-            hint=f"Which mode promises most? Take its power. {_MORE}",
-        )
+    row = require_seen(
+        _row(sandbox, "always", POWER),
+        "A server that syncs before it answers has not lost its power yet.",
+        hint=f"Which mode promises most? Take its power. {_MORE}",
+    )
     if float(row["written"]) < WRITES:
         raise unmet(
             f"{row['written']:,} writes had been made since its start when its power was cut: "
@@ -210,8 +186,8 @@ def always_keeps(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("A start takes longer the more there is to read")
 def recovery(sandbox: Sandbox) -> Verdict:
-    """A start takes longer the more there is to read."""
     rows = sandbox.found.get("starts", [])
     for kind in sorted({str(row["kind"]) for row in rows}):
         mine = sorted(
@@ -249,10 +225,9 @@ def recovery(sandbox: Sandbox) -> Verdict:
 
 def _require_power_cuts(sandbox: Sandbox) -> None:
     """Unmet where this machine can't cut the power."""
-    disk = sandbox.servers[SERVER].disk
-    if disk is not None and disk.problem:
+    if problem := power_problem(sandbox):
         raise unmet(
-            disk.problem,
+            problem,
             hint="On a Linux machine that allows seccomp’s user notification this check can be "
             "met.",
         )

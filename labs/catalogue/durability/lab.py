@@ -5,13 +5,11 @@ What a process crash takes, what a loss of power takes, and how long a start tak
 
 from __future__ import annotations
 
-from labs.caching import numbered
-from labs.catalogue.durability import checks, predictions
+from labs.catalogue.durability import checks, mutants, predictions
 from labs.errors import NotNow
-from labs.lab import Strategy
 from labs.sandbox.experiment import refuted
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.journal import bench, experiments, faults, mutants
+from labs.setups.journal import bench, experiments, faults
 from labs.setups.journal.bench import APPENDING, MODES, SERVER
 from labs.setups.journal.faults import CRASH, POWER, journal
 
@@ -23,18 +21,17 @@ lab = bench.lab(
     "process crash and a loss of power. Compare what was acknowledged with what is there "
     "afterwards.",
     minutes=25,
+    checks=(
+        checks.memory_only,
+        checks.snapshot_only,
+        checks.crash_keeps,
+        checks.told_apart,
+        checks.always_keeps,
+        checks.recovery,
+    ),
+    mutants=mutants.MUTANTS,
+    on_server=faults.server_changed,
 )
-
-lab.check("Kept in memory alone, everything goes with the process")(checks.memory_only)
-lab.check("Snapshots keep what the last one held, and no more")(checks.snapshot_only)
-lab.check("A process crash takes nothing that reached the kernel")(checks.crash_keeps)
-lab.check("A loss of power takes what was not synced: the same mode, another fault")(
-    checks.told_apart
-)
-lab.check("Synced before the answer, nothing acknowledged is lost")(checks.always_keeps)
-lab.check("A start takes longer the more there is to read")(checks.recovery)
-
-lab.server_changed(faults.server_changed)
 
 
 @lab.setting_changed
@@ -43,21 +40,19 @@ def begin_again(sandbox: Sandbox, control: str) -> None:
     if control in ("mode", "server") or (
         control == "snapshot_s" and sandbox.settings["mode"] == "rdb"
     ):
-        experiments.begin_again(sandbox, "it was configured anew")
+        experiments.begin_again(sandbox, "it was configured again")
 
 
 @lab.prepare
 def show_problem(sandbox: Sandbox) -> None:
     """Say at once where this machine can't cut the power."""
-    disk = sandbox.servers[SERVER].disk
-    if disk is not None and disk.problem:
-        sandbox.tabulate("power", [{"problem": disk.problem}])
-        sandbox.say(disk.problem, "error")
+    if problem := faults.power_problem(sandbox):
+        sandbox.tabulate("power", [{"problem": problem}])
+        sandbox.say(problem, "error")
 
 
 @lab.action("Write a thousand", gear="view", primary=True)
 def write_thousand(sandbox: Sandbox) -> str:
-    """A thousand writes, one after the other."""
     faults.redis(sandbox)
     writer = journal(sandbox)
     if sandbox.load.running or writer.stepper.running:
@@ -82,7 +77,6 @@ def write_thousand(sandbox: Sandbox) -> str:
     "and goes to Amazon S3.",
 )
 def snapshot(sandbox: Sandbox) -> str:
-    """BGSAVE, and wait for it."""
     held = experiments.snapshot(sandbox)
     return (
         f"The snapshot is done. It holds {held:,} writes."
@@ -100,7 +94,6 @@ def snapshot(sandbox: Sandbox) -> str:
     "local disk is not yours to read.",
 )
 def crash(sandbox: Sandbox) -> str:
-    """Kill the process with signal 9."""
     faults.crash(sandbox)
     return "Redis was killed with signal 9. The kernel still has what Redis had handed to it."
 
@@ -116,7 +109,6 @@ def crash(sandbox: Sandbox) -> str:
     "for Valkey 9.0, a log in more than one zone.",
 )
 def cut_power(sandbox: Sandbox) -> str:
-    """Cut the power."""
     done = faults.cut_power(sandbox)
     taken = sum(cut.before - cut.after for cut in done)
     return f"The power was cut. {taken:,} bytes had not been synced, and are gone."
@@ -124,7 +116,6 @@ def cut_power(sandbox: Sandbox) -> str:
 
 @lab.action("Start it, and compare", gear="break")
 def come_back(sandbox: Sandbox) -> str:
-    """Start it again, and compare."""
     if sandbox.servers[SERVER].state not in ("down", "stopped"):
         raise NotNow("Redis runs.", hint="Break it first.")
     row = faults.come_back(sandbox)
@@ -143,7 +134,6 @@ def come_back(sandbox: Sandbox) -> str:
     "at risk) can be switched on an existing cluster since 27 October 2026.",
 )
 def run_all(sandbox: Sandbox) -> str:
-    """Every mode through both faults."""
     faults.redis(sandbox)
     with experiments.settings_kept(sandbox):
         for mode in MODES:
@@ -159,7 +149,6 @@ def run_all(sandbox: Sandbox) -> str:
 
 @lab.action("Time some starts", gear="view", deadline_s=40.0)
 def time_starts(sandbox: Sandbox) -> str:
-    """Starts from both kinds of file, at three sizes."""
     faults.redis(sandbox)
     with experiments.settings_kept(sandbox):
         rows = experiments.time_all_starts(sandbox)
@@ -224,33 +213,3 @@ def reference(sandbox: Sandbox) -> None:
     for row in experiments.time_all_starts(sandbox):
         kind = "rdb" if row["kind"] == experiments.STARTS_FROM["rdb"] else "aof"
         note[f"start_{kind}_{row['keys']:.0f}_ms"] = float(row["answers_ms"])
-
-
-lab.mutant(
-    "aof-off",
-    "the page says AOF, the server appends to nothing",
-    caught_by=checks.crash_keeps,
-    directives={"appendonly": "no"},
-)
-lab.mutant(
-    "always-is-no",
-    "the page says always, the server leaves syncing to the kernel",
-    caught_by=checks.always_keeps,
-    directives={"appendfsync": "no"},
-)
-lab.mutant(
-    "never-saves",
-    "the page says snapshots, the server takes none",
-    caught_by=checks.snapshot_only,
-    directives={"save": '""'},
-)
-lab.mutant(
-    "counts-too-soon",
-    "counts a write when it is sent, not when it is answered",
-    caught_by=checks.always_keeps,
-    strategies={
-        "numbered": Strategy(
-            "numbered", "Numbered writes", numbered.find, mutants.write_counts_too_soon
-        )
-    },
-)

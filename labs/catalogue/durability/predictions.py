@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from labs.errors import NotNow
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.journal import experiments
-from labs.setups.journal.bench import SERVER
+from labs.setups.journal import experiments, faults
 from labs.setups.journal.experiments import experiment, trial
-from labs.setups.journal.faults import CRASH, POWER, come_back, crash as crash_server, journal
+from labs.setups.journal.faults import CRASH, POWER, journal, power_problem
 
 WRITES = 300
 
@@ -31,17 +30,16 @@ def snapshot(sandbox: Sandbox) -> float:
         experiments.write(sandbox, WRITES)
         experiments.snapshot(sandbox)
         experiments.write(sandbox, WRITES)
-        crash_server(sandbox)
-        return float(come_back(sandbox)["found"])
+        faults.crash(sandbox)
+        return float(faults.come_back(sandbox)["found"])
 
 
 def always_syncs(sandbox: Sandbox) -> float:
     """AOF always: how many syncs 300 writes of one client cost."""
     with experiment(sandbox):
         experiments.choose(sandbox, "always")
-        disk = sandbox.servers[SERVER].disk
-        if disk is not None and disk.problem:
-            raise NotNow(disk.problem)
+        if problem := power_problem(sandbox):
+            raise NotNow(problem)
         before = journal(sandbox).progress()
         experiments.write(sandbox, WRITES)
         return float(journal(sandbox).progress().syncs - before.syncs)

@@ -9,19 +9,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from labs.caching import cache_aside
-from labs.catalogue.eviction import checks, full
+from labs.catalogue.eviction import batch
+from labs.catalogue.eviction.batch import TABLE, BatchJob
 from labs.events import Value
-from labs.lab import Chart, Choice, Node, Number, Strategy, Topology
+from labs.lab import Chart, Choice, Mutant, Node, Number, Strategy, Verdict, met, unmet
 from labs.sandbox.experiment import require, temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop import charts, mutants, storefront, trials
 
-POLICIES = ("noeviction", "volatile-lru", "allkeys-lru")
-
-
-def strategies(read: Any = cache_aside.read) -> dict[str, Strategy]:
-    """The lab's one strategy; a mutant hands in another read."""
-    return {"cache-aside": Strategy("cache-aside", "Cache-aside", read)}
+LOOK = "Look at the policy and the memory that Redis really has."
+RECOVERED_POINTS = 30.0
+"""By how many percentage points allkeys-lru must beat noeviction."""
+EVICTIONS = Chart("Evictions", ("evictions_per_s",))
+CACHE_ASIDE = Strategy("cache-aside", "Cache-aside", cache_aside.read)
 
 
 def cache_options(settings: Mapping[str, Value]) -> Mapping[str, Any]:
@@ -32,11 +32,6 @@ def cache_options(settings: Mapping[str, Value]) -> Mapping[str, Any]:
     }
 
 
-shop = storefront.TOPOLOGY
-cache = Node(
-    "cache", "cache", "redis", exchanged_by=("cache_mb", "policy"), options_of=cache_options
-)
-
 lab = storefront.lab(
     "eviction",
     title="Eviction",
@@ -44,12 +39,16 @@ lab = storefront.lab(
     about="A batch job stores more than a small Redis can hold. See which policies delete old keys "
     "and which refuse the write, and why volatile-lru deletes nothing if no key has a TTL.",
     minutes=10,
-    topology=Topology((shop.node("app"), cache, shop.node("database")), shop.links),
+    topology=storefront.topology(
+        Node(
+            "cache", "cache", "redis", exchanged_by=("cache_mb", "policy"), options_of=cache_options
+        )
+    ),
     controls=(
         Choice(
             "policy",
             "maxmemory-policy",
-            tuple((name, name) for name in POLICIES),
+            tuple((name, name) for name in ("noeviction", "volatile-lru", "allkeys-lru")),
             "volatile-lru",
             help="The default of Redis is noeviction, that of ElastiCache volatile-lru. Another "
             "policy starts an empty Redis.",
@@ -76,36 +75,76 @@ lab = storefront.lab(
         storefront.rate(1_000),
         storefront.skew(1.0),
     ),
-    strategies=strategies(),
+    strategies={"cache-aside": CACHE_ASIDE},
     pick_strategy=lambda settings: "cache-aside",
     gears=("load", "step"),
     actions=(storefront.READ,),
-    charts=(
-        charts.HIT_RATE,
-        Chart("Evictions", ("evictions_per_s",)),
-        charts.KEYS,
-        charts.OPERATIONS,
-    ),
-    tiles=(
-        "hit_rate_percent",
-        "evictions_per_s",
-        "items",
-        "cache_bytes",
-        "database_queries_per_s",
-    ),
-    tables=(full.TABLE,),
+    charts=(charts.HIT_RATE, EVICTIONS, charts.KEYS, charts.OPERATIONS),
+    tiles=("hit_rate_percent", "evictions_per_s", "items", "cache_bytes", "database_queries_per_s"),
+    tables=(TABLE,),
 )
 
-lab.check("noeviction refuses writes when the memory is full, and still answers reads")(
-    checks.noeviction_refuses_writes
-)
-lab.check("allkeys-lru evicts old keys and accepts every write")(checks.allkeys_accepts_writes)
-lab.check("volatile-lru evicts keys that have a TTL, and refuses writes if no key has one")(
-    checks.volatile_needs_a_ttl
-)
-lab.check(
+
+@lab.check("noeviction refuses writes when the memory is full, and still answers reads")
+def noeviction_refuses_writes(sandbox: Sandbox) -> Verdict:
+    job = batch.newest(sandbox, "noeviction")
+    if job.evicted_keys or not job.refused_writes or not job.reply.startswith("OOM"):
+        raise unmet(f"Redis {job.counts}.", job.evidence, hint=LOOK)
+    if not job.keyspace_hits_of_one_read:
+        raise unmet("Redis did not answer the read.", job.evidence, hint="Is Redis up?")
+    return met(
+        f"Redis refused {job.refused_writes:,} writes, evicted no key, and answered the read.",
+        job.evidence,
+    )
+
+
+@lab.check("allkeys-lru evicts old keys and accepts every write")
+def allkeys_accepts_writes(sandbox: Sandbox) -> Verdict:
+    job = batch.newest(sandbox, "allkeys-lru")
+    if job.refused_writes or not job.evicted_keys or not job.keyspace_hits_of_one_read:
+        raise unmet(f"Redis {job.counts}.", job.evidence, hint=LOOK)
+    return met(
+        f"Redis accepted {job.stored:,} writes and evicted {job.evicted_keys:,} keys to make room.",
+        job.evidence,
+    )
+
+
+@lab.check("volatile-lru evicts keys that have a TTL, and refuses writes if no key has one")
+def volatile_needs_a_ttl(sandbox: Sandbox) -> Verdict:
+    ttl = batch.newest(sandbox, "volatile-lru", with_ttl=True)
+    none = batch.newest(sandbox, "volatile-lru", with_ttl=False)
+    evidence = {f"{name}_with_ttl": value for name, value in ttl.evidence.items()}
+    evidence |= {f"{name}_without_ttl": value for name, value in none.evidence.items()}
+    said = f"With a TTL Redis {ttl.counts}. Without one it {none.counts}."
+    if ttl.refused_writes or not ttl.evicted_keys or none.evicted_keys or not none.refused_writes:
+        raise unmet(said, evidence, hint=LOOK)
+    return met(said, evidence)
+
+
+@lab.check(
     "After the batch job, the shop’s hit rate recovers with allkeys-lru and not with noeviction"
-)(checks.hit_rate_recovers)
+)
+def hit_rate_recovers(sandbox: Sandbox) -> Verdict:
+    rows = trials.rows(sandbox, TABLE.name, by="policy")
+    if "noeviction" not in rows or "allkeys-lru" not in rows:
+        raise unmet(
+            "The policies have not been compared yet.",
+            hint="Let each policy serve the same requests after the batch job.",
+        )
+    never, lru = rows["noeviction"], rows["allkeys-lru"]
+    evidence = {
+        f"{counter}_{str(row['policy']).replace('-', '_')}": row[counter]
+        for row in (never, lru)
+        for counter in ("hits", "misses", "evicted", "refused")
+    }
+    said = (
+        f"The hit rate is {lru['hit_percent']:.1f} % with allkeys-lru and "
+        f"{never['hit_percent']:.1f} % with noeviction."
+    )
+    if float(lru["hit_percent"]) < float(never["hit_percent"]) + RECOVERED_POINTS:
+        hint = "Does the shop store what it has read from the database?"
+        raise unmet(said, evidence, hint=hint)
+    return met(said, evidence)
 
 
 @lab.action(
@@ -116,21 +155,17 @@ lab.check(
     "backups and replication.",
 )
 def batch_job(sandbox: Sandbox) -> str:
-    """Store more reports than the cache can hold."""
     require(sandbox)
-    return full.batch_job(sandbox).sentence
+    return batch.run(sandbox).sentence
 
 
 @lab.action("Compare the policies", gear="view", primary=True, deadline_s=60.0)
 def compare(sandbox: Sandbox) -> str:
-    """The batch job and the same requests with each policy: one row of the table for each, and one
-    for volatile-lru without TTLs.
-    """
     require(sandbox)
     with temporarily(sandbox, expires="on"):
-        trials.compare(sandbox, full.TABLE.name, "policy", full.CASES, full.trial)
+        trials.compare(sandbox, TABLE.name, "policy", batch.CASES, batch.trial)
     sandbox.caption("Every policy had the same batch job, then the same requests.")
-    rows = sandbox.found[full.TABLE.name]
+    rows = sandbox.found[TABLE.name]
     return "Hit rate: " + ", ".join(f"{r['policy']} {r['hit_percent']:.1f} %" for r in rows) + "."
 
 
@@ -143,10 +178,9 @@ def compare(sandbox: Sandbox) -> str:
     "160 bytes more than its value: the key, its TTL, and what Redis keeps about them.",
 )
 def reports_stored(sandbox: Sandbox) -> float:
-    """How many reports fit into 4 MB."""
     require(sandbox)
     with temporarily(sandbox, policy="noeviction", cache_mb=4):
-        return float(full.batch_job(sandbox).stored)
+        return float(batch.run(sandbox).stored)
 
 
 @lab.prediction(
@@ -161,13 +195,10 @@ def reports_stored(sandbox: Sandbox) -> float:
     "are none.",
 )
 def without_ttl(sandbox: Sandbox) -> str:
-    """What a full Redis does under volatile-lru if no key has a TTL."""
     require(sandbox)
     with temporarily(sandbox, policy="volatile-lru", expires="off"):
-        done = full.batch_job(sandbox)
-    if done.refused:
-        return "refuses"
-    return "evicts" if done.evicted else "replaces"
+        job = batch.run(sandbox)
+    return "refuses" if job.refused_writes else "evicts" if job.evicted_keys else "replaces"
 
 
 @lab.reference
@@ -175,41 +206,38 @@ def reference(sandbox: Sandbox) -> None:
     """Meets every check, and measures what a lesson quotes."""
     note = sandbox.measurements
     compare(sandbox)
-    jobs, rows = sandbox.ledger.seen(full.BatchJob), sandbox.found[full.TABLE.name]
-    for done, row in zip(jobs, rows, strict=True):
-        name = done.case.lower().replace("-", "_").replace(" ", "_")
-        note[f"{name}_stored_reports"], note[f"{name}_evicted_keys"] = done.stored, done.evicted
-        note[f"{name}_refused_reports"] = done.refused
+    rows = sandbox.found[TABLE.name]
+    for job, row in zip(sandbox.ledger.seen(BatchJob), rows, strict=True):
+        name = str(row["policy"]).lower().replace("-", "_").replace(" ", "_")
+        note[f"{name}_stored_reports"], note[f"{name}_evicted_keys"] = job.stored, job.evicted_keys
+        note[f"{name}_refused_reports"] = job.refused_writes
         note[f"{name}_hit_percent"] = float(row["hit_percent"])
 
 
-lab.mutant(
-    "evicts-anyway",
-    "Redis evicts keys whatever the policy is set to",
-    caught_by=checks.noeviction_refuses_writes,
-    directives={"maxmemory-policy": "allkeys-random"},
-)
-lab.mutant(
-    "never-evicts",
-    "Redis refuses writes whatever the policy is set to",
-    caught_by=checks.allkeys_accepts_writes,
-    directives={"maxmemory-policy": "noeviction"},
-)
-lab.mutant(
-    "ignores-ttl",
-    "Redis evicts keys that have no TTL",
-    caught_by=checks.volatile_needs_a_ttl,
-    directives={"maxmemory-policy": "allkeys-lru"},
-)
-lab.mutant(
-    "never-full",
-    "Redis has more memory than the batch job needs",
-    caught_by=checks.allkeys_accepts_writes,
-    directives={"maxmemory": "64mb"},
-)
-lab.mutant(
-    "never-stores",
-    "The shop asks the cache and never stores what it read",
-    caught_by=checks.hit_rate_recovers,
-    strategies=strategies(mutants.read_never_stores),
+lab.mutants = (
+    Mutant(
+        "evicts-anyway",
+        "Redis evicts keys whatever the policy is set to",
+        noeviction_refuses_writes,
+        directives={"maxmemory-policy": "allkeys-random"},
+    ),
+    Mutant(
+        "never-evicts",
+        "Redis refuses writes whatever the policy is set to",
+        allkeys_accepts_writes,
+        directives={"maxmemory-policy": "noeviction"},
+    ),
+    Mutant(
+        "ignores-ttl",
+        "Redis evicts keys that have no TTL",
+        volatile_needs_a_ttl,
+        directives={"maxmemory-policy": "allkeys-lru"},
+    ),
+    Mutant(
+        "never-full",
+        "Redis has more memory than the batch job needs",
+        allkeys_accepts_writes,
+        directives={"maxmemory": "64mb"},
+    ),
+    mutants.mistake(hit_rate_recovers, CACHE_ASIDE, read=mutants.read_never_stores),
 )

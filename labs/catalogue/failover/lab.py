@@ -4,7 +4,9 @@ of the acknowledged writes are lost.
 
 from __future__ import annotations
 
-from labs.catalogue.failover import checks
+from collections.abc import Callable
+
+from labs.catalogue.failover import checks, mutants
 from labs.events import Value
 from labs.lab import Choice, Lab, Number
 from labs.sandbox.experiment import refuted, temporarily
@@ -12,12 +14,7 @@ from labs.sandbox.sandbox import Sandbox
 from labs.setups.replication import bench, faults
 from labs.setups.replication.bench import flights_of, group_of
 from labs.setups.replication.flight import Flight
-from labs.setups.replication.trials import (
-    finished_flight,
-    repair,
-    require_whole_group,
-    zone_of,
-)
+from labs.setups.replication.trials import finished_flight, repair, require_whole_group, zone_of
 from labs.setups.replication.workload import NO_REPLICAS
 
 PROMOTED_S, REFUSED_S = 4.5, 2.5
@@ -48,13 +45,8 @@ lab = Lab(
     controls=(
         bench.WRITES,
         bench.READS,
-        Choice(
-            "client_zone",
-            "The clients live in",
-            tuple((zone, zone[-1]) for zone in bench.ZONES),
-            "zone b",
-            gear="load",
-            help="A zone that is cut off is cut off with the clients that live there.",
+        bench.client_zone(
+            "zone b", "A zone that is cut off is cut off with the clients that live there."
         ),
         bench.ZONE_DELAY,
         bench.WAIT,
@@ -96,17 +88,19 @@ lab = Lab(
         "write_p50_ms",
         "lag_bytes",
     ),
+    checks=(
+        checks.promoted,
+        checks.goes_on,
+        checks.counted,
+        checks.comes_back,
+        checks.planned,
+        checks.split_brain,
+        checks.refuses,
+        checks.data_is_gone,
+    ),
+    mutants=mutants.MUTANTS,
+    on_server=faults.record_change,
 )
-lab.server_changed(faults.record_change)
-
-lab.check("The primary fails, and a replica is promoted")(checks.promoted)
-lab.check("The client goes on through the same endpoint, with the same settings")(checks.goes_on)
-lab.check("Acknowledged writes that are lost are counted, number by number")(checks.counted)
-lab.check("The former primary comes back as a replica")(checks.comes_back)
-lab.check("A planned failover moves the primary while it is well")(checks.planned)
-lab.check("An isolated primary goes on acknowledging, and all of that is lost")(checks.split_brain)
-lab.check("With min-replicas-to-write an isolated primary refuses instead")(checks.refuses)
-lab.check("With no replica the data is gone")(checks.data_is_gone)
 
 
 @lab.prediction(
@@ -117,14 +111,10 @@ lab.check("With no replica the data is gone")(checks.data_is_gone)
     slack=0.5,
     decimals=2,
     why="A second until it is held to be down, then the vote, the choice and the "
-    "promotion. And a write needs somebody who says yes.",
+    "promotion. And a write needs a server that says yes.",
 )
 def downtime(sandbox: Sandbox) -> float:
-    """Seconds without an accepted write after the primary was killed."""
-    require_whole_group(sandbox)
-    with temporarily(sandbox, **PLAIN):
-        faults.kill_primary(sandbox)
-        return round(float(finished_flight(sandbox).results["downtime_ms"]) / 1000, 2)
+    return round(_result(sandbox, faults.kill_primary, "downtime_ms") / 1000, 2)
 
 
 @lab.prediction(
@@ -137,17 +127,9 @@ def downtime(sandbox: Sandbox) -> float:
     "wait for its replicas.",
 )
 def lost_writes(sandbox: Sandbox) -> float:
-    """Acknowledged writes that are lost with the primary's machine, 20 ms away from its
-    replicas.
-    """
-    require_whole_group(sandbox)
-    with temporarily(
-        sandbox,
-        **PLAIN | {"zone_delay_ms": 20, "writes_per_s": 200},
-        client_zone=zone_of(sandbox, group_of(sandbox).primary),
-    ):
-        faults.lose_primary(sandbox)
-        return float(finished_flight(sandbox).results["lost"])
+    zone = zone_of(sandbox, group_of(sandbox).primary)
+    far: dict[str, Value] = {"zone_delay_ms": 20, "writes_per_s": 200, "client_zone": zone}
+    return _result(sandbox, faults.lose_primary, "lost", **far)
 
 
 @lab.prediction(
@@ -156,21 +138,27 @@ def lost_writes(sandbox: Sandbox) -> float:
     unit_of_one="s",
     slack=0.4,
     decimals=2,
-    why="Nobody has to find out that it is down: what remains is the promotion and the "
+    why="No sentinel has to find out that it is down: what remains is the promotion and the "
     "endpoint’s move.",
 )
 def planned(sandbox: Sandbox) -> float:
-    """Seconds without an accepted write in a planned failover."""
+    return round(_result(sandbox, faults.planned, "downtime_ms") / 1000, 2)
+
+
+def _result(
+    sandbox: Sandbox, fault: Callable[[Sandbox], str], name: str, **settings: Value
+) -> float:
+    """A result of the flight after a fault, with PLAIN settings but for those that are given."""
     require_whole_group(sandbox)
-    with temporarily(sandbox, **PLAIN):
-        faults.planned(sandbox)
-        return round(float(finished_flight(sandbox).results["downtime_ms"]) / 1000, 2)
+    with temporarily(sandbox, **PLAIN | settings):
+        fault(sandbox)
+        return float(finished_flight(sandbox).results[name])
 
 
 @lab.reference
 def reference(sandbox: Sandbox) -> None:
-    """An isolated primary that refuses, and one that doesn't; a machine that is lost, and comes
-    back; a planned failover; a primary without a replica.
+    """An isolated primary that refuses, and one that doesn't; a machine that is lost; a planned
+    failover; a primary without a replica.
     """
     note, group = sandbox.measurements, group_of(sandbox)
     note["refused_lost"] = float(_isolate(sandbox, min_replicas="1").results["lost"])
@@ -185,12 +173,9 @@ def reference(sandbox: Sandbox) -> None:
     with temporarily(sandbox, zone_delay_ms=NEAR_MS, client_zone=zone_of(sandbox, group.primary)):
         faults.lose_primary(sandbox)
         lost = finished_flight(sandbox)
-    note |= {
-        "acknowledged": float(lost.results["acknowledged"]),
-        "lost_acknowledged": float(lost.results["lost"]),
-        "downtime_ms": float(lost.results["downtime_ms"]),
-        "promoted_after_ms": float(lost.results["promoted_after_ms"]),
-    }
+    note["lost_acknowledged"] = float(lost.results["lost"])
+    for name in ("acknowledged", "downtime_ms", "promoted_after_ms"):
+        note[name] = float(lost.results[name])
     faults.bring_back(sandbox)
     repair(sandbox)
 
@@ -226,52 +211,3 @@ def _isolate(sandbox: Sandbox, *, min_replicas: str) -> Flight:
         flight = flights.end()
         faults.heal(sandbox)
     return flight
-
-
-def remove_replicas(sandbox: Sandbox) -> None:
-    """Leave the group without a replica."""
-    sandbox.set("replicas", "0")
-
-
-def kill_two_sentinels(sandbox: Sandbox) -> None:
-    """Leave one sentinel of three."""
-    for name in ("sentinel-b", "sentinel-c"):
-        sandbox.servers[name].kill("a mutant")
-
-
-def forbid_promotion(sandbox: Sandbox) -> None:
-    """Give every replica the priority 0, so that none can be the primary."""
-    members = group_of(sandbox).members
-    for name in members.caches[1:]:
-        members.redis(name).run("CONFIG", "SET", "replica-priority", 0)
-
-
-def ignore_min_replicas(sandbox: Sandbox) -> None:
-    """Never put min-replicas-to-write in force."""
-    group_of(sandbox).settings_are_in_force = False
-
-
-lab.mutant(
-    "no-replica",
-    "a primary without a replica",
-    caught_by=checks.promoted,
-    mutate=remove_replicas,
-)
-lab.mutant(
-    "no-quorum",
-    "one sentinel of three is up: nobody can agree",
-    caught_by=checks.promoted,
-    mutate=kill_two_sentinels,
-)
-lab.mutant(
-    "never-promoted",
-    "replicas whose priority is 0: none may be promoted",
-    caught_by=checks.promoted,
-    mutate=forbid_promotion,
-)
-lab.mutant(
-    "never-refuses",
-    "min-replicas-to-write is set on the page and not on the servers",
-    caught_by=checks.refuses,
-    mutate=ignore_min_replicas,
-)

@@ -7,11 +7,10 @@ requests with the servers' counters.
 from __future__ import annotations
 
 from labs.catalogue.invalidation.windows import TABLE
-from labs.lab import Evidence, Verdict, met, unmet
-from labs.sandbox.ledger import Request
+from labs.lab import Evidence, Verdict, check, evidence_of, met, require_seen, unmet
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.shop.checks import STALE_READS, require_bounded_staleness, require_hits
-from labs.setups.shop.trials import Row
+from labs.setups.shop.checks import STALE_READS, alone, require_bounded_staleness, require_hits
+from labs.setups.shop.trials import Row, rows
 from labs.shop.popularity import category_of
 
 TIMES_LESS = 2
@@ -20,19 +19,13 @@ its time to live ends.
 """
 
 
-def _rows(sandbox: Sandbox) -> dict[str, Row]:
-    """The newest row of each way, by its name."""
-    return {str(row["name"]): row for row in sandbox.found.get(TABLE.name, [])}
-
-
+@check("With a time to live alone, what is old stands until that is over")
 def ttl_window(sandbox: Sandbox) -> Verdict:
-    """With a time to live alone, what is old stands until that is over, and not after."""
-    row = _rows(sandbox).get("ttl")
-    if row is None:
-        raise unmet(
-            "A time to live alone has not been measured yet.",
-            hint="Let prices change while nobody is told.",
-        )
+    row = require_seen(
+        rows(sandbox, TABLE.name).get("ttl"),
+        "A time to live alone has not been measured yet.",
+        hint="Let prices change without telling the cache.",
+    )
     ttl_ms, longest = float(row["ttl_s"]) * 1_000, float(row["staleness_max_ms"])
     evidence: Row = {
         "stale_reads": row["stale"],
@@ -56,37 +49,35 @@ def ttl_window(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Deleting on write leaves less than half of the stale reads, mostly none")
 def delete_window(sandbox: Sandbox) -> Verdict:
-    """Delete on write leaves less than half of the stale reads that a time to live alone leaves."""
     return _far_fewer(sandbox, "delete", "Delete on write")
 
 
+@check("Versions and tags leave keys behind; deleting leaves none")
 def left_behind(sandbox: Sandbox) -> Verdict:
-    """Versions and tags leave keys behind that are never read again; deleting leaves none."""
-    found = _rows(sandbox)
-    missing = [name for name in ("delete", "versioned", "tags") if name not in found]
-    if missing:
+    found = rows(sandbox, TABLE.name)
+    ways = [found[name] for name in ("delete", "versioned", "tags") if name in found]
+    if len(ways) < 3:
         raise unmet(
-            f"{3 - len(missing)} of 3 ways were measured.",
+            f"{len(ways)} of 3 ways were measured.",
             hint="Measure deleting, versions and tags, then compare the keys.",
         )
-    evidence: Row = {
-        f"{name}_{column}": found[name][column]
-        for name in ("delete", "versioned", "tags")
-        for column in ("keys", "left_behind")
+    evidence = {
+        f"{row['name']}_{column}": row[column] for row in ways for column in ("keys", "left_behind")
     }
-    if found["delete"]["left_behind"]:
+    delete, versioned, tags = ways
+    if delete["left_behind"]:
         raise unmet(
-            f"Deleting left {found['delete']['left_behind']:.0f} keys behind.",
+            f"Deleting left {delete['left_behind']:.0f} keys behind.",
             evidence,
             hint="Which keys are those?",
         )
-    if found["versioned"]["left_behind"] and found["tags"]["left_behind"]:
+    if versioned["left_behind"] and tags["left_behind"]:
         return met(
-            f"Of {found['versioned']['keys']:.0f} keys on the server versions left "
-            f"{found['versioned']['left_behind']:.0f} that nobody will ask for, of "
-            f"{found['tags']['keys']:.0f} tags left {found['tags']['left_behind']:.0f}; "
-            "deleting left none.",
+            f"Of {versioned['keys']:.0f} keys on the server versions left "
+            f"{versioned['left_behind']:.0f} that no read will ask for, of {tags['keys']:.0f} "
+            f"tags left {tags['left_behind']:.0f}; deleting left none.",
             evidence,
         )
     raise unmet(
@@ -97,20 +88,15 @@ def left_behind(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("A tag makes its whole category new with one write, and no other")
 def tag_takes_all(sandbox: Sandbox) -> Verdict:
-    """One write makes the whole category new, and no other."""
-    requests = [
-        r
-        for r in sandbox.ledger.requests
-        if r.strategy == "tags" and r.alone and r.answered and not r.cache_down
-    ]
+    requests = [r for r in alone(sandbox, "tags") if not r.cache_down]
+    reads = [r for r in requests if r.function == "read"]
     for write in reversed([r for r in requests if r.function == "write"]):
-        before = _last_reads([r for r in requests if r.number < write.number])
-        after = _first_reads([r for r in requests if r.number > write.number])
+        last = {r.item: r for r in reads if r.number < write.number}
+        after = {r.item: r for r in reversed(reads) if r.number > write.number}
         cached = [
-            item
-            for item, read in before.items()
-            if not read.queries and item != write.item and item in after
+            item for item in last if not last[item].queries and item in after and item != write.item
         ]
         same = [item for item in cached if category_of(item) == category_of(write.item)]
         other = [item for item in cached if category_of(item) != category_of(write.item)]
@@ -145,28 +131,15 @@ def tag_takes_all(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Processes that are told of each write are seldom stale, and ask no server")
 def told_window(sandbox: Sandbox) -> Verdict:
-    """Processes with caches of their own, told by a message, have few stale reads and ask the cache
-    server for nothing.
-    """
-    row = _rows(sandbox).get("told")
-    if row is None:
-        raise unmet(
-            "Caches in the processes have not been measured yet.",
-            hint="Give each process a cache of its own, and have writers tell them.",
-        )
-    evidence: Row = {
-        name: row[name]
-        for name in (
-            "reads",
-            "hit_percent",
-            "server_hits",
-            "server_misses",
-            "listeners",
-            "clients",
-            "stale",
-        )
-    }
+    row = require_seen(
+        rows(sandbox, TABLE.name).get("told"),
+        "Caches in the processes have not been measured yet.",
+        hint="Give each process a cache of its own, and have writers tell them.",
+    )
+    names = "reads", "hit_percent", "server_hits", "server_misses", "listeners", "clients", "stale"
+    evidence = evidence_of(row, *names)
     if row["server_hits"] or row["server_misses"]:
         raise unmet(
             "The cache server counted "
@@ -184,30 +157,17 @@ def told_window(sandbox: Sandbox) -> Verdict:
     return _far_fewer(sandbox, "told", "Telling the processes", evidence)
 
 
+@check("A lost message is not said again: stale until the time to live ends")
 def message_lost(sandbox: Sandbox) -> Verdict:
-    """A message that was not heard is not said again: stale until the time to live ends."""
-    requests = [
-        r for r in sandbox.ledger.requests if r.strategy == "told" and r.alone and r.answered
-    ]
-    for lost in reversed([r for r in requests if r.function == "write" and r.cache_down]):
-        heard = next(
-            (
-                r
-                for r in requests
-                if r.function == "write"
-                and r.number > lost.number
-                and r.item != lost.item
-                and not r.cache_down
-            ),
-            None,
-        )
+    requests = alone(sandbox, "told")
+    writes = [r for r in requests if r.function == "write"]
+    for lost in reversed([w for w in writes if w.cache_down]):
+        later = [w for w in writes if w.number > lost.number and w.item != lost.item]
+        heard = next((w for w in later if not w.cache_down), None)
         if heard is None:
             continue
-        reads = [
-            r
-            for r in requests
-            if r.function == "read" and r.item == lost.item and r.number > heard.number
-        ]
+        after = [r for r in requests if r.number > heard.number and r.item == lost.item]
+        reads = [r for r in after if r.function == "read"]
         stale, fresh = [r for r in reads if r.stale], [r for r in reads if not r.stale]
         evidence: Row = {
             "item": lost.item,
@@ -257,49 +217,33 @@ def _far_fewer(
     `also_seen` goes into the evidence.
     """
     evidence = dict(also_seen or {})
-    found = _rows(sandbox)
-    row, alone = found.get(name), found.get("ttl")
-    if row is None or alone is None:
+    found = rows(sandbox, TABLE.name)
+    if name not in found or "ttl" not in found:
         raise unmet(
             f"{words} has not been compared with a time to live alone.",
             evidence,
             hint="Measure both on the same requests.",
         )
+    row, ttl = found[name], found["ttl"]
     evidence |= {
         "stale_reads": row["stale"],
-        "stale_reads_ttl_alone": alone["stale"],
-        "hit_percent": row["hit_percent"],
-        "staleness_p99_ms": row["staleness_p99_ms"],
-        "staleness_max_ms": row["staleness_max_ms"],
-        "staleness_max_ms_ttl_alone": alone["staleness_max_ms"],
+        "stale_reads_ttl_alone": ttl["stale"],
+        **evidence_of(row, "hit_percent", "staleness_p99_ms", "staleness_max_ms"),
+        "staleness_max_ms_ttl_alone": ttl["staleness_max_ms"],
     }
     require_hits(row, evidence, hint="What is stored, and where is it looked for?")
-    if float(alone["stale"]) < STALE_READS:
+    if float(ttl["stale"]) < STALE_READS:
         raise unmet(
-            f"With a time to live alone only {alone['stale']:.0f} reads were stale: too few to "
+            f"With a time to live alone only {ttl['stale']:.0f} reads were stale: too few to "
             "compare.",
             evidence,
             hint="More writes, or more requests for the same items.",
         )
-    if float(row["stale"]) * TIMES_LESS <= float(alone["stale"]):
-        return met(
-            f"{words}: {row['stale']:.0f} stale reads, where a time to live alone had "
-            f"{alone['stale']:.0f}.",
-            evidence,
-        )
-    raise unmet(
+    said = (
         f"{words}: {row['stale']:.0f} stale reads, where a time to live alone had "
-        f"{alone['stale']:.0f}.",
-        evidence,
-        hint="Follow one write: who hears of it, and what does that one forget?",
+        f"{ttl['stale']:.0f}."
     )
-
-
-def _last_reads(requests: list[Request]) -> dict[int, Request]:
-    """The newest read of each item."""
-    return {r.item: r for r in requests if r.function == "read"}
-
-
-def _first_reads(requests: list[Request]) -> dict[int, Request]:
-    """The first read of each item."""
-    return {r.item: r for r in reversed(requests) if r.function == "read"}
+    if float(row["stale"]) * TIMES_LESS > float(ttl["stale"]):
+        hint = "Follow one write: which caches hear of it, and what do they forget?"
+        raise unmet(said, evidence, hint=hint)
+    return met(said, evidence)

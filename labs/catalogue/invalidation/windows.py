@@ -1,31 +1,31 @@
-"""Stale windows: one trial of a way to invalidate, the table that the trials fill, and what each
-way leaves on the server.
+"""Stale windows: the ways to invalidate, one trial of each, the table that the trials fill, and
+what each way leaves on the server.
 """
 
 from __future__ import annotations
 
+from labs.caching import cache_aside, tagged_keys, told_locals, versioned_keys
 from labs.caching.local import CHANNEL
-from labs.engines.redis import Redis
-from labs.lab import Column, Table
+from labs.lab import Column, Strategy, Table
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop import trials
+from labs.setups.shop.strategies import by_name
 from labs.shop.popularity import category_of
+
+WAYS = by_name(
+    Strategy("ttl", "Time to live alone", cache_aside.read, cache_aside.write_untold),
+    Strategy("delete", "Delete on write", cache_aside.read, cache_aside.write),
+    Strategy("versioned", "Versioned keys", versioned_keys.read, versioned_keys.write),
+    Strategy("tags", "Tags by category", tagged_keys.read, tagged_keys.write),
+    Strategy("told", "Caches in the processes, told", told_locals.read, told_locals.write),
+)
 
 TABLE = Table(
     "windows",
     "Stale windows",
     (
         Column("way", "Way"),
-        Column("stale", "Stale reads", sense="stale"),
-        Column("staleness_p50_ms", "Stale by, median", "ms", 1, "stale"),
-        Column(
-            "staleness_p99_ms",
-            "Stale by, p99",
-            "ms",
-            1,
-            "stale",
-            "When the read began, less when the first newer version was committed",
-        ),
+        *trials.staleness_columns(decimals=1),
         Column("staleness_max_ms", "Stale by, most", "ms", 1, "stale"),
         Column(
             "hit_percent",
@@ -42,10 +42,7 @@ TABLE = Table(
         Column(
             "left_behind",
             "Left behind",
-            "",
-            0,
-            "none",
-            "Keys that no read will ever ask for again, counted on the server",
+            help="Keys that no read will ever ask for again, counted on the server",
         ),
     ),
     "Nothing has been measured yet.",
@@ -56,7 +53,19 @@ def run_trial(sandbox: Sandbox, name: str) -> trials.Row:
     """One trial of this way; its row goes into the table."""
     sandbox.set("way", name)
     trial = trials.run(sandbox, float(sandbox.settings["seconds"]), lambda: _on_server(sandbox))
-    row = _row(sandbox, trial)
+    strategy, commands = sandbox.strategy(), trial.tally.latencies["cache"].count
+    ttl_s = strategy.ttl_s(sandbox.settings)
+    row: trials.Row = {
+        "name": strategy.name,
+        "way": strategy.label + ("" if ttl_s else ", no time to live"),
+        "clients": sandbox.settings["clients"],
+        "ttl_s": ttl_s,
+        **trial.row(),
+        "server_hits": trial.hits,
+        "server_misses": trial.misses,
+        "cache_commands_per_request": round(commands / max(1, trial.tally.done), 2),
+        **trial.seen,
+    }
     trials.put_row(sandbox, TABLE.name, row, by="way")
     sandbox.say(
         f"{row['way']}: {row['stale']:.0f} stale reads"
@@ -69,7 +78,7 @@ def run_trial(sandbox: Sandbox, name: str) -> trials.Row:
 
 def keys_left_behind(sandbox: Sandbox, keys: list[str]) -> list[str]:
     """Those of the keys that carry an old version or an old generation: no read asks for them."""
-    redis = _redis(sandbox)
+    redis = trials.redis(sandbox)
     numbers: dict[str, int] = {}
 
     def number(counter: str) -> int:
@@ -91,8 +100,14 @@ def keys_left_behind(sandbox: Sandbox, keys: list[str]) -> list[str]:
 
 def listeners(sandbox: Sandbox) -> int:
     """How many processes listen on the channel, as the server counts them."""
-    reply = _redis(sandbox).run("PUBSUB", "NUMSUB", CHANNEL)
+    reply = trials.redis(sandbox).run("PUBSUB", "NUMSUB", CHANNEL)
     return int(reply[1]) if isinstance(reply, list) else 0
+
+
+def ten_of_category(item: int) -> list[int]:
+    """Ten items of the category that this one is in, itself first."""
+    category = [other for other in range(1, 1_001) if category_of(other) == category_of(item)]
+    return [item, *(other for other in category if other != item)][:10]
 
 
 def _on_server(sandbox: Sandbox) -> trials.Row:
@@ -100,26 +115,3 @@ def _on_server(sandbox: Sandbox) -> trials.Row:
         "left_behind": len(keys_left_behind(sandbox, trials.keys_now(sandbox))),
         "listeners": listeners(sandbox),
     }
-
-
-def _row(sandbox: Sandbox, trial: trials.Trial) -> trials.Row:
-    strategy, cache = sandbox.strategy(), trial.tally.latencies["cache"]
-    ttl_s = strategy.ttl_s(sandbox.settings)
-    return {
-        "name": strategy.name,
-        "way": strategy.label + ("" if ttl_s else ", no time to live"),
-        "clients": sandbox.settings["clients"],
-        "ttl_s": ttl_s,
-        **trial.row(),
-        "server_hits": trial.hits,
-        "server_misses": trial.misses,
-        "cache_commands_per_request": round(cache.count / max(1, trial.tally.done), 2),
-        "left_behind": trial.seen["left_behind"],
-        "listeners": trial.seen["listeners"],
-    }
-
-
-def _redis(sandbox: Sandbox) -> Redis:
-    engine = sandbox.servers["cache"].engine
-    assert isinstance(engine, Redis)
-    return engine

@@ -5,6 +5,8 @@ replica is behind, which writes are refused.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from labs.engines.redis import parse_info
@@ -12,9 +14,11 @@ from labs.errors import NotNow, ServerDown
 from labs.events import Value
 from labs.lab import Column, Table
 from labs.load.batches import BATCH_S
+from labs.sandbox.experiment import observed, temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.replication.bench import flights_of, group_of
 
+SLOW_MS = 20.0
 MEMBERS = Table(
     "members",
     "Who answered",
@@ -32,14 +36,12 @@ MEMBERS = Table(
             "bytes_behind",
             "Behind",
             "B",
-            0,
             help="master_repl_offset of the primary less slave_repl_offset",
         ),
         Column(
             "delay_ms",
             "Its link",
             "ms",
-            0,
             help="what the link from the primary is slowed by, each way",
         ),
     ),
@@ -114,59 +116,68 @@ class OwnReads:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A write that was sent to a replica: its answer, and the server's own count of READONLY errors
-    before and after.
-    """
+    """A write that was sent to a replica: its answer, and the server's own count of such errors."""
 
     replica: str
     answer: str
-    before: int
-    after: int
+    readonly_errors_before: int
+    readonly_errors_after: int
+
+
+def require_readers(sandbox: Sandbox) -> None:
+    """Start the clients if they don't run. Raises NotNow if the primary has no replica."""
+    if not group_of(sandbox).endpoints.readers:
+        raise NotNow("The primary has no replica.", hint="Add one first.")
+    if not sandbox.load.running:
+        sandbox.start_load()
+        sandbox.wait_until(lambda: len(flights_of(sandbox).reads) > 20, deadline_s=3.0)
+
+
+@contextmanager
+def slowed_links(sandbox: Sandbox) -> Iterator[None]:
+    """The links to all replicas slowed while the block runs."""
+    group = group_of(sandbox)
+    replicas = list(group.endpoints.readers)
+    for name in replicas:
+        group.mesh.slow(group.primary, name, SLOW_MS)
+    try:
+        yield
+    finally:
+        for name in replicas:
+            group.mesh.slow(group.primary, name, 0.0)
 
 
 def window(sandbox: Sandbox, seconds: float) -> Window:
-    """Count reads on every server over some seconds of load.
-
-    Raises NotNow unless the clients run.
+    """Count reads on every server over some seconds of load. Raises NotNow unless the clients
+    run.
     """
     if not sandbox.load.running:
-        raise NotNow("Nobody reads.", hint="Start the clients first.")
-    group = group_of(sandbox)
+        raise NotNow("No client reads.", hint="Start the clients first.")
+    group, flights = group_of(sandbox), flights_of(sandbox)
+    observer, caches = group.observer, group.members.caches
     replicas = tuple(
-        name for name, seen in sorted(group.observer.statuses.items()) if seen.role == "replica"
+        name for name, seen in sorted(observer.statuses.items()) if seen.role == "replica"
     )
-    before, began = {name: _reads(sandbox, name) for name in group.members.caches}, time.monotonic()
-    sandbox.wait_until(lambda: time.monotonic() - began >= seconds, deadline_s=seconds + 1.0)
-    reads = {name: max(0, _reads(sandbox, name) - before[name]) for name in group.members.caches}
-    added = tuple(
-        name
-        for name in replicas
-        if group.observer.joined_at.get(name, 0.0) > flights_of(sandbox).began
-    )
+    before, began = {name: _reads(sandbox, name) for name in caches}, time.monotonic()
+    time.sleep(seconds)
+    reads = {name: max(0, _reads(sandbox, name) - before[name]) for name in caches}
+    joined_at = {name: observer.joined_at.get(name, 0.0) for name in replicas}
+    added = tuple(name for name in replicas if joined_at[name] > flights.began)
     found = Window(
         time.monotonic() - began,
         reads,
         replicas,
         float(sandbox.settings["keep_connections_s"]),
         added,
-        _have_reconnected(sandbox, added),
+        flights.readers_connected_at > min((joined_at[name] for name in added), default=0.0),
     )
-    sandbox.ledger.observations.append(found)
-    tabulate(sandbox, found)
-    sandbox.checker.wake()
-    return found
-
-
-def _have_reconnected(sandbox: Sandbox, added: tuple[str, ...]) -> bool:
-    """True if a reader has connected since one of these replicas came in."""
-    first = min((group_of(sandbox).observer.joined_at[name] for name in added), default=0.0)
-    return flights_of(sandbox).readers_connected_at > first
+    _tabulate(sandbox, found)
+    return observed(sandbox, found)
 
 
 def lag(sandbox: Sandbox, replica: str) -> Lag:
-    """Write to the primary and measure until the replica has it.
-
-    Raises NotNow if it does not get there.
+    """Write to the primary and measure until the replica has it. Raises NotNow if it does not get
+    there.
     """
     group = group_of(sandbox)
     seen = group.observer.lag(replica)
@@ -174,64 +185,45 @@ def lag(sandbox: Sandbox, replica: str) -> Lag:
         raise NotNow(
             f"{replica} does not get what is written.", hint="Is it up, and its link whole?"
         )
-    found = Lag(
-        replica, seen[0], round(seen[1], 2), group.mesh.total_delay_ms(group.primary, replica)
-    )
-    sandbox.ledger.observations.append(found)
-    sandbox.checker.wake()
-    return found
+    delay_ms = group.mesh.total_delay_ms(group.primary, replica)
+    return observed(sandbox, Lag(replica, seen[0], round(seen[1], 2), delay_ms))
 
 
-def own_reads(sandbox: Sandbox, seconds: float) -> OwnReads:
-    """Let the writing client read its own writes for a while."""
-    group = group_of(sandbox)
-    tally, asked = sandbox.load.totals[("group", "recorder")], time.monotonic()
-    # The batches of what the client did before it had this setting are still arriving.
-    sandbox.wait_until(lambda: time.monotonic() - asked > 3 * BATCH_S, deadline_s=1.0)
-    reads, stale, began = tally.kinds["response"], tally.stale, time.monotonic()
-    sandbox.wait_until(lambda: time.monotonic() - began >= seconds, deadline_s=seconds + 1.0)
-    slowest = max(
-        (group.mesh.total_delay_ms(group.primary, name) for name in group.endpoints.readers),
-        default=0.0,
-    )
-    found = OwnReads(
-        str(sandbox.settings["own_reads"]),
-        tally.kinds["response"] - reads,
-        tally.stale - stale,
-        slowest,
-    )
-    sandbox.ledger.observations.append(found)
-    sandbox.checker.wake()
-    return found
+def own_reads(sandbox: Sandbox, where: str, seconds: float) -> OwnReads:
+    """Let the writing client read its own writes at an endpoint for a while."""
+    group, tally = group_of(sandbox), sandbox.load.totals[("group", "recorder")]
+    with temporarily(sandbox, own_reads=where):
+        # The batches of what the client did before it had this setting are still arriving.
+        time.sleep(3 * BATCH_S)
+        reads, stale = tally.kinds["response"], tally.stale
+        time.sleep(seconds)
+        reads, stale = tally.kinds["response"] - reads, tally.stale - stale
+    delays = (group.mesh.total_delay_ms(group.primary, name) for name in group.endpoints.readers)
+    return observed(sandbox, OwnReads(where, reads, stale, max(delays, default=0.0)))
 
 
 def refused(sandbox: Sandbox, replica: str) -> Refusal:
     """Send a write to a replica, as a learner at its console would."""
     before = _refusals(sandbox, replica)
-    answer = sandbox.console(replica, "SET written-to-a-replica 1")
-    found = Refusal(replica, answer.output, before, _refusals(sandbox, replica))
-    sandbox.ledger.observations.append(found)
-    sandbox.checker.wake()
-    return found
+    answer = sandbox.console(replica, "SET written-to-a-replica 1").output
+    return observed(sandbox, Refusal(replica, answer, before, _refusals(sandbox, replica)))
 
 
-def tabulate(sandbox: Sandbox, counted: Window) -> None:
-    """Fill the table of the members with what was counted."""
+def _tabulate(sandbox: Sandbox, counted: Window) -> None:
     group, rows = group_of(sandbox), list[dict[str, Value]]()
-    primary = group.observer.statuses.get(group.primary)
+    statuses = group.observer.statuses
+    primary = statuses.get(group.primary)
     for name in group.members.caches:
-        seen = group.observer.statuses.get(name)
-        if seen is None:
+        if (seen := statuses.get(name)) is None:
             continue
+        share = counted.share_percent(name) if name in counted.replicas else 0.0
         rows.append(
             {
                 "server": name,
                 "role": "primary" if seen.role == "primary" else f"replica of {seen.of}",
                 "reads": counted.reads.get(name, 0),
-                "share_percent": round(counted.share_percent(name), 1)
-                if name in counted.replicas
-                else 0.0,
-                "bytes_behind": max(0, primary.offset - seen.offset) if primary is not None else 0,
+                "share_percent": round(share, 1),
+                "bytes_behind": max(0, primary.offset - seen.offset) if primary else 0,
                 "delay_ms": group.mesh.delay_ms(group.primary, name),
             }
         )
@@ -244,11 +236,8 @@ def _reads(sandbox: Sandbox, name: str) -> int:
         stats = parse_info(group_of(sandbox).members.redis(name).run("INFO", "commandstats"))
     except (ServerDown, NotNow):
         return 0
-    return int(
-        dict(part.split("=", 1) for part in stats.get("cmdstat_llen", "calls=0").split(","))[
-            "calls"
-        ]
-    )
+    calls, _, _ = stats.get("cmdstat_llen", "calls=0").partition(",")
+    return int(calls.removeprefix("calls="))
 
 
 def _refusals(sandbox: Sandbox, name: str) -> int:

@@ -5,31 +5,14 @@ Who stays logged in when an instance dies, a cache restarts or time runs out, an
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from statistics import median
-
-from labs.caching import sessions
-from labs.catalogue.sessions import checks, login_checks
-from labs.events import Value
-from labs.lab import Choice, Number, Strategy
-from labs.sandbox.experiment import require, temporarily
+from labs.catalogue.sessions import checks, mutants, trials
+from labs.lab import Choice, Number
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.website import bench
 from labs.setups.website.bench import guests_signed_in, in_words, restart_instance, signed_in, site
 from labs.setups.website.browsers import FIRST, node_of
-from labs.web import mutants
 
 TEN = 10
-
-
-def strategies(
-    page: Callable[..., object] = sessions.page, log_in: Callable[..., object] = sessions.log_in
-) -> dict[str, Strategy]:
-    """The handlers of the site; a mutant hands in another page or login."""
-    return {"session": Strategy("session", "Sessions", page, log_in)}
-
 
 lab = bench.lab(
     "sessions",
@@ -83,30 +66,22 @@ lab = bench.lab(
         bench.BROWSERS,
         bench.RATE,
     ),
-    strategies=strategies(),
+    strategies=mutants.strategies(),
     pick_strategy=lambda _settings: "session",
-)
-
-lab.check("Logged in on one instance, the browser is known to the other")(checks.served_by_another)
-lab.check("With the instance of the login killed, the browser is still signed in")(
-    checks.survives_an_instance
-)
-lab.check("In an instance’s memory, a session is known to that instance only")(
-    checks.memory_stays_behind
-)
-lab.check("Sticky routing keeps the browser signed in until its instance dies")(checks.sticky_dies)
-lab.check("Redis with an append-only file restarted: signed in")(checks.redis_remembers)
-lab.check("Memcached restarted: signed out")(checks.memcached_forgets)
-lab.check("The idle limit over: signed out, and the store has forgotten the session")(
-    checks.idle_limit
-)
-lab.check("A sliding limit is extended by use")(checks.sliding)
-lab.check("Use does not extend a session beyond its absolute limit")(checks.absolute_limit)
-lab.check("The login makes a new id, and the old one is worth nothing")(
-    login_checks.new_id_at_login
-)
-lab.check("The cookie holds a long random id, out of reach for scripts, and nothing else")(
-    login_checks.cookie
+    checks=(
+        checks.served_by_another,
+        checks.survives_an_instance,
+        checks.memory_stays_behind,
+        checks.sticky_dies,
+        checks.redis_remembers,
+        checks.memcached_forgets,
+        checks.idle_limit,
+        checks.sliding,
+        checks.absolute_limit,
+        checks.new_id_at_login,
+        checks.cookie,
+    ),
+    mutants=mutants.MUTANTS,
 )
 
 
@@ -118,37 +93,32 @@ lab.check("The cookie holds a long random id, out of reach for scripts, and noth
     aws="Amazon Cognito, or your own users.",
 )
 def log_in(sandbox: Sandbox, browser: str) -> str:
-    """Log in with a browser."""
     return in_words(site(sandbox).log_in(browser))
 
 
 @lab.action("Open a page", gear="view", fields=(bench.BROWSER,))
 def page(sandbox: Sandbox, browser: str) -> str:
-    """Open a page."""
     return in_words(site(sandbox).page(browser))
 
 
 @lab.action("Add to the cart", gear="view", fields=(bench.BROWSER, bench.ITEM))
 def cart(sandbox: Sandbox, browser: str, item: str) -> str:
-    """Put something into the cart."""
     return in_words(site(sandbox).add(item, browser))
 
 
 @lab.action("Reload ten times", gear="view", fields=(bench.BROWSER,))
 def reload(sandbox: Sandbox, browser: str) -> str:
-    """Press reload ten times."""
     visits = [site(sandbox).page(browser) for _ in range(TEN)]
     known = sum(visit.signed_in for visit in visits)
     by = ", ".join(
         f"{name} {sum(visit.instance == name for visit in visits)}"
-        for name in sorted({visit.instance or "nobody" for visit in visits})
+        for name in sorted({visit.instance or "no instance" for visit in visits})
     )
     return f"Ten reloads: {known} signed in, {TEN - known} not. Answered by {by}."
 
 
 @lab.action("Log out", gear="view", fields=(bench.BROWSER,))
 def log_out(sandbox: Sandbox, browser: str) -> str:
-    """Log out."""
     return in_words(site(sandbox).log_out(browser))
 
 
@@ -161,7 +131,6 @@ def log_out(sandbox: Sandbox, browser: str) -> str:
     "comes back empty and copies its primary.",
 )
 def restart_redis(sandbox: Sandbox) -> str:
-    """Restart Redis."""
     return sandbox.server("redis", "restart")
 
 
@@ -173,7 +142,6 @@ def restart_redis(sandbox: Sandbox) -> str:
     aws="the same: a reboot or a replaced node is empty.",
 )
 def restart_memcached(sandbox: Sandbox) -> str:
-    """Restart Memcached."""
     return sandbox.server("memcached", "restart")
 
 
@@ -186,10 +154,10 @@ def restart_memcached(sandbox: Sandbox) -> str:
     "heard of your id.",
 )
 def memory_reloads(sandbox: Sandbox) -> float:
-    """Of ten reloads after a login, how many are signed in while sessions are in each instance's
-    memory.
-    """
-    with _experiment(sandbox, store="memory"), guests_signed_in(sandbox, 1) as (guest,):
+    with (
+        trials.limits_at_default(sandbox, store="memory"),
+        guests_signed_in(sandbox, 1) as (guest,),
+    ):
         return float(signed_in(sandbox, guest, TEN))
 
 
@@ -203,13 +171,13 @@ def memory_reloads(sandbox: Sandbox) -> float:
     "sessions died with its memory.",
 )
 def sticky_kill(sandbox: Sandbox) -> float:
-    """Of ten browsers signed in under sticky routing, how many still are when one instance was
-    killed.
-    """
-    with _experiment(sandbox, store="sticky"), guests_signed_in(sandbox, TEN) as guests:
+    with (
+        trials.limits_at_default(sandbox, store="sticky"),
+        guests_signed_in(sandbox, TEN) as guests,
+    ):
         sandbox.server("instance-a", "kill")
         try:
-            return float(sum(signed_in(sandbox, guest, 1) for guest in guests))
+            return trials.known_of(sandbox, guests)
         finally:
             restart_instance(sandbox, "instance-a")
 
@@ -223,10 +191,9 @@ def sticky_kill(sandbox: Sandbox) -> float:
     "ends, and the start replays it.",
 )
 def redis_restart(sandbox: Sandbox) -> float:
-    """Of ten browsers signed in through Redis, how many still are when it was restarted."""
-    with _experiment(sandbox, store="redis"), guests_signed_in(sandbox, TEN) as guests:
+    with trials.limits_at_default(sandbox, store="redis"), guests_signed_in(sandbox, TEN) as guests:
         sandbox.server("redis", "restart")
-        return float(sum(signed_in(sandbox, guest, 1) for guest in guests))
+        return trials.known_of(sandbox, guests)
 
 
 @lab.prediction(
@@ -239,31 +206,21 @@ def redis_restart(sandbox: Sandbox) -> float:
     "later it is over.",
 )
 def session_life(sandbox: Sandbox) -> float:
-    """Idle limit 2 s, sliding; pages 1, 2 and 3 s after the login, then none: seconds from the
-    login until Redis has forgotten the session.
-    """
-    with _experiment(sandbox, store="redis", idle_s=2), site(sandbox).guests(1) as (guest,):
-        login = site(sandbox).log_in(guest, quiet=True)
-        for second in (1, 2, 3):
-            time.sleep(max(0.0, login.ended + second - time.monotonic()))
-            site(sandbox).page(guest, quiet=True)
-        kept = site(sandbox).sessions.kept
-        sandbox.wait_until(lambda: kept(login.sid_after) is None, deadline_s=8.0)
-        return time.monotonic() - login.ended
+    with trials.limits_at_default(sandbox, store="redis", idle_s=2):
+        return trials.life_of_a_session(sandbox)
 
 
 @lab.reference
 def reference(sandbox: Sandbox) -> None:
     """Meets every check, and measures what the lessons quote."""
     shop, note = site(sandbox), sandbox.measurements
-
     # Redis: a visitor with a cart logs in, is served by the other instance, survives an instance
     # and a restart.
     shop.add("teapot")
     login = shop.log_in()
     note["id_characters"] = len(login.sid_after)
     note["signed_in_of_ten_redis"] = signed_in(sandbox, FIRST, TEN)
-    _time_pages(sandbox)
+    trials.time_pages(sandbox)
     sandbox.server(node_of(login.instance), "kill")
     note["signed_in_of_ten_instance_killed"] = signed_in(sandbox, FIRST, TEN)
     restart_instance(sandbox, node_of(login.instance))
@@ -271,86 +228,16 @@ def reference(sandbox: Sandbox) -> None:
     note["signed_in_after_redis_restart"] = int(shop.page().signed_in)
 
     # The instances' memory, then sticky routing to it.
-    sandbox.set("store", "memory")
-    shop.log_in()
-    note["signed_in_of_ten_memory"] = signed_in(sandbox, FIRST, TEN)
-    sandbox.set("store", "sticky")
-    login = shop.log_in()
-    note["signed_in_of_ten_sticky"] = signed_in(sandbox, FIRST, TEN)
+    for store in ("memory", "sticky"):
+        sandbox.set("store", store)
+        login = shop.log_in()
+        note[f"signed_in_of_ten_{store}"] = signed_in(sandbox, FIRST, TEN)
     sandbox.server(node_of(login.instance), "kill")
     note["signed_in_sticky_instance_killed"] = int(shop.page().signed_in)
     restart_instance(sandbox, node_of(login.instance))
-
     sandbox.set("store", "memcached")
     shop.log_in()
     sandbox.server("memcached", "restart")
     note["signed_in_after_memcached_restart"] = int(shop.page().signed_in)
-
-    # Short limits: used until the absolute one, then left alone until the idle one.
     sandbox.set("store", "redis")
-    sandbox.set("idle_s", 1)
-    sandbox.set("absolute_s", 2)
-    note["idle_limit_s"], note["absolute_limit_s"] = 1, 2
-    login = visit = shop.log_in()
-    while time.monotonic() - login.ended < 3.0:
-        time.sleep(0.35)
-        visit = shop.page(quiet=True)
-        if not visit.signed_in:
-            break
-        note["sliding_signed_in_for_s"] = round(visit.began - login.ended, 2)
-    note["signed_out_at_absolute_limit_s"] = round(visit.began - login.ended, 2)
-    login = shop.log_in()
-    time.sleep(1.2)
-    note["silent_for_s"] = round(time.monotonic() - login.ended, 2)
-    note["signed_in_after_idle_limit"] = int(shop.page().signed_in)
-    for name in ("idle_s", "absolute_s"):
-        sandbox.set(name, lab.find_control(name).default)
-
-
-def _time_pages(sandbox: Sandbox) -> None:
-    visits = [site(sandbox).page(quiet=True) for _ in range(30)]
-    sandbox.measurements["page_p50_ms"] = round(median(visit.took_ms for visit in visits), 2)
-    sandbox.measurements["store_p50_ms"] = round(
-        median(sum(trip.took_ms for trip in visit.trips) for visit in visits), 2
-    )
-
-
-@contextmanager
-def _experiment(sandbox: Sandbox, **settings: Value) -> Iterator[None]:
-    """The limits at their defaults and these settings, while single requests are counted."""
-    require(sandbox)
-    limits = {name: lab.find_control(name).default for name in ("idle_s", "absolute_s", "renewal")}
-    with temporarily(sandbox, **(limits | settings)):
-        yield
-
-
-lab.mutant(
-    "keeps-the-id",
-    "signs in under the id that the visitor came with",
-    caught_by=login_checks.new_id_at_login,
-    strategies=strategies(log_in=mutants.log_in_keeps_the_id),
-)
-lab.mutant(
-    "never-renews",
-    "finds the session and never extends its time to live",
-    caught_by=checks.sliding,
-    strategies=strategies(page=mutants.page_never_renews),
-)
-lab.mutant(
-    "memory-only",
-    "says Redis, and keeps the session in its own process",
-    caught_by=checks.served_by_another,
-    strategies=strategies(mutants.page_from_memory_only, mutants.log_in_to_memory_only),
-)
-lab.mutant(
-    "no-time-to-live",
-    "stores the session without a time to live",
-    caught_by=checks.idle_limit,
-    strategies=strategies(mutants.page_for_ever, mutants.log_in_for_ever),
-)
-lab.mutant(
-    "id-of-the-name",
-    "makes the id of the user’s name",
-    caught_by=login_checks.cookie,
-    strategies=strategies(log_in=mutants.log_in_by_name),
-)
+    trials.reach_both_limits(sandbox)

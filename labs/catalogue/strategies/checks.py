@@ -6,7 +6,7 @@ Checks judge the rows of the comparison: what the clients timed and what the ser
 from __future__ import annotations
 
 from labs.catalogue.strategies.comparison import FIVE, TABLE
-from labs.lab import Verdict, met, unmet
+from labs.lab import Verdict, check, evidence_of, met, require_seen, unmet
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop.checks import (
     longest_staleness_ms,
@@ -20,37 +20,28 @@ def _rows(sandbox: Sandbox, *, behind: bool = False) -> dict[str, Row]:
     """The newest row of each strategy, by its name: those whose writes all went through it, or
     those where some went behind its back.
     """
-    return {
-        str(row["name"]): row
-        for row in sandbox.found.get(TABLE.name, [])
-        if bool(row["behind_percent"]) == behind
-    }
+    found = sandbox.found.get(TABLE.name, [])
+    return {str(row["name"]): row for row in found if bool(row["behind_percent"]) == behind}
 
 
+@check("All five did the same work")
 def same_trace(sandbox: Sandbox) -> Verdict:
-    """All five had the same requests."""
     found = _rows(sandbox)
-    missing = [name for name in FIVE if name not in found]
-    if missing:
+    five = [found[name] for name in FIVE if name in found]
+    if len(five) < len(FIVE):
         raise unmet(
-            f"{5 - len(missing)} of 5 strategies have been run.",
+            f"{len(five)} of 5 strategies have been run.",
             hint="Have all five do the same work, one after the other.",
         )
-    requests, writes = (
-        [float(found[name][column]) for name in FIVE] for column in ("requests", "writes")
-    )
+    requests, writes = ([float(row[name]) for row in five] for name in ("requests", "writes"))
     evidence = {
         "fewest_requests": min(requests),
         "most_requests": max(requests),
         "fewest_writes": min(writes),
         "most_writes": max(writes),
     }
-    settings = {
-        tuple(found[name][column] for column in ("engine", "ttl_s", "clients", "read"))
-        for name in FIVE
-    }
-    alike = len(settings) == 1
-    if alike and min(requests) == max(requests) and min(writes) == max(writes):
+    alike = ("engine", "ttl_s", "clients", "read", "requests", "writes")
+    if all(row[name] == five[0][name] for row in five for name in alike):
         return met(
             f"Each had the same {requests[0]:,.0f} requests, {writes[0]:,.0f} of them writes.",
             evidence,
@@ -63,17 +54,17 @@ def same_trace(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Without a cache the database is asked most, and nothing is stale")
 def no_cache_asks_most(sandbox: Sandbox) -> Verdict:
-    """Without a cache, every request is a query."""
-    found = _rows(sandbox)
-    bare, others = found.get("no-cache"), [row for name, row in found.items() if name != "no-cache"]
+    others = _rows(sandbox)
+    bare = others.pop("no-cache", None)
     if bare is None or not others:
         raise unmet(
             "Nothing has been compared with no cache yet.",
             hint="Run it without a cache, and with one.",
         )
     least = float(bare["queries_per_request"])
-    most = max(float(row["queries_per_request"]) for row in others)
+    most = max(float(row["queries_per_request"]) for row in others.values())
     evidence: Row = {
         "queries_per_request_without": least,
         "most_of_the_others": most,
@@ -89,18 +80,17 @@ def no_cache_asks_most(sandbox: Sandbox) -> Verdict:
         f"Postgres counted {least:.2f} queries for each request without a cache, {most:.2f} for "
         f"the worst of the others; {bare['stale']} reads were stale without a cache.",
         evidence,
-        hint="Who answered, if the database was not asked? Nobody else is meant to know anything.",
+        hint="Who answered, if the database was not asked? No other server is meant to be asked.",
     )
 
 
+@check("A time to live bounds how stale a read can be")
 def ttl_bounds(sandbox: Sandbox) -> Verdict:
-    """With a time to live no read is stale for longer than that."""
-    row = _rows(sandbox).get("lazy-ttl")
-    if row is None:
-        raise unmet(
-            "Lazy loading with a time to live has not been run yet.",
-            hint="Run it, while prices change that nobody tells the cache of.",
-        )
+    row = require_seen(
+        _rows(sandbox).get("lazy-ttl"),
+        "Lazy loading with a time to live has not been run yet.",
+        hint="Run it, while prices change that the cache is not told of.",
+    )
     bound, longest = longest_staleness_ms(row), float(row["staleness_max_ms"])
     evidence: Row = {
         "stale_reads": row["stale"],
@@ -118,8 +108,8 @@ def ttl_bounds(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Lazy loading without one is stale for longer")
 def lazy_is_staler(sandbox: Sandbox) -> Verdict:
-    """Without a time to live, lazy loading is stale for longer."""
     found = _rows(sandbox)
     lazy, bounded = found.get("lazy"), found.get("lazy-ttl")
     if lazy is None or bounded is None:
@@ -145,26 +135,19 @@ def lazy_is_staler(sandbox: Sandbox) -> Verdict:
         f"Without a time to live {lazy['stale']:.0f} reads were stale, by up to {longest:.0f} "
         "ms: no worse than with one.",
         evidence,
-        hint="Did it run for longer than the time to live? Did anybody tell the cache of the "
-        "writes?",
+        hint="Did it run for longer than the time to live? Was the cache told of the writes?",
     )
 
 
+@check("Write-through has no stale read while every write goes through it")
 def write_through_fresh(sandbox: Sandbox) -> Verdict:
-    """Write-through with every write through it has no stale reads."""
-    row = _rows(sandbox).get("write-through")
-    if row is None:
-        raise unmet(
-            "Write-through has not been run with every write through it.",
-            hint="Let no write go behind its back.",
-        )
-    evidence: Row = {
-        "reads": row["reads"],
-        "hit_percent": row["hit_percent"],
-        "writes": row["writes"],
-        "stale_reads": row["stale"],
-        "clients": row["clients"],
-    }
+    row = require_seen(
+        _rows(sandbox).get("write-through"),
+        "Write-through has not been run with every write through it.",
+        hint="Let no write go behind its back.",
+    )
+    evidence = evidence_of(row, "reads", "hit_percent", "writes", "clients")
+    evidence["stale_reads"] = row["stale"]
     if row["clients"] != 1:
         raise unmet(
             f"{row['clients']:.0f} clients wrote at once; {row['stale']:.0f} reads were stale.",
@@ -185,16 +168,14 @@ def write_through_fresh(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Writes behind its back make write-through stale as well")
 def behind_its_back(sandbox: Sandbox) -> Verdict:
-    """Writes behind its back make write-through stale too."""
-    found = [
-        row for name, row in _rows(sandbox, behind=True).items() if name.startswith("write-through")
-    ]
-    if not found:
-        raise unmet(
-            "Every write has gone through the cache so far.",
-            hint="What if another application writes the same database?",
-        )
+    behind = _rows(sandbox, behind=True).values()
+    found = require_seen(
+        [row for row in behind if str(row["name"]).startswith("write-through")],
+        "Every write has gone through the cache so far.",
+        hint="What if another application writes the same database?",
+    )
     row = max(found, key=lambda row: float(row["stale"]))
     evidence: Row = {
         "behind_percent": row["behind_percent"],

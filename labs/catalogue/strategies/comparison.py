@@ -1,12 +1,37 @@
-"""The comparison: one trial of a strategy on the seeded trace, and the table of all trials."""
+"""The comparison: the strategies, one trial of each on the seeded trace, and the table of all
+trials.
+"""
 
 from __future__ import annotations
 
-from labs.lab import Column, Table
+from dataclasses import replace
+
+from labs.caching import cache_aside, write_through
+from labs.lab import Column, Strategy, Table
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop import trials
 from labs.setups.shop.counters import cache_engine
+from labs.setups.shop.strategies import NO_CACHE, WRITE_THROUGH, by_name
 
+LAZY = Strategy("lazy", "Lazy loading", cache_aside.read, cache_aside.write_untold, expires=False)
+FILL = Strategy(
+    "write-through-fill",
+    "Write-through, a miss fills",
+    cache_aside.read,
+    write_through.write,
+    expires=False,
+)
+STRATEGIES = by_name(
+    NO_CACHE,
+    LAZY,
+    replace(WRITE_THROUGH, expires=False),
+    replace(LAZY, name="lazy-ttl", label="Lazy loading + TTL", expires=True),
+    replace(WRITE_THROUGH, name="write-through-ttl", label="Write-through + TTL"),
+    FILL,
+    replace(
+        FILL, name="write-through-ttl-fill", label="Write-through + TTL, a miss fills", expires=True
+    ),
+)
 FIVE = ("no-cache", "lazy", "write-through", "lazy-ttl", "write-through-ttl")
 
 TABLE = Table(
@@ -17,16 +42,7 @@ TABLE = Table(
         Column(
             "hit_percent", "Hit rate", "%", 1, "hit", "Reads that needed no query, of all reads"
         ),
-        Column("stale", "Stale reads", sense="stale"),
-        Column("staleness_p50_ms", "Stale by, median", "ms", 0, "stale"),
-        Column(
-            "staleness_p99_ms",
-            "Stale by, p99",
-            "ms",
-            0,
-            "stale",
-            "When the read began, less when the first newer version was committed",
-        ),
+        *trials.staleness_columns(decimals=0),
         Column(
             "queries_per_s",
             "Database queries",
@@ -48,7 +64,24 @@ TABLE = Table(
 def run_trial(sandbox: Sandbox, name: str) -> trials.Row:
     """One trial of this strategy; its row goes into the table."""
     sandbox.set("strategy", name)
-    row = _row(sandbox, trials.run(sandbox, float(sandbox.settings["seconds"])))
+    trial = trials.run(sandbox, float(sandbox.settings["seconds"]))
+    tally, strategy = trial.tally, sandbox.strategy()
+    behind = float(sandbox.settings["behind_percent"])
+    row: trials.Row = {
+        "name": strategy.name,
+        "strategy": strategy.label + (f", {behind:g} % behind its back" if behind else ""),
+        "engine": cache_engine(sandbox),
+        **{name: sandbox.settings[name] for name in ("read", "clients", "ttl_s")},
+        "behind_percent": behind,
+        "behind": tally.kinds["behind"],
+        "requests": tally.done,
+        "hits": tally.kinds["hit"],
+        **trial.row(),
+        "queries_per_request": round(trial.queries / max(1, tally.done), 3),
+        "write_p50_ms": round(tally.latencies["write"].percentile_ms(50), 3),
+        "write_p99_ms": round(tally.latencies["write"].percentile_ms(99), 3),
+        "held_kb": round(trial.held_bytes / 1024, 1),
+    }
     trials.put_row(sandbox, TABLE.name, row, by="strategy")
     sandbox.say(
         f"{row['strategy']}: {row['hit_percent']:.0f} % hits, {row['queries_per_s']:.0f} "
@@ -57,25 +90,3 @@ def run_trial(sandbox: Sandbox, name: str) -> trials.Row:
         "stale" if row["stale"] else "here",
     )
     return row
-
-
-def _row(sandbox: Sandbox, trial: trials.Trial) -> trials.Row:
-    settings, strategy, latencies = sandbox.settings, sandbox.strategy(), trial.tally.latencies
-    behind = float(settings["behind_percent"])
-    return {
-        "name": strategy.name,
-        "strategy": strategy.label + (f", {behind:g} % behind its back" if behind else ""),
-        "engine": cache_engine(sandbox),
-        "read": settings["read"],
-        "clients": settings["clients"],
-        "ttl_s": settings["ttl_s"],
-        "behind_percent": behind,
-        "behind": trial.tally.kinds["behind"],
-        "requests": trial.tally.done,
-        "hits": trial.tally.kinds["hit"],
-        **trial.row(),
-        "queries_per_request": round(trial.queries / max(1, trial.tally.done), 3),
-        "write_p50_ms": round(latencies["write"].percentile_ms(50), 3),
-        "write_p99_ms": round(latencies["write"].percentile_ms(99), 3),
-        "held_kb": round(trial.held_bytes / 1024, 1),
-    }

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from statistics import median
 
-from labs.catalogue.write_through.memory import TABLE
-from labs.events import Value
-from labs.lab import Verdict, met, unmet
-from labs.sandbox.ledger import Request
+from labs.catalogue.write_through.experiments import TABLE, counted
+from labs.lab import Verdict, check, evidence_of, met, require_seen, unmet
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.shop.checks import alone
+from labs.setups.shop.trials import Row
 
 READS = 10_000
 HITS = 1_000
@@ -20,32 +20,10 @@ KEYS = 50
 WRITES = 5
 
 
-def counted(sandbox: Sandbox) -> dict[str, float]:
-    """Reads, stale reads, writes and hits of write-through under a load of one client, since the
-    readings began.
-    """
-    readings = [
-        r
-        for r in sandbox.sampler.history
-        if r.loaded and r.settings["strategy"] == "write-through" and r.settings["clients"] == 1
-    ]
-
-    def total(name: str) -> float:
-        return sum(r.values.get(name, 0.0) * r.seconds for r in readings)
-
-    writes = total("writes_per_s")
-    return {
-        "reads": round(total("done_per_s") - writes),
-        "stale_reads": round(total("stale_reads_per_s")),
-        "writes": round(writes),
-        "hits_by_the_server": round(total("cache_hits_per_s")),
-    }
-
-
+@check("With one writer, 10,000 reads and none of them stale")
 def never_stale(sandbox: Sandbox) -> Verdict:
-    """With one writer, none of 10,000 reads is stale."""
     found = counted(sandbox)
-    evidence: dict[str, Value] = dict(found)
+    evidence = evidence_of(found)
     if found["stale_reads"]:
         raise unmet(
             f"{found['stale_reads']:.0f} of {found['reads']:.0f} reads got less than the "
@@ -73,34 +51,17 @@ def never_stale(sandbox: Sandbox) -> Verdict:
     )
 
 
-def _writes(sandbox: Sandbox) -> list[Request]:
-    return [
-        w
-        for w in sandbox.ledger.writes()
-        if w.strategy.startswith("write-through")
-        and w.what == "row"
-        and w.alone
-        and w.answered
-        and not w.cache_down
-    ]
-
-
+@check("A write costs two trips: the database, then the cache")
 def two_trips(sandbox: Sandbox) -> Verdict:
-    """A write is one trip to the database and one to the cache, in this order."""
-    writes = _writes(sandbox)
+    through = alone(sandbox, "write-through", "write-through-fill")
+    writes = [r for r in through if r.function == "write" and r.what == "row" and not r.cache_down]
     if len(writes) < WRITES:
         raise unmet(
             f"{len(writes)} of {WRITES} single writes of a row were made through the cache.",
             hint="Change some prices one at a time, without a load.",
         )
-    odd = next(
-        (
-            w
-            for w in writes
-            if [trip.server for trip in w.trips] != ["database", "cache"] or w.queries != 1
-        ),
-        None,
-    )
+    both = ["database", "cache"]
+    odd = next((w for w in writes if [t.server for t in w.trips] != both or w.queries != 1), None)
     if odd is not None:
         went = ", ".join(trip.server for trip in odd.trips)
         raise unmet(
@@ -126,31 +87,23 @@ def two_trips(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("A new node is empty until it is written")
 def new_node_empty(sandbox: Sandbox) -> Verdict:
-    """A new node has nothing until it is written."""
-    requests = [
-        r
-        for r in sandbox.ledger.requests
-        if r.strategy == "write-through" and r.alone and not r.cache_down
-    ]
+    requests = [r for r in alone(sandbox, "write-through") if not r.cache_down]
     for emptied in reversed(sandbox.ledger.emptied_at):
-        held = {
-            r.item
-            for r in requests
-            if r.ended < emptied and r.function == "read" and r.hits and not r.misses
-        }
+        before = [r for r in requests if r.ended < emptied and r.function == "read"]
+        held = {r.item for r in before if r.hits and not r.misses}
         for item in sorted(held):
             after = [r for r in requests if r.began > emptied and r.item == item]
             write = next((r for r in after if r.function == "write"), None)
             if write is None:
                 continue
-            unwritten = [r for r in after if r.function == "read" and r.number < write.number]
-            later = next(
-                (r for r in after if r.function == "read" and r.number > write.number), None
-            )
+            reads = [r for r in after if r.function == "read"]
+            unwritten = [r for r in reads if r.number < write.number]
+            later = next((r for r in reads if r.number > write.number), None)
             if len(unwritten) < 2 or later is None:
                 continue
-            evidence: dict[str, Value] = {
+            evidence: Row = {
                 "item": item,
                 "misses_before_the_write": sum(r.misses for r in unwritten),
                 "hits_before_the_write": sum(r.hits for r in unwritten),
@@ -161,7 +114,7 @@ def new_node_empty(sandbox: Sandbox) -> Verdict:
             }
             if any(r.hits for r in unwritten):
                 raise unmet(
-                    f"Item {item} was a hit again before anybody had written it.",
+                    f"Item {item} was a hit again before it was written.",
                     evidence,
                     hint="Who stored it? Look at what a read sends after a miss.",
                 )
@@ -183,20 +136,15 @@ def new_node_empty(sandbox: Sandbox) -> Verdict:
     )
 
 
+@check("Keys that were never read lie in memory")
 def unread_keys(sandbox: Sandbox) -> Verdict:
-    """Keys that were never read take memory."""
-    rows = [
-        row
-        for row in sandbox.found.get(TABLE.name, [])
-        if str(row["strategy"]).startswith("Write-through")
-    ]
-    if not rows:
-        raise unmet(
-            "The keys in memory have not been counted after writes went through the cache.",
-            hint="Let a load write for a while, then count the keys.",
-        )
-    row = rows[-1]
-    evidence = {name: row[name] for name in ("keys", "unread", "unread_percent", "held_kb")}
+    rows = sandbox.found.get(TABLE.name, [])
+    row = require_seen(
+        next((r for r in reversed(rows) if str(r["strategy"]).startswith("Write-through")), None),
+        "The keys in memory have not been counted after writes went through the cache.",
+        hint="Let a load write for a while, then count the keys.",
+    )
+    evidence = evidence_of(row, "keys", "unread", "unread_percent", "held_kb")
     if float(row["keys"]) < KEYS:
         raise unmet(
             f"The server held {row['keys']:.0f} keys: too few to say much.",
@@ -210,7 +158,7 @@ def unread_keys(sandbox: Sandbox) -> Verdict:
             hint="Count sooner, or let writes be more of the load.",
         )
     return met(
-        f"Of {row['keys']:.0f} keys on the server, nobody has ever read {row['unread']:.0f}: "
+        f"Of {row['keys']:.0f} keys on the server {row['unread']:.0f} have never been read: "
         f"{row['unread_percent']:.0f} %.",
         evidence,
     )

@@ -4,9 +4,6 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-
 from labs.catalogue.write_through_race import checks, mutants
 from labs.catalogue.write_through_race.strategies import (
     CACHE_ASIDE,
@@ -14,18 +11,16 @@ from labs.catalogue.write_through_race.strategies import (
     COMPARE_AND_SET,
     LEASE,
     STRATEGIES,
-    TTL_ALONE,
     WRITE_THROUGH,
 )
-from labs.lab import Chart, Choice, Lab, Link, Node, Number, Strategy, Topology
+from labs.lab import Choice, Lab, Link, Node, Number, Topology
 from labs.sandbox.experiment import temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.interleaving import bench, tables
 from labs.setups.interleaving.bench import Races, races
 from labs.setups.interleaving.played import OUTCOMES
 from labs.setups.interleaving.survey import Survey
-from labs.setups.shop import storefront
-from labs.setups.shop.mutants import read_never_stores
+from labs.setups.shop import charts, storefront
 
 lab = Lab(
     id="write-through-race",
@@ -57,28 +52,13 @@ lab = Lab(
         bench.SCHEDULE,
         storefront.clients(4),
         storefront.rate(400),
-        Number(
-            "write_percent",
-            "Writes",
-            0,
-            100,
-            1,
-            50,
-            unit="%",
-            gear="load",
-            help="Of 100 requests, so many change a price.",
-        ),
+        storefront.write_percent(50, maximum=100),
         Number("load_items", "Items", 1, 100, 1, 3, gear="load", help="So few that writers meet."),
         storefront.skew(0.5),
     ),
     strategies=STRATEGIES,
     pick_strategy=lambda settings: str(settings["strategy"]),
-    charts=(
-        Chart(
-            "Stale reads, writes and errors", ("stale_reads_per_s", "writes_per_s", "errors_per_s")
-        ),
-        *storefront.CHARTS,
-    ),
+    charts=(charts.STALE_READS_AND_ERRORS, *storefront.CHARTS),
     tiles=(
         "stale_reads_per_s",
         "writes_per_s",
@@ -88,30 +68,26 @@ lab = Lab(
         "items",
     ),
     tables=(tables.SURVIVORS, tables.PLAYED, tables.SCHEDULES),
+    checks=(
+        checks.write_through_stale,
+        checks.cache_aside_stale,
+        checks.lock_recognised,
+        checks.compare_and_set_survives,
+        checks.lease_survives,
+        checks.ttl_bounds,
+    ),
+    mutants=mutants.MUTANTS,
 )
-
-lab.check("Some order of write-through leaves a stale value in the cache")(
-    checks.write_through_stale
-)
-lab.check("Some order of cache-aside leaves a stale value in the cache")(checks.cache_aside_stale)
-lab.check("An order that a row lock forbids is recognised as impossible")(checks.lock_recognised)
-lab.check("Compare-and-set on both sides survives every order of both pairs")(
-    checks.compare_and_set_survives
-)
-lab.check("A lease survives every order of both pairs")(checks.lease_survives)
-lab.check("With a time to live alone, what is stale has an end")(checks.ttl_bounds)
 
 
 @lab.action("Play this order", gear="view", fields=(bench.SCHEDULE,), primary=True)
 def play(sandbox: Sandbox, order: str) -> str:
-    """Play one schedule on the servers."""
     played = races(sandbox).play(order)
     return f"Order {played.schedule}: {tables.sentence(played)[0]}"
 
 
 @lab.action("Run all orders", gear="view")
 def run_all(sandbox: Sandbox) -> str:
-    """Play every schedule of the race, or a sample where there are too many."""
     return tables.summary(races(sandbox).run_all())
 
 
@@ -123,11 +99,8 @@ def run_all(sandbox: Sandbox) -> str:
     "gets and cas instead.",
 )
 def run_every_strategy(sandbox: Sandbox) -> str:
-    """Play every schedule of the race with every strategy."""
     found = races(sandbox).run_every_strategy()
-    survived = [
-        STRATEGIES[survey.strategy].label for survey in found if not survey.outcomes["stale"]
-    ]
+    survived = [STRATEGIES[survey.strategy].label for survey in found if not survey.stale]
     return (
         f"{sum(survey.schedules for survey in found)} orders of "
         f"{tables.RACES[found[0].race][0]}. Left nothing stale: {'; '.join(survived) or 'none'}."
@@ -144,7 +117,6 @@ def run_every_strategy(sandbox: Sandbox) -> str:
     "those, the old one is left where the first to commit is the last to store.",
 )
 def write_through_two_writers(sandbox: Sandbox) -> float:
-    """How many schedules of two writers end stale with write-through."""
     return float(_surveyed(sandbox, WRITE_THROUGH, "two-writers").outcomes["stale"])
 
 
@@ -157,9 +129,6 @@ def write_through_two_writers(sandbox: Sandbox) -> float:
     "load such a window is seldom met; it is there all the same.",
 )
 def cache_aside_share(sandbox: Sandbox) -> float:
-    """The share of schedules of a reader and a writer that end stale with cache-aside, in
-    percent.
-    """
     found = _surveyed(sandbox, CACHE_ASIDE, "reader-writer")
     return round(100 * found.outcomes["stale"] / found.schedules, 1)
 
@@ -174,7 +143,6 @@ def cache_aside_share(sandbox: Sandbox) -> float:
     why="After the delete nothing is there to compare with, so the old one is newer than nothing.",
 )
 def compare_and_delete(sandbox: Sandbox) -> str:
-    """Whether compare-and-set by readers is enough when writers delete."""
     return "stale" if _surveyed(sandbox, COMPARE_AND_DELETE, "reader-writer").stale else "survives"
 
 
@@ -191,7 +159,6 @@ def compare_and_delete(sandbox: Sandbox) -> str:
     "token of a lease was revoked, and stays so.",
 )
 def eviction(sandbox: Sandbox) -> str:
-    """Which of the two cures survives an eviction as well."""
     left = [
         name
         for name in (COMPARE_AND_SET, LEASE)
@@ -227,9 +194,8 @@ def reference(sandbox: Sandbox) -> None:
 def _note_outcomes(sandbox: Sandbox) -> None:
     note, surveys = sandbox.measurements, races(sandbox).surveys()
     for found in surveys:
-        name = f"{found.race}_{found.strategy}".replace("-", "_") + (
-            "_warm" if found.start == "warm" else ""
-        )
+        name = f"{found.race}_{found.strategy}".replace("-", "_")
+        name += "_warm" if found.start == "warm" else ""
         note[f"{name}_orders"] = found.schedules
         for outcome in OUTCOMES:
             note[f"{name}_{outcome}"] = found.outcomes[outcome]
@@ -241,62 +207,15 @@ def _note_outcomes(sandbox: Sandbox) -> None:
 def _replay_stale(sandbox: Sandbox) -> None:
     """Play a stale schedule of each of two races again, by its letters."""
     for strategy, race in ((WRITE_THROUGH, "two-writers"), (CACHE_ASIDE, "reader-writer")):
-        surveys = [
-            found
-            for found in races(sandbox).surveys()
-            if found.strategy == strategy and found.race == race
-        ]
-        stale = surveys[0].stale if surveys else []
         sandbox.set("race", race)
         sandbox.set("strategy", strategy)
-        if stale:
-            again = races(sandbox).play(stale[0].schedule)
+        stale = [
+            played
+            for found in races(sandbox).surveys()
+            if (found.strategy, found.race) == (strategy, race)
+            for played in found.stale
+        ]
+        for played in stale[:1]:
+            again = races(sandbox).play(played.schedule)
             note = f"replayed_{strategy.replace('-', '_')}_stale"
             sandbox.measurements[note] = float(again.outcome == "stale")
-
-
-def _instead(name: str, **functions: Callable[..., object]) -> dict[str, Strategy]:
-    """A strategy of the lab with another `read` or `write`."""
-    return {name: replace(STRATEGIES[name], **functions)}  # type: ignore[arg-type]  # read or write
-
-
-lab.mutant(
-    "compares-nothing",
-    "a compare-and-set whose script refuses nothing",
-    caught_by=checks.compare_and_set_survives,
-    strategies=_instead(
-        COMPARE_AND_SET, read=mutants.read_compares_nothing, write=mutants.write_compares_nothing
-    ),
-)
-lab.mutant(
-    "lease-never-checked",
-    "takes a token and stores whether or not it stands",
-    caught_by=checks.lease_survives,
-    strategies=_instead(LEASE, read=mutants.read_never_checks_its_lease),
-)
-lab.mutant(
-    "revokes-before-the-commit",
-    "takes the token away and deletes before the commit",
-    caught_by=checks.lease_survives,
-    strategies=_instead(LEASE, write=mutants.write_revokes_before_the_commit),
-)
-lab.mutant(
-    "revokes-last",
-    "deletes the answer first and the token after it",
-    caught_by=checks.lease_survives,
-    strategies=_instead(LEASE, write=mutants.write_revokes_last),
-)
-lab.mutant(
-    "writes-to-the-cache-alone",
-    "stores the new price and never asks the database",
-    caught_by=checks.write_through_stale,
-    strategies=_instead(
-        WRITE_THROUGH, read=read_never_stores, write=mutants.write_to_the_cache_alone
-    ),
-)
-lab.mutant(
-    "keeps-for-ever",
-    "stores without a time to live whatever is set",
-    caught_by=checks.ttl_bounds,
-    strategies=_instead(TTL_ALONE, read=mutants.read_and_keep),
-)

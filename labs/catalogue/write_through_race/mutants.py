@@ -1,64 +1,64 @@
-"""Strategies that are wrong on purpose: the lab's mutants, each of which a check must catch."""
+"""What the checks of the lab write-through-race must catch: strategies with a mistake in them."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from labs.caching import compare_and_set, lease
 from labs.caching.cache import Cache
-from labs.setups.shop.mutants import read_falls_with_the_cache
+from labs.catalogue.write_through_race import checks
+from labs.catalogue.write_through_race.strategies import (
+    COMPARE_AND_SET,
+    LEASE,
+    STRATEGIES,
+    TTL_ALONE,
+    WRITE_THROUGH,
+)
+from labs.setups.shop.mutants import (
+    Answer,
+    mistake,
+    read_falls_with_the_cache,
+    read_never_stores,
+)
 from labs.shop.shop import Shop
 
-STORE_ANYHOW = compare_and_set.STORE_IF_NEWER.replace(">= tonumber(ARGV[1])", ">= 1e9")
-STORE_WITHOUT_LEASE = lease.STORE_IF_LEASED.replace("~= ARGV[1]", "== 'nobody'")
 
-Answer = dict[str, object]
+class Lenient:
+    """A cache in which no script refuses to store: neither what is old, nor what has no lease."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cache, name)
+
+    def run(self, script: str, keys: list[str], *args: str | int) -> object:
+        """Run the script with conditions that never hold."""
+        script = script.replace(">= tonumber(ARGV[1])", ">= 1e9").replace("~= ARGV[1]", "== 'none'")
+        return self._cache.run(script, keys, *args)
 
 
 def read_compares_nothing(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
-    """Stores by a script that compares with what is never there."""
-    key = f"{shop.what}:{item}"
-    found = cache.get(key)
-    if found is not None:
-        return dict(json.loads(found))
-    answer = shop.read(item)
-    cache.run(STORE_ANYHOW, [key], str(answer["version"]), json.dumps(answer), int(ttl_s * 1000))
-    return answer
+    """Stores by a script that refuses nothing."""
+    return dict(compare_and_set.read(shop, Lenient(cache), item, ttl_s))
 
 
 def write_compares_nothing(
     shop: Shop, cache: Cache, item: int, price: float, ttl_s: float
 ) -> object:
-    """Stores by a script that compares with what is never there."""
-    answer = shop.change_price_returning(item, price)
-    cache.run(
-        STORE_ANYHOW,
-        [f"{shop.what}:{item}"],
-        str(answer["version"]),
-        json.dumps(answer),
-        int(ttl_s * 1000),
-    )
-    return answer["version"]
+    return compare_and_set.write(shop, Lenient(cache), item, price, ttl_s)
 
 
 def read_never_checks_its_lease(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
     """Takes a token and stores whether or not it still stands."""
-    key = f"{shop.what}:{item}"
-    found = cache.get(key)
-    if found is not None:
-        return dict(json.loads(found))
-    cache.set(f"{key}:lease", "a token", 10)
-    answer = shop.read(item)
-    cache.run(
-        STORE_WITHOUT_LEASE, [key, f"{key}:lease"], "a token", json.dumps(answer), int(ttl_s * 1000)
-    )
-    return answer
+    return dict(lease.read(shop, Lenient(cache), item, ttl_s))
 
 
 def write_revokes_before_the_commit(
     shop: Shop, cache: Cache, item: int, price: float, ttl_s: float
 ) -> object:
-    """Takes the token away and deletes, and changes the database only then."""
+    """Takes the token away and deletes before the commit."""
     cache.delete(f"{shop.what}:{item}:lease")
     cache.delete(f"{shop.what}:{item}")
     return shop.change_price(item, price)
@@ -75,7 +75,7 @@ def write_revokes_last(shop: Shop, cache: Cache, item: int, price: float, ttl_s:
 def write_to_the_cache_alone(
     shop: Shop, cache: Cache, item: int, price: float, ttl_s: float
 ) -> object:
-    """Makes up the next version and stores it; the database gets no query."""
+    """Stores the new price and never asks the database to change it."""
     answer = shop.read(item) | {"price": price}
     version = int(str(answer["version"])) + 1
     cache.set(f"{shop.what}:{item}", json.dumps(answer | {"version": version}), ttl_s)
@@ -85,3 +85,29 @@ def write_to_the_cache_alone(
 def read_and_keep(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
     """Stores without a time to live, whatever is set."""
     return read_falls_with_the_cache(shop, cache, item, 0)
+
+
+MUTANTS = (
+    mistake(
+        checks.compare_and_set_survives,
+        STRATEGIES[COMPARE_AND_SET],
+        read=read_compares_nothing,
+        write=write_compares_nothing,
+    ),
+    mistake(
+        checks.lease_survives,
+        STRATEGIES[LEASE],
+        name="lease-never-checked",
+        read=read_never_checks_its_lease,
+    ),
+    mistake(checks.lease_survives, STRATEGIES[LEASE], write=write_revokes_before_the_commit),
+    mistake(checks.lease_survives, STRATEGIES[LEASE], write=write_revokes_last),
+    mistake(
+        checks.write_through_stale,
+        STRATEGIES[WRITE_THROUGH],
+        name="writes-to-the-cache-alone",
+        read=read_never_stores,
+        write=write_to_the_cache_alone,
+    ),
+    mistake(checks.ttl_bounds, STRATEGIES[TTL_ALONE], name="keeps-for-ever", read=read_and_keep),
+)

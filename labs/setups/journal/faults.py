@@ -53,6 +53,12 @@ def journal(sandbox: Sandbox) -> WriteJournal:
     return sandbox.part(WriteJournal)
 
 
+def power_problem(sandbox: Sandbox) -> str:
+    """Why this machine can't cut the power; empty if it can."""
+    disk = sandbox.servers[SERVER].disk
+    return "" if disk is None else disk.problem
+
+
 def redis(sandbox: Sandbox) -> Redis:
     """The server's engine. NotNow if nothing real runs here, ServerNotUp if it is down."""
     server = sandbox.servers[SERVER]

@@ -57,6 +57,12 @@ def flights_of(sandbox: Context) -> FlightRecorder:
     return sandbox.part(FlightRecorder)
 
 
+def client_zone(default: str, help: str = "") -> Choice:
+    """The control for the zone that the clients live in."""
+    zones = tuple((zone, zone[-1]) for zone in ZONES)
+    return Choice("client_zone", "The clients live in", zones, default, gear="load", help=help)
+
+
 PARTS = (ReplicationGroup, FlightRecorder)
 
 WRITES = Number(

@@ -4,9 +4,11 @@ shown before it can be judged.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 
-from labs.lab import Evidence, Unmet, Verdict, unmet
+from labs.lab import Evidence, unmet
+from labs.sandbox.ledger import Request
+from labs.sandbox.sampler import Reading
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop.trials import Row
 
@@ -17,14 +19,6 @@ HIT_PERCENT = 10.0
 ROUNDING_MS = 2.0
 MEMCACHED_GRAIN_MS = 1_000.0
 """Memcached counts time to live in whole seconds, and may be one off."""
-
-
-def verdict_of(check: Callable[[Sandbox], Verdict], sandbox: Sandbox) -> Verdict:
-    """What a check function finds now, met or not."""
-    try:
-        return check(sandbox)
-    except Unmet as found:
-        return found.verdict
 
 
 def longest_staleness_ms(row: Row) -> float:
@@ -66,3 +60,15 @@ def require_hits(row: Row, evidence: Evidence, *, hint: str) -> None:
             evidence,
             hint=hint,
         )
+
+
+def alone(sandbox: Sandbox, *strategies: str) -> list[Request]:
+    """The answered requests of these strategies that were alone on their servers, oldest first."""
+    return [
+        r for r in sandbox.ledger.requests if r.strategy in strategies and r.alone and r.answered
+    ]
+
+
+def total(readings: Iterable[Reading], metric: str) -> float:
+    """What a metric that is counted per second comes to over these readings."""
+    return sum(r.values.get(metric, 0.0) * r.seconds for r in readings)

@@ -5,10 +5,14 @@ are caught.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from labs.caching import cache_aside
 from labs.caching.cache import Cache, CacheDown
+from labs.lab import Check, Mutant, Strategy, about_of
+from labs.lab.check import name_of
 from labs.shop.shop import Shop
 
 Answer = dict[str, object]
@@ -49,7 +53,7 @@ def read_falls_with_the_cache(shop: Shop, cache: Cache, item: int, ttl_s: float)
     return answer
 
 
-def read_stores_for_an_hour(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
+def read_ignores_ttl(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
     """Stores for an hour whatever the time to live is set to."""
     return cache_aside.read(shop, cache, item, 3_600)
 
@@ -112,3 +116,35 @@ def write_one_name(shop: Shop, cache: Cache, item: int, price: float, ttl_s: flo
     version = cache_aside.write(shop, cache, item, price, ttl_s)
     cache.incr(f"version:{item}")
     return version
+
+
+def read_fills_on_a_miss(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
+    """Says that only writes store, and stores at a read."""
+    return cache_aside.read(shop, cache, item, ttl_s)
+
+
+def write_never_deletes(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> int:
+    """Says that it deletes on write, and does not."""
+    return shop.change_price(item, price)
+
+
+def write_tells_no_process(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> int:
+    """Has a cache in each process and tells none of them."""
+    return shop.change_price(item, price)
+
+
+def write_tells_the_cache(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> int:
+    """Says that it tells the cache of no write, and deletes on write."""
+    return cache_aside.write(shop, cache, item, price, ttl_s)
+
+
+def mistake(
+    caught_by: Check, *strategies: Strategy, name: str = "", **functions: Callable[..., object]
+) -> Mutant:
+    """The lab with a wrong `read` or `write` in these strategies. It has the function's name, if
+    no other `name` is given, and does what the functions' docstrings say.
+    """
+    described = [function for function in functions.values() if function.__doc__]
+    name = name or name_of(described[0]).partition("-")[2]
+    instead = {s.name: replace(s, **functions) for s in strategies}  # type: ignore[arg-type]  # read or write
+    return Mutant(name, about_of(*described), caught_by, instead)

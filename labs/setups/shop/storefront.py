@@ -40,6 +40,12 @@ TOPOLOGY = Topology(
 )
 
 
+def topology(*nodes: Node) -> Topology:
+    """The drawing with these nodes in place of those of the same names."""
+    own = {node.name: node for node in nodes}
+    return Topology(tuple(own.get(n.name, n) for n in TOPOLOGY.nodes), TOPOLOGY.links)
+
+
 def lab(lab_id: str, *, topology: Topology = TOPOLOGY, **definition: Any) -> Lab:
     """A lab over the shop's cache and database; `definition` is that of `Lab`."""
     return Lab(id=lab_id, topology=topology, parts=PARTS, **definition)
@@ -74,14 +80,18 @@ def read_item(sandbox: Sandbox, item: float) -> str:
     )
 
 
-def write_price(sandbox: Sandbox, item: float, price: float, more: Callable[[Request], str]) -> str:
-    """A price change through the strategy on the page, in a sentence; `more` ends the sentence of
-    one that was committed.
+def price_change(more: Callable[[Request], str], *, primary: bool = False) -> Action:
+    """The action that changes a price through the strategy on the page; `more` ends the sentence
+    about a change that was committed.
     """
-    request = app(sandbox).write(int(item), price)
-    if not request.answered:
+
+    def change_price(sandbox: Sandbox, item: float, price: float) -> str:
+        request = app(sandbox).write(int(item), price)
+        if request.answered:
+            return f"The price of item {int(item)} is now {price:.2f}{more(request)}"
         return f"The price of item {int(item)} could not be changed: the database does not answer."
-    return f"The price of item {int(item)} is now {price:.2f}{more(request)}"
+
+    return Action("change-price", "Change the price", "step", change_price, (ITEM, PRICE), primary)
 
 
 READ = Action("read", "Read it", "step", read_item, (ITEM,))
@@ -106,18 +116,13 @@ def what_is_read(default: str) -> Choice:
     )
 
 
-def clients(default: int) -> Number:
+def clients(
+    default: int,
+    label: str = "Clients",
+    help: str = "Each is a process with a connection of its own to each server.",
+) -> Number:
     """How many clients the load has."""
-    return Number(
-        "clients",
-        "Clients",
-        1,
-        8,
-        1,
-        default,
-        gear="load",
-        help="Each is a process with a connection of its own to each server.",
-    )
+    return Number("clients", label, 1, 8, 1, default, gear="load", help=help)
 
 
 def rate(default: int, *, maximum: int = 2_000) -> Number:
@@ -185,3 +190,8 @@ def skew(default: float) -> Number:
 def ttl(default: float, gear: Place = "all") -> Number:
     """How long an answer stays in the cache."""
     return Number("ttl_s", "Time to live", 1, 300, 1, default, unit="s", scale="log", gear=gear)
+
+
+def short_ttl(default: float, help: str = "") -> Number:
+    """How long an answer stays in the cache, where trials are short."""
+    return Number("ttl_s", "Time to live", 0.2, 60, 0.1, default, "s", "log", help=help)

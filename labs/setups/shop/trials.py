@@ -12,6 +12,7 @@ from labs.engines.memcached import Memcached
 from labs.engines.redis import Redis
 from labs.errors import ServerDown
 from labs.events import Value
+from labs.lab import Column
 from labs.load.controller import Tally
 from labs.sandbox.experiment import temporarily
 from labs.sandbox.sandbox import Sandbox
@@ -23,6 +24,16 @@ Row = dict[str, Value]
 
 EDGES_MS = (1, 2, 4, 8, 16, 32, 64, 125, 250, 500, 1_000, 2_000, 4_000)
 """Edges of the bars of a distribution of staleness; static/js/views/multiples.js draws them."""
+
+QUOTED = (
+    "hit_percent",
+    "stale",
+    "stale_percent",
+    "staleness_p50_ms",
+    "staleness_p99_ms",
+    "staleness_max_ms",
+    "keys",
+)
 
 GRACE_S = 10.0
 """How much longer than planned a trial may take on a busy machine."""
@@ -91,6 +102,16 @@ class Trial:
         }
 
 
+def staleness_columns(decimals: int) -> tuple[Column, ...]:
+    """How many reads were stale, and by how much: the median and the 99th percentile."""
+    late = "When the read began, less when the first newer version was committed"
+    return (
+        Column("stale", "Stale reads", sense="stale"),
+        Column("staleness_p50_ms", "Stale by, median", "ms", decimals, "stale"),
+        Column("staleness_p99_ms", "Stale by, p99", "ms", decimals, "stale", late),
+    )
+
+
 def begin(sandbox: Sandbox) -> None:
     """End the load, empty the cache and the application's own memory, and forget what was asked
     for and what was written.
@@ -111,11 +132,7 @@ def run(sandbox: Sandbox, seconds: float, observe: Callable[[], Row] = dict) -> 
     begin(sandbox)
     before, operations_before = read_counters(sandbox), _operations(sandbox)
     began = time.monotonic()
-    clients = int(float(sandbox.settings["clients"]))
-    requests = int(seconds * float(sandbox.settings["rate_per_s"])) // clients * clients
-    sandbox.start_load(requests)
-    tally = sandbox.load.totals[(cache_engine(sandbox), sandbox.strategy().name)]
-    sandbox.wait_until(lambda: tally.done + tally.errors >= requests, deadline_s=seconds + GRACE_S)
+    tally = load(sandbox, seconds)
     keys, held, seen = keys_now(sandbox), held_bytes(sandbox), observe()
     sandbox.stop_load()
     after = read_counters(sandbox)
@@ -130,6 +147,16 @@ def run(sandbox: Sandbox, seconds: float, observe: Callable[[], Row] = dict) -> 
         held_bytes=held,
         seen=seen,
     )
+
+
+def load(sandbox: Sandbox, seconds: float) -> Tally:
+    """Let the clients do as many requests as they should do in `seconds`. They still run then."""
+    clients = int(float(sandbox.settings["clients"]))
+    requests = int(seconds * float(sandbox.settings["rate_per_s"])) // clients * clients
+    sandbox.start_load(requests)
+    tally = sandbox.load.totals[(cache_engine(sandbox), sandbox.strategy().name)]
+    sandbox.wait_until(lambda: tally.done + tally.errors >= requests, deadline_s=seconds + GRACE_S)
+    return tally
 
 
 def compare(
@@ -162,6 +189,19 @@ def put_row(sandbox: Sandbox, table: str, row: Row, *, by: str) -> None:
     sandbox.tabulate(table, rows)
 
 
+def rows(sandbox: Sandbox, table: str, *, by: str = "name") -> dict[str, Row]:
+    """The rows of a table by what stands in one of their columns."""
+    return {str(row[by]): row for row in sandbox.found.get(table, [])}
+
+
+def quote(sandbox: Sandbox, table: str, *columns: str) -> None:
+    """Note what lessons quote of every row: what all trials have, and these columns."""
+    for name, row in rows(sandbox, table).items():
+        for column in (*QUOTED, *columns):
+            note = f"{name.replace('-', '_')}_{column}"
+            sandbox.measurements[note] = float(row[column])
+
+
 def keys_now(sandbox: Sandbox) -> list[str]:
     """The keys that the cache server holds now, as the server lists them."""
     return _cache(sandbox).keys()
@@ -176,6 +216,14 @@ def item_of(key: str) -> int:
     """The item that a key such as row:42 is about; 0 if it is about none."""
     _, _, item = key.partition(":")
     return int(item) if item.isdigit() else 0
+
+
+def redis(sandbox: Sandbox) -> Redis:
+    """The cache's engine where the cache is a Redis. ServerDown where it is not."""
+    engine = _cache(sandbox)
+    if not isinstance(engine, Redis):
+        raise ServerDown("No Redis runs here.")
+    return engine
 
 
 def _operations(sandbox: Sandbox) -> float:

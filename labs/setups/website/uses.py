@@ -41,6 +41,11 @@ class Use:
         return store in IN_MEMORY or pids[0] == pids[1] != 0
 
     @property
+    def in_time(self) -> bool:
+        """True if the store still had to know the session: same process, idle limit not over."""
+        return self.same_store and self.gap_s <= self.login.idle_s
+
+    @property
     def grain_s(self) -> float:
         """How exactly the store ends a session."""
         return MEMCACHED_GRAIN_S if self.login.store == "memcached" else 0.05

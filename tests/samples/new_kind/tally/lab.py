@@ -14,7 +14,7 @@ from labs.clients.resp import RespClient
 from labs.engines.base import Engine
 from labs.engines.registry import Kind, registry
 from labs.errors import ServerDown
-from labs.lab import Chart, Choice, Lab, Link, Node, Number, Topology, met, unmet
+from labs.lab import Chart, Choice, Lab, Link, Mutant, Node, Number, Topology, met, unmet
 from labs.load.batches import Batch
 from labs.load.program import ScheduledProgram, WorkloadSpec
 from labs.network.links import Route
@@ -204,11 +204,13 @@ def reference(sandbox):
     sandbox.measurements["added"] = sandbox.part(Till).added
 
 
-lab.mutant("counts-twice", "counts twice", caught_by=all_counted, parts=(CarelessTill,))
-lab.mutant(
-    "restarts",
-    "restarts the server, which forgets",
-    caught_by=all_counted,
-    parts=(partial(Till),),
-    mutate=lambda sandbox: setattr(sandbox.part(Till), "added", 1),
+lab.mutants = (
+    Mutant("counts-twice", "counts twice", all_counted, parts=(CarelessTill,)),
+    Mutant(
+        "restarts",
+        "restarts the server, which forgets",
+        all_counted,
+        parts=(partial(Till),),
+        mutate=lambda sandbox: setattr(sandbox.part(Till), "added", 1),
+    ),
 )

@@ -1,0 +1,71 @@
+"""What the lab sessions tries out: limits, pages that are timed, browsers that are still known."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from statistics import median
+
+from labs.events import Value
+from labs.sandbox.experiment import require, temporarily
+from labs.sandbox.sandbox import Sandbox
+from labs.setups.website.bench import signed_in, site
+
+
+@contextmanager
+def limits_at_default(sandbox: Sandbox, **settings: Value) -> Iterator[None]:
+    """The limits at their defaults and these settings, while single requests are counted."""
+    require(sandbox)
+    names = ("idle_s", "absolute_s", "renewal")
+    limits = {name: sandbox.lab.find_control(name).default for name in names}
+    with temporarily(sandbox, **(limits | settings)):
+        yield
+
+
+def known_of(sandbox: Sandbox, browsers: list[str]) -> float:
+    """How many of these browsers are signed in."""
+    return float(sum(signed_in(sandbox, browser, 1) for browser in browsers))
+
+
+def time_pages(sandbox: Sandbox) -> None:
+    """Note how long a page takes, and its commands to the store."""
+    visits = [site(sandbox).page(quiet=True) for _ in range(30)]
+    in_store = [sum(trip.took_ms for trip in visit.trips) for visit in visits]
+    sandbox.measurements["page_p50_ms"] = round(median(visit.took_ms for visit in visits), 2)
+    sandbox.measurements["store_p50_ms"] = round(median(in_store), 2)
+
+
+def life_of_a_session(sandbox: Sandbox) -> float:
+    """Pages 1, 2 and 3 s after a login, then none: seconds from the login until the store has
+    forgotten the session.
+    """
+    shop = site(sandbox)
+    with shop.guests(1) as (guest,):
+        login = shop.log_in(guest, quiet=True)
+        for second in (1, 2, 3):
+            time.sleep(max(0.0, login.ended + second - time.monotonic()))
+            shop.page(guest, quiet=True)
+        sandbox.wait_until(lambda: shop.sessions.kept(login.sid_after) is None, deadline_s=8.0)
+        return time.monotonic() - login.ended
+
+
+def reach_both_limits(sandbox: Sandbox) -> None:
+    """With short limits: use a session until the absolute one, then leave another alone until the
+    idle one.
+    """
+    shop, note = site(sandbox), sandbox.measurements
+    with temporarily(sandbox, idle_s=1, absolute_s=2):
+        note["idle_limit_s"], note["absolute_limit_s"] = 1, 2
+        login = visit = shop.log_in()
+        while time.monotonic() - login.ended < 3.0:
+            time.sleep(0.35)
+            visit = shop.page(quiet=True)
+            if not visit.signed_in:
+                break
+            note["sliding_signed_in_for_s"] = round(visit.began - login.ended, 2)
+        note["signed_out_at_absolute_limit_s"] = round(visit.began - login.ended, 2)
+        login = shop.log_in()
+        time.sleep(1.2)
+        note["silent_for_s"] = round(time.monotonic() - login.ended, 2)
+        note["signed_in_after_idle_limit"] = int(shop.page().signed_in)
