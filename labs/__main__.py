@@ -107,16 +107,28 @@ def run_lab(
     try:
         settings = _settings(given)
         find(lab_id).settings(settings)
-        runs = [
-            _once(lab_id, settings, seconds, as_json, isolation, wrong, once=times == 1)
-            for _ in range(times)
-        ]
+        all_met = True
+        for _ in range(times):
+            with own_supervisor(isolation) as supervisor:
+                run = play(
+                    supervisor,
+                    lab_id,
+                    settings=settings,
+                    seconds=seconds,
+                    wrong=wrong,
+                    on_event=_progress,
+                )
+            if as_json:
+                click.echo(json.dumps(run.to_data(), indent=2 if times == 1 else None))
+            else:
+                click.echo("\n".join(_report(run)))
+            all_met &= run.ok
     except LabsError as exc:
         click.echo(
             f"{exc} {exc.hint}".strip() + (f"\n{exc.detail}" if exc.detail else ""), err=True
         )
         sys.exit(EXIT_ERROR)
-    sys.exit(0 if all(runs) else EXIT_UNMET)
+    sys.exit(0 if all_met else EXIT_UNMET)
 
 
 @main.command("tolerances")
@@ -132,43 +144,15 @@ def tolerances_of_lab(lab_id: str, times: int) -> None:
     """Run each prediction's experiment many times, and write into the lab's folder how near a
     prediction must come.
     """
-    supervisor, directory = own_supervisor()
     try:
-        text = measure_tolerances(supervisor, find(lab_id), times=times)
+        with own_supervisor() as supervisor:
+            text = measure_tolerances(supervisor, find(lab_id), times=times)
     except LabsError as exc:
         click.echo(f"{exc} {exc.hint}".strip(), err=True)
         sys.exit(EXIT_ERROR)
-    finally:
-        supervisor.close()
-        directory.cleanup()
     folder = Path(__file__).parent / "catalogue" / lab_id.replace("-", "_")
     (folder / tolerances.FILE).write_text(text)
     click.echo(text)
-
-
-def _once(
-    lab_id: str,
-    settings: dict[str, str],
-    seconds: float,
-    as_json: bool,
-    isolation: str,
-    wrong: str,
-    *,
-    once: bool,
-) -> bool:
-    supervisor, directory = own_supervisor(isolation)
-    try:
-        run = play(
-            supervisor, lab_id, settings=settings, seconds=seconds, wrong=wrong, on_event=_progress
-        )
-    finally:
-        supervisor.close()
-        directory.cleanup()
-    if as_json:
-        click.echo(json.dumps(run.to_data(), indent=2 if once else None))
-    else:
-        click.echo("\n".join(_report(run)))
-    return run.ok
 
 
 def _progress(entry: Entry) -> None:

@@ -7,6 +7,7 @@ listed in docs/architecture.md.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import time
@@ -17,31 +18,25 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from labs.catalogue import catalogue, find, folder_of
+from labs.catalogue import catalogue as catalogue, find as find, folder_of as folder_of
 from labs.engines.registry import registry
-from labs.errors import BadInput, HostAway, TooSlow, UnknownSandbox, from_data
-from labs.events import Entry, decode
+from labs.errors import (
+    BadInput,
+    HostAway,
+    UnknownSandbox,
+    from_data,
+    no_answer_in_time,
+    no_such_sandbox,
+)
+from labs.events import Entry
+from labs.events.decoding import decode
 from labs.host import keys
-from labs.measure.metrics import METRICS, Metric
-from labs.source import Source, source_of
+from labs.measure.metrics import METRICS as METRICS, Metric as Metric
+from labs.source import Source as Source, source_of as source_of
 from labs.state import SandboxState
 
-__all__ = [
-    "METRICS",
-    "HostInfo",
-    "LabsClient",
-    "Metric",
-    "SandboxInfo",
-    "Source",
-    "catalogue",
-    "engine_labels",
-    "find",
-    "folder_of",
-    "no_such_sandbox",
-    "source_of",
-]
-
 HOST_FRESH_S = 4.0
+_LESSONS_WORK = "Lessons and quizzes work; try the bench again in a moment."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +57,7 @@ class SandboxInfo:
 
 @dataclass(frozen=True, slots=True)
 class HostInfo:
-    """A labs host that said in the last seconds that it is alive."""
+    """A labs host that announced itself in the last seconds."""
 
     id: str
     at: float
@@ -78,14 +73,6 @@ def engine_labels() -> dict[str, str]:
     return registry.labels()
 
 
-def no_such_sandbox() -> UnknownSandbox:
-    """The error for a sandbox that does not exist, and for one that the asker must not know of."""
-    return UnknownSandbox(
-        "There is no such sandbox.",
-        hint="It may have ended. Open the lab again: your progress is kept.",
-    )
-
-
 class LabsClient:
     """Client of the labs hosts.
 
@@ -97,14 +84,8 @@ class LabsClient:
 
     def hosts(self) -> list[HostInfo]:
         """The hosts that are alive, most room first."""
-        try:
+        with _reaching_labs(_LESSONS_WORK):
             raw = _texts(self.redis.hgetall(keys.HOSTS))
-        except RedisError as exc:
-            raise HostAway(
-                "The labs can't be reached just now.",
-                hint="Lessons and quizzes work; try the bench again in a moment.",
-                detail=str(exc),
-            ) from exc
         hosts = [HostInfo(id=name, **json.loads(data)) for name, data in raw.items()]
         fresh = [host for host in hosts if time.time() - host.at < HOST_FRESH_S]
         return sorted(fresh, key=lambda host: (-host.room, host.queued))
@@ -123,10 +104,7 @@ class LabsClient:
         """
         hosts = self.hosts()
         if not hosts:
-            raise HostAway(
-                "No labs host is running.",
-                hint="Lessons and quizzes work; try the bench again in a moment.",
-            )
+            raise HostAway("No labs host is running.", hint=_LESSONS_WORK)
         known = self.find(owner)
         host = known.host if known else hosts[0].id
         data = self._ask(
@@ -136,14 +114,8 @@ class LabsClient:
 
     def find(self, owner: str) -> SandboxInfo | None:
         """The owner's sandbox, if there is one that is not closed."""
-        try:
+        with _reaching_labs(_LESSONS_WORK):
             sandbox = self.redis.get(keys.OWNER.format(owner))
-        except RedisError as exc:
-            raise HostAway(
-                "The labs can't be reached just now.",
-                hint="Lessons and quizzes work; try the bench again in a moment.",
-                detail=str(exc),
-            ) from exc
         if not sandbox:
             return None
         try:
@@ -154,14 +126,8 @@ class LabsClient:
 
     def info(self, sandbox: str) -> SandboxInfo:
         """What is known of a sandbox; UnknownSandbox if there is none."""
-        try:
+        with _reaching_labs(_LESSONS_WORK):
             raw = _texts(self.redis.hgetall(keys.SANDBOX.format(sandbox)))
-        except RedisError as exc:
-            raise HostAway(
-                "The labs can't be reached just now.",
-                hint="Lessons and quizzes work; try the bench again in a moment.",
-                detail=str(exc),
-            ) from exc
         if not raw:
             raise no_such_sandbox()
         return SandboxInfo(
@@ -191,12 +157,10 @@ class LabsClient:
 
         A gap after `after` means that older events are gone: draw from `state` again.
         """
-        try:
+        with _reaching_labs():
             raw: Any = self.redis.xrange(
                 keys.FEED.format(sandbox), min=f"({after}-0" if after else "-", count=limit
             )
-        except RedisError as exc:
-            raise HostAway("The labs can't be reached just now.", detail=str(exc)) from exc
         return [decode(json.loads(fields["e"])) for _, fields in raw]
 
     def state_from_feed(self, sandbox: str) -> SandboxState:
@@ -214,15 +178,11 @@ class LabsClient:
     def living(self, sandboxes: Iterable[str]) -> set[str]:
         """Those of these sandboxes that a host still speaks for, asked in one round trip."""
         asked = list(sandboxes)
-        try:
-            with self.redis.pipeline(transaction=False) as pipe:
-                for sandbox in asked:
-                    pipe.exists(keys.SANDBOX.format(sandbox))
-                return {
-                    sandbox for sandbox, there in zip(asked, pipe.execute(), strict=True) if there
-                }
-        except RedisError as exc:
-            raise HostAway("The labs can't be reached just now.", detail=str(exc)) from exc
+        with _reaching_labs(), self.redis.pipeline(transaction=False) as pipe:
+            for sandbox in asked:
+                pipe.exists(keys.SANDBOX.format(sandbox))
+            found = pipe.execute()
+        return {sandbox for sandbox, there in zip(asked, found, strict=True) if there}
 
     def outcomes(
         self, *, after: str = "0", block_ms: int = 1_000, limit: int = 500
@@ -231,13 +191,13 @@ class LabsClient:
 
         They come again until acknowledged.
         """
-        heard: Any = self.redis.xread({keys.OUTCOMES: after}, block=block_ms, count=limit)
-        for _, entries in heard or []:
+        read: Any = self.redis.xread({keys.OUTCOMES: after}, block=block_ms, count=limit)
+        for _, entries in read or []:
             for entry_id, fields in entries:
                 yield entry_id, json.loads(fields["o"])
 
     def acknowledge(self, host: str, outcome_ids: list[str]) -> None:
-        """Tell a host that these outcomes are safe in Postgres. Call it after the commit."""
+        """Let a host delete these outcomes. Call it after their commit in Postgres."""
         if outcome_ids:
             self.redis.rpush(keys.ACKS.format(host), *outcome_ids)
             self.redis.expire(keys.ACKS.format(host), 60)
@@ -256,25 +216,15 @@ class LabsClient:
         encoded = json.dumps(request)
         if len(encoded) > 128 * 1024:
             raise BadInput("That is too much text for one request.", hint="Keep it under 64 KiB.")
-        try:
+        with _reaching_labs("Try again in a moment."):
             self.redis.rpush(keys.REQUESTS.format(host), encoded)
             answer = self._await(keys.REPLY.format(request_id), deadline_s)
-        except RedisError as exc:
-            raise HostAway(
-                "The labs can't be reached just now.",
-                hint="Try again in a moment.",
-                detail=str(exc),
-            ) from exc
         if answer is None:
-            raise TooSlow(
-                "Your sandbox did not answer in time.",
-                hint="Try again; if it stays silent, open the lab again. Your progress is kept.",
-            )
+            raise no_answer_in_time()
         reply = json.loads(answer)
         if "error" in reply:
             raise from_data(reply["error"])
-        result: dict[str, Any] = reply["reply"]
-        return result
+        return dict(reply["reply"])
 
     def _await(self, key: str, deadline_s: float) -> str | None:
         """BLPOP in slices shorter than the client's own socket timeout."""
@@ -284,6 +234,15 @@ class LabsClient:
             if got:
                 return str(got[1])
         return None
+
+
+@contextlib.contextmanager
+def _reaching_labs(hint: str = "") -> Iterator[None]:
+    """Raise HostAway where the portal Redis does not answer."""
+    try:
+        yield
+    except RedisError as exc:
+        raise HostAway("The labs can't be reached just now.", hint=hint, detail=str(exc)) from exc
 
 
 def _texts(mapping: object) -> dict[str, str]:

@@ -5,6 +5,17 @@ Refuses to know about HTTP.
 
 from __future__ import annotations
 
+import re
+from typing import ClassVar
+
+KINDS: dict[str, type[LabsError]] = {}
+"""The errors below LabsError by their kind."""
+
+
+def wire_name(kind: type) -> str:
+    """What a class is called outside of Python: `DidNotStart` is did-not-start."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
+
 
 class LabsError(Exception):
     """Base of every error that the engine room raises on purpose.
@@ -13,7 +24,11 @@ class LabsError(Exception):
     for the log only. `kind` is the stable name that crosses process borders.
     """
 
-    kind = "labs-error"
+    kind: ClassVar[str] = "labs-error"
+
+    def __init_subclass__(cls) -> None:
+        cls.kind = wire_name(cls)
+        KINDS[cls.kind] = cls
 
     def __init__(self, message: str, *, hint: str = "", detail: str = "") -> None:
         super().__init__(message)
@@ -24,123 +39,81 @@ class LabsError(Exception):
 class BadInput(LabsError):
     """The caller asked for something that does not exist or is out of range."""
 
-    kind = "bad-input"
-
 
 class UnknownLab(BadInput):
     """No lab has this id."""
 
-    kind = "unknown-lab"
-
 
 class UnknownSandbox(LabsError):
-    """No open sandbox has this id, or it belongs to somebody else; the two are never told apart."""
-
-    kind = "unknown-sandbox"
+    """No open sandbox has this id, or another learner owns it; the two look the same."""
 
 
 class SandboxTaken(LabsError):
     """The learner already has a sandbox open for another lab."""
 
-    kind = "sandbox-taken"
-
 
 class NotNow(LabsError):
     """Right request, wrong moment: e.g. the next line when no request is being stepped."""
-
-    kind = "not-now"
 
 
 class ServerNotUp(NotNow):
     """It needs a server that is down, paused or not there."""
 
-    kind = "server-not-up"
-
 
 class LoadRunning(NotNow):
     """It needs the servers for itself, and the load runs."""
-
-    kind = "load-running"
 
 
 class LinkNotWhole(NotNow):
     """It needs a link that is cut or slowed."""
 
-    kind = "link-not-whole"
-
 
 class NothingRecorded(NotNow):
     """It needs a recording, and there is none."""
-
-    kind = "nothing-recorded"
 
 
 class GroupNotSettled(NotNow):
     """It needs a replication group in which every member has its role."""
 
-    kind = "group-not-settled"
-
 
 class CommandRefused(LabsError):
     """A console command that this bench does not run."""
-
-    kind = "command-refused"
 
 
 class ServerDown(LabsError):
     """A lab server does not answer: killed, paused, cut off or busy."""
 
-    kind = "server-down"
-
 
 class DidNotStart(LabsError):
-    """A server died or stayed silent while it was being started; `detail` holds the tail of its
-    log.
-    """
-
-    kind = "did-not-start"
+    """A server died or stayed silent during its start; `detail` holds the tail of its log."""
 
 
 class HostAway(LabsError):
     """No labs host answers; lessons and quizzes still work."""
 
-    kind = "host-away"
-
 
 class TooSlow(LabsError):
     """The sandbox did not answer before the deadline."""
-
-    kind = "too-slow"
 
 
 class OverBudget(LabsError):
     """The sandbox used more memory, time or processes than it may."""
 
-    kind = "over-budget"
 
-
-KINDS: dict[str, type[LabsError]] = {
-    kind.kind: kind
-    for kind in (
-        LabsError,
-        BadInput,
-        UnknownLab,
-        UnknownSandbox,
-        SandboxTaken,
-        NotNow,
-        ServerNotUp,
-        LoadRunning,
-        LinkNotWhole,
-        NothingRecorded,
-        GroupNotSettled,
-        CommandRefused,
-        ServerDown,
-        DidNotStart,
-        HostAway,
-        TooSlow,
-        OverBudget,
+def no_such_sandbox() -> UnknownSandbox:
+    """The error for a sandbox that does not exist, and for one that the asker must not know of."""
+    return UnknownSandbox(
+        "There is no such sandbox.",
+        hint="It may have ended. Open the lab again: your progress is kept.",
     )
-}
+
+
+def no_answer_in_time() -> TooSlow:
+    """The error for a sandbox that is silent."""
+    return TooSlow(
+        "Your sandbox did not answer in time.",
+        hint="Try again; if it stays silent, open the lab again. Your progress is kept.",
+    )
 
 
 def as_data(error: LabsError) -> dict[str, str]:

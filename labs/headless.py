@@ -1,13 +1,14 @@
-"""A lab without a page: open a sandbox, play the reference run, say what was measured and what each
-check found, leave nothing behind.
+"""A lab without a page: open a sandbox, play the reference run, return what was measured and each
+check's verdict, leave nothing behind.
 """
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,16 +42,7 @@ class Run:
 
     def to_data(self) -> dict[str, Any]:
         """One object for JSON, as docs/labs.md describes it."""
-        return {
-            "lab": self.lab,
-            "isolation": self.isolation,
-            "versions": self.versions,
-            "seconds": self.seconds,
-            "settings": self.settings,
-            "measurements": self.measurements,
-            "checks": self.checks,
-            "ok": self.ok,
-        }
+        return asdict(self) | {"ok": self.ok}
 
 
 def play(
@@ -78,15 +70,8 @@ def play(
         ) from exc
     finally:
         supervisor.end(sandbox, "the run is over", gently=True)
-    return Run(
-        lab=lab.id,
-        isolation=supervisor.isolation,
-        versions=played["versions"],
-        seconds=round(time.monotonic() - began, 3),
-        settings=played["settings"],
-        measurements=played["measurements"],
-        checks=played["checks"],
-    )
+    seconds_taken = round(time.monotonic() - began, 3)
+    return Run(lab=lab.id, isolation=supervisor.isolation, seconds=seconds_taken, **played)
 
 
 def measure_tolerances(supervisor: SandboxSupervisor, lab: Lab, *, times: int) -> str:
@@ -102,24 +87,23 @@ def measure_tolerances(supervisor: SandboxSupervisor, lab: Lab, *, times: int) -
         for _ in range(times):
             sandbox = supervisor.open(lab.id, {})
             try:
-                values.append(
-                    supervisor.call(
-                        sandbox,
-                        "measure",
-                        prediction=prediction.name,
-                        deadline_s=MEASURE_DEADLINE_S,
-                    )["value"]
+                measured = supervisor.call(
+                    sandbox, "measure", prediction=prediction.name, deadline_s=MEASURE_DEADLINE_S
                 )
+                values.append(measured["value"])
             finally:
                 supervisor.end(sandbox, "measured")
         tables.append(f"[{prediction.name}]\ntolerance = {tolerance(values)}\nmeasured = {values}")
     return "\n\n".join(tables) + "\n"
 
 
-def own_supervisor(
-    isolation: str = "auto",
-) -> tuple[SandboxSupervisor, tempfile.TemporaryDirectory[str]]:
-    """A supervisor of our own and its temporary directory; the caller closes both."""
-    directory = tempfile.TemporaryDirectory(prefix="cacheground-", ignore_cleanup_errors=True)
-    Path(directory.name).chmod(0o711)
-    return SandboxSupervisor(Path(directory.name), isolation=isolation), directory
+@contextlib.contextmanager
+def own_supervisor(isolation: str = "auto") -> Iterator[SandboxSupervisor]:
+    """A supervisor in a temporary directory of its own."""
+    with tempfile.TemporaryDirectory(prefix="cacheground-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o711)
+        supervisor = SandboxSupervisor(Path(name), isolation=isolation)
+        try:
+            yield supervisor
+        finally:
+            supervisor.close()

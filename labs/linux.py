@@ -18,12 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-CLONE_NEWNS = 0x0002_0000
-CLONE_NEWUTS = 0x0400_0000
-CLONE_NEWIPC = 0x0800_0000
-CLONE_NEWUSER = 0x1000_0000
-CLONE_NEWPID = 0x2000_0000
-CLONE_NEWNET = 0x4000_0000
+_CLONE_NEWNS = 0x0002_0000
+_ALL_NAMESPACES = _CLONE_NEWNS | 0x0400_0000 | 0x0800_0000 | 0x1000_0000 | 0x2000_0000 | 0x4000_0000
+"""Of mounts, and NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET."""
 
 _MS_NOSUID, _MS_NODEV = 2, 4
 _MS_REC, _MS_PRIVATE = 1 << 14, 1 << 18
@@ -46,74 +43,45 @@ A network namespace holds in none of the others: AF_VSOCK leads to the machine b
 
 
 class _Calls(NamedTuple):
-    """A machine's numbers: its own, `seccomp`, `socket`, and the calls that no server of ours makes
-    and that have led out of other cages.
-    """
+    """A machine's numbers: its own, `seccomp`, `socket`, and the refused calls."""
 
     machine: int
     seccomp: int
     socket: int
-    refused: tuple[int, ...]
+    refused: list[int]
 
 
-# ptrace, process_vm_readv, process_vm_writev, add_key, request_key, keyctl, bpf, perf_event_open,
-# userfaultfd, unshare, setns, mount, umount2, pivot_root,
-# open_by_handle_at, kexec_load, init_module, finit_module; the same on both: io_uring_setup,
-# open_tree, move_mount, fsopen, pidfd_getfd.
-_ON_BOTH = (425, 428, 429, 430, 438)
+_REFUSED = {
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "keyctl": (250, 219),
+    "bpf": (321, 280),
+    "perf_event_open": (298, 241),
+    "userfaultfd": (323, 282),
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    "mount": (165, 40),
+    "umount2": (166, 39),
+    "pivot_root": (155, 41),
+    "open_by_handle_at": (304, 265),
+    "kexec_load": (246, 104),
+    "init_module": (175, 105),
+    "finit_module": (313, 273),
+    "io_uring_setup": (425, 425),
+    "open_tree": (428, 428),
+    "move_mount": (429, 429),
+    "fsopen": (430, 430),
+    "pidfd_getfd": (438, 438),
+}
+"""Calls that no server of ours makes and that have led out of other cages: their numbers on x86_64
+and on aarch64.
+"""
 _CALLS = {
-    "x86_64": _Calls(
-        0xC000_003E,
-        317,
-        41,
-        (
-            101,
-            310,
-            311,
-            248,
-            249,
-            250,
-            321,
-            298,
-            323,
-            272,
-            308,
-            165,
-            166,
-            155,
-            304,
-            246,
-            175,
-            313,
-            *_ON_BOTH,
-        ),
-    ),
-    "aarch64": _Calls(
-        0xC000_00B7,
-        277,
-        198,
-        (
-            117,
-            270,
-            271,
-            217,
-            218,
-            219,
-            280,
-            241,
-            282,
-            97,
-            268,
-            40,
-            39,
-            41,
-            265,
-            104,
-            105,
-            273,
-            *_ON_BOTH,
-        ),
-    ),
+    "x86_64": _Calls(0xC000_003E, 317, 41, [on_x86 for on_x86, _ in _REFUSED.values()]),
+    "aarch64": _Calls(0xC000_00B7, 277, 198, [on_arm for _, on_arm in _REFUSED.values()]),
 }
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -150,9 +118,7 @@ def fork(name: str, work: Callable[[], None]) -> int:
 
 
 def adopt_orphans() -> None:
-    """Make this process the parent of descendants whose own parent ends, so that it can
-    reap them.
-    """
+    """Make this process the parent of descendants whose own parent ends: it can reap them."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
@@ -168,10 +134,7 @@ def enter_namespaces(pid: int) -> None:
     """
     descriptor = os.pidfd_open(pid)
     try:
-        flags = (
-            CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS
-        )
-        if _libc.setns(descriptor, flags) != 0:
+        if _libc.setns(descriptor, _ALL_NAMESPACES) != 0:
             _raise("setns")
     finally:
         os.close(descriptor)
@@ -181,7 +144,7 @@ def unshare_mounts() -> None:
     """Have a view of the file systems of one's own: what is mounted from here on is seen by this
     process and its children only. Needs root.
     """
-    if _libc.unshare(CLONE_NEWNS) != 0:
+    if _libc.unshare(_CLONE_NEWNS) != 0:
         _raise("unshare")
     if _libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None) != 0:
         _raise("mount")
@@ -216,16 +179,9 @@ def refuse_calls() -> None:
         return
     program = _filter(calls)
     code = ctypes.create_string_buffer(b"".join(program))
-    header = struct.pack("@HP", len(program), ctypes.addressof(code))
-    if (
-        _libc.syscall(
-            calls.seccomp,
-            _SECCOMP_SET_MODE_FILTER,
-            _SECCOMP_FILTER_FLAG_SPEC_ALLOW,
-            ctypes.c_char_p(header),
-        )
-        != 0
-    ):
+    header = ctypes.c_char_p(struct.pack("@HP", len(program), ctypes.addressof(code)))
+    flags = _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_SPEC_ALLOW
+    if _libc.syscall(calls.seccomp, *flags, header) != 0:
         _raise("seccomp")
 
 
@@ -233,11 +189,8 @@ def _filter(calls: _Calls) -> list[bytes]:
     """Classic BPF over struct seccomp_data: the call's number at 0, the machine at 4, the first
     argument at 16.
     """
-    allow, refuse, no_family = (
-        _step(0x06, 0x7FFF_0000),
-        _step(0x06, 0x0005_0000 | errno.EPERM),
-        _step(0x06, 0x0005_0000 | errno.EAFNOSUPPORT),
-    )
+    allow, refuse = _step(0x06, 0x7FFF_0000), _step(0x06, 0x0005_0000 | errno.EPERM)
+    no_family = _step(0x06, 0x0005_0000 | errno.EAFNOSUPPORT)
     families = [
         _step(0x20, 16),
         *(part for family in _FAMILIES for part in (_step(0x15, family, over=1), allow)),

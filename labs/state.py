@@ -1,13 +1,13 @@
-"""What is so in a sandbox now: the fold of its events.
+"""The state of a sandbox now: the fold of its events. The labs host keeps one per sandbox, and the
+page is drawn from it.
 
-The labs host keeps one per sandbox and the page is drawn from it.
-
-Pure: no clock, no transport. `SandboxState.to_data` is what crosses to the portal beside the feed.
+Pure: no clock, no transport. `SandboxState.to_data` is what crosses to the portal next to the feed.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sized
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -71,11 +71,11 @@ class SandboxState:
                 self.lab, self.isolation, self.opened_at = event.lab, event.isolation, entry.at
                 self.settings, self.versions = dict(event.settings), dict(event.versions)
             case events.ServerChanged():
+                before = self.servers.get(event.server, {})
                 self.servers[event.server] = {
                     "state": event.state,
                     "why": event.why,
-                    "version": event.version
-                    or self.servers.get(event.server, {}).get("version", ""),
+                    "version": event.version or before.get("version", ""),
                 }
             case events.ServerFiguresChanged():
                 self.figures[event.server] = event.lines
@@ -110,11 +110,9 @@ class SandboxState:
                 }
                 self.exchange = []
             case events.LineReached():
-                if self.step.get("line"):
-                    self.step["done_lines"] = [
-                        *self.step.get("done_lines", [])[1 - LINES :],
-                        self.step["line"],
-                    ]
+                if line := self.step.get("line"):
+                    done = self.step.get("done_lines", [])
+                    self.step["done_lines"] = [*done[1 - LINES :], line]
                 self.step.update(line=event.line, last_line=event.last_line)
             case events.CommandRan():
                 self.exchange = [*self.exchange[-19:], encode(entry)]
@@ -134,24 +132,15 @@ class SandboxState:
             case events.Measured():
                 self.measured[event.prediction] = event.value
             case events.Ending():
-                self.ending = (
-                    {"reason": event.reason, "at": entry.at + event.in_s} if event.in_s > 0 else {}
-                )
+                ends = {"reason": event.reason, "at": entry.at + event.in_s}
+                self.ending = ends if event.in_s > 0 else {}
             case events.SandboxClosed():
                 self.closed = event.reason
         if event.sentence:
             self.timeline.append(encode(entry))
-        if (
-            len(self.servers)
-            + len(self.figures)
-            + len(self.roles)
-            + len(self.endpoints)
-            + len(self.links)
-            + len(self.settings)
-            + len(self.checks)
-            + len(self.measured)
-            > NAMES
-        ):
+        named: list[Sized] = [self.servers, self.figures, self.roles, self.endpoints, self.links]
+        named += [self.settings, self.checks, self.measured]
+        if sum(map(len, named)) > NAMES:
             raise BadInput("More names than a sandbox has.")
 
     def _keep(self, entry: Entry) -> None:

@@ -12,7 +12,8 @@ from typing import Any, Literal, TypeVar
 
 from flask import Flask, abort, current_app
 
-from labs.client import SandboxInfo, no_such_sandbox
+from labs.client import SandboxInfo
+from labs.errors import no_such_sandbox
 from portal.web.learner import current_learner
 from portal.web.services import client
 

@@ -184,8 +184,7 @@ def run(
     left behind; each failover is printed when it is over.
     """
     chance, counted, processes = random.Random(seed), list[Counted](), list[psutil.Process]()
-    supervisor, directory = own_supervisor()
-    try:
+    with own_supervisor() as supervisor:
         while len(counted) < times:
             outside = Outside(
                 supervisor,
@@ -207,9 +206,6 @@ def run(
             finally:
                 processes += supervisor.processes(outside.id)
                 outside.end()
-    finally:
-        supervisor.close()
-        directory.cleanup()
     _, left = psutil.wait_procs(processes, timeout=5.0)
     return counted, left
 

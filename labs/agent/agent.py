@@ -32,8 +32,7 @@ from labs.engines.registry import registry
 from labs.errors import BadInput, LabsError, NotNow, as_data
 from labs.events import Entry, Event, SandboxClosed, encode
 from labs.load.forkserver import ForkServer, ProcessForkServer
-from labs.network.links import Links
-from labs.network.protocol import Network
+from labs.network.links import Links, Network
 from labs.runtime.process import ProcessRuntime
 from labs.runtime.protocol import Runtime
 from labs.sandbox.environment import Doubles, SandboxEnvironment
@@ -44,8 +43,8 @@ from labs.shop.template import copy as copy_template
 log = logging.getLogger("labs.agent")
 LOG_LENGTH = 4_000
 AT_ONCE, SENT_PER_S = 200, 150
-"""A sandbox that says more than its host hears in a second (labs.host.connection) is ended: what is
-busy says it later.
+"""Messages. The host ends a sandbox that sends more than it may in a second (labs.host.connection),
+so a busy one sends later.
 """
 
 
@@ -70,7 +69,7 @@ def warm_up() -> None:
 
 
 def run(sock: socket.socket, place: Place) -> NoReturn:
-    """Be the agent of a sandbox until the host says close or is gone."""
+    """Be the agent of a sandbox until the host closes it or has ended."""
     linux.set_name("cg-agent")
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -80,13 +79,8 @@ def run(sock: socket.socket, place: Place) -> NoReturn:
     _write_to(place.directory / "log")
     runtime = ProcessRuntime(slot=place.slot, own_loopback=place.isolation == "cage")
     forkserver = ProcessForkServer()
-    agent = Agent(
-        sock,
-        place,
-        runtime=runtime,
-        forkserver=forkserver,
-        network=Links(place.directory, side_channel=forkserver),
-    )
+    links = Links(place.directory, side_channel=forkserver)
+    agent = Agent(sock, place, runtime=runtime, forkserver=forkserver, network=links)
     logging.getLogger().addHandler(_ToHost(agent))
     agent.serve()
     os._exit(0)
@@ -101,7 +95,7 @@ def _write_to(path: Path) -> None:
 
 
 class _ToHost(logging.Handler):
-    """Tells the labs host what the agent logs, cut short."""
+    """Sends the labs host what the agent logs, cut short."""
 
     def __init__(self, agent: Agent) -> None:
         super().__init__(logging.WARNING)
@@ -162,19 +156,8 @@ class Agent:
 
     def outcome(self, kind: str, name: str, status: str, data: dict[str, object]) -> None:
         """Send something that must not be lost; the host sees to that."""
-        self._outbound.put(
-            wire.pack(
-                {
-                    "outcome": {
-                        "id": secrets.token_hex(16),
-                        "kind": kind,
-                        "name": name,
-                        "status": status,
-                        "data": data,
-                    }
-                }
-            )
-        )
+        about = {"id": secrets.token_hex(16), "kind": kind, "name": name, "status": status}
+        self._outbound.put(wire.pack({"outcome": about | {"data": data}}))
 
     def log(self, text: str) -> None:
         """Send a line for the labs host's log."""
@@ -202,15 +185,9 @@ class Agent:
             reply = {"id": number, "error": as_data(exc)}
         except Exception:
             log.exception("the call %s failed", call)
-            reply = {
-                "id": number,
-                "error": as_data(
-                    LabsError(
-                        "Something went wrong in your sandbox.",
-                        hint="Try again, or reset it. Your progress is kept.",
-                    )
-                ),
-            }
+            hint = "Try again, or reset it. Your progress is kept."
+            sorry = LabsError("Something went wrong in your sandbox.", hint=hint)
+            reply = {"id": number, "error": as_data(sorry)}
         self._outbound.put(wire.pack(reply))
 
     def _call(self, call: str, args: Args) -> Args:
@@ -237,9 +214,8 @@ class Agent:
             copy_template(self._place.template, directory / "data")
         address = Address(self._runtime.host(1), self._runtime.port(registry["postgres"].port))
         engine = Postgres("database", address, directory, self._secrets["database"])
-        return Server(
-            "database", engine, self._runtime, log=directory / "log", emit=self._emit_if_open
-        )
+        log_file = directory / "log"
+        return Server("database", engine, self._runtime, log=log_file, emit=self._emit_if_open)
 
     def _emit_if_open(self, event: Event) -> None:
         if self._sandbox is not None:
@@ -260,13 +236,8 @@ class Agent:
             self._database = self._new_database()
         for node in lab.topology.nodes:
             self._secrets.setdefault(node.name, secrets.token_urlsafe(24))
-        environment = SandboxEnvironment(
-            self._place.directory,
-            self._place.template,
-            self._runtime,
-            self._secrets,
-            self._doubles,
-        )
+        place = self._place.directory, self._place.template
+        environment = SandboxEnvironment(*place, self._runtime, self._secrets, self._doubles)
         self._sandbox = sandbox = Sandbox(
             lab,
             settings,

@@ -100,11 +100,8 @@ def _complete(sandbox: Sandbox, args: Args) -> Args:
 
 def _log(sandbox: Sandbox, args: Args) -> Args:
     node = sandbox.topology.node(str(args.get("server")))
-    return {
-        "lines": [line[:500] for line in sandbox.servers[node.name].log_tail(60)]
-        if node.name in sandbox.servers
-        else []
-    }
+    server = sandbox.servers.get(node.name)
+    return {"lines": [line[:500] for line in server.log_tail(60)] if server else []}
 
 
 def _measure(sandbox: Sandbox, args: Args) -> Args:
@@ -144,9 +141,9 @@ def _play(sandbox: Sandbox, _args: Args) -> Args:
             {
                 "id": check.name,
                 "claim": check.claim,
-                "status": verdicts[check.name].status,
-                "message": verdicts[check.name].message,
-                "evidence": dict(verdicts[check.name].evidence),
+                "status": (verdict := verdicts[check.name]).status,
+                "message": verdict.message,
+                "evidence": dict(verdict.evidence),
             }
             for check in sandbox.lab.checks
         ],
@@ -179,19 +176,10 @@ def _price(raw: object) -> float:
 
 
 CALLS: dict[str, Callable[[Sandbox, Args], Args]] = {
-    "set": _set,
-    "action": _action,
-    "server": _server,
-    "link": _link,
-    "step": _step,
-    "load": _load,
-    "console": _console,
-    "complete": _complete,
-    "log": _log,
-    "measure": _measure,
-    "record": _record,
-    "reset": _reset,
-    "play": _play,
-    "warn": _warn,
+    call.__name__.removeprefix("_"): call
+    for call in (
+        *(_set, _action, _server, _link, _step, _load, _console, _complete, _log),
+        *(_measure, _record, _reset, _play, _warn),
+    )
 }
 """Every call by its name, as docs/architecture.md lists them."""

@@ -13,8 +13,8 @@ from labs.fake.state import FakeState
 
 
 def run_fake(sock: socket.socket, place: Place) -> None:
-    """Be the agent of a sandbox without processes, in the calling thread, until the host says close
-    or is gone.
+    """Be the agent of a sandbox without processes, in the calling thread, until the host closes it
+    or has ended.
     """
     state = FakeState()
     with sock:

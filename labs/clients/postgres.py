@@ -30,7 +30,7 @@ class BoundedConnection(psycopg.Connection[Row]):
         return super().wait(gen, interval, self.timeout_s if timeout is None else timeout)
 
     def ended(self) -> bool:
-        """True if the other side has closed it: an idle connection that has something to say has
+        """True if the other side has closed it: an idle connection that can be read has
         ended.
         """
         return self.closed or bool(select.select([self.pgconn.socket], [], [], 0)[0])

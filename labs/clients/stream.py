@@ -163,7 +163,7 @@ class Stream:
         return self._socket
 
     def _open(self) -> None:
-        """A new connection, on which nothing has been said yet."""
+        """A new connection, on which nothing was sent yet."""
         self._answered = False
         made = socket.create_connection(
             (self._address.host, self._address.port), timeout=self._opening_s()
@@ -205,7 +205,7 @@ class Stream:
         ) from exc
 
     def _greet(self) -> None:
-        """What a protocol says first. A hook: nothing here."""
+        """What a protocol sends first. A hook: nothing here."""
 
     def _decrypted(self) -> bool:
         """True if TLS holds more of what was received; the socket itself may be empty then."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Whom a client trusts, and who it says it is.
+    """Which servers a client trusts, and its own identity.
 
     `authority` is a file with the certificates of the authorities that may have signed the
     server's. `certificate` and `key` are the client's own, for a server that requires one. Data

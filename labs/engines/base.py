@@ -10,7 +10,7 @@ from typing import Any
 
 from labs.clients.access import Access
 from labs.clients.address import Address
-from labs.engines.readings import Counters
+from labs.engines.readings import Counters, of_cache, of_database
 from labs.runtime.launch import Launch
 
 LISTENS_TIMEOUT_S = 0.5
@@ -44,13 +44,13 @@ class Engine(ABC):
     def ready(self, timeout_s: float) -> str:
         """The server's version once it answers its own question."""
 
-    @abstractmethod
     def counters(self) -> dict[str, float]:
-        """What the server has counted, all at one moment."""
+        """What the server has counted, all at one moment; here nothing that a lab shows."""
+        return {}
 
-    @abstractmethod
     def readings(self, before: Counters, after: Counters, seconds: float) -> dict[str, float]:
         """Metrics (names of labs.measure.metrics) between two calls of `counters`; pure."""
+        return {}
 
     @abstractmethod
     def close(self) -> None:
@@ -58,12 +58,7 @@ class Engine(ABC):
 
     @classmethod
     def build(
-        cls,
-        name: str,
-        address: Address,
-        directory: Path,
-        password: str,
-        options: Mapping[str, Any],
+        cls, name: str, address: Address, directory: Path, password: str, options: Mapping[str, Any]
     ) -> Engine:
         """An engine for a node; `options` are the node's. An engine without users leaves out the
         password.
@@ -86,13 +81,16 @@ class Engine(ABC):
 class CacheEngine(Engine):
     """An engine that keeps values by key, and counts hits and misses."""
 
-    @abstractmethod
+    def readings(self, before: Counters, after: Counters, seconds: float) -> dict[str, float]:
+        return of_cache(before, after, seconds)
+
     def hits(self) -> int:
         """How many lookups found a value since the server started."""
+        return int(self.counters()["hits"])
 
-    @abstractmethod
     def misses(self) -> int:
         """How many lookups found none since the server started."""
+        return int(self.counters()["misses"])
 
     @abstractmethod
     def flush(self) -> None:
@@ -112,9 +110,14 @@ class CacheEngine(Engine):
 class DatabaseEngine(Engine):
     """An engine that answers statements in SQL, and counts those of the application."""
 
-    @abstractmethod
+    def readings(self, before: Counters, after: Counters, seconds: float) -> dict[str, float]:
+        return of_database(before, after, seconds)
+
     def queries(self) -> int:
-        """How many statements the application has had answered since the server started."""
+        """How many statements the application has had answered since the server started; exact at
+        once.
+        """
+        return int(self.counters()["queries"])
 
     @abstractmethod
     def query(self, statement: str, parameters: Mapping[str, object]) -> tuple[object, ...]:

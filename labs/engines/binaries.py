@@ -1,4 +1,4 @@
-"""Where the engines' programs are on this machine. Installs nothing; says how to."""
+"""Where the engines' programs are on this machine. Installs nothing: its error has a hint."""
 
 from __future__ import annotations
 
@@ -84,13 +84,13 @@ def _prefix() -> Path | None:
     return Path(named) if named else None
 
 
+def _path() -> list[Path]:
+    return [Path(part) for part in os.get_exec_path() if part]
+
+
 def _folders() -> list[Path]:
     prefix = _prefix()
-    own = [prefix / "usr/bin", prefix / "usr/sbin"] if prefix else []
-    return [
-        *own,
-        *(Path(part) for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part),
-    ]
+    return [*([prefix / "usr/bin", prefix / "usr/sbin"] if prefix else []), *_path()]
 
 
 def _postgres_folders() -> list[Path]:
@@ -100,10 +100,7 @@ def _postgres_folders() -> list[Path]:
     """
     prefix = _prefix()
     own = _newest(prefix.glob("usr/lib/postgresql/*")) if prefix else []
-    candidates = [folder / "bin" for folder in (*own, *_newest(_SYSTEM.glob("*")))]
-    candidates += [
-        Path(part) for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part
-    ]
+    candidates = [folder / "bin" for folder in (*own, *_newest(_SYSTEM.glob("*")))] + _path()
     return [
         folder
         for folder in candidates

@@ -6,12 +6,14 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from labs.clients.resp import ReplyError, RespClient, Word
 from labs.clients.stream import Stream
 from labs.errors import ServerDown
 
 TIMEOUT_S = 0.3
 
 _Client = TypeVar("_Client", bound=Stream)
+_RespClient = TypeVar("_RespClient", bound=RespClient)
 _Answer = TypeVar("_Answer")
 
 
@@ -43,6 +45,17 @@ class Control(Generic[_Client]):
         """Give the connection back; the next question opens another."""
         with self._lock:
             self._client.close()
+
+
+class RespControl(Control[_RespClient]):
+    """A control of a server that speaks RESP."""
+
+    def run(self, *words: Word, timeout_s: float = TIMEOUT_S) -> object:
+        """The reply to a command. Raises ServerDown, also for an error reply."""
+        reply = self.ask(lambda client: client.command(*words), timeout_s)
+        if isinstance(reply, ReplyError):
+            raise ServerDown(f"The {self._name} refused: {reply}")
+        return reply
 
 
 def down(name: str, exc: Exception) -> ServerDown:

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from labs.clients.resp import Command
 from labs.engines.redis import Redis
 from labs.errors import ServerDown
 
@@ -30,8 +31,6 @@ READS: dict[str, tuple[str | int, ...]] = {
 """How each type is read; the key stands behind the first word."""
 _IN_PAIRS, _WITHOUT_ORDER = frozenset({"hash", "zset"}), frozenset({"hash", "zset", "set"})
 
-Command = tuple[str | int | bytes, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -47,7 +46,7 @@ class Dataset:
 
 def dataset(engine: Redis) -> Dataset:
     """What the server holds now. Raises ServerDown; also for a type that is not known here."""
-    keys = sorted(_keys(engine))
+    keys = engine.scan()
     whole, types, ending = hashlib.sha256(), Counter[str](), 0
     for start in range(0, len(keys), AT_ONCE):
         some = keys[start : start + AT_ONCE]
@@ -61,7 +60,7 @@ def dataset(engine: Redis) -> Dataset:
         )
         for key, kind, end, value in zip(some, kinds, ends, values, strict=True):
             if kind == "none":
-                # It ended, or somebody deleted it, since its name was read.
+                # It ended, or was deleted, since its name was read.
                 continue
             if not isinstance(end, int) or isinstance(value, Exception):
                 raise ServerDown(
@@ -74,19 +73,6 @@ def dataset(engine: Redis) -> Dataset:
             types[kind] += 1
             ending += end > 0
     return Dataset(whole.hexdigest(), types.total(), ending, dict(types))
-
-
-def _keys(engine: Redis) -> set[bytes]:
-    """Every key, by SCAN: those that are there all the while, once each."""
-    found: set[bytes] = set()
-    cursor: bytes = b"0"
-    while True:
-        reply = engine.run("SCAN", cursor.decode(), "COUNT", 1_000)
-        assert isinstance(reply, list)
-        cursor = reply[0]
-        found.update(reply[1])
-        if cursor == b"0":
-            return found
 
 
 def _read(kind: str, key: bytes) -> Command:

@@ -1,5 +1,5 @@
 """What makes a redis-server the member of a replication group: the address that the others know it
-by, and whom it follows when it starts.
+by, and the primary that it follows when it starts.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ class Membership:
     def directives(self) -> str:
         """Lines of redis.conf.
 
-        What the server says to others leaves under its public address, by which links tell who
-        calls.
+        The server connects to others from its public address, by which links recognise it.
         """
         primary = self.follows()
         digest = hashlib.sha256(self.secret.encode()).hexdigest()

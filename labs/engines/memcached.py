@@ -14,10 +14,10 @@ from urllib.parse import unquote
 
 from labs.clients.address import Address, straight
 from labs.clients.memcached import MemcachedClient
-from labs.engines import binaries, readings
+from labs.engines import binaries
 from labs.engines.base import CacheEngine
 from labs.engines.control import TIMEOUT_S, Control
-from labs.runtime.launch import Launch, or_none
+from labs.runtime.launch import Launch
 
 
 @dataclass(frozen=True)
@@ -37,53 +37,26 @@ class Memcached(CacheEngine):
 
     @classmethod
     def build(
-        cls,
-        name: str,
-        address: Address,
-        directory: Path,
-        password: str,
-        options: Mapping[str, Any],
+        cls, name: str, address: Address, directory: Path, password: str, options: Mapping[str, Any]
     ) -> Memcached:
-        """An engine for a node. It has no users, so the password is left out."""
         return cls(name, address, directory, **options)
 
     def launch(self) -> Launch:
-        """How to start it."""
+        options = (
+            f"-l {self.address.host} -p {self.address.port} -U 0 -m {self.maxmemory_mb} -c 256 "
+            "-I 1m -t 1 -R 20 -B ascii -W"
+        )
         return Launch(
-            argv=(
-                str(binaries.find("memcached")),
-                "-l",
-                self.address.host,
-                "-p",
-                str(self.address.port),
-                "-U",
-                "0",
-                "-m",
-                str(self.maxmemory_mb),
-                "-c",
-                "256",
-                "-I",
-                "1m",
-                "-t",
-                "1",
-                "-R",
-                "20",
-                "-B",
-                "ascii",
-                "-W",
-            ),
+            argv=(str(binaries.find("memcached")), *options.split()),
             env=binaries.environment(),
-            ready=or_none(self.ready),
             death_signal=Signals.SIGKILL,
             stop_signal=Signals.SIGKILL,
         )
 
     def ready(self, timeout_s: float = TIMEOUT_S) -> str:
-        """The server's version once it answers. Raises ServerDown until then."""
         return self._control.ask(MemcachedClient.version, timeout_s)
 
     def counters(self) -> dict[str, float]:
-        """What the server has counted, all at one moment. Raises ServerDown."""
         stats = self.stats()
         return {
             "run": stats["pid"] + stats["time"] - stats["uptime"],
@@ -97,22 +70,7 @@ class Memcached(CacheEngine):
             "connections": stats["curr_connections"],
         }
 
-    def readings(
-        self, before: readings.Counters, after: readings.Counters, seconds: float
-    ) -> dict[str, float]:
-        """Metrics between two calls of `counters`."""
-        return readings.of_cache(before, after, seconds)
-
-    def hits(self) -> int:
-        """get_hits now. Raises ServerDown."""
-        return int(self.stats()["get_hits"])
-
-    def misses(self) -> int:
-        """get_misses now. Raises ServerDown."""
-        return int(self.stats()["get_misses"])
-
     def flush(self) -> None:
-        """Forget all keys. Raises ServerDown."""
         self._control.ask(MemcachedClient.flush)
 
     def keys(self) -> list[str]:
@@ -122,17 +80,11 @@ class Memcached(CacheEngine):
         return sorted(unquote(key.decode()) for key in keys)
 
     def item(self, key: str) -> tuple[str, float] | None:
-        """A value as it is stored, and the whole seconds that it has left (-1: for ever); None if
-        there is none. Raises ServerDown.
-        """
         found = self._control.ask(lambda client: client.item(key))
         return (found[0].decode(errors="replace"), float(found[1])) if found else None
 
     def count(self) -> int:
-        """How many items there are, with those that have expired and were not looked up since.
-
-        Raises ServerDown.
-        """
+        """With those that have expired and were not looked up since."""
         return int(self.stats()["curr_items"])
 
     def held_bytes(self) -> float:
@@ -144,7 +96,6 @@ class Memcached(CacheEngine):
         return parse_stats(self._control.ask(lambda client: client.lines(b"stats")))
 
     def close(self) -> None:
-        """Give our connection back; the next question opens another."""
         self._control.close()
 
 

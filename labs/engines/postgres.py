@@ -21,11 +21,11 @@ import psycopg
 from labs.clients.access import Access
 from labs.clients.address import Address
 from labs.clients.postgres import BoundedConnection, Row, connect
-from labs.engines import binaries, readings
+from labs.engines import binaries
 from labs.engines.base import DatabaseEngine
 from labs.engines.control import TIMEOUT_S, down
 from labs.errors import DidNotStart
-from labs.runtime.launch import Launch, or_none
+from labs.runtime.launch import Launch
 
 AGENT, READER, APPLICATION, LEARNER = "lab_agent", "lab_reader", "shop_app", "learner"
 
@@ -38,11 +38,10 @@ host shop all all scram-sha-256
 
 # The agent is a superuser, and the schema `shop` is the learner's: it must never call, nor look at,
 # what stands there.
-_QUERIES = (
-    "SELECT coalesce(sum(calls), 0)::bigint FROM public.pg_stat_statements(false) WHERE "
-    f"userid = '{APPLICATION}'::regrole"
+_COUNTERS = (
+    "SELECT extract(epoch FROM pg_postmaster_start_time())::float8, (SELECT coalesce(sum(calls), 0)"
+    f"::float8 FROM public.pg_stat_statements(false) WHERE userid = '{APPLICATION}'::regrole)"
 )
-_COUNTERS = f"SELECT extract(epoch FROM pg_postmaster_start_time())::float8, ({_QUERIES})"
 _SOCKET_PATH_LIMIT = 107
 
 
@@ -71,7 +70,6 @@ class Postgres(DatabaseEngine):
         return self.directory / "data"
 
     def launch(self) -> Launch:
-        """How to start it."""
         socket_path = self.data / f".s.PGSQL.{self.address.port}"
         if len(str(socket_path)) > _SOCKET_PATH_LIMIT:
             raise DidNotStart(
@@ -88,7 +86,6 @@ class Postgres(DatabaseEngine):
             },
             # KILL would leave its children and postmaster.pid behind; QUIT is a crash that cleans
             # up.
-            ready=or_none(self.ready),
             death_signal=Signals.SIGQUIT,
             stop_signal=Signals.SIGINT,
         )
@@ -104,43 +101,22 @@ class Postgres(DatabaseEngine):
         return False
 
     def ready(self, timeout_s: float = TIMEOUT_S) -> str:
-        """The server's version once it answers SELECT 1 and has this sandbox's passwords.
-
-        Raises ServerDown until then.
-        """
+        """The server's version once it answers SELECT 1 and has this sandbox's passwords."""
         return self._ours.ready(timeout_s)
 
     def counters(self) -> dict[str, float]:
-        """What the server has counted. Raises ServerDown."""
         started, calls = self._ours.row(_COUNTERS)
-        return {"run": float(started), "queries": float(calls)}
-
-    def readings(
-        self, before: readings.Counters, after: readings.Counters, seconds: float
-    ) -> dict[str, float]:
-        """Metrics between two calls of `counters`."""
-        return readings.of_database(before, after, seconds)
-
-    def queries(self) -> int:
-        """How many statements the application has had answered since the server started; exact at
-        once. Raises ServerDown.
-        """
-        return int(self._ours.row(_QUERIES)[0])
+        return {"run": started, "queries": calls}
 
     def query(self, statement: str, parameters: Mapping[str, object]) -> tuple[object, ...]:
-        """The first row of the answer; (None,) if there is none. Raises ServerDown.
-
-        Asked as a role without rights: a learner may have put a view with a function of their own
-        where a table was.
-        """
+        # As a role without rights: a learner may have put a view with a function of their own where
+        # a table was.
         return self._reader.row(statement, dict(parameters))
 
     def access(self, user: str) -> Access:
-        """How a client is let in as `learner` or `shop_app`."""
         return Access(user, self.password)
 
     def after_restart(self) -> str:
-        """A sentence for the learner: what a restart has cost."""
         return "It has replayed its log: what was committed is there."
 
     def blocked_by(self, pid: int) -> list[int]:
@@ -149,7 +125,6 @@ class Postgres(DatabaseEngine):
         return list(pids or ())
 
     def close(self) -> None:
-        """Give our connection back; the next question opens another."""
         self._ours.close()
         self._reader.close()
 
@@ -168,15 +143,9 @@ class _Ours:
         with self._lock:
             connection = self._asked("SELECT 1", None, timeout_s)[0]
             if not self._has_passwords:
-                verifier = scram_verifier(self._server.password)
-                self._asked(
-                    "".join(
-                        f"ALTER ROLE {role} PASSWORD '{verifier}';"
-                        for role in (APPLICATION, LEARNER)
-                    ),
-                    None,
-                    timeout_s,
-                )
+                secret = f"PASSWORD '{scram_verifier(self._server.password)}'"
+                both = f"ALTER ROLE {APPLICATION} {secret}; ALTER ROLE {LEARNER} {secret}"
+                self._asked(both, None, timeout_s)
                 self._has_passwords = True
             return (connection.info.parameter_status("server_version") or "").split(" ")[0]
 

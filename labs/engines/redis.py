@@ -6,6 +6,7 @@ Starts nothing.
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,13 +15,13 @@ from signal import Signals
 
 from labs.clients.access import Access
 from labs.clients.address import Address, straight
-from labs.clients.resp import Command, ReplyError, RespClient, Word
-from labs.engines import binaries, readings
+from labs.clients.resp import Command, RespClient, Word
+from labs.engines import binaries
 from labs.engines.base import CacheEngine
-from labs.engines.control import TIMEOUT_S, Control
+from labs.engines.control import TIMEOUT_S, RespControl
 from labs.engines.membership import Membership
 from labs.errors import ServerDown
-from labs.runtime.launch import Launch, or_none
+from labs.runtime.launch import Launch
 
 _LEARNER = (
     "sanitize-payload ~* &* +@all -@admin -@dangerous -@scripting +info +keys +flushdb +flushall "
@@ -69,19 +70,20 @@ class Redis(CacheEngine):
     directives: Mapping[str, str] = field(default_factory=dict)
     member: Membership | None = None
     kind = "redis"
-    _ours: _Ours = field(init=False, repr=False, compare=False)
+    _secret: str = field(init=False, repr=False, compare=False)
+    _control: RespControl[_CountingClient] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_ours", _Ours(self.name, self.address))
+        object.__setattr__(self, "_secret", secrets.token_hex(32))
+        client = _CountingClient(straight(self.address), Access("labctl", self._secret))
+        object.__setattr__(self, "_control", RespControl(self.name, client))
 
     def launch(self) -> Launch:
-        """How to start it."""
         file = self.directory / "redis.conf"
         return Launch(
             argv=(str(binaries.find(self.program)), str(file)),
             env=binaries.environment(),
             files={file: self.configuration()},
-            ready=or_none(self.ready),
             death_signal=Signals.SIGKILL,
             stop_signal=Signals.SIGTERM,
             data=self.data if self.traced else None,
@@ -122,7 +124,7 @@ set-proc-title no
 crash-memcheck-enabled no
 loglevel notice
 user default off resetpass {_REPLAYS if self._appends else _NOTHING}
-user labctl on #{_digest(self._ours.secret)} ~* &* +@all
+user labctl on #{_digest(self._secret)} ~* &* +@all
 user learner on #{_digest(self.password)} {rights}
 user shop on #{_digest(self.password)} {rights}
 """
@@ -131,150 +133,24 @@ user shop on #{_digest(self.password)} {rights}
         )
 
     def ready(self, timeout_s: float = TIMEOUT_S) -> str:
-        """The server's version once it answers. Raises ServerDown until then."""
-        info = self._info("server", "persistence", timeout_s=timeout_s)
+        info = self.info("server", "persistence", timeout_s=timeout_s)
         if info.get("loading") == "1":
             # INFO is answered while the append-only file is replayed; nothing else is.
             raise ServerDown(f"The {self.name} is still loading.")
-        return (
-            f"Valkey {info['valkey_version']}"
-            if "valkey_version" in info
-            else info["redis_version"]
-        )
+        if "valkey_version" in info:
+            return f"Valkey {info['valkey_version']}"
+        return info["redis_version"]
 
     @property
     def _appends(self) -> bool:
         return self.appendonly or self.directives.get("appendonly") == "yes"
 
     def counters(self) -> dict[str, float]:
-        """What the server has counted, all at one moment; our own commands are taken off
-        `operations`. Raises ServerDown.
-        """
-        return self._ours.counters()
-
-    def readings(
-        self, before: readings.Counters, after: readings.Counters, seconds: float
-    ) -> dict[str, float]:
-        """Metrics between two calls of `counters`."""
-        return readings.of_cache(before, after, seconds)
-
-    def hits(self) -> int:
-        """keyspace_hits now. Raises ServerDown."""
-        return int(self._info("stats")["keyspace_hits"])
-
-    def misses(self) -> int:
-        """keyspace_misses now. Raises ServerDown."""
-        return int(self._info("stats")["keyspace_misses"])
-
-    def flush(self) -> None:
-        """Forget all keys. Raises ServerDown."""
-        self.run("FLUSHALL", "SYNC")
-
-    def keys(self) -> list[str]:
-        """Every key, by SCAN: those that are there all the while, once each. Raises ServerDown."""
-        found: set[str] = set()
-        cursor = "0"
-        while True:
-            reply = self.run("SCAN", cursor, "COUNT", 1_000)
-            assert isinstance(reply, list)
-            cursor = reply[0].decode()
-            found.update(key.decode(errors="replace") for key in reply[1])
-            if cursor == "0":
-                return sorted(found)
-
-    def held_bytes(self) -> float:
-        """What the keys and their values take: MEMORY USAGE of each. Raises ServerDown."""
-        usages = self._ours.run_all([("MEMORY", "USAGE", key) for key in self.keys()])
-        return float(sum(usage for usage in usages if isinstance(usage, int)))
-
-    def run(self, *words: str | int) -> object:
-        """The reply to any command, as `labctl`; not counted as an operation of the cache.
-
-        Raises ServerDown, also for an error reply.
-        """
-        return self._ours.run(words, TIMEOUT_S)
-
-    def run_all(
-        self, commands: Sequence[tuple[str | int | bytes, ...]], timeout_s: float = TIMEOUT_S
-    ) -> list[object]:
-        """The replies to several commands, sent at once, as `labctl`; an error reply is an
-        exception among them. Raises ServerDown.
-        """
-        return self._ours.run_all(commands, timeout_s)
-
-    def info(self, *sections: str) -> dict[str, str]:
-        """The fields of these sections of INFO. Raises ServerDown."""
-        return self._info(*sections)
-
-    def item(self, key: str) -> tuple[str, float] | None:
-        """A string as it is stored, and the seconds that it has left (-1: for ever); None if there
-        is none. Raises ServerDown.
-        """
-        value = self.run("GET", key)
-        left = self.run("PTTL", key)
-        if not isinstance(value, bytes) or not isinstance(left, int) or left == -2:
-            return None
-        return value.decode(errors="replace"), left if left < 0 else left / 1000
-
-    def count(self) -> int:
-        """How many keys there are. Raises ServerDown."""
-        size = self.run("DBSIZE")
-        return size if isinstance(size, int) else 0
-
-    def access(self, user: str) -> Access:
-        """How a client is let in as `learner` or `shop`."""
-        return Access(user, self.password)
-
-    def after_restart(self) -> str:
-        """A sentence for the learner: what a restart has cost."""
-        if self.traced:
-            return "What its files held is there again."
-        if self.appendonly:
-            return "It has replayed its append-only file: what was written is there."
-        return super().after_restart()
-
-    def close(self) -> None:
-        """Give our connection back; the next question opens another."""
-        self._ours.close()
-
-    def _info(self, *sections: str, timeout_s: float = TIMEOUT_S) -> dict[str, str]:
-        return parse_info(self._ours.run(("INFO", *sections), timeout_s))
-
-
-@dataclass(frozen=True)
-class Valkey(Redis):
-    """One valkey-server, which speaks as Redis does."""
-
-    program: str = "valkey-server"
-    kind = "valkey"
-
-
-class _Ours:
-    """The connection of our own user, and how many commands it has sent to the running server."""
-
-    def __init__(self, name: str, address: Address) -> None:
-        self.secret = secrets.token_hex(32)
-        self._name = name
-        self._client = _CountingClient(straight(address), Access("labctl", self.secret))
-        self._control = Control(name, self._client)
-
-    def run(self, words: tuple[str | int, ...], timeout_s: float) -> object:
-        reply = self._control.ask(lambda client: client.command(*words), timeout_s)
-        if isinstance(reply, ReplyError):
-            raise ServerDown(f"The {self._name} refused: {reply}")
-        return reply
-
-    def run_all(
-        self, commands: Sequence[tuple[str | int | bytes, ...]], timeout_s: float = TIMEOUT_S
-    ) -> list[object]:
-        return self._control.ask(lambda client: client.pipeline(commands), timeout_s)
-
-    def counters(self) -> dict[str, float]:
-        def ask(client: _CountingClient) -> tuple[dict[str, str], int]:
-            words = "INFO", "server", "stats", "clients", "memory", "keyspace"
-            return parse_info(client.command(*words)), client.sent
-
-        info, sent = self._control.ask(ask)
+        """Our own commands are taken off `operations`."""
+        words = "INFO", "server", "stats", "clients", "memory", "keyspace"
+        info, sent = self._control.ask(
+            lambda client: (parse_info(client.command(*words)), client.sent)
+        )
         return {
             "run": float(int(info["run_id"][:12], 16)),
             "hits": float(info["keyspace_hits"]),
@@ -284,18 +160,84 @@ class _Ours:
             "evicted": float(info["evicted_keys"]),
             "expired": float(info["expired_keys"]),
             "items": float(
-                sum(
-                    _keys(value)
-                    for name, value in info.items()
-                    if name.startswith("db") and name[2:].isdigit()
-                )
+                sum(_keys(found) for name, found in info.items() if re.fullmatch(r"db\d+", name))
             ),
             "bytes": float(info["used_memory"]),
             "connections": float(info["connected_clients"]),
         }
 
+    def flush(self) -> None:
+        self.run("FLUSHALL", "SYNC")
+
+    def scan(self) -> list[bytes]:
+        """Every key, sorted: those that are there all the while, once each. Raises ServerDown."""
+        found: set[bytes] = set()
+        cursor = b"0"
+        while True:
+            reply = self.run("SCAN", cursor, "COUNT", 1_000)
+            assert isinstance(reply, list)
+            cursor = reply[0]
+            found.update(reply[1])
+            if cursor == b"0":
+                return sorted(found)
+
+    def keys(self) -> list[str]:
+        """Every key as text, sorted. Raises ServerDown."""
+        return sorted(key.decode(errors="replace") for key in self.scan())
+
+    def held_bytes(self) -> float:
+        """What the keys and their values take: MEMORY USAGE of each. Raises ServerDown."""
+        usages = self.run_all([("MEMORY", "USAGE", key) for key in self.scan()])
+        return float(sum(usage for usage in usages if isinstance(usage, int)))
+
+    def run(self, *words: Word) -> object:
+        """The reply to any command, as `labctl`; not counted as an operation of the cache.
+
+        Raises ServerDown, also for an error reply.
+        """
+        return self._control.run(*words)
+
+    def run_all(self, commands: Sequence[Command], timeout_s: float = TIMEOUT_S) -> list[object]:
+        """The replies to several commands, sent at once, as `labctl`; an error reply is an
+        exception among them. Raises ServerDown.
+        """
+        return self._control.ask(lambda client: client.pipeline(commands), timeout_s)
+
+    def info(self, *sections: str, timeout_s: float = TIMEOUT_S) -> dict[str, str]:
+        """The fields of these sections of INFO. Raises ServerDown."""
+        return parse_info(self._control.run("INFO", *sections, timeout_s=timeout_s))
+
+    def item(self, key: str) -> tuple[str, float] | None:
+        value = self.run("GET", key)
+        left = self.run("PTTL", key)
+        if not isinstance(value, bytes) or not isinstance(left, int) or left == -2:
+            return None
+        return value.decode(errors="replace"), left if left < 0 else left / 1000
+
+    def count(self) -> int:
+        size = self.run("DBSIZE")
+        return size if isinstance(size, int) else 0
+
+    def access(self, user: str) -> Access:
+        return Access(user, self.password)
+
+    def after_restart(self) -> str:
+        if self.traced:
+            return "What its files held is there again."
+        if self.appendonly:
+            return "It has replayed its append-only file: what was written is there."
+        return super().after_restart()
+
     def close(self) -> None:
         self._control.close()
+
+
+@dataclass(frozen=True)
+class Valkey(Redis):
+    """One valkey-server, which speaks as Redis does."""
+
+    program: str = "valkey-server"
+    kind = "valkey"
 
 
 class _CountingClient(RespClient):

@@ -13,15 +13,14 @@ from pathlib import Path
 
 from labs.clients.access import Access
 from labs.clients.address import Address, straight
-from labs.clients.resp import ReplyError, RespClient
+from labs.clients.resp import RespClient
 from labs.engines import binaries
 from labs.engines.base import Engine
-from labs.engines.control import TIMEOUT_S, Control
+from labs.engines.control import TIMEOUT_S, RespControl
 from labs.engines.membership import SENTINEL
-from labs.engines.readings import Counters
 from labs.engines.redis import parse_info
 from labs.errors import ServerDown
-from labs.runtime.launch import Launch, or_none
+from labs.runtime.launch import Launch
 
 GROUP = "shop"
 """What the sentinels call the replication group."""
@@ -58,20 +57,18 @@ class Sentinel(Engine):
     secret: str = field(repr=False)
     watched: Callable[[], Watched] = field(repr=False)
     kind = "sentinel"
-    _control: Control[RespClient] = field(init=False, repr=False, compare=False)
+    _control: RespControl[RespClient] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         client = RespClient(straight(self.address), Access(password=self.secret))
-        object.__setattr__(self, "_control", Control(self.name, client))
+        object.__setattr__(self, "_control", RespControl(self.name, client))
 
     def launch(self) -> Launch:
-        """How to start it; it begins with what is so in the group now."""
         file = self.directory / "sentinel.conf"
         return Launch(
             argv=(str(binaries.find("redis-server")), str(file), "--sentinel"),
             env=binaries.environment(),
             files={file: self.configuration()},
-            ready=or_none(self.ready),
         )
 
     def configuration(self) -> str:
@@ -110,16 +107,8 @@ sentinel current-epoch {watched.epoch}
 """ + "".join(f"{line}\n" for line in known)
 
     def ready(self, timeout_s: float = TIMEOUT_S) -> str:
-        """Its version once it answers. Raises ServerDown until then."""
-        return parse_info(self.run("INFO", "server", timeout_s=timeout_s))["redis_version"]
-
-    def counters(self) -> dict[str, float]:
-        """It counts nothing that a lab shows."""
-        return {}
-
-    def readings(self, before: Counters, after: Counters, seconds: float) -> dict[str, float]:
-        """It counts nothing that a lab shows."""
-        return {}
+        info = self._control.run("INFO", "server", timeout_s=timeout_s)
+        return parse_info(info)["redis_version"]
 
     def set(self, option: str, value: int) -> None:
         """Change what it watches by, while it runs. Raises ServerDown."""
@@ -143,15 +132,11 @@ sentinel current-epoch {watched.epoch}
         """
         self.run("SENTINEL", "FAILOVER", GROUP)
 
-    def run(self, *words: str | int, timeout_s: float = TIMEOUT_S) -> object:
+    def run(self, *words: str | int) -> object:
         """The reply to any command. Raises ServerDown, also for an error reply."""
-        reply = self._control.ask(lambda client: client.command(*words), timeout_s)
-        if isinstance(reply, ReplyError):
-            raise ServerDown(f"The {self.name} refused: {reply}")
-        return reply
+        return self._control.run(*words)
 
     def close(self) -> None:
-        """Give our connection back; the next question opens another."""
         self._control.close()
 
 

@@ -16,9 +16,8 @@ from labs.clients.address import Address, straight
 from labs.clients.stream import Stream
 from labs.engines.base import Engine
 from labs.engines.control import TIMEOUT_S, Control
-from labs.engines.readings import Counters
 from labs.runtime.interpreter import interpreter
-from labs.runtime.launch import Launch, or_none
+from labs.runtime.launch import Launch
 from labs.web import http
 
 _START = Path(__file__).resolve().parents[1] / "web" / "start.py"
@@ -28,7 +27,7 @@ _START = Path(__file__).resolve().parents[1] / "web" / "start.py"
 class WebServer(Engine):
     """A program of labs.web.
 
-    `settings` says what its configuration is now; `configure` puts it in place while it runs.
+    `settings` returns its configuration as it is now; `configure` puts it in place while it runs.
     """
 
     name: str
@@ -49,24 +48,15 @@ class WebServer(Engine):
         return Launch(
             argv=(interpreter(), "-I", "-S", str(_START), self._module, str(file)),
             files={file: self.configuration()},
-            ready=or_none(self.ready),
         )
 
     def configuration(self) -> str:
         """The text of its settings. By file, for a command line can be read by all."""
-        return json.dumps(
-            {
-                "host": self.address.host,
-                "port": self.address.port,
-                "secret": self.secret,
-                **self.settings(),
-            }
-        )
+        own = {"host": self.address.host, "port": self.address.port, "secret": self.secret}
+        return json.dumps(own | dict(self.settings()))
 
     def configure(self) -> None:
-        """Put other settings in place; it takes them with its next request, whether it runs now or
-        is paused.
-        """
+        """It takes its settings with its next request, whether it runs now or is paused."""
         new = self.directory / "settings.new"
         new.touch(mode=0o600)
         new.write_text(self.configuration())
@@ -77,31 +67,19 @@ class WebServer(Engine):
         return f"Python {self._asked(self._health, timeout_s)['version']}"
 
     def counters(self) -> dict[str, float]:
-        """What it has counted. Raises ServerDown."""
         return {
             name: float(value)
             for name, value in self._asked("/-/counts", TIMEOUT_S).items()
             if isinstance(value, int | float)
         }
 
-    def readings(self, before: Counters, after: Counters, seconds: float) -> dict[str, float]:
-        """None of its own: what a site does is read where its browsers are."""
-        return {}
-
     def close(self) -> None:
-        """Give our connection back; the next question opens another."""
         self._control.close()
 
     def _asked(self, path: str, timeout_s: float) -> dict[str, Any]:
-        answer = self._control.ask(
-            lambda stream: _exchange(
-                stream,
-                http.Message(
-                    f"GET {path} HTTP/1.1", [("Host", self.name), (http.SECRET, self.secret)]
-                ),
-            ),
-            timeout_s,
-        )
+        head = [("Host", self.name), (http.SECRET, self.secret)]
+        request = http.Message(f"GET {path} HTTP/1.1", head)
+        answer = self._control.ask(lambda stream: _exchange(stream, request), timeout_s)
         found: dict[str, Any] = json.loads(answer.body)
         return found
 
@@ -130,7 +108,6 @@ class Balancer(WebServer):
     _health: ClassVar[str] = "/-/health"
 
     def after_restart(self) -> str:
-        """A sentence for the learner: what a restart has cost."""
         return "It held nothing that it could lose."
 
     def instances_up(self) -> list[str]:

@@ -13,7 +13,7 @@ from labs.caching.cache import CacheDown
 from labs.caching.local import CHANNEL, Local
 from labs.errors import ServerDown
 from labs.fake.state import FakeState
-from labs.sandbox.console import Answer
+from labs.sandbox.console import Answer, not_answered
 from labs.shop import queries
 from labs.shop.popularity import category_of
 from labs.shop.shop import OnCommand, in_short
@@ -24,7 +24,7 @@ COMMANDS = ("GET", "GETDEL", "GETEX", "PING", "SET")
 IsUp = Callable[[], bool]
 
 
-@dataclass(frozen=True)
+@dataclass
 class FakeCache:
     """A cache in a dictionary, which speaks of it as Redis would. It runs no scripts."""
 
@@ -35,18 +35,7 @@ class FakeCache:
     local: Local = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self,
-            "local",
-            Local(
-                lambda key, found, _: self.on_lookup(
-                    f"own memory: {key}",
-                    "found" if found else "nothing",
-                    REMEMBERED_MS,
-                    "hit" if found else "miss",
-                )
-            ),
-        )
+        self.local = Local(self._looked)
 
     def connect(self) -> None:
         """There is nothing to connect to."""
@@ -64,22 +53,15 @@ class FakeCache:
 
     def set(self, key: str, value: str, ttl_s: float) -> None:
         self._must_be_up(f"SET {key}")
-        self.state.stored[key] = (
-            value.encode(),
-            time.monotonic() + ttl_s if ttl_s else math.inf,
-        )
-        self.on_command(
-            f"SET {key} {value}" + (f" EX {ttl_s:g}" if ttl_s else ""), "OK", STORED_MS, "write"
-        )
+        until = time.monotonic() + ttl_s if ttl_s else math.inf
+        self.state.stored[key] = (value.encode(), until)
+        expiry = f" EX {ttl_s:g}" if ttl_s else ""
+        self.on_command(f"SET {key} {value}{expiry}", "OK", STORED_MS, "write")
 
     def delete(self, key: str) -> None:
         self._must_be_up(f"DEL {key}")
-        self.on_command(
-            f"DEL {key}",
-            f"(integer) {int(self.state.stored.pop(key, None) is not None)}",
-            STORED_MS,
-            "write",
-        )
+        deleted = int(self.state.stored.pop(key, None) is not None)
+        self.on_command(f"DEL {key}", f"(integer) {deleted}", STORED_MS, "write")
 
     def incr(self, key: str) -> int:
         self._must_be_up(f"INCR {key}")
@@ -102,6 +84,10 @@ class FakeCache:
 
     def close(self) -> None:
         """There is nothing to give back."""
+
+    def _looked(self, key: str, found: bool, _took_ms: float) -> None:
+        answer = "found" if found else "nothing"
+        self.on_lookup(f"own memory: {key}", answer, REMEMBERED_MS, "hit" if found else "miss")
 
     def _must_be_up(self, command: str) -> None:
         if not self.is_up():
@@ -161,20 +147,15 @@ class FakeShop:
 
 @dataclass(frozen=True, slots=True)
 class FakeConsole:
-    """Says what it was told."""
+    """Repeats each command."""
 
     name: str
     is_up: IsUp
 
     def run(self, command: str) -> Answer:
         if not self.is_up():
-            raise ServerDown(
-                "The server does not answer.",
-                hint="It may be down, paused or cut off: look at the drawing.",
-            )
-        return Answer(
-            f"{self.name} is a fake. It was told: {command}", failed=False, took_ms=LOOKED_UP_MS
-        )
+            raise not_answered("server", TimeoutError())
+        return Answer(f"{self.name} is a fake. It was told: {command}", False, LOOKED_UP_MS)
 
     def complete(self, text: str) -> list[str]:
         return [name for name in COMMANDS if name.startswith(text.upper())]

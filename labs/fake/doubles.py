@@ -18,19 +18,15 @@ class FakeDoubles:
     state: FakeState
 
     def engine(self, name: str, kind: str) -> FakeEngine:
-        """An engine that is ready at once."""
         return FakeEngine(name, kind, self.state)
 
     def console(self, name: str, is_up: Callable[[], bool]) -> FakeConsole:
-        """A console that repeats each command."""
         return FakeConsole(name, is_up)
 
     def cache(
         self, is_up: Callable[[], bool], on_command: OnCommand, on_lookup: OnCommand
     ) -> FakeCache:
-        """A cache in a dictionary."""
         return FakeCache(self.state, is_up, on_command, on_lookup)
 
     def shop(self, is_up: Callable[[], bool], on_command: OnCommand, what: str) -> FakeShop:
-        """A shop that sells lamps."""
         return FakeShop(self.state, is_up, on_command, what)

@@ -31,7 +31,7 @@ class FakeEngine(CacheEngine, DatabaseEngine):
         elif self.kind in CACHES:
             self.state.hits = self.state.misses = 0
             self.flush()
-        return Launch(argv=("fake",), ready=lambda _: "fake")
+        return Launch(argv=("fake",))
 
     def listens(self) -> bool:
         return True
@@ -63,15 +63,6 @@ class FakeEngine(CacheEngine, DatabaseEngine):
         if self.kind == "postgres":
             return readings.of_database(before, after, seconds)
         return readings.of_cache(before, after, seconds) if self.kind in CACHES else {}
-
-    def hits(self) -> int:
-        return self.state.hits
-
-    def misses(self) -> int:
-        return self.state.misses
-
-    def queries(self) -> int:
-        return self.state.queries
 
     def query(self, statement: str, parameters: Mapping[str, object]) -> tuple[object, ...]:
         """The version of the item that is asked for, whatever the statement."""

@@ -29,7 +29,7 @@ class FakeNetwork:
     def forward(self, listener: str, paths: Sequence[str]) -> None:
         """Nothing travels."""
 
-    def slow(self, *names: str, delay_ms: float, directions: int = 3) -> None:
+    def slow(self, *names: str, delay_ms: float) -> None:
         """Nothing travels."""
 
     def cut(self, *names: str, directions: int = 3) -> None:

@@ -1,4 +1,4 @@
-"""What the doubles of one sandbox hold in place of servers."""
+"""What the doubles of one sandbox hold instead of servers."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from labs.catalogue import find
-from labs.errors import LabsError, NotNow, SandboxTaken, UnknownSandbox
+from labs.errors import LabsError, NotNow, SandboxTaken, no_such_sandbox
 from labs.host.record import CALLS_IN_A_ROW, CALLS_PER_S, Limits, SandboxRecord
 
 CALLS_AT_ONCE = 6
@@ -24,7 +24,7 @@ class Admission:
     `start` is called with each record that gets in, and must not block.
     """
 
-    def __init__(self, limits: Limits, start: Callable[[SandboxRecord], None]) -> None:
+    def __init__(self, limits: Limits, start: Callable[[SandboxRecord], object]) -> None:
         self.limits = limits
         self.records: dict[str, SandboxRecord] = {}
         self.lock = threading.RLock()
@@ -37,14 +37,8 @@ class Admission:
         Raises SandboxTaken if the owner has one of another lab.
         """
         with self.lock:
-            found = next(
-                (
-                    record
-                    for record in self.records.values()
-                    if record.owner == owner and record.status != "closed"
-                ),
-                None,
-            )
+            theirs = (record for record in self.records.values() if record.owner == owner)
+            found = next((record for record in theirs if record.status != "closed"), None)
             if found is not None and found.lab != lab:
                 raise SandboxTaken(
                     f"Your sandbox for {find(found.lab).title} is open.",
@@ -69,9 +63,7 @@ class Admission:
         shows. Call it again when a start is over.
         """
         with self.lock:
-            while (
-                self._waiting and self.open < self.limits.sandboxes and self._being_opened < STARTS
-            ):
+            while self._waiting and self._has_room():
                 record = self.records[self._waiting.pop(0)]
                 record.status = "opening"
                 self._start(record)
@@ -80,10 +72,7 @@ class Admission:
         """The record of a sandbox, open or not. Raises UnknownSandbox."""
         record = self.records.get(sandbox)
         if record is None:
-            raise UnknownSandbox(
-                "There is no such sandbox.",
-                hint="It may have ended. Open the lab again: your progress is kept.",
-            )
+            raise no_such_sandbox()
         return record
 
     def all(self) -> list[SandboxRecord]:
@@ -108,9 +97,9 @@ class Admission:
         with self.lock:
             return sum(record.status in ("opening", "open") for record in self.records.values())
 
-    @property
-    def _being_opened(self) -> int:
-        return sum(record.status == "opening" for record in self.records.values())
+    def _has_room(self) -> bool:
+        opening = sum(record.status == "opening" for record in self.records.values())
+        return self.open < self.limits.sandboxes and opening < STARTS
 
     @property
     def queued(self) -> int:

@@ -10,8 +10,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-import psutil
-
 FILES = 50_000
 PAGE = resource.getpagesize()
 
@@ -66,11 +64,6 @@ def processes_of(uid: int) -> list[int]:
             if entry.stat().st_uid == uid and not _has_ended(entry.path):
                 found.append(int(entry.name))
     return found
-
-
-def proportional(processes: Iterable[psutil.Process]) -> int:
-    """Bytes of memory of these processes, shared pages counted by share (PSS)."""
-    return sum(pss(process.pid) for process in processes)
 
 
 def pss(pid: int) -> int:

@@ -14,7 +14,6 @@ import select
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,14 +23,11 @@ CAGE_DIRECTORY = Path("/sandbox")
 CAGE_TEMPLATE = Path("/template")
 ROOM_FOR_TEMPORARY = 32 * 1024 * 1024
 _ROOT = Path(__file__).resolve().parents[2]
-_READABLE = (
-    "/usr/bin",
-    "/usr/lib",
-    "/usr/lib32",
-    "/usr/lib64",
-    "/usr/share/postgresql",
-    "/usr/share/zoneinfo",
-)
+_HOLD_OPEN = ("--", "/usr/bin/sh", "-c", "echo up; exec sleep 2147483647")
+_READABLE = [
+    Path("/usr", folder)
+    for folder in ("bin", "lib", "lib32", "lib64", "share/postgresql", "share/zoneinfo")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +51,7 @@ def build(directory: Path, template: Path, *, uid: int | None, deadline_s: float
     information, write_end = os.pipe()
     try:
         process = subprocess.Popen(
-            [
-                bwrap,
-                *_arguments(directory, template),
-                "--info-fd",
-                str(write_end),
-                "--",
-                "/usr/bin/sh",
-                "-c",
-                "echo up; exec sleep 2147483647",
-            ],
+            [bwrap, *_arguments(directory, template), "--info-fd", str(write_end), *_HOLD_OPEN],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -78,8 +65,9 @@ def build(directory: Path, template: Path, *, uid: int | None, deadline_s: float
         os.close(write_end)
     assert process.stdout and process.stderr
     try:
-        said = _read_line(process.stdout.fileno(), deadline_s)
-        if said != b"up\n":
+        # One write of the shell, so one read; nothing if bwrap ended.
+        ready, _, _ = select.select([process.stdout], [], [], deadline_s)
+        if not ready or os.read(process.stdout.fileno(), 16) != b"up\n":
             process.kill()
             raise DidNotStart(
                 "The cage could not be built.",
@@ -94,19 +82,11 @@ def build(directory: Path, template: Path, *, uid: int | None, deadline_s: float
 
 
 def _arguments(directory: Path, template: Path) -> list[str]:
-    arguments = [
-        "--unshare-all",
-        "--die-with-parent",
-        "--new-session",
-        "--clearenv",
-        "--cap-drop",
-        "ALL",
-        "--hostname",
-        "sandbox",
-    ]
+    arguments = ["--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
+    arguments += ["--cap-drop", "ALL", "--hostname", "sandbox"]
     for path in _READABLE:
-        if Path(path).is_dir() and not Path(path).is_symlink():
-            arguments += ["--ro-bind", path, path]
+        if path.is_dir() and not path.is_symlink():
+            arguments += ["--ro-bind", str(path), str(path)]
     for link in ("bin", "lib", "lib32", "lib64"):
         if Path("/", link).is_symlink():
             arguments += ["--symlink", os.readlink(Path("/", link)), f"/{link}"]
@@ -114,49 +94,16 @@ def _arguments(directory: Path, template: Path) -> list[str]:
             arguments += ["--ro-bind", f"/{link}", f"/{link}"]
     # Before what is shown of the checkout, which may itself lie below /tmp.
     arguments += ["--size", str(ROOM_FOR_TEMPORARY), "--tmpfs", "/tmp"]
-    own = {_ROOT / "labs", Path(sys.prefix), Path(sys.base_prefix)} | {
-        Path(part)
-        for part in filter(None, os.environ.get("CACHEGROUND_LABS", "").split(os.pathsep))
-    }
-    if os.environ.get("CACHEGROUND_ENGINES"):
-        own.add(Path(os.environ["CACHEGROUND_ENGINES"]))
-    for extra in sorted(own):
+    named = os.environ.get("CACHEGROUND_LABS", "").split(os.pathsep)
+    named.append(os.environ.get("CACHEGROUND_ENGINES", ""))
+    own = {_ROOT / "labs", Path(sys.prefix), Path(sys.base_prefix)}
+    for extra in sorted(own | {Path(name) for name in named if name}):
         if extra != Path("/usr") and extra.exists():
             arguments += ["--ro-bind", str(extra), str(extra)]
-    return [
-        *arguments,
-        "--ro-bind",
-        str(template),
-        str(CAGE_TEMPLATE),
-        "--bind",
-        str(directory),
-        str(CAGE_DIRECTORY),
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-        "--size",
-        str(ROOM_FOR_TEMPORARY),
-        "--tmpfs",
-        "/dev/shm",
-        # What can be written to without a bound is memory without a bound.
-        "--remount-ro",
-        "/dev",
-        "--remount-ro",
-        "/",
-        "--chdir",
-        str(CAGE_DIRECTORY),
-    ]
-
-
-def _read_line(descriptor: int, deadline_s: float) -> bytes:
-    line = b""
-    end = time.monotonic() + deadline_s
-    while not line.endswith(b"\n") and (left := end - time.monotonic()) > 0:
-        if not select.select([descriptor], [], [], left)[0]:
-            break
-        part = os.read(descriptor, 1)
-        if not part:
-            break
-        line += part
-    return line
+    arguments += ["--ro-bind", str(template), str(CAGE_TEMPLATE)]
+    arguments += ["--bind", str(directory), str(CAGE_DIRECTORY)]
+    arguments += ["--proc", "/proc", "--dev", "/dev"]
+    arguments += ["--size", str(ROOM_FOR_TEMPORARY), "--tmpfs", "/dev/shm"]
+    # What can be written to without a bound is memory without a bound.
+    arguments += ["--remount-ro", "/dev", "--remount-ro", "/"]
+    return [*arguments, "--chdir", str(CAGE_DIRECTORY)]

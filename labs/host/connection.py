@@ -21,8 +21,9 @@ from concurrent.futures import Future
 from typing import Any
 
 from labs import wire
-from labs.errors import BadInput, LabsError, TooSlow, UnknownSandbox, from_data
-from labs.events import Entry, decode
+from labs.errors import BadInput, LabsError, UnknownSandbox, from_data, no_answer_in_time
+from labs.events import Entry
+from labs.events.decoding import decode
 
 log = logging.getLogger("labs.connection")
 
@@ -35,7 +36,7 @@ SEND_DEADLINE_S = 5.0
 
 
 class Connection:
-    """Calls to an agent and what it says. Any thread may call; one thread reads."""
+    """Calls to an agent and its messages. Any thread may call; one thread reads."""
 
     def __init__(self, sock: socket.socket, sandbox: str) -> None:
         sock.settimeout(SEND_DEADLINE_S)
@@ -66,10 +67,7 @@ class Connection:
                 raise _has_ended()
             return future.result(timeout=deadline_s)
         except TimeoutError:
-            raise TooSlow(
-                "Your sandbox did not answer in time.",
-                hint="Try again; if it stays silent, open the lab again. Your progress is kept.",
-            ) from None
+            raise no_answer_in_time() from None
         except OSError as exc:
             raise UnknownSandbox(
                 "There is no such sandbox.",
@@ -82,7 +80,7 @@ class Connection:
     def read(self) -> bool:
         """Take in what has arrived; False at the end of the stream.
 
-        Raises whatever a hostile sandbox's words break.
+        Raises what a hostile sandbox's messages break.
         """
         try:
             messages = wire.receive(self.sock, self._unpacker)

@@ -1,7 +1,7 @@
 """The labs host: owns the sandboxes of one machine, and speaks with the portal over its Redis only.
 docs/architecture.md lists keys and calls.
 
-If it dies its sandboxes die with it; nothing is adopted. What it says over Redis may be lost,
+If it dies its sandboxes die with it; nothing is adopted. What it writes to Redis may be lost,
 except outcomes, which it keeps itself.
 """
 
@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,22 +36,7 @@ from labs.host.watch import Watch
 
 log = logging.getLogger("labs.host")
 
-RELAYED = frozenset(
-    {
-        "set",
-        "action",
-        "server",
-        "link",
-        "step",
-        "load",
-        "console",
-        "complete",
-        "log",
-        "measure",
-        "record",
-        "reset",
-    }
-)
+RELAYED = "set action server link step load console complete log measure record reset".split()
 
 
 class LabsHost:
@@ -73,7 +59,9 @@ class LabsHost:
         self.supervisor = SandboxSupervisor(
             state, isolation=isolation, pool=min(pool, limits.sandboxes)
         )
-        self.admission = Admission(limits, self._start_soon)
+        self.admission = Admission(
+            limits, lambda record: self._starters.submit(self._start, record)
+        )
         self.watch = Watch(self.admission, self.supervisor, state, self._close)
         self._publisher = Publisher(redis, self.id, self._outbox)
         self._stopped = threading.Event()
@@ -92,21 +80,13 @@ class LabsHost:
             # Asked while the zygote warms up.
             self._versions = binaries.versions()
         self.supervisor.wait_ready()
-        threads = [
-            threading.Thread(
-                target=self._loop, args=(work, every_s), name=work.__name__, daemon=True
-            )
-            for work, every_s in (
-                (self._announce, ANNOUNCE_S),
-                (self.watch.look, 1.0),
-                (self._publisher.send_outcomes, 0.0),
-            )
-        ]
-        threads.append(
-            threading.Thread(target=self._publisher.publish_events, name="publish", daemon=True)
-        )
-        for thread in threads:
-            thread.start()
+        for work in (
+            partial(self._loop, self._announce, ANNOUNCE_S),
+            partial(self._loop, self.watch.look, 1.0),
+            partial(self._loop, self._publisher.send_outcomes, 0.0),
+            self._publisher.publish_events,
+        ):
+            threading.Thread(target=work, daemon=True).start()
         try:
             while not self._stopped.is_set():
                 self._take_request()
@@ -138,27 +118,18 @@ class LabsHost:
                     self._callers.submit(self._answer, request)
 
     def _answer(self, request: dict[str, Any]) -> None:
-        reply: dict[str, Any]
+        call, sandbox = str(request.get("call")), str(request.get("sandbox") or "")
         try:
-            reply = {
-                "reply": self._do(
-                    str(request.get("call")),
-                    str(request.get("sandbox") or ""),
-                    request.get("args") or {},
-                    float(request["until"]),
-                )
-            }
+            done = self._do(call, sandbox, request.get("args") or {}, float(request["until"]))
+            reply: dict[str, Any] = {"reply": done}
         except LabsError as exc:
             if exc.detail:
-                log.warning("%s: %s: %s", request.get("call"), exc, exc.detail)
+                log.warning("%s: %s: %s", call, exc, exc.detail)
             reply = {"error": as_data(exc)}
         except Exception:
-            log.exception("the request %s failed", request.get("call"))
-            reply = {
-                "error": as_data(
-                    LabsError("Something went wrong with the labs.", hint="Try again in a moment.")
-                )
-            }
+            log.exception("the request %s failed", call)
+            sorry = LabsError("Something went wrong with the labs.", hint="Try again in a moment.")
+            reply = {"error": as_data(sorry)}
         with contextlib.suppress(RedisError):
             key = keys.REPLY.format(request.get("id"))
             with self._redis.pipeline(transaction=False) as pipe:
@@ -210,18 +181,12 @@ class LabsHost:
         if record.status == "open" and args.get("settings"):
             with self.admission.turn(record):
                 for name in args["settings"]:
+                    left_s = max(0.1, until - time.time())
                     self.supervisor.call(
-                        record.id,
-                        "set",
-                        name=name,
-                        value=settings[name],
-                        deadline_s=max(0.1, until - time.time()),
+                        record.id, "set", name=name, value=settings[name], deadline_s=left_s
                     )
         self._announce_sandboxes([record])
         return self._info(record)
-
-    def _start_soon(self, record: SandboxRecord) -> None:
-        self._starters.submit(self._start, record)
 
     def _start(self, record: SandboxRecord) -> None:
         try:
@@ -256,7 +221,7 @@ class LabsHost:
         self._on_gone(record, reason)
 
     def _on_gone(self, record: SandboxRecord, reason: str) -> None:
-        """The sandbox has ended, by whatever: say so once, and let the next one in."""
+        """The sandbox has ended, for any reason: report it once, and admit the next one."""
         with self.admission.lock:
             if record.status == "closed":
                 return
@@ -298,8 +263,7 @@ class LabsHost:
             except Exception:
                 log.exception("%s failed", work.__name__)
                 self._stopped.wait(0.5)
-            if every_s:
-                self._stopped.wait(every_s)
+            self._stopped.wait(every_s)
 
     def _info(self, record: SandboxRecord) -> dict[str, Any]:
         return {

@@ -21,13 +21,6 @@ KINDS = ("cage", "process", "fake")
 TRIAL_UID = 61_000
 TRIAL_DEADLINE_S = 15.0
 
-WHAT_IS_LACKING = {
-    "cage": "",
-    "process": "Sandboxes are plain processes here: other users of this machine could reach a "
-    "learner's Memcached and see the processes. For one person on their own machine.",
-    "fake": "Nothing real runs here: servers are states without processes.",
-}
-
 
 def check(wanted: str) -> None:
     """Raise BadInput for a word that is no isolation."""
@@ -66,12 +59,12 @@ def _problem_of_cage() -> str:
     if child == 0:
         _try(writing)
     os.close(writing)
-    said = _read_all(reading, TRIAL_DEADLINE_S)
+    text = _read_all(reading, TRIAL_DEADLINE_S)
     os.close(reading)
-    if said is None:
+    if text is None:
         os.kill(child, signal.SIGKILL)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return "" if code == 0 else (said or f"exit code {code}")[-2000:]
+    return "" if code == 0 else (text or f"exit code {code}")[-2000:]
 
 
 def _try(output: int) -> NoReturn:
@@ -89,12 +82,12 @@ def _try(output: int) -> NoReturn:
 
 def _read_all(descriptor: int, deadline_s: float) -> str | None:
     """What is written until the other end is closed; None if it isn't in time."""
-    said, end = b"", time.monotonic() + deadline_s
+    text, end = b"", time.monotonic() + deadline_s
     while select.select([descriptor], [], [], max(0.0, end - time.monotonic()))[0]:
         part = os.read(descriptor, 4096)
         if not part:
-            return said.decode(errors="replace")
-        said += part
+            return text.decode(errors="replace")
+        text += part
     return None
 
 

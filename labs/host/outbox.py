@@ -1,5 +1,5 @@
-"""Outcomes that must not be lost: kept in a file of the host's own until the portal says that they
-are safe in Postgres.
+"""Outcomes that must not be lost: kept in a file of the host's own until the portal acknowledges
+that they are safe in Postgres.
 """
 
 from __future__ import annotations
@@ -39,13 +39,12 @@ class Outbox:
         """Outcomes to send now, as JSON: new ones, and those sent a while ago that no recorder has
         acknowledged.
         """
-        now = time.time()
         with self._lock:
             rows = self._db.execute(
-                "SELECT id, body FROM outcome WHERE sent_at < ? ORDER BY rowid LIMIT ?",
-                (now - RESEND_S, limit),
+                "SELECT body FROM outcome WHERE sent_at < ? ORDER BY rowid LIMIT ?",
+                (time.time() - RESEND_S, limit),
             ).fetchall()
-        return [body for _, body in rows]
+        return [body for (body,) in rows]
 
     def sent(self, bodies: list[str]) -> None:
         """These were sent just now."""

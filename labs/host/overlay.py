@@ -62,25 +62,20 @@ def mount(layers: Layers, directory: Path, uid: int) -> None:
     """Give this process and its children the database of a sandbox in `directory`. It goes with the
     last of them. Raises DidNotStart.
     """
+    upper, work, data = layers.room / "upper", layers.room / "work", directory / DATA
     try:
-        _mount(layers, directory, uid)
+        linux.unshare_mounts()
+        options = f"size={ROOM_MB}m,nr_inodes={ROOM_INODES},mode=0711"
+        linux.mount("tmpfs", layers.room, "tmpfs", options)
+        # Postgres looks at the owner and the mode of the data directory's root alone.
+        for folder, owner in ((upper, uid), (work, 0), (data.parent, uid), (data, uid)):
+            folder.mkdir(mode=0o700)
+            os.chown(folder, owner, owner)
+        # Nothing of it outlives the machine, so nothing need be synced.
+        options = f"lowerdir={layers.lower},upperdir={upper},workdir={work},volatile"
+        linux.mount("overlay", data, "overlay", options)
     except OSError as exc:
         raise DidNotStart("The database could not be laid out.", detail=str(exc)) from exc
-
-
-def _mount(layers: Layers, directory: Path, uid: int) -> None:
-    linux.unshare_mounts()
-    options = f"size={ROOM_MB}m,nr_inodes={ROOM_INODES},mode=0711"
-    linux.mount("tmpfs", layers.room, "tmpfs", options)
-    upper, work = layers.room / "upper", layers.room / "work"
-    data = directory / DATA
-    # Postgres looks at the owner and the mode of the data directory's root alone.
-    for folder, owner in ((upper, uid), (work, 0), (data.parent, uid), (data, uid)):
-        folder.mkdir(mode=0o700)
-        os.chown(folder, owner, owner)
-    # Nothing of it outlives the machine, so nothing need be synced.
-    options = f"lowerdir={layers.lower},upperdir={upper},workdir={work},volatile"
-    linux.mount("overlay", data, "overlay", options)
 
 
 def _works(lower: Path, room: Path) -> bool:

@@ -33,17 +33,8 @@ class Pool:
             self._wanted.set()
             threading.Thread(target=self._fill, name="pool", daemon=True).start()
 
-    def __len__(self) -> int:
-        return len(self._ready)
-
-    @property
-    def ids(self) -> set[str]:
-        """The sandboxes that wait here."""
-        with self._lock:
-            return {process.id for process in self._ready}
-
     def take(self) -> SandboxProcess | None:
-        """One that is ready, if there is one. An opening begins: say `opened` when it is over."""
+        """One that is ready, if there is one. An opening begins: call `opened` when it is over."""
         with self._lock:
             self._opening += 1
             while self._ready:

@@ -53,15 +53,8 @@ class Publisher:
 
     def put_outcome(self, record: SandboxRecord, outcome: dict[str, Any]) -> None:
         """Keep an outcome safe, and have it sent soon."""
-        self._outbox.put(
-            outcome
-            | {
-                "host": self._host,
-                "owner": record.owner,
-                "lab": record.lab,
-                "at": round(time.time(), 3),
-            }
-        )
+        about = {"host": self._host, "owner": record.owner, "lab": record.lab}
+        self._outbox.put(outcome | about | {"at": round(time.time(), 3)})
         self._new_outcome.set()
 
     def publish_events(self) -> None:
@@ -120,7 +113,7 @@ class Publisher:
                 self._redis.hdel(keys.HOSTS, name)
 
     def announce(self, records: Iterable[tuple[SandboxRecord, dict[str, Any]]]) -> None:
-        """Say of each sandbox what is so now, and which is its owner's."""
+        """Publish the state of each sandbox, and which one its owner has."""
         with contextlib.suppress(RedisError), self._redis.pipeline(transaction=False) as pipe:
             for record, info in records:
                 key = keys.SANDBOX.format(record.id)
@@ -147,9 +140,7 @@ class Publisher:
         self._events.put(None)
 
     def _next_batch(self) -> list[tuple[SandboxRecord, Entry]]:
-        """What waits to be published, at least one entry; empty at the end, which a None in the
-        queue says.
-        """
+        """What waits to be published, at least one entry; empty at the end (None in the queue)."""
         batch: list[tuple[SandboxRecord, Entry]] = []
         waiting = self._events.get()
         while waiting is not None:

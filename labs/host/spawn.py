@@ -5,30 +5,24 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import queue
 import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from labs.errors import DidNotStart, LabsError, from_data
+from labs.errors import DidNotStart, from_data
 
 READY_DEADLINE_S = 20.0
 END_DEADLINE_S = 5.0
 PASSED_ON = (
-    "PATH",
-    "LANG",
-    "LC_ALL",
-    "PYTHONPATH",
-    "PYTHONDONTWRITEBYTECODE",
-    "LD_LIBRARY_PATH",
-    "CACHEGROUND_ENGINES",
-    "CACHEGROUND_LABS",
+    *("PATH", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "LD_LIBRARY_PATH"),
+    *("CACHEGROUND_ENGINES", "CACHEGROUND_LABS"),
 )
-"""Of our environment, to the processes that become sandboxes: nothing that says where the portal's
-servers are, or how to enter them.
+"""Of our environment, to the processes that become sandboxes: neither the addresses of the
+portal's servers nor their passwords.
 """
 
 
@@ -63,24 +57,15 @@ class Zygote:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._on_started, self._on_ended = on_started, on_ended
         with theirs:
+            ours = str(theirs.fileno()), str(os.getpid())
             self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "labs.host.zygote",
-                    str(theirs.fileno()),
-                    str(os.getpid()),
-                    isolation,
-                    layers,
-                    template,
-                ],
+                [sys.executable, "-m", "labs.host.zygote", *ours, isolation, layers, template],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 cwd=Path(__file__).resolve().parents[2],
                 env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
             )
-        self._ready: queue.SimpleQueue[LabsError | None] = queue.SimpleQueue()
-        self._is_ready = False
+        self._ready: Future[None] = Future()
         self.isolation = ""
         """What it found: cage or process. Known when it is ready."""
         self.room: Path | None = None
@@ -88,16 +73,10 @@ class Zygote:
 
     def wait_ready(self, deadline_s: float = READY_DEADLINE_S) -> None:
         """Return when it is warm; DidNotStart if it isn't in time, or found no isolation."""
-        if self._is_ready:
-            return
         try:
-            problem = self._ready.get(timeout=deadline_s)
-        except queue.Empty:
+            self._ready.result(deadline_s)
+        except TimeoutError:
             raise DidNotStart("The labs' warm process did not start.") from None
-        self._ready.put(problem)
-        if problem is not None:
-            raise problem
-        self._is_ready = True
 
     def spawn(self, request: SpawnRequest, agent_end: socket.socket) -> None:
         """Have a sandbox started whose agent speaks through this socket; closes it here."""
@@ -114,15 +93,17 @@ class Zygote:
                 if "ready" in message:
                     self.isolation = message["isolation"]
                     self.room = Path(message["room"]) if message["room"] else None
-                    self._ready.put(None)
+                    self._ready.set_result(None)
                 elif "failed" in message:
-                    self._ready.put(from_data(message["failed"]))
+                    self._ready.set_exception(from_data(message["failed"]))
                 elif "started" in message:
                     self._on_started(message["started"], message["monitor"])
                 else:
                     self._on_ended(message["ended"], message["status"])
                 return True
-        self._ready.put(DidNotStart("The labs' warm process ended while it started."))
+        if not self._ready.done():
+            problem = DidNotStart("The labs' warm process ended while it started.")
+            self._ready.set_exception(problem)
         return False
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ import psutil
 
 from labs.agent.agent import Place
 from labs.agent.fake_mode import run_fake
-from labs.errors import LabsError, UnknownSandbox
+from labs.errors import LabsError, UnknownSandbox, no_such_sandbox
 from labs.events import Entry
 from labs.host import budget, overlay
 from labs.host.connection import Connection, Reader, quoted
@@ -43,14 +43,12 @@ class SandboxSupervisor:
     `state` is a directory of its own; what an earlier supervisor left there is swept.
     """
 
-    def __init__(
-        self, state: Path, *, isolation: str = "auto", template: Path | None = None, pool: int = 0
-    ) -> None:
+    def __init__(self, state: Path, *, isolation: str = "auto", pool: int = 0) -> None:
         check_isolation(isolation)
         self._directory = state / "sandboxes"
         self._sweep()
         is_fake = isolation == "fake"
-        self._template = template or (Path() if is_fake else shop_template_directory())
+        self._template = Path() if is_fake else shop_template_directory()
         self._slots = Slots(own_users=os.getuid() == 0)
         self._sandboxes: dict[str, SandboxProcess] = {}
         self._lock = threading.RLock()
@@ -86,41 +84,24 @@ class SandboxSupervisor:
         Raises what kept it from opening, and then leaves nothing behind.
         """
         try:
-            return self._open(
-                self._pool.take() or self._make(),
-                {"lab": lab, "settings": settings, "wrong": wrong},
-                sandbox_id,
-                on_event=on_event,
-                on_outcome=on_outcome,
-                on_gone=on_gone,
-            )
+            sandbox = self._pool.take() or self._make()
+            sandbox.on_gone = on_gone
+            sandbox.connection.on_event, sandbox.connection.on_outcome = on_event, on_outcome
+            if sandbox_id:
+                with self._lock:
+                    self._sandboxes.pop(sandbox.id, None)
+                    sandbox.id = sandbox.connection.sandbox = sandbox_id
+                    if not sandbox.gone:
+                        self._sandboxes[sandbox_id] = sandbox
+            args = {"lab": lab, "settings": settings, "wrong": wrong}
+            try:
+                self.call(sandbox.id, "open", deadline_s=OPEN_DEADLINE_S, **args)
+            except LabsError:
+                self.end(sandbox.id, "It did not open.")
+                raise
+            return sandbox.id
         finally:
             self._pool.opened()
-
-    def _open(
-        self,
-        sandbox: SandboxProcess,
-        args: dict[str, Any],
-        sandbox_id: str,
-        *,
-        on_event: Callable[[Entry], None],
-        on_outcome: Callable[[dict[str, Any]], None],
-        on_gone: Callable[[str], None],
-    ) -> str:
-        sandbox.on_gone = on_gone
-        sandbox.connection.on_event, sandbox.connection.on_outcome = on_event, on_outcome
-        if sandbox_id:
-            with self._lock:
-                self._sandboxes.pop(sandbox.id, None)
-                sandbox.id = sandbox.connection.sandbox = sandbox_id
-                if not sandbox.gone:
-                    self._sandboxes[sandbox_id] = sandbox
-        try:
-            self.call(sandbox.id, "open", deadline_s=OPEN_DEADLINE_S, **args)
-        except LabsError:
-            self.end(sandbox.id, "It did not open.")
-            raise
-        return sandbox.id
 
     def call(
         self, sandbox: str, call: str, *, deadline_s: float = 12.0, **args: Any
@@ -147,10 +128,7 @@ class SandboxSupervisor:
         with self._lock:
             process = self._sandboxes.get(sandbox)
         if process is None or process.gone:
-            raise UnknownSandbox(
-                "There is no such sandbox.",
-                hint="It may have ended. Open the lab again: your progress is kept.",
-            )
+            raise no_such_sandbox()
         return process
 
     def memory(self) -> dict[str, int]:
@@ -172,7 +150,7 @@ class SandboxSupervisor:
         share: exact, and dear.
         """
         in_files = self.files_in_memory(sandbox)
-        return budget.proportional(self.processes(sandbox)) + in_files
+        return sum(budget.pss(process.pid) for process in self.processes(sandbox)) + in_files
 
     def disk(self, sandbox: str) -> int:
         """Bytes of all files of a sandbox, on the disk and in memory."""
@@ -201,22 +179,6 @@ class SandboxSupervisor:
             return "fake"
         self._zygote.wait_ready()
         return self._zygote.isolation
-
-    @property
-    def ids(self) -> list[str]:
-        """The sandboxes that run, without those of the pool."""
-        with self._lock:
-            pooled = self._pool.ids
-            return [
-                name
-                for name, process in self._sandboxes.items()
-                if name not in pooled and not process.gone
-            ]
-
-    @property
-    def pooled(self) -> int:
-        """How many sandboxes wait in the pool."""
-        return len(self._pool)
 
     def wait_ready(self, deadline_s: float = READY_DEADLINE_S) -> None:
         """Return when the zygote is warm; DidNotStart if it isn't in time."""
@@ -262,9 +224,7 @@ class SandboxSupervisor:
             process.ended.set()
             process.all_ended = True
             place = Place(sandbox, slot, "fake", directory, self._template)
-            threading.Thread(
-                target=run_fake, args=(theirs, place), name="fake agent", daemon=True
-            ).start()
+            threading.Thread(target=run_fake, args=(theirs, place), daemon=True).start()
         else:
             request = SpawnRequest(
                 sandbox=directory.name,
@@ -300,9 +260,8 @@ class SandboxSupervisor:
     def _sweep(self) -> None:
         """What an earlier supervisor left goes out of the way at once, and away in its own time."""
         if self._directory.exists():
-            self._directory.rename(
-                self._directory.with_name(f"{self._directory.name}-{secrets.token_hex(4)}")
-            )
+            other = self._directory.with_name(f"{self._directory.name}-{secrets.token_hex(4)}")
+            self._directory.rename(other)
         old = list(self._directory.parent.glob(f"{self._directory.name}-*"))
         if old:
             threading.Thread(target=_remove, args=(old,), name="sweep", daemon=True).start()
@@ -333,14 +292,8 @@ class SandboxSupervisor:
     def _made_in(self, directory: str) -> SandboxProcess | None:
         """The sandbox with this directory: its id may have been changed since it was made."""
         with self._lock:
-            return next(
-                (
-                    process
-                    for process in self._sandboxes.values()
-                    if process.directory.name == directory
-                ),
-                None,
-            )
+            processes = self._sandboxes.values()
+            return next((one for one in processes if one.directory.name == directory), None)
 
     def _read(self, process: SandboxProcess) -> bool:
         try:
@@ -367,9 +320,7 @@ def shop_template_directory() -> Path:
     """A current template of the shop, built if it is not there: `CACHEGROUND_TEMPLATE`, else
     var/template of the checkout.
     """
-    directory = Path(
-        os.environ.get("CACHEGROUND_TEMPLATE")
-        or Path(__file__).resolve().parents[2] / "var" / "template"
-    )
+    usual = Path(__file__).resolve().parents[2] / "var" / "template"
+    directory = Path(os.environ.get("CACHEGROUND_TEMPLATE") or usual)
     shop_template.build(directory)
     return directory

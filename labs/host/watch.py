@@ -54,7 +54,7 @@ class Watch:
                     self._admission.records.pop(record.id, None)
 
     def warn(self, record: SandboxRecord, reason: str, in_s: float) -> None:
-        """Say in the sandbox that it ends soon; an empty reason withdraws it."""
+        """Warn in the sandbox that it ends soon; an empty reason withdraws it."""
         with contextlib.suppress(LabsError):
             self._supervisor.call(record.id, "warn", reason=reason, in_s=in_s, deadline_s=2.0)
 

@@ -32,8 +32,20 @@ class Operation(NamedTuple):
     number: int
 
 
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """How many requests were wanted, dropped, done and so on."""
+
+    scheduled: int = 0
+    dropped: int = 0
+    done: int = 0
+    errors: int = 0
+    stale: int = 0
+    unexplained: int = 0
+
+
 @dataclass(slots=True)
-class Batch:
+class Batch(Counts):
     """What a client did since its last batch.
 
     `times` are microseconds by kind. Of a shop, `response` counts from when a request should have
@@ -45,12 +57,6 @@ class Batch:
 
     engine: str
     strategy: str
-    scheduled: int = 0
-    dropped: int = 0
-    done: int = 0
-    errors: int = 0
-    stale: int = 0
-    unexplained: int = 0
     problem: str = ""
     connected_at: float = 0.0
     idle_because: str = ""

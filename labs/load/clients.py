@@ -40,13 +40,21 @@ class LeanCache(Cache, Protocol):
         """Close all that it holds, for good."""
 
 
-class LeanRedis(RespClient):
+class _Counting:
+    hits = misses = 0
+
+    def _looked(self, _key: str, found: bool, _took_ms: float) -> None:
+        """A lookup in the process's own memory is a hit or a miss like any other."""
+        self.hits += found
+        self.misses += not found
+
+
+class LeanRedis(_Counting, RespClient):
     """A cache in Redis."""
 
     def __init__(self, way: Way, access: Access) -> None:
         super().__init__(way, access, timeout_s=TIMEOUT_S)
         self.times: array[int] = array("Q")
-        self.hits = self.misses = 0
         self._listen = partial(Listener, way, access, channel=CHANNEL)
         self._local: Local | None = None
         self._listener: Listener | None = None
@@ -92,11 +100,6 @@ class LeanRedis(RespClient):
             self._listener.close()
         self.close()
 
-    def _looked(self, _key: str, found: bool, _took_ms: float) -> None:
-        """A lookup in the process's own memory is a hit or a miss like any other."""
-        self.hits += found
-        self.misses += not found
-
     def _timed(self, *words: Word) -> object:
         began = time.perf_counter_ns()
         try:
@@ -110,13 +113,12 @@ class LeanRedis(RespClient):
         return answer
 
 
-class LeanMemcached:
+class LeanMemcached(_Counting):
     """A cache in memcached, which has no users: of `access` it uses TLS alone."""
 
     def __init__(self, way: Way, access: Access = OPEN) -> None:
         self._client = MemcachedClient(way, tls=access.tls, timeout_s=TIMEOUT_S)
         self.times: array[int] = array("Q")
-        self.hits = self.misses = 0
         self.local = Local(self._looked)
 
     def get(self, key: str) -> bytes | None:
@@ -150,11 +152,6 @@ class LeanMemcached:
 
     def shut(self) -> None:
         self.close()
-
-    def _looked(self, _key: str, found: bool, _took_ms: float) -> None:
-        """A lookup in the process's own memory is a hit or a miss like any other."""
-        self.hits += found
-        self.misses += not found
 
     def _timed(
         self, ask: Callable[_Asked, _Answer], *args: _Asked.args, **named: _Asked.kwargs

@@ -12,12 +12,10 @@ _KEPT = 8
 
 
 class Commits:
-    """Made before the workers are forked.
+    """Made before the workers are forked. Items are numbers; `ITEMS` of them are distinct.
 
     A writer notes after its commit has returned, so a reader never holds a version for committed
     that is not.
-
-    Items are numbers; `ITEMS` of them are told apart.
     """
 
     def __init__(self) -> None:
@@ -53,11 +51,11 @@ class Commits:
         return min(later) if later else None
 
     def ask(self, item: int) -> None:
-        """Somebody has read this item."""
+        """A client has read this item."""
         self._asked[item % ITEMS] = 1
 
     def was_asked(self, item: int) -> bool:
-        """True if somebody has read this item since the start or the last `clear`."""
+        """True if a client has read this item since the start or the last `clear`."""
         return bool(self._asked[item % ITEMS])
 
     def clear(self) -> None:

@@ -9,32 +9,28 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from multiprocessing.connection import Connection, wait
 
-from labs.load.batches import Batch
+from labs.load.batches import Batch, Counts
 from labs.load.forkserver import ForkServer
 from labs.load.program import WorkloadSpec
 from labs.measure.latency import Latencies
 
+_COUNTS = [count.name for count in fields(Counts)]
+
 
 @dataclass(slots=True)
-class Tally:
+class Tally(Counts):
     """Counts and durations over some time."""
 
-    scheduled: int = 0
-    dropped: int = 0
-    done: int = 0
-    errors: int = 0
-    stale: int = 0
-    unexplained: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
     """How many durations of each kind there were."""
     latencies: defaultdict[str, Latencies] = field(default_factory=lambda: defaultdict(Latencies))
 
     def add(self, batch: Batch) -> None:
         """Take a client's batch into account."""
-        for name in ("scheduled", "dropped", "done", "errors", "stale", "unexplained"):
+        for name in _COUNTS:
             setattr(self, name, getattr(self, name) + getattr(batch, name))
         for kind, durations in batch.times.items():
             self.kinds[kind] += len(durations)
@@ -42,7 +38,7 @@ class Tally:
 
     def clear(self) -> None:
         """Count from zero again."""
-        for name in ("scheduled", "dropped", "done", "errors", "stale", "unexplained"):
+        for name in _COUNTS:
             setattr(self, name, 0)
         self.kinds.clear()
         for latencies in list(self.latencies.values()):
@@ -103,9 +99,7 @@ class LoadController:
             for number in range(clients):
                 pid, pipe = self._forkserver.start(spec(number))
                 self._clients[pipe] = pid
-            self._collector = threading.Thread(
-                target=self._collect, name="load collector", daemon=True
-            )
+            self._collector = threading.Thread(target=self._collect, daemon=True)
             self._collector.start()
 
     def change(self, spec: Callable[[int], WorkloadSpec]) -> None:

@@ -55,11 +55,8 @@ class ProcessForkServer:
             (pid,) = struct.unpack("=i", self._control.recv(4))
         except (OSError, struct.error) as exc:
             ours.close()
-            raise DidNotStart(
-                "The load could not be started.",
-                hint="Close the sandbox and open it again.",
-                detail=str(exc),
-            ) from exc
+            hint = "Close the sandbox and open it again."
+            raise DidNotStart("The load could not be started.", hint=hint, detail=str(exc)) from exc
         return pid, Connection(ours.detach())
 
     def on_readable(self) -> bool:

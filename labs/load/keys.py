@@ -27,8 +27,3 @@ class ZipfKeys:
         """The next item."""
         point = self._random.random() * self._cumulative[-1]
         return self._items[min(bisect.bisect_left(self._cumulative, point), len(self._items) - 1)]
-
-    def share_of(self, rank: int) -> float:
-        """The probability that the item of this rank (from 1) is drawn."""
-        before = self._cumulative[rank - 2] if rank > 1 else 0.0
-        return float((self._cumulative[rank - 1] - before) / self._cumulative[-1])

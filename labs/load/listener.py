@@ -24,12 +24,7 @@ class Listener:
     """
 
     def __init__(
-        self,
-        way: Way,
-        access: Access,
-        *,
-        channel: str,
-        on_message: Callable[[str], None],
+        self, way: Way, access: Access, *, channel: str, on_message: Callable[[str], None]
     ) -> None:
         self._way = way
         self._client = RespClient(way, access, timeout_s=CONNECT_TIMEOUT_S)

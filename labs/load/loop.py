@@ -18,7 +18,7 @@ from labs.load.program import Program, WorkloadSpec
 
 
 def serve(spec: WorkloadSpec, pipe: Connection, commits: Commits) -> None:
-    """Run a client until the pipe says stop. Takes over the process: no garbage collection, and
+    """Run a client until the pipe has a stop. Takes over the process: no garbage collection, and
     SIGTERM ends it.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -51,7 +51,7 @@ def run(program: Program, pipe: Connection, *, requests: int = 0) -> None:
             left -= 1
             program.once(now)
             if not left:
-                # The controller waits for the last request: tell it at once.
+                # The controller waits for the last request: report it at once.
                 _send(program, pipe)
     program.close()
     pipe.close()

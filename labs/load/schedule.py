@@ -21,10 +21,6 @@ class Schedule:
     scheduled: int = 0
     dropped: int = 0
 
-    def wait_s(self, now: float) -> float:
-        """Seconds until the next request should begin; zero or less: it is due."""
-        return self.next_at - now
-
     def take(self, now: float) -> float:
         """Take the request that is due; returns when it should have begun."""
         if now - self.next_at > BEHIND_LIMIT_S:

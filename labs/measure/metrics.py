@@ -42,6 +42,22 @@ def add(*metrics: Metric) -> None:
             raise ValueError(f"There is a metric {metric.name} already, with another meaning.")
 
 
+def _counted(name: str, label: str, sense: Sense, formula: str) -> Metric:
+    """A rate that the load's clients count."""
+    return Metric(name, label, "/s", sense, formula, "counted by the load's clients")
+
+
+def _percentiles(
+    kind: str, label: str, sense: Sense, median: str, p99: str, decimals: int = 2
+) -> tuple[Metric, Metric]:
+    """Both percentiles of what the load's clients time."""
+    rest = "timed by the load's clients", "", decimals
+    return (
+        Metric(f"{kind}_p50_ms", f"{label}, median", "ms", sense, median, *rest),
+        Metric(f"{kind}_p99_ms", f"{label}, p99", "ms", sense, p99, *rest),
+    )
+
+
 add(
     Metric(
         "hit_rate_percent",
@@ -87,113 +103,48 @@ add(
         "statements of the application, per second",
         "pg_stat_statements: sum of calls of the role shop_app",
     ),
-    Metric(
-        "hit_p50_ms",
-        "A hit takes, median",
-        "ms",
+    *_percentiles(
+        "hit",
+        "A hit takes",
         "hit",
         "median of requests that were hits, since the last reading",
-        "timed by the load's clients",
-        decimals=2,
-    ),
-    Metric(
-        "hit_p99_ms",
-        "A hit takes, p99",
-        "ms",
-        "hit",
         "99th percentile of requests that were hits",
-        "timed by the load's clients",
-        decimals=2,
     ),
-    Metric(
-        "miss_p50_ms",
-        "A miss takes, median",
-        "ms",
+    *_percentiles(
+        "miss",
+        "A miss takes",
         "miss",
         "median of requests that were misses",
-        "timed by the load's clients",
-        decimals=2,
-    ),
-    Metric(
-        "miss_p99_ms",
-        "A miss takes, p99",
-        "ms",
-        "miss",
         "99th percentile of requests that were misses",
-        "timed by the load's clients",
-        decimals=2,
     ),
-    Metric(
-        "write_p50_ms",
-        "A write takes, median",
-        "ms",
+    *_percentiles(
+        "write",
+        "A write takes",
         "write",
         "median of writes through the application",
-        "timed by the load's clients",
-        decimals=2,
-    ),
-    Metric(
-        "write_p99_ms",
-        "A write takes, p99",
-        "ms",
-        "write",
         "99th percentile of writes through the application",
-        "timed by the load's clients",
-        decimals=2,
     ),
-    Metric(
-        "staleness_p50_ms",
-        "Stale by, median",
-        "ms",
+    *_percentiles(
+        "staleness",
+        "Stale by",
         "stale",
         "of stale reads: when the read began, less when the first newer version was committed",
-        "timed by the load's clients",
-        decimals=0,
-    ),
-    Metric(
-        "staleness_p99_ms",
-        "Stale by, p99",
-        "ms",
-        "stale",
         "99th percentile of the same",
-        "timed by the load's clients",
         decimals=0,
     ),
-    Metric(
-        "cache_p50_ms",
-        "Cache answers, median",
-        "ms",
+    *_percentiles(
+        "cache",
+        "Cache answers",
         "hit",
         "median time of a command to the cache",
-        "timed by the load's clients",
-        decimals=2,
-    ),
-    Metric(
-        "cache_p99_ms",
-        "Cache answers, p99",
-        "ms",
-        "hit",
         "99th percentile of a command to the cache",
-        "timed by the load's clients",
-        decimals=2,
     ),
-    Metric(
-        "database_p50_ms",
-        "Database answers, median",
-        "ms",
+    *_percentiles(
+        "database",
+        "Database answers",
         "read",
         "median time of a statement",
-        "timed by the load's clients",
-        decimals=2,
-    ),
-    Metric(
-        "database_p99_ms",
-        "Database answers, p99",
-        "ms",
-        "read",
         "99th percentile of a statement",
-        "timed by the load's clients",
-        decimals=2,
     ),
     Metric(
         "scheduled_per_s",
@@ -203,38 +154,15 @@ add(
         "arrivals of the open-loop schedule per second",
         "the workload's shape",
     ),
-    Metric(
-        "done_per_s",
-        "Requests done",
-        "/s",
-        "none",
-        "requests finished per second",
-        "counted by the load's clients",
-    ),
-    Metric(
+    _counted("done_per_s", "Requests done", "none", "requests finished per second"),
+    _counted(
         "stale_reads_per_s",
         "Stale reads",
-        "/s",
         "stale",
         "reads that answered with less than the database had committed before the read began",
-        "counted by the load's clients",
     ),
-    Metric(
-        "errors_per_s",
-        "Errors",
-        "/s",
-        "error",
-        "requests that were not answered, per second",
-        "counted by the load's clients",
-    ),
-    Metric(
-        "writes_per_s",
-        "Writes",
-        "/s",
-        "write",
-        "writes committed per second",
-        "counted by the load's clients",
-    ),
+    _counted("errors_per_s", "Errors", "error", "requests that were not answered, per second"),
+    _counted("writes_per_s", "Writes", "write", "writes committed per second"),
     Metric(
         "items",
         "Keys in the cache",

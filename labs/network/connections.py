@@ -16,18 +16,18 @@ UNREGISTERED = -1
 """Stands for the events of a socket that epoll doesn't watch."""
 
 
+@dataclass(eq=False, slots=True)
 class Direction:
     """One direction of a connection: bytes, each with the moment at which it arrives."""
 
-    def __init__(self, source: socket.socket, sink: socket.socket, bit: int) -> None:
-        self.source = source
-        self.sink = sink
-        self.bit = bit
-        self.under_way: deque[tuple[float, bytes]] = deque()
-        self.size = 0
-        self.last_due = 0.0
-        self.read_all = False
-        self.over = False
+    source: socket.socket
+    sink: socket.socket
+    bit: int
+    under_way: deque[tuple[float, bytes]] = field(default_factory=deque)
+    size: int = 0
+    last_due: float = 0.0
+    read_all: bool = False
+    over: bool = False
 
     def send_off(self, data: bytes, due: float) -> None:
         """Put bytes under way; they keep their order. Empty bytes stand for the end."""
@@ -91,16 +91,15 @@ class ProxiedConnection:
 @dataclass(eq=False, slots=True)
 class NetworkPath:
     """What lies between one caller and one server: the target, the address that the server sees,
-    and the faults.
+    and the faults: the delay of each direction, and in `cut` the bit of each that is cut.
 
-    `cut` has the bit of each direction that is cut, `delay_s` a delay for each bit. `held` are
-    clients that the kernel accepted although the path is cut: they wait.
+    `held` are clients that the kernel accepted although the path is cut: they wait.
     """
 
     name: str
     target: tuple[str, int]
     source: str = ""
-    delay_s: dict[int, float] = field(default_factory=lambda: {OUT: 0.0, BACK: 0.0})
+    delay_s: float = 0.0
     cut: int = 0
     connections: set[ProxiedConnection] = field(default_factory=set)
     held: set[socket.socket] = field(default_factory=set)

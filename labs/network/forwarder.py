@@ -1,4 +1,4 @@
-"""Forwards bytes through paths, late or not at all. Knows nothing of what the bytes say."""
+"""Forwards bytes through paths, late or not at all. Does not interpret them."""
 
 from __future__ import annotations
 
@@ -79,14 +79,13 @@ class Forwarder:
             reset_on_close(end)
         self._close(connection)
 
-    def set_delay(self, path: NetworkPath, bit: int, delay_s: float) -> None:
-        """Delay one direction of a path; without a delay, what is under way arrives now."""
-        path.delay_s[bit] = delay_s
+    def set_delay(self, path: NetworkPath, delay_s: float) -> None:
+        """Delay both directions of a path; without a delay, what is under way arrives now."""
+        path.delay_s = delay_s
         if not delay_s:
             for connection in list(path.connections):
                 for direction in connection.directions.values():
-                    if direction.bit == bit:
-                        direction.expedite()
+                    direction.expedite()
                 self._move(connection)
 
     def set_cut(self, path: NetworkPath, cut: int) -> None:
@@ -149,7 +148,7 @@ class Forwarder:
 
     def _passed_on(self, connection: ProxiedConnection, direction: Direction, data: bytes) -> bool:
         """The short way, for a path without faults and with nothing under way."""
-        delay_s = connection.path.delay_s[direction.bit]
+        delay_s = connection.path.delay_s
         if data and not delay_s and not direction.under_way:
             try:
                 sent = direction.sink.send(data)

@@ -37,7 +37,7 @@ _WHOLE, _FAULTY = 0, 1
 class Route:
     """Both ways to a server, for a process of the load: through the link, or straight.
 
-    The byte at `index` of `file` says whether the link has a fault.
+    The byte at `index` of `file` is not zero while the link has a fault.
     """
 
     listen_address: Address
@@ -66,7 +66,62 @@ class SideChannel(Protocol):
         """Called in that process when `asked` can be read; False ends the calls."""
 
 
-class Links:
+class Network(Protocol):
+    """Links, listeners and endpoints of one sandbox. Any thread may call."""
+
+    def add_link(self, name: str, listen_address: Address, target: Address) -> Address:
+        """A link to a server that listens at `listen_address` from now on, for every caller.
+
+        Replaces a link of this name and ends its connections. Returns `listen_address`.
+        """
+
+    def listen(self, name: str, listen_address: Address) -> None:
+        """A listener that several paths share: one for each caller (`add_path`), or those that
+        `forward` names, in turn.
+        """
+
+    def add_path(
+        self, name: str, target: Address, *, listener: str = "", caller: str = "", source: str = ""
+    ) -> None:
+        """What lies between one caller and one server.
+
+        A connection to `listener` from the address `caller` takes it; the server sees the address
+        `source`.
+        """
+
+    def forward(self, listener: str, paths: Sequence[str]) -> None:
+        """New connections to a listener take these paths in turn; without any they are refused.
+
+        Open connections stay, as after a change in DNS.
+        """
+
+    def route(self, name: str) -> Route:
+        """Both ways to the server behind this link, for a client of the load."""
+
+    def slow(self, *names: str, delay_ms: float) -> None:
+        """Delay every byte by this much, both ways; removes a cut."""
+
+    def cut(self, *names: str, directions: int = BOTH) -> None:
+        """Drop all traffic without closing connections: clients block until `restore` or their own
+        timeout. What is under way arrives when the link is restored.
+        """
+
+    def set_fault(self, *names: str, cut: int, delay_ms: float) -> None:
+        """Both at once: which directions are cut (labs.network.connections), and by how much every
+        byte is delayed.
+        """
+
+    def drop(self, *names: str) -> None:
+        """End every connection through these links; the bytes in them are lost."""
+
+    def restore(self, *names: str) -> None:
+        """Make these links whole again, neither cut nor slow."""
+
+    def close(self) -> None:
+        """End the proxy process and every connection through it; harmless a second time."""
+
+
+class Links(Network):
     """All links of a sandbox.
 
     Make it before there are threads, for it forks; after that any thread may call.
@@ -104,87 +159,50 @@ class Links:
         self._control = ours
 
     def add_link(self, name: str, listen_address: Address, target: Address) -> Address:
-        """A link to a server that listens at `listen_address` from now on, for every caller.
-
-        Replaces a link of this name and ends its connections. Returns `listen_address`.
-        """
         with self._lock:
-            self._order(
-                "add_link",
-                name=name,
-                listen_address=_pair(listen_address),
-                target=_pair(target),
-            )
+            pairs = {"listen_address": _pair(listen_address), "target": _pair(target)}
+            self._order("add_link", name=name, **pairs)
             self._add_route(name, listen_address, target)
         return listen_address
 
     def listen(self, name: str, listen_address: Address) -> None:
-        """A listener that several paths share: one for each caller (`add_path`), or those that
-        `forward` names, in turn.
-        """
         with self._lock:
             self._order("listen", name=name, listen_address=_pair(listen_address))
 
     def add_path(
         self, name: str, target: Address, *, listener: str = "", caller: str = "", source: str = ""
     ) -> None:
-        """What lies between one caller and one server.
-
-        A connection to `listener` from the address `caller` takes it; the server sees the address
-        `source`.
-        """
         with self._lock:
-            self._order(
-                "add_path",
-                name=name,
-                target=_pair(target),
-                listener=listener,
-                caller=caller,
-                source=source,
-            )
+            ends = {"listener": listener, "caller": caller, "source": source}
+            self._order("add_path", name=name, target=_pair(target), **ends)
             self._add_route(name, target, target)
 
     def forward(self, listener: str, paths: Sequence[str]) -> None:
-        """New connections to a listener take these paths in turn; without any they are refused.
-
-        Open connections stay, as after a change in DNS.
-        """
         with self._lock:
             self._order("forward", listener=listener, paths=list(paths))
 
     def route(self, name: str) -> Route:
-        """Both ways to the server behind this link, for the load."""
-        return self._route(name)
+        if name not in self._routes:
+            raise BadInput(f"No link here is called {name[:40]!r}.")
+        return self._routes[name]
 
-    def slow(self, *names: str, delay_ms: float, directions: int = BOTH) -> None:
-        """Delay every byte by this much, in each of the directions; removes a cut."""
-        self._change(names, _FAULTY, cut=0, delay_ms=delay_ms, directions=directions)
+    def slow(self, *names: str, delay_ms: float) -> None:
+        self._change(names, _FAULTY, cut=0, delay_ms=delay_ms)
 
     def cut(self, *names: str, directions: int = BOTH) -> None:
-        """Drop all traffic without closing connections: clients block until `restore` or their own
-        timeout.
-
-        What is under way arrives when the link is restored.
-        """
         self._change(names, _FAULTY, cut=directions)
 
     def set_fault(self, *names: str, cut: int, delay_ms: float) -> None:
-        """Both at once: which directions are cut (labs.network.connections), and by how much every
-        byte is delayed.
-        """
         self._change(names, _FAULTY if cut or delay_ms else _WHOLE, cut=cut, delay_ms=delay_ms)
 
     def drop(self, *names: str) -> None:
-        """End every connection through these links; the bytes in them are lost."""
         with self._lock:
             self._order("drop", names=list(names))
 
     def restore(self, *names: str) -> None:
-        """Make these links whole again, neither cut nor slow."""
         self._change(names, _WHOLE, cut=0, delay_ms=0.0)
 
     def close(self) -> None:
-        """End the process and every connection through it; harmless a second time."""
         with self._lock:
             self._control.close()
             if self._pid:
@@ -203,35 +221,23 @@ class Links:
 
     def _change(self, names: Sequence[str], state: int, **details: float) -> None:
         with self._lock:
-            routes = [self._route(name) for name in names]
+            routes = [self.route(name) for name in names]
             # The proxy first: a client that reads the new state must not find the link as it was.
             self._order("change", names=list(names), **details)
             for route in routes:
                 self._states[route.index] = state
 
-    def _route(self, name: str) -> Route:
-        if name not in self._routes:
-            raise BadInput(f"No link here is called {name[:40]!r}.")
-        return self._routes[name]
-
     def _order(self, verb: str, **details: object) -> None:
+        hint = "Close the sandbox and open it again."
         try:
             self._control.send(json.dumps({"verb": verb, **details}).encode())
-            reply = json.loads(
-                self._control.recv(4096) or b'{"error": "the proxy process has ended"}'
-            )
+            reply = self._control.recv(4096) or b'{"error": "the proxy process has ended"}'
         except OSError as exc:
-            raise DidNotStart(
-                "The links of this sandbox do not answer.",
-                hint="Close the sandbox and open it again.",
-                detail=str(exc),
-            ) from exc
-        if "error" in reply:
-            raise DidNotStart(
-                "A link could not be changed.",
-                hint="Close the sandbox and open it again.",
-                detail=f"{verb} {details}: {reply['error']}",
-            )
+            problem = "The links of this sandbox do not answer."
+            raise DidNotStart(problem, hint=hint, detail=str(exc)) from exc
+        if error := json.loads(reply).get("error"):
+            detail = f"{verb} {details}: {error}"
+            raise DidNotStart("A link could not be changed.", hint=hint, detail=detail)
 
 
 def _pair(address: Address) -> tuple[str, int]:

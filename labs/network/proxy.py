@@ -14,7 +14,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from labs.network.connections import BACK, BOTH, OUT, Listener, NetworkPath
+from labs.network.connections import Listener, NetworkPath
 from labs.network.forwarder import CHUNK, Forwarder, reset_on_close
 from labs.network.poll import Poll
 
@@ -116,21 +116,13 @@ class Proxy:
         self._update_plugs()
 
     def _change(
-        self,
-        names: list[str],
-        cut: int | None = None,
-        delay_ms: float | None = None,
-        directions: int = BOTH,
+        self, names: list[str], cut: int | None = None, delay_ms: float | None = None
     ) -> None:
-        """Set the faults of these paths: which directions are cut, and the delay of these
-        `directions`.
-        """
+        """Set the faults of these paths: which directions are cut, and the delay of both."""
         paths = [self._paths[name] for name in names]
         for path in paths:
             if delay_ms is not None:
-                for bit in (OUT, BACK):
-                    if directions & bit:
-                        self._forwarder.set_delay(path, bit, delay_ms / 1000)
+                self._forwarder.set_delay(path, delay_ms / 1000)
             if cut is not None and cut != path.cut:
                 self._forwarder.set_cut(path, cut)
         self._update_plugs()

@@ -18,6 +18,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from labs.runtime.disk import Disk
@@ -39,15 +40,7 @@ log = logging.getLogger(__name__)
 
 def traced_argv(hand_back: socket.socket, command: tuple[str, ...]) -> tuple[str, ...]:
     """The command line that starts a server with its syncs traced; it inherits `hand_back`."""
-    return (
-        interpreter(),
-        "-I",
-        "-S",
-        str(_LAUNCHER),
-        str(hand_back.fileno()),
-        "--",
-        *command,
-    )
+    return (interpreter(), "-I", "-S", str(_LAUNCHER), str(hand_back.fileno()), "--", *command)
 
 
 def listen(ours: socket.socket, disk: Disk, is_alive: Callable[[], bool]) -> bool:
@@ -59,24 +52,20 @@ def listen(ours: socket.socket, disk: Disk, is_alive: Callable[[], bool]) -> boo
     """
     ours.settimeout(HANDED_BACK_S)
     try:
-        said, descriptors, _, _ = socket.recv_fds(ours, 200, 1)
+        reason, descriptors, _, _ = socket.recv_fds(ours, 200, 1)
     except OSError as exc:
         log.warning("the tracer of a server sent nothing: %s", exc)
-        said, descriptors = b"", []
+        reason, descriptors = b"", []
     if not descriptors:
         disk.problem = (
             "This machine does not tell when a server syncs its files "
-            f"({said.decode(errors='replace') or 'nothing was handed back'}), so "
+            f"({reason.decode(errors='replace') or 'nothing was handed back'}), so "
             "that nobody knows what a loss of power would leave."
         )
-        return bool(said)
+        return bool(reason)
     # An earlier problem stays: what was synced meanwhile is not known. `Disk.clear` removes it.
-    threading.Thread(
-        target=_answer_all,
-        args=(descriptors[0], disk, is_alive),
-        name="fsync-listener",
-        daemon=True,
-    ).start()
+    answer = partial(_answer_all, descriptors[0], disk, is_alive)
+    threading.Thread(target=answer, name="fsync-listener", daemon=True).start()
     return True
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import Signals
-
-from labs.errors import ServerDown
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,27 +12,13 @@ class Launch:
     """A command line and what belongs to it.
 
     `files` are written with mode 0600 before the start. `death_signal` ends the server when its
-    parent dies, `stop_signal` when it is asked to stop. `ready(timeout_s)` asks the server once:
-    its version, or None if it does not answer yet. With a `data` folder, the server's syncs there
-    are traced, so that its power can be cut (labs.runtime.disk).
+    parent dies, `stop_signal` when it is asked to stop. With a `data` folder, the server's syncs
+    there are traced, so that its power can be cut (labs.runtime.disk).
     """
 
     argv: tuple[str, ...]
-    ready: Callable[[float], str | None]
     env: dict[str, str] = field(default_factory=dict)
     files: dict[Path, str] = field(default_factory=dict)
     death_signal: Signals = Signals.SIGKILL
     stop_signal: Signals = Signals.SIGTERM
     data: Path | None = None
-
-
-def or_none(ask: Callable[[float], str]) -> Callable[[float], str | None]:
-    """`ask`, but None instead of ServerDown."""
-
-    def ready(timeout_s: float) -> str | None:
-        try:
-            return ask(timeout_s)
-        except ServerDown:
-            return None
-
-    return ready

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import random
 import resource
 import signal
@@ -15,7 +14,8 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -31,36 +31,6 @@ MEMORY_OF_A_SERVER = 384 * 1024 * 1024
 is affected.
 """
 _SETPRIV = "/usr/bin/setpriv"
-
-
-class Spawner:
-    """One thread that starts every server and never ends: a parent-death signal follows the thread
-    that spawned.
-    """
-
-    def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[
-            tuple[Callable[[], subprocess.Popen[bytes]], queue.SimpleQueue[object]]
-        ] = queue.SimpleQueue()
-        threading.Thread(target=self._run, name="spawner", daemon=True).start()
-
-    def popen(self, make: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
-        """What `make` returns, made in the spawner's thread; its exceptions are raised here."""
-        answer: queue.SimpleQueue[object] = queue.SimpleQueue()
-        self._jobs.put((make, answer))
-        made = answer.get()
-        if isinstance(made, BaseException):
-            raise made
-        assert isinstance(made, subprocess.Popen)
-        return made
-
-    def _run(self) -> None:
-        while True:
-            make, answer = self._jobs.get()
-            try:
-                answer.put(make())
-            except BaseException as exc:  # noqa: BLE001 - handed to the caller, who raises it
-                answer.put(exc)
 
 
 class RunningProcess:
@@ -129,19 +99,13 @@ class RunningProcess:
 
         The group's number may be in use again, so psutil compares when each process began.
         """
-        for member in self._left:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                member.kill()
+        _each(self._left, psutil.Process.kill)
 
     def pause(self) -> None:
-        for member in self._family():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                member.suspend()
+        _each(self._family(), psutil.Process.suspend)
 
     def resume(self) -> None:
-        for member in self._family():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                member.resume()
+        _each(self._family(), psutil.Process.resume)
 
     def log_tail(self, lines: int = 40) -> list[str]:
         with contextlib.suppress(OSError), self._log.open("rb") as file:
@@ -167,9 +131,7 @@ class RunningProcess:
 
     def _end(self) -> None:
         family = self._family()
-        for member in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                member.kill()
+        _each(family, psutil.Process.kill)
         self._wait(5.0)
         psutil.wait_procs(family, timeout=5.0)
 
@@ -182,6 +144,12 @@ class RunningProcess:
             time.sleep(pause_s)
             pause_s = min(pause_s * 2, 0.02)
         return True
+
+
+def _each(processes: Iterable[psutil.Process], action: Callable[[psutil.Process], object]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            action(process)
 
 
 def _has_ended(pid: int) -> bool:
@@ -218,7 +186,8 @@ class ProcessRuntime:
         self.name = "cage" if own_loopback else "process"
         self._slot = slot
         self._own_loopback = own_loopback
-        self._spawner = Spawner()
+        # One thread starts every server: a parent-death signal follows the thread that spawned.
+        self._spawner = ThreadPoolExecutor(1, thread_name_prefix="spawner")
         self._started: list[RunningProcess] = []
         self._given: set[int] = set()
         self._disks: dict[Path, Disk] = {}
@@ -236,28 +205,18 @@ class ProcessRuntime:
             path.touch(mode=0o600)
             path.write_text(text)
         disk = self._disk(launch.data)
-        running = self._start(launch, log, disk)
-        if running is None:
-            running = self._start(launch, log, disk, traced=False)
+        running = self._start(launch, log, disk, disk) or self._start(launch, log, disk, None)
         assert running is not None
         self._started.append(running)
         return running
 
     def _start(
-        self, launch: Launch, log: Path, disk: Disk | None, *, traced: bool = True
+        self, launch: Launch, log: Path, disk: Disk | None, traced: Disk | None
     ) -> RunningProcess | None:
-        """Start a server, with its syncs traced if it has a disk of its own; None if the tracer
-        hangs, and was ended.
-        """
-        traced = traced and disk is not None
+        """Start a server, with its syncs traced; None if the tracer hangs, and was ended."""
         ours, theirs = socket.socketpair()
         command = fsync_listener.traced_argv(theirs, launch.argv) if traced else launch.argv
-        argv = (
-            _SETPRIV,
-            f"--pdeathsig={signal.Signals(launch.death_signal).name[3:]}",
-            "--",
-            *command,
-        )
+        argv = (_SETPRIV, f"--pdeathsig={launch.death_signal.name[3:]}", "--", *command)
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **launch.env}
 
         def make() -> subprocess.Popen[bytes]:
@@ -281,17 +240,13 @@ class ProcessRuntime:
         with ours:
             try:
                 with theirs:
-                    process = self._spawner.popen(make)
+                    process = self._spawner.submit(make).result()
             except OSError as exc:
                 raise DidNotStart(
                     f"{Path(launch.argv[0]).name} could not be executed.", detail=str(exc)
                 ) from exc
             running = RunningProcess(process, launch, log, disk)
-            if (
-                traced
-                and disk is not None
-                and not fsync_listener.listen(ours, disk, running.is_alive)
-            ):
+            if traced and not fsync_listener.listen(ours, traced, running.is_alive):
                 running.kill()
                 return None
         return running

@@ -1,4 +1,4 @@
-"""Judges a lab's checks again and again while its sandbox lives, and tells what changed.
+"""Judges a lab's checks again and again while its sandbox runs, and emits what changed.
 
 Reads only.
 """
@@ -36,19 +36,19 @@ class Checker:
         self._emit = emit
         self._outcome = outcome
         self._verdicts: dict[str, Verdict] = {}
-        self._told: dict[str, tuple[Verdict, float]] = {}
+        self._emitted: dict[str, tuple[Verdict, float]] = {}
         self._lock = threading.Lock()
         self._woken = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="checker", daemon=True)
 
     def start(self) -> None:
-        """Judge once, then whenever something stirs."""
+        """Judge once, then after each `wake`."""
         self.judge()
         self._thread.start()
 
     def wake(self) -> None:
-        """Something happened that a check could care about."""
+        """Judge soon: something happened that may change a verdict."""
         self._woken.set()
 
     def stop(self) -> None:
@@ -68,7 +68,7 @@ class Checker:
     def clear(self) -> None:
         """Emit every verdict again, as after a reset."""
         with self._lock:
-            self._told.clear()
+            self._emitted.clear()
         self.wake()
 
     def _run(self) -> None:
@@ -86,24 +86,19 @@ class Checker:
             verdict = Verdict("error", str(exc), hint=exc.hint)
         except Exception:
             log.exception("the check %s failed", check.name)
-            verdict = Verdict(
-                "error",
-                "This check could not be judged just now.",
-                hint="It is judged again as soon as something happens.",
-            )
+            hint = "It is judged again as soon as something happens."
+            verdict = Verdict("error", "This check could not be judged just now.", hint=hint)
         self._verdicts[check.name] = verdict
-        before, told_at = self._told.get(check.name, (None, 0.0))
+        before, emitted_at = self._emitted.get(check.name, (None, 0.0))
         if verdict == before:
             return
-        if (
-            before is not None
-            and verdict.status == before.status
-            and time.monotonic() - told_at < SAME_STATUS_EVERY_S
-        ):
-            # Numbers move all the time under load: the newest is told soon, not every one.
+        same_status = before is not None and verdict.status == before.status
+        if same_status and time.monotonic() - emitted_at < SAME_STATUS_EVERY_S:
+            # Numbers move all the time under load: the newest is emitted soon, not each one.
             self._woken.set()
             return
-        self._told[check.name] = verdict, time.monotonic()
+        self._emitted[check.name] = verdict, time.monotonic()
+        evidence = dict(verdict.evidence)
         self._emit(
             CheckChanged(
                 check=check.name,
@@ -111,14 +106,10 @@ class Checker:
                 status=verdict.status,
                 message=verdict.message,
                 hint=verdict.hint,
-                evidence=dict(verdict.evidence),
-                news=before is not None and before.status != verdict.status,
+                evidence=evidence,
+                news=before is not None and not same_status,
             )
         )
-        if verdict.status == "met" and (before is None or before.status != "met"):
-            self._outcome(
-                "check",
-                check.name,
-                "met",
-                {"message": verdict.message, "evidence": dict(verdict.evidence)},
-            )
+        if verdict.status == "met" and not same_status:
+            data: dict[str, object] = {"message": verdict.message, "evidence": evidence}
+            self._outcome("check", check.name, "met", data)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import select
+import ssl
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import pymemcache
 import redis
@@ -21,7 +22,7 @@ from redis.retry import Retry
 
 from labs.caching.cache import Cache, CacheDown
 from labs.caching.local import CHANNEL, Local
-from labs.clients.access import Access
+from labs.clients.access import OPEN, Access
 from labs.clients.address import Address, straight
 from labs.events import Sense
 from labs.load.listener import Listener
@@ -30,8 +31,8 @@ from labs.shop.shop import OnCommand, Shop
 TIMEOUT_S = 0.5
 
 
-class ClosableCache(Cache, Protocol):
-    """A cache client that holds a connection."""
+class Closable(Protocol):
+    """A client that holds a connection."""
 
     def connect(self) -> None:
         """Try to connect now, so that the first command's time is its own; not reported."""
@@ -40,47 +41,69 @@ class ClosableCache(Cache, Protocol):
         """Give the connection back."""
 
 
-class ClosableShop(Shop, Protocol):
+class ClosableCache(Cache, Closable, Protocol):
+    """A cache client that holds a connection."""
+
+
+class ClosableShop(Shop, Closable, Protocol):
     """A client of the database that holds a connection."""
 
-    def connect(self) -> None:
-        """Try to connect now, so that the first statement's time is its own."""
 
-    def close(self) -> None:
-        """Give the connection back."""
+class _TimedClient:
+    """Calls `on_command(command, reply, took_ms, meaning)` for every command."""
+
+    _errors: tuple[type[Exception], ...]
+
+    def __init__(self, on_command: OnCommand) -> None:
+        self._on_command = on_command
+
+    def _timed(
+        self,
+        command: str,
+        run: Callable[[], object],
+        describe: Callable[[object], tuple[str, Sense]],
+    ) -> object:
+        began = time.perf_counter()
+        try:
+            value = run()
+        except self._errors as exc:
+            took_ms = (time.perf_counter() - began) * 1000
+            self._failed()
+            self._on_command(command, _reason(exc), took_ms, "error")
+            raise CacheDown("The cache did not answer.") from exc
+        took_ms = (time.perf_counter() - began) * 1000
+        reply, meaning = describe(value)
+        self._on_command(command, reply, took_ms, meaning)
+        return value
+
+    def _failed(self) -> None:
+        """A command had no answer."""
 
 
-class RedisCache:
-    """A cache over redis-py.
+class RedisCache(_TimedClient):
+    """A cache over redis-py. Calls `on_lookup` for every lookup in the process's own memory."""
 
-    Calls `on_command(command, reply, took_ms, meaning)` for every command, `on_lookup` for every
-    lookup in the process's own memory.
-    """
+    _errors = (redis.RedisError, OSError)
 
     def __init__(
-        self,
-        address: Address,
-        *,
-        user: str,
-        password: str,
-        on_command: OnCommand,
-        on_lookup: OnCommand,
+        self, address: Address, access: Access, *, on_command: OnCommand, on_lookup: OnCommand
     ) -> None:
-        self._on_command = on_command
+        super().__init__(on_command)
         self._on_lookup = on_lookup
-        self._listen = partial(Listener, straight(address), Access(user, password), channel=CHANNEL)
+        self._listen = partial(Listener, straight(address), access, channel=CHANNEL)
         self._local: Local | None = None
         self._listener: Listener | None = None
         self._redis = redis.Redis(
             host=address.host,
             port=address.port,
-            username=user,
-            password=password,
+            username=access.user or None,
+            password=access.password or None,
             protocol=2,
             socket_timeout=TIMEOUT_S,
             socket_connect_timeout=TIMEOUT_S,
             retry=Retry(NoBackoff(), 0),
             driver_info=None,
+            **_tls(access),
         )
 
     def connect(self) -> None:
@@ -130,16 +153,10 @@ class RedisCache:
         )
 
     def run(self, script: str, keys: list[str], *args: str | int) -> object:
-        shown = " ".join(
-            [
-                _quote(" ".join(script.split()).encode(), 600),
-                str(len(keys)),
-                *keys,
-                *(_quote(str(arg).encode()) for arg in args),
-            ]
-        )
+        shown = [_quote(" ".join(script.split()).encode(), 600), str(len(keys)), *keys]
+        shown += [_quote(str(arg).encode()) for arg in args]
         return self._timed(
-            f"EVAL {shown}",
+            f"EVAL {' '.join(shown)}",
             lambda: self._redis.eval(script, len(keys), *keys, *args),
             _described_by_script,
         )
@@ -147,45 +164,27 @@ class RedisCache:
     @property
     def local(self) -> Local:
         if self._local is None:
-            self._local = Local(
-                lambda key, found, took_ms: self._on_lookup(
-                    f"own memory: {key}",
-                    "found" if found else "nothing",
-                    took_ms,
-                    "hit" if found else "miss",
-                )
-            )
+            self._local = Local(self._looked)
             self._listener = self._listen(on_message=self._local.forget)
         return self._local
+
+    def _looked(self, key: str, found: bool, took_ms: float) -> None:
+        answer = "found" if found else "nothing"
+        self._on_lookup(f"own memory: {key}", answer, took_ms, "hit" if found else "miss")
 
     def close(self) -> None:
         if self._listener is not None:
             self._listener.close()
         self._redis.close()
 
-    def _timed(
-        self,
-        command: str,
-        run: Callable[[], object],
-        describe: Callable[[object], tuple[str, Sense]],
-    ) -> object:
-        began = time.perf_counter()
-        try:
-            value = run()
-        except (redis.RedisError, OSError) as exc:
-            self._on_command(command, _reason(exc), (time.perf_counter() - began) * 1000, "error")
-            raise CacheDown("The cache did not answer.") from exc
-        took_ms = (time.perf_counter() - began) * 1000
-        reply, meaning = describe(value)
-        self._on_command(command, reply, took_ms, meaning)
-        return value
 
+class MemcachedCache(_TimedClient):
+    """A cache over pymemcache. Memcached has no users: of `access` it uses TLS alone."""
 
-class MemcachedCache:
-    """A cache over pymemcache."""
+    _errors = (MemcacheError, OSError)
 
-    def __init__(self, address: Address, *, on_command: OnCommand) -> None:
-        self._on_command = on_command
+    def __init__(self, address: Address, access: Access = OPEN, *, on_command: OnCommand) -> None:
+        super().__init__(on_command)
         self.local = Local()
         self._client = pymemcache.Client(
             (address.host, address.port),
@@ -193,6 +192,7 @@ class MemcachedCache:
             timeout=TIMEOUT_S,
             no_delay=True,
             default_noreply=False,
+            tls_context=access.tls.context() if access.tls else None,
         )
 
     def connect(self) -> None:
@@ -249,23 +249,22 @@ class MemcachedCache:
     def close(self) -> None:
         self._client.close()
 
-    def _timed(
-        self,
-        command: str,
-        run: Callable[[], object],
-        describe: Callable[[object], tuple[str, Sense]],
-    ) -> object:
-        began = time.perf_counter()
-        try:
-            value = run()
-        except (MemcacheError, OSError) as exc:
-            self._client.close()
-            self._on_command(command, _reason(exc), (time.perf_counter() - began) * 1000, "error")
-            raise CacheDown("The cache did not answer.") from exc
-        took_ms = (time.perf_counter() - began) * 1000
-        reply, meaning = describe(value)
-        self._on_command(command, reply, took_ms, meaning)
-        return value
+    _failed = close
+
+
+def _tls(access: Access) -> dict[str, Any]:
+    """What redis-py calls the TLS of `access`."""
+    tls = access.tls
+    if tls is None:
+        return {}
+    return {
+        "ssl": True,
+        "ssl_ca_certs": tls.authority,
+        "ssl_certfile": tls.certificate,
+        "ssl_keyfile": tls.key,
+        "ssl_check_hostname": tls.verify_host,
+        "ssl_min_version": ssl.TLSVersion.TLSv1_2,
+    }
 
 
 def _bytes(value: object) -> bytes:

@@ -14,7 +14,7 @@ from labs.events import Event, Value
 from labs.lab import Lab, Link, Node, Strategy, Topology
 from labs.load.commits import Commits
 from labs.load.controller import LoadController
-from labs.network.protocol import Network
+from labs.network.links import Network
 from labs.sandbox.addresses import Addresses
 from labs.sandbox.checker import Checker
 from labs.sandbox.environment import Doubles
@@ -88,33 +88,44 @@ class Context(Protocol):
         """Put a sentence under the drawing, and the details after it; returns the sentence."""
 
     def tabulate(self, table: str, rows: Sequence[Mapping[str, Value]]) -> None:
-        """Replace all rows of a table of this lab."""
+        """Replace all rows of a table of this lab; those beyond MOST_ROWS are left out. The checks
+        find them in `found`.
+        """
 
     def save_record(
         self, name: str, title: str, document: dict[str, Any], results: Mapping[str, Value]
     ) -> None:
-        """Keep a document that the page can show, compare, share and save."""
+        """Keep a document that the page can show, compare, share and save; the oldest of
+        MOST_RECORDS goes.
+        """
 
     def start_load(self, requests: int = 0) -> str:
-        """Run the workload; returns the sentence that says so."""
+        """Run the workload with the settings as they are; a running one starts again. After
+        `requests` requests of all clients together the clients only wait; 0: no end. Returns the
+        sentence for the learner.
+        """
 
     def stop_load(self, why: str = "") -> str:
-        """End the workload; harmless if none runs."""
+        """End the workload; harmless if none runs. Returns the sentence for the learner."""
 
     def set(self, name: str, raw: object) -> None:
         """Change a control while everything runs. BadInput says what would be right."""
 
     def server(self, name: str, verb: str) -> str:
-        """Kill, pause, resume or restart a server; returns the sentence that says so."""
+        """Kill, pause, resume or restart a server; returns the sentence for the learner."""
 
     def start(self, name: str, why: str) -> None:
-        """Start a server that waited, and lay the links to it."""
+        """Start a server that waited, with the options that the settings ask for now, and lay the
+        links to it.
+        """
 
     def stop(self, name: str, why: str) -> None:
         """Stop a server that was started."""
 
     def add(self, node: Node, *links: Link, why: str = "it was added") -> None:
-        """Add a server that the lab did not have, start it, and lay these links to it."""
+        """Add a server that the lab did not have, start it, lay these links to it; the drawing
+        shows it. BadInput if its name is taken. A reset takes it away again.
+        """
 
     def remove(self, name: str, why: str = "it was removed") -> None:
         """Stop a server, and take it and its links away."""

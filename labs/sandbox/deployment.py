@@ -65,23 +65,29 @@ class Deployment:
         for name, server in self.servers.items():
             if server.state == "up":
                 # A server of the pool came up before anyone followed this sandbox.
-                self._context.emit(
-                    ServerChanged(server=name, state=server.state, version=server.version)
-                )
+                change = ServerChanged(server=name, state=server.state, version=server.version)
+                self._context.emit(change)
         stopped = [
             server
             for name, server in self.servers.items()
             if server.state != "up" and not self.topology.node(name).waits
         ]
         with ThreadPoolExecutor(max(1, len(stopped))) as together:
-            list(together.map(lambda server: server.start(), stopped))
+            list(together.map(Server.start, stopped))
         for link in self._links:
             self._lay(link)
 
     def restart_all_empty(self) -> None:
         """Start every server again without data; one that waits is stopped."""
         for name, server in self.servers.items():
-            self._restart_empty(self.topology.node(name), server)
+            if self.topology.node(name).waits:
+                server.stop("reset")
+            elif isinstance(server.engine, Postgres):
+                self._refill(server, server.engine)
+            else:
+                server.start_empty("reset")
+                if isinstance(server.engine, Redis) and server.engine.appendonly:
+                    server.engine.flush()
 
     def start(self, name: str, why: str) -> None:
         """Start a server that waited, with the options that the settings ask for now."""
@@ -178,13 +184,8 @@ class Deployment:
         """A server for a node, not yet started, with the engine that the settings ask for now."""
         directory = self._environment.directory / node.name
         directory.mkdir(mode=0o700, exist_ok=True)
-        return Server(
-            node.name,
-            self._engine(node, directory),
-            self._environment.runtime,
-            log=directory / "log",
-            emit=self._context.emit,
-        )
+        engine, runtime = self._engine(node, directory), self._environment.runtime
+        return Server(node.name, engine, runtime, log=directory / "log", emit=self._context.emit)
 
     def _engine(self, node: Node, directory: Path) -> Engine:
         kind, doubles = self.kind_at(node), self._environment.doubles
@@ -195,29 +196,13 @@ class Deployment:
         options = dict(node.options)
         if node.options_of is not None:
             options |= node.options_of(self._context.settings)
-        return (
-            registry[kind]
-            .engine_class()
-            .build(
-                node.name,
-                self.addresses.new(node.name, registry[kind].port),
-                directory,
-                self._context.password(node.name),
-                options,
-            )
-        )
+        address = self.addresses.new(node.name, registry[kind].port)
+        password = self._context.password(node.name)
+        return registry[kind].engine_class().build(node.name, address, directory, password, options)
 
-    def _restart_empty(self, node: Node, server: Server) -> None:
-        if node.waits:
-            server.stop("reset")
-        elif isinstance(server.engine, Postgres):
-            engine = server.engine
-            server.stop("reset")
-            engine.close()
-            refill(self._environment.template, engine.data)
-            server.engine = Postgres(engine.name, engine.address, engine.directory, engine.password)
-            server.start("reset")
-        else:
-            server.start_empty("reset")
-            if isinstance(server.engine, Redis) and server.engine.appendonly:
-                server.engine.flush()
+    def _refill(self, server: Server, engine: Postgres) -> None:
+        server.stop("reset")
+        engine.close()
+        refill(self._environment.template, engine.data)
+        server.engine = Postgres(engine.name, engine.address, engine.directory, engine.password)
+        server.start("reset")

@@ -16,26 +16,22 @@ from labs.sandbox.context import Context
 Thing = TypeVar("Thing")
 
 
-def require(
-    sandbox: Context, *, idle: bool = True, up: Iterable[str] | None = None, whole: bool = True
-) -> None:
-    """Raise unless an experiment can begin: LoadRunning if the load must be `idle` and runs,
-    ServerNotUp if one of the servers `up` (all by default) is not, LinkNotWhole if links must be
-    `whole` and one is not.
+def require(sandbox: Context, *, up: Iterable[str] | None = None) -> None:
+    """Raise unless an experiment can begin: LoadRunning if the load runs, ServerNotUp if one of the
+    servers `up` (all by default) is not, LinkNotWhole if a link is slow or cut.
     """
-    if idle and sandbox.load.running:
+    if sandbox.load.running:
         raise LoadRunning("The load is running.", hint="Stop the load, then measure.")
     for name in sandbox.servers if up is None else up:
         if sandbox.servers[name].state != "up":
             label = sandbox.topology.node(name).label
             raise ServerNotUp(f"{label} is not up.", hint="Restart it, then measure.")
-    if whole:
-        for name, state in sandbox.link_states.items():
-            if state != "open":
-                raise LinkNotWhole(
-                    f"The link to {sandbox.topology.link(name).target} is {state}.",
-                    hint="Restore it, then measure.",
-                )
+    for name, state in sandbox.link_states.items():
+        if state != "open":
+            raise LinkNotWhole(
+                f"The link to {sandbox.topology.link(name).target} is {state}.",
+                hint="Restore it, then measure.",
+            )
 
 
 @contextlib.contextmanager

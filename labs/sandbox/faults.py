@@ -5,16 +5,13 @@ from __future__ import annotations
 import threading
 
 from labs.errors import BadInput, NotNow
-from labs.events import CaptionChanged, LinkChanged, LinkState
+from labs.events import LinkChanged, LinkState
 from labs.sandbox.context import Context
 
 MOST_DELAY_MS = 2_000
 _SERVER_WORDS = {
     "kill": ("was killed", "Whoever asks it is refused at once."),
-    "pause": (
-        "is paused",
-        "It keeps its connections and sends no reply: its clients wait.",
-    ),
+    "pause": ("is paused", "It keeps its connections and sends no reply: its clients wait."),
     "resume": ("goes on", "What waited is answered now."),
     "restart": ("was restarted", ""),
 }
@@ -32,7 +29,7 @@ _LINK_WORDS = {
 
 
 def change_server(context: Context, name: str, verb: str) -> str:
-    """Kill, pause, resume or restart a server; returns the sentence that says so.
+    """Kill, pause, resume or restart a server; returns the sentence for the learner.
 
     Raises BadInput for an unknown server or verb, NotNow where the verb makes no sense now.
     """
@@ -47,18 +44,12 @@ def change_server(context: Context, name: str, verb: str) -> str:
             f"A server can't be told to {verb[:20]!r}.",
             hint="It can be told to kill, pause, resume or restart.",
         )
-    {
-        "kill": server.kill,
-        "pause": server.pause,
-        "resume": server.resume,
-        "restart": server.restart,
-    }[verb]()
+    getattr(server, verb)()
     what, means = _SERVER_WORDS[verb]
-    says = f"{node.label} {what}."
+    sentence = f"{node.label} {what}."
     if verb == "restart":
         means = server.engine.after_restart()
-    context.emit(CaptionChanged(text=f"{says} {means}", strong=says))
-    return says
+    return context.caption(sentence, means)
 
 
 class LinkFaults:
@@ -76,8 +67,8 @@ class LinkFaults:
         return {link.name: self._states.get(link.name, "open") for link in links}
 
     def change(self, name: str, verb: str, delay_ms: float) -> str:
-        """Slow, cut or restore a link; returns the sentence that says so. BadInput says what would
-        be right.
+        """Slow, cut or restore a link; returns the sentence for the learner. BadInput says what
+        would be right.
         """
         context, network = self._context, self._context.network
         link = context.topology.link(name)
@@ -103,16 +94,8 @@ class LinkFaults:
         if changed:
             shown_ms = delay_ms if state == "slow" else 0.0
             context.emit(LinkChanged(link=name, state=state, delay_ms=shown_ms))
-        source, target = (
-            context.topology.node(link.source),
-            context.topology.node(link.target),
-        )
-        which = (
-            f"The link to {target.label}"
-            if source.engine == "app"
-            else f"The link from {source.label} to {target.label}"
-        )
+        source, target = context.topology.node(link.source), context.topology.node(link.target)
+        origin = "" if source.engine == "app" else f"from {source.label} "
         what, means = _LINK_WORDS[verb]
-        says = f"{which} {what.format(delay_ms=delay_ms)}."
-        context.emit(CaptionChanged(text=f"{says} {means}", strong=says))
-        return says
+        sentence = f"The link {origin}to {target.label} {what.format(delay_ms=delay_ms)}."
+        return context.caption(sentence, means)

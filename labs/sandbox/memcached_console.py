@@ -33,36 +33,14 @@ class MemcachedConsole:
     _STORE = ("set", "add", "replace", "append", "prepend", "cas")
     _VERBS = (
         *_STORE,
-        "get",
-        "gets",
-        "gat",
-        "gats",
-        "delete",
-        "incr",
-        "decr",
-        "touch",
-        "stats",
-        "version",
-        "flush_all",
-        "cache_memlimit",
-        "slabs",
-        "lru",
-        "lru_crawler",
-        "mg",
-        "md",
-        "ma",
-        "me",
-        "mn",
+        *"get gets gat gats delete incr decr touch stats version flush_all cache_memlimit".split(),
+        *"slabs lru lru_crawler mg md ma me mn".split(),
     )
     _KEY = re.compile(r"[\x21-\x7e]{1,250}")
 
     def __init__(self, address: Address, access: Access) -> None:
-        self._client = MemcachedClient(
-            straight(address),
-            tls=access.tls,
-            timeout_s=REPLY_DEADLINE_S,
-            connect_timeout_s=CONNECT_DEADLINE_S,
-        )
+        timeouts = {"timeout_s": REPLY_DEADLINE_S, "connect_timeout_s": CONNECT_DEADLINE_S}
+        self._client = MemcachedClient(straight(address), tls=access.tls, **timeouts)
         self._lock = threading.Lock()
 
     def run(self, command: str) -> Answer:
@@ -154,7 +132,7 @@ class MemcachedConsole:
                 or reply.endswith((b"END\r\n", b"OK\r\n", b"RESET\r\n"))
                 or b"ERROR" in reply.split(b"\r\n", 1)[0]
             ):
-                if verb in ("mg",) and reply.startswith(b"VA ") and reply.count(b"\r\n") < 2:
+                if verb == "mg" and reply.startswith(b"VA ") and reply.count(b"\r\n") < 2:
                     continue
                 break
         return reply

@@ -85,7 +85,7 @@ class Part:
 
 
 class Workload(Part):
-    """The part that says what the clients of the load do. A lab has one at most."""
+    """The part that defines what the clients of the load do. A lab has one at most."""
 
     client_settings: tuple[str, ...] = ("clients",)
     """Settings that change how many clients there are: the load starts again for these."""
@@ -111,7 +111,7 @@ class Workload(Part):
     """The sentence under the drawing when the load starts."""
 
     running = "The load runs"
-    """How the sentence begins that says what runs."""
+    """How the sentence begins that names what runs."""
 
     def before_load(self) -> None:
         """The load is about to start; no client runs."""
@@ -124,7 +124,7 @@ class SteppedPart(Part):
     takes_price = False
     """True if a stepped write has a price."""
     steps_under_load = False
-    """True if a stepped request can be told from those of the load."""
+    """True if a stepped request can be distinguished from those of the load."""
 
     def step(self, function: str, key: int, price: float | None) -> None:
         """Begin a request, `read` or `write`, that waits before each of its statements."""

@@ -30,55 +30,25 @@ class RedisConsole:
             ("SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"),
             "it would listen for ever, and this console takes one answer at a time",
         ),
+        "MONITOR": "it would print for ever; the bench shows every command under “What was sent”",
         **dict.fromkeys(
-            ("MONITOR",),
-            "it would print for ever; the bench shows every command under “What was sent”",
-        ),
-        **dict.fromkeys(
-            (
-                "BLPOP",
-                "BRPOP",
-                "BLMOVE",
-                "BRPOPLPUSH",
-                "BZPOPMIN",
-                "BZPOPMAX",
-                "BLMPOP",
-                "BZMPOP",
-                "WAIT",
-                "WAITAOF",
-            ),
+            "BLPOP BRPOP BLMOVE BRPOPLPUSH BZPOPMIN BZPOPMAX BLMPOP BZMPOP WAIT WAITAOF".split(),
             "it would wait and hold this console up",
         ),
         **dict.fromkeys(
-            ("HELLO", "RESET", "AUTH", "QUIT", "SELECT", "MULTI", "EXEC", "DISCARD", "WATCH"),
+            "HELLO RESET AUTH QUIT SELECT MULTI EXEC DISCARD WATCH".split(),
             "it would change this console's own connection",
         ),
         **dict.fromkeys(
-            (
-                "SHUTDOWN",
-                "DEBUG",
-                "MODULE",
-                "CONFIG",
-                "SAVE",
-                "BGSAVE",
-                "BGREWRITEAOF",
-                "REPLICAOF",
-                "SLAVEOF",
-                "SYNC",
-                "PSYNC",
-                "MIGRATE",
-            ),
+            "SHUTDOWN DEBUG MODULE CONFIG SAVE BGSAVE BGREWRITEAOF REPLICAOF SLAVEOF SYNC PSYNC "
+            "MIGRATE".split(),
             "ElastiCache refuses this too: the service does it for you, or a parameter group",
         ),
     }
 
     def __init__(self, address: Address, access: Access) -> None:
-        self._client = RespClient(
-            straight(address),
-            access,
-            timeout_s=REPLY_DEADLINE_S,
-            connect_timeout_s=CONNECT_DEADLINE_S,
-        )
+        timeouts = {"timeout_s": REPLY_DEADLINE_S, "connect_timeout_s": CONNECT_DEADLINE_S}
+        self._client = RespClient(straight(address), access, **timeouts)
         self._lock = threading.Lock()
         self._names: list[str] = []
 
@@ -92,14 +62,11 @@ class RedisConsole:
                 "XREAD BLOCK is not run in this console: it would wait and hold it up.",
                 hint="Leave BLOCK out.",
             )
-        if (
-            verb == "CLIENT"
-            and len(words) > 1
-            and words[1].upper() in ("REPLY", "PAUSE", "KILL", "TRACKING")
-        ):
+        second = words[1].upper() if len(words) > 1 else ""
+        if verb == "CLIENT" and second in ("REPLY", "PAUSE", "KILL", "TRACKING"):
             raise CommandRefused(
-                f"CLIENT {words[1].upper()} is not run in this console: it would change how "
-                "connections answer."
+                f"CLIENT {second} is not run in this console: it would change how connections "
+                "answer."
             )
         with self._lock:
             began = time.perf_counter()
@@ -112,8 +79,7 @@ class RedisConsole:
             took_ms = ms_since(began)
         if isinstance(reply, ReplyError):
             return Answer(f"(error) {reply}", True, took_ms)
-        text = "\n".join(_redis_lines(reply))
-        return shortened(text, failed=False, took_ms=took_ms)
+        return shortened("\n".join(_redis_lines(reply)), failed=False, took_ms=took_ms)
 
     def complete(self, text: str) -> list[str]:
         if not self._names:

@@ -74,14 +74,14 @@ class Sampled(Protocol):
 
 
 class Sampler:
-    """One thread. Tells a reading whenever something moved; keeps the last ones for the checks."""
+    """One thread. Emits a reading whenever something moved; keeps the last ones for the checks."""
 
     def __init__(self, sandbox: Sampled) -> None:
         self._sandbox = sandbox
         self._before: dict[str, dict[str, float]] = {}
         self._taken_at = time.monotonic()
         self._settings: dict[str, Value] = {}
-        self._told: dict[str, float] = {}
+        self._emitted: dict[str, float] = {}
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._lock = threading.Lock()
@@ -158,15 +158,12 @@ class Sampler:
             if self._sandbox.lab.on_readings is not None:
                 with contextlib.suppress(ServerDown):
                     values |= self._sandbox.lab.on_readings(self._sandbox, values)
-            steady, self._settings = (
-                self._settings == self._sandbox.settings,
-                dict(self._sandbox.settings),
-            )
-            if values and steady:
+            before, self._settings = self._settings, dict(self._sandbox.settings)
+            if values and before == self._settings:
                 self.history.append(Reading(now, seconds, loaded, dict(self._settings), values))
         rounded = {name: round(value, 4) for name, value in values.items()}
-        if rounded != self._told:
-            self._told = rounded
+        if rounded != self._emitted:
+            self._emitted = rounded
             self._sandbox.emit(ReadingTaken(readings=rounded))
             self._sandbox.checker.wake()
 

@@ -25,11 +25,11 @@ from labs.lab import Lab, Link, Node, Strategy, Topology
 from labs.load.batches import Batch
 from labs.load.controller import LoadController
 from labs.load.forkserver import ForkServer
-from labs.network.protocol import Network
+from labs.network.links import Network
 from labs.sandbox.checker import Checker
 from labs.sandbox.console import Answer
 from labs.sandbox.consoles import Consoles
-from labs.sandbox.context import AnyPart
+from labs.sandbox.context import AnyPart, Context
 from labs.sandbox.deployment import Deployment
 from labs.sandbox.emitter import Emitter
 from labs.sandbox.environment import SandboxEnvironment
@@ -42,7 +42,7 @@ from labs.sandbox.server import Server
 Outcome = Callable[[str, str, str, dict[str, object]], None]
 
 
-class Sandbox(Emitter):
+class Sandbox(Emitter, Context):
     """Open it with `open`, end it with `close`; everything between is for the lab's functions, its
     parts and the learner's calls. Any thread may call.
     """
@@ -86,14 +86,13 @@ class Sandbox(Emitter):
         self.checker = Checker(self, lab.checks, emit=self.emit, outcome=outcome)
         self.sampler = Sampler(self)
         self.parts: list[Part] = []
-        for make in lab.parts:
+        for make in lab.parts:  # a part may ask for those before it
             self.parts.append(make(self))
 
     def _wake_checker(self) -> None:
         self.checker.wake()
 
     def part(self, kind: type[AnyPart]) -> AnyPart:
-        """The part of this kind. LookupError if the lab has none: that is the lab's mistake."""
         found = self._part_of(kind)
         if found is None:
             raise LookupError(f"The lab {self.lab.id} has no part {kind.__name__}.")
@@ -184,7 +183,6 @@ class Sandbox(Emitter):
         self.checker.clear()
 
     def set(self, name: str, raw: object) -> None:
-        """Change a control while everything runs. BadInput says what would be right."""
         control = self.lab.find_control(name)
         value = control.parse(raw)
         with self._lock:
@@ -204,24 +202,17 @@ class Sandbox(Emitter):
             for part in self.parts:
                 part.setting_changed(name)
             workload = self._part_of(Workload)
-            if self.load.running and workload is not None:
-                if name in workload.client_settings:
-                    self.start_load()
-                else:
-                    self._reconfigure_load(workload)
+            if self.load.running and workload is not None and name in workload.client_settings:
+                self.start_load()
+            else:
+                self._refresh_load()
             if self.lab.on_setting:
                 self.lab.on_setting(self, name)
 
     def strategy(self) -> Strategy:
-        """The strategy that the settings pick now."""
         return self.lab.strategy(self.settings)
 
     def start_load(self, requests: int = 0) -> str:
-        """Run the workload with the settings as they are; a running one starts again.
-
-        After `requests` requests of all clients together the clients only wait; 0: no end. Returns
-        the sentence that says so.
-        """
         workload = self._part_of(Workload)
         if workload is None:
             raise NotNow("This lab has no load.")
@@ -238,7 +229,6 @@ class Sandbox(Emitter):
         return f"{workload.running}: {about}."
 
     def stop_load(self, why: str = "") -> str:
-        """End the workload; harmless if none runs. Returns the sentence that says so."""
         if not self.load.running:
             return "No load is running."
         self.load.stop()
@@ -246,55 +236,40 @@ class Sandbox(Emitter):
         self.emit(CaptionChanged(text="The load has stopped. The servers keep what they have."))
         return "The load has stopped."
 
-    def _reconfigure_load(self, workload: Workload) -> None:
-        clients = max(1, self.load.clients)
-        self.load.change(lambda n: workload.spec(n, clients))
-
     def _on_batch(self, batch: Batch) -> None:
         for part in self.parts:
             part.on_batch(batch)
 
     def _on_idle(self, why: str) -> None:
         # `stop_load` joins the thread that calls us, so another one stops the load.
-        threading.Thread(
-            target=self.stop_load, args=(why,), name="load stopper", daemon=True
-        ).start()
+        threading.Thread(target=self.stop_load, args=(why,), daemon=True).start()
 
     def server(self, name: str, verb: str) -> str:
-        """Kill, pause, resume or restart a server; returns the sentence that says so."""
-        says = change_server(self, name, verb)
+        sentence = change_server(self, name, verb)
         for part in self.parts:
             part.server_changed(name, verb)
         if self.lab.on_server:
             self.lab.on_server(self, name, verb)
-        return says
+        return sentence
 
     def link(self, name: str, verb: str, delay_ms: float = 20.0) -> str:
-        """Slow, cut or restore a link; returns the sentence that says so."""
+        """Slow, cut or restore a link; returns the sentence for the learner."""
         return self._link_faults.change(name, verb, delay_ms)
 
     def start(self, name: str, why: str) -> None:
-        """Start a server that waited, with the options that the settings ask for now, and lay the
-        links to it.
-        """
         self._forget_connections(name)
         self.deployment.start(name, why)
         self._refresh_load()
 
     def stop(self, name: str, why: str) -> None:
-        """Stop a server that was started."""
         self._forget_connections(name)
         self.servers[name].stop(why)
 
     def add(self, node: Node, *links: Link, why: str = "it was added") -> None:
-        """Add a server that the lab did not have, start it, lay these links to it; the drawing
-        shows it. BadInput if its name is taken. A reset takes it away again.
-        """
         self.deployment.add(node, links, why)
         self._refresh_load()
 
     def remove(self, name: str, why: str = "it was removed") -> None:
-        """Stop a server, and take it and its links away."""
         self._forget_connections(name)
         self.deployment.remove(name, why)
         self._refresh_load()
@@ -313,7 +288,8 @@ class Sandbox(Emitter):
     def _refresh_load(self) -> None:
         workload = self._part_of(Workload)
         if self.load.running and workload is not None:
-            self._reconfigure_load(workload)
+            clients = max(1, self.load.clients)
+            self.load.change(lambda n: workload.spec(n, clients))
 
     def console(self, name: str, command: str) -> Answer:
         """Run a command in a server's console."""
@@ -326,7 +302,6 @@ class Sandbox(Emitter):
     def wait_until(
         self, condition: Callable[[], bool], *, deadline_s: float, every_s: float = 0.02
     ) -> bool:
-        """Wait until a condition holds; False at the deadline."""
         end = time.monotonic() + deadline_s
         while not condition():
             if time.monotonic() > end:
@@ -336,22 +311,18 @@ class Sandbox(Emitter):
 
     @property
     def topology(self) -> Topology:
-        """The servers and links as they are now; at first the lab's."""
         return self.deployment.topology
 
     @property
     def link_states(self) -> Mapping[str, str]:
-        """The state of each link: open, slow or cut."""
         return self._link_faults.states
 
     @property
     def is_real(self) -> bool:
-        """False where servers are doubles and nothing runs."""
         return self.doubles is None
 
     @property
     def runtime_name(self) -> str:
-        """How servers live here: cage, process, container or fake."""
         return self._environment.runtime.name
 
     @property
@@ -360,35 +331,26 @@ class Sandbox(Emitter):
         return self._part_of(SteppedPart)
 
     def kind_at(self, node: Node) -> str:
-        """The engine that stands at a node now."""
         return self.deployment.kind_at(node)
 
     def is_reached(self, server: str) -> bool:
-        """True if the application can reach a server: it is up, and the link to it is not cut."""
         cut = any(self.link_states[link.name] == "cut" for link in self.topology.links_to(server))
         return self.servers[server].state == "up" and not cut
 
     def address_for_app(self, server: str) -> Address:
-        """Where the application finds a server: the entrance of its link, which never changes."""
         topology = self.topology
-        return self.addresses.of_link(
-            next(
-                link.name
-                for link in topology.links_to(server)
-                if topology.node(link.source).engine == "app"
-            )
-        )
+        links = topology.links_to(server)
+        own = next(link for link in links if topology.node(link.source).engine == "app")
+        return self.addresses.of_link(own.name)
 
     def server_address(self, server: str) -> Address:
         """Where a server itself listens, behind its link."""
         return self.servers[server].engine.address
 
     def password(self, server: str) -> str:
-        """The application's password for a server."""
         return self._environment.secrets[server]
 
     def versions(self) -> dict[str, str]:
-        """The version of each engine that runs here, as the server itself reports it."""
         return {
             server.engine.kind: server.version for server in self.servers.values() if server.version
         }

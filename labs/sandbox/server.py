@@ -17,7 +17,6 @@ from labs.runtime.protocol import Running, Runtime
 
 START_DEADLINE_S = 10.0
 LISTEN_PAUSE_S, LONGEST_PAUSE_S = 0.002, 0.05
-WATCH_S = 0.1
 
 
 class Server:
@@ -52,7 +51,7 @@ class Server:
         Raises DidNotStart with the tail of its log.
         """
         with self._lock:
-            if self._running is not None and self._running.poll() is None:
+            if self._runs():
                 raise NotNow(f"{self.name} runs already.")
             self._change("starting", why)
             self._running = self._runtime.start(self.engine.launch(), self._log)
@@ -62,11 +61,9 @@ class Server:
     def stop(self, why: str = "you stopped it") -> None:
         """Ask it to end; it is dead when this returns."""
         with self._lock:
-            if self._running is not None and self._running.poll() is None:
-                self._running.stop()
-            elif self.state != "down":
-                return
-            self._change("stopped", why)
+            if self._runs() or self.state == "down":
+                self._end()
+                self._change("stopped", why)
 
     def kill(self, why: str = "you killed it") -> None:
         """End it as a crash would."""
@@ -92,8 +89,7 @@ class Server:
     def start_empty(self, why: str) -> None:
         """Stop it if it runs, empty its disk, and start it on the same address."""
         with self._lock:
-            if self._running is not None and self._running.poll() is None:
-                self._running.stop()
+            self._end()
             if self.disk is not None:
                 self.disk.clear()
             self.start(why)
@@ -122,37 +118,37 @@ class Server:
     def restart(self, why: str = "you restarted it") -> None:
         """Stop it if it runs, and start it on the same address."""
         with self._lock:
-            if self._running is not None and self._running.poll() is None:
-                self._running.stop()
+            self._end()
             self.start(why)
 
     def watch(self) -> None:
         """Report it if it ended by itself; called now and then."""
-        if not self._lock.acquire(blocking=False):
-            return
-        try:
-            if (
-                self._running is not None
-                and self.state in ("up", "paused")
-                and (code := self._running.poll()) is not None
-            ):
-                self._change("down", f"it ended by itself (exit code {code})")
-        finally:
-            self._lock.release()
+        if self._lock.acquire(blocking=False):
+            try:
+                code = self._running.poll() if self._running is not None else None
+                if code is not None and self.state in ("up", "paused"):
+                    self._change("down", f"it ended by itself (exit code {code})")
+            finally:
+                self._lock.release()
 
     @property
     def pid(self) -> int:
         """The process id of the running server; 0 if there is none."""
-        return (
-            self._running.pid if self._running is not None and self._running.poll() is None else 0
-        )
+        return self._running.pid if self._running is not None and self._runs() else 0
 
     def log_tail(self, lines: int = 40) -> list[str]:
         """The last lines of its log."""
         return self._running.log_tail(lines) if self._running else []
 
+    def _runs(self) -> bool:
+        return self._running is not None and self._running.poll() is None
+
+    def _end(self) -> None:
+        if self._running is not None and self._runs():
+            self._running.stop()
+
     def _alive(self) -> Running:
-        if self._running is None or self._running.poll() is not None:
+        if self._running is None or not self._runs():
             raise NotNow(f"{self.name} is not running.", hint="Restart it first.")
         return self._running
 

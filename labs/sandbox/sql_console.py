@@ -160,7 +160,7 @@ class _Table:
             self.cells.append([_cell(result.get_value(row, n)) for n in columns])
 
     def answer(self, status: str, took_ms: float) -> Answer:
-        """The rows as a table; for a statement without rows what the server said of it."""
+        """The rows as a table; for a statement without rows its status."""
         if not self.names:
             return Answer(status, False, took_ms)
         widths = [

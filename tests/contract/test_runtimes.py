@@ -14,19 +14,7 @@ from tests.processes import lives, of_the_living
 from tests.sandboxes import Opened
 from tests.waiting import eventually
 
-KINDS = ("cage", "process", "fake")
 REAL = ("cage", "process")
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def supervisor(request):
-    supervisor, directory = own_supervisor(request.param)
-    try:
-        supervisor.wait_ready()
-        yield supervisor
-    finally:
-        supervisor.close()
-        directory.cleanup()
 
 
 @pytest.fixture
@@ -208,8 +196,7 @@ def test_the_next_one_opens_at_once_after_one_was_killed(real, victim):
 
 def test_two_labs_hosts_of_a_machine_give_out_different_users_and_addresses(real):
     # They share the kernel's count of a user's processes, and the loopback.
-    other, directory = own_supervisor(real.supervisor.isolation)
-    try:
+    with own_supervisor(real.supervisor.isolation) as other:
         theirs = CacheAside(other)
         ours = real.supervisor.process(real.id)
 
@@ -220,9 +207,6 @@ def test_two_labs_hosts_of_a_machine_give_out_different_users_and_addresses(real
                 for sandbox in (real, theirs)
             ]
             assert users[0].isdisjoint(users[1])
-    finally:
-        other.close()
-        directory.cleanup()
 
 
 def test_a_server_that_dies_by_itself_is_noticed(real):

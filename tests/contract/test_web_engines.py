@@ -7,24 +7,11 @@ import os
 import pytest
 
 from labs.errors import LabsError, NotNow
-from labs.headless import own_supervisor
 from tests.processes import lives
 from tests.sandboxes import Opened
 from tests.waiting import eventually
 
-KINDS = ("cage", "process", "fake")
 PROGRAMS = ("balancer", "instance-a", "instance-b")
-
-
-@pytest.fixture(scope="module", params=KINDS)
-def supervisor(request):
-    supervisor, directory = own_supervisor(request.param)
-    try:
-        supervisor.wait_ready()
-        yield supervisor
-    finally:
-        supervisor.close()
-        directory.cleanup()
 
 
 class Shop(Opened):

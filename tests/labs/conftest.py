@@ -15,6 +15,7 @@ import pytest
 from labs.clients.address import Address
 from labs.engines.redis import Redis
 from labs.errors import ServerDown
+from labs.headless import own_supervisor
 from labs.runtime.process import ProcessRuntime
 from labs.shop import template
 from tests.labs.certificates import Authority
@@ -133,6 +134,14 @@ def database_directory(rack, shop_template):
         for path in (Path(folder), *(Path(folder, name) for name in files)):
             rack.own(path)
     return directory
+
+
+@pytest.fixture(scope="module")
+def supervisor():
+    """A supervisor of the strongest isolation that works here."""
+    with own_supervisor() as kept:
+        kept.wait_ready()
+        yield kept
 
 
 @pytest.fixture

@@ -1,35 +1,22 @@
 """Backups on the bench: where their files lie, what a restore leaves, what is refused."""
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from time import sleep
 
 import pytest
 
 from labs.errors import BadInput, NotNow, ServerDown
-from labs.headless import own_supervisor
 from labs.setups.changes.backups import MOST_BACKUPS
 from tests.sandboxes import Opened
 from tests.waiting import eventually
 
 
-@pytest.fixture(scope="module")
-def place():
-    """A supervisor, and the directory below which its sandboxes lie."""
-    supervisor, directory = own_supervisor()
-    try:
-        yield supervisor, Path(directory.name)
-    finally:
-        supervisor.close()
-        directory.cleanup()
-
-
 class Bench(Opened):
     """An open sandbox of the lab, with its tables as they were told last."""
 
-    def __init__(self, supervisor, directory):
+    def __init__(self, supervisor):
         super().__init__(supervisor, "backup-restore")
-        self._directory = directory
+        self._directory = supervisor.process(self.id).directory
         self.call("set", name="keys", value=2_000)
 
     def table(self, name):
@@ -56,8 +43,8 @@ class Bench(Opened):
 
 
 @pytest.fixture
-def bench(place):
-    made = Bench(*place)
+def bench(supervisor):
+    made = Bench(supervisor)
     yield made
     made.end()
 

@@ -33,8 +33,7 @@ def told(server, on_command=nobody, on_lookup=nobody):
     if isinstance(server, Redis):
         return RedisCache(
             server.address,
-            user="shop",
-            password=PASSWORD,
+            Access("shop", PASSWORD),
             on_command=on_command,
             on_lookup=on_lookup,
         )

@@ -45,7 +45,6 @@ def start(runtime, directory, program):
     running = runtime.start(
         Launch(
             argv=(sys.executable, "-I", "-S", str(directory / "program.py")),
-            ready=lambda _: None,
             data=directory / "data",
         ),
         directory / "output",

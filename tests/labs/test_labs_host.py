@@ -2,55 +2,32 @@
 end, hostile ones end, and each is told why.
 """
 
+import contextlib
 import json
-import threading
 import time
 
 import pytest
-from redis import Redis
 
-from labs.client import LabsClient
 from labs.errors import LabsError, UnknownSandbox
 from labs.events import Entry, NoteAdded, encode
 from labs.host import keys
-from labs.host.host import LabsHost
 from labs.host.publisher import feed_length
-from labs.host.record import Limits, SandboxRecord
+from labs.host.record import SandboxRecord
+from tests.hosts import emptied_redis, opened, serving
 from tests.waiting import eventually
 
 
 @pytest.fixture
 def redis(embedded_redis):
-    client = Redis.from_url(embedded_redis.url, decode_responses=True, protocol=2, socket_timeout=5)
-    client.flushall()
-    yield client
-    client.close()
+    with emptied_redis(embedded_redis.url) as client:
+        yield client
 
 
 @pytest.fixture
 def hosted(redis, tmp_path):
-    hosts = []
-
-    def start(**limits):
-        host = LabsHost(redis, tmp_path, isolation="fake", pool=0, limits=Limits(**limits))
-        thread = threading.Thread(target=host.serve)
-        thread.start()
-        hosts.append((host, thread))
-        client = LabsClient(redis)
-        eventually(client.hosts)
-        return host, client
-
-    yield start
-    for host, thread in hosts:
-        host.stop()
-        thread.join(timeout=10)
-        assert not thread.is_alive()
-
-
-def opened(client, owner="somebody"):
-    sandbox = client.open("cache-aside", owner=owner).id
-    eventually(lambda: client.info(sandbox).status == "open")
-    return sandbox
+    """start(limits...): a labs host and its client."""
+    with contextlib.ExitStack() as hosts:
+        yield lambda **limits: hosts.enter_context(serving(redis, tmp_path, **limits))
 
 
 def test_an_idle_sandbox_is_warned_and_then_ended(hosted):

@@ -91,8 +91,7 @@ def test_a_learner_opens_it_asks_it_and_breaks_it(folder, isolation, monkeypatch
     from labs.catalogue import catalogue
 
     catalogue.cache_clear()
-    supervisor, directory = own_supervisor(isolation)
-    try:
+    with own_supervisor(isolation) as supervisor:
         sandbox = supervisor.open("tally", {})
         call = supervisor.call
         if isolation == "process":
@@ -105,7 +104,4 @@ def test_a_learner_opens_it_asks_it_and_breaks_it(folder, isolation, monkeypatch
         assert call(sandbox, "set", name="rate_per_s", value=50) == {}
         assert "stopped" in call(sandbox, "load", verb="stop")["message"]
         assert call(sandbox, "reset") == {}
-    finally:
-        supervisor.close()
-        directory.cleanup()
         catalogue.cache_clear()

@@ -132,12 +132,8 @@ def test_transactions_are_replayed_from_the_append_only_file(redis_that):
 
 @pytest.fixture(scope="module", params=("cage", "process"))
 def supervisor(request):
-    supervisor, directory = own_supervisor(request.param)
-    try:
+    with own_supervisor(request.param) as supervisor:
         yield supervisor
-    finally:
-        supervisor.close()
-        directory.cleanup()
 
 
 @pytest.fixture

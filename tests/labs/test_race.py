@@ -5,20 +5,9 @@ trouble is told instead of waited for.
 import pytest
 
 from labs.errors import NotNow
-from labs.headless import own_supervisor
 from tests.waiting import eventually
 
 STALE = "AABBBA"
-
-
-@pytest.fixture(scope="module")
-def supervisor():
-    supervisor, directory = own_supervisor()
-    try:
-        yield supervisor
-    finally:
-        supervisor.close()
-        directory.cleanup()
 
 
 class Bench:

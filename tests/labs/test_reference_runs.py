@@ -5,20 +5,10 @@ caught where it is meant to be.
 import pytest
 
 from labs.catalogue import catalogue
-from labs.headless import own_supervisor, play
+from labs.headless import play
 
 LABS = list(catalogue().values())
 MUTANTS = [(lab, mutant) for lab in LABS for mutant in lab.mutants]
-
-
-@pytest.fixture(scope="module")
-def supervisor():
-    supervisor, directory = own_supervisor()
-    try:
-        yield supervisor
-    finally:
-        supervisor.close()
-        directory.cleanup()
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)

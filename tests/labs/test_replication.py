@@ -17,12 +17,8 @@ KINDS = ("cage", "process")
 
 @pytest.fixture(scope="module", params=KINDS)
 def supervisor(request):
-    supervisor, directory = own_supervisor(request.param)
-    try:
+    with own_supervisor(request.param) as supervisor:
         yield supervisor
-    finally:
-        supervisor.close()
-        directory.cleanup()
 
 
 @pytest.fixture

@@ -8,20 +8,8 @@ import time
 import pytest
 
 from labs.errors import BadInput, LabsError, NotNow
-from labs.headless import own_supervisor
 from tests.sandboxes import Opened
 from tests.waiting import eventually
-
-
-@pytest.fixture(scope="module")
-def supervisor():
-    supervisor, directory = own_supervisor()
-    try:
-        supervisor.wait_ready()
-        yield supervisor
-    finally:
-        supervisor.close()
-        directory.cleanup()
 
 
 class Shop(Opened):

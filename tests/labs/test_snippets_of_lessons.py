@@ -23,7 +23,6 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def ask():
-    supervisor, directory = own_supervisor()
     opened = {}
 
     def ask(lab, server, command):
@@ -31,11 +30,8 @@ def ask():
             opened[lab] = supervisor.open(lab, {})
         return supervisor.call(opened[lab], "console", server=server, command=command)
 
-    try:
+    with own_supervisor() as supervisor:
         yield ask
-    finally:
-        supervisor.close()
-        directory.cleanup()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from signal import Signals
 
 import pytest
 
+from labs.caching.cache import CacheDown
 from labs.clients.access import Access
 from labs.clients.address import Address, straight
 from labs.clients.memcached import MemcachedClient
@@ -19,6 +20,7 @@ from labs.errors import ServerDown
 from labs.load.clients import LeanMemcached, LeanRedis
 from labs.load.listener import Listener
 from labs.runtime.launch import Launch
+from labs.sandbox.clients import ClosableCache, MemcachedCache, RedisCache
 from tests.labs.certificates import Authority
 from tests.waiting import eventually
 
@@ -43,9 +45,7 @@ class Server:
             rack.own(file)
 
     def launch(self):
-        return Launch(
-            self.argv(), lambda _: None, binaries.environment(), self.files(), Signals.SIGKILL
-        )
+        return Launch(self.argv(), binaries.environment(), self.files(), Signals.SIGKILL)
 
     def files(self):
         return {}
@@ -245,6 +245,39 @@ def test_the_load_s_clients_and_its_subscription_speak_tls(redis, rack, authorit
     eventually(lambda: messages == ["row:1"])
     listener.close()
     lean.shut()
+
+
+def test_the_application_s_client_speaks_tls(server):
+    replies = []
+
+    def on_command(_command, reply, _took_ms, _meaning):
+        replies.append(reply)
+
+    cache: ClosableCache
+    if isinstance(server, RedisServer):
+        access = Access("shop", PASSWORD, server.tls)
+        cache = RedisCache(server.address, access, on_command=on_command, on_lookup=on_command)
+    else:
+        cache = MemcachedCache(server.address, Access(tls=server.tls), on_command=on_command)
+    cache.connect()
+    cache.set("row:1", "a", 60)
+
+    assert cache.get("row:1") == b"a"
+    assert replies in (["OK", '"a"'], ["STORED", "VALUE row:1 0 1 …"])
+    cache.close()
+
+
+def test_the_application_s_redis_client_refuses_a_strange_certificate(redis, rack):
+    def ignore(*_):
+        """No test reads it."""
+
+    stranger = Authority(rack.directory, "stranger")
+    access = Access("shop", PASSWORD, Tls(stranger.certificate))
+    cache = RedisCache(redis.address, access, on_command=ignore, on_lookup=ignore)
+
+    with pytest.raises(CacheDown):
+        cache.get("row:1")
+    cache.close()
 
 
 def test_the_load_s_client_of_memcached_speaks_tls(memcached):

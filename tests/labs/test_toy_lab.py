@@ -79,17 +79,13 @@ def test_a_lab_below_the_cage_s_own_tmp_is_stepped(server_folder, monkeypatch):
     folder = server_folder / "stepped"
     shutil.copytree(MORE_LABS / "toy", folder / "toy")
     monkeypatch.setenv("CACHEGROUND_LABS", str(folder))
-    supervisor, directory = own_supervisor()
-    try:
+    with own_supervisor() as supervisor:
         sandbox = supervisor.open("toy", {})
 
         assert supervisor.call(sandbox, "step", verb="start", function="read", key="1") == {
             "running": True
         }
         assert supervisor.call(sandbox, "step", verb="finish") == {"running": False}
-    finally:
-        supervisor.close()
-        directory.cleanup()
 
 
 @pytest.mark.parametrize(
@@ -102,8 +98,7 @@ def test_a_lab_below_the_cage_s_own_tmp_is_stepped(server_folder, monkeypatch):
     ],
 )
 def test_a_stepped_write_has_the_price_of_the_form_where_there_are_prices(lab, given, call):
-    supervisor, directory = own_supervisor("process")
-    try:
+    with own_supervisor("process") as supervisor:
         opened = Opened(supervisor, lab)
         opened.call("step", verb="start", function="write", key="42", **given)
         opened.call("step", verb="finish")
@@ -114,6 +109,3 @@ def test_a_stepped_write_has_the_price_of_the_form_where_there_are_prices(lab, g
         if lab == "cache-aside":
             with pytest.raises(BadInput):
                 opened.call("step", verb="start", function="write", key="42", price="")
-    finally:
-        supervisor.close()
-        directory.cleanup()

@@ -9,11 +9,9 @@ from labs.headless import own_supervisor
 
 @pytest.fixture
 def opened():
-    supervisor, directory = own_supervisor()
-    sandbox = supervisor.open("cache-aside", {})
-    yield lambda call, **args: supervisor.call(sandbox, call, **args)
-    supervisor.close()
-    directory.cleanup()
+    with own_supervisor() as supervisor:
+        sandbox = supervisor.open("cache-aside", {})
+        yield lambda call, **args: supervisor.call(sandbox, call, **args)
 
 
 def sql(opened, statement):

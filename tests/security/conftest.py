@@ -1,18 +1,15 @@
 """Sandboxes to attack: real ones in a cage and as plain processes, and a site without labs."""
 
 import os
-import threading
 
 import pytest
-from redis import Redis
 
 from labs.client import LabsClient
 from labs.headless import own_supervisor
-from labs.host.host import LabsHost
-from labs.host.record import Limits
 from portal.app import create_app
 from portal.migrations import migrate
 from portal.settings import Settings
+from tests.hosts import emptied_redis, serving
 from tests.waiting import eventually
 
 SECRETS = {
@@ -51,13 +48,11 @@ def supervisor(request):
     """Started where the portal's secrets are in the environment, as a careless operator might."""
     before = dict(os.environ)
     os.environ.update(SECRETS)
-    kept, directory = own_supervisor(request.param)
-    os.environ.clear()
-    os.environ.update(before)
-    kept.wait_ready()
-    yield kept
-    kept.close()
-    directory.cleanup()
+    with own_supervisor(request.param) as kept:
+        os.environ.clear()
+        os.environ.update(before)
+        kept.wait_ready()
+        yield kept
 
 
 @pytest.fixture(scope="session")
@@ -106,19 +101,11 @@ def client(app):
 @pytest.fixture(scope="module")
 def labs(app, embedded_redis, tmp_path_factory):
     """A labs host whose sandboxes hold states without servers."""
-    redis = Redis.from_url(embedded_redis.url, decode_responses=True, protocol=2, socket_timeout=5)
-    redis.flushall()
-    host = LabsHost(
-        redis, tmp_path_factory.mktemp("host"), isolation="fake", pool=0, limits=Limits(room=100)
-    )
-    thread = threading.Thread(target=host.serve)
-    thread.start()
-    labs_client = LabsClient(redis)
-    eventually(labs_client.hosts)
-    yield host
-    host.stop()
-    thread.join(timeout=10)
-    redis.close()
+    with (
+        emptied_redis(embedded_redis.url) as redis,
+        serving(redis, tmp_path_factory.mktemp("host"), room=100) as (host, _),
+    ):
+        yield host
 
 
 @pytest.fixture

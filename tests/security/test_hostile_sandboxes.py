@@ -8,7 +8,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from redis import Redis
 
 from labs import wire
 from labs.agent.agent import Agent
@@ -24,10 +23,9 @@ from labs.events import (
     encode,
 )
 from labs.host import budget, connection, supervisor as supervisors
-from labs.host.host import LabsHost
-from labs.host.record import Limits
 from labs.host.supervisor import SandboxSupervisor
 from labs.state import SandboxState
+from tests.hosts import emptied_redis, opened, serving
 from tests.waiting import eventually
 
 
@@ -272,41 +270,16 @@ class Deaf(Agent):
 
 @pytest.fixture
 def redis(embedded_redis):
-    client = Redis.from_url(
-        embedded_redis.url, decode_responses=True, protocol=2, socket_timeout=15
-    )
-    client.flushall()
-    yield client
-    client.close()
+    with emptied_redis(embedded_redis.url, timeout_s=15) as client:
+        yield client
 
 
 @pytest.fixture
 def hosted(redis, server_folder):
     """start(isolation, limits...): a labs host and its client."""
-    hosts = []
-
-    def start(isolation="fake", **limits):
-        host = LabsHost(
-            redis, server_folder / "host", isolation=isolation, pool=0, limits=Limits(**limits)
-        )
-        thread = threading.Thread(target=host.serve)
-        thread.start()
-        hosts.append((host, thread))
-        client = LabsClient(redis)
-        eventually(client.hosts)
-        return host, client
-
-    yield start
-    for host, thread in hosts:
-        host.stop()
-        thread.join(timeout=10)
-        assert not thread.is_alive()
-
-
-def opened(client, owner):
-    sandbox = client.open("cache-aside", owner=owner).id
-    eventually(lambda: client.info(sandbox).status == "open")
-    return sandbox
+    directory = server_folder / "host"
+    with contextlib.ExitStack() as hosts:
+        yield lambda **how: hosts.enter_context(serving(redis, directory, **how))
 
 
 def test_one_sandbox_s_calls_are_bounded_in_number(hosted):

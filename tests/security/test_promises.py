@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from labs import wire
-from labs.events import EVENT_LIMIT
+from labs.events.decoding import EVENT_LIMIT
 from labs.host import admission, budget, cage, connection, overlay, record, zygote
 from labs.runtime import process
 from labs.sandbox import console

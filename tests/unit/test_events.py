@@ -10,9 +10,9 @@ from labs.events import (
     Entry,
     NoteAdded,
     ServerChanged,
-    decode,
     encode,
 )
+from labs.events.decoding import decode
 
 
 def test_an_event_survives_the_wire():

@@ -36,7 +36,7 @@ def test_no_arrival_is_lost(rate, gaps):
     now = 0.0
     for gap in gaps:
         now += gap
-        while schedule.wait_s(now) <= 0:
+        while schedule.next_at <= now:
             schedule.take(now)
 
     assert schedule.scheduled == pytest.approx(now * rate, abs=1.01 + now * rate * 1e-9)
@@ -66,18 +66,12 @@ def test_skew_makes_the_first_item_the_most_popular_and_none_makes_all_equal():
 
     counts = Counter(skewed.draw() for _ in range(20_000))
 
-    assert counts[1] / 20_000 == pytest.approx(skewed.share_of(1), rel=0.1)
+    assert counts[1] / 20_000 == pytest.approx(1 / sum(1 / rank for rank in range(1, 51)), rel=0.1)
     assert counts[1] / counts[2] == pytest.approx(2.0, rel=0.2)
-    assert {round(even.share_of(rank), 6) for rank in range(1, 51)} == {0.02}
+    uniform = Counter(even.draw() for _ in range(20_000))
+    assert all(uniform[item] == pytest.approx(400, rel=0.25) for item in range(1, 51))
 
 
 def test_there_must_be_something_to_draw_from():
     with pytest.raises(ValueError, match="at least one"):
         ZipfKeys([], skew=1.0, seed=1)
-
-
-def test_shares_add_up():
-    keys = ZipfKeys(range(200), skew=0.7, seed=1)
-
-    assert sum(keys.share_of(rank) for rank in range(1, 201)) == pytest.approx(1.0)
-    assert all(a > b for a, b in itertools.pairwise(keys.share_of(rank) for rank in range(1, 201)))

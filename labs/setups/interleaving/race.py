@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from queue import Empty, SimpleQueue
 
+from labs.clients.access import Access
 from labs.clients.address import Address
 from labs.engines.postgres import Postgres
 from labs.engines.redis import Redis
@@ -173,8 +174,7 @@ class Race:
         racer = Racer(letter, role, self._settled)
         cache = RedisCache(
             self._servers.cache,
-            user="shop",
-            password=self._servers.cache_password,
+            Access("shop", self._servers.cache_password),
             on_command=partial(racer.record, "cache"),
             on_lookup=partial(racer.record, "cache"),
         )

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from labs.caching.cache import CacheDown
+from labs.clients.access import Access
 from labs.errors import BadInput, NotNow, ServerDown, ServerNotUp
 from labs.events import CommandRan, LineReached, Sense, StepFinished, StepStarted
 from labs.lab import Strategy
@@ -243,8 +244,7 @@ class Application(SteppedPart):
             return MemcachedCache(address, on_command=self._on_cache)
         return RedisCache(
             address,
-            user="shop",
-            password=context.password("cache"),
+            Access("shop", context.password("cache")),
             on_command=self._on_cache,
             on_lookup=self._on_own_memory,
         )

@@ -58,7 +58,6 @@ class Tally(Engine):
                 self.address.host,
                 str(self.address.port),
             ),
-            ready=lambda timeout_s: self.ready(timeout_s),
         )
 
     def ready(self, timeout_s):
