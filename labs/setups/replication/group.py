@@ -140,20 +140,24 @@ class ReplicationGroup(Part):
         self.observer.stop()
 
     def setting_changed(self, name: str) -> None:
-        """Put in force what the settings say of zones, detection, durability and replicas."""
+        """Put in force what the settings say of zones, detection, durability and replicas.
+
+        A sentinel writes its file at each change, so it gets only what concerns it.
+        """
         self.mesh.apply()
-        for one in self.members.sentinels:
-            sentinel = self.members.sentinel(one)
-            if sentinel is not None:
-                with contextlib.suppress(ServerDown):
-                    sentinel.set("down-after-milliseconds", self._detection_ms(one))
-                    sentinel.set("quorum", self._quorum())
-        for one in self.members.caches:
-            with contextlib.suppress(ServerDown, NotNow):
-                self.members.redis(one).run(
-                    "CONFIG", "SET", "min-replicas-to-write", self._min_replicas()
-                )
-        if name == "replicas":
+        if name in ("detection_ms", "quorum"):
+            for one in self.members.sentinels:
+                if (sentinel := self.members.sentinel(one)) is not None:
+                    with contextlib.suppress(ServerDown):
+                        sentinel.set("down-after-milliseconds", self._detection_ms(one))
+                        sentinel.set("quorum", self._quorum())
+        elif name == "min_replicas":
+            for one in self.members.caches:
+                with contextlib.suppress(ServerDown, NotNow):
+                    self.members.redis(one).run(
+                        "CONFIG", "SET", "min-replicas-to-write", self._min_replicas()
+                    )
+        elif name == "replicas":
             self.scale_replicas()
 
     def scale_replicas(self) -> None:
