@@ -70,6 +70,8 @@ class FlightRecorder(Workload):
         self._number = 0
         self._run = 0
         self._began_wall = self.began = 0.0
+        self.steady_since = 0.0
+        """Since when the clients run with the same settings, in monotonic seconds."""
         self.readers_connected_at = 0.0
         self._taken: Counter[str] = Counter()
         self._batch_at: dict[str, float] = {}
@@ -115,6 +117,11 @@ class FlightRecorder(Workload):
             self._batch_at.clear()
             self._read_at.clear()
             self.began, self._began_wall = time.monotonic(), time.time()
+            self.steady_since = self.began
+
+    def setting_changed(self, name: str) -> None:
+        """The clients, or what lies between them and the servers, are different from now on."""
+        self.steady_since = time.monotonic()
 
     def spec(self, client: int, clients: int, requests: int = 0) -> EndpointSpec:
         """The workload of one client: the first one writes, the others read."""
