@@ -128,7 +128,7 @@ def comes_back(sandbox: Sandbox) -> Verdict:
         back = next(
             (
                 change
-                for change in group_of(sandbox).observer.changes
+                for change in group_of(sandbox).members.changes
                 if change.at > flight.at
                 and change.server == flight.server
                 and change.status.role == "replica"

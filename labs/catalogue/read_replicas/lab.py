@@ -310,7 +310,7 @@ def lead_to_one_replica(sandbox: Sandbox) -> None:
     group = group_of(sandbox)
     group.endpoints.choose_readers = lambda names: names[:1]
     group.endpoints.readers = []
-    group.observer.poll_all()
+    group.members.poll_all()
 
 
 def lead_to_the_primary(sandbox: Sandbox) -> None:
@@ -318,7 +318,7 @@ def lead_to_the_primary(sandbox: Sandbox) -> None:
     group = group_of(sandbox)
     group.endpoints.choose_readers = lambda _names: [group.primary]
     group.endpoints.readers = []
-    group.observer.poll_all()
+    group.members.poll_all()
 
 
 def make_replicas_writable(sandbox: Sandbox) -> None:

@@ -133,7 +133,7 @@ def window(sandbox: Sandbox, seconds: float) -> Window:
         raise NotNow("Nobody reads.", hint="Start the clients first.")
     group = group_of(sandbox)
     replicas = tuple(
-        name for name, seen in sorted(group.observer.statuses.items()) if seen.role == "replica"
+        name for name, seen in sorted(group.members.statuses.items()) if seen.role == "replica"
     )
     before, began = {name: _reads(sandbox, name) for name in group.members.caches}, time.monotonic()
     sandbox.wait_until(lambda: time.monotonic() - began >= seconds, deadline_s=seconds + 1.0)
@@ -141,7 +141,7 @@ def window(sandbox: Sandbox, seconds: float) -> Window:
     added = tuple(
         name
         for name in replicas
-        if group.observer.joined_at.get(name, 0.0) > flights_of(sandbox).began
+        if group.members.joined_at.get(name, 0.0) > flights_of(sandbox).began
     )
     found = Window(
         time.monotonic() - began,
@@ -159,7 +159,7 @@ def window(sandbox: Sandbox, seconds: float) -> Window:
 
 def _have_reconnected(sandbox: Sandbox, added: tuple[str, ...]) -> bool:
     """True if a reader has connected since one of these replicas came in."""
-    first = min((group_of(sandbox).observer.joined_at[name] for name in added), default=0.0)
+    first = min((group_of(sandbox).members.joined_at[name] for name in added), default=0.0)
     return flights_of(sandbox).readers_connected_at > first
 
 
@@ -169,7 +169,7 @@ def lag(sandbox: Sandbox, replica: str) -> Lag:
     Raises NotNow if it does not get there.
     """
     group = group_of(sandbox)
-    seen = group.observer.lag(replica)
+    seen = group.members.lag(replica)
     if seen is None:
         raise NotNow(
             f"{replica} does not get what is written.", hint="Is it up, and its link whole?"
@@ -218,9 +218,9 @@ def refused(sandbox: Sandbox, replica: str) -> Refusal:
 def tabulate(sandbox: Sandbox, counted: Window) -> None:
     """Fill the table of the members with what was counted."""
     group, rows = group_of(sandbox), list[dict[str, Value]]()
-    primary = group.observer.statuses.get(group.primary)
+    primary = group.members.statuses.get(group.primary)
     for name in group.members.caches:
-        seen = group.observer.statuses.get(name)
+        seen = group.members.statuses.get(name)
         if seen is None:
             continue
         rows.append(
