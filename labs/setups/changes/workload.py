@@ -23,7 +23,6 @@ from labs.load.commits import Commits
 from labs.load.program import ScheduledProgram, WorkloadSpec
 from labs.network.links import Route
 
-ENGINE, WRITERS = "redis", "writers"
 MOST_NOTES = 500_000
 """Then a notebook is full, and its writer stops and says so: 8 MB of a sandbox's space on the disk.
 """
@@ -68,10 +67,7 @@ class ChangesSpec(WorkloadSpec):
     notebook: str
     products: int
 
-    @property
-    def label(self) -> tuple[str, str]:
-        """The engine and the strategy under which its batches are counted."""
-        return ENGINE, WRITERS
+    label = "redis", "writers"
 
     def program(self, commits: Commits) -> Writer:
         """The program, made in the client's process."""
