@@ -242,23 +242,11 @@ class WriteJournal(SteppedPart, Workload):
         )
         after = self.progress()
         if after.syncs > before.syncs:
-            context.say(
-                f"Redis synced its file meanwhile: {after.on_disk - before.on_disk} more on the "
-                "disk",
-                "hit",
-            )
+            more = after.on_disk - before.on_disk
+            context.say(f"Redis synced its file meanwhile: {more} more on the disk", "hit")
         engine = context.servers[self.server].engine
-        context.emit(
-            sentence(
-                function,
-                number,
-                meaning,
-                before,
-                after,
-                waits=isinstance(engine, Redis)
-                and engine.directives.get("appendfsync") == "always",
-            )
-        )
+        waits = isinstance(engine, Redis) and engine.directives.get("appendfsync") == "always"
+        context.emit(sentence(function, number, meaning, before, after, waits=waits))
         context.sampler.wake()
 
     def _new_client(self, on_command: OnCommand) -> Client:

@@ -12,7 +12,6 @@ import contextlib
 import secrets
 from pathlib import Path
 
-from labs.clients.access import Access
 from labs.clients.address import Address
 from labs.engines.base import Engine
 from labs.engines.membership import Membership
@@ -59,12 +58,6 @@ class ReplicationGroup(Part):
         """The server that the primary endpoint leads to."""
         return self.endpoints.primary
 
-    def own_reads_at(self) -> Address | None:
-        """Where the writing client reads what it has just written: at the endpoint that the setting
-        `own_reads` names; None: it doesn't.
-        """
-        return self.mesh.endpoints.get(f"{self.context.settings.get('own_reads', 'no')}-endpoint")
-
     def engine(self, node: Node, directory: Path) -> Engine | None:
         """The engine of a member: a redis-server that follows the primary, or a sentinel that
         watches the group.
@@ -84,10 +77,6 @@ class ReplicationGroup(Part):
             self._min_replicas,
         )
         return Redis(name, behind, directory, self._password, member=member, **dict(node.options))
-
-    def access(self, user: str) -> Access:
-        """How a client is let in as this user by every member."""
-        return self.context.servers[self.primary].engine.access(user)
 
     def before_start(self) -> None:
         """Give every member and endpoint its address, and lay the links between them."""

@@ -209,7 +209,12 @@ class Members:
         """True if every member that is up has its role and receives the primary's stream, and every
         sentinel knows all others.
         """
-        if not self.follow_the_primary() or not all(map(self._knows_the_others, self.sentinels)):
+        up = self.sentinels_up().values()
+        if (
+            not self.follow_the_primary()
+            or len(up) < len(self.sentinels)
+            or not all(map(self._knows_the_others, up))
+        ):
             return False
         self._note_all()
         self.lead_readers("")
@@ -245,10 +250,7 @@ class Members:
                     return max(0, behind), (time.monotonic() - began) * 1000
         return None
 
-    def _knows_the_others(self, name: str) -> bool:
-        sentinel = self.sentinel(name)
-        if sentinel is None:
-            return False
+    def _knows_the_others(self, sentinel: Sentinel) -> bool:
         with contextlib.suppress(ServerDown, ValueError):
             known = parse_info(sentinel.run("INFO", "sentinel")).get("master0", "")
             return f"sentinels={len(self.sentinels)}" in known and "status=ok" in known

@@ -123,20 +123,21 @@ class FlightRecorder(Workload):
     def spec(self, client: int, clients: int, requests: int = 0) -> EndpointSpec:
         """The workload of one client: the first one writes, the others read."""
         settings, reads = self.context.settings, client > 0
+        group, own_reads = self._group, f"{settings.get('own_reads', 'no')}-endpoint"
         return EndpointSpec(
             rate_per_s=float(settings["reads_per_s" if reads else "writes_per_s"]),
             client=client,
             clients=max(1, clients - 1) if reads else 1,
             requests=requests,
-            endpoint=self._group.mesh.endpoints[READER_ENDPOINT if reads else PRIMARY_ENDPOINT],
-            access=self._group.access("shop"),
+            endpoint=group.mesh.endpoints[READER_ENDPOINT if reads else PRIMARY_ENDPOINT],
+            access=self.context.servers[group.primary].engine.access("shop"),
             list_name=self.list_name,
             reads=reads,
             timeout_s=float(settings.get("client_timeout_ms", 500)) / 1000,
             retry=str(settings.get("retry", "fixed")),
             wait=int(float(settings.get("wait", 0))),
             keep_connection_s=float(settings.get("keep_connections_s", 0)),
-            own_reads_at=None if reads else self._group.own_reads_at(),
+            own_reads_at=None if reads else group.mesh.endpoints.get(own_reads),
         )
 
     def on_batch(self, batch: Batch) -> None:
