@@ -2,7 +2,7 @@
 
 
 class Opened:
-    """A sandbox of a lab with everything that it told."""
+    """A sandbox of a lab with everything that it emitted."""
 
     def __init__(self, supervisor, lab):
         self.supervisor = supervisor
@@ -17,6 +17,31 @@ class Opened:
 
     def server(self, verb, name):
         return self.call("server", name=name, verb=verb)
+
+    def act(self, name, **fields):
+        return self.call("action", name=name, fields=fields)["message"]
+
+    def table(self, name):
+        """The newest rows of a table."""
+        return next(
+            (
+                event.rows
+                for event in reversed(self.told)
+                if event.type == "table-changed" and event.table == name
+            ),
+            [],
+        )
+
+    def status(self, check):
+        """The newest status of a check; None if it was never judged."""
+        return next(
+            (
+                event.status
+                for event in reversed(self.told)
+                if event.type == "check-changed" and event.check == check
+            ),
+            None,
+        )
 
     def states(self, name):
         """The states that a server went through."""

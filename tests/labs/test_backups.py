@@ -12,25 +12,12 @@ from tests.waiting import eventually
 
 
 class Bench(Opened):
-    """An open sandbox of the lab, with its tables as they were told last."""
+    """An open sandbox of the lab."""
 
     def __init__(self, supervisor):
         super().__init__(supervisor, "backup-restore")
         self._directory = supervisor.process(self.id).directory
         self.call("set", name="keys", value=2_000)
-
-    def table(self, name):
-        return next(
-            (
-                event.rows
-                for event in reversed(self.told)
-                if event.type == "table-changed" and event.table == name
-            ),
-            [],
-        )
-
-    def do(self, name, **fields):
-        return self.call("action", name=name, fields=fields)["message"]
 
     def files(self):
         """The RDB files of this sandbox, by where they lie."""
@@ -50,13 +37,13 @@ def bench(supervisor):
 
 
 def test_a_backup_lies_outside_the_servers_directory_and_goes_with_its_entry(bench):
-    bench.do("fill")
+    bench.act("fill")
 
-    bench.do("take")
-    bench.do("copy")
+    bench.act("take")
+    bench.act("copy")
 
     assert bench.files() == ["backups/backup-001-copy.rdb", "backups/backup-001.rdb"]
-    bench.do("delete", backup="backup-001")
+    bench.act("delete", backup="backup-001")
     assert bench.files() == ["backups/backup-001-copy.rdb"]
     assert bench.names() == ["backup-001-copy"]
     statuses = [
@@ -68,15 +55,15 @@ def test_a_backup_lies_outside_the_servers_directory_and_goes_with_its_entry(ben
     assert list(dict.fromkeys(statuses)) == ["creating", "available", "copying"]
 
 
-def test_a_restore_leaves_no_file_beside_the_new_cluster_which_is_empty_after_a_restart(bench):
-    bench.do("fill")
-    bench.do("take")
+def test_a_restore_leaves_no_file_with_the_new_cluster_which_is_empty_after_a_restart(bench):
+    bench.act("fill")
+    bench.act("take")
 
-    assert "shop-restored is there" in bench.do("restore")
+    assert "shop-restored is there" in bench.act("restore")
 
     assert bench.files() == ["backups/backup-001.rdb"]
     with pytest.raises(NotNow):
-        bench.do("restore")
+        bench.act("restore")
     bench.server("restart", "shop-restored-001")
     assert (
         bench.call("console", server="shop-restored-001", command="DBSIZE")["output"]
@@ -87,18 +74,18 @@ def test_a_restore_leaves_no_file_beside_the_new_cluster_which_is_empty_after_a_
 
 
 def test_what_a_learner_does_in_the_console_is_an_accident_too(bench):
-    bench.do("fill")
-    bench.do("take")
+    bench.act("fill")
+    bench.act("take")
     bench.call("console", server="shop-001", command="FLUSHALL")
 
-    bench.do("restore")
+    bench.act("restore")
 
     shop = next(row for row in bench.table("comparison") if row["what"] == "shop")
     assert (shop["keys"], shop["digest"]) == (0, "empty")
 
 
 def test_what_a_learner_writes_over_the_counts_does_not_stop_a_restore(bench):
-    bench.do("fill")
+    bench.act("fill")
     bench.call("load", verb="start")
     eventually(
         lambda: (
@@ -109,17 +96,17 @@ def test_what_a_learner_writes_over_the_counts_does_not_stop_a_restore(bench):
     bench.call("load", verb="stop")
     for command in ("HSET product:1 change x", "SET writer:0 x"):
         assert not bench.call("console", server="shop-001", command=command)["failed"]
-    bench.do("take")
+    bench.act("take")
 
-    assert "shop-restored is there" in bench.do("restore")
+    assert "shop-restored is there" in bench.act("restore")
 
 
-def test_a_refused_restore_leaves_no_file_beside_the_new_cluster(bench):
-    bench.do("fill")
-    bench.do("take")
-    bench.do("damage")
+def test_a_refused_restore_leaves_no_file_with_the_new_cluster(bench):
+    bench.act("fill")
+    bench.act("take")
+    bench.act("damage")
 
-    assert "No cluster starts" in bench.do("restore")
+    assert "No cluster starts" in bench.act("restore")
 
     assert bench.files() == ["backups/backup-001-damaged.rdb", "backups/backup-001.rdb"]
 
@@ -137,9 +124,9 @@ def test_an_experiment_of_a_prediction_meets_no_check(bench, prediction):
 
 def test_a_server_that_dies_while_it_writes_leaves_no_backup_and_no_file(bench):
     bench.call("set", name="keys", value=60_000)
-    bench.do("fill")
+    bench.act("fill")
     with ThreadPoolExecutor(1) as aside:
-        taken = aside.submit(bench.do, "take")
+        taken = aside.submit(bench.act, "take")
         eventually(lambda: any("temp-" in file for file in bench.files()))
 
         bench.server("kill", "shop-001")
@@ -151,32 +138,32 @@ def test_a_server_that_dies_while_it_writes_leaves_no_backup_and_no_file(bench):
 
 
 def test_there_are_only_so_many_backups(bench):
-    bench.do("fill")
-    bench.do("take")
+    bench.act("fill")
+    bench.act("take")
     for _ in range(MOST_BACKUPS - 1):
-        bench.do("copy", backup="backup-001")
+        bench.act("copy", backup="backup-001")
 
     with pytest.raises(NotNow):
-        bench.do("take")
+        bench.act("take")
     with pytest.raises(NotNow):
-        bench.do("damage", backup="backup-001", how="cut")
+        bench.act("damage", backup="backup-001", how="cut")
     assert len(bench.files()) == len(set(bench.names())) == MOST_BACKUPS
 
 
 @pytest.mark.parametrize("name", ["../redis", "backup-999", "backup-001\n"])
 def test_a_backup_that_is_not_in_the_list_cannot_be_named(bench, name):
-    bench.do("fill")
-    bench.do("take")
+    bench.act("fill")
+    bench.act("take")
 
     with pytest.raises(BadInput):
-        bench.do("restore", backup=name)
+        bench.act("restore", backup=name)
 
 
 def test_a_fresh_start_has_no_backups_and_no_restored_cluster(bench):
-    bench.do("fill")
-    bench.do("take")
-    bench.do("damage")
-    bench.do("restore")
+    bench.act("fill")
+    bench.act("take")
+    bench.act("damage")
+    bench.act("restore")
     assert bench.states("shop-restored-001")[-1] == "down"
 
     bench.call("reset")
@@ -185,7 +172,7 @@ def test_a_fresh_start_has_no_backups_and_no_restored_cluster(bench):
     assert bench.files() == []
     assert bench.table("backups") == []
     with pytest.raises(BadInput):
-        bench.do("restore")
+        bench.act("restore")
 
 
 def test_a_lab_without_code_has_nothing_to_step_through(bench):

@@ -91,7 +91,7 @@ def test_a_change_that_was_made_and_never_acknowledged_is_not_held_against_the_s
     ],
     ids=["a word", "three parts", "a long number", "nothing", "no hash"],
 )
-def test_a_product_that_somebody_else_signed_is_skipped(start_redis, noted, command):
+def test_a_product_that_a_stranger_signed_is_skipped(start_redis, noted, command):
     engine = start_redis("only")
     run_all(engine, [("SET", count_key(0), 2), ("HSET", product_key(2), "change", "0:2"), command])
 
@@ -148,10 +148,10 @@ def test_a_writer_whose_notebook_is_full_says_so_once(start_redis, tmp_path, mon
     )
     writing = Thread(target=loop.run, args=(spec.program(Commits()), theirs))
     writing.start()
-    told = [ours.recv() for _ in range(4)]
+    batches = [ours.recv() for _ in range(4)]
     ours.send(None)
     writing.join()
     ours.close()
 
     assert len(notes(tmp_path / "0")) == 5
-    assert ["is full with 5 changes" in batch.idle_because for batch in told].count(True) == 1
+    assert ["is full with 5 changes" in batch.idle_because for batch in batches].count(True) == 1

@@ -83,24 +83,12 @@ def test_redis_keeps_what_it_synced_before_it_answered(redis_that, fsync, kept):
 def test_redis_that_syncs_every_second_loses_what_came_since(redis_that, tmp_path):
     redis = redis_that("everysec")
     redis.write(100)
+    file = next((tmp_path / "data" / "appendonlydir").glob("*.incr.aof"))
     eventually(
-        lambda: (
-            redis.engine.run("PING")
-            and len(
-                set(
-                    redis.running.disk.lengths(
-                        next((tmp_path / "data" / "appendonlydir").glob("*.incr.aof"))
-                    )
-                )
-            )
-            == 1
-        ),
-        5.0,
+        lambda: redis.engine.run("PING") and len(set(redis.running.disk.lengths(file))) == 1, 5.0
     )
     redis.write(150)
-    length, synced = redis.running.disk.lengths(
-        next((tmp_path / "data" / "appendonlydir").glob("*.incr.aof"))
-    )
+    length, synced = redis.running.disk.lengths(file)
     redis.cut_power()
 
     assert redis.engine.count() == (100 if synced < length else 150)
@@ -143,45 +131,30 @@ def sandbox(supervisor):
     opened.end()
 
 
-def act(sandbox, name):
-    return sandbox.call("action", name=name, fields={})["message"]
-
-
-def rows(sandbox):
-    return next(
-        event.rows
-        for event in reversed(sandbox.told)
-        if event.type == "table-changed" and event.table == "faults"
-    )
-
-
 def test_a_sandbox_loses_its_power_in_any_isolation(sandbox):
     sandbox.call("set", name="mode", value="no")
-    act(sandbox, "write-thousand")
-    act(sandbox, "cut-power")
-    act(sandbox, "come-back")
+    sandbox.act("write-thousand")
+    sandbox.act("cut-power")
+    sandbox.act("come-back")
 
     assert sandbox.states("redis")[-1] == "up"
-    assert (
-        rows(sandbox)[0]["fault"],
-        rows(sandbox)[0]["acknowledged"],
-        rows(sandbox)[0]["found"],
-    ) == ("power cut", rows(sandbox)[0]["lost"], 0)
+    row = sandbox.table("faults")[0]
+    assert (row["fault"], row["acknowledged"], row["found"]) == ("power cut", row["lost"], 0)
 
 
 def test_a_server_that_was_killed_in_the_drawing_is_compared_when_it_is_restarted(sandbox):
     sandbox.call("set", name="mode", value="no")
-    act(sandbox, "write-thousand")
+    sandbox.act("write-thousand")
     sandbox.server("kill", "redis")
     sandbox.server("restart", "redis")
 
-    eventually(lambda: rows(sandbox))
-    assert (rows(sandbox)[0]["fault"], rows(sandbox)[0]["lost"]) == ("process crash", 0)
-    assert rows(sandbox)[0]["acknowledged"] >= 1_000
+    row = eventually(lambda: sandbox.table("faults"))[0]
+    assert (row["fault"], row["lost"]) == ("process crash", 0)
+    assert row["acknowledged"] >= 1_000
 
 
 def test_another_mode_begins_with_an_empty_disk(sandbox):
-    act(sandbox, "write-thousand")
+    sandbox.act("write-thousand")
     sandbox.call("set", name="mode", value="always")
 
     assert sandbox.call("console", server="redis", command="DBSIZE")["output"].endswith("0")
@@ -209,7 +182,7 @@ def test_a_write_is_stepped_through_and_its_sync_is_told(sandbox):
 
 
 def test_start_afresh_empties_the_disk(sandbox):
-    act(sandbox, "write-thousand")
+    sandbox.act("write-thousand")
     sandbox.call("reset")
 
     assert sandbox.call("console", server="redis", command="DBSIZE")["output"].endswith("0")
@@ -226,55 +199,47 @@ def test_start_afresh_empties_the_disk(sandbox):
     ],
 )
 def test_what_a_learner_writes_at_the_console_counts_for_nothing(sandbox, command):
-    act(sandbox, "write-thousand")
+    sandbox.act("write-thousand")
     assert not sandbox.call("console", server="redis", command=command)["failed"]
-    act(sandbox, "crash")
+    sandbox.act("crash")
 
-    assert "1,000 of 1,000 acknowledged writes are there" in act(sandbox, "come-back")
-
-
-def status(sandbox, check):
-    return next(
-        (
-            event.status
-            for event in reversed(sandbox.told)
-            if event.type == "check-changed" and event.check == check
-        ),
-        None,
-    )
+    assert "1,000 of 1,000 acknowledged writes are there" in sandbox.act("come-back")
 
 
 def test_always_is_not_believed_of_a_cut_before_which_nothing_was_written(sandbox):
     sandbox.call("set", name="mode", value="always")
-    act(sandbox, "write-thousand")
-    act(sandbox, "crash")
-    act(sandbox, "come-back")
-    act(sandbox, "cut-power")
-    act(sandbox, "come-back")
+    sandbox.act("write-thousand")
+    sandbox.act("crash")
+    sandbox.act("come-back")
+    sandbox.act("cut-power")
+    sandbox.act("come-back")
 
-    assert (rows(sandbox)[0]["written"], rows(sandbox)[0]["lost"]) == (0, 0)
+    assert (sandbox.table("faults")[0]["written"], sandbox.table("faults")[0]["lost"]) == (0, 0)
     time.sleep(1.5)
-    assert status(sandbox, "always-keeps") == "unmet"
-    act(sandbox, "write-thousand")
-    act(sandbox, "cut-power")
-    act(sandbox, "come-back")
-    eventually(lambda: status(sandbox, "always-keeps") == "met")
+    assert sandbox.status("always-keeps") == "unmet"
+    sandbox.act("write-thousand")
+    sandbox.act("cut-power")
+    sandbox.act("come-back")
+    eventually(lambda: sandbox.status("always-keeps") == "met")
 
 
 def test_an_experiment_neither_meets_a_check_nor_undoes_one(sandbox):
     sandbox.call("measure", prediction="snapshot")
-    assert (rows(sandbox)[0]["by"], rows(sandbox)[0]["found"]) == ("an experiment", 300)
+    assert (sandbox.table("faults")[0]["by"], sandbox.table("faults")[0]["found"]) == (
+        "an experiment",
+        300,
+    )
     sandbox.call("set", name="mode", value="none")
-    act(sandbox, "write-thousand")
-    act(sandbox, "crash")
-    act(sandbox, "come-back")
-    eventually(lambda: status(sandbox, "memory-only") == "met")
+    sandbox.act("write-thousand")
+    sandbox.act("crash")
+    sandbox.act("come-back")
+    eventually(lambda: sandbox.status("memory-only") == "met")
 
     sandbox.call("measure", prediction="snapshot")
 
     time.sleep(1.5)
-    assert status(sandbox, "memory-only") == "met"
-    assert {(row["by"], row["found"]) for row in rows(sandbox)} == {
+    assert sandbox.status("memory-only") == "met"
+    assert {(row["by"], row["found"]) for row in sandbox.table("faults")} == {
         ("you", 0),
         ("an experiment", 300),
     }
@@ -332,9 +297,9 @@ def test_the_last_number_is_said_to_be_the_last(redis_that):
     program = numbered(redis.engine.address).program(Commits())
     writing = threading.Thread(target=loop.run, args=(program, theirs), daemon=True)
     writing.start()
-    told = [ours.recv() for _ in range(4)]
+    batches = [ours.recv() for _ in range(4)]
     ours.send(None)
     writing.join(5.0)
 
-    assert sum(batch.done for batch in told) == 5
-    assert ["number 5 is the last" in batch.idle_because for batch in told].count(True) == 1
+    assert sum(batch.done for batch in batches) == 5
+    assert ["number 5 is the last" in batch.idle_because for batch in batches].count(True) == 1

@@ -102,7 +102,7 @@ def test_a_zone_whose_answers_are_lost_is_as_good_as_cut_off(group):
     assert group.records[-1].results["promoted"] == group.primary
 
 
-def test_with_two_sentinels_down_nobody_is_promoted(group, supervisor):
+def test_with_two_sentinels_down_no_replica_is_promoted(group, supervisor):
     for name in ("sentinel-b", "sentinel-c"):
         supervisor.call(group.id, "server", name=name, verb="kill")
     group.act("kill-primary")

@@ -107,7 +107,7 @@ def counted(sandbox: Sandbox) -> Verdict:
 @check("The former primary comes back as a replica")
 def comes_back(sandbox: Sandbox) -> Verdict:
     for flight in _flights(sandbox, *UNPLANNED, having=("promoted",)):
-        for change in group_of(sandbox).observer.changes:
+        for change in group_of(sandbox).members.changes:
             status, after_s = change.status, change.at - flight.at
             if change.server != flight.server or after_s <= 0:
                 continue

@@ -14,7 +14,7 @@ def _lead_readers(sandbox: Sandbox, choose: Callable[[list[str]], list[str]]) ->
     group = group_of(sandbox)
     group.endpoints.choose_readers = choose
     group.endpoints.readers = []
-    group.observer.poll_all()
+    group.members.poll_all()
 
 
 @mutant(checks.spread)

@@ -154,14 +154,14 @@ def window(sandbox: Sandbox, seconds: float) -> Window:
     if not sandbox.load.running:
         raise NotNow("No client reads.", hint="Start the clients first.")
     group, flights = group_of(sandbox), flights_of(sandbox)
-    observer, caches = group.observer, group.members.caches
+    members = group.members
     replicas = tuple(
-        name for name, seen in sorted(observer.statuses.items()) if seen.role == "replica"
+        name for name, seen in sorted(members.statuses.items()) if seen.role == "replica"
     )
-    before, began = {name: _reads(sandbox, name) for name in caches}, time.monotonic()
+    before, began = {name: _reads(sandbox, name) for name in members.caches}, time.monotonic()
     time.sleep(seconds)
-    reads = {name: max(0, _reads(sandbox, name) - before[name]) for name in caches}
-    joined_at = {name: observer.joined_at.get(name, 0.0) for name in replicas}
+    reads = {name: max(0, _reads(sandbox, name) - before[name]) for name in members.caches}
+    joined_at = {name: members.joined_at.get(name, 0.0) for name in replicas}
     added = tuple(name for name in replicas if joined_at[name] > flights.began)
     found = Window(
         time.monotonic() - began,
@@ -180,7 +180,7 @@ def lag(sandbox: Sandbox, replica: str) -> Lag:
     there.
     """
     group = group_of(sandbox)
-    seen = group.observer.lag(replica)
+    seen = group.members.lag(replica)
     if seen is None:
         raise NotNow(
             f"{replica} does not get what is written.", hint="Is it up, and its link whole?"
@@ -211,7 +211,7 @@ def refused(sandbox: Sandbox, replica: str) -> Refusal:
 
 def _tabulate(sandbox: Sandbox, counted: Window) -> None:
     group, rows = group_of(sandbox), list[dict[str, Value]]()
-    statuses = group.observer.statuses
+    statuses = group.members.statuses
     primary = statuses.get(group.primary)
     for name in group.members.caches:
         if (seen := statuses.get(name)) is None:

@@ -4,9 +4,8 @@ and delete it, lose the data, restore it, and delete what was restored.
 
 from __future__ import annotations
 
-from labs.engines.dataset import Dataset
 from labs.errors import NotNow
-from labs.events import CaptionChanged, ServerFiguresChanged
+from labs.events import ServerFiguresChanged
 from labs.lab import Action, Choice, Text
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.changes.backup import Refused
@@ -23,17 +22,10 @@ HOW = Choice("how", "Damage", (("bit", "one bit"), ("cut", "half is missing")), 
 def take(sandbox: Sandbox) -> str:
     """Take a backup of the cluster."""
     backup = backups_of(sandbox).take()
-    sandbox.emit(
-        ServerFiguresChanged(
-            server=OLD,
-            lines=[
-                f"{backup.keys:,} keys",
-                *([f"digest {backup.digest[:SHORT]}"] if backup.digest else []),
-            ],
-        )
-    )
+    digest = [f"digest {backup.digest[:SHORT]}"] if backup.digest else []
+    sandbox.emit(ServerFiguresChanged(server=OLD, lines=[f"{backup.keys:,} keys", *digest]))
     show_backup(sandbox, backup)
-    says = (
+    head = (
         f"{backup.name}: {backup.keys:,} keys in {backup.size / 1024:,.0f} KB after "
         f"{backup.ended - backup.began:.2f} s."
     )
@@ -41,38 +33,22 @@ def take(sandbox: Sandbox) -> str:
         f"The fork took {backup.fork_ms:.1f} ms, and {backup.cow / 1024:,.0f} KB were copied "
         f"meanwhile, {backup.cow_percent:.0f} % of the memory."
     )
-    sandbox.emit(CaptionChanged(text=f"{says} {cost}", strong=says))
-    return f"{says} {cost}"
-
-
-TAKE = Action(
-    "take",
-    "Take a backup",
-    "view",
-    take,
-    primary=True,
-    deadline_s=30.0,
-    here="Redis forks, and its child writes the file. The file is kept on this machine.",
-    aws="CreateSnapshot; files lie in S3. Since 2.8.22 a node that lacks the memory for "
-    "a fork saves without one. Take it from a replica; 20 a node in 24 hours. "
-    "Automatic backups are off until a retention of 1 to 35 days is set.",
-)
+    sandbox.caption(head, cost)
+    return f"{head} {cost}"
 
 
 def restore(sandbox: Sandbox, backup: str) -> str:
     """Start a new cluster from a backup."""
     found = backups_of(sandbox).restore(backup)
     if isinstance(found, Refused):
-        says = f"No cluster starts from {found.backup.name}."
-        sandbox.emit(
-            CaptionChanged(
-                text=f"{says} The server’s log: {' · '.join(found.words)}"[:600], strong=says
-            )
-        )
-        return f"{says} The server says: {found.words[0] if found.words else 'nothing'}"
-    sandbox.emit(ServerFiguresChanged(server=NEW, lines=_lines_about(found.new)))
+        head = f"No cluster starts from {found.backup.name}."
+        log = f"The server’s log: {' · '.join(found.words)}"
+        sandbox.caption(head, log[: 599 - len(head)])
+        return f"{head} The server says: {found.words[0] if found.words else 'nothing'}"
+    digest = f"digest {found.new.digest[:SHORT]}" if found.new.keys else "empty"
+    sandbox.emit(ServerFiguresChanged(server=NEW, lines=[f"{found.new.keys:,} keys", digest]))
     show_restored(sandbox, found)
-    says = (
+    head = (
         f"shop-restored is there at {found.new_address}, with {found.new.keys:,} keys after "
         f"{found.ready_s:.2f} s."
     )
@@ -81,30 +57,14 @@ def restore(sandbox: Sandbox, backup: str) -> str:
         if found.loss.gone
         else "Nobody had written since the snapshot."
     )
-    sandbox.emit(CaptionChanged(text=f"{says} {lost}", strong=says))
-    return f"{says} {lost}"
-
-
-RESTORE = Action(
-    "restore",
-    "Restore",
-    "view",
-    restore,
-    (WHICH,),
-    deadline_s=30.0,
-    here="a server that is started on the file.",
-    aws="always a new cluster with new endpoints, minutes later; you may choose another "
-    "node type or, with cluster mode, another number of shards.",
-)
+    sandbox.caption(head, lost)
+    return f"{head} {lost}"
 
 
 def copy(sandbox: Sandbox, backup: str) -> str:
     """Copy a backup."""
     made = backups_of(sandbox).copy(backup)
     return f"{made.name} has the bytes of {made.copy_of}."
-
-
-COPY = Action("copy", "Copy", "view", copy, (WHICH,))
 
 
 def damage(sandbox: Sandbox, backup: str, how: str) -> str:
@@ -117,16 +77,10 @@ def damage(sandbox: Sandbox, backup: str, how: str) -> str:
     )
 
 
-DAMAGE = Action("damage", "Damage a copy", "view", damage, (WHICH, HOW), fault=True)
-
-
 def delete(sandbox: Sandbox, backup: str) -> str:
     """Delete a backup."""
     gone = backups_of(sandbox).delete(backup)
     return f"{gone.name} is deleted, and its file with it."
-
-
-DELETE = Action("delete", "Delete", "view", delete, (WHICH,))
 
 
 def delete_restored(sandbox: Sandbox) -> str:
@@ -141,29 +95,45 @@ def delete_restored(sandbox: Sandbox) -> str:
     return "shop-restored is deleted. Its backup is not."
 
 
-DELETE_RESTORED = Action("delete-restored", "Delete shop-restored", "view", delete_restored)
-
-
 def accident(sandbox: Sandbox) -> str:
     """Delete all data of the cluster: a FLUSHALL that was meant for another one."""
     engine = backups_of(sandbox).up(OLD)
     keys = engine.count()
     engine.flush()
     sandbox.emit(ServerFiguresChanged(server=OLD, lines=["empty"]))
-    says = f"FLUSHALL: {keys:,} keys are gone."
-    sandbox.emit(
-        CaptionChanged(
-            text=f"{says} The server is well and answers everybody: with nothing.", strong=says
-        )
-    )
-    return says
+    head = f"FLUSHALL: {keys:,} keys are gone."
+    sandbox.caption(head, "The server is well and answers everybody: with nothing.")
+    return head
 
 
-ACCIDENT = Action("accident", "FLUSHALL", "break", accident, fault=True, deadline_s=20.0)
-
-ACTIONS = (TAKE, RESTORE, COPY, DAMAGE, DELETE, DELETE_RESTORED, ACCIDENT)
+ACTIONS = (
+    Action(
+        "take",
+        "Take a backup",
+        "view",
+        take,
+        primary=True,
+        deadline_s=30.0,
+        here="Redis forks, and its child writes the file. The file is kept on this machine.",
+        aws="CreateSnapshot; files lie in S3. Since 2.8.22 a node that lacks the memory for "
+        "a fork saves without one. Take it from a replica; 20 a node in 24 hours. "
+        "Automatic backups are off until a retention of 1 to 35 days is set.",
+    ),
+    Action(
+        "restore",
+        "Restore",
+        "view",
+        restore,
+        (WHICH,),
+        deadline_s=30.0,
+        here="a server that is started on the file.",
+        aws="always a new cluster with new endpoints, minutes later; you may choose another "
+        "node type or, with cluster mode, another number of shards.",
+    ),
+    Action("copy", "Copy", "view", copy, (WHICH,)),
+    Action("damage", "Damage a copy", "view", damage, (WHICH, HOW), fault=True),
+    Action("delete", "Delete", "view", delete, (WHICH,)),
+    Action("delete-restored", "Delete shop-restored", "view", delete_restored),
+    Action("accident", "FLUSHALL", "break", accident, fault=True, deadline_s=20.0),
+)
 """All of them, in the order in which they stand on the page."""
-
-
-def _lines_about(held: Dataset) -> list[str]:
-    return [f"{held.keys:,} keys", f"digest {held.digest[:SHORT]}" if held.keys else "empty"]

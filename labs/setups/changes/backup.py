@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +13,9 @@ from labs.events import Value
 from labs.setups.changes.bench import SHORT
 from labs.setups.changes.losses import Loss
 
-_REFUSAL = (
-    "Wrong RDB",
-    "Short read",
-    "Internal error in RDB",
-    "RDB ERROR",
-    "Can't",
-    "Fatal",
-    "Wrong signature",
-    "Bad file format",
+_REFUSAL = re.compile(
+    "Wrong RDB|Short read|Internal error in RDB|RDB ERROR|Can't|Fatal|Wrong signature|"
+    "Bad file format"
 )
 
 
@@ -128,8 +123,6 @@ def refusal(log: list[str]) -> tuple[str, ...]:
     last = max(
         (number for number, line in enumerate(log) if "Server initialized" in line), default=0
     )
-    return tuple(
-        line.partition(" # ")[2] or line
-        for line in log[last:]
-        if any(words in line for words in _REFUSAL)
-    )[:4]
+    return tuple(line.partition(" # ")[2] or line for line in log[last:] if _REFUSAL.search(line))[
+        :4
+    ]

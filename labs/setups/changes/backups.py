@@ -63,9 +63,7 @@ class Backups(Part):
         for name in (OLD, NEW):
             self._clear_away(self.redis(name).directory)
 
-    def restarted(self) -> None:
-        """Begin again, as when the sandbox was opened."""
-        self.opened()
+    restarted = opened
 
     def readings(self, seconds: float) -> dict[str, float]:
         """How many keys each cluster holds, and what the snapshot of the old one does."""
@@ -109,10 +107,8 @@ class Backups(Part):
     def find(self, name: str) -> Backup:
         """The backup of this name, or the newest one; BadInput if there is none."""
         available = [backup for backup in list(self.kept.values()) if backup.status == "available"]
-        if not name and available:
-            return available[-1]
-        for backup in available:
-            if backup.name == name:
+        for backup in reversed(available):
+            if name in ("", backup.name):
                 return backup
         raise BadInput(
             f"There is no backup {name[:40]!r}." if name else "There is no backup yet.",
@@ -124,9 +120,10 @@ class Backups(Part):
         with self._alone():
             engine = self.up(OLD)
             self._require_room()
+            self._number += 1
             backup = self._keep(
                 Backup(
-                    self._next_name(),
+                    f"backup-{self._number:03}",
                     "creating",
                     time.strftime("%H:%M:%S", time.gmtime()),
                     engine=f"Redis {self.context.servers[OLD].version}",
@@ -265,12 +262,8 @@ class Backups(Part):
         try:
             context.start(NEW, f"restored from {backup.name}")
         except DidNotStart:
-            return Refused(
-                backup,
-                file_sha256,
-                refusal(context.servers[NEW].log_tail(80)),
-                context.servers[NEW].state,
-            )
+            new = context.servers[NEW]
+            return Refused(backup, file_sha256, refusal(new.log_tail(80)), new.state)
         finally:
             # A node of ElastiCache comes back empty from a reboot, so the file must not stay where
             # the server would load it again, damaged or not.
@@ -298,11 +291,8 @@ class Backups(Part):
 
     def _held(self, name: str) -> Dataset:
         """What a cluster holds; nothing if it does not run."""
-        return (
-            dataset(self.redis(name))
-            if self.context.servers[name].state == "up"
-            else Dataset("", 0, 0)
-        )
+        is_up = self.context.servers[name].state == "up"
+        return dataset(self.redis(name)) if is_up else Dataset("", 0, 0)
 
     def _copy(self, backup: Backup, what: str) -> Backup:
         self._require_room()
@@ -335,10 +325,6 @@ class Backups(Part):
                 f"There are {MOST_BACKUPS} backups, which is as many as may be here.",
                 hint="Delete one first.",
             )
-
-    def _next_name(self) -> str:
-        self._number += 1
-        return f"backup-{self._number:03}"
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:

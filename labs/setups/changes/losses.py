@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from labs.engines.redis import Redis
+from labs.setups.changes.shop_data import run_all
 from labs.setups.changes.workload import Notes, count_key, product_key
 
-ANSWERS_S = 3.0
-AT_ONCE = 500
 BARS = 60
 _COUNT, _SIGN = re.compile(rb"([0-9]{1,9})"), re.compile(rb"([0-9]{1,9}):([0-9]{1,9})")
 """What a writer leaves in its count and on a product.
@@ -45,7 +44,7 @@ class Loss:
 
 def count(engine: Redis, writers: Mapping[int, Notes]) -> Loss:
     """Compare a cluster with the notebooks. Raises ServerDown."""
-    asked = engine.run_all([("GET", count_key(writer)) for writer in writers], ANSWERS_S)
+    asked = run_all(engine, (("GET", count_key(writer)) for writer in writers))
     reached = {
         writer: int(counted[1])
         if isinstance(value, bytes) and (counted := _COUNT.fullmatch(value))
@@ -83,26 +82,19 @@ def _products(
         for place in range(noted.up_to(reached[writer])):
             last[writer, noted.products[place]] = noted.numbers[place]
     products = sorted({product for noted in writers.values() for product in noted.products})
+    asked = run_all(engine, (("HGET", product_key(product), "change") for product in products))
     signed = wrong = 0
-    for start in range(0, len(products), AT_ONCE):
-        some = products[start : start + AT_ONCE]
-        for product, sign in zip(
-            some,
-            engine.run_all(
-                [("HGET", product_key(product), "change") for product in some], ANSWERS_S
-            ),
-            strict=True,
-        ):
-            signs = _SIGN.fullmatch(sign) if isinstance(sign, bytes) else None
-            if signs is None:
-                continue
-            writer, number = int(signs[1]), int(signs[2])
-            # A change may have been made and never acknowledged: no notebook has it.
-            unacknowledged = (
-                writer in writers and not writers[writer].has(number) and number <= reached[writer]
-            )
-            signed += 1
-            wrong += last.get((writer, product)) != number and not unacknowledged
+    for product, sign in zip(products, asked, strict=True):
+        signs = _SIGN.fullmatch(sign) if isinstance(sign, bytes) else None
+        if signs is None:
+            continue
+        writer, number = int(signs[1]), int(signs[2])
+        # A change may have been made and never acknowledged: no notebook has it.
+        unacknowledged = (
+            writer in writers and not writers[writer].has(number) and number <= reached[writer]
+        )
+        signed += 1
+        wrong += last.get((writer, product)) != number and not unacknowledged
     return signed, wrong
 
 

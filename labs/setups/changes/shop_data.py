@@ -4,8 +4,9 @@ has, some with a TTL. It is the same for the same number of keys, but for the TT
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from labs.engines.redis import Redis
 from labs.setups.changes.workload import product_key
@@ -17,27 +18,9 @@ NAME_KEY, NAME = "shop:name", "Corner shop"
 PAGE_KEY = "page:{}"
 SESSION_S = (6 * 3600, 24 * 3600)
 _WORDS = (
-    "brass",
-    "lamp",
-    "oak",
-    "linen",
-    "chair",
-    "table",
-    "blue",
-    "small",
-    "kettle",
-    "warm",
-    "glass",
-    "round",
-    "north",
-    "paper",
-    "clock",
-    "wool",
-    "shelf",
-    "green",
-    "plain",
-    "light",
-)
+    "brass lamp oak linen chair table blue small kettle warm "
+    "glass round north paper clock wool shelf green plain light"
+).split()
 
 Command = tuple[str | int | bytes, ...]
 
@@ -118,10 +101,12 @@ def commands(keys: int, seed: int = 7) -> Iterator[Command]:
 def put(engine: Redis, keys: int) -> None:
     """Empty the cluster and write this number of keys. Raises ServerDown."""
     engine.flush()
-    some: list[Command] = []
-    for command in commands(keys):
-        some.append(command)
-        if len(some) == AT_ONCE:
-            engine.run_all(some, ANSWERS_S)
-            some = []
-    engine.run_all(some, ANSWERS_S)
+    run_all(engine, commands(keys))
+
+
+def run_all(engine: Redis, several: Iterable[Command]) -> list[object]:
+    """The replies to any number of commands, of which some are sent at once. Raises ServerDown."""
+    waiting, replies = iter(several), list[object]()
+    while some := list(itertools.islice(waiting, AT_ONCE)):
+        replies += engine.run_all(some, ANSWERS_S)
+    return replies

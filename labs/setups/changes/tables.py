@@ -85,50 +85,25 @@ TABLES = (BACKUPS, COMPARISON, CHANGES, MARKS, WHERE)
 
 def show_endpoints(sandbox: Context) -> None:
     """Where each endpoint leads."""
-    sandbox.tabulate(
-        WHERE.name,
-        [
-            {"endpoint": endpoint, "node": node, "address": str(sandbox.address_for_app(node))}
-            for endpoint, node in ENDPOINTS.items()
-        ],
-    )
+    rows = [
+        {"endpoint": endpoint, "node": node, "address": str(sandbox.address_for_app(node))}
+        for endpoint, node in ENDPOINTS.items()
+    ]
+    sandbox.tabulate(WHERE.name, rows)
 
 
 def show_backup(sandbox: Context, backup: Backup, restored: Restored | None = None) -> None:
     """What was backed up, and after a restore what both clusters hold."""
-    unknown = "not taken: it was written to"
-    rows: list[dict[str, Value]] = [
-        {
-            "what": f"in {backup.name}",
-            "address": "a file",
-            "keys": backup.keys,
-            "digest": backup.digest[:SHORT] or unknown,
-            "kept": "",
-            "gone": "",
-        }
-    ]
+    digest = backup.digest[:SHORT] or "not taken: it was written to"
+    rows: list[tuple[Value, ...]] = [(f"in {backup.name}", "a file", backup.keys, digest, "", "")]
     if restored is not None:
-        rows.append(
-            {
-                "what": "shop",
-                "address": restored.old_address,
-                "keys": restored.old.keys,
-                "digest": restored.old.digest[:SHORT] if restored.old.keys else "empty",
-                "kept": "",
-                "gone": "",
-            }
-        )
-        rows.append(
-            {
-                "what": "shop-restored",
-                "address": restored.new_address,
-                "keys": restored.new.keys,
-                "digest": restored.new.digest[:SHORT],
-                "kept": restored.loss.kept,
-                "gone": restored.loss.gone,
-            }
-        )
-    sandbox.tabulate(COMPARISON.name, rows)
+        old, new, loss = restored.old, restored.new, restored.loss
+        digest = old.digest[:SHORT] if old.keys else "empty"
+        rows.append(("shop", restored.old_address, old.keys, digest, "", ""))
+        held = "shop-restored", restored.new_address, new.keys, new.digest[:SHORT]
+        rows.append((*held, loss.kept, loss.gone))
+    names = [column.name for column in COMPARISON.columns]
+    sandbox.tabulate(COMPARISON.name, [dict(zip(names, row, strict=True)) for row in rows])
 
 
 def show_restored(sandbox: Context, restored: Restored) -> None:
@@ -138,11 +113,9 @@ def show_restored(sandbox: Context, restored: Restored) -> None:
     sandbox.tabulate(
         CHANGES.name, [{"at_s": at, "kept": kept, "gone": gone} for at, kept, gone in loss.bars]
     )
-    marks = (("fork", backup.began), ("written", backup.ended)) if loss.bars else ()
-    sandbox.tabulate(
-        MARKS.name,
-        [
-            {"mark": mark, "at_s": round(at - loss.first, 4), "backup": backup.name}
-            for mark, at in marks
-        ],
-    )
+    marks = {"fork": backup.began, "written": backup.ended} if loss.bars else {}
+    rows: list[dict[str, Value]] = [
+        {"mark": mark, "at_s": round(at - loss.first, 4), "backup": backup.name}
+        for mark, at in marks.items()
+    ]
+    sandbox.tabulate(MARKS.name, rows)

@@ -23,7 +23,6 @@ from labs.load.commits import Commits
 from labs.load.program import ScheduledProgram, WorkloadSpec
 from labs.network.links import Route
 
-ENGINE, WRITERS = "redis", "writers"
 MOST_NOTES = 500_000
 """Then a notebook is full, and its writer stops and says so: 8 MB of a sandbox's space on the disk.
 """
@@ -68,10 +67,7 @@ class ChangesSpec(WorkloadSpec):
     notebook: str
     products: int
 
-    @property
-    def label(self) -> tuple[str, str]:
-        """The engine and the strategy under which its batches are counted."""
-        return ENGINE, WRITERS
+    label = "redis", "writers"
 
     def program(self, commits: Commits) -> Writer:
         """The program, made in the client's process."""
@@ -104,18 +100,13 @@ def notes(notebook: Path) -> Notes:
 class Changes(LeanRedis):
     """A lean client that changes prices, each change in one trip."""
 
-    def change(self, product: int, price: float, sign: str, writer: int, number: int) -> None:
+    def change(self, product: int, price: float, writer: int, number: int) -> None:
         """The price and the count, both or neither. Raises CacheDown unless it was acknowledged."""
         began = time.perf_counter_ns()
+        fields = "price", f"{price:.2f}", "change", f"{writer}:{number}"
+        both = ("HSET", product_key(product), *fields), ("SET", count_key(writer), number)
         try:
-            replies = self.pipeline(
-                (
-                    ("MULTI",),
-                    ("HSET", product_key(product), "price", f"{price:.2f}", "change", sign),
-                    ("SET", count_key(writer), number),
-                    ("EXEC",),
-                )
-            )
+            replies = self.pipeline((("MULTI",), *both, ("EXEC",)))
         except OSError as exc:
             raise CacheDown("The cache did not answer.") from exc
         finally:
@@ -164,13 +155,8 @@ class Writer(ScheduledProgram):
         product = 1 + self.random.randrange(self._spec.products)
         began = time.monotonic()
         try:
-            self._redis.change(
-                product,
-                1 + self.random.random() * 199,
-                f"{self._spec.client}:{self._number}",
-                self._spec.client,
-                self._number,
-            )
+            price = 1 + self.random.random() * 199
+            self._redis.change(product, price, self._spec.client, self._number)
         except CacheDown:
             self._batch.errors += 1
             return

@@ -6,11 +6,9 @@ import shutil
 
 from labs.sandbox.context import Context
 from labs.sandbox.part import Workload
-from labs.setups.changes import (
-    metrics,  # noqa: F401 - makes them known
-    shop_data,
-)
+from labs.setups.changes import metrics  # noqa: F401 - makes them known
 from labs.setups.changes.bench import LINKS, node_asked
+from labs.setups.changes.shop_data import products_of
 from labs.setups.changes.workload import ChangesSpec, Notes, notes
 
 
@@ -30,9 +28,7 @@ class Writers(Workload):
             shutil.rmtree(self.notebooks, ignore_errors=True)
             self.notebooks.mkdir(mode=0o700)
 
-    def restarted(self) -> None:
-        """Begin again, as when the sandbox was opened."""
-        self.opened()
+    restarted = opened
 
     def spec(self, client: int, clients: int, requests: int = 0) -> ChangesSpec:
         """The changes of one writer: where the application's endpoint leads, and its notebook."""
@@ -46,7 +42,7 @@ class Writers(Workload):
             redis=context.network.route(LINKS[node]),
             access=context.servers[node].engine.access("shop"),
             notebook=str(self.notebooks / str(client)),
-            products=self.products or shop_data.products_of(int(float(settings["keys"]))),
+            products=self.products or products_of(int(float(settings["keys"]))),
         )
 
     def notes(self) -> dict[int, Notes]:

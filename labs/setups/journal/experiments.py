@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from labs.engines.redis import Redis, parse_info
 from labs.errors import NotNow, ServerDown
 from labs.events import Value
 from labs.sandbox.experiment import temporarily
@@ -94,12 +93,16 @@ def trial(sandbox: Sandbox, mode: str, fault: str) -> dict[str, Value]:
     its row.
     """
     choose(sandbox, mode, rate_per_s=FAST_PER_S, **({"snapshot_s": 1} if mode == "rdb" else {}))
-    if mode == "rdb":
-        write_until_saved(sandbox)
+    progress = journal(sandbox).progress
+    if mode == "rdb":  # until the server has taken a snapshot by itself
+        _write_for(sandbox, 0.0)
+        sandbox.wait_until(
+            lambda: progress().in_kernel > 0, deadline_s=SAVED_BY_ITSELF_S, every_s=0.05
+        )
     # everysec syncs every second: the fault comes between two of them.
-    write_for(sandbox, 1.4 if mode == "everysec" and fault == POWER else 0.3, AT_LEAST)
-    if mode in ("everysec", "no"):
-        write_until_unsynced(sandbox)
+    _write_for(sandbox, 1.4 if mode == "everysec" and fault == POWER else 0.3)
+    if mode in ("everysec", "no"):  # until the server's file holds more than the disk does
+        sandbox.wait_until(lambda: progress().unsynced_bytes > 0, deadline_s=UNSYNCED_WITHIN_S)
     if fault == CRASH:
         crash(sandbox)
     else:
@@ -116,8 +119,8 @@ def write(sandbox: Sandbox, count: int) -> None:
         writer.write()
 
 
-def write_for(sandbox: Sandbox, seconds: float, at_least: int, *, deadline_s: float = 6.0) -> None:
-    """Let the load write for this long, and until `at_least` numbers were acknowledged; it goes on
+def _write_for(sandbox: Sandbox, seconds: float) -> None:
+    """Let the load write for this long, and until some numbers were acknowledged; it goes on
     running.
     """
     writer = journal(sandbox)
@@ -125,27 +128,8 @@ def write_for(sandbox: Sandbox, seconds: float, at_least: int, *, deadline_s: fl
     if not sandbox.load.running:
         sandbox.start_load()
     sandbox.wait_until(
-        lambda: time.monotonic() - begun >= seconds and writer.written - had >= at_least,
-        deadline_s=deadline_s,
-    )
-
-
-def write_until_saved(sandbox: Sandbox) -> None:
-    """Let the load write until a snapshot that the server took by itself is done, or a few
-    seconds.
-    """
-    write_for(sandbox, 0.0, AT_LEAST)
-    sandbox.wait_until(
-        lambda: journal(sandbox).progress().in_kernel > 0,
-        deadline_s=SAVED_BY_ITSELF_S,
-        every_s=0.05,
-    )
-
-
-def write_until_unsynced(sandbox: Sandbox) -> None:
-    """Let the load write until the server's file holds more than the disk does."""
-    sandbox.wait_until(
-        lambda: journal(sandbox).progress().unsynced_bytes > 0, deadline_s=UNSYNCED_WITHIN_S
+        lambda: time.monotonic() - begun >= seconds and writer.written - had >= AT_LEAST,
+        deadline_s=WRITE_WITHIN_S,
     )
 
 
@@ -155,10 +139,11 @@ def snapshot(sandbox: Sandbox) -> int:
     with suppress(ServerDown):  # one is being written already
         engine.run("BGSAVE")
     if not sandbox.wait_until(
-        lambda: _persistence(engine)["rdb_bgsave_in_progress"] == "0", deadline_s=SAVED_WITHIN_S
+        lambda: engine.info("persistence")["rdb_bgsave_in_progress"] == "0",
+        deadline_s=SAVED_WITHIN_S,
     ):
         raise NotNow("The snapshot is not done yet.", hint="Look again in a moment.")
-    if _persistence(engine)["rdb_last_bgsave_status"] != "ok":
+    if engine.info("persistence")["rdb_last_bgsave_status"] != "ok":
         raise NotNow("The snapshot failed.", hint="The server's log says why.")
     return journal(sandbox).progress().in_kernel
 
@@ -179,10 +164,6 @@ def time_all_starts(sandbox: Sandbox) -> list[dict[str, Value]]:
             ]
             sandbox.tabulate("starts", [*others, row])
     return sandbox.found["starts"]
-
-
-def _persistence(engine: Redis) -> dict[str, str]:
-    return parse_info(engine.run("INFO", "persistence"))
 
 
 def _fill(sandbox: Sandbox, keys: int, *, since: int) -> None:

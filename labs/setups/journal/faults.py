@@ -14,7 +14,7 @@ from labs.events import CaptionChanged, Value
 from labs.runtime.disk import Cut
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.journal.bench import MODES, SERVER
-from labs.setups.journal.journal import Loss, WriteJournal
+from labs.setups.journal.journal import WriteJournal
 from labs.setups.journal.progress import WriteProgress
 
 CRASH, POWER, RESTART = "process crash", "power cut", "clean restart"
@@ -43,9 +43,9 @@ class Fault:
 
     kind: str
     in_kernel: int
-    unsynced_bytes: int
-    written: int
-    syncs: int
+    unsynced_bytes: int = 0
+    written: int = 0
+    syncs: int = 0
 
 
 def journal(sandbox: Sandbox) -> WriteJournal:
@@ -92,12 +92,9 @@ def cut_power(sandbox: Sandbox) -> list[Cut]:
         for cut in done[:3]
     )
     sandbox.say(f"The power was cut: {gone or 'every file was synced to its last byte'}", "error")
-    sandbox.emit(
-        CaptionChanged(
-            text="The power was cut. What the kernel had not yet put on the disk is gone, with "
-            "all that was in memory.",
-            strong="The power was cut.",
-        )
+    sandbox.caption(
+        "The power was cut.",
+        "What the kernel had not yet put on the disk is gone, with all that was in memory.",
     )
     return done
 
@@ -121,14 +118,11 @@ def server_changed(sandbox: Sandbox, server: str, verb: str) -> None:
         compare(sandbox)
 
 
-def compare(sandbox: Sandbox) -> Loss:
+def compare(sandbox: Sandbox) -> None:
     """After a start: compare what is there with what was acknowledged. Adds the row."""
-    loss = journal(sandbox).compare()
-    newest = next(
-        (one for one in reversed(sandbox.ledger.observations) if isinstance(one, Fault | Start)),
-        None,
-    )
-    fault = newest if isinstance(newest, Fault) else Fault(RESTART, loss.found, 0, 0, 0)
+    loss = journal(sandbox).compare(redis(sandbox))
+    seen = [one for one in sandbox.ledger.observations if isinstance(one, Fault | Start)]
+    fault = seen[-1] if seen and isinstance(seen[-1], Fault) else Fault(RESTART, loss.found)
     row: dict[str, Value] = {
         "mode": MODES[str(sandbox.settings["mode"])],
         "fault": fault.kind,
@@ -156,7 +150,6 @@ def compare(sandbox: Sandbox) -> Loss:
     )
     sandbox.say(text, "error" if loss.lost else "here")
     sandbox.emit(CaptionChanged(text=text, strong=f"{loss.lost:,} are lost."))
-    return loss
 
 
 def note_start(sandbox: Sandbox) -> None:

@@ -20,7 +20,7 @@ from labs.sandbox.part import SteppedPart, Workload
 from labs.sandbox.stepper import Stepper
 from labs.setups.journal import metrics  # noqa: F401 - makes them known
 from labs.setups.journal.progress import KEY, ProgressCounter, WriteProgress, sentence
-from labs.setups.journal.workload import Client, NumbersSpec, OnCommand, Written
+from labs.setups.journal.workload import NO_ANSWER, Client, NumbersSpec, OnCommand, Written
 
 MOST_NUMBERS = 200_000
 REPORTED_WITHIN_S = 1.0
@@ -55,7 +55,8 @@ class WriteJournal(SteppedPart, Workload):
         self.experimenting = False
         self._lock = threading.Lock()
         self._numbers, self._moments = array("Q"), array("d")
-        self._written = 0
+        self.written = 0
+        """How many were acknowledged since the start, lost or not."""
         self._refusals = 0
         self._progress = ProgressCounter(context, server)
         self._syncs_before = 0
@@ -71,7 +72,7 @@ class WriteJournal(SteppedPart, Workload):
         with self._lock:
             self._numbers.append(number)
             self._moments.append(time.monotonic())
-            self._written += 1
+            self.written += 1
 
     def on_batch(self, batch: Batch) -> None:
         """Add what the load reports to the journal."""
@@ -79,18 +80,13 @@ class WriteJournal(SteppedPart, Workload):
             with self._lock:
                 self._numbers.extend(batch.numbers)
                 self._moments.extend(batch.moments)
-                self._written += len(batch.numbers)
+                self.written += len(batch.numbers)
                 self._refusals += batch.errors
 
     @property
     def acknowledged(self) -> int:
         """How many acknowledged writes are not known to be lost."""
         return len(self._numbers)
-
-    @property
-    def written(self) -> int:
-        """How many were acknowledged since the start, lost or not."""
-        return self._written
 
     def interrupt(self) -> None:
         """Let a standing request run to its end, and give the connections back."""
@@ -101,7 +97,7 @@ class WriteJournal(SteppedPart, Workload):
         self.close()
         with self._lock:
             self._numbers, self._moments = array("Q"), array("d")
-            self._written = 0
+            self.written = 0
         self._progress.clear()
 
     def wait_for_reports(self) -> None:
@@ -115,34 +111,27 @@ class WriteJournal(SteppedPart, Workload):
                 deadline_s=REPORTED_WITHIN_S,
             )
 
-    def compare(self) -> Loss:
+    def compare(self, engine: Redis) -> Loss:
         """Compare what the server holds now with what was acknowledged.
 
         What is lost is removed from the journal. Raises ServerDown.
         """
-        engine = self._redis()
         with self._lock:
-            numbers, moments = list(self._numbers), list(self._moments)
+            noted = list(zip(self._numbers, self._moments, strict=True))
         keys = engine.keys()
         found = {int(numbered[1]) for key in keys if (numbered := _NUMBERED.fullmatch(key))}
-        lost = {number for number in numbers if number not in found}
+        lost = {number for number, _ in noted} - found
         lost_s = 0.0
         if lost:
-            kept = [at for number, at in zip(numbers, moments, strict=True) if number not in lost]
-            gone = [at for number, at in zip(numbers, moments, strict=True) if number in lost]
-            since = max((at for at in kept if at < max(gone)), default=min(moments))
-            lost_s = max(gone) - since
+            last = max(at for number, at in noted if number in lost)
+            kept = (at for number, at in noted if number in found and at < last)
+            lost_s = last - max(kept, default=min(at for _, at in noted))
         with self._lock:
-            stay = [
-                (number, at)
-                for number, at in zip(self._numbers, self._moments, strict=True)
-                if number not in lost
-            ]
-            self._numbers, self._moments = (
-                array("Q", (number for number, _ in stay)),
-                array("d", (at for _, at in stay)),
-            )
-        return Loss(len(numbers), len(numbers) - len(lost), len(lost), lost_s)
+            now = zip(self._numbers, self._moments, strict=True)
+            stay = [(number, at) for number, at in now if number not in lost]
+            self._numbers = array("Q", (number for number, _ in stay))
+            self._moments = array("d", (at for _, at in stay))
+        return Loss(len(noted), len(noted) - len(lost), len(lost), lost_s)
 
     def progress(self, *, dead: bool = False) -> WriteProgress:
         """How far the writes have come, by the server's answer and by its files; by its files alone
@@ -224,7 +213,9 @@ class WriteJournal(SteppedPart, Workload):
                 call=f"{'write' if function == 'write' else 'find'}({number})",
             )
         )
-        client = self._connected()
+        if self._client is None:
+            self._client = self._new_client(self._on_command)
+        client = self._client
         client.connect()
         before, self._took_ms = self.progress(), 0.0
         error, answer = "", None
@@ -236,15 +227,11 @@ class WriteJournal(SteppedPart, Workload):
                 answer = strategy.read(client, number)
         except ServerDown as exc:
             error = str(exc)
-        meaning: Sense = (
-            "error"
-            if error
-            else "write"
-            if function == "write"
-            else "miss"
-            if answer is None
-            else "hit"
-        )
+        meaning: Sense = "miss" if answer is None else "hit"
+        if error:
+            meaning = "error"
+        elif function == "write":
+            meaning = "write"
         context.emit(
             StepFinished(
                 request=self._request,
@@ -255,29 +242,12 @@ class WriteJournal(SteppedPart, Workload):
         )
         after = self.progress()
         if after.syncs > before.syncs:
-            context.say(
-                f"Redis synced its file meanwhile: {after.on_disk - before.on_disk} more on the "
-                "disk",
-                "hit",
-            )
+            more = after.on_disk - before.on_disk
+            context.say(f"Redis synced its file meanwhile: {more} more on the disk", "hit")
         engine = context.servers[self.server].engine
-        context.emit(
-            sentence(
-                function,
-                number,
-                meaning,
-                before,
-                after,
-                waits=isinstance(engine, Redis)
-                and engine.directives.get("appendfsync") == "always",
-            )
-        )
+        waits = isinstance(engine, Redis) and engine.directives.get("appendfsync") == "always"
+        context.emit(sentence(function, number, meaning, before, after, waits=waits))
         context.sampler.wake()
-
-    def _connected(self) -> Client:
-        if self._client is None:
-            self._client = self._new_client(self._on_command)
-        return self._client
 
     def _new_client(self, on_command: OnCommand) -> Client:
         context = self.context
@@ -289,15 +259,11 @@ class WriteJournal(SteppedPart, Workload):
 
     def _on_command(self, command: str, reply: str, took_ms: float) -> None:
         self._took_ms += took_ms
-        meaning: Sense = (
-            "error"
-            if reply == "nobody answers"
-            else "write"
-            if command.startswith("SET")
-            else "miss"
-            if reply == "(nil)"
-            else "hit"
-        )
+        meaning: Sense = "miss" if reply == "(nil)" else "hit"
+        if reply == NO_ANSWER:
+            meaning = "error"
+        elif command.startswith("SET"):
+            meaning = "write"
         self.context.emit(
             CommandRan(
                 request=self._request,
@@ -316,9 +282,3 @@ class WriteJournal(SteppedPart, Workload):
     def _next(self) -> int:
         with self._lock:
             return self._numbers[-1] + 1 if self._numbers else 1
-
-    def _redis(self) -> Redis:
-        server = self.context.servers[self.server]
-        if server.state != "up" or not isinstance(server.engine, Redis):
-            raise ServerDown("The server does not answer.", hint="Restart it first.")
-        return server.engine

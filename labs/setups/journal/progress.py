@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labs.engines import aof
-from labs.engines.redis import Redis, parse_info
+from labs.engines.redis import Redis
 from labs.errors import ServerDown
 from labs.events import CaptionChanged, Sense
 from labs.sandbox.context import Context
@@ -132,8 +132,8 @@ def _in_snapshot(engine: Redis, in_memory: int) -> int:
     """Writes in the snapshot: each number is a key of its own and one change."""
     if not (engine.data / "dump.rdb").exists():
         return 0
-    info = parse_info(engine.run("INFO", "persistence"))
-    return max(0, in_memory - int(info["rdb_changes_since_last_save"]))
+    changes = engine.info("persistence")["rdb_changes_since_last_save"]
+    return max(0, in_memory - int(changes))
 
 
 def _length(path: Path) -> int:

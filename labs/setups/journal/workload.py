@@ -23,7 +23,7 @@ from labs.network.links import Route
 
 TIMEOUT_S = 2.0
 TRY_AGAIN_S = 0.02
-ENGINE, NUMBERS = "redis", "numbers"
+NO_ANSWER = "nobody answers"
 
 OnCommand = Callable[[str, str, float], None]
 
@@ -38,10 +38,7 @@ class NumbersSpec(WorkloadSpec):
     first: int
     last: int
 
-    @property
-    def label(self) -> tuple[str, str]:
-        """The engine and the strategy under which its batches are counted."""
-        return ENGINE, NUMBERS
+    label = "redis", "numbers"
 
     def program(self, commits: Commits) -> Numbers:
         """The program, made in the client's process."""
@@ -83,23 +80,16 @@ class Client(RespClient):
     def command(self, *words: Word) -> str | None:
         """The server's answer to a command, an error included."""
         began = time.perf_counter()
-        shown = " ".join(str(word) for word in words)
+        shown, answer = " ".join(map(str, words)), NO_ANSWER
         try:
             reply = super().command(*words)
+            text = reply.decode(errors="replace") if isinstance(reply, bytes) else str(reply)
+            answer = "(nil)" if reply is None else text
         except OSError as exc:
-            self._on_command(shown, "nobody answers", (time.perf_counter() - began) * 1000)
             raise ServerDown("The server did not answer.", detail=str(exc)) from exc
-        text = (
-            None
-            if reply is None
-            else reply.decode(errors="replace")
-            if isinstance(reply, bytes)
-            else str(reply)
-        )
-        self._on_command(
-            shown, "(nil)" if text is None else text, (time.perf_counter() - began) * 1000
-        )
-        return text
+        finally:
+            self._on_command(shown, answer, (time.perf_counter() - began) * 1000)
+        return None if reply is None else text
 
     def post(self, *words: Word) -> None:
         """Send a command and wait for nothing; its reply is discarded when it has arrived."""

@@ -25,26 +25,16 @@ def topology(*, caches: int, waiting: int = 0, sentinels: bool) -> Topology:
         Node(PRIMARY_ENDPOINT, "primary endpoint", "endpoint"),
         Node(READER_ENDPOINT, "reader endpoint", "endpoint"),
     ]
-    nodes += [
-        Node(
-            f"cache-{n + 1:03}",
-            f"cache-{n + 1:03}",
-            "redis",
-            zone=ZONES[n % 3],
-            waits=n >= caches - waiting,
-            options=MEMORY,
-        )
-        for n in range(caches)
-    ]
+    for place in range(caches):
+        name, waits = f"cache-{place + 1:03}", place >= caches - waiting
+        nodes.append(Node(name, name, "redis", zone=ZONES[place % 3], waits=waits, options=MEMORY))
     nodes += [
         Node(f"sentinel-{zone[-1]}", f"sentinel {zone[-1]}", "sentinel", zone=zone)
         for zone in ZONES
         if sentinels
     ]
-    return Topology(
-        nodes=tuple(nodes),
-        links=(Link("to-primary", APP, PRIMARY_ENDPOINT), Link("to-reader", APP, READER_ENDPOINT)),
-    )
+    links = Link("to-primary", APP, PRIMARY_ENDPOINT), Link("to-reader", APP, READER_ENDPOINT)
+    return Topology(tuple(nodes), links)
 
 
 def group_of(sandbox: Context) -> ReplicationGroup:
@@ -63,32 +53,21 @@ def client_zone(default: str, help: str = "") -> Choice:
     return Choice("client_zone", "The clients live in", zones, default, gear="load", help=help)
 
 
-PARTS = (ReplicationGroup, FlightRecorder)
+def _rate(name: str, label: str, help_text: str) -> Number:
+    return Number(
+        name, label, 1, 1_000, 1, 200, unit="/s", scale="log", gear="load", help=help_text
+    )
 
-WRITES = Number(
+
+PARTS = (ReplicationGroup, FlightRecorder)
+UP_TO_TWO = (("0", "0"), ("1", "1"), ("2", "2"))
+
+WRITES = _rate(
     "writes_per_s",
     "Writes a second",
-    1,
-    1_000,
-    1,
-    200,
-    unit="/s",
-    scale="log",
-    gear="load",
-    help="One client pushes the next number to a list, again and again.",
+    "One client pushes the next number to a list, again and again.",
 )
-READS = Number(
-    "reads_per_s",
-    "Reads a second",
-    1,
-    1_000,
-    1,
-    200,
-    unit="/s",
-    scale="log",
-    gear="load",
-    help="Through the reader endpoint: how long is the list?",
-)
+READS = _rate("reads_per_s", "Reads a second", "Through the reader endpoint: how long is the list?")
 CLIENT_TIMEOUT = Number(
     "client_timeout_ms",
     "The client’s timeout",
@@ -125,7 +104,7 @@ ZONE_DELAY = Number(
 WAIT = Choice(
     "wait",
     "Wait for replicas (WAIT)",
-    (("0", "0"), ("1", "1"), ("2", "2")),
+    UP_TO_TWO,
     "0",
     gear="load",
     help="After each write the client waits until so many replicas have it, or half its timeout "
@@ -134,7 +113,7 @@ WAIT = Choice(
 MIN_REPLICAS = Choice(
     "min_replicas",
     "min-replicas-to-write",
-    (("0", "0"), ("1", "1"), ("2", "2")),
+    UP_TO_TWO,
     "0",
     gear="break",
     help="With fewer replicas heard from within a second, the primary refuses to write.",

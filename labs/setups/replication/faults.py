@@ -15,7 +15,7 @@ from labs.setups.replication.bench import ZONES, flights_of, group_of
 from labs.setups.replication.flight import words_for
 
 BASELINE_S = 0.4
-"""The clients run at least this long before the fault."""
+"""The clients run at least this long, with the same settings, before the fault."""
 ZONE = Choice(
     "zone",
     "Zone",
@@ -43,65 +43,34 @@ def start_clients(sandbox: Sandbox) -> None:
     flights = flights_of(sandbox)
     if not sandbox.load.running:
         sandbox.start_load()
-    began = time.monotonic()
     sandbox.wait_until(
-        lambda: len(flights.acknowledged) >= 20 and time.monotonic() - began > BASELINE_S,
+        lambda: (
+            len(flights.acknowledged) >= 20 and time.monotonic() - flights.steady_since > BASELINE_S
+        ),
         deadline_s=3.0,
     )
 
 
 def kill_primary(sandbox: Sandbox) -> str:
     """End the primary's process as a crash would."""
-    primary = _primary_that_is_up(sandbox)
-    start_clients(sandbox)
-    flights_of(sandbox).begin(
-        "kill", words_for(primary, "kill"), server=primary, zone=_zone(sandbox, primary)
-    )
-    sandbox.server(primary, "kill")
-    return f"{primary}, the primary, was killed."
+    return f"{_begin(sandbox, 'kill')}, the primary, was killed."
 
 
-KILL_PRIMARY = Action("kill-primary", "Kill the primary", "break", kill_primary, fault=True)
+def pause_primary(sandbox: Sandbox) -> str:
+    """Freeze the primary."""
+    primary = _begin(sandbox, "pause")
+    return f"{primary}, the primary, is frozen: it keeps its connections and sends no reply."
 
 
 def lose_primary(sandbox: Sandbox) -> str:
     """End the primary with its machine: what was on its way to the replicas is lost with it."""
-    primary = _primary_that_is_up(sandbox)
-    start_clients(sandbox)
-    flights_of(sandbox).begin(
-        "lose", f"{primary} and its machine are lost", server=primary, zone=_zone(sandbox, primary)
-    )
-    group_of(sandbox).failover.crash_host(primary)
+    primary = _begin(sandbox, "lose", "{} and its machine are lost")
+    group_of(sandbox).crash_host(primary)
     sandbox.caption(
         f"The machine of {primary} is lost.",
         "What it had acknowledged and not yet handed on is lost with it.",
     )
     return f"The machine of {primary}, the primary, is lost."
-
-
-LOSE_PRIMARY = Action(
-    "lose-primary",
-    "Lose the primary’s machine",
-    "break",
-    lose_primary,
-    fault=True,
-    here="the process is killed, and what it had sent but no replica had received is thrown away.",
-    aws="a failed node takes its memory and its network buffers with it.",
-)
-
-
-def pause_primary(sandbox: Sandbox) -> str:
-    """Freeze the primary."""
-    primary = _primary_that_is_up(sandbox)
-    start_clients(sandbox)
-    flights_of(sandbox).begin(
-        "pause", words_for(primary, "pause"), server=primary, zone=_zone(sandbox, primary)
-    )
-    sandbox.server(primary, "pause")
-    return f"{primary}, the primary, is frozen: it keeps its connections and sends no reply."
-
-
-PAUSE_PRIMARY = Action("pause-primary", "Freeze the primary", "break", pause_primary, fault=True)
 
 
 def resume(sandbox: Sandbox) -> str:
@@ -110,57 +79,43 @@ def resume(sandbox: Sandbox) -> str:
     return f"{', '.join(frozen)} {'goes' if len(frozen) == 1 else 'go'} on."
 
 
-RESUME = Action("resume", "Let it go on", "break", resume)
-
-
 def cut_zone(sandbox: Sandbox, zone: str, way: str) -> str:
     """Cut a zone off: the primary's, the one that is named, or each from all others."""
-    group = group_of(sandbox)
-    of_primary = _zone(sandbox, group.primary)
-    zones = group.mesh.zones if zone == "all" else [of_primary if zone == "primary" else zone]
-    zone = "every zone" if zone == "all" else zones[0]
+    group, zones = group_of(sandbox), _zones(sandbox, zone)
+    name = "every zone" if zone == "all" else zones[0]
+    of_primary = _zones(sandbox, "primary")[0]
     start_clients(sandbox)
     flights_of(sandbox).begin(
         "cut",
-        f"{zone} is cut off",
+        f"{name} is cut off",
         server=group.primary if of_primary in zones else "",
-        zone=of_primary if of_primary in zones else zone,
+        zone=of_primary if of_primary in zones else name,
     )
     for one in zones:
         group.mesh.cut(one, way)
     what = {"both": "enters or leaves", "in": "enters", "out": "leaves"}[way]
-    means = f"No packet {what} it, and no connection is refused."
-    sandbox.caption(f"{zone.capitalize()} is cut off.", means)
-    return f"{zone.capitalize()} is cut off. {means}"
-
-
-CUT_ZONE = Action("cut-zone", "Cut off a zone", "break", cut_zone, (ZONE, WAY), fault=True)
+    head, rest = f"{name.capitalize()} is cut off.", f"No packet {what} it"
+    rest += ", and no connection is refused."
+    sandbox.caption(head, rest)
+    return f"{head} {rest}"
 
 
 def slow_zone(sandbox: Sandbox, zone: str, delay_ms: float) -> str:
     """Slow a zone: the primary's, the one that is named, or all."""
-    group = group_of(sandbox)
-    zones = (
-        group.mesh.zones
-        if zone == "all"
-        else [_zone(sandbox, group.primary) if zone == "primary" else zone]
-    )
+    zones = _zones(sandbox, zone)
     for one in zones:
-        group.mesh.slow_zone(one, delay_ms)
-    says = f"{', '.join(zones).capitalize()} {'is' if len(zones) == 1 else 'are'} " + (
+        group_of(sandbox).mesh.slow_zone(one, delay_ms)
+    head = f"{', '.join(zones).capitalize()} {'is' if len(zones) == 1 else 'are'} " + (
         f"{delay_ms:g} ms further away, each way." if delay_ms else "as near as before."
     )
-    flights_of(sandbox).mark(says)
+    flights_of(sandbox).mark(head)
     sandbox.caption(
-        says,
+        head,
         "Whoever waits for a replica there waits longer; whoever doesn’t has more to lose."
         if delay_ms
         else "",
     )
-    return says
-
-
-SLOW_ZONE = Action("slow-zone", "Slow a zone", "break", slow_zone, (ZONE, DELAY), fault=True)
+    return head
 
 
 def heal(sandbox: Sandbox) -> str:
@@ -182,40 +137,20 @@ def heal(sandbox: Sandbox) -> str:
     )
 
 
-HEAL = Action("heal", "Make the zones whole", "break", heal)
-
-
 def planned(sandbox: Sandbox) -> str:
     """A failover while the primary is well."""
-    primary = _primary_that_is_up(sandbox)
-    start_clients(sandbox)
-    group = group_of(sandbox)
-    flight = flights_of(sandbox).begin(
-        "planned", "a planned failover", server=primary, zone=_zone(sandbox, primary)
-    )
+    primary = _begin(sandbox, "planned", "a planned failover")
     try:
-        group.failover.switchover()
+        group_of(sandbox).switchover()
     except (NotNow, ServerDown):
         with contextlib.suppress(NotNow):
             flights_of(sandbox).end()
         raise
     sandbox.caption(
-        f"{flight.server} is to step down.",
+        f"{primary} is to step down.",
         "Writes wait until its replicas have everything; then one of them is promoted.",
     )
-    return f"A failover was asked for. {flight.server} is well, and steps down."
-
-
-PLANNED = Action(
-    "planned",
-    "Planned failover",
-    "break",
-    planned,
-    here="writes wait until the replicas have everything, a sentinel promotes one, the "
-    "former primary follows it.",
-    aws="the API call TestFailover lets a primary fail, up to 15 shards in 24 hours; "
-    "when it replaces a node by plan, the cluster keeps serving writes.",
-)
+    return f"A failover was asked for. {primary} is well, and steps down."
 
 
 def bring_back(sandbox: Sandbox) -> str:
@@ -224,72 +159,99 @@ def bring_back(sandbox: Sandbox) -> str:
     return f"{', '.join(down)} {'is' if len(down) == 1 else 'are'} back."
 
 
-BRING_BACK = Action(
-    "bring-back",
-    "Bring back what is down",
-    "break",
-    bring_back,
-    primary=True,
-    here="the server is started again, as a replica of whoever is the primary.",
-    aws="ElastiCache makes a new replica in the zone of the failed node.",
-)
-
-
 def gather(sandbox: Sandbox) -> str:
     """Have every former primary, and every server that follows one, follow the primary at once."""
     group = group_of(sandbox)
     try:
-        names = group.failover.reattach()
+        names = group.reattach()
     except ServerDown as exc:
         raise NotNow(f"A former primary could not be told: {exc}") from exc
     if not names:
         raise NotNow(f"Everybody who is up follows {group.primary}.")
     for name in names:
         flights_of(sandbox).mark(f"{name} is told to follow {group.primary}")
-    says = (
+    head = (
         f"{' and '.join(names)} {'follows' if len(names) == 1 else 'follow'} {group.primary} now."
     )
-    sandbox.caption(says, "What nobody else had is gone.")
-    return f"{says} What nobody else had is gone."
-
-
-GATHER = Action(
-    "gather",
-    "Repair the former primary now",
-    "break",
-    gather,
-    here="a former primary that comes back is told to follow at once; by itself a "
-    "sentinel waits some ten seconds.",
-    aws="the service does that; it publishes no times.",
-)
+    sandbox.caption(head, "What nobody else had is gone.")
+    return f"{head} What nobody else had is gone."
 
 
 def end_flight(sandbox: Sandbox) -> str:
     """End the recording."""
-    flight = flights_of(sandbox).end()
-    return f"The recording has ended: {flight.words}."
+    return f"The recording has ended: {flights_of(sandbox).end().words}."
 
-
-END_FLIGHT = Action("end-flight", "End the recording", "break", end_flight)
 
 ACTIONS = (
-    KILL_PRIMARY,
-    LOSE_PRIMARY,
-    PAUSE_PRIMARY,
-    RESUME,
-    CUT_ZONE,
-    SLOW_ZONE,
-    HEAL,
-    BRING_BACK,
-    PLANNED,
-    GATHER,
-    END_FLIGHT,
+    Action("kill-primary", "Kill the primary", "break", kill_primary, fault=True),
+    Action(
+        "lose-primary",
+        "Lose the primary’s machine",
+        "break",
+        lose_primary,
+        fault=True,
+        here="the process is killed, and what it had sent but no replica had received is thrown "
+        "away.",
+        aws="a failed node takes its memory and its network buffers with it.",
+    ),
+    Action("pause-primary", "Freeze the primary", "break", pause_primary, fault=True),
+    Action("resume", "Let it go on", "break", resume),
+    Action("cut-zone", "Cut off a zone", "break", cut_zone, (ZONE, WAY), fault=True),
+    Action("slow-zone", "Slow a zone", "break", slow_zone, (ZONE, DELAY), fault=True),
+    Action("heal", "Make the zones whole", "break", heal),
+    Action(
+        "bring-back",
+        "Bring back what is down",
+        "break",
+        bring_back,
+        primary=True,
+        here="the server is started again, as a replica of whoever is the primary.",
+        aws="ElastiCache makes a new replica in the zone of the failed node.",
+    ),
+    Action(
+        "planned",
+        "Planned failover",
+        "break",
+        planned,
+        here="writes wait until the replicas have everything, a sentinel promotes one, the "
+        "former primary follows it.",
+        aws="the API call TestFailover lets a primary fail, up to 15 shards in 24 hours; "
+        "when it replaces a node by plan, the cluster keeps serving writes.",
+    ),
+    Action(
+        "gather",
+        "Repair the former primary now",
+        "break",
+        gather,
+        here="a former primary that comes back is told to follow at once; by itself a "
+        "sentinel waits some ten seconds.",
+        aws="the service does that; it publishes no times.",
+    ),
+    Action("end-flight", "End the recording", "break", end_flight),
 )
 """Every fault and every repair, in the order in which they stand on the page."""
 
 
+def _begin(sandbox: Sandbox, verb: str, words: str = "") -> str:
+    """Begin the flight of a fault of the primary, and return the primary's name; `words` say what
+    happens to it. Without them the fault is `verb`, and is done here.
+    """
+    primary, flights = group_of(sandbox).primary, flights_of(sandbox)
+    if sandbox.servers[primary].state != "up":
+        raise ServerNotUp(
+            f"{primary}, where the primary endpoint leads, is not up.",
+            hint="Wait for the failover, or bring it back.",
+        )
+    flights.require_none()
+    start_clients(sandbox)
+    flights.begin(verb, words.format(primary) or words_for(primary, verb), server=primary)
+    if not words:
+        sandbox.server(primary, verb)
+    return primary
+
+
 def _change_each(sandbox: Sandbox, state: str, verb: str, *, otherwise: str) -> list[str]:
-    """Do the same to every server in a state, and return their names; NotNow says `otherwise` if
+    """Do the same to every server in a state, and return their names; NotNow with `otherwise` if
     there is none.
     """
     names = [name for name, server in sandbox.servers.items() if server.state == state]
@@ -297,25 +259,13 @@ def _change_each(sandbox: Sandbox, state: str, verb: str, *, otherwise: str) -> 
         raise NotNow(otherwise)
     for name in names:
         sandbox.server(name, verb)
-    group_of(sandbox).observer.wake()
+    group_of(sandbox).members.wake()
     return names
 
 
-def _primary_that_is_up(sandbox: Sandbox) -> str:
-    primary = group_of(sandbox).primary
-    if sandbox.servers[primary].state != "up":
-        raise ServerNotUp(
-            f"{primary}, where the primary endpoint leads, is not up.",
-            hint="Wait for the failover, or bring it back.",
-        )
-    if flights_of(sandbox).current is not None:
-        raise NotNow(
-            "A flight is being recorded.",
-            hint="It ends by itself when writes are accepted again and nothing is frozen or cut "
-            "off; or end the recording.",
-        )
-    return primary
-
-
-def _zone(sandbox: Sandbox, server: str) -> str:
-    return sandbox.lab.topology.node(server).zone
+def _zones(sandbox: Sandbox, zone: str) -> list[str]:
+    """The zones that a field names: the primary's, one, or all."""
+    group = group_of(sandbox)
+    if zone == "primary":
+        return [sandbox.lab.topology.node(group.primary).zone]
+    return group.mesh.zones if zone == "all" else [zone]

@@ -1,119 +1,98 @@
 """A replication group as a part of a sandbox: a primary, its replicas, their sentinels, and two
-endpoints. It gives each member its engine and its address, and puts the settings in force.
+endpoints. It gives each member its engine and its address, puts the settings in force, and moves
+the primary: because the sentinels promoted another server, or by a planned switchover.
 
-What lies between the members is the mesh's; what they say is the observer's; how the primary moves
-is the failover's. A client receives the addresses of the endpoints and no other.
+What lies between the members is the mesh's; what they say of themselves is noted by `Members`. A
+client receives the addresses of the endpoints and no other.
 """
 
 from __future__ import annotations
 
 import contextlib
 import secrets
-import threading
 from pathlib import Path
 
-from labs.clients.access import Access
 from labs.clients.address import Address
 from labs.engines.base import Engine
 from labs.engines.membership import Membership
 from labs.engines.redis import Redis
 from labs.engines.registry import registry
 from labs.engines.sentinel import Sentinel, Watched
-from labs.errors import DidNotStart, NotNow, ServerDown
+from labs.errors import DidNotStart, GroupNotSettled, NotNow, ServerDown
 from labs.lab import Node
 from labs.sandbox.addresses import APP
 from labs.sandbox.context import Context
 from labs.sandbox.part import Part
 from labs.setups.replication.endpoints import PRIMARY_ENDPOINT, Endpoints
-from labs.setups.replication.failover import Failover
 from labs.setups.replication.members import Members, MemberStatus
 from labs.setups.replication.mesh import Mesh
-from labs.setups.replication.observer import Observer
 from labs.setups.replication.sentinels import SentinelMessage
 
 READY_S = 6.0
 STAGGER = 0.12
+SWITCHOVER_S = 6.0
+"""How long at most no client can write in a planned failover."""
+IN_STEP_S = 1.5
 
 
 class ReplicationGroup(Part):
-    """The group and its four sides: `members`, `endpoints`, `observer`, `failover`; and the `mesh`
-    between the members. Any thread may call.
+    """The `members` of the group, its `endpoints`, and the `mesh` between the members. Any thread
+    may call.
     """
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._password = context.password(APP)
         self._secret = secrets.token_urlsafe(24)
-        self._lock = threading.RLock()
-        self.mesh = Mesh(context, changed=lambda: self.observer.wake())
-        self.members = Members(context, self.mesh)
-        self.endpoints = Endpoints(context, self.mesh, self.members.caches[0])
-        self.observer = Observer(
-            context,
-            self.members,
-            self.endpoints,
-            self.mesh,
-            lock=self._lock,
-            on_message=self._on_message,
-        )
-        self.failover = Failover(
-            context, self.members, self.endpoints, self.mesh, self.observer, lock=self._lock
-        )
+        self.mesh = Mesh(context, changed=lambda: self.members.wake())
+        self.endpoints = Endpoints(context, self.mesh)
+        self.members = Members(context, self.mesh, self.endpoints, on_message=self._on_message)
         self.settings_are_in_force = True
         """False for a group that ignores min-replicas-to-write of the page: a mutant."""
+        self._epoch = 0
+        """The newest round of votes of the sentinels that was followed."""
+        self._stepping_down = ""
 
     @property
     def primary(self) -> str:
         """The server that the primary endpoint leads to."""
         return self.endpoints.primary
 
-    def own_reads_at(self) -> Address | None:
-        """Where the writing client reads what it has just written: at the endpoint that the setting
-        `own_reads` names; None: it doesn't.
-        """
-        return self.mesh.endpoint(f"{self.context.settings.get('own_reads', 'no')}-endpoint")
-
     def engine(self, node: Node, directory: Path) -> Engine | None:
         """The engine of a member: a redis-server that follows the primary, or a sentinel that
         watches the group.
         """
+        name = node.name
         if node.engine not in ("redis", "sentinel"):
             return None
-        public, behind = self.mesh.public(node.name), self.mesh.behind(node.name)
+        public, behind = self.mesh.public[name], self.mesh.behind[name]
         if node.engine == "sentinel":
             return Sentinel(
-                node.name, behind, public, directory, self._secret, lambda: self._watched(node.name)
+                name, behind, public, directory, self._secret, lambda: self._watched(name)
             )
         member = Membership(
             public,
             self._secret,
-            lambda: None if node.name == self.primary else self.mesh.public(self.primary),
+            lambda: None if name == self.primary else self.mesh.public[self.primary],
             self._min_replicas,
         )
-        return Redis(
-            node.name, behind, directory, self._password, member=member, **dict(node.options)
-        )
-
-    def access(self, user: str) -> Access:
-        """How a client is let in as this user by every member."""
-        return self.context.servers[self.primary].engine.access(user)
+        return Redis(name, behind, directory, self._password, member=member, **dict(node.options))
 
     def before_start(self) -> None:
         """Give every member and endpoint its address, and lay the links between them."""
         addresses = self.context.addresses
         public: dict[str, Address] = {}
         behind: dict[str, Address] = {}
-        for name in (*self.members.caches, *self.members.sentinels):
-            usual = registry["sentinel" if name in self.members.sentinels else "redis"].port
-            public[name] = addresses.new(name, usual)
-            behind[name] = Address(addresses.host(f"{name} itself"), public[name].port)
+        for engine, names in (("redis", self.members.caches), ("sentinel", self.members.sentinels)):
+            for name in names:
+                public[name] = addresses.new(name, registry[engine].port)
+                behind[name] = Address(addresses.host(f"{name} itself"), public[name].port)
         port = addresses.new(PRIMARY_ENDPOINT, registry["redis"].port).port
         endpoints = {
             node.name: Address(addresses.host(node.name), port)
             for node in self.context.lab.topology.of_engine("endpoint")
         }
-        self.mesh.place(public, endpoints, behind)
-        self.mesh.lay(self.members.caches)
+        self.mesh.lay(public, behind, endpoints)
         self.endpoints.lead_to_primary(self.primary, "")
 
     def opened(self) -> None:
@@ -121,39 +100,43 @@ class ReplicationGroup(Part):
 
         Raises DidNotStart.
         """
+        members = self.members
         if not self.context.is_real:
             self._show_first_roles()
             return
         if "replicas" in self.context.settings:
             self.scale_replicas()
-        self.members.are_started = True
-        if not self.context.wait_until(self.observer.is_settled, deadline_s=READY_S, every_s=0.01):
+        members.are_started = True
+        if not self.context.wait_until(members.is_settled, deadline_s=READY_S, every_s=0.01):
             raise DidNotStart(
                 "The replicas did not find their primary.",
                 hint="Open the lab again.",
-                detail=str(self.observer.statuses),
+                detail=str({name: members.status_of(name) for name in members.caches}),
             )
-        self.observer.start()
+        members.start()
 
     def close(self) -> None:
         """Observe no longer."""
-        self.observer.stop()
+        self.members.stop()
 
     def setting_changed(self, name: str) -> None:
-        """Put in force what the settings say of zones, detection, durability and replicas."""
+        """Put in force what the settings say of zones, detection, durability and replicas.
+
+        A sentinel writes its file at each change, so it gets only what concerns it.
+        """
         self.mesh.apply()
-        for one in self.members.sentinels:
-            sentinel = self.members.sentinel(one)
-            if sentinel is not None:
+        if name in ("detection_ms", "quorum"):
+            for one, sentinel in self.members.sentinels_up().items():
                 with contextlib.suppress(ServerDown):
                     sentinel.set("down-after-milliseconds", self._detection_ms(one))
                     sentinel.set("quorum", self._quorum())
-        for one in self.members.caches:
-            with contextlib.suppress(ServerDown, NotNow):
-                self.members.redis(one).run(
-                    "CONFIG", "SET", "min-replicas-to-write", self._min_replicas()
-                )
-        if name == "replicas":
+        elif name == "min_replicas":
+            for one in self.members.caches:
+                with contextlib.suppress(ServerDown, NotNow):
+                    self.members.redis(one).run(
+                        "CONFIG", "SET", "min-replicas-to-write", self._min_replicas()
+                    )
+        elif name == "replicas":
             self.scale_replicas()
 
     def scale_replicas(self) -> None:
@@ -169,7 +152,7 @@ class ReplicationGroup(Part):
                 server.start("a replica was added")
             elif place >= wanted and server.state in ("up", "paused", "down"):
                 server.stop("this replica was taken away")
-        self.observer.wake()
+        self.members.wake()
 
     def reads_counters_of(self, server: str) -> bool:
         """True for the primary: its replicas execute the same writes and would count them again."""
@@ -180,46 +163,133 @@ class ReplicationGroup(Part):
 
         The sentinels are stopped; what they still publish is ignored until `restarted`.
         """
-        self.observer.ignores_sentinels = True
+        self.members.ignores_sentinels = True
         for name in self.members.sentinels:
             self.context.servers[name].stop("reset")
-        with self._lock:
-            self.failover.clear()
-            self.endpoints.clear()
-            self.observer.clear()
+        with self.endpoints.lock:
+            self._epoch, self._stepping_down = 0, ""
+            self.members.clear()
             self.mesh.forget()
-            self.endpoints.lead_to_primary(self.primary, "")
+            self.endpoints.clear()
 
     def restarted(self) -> None:
         """Wait until every member has the role that it had at the start."""
         self.reset_ended()
         if self.context.is_real:
-            self.context.wait_until(self.observer.is_settled, deadline_s=READY_S, every_s=0.02)
+            self.context.wait_until(self.members.is_settled, deadline_s=READY_S)
 
     def reset_ended(self) -> None:
         """Follow the sentinels again."""
-        self.observer.ignores_sentinels = False
+        self.members.ignores_sentinels = False
+
+    def crash_host(self, name: str) -> None:
+        """End a server with its machine: what it had handed to the network and what had not arrived
+        is lost with it.
+        """
+        with self.mesh.lost(name):
+            self.context.servers[name].kill("its machine was lost")
+        self.members.wake()
+
+    def reattach(self) -> list[str]:
+        """Have every server that calls itself primary, or follows another than the one behind the
+        primary endpoint, follow that one, as the service does to a former primary that comes back.
+        Returns their names. Raises ServerDown.
+        """
+        primary, names = self.mesh.public[self.primary], []
+        for name in self.members.caches:
+            status = self.members.status_of(name) if name != self.primary else None
+            if status is not None and status.of != self.primary:
+                self.members.redis(name).run("REPLICAOF", primary.host, primary.port)
+                names.append(name)
+        self.members.wake()
+        return names
+
+    def switchover(self) -> None:
+        """A planned failover, as a careful service does it: writes wait until the replicas have
+        everything, a sentinel promotes one of them, and the former primary follows it.
+
+        Raises GroupNotSettled if the replicas don't get everything, NotNow if no sentinel begins.
+        """
+        former = self.members.redis(self.primary)
+        former.run("CLIENT", "PAUSE", int(1000 * SWITCHOVER_S), "WRITE")
+        self._stepping_down = self.primary
+        try:
+            if not self.context.wait_until(self._are_in_step, deadline_s=IN_STEP_S, every_s=0.005):
+                raise GroupNotSettled(
+                    "The replicas do not get everything that the primary has.",
+                    hint="Make the zones whole, bring back what is down, then try again.",
+                )
+            self._promote_one()
+        except NotNow:
+            self._stepping_down = ""
+            former.run("CLIENT", "UNPAUSE")
+            raise
+        self.members.wake()
+
+    def _are_in_step(self) -> bool:
+        found = map(self.members.status_of, self.members.caches)
+        return len({status.offset for status in found if status is not None}) == 1
+
+    def _promote_one(self) -> None:
+        problem: Exception | None = None
+        for sentinel in self.members.sentinels_up().values():
+            try:
+                sentinel.fail_over()
+                return
+            except ServerDown as exc:
+                problem = exc
+        raise NotNow(f"No sentinel begins a failover: {problem or 'none is up'}.")
 
     def _on_message(self, message: SentinelMessage) -> None:
-        self.failover.on_message(message)
+        """Lead the primary endpoint where a sentinel has switched to.
+
+        A sentinel may be late with its part of an older failover: the highest epoch holds.
+        """
+        if message.event.startswith("-failover-abort"):
+            self._stepping_down = ""
+        sentinel = self.members.sentinel(message.sentinel)
+        if message.event != "+switch-master" or sentinel is None:
+            return
+        with contextlib.suppress(ServerDown):
+            epoch, address = sentinel.known_primary()
+            if epoch > self._epoch:
+                self._epoch = epoch
+                self._move(self.mesh.name_at(address.host, str(address.port)))
+
+    def _move(self, primary: str) -> None:
+        with self.endpoints.lock:
+            if primary == self.primary or primary not in self.members.caches:
+                return
+            self.endpoints.lead_to_primary(primary, "the sentinels have switched")
+            self.members.lead_readers("roles have changed")
+        if self._stepping_down:
+            self._finish_switchover(self._stepping_down)
+        self.context.caption(
+            f"{primary} is the primary now.",
+            "The endpoint leads to it: nobody had to change a setting.",
+        )
+
+    def _finish_switchover(self, former: str) -> None:
+        """End the pause, and close the connections of the clients that are still connected to the
+        former primary, so that they connect again.
+        """
+        self._stepping_down = ""
+        with contextlib.suppress(ServerDown, NotNow):
+            self.reattach()
+            redis = self.members.redis(former)
+            redis.run("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            redis.run("CLIENT", "UNPAUSE")
 
     def _watched(self, sentinel: str) -> Watched:
         """What a sentinel is to know of the group when it starts."""
-        replicas = [
-            self.mesh.public(name)
-            for name in self.members.caches
-            if name != self.primary and self.members.is_present(name)
-        ]
-        peers = {
-            name: self.mesh.public(name) for name in self.members.sentinels if name != sentinel
-        }
+        public, members = self.mesh.public, self.members
         return Watched(
-            self.mesh.public(self.primary),
-            replicas,
-            peers,
+            public[self.primary],
+            [public[n] for n in members.caches if n != self.primary and members.is_present(n)],
+            {name: public[name] for name in members.sentinels if name != sentinel},
             self._quorum(),
             self._detection_ms(sentinel),
-            self.failover.epoch,
+            self._epoch,
         )
 
     def _min_replicas(self) -> int:
@@ -243,10 +313,10 @@ class ReplicationGroup(Part):
         """Where nothing runs: the first cache is the primary of all others."""
         for name in self.members.caches:
             if not self.context.lab.topology.node(name).waits:
-                self.observer.note(
+                self.members.note(
                     name,
                     MemberStatus("primary", "", True, 0, len(self.members.caches) - 1)
                     if name == self.primary
                     else MemberStatus("replica", self.primary, True, 0, 0),
                 )
-        self.observer.lead_readers("")
+        self.members.lead_readers("")

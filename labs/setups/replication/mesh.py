@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from labs.clients.address import Address
 from labs.engines.sentinel import id_of
-from labs.errors import BadInput, NotNow
-from labs.events import LinkChanged
+from labs.events import LinkChanged, LinkState
 from labs.network.connections import BACK, BOTH, OUT
 from labs.sandbox.addresses import APP
 from labs.sandbox.context import Context
@@ -25,16 +24,20 @@ _SEEN_FROM_WITHIN = {BOTH: BOTH, OUT: BACK, BACK: OUT}
 
 
 class Mesh:
-    """Any thread may call. `changed` is called after something was cut, slowed or made whole."""
+    """Any thread may call. `changed` is called after something was cut, slowed or made whole.
+
+    No address of it ever changes: `public` is where the other members find one, `behind` where its
+    server listens, `endpoints` where clients connect.
+    """
 
     def __init__(self, context: Context, *, changed: Callable[[], None]) -> None:
         self._context = context
         self._network = context.network
         self._changed = changed
         self._lock = threading.RLock()
-        self._public: dict[str, Address] = {}
-        self._behind: dict[str, Address] = {}
-        self._endpoints: dict[str, Address] = {}
+        self.public: dict[str, Address] = {}
+        self.behind: dict[str, Address] = {}
+        self.endpoints: dict[str, Address] = {}
         self._paths: dict[str, tuple[str, str]] = {}
         self._applied: dict[str, tuple[int, float]] = {}
         self._cuts: dict[str, str] = {}
@@ -44,104 +47,63 @@ class Mesh:
         self.in_force = True
         """False where pairs are slowed on the page and not in fact: a mutant."""
 
-    def place(
-        self,
-        public: Mapping[str, Address],
-        endpoints: Mapping[str, Address],
-        behind: Mapping[str, Address],
-    ) -> None:
-        """Set the addresses: the public ones of the servers, those of the endpoints, and those
-        where the servers themselves listen.
-        """
-        self._public, self._endpoints, self._behind = dict(public), dict(endpoints), dict(behind)
-
-    def public(self, name: str) -> Address:
-        """The address at which the other members know this one; it never changes."""
-        return self._public[name]
-
-    def behind(self, name: str) -> Address:
-        """Where a member's server itself listens."""
-        return self._behind[name]
-
-    def endpoint(self, name: str) -> Address | None:
-        """The address of an endpoint, which never changes; None if there is no such endpoint."""
-        return self._endpoints.get(name)
-
     def name_at(self, host: str, port: str) -> str:
         """The member at a public address, or the sentinel of an id; `host` itself if there is
         none.
         """
-        for name, address in self._public.items():
+        for name, address in self.public.items():
             if (address.host, str(address.port)) == (host, port):
                 return name
-        return next((name for name in self._public if not port and host == id_of(name)), host)
+        return next((name for name in self.public if not port and host == id_of(name)), host)
 
-    def lay(self, caches: Sequence[str]) -> None:
-        """Listen for every member and add every path, before the servers start.
+    def lay(
+        self, public: dict[str, Address], behind: dict[str, Address], endpoints: dict[str, Address]
+    ) -> None:
+        """Listen for every member and endpoint and add every path, before the servers start.
 
-        Clients reach the caches, through endpoints.
+        Clients reach the members through the endpoints alone.
         """
-        for name, address in self._public.items():
+        self.public, self.behind, self.endpoints = public, behind, endpoints
+        for name, address in (public | endpoints).items():
             self._network.listen(name, address)
-        for target in self._public:
-            for caller, address in self._public.items():
-                if caller != target:
-                    self._add_path(caller, target, from_host=address.host)
-        for name in caches:
-            self._add_path(APP, name)
-        for name, address in self._endpoints.items():
-            self._network.listen(name, address)
+        for target in public:
+            self._add_path(APP, target)
+            for caller in public.keys() - {target}:
+                self._add_path(caller, target, listener=target, host=public[caller].host)
         self.apply()
+
+    def _add_path(self, caller: str, target: str, *, listener: str = "", host: str = "") -> None:
+        name = f"{caller} to {target}"
+        self._network.add_path(
+            name, self.behind[target], listener=listener, caller=host, source=host
+        )
+        self._paths[name] = caller, target
 
     def forward(self, endpoint: str, names: Sequence[str]) -> None:
         """New connections to an endpoint go to these members, in turn."""
         self._network.forward(endpoint, [f"{APP} to {name}" for name in names])
 
-    def _add_path(self, caller: str, target: str, *, from_host: str = "") -> None:
-        """Add a path to a server: for the member that connects from `from_host`, or for the
-        clients, which come through an endpoint.
-        """
-        name = f"{caller} to {target}"
-        self._network.add_path(
-            name,
-            self._behind[target],
-            listener=target if from_host else "",
-            caller=from_host,
-            source=from_host,
-        )
-        self._paths[name] = caller, target
-
     def cut(self, zone: str, way: str) -> None:
         """Cut a zone off from the others: both ways, what goes `in`, or what comes `out`."""
-        if zone not in self.zones or way not in WAYS:
-            raise BadInput(
-                f"No zone {zone[:20]!r} can be cut {way[:10]!r}.",
-                hint="There are " + ", ".join(self.zones) + "; both, in, out.",
-            )
         self._cuts[zone] = way
-        self._tell_zone(zone)
+        self._announce_zone(zone)
 
     def restore(self, zone: str) -> None:
-        """Make a zone whole again. Raises NotNow if it is."""
-        if self._cuts.pop(zone, None) is None:
-            raise NotNow(f"{zone.capitalize()} is whole.")
-        self._tell_zone(zone)
+        """Make a zone whole again."""
+        self._cuts.pop(zone, None)
+        self._announce_zone(zone)
 
     def slow_zone(self, zone: str, delay_ms: float) -> None:
         """Add this delay, each way, to everything that goes into a zone or comes out of it; 0:
         none.
         """
-        if zone not in self.zones:
-            raise BadInput(
-                f"There is no zone {zone[:20]!r}.", hint="There are " + ", ".join(self.zones) + "."
-            )
         self._slow_zones[zone] = delay_ms
-        self._tell_zone(zone)
+        self._announce_zone(zone)
 
     def slow(self, primary: str, replica: str, delay_ms: float) -> None:
         """Add this delay, each way, to everything between a primary and a replica; 0: none."""
         self._slow_pairs[primary, replica] = delay_ms
-        self._tell_pair(primary, replica)
+        self._announce(f"{primary} to {replica}", self.delay_ms(primary, replica))
 
     def delay_ms(self, one: str, other: str) -> float:
         """The delay between two servers, each way, because their link was slowed."""
@@ -166,9 +128,8 @@ class Mesh:
         paths = [path for path, ends in self._paths.items() if name in ends]
         with self._lock:
             self._network.cut(*paths)
-            self._applied = {
-                path: state for path, state in self._applied.items() if path not in paths
-            }
+            for path in paths:
+                self._applied.pop(path, None)
         try:
             yield
             self._network.drop(*paths)
@@ -178,13 +139,12 @@ class Mesh:
     def forget(self) -> None:
         """Remove every cut and every delay."""
         zones, pairs = {*self._cuts, *self._slow_zones}, list(self._slow_pairs)
-        self._cuts.clear()
-        self._slow_zones.clear()
-        self._slow_pairs.clear()
+        for faults in (self._cuts, self._slow_zones, self._slow_pairs):
+            faults.clear()
         for zone in zones:
-            self._tell_zone(zone)
+            self._announce_zone(zone)
         for primary, replica in pairs:
-            self._tell_pair(primary, replica)
+            self._announce(f"{primary} to {replica}", 0.0)
 
     def apply(self) -> None:
         """Put every path into the state that cuts, delays and settings ask for."""
@@ -198,47 +158,30 @@ class Mesh:
             for (cut, delay_ms), names in by_state.items():
                 self._network.set_fault(*names, cut=cut, delay_ms=delay_ms)
 
-    def _tell_zone(self, zone: str) -> None:
+    def _announce_zone(self, zone: str) -> None:
+        self._announce(zone, self._slow_zones.get(zone, 0.0), is_cut=zone in self._cuts)
+
+    def _announce(self, link: str, delay_ms: float, *, is_cut: bool = False) -> None:
+        """Put a fault or its repair in force, and show it."""
         self.apply()
-        delay_ms = self._slow_zones.get(zone, 0.0)
-        self._context.emit(
-            LinkChanged(
-                link=zone,
-                state="cut" if zone in self._cuts else "slow" if delay_ms else "open",
-                delay_ms=delay_ms,
-            )
-        )
+        state: LinkState = "cut" if is_cut else "slow" if delay_ms else "open"
+        self._context.emit(LinkChanged(link=link, state=state, delay_ms=delay_ms))
         self._changed()
 
-    def _tell_pair(self, primary: str, replica: str) -> None:
-        self.apply()
-        delay_ms = self.delay_ms(primary, replica)
-        self._context.emit(
-            LinkChanged(
-                link=f"{primary} to {replica}",
-                state="slow" if delay_ms else "open",
-                delay_ms=delay_ms,
-            )
-        )
-
     def _zone(self, name: str) -> str:
-        return (
-            str(self._context.settings.get("client_zone", ""))
-            if name == APP
-            else self._context.lab.topology.node(name).zone
-        )
+        if name == APP:
+            return str(self._context.settings.get("client_zone", ""))
+        return self._context.lab.topology.node(name).zone
 
     def _state_of(self, caller: str, target: str) -> tuple[int, float]:
         """Which directions of a path are cut, and by how much it is slowed."""
         one, other = self._zone(caller), self._zone(target)
         delay_ms = self.delay_ms(caller, target) if self.in_force else 0.0
-        if one == other:
-            return 0, delay_ms
         cut = 0
         for zone, way in list(self._cuts.items()):
-            if zone == other:
+            if one != other and zone == other:
                 cut |= WAYS[way]
-            elif zone == one:
+            elif one != other and zone == one:
                 cut |= _SEEN_FROM_WITHIN[WAYS[way]]
         return cut, delay_ms + self._zones_delay_ms(caller, target)
 

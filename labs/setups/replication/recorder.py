@@ -1,8 +1,8 @@
 """The flight recorder: keeps every operation of the clients, and around a fault records a flight,
 on one clock with what the sentinels, the endpoints and the servers said.
 
-It decides when a flight begins and ends. What the flight came to is counted in
-labs.setups.replication.report, what survived is read in labs.setups.replication.recount.
+It decides when a flight begins and ends. What came of it is counted in
+labs.setups.replication.flight.
 """
 
 from __future__ import annotations
@@ -15,20 +15,24 @@ import time
 from collections import Counter, deque
 
 from labs.errors import NothingRecorded, NotNow, ServerDown
-from labs.events import MOST_ROWS, CaptionChanged, OperationsRecorded
+from labs.events import MOST_ROWS, OperationsRecorded
 from labs.load.batches import Batch, Operation
 from labs.sandbox.context import Context
 from labs.sandbox.part import Workload
-from labs.setups.replication import (
-    metrics,  # noqa: F401 - makes them known
-    report,
-)
+from labs.setups.replication import metrics  # noqa: F401 - makes them known
 from labs.setups.replication.endpoints import PRIMARY_ENDPOINT, READER_ENDPOINT
-from labs.setups.replication.flight import Flight, words_for
+from labs.setups.replication.flight import (
+    KEPT_ACKS,
+    PULSE_S,
+    Flight,
+    conclude,
+    document_of,
+    recount,
+    sentences_of,
+    words_for,
+)
 from labs.setups.replication.group import ReplicationGroup
-from labs.setups.replication.recount import recount
-from labs.setups.replication.report import KEPT_ACKS, PULSE_S
-from labs.setups.replication.workload import READ, EndpointSpec
+from labs.setups.replication.workload import EndpointSpec
 
 log = logging.getLogger("labs.recorder")
 LIST = "flight"
@@ -70,11 +74,12 @@ class FlightRecorder(Workload):
         self._number = 0
         self._run = 0
         self._began_wall = self.began = 0.0
+        self.steady_since = 0.0
+        """Since when the clients run with the same settings, in monotonic seconds."""
         self.readers_connected_at = 0.0
         self._taken: Counter[str] = Counter()
         self._batch_at: dict[str, float] = {}
         self._read_at: dict[str, float] = {}
-        self._watcher: threading.Thread | None = None
 
     @property
     def list_name(self) -> str:
@@ -83,15 +88,11 @@ class FlightRecorder(Workload):
 
     def clients(self) -> int:
         """One client writes, the others read."""
-        return 1 + self._readers
-
-    @property
-    def _readers(self) -> int:
-        return int(float(self.context.settings.get("readers", 1)))
+        return 1 + int(float(self.context.settings.get("readers", 1)))
 
     def about(self) -> str:
         """What the load does, as half a sentence."""
-        settings, readers = self.context.settings, self._readers
+        settings, readers = self.context.settings, self.clients() - 1
         return (
             f"one client writes {float(settings['writes_per_s']):g} numbers/s, {readers} "
             f"read{'s' if readers == 1 else ''} {float(settings['reads_per_s']):g} times/s"
@@ -108,31 +109,35 @@ class FlightRecorder(Workload):
             with contextlib.suppress(ServerDown, NotNow):
                 self._group.members.redis(self._group.primary).run("UNLINK", self.list_name)
             self._run += 1
-            self.writes.clear()
-            self.reads.clear()
-            self.acknowledged.clear()
-            self.known_lost.clear()
+            for seen in (self.writes, self.reads, self.acknowledged, self.known_lost):
+                seen.clear()
             self._batch_at.clear()
             self._read_at.clear()
-            self.began, self._began_wall = time.monotonic(), time.time()
+            self.began = self.steady_since = time.monotonic()
+            self._began_wall = time.time()
+
+    def setting_changed(self, name: str) -> None:
+        """The clients, or what lies between them and the servers, are different from now on."""
+        self.steady_since = time.monotonic()
 
     def spec(self, client: int, clients: int, requests: int = 0) -> EndpointSpec:
         """The workload of one client: the first one writes, the others read."""
         settings, reads = self.context.settings, client > 0
+        group, own_reads = self._group, f"{settings.get('own_reads', 'no')}-endpoint"
         return EndpointSpec(
             rate_per_s=float(settings["reads_per_s" if reads else "writes_per_s"]),
             client=client,
             clients=max(1, clients - 1) if reads else 1,
             requests=requests,
-            endpoint=self._group.endpoints.address(READER_ENDPOINT if reads else PRIMARY_ENDPOINT),
-            access=self._group.access("shop"),
+            endpoint=group.mesh.endpoints[READER_ENDPOINT if reads else PRIMARY_ENDPOINT],
+            access=self.context.servers[group.primary].engine.access("shop"),
             list_name=self.list_name,
             reads=reads,
             timeout_s=float(settings.get("client_timeout_ms", 500)) / 1000,
-            retry="fixed" if settings.get("retry", "fixed") == "fixed" else "backoff",
+            retry=str(settings.get("retry", "fixed")),
             wait=int(float(settings.get("wait", 0))),
             keep_connection_s=float(settings.get("keep_connections_s", 0)),
-            own_reads_at=None if reads else self._group.own_reads_at(),
+            own_reads_at=None if reads else group.mesh.endpoints.get(own_reads),
         )
 
     def on_batch(self, batch: Batch) -> None:
@@ -141,16 +146,17 @@ class FlightRecorder(Workload):
             return
         with self._lock:
             reads = batch.operations[0].reads
-            self._batch_at["reads" if reads else "writes"] = time.monotonic()
+            kind = "reads" if reads else "writes"
+            self._batch_at[kind] = time.monotonic()
+            self._taken[kind] += batch.done
+            self._taken["errors"] += batch.errors
+            (self.reads if reads else self.writes).extend(batch.operations)
             if reads:
                 self.readers_connected_at = max(self.readers_connected_at, batch.connected_at)
-            for operation in batch.operations:
-                answered = operation.ended_as in (*KEPT_ACKS, READ)
-                (self.reads if operation.reads else self.writes).append(operation)
-                self._taken["reads" if operation.reads else "writes"] += answered
-                self._taken["errors"] += not answered
-                if not operation.reads and operation.ended_as in KEPT_ACKS:
-                    self.acknowledged.add(operation.number)
+            else:
+                self.acknowledged.update(
+                    op.number for op in batch.operations if op.ended_as in KEPT_ACKS
+                )
         shown = [
             f"{'r' if op.reads else 'w'} {1000 * (op.began - self.began):.1f} "
             f"{1000 * op.took_s:.2f} {op.ended_as} {op.number}"
@@ -171,16 +177,14 @@ class FlightRecorder(Workload):
                 f"flight_{name}_per_s": self._rate_of(name, taken[name])
                 for name in ("writes", "reads")
             } | {"flight_errors_per_s": taken["errors"] / max(seconds, 0.001)}
-        members = dict(self._group.observer.statuses)
+        members = dict(self._group.members.statuses)
         behind = [
             max(0, primary.offset - seen.offset)
             for seen in members.values()
             if seen.role == "replica" and (primary := members.get(seen.of)) is not None
         ]
         lag = {"lag_bytes": float(max(behind))} if behind else {}
-        if not self.context.load.running:
-            return lag
-        return lag | rates
+        return lag | rates if self.context.load.running else lag
 
     def _rate_of(self, name: str, taken: int) -> float:
         """Per second, from the last batch that was counted before to the last one now: batches
@@ -194,77 +198,59 @@ class FlightRecorder(Workload):
         self._read_at[name] = until
         return taken / max(until - since, 0.001)
 
-    def begin(self, verb: str, words: str, *, server: str = "", zone: str = "") -> Flight:
-        """A fault happens now.
+    def begin(self, verb: str, words: str, *, server: str = "", zone: str = "") -> None:
+        """A fault happens now: to a server, or to a zone and the server in it.
 
         Raises NotNow while another flight is under way, or while no client writes.
         """
         with self._lock:
-            if self.current is not None:
-                raise NotNow(
-                    "A flight is being recorded.",
-                    hint="It ends by itself when writes are accepted again and nothing is "
-                    "frozen or cut off; or end the recording.",
-                )
+            self.require_none()
             if not self.context.load.running:
                 raise NotNow(
                     "Nobody writes, so there is nothing to record.", hint="Start the clients first."
                 )
-            self._forget_what_is_gone_already()
+            # What is missing before a fault was not lost by it: an isolated primary may have gone
+            # on after its own flight had ended.
+            self.known_lost |= recount(self._group, self.list_name, self.acknowledged) or set()
             self._number += 1
+            at, statuses = time.monotonic(), dict(self._group.members.statuses)
             flight = self.current = Flight(
                 self._number,
                 verb,
                 server,
-                zone,
+                zone or self.context.lab.topology.node(server).zone,
                 words,
-                time.monotonic(),
+                at,
                 time.time(),
                 dict(self.context.settings),
                 self.list_name,
-                before={
-                    name: seen.role for name, seen in dict(self._group.observer.statuses).items()
-                },
-                client=self._client(),
+                self._client(),
+                before={name: status.role for name, status in statuses.items()},
+                marks=[(at, words)],
             )
-            flight.marks.append((flight.at, words))
-        self._watcher = threading.Thread(
-            target=self._watch, args=(flight,), name="flight", daemon=True
-        )
-        self._watcher.start()
-        return flight
+        threading.Thread(target=self._watch, args=(flight,), name="flight", daemon=True).start()
+
+    def require_none(self) -> None:
+        """Raise NotNow while a flight is under way."""
+        if self.current is not None:
+            raise NotNow(
+                "A flight is being recorded.",
+                hint="It ends by itself when writes are accepted again and nothing is frozen or "
+                "cut off; or end the recording.",
+            )
 
     def _client(self) -> str:
         """What the writing client knows: an address and its own settings."""
-        settings = self.context.settings
-        return (
-            f"{self._group.endpoints.address(PRIMARY_ENDPOINT)}, timeout "
-            f"{settings['client_timeout_ms']:g} ms, retries {settings['retry']}"
-            if "retry" in settings
-            else str(self._group.endpoints.address(PRIMARY_ENDPOINT))
-        )
-
-    def _forget_what_is_gone_already(self) -> None:
-        """What is missing before a fault was not lost by it: an isolated primary may have gone on
-        after its own flight had ended.
-        """
-        self.known_lost |= recount(self._group, self.list_name, self.acknowledged).missing
+        settings, address = self.context.settings, self._group.mesh.endpoints[PRIMARY_ENDPOINT]
+        if "retry" not in settings:
+            return str(address)
+        timeout = f"timeout {settings['client_timeout_ms']:g} ms"
+        return f"{address}, {timeout}, retries {settings['retry']}"
 
     def mark(self, words: str) -> None:
         """Something else was done to the servers while a flight is under way."""
         if self.current is not None:
             self.current.marks.append((time.monotonic(), words))
-
-    def wait(self, deadline_s: float) -> Flight:
-        """The flight that is under way, when it is over. Raises NotNow at the deadline."""
-        flight = self.current
-        if flight is None:
-            if not self.over:
-                raise NothingRecorded("No flight has been recorded yet.")
-            return self.over[-1]
-        if not self.context.wait_until(lambda: self.current is not flight, deadline_s=deadline_s):
-            raise NotNow("The flight is not over yet.")
-        return flight
 
     def record_change(self, server: str, verb: str) -> None:
         """A server was killed, paused, resumed or restarted, by whatever button.
@@ -276,8 +262,7 @@ class FlightRecorder(Workload):
         words = words_for(server, verb)
         if flight is None:
             if is_primary and verb in ("kill", "pause") and self.context.load.running:
-                zone = self.context.lab.topology.node(server).zone
-                self.begin(verb, words, server=server, zone=zone)
+                self.begin(verb, words, server=server)
             return
         if (flight.server, flight.verb) == (server, verb):
             return  # the fault that this flight records
@@ -309,22 +294,16 @@ class FlightRecorder(Workload):
 
     def _has_gone_on(self, flight: Flight, now: float) -> bool:
         """True if writes have been acknowledged for a while, without a silence, since the fault."""
-        ends = [
-            at
-            for at in (
-                op.began + op.took_s
-                for op in list(itertools.islice(reversed(self.writes), RECENT))
-                if op.ended_as in KEPT_ACKS
-            )
-            if at > now - AFTER_S
-        ]
+        since, newest = now - AFTER_S, list(itertools.islice(reversed(self.writes), RECENT))
+        ends = sorted(op.began + op.took_s for op in newest if op.ended_as in KEPT_ACKS)
+        ends = [at for at in ends if at > since]
         return (
             bool(ends)
+            and since > flight.at
             and all(
                 later - earlier < self._pulse_s
-                for earlier, later in itertools.pairwise((now - AFTER_S, *sorted(ends), now))
+                for earlier, later in itertools.pairwise((since, *ends, now))
             )
-            and now - AFTER_S > flight.at
         )
 
     def _watch(self, flight: Flight) -> None:
@@ -335,9 +314,7 @@ class FlightRecorder(Workload):
             time.sleep(0.05)
             now = time.monotonic()
             try:
-                if now - flight.at > LONGEST_S or (
-                    now - flight.at > AFTER_S and self._is_over(flight, now)
-                ):
+                if now - flight.at > LONGEST_S or self._is_over(flight, now):
                     with self._lock:
                         if self.current is flight:
                             self._finish(flight)
@@ -346,51 +323,33 @@ class FlightRecorder(Workload):
                 self.current = None
 
     def _is_over(self, flight: Flight, now: float) -> bool:
-        group = self._group
+        group, servers = self._group, self.context.servers.values()
         if (
-            group.mesh.cut_zones
+            now - flight.marks[-1][0] < AFTER_S
+            or group.mesh.cut_zones
             or not self.context.load.running
-            or any(server.state == "paused" for server in self.context.servers.values())
-        ):
-            return False
-        if now - flight.marks[-1][0] < AFTER_S or (
-            now - flight.at < PATIENCE_S
-            and not (self._has_gone_on(flight, now) and group.observer.sentinels_agree())
+            or any(server.state == "paused" for server in servers)
+            or not self._has_gone_on(flight, now)
+            or (now - flight.at < PATIENCE_S and not group.members.sentinels_agree())
         ):
             return False
         has_moved = any(
             move.at > flight.at and move.endpoint == PRIMARY_ENDPOINT
             for move in group.endpoints.moves
         )
-        primaries = [
-            name
-            for name, status in dict(group.observer.statuses).items()
-            if status.role == "primary"
-        ]
-        return (
-            self._has_gone_on(flight, now)
-            and primaries == [group.primary]
-            and (has_moved or flight.verb in ENDS_A_PRIMARY or now - flight.at > 12 * AFTER_S)
-        )
+        statuses = dict(group.members.statuses)
+        return [name for name, status in statuses.items() if status.role == "primary"] == [
+            group.primary
+        ] and (has_moved or flight.verb in ENDS_A_PRIMARY or now - flight.at > 12 * AFTER_S)
 
     def _finish(self, flight: Flight) -> None:
-        flight.ended_at = time.monotonic()
-        flight.gap = report.gap_of(flight, list(self.writes), self._pulse_s)
+        group, writes = self._group, list(self.writes)
+        conclude(flight, group, writes, self.acknowledged, self.known_lost, pulse_s=self._pulse_s)
         flight.client_after = self._client()
-        recounted = recount(self._group, flight.list_name, self.acknowledged)
-        flight.lost = sorted(recounted.missing - self.known_lost)
-        self.known_lost |= set(flight.lost)
-        flight.results = report.results_of(flight, self._group, list(self.writes), recounted)
-        flight.isolated = report.isolated_of(flight, list(self.writes))
-        flight.accepted_after = report.accepted_after(flight, list(self.writes), self.known_lost)
-        flight.agreed = report.agreed_on(flight, list(self._group.observer.messages))
-        document = report.document_of(
-            flight, self.context, self._group, list(self.writes), list(self.reads)
-        )
+        document = document_of(flight, self.context, group, writes, list(self.reads))
         self.over.append(flight)
         del self.over[:-MOST_FLIGHTS]
         self.current = None
         self.context.save_record(flight.name, flight.words, document, flight.results)
-        head, rest = report.sentences_of(flight)
-        self.context.emit(CaptionChanged(text=f"{head} {rest}", strong=head))
+        self.context.caption(*sentences_of(flight))
         self.context.checker.wake()

@@ -39,7 +39,7 @@ def add_replica(sandbox: Sandbox) -> str:
         deadline_s=JOINED_S,
     ):
         raise NotNow(f"{name} has not got all data in {JOINED_S:g} s.", hint="Is its link whole?")
-    group.observer.poll_all()
+    group.members.poll_all()
     sandbox.caption(
         f"{name} is a replica now.",
         "It has all data. New connections are led to it; those that are open stay where they are.",
@@ -63,5 +63,5 @@ def last_replica(sandbox: Sandbox) -> str:
 def remove_replica(sandbox: Sandbox, name: str) -> None:
     """Stop a replica; the reader endpoint no longer leads to it."""
     sandbox.stop(name, "this replica was removed")
-    group_of(sandbox).observer.poll_all()
+    group_of(sandbox).members.poll_all()
     sandbox.caption(f"{name} is gone.", "Its clients connect again, to the other servers.")

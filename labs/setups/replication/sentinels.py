@@ -8,7 +8,7 @@ import logging
 import select
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from labs.clients.access import Access
@@ -46,19 +46,9 @@ WORDS = {
     "+reboot": "{subject} has been restarted",
 }
 NEWS = frozenset(
-    {
-        "+sdown",
-        "-sdown",
-        "+odown",
-        "+vote-for-leader",
-        "+elected-leader",
-        "+selected-slave",
-        "+promoted-slave",
-        "+switch-master",
-        "-failover-abort-no-good-slave",
-        "-failover-abort-not-elected",
-        "+convert-to-slave",
-    }
+    "+sdown -sdown +odown +vote-for-leader +elected-leader +selected-slave +promoted-slave "
+    "+switch-master -failover-abort-no-good-slave -failover-abort-not-elected "
+    "+convert-to-slave".split()
 )
 """The events that go to the timeline; a flight's record has all."""
 
@@ -82,12 +72,14 @@ class SentinelSubscriber:
 
     def __init__(
         self,
-        sentinels: Mapping[str, Callable[[], Sentinel | None]],
+        names: Sequence[str],
         *,
+        find: Callable[[str], Sentinel | None],
         name_of: Callable[[str, str], str],
         on_message: Callable[[SentinelMessage], None],
     ) -> None:
-        self._sentinels = sentinels
+        self._names = names
+        self._find = find
         self._name_of = name_of
         self._on_message = on_message
         self._stopped = threading.Event()
@@ -109,7 +101,7 @@ class SentinelSubscriber:
         while not self._stopped.is_set():
             if time.monotonic() - tried_at > RETRY_S:
                 tried_at = time.monotonic()
-                for name in self._sentinels.keys() - self._clients.keys():
+                for name in set(self._names) - self._clients.keys():
                     self._subscribe(name)
             names = {client: name for name, client in self._clients.items()}
             readable, _, _ = select.select(list(names), [], [], RETRY_S)
@@ -122,7 +114,7 @@ class SentinelSubscriber:
             client.close()
 
     def _subscribe(self, name: str) -> None:
-        sentinel = self._sentinels[name]()
+        sentinel = self._find(name)
         if sentinel is None:
             return
         client = RespClient(
@@ -145,11 +137,8 @@ class SentinelSubscriber:
         for reply in replies:
             match reply:
                 case [b"pmessage", _, bytes(event), bytes(text)]:
-                    self._on_message(
-                        self._understood(
-                            now, name, event.decode(errors="replace"), text.decode(errors="replace")
-                        )
-                    )
+                    said = event.decode(errors="replace"), text.decode(errors="replace")
+                    self._on_message(self._understood(now, name, *said))
 
     def _understood(self, at: float, sentinel: str, event: str, text: str) -> SentinelMessage:
         """`<kind> <name> <host> <port> @ …` for most events; `shop <host> <port> <host> <port>` for
@@ -161,12 +150,8 @@ class SentinelSubscriber:
             subject = detail = self._name_of(words[3], words[4])
         elif len(words) >= 4 and words[0] in ("master", "slave", "sentinel"):
             subject = self._name_of(words[2], words[3])
-            detail = (
-                " ".join(part for part in words[4:] if part.startswith("#") or "/" in part)
-                .replace("#quorum", "")
-                .strip()
-                or subject
-            )
+            votes = (part for part in words[4:] if part.startswith("#") or "/" in part)
+            detail = " ".join(votes).replace("#quorum", "").strip() or subject
         elif event == "+vote-for-leader" and words:
             detail = self._name_of(words[0], "")
         said = (

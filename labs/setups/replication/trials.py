@@ -21,57 +21,42 @@ def require_whole_group(sandbox: Sandbox) -> None:
     """
     group = group_of(sandbox)
     wrong = [
-        name for name, server in sandbox.servers.items() if server.state not in ("up", "stopped")
+        *(
+            name
+            for name, server in sandbox.servers.items()
+            if server.state not in ("up", "stopped")
+        ),
+        *group.mesh.cut_zones,
+        *(["A flight"] if flights_of(sandbox).current is not None else []),
     ]
-    if wrong or group.mesh.cut_zones or flights_of(sandbox).current is not None:
+    if wrong:
         raise GroupNotSettled(
-            f"{(wrong or group.mesh.cut_zones or ['A flight'])[0]} is not as it should be.",
+            f"{wrong[0]} is not as it should be.",
             hint="Bring everything back, then measure.",
         )
-    if not any(status.role == "replica" for status in group.observer.statuses.values()):
+    if not any(status.role == "replica" for status in group.members.statuses.values()):
         raise GroupNotSettled("The primary has no replica.", hint="Give it one, then measure.")
 
 
 def finished_flight(sandbox: Sandbox) -> Flight:
     """The flight when it is over; one that does not end by itself is ended."""
     flights = flights_of(sandbox)
-    try:
-        return flights.wait(FLIGHT_S)
-    except NotNow:
-        return flights.end()
+    if sandbox.wait_until(lambda: flights.current is None, deadline_s=FLIGHT_S):
+        return flights.over[-1]
+    return flights.end()
 
 
 def repair(sandbox: Sandbox) -> None:
-    """Have former primaries follow the primary, as the service does, and wait until the group is
-    settled.
+    """Have former primaries follow the primary, as the service does, and wait until every server
+    that is up follows it, and every sentinel knows it.
     """
-    with contextlib.suppress(NotNow):
-        # A sentinel may have done it already.
+    with contextlib.suppress(NotNow):  # a sentinel may have done it already
         faults.gather(sandbox)
-    wait_until_settled(sandbox)
-
-
-def wait_until_settled(sandbox: Sandbox) -> None:
-    """Wait until every server that is up follows the primary, and every sentinel knows it."""
-    group = group_of(sandbox)
-
-    def is_settled() -> bool:
-        statuses = {
-            name: group.members.status_of(name)
-            for name, server in sandbox.servers.items()
-            if name in group.members.caches and server.state == "up"
-        }
-        return all(
-            status is not None
-            and status.linked
-            and status.of == ("" if name == group.primary else group.primary)
-            for name, status in statuses.items()
-        )
-
+    members = group_of(sandbox).members
     sandbox.wait_until(
-        lambda: is_settled() and group.observer.sentinels_agree(), deadline_s=SETTLED_S
+        lambda: members.follow_the_primary() and members.sentinels_agree(), deadline_s=SETTLED_S
     )
-    group.observer.poll_all()
+    members.poll_all()
 
 
 def zone_of(sandbox: Sandbox, server: str) -> str:
