@@ -1,7 +1,4 @@
-"""Which products are popular: pure arithmetic that the seed and the workload share.
-
-Rank 1 is the most popular.
-"""
+"""Which products are popular: pure arithmetic that the seed and the workload share."""
 
 from __future__ import annotations
 
@@ -13,19 +10,14 @@ CATEGORIES = 20
 STEP = 1_009
 
 
-def product_of_rank(rank: int) -> int:
-    """The id of the product that is the rank-th most popular."""
-    return 1 + rank * STEP % PRODUCTS
-
-
 def category_of(product_id: int) -> int:
     """The category that a product is in: the seed deals products to categories by their rank."""
     return 1 + (product_id - 1) * pow(STEP, -1, CATEGORIES) % CATEGORIES
 
 
 def product_ids(count: int) -> tuple[int, ...]:
-    """The ids of the most popular products, most popular first."""
-    return tuple(product_of_rank(rank) for rank in range(1, min(count, PRODUCTS) + 1))
+    """The ids of the most popular products, from rank 1 on."""
+    return tuple(1 + rank * STEP % PRODUCTS for rank in range(1, min(count, PRODUCTS) + 1))
 
 
 def category_ids() -> tuple[int, ...]:
