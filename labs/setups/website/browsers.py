@@ -144,7 +144,7 @@ class Browser:
             return self._exchange(address, method, path, form, headers, timeout_s)
         except (OSError, http.client.HTTPException) as exc:
             reason = str(exc)[:80] or type(exc).__name__
-            body = json.dumps({"says": f"The site did not answer: {reason}."}).encode()
+            body = json.dumps({"message": f"The site did not answer: {reason}."}).encode()
             return Response(0, (), body)
 
     def _exchange(

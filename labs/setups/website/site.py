@@ -321,7 +321,7 @@ class Site(SteppedPart, Workload):
             instance=response.instance,
             user=str(data.get("user") or ""),
             cart=tuple(str(item) for item in data.get("cart") or ()),
-            message=str(data.get("says") or ""),
+            message=str(data.get("message") or ""),
             sid_sent=sid_sent,
             sid_after=sid_after,
             cookies=response.cookies,
