@@ -4,8 +4,8 @@ its browsers and instances.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from labs.engines.web import Balancer
@@ -170,7 +170,7 @@ def signed_in(sandbox: Context, browser: str, pages: int) -> int:
     return sum(site(sandbox).page(browser, quiet=True).signed_in for _ in range(pages))
 
 
-@contextmanager
+@contextlib.contextmanager
 def guests_signed_in(sandbox: Context, count: int) -> Iterator[list[str]]:
     """The names of this many new browsers that have logged in; they are closed afterwards."""
     with site(sandbox).guests(count) as names:
@@ -185,16 +185,14 @@ def restart_instance(sandbox: Context, instance: str) -> None:
 
     def is_used() -> bool:
         engine = sandbox.servers["balancer"].engine
-        try:
+        with contextlib.suppress(ServerDown):
             return isinstance(engine, Balancer) and letter(instance) in engine.instances_up()
-        except ServerDown:
-            return False
+        return False
 
     sandbox.wait_until(is_used, deadline_s=5.0)
 
 
 def in_words(visit: Visit) -> str:
     """A response as the sentence that answers a button."""
-    if not visit.answered:
-        return f"{visit.status}: {visit.message}"
-    return f"{visit.instance} answered: {visit.message}"
+    who = f"{visit.instance} answered" if visit.answered else visit.status
+    return f"{who}: {visit.message}"

@@ -24,10 +24,10 @@ USERS = {FIRST: "Mia", SECOND: "Ben"}
 class Visit:
     """One request of a browser and its response. Times are monotonic seconds.
 
-    `ttl_before_s` and `ttl_after_s` are what the store itself says of the session whose id the
+    `ttl_before_s` and `ttl_after_s` are what the store itself reports of the session whose id the
     browser holds then: None if it has none, -1 if it never ends; `sent_ttl_after_s` is the same for
-    the id that was sent, when the request was over. `held` says that it waited in step gear. `pids`
-    are the servers' processes when the request began, 0 for one that is not up.
+    the id that was sent, when the request was over. `held`: it waited in step gear. `pids` are the
+    servers' processes when the request began, 0 for one that is not up.
     """
 
     number: int
@@ -109,10 +109,8 @@ class Response:
 
 
 class Browser:
-    """A browser with a cookie jar.
-
-    As browsers do for localhost, it accepts secure cookies over plain HTTP: it runs inside the
-    sandbox, on its loopback.
+    """A browser with a cookie jar. As browsers do for localhost, it accepts secure cookies over
+    plain HTTP: it runs inside the sandbox, on its loopback.
     """
 
     def __init__(self, name: str) -> None:
@@ -140,22 +138,6 @@ class Browser:
         timeout_s: float,
     ) -> Response:
         """Send a request with the cookies of the jar, and keep those that come back."""
-        try:
-            return self._exchange(address, method, path, form, headers, timeout_s)
-        except (OSError, http.client.HTTPException) as exc:
-            reason = str(exc)[:80] or type(exc).__name__
-            body = json.dumps({"message": f"The site did not answer: {reason}."}).encode()
-            return Response(0, (), body)
-
-    def _exchange(
-        self,
-        address: Address,
-        method: str,
-        path: str,
-        form: Mapping[str, str],
-        headers: Mapping[str, str],
-        timeout_s: float,
-    ) -> Response:
         with_cookies = JarRequest(f"http://{HOST}{path}", method=method)
         self.jar.add_cookie_header(with_cookies)
         sent = {
@@ -167,15 +149,18 @@ class Browser:
         }
         if method == "POST":
             sent["Content-Type"] = "application/x-www-form-urlencoded"
+        content = urlencode(form) if method == "POST" else None
         connection = http.client.HTTPConnection(address.host, address.port, timeout=timeout_s)
         try:
-            connection.request(
-                method, path, body=urlencode(form) if method == "POST" else None, headers=sent
-            )
+            connection.request(method, path, body=content, headers=sent)
             response = connection.getresponse()
             body = response.read(64 * 1024)
             self.jar.extract_cookies(response, with_cookies)
             return Response(response.status, tuple(response.getheaders()), body)
+        except (OSError, http.client.HTTPException) as exc:
+            reason = str(exc)[:80] or type(exc).__name__
+            body = json.dumps({"message": f"The site did not answer: {reason}."}).encode()
+            return Response(0, (), body)
         finally:
             connection.close()
 
