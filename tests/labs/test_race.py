@@ -66,7 +66,7 @@ def test_the_same_order_ends_the_same_way_every_time(bench):
 
         assert "Stale, for up to 60 s" in says
         assert "".join(row["worker"] for row in rows) == STALE
-        assert rows[-1]["told"] == "stale"
+        assert rows[-1]["meaning"] == "stale"
         assert rows[-2]["committed"] - rows[-2]["cached"] == 1
 
 
@@ -112,7 +112,7 @@ def test_a_row_lock_makes_an_order_impossible_and_is_let_go(bench):
     says, rows = bench.play("ABAABB")
 
     assert "impossible" in says
-    assert [row["told"] for row in rows][:2] == ["write", "waits"]
+    assert [row["meaning"] for row in rows][:2] == ["write", "waits"]
     assert (
         bench.console("database", "SELECT price, version FROM products WHERE product_id = 42")
         == before

@@ -24,7 +24,7 @@ PLAYED = Table(
         Column("took_ms", "Took", "ms", 2),
         Column("cached", "Cached version"),
         Column("committed", "Committed version"),
-        Column("told", "What it meant"),
+        Column("meaning", "What it meant"),
     ),
     empty="Play an order.",
 )
@@ -93,7 +93,7 @@ def step_rows(
     ]
     if played:
         rows.append(
-            {"worker": "", "step": "end", "reply": sentence(played)[0], "told": played.outcome}
+            {"worker": "", "step": "end", "reply": sentence(played)[0], "meaning": played.outcome}
         )
     return rows
 
@@ -196,5 +196,5 @@ def _step_row(step: Step, *, note: str = "") -> dict[str, Value]:
         "took_ms": step.took_ms if step.command else "",
         "cached": "" if step.cached is None else step.cached,
         "committed": "" if step.committed is None else step.committed,
-        "told": note or ("waits" if step.waited else step.meaning if step.command else ""),
+        "meaning": note or ("waits" if step.waited else step.meaning if step.command else ""),
     }

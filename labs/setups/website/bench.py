@@ -115,7 +115,7 @@ TABLES = (
             Column("instance", "Answered by"),
             Column("user", "User"),
             Column("login_by", "Signed in by"),
-            Column("says", "It says"),
+            Column("message", "It says"),
             Column("cart", "Cart"),
             Column("cookie_sent", "Cookie sent"),
             Column("set_cookie", "Cookie set"),

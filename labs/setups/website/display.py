@@ -24,7 +24,7 @@ def browser_rows(browsers: Sequence[Browser]) -> list[dict[str, Value]]:
             "instance": visit.instance,
             "user": visit.user,
             "login_by": browser.login.instance if browser.login else "",
-            "says": visit.message[:200],
+            "message": visit.message[:200],
             "cart": ", ".join(visit.cart)[:200],
             "cookie_sent": f"sid={visit.sid_sent}" if visit.sid_sent else "",
             "set_cookie": "\n".join(visit.cookies)[:MOST_TEXT],
