@@ -9,6 +9,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
 
 MOST_HEAD, MOST_BODY = 16 * 1024, 64 * 1024
@@ -16,15 +17,6 @@ MOST_CONNECTIONS = 48
 IDLE_S = 60.0
 SECRET = "X-Sandbox-Secret"
 """The header with which the sandbox itself asks a program of the site."""
-REASONS = {
-    200: "OK",
-    400: "Bad Request",
-    404: "Not Found",
-    422: "Unprocessable Content",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-    504: "Gateway Timeout",
-}
 
 
 class Message:
@@ -81,7 +73,7 @@ class Message:
 
 def response(status: int, data: Any = None) -> Message:
     """A response that holds data as JSON; empty without data."""
-    first = f"HTTP/1.1 {status} {REASONS[status]}"
+    first = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"
     if data is None:
         return Message(first)
     return Message(first, [("Content-Type", "application/json")], json.dumps(data).encode())

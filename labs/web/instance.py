@@ -18,7 +18,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -52,13 +52,6 @@ class Request:
         found = message.cookies
         self.cookies = {name: value for name, value in found.items() if _ID.fullmatch(value)}
         self.form = dict(parse_qsl(message.body.decode("utf-8", "replace")))
-
-
-class Limits:
-    """How long a session may live, in seconds."""
-
-    def __init__(self, idle_s: float, absolute_s: float, sliding: bool) -> None:
-        self.idle_s, self.absolute_s, self.sliding = idle_s, absolute_s, sliding
 
 
 class Reporter:
@@ -146,7 +139,9 @@ class Instance:
         self, message: http.Message, settings: dict[str, Any], reporter: Reporter
     ) -> http.Message:
         request = Request(message)
-        limits = Limits(settings["idle_s"], settings["absolute_s"], settings["sliding"])
+        limits = SimpleNamespace(
+            **{name: settings[name] for name in ("idle_s", "absolute_s", "sliding")}
+        )
         store = self._store(settings["store"], settings["node"], reporter)
         sid, session = "", None
         match message.method, message.path.split("?")[0]:

@@ -19,31 +19,15 @@ from labs.sandbox.experiment import require
 from labs.sandbox.part import Part
 from labs.setups.interleaving import tables
 from labs.setups.interleaving.played import Played
-from labs.setups.interleaving.race import RACES, Race
+from labs.setups.interleaving.race import RACES, STARTS, Race
 from labs.setups.interleaving.schedules import following
 from labs.setups.interleaving.survey import Survey, survey
 
-RACE = Choice(
-    "race",
-    "Who races",
-    tuple((name, words) for name, (words, _) in RACES.items()),
-    "reader-writer",
-    gear="view",
-)
-START = Choice(
-    "start",
-    "Cache at the start",
-    (("empty", "empty"), ("warm", "holds it")),
-    "empty",
-    gear="view",
-)
-TTL = Choice(
-    "ttl_s",
-    "Time to live",
-    (("0", "none"), ("5", "5 s"), ("60", "60 s")),
-    "60",
-    gear="view",
-)
+_NAMES = tuple((name, words) for name, (words, _) in RACES.items())
+RACE = Choice("race", "Who races", _NAMES, "reader-writer", gear="view")
+START = Choice("start", "Cache at the start", tuple(STARTS.items()), "empty", gear="view")
+_TTLS = (("0", "none"), ("5", "5 s"), ("60", "60 s"))
+TTL = Choice("ttl_s", "Time to live", _TTLS, "60", gear="view")
 SCHEDULE = Text(
     "order",
     "Order, in letters",

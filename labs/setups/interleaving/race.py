@@ -41,6 +41,8 @@ RACES: dict[str, tuple[str, tuple[Role, ...]]] = {
     "reader-two-writers": ("a reader and two writers", ("reader", "writer", "writer")),
 }
 """The name of each race, its words, and the workers."""
+STARTS = {"empty": "empty", "warm": "holds it"}
+"""What the cache holds at the start, and its words."""
 ASK_FOR_LOCK_S = 0.004
 STEP_DEADLINE_S = 2.0
 

@@ -9,7 +9,7 @@ from collections import Counter
 from labs.events import Value
 from labs.lab import Column, Strategy, Table
 from labs.setups.interleaving.played import OUTCOMES, Played, Step
-from labs.setups.interleaving.race import LETTERS, RACES, plan
+from labs.setups.interleaving.race import LETTERS, RACES, STARTS, plan
 from labs.setups.interleaving.survey import DRAWS, LIMIT, SEED, Survey
 
 PLAYED = Table(
@@ -122,7 +122,7 @@ def survivor_row(found: Survey, label: str) -> dict[str, Value]:
     return {
         "race": RACES[found.race][0],
         "strategy": label,
-        "start": {"empty": "empty", "warm": "holds it"}[found.start],
+        "start": STARTS[found.start],
         "ttl": f"{found.ttl_s:g} s" if found.ttl_s else "none",
         "orders": found.schedules,
         **{name: found.outcomes[name] for name in OUTCOMES},

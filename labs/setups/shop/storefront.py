@@ -116,42 +116,22 @@ def clients(
 
 def rate(default: int, *, maximum: int = 2_000) -> Number:
     """How many requests a second the load wants."""
-    return Number(
-        "rate_per_s",
-        "Requests wanted",
-        10,
-        maximum,
-        10,
-        default,
-        unit="/s",
-        scale="log",
-        gear="load",
-        help="An open loop: requests are due on a schedule, whether or not the last one is done.",
-    )
+    loop = "An open loop: requests are due on a schedule, whether or not the last one is done."
+    name, label = "rate_per_s", "Requests wanted"
+    return Number(name, label, 10, maximum, 10, default, "/s", "log", "load", loop)
 
 
 def write_percent(default: float, *, minimum: float = 0, maximum: float) -> Number:
     """How many of 100 requests change a price."""
     about = "Of 100 requests, so many change a price."
-    return Number(
-        "write_percent", "Writes", minimum, maximum, 1, default, "%", gear="load", help=about
-    )
+    name, label = "write_percent", "Writes"
+    return Number(name, label, minimum, maximum, 1, default, "%", gear="load", help=about)
 
 
 def cache_mb(default: float, *, minimum: float, more: str = "") -> Number:
     """How much memory the cache has; `more` is the help's second sentence."""
-    return Number(
-        "cache_mb",
-        "Cache memory",
-        minimum,
-        64,
-        1,
-        default,
-        unit="MB",
-        scale="log",
-        gear="load",
-        help=f"maxmemory of Redis, -m of Memcached. {more}".strip(),
-    )
+    about = f"maxmemory of Redis, -m of Memcached. {more}".strip()
+    return Number("cache_mb", "Cache memory", minimum, 64, 1, default, "MB", "log", "load", about)
 
 
 def skew(default: float) -> Number:

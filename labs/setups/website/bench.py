@@ -50,28 +50,10 @@ BROWSER = Choice("browser", "Browser", ((FIRST, "the first"), (SECOND, "the seco
 ITEM = Choice(
     "item", "Item", tuple((item, item) for item in ("teapot", "lamp", "notebook")), "teapot"
 )
-BROWSERS = Number(
-    "browsers",
-    "Browsers",
-    2,
-    200,
-    2,
-    40,
-    gear="load",
-    help="Each has a cookie jar of its own, logs in, and goes on. Who is signed out logs in again.",
-)
-RATE = Number(
-    "rate_per_s",
-    "Requests wanted",
-    10,
-    500,
-    10,
-    80,
-    unit="/s",
-    scale="log",
-    gear="load",
-    help="An open loop: requests are due on a schedule, whether or not the last one is done.",
-)
+_JARS = "Each has a cookie jar of its own, logs in, and goes on. Who is signed out logs in again."
+BROWSERS = Number("browsers", "Browsers", 2, 200, 2, 40, gear="load", help=_JARS)
+_LOOP = "An open loop: requests are due on a schedule, whether or not the last one is done."
+RATE = Number("rate_per_s", "Requests wanted", 10, 500, 10, 80, "/s", "log", "load", _LOOP)
 
 CHARTS = (
     Chart("Signed in and signed out", ("signed_in_per_s", "signed_out_per_s", "errors_per_s")),

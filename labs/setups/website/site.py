@@ -41,6 +41,7 @@ from labs.setups.website.workload import BrowserSpec
 ENTRANCE = "site"
 """The link from the browsers to the balancer."""
 ANSWER_S, STEPPED_S = 5.0, 140.0
+CLIENTS = 2
 MOST_VISITS, SHOWN_VISITS = 2_000, 50
 
 
@@ -63,7 +64,7 @@ class Site(SteppedPart, Workload):
 
     def clients(self) -> int:
         """How many clients share the browsers."""
-        return int(float(self.context.settings.get("clients", 2)))
+        return CLIENTS
 
     def spec(self, client: int, clients: int, requests: int = 0) -> BrowserSpec:
         """The browsers of one client, with the settings as they are now."""
