@@ -2,7 +2,7 @@
 
 
 class Opened:
-    """A sandbox of a lab with everything that it told."""
+    """A sandbox of a lab with everything that it emitted."""
 
     def __init__(self, supervisor, lab):
         self.supervisor = supervisor
@@ -17,6 +17,14 @@ class Opened:
 
     def server(self, verb, name):
         return self.call("server", name=name, verb=verb)
+
+    def console(self, server, command):
+        return self.call("console", server=server, command=command)["output"]
+
+    def table(self, name):
+        """The newest rows of a table."""
+        tables = [event for event in self.told if event.type == "table-changed"]
+        return next((event.rows for event in reversed(tables) if event.table == name), [])
 
     def states(self, name):
         """The states that a server went through."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 PRODUCTS = 2_000
 CATEGORIES = 20
 
-# An id tells nothing about popularity: ranks are spread over the ids by a step that has no divisor
+# An id does not reveal popularity: ranks are spread over the ids by a step that has no divisor
 # in common with PRODUCTS.
 STEP = 1_009
 

@@ -1,7 +1,7 @@
 """The shop as an application sees it: reads of three costs and a price change, over SQLAlchemy for
 one request in slow motion, lean for the load.
 
-Both raise ServerDown when the database does not answer, and neither waits longer than it says.
+Both raise ServerDown when the database does not answer, and neither waits longer than its timeouts.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Shop(Protocol):
         """
 
     def category_of(self, item: int) -> int:
-        """The category of an item, as its address on the site says; asks no server."""
+        """The category of an item, from its address on the site; asks no server."""
 
 
 def items(what: str, count: int) -> tuple[int, ...]:

@@ -31,7 +31,7 @@ class Target:
 
     def __init__(self, name: str, host: str, port: int, secret: str) -> None:
         self.name, self.host, self.port = name, host, port
-        # What the cookie holds says nothing about which instance it is.
+        # The cookie's value does not reveal which instance it is.
         self.token = hashlib.sha256(f"{secret}:{name}".encode()).hexdigest()[:32]
         self.up = True
         self.requests = 0
@@ -81,7 +81,7 @@ class Balancer:
                     504, f"Instance {target.name} took the request and does not answer."
                 )
             except (OSError, ValueError):
-                # A link accepts a connection before it knows whether its target listens.
+                # A link accepts a connection before its target is known to listen.
                 target.up = False
                 if message.method == "GET":
                     continue

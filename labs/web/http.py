@@ -80,7 +80,7 @@ def response(status: int, data: Any = None) -> Message:
 
 
 def page(status: int, message: str, user: str = "", cart: Iterable[str] = ()) -> Message:
-    """A page of the shop: what it says, and whom it recognised."""
+    """A page of the shop: its message, and the user that it recognised."""
     return response(status, {"message": message, "user": user, "cart": [*cart]})
 
 

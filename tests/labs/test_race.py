@@ -24,7 +24,7 @@ def supervisor():
 
 
 class Bench(Opened):
-    """An open sandbox of the lab, with the newest rows of its tables."""
+    """An open sandbox of the lab write-through-race."""
 
     def __init__(self, supervisor):
         super().__init__(supervisor, "write-through-race")
@@ -33,22 +33,12 @@ class Bench(Opened):
         for name, value in settings.items():
             self.call("set", name=name, value=value)
 
-    def table(self, name):
-        return next(
-            event.rows
-            for event in reversed(self.told)
-            if event.type == "table-changed" and event.table == name
-        )
-
     def play(self, order):
         sentence = self.call("action", name="play", fields={"order": order})["message"]
         return sentence, self.table("played")
 
     def run_all(self):
         return self.call("action", name="run-all")["message"], self.table("orders")
-
-    def console(self, server, command):
-        return self.call("console", server=server, command=command)["output"]
 
 
 @pytest.fixture

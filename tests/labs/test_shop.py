@@ -23,7 +23,6 @@ from tests.waiting import eventually
 
 PASSWORD = "the sandbox's own"
 KINDS = tuple(queries.READS)
-SHOPS = (LeanShop, SqlAlchemyShop)
 
 
 @pytest.fixture
@@ -55,10 +54,9 @@ def alchemy(server, commands):
     shop.close()
 
 
-def opened(kind, server):
-    if kind is LeanShop:
-        return LeanShop(straight(server.address), password=PASSWORD)
-    return SqlAlchemyShop(server.address, password=PASSWORD, on_command=lambda *_: None)
+@pytest.fixture(params=["lean", "alchemy"])
+def shop(request):
+    return request.getfixturevalue(request.param)
 
 
 def connected(server, user="learner", password=PASSWORD):
@@ -153,13 +151,10 @@ def test_no_plan_reads_a_large_table_whole(server):
             assert "Seq Scan on reviews" not in plan and "Seq Scan on order_items" not in plan, plan
 
 
-@pytest.mark.parametrize("kind", SHOPS)
-def test_an_item_that_is_not_there_is_said_so(server, kind):
-    shop = opened(kind, server)
+def test_an_item_that_is_not_there_is_said_so(server, shop):
 
     with pytest.raises(BadInput):
         shop.read(99_999_999)
-    shop.close()
 
 
 def test_each_statement_is_reported_with_its_answer_and_its_time(alchemy, commands):
@@ -182,11 +177,9 @@ def test_the_load_can_empty_the_times_and_count_statements(lean):
     assert (len(lean.times), lean.queries) == (2, 2)
 
 
-@pytest.mark.parametrize("kind", SHOPS)
 def test_a_killed_database_is_down_and_after_its_restart_the_first_read_is_answered(
-    rack, server, kind
+    rack, server, shop
 ):
-    shop = opened(kind, server)
     shop.read(1)
     run = server.counters()["run"]
 
@@ -200,24 +193,18 @@ def test_a_killed_database_is_down_and_after_its_restart_the_first_read_is_answe
     assert shop.read(1)["product_id"] == 1
     assert server.counters()["run"] != run
     assert server.queries() == 1
-    shop.close()
 
 
-@pytest.mark.parametrize("kind", SHOPS)
-def test_a_restart_between_two_reads_is_not_noticed(rack, server, kind):
-    shop = opened(kind, server)
+def test_a_restart_between_two_reads_is_not_noticed(rack, server, shop):
     shop.read(1)
 
     rack.kill(server)
     rack.start(server)
 
     assert shop.change_price(1, 5) == 2
-    shop.close()
 
 
-@pytest.mark.parametrize("kind", SHOPS)
-def test_a_paused_database_is_down_until_it_is_resumed(rack, server, kind):
-    shop = opened(kind, server)
+def test_a_paused_database_is_down_until_it_is_resumed(rack, server, shop):
     shop.read(1)
     _signal_all(rack, server, signal.SIGSTOP)
 
@@ -229,7 +216,6 @@ def test_a_paused_database_is_down_until_it_is_resumed(rack, server, kind):
     _signal_all(rack, server, signal.SIGCONT)
     assert eventually(lambda: _answers(server))
     assert shop.read(1)["product_id"] == 1
-    shop.close()
 
 
 def test_each_of_ten_kills_is_followed_by_a_start(rack, server):
@@ -330,9 +316,7 @@ def _signal_all(rack, server, number):
     os.kill(pid, number)
 
 
-@pytest.mark.parametrize("kind", SHOPS)
-def test_a_price_change_can_return_the_whole_answer_and_a_row_needs_one_statement(server, kind):
-    shop = opened(kind, server)
+def test_a_price_change_can_return_the_whole_answer_and_a_row_needs_one_statement(server, shop):
     for what in KINDS:
         shop.what = what
         item = items(what, 1)[0]
@@ -342,7 +326,6 @@ def test_a_price_change_can_return_the_whole_answer_and_a_row_needs_one_statemen
 
         assert server.queries() - before == (1 if what == "row" else 2)
         assert json.dumps(answer) == json.dumps(shop.read(item))
-    shop.close()
 
 
 def test_a_products_category_is_known_without_asking(lean):

@@ -52,7 +52,7 @@ _READ = "return {redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])}"
 
 
 class Race:
-    """Workers that race for one item: `name` is that of RACES, `start` says what the cache holds,
+    """Workers that race for one item: `name` is that of RACES, `start` is what the cache holds,
     warm or empty.
 
     `play` as often as needed, with another `strategy` if needed, then `close`. One caller at a

@@ -157,12 +157,8 @@ def compare(
 
 def put_row(sandbox: Sandbox, table: str, row: Row, *, by: str) -> None:
     """Put a row into a table, in place of the one with the same value in column `by`."""
-    rows = sandbox.found.get(table, [])
-    if any(old[by] == row[by] for old in rows):
-        rows = [row if old[by] == row[by] else old for old in rows]
-    else:
-        rows = [*rows, row]
-    sandbox.tabulate(table, rows)
+    kept = rows(sandbox, table, by=by) | {str(row[by]): row}
+    sandbox.tabulate(table, list(kept.values()))
 
 
 def rows(sandbox: Sandbox, table: str, *, by: str = "name") -> dict[str, Row]:

@@ -119,7 +119,7 @@ class ShopProgram(ScheduledProgram):
         except (ServerDown, CacheDown):
             batch.errors += 1
             return
-        # a strategy's own mistake: the load says so and goes on
+        # a strategy's own mistake: the load reports it and goes on
         except Exception as exc:  # noqa: BLE001
             batch.errors += 1
             batch.problem = f"{type(exc).__name__}: {exc}"[:200]
