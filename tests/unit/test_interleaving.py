@@ -104,21 +104,9 @@ def test_a_schedule_is_followed_and_what_can_t_go_is_passed_over(asked, played):
 
 
 def test_a_plan_is_the_strategy_s_own_text():
-    assert planned(STRATEGIES["cache-aside"], "reader") == [
-        "read cache",
-        "read DB",
-        "write cache",
-    ]
-    assert planned(STRATEGIES["cache-aside"], "writer") == [
-        "write DB",
-        "commit",
-        "delete cache",
-    ]
-    assert planned(STRATEGIES["delete-first"], "writer") == [
-        "delete cache",
-        "write DB",
-        "commit",
-    ]
+    assert planned(STRATEGIES["cache-aside"], "reader") == ["read cache", "read DB", "write cache"]
+    assert planned(STRATEGIES["cache-aside"], "writer") == ["write DB", "commit", "delete cache"]
+    assert planned(STRATEGIES["delete-first"], "writer") == ["delete cache", "write DB", "commit"]
     assert planned(STRATEGIES["compare-and-set"], "writer") == [
         "write DB",
         "commit",

@@ -17,6 +17,7 @@ from labs.sandbox.ledger import Trip
 
 HOST = "shop.test"
 FIRST, SECOND = "first", "second"
+Headers = tuple[tuple[str, str], ...]
 USERS = {FIRST: "Mia", SECOND: "Ben"}
 
 
@@ -48,7 +49,7 @@ class Visit:
     sid_sent: str
     sid_after: str
     cookies: tuple[str, ...]
-    headers: tuple[tuple[str, str], ...]
+    headers: Headers
     body: str
     ttl_before_s: float | None
     ttl_after_s: float | None
@@ -89,25 +90,6 @@ class Visit:
         return "hit" if self.user or any(trip.meaning == "hit" for trip in self.trips) else "miss"
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What came back over HTTP. Status 0: no response came, and the body says why."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-
-    @property
-    def instance(self) -> str:
-        """The name of the instance that answered; empty if none did."""
-        return next((value for name, value in self.headers if name.lower() == "x-instance"), "")
-
-    @property
-    def cookies(self) -> tuple[str, ...]:
-        """Each Set-Cookie header."""
-        return tuple(value for name, value in self.headers if name.lower() == "set-cookie")
-
-
 class Browser:
     """A browser with a cookie jar. As browsers do for localhost, it accepts secure cookies over
     plain HTTP: it runs inside the sandbox, on its loopback.
@@ -136,8 +118,10 @@ class Browser:
         form: Mapping[str, str],
         headers: Mapping[str, str],
         timeout_s: float,
-    ) -> Response:
-        """Send a request with the cookies of the jar, and keep those that come back."""
+    ) -> tuple[int, Headers, bytes]:
+        """Send a request with the cookies of the jar, and keep those that come back. Status 0: no
+        response came, and the body says why.
+        """
         with_cookies = JarRequest(f"http://{HOST}{path}", method=method)
         self.jar.add_cookie_header(with_cookies)
         sent = {
@@ -156,11 +140,11 @@ class Browser:
             response = connection.getresponse()
             body = response.read(64 * 1024)
             self.jar.extract_cookies(response, with_cookies)
-            return Response(response.status, tuple(response.getheaders()), body)
+            return response.status, tuple(response.getheaders()), body
         except (OSError, http.client.HTTPException) as exc:
             reason = str(exc)[:80] or type(exc).__name__
             body = json.dumps({"message": f"The site did not answer: {reason}."}).encode()
-            return Response(0, (), body)
+            return 0, (), body
         finally:
             connection.close()
 
@@ -173,6 +157,11 @@ def letter(node: str) -> str:
 def node_of(instance: str) -> str:
     """The node at which the instance of this name stands: instance-a for A."""
     return f"instance-{instance.lower()}"
+
+
+def header(headers: Headers, name: str) -> tuple[str, ...]:
+    """The values of each header of this name."""
+    return tuple(value for key, value in headers if key.lower() == name)
 
 
 def object_from(body: bytes) -> dict[str, Any]:

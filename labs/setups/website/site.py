@@ -25,14 +25,7 @@ from labs.setups.website import (
     display,
     metrics,  # noqa: F401 - makes them known
 )
-from labs.setups.website.browsers import (
-    FIRST,
-    USERS,
-    Browser,
-    Visit,
-    node_of,
-    object_from,
-)
+from labs.setups.website.browsers import FIRST, USERS, Browser, Visit, header, node_of, object_from
 from labs.setups.website.programs import settings_of
 from labs.setups.website.reports import RemoteStepper, Reports
 from labs.setups.website.sessions import Sessions
@@ -255,7 +248,7 @@ class Site(SteppedPart, Workload):
             for server in context.servers.values()
         }
         began = time.monotonic()
-        response = browser.request(
+        status, headers, body = browser.request(
             context.address_for_app("balancer"),
             method,
             path,
@@ -264,8 +257,9 @@ class Site(SteppedPart, Workload):
             STEPPED_S if stepped else ANSWER_S,
         )
         ended = time.monotonic()
-        self.reports.finish(number, answered=bool(response.instance))
-        data, sid_after = object_from(response.body), browser.cookie("sid")
+        instance = "".join(header(headers, "x-instance"))
+        self.reports.finish(number, answered=bool(instance))
+        data, sid_after = object_from(body), browser.cookie("sid")
         return Visit(
             number=number,
             browser=browser.name,
@@ -277,16 +271,16 @@ class Site(SteppedPart, Workload):
             renewal=str(settings["renewal"]),
             began=began,
             ended=ended,
-            status=response.status or 503,
-            instance=response.instance,
+            status=status or 503,
+            instance=instance,
             user=str(data.get("user") or ""),
             cart=tuple(str(item) for item in data.get("cart") or ()),
             message=str(data.get("message") or ""),
             sid_sent=sid_sent,
             sid_after=sid_after,
-            cookies=response.cookies,
-            headers=response.headers,
-            body=response.body.decode(errors="replace"),
+            cookies=header(headers, "set-cookie"),
+            headers=headers,
+            body=body.decode(errors="replace"),
             ttl_before_s=ttl_before_s,
             ttl_after_s=self.sessions.ttl_s(sid_after),
             sent_ttl_after_s=self.sessions.ttl_s(sid_sent),
