@@ -18,30 +18,21 @@ class Opened:
     def server(self, verb, name):
         return self.call("server", name=name, verb=verb)
 
+    def console(self, server, command):
+        return self.call("console", server=server, command=command)["output"]
+
     def act(self, name, **fields):
         return self.call("action", name=name, fields=fields)["message"]
 
     def table(self, name):
         """The newest rows of a table."""
-        return next(
-            (
-                event.rows
-                for event in reversed(self.told)
-                if event.type == "table-changed" and event.table == name
-            ),
-            [],
-        )
+        tables = [event for event in self.told if event.type == "table-changed"]
+        return next((event.rows for event in reversed(tables) if event.table == name), [])
 
     def status(self, check):
         """The newest status of a check; None if it was never judged."""
-        return next(
-            (
-                event.status
-                for event in reversed(self.told)
-                if event.type == "check-changed" and event.check == check
-            ),
-            None,
-        )
+        checks = [event for event in self.told if event.type == "check-changed"]
+        return next((event.status for event in reversed(checks) if event.check == check), None)
 
     def states(self, name):
         """The states that a server went through."""

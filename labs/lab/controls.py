@@ -30,7 +30,9 @@ def number_from(raw: object) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A control with named values: `options` are (value, label)."""
+    """A control with named values: `options` are (value, label). `formerly` are values that were
+    renamed, (old, new): an old address still means the same.
+    """
 
     name: str
     label: str
@@ -38,11 +40,14 @@ class Choice:
     default: str
     gear: Place = "all"
     help: str = ""
+    formerly: tuple[tuple[str, str], ...] = ()
 
     def parse(self, raw: object) -> str:
         """The value that `raw` means; BadInput names what would be right."""
-        if isinstance(raw, str) and raw in dict(self.options):
-            return raw
+        if isinstance(raw, str):
+            value = dict(self.formerly).get(raw, raw)
+            if value in dict(self.options):
+                return value
         raise BadInput(
             f"{self.label} cannot be “{str(raw)[:40]}”.",
             hint="It is one of " + ", ".join(v for v, _ in self.options) + ".",

@@ -1,21 +1,13 @@
-"""Which products are popular: pure arithmetic that the seed and the workload share.
-
-Rank 1 is the most popular.
-"""
+"""Which products are popular: pure arithmetic that the seed and the workload share."""
 
 from __future__ import annotations
 
 PRODUCTS = 2_000
 CATEGORIES = 20
 
-# An id tells nothing about popularity: ranks are spread over the ids by a step that has no divisor
+# An id does not reveal popularity: ranks are spread over the ids by a step that has no divisor
 # in common with PRODUCTS.
 STEP = 1_009
-
-
-def product_of_rank(rank: int) -> int:
-    """The id of the product that is the rank-th most popular."""
-    return 1 + rank * STEP % PRODUCTS
 
 
 def category_of(product_id: int) -> int:
@@ -24,8 +16,8 @@ def category_of(product_id: int) -> int:
 
 
 def product_ids(count: int) -> tuple[int, ...]:
-    """The ids of the most popular products, most popular first."""
-    return tuple(product_of_rank(rank) for rank in range(1, min(count, PRODUCTS) + 1))
+    """The ids of the most popular products, from rank 1 on."""
+    return tuple(1 + rank * STEP % PRODUCTS for rank in range(1, min(count, PRODUCTS) + 1))
 
 
 def category_ids() -> tuple[int, ...]:

@@ -1,9 +1,6 @@
 """What the shop asks its database: the text that a learner reads is the text that runs.
 
-Knows no driver and no connection.
-
-Three reads of honestly different cost, one statement each, all indexed; parameters are named with a
-colon.
+Three reads of different cost, one statement each, all indexed; parameters are named with a colon.
 """
 
 from __future__ import annotations
@@ -78,9 +75,10 @@ WRITES: Mapping[str, str] = {
     "ranking": CHANGE_PRICE_IN_CATEGORY,
 }
 KEYS: Mapping[str, str] = {"row": "product_id", "page": "product_id", "ranking": "category_id"}
+_VERSION = "SELECT version FROM products WHERE product_id = :product_id"
 VERSIONS: Mapping[str, str] = {
-    "row": "SELECT version FROM products WHERE product_id = :product_id",
-    "page": "SELECT version FROM products WHERE product_id = :product_id",
+    "row": _VERSION,
+    "page": _VERSION,
     "ranking": "SELECT sum(version) AS version FROM products WHERE category_id = :category_id",
 }
 

@@ -1,7 +1,7 @@
 """The shop as an application sees it: reads of three costs and a price change, over SQLAlchemy for
 one request in slow motion, lean for the load.
 
-Both raise ServerDown when the database does not answer, and neither waits longer than it says.
+Both raise ServerDown when the database does not answer, and neither waits longer than its timeouts.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import json
 import threading
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import cache
 from typing import Protocol
 
 import psycopg
@@ -30,7 +31,7 @@ from labs.engines.postgres import APPLICATION
 from labs.errors import BadInput
 from labs.events import Sense
 from labs.shop import queries
-from labs.shop.popularity import category_ids, category_of, product_ids
+from labs.shop.popularity import PRODUCTS, category_ids, category_of, product_ids
 
 CONNECT_TIMEOUT_S = 1.0
 TIMEOUT_S = 2.0
@@ -63,7 +64,7 @@ class Shop(Protocol):
         """
 
     def category_of(self, item: int) -> int:
-        """The category of an item, as its address on the site says; asks no server."""
+        """The category of an item, from its address on the site; asks no server."""
 
 
 def items(what: str, count: int) -> tuple[int, ...]:
@@ -71,7 +72,38 @@ def items(what: str, count: int) -> tuple[int, ...]:
     return category_ids()[:count] if queries.KEYS[what] == "category_id" else product_ids(count)
 
 
-class LeanShop:
+class _SqlShop:
+    """What both shops share: which statement answers what. A subclass runs it."""
+
+    what: str
+
+    def read(self, item: int) -> dict[str, object]:
+        return self._ask(queries.READS[self.what], item)
+
+    def change_price(self, item: int, price: float) -> int:
+        version = self._ask(queries.WRITES[self.what], item, price)["version"]
+        assert isinstance(version, int)
+        return version
+
+    def change_price_returning(self, item: int, price: float) -> dict[str, object]:
+        if self.what == "row":
+            return self._ask(queries.CHANGE_PRICE_RETURNING_ROW, item, price)
+        self.change_price(item, price)
+        return self.read(item)
+
+    def category_of(self, item: int) -> int:
+        return item if queries.KEYS[self.what] == "category_id" else category_of(item)
+
+    def _ask(self, statement: str, item: int, price: float | None = None) -> dict[str, object]:
+        """The row that the statement answers with. Raises ServerDown, BadInput if there is none."""
+        raise NotImplementedError
+
+    def _parameters(self, item: int, price: float | None) -> dict[str, object]:
+        changed = {} if price is None else {"price": Decimal(f"{price:.2f}")}
+        return {queries.KEYS[self.what]: item, **changed}
+
+
+class LeanShop(_SqlShop):
     """One connection, prepared statements, nothing else. Not for two threads at once.
 
     `way` is asked before every statement where to connect: around a whole link, through a faulty
@@ -90,62 +122,23 @@ class LeanShop:
         self._password = password
         self._connection: BoundedConnection | None = None
 
-    def read(self, item: int) -> dict[str, object]:
-        return self._ask(_READS[self.what], {queries.KEYS[self.what]: item}, item)
-
-    def row(self, product_id: int) -> dict[str, object]:
-        """A product by its primary key."""
-        return self._ask(_READS["row"], {"product_id": product_id}, product_id)
-
-    def page(self, product_id: int) -> dict[str, object]:
-        """A product's whole page."""
-        return self._ask(_READS["page"], {"product_id": product_id}, product_id)
-
-    def ranking(self, category_id: int) -> dict[str, object]:
-        """A category's best products by their reviews."""
-        return self._ask(_READS["ranking"], {"category_id": category_id}, category_id)
-
-    def change_price(self, item: int, price: float) -> int:
-        answer = self._ask(
-            _WRITES[self.what],
-            {queries.KEYS[self.what]: item, "price": Decimal(f"{price:.2f}")},
-            item,
-        )
-        self.committed_at = time.monotonic()
-        return _version(answer)
-
-    def change_price_returning(self, item: int, price: float) -> dict[str, object]:
-        if self.what != "row":
-            self.change_price(item, price)
-            return self.read(item)
-        answer = self._ask(
-            _CHANGE_RETURNING_ROW, {"product_id": item, "price": Decimal(f"{price:.2f}")}, item
-        )
-        self.committed_at = time.monotonic()
-        return answer
-
-    def category_of(self, item: int) -> int:
-        return _category(self.what, item)
-
     def close(self) -> None:
         """Give the connection back; the next statement opens another."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
-    def _ask(self, statement: bytes, parameters: dict[str, object], item: int) -> dict[str, object]:
+    def _ask(self, statement: str, item: int, price: float | None = None) -> dict[str, object]:
         self.queries += 1
+        parameters = self._parameters(item, price)
         began = time.perf_counter_ns()
         try:
-            if (
-                self._connection is None
-                or self._way() is not self._address
-                or self._connection.ended()
-            ):
+            address, connection = self._way(), self._connection
+            if connection is None or address is not self._address or connection.ended():
                 self.close()
-                self._address = self._way()
-                self._connection = _connect(self._address, self._password)
-            cursor = self._connection.execute(statement, parameters, prepare=True)
+                self._address = address
+                self._connection = connection = _connect(address, self._password)
+            cursor = connection.execute(_prepared(statement), parameters, prepare=True)
             row = cursor.fetchone()
         except (psycopg.Error, OSError) as exc:
             self.close()
@@ -154,22 +147,19 @@ class LeanShop:
             self.times.append((time.perf_counter_ns() - began) // 1000)
         if row is None or cursor.description is None:
             raise _no_such(item)
+        if price is not None:
+            self.committed_at = time.monotonic()
         return {column.name: value for column, value in zip(cursor.description, row, strict=True)}
 
 
-class SqlAlchemyShop:
+class SqlAlchemyShop(_SqlShop):
     """What an application would use: SQLAlchemy over psycopg, one connection.
 
     `on_command(command, reply, took_ms, meaning)` is called for every statement.
     """
 
     def __init__(
-        self,
-        address: Address,
-        *,
-        password: str,
-        what: str = "page",
-        on_command: OnCommand | None = None,
+        self, address: Address, *, password: str, on_command: OnCommand, what: str = "page"
     ) -> None:
         self.what = what
         self._on_command = on_command
@@ -193,49 +183,9 @@ class SqlAlchemyShop:
         """
         with (
             contextlib.suppress(sqlalchemy.exc.SQLAlchemyError, psycopg.Error, OSError),
-            self._lock,
+            self._connected(),
         ):
-            if self._last is not None and self._last.ended():
-                self.close()
-            self._engine.connect().close()
-
-    def read(self, item: int) -> dict[str, object]:
-        return self._ask(queries.READS[self.what], {queries.KEYS[self.what]: item}, item, "read")
-
-    def row(self, product_id: int) -> dict[str, object]:
-        """A product by its primary key."""
-        return self._ask(queries.ROW, {"product_id": product_id}, product_id, "read")
-
-    def page(self, product_id: int) -> dict[str, object]:
-        """A product's whole page."""
-        return self._ask(queries.PAGE, {"product_id": product_id}, product_id, "read")
-
-    def ranking(self, category_id: int) -> dict[str, object]:
-        """A category's best products by their reviews."""
-        return self._ask(queries.RANKING, {"category_id": category_id}, category_id, "read")
-
-    def change_price(self, item: int, price: float) -> int:
-        answer = self._ask(
-            queries.WRITES[self.what],
-            {queries.KEYS[self.what]: item, "price": Decimal(f"{price:.2f}")},
-            item,
-            "write",
-        )
-        return _version(answer)
-
-    def change_price_returning(self, item: int, price: float) -> dict[str, object]:
-        if self.what != "row":
-            self.change_price(item, price)
-            return self.read(item)
-        return self._ask(
-            queries.CHANGE_PRICE_RETURNING_ROW,
-            {"product_id": item, "price": Decimal(f"{price:.2f}")},
-            item,
-            "write",
-        )
-
-    def category_of(self, item: int) -> int:
-        return _category(self.what, item)
+            pass
 
     def close(self) -> None:
         """Give the connection back; the next statement opens another."""
@@ -246,46 +196,34 @@ class SqlAlchemyShop:
         self._last = _connect(self._address, self._password)
         return self._last
 
-    def _ask(
-        self, statement: str, parameters: dict[str, object], item: int, meaning: Sense
-    ) -> dict[str, object]:
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[sqlalchemy.Connection]:
+        with self._lock:
+            if self._last is not None and self._last.ended():
+                self.close()
+            with self._engine.connect() as connection:
+                yield connection
+
+    def _ask(self, statement: str, item: int, price: float | None = None) -> dict[str, object]:
+        parameters = self._parameters(item, price)
+        shown = queries.filled_in(statement, parameters)
         began = time.perf_counter()
         try:
-            with self._lock:
-                if self._last is not None and self._last.ended():
-                    self.close()
-                with self._engine.connect() as connection:
-                    row = (
-                        connection.execute(sqlalchemy.text(statement), parameters)
-                        .mappings()
-                        .first()
-                    )
+            with self._connected() as connection:
+                row = connection.execute(sqlalchemy.text(statement), parameters).mappings().first()
         except (sqlalchemy.exc.SQLAlchemyError, psycopg.Error, OSError) as exc:
+            took_ms = (time.perf_counter() - began) * 1000
             self.close()
             error = down("database", exc)
-            self._say(statement, parameters, str(error), began, "error")
+            self._on_command(shown, str(error), took_ms, "error")
             raise error from exc
-        answer = dict(row) if row is not None else None
-        self._say(statement, parameters, in_short(answer), began, meaning)
+        took_ms = (time.perf_counter() - began) * 1000
+        answer = None if row is None else {str(name): value for name, value in row.items()}
+        meaning: Sense = "read" if price is None else "write"
+        self._on_command(shown, in_short(answer), took_ms, meaning)
         if answer is None:
             raise _no_such(item)
-        return {str(name): value for name, value in answer.items()}
-
-    def _say(
-        self,
-        statement: str,
-        parameters: dict[str, object],
-        reply: str,
-        began: float,
-        meaning: Sense,
-    ) -> None:
-        if self._on_command is not None:
-            self._on_command(
-                queries.filled_in(statement, parameters),
-                reply,
-                (time.perf_counter() - began) * 1000,
-                meaning,
-            )
+        return answer
 
 
 class QuietDialect(PGDialect_psycopg):
@@ -336,25 +274,13 @@ class _FloatBinaryLoader(NumericBinaryLoader):
         return float(super().load(data))
 
 
-def _version(answer: dict[str, object]) -> int:
-    version = answer["version"]
-    assert isinstance(version, int)
-    return version
-
-
-def _category(what: str, item: int) -> int:
-    return item if queries.KEYS[what] == "category_id" else category_of(item)
+@cache
+def _prepared(statement: str) -> bytes:
+    return queries.to_psycopg(statement).encode()
 
 
 def _no_such(item: int) -> BadInput:
     return BadInput(
         f"The shop has nothing with the number {item}.",
-        hint=f"Products have numbers from 1 to {len(product_ids(10_000))}.",
+        hint=f"Products have numbers from 1 to {PRODUCTS}.",
     )
-
-
-_READS = {what: queries.to_psycopg(statement).encode() for what, statement in queries.READS.items()}
-_WRITES = {
-    what: queries.to_psycopg(statement).encode() for what, statement in queries.WRITES.items()
-}
-_CHANGE_RETURNING_ROW = queries.to_psycopg(queries.CHANGE_PRICE_RETURNING_ROW).encode()

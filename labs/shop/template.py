@@ -6,6 +6,7 @@ Built in Postgres' single-user mode: no port, no socket, nothing to outlive the 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import hashlib
@@ -15,7 +16,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from labs.clients.address import Address
@@ -24,7 +24,7 @@ from labs.engines.postgres import AGENT, HOST_BASED_ACCESS, configuration
 from labs.errors import DidNotStart
 from labs.shop.popularity import CATEGORIES, PRODUCTS, STEP
 
-SIZES: Mapping[str, int] = {
+SIZES = {
     "products": PRODUCTS,
     "categories": CATEGORIES,
     "step": STEP,
@@ -44,9 +44,6 @@ _ALONE = """
 ALTER DATABASE template1 RENAME TO shop;
 UPDATE pg_database SET datistemplate = false;
 DROP DATABASE template0;
-"""
-_ALONE_TOO = """
-DROP DATABASE postgres;
 """
 # What no lab uses: collations of ICU and of every locale, text search languages, the information
 # schema, plpgsql.
@@ -92,17 +89,16 @@ def is_current(target: Path) -> bool:
     return _stamp_of(target) == stamp()
 
 
-def build(target: Path, *, uid: int | None = None) -> None:
-    """Have a current template at `target`: world-readable, complete or not there at all.
+def build(target: Path) -> None:
+    """Have a current template at `target`: world-readable, complete or not there at all. Does
+    nothing if it is there. Raises DidNotStart.
 
-    Does nothing if it is there.
-
-    As root it is built under `uid`, or under `postgres` or `nobody`: Postgres refuses root, and initdb
-    a user without a name. Raises DidNotStart.
+    As root it is built under `postgres` or `nobody`: Postgres refuses root, and initdb a user
+    without a name.
     """
     if is_current(target):
         return
-    builder = _builder(uid)
+    builder = _builder() if os.getuid() == 0 else None
     target.parent.mkdir(parents=True, exist_ok=True)
     with Path(target.parent, f".{target.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -123,36 +119,29 @@ def _build(target: Path, builder: pwd.struct_passwd | None) -> None:
 
 
 def copy(template: Path, target: Path) -> None:
-    """A copy of the template for a sandbox, mode 0700, owned by the user that copies.
-
-    `target` must not exist; its parent must.
+    """A copy of the template for a sandbox, mode 0700, owned by the user that copies. `target` must
+    not exist; its parent must.
     """
     os.mkdir(target, 0o700)
-    _copy_into(str(template), str(target))
+    _copy_into(template, target)
 
 
 def refill(template: Path, target: Path) -> None:
-    """Empty a folder and copy the template into it.
-
-    The folder stays: it may be a mount point.
-    """
+    """Empty a folder and copy the template into it. The folder stays: it may be a mount point."""
     for entry in target.iterdir():
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         else:
             entry.unlink()
-    _copy_into(str(template), str(target))
+    _copy_into(template, target)
 
 
 def build_open(template: Path, target: Path) -> None:
     """Have a copy of the template at `target` that every user may write to, for the lower layer of
-    an overlay. Does nothing if it is there.
-
-    Its parent must be closed to others.
+    an overlay. Does nothing if it is there. Its parent must be closed to others.
     """
-    if _stamp_of(target) == _stamp_of(template):
-        return
-    _put(template, target, folders=0o777, files=0o666)
+    if _stamp_of(target) != _stamp_of(template):
+        _put(template, target, folders=0o777, files=0o666)
 
 
 def _stamp_of(target: Path) -> str:
@@ -162,7 +151,7 @@ def _stamp_of(target: Path) -> str:
         return ""
 
 
-def _copy_into(source: str, target: str) -> None:
+def _copy_into(source: Path | str, target: Path | str) -> None:
     with os.scandir(source) as entries:
         for entry in entries:
             place = f"{target}/{entry.name}"
@@ -186,21 +175,15 @@ def _copy_file(source: str, target: str) -> None:
 
 
 def _copy_bytes(reading: int, writing: int) -> None:
-    """Inside the kernel: of five ways tried the fastest (docs/decisions/template.md).
-
-    Between two kinds of file system by sendfile.
+    """Inside the kernel: of five ways tried the fastest (docs/decisions/template.md). Between two
+    kinds of file system by sendfile.
     """
     try:
         while os.copy_file_range(reading, writing, 1 << 30):
             pass
     except OSError as exc:
-        if exc.errno not in (
-            errno.EXDEV,
-            errno.ENOSYS,
-            errno.EINVAL,
-            errno.EOPNOTSUPP,
-            errno.EPERM,
-        ):
+        unable = (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM)
+        if exc.errno not in unable:
             raise
         while os.sendfile(writing, reading, None, 1 << 30):
             pass
@@ -208,74 +191,42 @@ def _copy_bytes(reading: int, writing: int) -> None:
 
 def _make(data: Path, builder: pwd.struct_passwd | None) -> None:
     share = binaries.share()
-    _run(
-        [
-            str(binaries.find("initdb")),
-            "-D",
-            str(data),
-            "-U",
-            AGENT,
-            "--wal-segsize=1",
-            "--no-sync",
-            "--no-locale",
-            "-E",
-            "UTF8",
-            "-A",
-            "trust",
-            *(["-L", str(share)] if share else []),
-        ],
-        "",
-        builder,
-    )
+    settings = "--wal-segsize=1 --no-sync --no-locale -E UTF8 -A trust".split()
+    files = ("-L", share) if share else ()
+    _run("initdb", "-D", data, "-U", AGENT, *settings, *files, builder=builder)
     (data / "postgresql.conf").write_text(configuration(Address("127.0.0.1", 5432), data))
     (data / "pg_hba.conf").write_text(HOST_BASED_ACCESS)
     _alone(data, "postgres", _ALONE, builder)
-    _alone(
-        data,
-        "shop",
-        _ALONE_TOO + _SLIM + _sql("schema") + _sql("seed") + _sql("roles") + _TIDY,
-        builder,
-    )
-    _run([str(binaries.find("pg_resetwal")), "-D", str(data)], "", builder)
+    slim = "DROP DATABASE postgres;\n" + _SLIM
+    shop = _sql("schema") + _sql("seed") + _sql("roles")
+    _alone(data, "shop", slim + shop + _TIDY, builder)
+    _run("pg_resetwal", "-D", data, builder=builder)
 
 
 def _alone(data: Path, database: str, statements: str, builder: pwd.struct_passwd | None) -> None:
-    """Run statements in single-user mode.
-
-    There a statement ends with a semicolon and an empty line.
+    """Run statements in single-user mode. There a statement ends with a semicolon and an empty
+    line.
     """
     text = "".join(f"{statement};\n\n" for statement in split(statements))
-    _run(
-        [
-            str(binaries.find("postgres")),
-            "--single",
-            "-j",
-            "-O",
-            "-D",
-            str(data),
-            "-c",
-            "exit_on_error=on",
-            "-c",
-            "log_min_messages=error",
-            database,
-        ],
-        text,
-        builder,
-    )
+    settings = ("-c", "exit_on_error=on", "-c", "log_min_messages=error")
+    single = ("--single", "-j", "-O", "-D", data, *settings, database)
+    _run("postgres", *single, text=text, builder=builder)
 
 
 def split(script: str) -> list[str]:
-    """The statements of a script, without comments and empty lines.
-
-    Semicolons stand only between statements.
+    """The statements of a script, without comments and empty lines. Semicolons stand only between
+    statements.
     """
     lines = [line for line in script.splitlines() if line.strip() and not line.startswith("--")]
     return [statement.strip() for statement in "\n".join(lines).split(";") if statement.strip()]
 
 
-def _run(argv: list[str], text: str, builder: pwd.struct_passwd | None) -> None:
+def _run(
+    program: str, *arguments: str | Path, text: str = "", builder: pwd.struct_passwd | None
+) -> None:
+    found = binaries.find(program)
     done = subprocess.run(
-        argv,
+        [found, *arguments],
         input=text,
         env=_environment(),
         capture_output=True,
@@ -291,22 +242,16 @@ def _run(argv: list[str], text: str, builder: pwd.struct_passwd | None) -> None:
         raise DidNotStart(
             "The shop's database could not be prepared.",
             hint="The log says what Postgres said.",
-            detail=f"{argv[0]}: {(done.stdout + done.stderr)[-2000:]}",
+            detail=f"{found}: {(done.stdout + done.stderr)[-2000:]}",
         )
 
 
-def _builder(uid: int | None) -> pwd.struct_passwd | None:
-    if os.getuid() != 0:
-        return None
-    if uid is not None:
-        return pwd.getpwuid(uid)
+def _builder() -> pwd.struct_passwd:
     for name in _BUILDERS:
-        try:
+        with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)
-        except KeyError:
-            continue
     raise DidNotStart(
-        "No ordinary user can build the shop's database.", hint="Create one, or pass its uid."
+        "No ordinary user can build the shop's database.", hint="Create the user postgres."
     )
 
 
@@ -344,11 +289,8 @@ def main() -> None:
         build(target)
     except DidNotStart as exc:
         sys.exit(f"{exc} {exc.hint}\n{exc.detail}")
-    size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
-    sys.stdout.write(
-        f"{target}: {size / 1e6:.1f} MB in "
-        f"{sum(1 for file in target.rglob('*') if file.is_file())} files\n"
-    )
+    sizes = [file.stat().st_size for file in target.rglob("*") if file.is_file()]
+    sys.stdout.write(f"{target}: {sum(sizes) / 1e6:.1f} MB in {len(sizes)} files\n")
 
 
 if __name__ == "__main__":

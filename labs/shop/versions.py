@@ -7,10 +7,7 @@ from labs.shop import queries
 
 
 def version_of(database: DatabaseEngine, what: str, item: int) -> int | None:
-    """The committed version of what a read of this kind answers; None if there is no such item.
-
-    Raises ServerDown.
-    """
+    """The committed version of what a read of this kind answers; None if there is no such item."""
     statement = queries.to_psycopg(queries.VERSIONS[what])
     (version,) = database.query(statement, {queries.KEYS[what]: item})
     return int(str(version)) if version is not None else None

@@ -11,7 +11,6 @@ instance that answered it first.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sys
 import threading
@@ -32,10 +31,24 @@ class Target:
 
     def __init__(self, name: str, host: str, port: int, secret: str) -> None:
         self.name, self.host, self.port = name, host, port
-        # What the cookie holds says nothing about which instance it is.
+        # The cookie's value does not reveal which instance it is.
         self.token = hashlib.sha256(f"{secret}:{name}".encode()).hexdigest()[:32]
         self.up = True
         self.requests = 0
+
+    def ask(self, request: http.Message, connect_s: float, answer_s: float) -> http.Message:
+        """The instance's answer, over a connection that is closed afterwards."""
+        kept = [header for header in request.headers if header[0].lower() != "connection"]
+        onward = http.Message(request.first, [*kept, ("Connection", "close")], request.body)
+        return http.ask(self.host, self.port, onward, connect_s=connect_s, answer_s=answer_s)
+
+    def is_healthy(self) -> bool:
+        """True if the instance answers that it is well."""
+        request = http.Message("GET /health HTTP/1.1", [("Host", self.name)])
+        try:
+            return self.ask(request, HEALTH_TIMEOUT_S, HEALTH_TIMEOUT_S).status == 200
+        except (OSError, ValueError):
+            return False
 
 
 class Balancer:
@@ -44,84 +57,65 @@ class Balancer:
     def __init__(self, path: str) -> None:
         self.settings = Settings(path)
         now = self.settings.now()
-        self.targets = [
-            Target(name, host, port, now["secret"]) for name, host, port in now["targets"]
-        ]
+        secret = now["secret"]
+        self.targets = [Target(name, host, port, secret) for name, host, port in now["targets"]]
         self._turn = 0
         self._lock = threading.Lock()
         self._refused = 0
 
     def handle(self, message: http.Message) -> http.Message:
-        """The answer of whichever instance gave one."""
+        """The answer of the first instance that gives one."""
         settings = self.settings.now()
         if message.path.startswith("/-/"):
-            return self._tell_the_sandbox(message, settings)
-        token = _cookie(message) if settings["sticky"] else ""
-        onward = http.Message(
-            message.first,
-            [
-                *((name, value) for name, value in message.headers if name.lower() != "connection"),
-                ("Connection", "close"),
-            ],
-            message.body,
-        )
+            return self._internal(message, settings)
+        token = message.cookies.get(STICKY, "") if settings["sticky"] else ""
+        answer_s = STEPPED_S if message.header("x-step") else ANSWER_S
         for target in self._candidates(token):
             try:
-                answer = http.ask(
-                    target.host,
-                    target.port,
-                    onward,
-                    connect_s=CONNECT_S,
-                    answer_s=STEPPED_S if message.header("x-step") else ANSWER_S,
-                )
+                answer = target.ask(message, CONNECT_S, answer_s)
             except (ConnectionRefusedError, http.Unreachable):
                 target.up = False
                 continue
             except TimeoutError:
-                return self._own(
+                return self._refuse(
                     504, f"Instance {target.name} took the request and does not answer."
                 )
             except (OSError, ValueError):
-                # A link accepts a connection before it knows whether its target listens.
+                # A link accepts a connection before its target is known to listen.
                 target.up = False
                 if message.method == "GET":
                     continue
-                return self._own(502, f"Instance {target.name} broke off.")
+                return self._refuse(502, f"Instance {target.name} broke off.")
             target.requests += 1
             if settings["sticky"] and token != target.token:
                 answer.headers.append(("Set-Cookie", f"{STICKY}={target.token}; {STICKY_COOKIE}"))
             return answer
-        return self._own(503, "No instance answers.")
+        return self._refuse(503, "No instance answers.")
 
     def watch(self) -> None:
         """Ask each instance for its health, for ever."""
         while True:
             for target in self.targets:
-                target.up = _healthy(target)
+                target.up = target.is_healthy()
             time.sleep(HEALTH_S)
 
     def _candidates(self, token: str) -> list[Target]:
-        """Whom to try, in order: the one that the cookie names, then those whose turn it is."""
+        """The instances to try, in order: the one that the cookie names, then those in turn."""
         with self._lock:
             up = [target for target in self.targets if target.up] or self.targets
-            bound = [target for target in up if target.token == token]
-            if bound:
-                return [*bound, *(target for target in up if target not in bound)]
+            if any(target.token == token for target in up):
+                return sorted(up, key=lambda target: target.token != token)
             self._turn += 1
             first = self.targets[self._turn % len(self.targets)]
             return sorted(up, key=lambda target: target is not first)
 
-    def _own(self, status: int, says: str) -> http.Message:
+    def _refuse(self, status: int, message: str) -> http.Message:
         self._refused += 1
-        return http.response(
-            status,
-            [("Content-Type", "application/json")],
-            json.dumps({"says": says, "user": "", "cart": []}).encode(),
-        )
+        return http.page(status, message)
 
-    def _tell_the_sandbox(self, message: http.Message, settings: dict[str, Any]) -> http.Message:
+    def _internal(self, message: http.Message, settings: dict[str, Any]) -> http.Message:
         if message.path == "/-/health":
-            return http.response(200, (), json.dumps({"version": sys.version.split()[0]}).encode())
+            return http.response(200, {"version": sys.version.split()[0]})
         if message.header(http.SECRET) != settings["secret"]:
             return http.response(404)
         state = {
@@ -130,30 +124,7 @@ class Balancer:
             "refused": self._refused,
             "up": [target.name for target in self.targets if target.up],
         }
-        return http.response(200, (), json.dumps(state).encode())
-
-
-def _cookie(message: http.Message) -> str:
-    pairs = (part.strip().partition("=") for part in message.header("cookie").split(";"))
-    return next((value for name, _, value in pairs if name == STICKY), "")
-
-
-def _healthy(target: Target) -> bool:
-    try:
-        return (
-            http.ask(
-                target.host,
-                target.port,
-                http.Message(
-                    "GET /health HTTP/1.1", [("Host", target.name), ("Connection", "close")]
-                ),
-                connect_s=HEALTH_TIMEOUT_S,
-                answer_s=HEALTH_TIMEOUT_S,
-            ).status
-            == 200
-        )
-    except (OSError, ValueError):
-        return False
+        return http.response(200, state)
 
 
 def main(path: str) -> None:
@@ -161,6 +132,4 @@ def main(path: str) -> None:
     balancer = Balancer(path)
     now = balancer.settings.now()
     threading.Thread(target=balancer.watch, daemon=True).start()
-    # this is its log
-    print(f"balancer listens on {now['host']}:{now['port']}", flush=True)  # noqa: T201
-    http.serve(now["host"], now["port"], balancer.handle)
+    http.serve("balancer", now["host"], now["port"], balancer.handle)

@@ -1,30 +1,22 @@
 """HTTP/1.1 as far as a shop and its balancer need it: a head, a body of known length, kept
-connections. Refuses what is longer than it should be.
+connections. Refuses messages that are too long.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any
 
 MOST_HEAD, MOST_BODY = 16 * 1024, 64 * 1024
 MOST_CONNECTIONS = 48
 IDLE_S = 60.0
 SECRET = "X-Sandbox-Secret"
-"""The header by which the sandbox itself asks a program of the site."""
-REASONS = {
-    200: "OK",
-    400: "Bad Request",
-    404: "Not Found",
-    422: "Unprocessable Content",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-    504: "Gateway Timeout",
-}
-
-Headers = list[tuple[str, str]]
+"""The header with which the sandbox itself asks a program of the site."""
 
 
 class Message:
@@ -36,7 +28,7 @@ class Message:
         self, first: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
     ) -> None:
         self.first = first
-        self.headers: Headers = list(headers)
+        self.headers = list(headers)
         self.body = body
 
     @property
@@ -53,6 +45,12 @@ class Message:
     def status(self) -> int:
         """Of a response: 200, …"""
         return int(self.first.split(" ")[1])
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """Of a request: the cookies that came with it."""
+        pairs = (part.strip().partition("=") for part in self.header("cookie").split(";"))
+        return {name: value for name, _, value in pairs}
 
     def header(self, name: str) -> str:
         """The first header of this name; empty if there is none."""
@@ -73,15 +71,22 @@ class Message:
         )
 
 
-def response(status: int, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> Message:
-    """A response."""
-    return Message(f"HTTP/1.1 {status} {REASONS[status]}", headers, body)
+def response(status: int, data: Any = None) -> Message:
+    """A response that holds data as JSON; empty without data."""
+    first = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"
+    if data is None:
+        return Message(first)
+    return Message(first, [("Content-Type", "application/json")], json.dumps(data).encode())
+
+
+def page(status: int, message: str, user: str = "", cart: Iterable[str] = ()) -> Message:
+    """A page of the shop: its message, and the user that it recognised."""
+    return response(status, {"message": message, "user": user, "cart": [*cart]})
 
 
 def unpack(data: bytes) -> tuple[Message | None, bytes]:
-    """The first whole message in some bytes, if there is one, and what is left.
-
-    Raises ValueError if there will never be one.
+    """The first whole message in some bytes, if there is one, and what is left. Raises ValueError
+    if there will never be one.
     """
     head, found, rest = data.partition(b"\r\n\r\n")
     if not found:
@@ -108,10 +113,7 @@ def unpack(data: bytes) -> tuple[Message | None, bytes]:
 
 
 class Connection:
-    """A connected socket that messages come and go on.
-
-    Raises OSError when it breaks or takes too long.
-    """
+    """Messages over a connected socket. Raises OSError when it breaks or takes too long."""
 
     def __init__(self, connected: socket.socket) -> None:
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -146,7 +148,7 @@ def ask(host: str, port: int, request: Message, *, connect_s: float, answer_s: f
     try:
         connected = socket.create_connection((host, port), timeout=connect_s)
     except TimeoutError as exc:
-        raise Unreachable("nobody answers there") from exc
+        raise Unreachable("no answer") from exc
     with connected:
         connected.settimeout(answer_s)
         connection = Connection(connected)
@@ -158,12 +160,13 @@ def ask(host: str, port: int, request: Message, *, connect_s: float, answer_s: f
 
 
 class Unreachable(OSError):
-    """No connection came to be in time."""
+    """No connection could be made in time."""
 
 
-def serve(host: str, port: int, handle: Callable[[Message], Message]) -> None:
+def serve(name: str, host: str, port: int, handle: Callable[[Message], Message]) -> None:
     """Answer requests for ever, each connection in a thread of its own."""
     listener = socket.create_server((host, port), backlog=128)
+    print(f"{name} listens on {host}:{port}", flush=True)  # noqa: T201 - this is its log
     room = threading.Semaphore(MOST_CONNECTIONS)
     while True:
         client, _ = listener.accept()

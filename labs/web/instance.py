@@ -2,7 +2,7 @@
 configuration names. Keeps nothing but what that store keeps.
 
 A traced request reports to the sandbox over a socket: each command to the store, and in step gear
-each line, which then waits until the sandbox lets it go on.
+each line, before which it waits until the sandbox lets it go on.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import math
 import os
 import re
 import socket
 import sys
 import threading
 from collections.abc import Callable
-from types import CodeType, FrameType
+from functools import partial
+from types import FrameType, SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -30,7 +32,6 @@ from labs.web.stores import (
     MemoryStore,
     Pool,
     RedisStore,
-    Session,
     Store,
     StoreDown,
     resp,
@@ -47,17 +48,10 @@ class Request:
     """What a handler sees of a request."""
 
     def __init__(self, message: http.Message) -> None:
-        pairs = (part.strip().partition("=") for part in message.header("cookie").split(";"))
         # An id that no server of ours could have issued is no id.
-        self.cookies = {name: value for name, _, value in pairs if _ID.fullmatch(value)}
+        found = message.cookies
+        self.cookies = {name: value for name, value in found.items() if _ID.fullmatch(value)}
         self.form = dict(parse_qsl(message.body.decode("utf-8", "replace")))
-
-
-class Limits:
-    """How long a session may live, in seconds."""
-
-    def __init__(self, idle_s: float, absolute_s: float, sliding: bool) -> None:
-        self.idle_s, self.absolute_s, self.sliding = idle_s, absolute_s, sliding
 
 
 class Reporter:
@@ -72,20 +66,38 @@ class Reporter:
                 self._connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
                 self._connected.settimeout(WAIT_S)
                 self._connected.connect(path)
-                self.report({"request": number, "instance": instance})
+                self._report(request=number, instance=instance)
 
-    def report(self, news: dict[str, Any]) -> None:
-        """Send one line of JSON."""
+    def command(self, server: str, command: str, reply: str, took_ms: float, meaning: str) -> None:
+        """Report a command to a store."""
+        self._report(server=server, command=command, reply=reply, took_ms=took_ms, meaning=meaning)
+
+    def run(self, function: Callable[..., Any], *arguments: object) -> Any:
+        """Call the function; in step gear report each of its lines, and wait before it until the
+        sandbox lets the request go on or has closed its end.
+        """
+        code = function.__code__
+
+        def trace(frame: FrameType, event: str, _arg: Any) -> Any:
+            if frame.f_code is not code:
+                return None
+            if event == "line" and self.steps and self._connected is not None:
+                self._report(line=frame.f_lineno - code.co_firstlineno + 1)
+                with contextlib.suppress(OSError):
+                    self.steps = self._connected.recv(1) != b""
+            return trace
+
+        if self.steps:
+            sys.settrace(trace)
+        try:
+            return function(*arguments)
+        finally:
+            sys.settrace(None)
+
+    def _report(self, **news: object) -> None:
         if self._connected is not None:
             with contextlib.suppress(OSError):
                 self._connected.sendall(json.dumps(news).encode() + b"\n")
-
-    def wait(self) -> None:
-        """Wait until the sandbox lets the request go on, or has closed its end."""
-        if self._connected is not None:
-            with contextlib.suppress(OSError):
-                if self._connected.recv(1) == b"":
-                    self.steps = False
 
     def close(self) -> None:
         """End the report."""
@@ -110,16 +122,14 @@ class Instance:
         """The answer to any request."""
         settings = self.settings.now()
         if message.path == "/health":
-            return _json(200, {"version": sys.version.split()[0]})
+            return http.response(200, {"version": sys.version.split()[0]})
         if message.path.startswith("/-/"):
             return self._internal(message, settings)
         reporter = Reporter(settings["reports"], message, settings["node"])
         try:
             answer = self._serve(message, settings, reporter)
         except StoreDown as exc:
-            answer = _json(
-                503, {"says": f"{exc} Nobody can be recognised.", "user": "", "cart": []}
-            )
+            answer = http.page(503, f"{exc} Nobody can be recognised.")
         finally:
             reporter.close()
         answer.headers += [("X-Instance", settings["name"]), ("Cache-Control", "no-store")]
@@ -129,100 +139,66 @@ class Instance:
         self, message: http.Message, settings: dict[str, Any], reporter: Reporter
     ) -> http.Message:
         request = Request(message)
-        limits = Limits(settings["idle_s"], settings["absolute_s"], settings["sliding"])
+        limits = SimpleNamespace(
+            **{name: settings[name] for name in ("idle_s", "absolute_s", "sliding")}
+        )
         store = self._store(settings["store"], settings["node"], reporter)
-        sid, session, came_with = "", None, request.cookies.get("sid", "")
+        sid, session = "", None
         match message.method, message.path.split("?")[0]:
             case "POST", "/login":
                 if not _USER.fullmatch(request.form.get("user", "")):
-                    return _json(422, {"says": "Who are you?", "user": "", "cart": []})
-                sid, session = self._run(
-                    _named(settings["log_in"]), reporter, request, store, limits
-                )
-                says = f"Welcome, {session['user']}."
+                    return http.page(422, "Who are you?")
+                log_in = _named(settings["log_in"])
+                sid, session = reporter.run(log_in, request, store, limits)
+                text = f"Welcome, {session['user']}."
             case "POST", "/cart":
                 if not _ITEM.fullmatch(request.form.get("item", "")):
-                    return _json(422, {"says": "Which item?", "user": "", "cart": []})
-                sid, session = self._run(sessions.add_to_cart, reporter, request, store, limits)
-                says = f"{request.form['item']} is in your cart."
+                    return http.page(422, "Which item?")
+                sid, session = reporter.run(sessions.add_to_cart, request, store, limits)
+                text = f"{request.form['item']} is in your cart."
             case "POST", "/logout":
-                self._run(sessions.log_out, reporter, request, store)
-                says = "You are logged out."
+                reporter.run(sessions.log_out, request, store)
+                text = "You are logged out."
             case "GET", "/":
-                session = self._run(_named(settings["page"]), reporter, request, store, limits)
-                says = (
-                    f"Hello again, {session['user']}."
-                    if session and session["user"]
-                    else "Please log in."
-                )
+                session = reporter.run(_named(settings["page"]), request, store, limits)
+                known = session and session["user"]
+                text = f"Hello again, {session['user']}." if known else "Please log in."
             case _:
-                return _json(404, {"says": "There is no such page.", "user": "", "cart": []})
+                return http.page(404, "There is no such page.")
         session = session or {"user": "", "cart": []}
-        self._count(bool(session["user"]))
-        answer = _json(200, {"says": says, "user": session["user"], "cart": session["cart"]})
-        if sid and sid != came_with:
+        with self._lock:
+            self._counts["requests"] += 1
+            self._counts["signed_in" if session["user"] else "signed_out"] += 1
+        answer = http.page(200, text, session["user"], session["cart"])
+        if sid and sid != request.cookies.get("sid"):
             answer.headers.append(("Set-Cookie", f"sid={sid}; {COOKIE}"))
         if message.path == "/logout":
             answer.headers.append(("Set-Cookie", f"sid=; Max-Age=0; {COOKIE}"))
         return answer
 
-    def _store(self, kind: str, name: str, reporter: Reporter) -> Store:
-        def on_command(server: str) -> Callable[[str, str, float, str], None]:
-            return lambda command, reply, took_ms, meaning: reporter.report(
-                {
-                    "server": server,
-                    "command": command,
-                    "reply": reply,
-                    "took_ms": took_ms,
-                    "meaning": meaning,
-                }
-            )
-
+    def _store(self, kind: str, node: str, reporter: Reporter) -> Store:
         if kind == "redis":
-            return RedisStore(self._redis, on_command("redis"))
+            return RedisStore(self._redis, partial(reporter.command, "redis"))
         if kind == "memcached":
-            return MemcachedStore(self._memcached, on_command("memcached"))
-        return MemoryStore(self._memory, on_command(name))
-
-    def _run(self, function: Callable[..., Any], reporter: Reporter, *arguments: object) -> Any:
-        """Call the function; in step gear it reports each of its lines and waits there."""
-        if not reporter.steps:
-            return function(*arguments)
-        sys.settrace(_tracer(function.__code__, reporter))
-        try:
-            return function(*arguments)
-        finally:
-            sys.settrace(None)
-
-    def _count(self, signed_in: bool) -> None:
-        with self._lock:
-            self._counts["requests"] += 1
-            self._counts["signed_in" if signed_in else "signed_out"] += 1
+            return MemcachedStore(self._memcached, partial(reporter.command, "memcached"))
+        return MemoryStore(self._memory, partial(reporter.command, node))
 
     def _internal(self, message: http.Message, settings: dict[str, Any]) -> http.Message:
         """What only the sandbox may read: the counts, and a session in this process's memory."""
         if message.header(http.SECRET) != settings["secret"]:
-            return _json(404, {})
+            return http.response(404, {})
         sid = message.path.removeprefix("/-/session/")
         if sid != message.path:
             found = self._memory.get(KEY + sid)
-            return _json(200, {"ttl_s": found[0], "value": found[1]} if found else {})
-        with self._lock:
-            return _json(
-                200, {**self._counts, "sessions": self._memory.count(), "run": float(os.getpid())}
+            if found is None:
+                return http.response(200, {})
+            left_s, text = found
+            return http.response(
+                200, {"ttl_s": -1 if math.isinf(left_s) else left_s, "value": text}
             )
-
-
-def _tracer(code: CodeType, reporter: Reporter) -> Callable[[FrameType, str, Any], Any]:
-    def trace(frame: FrameType, event: str, _arg: Any) -> Any:
-        if frame.f_code is not code:
-            return None
-        if event == "line" and reporter.steps:
-            reporter.report({"line": frame.f_lineno - code.co_firstlineno + 1})
-            reporter.wait()
-        return trace
-
-    return trace
+        sessions_kept, run = self._memory.count(), float(os.getpid())
+        with self._lock:
+            return http.response(200, {**self._counts, "sessions": sessions_kept, "run": run})
 
 
 def _named(dotted: str) -> Callable[..., Any]:
@@ -232,17 +208,8 @@ def _named(dotted: str) -> Callable[..., Any]:
     return found
 
 
-def _json(status: int, data: dict[str, Any]) -> http.Message:
-    return http.response(status, [("Content-Type", "application/json")], json.dumps(data).encode())
-
-
 def main(path: str) -> None:
     """Serve for ever."""
     shop = Instance(path)
     now = shop.settings.now()
-    # this is its log
-    print(f"instance {now['name']} listens on {now['host']}:{now['port']}", flush=True)  # noqa: T201
-    http.serve(now["host"], now["port"], shop.handle)
-
-
-__all__ = ["Instance", "Session", "main"]
+    http.serve(f"instance {now['name']}", now["host"], now["port"], shop.handle)

@@ -19,6 +19,8 @@ KEY = "session:"
 Session = dict[str, Any]
 OnCommand = Callable[[str, str, float, str], None]
 """`on_command(command, reply, took_ms, meaning)`."""
+Answer = tuple[Any, str, str]
+"""What a command answered: its value, the reply in words, and its meaning."""
 
 
 class StoreDown(Exception):
@@ -26,9 +28,8 @@ class StoreDown(Exception):
 
 
 class Store:
-    """What `labs.caching.sessions` sees of any store: four commands.
-
-    Each raises StoreDown when there is no answer in time.
+    """What `labs.caching.sessions` sees of any store: four commands. Each raises StoreDown when
+    there is no answer in time.
     """
 
     def __init__(self, on_command: OnCommand) -> None:
@@ -39,7 +40,7 @@ class Store:
         raise NotImplementedError
 
     def save(self, sid: str, session: Session, seconds: float) -> None:
-        """Store it for this many seconds."""
+        """Store it for this many seconds; infinity: without a time to live."""
         raise NotImplementedError
 
     def renew(self, sid: str, seconds: float) -> None:
@@ -47,7 +48,7 @@ class Store:
         raise NotImplementedError
 
     def forget(self, sid: str) -> None:
-        """Forget it; no harm if it was not there."""
+        """Delete it; no harm if it was not there."""
         raise NotImplementedError
 
 
@@ -69,7 +70,7 @@ class Memory:
             return left, text
 
     def count(self) -> int:
-        """How many are alive."""
+        """How many have not ended."""
         with self.lock:
             now = time.monotonic()
             self.kept = {key: kept for key, kept in self.kept.items() if kept[0] > now}
@@ -85,73 +86,38 @@ class MemoryStore(Store):
 
     def load(self, sid: str) -> Session | None:
         found = self._memory.get(KEY + sid)
-        self._on_command(
-            f"sessions.get({KEY + sid!r})",
-            found[1] if found else "None",
-            0.0,
-            "hit" if found else "miss",
-        )
-        return json.loads(found[1]) if found else None
+        text, meaning = (found[1], "hit") if found else ("None", "miss")
+        self._on_command(f"sessions.get({KEY + sid!r})", text, 0.0, meaning)
+        return json.loads(text) if found else None
 
     def save(self, sid: str, session: Session, seconds: float) -> None:
+        text = json.dumps(session)
         with self._memory.lock:
-            self._memory.kept[KEY + sid] = time.monotonic() + seconds, json.dumps(session)
-        self._on_command(
-            f"sessions[{KEY + sid!r}] = {json.dumps(session)}, for {seconds:.0f} s",
-            "",
-            0.0,
-            "write",
-        )
+            self._memory.kept[KEY + sid] = time.monotonic() + seconds, text
+        self._wrote(f"sessions[{KEY + sid!r}] = {text}, for {seconds:.0f} s")
 
     def renew(self, sid: str, seconds: float) -> None:
         with self._memory.lock:
-            if KEY + sid in self._memory.kept:
-                self._memory.kept[KEY + sid] = (
-                    time.monotonic() + seconds,
-                    self._memory.kept[KEY + sid][1],
-                )
-        self._on_command(f"for {seconds:.0f} s from now: {KEY + sid!r}", "", 0.0, "write")
+            if kept := self._memory.kept.get(KEY + sid):
+                self._memory.kept[KEY + sid] = time.monotonic() + seconds, kept[1]
+        self._wrote(f"for {seconds:.0f} s from now: {KEY + sid!r}")
 
     def forget(self, sid: str) -> None:
         with self._memory.lock:
             self._memory.kept.pop(KEY + sid, None)
-        self._on_command(f"del sessions[{KEY + sid!r}]", "", 0.0, "write")
+        self._wrote(f"del sessions[{KEY + sid!r}]")
 
-
-class Pool:
-    """Connections to one store, as many as are in use at once."""
-
-    def __init__(
-        self, host: str, port: int, greet: Callable[[Line], None] = lambda _: None
-    ) -> None:
-        self._address = host, port
-        self._greet = greet
-        self._idle: list[Line] = []
-
-    def take(self) -> tuple[Line, bool]:
-        """A connection, and whether it was used before. Raises OSError."""
-        while self._idle:
-            line = self._idle.pop()
-            if not line.ended():
-                return line, True
-            line.close()
-        line = Line(socket.create_connection(self._address, timeout=TIMEOUT_S))
-        self._greet(line)
-        return line, False
-
-    def give_back(self, line: Line) -> None:
-        """Keep it for the next command."""
-        self._idle.append(line)
+    def _wrote(self, command: str) -> None:
+        self._on_command(command, "", 0.0, "write")
 
 
 class Line:
-    """A connection to a store, read by lines and by lengths."""
+    """A connection to a store, read by lines and by lengths. Raises OSError."""
 
-    def __init__(self, connected: socket.socket) -> None:
-        connected.settimeout(TIMEOUT_S)
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket = connected
-        self._left = b""
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._socket = socket.create_connection(address, timeout=TIMEOUT_S)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._file = self._socket.makefile("rb")
 
     def send(self, data: bytes) -> None:
         """Send it all."""
@@ -159,17 +125,11 @@ class Line:
 
     def line(self) -> bytes:
         """Up to the next end of line, without it."""
-        while b"\r\n" not in self._left:
-            self._more()
-        found, _, self._left = self._left.partition(b"\r\n")
-        return found
+        return self._whole(self._file.readline())
 
     def exactly(self, length: int) -> bytes:
         """This many bytes, without the end of line after them."""
-        while len(self._left) < length + 2:
-            self._more()
-        found, self._left = self._left[:length], self._left[length + 2 :]
-        return found
+        return self._whole(self._file.read(length + 2))
 
     def ended(self) -> bool:
         """True if the other side closed it in the meantime."""
@@ -185,13 +145,51 @@ class Line:
 
     def close(self) -> None:
         """Close it."""
+        self._file.close()
         self._socket.close()
 
-    def _more(self) -> None:
-        data = self._socket.recv(65_536)
-        if not data:
+    def _whole(self, data: bytes) -> bytes:
+        if not data.endswith(b"\r\n"):
             raise ConnectionResetError("the store closed the connection")
-        self._left += data
+        return data[:-2]
+
+
+class Pool:
+    """Connections to one store, as many as are in use at once."""
+
+    def __init__(
+        self, host: str, port: int, greet: Callable[[Line], object] = lambda _: None
+    ) -> None:
+        self._address = host, port
+        self._greet = greet
+        self._idle: list[Line] = []
+
+    def run(self, command: Callable[[Line], Answer]) -> Answer:
+        """The answer on an idle connection; once more on a new one if the idle one had ended.
+        Raises OSError. Every command here may be sent twice.
+        """
+        while True:
+            line, used = self._take()
+            try:
+                answer = command(line)
+            except BaseException as exc:
+                line.close()
+                if used and isinstance(exc, ConnectionError):
+                    continue
+                raise
+            self._idle.append(line)
+            return answer
+
+    def _take(self) -> tuple[Line, bool]:
+        """A connection, and whether it was used before."""
+        while self._idle:
+            line = self._idle.pop()
+            if not line.ended():
+                return line, True
+            line.close()
+        line = Line(self._address)
+        self._greet(line)
+        return line, False
 
 
 class _Remote(Store):
@@ -201,91 +199,54 @@ class _Remote(Store):
         super().__init__(on_command)
         self._pool = pool
 
-    def _timed(self, command: str, run: Callable[[Line], tuple[Any, str, str]]) -> Any:
+    def _timed(self, shown: str, command: Callable[[Line], Answer]) -> Any:
         began = time.perf_counter()
         try:
-            value, reply, meaning = self._run(run)
+            value, reply, meaning = self._pool.run(command)
         except (OSError, ValueError) as exc:
-            self._on_command(
-                command,
-                str(exc) or type(exc).__name__,
-                (time.perf_counter() - began) * 1000,
-                "error",
-            )
+            took_ms = (time.perf_counter() - began) * 1000
+            self._on_command(shown, str(exc) or type(exc).__name__, took_ms, "error")
             raise StoreDown("The session store does not answer.") from exc
-        self._on_command(command, reply, (time.perf_counter() - began) * 1000, meaning)
+        self._on_command(shown, reply, (time.perf_counter() - began) * 1000, meaning)
         return value
-
-    def _run(self, run: Callable[[Line], tuple[Any, str, str]]) -> tuple[Any, str, str]:
-        """The command on a connection of the pool; once more on a new one if that had ended.
-
-        Every command here may be sent twice.
-        """
-        while True:
-            line, used = self._pool.take()
-            try:
-                answer = run(line)
-            except ConnectionError:
-                line.close()
-                if not used:
-                    raise
-                continue
-            except BaseException:
-                line.close()
-                raise
-            self._pool.give_back(line)
-            return answer
 
 
 class RedisStore(_Remote):
     """Sessions in Redis: one key each, with a time to live."""
 
     def load(self, sid: str) -> Session | None:
-        def run(line: Line) -> tuple[Any, str, str]:
-            value = resp(line, "GET", KEY + sid)
+        def get(line: Line) -> Answer:
+            text = resp(line, "GET", KEY + sid)
             return (
-                (None, "(nil)", "miss")
-                if value is None
-                else (json.loads(value), f'"{value}"', "hit")
+                (None, "(nil)", "miss") if text is None else (json.loads(text), f'"{text}"', "hit")
             )
 
-        found: Session | None = self._timed(f"GET {KEY}{sid}", run)
+        found: Session | None = self._timed(f"GET {KEY}{sid}", get)
         return found
 
     def save(self, sid: str, session: Session, seconds: float) -> None:
-        text, ms = json.dumps(session), str(math.ceil(seconds * 1000))
-        self._timed(
-            f"SET {KEY}{sid} {text} PX {ms}",
-            lambda line: (None, str(resp(line, "SET", KEY + sid, text, "PX", ms)), "write"),
-        )
-
-    def save_for_ever(self, sid: str, session: Session) -> None:
-        """As plain SET does: without a time to live."""
-        text = json.dumps(session)
-        self._timed(
-            f"SET {KEY}{sid} {text}",
-            lambda line: (None, str(resp(line, "SET", KEY + sid, text)), "write"),
-        )
+        life = () if math.isinf(seconds) else ("PX", str(math.ceil(seconds * 1000)))
+        self._write("SET", KEY + sid, json.dumps(session), *life)
 
     def renew(self, sid: str, seconds: float) -> None:
-        ms = str(math.ceil(seconds * 1000))
-        self._timed(
-            f"PEXPIRE {KEY}{sid} {ms}",
-            lambda line: (None, f"(integer) {resp(line, 'PEXPIRE', KEY + sid, ms)}", "write"),
-        )
+        self._write("PEXPIRE", KEY + sid, str(math.ceil(seconds * 1000)))
 
     def forget(self, sid: str) -> None:
-        self._timed(
-            f"DEL {KEY}{sid}",
-            lambda line: (None, f"(integer) {resp(line, 'DEL', KEY + sid)}", "write"),
-        )
+        self._write("DEL", KEY + sid)
+
+    def _write(self, *words: str) -> None:
+        def write(line: Line) -> Answer:
+            reply = resp(line, *words)
+            return None, f"(integer) {reply}" if isinstance(reply, int) else str(reply), "write"
+
+        self._timed(" ".join(words), write)
 
 
 class MemcachedStore(_Remote):
     """Sessions in Memcached, which counts time to live in whole seconds."""
 
     def load(self, sid: str) -> Session | None:
-        def run(line: Line) -> tuple[Any, str, str]:
+        def get(line: Line) -> Answer:
             line.send(f"get {KEY}{sid}\r\n".encode())
             first = line.line()
             if first == b"END":
@@ -296,39 +257,31 @@ class MemcachedStore(_Remote):
             line.line()
             return json.loads(text), text, "hit"
 
-        found: Session | None = self._timed(f"get {KEY}{sid}", run)
+        found: Session | None = self._timed(f"get {KEY}{sid}", get)
         return found
 
     def save(self, sid: str, session: Session, seconds: float) -> None:
-        self._save(sid, session, _whole(seconds))
-
-    def save_for_ever(self, sid: str, session: Session) -> None:
-        """With exptime 0."""
-        self._save(sid, session, 0)
+        text = json.dumps(session)
+        self._write(f"set {KEY}{sid} 0 {_exptime(seconds)} {len(text.encode())}", text)
 
     def renew(self, sid: str, seconds: float) -> None:
-        self._plain(f"touch {KEY}{sid} {_whole(seconds)}")
+        self._write(f"touch {KEY}{sid} {_exptime(seconds)}")
 
     def forget(self, sid: str) -> None:
-        self._plain(f"delete {KEY}{sid}")
+        self._write(f"delete {KEY}{sid}")
 
-    def _save(self, sid: str, session: Session, seconds: int) -> None:
-        text = json.dumps(session)
-        self._plain(f"set {KEY}{sid} 0 {seconds} {len(text.encode())}", text)
-
-    def _plain(self, command: str, text: str = "") -> None:
-        def run(line: Line) -> tuple[Any, str, str]:
-            line.send(f"{command}\r\n{text}{chr(13) + chr(10) if text else ''}".encode())
+    def _write(self, *lines: str) -> None:
+        def write(line: Line) -> Answer:
+            line.send("".join(f"{text}\r\n" for text in lines).encode())
             reply = line.line().decode(errors="replace")
             return None, reply, "error" if "ERROR" in reply else "write"
 
-        self._timed(f"{command} {text}".strip(), run)
+        self._timed(" ".join(lines), write)
 
 
 def resp(line: Line, *words: str) -> Any:
-    """The reply of Redis to a command: text, a whole number or None.
-
-    Raises ValueError for an error reply.
+    """The reply of Redis to a command: text, a whole number or None. Raises ValueError for an error
+    reply.
     """
     line.send(
         f"*{len(words)}\r\n".encode()
@@ -345,5 +298,6 @@ def resp(line: Line, *words: str) -> Any:
     return rest
 
 
-def _whole(seconds: float) -> int:
-    return max(1, math.ceil(seconds))
+def _exptime(seconds: float) -> int:
+    """The time to live as Memcached takes it: whole seconds, and 0 for no end."""
+    return 0 if math.isinf(seconds) else max(1, math.ceil(seconds))

@@ -24,7 +24,7 @@ PAGE: Row = {
     "instance": "B",
     "user": "Mia",
     "login_by": "A",
-    "says": EVIL,
+    "message": EVIL,
     "cart": EVIL,
     "cookie_sent": EVIL,
     "set_cookie": EVIL,
@@ -81,7 +81,7 @@ def test_the_windows_of_sessions_show_what_the_shop_answered(both: Callable[...,
     def check(page: Page) -> None:
         window, line = page.locator("[data-browser=first]"), page.locator("[data-session=first]")
         expect(window.locator("[data-show=instance]")).to_have_text("B")
-        expect(window.locator("[data-show=says]")).to_have_text(EVIL)
+        expect(window.locator("[data-show=message]")).to_have_text(EVIL)
         expect(window.locator("[data-show=known]")).to_have_text("Signed in as Mia, by A")
         expect(window.locator("[data-show=line]")).to_have_text("3: 200, 2.5 ms")
         expect(window.locator(".address")).to_have_text("http://shop.test/<img")
@@ -89,7 +89,7 @@ def test_the_windows_of_sessions_show_what_the_shop_answered(both: Callable[...,
         expect(line.locator("[data-show=a] .sense.hit")).to_have_text("signed in")
         expect(line.locator("[data-show=b] .sense.none")).to_have_text(EVIL)
         other = page.locator("[data-browser=second]")
-        expect(other.locator("[data-show=says]")).to_have_text("No page is open yet.")
+        expect(other.locator("[data-show=message]")).to_have_text("No page is open yet.")
         expect(other.locator("[data-show=known]")).to_have_text("Nobody is signed in")
 
     both(

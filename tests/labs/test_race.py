@@ -1,61 +1,49 @@
 """Races on real servers: the same order ends the same way, a lock is recognised and let go, and
-trouble is told instead of waited for.
+trouble is reported instead of waited for.
 """
 
 import pytest
 
 from labs.errors import NotNow
+from tests.sandboxes import Opened
 from tests.waiting import eventually
 
 STALE = "AABBBA"
+ROW = "SELECT price, version FROM products WHERE product_id = 42"
 
 
-class Bench:
-    """An open sandbox of the lab, with its tables as they were told last."""
+class Bench(Opened):
+    """An open sandbox of the lab write-through-race."""
 
     def __init__(self, supervisor):
-        self.supervisor, self.tables, self.checks = supervisor, {}, {}
-        self.sandbox = supervisor.open("write-through-race", {}, on_event=self._hear)
-
-    def _hear(self, entry):
-        event = entry.event
-        if event.type == "table-changed":
-            self.tables[event.table] = event.rows
-        if event.type == "check-changed":
-            self.checks[event.check] = event.status
-
-    def call(self, call, **args):
-        return self.supervisor.call(self.sandbox, call, **args)
+        super().__init__(supervisor, "write-through-race")
 
     def set(self, **settings):
         for name, value in settings.items():
             self.call("set", name=name, value=value)
 
     def play(self, order):
-        says = self.call("action", name="play", fields={"order": order})["message"]
-        return says, self.tables["played"]
+        sentence = self.call("action", name="play", fields={"order": order})["message"]
+        return sentence, self.table("played")
 
     def run_all(self):
-        return self.call("action", name="run-all")["message"], self.tables["orders"]
-
-    def console(self, server, command):
-        return self.call("console", server=server, command=command)["output"]
+        return self.call("action", name="run-all")["message"], self.table("orders")
 
 
 @pytest.fixture
 def bench(supervisor):
-    made = Bench(supervisor)
-    yield made
-    supervisor.end(made.sandbox, "the test is over")
+    opened = Bench(supervisor)
+    yield opened
+    opened.end()
 
 
 def test_the_same_order_ends_the_same_way_every_time(bench):
     for _ in range(5):
-        says, rows = bench.play(STALE)
+        sentence, rows = bench.play(STALE)
 
-        assert "Stale, for up to 60 s" in says
+        assert "Stale, for up to 60 s" in sentence
         assert "".join(row["worker"] for row in rows) == STALE
-        assert rows[-1]["told"] == "stale"
+        assert rows[-1]["meaning"] == "stale"
         assert rows[-2]["committed"] - rows[-2]["cached"] == 1
 
 
@@ -74,38 +62,32 @@ def test_what_a_play_left_can_be_seen_in_the_consoles(bench):
 def test_without_a_time_to_live_it_is_stale_without_end(bench):
     bench.set(ttl_s="0")
 
-    says, _ = bench.play(STALE)
+    sentence, _ = bench.play(STALE)
 
-    assert "Stale, without end" in says
+    assert "Stale, without end" in sentence
     assert "-1" in bench.console("cache", "TTL row:42")
 
 
 def test_all_orders_of_two_workers_are_played_and_leave_the_row_as_it_was(bench):
-    before = bench.console("database", "SELECT price, version FROM products WHERE product_id = 42")
+    before = bench.console("database", ROW)
     bench.set(strategy="lease")
 
     _, rows = bench.run_all()
 
     assert len(rows) == 70
     assert {row["outcome"] for row in rows} == {"fresh", "empty"}
-    assert (
-        bench.console("database", "SELECT price, version FROM products WHERE product_id = 42")
-        == before
-    )
+    assert bench.console("database", ROW) == before
 
 
 def test_a_row_lock_makes_an_order_impossible_and_is_let_go(bench):
     bench.set(race="two-writers")
-    before = bench.console("database", "SELECT price, version FROM products WHERE product_id = 42")
+    before = bench.console("database", ROW)
 
-    says, rows = bench.play("ABAABB")
+    sentence, rows = bench.play("ABAABB")
 
-    assert "impossible" in says
-    assert [row["told"] for row in rows][:2] == ["write", "waits"]
-    assert (
-        bench.console("database", "SELECT price, version FROM products WHERE product_id = 42")
-        == before
-    )
+    assert "impossible" in sentence
+    assert [row["meaning"] for row in rows][:2] == ["write", "waits"]
+    assert bench.console("database", ROW) == before
     assert "0" in bench.console(
         "database", "SELECT count(*) FROM pg_locks WHERE mode = 'RowExclusiveLock'"
     )
@@ -134,7 +116,7 @@ def test_a_sample_is_the_same_every_time(bench):
     ]
 
 
-def test_a_lock_of_somebody_else_is_told_and_not_waited_for(bench):
+def test_a_lock_of_another_client_is_reported_and_not_waited_for(bench):
     bench.console("database", "BEGIN")
     bench.console("database", "UPDATE products SET price = price WHERE product_id = 42")
 
@@ -145,7 +127,7 @@ def test_a_lock_of_somebody_else_is_told_and_not_waited_for(bench):
     assert "Stale" in bench.play(STALE)[0]
 
 
-def test_a_paused_server_is_told_and_not_waited_for(bench):
+def test_a_paused_server_is_reported_and_not_waited_for(bench):
     bench.call("server", name="database", verb="pause")
 
     with pytest.raises(NotNow, match="database is not up"):
@@ -155,7 +137,7 @@ def test_a_paused_server_is_told_and_not_waited_for(bench):
     assert "Stale" in bench.play(STALE)[0]
 
 
-def test_nothing_races_beside_a_load(bench):
+def test_nothing_races_next_to_a_load(bench):
     bench.set(rate_per_s=50)
     bench.call("load", verb="start")
 
@@ -166,15 +148,21 @@ def test_nothing_races_beside_a_load(bench):
     assert bench.run_all()[1]
 
 
-def test_setting_another_strategy_tells_its_steps_and_forgets_the_orders(bench):
+def test_setting_another_strategy_shows_its_steps_and_forgets_the_orders(bench):
     bench.run_all()
 
     bench.set(strategy="delete-first")
 
-    assert bench.tables["orders"] == []
-    assert [row["step"] for row in bench.tables["played"] if row["worker"] == "B"] == [
+    assert bench.table("orders") == []
+    assert [row["step"] for row in bench.table("played") if row["worker"] == "B"] == [
         "delete cache",
         "write DB",
         "commit",
     ]
-    eventually(lambda: bench.checks["write-through-stale"] == "met")
+    eventually(
+        lambda: any(
+            event.type == "check-changed"
+            and (event.check, event.status) == ("write-through-stale", "met")
+            for event in bench.told
+        )
+    )

@@ -21,24 +21,11 @@ class Shop(Opened):
     def press(self, name, browser="first", **fields):
         return self.call("action", name=name, fields={"browser": browser, **fields})["message"]
 
-    def table(self, name):
-        return next(
-            (
-                event.rows
-                for event in reversed(self.told)
-                if event.type == "table-changed" and event.table == name
-            ),
-            [],
-        )
-
     def shown(self, browser="first"):
         return next(row for row in self.table("browsers") if row["browser"] == browser)
 
     def session(self, browser="first"):
         return next(row for row in self.table("sessions") if row["browser"] == browser)
-
-    def console(self, server, command):
-        return self.call("console", server=server, command=command)["output"]
 
 
 @pytest.fixture

@@ -35,6 +35,20 @@ def test_a_wrong_setting_says_what_would_be_right(given, says):
     assert says in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("lab", "name", "stored", "now"),
+    [
+        ("write-through", "strategy", "cache-aside-untold", "cache-aside-no-invalidation"),
+        ("invalidation", "way", "told", "notified"),
+    ],
+)
+def test_a_value_that_was_stored_under_its_old_name_means_the_new_one(lab, name, stored, now):
+    settings = find(lab).settings({name: stored})
+
+    assert settings[name] == now
+    assert find(lab).pick_strategy(settings) == now
+
+
 def test_an_unknown_lab_names_those_that_there_are():
     with pytest.raises(UnknownLab) as caught:
         find("no-such-lab")

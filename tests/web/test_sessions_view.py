@@ -41,7 +41,7 @@ def test_what_a_shop_said_never_becomes_markup(client: FlaskClient, opened: Fake
                     "instance": "B",
                     "user": evil,
                     "login_by": "A",
-                    "says": evil,
+                    "message": evil,
                     "cart": evil,
                     "cookie_sent": evil,
                     "set_cookie": evil,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from labs.lab import Verdict, check, met, require_seen, unmet
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.shop.strategies import DELETE_ON_WRITE, NOT_TOLD
+from labs.setups.shop.strategies import DELETE_ON_WRITE, NOT_INVALIDATED
 
 MEMCACHED_GRAIN_S = 1.1
 """Memcached counts time to live in whole seconds, and may be one off."""
@@ -103,7 +103,7 @@ def second_read_hits(sandbox: Sandbox) -> Verdict:
     "A price changed behind the cache’s back is served until its time to live ends, and not after"
 )
 def stale_until_ttl(sandbox: Sandbox) -> Verdict:
-    behind = [w for w in sandbox.ledger.writes() if w.strategy == NOT_TOLD.name]
+    behind = [w for w in sandbox.ledger.writes() if w.strategy == NOT_INVALIDATED.name]
     for write in reversed([w for w in behind if w.answered]):
         before, later = _around(sandbox, write)
         misses = [r for r in before if r.meaning == "miss" and r.engine == write.engine]
@@ -159,7 +159,9 @@ def delete_on_write(sandbox: Sandbox) -> Verdict:
         behind = [
             w.number
             for w in sandbox.ledger.writes()
-            if w.item == write.item and w.number > write.number and w.strategy == NOT_TOLD.name
+            if w.item == write.item
+            and w.number > write.number
+            and w.strategy == NOT_INVALIDATED.name
         ]
         after = [r for r in after if not behind or r.number < behind[0]]
         if before and after:

@@ -38,9 +38,9 @@ lab = storefront.lab(
         storefront.write_percent(5, maximum=50),
         storefront.skew(1.0),
     ),
-    strategies=strategies.by_name(strategies.DELETE_ON_WRITE, strategies.NOT_TOLD),
+    strategies=strategies.by_name(strategies.DELETE_ON_WRITE, strategies.NOT_INVALIDATED),
     pick_strategy=lambda settings: (
-        "cache-aside" if settings["invalidate"] == "delete" else "cache-aside-untold"
+        "cache-aside" if settings["invalidate"] == "delete" else "cache-aside-no-invalidation"
     ),
     actions=(storefront.READ,),
     charts=(*charts.USUAL, charts.STALE_READS_AND_ERRORS),

@@ -134,7 +134,7 @@ def tag_takes_all(sandbox: Sandbox) -> Verdict:
 @check("Processes that are told of each write are seldom stale, and ask no server")
 def told_window(sandbox: Sandbox) -> Verdict:
     row = require_seen(
-        rows(sandbox, TABLE.name).get("told"),
+        rows(sandbox, TABLE.name).get("notified"),
         "Caches in the processes have not been measured yet.",
         hint="Give each process a cache of its own, and have writers tell them.",
     )
@@ -154,12 +154,12 @@ def told_window(sandbox: Sandbox) -> Verdict:
             evidence,
             hint="How does a process hear of a write by another?",
         )
-    return _far_fewer(sandbox, "told", "Telling the processes", evidence)
+    return _far_fewer(sandbox, "notified", "Telling the processes", evidence)
 
 
 @check("A lost message is not said again: stale until the time to live ends")
 def message_lost(sandbox: Sandbox) -> Verdict:
-    requests = alone(sandbox, "told")
+    requests = alone(sandbox, "notified")
     writes = [r for r in requests if r.function == "write"]
     for lost in reversed([w for w in writes if w.cache_down]):
         later = [w for w in writes if w.number > lost.number and w.item != lost.item]

@@ -46,6 +46,7 @@ lab = storefront.lab(
             "When a price changes",
             tuple((name, strategy.label) for name, strategy in WAYS.items()),
             "ttl",
+            formerly=(("told", "notified"),),
             help="Redis, for Memcached can neither publish nor be listened to.",
         ),
         Choice("expires", "Time to live as well", (("on", "yes"), ("off", "no")), "on"),
@@ -198,7 +199,7 @@ def tag_misses(sandbox: Sandbox) -> float:
 )
 def message_lost(sandbox: Sandbox) -> str:
     require(sandbox)
-    with temporarily(sandbox, way="told", ttl_s=5, expires="on"):
+    with temporarily(sandbox, way="notified", ttl_s=5, expires="on"):
         answer = _lose_a_message(sandbox)
     return "stale" if answer.stale else "fresh" if answer.answered else "error"
 
@@ -222,7 +223,7 @@ def reference(sandbox: Sandbox) -> None:
     if refuted(sandbox):
         return
 
-    with temporarily(sandbox, way="told", ttl_s=2):
+    with temporarily(sandbox, way="notified", ttl_s=2):
         first = _lose_a_message(sandbox)
         sandbox.wait_until(lambda: not shop.read(42, quiet=True).stale, deadline_s=4.0, every_s=0.1)
         evidence = checks.message_lost.judge(sandbox).evidence

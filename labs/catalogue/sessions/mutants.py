@@ -33,7 +33,7 @@ MUTANTS = (
     _mutant(
         "no-time-to-live",
         checks.idle_limit,
-        page=mutants.page_for_ever,
+        page=mutants.page_never_renews,
         log_in=mutants.log_in_for_ever,
     ),
     _mutant("id-of-the-name", checks.cookie, log_in=mutants.log_in_by_name),

@@ -38,9 +38,10 @@ lab = storefront.lab(
             (
                 ("write-through", "write-through"),
                 ("cache-aside", "cache-aside, delete on write"),
-                ("cache-aside-untold", "cache-aside, cache not told"),
+                ("cache-aside-no-invalidation", "cache-aside, cache not told"),
             ),
             "write-through",
+            formerly=(("cache-aside-untold", "cache-aside-no-invalidation"),),
         ),
         Choice(
             "missing",
@@ -62,7 +63,7 @@ lab = storefront.lab(
         strategies.WRITE_THROUGH,
         strategies.WRITE_THROUGH_FILL,
         strategies.DELETE_ON_WRITE,
-        strategies.NOT_TOLD,
+        strategies.NOT_INVALIDATED,
     ),
     pick_strategy=strategies.pick,
     actions=(storefront.READ, storefront.price_change(trips, primary=True)),
@@ -208,8 +209,8 @@ def reference(sandbox: Sandbox) -> None:
     database_ms, cache_ms = experiments.write(sandbox, 100)
     note["write_database_ms"], note["write_cache_ms"] = round(database_ms, 3), round(cache_ms, 3)
     note["write_times"] = round((database_ms + cache_ms) / database_ms, 3)
-    with temporarily(sandbox, strategy="cache-aside-untold"):
-        note["write_untold_ms"] = round(experiments.write(sandbox, 300)[0], 3)
+    with temporarily(sandbox, strategy="cache-aside-no-invalidation"):
+        note["write_no_invalidation_ms"] = round(experiments.write(sandbox, 300)[0], 3)
 
     shop.write(42, 24.90)
     shop.read(42)

@@ -17,8 +17,8 @@ from labs.lab import Verdict, check, met, require_seen, unmet
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.interleaving.bench import races
 from labs.setups.interleaving.played import Played
+from labs.setups.interleaving.race import RACES
 from labs.setups.interleaving.survey import Survey
-from labs.setups.interleaving.tables import RACES
 
 PAIRS = ("reader-writer", "two-writers")
 

@@ -19,6 +19,7 @@ from labs.sandbox.sandbox import Sandbox
 from labs.setups.interleaving import bench, tables
 from labs.setups.interleaving.bench import Races, races
 from labs.setups.interleaving.played import OUTCOMES
+from labs.setups.interleaving.race import RACES
 from labs.setups.interleaving.survey import Survey
 from labs.setups.shop import charts, storefront
 
@@ -103,7 +104,7 @@ def run_every_strategy(sandbox: Sandbox) -> str:
     survived = [STRATEGIES[survey.strategy].label for survey in found if not survey.stale]
     return (
         f"{sum(survey.schedules for survey in found)} orders of "
-        f"{tables.RACES[found[0].race][0]}. Left nothing stale: {'; '.join(survived) or 'none'}."
+        f"{RACES[found[0].race][0]}. Left nothing stale: {'; '.join(survived) or 'none'}."
     )
 
 

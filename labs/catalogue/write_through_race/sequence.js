@@ -15,16 +15,16 @@ export function picture(row, lanes, open, stale) {
   const line = (/** @type {string} */ name, /** @type {string} */ x1, /** @type {string} */ y1, /** @type {string} */ x2, /** @type {string} */ y2) => picture.append(draw("line", { class: name, x1, y1, x2, y2 }));
   if (stale) picture.append(draw("rect", { class: "band", x: `${((lanes.length - 2) / lanes.length) * 100}%`, y: "0", width: `${(1 / lanes.length) * 100}%`, height: "100%" }));
   for (const lane of lanes) line("lane", place(lane), "0", place(lane), "100%");
-  const begins = row.step === "write DB" && row.told !== "waits";
+  const begins = row.step === "write DB" && row.meaning !== "waits";
   const ends = row.step === "commit";
   for (const letter of open) line(`lock ${letter.toLowerCase()}`, place("database"), "0", place("database"), letter === row.worker && ends ? "50%" : "100%");
   if (begins) line(`lock ${row.worker.toLowerCase()}`, place("database"), "50%", place("database"), "100%");
-  if (row.told !== "left out") {
+  if (row.meaning !== "left out") {
     if (begins) open.add(row.worker);
     if (ends) open.delete(row.worker);
     const server = placeOf(row.step, row.server);
     const to = place(server);
-    const state = row.command ? row.told : row.told === "waits" ? "error" : "planned";
+    const state = row.command ? row.meaning : row.meaning === "waits" ? "error" : "planned";
     line(`asks ${state}`, place(row.worker), "50%", to, "50%");
     picture.append(shapeAt(to, state, 0));
   }
@@ -53,9 +53,9 @@ export function said(row, stale) {
   if (row.command) {
     const command = make("code", {}, oneLine(row.command));
     command.title = row.command;
-    said.append(command, sense(row.told, make("span", {}, oneLine(row.reply))), make("span", { class: "took" }, `${Number(row.took_ms).toFixed(2)} ms`));
-  } else if (row.told === "waits") said.append(sense("error", make("span", {}, row.reply)));
-  else if (row.told === "left out") said.append(sense("none", make("span", {}, "not needed")));
+    said.append(command, sense(row.meaning, make("span", {}, oneLine(row.reply))), make("span", { class: "took" }, `${Number(row.took_ms).toFixed(2)} ms`));
+  } else if (row.meaning === "waits") said.append(sense("error", make("span", {}, row.reply)));
+  else if (row.meaning === "left out") said.append(sense("none", make("span", {}, "not needed")));
   if (stale) said.append(sense("stale", make("span", {}, `stale: version ${row.cached} cached, ${row.committed} committed`)));
   return said;
 }

@@ -199,8 +199,8 @@ class Race extends Island {
     if (document.activeElement !== input || !this.end) input.value = this.letters;
     const end = this.part("[data-end]");
     end.replaceChildren();
-    end.dataset.outcome = this.end?.told ?? "";
-    if (this.end) end.append(mark(OUTCOMES[/** @type {"stale"} */ (this.end.told)]), String(this.end.reply));
+    end.dataset.outcome = this.end?.meaning ?? "";
+    if (this.end) end.append(mark(OUTCOMES[/** @type {"stale"} */ (this.end.meaning)]), String(this.end.reply));
     else end.append("Nobody has taken these steps in this order yet.");
     this.choose(Math.min(this.chosen ?? 0, rows.length - 1));
     if (had !== undefined) this.part(`[data-card="${had}"]`)?.focus();
@@ -212,7 +212,7 @@ class Race extends Island {
     const stale = typeof row.cached === "number" && row.cached < row.committed;
     line.className = `race-step ${row.worker.toLowerCase()}`;
     line.dataset.row = String(index);
-    line.dataset.told = row.told ?? "";
+    line.dataset.meaning = row.meaning ?? "";
     line.toggleAttribute("data-stale", stale);
     const card = make("button", { class: "card-of-step" });
     card.setAttribute("type", "button");

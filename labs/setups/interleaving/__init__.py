@@ -2,5 +2,5 @@
 schedule that can be played again.
 
 Law of this folder: what is reported was seen on the servers after the steps were really taken.
-Nothing here knows what a strategy should do.
+Nothing here depends on what a strategy should do.
 """

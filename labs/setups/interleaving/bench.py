@@ -5,9 +5,8 @@ servers, and shows what was seen.
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from labs.engines.postgres import Postgres
@@ -20,34 +19,15 @@ from labs.sandbox.experiment import require
 from labs.sandbox.part import Part
 from labs.setups.interleaving import tables
 from labs.setups.interleaving.played import Played
-from labs.setups.interleaving.race import LETTERS, Race, Servers, planned
-from labs.setups.interleaving.schedules import beginning_with, following
+from labs.setups.interleaving.race import RACES, STARTS, Race
+from labs.setups.interleaving.schedules import following
 from labs.setups.interleaving.survey import Survey, survey
-from labs.setups.interleaving.tables import DRAWS, LIMIT, RACES, SEED
 
-ITEM, WHAT = 42, "row"
-
-RACE = Choice(
-    "race",
-    "Who races",
-    tuple((name, words) for name, (words, _) in RACES.items()),
-    "reader-writer",
-    gear="view",
-)
-START = Choice(
-    "start",
-    "Cache at the start",
-    (("empty", "empty"), ("warm", "holds it")),
-    "empty",
-    gear="view",
-)
-TTL = Choice(
-    "ttl_s",
-    "Time to live",
-    (("0", "none"), ("5", "5 s"), ("60", "60 s")),
-    "60",
-    gear="view",
-)
+_NAMES = tuple((name, words) for name, (words, _) in RACES.items())
+RACE = Choice("race", "Who races", _NAMES, "reader-writer", gear="view")
+START = Choice("start", "Cache at the start", tuple(STARTS.items()), "empty", gear="view")
+_TTLS = (("0", "none"), ("5", "5 s"), ("60", "60 s"))
+TTL = Choice("ttl_s", "Time to live", _TTLS, "60", gear="view")
 SCHEDULE = Text(
     "order",
     "Order, in letters",
@@ -77,23 +57,19 @@ class Races(Part):
         self._busy = threading.Lock()
 
     def opened(self) -> None:
-        """Show the steps of the schedule that is set."""
-        self.show_plan()
+        """Show the steps of the schedule that is set, before they are taken."""
+        self._show_schedule(str(self.context.settings["order"]), None)
 
     def restarted(self) -> None:
-        """Show the steps of the schedule that is set."""
-        self.show_plan()
+        """Show the steps of the schedule that is set, before they are taken."""
+        self.opened()
 
     def setting_changed(self, name: str) -> None:
         """What is on the page belongs to another race now."""
         if name in ("race", "strategy", "start", "ttl_s"):
             self.context.tabulate("orders", ())
         if name in ("race", "strategy", "order"):
-            self.show_plan()
-
-    def show_plan(self) -> None:
-        """Show the steps of the schedule that is set, before they are taken."""
-        self._show_schedule(str(self.context.settings["order"]), None)
+            self.opened()
 
     def play(self, schedule: str) -> Played:
         """Play one schedule and show it; the servers are left as it ended.
@@ -101,7 +77,7 @@ class Races(Part):
         The setting `order` becomes what was really played, for a link to play it again.
         """
         context = self.context
-        with self._race(context.strategy()) as race:
+        with self._race() as race:
             played = race.play(following(schedule), watched=True)
         context.ledger.observations.append(
             SinglePlay(str(context.settings["strategy"]), str(context.settings["race"]), played)
@@ -141,11 +117,11 @@ class Races(Part):
         return self.context.ledger.seen(SinglePlay)
 
     @contextmanager
-    def _race(self, strategy: Strategy) -> Iterator[Race]:
+    def _race(self) -> Iterator[Race]:
         """Build the configured race. Raises NotNow while a load or another race runs, or a server
         is down.
         """
-        context = self.context
+        context, settings, strategy = self.context, self.context.settings, self.context.strategy()
         require(context)
         redis, postgres = context.servers["cache"].engine, context.servers["database"].engine
         if not isinstance(redis, Redis) or not isinstance(postgres, Postgres):
@@ -154,58 +130,26 @@ class Races(Part):
             raise NotNow("A race is being run.", hint="Wait until it is over.")
         try:
             # The links are whole, so the race connects to the servers directly, as the load does.
-            servers = Servers(
-                redis,
-                postgres,
-                redis.address,
-                context.password("cache"),
-                postgres.address,
-                context.password("database"),
-            )
-            race = Race(
-                servers,
-                strategy,
-                RACES[str(context.settings["race"])][1],
-                item=ITEM,
-                what=WHAT,
-                ttl_s=strategy.ttl_s(context.settings),
-                warm=context.settings["start"] == "warm",
-            )
-            try:
+            name, start = str(settings["race"]), str(settings["start"])
+            with closing(
+                Race(redis, postgres, strategy, name, start, strategy.ttl_s(settings))
+            ) as race:
                 yield race
-            finally:
-                race.close()
         finally:
             self._busy.release()
 
     def _survey(self, strategies: Iterable[Strategy]) -> list[Survey]:
-        settings, racing = dict(self.context.settings), list(strategies)
-        name, found = str(settings["race"]), []
-        with self._race(racing[0]) as race:
-            for strategy in racing:
+        found = []
+        with self._race() as race:
+            for strategy in strategies:
                 race.strategy = strategy
-                lengths = Counter(
-                    {letter: len(steps) for letter, steps in _steps(strategy, name).items()}
-                )
-                found.append(
-                    survey(
-                        race,
-                        name=name,
-                        strategy=strategy.name,
-                        start=str(settings["start"]),
-                        ttl_s=strategy.ttl_s(settings),
-                        draws=0 if beginning_with("", lengths) <= LIMIT else DRAWS,
-                        seed=SEED,
-                        limit=LIMIT,
-                    )
-                )
+                found.append(survey(race))
         self.context.ledger.observations.extend(found)
         return found
 
     def _show_schedule(self, schedule: str, played: Played | None) -> None:
-        race = str(self.context.settings["race"])
-        steps = _steps(self.context.strategy(), race)
-        self.context.tabulate("played", tables.step_rows(schedule, played, race, steps))
+        strategy, race = self.context.strategy(), str(self.context.settings["race"])
+        self.context.tabulate("played", tables.step_rows(schedule, played, strategy, race))
 
     def _show_survivors(self) -> None:
         labels = {name: one.label for name, one in self.context.lab.strategies.items()}
@@ -218,13 +162,3 @@ class Races(Part):
 def races(sandbox: Context) -> Races:
     """The races of this sandbox."""
     return sandbox.part(Races)
-
-
-def _steps(strategy: Strategy, race: str) -> dict[str, list[str]]:
-    """The names of each worker's steps where the cache is empty and no other worker comes between:
-    the most that it takes.
-    """
-    return {
-        letter: planned(strategy, role, what=WHAT)
-        for letter, role in zip(LETTERS, RACES[race][1], strict=False)
-    }

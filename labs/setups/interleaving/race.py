@@ -11,18 +11,14 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from queue import Empty, SimpleQueue
 
-from labs.clients.access import Access
-from labs.clients.address import Address
 from labs.engines.postgres import Postgres
 from labs.engines.redis import Redis
 from labs.errors import ServerDown
 from labs.lab import Strategy
-from labs.sandbox.clients import RedisCache
 from labs.setups.interleaving.played import Blocked, Outcome, Played, Role, Step
 from labs.setups.interleaving.racers import (
     GatedCache,
@@ -35,41 +31,29 @@ from labs.setups.interleaving.racers import (
 from labs.setups.interleaving.schedules import Choose
 from labs.shop.versions import version_of
 
+ITEM, WHAT = 42, "row"
 LETTERS = "ABCD"
+RACES: dict[str, tuple[str, tuple[Role, ...]]] = {
+    "reader-writer": ("a reader and a writer", ("reader", "writer")),
+    "two-writers": ("two writers", ("writer", "writer")),
+    "reader-writer-eviction": ("a reader, a writer, an eviction", ("reader", "writer", "eviction")),
+    "two-readers-writer": ("two readers and a writer", ("reader", "reader", "writer")),
+    "reader-two-writers": ("a reader and two writers", ("reader", "writer", "writer")),
+}
+"""The name of each race, its words, and the workers."""
+STARTS = {"empty": "empty", "warm": "holds it"}
+"""What the cache holds at the start, and its words."""
 ASK_FOR_LOCK_S = 0.004
 STEP_DEADLINE_S = 2.0
 
+_KEY = f"{WHAT}:{ITEM}"
 _FORGET = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end"
 _READ = "return {redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])}"
 
 
-@dataclass(frozen=True, slots=True)
-class Servers:
-    """Where the racers connect, with what password, and the engines through which the race itself
-    asks.
-    """
-
-    redis: Redis
-    postgres: Postgres
-    cache: Address
-    cache_password: str
-    database: Address
-    database_password: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Runner:
-    """A worker with its own connections; `pid` is its process in Postgres."""
-
-    racer: Racer
-    cache: RedisCache
-    shop: TransactionShop
-    pid: int
-    run: Callable[[], object]
-
-
 class Race:
-    """Workers that race for one item.
+    """Workers that race for one item: `name` is that of RACES, `start` is what the cache holds,
+    warm or empty.
 
     `play` as often as needed, with another `strategy` if needed, then `close`. One caller at a
     time.
@@ -77,31 +61,30 @@ class Race:
 
     def __init__(
         self,
-        servers: Servers,
+        redis: Redis,
+        postgres: Postgres,
         strategy: Strategy,
-        roles: Sequence[Role],
-        *,
-        item: int,
-        what: str,
+        name: str,
+        start: str,
         ttl_s: float,
-        warm: bool,
     ) -> None:
-        self._servers = servers
         self.strategy = strategy
-        self._item = item
-        self._what = what
-        self._ttl_s = ttl_s
-        self._warm = warm
-        self._key = f"{what}:{item}"
+        self.name = name
+        self.start = start
+        self.ttl_s = ttl_s
+        self._redis = redis
+        self._postgres = postgres
         self._settled: SimpleQueue[str] = SimpleQueue()
-        self._ours = self._shop()
-        self._runners: list[_Runner] = []
+        self._racers: list[Racer] = []
+        self._ours = TransactionShop(postgres, WHAT)
         try:
-            self._ours.connect(item)
+            self._ours.connect(ITEM)
             self._ours.never_wait()
-            for letter, role in zip(LETTERS, roles, strict=False):
-                self._runners.append(self._runner(letter, role))
-            before = self._ours.read(item)
+            for letter, role in zip(LETTERS, RACES[name][1], strict=False):
+                self._racers.append(
+                    Racer(letter, role, self._settled, redis, postgres, item=ITEM, what=WHAT)
+                )
+            before = self._ours.read(ITEM)
         except BaseException:
             self.close()
             raise
@@ -112,42 +95,35 @@ class Race:
         hold; if `watched`, after every step as well.
         """
         self.clean()
-        schedule = ""
         waiting_at: list[str] = []
         steps: list[Step] = []
         before: dict[str, int] = {}
         blocked: Blocked | None = None
-        racers = {runner.racer.letter: runner.racer for runner in self._runners}
-        threads = [runner.racer.start(runner.run, runner.shop.rollback) for runner in self._runners]
+        racers = {racer.letter: racer for racer in self._racers}
+        threads = [racer.start(partial(self._work, racer)) for racer in self._racers]
         try:
             for _ in racers:
                 self._wait()
             while blocked is None and (
                 waiting := "".join(letter for letter, racer in racers.items() if not racer.over)
             ):
-                letter = choose(len(schedule), waiting)
-                racer, name = racers[letter], racers[letter].next_step
-                if racer.role == "reader" and letter not in before:
-                    before[letter] = self._committed()
-                schedule += letter
+                racer = racers[choose(len(steps), waiting)]
+                if racer.role == "reader" and racer.letter not in before:
+                    before[racer.letter] = self._committed()
                 waiting_at.append(waiting)
+                planned = Step(racer.letter, racer.role, racer.next_step)
                 racer.go()
                 blocked = self._settle(racer)
-                steps.append(
-                    self._taken(racer, name, watched)
-                    if blocked is None
-                    else _waited(racer, name, blocked)
-                )
+                steps.append(self._seen(racer.taken or planned, blocked, watched))
         finally:
             self._end(threads)
-        problem = next((racer.problem for racer in racers.values() if racer.problem), "")
         played = Played(
-            schedule,
+            "".join(step.letter for step in steps),
             tuple(waiting_at),
             "impossible",
             tuple(steps),
             blocked=blocked,
-            problem=problem,
+            problem=next((racer.problem for racer in self._racers if racer.problem), ""),
         )
         return played if blocked else self._judged(played, before)
 
@@ -155,49 +131,21 @@ class Race:
         """The row as it was when the race began, and in the cache nothing of this item, or the row
         if it begins warm.
         """
-        self._ours.put_back(self._item, self._price, self._version)
-        self._servers.redis.run("EVAL", _FORGET, 0, f"{self._key}*")
-        if self._warm:
-            life = ("PX", int(self._ttl_s * 1000)) if self._ttl_s else ()
-            self._servers.redis.run(
-                "SET", self._key, json.dumps(self._ours.read(self._item)), *life
-            )
+        self._ours.put_back(ITEM, self._price, self._version)
+        self._redis.run("EVAL", _FORGET, 0, f"{_KEY}*")
+        if self.start == "warm":
+            life = ("PX", int(self.ttl_s * 1000)) if self.ttl_s else ()
+            self._redis.run("SET", _KEY, json.dumps(self._ours.read(ITEM)), *life)
 
     def close(self) -> None:
         """Give all connections back."""
         self._ours.close()
-        for runner in self._runners:
-            runner.cache.close()
-            runner.shop.close()
+        for racer in self._racers:
+            racer.close()
 
-    def _runner(self, letter: str, role: Role) -> _Runner:
-        racer = Racer(letter, role, self._settled)
-        cache = RedisCache(
-            self._servers.cache,
-            Access("shop", self._servers.cache_password),
-            on_command=partial(racer.record, "cache"),
-            on_lookup=partial(racer.record, "cache"),
-        )
-        cache.connect()
-        shop = self._shop()
-        pid = shop.connect(self._item)
-        gated = GatedShop(racer, self._what, shop), GatedCache(racer, cache)
-        price = 20.0 + LETTERS.index(letter)
-        return _Runner(
-            racer,
-            cache,
-            shop,
-            pid,
-            lambda: _run(
-                self.strategy, role, *gated, item=self._item, price=price, ttl_s=self._ttl_s
-            ),
-        )
-
-    def _shop(self) -> TransactionShop:
-        address = self._servers.database
-        return TransactionShop(
-            lambda: address, password=self._servers.database_password, what=self._what
-        )
+    def _work(self, racer: Racer) -> object:
+        price = 20.0 + LETTERS.index(racer.letter)
+        return _work(self.strategy, racer.role, racer.shop, racer.cache, price, self.ttl_s)
 
     def _wait(self) -> None:
         if not self._has_settled(STEP_DEADLINE_S):
@@ -209,13 +157,12 @@ class Race:
     def _settle(self, racer: Racer) -> Blocked | None:
         """Wait until the step is taken; what blocks it, if it waits for a lock."""
         end = time.monotonic() + STEP_DEADLINE_S
-        pids = {runner.pid: runner.racer.letter for runner in self._runners}
-        pid = next(runner.pid for runner in self._runners if runner.racer is racer)
+        letters = {other.pid: other.letter for other in self._racers}
         while not self._has_settled(ASK_FOR_LOCK_S):
-            holders = self._servers.postgres.blocked_by(pid)
-            if any(holder in pids for holder in holders):
-                holder = next(holder for holder in holders if holder in pids)
-                return Blocked(racer.letter, pids[holder], pid, holder)
+            holders = self._postgres.blocked_by(racer.pid)
+            for holder in holders:
+                if holder in letters:
+                    return Blocked(racer.letter, letters[holder], racer.pid, holder)
             if holders:
                 raise lock_held_elsewhere()
             if time.monotonic() > end:
@@ -226,9 +173,9 @@ class Race:
         return None
 
     def _end(self, threads: list[threading.Thread]) -> None:
-        for runner in self._runners:
-            if not runner.racer.over:
-                runner.racer.abandon()
+        for racer in self._racers:
+            if not racer.over:
+                racer.abandon()
         for thread in threads:
             thread.join(STEP_DEADLINE_S)
         while not self._settled.empty():
@@ -241,27 +188,19 @@ class Race:
             return False
         return True
 
-    def _taken(self, racer: Racer, name: str, watched: bool) -> Step:
-        step = Step(racer.letter, racer.role, name)
-        if (exchange := racer.exchange) is not None:
-            step = replace(
-                step,
-                server=exchange.server,
-                command=exchange.command,
-                reply=exchange.reply,
-                took_ms=round(exchange.took_ms, 3),
-                meaning=exchange.meaning,
-            )
+    def _seen(self, step: Step, blocked: Blocked | None, watched: bool) -> Step:
+        if blocked:
+            reply = f"waits for {blocked.by}, who holds the row’s lock"
+            return replace(step, server="database", reply=reply, meaning="error", waited=True)
         if watched:
-            step = replace(step, cached=self._cached()[0], committed=self._committed())
+            return replace(step, cached=self._cached()[0], committed=self._committed())
         return step
 
     def _judged(self, played: Played, before: dict[str, int]) -> Played:
         (cached, left), committed = self._cached(), self._committed()
-        racers = [runner.racer for runner in self._runners]
         old = sum(
             _version(racer.answer) < before[racer.letter]
-            for racer in racers
+            for racer in self._racers
             if racer.role == "reader" and isinstance(racer.answer, dict)
         )
         outcome: Outcome = "empty" if cached is None else "stale" if cached < committed else "fresh"
@@ -278,7 +217,7 @@ class Race:
         """The version that the cache holds, and for how many ms it will; None: nothing, or without
         end.
         """
-        reply = self._servers.redis.run("EVAL", _READ, 1, self._key)
+        reply = self._redis.run("EVAL", _READ, 1, _KEY)
         assert isinstance(reply, list)
         stored, left = reply
         return (_version(json.loads(stored)) if isinstance(stored, bytes) else None), (
@@ -286,60 +225,39 @@ class Race:
         )
 
     def _committed(self) -> int:
-        version = version_of(self._servers.postgres, self._what, self._item)
+        version = version_of(self._postgres, WHAT, ITEM)
         if version is None:
             raise ServerDown("The database has lost the item.", hint="Start afresh.")
         return version
 
 
+def planned(strategy: Strategy, role: Role) -> list[str]:
+    """The names of the steps that a worker takes when the cache is empty and no other worker comes
+    between, the most that it takes: the strategy's own text, run without servers.
+    """
+    rehearsal = Rehearsal()
+    _work(strategy, role, GatedShop(rehearsal, WHAT), GatedCache(rehearsal), 1.0, 1.0)
+    return rehearsal.names
+
+
+def plan(strategy: Strategy, race: str) -> dict[str, list[str]]:
+    """The names of each worker's steps."""
+    roles = zip(LETTERS, RACES[race][1], strict=False)
+    return {letter: planned(strategy, role) for letter, role in roles}
+
+
+def _work(
+    strategy: Strategy, role: Role, shop: GatedShop, cache: GatedCache, price: float, ttl_s: float
+) -> object:
+    if role == "reader":
+        return strategy.read(shop, cache, ITEM, ttl_s)
+    if role == "writer":
+        assert strategy.write is not None
+        return strategy.write(shop, cache, ITEM, price, ttl_s)
+    cache.delete(_KEY)
+    return None
+
+
 def _version(answer: object) -> int:
     version = answer.get("version") if isinstance(answer, dict) else None
     return version if isinstance(version, int) else -1
-
-
-def _waited(racer: Racer, name: str, blocked: Blocked) -> Step:
-    return Step(
-        racer.letter,
-        racer.role,
-        name,
-        "database",
-        reply=f"waits for {blocked.by}, who holds the row’s lock",
-        meaning="error",
-        waited=True,
-    )
-
-
-def _run(
-    strategy: Strategy,
-    role: str,
-    shop: GatedShop,
-    cache: GatedCache,
-    *,
-    item: int,
-    price: float,
-    ttl_s: float,
-) -> object:
-    if role == "reader":
-        return strategy.read(shop, cache, item, ttl_s)
-    if role == "eviction":
-        cache.delete(f"{shop.what}:{item}")
-        return None
-    assert strategy.write is not None
-    return strategy.write(shop, cache, item, price, ttl_s)
-
-
-def planned(strategy: Strategy, role: Role, *, what: str) -> list[str]:
-    """The names of the steps that a worker takes when the cache is empty: the strategy's own text,
-    run without servers.
-    """
-    rehearsal = Rehearsal()
-    _run(
-        strategy,
-        role,
-        GatedShop(rehearsal, what),
-        GatedCache(rehearsal),
-        item=1,
-        price=1.0,
-        ttl_s=1.0,
-    )
-    return rehearsal.names

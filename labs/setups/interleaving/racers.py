@@ -7,19 +7,25 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from queue import SimpleQueue
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import psycopg
 
 from labs.caching.cache import Cache
+from labs.clients.access import Access
+from labs.clients.address import straight
 from labs.engines.control import down
+from labs.engines.postgres import Postgres
+from labs.engines.redis import Redis
 from labs.errors import NotNow
 from labs.events import Sense
+from labs.sandbox.clients import RedisCache
+from labs.setups.interleaving.played import Role, Step
 from labs.shop import queries
-from labs.shop.shop import LeanShop, in_short
+from labs.shop.shop import LeanShop, OnCommand, in_short
 
 _Value = TypeVar("_Value")
 
@@ -28,29 +34,21 @@ class Abandoned(BaseException):
     """The schedule can't go on: the worker unwinds. No strategy may catch it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """A command that went to a server in one step, and its reply."""
-
-    server: str
-    command: str
-    reply: str
-    took_ms: float
-    meaning: Sense
-
-
 class Gate(Protocol):
     """What holds a step back until it may be taken."""
 
     def step(self, name: str, take: Callable[[], _Value]) -> _Value:
         """Take the step when it may be taken; returns what it gave."""
 
-    def record(self, server: str, command: str, reply: str, took_ms: float, meaning: Sense) -> None:
-        """Record a command and its reply."""
-
 
 class TransactionShop(LeanShop):
-    """One connection whose price change stays open until it is committed or rolled back."""
+    """One connection. A price change stays open until it is committed or rolled back."""
+
+    def __init__(
+        self, postgres: Postgres, what: str, on_command: OnCommand = lambda *_: None
+    ) -> None:
+        super().__init__(straight(postgres.address), password=postgres.password, what=what)
+        self._on_command = on_command
 
     def connect(self, item: int) -> int:
         """Connect if necessary; returns the process id of this connection in the server."""
@@ -58,14 +56,9 @@ class TransactionShop(LeanShop):
         assert self._connection is not None
         return self._connection.info.backend_pid
 
-    def begin_change(self, item: int, price: float) -> dict[str, object]:
-        """Change a row without committing; returns the row."""
-        self._execute("BEGIN")
-        return super().change_price_returning(item, price)
-
     def commit(self) -> None:
         """Commit the change."""
-        self._execute("COMMIT")
+        self._timed("COMMIT", "write", lambda: self._execute("COMMIT"))
 
     def rollback(self) -> None:
         """Undo a change that is not committed; harmless if there is none."""
@@ -89,6 +82,29 @@ class TransactionShop(LeanShop):
             item=item,
         )
 
+    def _ask(self, statement: str, item: int, price: float | None = None) -> dict[str, object]:
+        shown = queries.filled_in(statement, self._parameters(item, price))
+        ask = partial(super()._ask, statement, item, price)
+        if price is None:
+            return self._timed(shown, "read", ask)
+
+        def change() -> dict[str, object]:
+            self._execute("BEGIN")
+            return ask()
+
+        return self._timed(f"BEGIN; {shown}", "write", change)
+
+    def _timed(self, shown: str, meaning: Sense, run: Callable[[], _Value]) -> _Value:
+        began = time.perf_counter()
+        try:
+            value = run()
+        except Exception as exc:
+            self._on_command(shown, str(exc), (time.perf_counter() - began) * 1000, "error")
+            raise
+        took_ms = (time.perf_counter() - began) * 1000
+        self._on_command(shown, "COMMIT" if value is None else in_short(value), took_ms, meaning)
+        return value
+
     def _execute(self, statement: str, **parameters: object) -> None:
         assert self._connection is not None
         try:
@@ -111,51 +127,73 @@ def lock_held_elsewhere() -> NotNow:
 
 
 class Racer:
-    """One worker.
+    """One worker with its own connections; `pid` is its process in Postgres.
 
     The race calls `start`, then `go` once for each step. The worker puts its letter into `settled`
     whenever it stands before a step or is over.
     """
 
-    def __init__(self, letter: str, role: str, settled: SimpleQueue[str]) -> None:
+    def __init__(
+        self,
+        letter: str,
+        role: Role,
+        settled: SimpleQueue[str],
+        redis: Redis,
+        postgres: Postgres,
+        *,
+        item: int,
+        what: str,
+    ) -> None:
         self.letter = letter
         self.role = role
         self._settled = settled
         self._go: SimpleQueue[bool] = SimpleQueue()
         self._reset()
+        on_command = partial(self._record, "cache")
+        self._redis = RedisCache(
+            redis.address,
+            Access("shop", redis.password),
+            on_command=on_command,
+            on_lookup=on_command,
+        )
+        self._postgres = TransactionShop(postgres, what, partial(self._record, "database"))
+        self.cache = GatedCache(self, self._redis)
+        self.shop = GatedShop(self, what, self._postgres)
+        self._redis.connect()
+        self.pid = self._postgres.connect(item)
 
     def _reset(self) -> None:
         self.next_step = ""
         self.over = False
         self.problem = ""
         self.answer: object = None
-        self.exchange: Exchange | None = None
+        self.taken: Step | None = None
         self._abandoned = False
         while not self._go.empty():
             self._go.get()
 
-    def start(self, run: Callable[[], object], rollback: Callable[[], None]) -> threading.Thread:
-        """Run up to the first step. `rollback` ends a transaction that it leaves open."""
+    def start(self, run: Callable[[], object]) -> threading.Thread:
+        """Run up to the first step. A transaction that `run` leaves open is rolled back."""
         self._reset()
-        thread = threading.Thread(
-            target=self._run, args=(run, rollback), name=f"racer {self.letter}", daemon=True
-        )
+        name = f"racer {self.letter}"
+        thread = threading.Thread(target=self._run, args=(run,), name=name, daemon=True)
         thread.start()
         return thread
 
     def go(self) -> None:
-        """Take the step that stands next."""
-        self.exchange = None
+        """Take the step that stands next; `taken` is that step if it asked a server."""
+        self.taken = None
         self._go.put(True)
 
     def abandon(self) -> None:
-        """Unwind instead of taking the next step."""
+        """Unwind instead of taking the next step; harmless if the worker is over."""
         self._abandoned = True
         self._go.put(True)
 
-    def record(self, server: str, command: str, reply: str, took_ms: float, meaning: Sense) -> None:
-        """Keep the exchange of the step that is being taken."""
-        self.exchange = Exchange(server, command, reply, took_ms, meaning)
+    def close(self) -> None:
+        """Give the connections back."""
+        self._redis.close()
+        self._postgres.close()
 
     def step(self, name: str, take: Callable[[], _Value]) -> _Value:
         """Wait for `go`, then take the step. Raises Abandoned."""
@@ -168,7 +206,13 @@ class Racer:
             raise Abandoned
         return value
 
-    def _run(self, run: Callable[[], object], rollback: Callable[[], None]) -> None:
+    def _record(
+        self, server: str, command: str, reply: str, took_ms: float, meaning: Sense
+    ) -> None:
+        step, took_ms = (self.letter, self.role, self.next_step), round(took_ms, 3)
+        self.taken = Step(*step, server, command, reply, took_ms, meaning)
+
+    def _run(self, run: Callable[[], object]) -> None:
         try:
             self.answer = run()
         except Abandoned:
@@ -178,7 +222,7 @@ class Racer:
             self.problem = str(exc) or type(exc).__name__
         finally:
             try:
-                rollback()
+                self._postgres.rollback()
             # the race must learn that this thread is over
             except Exception as exc:  # noqa: BLE001
                 self.problem = self.problem or str(exc)
@@ -198,16 +242,13 @@ class Rehearsal:
         self.names.append(name)
         return {"read DB": {"version": 1}, "write DB": {"version": 1}}.get(name)
 
-    def record(self, server: str, command: str, reply: str, took_ms: float, meaning: Sense) -> None:
-        """There is no exchange."""
-
 
 class GatedCache:
-    """A cache whose every call is one named step. Without a cache behind it: for a rehearsal."""
+    """A cache whose every call is one named step. A rehearsal takes no step and needs no cache."""
 
     def __init__(self, gate: Gate, cache: Cache | None = None) -> None:
         self._gate = gate
-        self._behind = cache
+        self._cache = cast(Cache, cache)
 
     def get(self, key: str) -> bytes | None:
         return self._gate.step(_named("read cache", key), lambda: self._cache.get(key))
@@ -220,66 +261,30 @@ class GatedCache:
 
     def run(self, script: str, keys: list[str], *args: str | int) -> object:
         first = script.strip().split("\n")[0]
-        return self._gate.step(
-            first[2:].strip() if first.startswith("--") else "run script",
-            lambda: self._cache.run(script, keys, *args),
-        )
-
-    @property
-    def _cache(self) -> Cache:
-        assert self._behind is not None
-        return self._behind
+        name = first[2:].strip() if first.startswith("--") else "run script"
+        return self._gate.step(name, lambda: self._cache.run(script, keys, *args))
 
 
 class GatedShop:
     """A shop whose every statement is one named step; a price change is two: the write, and its
-    commit. Without a shop behind it: for a rehearsal.
+    commit. A rehearsal takes no step and needs no shop.
     """
 
     def __init__(self, gate: Gate, what: str, shop: TransactionShop | None = None) -> None:
         self.what = what
         self._gate = gate
-        self._behind = shop
+        self._shop = cast(TransactionShop, shop)
 
     def read(self, item: int) -> dict[str, object]:
-        shown = queries.filled_in(queries.READS[self.what], {queries.KEYS[self.what]: item})
-        return self._gate.step(
-            "read DB", lambda: self._timed(shown, "read", lambda: self._shop.read(item))
-        )
+        return self._gate.step("read DB", lambda: self._shop.read(item))
 
     def change_price(self, item: int, price: float) -> int:
         return int(str(self.change_price_returning(item, price)["version"]))
 
     def change_price_returning(self, item: int, price: float) -> dict[str, object]:
-        shown = queries.filled_in(
-            queries.CHANGE_PRICE_RETURNING_ROW, {"product_id": item, "price": f"{price:.2f}"}
-        )
-        answer = self._gate.step(
-            "write DB",
-            lambda: self._timed(
-                f"BEGIN; {shown}", "write", lambda: self._shop.begin_change(item, price)
-            ),
-        )
-        self._gate.step("commit", lambda: self._timed("COMMIT", "write", self._shop.commit))
+        answer = self._gate.step("write DB", lambda: self._shop.change_price_returning(item, price))
+        self._gate.step("commit", lambda: self._shop.commit())
         return answer
-
-    @property
-    def _shop(self) -> TransactionShop:
-        assert self._behind is not None
-        return self._behind
-
-    def _timed(self, shown: str, meaning: Sense, ask: Callable[[], _Value]) -> _Value:
-        began = time.perf_counter()
-        try:
-            value = ask()
-        except Exception as exc:
-            self._gate.record(
-                "database", shown, str(exc), (time.perf_counter() - began) * 1000, "error"
-            )
-            raise
-        reply = "COMMIT" if value is None else in_short(value)
-        self._gate.record("database", shown, reply, (time.perf_counter() - began) * 1000, meaning)
-        return value
 
 
 def _named(name: str, key: str) -> str:

@@ -11,31 +11,20 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from math import factorial, prod
-from typing import Protocol, TypeVar
+
+from labs.setups.interleaving.played import Played
 
 Choose = Callable[[int, str], str]
 """Chooses the worker that goes next, from the number of steps taken and the letters of the workers
 that wait, in the order of the alphabet.
 """
-
-
-class Taken(Protocol):
-    """What must be known of a schedule that was played: its letters, and for each step the letters
-    that could have gone.
-    """
-
-    @property
-    def schedule(self) -> str: ...
-    @property
-    def waiting(self) -> Sequence[str]: ...
-
-
-_Played = TypeVar("_Played", bound=Taken)
+Play = Callable[[Choose], Played]
+"""Plays one schedule in the order that is chosen."""
 
 
 def following(schedule: str) -> Choose:
-    """Go as a schedule says; a letter that can't go is left out, and after the last letter the
-    first worker that waits goes.
+    """Follow a schedule. A letter that can't go is left out, and after the last letter the first
+    worker that waits goes.
     """
     left = list(schedule)
 
@@ -49,7 +38,7 @@ def following(schedule: str) -> Choose:
     return choose
 
 
-def every(play: Callable[[Choose], _Played], *, limit: int) -> Iterator[_Played]:
+def every(play: Play, *, limit: int) -> Iterator[Played]:
     """Play all schedules in alphabetical order, up to `limit`.
 
     A run that stops early, at a step that could not be taken, covers every schedule with the same
@@ -63,7 +52,7 @@ def every(play: Callable[[Choose], _Played], *, limit: int) -> Iterator[_Played]
         limit -= 1
 
 
-def sampled(play: Callable[[Choose], _Played], *, seed: int, draws: int) -> Iterator[_Played]:
+def sampled(play: Play, *, seed: int, draws: int) -> Iterator[Played]:
     """Play `draws` schedules drawn with a seed: at each step every worker that waits is equally
     likely. One that was drawn before is played again and left out.
     """
@@ -77,9 +66,7 @@ def sampled(play: Callable[[Choose], _Played], *, seed: int, draws: int) -> Iter
 
 
 def beginning_with(prefix: str, lengths: Counter[str]) -> int:
-    """How many schedules begin with these letters, where each worker has as many steps as `lengths`
-    says.
-    """
+    """How many schedules begin with these letters; `lengths` has each worker's number of steps."""
     left = lengths - Counter(prefix)
     return factorial(left.total()) // prod(factorial(count) for count in left.values())
 

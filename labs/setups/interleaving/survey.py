@@ -8,15 +8,20 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from labs.setups.interleaving.played import Outcome, Played
-from labs.setups.interleaving.race import Race
+from labs.setups.interleaving.race import Race, plan
 from labs.setups.interleaving.schedules import beginning_with, every, sampled
+
+SEED, DRAWS, LIMIT = 7, 40, 300
+"""All schedules of a race are played where there are at most LIMIT; else DRAWS of them, drawn with
+the seed.
+"""
 
 
 @dataclass(frozen=True)
 class Survey:
     """What was raced, and every schedule that was played.
 
-    `whole`: all there are; else drawn with `seed`. An impossible schedule stands for all that begin
+    `whole`: all there are; else drawn with SEED. An impossible schedule stands for all that begin
     as it does: `stands_for` has how many those are.
     """
 
@@ -25,7 +30,6 @@ class Survey:
     start: str
     ttl_s: float
     whole: bool
-    seed: int
     played: tuple[Played, ...]
     stands_for: tuple[int, ...]
     took_s: float
@@ -66,36 +70,28 @@ class Survey:
         return sum(played.old_answers > 0 for played in self.played)
 
 
-def survey(
-    race: Race,
-    *,
-    name: str,
-    strategy: str,
-    start: str,
-    ttl_s: float,
-    draws: int,
-    seed: int,
-    limit: int,
-) -> Survey:
-    """Run every schedule, up to `limit`; with `draws`, a seeded random sample of that size."""
+def survey(race: Race) -> Survey:
+    """Play every schedule of the race, or a seeded random sample where there are too many."""
     began = time.monotonic()
-    played = tuple(
-        sampled(race.play, seed=seed, draws=draws) if draws else every(race.play, limit=limit)
-    )
+    most = Counter({letter: len(steps) for letter, steps in plan(race.strategy, race.name).items()})
+    if is_sample := beginning_with("", most) > LIMIT:
+        played = tuple(sampled(race.play, seed=SEED, draws=DRAWS))
+    else:
+        played = tuple(every(race.play, limit=LIMIT))
     lengths = Counter(next((one.schedule for one in played if one.outcome != "impossible"), ""))
-    stands_for = tuple(
-        beginning_with(one.schedule, lengths) if one.outcome == "impossible" and not draws else 1
-        for one in played
-    )
     race.clean()
     return Survey(
-        name,
-        strategy,
-        start,
-        ttl_s,
-        not draws and len(played) < limit,
-        seed,
-        played,
-        stands_for,
-        round(time.monotonic() - began, 3),
+        race=race.name,
+        strategy=race.strategy.name,
+        start=race.start,
+        ttl_s=race.ttl_s,
+        whole=not is_sample and len(played) < LIMIT,
+        played=played,
+        stands_for=tuple(
+            beginning_with(one.schedule, lengths)
+            if one.outcome == "impossible" and not is_sample
+            else 1
+            for one in played
+        ),
+        took_s=round(time.monotonic() - began, 3),
     )

@@ -5,27 +5,12 @@ order.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 
 from labs.events import Value
-from labs.lab import Column, Table
-from labs.setups.interleaving.played import OUTCOMES, Played, Role, Step
-from labs.setups.interleaving.race import LETTERS
-from labs.setups.interleaving.survey import Survey
-
-SEED, DRAWS, LIMIT = 7, 40, 300
-"""All schedules of a race are played where there are at most LIMIT; else DRAWS of them, drawn with
-the seed.
-"""
-
-RACES: dict[str, tuple[str, tuple[Role, ...]]] = {
-    "reader-writer": ("a reader and a writer", ("reader", "writer")),
-    "two-writers": ("two writers", ("writer", "writer")),
-    "reader-writer-eviction": ("a reader, a writer, an eviction", ("reader", "writer", "eviction")),
-    "two-readers-writer": ("two readers and a writer", ("reader", "reader", "writer")),
-    "reader-two-writers": ("a reader and two writers", ("reader", "writer", "writer")),
-}
-"""The name of each race, its words, and the workers."""
+from labs.lab import Column, Strategy, Table
+from labs.setups.interleaving.played import OUTCOMES, Played, Step
+from labs.setups.interleaving.race import LETTERS, RACES, STARTS, plan
+from labs.setups.interleaving.survey import DRAWS, LIMIT, SEED, Survey
 
 PLAYED = Table(
     "played",
@@ -39,7 +24,7 @@ PLAYED = Table(
         Column("took_ms", "Took", "ms", 2),
         Column("cached", "Cached version"),
         Column("committed", "Committed version"),
-        Column("told", "What it meant"),
+        Column("meaning", "What it meant"),
     ),
     empty="Play an order.",
 )
@@ -86,14 +71,14 @@ SURVIVORS = Table(
 
 
 def step_rows(
-    schedule: str, played: Played | None, race: str, steps: Mapping[str, Sequence[str]]
+    schedule: str, played: Played | None, strategy: Strategy, race: str
 ) -> list[dict[str, Value]]:
     """The steps of the schedule that is set: those that were taken with all that is known of them,
-    the others by name. `steps` are the names of each worker's steps.
+    the others by name.
     """
     taken = list(played.steps) if played else []
     done = Counter(step.letter for step in taken)
-    left = {letter: list(names)[done[letter] :] for letter, names in steps.items()}
+    left = {letter: names[done[letter] :] for letter, names in plan(strategy, race).items()}
     role_of = dict(zip(LETTERS, RACES[race][1], strict=False))
     wanted = list(schedule)[len(taken) :]
     rest = [letter for letter, names in left.items() for _ in names]
@@ -108,7 +93,7 @@ def step_rows(
     ]
     if played:
         rows.append(
-            {"worker": "", "step": "end", "reply": sentence(played)[0], "told": played.outcome}
+            {"worker": "", "step": "end", "reply": sentence(played)[0], "meaning": played.outcome}
         )
     return rows
 
@@ -122,11 +107,7 @@ def schedule_rows(found: Survey) -> list[dict[str, Value]]:
             "outcome": played.outcome,
             "cached": "" if played.cached is None else played.cached,
             "committed": played.committed or "",
-            "lasts": lasts(played)
-            if played.outcome == "stale"
-            else f"{played.blocked.letter} waits for {played.blocked.by}"
-            if played.blocked
-            else "",
+            "lasts": _lasts(played),
             "old_answers": played.old_answers,
             "stands_for": stands_for,
         }
@@ -141,7 +122,7 @@ def survivor_row(found: Survey, label: str) -> dict[str, Value]:
     return {
         "race": RACES[found.race][0],
         "strategy": label,
-        "start": {"empty": "empty", "warm": "holds it"}[found.start],
+        "start": STARTS[found.start],
         "ttl": f"{found.ttl_s:g} s" if found.ttl_s else "none",
         "orders": found.schedules,
         **{name: found.outcomes[name] for name in OUTCOMES},
@@ -152,47 +133,43 @@ def survivor_row(found: Survey, label: str) -> dict[str, Value]:
 
 def sentence(played: Played) -> tuple[str, str]:
     """How a schedule ended, as the sentence under the drawing, and the part that matters most."""
+    committed = f"version {played.committed}"
+    old = " On the way a reader was told an old price." if played.old_answers else ""
     if played.blocked is not None:
         strong = "This order is impossible"
-        return (
-            f"{strong}: {played.blocked.letter} waits for the row lock of {played.blocked.by}, "
-            "who has not committed. Postgres says so itself; it was rolled back.",
-            strong,
+        tail = (
+            f"{played.blocked.letter} waits for the row lock of {played.blocked.by}, who has not "
+            "committed. Postgres says so itself; it was rolled back."
         )
-    if played.outcome == "stale":
-        strong = f"Stale, {lasts(played)}"
-        return (
-            f"{strong}: the cache holds version {played.cached}, the database has committed "
-            f"version {played.committed}.",
-            strong,
-        )
-    strong = "The cache is empty" if played.outcome == "empty" else "Fresh"
-    tail = (
-        f"the next reader asks the database, which has version {played.committed}"
-        if played.outcome == "empty"
-        else f"cache and database both hold version {played.committed}"
-    )
-    old = " On the way a reader was told an old price." if played.old_answers else ""
-    return f"{strong}: {tail}.{old}", strong
+    elif played.outcome == "stale":
+        strong = f"Stale, {_lasts(played)}"
+        tail = f"the cache holds version {played.cached}, the database has committed {committed}."
+    elif played.outcome == "empty":
+        strong = "The cache is empty"
+        tail = f"the next reader asks the database, which has {committed}.{old}"
+    else:
+        strong = "Fresh"
+        tail = f"cache and database both hold {committed}.{old}"
+    return f"{strong}: {tail}", strong
 
 
-def lasts(played: Played) -> str:
-    """For how long what is stale stays so, as the cache reports."""
+def _lasts(played: Played) -> str:
+    """For how long what is stale stays so, as the cache reports; which lock a step waited for."""
+    if played.blocked:
+        return f"{played.blocked.letter} waits for {played.blocked.by}"
+    if played.outcome != "stale":
+        return ""
     return "without end" if played.left_ms is None else f"for up to {played.left_ms / 1000:.0f} s"
 
 
 def summary(found: Survey) -> str:
     """A survey in a sentence."""
     count = found.outcomes
-    how = (
-        f"{found.schedules} orders"
-        if found.whole
-        else f"{found.schedules} orders drawn with the seed {found.seed}"
-    )
+    drawn = "" if found.whole else f" drawn with the seed {SEED}"
     parts = [f"{count[name]} {name}" for name in OUTCOMES if count[name]]
     return (
-        f"{verdict(found).capitalize()}. {how} of {RACES[found.race][0]}: "
-        f"{', '.join(parts)}, in {found.took_s:.1f} s."
+        f"{verdict(found).capitalize()}. {found.schedules} orders{drawn} of "
+        f"{RACES[found.race][0]}: {', '.join(parts)}, in {found.took_s:.1f} s."
     )
 
 
@@ -219,5 +196,5 @@ def _step_row(step: Step, *, note: str = "") -> dict[str, Value]:
         "took_ms": step.took_ms if step.command else "",
         "cached": "" if step.cached is None else step.cached,
         "committed": "" if step.committed is None else step.committed,
-        "told": note or ("waits" if step.waited else step.meaning if step.command else ""),
+        "meaning": note or ("waits" if step.waited else step.meaning if step.command else ""),
     }

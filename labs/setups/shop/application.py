@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from functools import partial
 
 from labs.caching.cache import CacheDown
 from labs.clients.access import Access
 from labs.errors import BadInput, NotNow, ServerDown, ServerNotUp
 from labs.events import CommandRan, LineReached, Sense, StepFinished, StepStarted
-from labs.lab import Strategy
 from labs.sandbox.clients import ClosableCache, ClosableShop, MemcachedCache, RedisCache
 from labs.sandbox.context import Context
 from labs.sandbox.ledger import Request, Trip
@@ -56,11 +55,11 @@ class Application(SteppedPart):
 
     def read(self, item: int, *, quiet: bool = False) -> Request:
         """One read, recorded in the ledger. A `quiet` one emits no events."""
-        return self._alone(lambda: self._request("read", item, None, quiet))
+        return self._alone("read", item, None, quiet)
 
     def write(self, item: int, price: float, *, quiet: bool = False) -> Request:
         """One price change through the strategy's write side."""
-        return self._alone(lambda: self._request("write", item, price, quiet))
+        return self._alone("write", item, price, quiet)
 
     def flush(self) -> None:
         """Empty the cache. ServerNotUp if it is not up."""
@@ -110,11 +109,11 @@ class Application(SteppedPart):
             self._shop.close()
             self._shop = None
 
-    def _alone(self, run: Callable[[], Request]) -> Request:
+    def _alone(self, function: str, item: int, price: float | None, quiet: bool) -> Request:
         if not self._lock.acquire(timeout=5.0):
             raise NotNow("A request is standing in step gear.", hint="Run it to its end first.")
         try:
-            return run()
+            return self._request(function, item, price, quiet)
         finally:
             self._lock.release()
 
@@ -130,22 +129,37 @@ class Application(SteppedPart):
         self._trips, self._quiet = [], quiet
         what, ttl_s = str(context.settings.get("read", "row")), strategy.ttl_s(context.settings)
         if not quiet:
-            shown = (
-                f"{function}({item})" if price is None else f"{function}({item}, price={price:.2f})"
-            )
+            given = str(item) if price is None else f"{item}, price={price:.2f}"
             context.emit(
                 StepStarted(
-                    request=self._number, strategy=strategy.name, function=function, call=shown
+                    request=self._number,
+                    strategy=strategy.name,
+                    function=function,
+                    call=f"{function}({given})",
                 )
             )
         shop, cache = self._clients(what)
         alone = not context.load.running
         committed = committed_version(context, what, item)
         before = read_counters(context)
-        began = time.monotonic()
-        version, answer, error = self._run(strategy, function, item, price, ttl_s, shop, cache)
+        began, error = time.monotonic(), ""
+        answer: object = None
+        try:
+            if function == "read":
+                answer = strategy.read(shop, cache, item, ttl_s)
+            else:
+                assert strategy.write is not None and price is not None
+                answer = strategy.write(shop, cache, item, price, ttl_s)
+        except (ServerDown, CacheDown) as exc:
+            error = str(exc)
         ended = time.monotonic()
-        self._note(function, item, version, ended)
+        made = answer
+        if function == "read":
+            made = answer.get("version") if isinstance(answer, dict) else None
+            context.commits.ask(item)
+        version = made if isinstance(made, int) else None
+        if function == "write" and version is not None:
+            context.commits.note(item, version, ended)
         after = read_counters(context)
         request = Request(
             number=self._number,
@@ -171,51 +185,17 @@ class Application(SteppedPart):
         )
         context.ledger.add(request)
         if not quiet:
+            done = f"version {answer}" if function == "write" else captions.in_short(answer)
             context.emit(
                 StepFinished(
                     request=self._number,
                     meaning=request.meaning,
-                    answer=answer or error,
+                    answer=error or done,
                     took_ms=request.took_ms,
                 )
             )
             context.emit(captions.after_request(request))
         return request
-
-    def _note(self, function: str, item: int, version: int | None, at: float) -> None:
-        """Let the load's clients know what was written and read here."""
-        if function == "read":
-            self.context.commits.ask(item)
-        elif version is not None:
-            self.context.commits.note(item, version, at)
-
-    @staticmethod
-    def _run(
-        strategy: Strategy,
-        function: str,
-        item: int,
-        price: float | None,
-        ttl_s: float,
-        shop: ClosableShop,
-        cache: ClosableCache,
-    ) -> tuple[int | None, str, str]:
-        """The version that came back, the answer in short, and the error if there was one."""
-        try:
-            if function == "read":
-                answer = strategy.read(shop, cache, item, ttl_s)
-                if not isinstance(answer, dict):
-                    return None, str(answer)[:200], ""
-                version = answer.get("version")
-                return (
-                    (version if isinstance(version, int) else None),
-                    captions.in_short(answer),
-                    "",
-                )
-            assert strategy.write is not None and price is not None
-            made = strategy.write(shop, cache, item, price, ttl_s)
-            return (made if isinstance(made, int) else None), f"version {made}", ""
-        except (ServerDown, CacheDown) as exc:
-            return None, "", str(exc)
 
     def _clients(self, what: str) -> tuple[ClosableShop, ClosableCache]:
         """The clients, connected if they can be: no request is charged for a connection that it did
@@ -235,32 +215,23 @@ class Application(SteppedPart):
 
     def _new_cache(self, engine: str) -> ClosableCache:
         context = self.context
+        on_command, on_lookup = partial(self._on_command, "cache"), partial(self._on_command, "app")
         if context.doubles is not None:
-            return context.doubles.cache(
-                lambda: context.is_reached(CACHE), self._on_cache, self._on_own_memory
-            )
+            return context.doubles.cache(lambda: context.is_reached(CACHE), on_command, on_lookup)
         address = context.address_for_app("cache")
         if engine == "memcached":
-            return MemcachedCache(address, on_command=self._on_cache)
+            return MemcachedCache(address, on_command=on_command)
+        password = context.password("cache")
         return RedisCache(
-            address,
-            Access("shop", context.password("cache")),
-            on_command=self._on_cache,
-            on_lookup=self._on_own_memory,
+            address, Access("shop", password), on_command=on_command, on_lookup=on_lookup
         )
 
     def _new_shop(self, what: str) -> ClosableShop:
-        context = self.context
+        context, on_command = self.context, partial(self._on_command, "database")
         if context.doubles is not None:
-            return context.doubles.shop(
-                lambda: context.is_reached(DATABASE), self._on_database, what
-            )
-        return SqlAlchemyShop(
-            context.address_for_app("database"),
-            password=context.password("database"),
-            what=what,
-            on_command=self._on_database,
-        )
+            return context.doubles.shop(lambda: context.is_reached(DATABASE), on_command, what)
+        address, password = context.address_for_app("database"), context.password("database")
+        return SqlAlchemyShop(address, password=password, what=what, on_command=on_command)
 
     def _meaning(
         self, function: str, version: int | None, committed: int | None, error: str
@@ -275,15 +246,6 @@ class Application(SteppedPart):
         if any(trip.server == "database" for trip in self._trips):
             return "miss" if "miss" in cache else "read"
         return "hit" if "hit" in cache else "none"
-
-    def _on_cache(self, command: str, reply: str, took_ms: float, meaning: Sense) -> None:
-        self._on_command("cache", command, reply, took_ms, meaning)
-
-    def _on_own_memory(self, command: str, reply: str, took_ms: float, meaning: Sense) -> None:
-        self._on_command("app", command, reply, took_ms, meaning)
-
-    def _on_database(self, command: str, reply: str, took_ms: float, meaning: Sense) -> None:
-        self._on_command("database", command, reply, took_ms, meaning)
 
     def _on_command(
         self, server: str, command: str, reply: str, took_ms: float, meaning: Sense
@@ -301,10 +263,8 @@ class Application(SteppedPart):
                 meaning=meaning,
             )
         )
-        if self.stepper.running:
-            sentence = captions.after_command(server, meaning)
-            if sentence is not None:
-                self.context.emit(sentence)
+        if self.stepper.running and (sentence := captions.AFTER_COMMAND.get((server, meaning))):
+            self.context.emit(sentence)
 
     def _line_reached(self, line: int, last_line: int) -> None:
         self.context.emit(LineReached(request=self._number, line=line, last_line=last_line))

@@ -7,7 +7,7 @@ from __future__ import annotations
 from labs.events import CaptionChanged, Sense
 from labs.sandbox.ledger import Request
 
-_AFTER_COMMAND: dict[tuple[str, Sense], CaptionChanged] = {
+AFTER_COMMAND: dict[tuple[str, Sense], CaptionChanged] = {
     ("cache", "hit"): CaptionChanged(
         text="The cache had it. The database will hear nothing.", strong="The cache had it."
     ),
@@ -28,11 +28,7 @@ _AFTER_COMMAND: dict[tuple[str, Sense], CaptionChanged] = {
         strong="The cache has not heard of it yet.",
     ),
 }
-
-
-def after_command(server: str, meaning: Sense) -> CaptionChanged | None:
-    """The sentence for a command of a stepped request; None where there is nothing to say."""
-    return _AFTER_COMMAND.get((server, meaning))
+"""The sentence after a command of a stepped request, by server and meaning."""
 
 
 def after_request(request: Request) -> CaptionChanged:
@@ -40,50 +36,43 @@ def after_request(request: Request) -> CaptionChanged:
     took = f"{request.took_ms:.2f} ms"
     match request.meaning:
         case "hit":
-            return CaptionChanged(
-                text=f"The cache had it, in {took}. The database heard nothing.",
-                strong=f"The cache had it, in {took}.",
-            )
+            strong = f"The cache had it, in {took}."
+            text = f"{strong} The database heard nothing."
         case "miss":
-            return CaptionChanged(
-                text=f"The cache had nothing, so the database answered: {took} for the first "
-                "reader. The next one finds it stored.",
-                strong="the database answered",
+            strong = "the database answered"
+            text = (
+                f"The cache had nothing, so {strong}: {took} for the first reader. The next one "
+                "finds it stored."
             )
         case "stale":
-            return CaptionChanged(
-                text=f"The cache had an old one: version {request.version}, while the database "
-                f"holds version {request.committed}.",
-                strong="The cache had an old one",
+            strong = "The cache had an old one"
+            text = (
+                f"{strong}: version {request.version}, while the database holds version "
+                f"{request.committed}."
             )
         case "write":
-            cache_written = any(
+            strong = "The database has the new price."
+            stored = any(
                 trip.server == "cache" and trip.meaning == "write" for trip in request.trips
             )
-            told = "The cache was told as well." if cache_written else "Nobody has told the cache."
-            return CaptionChanged(
-                text=f"The database has the new price. {told}",
-                strong="The database has the new price.",
-            )
+            rest = "The cache was told as well." if stored else "Nobody has told the cache."
+            text = f"{strong} {rest}"
         case "read":
-            tail = (
-                "The cache is down: slower, never wrong."
-                if request.cache_down
-                else "The cache took nothing off it."
-            )
-            return CaptionChanged(
-                text=f"The database answered, in {took}. {tail}",
-                strong=f"The database answered, in {took}.",
-            )
+            strong = f"The database answered, in {took}."
+            is_down = "The cache is down: slower, never wrong."
+            text = f"{strong} {is_down if request.cache_down else 'The cache took nothing off it.'}"
         case "error":
-            return CaptionChanged(text="Nobody answered this request.", strong="Nobody answered")
-    return CaptionChanged(
-        text="The answer came from neither the cache nor the database.",
-        strong="neither the cache nor the database",
-    )
+            strong = "Nobody answered"
+            text = f"{strong} this request."
+        case _:
+            strong = "neither the cache nor the database"
+            text = f"The answer came from {strong}."
+    return CaptionChanged(text=text, strong=strong)
 
 
-def in_short(answer: dict[str, object]) -> str:
+def in_short(answer: object) -> str:
     """An answer of the shop in a few words."""
+    if not isinstance(answer, dict):
+        return str(answer)[:200]
     parts = [f"{name} {answer[name]}" for name in ("name", "price", "version") if name in answer]
     return ", ".join(parts)[:200] or f"{len(answer)} fields"

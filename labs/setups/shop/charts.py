@@ -9,9 +9,7 @@ OPERATIONS = Chart(
     "Cache operations and database queries", ("cache_ops_per_s", "database_queries_per_s")
 )
 REQUESTS = Chart(
-    "Requests by what they were",
-    ("hit_p50_ms", "hit_p99_ms", "miss_p50_ms", "miss_p99_ms"),
-    "log",
+    "Requests by what they were", ("hit_p50_ms", "hit_p99_ms", "miss_p50_ms", "miss_p99_ms"), "log"
 )
 TIERS = Chart(
     "Latency of each tier",

@@ -29,35 +29,33 @@ def read_counters(context: Context) -> Counters:
         cache = cache_if_up(context)
         hits, misses = cache.hits(), cache.misses()
     with contextlib.suppress(ServerDown):
-        queries = database_if_up(context).queries()
+        queries = _database_if_up(context).queries()
     return Counters(hits, misses, queries)
 
 
 def committed_version(context: Context, what: str, item: int) -> int | None:
     """The version that the database has committed; None if the database does not answer."""
     try:
-        return version_of(database_if_up(context), what, item)
+        return version_of(_database_if_up(context), what, item)
     except ServerDown:
         return None
 
 
 def cache_engine(context: Context) -> str:
     """The kind of the cache's engine now: redis or memcached."""
-    cache = context.servers.get(CACHE)
-    return "memcached" if cache is not None and cache.engine.kind == "memcached" else "redis"
+    return context.servers[CACHE].engine.kind
 
 
 def cache_if_up(context: Context) -> CacheEngine:
     """The cache's engine. ServerDown if it is not up."""
-    server = context.servers.get(CACHE)
-    if server is None or server.state != "up" or not isinstance(server.engine, CacheEngine):
+    cache = context.servers[CACHE]
+    if cache.state != "up" or not isinstance(cache.engine, CacheEngine):
         raise ServerDown("The cache is not up.")
-    return server.engine
+    return cache.engine
 
 
-def database_if_up(context: Context) -> DatabaseEngine:
-    """The database's engine. ServerDown if it is not up."""
-    server = context.servers.get(DATABASE)
-    if server is None or server.state != "up" or not isinstance(server.engine, DatabaseEngine):
+def _database_if_up(context: Context) -> DatabaseEngine:
+    database = context.servers[DATABASE]
+    if database.state != "up" or not isinstance(database.engine, DatabaseEngine):
         raise ServerDown("The database is not up.")
-    return server.engine
+    return database.engine

@@ -44,13 +44,7 @@ def read_counts_its_own_hits(shop: Shop, cache: Cache, item: int, ttl_s: float) 
 
 def read_falls_with_the_cache(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
     """Has no answer when the cache is down."""
-    key = f"{shop.what}:{item}"
-    found = cache.get(key)
-    if found is not None:
-        return dict(json.loads(found))
-    answer = shop.read(item)
-    cache.set(key, json.dumps(answer), ttl_s)
-    return answer
+    return _read(f"{shop.what}:{item}", shop, cache, item, ttl_s)
 
 
 def read_ignores_ttl(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
@@ -62,11 +56,7 @@ def write_never_overwrites(
     shop: Shop, cache: Cache, item: int, price: float, ttl_s: float
 ) -> object:
     """Stores an item at its first write and never again."""
-    answer = shop.change_price_returning(item, price)
-    with suppress(CacheDown):
-        if cache.get(f"{shop.what}:{item}") is None:
-            cache.set(f"{shop.what}:{item}", json.dumps(answer), ttl_s)
-    return answer["version"]
+    return _write(shop, cache, item, price, ttl_s, where_cached=False)
 
 
 def write_asks_again(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> object:
@@ -79,22 +69,13 @@ def write_asks_again(shop: Shop, cache: Cache, item: int, price: float, ttl_s: f
 
 def write_refreshes_only(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> object:
     """Writes to the cache only what is there already."""
-    answer = shop.change_price_returning(item, price)
-    with suppress(CacheDown):
-        if cache.get(f"{shop.what}:{item}") is not None:
-            cache.set(f"{shop.what}:{item}", json.dumps(answer), ttl_s)
-    return answer["version"]
+    return _write(shop, cache, item, price, ttl_s, where_cached=True)
 
 
 def read_tags_one_item(shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
     """Has a generation for each item, not for its category."""
-    key = f"{shop.what}:{item}:g{int(cache.get(f'generation:item-{item}') or 0)}"
-    found = cache.get(key)
-    if found is not None:
-        return dict(json.loads(found))
-    answer = shop.read(item)
-    cache.set(key, json.dumps(answer), ttl_s)
-    return answer
+    generation = int(cache.get(f"generation:item-{item}") or 0)
+    return _read(f"{shop.what}:{item}:g{generation}", shop, cache, item, ttl_s)
 
 
 def write_tags_one_item(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> int:
@@ -148,3 +129,22 @@ def mistake(
     name = name or name_of(described[0]).partition("-")[2]
     instead = {s.name: replace(s, **functions) for s in strategies}  # type: ignore[arg-type]  # read or write
     return Mutant(name, about_of(*described), caught_by, instead)
+
+
+def _read(key: str, shop: Shop, cache: Cache, item: int, ttl_s: float) -> Answer:
+    found = cache.get(key)
+    if found is not None:
+        return dict(json.loads(found))
+    answer = shop.read(item)
+    cache.set(key, json.dumps(answer), ttl_s)
+    return answer
+
+
+def _write(
+    shop: Shop, cache: Cache, item: int, price: float, ttl_s: float, *, where_cached: bool
+) -> object:
+    answer, key = shop.change_price_returning(item, price), f"{shop.what}:{item}"
+    with suppress(CacheDown):
+        if (cache.get(key) is not None) == where_cached:
+            cache.set(key, json.dumps(answer), ttl_s)
+    return answer["version"]

@@ -4,10 +4,9 @@ its workload, one read and one change of a price.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from labs.events import Value
 from labs.lab import Action, Choice, Lab, Link, Node, Number, Place, Topology
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
@@ -19,10 +18,6 @@ PARTS = (Application, ShopLoad)
 CHARTS = charts.USUAL
 
 
-def _cache_options(settings: Mapping[str, Value]) -> Mapping[str, Any]:
-    return {"maxmemory_mb": int(float(settings.get("cache_mb", 32)))}
-
-
 TOPOLOGY = Topology(
     nodes=(
         Node("app", "Shop app", "app"),
@@ -32,7 +27,7 @@ TOPOLOGY = Topology(
             "redis",
             engine_setting="engine",
             exchanged_by=("cache_mb",),
-            options_of=_cache_options,
+            options_of=lambda settings: {"maxmemory_mb": int(float(settings.get("cache_mb", 32)))},
         ),
         Node("database", "database", "postgres", about="products, reviews, orders"),
     ),
@@ -58,10 +53,9 @@ ENGINE = Choice(
     "redis",
     help="Another engine starts empty.",
 )
-
-
 ITEM = Number("item", "Item", 1, 1_000, 1, 42)
 PRICE = Number("price", "New price", 0.01, 9_999, 0.01, 24.90)
+TRIAL_SECONDS = Number("seconds", "Each runs for", 1, 10, 1, 2, unit="s", gear="view")
 
 
 def read_item(sandbox: Sandbox, item: float) -> str:
@@ -97,23 +91,18 @@ def price_change(more: Callable[[Request], str], *, primary: bool = False) -> Ac
 READ = Action("read", "Read it", "step", read_item, (ITEM,))
 
 
-TRIAL_SECONDS = Number("seconds", "Each runs for", 1, 10, 1, 2, unit="s", gear="view")
-
-
 def what_is_read(default: str) -> Choice:
     """Which of the shop's three reads is cached."""
-    return Choice(
-        "read",
-        "What is read",
-        (
-            ("row", "one row, by its key"),
-            ("page", "a product page"),
-            ("ranking", "a category’s ranking"),
-        ),
-        default,
-        help="Three queries of honestly different cost: one row by its primary key, a join with "
-        "aggregates, a ranking over all reviews of a category.",
+    options = (
+        ("row", "one row, by its key"),
+        ("page", "a product page"),
+        ("ranking", "a category’s ranking"),
     )
+    about = (
+        "Three queries of honestly different cost: one row by its primary key, a join with "
+        "aggregates, a ranking over all reviews of a category."
+    )
+    return Choice("read", "What is read", options, default, help=about)
 
 
 def clients(
@@ -127,64 +116,31 @@ def clients(
 
 def rate(default: int, *, maximum: int = 2_000) -> Number:
     """How many requests a second the load wants."""
-    return Number(
-        "rate_per_s",
-        "Requests wanted",
-        10,
-        maximum,
-        10,
-        default,
-        unit="/s",
-        scale="log",
-        gear="load",
-        help="An open loop: requests are due on a schedule, whether or not the last one is done.",
-    )
+    loop = "An open loop: requests are due on a schedule, whether or not the last one is done."
+    name, label = "rate_per_s", "Requests wanted"
+    return Number(name, label, 10, maximum, 10, default, "/s", "log", "load", loop)
 
 
 def write_percent(default: float, *, minimum: float = 0, maximum: float) -> Number:
     """How many of 100 requests change a price."""
-    return Number(
-        "write_percent",
-        "Writes",
-        minimum,
-        maximum,
-        1,
-        default,
-        unit="%",
-        gear="load",
-        help="Of 100 requests, so many change a price.",
-    )
+    about = "Of 100 requests, so many change a price."
+    name, label = "write_percent", "Writes"
+    return Number(name, label, minimum, maximum, 1, default, "%", gear="load", help=about)
 
 
 def cache_mb(default: float, *, minimum: float, more: str = "") -> Number:
     """How much memory the cache has; `more` is the help's second sentence."""
-    return Number(
-        "cache_mb",
-        "Cache memory",
-        minimum,
-        64,
-        1,
-        default,
-        unit="MB",
-        scale="log",
-        gear="load",
-        help=f"maxmemory of Redis, -m of Memcached. {more}".strip(),
-    )
+    about = f"maxmemory of Redis, -m of Memcached. {more}".strip()
+    return Number("cache_mb", "Cache memory", minimum, 64, 1, default, "MB", "log", "load", about)
 
 
 def skew(default: float) -> Number:
     """How unequal the popularity of items is."""
-    return Number(
-        "skew",
-        "Skew",
-        0,
-        1.5,
-        0.1,
-        default,
-        gear="load",
-        help="Zipf: at 0 all items are equally popular, at 1 the first is asked for twice as "
-        "often as the second.",
+    about = (
+        "Zipf: at 0 all items are equally popular, at 1 the first is asked for twice as often as "
+        "the second."
     )
+    return Number("skew", "Skew", 0, 1.5, 0.1, default, gear="load", help=about)
 
 
 def ttl(default: float, gear: Place = "all") -> Number:

@@ -12,8 +12,8 @@ from labs.lab import Strategy
 NO_CACHE = Strategy("no-cache", "No cache", no_cache.read, no_cache.write)
 CACHE_ASIDE = Strategy("cache-aside", "Cache-aside", cache_aside.read, cache_aside.write)
 DELETE_ON_WRITE = replace(CACHE_ASIDE, label="Cache-aside, delete on write")
-NOT_TOLD = Strategy(
-    "cache-aside-untold",
+NOT_INVALIDATED = Strategy(
+    "cache-aside-no-invalidation",
     "Cache-aside, cache not told of writes",
     cache_aside.read,
     cache_aside.write_untold,

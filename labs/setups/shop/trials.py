@@ -51,54 +51,31 @@ class Trial:
     hits: int
     misses: int
     queries: int
-    operations: float
-    keys: tuple[str, ...]
+    keys: int
     held_bytes: float
     seen: Row
 
-    @property
-    def reads(self) -> int:
-        """Reads that were answered."""
-        return self.tally.done - self.writes
-
-    @property
-    def writes(self) -> int:
-        """Writes that were committed, including those behind the application's back."""
-        return self.tally.kinds["write"] + self.tally.kinds["behind"]
-
-    @property
-    def hit_percent(self) -> float:
-        """Reads that needed no query, as a percentage of all reads."""
-        return 100 * self.tally.kinds["hit"] / self.reads if self.reads else 0.0
-
-    @property
-    def stale_percent(self) -> float:
-        """Stale reads, as a percentage of all reads."""
-        return 100 * self.tally.stale / self.reads if self.reads else 0.0
-
-    def staleness_ms(self, percentile: float) -> float:
-        """By how much the stale reads were stale; 0 without any."""
-        return self.tally.latencies["staleness"].percentile_ms(percentile)
-
     def row(self) -> Row:
-        """What every table of trials holds: reads, writes, hits, staleness, queries and keys."""
-        latencies = self.tally.latencies
+        """What every table of trials holds: reads, writes, hits, staleness, queries and keys. Hits
+        are reads that needed no query; writes behind the application's back count as well.
+        """
+        tally, staleness = self.tally, self.tally.latencies["staleness"]
+        writes = tally.kinds["write"] + tally.kinds["behind"]
+        reads = tally.done - writes
         return {
-            "reads": self.reads,
-            "writes": self.writes,
-            "hit_percent": round(self.hit_percent, 2),
-            "stale": self.tally.stale,
-            "stale_percent": round(self.stale_percent, 2),
-            "staleness_p50_ms": round(self.staleness_ms(50), 1),
-            "staleness_p99_ms": round(self.staleness_ms(99), 1),
-            "staleness_max_ms": round(self.staleness_ms(100), 1),
+            "reads": reads,
+            "writes": writes,
+            "hit_percent": round(100 * tally.kinds["hit"] / max(1, reads), 2),
+            "stale": tally.stale,
+            "stale_percent": round(100 * tally.stale / max(1, reads), 2),
+            "staleness_p50_ms": round(staleness.percentile_ms(50), 1),
+            "staleness_p99_ms": round(staleness.percentile_ms(99), 1),
+            "staleness_max_ms": round(staleness.percentile_ms(100), 1),
             "staleness_edges_ms": " ".join(map(str, EDGES_MS)),
-            "staleness_counts": " ".join(
-                str(count) for count in latencies["staleness"].counts(EDGES_MS)
-            ),
-            "slowest_miss_ms": round(latencies["miss"].percentile_ms(100), 2),
+            "staleness_counts": " ".join(map(str, staleness.counts(EDGES_MS))),
+            "slowest_miss_ms": round(tally.latencies["miss"].percentile_ms(100), 2),
             "queries_per_s": round(self.queries / self.seconds, 1),
-            "keys": len(self.keys),
+            "keys": self.keys,
         }
 
 
@@ -130,10 +107,10 @@ def run(sandbox: Sandbox, seconds: float, observe: Callable[[], Row] = dict) -> 
     the trial's `seen`.
     """
     begin(sandbox)
-    before, operations_before = read_counters(sandbox), _operations(sandbox)
+    before = read_counters(sandbox)
     began = time.monotonic()
     tally = load(sandbox, seconds)
-    keys, held, seen = keys_now(sandbox), held_bytes(sandbox), observe()
+    keys, held, seen = len(keys_now(sandbox)), held_bytes(sandbox), observe()
     sandbox.stop_load()
     after = read_counters(sandbox)
     return Trial(
@@ -142,8 +119,7 @@ def run(sandbox: Sandbox, seconds: float, observe: Callable[[], Row] = dict) -> 
         hits=after.hits - before.hits,
         misses=after.misses - before.misses,
         queries=after.queries - before.queries,
-        operations=_operations(sandbox) - operations_before,
-        keys=tuple(keys),
+        keys=keys,
         held_bytes=held,
         seen=seen,
     )
@@ -181,12 +157,8 @@ def compare(
 
 def put_row(sandbox: Sandbox, table: str, row: Row, *, by: str) -> None:
     """Put a row into a table, in place of the one with the same value in column `by`."""
-    rows = sandbox.found.get(table, [])
-    if any(old[by] == row[by] for old in rows):
-        rows = [row if old[by] == row[by] else old for old in rows]
-    else:
-        rows = [*rows, row]
-    sandbox.tabulate(table, rows)
+    kept = rows(sandbox, table, by=by) | {str(row[by]): row}
+    sandbox.tabulate(table, list(kept.values()))
 
 
 def rows(sandbox: Sandbox, table: str, *, by: str = "name") -> dict[str, Row]:
@@ -224,10 +196,6 @@ def redis(sandbox: Sandbox) -> Redis:
     if not isinstance(engine, Redis):
         raise ServerDown("No Redis runs here.")
     return engine
-
-
-def _operations(sandbox: Sandbox) -> float:
-    return sandbox.servers[CACHE].engine.counters()["operations"]
 
 
 def _cache(sandbox: Sandbox) -> Redis | Memcached:

@@ -94,7 +94,7 @@ class ShopProgram(ScheduledProgram):
         super().__init__(spec)
         self._commits = commits
         self._shop = LeanShop(spec.database.open(), password=spec.database_password, what=spec.what)
-        self._cache: LeanCache | None = None
+        self._cache: LeanCache
         self._engine = ""
         self._apply(spec)
         self._batch = Batch(*spec.label)
@@ -119,7 +119,7 @@ class ShopProgram(ScheduledProgram):
         except (ServerDown, CacheDown):
             batch.errors += 1
             return
-        # a strategy's own mistake: the load says so and goes on
+        # a strategy's own mistake: the load reports it and goes on
         except Exception as exc:  # noqa: BLE001
             batch.errors += 1
             batch.problem = f"{type(exc).__name__}: {exc}"[:200]
@@ -134,7 +134,6 @@ class ShopProgram(ScheduledProgram):
 
     def take_batch(self) -> Batch:
         """What was done since the last call."""
-        assert self._cache is not None
         batch, self._batch = self._batch, Batch(*self._label)
         batch.times["cache"], self._cache.times = self._cache.times, array("Q")
         batch.times["database"], self._shop.times = self._shop.times, array("Q")
@@ -142,8 +141,7 @@ class ShopProgram(ScheduledProgram):
 
     def close(self) -> None:
         """Give both connections back."""
-        if self._cache is not None:
-            self._cache.shut()
+        self._cache.shut()
         self._shop.close()
 
     def _apply(self, spec: ShopSpec) -> None:
@@ -152,8 +150,8 @@ class ShopProgram(ScheduledProgram):
         self._keys = ZipfKeys(spec.items, skew=spec.skew, seed=spec.seed * 1_000 + spec.client)
         self._write_share, self._behind_share = spec.write_share, spec.behind_share
         self._shop.what = spec.what
-        if spec.engine != self._engine or self._cache is None:
-            if self._cache is not None:
+        if spec.engine != self._engine:
+            if self._engine:
                 self._cache.shut()
             lean = LeanMemcached if spec.engine == "memcached" else LeanRedis
             self._cache = lean(spec.cache.open(), spec.cache_access)
@@ -163,18 +161,17 @@ class ShopProgram(ScheduledProgram):
         assert self._strategy.write is not None
         price = round(1 + self.random.random() * 199, 2)
         behind = self.random.random() < self._behind_share
-        version = (
-            self._shop.change_price(item, price)
-            if behind
-            else self._strategy.write(self._shop, self._cache, item, price, self._ttl_s)
-        )
+        version: object
+        if behind:
+            version = self._shop.change_price(item, price)
+        else:
+            version = self._strategy.write(self._shop, self._cache, item, price, self._ttl_s)
         if isinstance(version, int):
             self._commits.note(item, version, self._shop.committed_at)
         return "behind" if behind else "write"
 
     def _read(self, item: int) -> str:
         cache = self._cache
-        assert cache is not None
         hits, misses, queries = cache.hits, cache.misses, self._shop.queries
         began, known = time.monotonic(), self._commits.newest(item)
         self._commits.ask(item)

@@ -4,8 +4,8 @@ its browsers and instances.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from labs.engines.web import Balancer
@@ -50,28 +50,10 @@ BROWSER = Choice("browser", "Browser", ((FIRST, "the first"), (SECOND, "the seco
 ITEM = Choice(
     "item", "Item", tuple((item, item) for item in ("teapot", "lamp", "notebook")), "teapot"
 )
-BROWSERS = Number(
-    "browsers",
-    "Browsers",
-    2,
-    200,
-    2,
-    40,
-    gear="load",
-    help="Each has a cookie jar of its own, logs in, and goes on. Who is signed out logs in again.",
-)
-RATE = Number(
-    "rate_per_s",
-    "Requests wanted",
-    10,
-    500,
-    10,
-    80,
-    unit="/s",
-    scale="log",
-    gear="load",
-    help="An open loop: requests are due on a schedule, whether or not the last one is done.",
-)
+_JARS = "Each has a cookie jar of its own, logs in, and goes on. Who is signed out logs in again."
+BROWSERS = Number("browsers", "Browsers", 2, 200, 2, 40, gear="load", help=_JARS)
+_LOOP = "An open loop: requests are due on a schedule, whether or not the last one is done."
+RATE = Number("rate_per_s", "Requests wanted", 10, 500, 10, 80, "/s", "log", "load", _LOOP)
 
 CHARTS = (
     Chart("Signed in and signed out", ("signed_in_per_s", "signed_out_per_s", "errors_per_s")),
@@ -115,7 +97,7 @@ TABLES = (
             Column("instance", "Answered by"),
             Column("user", "User"),
             Column("login_by", "Signed in by"),
-            Column("says", "It says"),
+            Column("message", "It says"),
             Column("cart", "Cart"),
             Column("cookie_sent", "Cookie sent"),
             Column("set_cookie", "Cookie set"),
@@ -170,7 +152,7 @@ def signed_in(sandbox: Context, browser: str, pages: int) -> int:
     return sum(site(sandbox).page(browser, quiet=True).signed_in for _ in range(pages))
 
 
-@contextmanager
+@contextlib.contextmanager
 def guests_signed_in(sandbox: Context, count: int) -> Iterator[list[str]]:
     """The names of this many new browsers that have logged in; they are closed afterwards."""
     with site(sandbox).guests(count) as names:
@@ -185,16 +167,14 @@ def restart_instance(sandbox: Context, instance: str) -> None:
 
     def is_used() -> bool:
         engine = sandbox.servers["balancer"].engine
-        try:
+        with contextlib.suppress(ServerDown):
             return isinstance(engine, Balancer) and letter(instance) in engine.instances_up()
-        except ServerDown:
-            return False
+        return False
 
     sandbox.wait_until(is_used, deadline_s=5.0)
 
 
 def in_words(visit: Visit) -> str:
     """A response as the sentence that answers a button."""
-    if not visit.answered:
-        return f"{visit.status}: {visit.message}"
-    return f"{visit.instance} answered: {visit.message}"
+    who = f"{visit.instance} answered" if visit.answered else visit.status
+    return f"{who}: {visit.message}"

@@ -17,6 +17,7 @@ from labs.sandbox.ledger import Trip
 
 HOST = "shop.test"
 FIRST, SECOND = "first", "second"
+Headers = tuple[tuple[str, str], ...]
 USERS = {FIRST: "Mia", SECOND: "Ben"}
 
 
@@ -24,10 +25,10 @@ USERS = {FIRST: "Mia", SECOND: "Ben"}
 class Visit:
     """One request of a browser and its response. Times are monotonic seconds.
 
-    `ttl_before_s` and `ttl_after_s` are what the store itself says of the session whose id the
+    `ttl_before_s` and `ttl_after_s` are what the store itself reports of the session whose id the
     browser holds then: None if it has none, -1 if it never ends; `sent_ttl_after_s` is the same for
-    the id that was sent, when the request was over. `held` says that it waited in step gear. `pids`
-    are the servers' processes when the request began, 0 for one that is not up.
+    the id that was sent, when the request was over. `held`: it waited in step gear. `pids` are the
+    servers' processes when the request began, 0 for one that is not up.
     """
 
     number: int
@@ -48,7 +49,7 @@ class Visit:
     sid_sent: str
     sid_after: str
     cookies: tuple[str, ...]
-    headers: tuple[tuple[str, str], ...]
+    headers: Headers
     body: str
     ttl_before_s: float | None
     ttl_after_s: float | None
@@ -89,30 +90,9 @@ class Visit:
         return "hit" if self.user or any(trip.meaning == "hit" for trip in self.trips) else "miss"
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What came back over HTTP. Status 0: no response came, and the body says why."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-
-    @property
-    def instance(self) -> str:
-        """The name of the instance that answered; empty if none did."""
-        return next((value for name, value in self.headers if name.lower() == "x-instance"), "")
-
-    @property
-    def cookies(self) -> tuple[str, ...]:
-        """Each Set-Cookie header."""
-        return tuple(value for name, value in self.headers if name.lower() == "set-cookie")
-
-
 class Browser:
-    """A browser with a cookie jar.
-
-    As browsers do for localhost, it accepts secure cookies over plain HTTP: it runs inside the
-    sandbox, on its loopback.
+    """A browser with a cookie jar. As browsers do for localhost, it accepts secure cookies over
+    plain HTTP: it runs inside the sandbox, on its loopback.
     """
 
     def __init__(self, name: str) -> None:
@@ -138,24 +118,10 @@ class Browser:
         form: Mapping[str, str],
         headers: Mapping[str, str],
         timeout_s: float,
-    ) -> Response:
-        """Send a request with the cookies of the jar, and keep those that come back."""
-        try:
-            return self._exchange(address, method, path, form, headers, timeout_s)
-        except (OSError, http.client.HTTPException) as exc:
-            reason = str(exc)[:80] or type(exc).__name__
-            body = json.dumps({"says": f"The site did not answer: {reason}."}).encode()
-            return Response(0, (), body)
-
-    def _exchange(
-        self,
-        address: Address,
-        method: str,
-        path: str,
-        form: Mapping[str, str],
-        headers: Mapping[str, str],
-        timeout_s: float,
-    ) -> Response:
+    ) -> tuple[int, Headers, bytes]:
+        """Send a request with the cookies of the jar, and keep those that come back. Status 0: no
+        response came, and the body says why.
+        """
         with_cookies = JarRequest(f"http://{HOST}{path}", method=method)
         self.jar.add_cookie_header(with_cookies)
         sent = {
@@ -167,15 +133,18 @@ class Browser:
         }
         if method == "POST":
             sent["Content-Type"] = "application/x-www-form-urlencoded"
+        content = urlencode(form) if method == "POST" else None
         connection = http.client.HTTPConnection(address.host, address.port, timeout=timeout_s)
         try:
-            connection.request(
-                method, path, body=urlencode(form) if method == "POST" else None, headers=sent
-            )
+            connection.request(method, path, body=content, headers=sent)
             response = connection.getresponse()
             body = response.read(64 * 1024)
             self.jar.extract_cookies(response, with_cookies)
-            return Response(response.status, tuple(response.getheaders()), body)
+            return response.status, tuple(response.getheaders()), body
+        except (OSError, http.client.HTTPException) as exc:
+            reason = str(exc)[:80] or type(exc).__name__
+            body = json.dumps({"message": f"The site did not answer: {reason}."}).encode()
+            return 0, (), body
         finally:
             connection.close()
 
@@ -188,6 +157,11 @@ def letter(node: str) -> str:
 def node_of(instance: str) -> str:
     """The node at which the instance of this name stands: instance-a for A."""
     return f"instance-{instance.lower()}"
+
+
+def header(headers: Headers, name: str) -> tuple[str, ...]:
+    """The values of each header of this name."""
+    return tuple(value for key, value in headers if key.lower() == name)
 
 
 def object_from(body: bytes) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from labs.clients.address import Address
 from labs.lab import Node
 from labs.sandbox.context import Context
 from labs.setups.website.browsers import letter
@@ -19,26 +19,14 @@ def settings_of(context: Context, node: Node, reports: Path) -> dict[str, object
         for link in context.lab.topology.links
         if link.source == node.name
     }
+    settings, strategy = context.settings, context.strategy()
     if node.engine == "balancer":
         return {
-            "sticky": context.settings.get("store") == "sticky",
-            "targets": [
-                (letter(name), address.host, address.port) for name, address in targets.items()
-            ],
+            "sticky": settings.get("store") == "sticky",
+            "targets": [(letter(name), to.host, to.port) for name, to in targets.items()],
         }
-    return _instance_settings(context, node, targets, reports)
-
-
-def _instance_settings(
-    context: Context, node: Node, targets: dict[str, Address], reports: Path
-) -> dict[str, object]:
-    settings, strategy = context.settings, context.strategy()
     assert strategy.write is not None
-    stores = {
-        context.kind_at(context.lab.topology.node(name)): (name, address)
-        for name, address in targets.items()
-    }
-    (redis, to_redis), (_, to_memcached) = stores["redis"], stores["memcached"]
+    redis, memcached = targets["redis"], targets["memcached"]
     return {
         "name": letter(node.name),
         "node": node.name,
@@ -46,9 +34,13 @@ def _instance_settings(
         "idle_s": settings["idle_s"],
         "absolute_s": settings["absolute_s"],
         "sliding": settings["renewal"] == "sliding",
-        "page": f"{strategy.read.__module__}:{strategy.read.__qualname__}",
-        "log_in": f"{strategy.write.__module__}:{strategy.write.__qualname__}",
-        "redis": (to_redis.host, to_redis.port, "shop", context.password(redis)),
-        "memcached": (to_memcached.host, to_memcached.port),
+        "page": _dotted(strategy.read),
+        "log_in": _dotted(strategy.write),
+        "redis": (redis.host, redis.port, "shop", context.password("redis")),
+        "memcached": (memcached.host, memcached.port),
         "reports": str(reports),
     }
+
+
+def _dotted(handler: Callable[..., object]) -> str:
+    return f"{handler.__module__}:{handler.__qualname__}"

@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any
 
 from labs.errors import NotNow
@@ -17,6 +18,7 @@ from labs.events import CommandRan
 from labs.sandbox.context import Context
 from labs.sandbox.ledger import Trip
 from labs.sandbox.stepper import Stepper
+from labs.source import Source
 
 REPORTED_WITHIN_S = 0.5
 
@@ -29,39 +31,31 @@ class Report:
     """
 
     quiet: bool
-    statements: Mapping[int, tuple[int, int]]
-    standing: tuple[int, int] = (0, 0)
     trips: list[Trip] = field(default_factory=list)
     complete: threading.Event = field(default_factory=threading.Event)
 
 
 class RemoteStepper(Stepper):
-    """Steps a request that runs in another process: that process asks before each line."""
+    """Steps a request whose handler runs in another process: that process asks before each line."""
 
-    def begin(self, call: Callable[[], object]) -> None:
-        """Run `call` in a thread; returns when it stands before its first line, or is over."""
-        with self._lock:
-            if self._running:
-                raise NotNow("A request is already standing here.", hint="Run it to its end first.")
-            self._running, self._free = True, False
-            while self._go.acquire(blocking=False):
-                pass
+    _statements: Mapping[int, tuple[int, int]]
+    _standing = (0, 0)
 
-        def run() -> None:
-            try:
-                with contextlib.suppress(NotNow):
-                    call()
-            finally:
-                self._running = False
-                self._move()
+    def stand(self, line: int) -> None:
+        """Wait before the statement of this line, unless the request stands in it already."""
+        span = self._statements.get(line, (line, line))
+        if span != self._standing:
+            self._standing = span
+            self._stand(span)
 
-        before = self._moves
-        threading.Thread(target=run, name="stepped request", daemon=True).start()
-        self._wait_for_move(before)
-
-    def stand(self, span: tuple[int, int]) -> None:
-        """Wait before a statement."""
-        self._stand(span)
+    def _run(self, code: CodeType, source: Source, call: Callable[[], object]) -> None:
+        self._statements, self._standing = source.statements, (0, 0)
+        try:
+            with contextlib.suppress(NotNow):
+                call()
+        finally:
+            self._running = False
+            self._move()
 
 
 class Reports:
@@ -72,41 +66,34 @@ class Reports:
         self._context = context
         self._stepper = stepper
         self._expected: dict[str, Report] = {}
-        self._listener: socket.socket | None = None
-        self._closed = threading.Event()
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 
     def open(self) -> None:
         """Accept reports from now on."""
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(self.path))
         self._listener.listen(64)
-        threading.Thread(
-            target=self._accept, args=(self._listener,), name="reports", daemon=True
-        ).start()
+        threading.Thread(target=self._accept, name="reports", daemon=True).start()
 
     def close(self) -> None:
         """Accept no more reports."""
-        self._closed.set()
-        if self._listener is not None:
-            self._listener.close()
+        self._listener.close()
 
-    def expect(
-        self, number: int, *, quiet: bool, statements: Mapping[int, tuple[int, int]]
-    ) -> Report:
+    def expect(self, number: int, *, quiet: bool) -> Report:
         """The report of request `number`, which fills while the request is handled."""
-        report = self._expected[str(number)] = Report(quiet, statements)
+        report = self._expected[str(number)] = Report(quiet)
         return report
 
     def finish(self, number: int, *, answered: bool) -> None:
         """The response is here: wait for the rest of its report, if an instance `answered`."""
+        report = self._expected[str(number)]
         if answered:
-            self._expected[str(number)].complete.wait(REPORTED_WITHIN_S)
-        self._expected.pop(str(number), None)
+            report.complete.wait(REPORTED_WITHIN_S)
+        del self._expected[str(number)]
 
-    def _accept(self, listener: socket.socket) -> None:
-        while not self._closed.is_set():
+    def _accept(self) -> None:
+        while True:
             try:
-                connection, _ = listener.accept()
+                connection, _ = self._listener.accept()
             except OSError:
                 return
             threading.Thread(
@@ -126,7 +113,7 @@ class Reports:
                     elif report is not None and "command" in message:
                         self._on_command(int(number), node, report, message)
                     elif report is not None and "line" in message:
-                        self._on_line(report, int(message["line"]))
+                        self._stepper.stand(int(message["line"]))
                         connection.sendall(b"g")
         if report is not None:
             report.complete.set()
@@ -151,9 +138,3 @@ class Reports:
                 link=next((link.name for link in links if link.source == node), ""),
             )
         )
-
-    def _on_line(self, report: Report, line: int) -> None:
-        span = report.statements.get(line, (line, line))
-        if span != report.standing:
-            report.standing = span
-            self._stepper.stand(span)

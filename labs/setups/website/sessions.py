@@ -57,16 +57,9 @@ class Sessions:
             return None
         if self._store not in IN_MEMORY:
             return self._engine().item(KEY + sid)
-        for node in self._context.lab.topology.of_engine("instance"):
-            server = self._context.servers[node.name]
-            if (
-                instance in ("", node.name)
-                and server.state == "up"
-                and isinstance(server.engine, Instance)
-                and (found := server.engine.session(sid)) is not None
-            ):
-                return found
-        return None
+        asked = [instance] if instance else self._instances
+        found = (engine.session(sid) for node in asked if (engine := self._running(node)))
+        return next((one for one in found if one is not None), None)
 
     def ttl_s(self, sid: str) -> float | None:
         """The seconds that a session has left; None if there is no such session or its store does
@@ -85,13 +78,8 @@ class Sessions:
         with contextlib.suppress(ServerDown):
             if self._store not in IN_MEMORY:
                 return float(self._engine().count())
-            servers = [
-                self._context.servers[node.name]
-                for node in self._context.lab.topology.of_engine("instance")
-            ]
-            return sum(
-                server.engine.counters()["sessions"] for server in servers if server.state == "up"
-            )
+            running = [engine for node in self._instances if (engine := self._running(node))]
+            return sum(engine.counters()["sessions"] for engine in running)
         return None
 
     def refresh(self) -> None:
@@ -113,18 +101,17 @@ class Sessions:
 
     def _row(self, name: str) -> dict[str, Value]:
         sid = self._sid_of(name)
+        places = {"redis": "Redis", "memcached": "Memcached"}
         row: dict[str, Value] = {
             "browser": name,
             "user": USERS[name],
             "key": KEY + sid if sid else "",
             "value": "",
             "ttl_s": "",
-            "where": {"redis": "Redis", "memcached": "Memcached"}.get(
-                self._store, "an instance’s memory"
-            ),
+            "where": places.get(self._store, "an instance’s memory"),
         }
-        for node in self._context.lab.topology.of_engine("instance"):
-            row[letter(node.name).lower()] = self._known_at(node.name, sid, row)
+        for node in self._instances:
+            row[letter(node).lower()] = self._known_at(node, sid, row)
         return row
 
     def _known_at(self, node: str, sid: str, row: dict[str, Value]) -> str:
@@ -155,6 +142,16 @@ class Sessions:
     @property
     def _store(self) -> str:
         return str(self._context.settings["store"])
+
+    @property
+    def _instances(self) -> list[str]:
+        return [node.name for node in self._context.lab.topology.of_engine("instance")]
+
+    def _running(self, node: str) -> Instance | None:
+        server = self._context.servers[node]
+        if server.state == "up" and isinstance(server.engine, Instance):
+            return server.engine
+        return None
 
     def _engine(self) -> Redis | Memcached:
         server = self._context.servers[self._store]

@@ -16,8 +16,8 @@ from pathlib import Path
 from labs.engines.base import Engine
 from labs.engines.web import Balancer, Instance
 from labs.errors import NotNow
-from labs.events import LineReached, StepStarted, Travelled
-from labs.lab import Link, Node
+from labs.events import LineReached, StepFinished, StepStarted, Travelled
+from labs.lab import Node
 from labs.load.controller import Tally
 from labs.sandbox.context import Context
 from labs.sandbox.part import SteppedPart, Workload
@@ -25,23 +25,16 @@ from labs.setups.website import (
     display,
     metrics,  # noqa: F401 - makes them known
 )
-from labs.setups.website.browsers import (
-    FIRST,
-    SECOND,
-    USERS,
-    Browser,
-    Response,
-    Visit,
-    node_of,
-    object_from,
-)
+from labs.setups.website.browsers import FIRST, USERS, Browser, Visit, header, node_of, object_from
 from labs.setups.website.programs import settings_of
-from labs.setups.website.reports import RemoteStepper, Report, Reports
+from labs.setups.website.reports import RemoteStepper, Reports
 from labs.setups.website.sessions import Sessions
 from labs.setups.website.workload import BrowserSpec
-from labs.source import source_of
 
+ENTRANCE = "site"
+"""The link from the browsers to the balancer."""
 ANSWER_S, STEPPED_S = 5.0, 140.0
+CLIENTS = 2
 MOST_VISITS, SHOWN_VISITS = 2_000, 50
 
 
@@ -49,14 +42,13 @@ class Site(SteppedPart, Workload):
     """The browsers, the responses that they got, and what their sessions are now."""
 
     steps_under_load = True
-    stepper: RemoteStepper
     caption = "Many browsers log in and go on opening pages. Who is signed out logs in again."
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.browsers: dict[str, Browser] = {}
         self.visits: list[Visit] = []
-        self.stepper = RemoteStepper(on_line=self._line_reached)
+        self.stepper: RemoteStepper = RemoteStepper(on_line=self._line_reached)
         self.reports = Reports(context, self.stepper)
         self.sessions = Sessions(context, self._sid_of)
         self._guests = itertools.count(1)
@@ -65,7 +57,7 @@ class Site(SteppedPart, Workload):
 
     def clients(self) -> int:
         """How many clients share the browsers."""
-        return int(float(self.context.settings.get("clients", 2)))
+        return CLIENTS
 
     def spec(self, client: int, clients: int, requests: int = 0) -> BrowserSpec:
         """The browsers of one client, with the settings as they are now."""
@@ -76,27 +68,25 @@ class Site(SteppedPart, Workload):
             clients=clients,
             requests=requests,
             browsers=int(float(settings["browsers"])),
-            site=self.context.network.route(self.entrance.name),
+            site=self.context.network.route(ENTRANCE),
         )
 
     def load_readings(self, seconds: float, tally: Tally) -> dict[str, float]:
         """How many pages recognised their browser, and how long pages took."""
-        if not tally.kinds["signed_in"] and not tally.kinds["signed_out"]:
+        signed_in, signed_out = tally.kinds["signed_in"], tally.kinds["signed_out"]
+        if not signed_in and not signed_out:
             return {}
         return {
-            "signed_in_per_s": tally.kinds["signed_in"] / max(seconds, 0.001),
-            "signed_out_per_s": tally.kinds["signed_out"] / max(seconds, 0.001),
+            "signed_in_per_s": signed_in / max(seconds, 0.001),
+            "signed_out_per_s": signed_out / max(seconds, 0.001),
             "page_p50_ms": tally.latencies["response"].percentile_ms(50),
             "page_p99_ms": tally.latencies["response"].percentile_ms(99),
         }
 
     def about(self) -> str:
         """What the load does, as half a sentence."""
-        settings = self.context.settings
-        return (
-            f"{float(settings['browsers']):g} browsers want "
-            f"{float(settings['rate_per_s']):g} requests/s"
-        )
+        browsers, rate = (float(self.context.settings[name]) for name in ("browsers", "rate_per_s"))
+        return f"{browsers:g} browsers want {rate:g} requests/s"
 
     def engine(self, node: Node, directory: Path) -> Engine | None:
         """The balancer's and the instances' engines; the stores are plain servers."""
@@ -111,12 +101,6 @@ class Site(SteppedPart, Workload):
             lambda: settings_of(self.context, node, self.reports.path),
         )
 
-    @property
-    def entrance(self) -> Link:
-        """The link that leads from the browsers to the balancer."""
-        topology = self.context.lab.topology
-        return topology.links_to(topology.of_engine("balancer")[0].name)[0]
-
     def opened(self) -> None:
         """Accept the instances' reports, and show the sessions."""
         if self.context.is_real:
@@ -124,7 +108,7 @@ class Site(SteppedPart, Workload):
             self.sessions.open()
 
     def setting_changed(self, name: str) -> None:
-        """Hand the new settings to the programs of the site, and refresh the sessions."""
+        """Configure the programs of the site again, and refresh the sessions."""
         for server in self.context.servers.values():
             server.engine.configure()
         self.sessions.refresh()
@@ -140,12 +124,16 @@ class Site(SteppedPart, Workload):
 
     def interrupt(self) -> None:
         """Close every browser."""
-        self._clear()
+        self.stepper.finish()
+        with self._lock:
+            self.browsers.clear()
+            self.visits.clear()
+        self.sessions.clear()
 
     def restarted(self) -> None:
         """Begin without browsers, and show the empty stores."""
         # A browser may have asked for a page between `interrupt` and now.
-        self._clear()
+        self.interrupt()
         self.sessions.refresh()
 
     def close(self) -> None:
@@ -153,13 +141,6 @@ class Site(SteppedPart, Workload):
         self.sessions.close()
         self.stepper.finish()
         self.reports.close()
-
-    def _clear(self) -> None:
-        self.stepper.finish()
-        with self._lock:
-            self.browsers.clear()
-            self.visits.clear()
-        self.sessions.clear()
 
     def browser(self, name: str) -> Browser:
         """The browser of this name; a new one has an empty cookie jar."""
@@ -177,68 +158,98 @@ class Site(SteppedPart, Workload):
 
     def log_in(self, browser: str = FIRST, *, quiet: bool = False) -> Visit:
         """Log in."""
-        return self.visit(
-            browser, "POST", "/login", {"user": self.browser(browser).user}, quiet=quiet
-        )
+        form = {"user": self.browser(browser).user}
+        return self._visit(browser, "POST", "/login", form, quiet=quiet)
 
     def page(self, browser: str = FIRST, *, quiet: bool = False) -> Visit:
         """Open a page."""
-        return self.visit(browser, "GET", "/", quiet=quiet)
+        return self._visit(browser, "GET", "/", quiet=quiet)
 
-    def add(self, item: str, browser: str = FIRST, *, quiet: bool = False) -> Visit:
+    def add(self, item: str, browser: str = FIRST) -> Visit:
         """Add something to the cart."""
-        return self.visit(browser, "POST", "/cart", {"item": item}, quiet=quiet)
+        return self._visit(browser, "POST", "/cart", {"item": item}, quiet=False)
 
-    def log_out(self, browser: str = FIRST, *, quiet: bool = False) -> Visit:
+    def log_out(self, browser: str) -> Visit:
         """Log out."""
-        return self.visit(browser, "POST", "/logout", quiet=quiet)
+        return self._visit(browser, "POST", "/logout", quiet=False)
 
     def step(self, function: str, _item: int, _price: float | None) -> None:
         """Begin a request of the first browser that waits before each line of its handler: `write`
         logs in, `read` opens a page.
         """
         self._require_real()
-        method, path = ("POST", "/login") if function == "write" else ("GET", "/")
-        form = {"user": self.browser(FIRST).user} if function == "write" else {}
-        self.stepper.begin(lambda: self.visit(FIRST, method, path, form, stepped=True))
+        strategy = self.context.strategy()
+        handler, method, path, form = strategy.read, "GET", "/", {}
+        if function == "write" and strategy.write is not None:
+            form = {"user": self.browser(FIRST).user}
+            handler, method, path = strategy.write, "POST", "/login"
 
-    def visit(
+        def run() -> None:
+            self._visit(FIRST, method, path, form, quiet=False, stepped=True)
+
+        self.stepper.start(handler, run)
+
+    def _visit(
         self,
         name: str,
         method: str,
         path: str,
         form: Mapping[str, str] | None = None,
         *,
-        quiet: bool = False,
+        quiet: bool,
         stepped: bool = False,
     ) -> Visit:
-        """One request and its response.
-
-        A `quiet` one emits no events. Raises NotNow while another request is being stepped.
+        """One request and its response. A `quiet` one emits no events. Raises NotNow while another
+        request is being stepped.
         """
         self._require_real()
         if not stepped and self.stepper.running:
             raise NotNow("A request is standing in step gear.", hint="Run it to its end first.")
         with self._lock:
-            visit = self._visit(name, method, path, form or {}, quiet, stepped)
+            browser = self.browser(name)
+            visit = self._exchange(browser, method, path, form or {}, quiet, stepped)
+            browser.last = visit
+            if visit.is_login:
+                browser.login = visit
+            self.visits.append(visit)
+            del self.visits[:-MOST_VISITS]
+            if quiet:
+                self.context.checker.wake()
+            else:
+                self._emit(visit)
         self._show(visit)
         return visit
 
-    def _visit(
-        self, name: str, method: str, path: str, form: Mapping[str, str], quiet: bool, stepped: bool
+    def _exchange(
+        self,
+        browser: Browser,
+        method: str,
+        path: str,
+        form: Mapping[str, str],
+        quiet: bool,
+        stepped: bool,
     ) -> Visit:
-        context, browser = self.context, self.browser(name)
+        context, settings = self.context, self.context.settings
         self._number = number = context.ledger.next_number()
-        report = self._expect_report(number, method, path, quiet, stepped)
-        sid = browser.cookie("sid")
-        ttl_before_s = self.sessions.ttl_s(sid)
+        if not quiet:
+            context.emit(
+                StepStarted(
+                    request=number,
+                    strategy=context.strategy().name,
+                    function="write" if path == "/login" else "read",
+                    call=f"{method} {path}",
+                )
+            )
+        report = self.reports.expect(number, quiet=quiet)
+        sid_sent = browser.cookie("sid")
+        ttl_before_s = self.sessions.ttl_s(sid_sent)
         pids = {
             server.name: server.pid if server.state == "up" else 0
             for server in context.servers.values()
         }
         began = time.monotonic()
-        response = browser.request(
-            context.address_for_app(self.entrance.target),
+        status, headers, body = browser.request(
+            context.address_for_app("balancer"),
             method,
             path,
             form,
@@ -246,91 +257,34 @@ class Site(SteppedPart, Workload):
             STEPPED_S if stepped else ANSWER_S,
         )
         ended = time.monotonic()
-        self.reports.finish(number, answered=bool(response.instance))
-        visit = self._visit_from(
-            response,
-            number=number,
-            browser=browser,
-            request=(method, path),
-            times=(began, ended),
-            sid_sent=sid,
-            ttl_before_s=ttl_before_s,
-            held=stepped,
-            pids=pids,
-            report=report,
-        )
-        browser.last = visit
-        if visit.is_login:
-            browser.login = visit
-        self.visits.append(visit)
-        del self.visits[:-MOST_VISITS]
-        if quiet:
-            context.checker.wake()
-        else:
-            self._emit(visit)
-        return visit
-
-    def _expect_report(
-        self, number: int, method: str, path: str, quiet: bool, stepped: bool
-    ) -> Report:
-        strategy = self.context.strategy()
-        function = "write" if path == "/login" else "read"
-        statements: Mapping[int, tuple[int, int]] = {}
-        if stepped:
-            handler = strategy.write if function == "write" else strategy.read
-            statements = source_of(handler or strategy.read).statements
-        if not quiet:
-            self.context.emit(
-                StepStarted(
-                    request=number,
-                    strategy=strategy.name,
-                    function=function,
-                    call=f"{method} {path}",
-                )
-            )
-        return self.reports.expect(number, quiet=quiet, statements=statements)
-
-    def _visit_from(
-        self,
-        response: Response,
-        *,
-        number: int,
-        browser: Browser,
-        request: tuple[str, str],
-        times: tuple[float, float],
-        sid_sent: str,
-        ttl_before_s: float | None,
-        held: bool,
-        pids: Mapping[str, int],
-        report: Report,
-    ) -> Visit:
-        settings, data = self.context.settings, object_from(response.body)
-        sid_after = browser.cookie("sid")
+        instance = "".join(header(headers, "x-instance"))
+        self.reports.finish(number, answered=bool(instance))
+        data, sid_after = object_from(body), browser.cookie("sid")
         return Visit(
             number=number,
             browser=browser.name,
-            method=request[0],
-            path=request[1],
+            method=method,
+            path=path,
             store=str(settings["store"]),
             idle_s=float(settings["idle_s"]),
             absolute_s=float(settings["absolute_s"]),
             renewal=str(settings["renewal"]),
-            began=times[0],
-            ended=times[1],
-            status=response.status or 503,
-            instance=response.instance,
+            began=began,
+            ended=ended,
+            status=status or 503,
+            instance=instance,
             user=str(data.get("user") or ""),
             cart=tuple(str(item) for item in data.get("cart") or ()),
-            message=str(data.get("says") or ""),
+            message=str(data.get("message") or ""),
             sid_sent=sid_sent,
             sid_after=sid_after,
-            cookies=response.cookies,
-            headers=response.headers,
-            body=response.body.decode(errors="replace"),
+            cookies=header(headers, "set-cookie"),
+            headers=headers,
+            body=body.decode(errors="replace"),
             ttl_before_s=ttl_before_s,
             ttl_after_s=self.sessions.ttl_s(sid_after),
             sent_ttl_after_s=self.sessions.ttl_s(sid_sent),
-            held=held,
+            held=stepped,
             pids=pids,
             trips=tuple(report.trips),
         )
@@ -339,29 +293,31 @@ class Site(SteppedPart, Workload):
         links = self.context.lab.topology.links_to(node_of(visit.instance))
         self.context.emit(
             Travelled(
-                links=[self.entrance.name, *(link.name for link in links)],
+                links=[ENTRANCE, *(link.name for link in links)],
                 meaning=visit.meaning,
                 words=visit.user or ("signed out" if visit.answered else str(visit.status)),
                 took_ms=0.0 if visit.held else round(visit.took_ms, 3),
             )
         )
-        self.context.emit(display.finished(visit))
+        answer = f"{visit.status} from {visit.instance or 'the balancer'}: {visit.message}"
+        self.context.emit(
+            StepFinished(
+                request=visit.number,
+                meaning=visit.meaning,
+                answer=answer[:200],
+                took_ms=round(sum(trip.took_ms for trip in visit.trips), 4),
+            )
+        )
         self.context.emit(display.sentence(visit))
 
     def _show(self, visit: Visit) -> None:
         """Refresh the tables: what each browser shows, what its session is, what was answered."""
-        self.context.tabulate(
-            "browsers",
-            [
-                display.browser_row(browser.last, browser.login)
-                for name in (FIRST, SECOND)
-                if (browser := self.browsers.get(name)) and browser.last
-            ],
-        )
+        shown = [browser for name in USERS if (browser := self.browsers.get(name))]
+        self.context.tabulate("browsers", display.browser_rows(shown))
         self.sessions.refresh()
         if visit.browser in USERS:
-            shown = [one for one in self.visits if one.browser in USERS][-SHOWN_VISITS:]
-            self.context.tabulate("responses", display.response_rows(shown))
+            visits = [one for one in self.visits if one.browser in USERS][-SHOWN_VISITS:]
+            self.context.tabulate("responses", display.response_rows(visits))
 
     def _line_reached(self, line: int, last_line: int) -> None:
         self.context.emit(LineReached(request=self._number, line=line, last_line=last_line))

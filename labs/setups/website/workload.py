@@ -1,5 +1,5 @@
-"""The load of a web site: browsers, each with a cookie jar of its own, that log in and go
-on opening pages. Counts which responses recognise the browser.
+"""The load of a web site: browsers, each with a cookie jar of its own, that log in and go on
+opening pages. Counts which responses recognise the browser.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from labs.network.links import Route
 from labs.web.http import Connection, Message
 
 TIMEOUT_S = 3.0
-SITE, VISITORS = "site", "browsers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +29,7 @@ class BrowserSpec(WorkloadSpec):
     @property
     def label(self) -> tuple[str, str]:
         """The engine and the strategy under which its batches are counted."""
-        return SITE, VISITORS
+        return "site", "browsers"
 
     def program(self, commits: Commits) -> Browsers:
         """The program, made in the client's process."""
@@ -60,7 +59,7 @@ class Browsers(ScheduledProgram):
         self._jars: list[Jar] = []
         self._made = self._turn = 0
         self._scale()
-        self._batch = Batch(SITE, VISITORS)
+        self._batch = Batch(*spec.label)
 
     def reconfigure(self, spec: WorkloadSpec) -> None:
         """Go on with other settings."""
@@ -71,7 +70,7 @@ class Browsers(ScheduledProgram):
 
     def take_batch(self) -> Batch:
         """What was done since the last call."""
-        batch, self._batch = self._batch, Batch(SITE, VISITORS)
+        batch, self._batch = self._batch, Batch(*self._spec.label)
         return self.counted(batch)
 
     def close(self) -> None:
@@ -92,37 +91,36 @@ class Browsers(ScheduledProgram):
         jar = self._jars[self._turn % len(self._jars)]
         self._turn += 1
         began = time.monotonic()
+        user = None
         try:
-            answer = (
-                self._ask("GET", "/", jar)
-                if jar.logged_in
-                else self._ask("POST", "/login", jar, f"user={jar.user}".encode())
-            )
-            user = json.loads(answer.body).get("user") if answer.status == 200 else None
+            answer = self._ask(jar)
+            if answer.status == 200:
+                user = json.loads(answer.body).get("user")
         except (OSError, ValueError):
             self._drop()
-            self._batch.errors += 1
-            return
         if user is None:
             self._batch.errors += 1
             return
         ended = time.monotonic()
         self._batch.done += 1
         self._batch.times["response"].append(int((ended - due) * 1e6))
+        recognised = user == jar.user
         if jar.logged_in:
-            self._batch.times["signed_in" if user == jar.user else "signed_out"].append(
-                int((ended - began) * 1e6)
-            )
-        jar.logged_in = user == jar.user
+            kind = "signed_in" if recognised else "signed_out"
+            self._batch.times[kind].append(int((ended - began) * 1e6))
+        jar.logged_in = recognised
 
-    def _ask(self, method: str, path: str, jar: Jar, body: bytes = b"") -> Message:
+    def _ask(self, jar: Jar) -> Message:
+        """Open a page, or log in with a browser that is not logged in."""
         connection = self._connected()
+        first, body = "GET / HTTP/1.1", b""
+        if not jar.logged_in:
+            first, body = "POST /login HTTP/1.1", f"user={jar.user}".encode()
         headers = [("Host", "shop.test")]
         if jar.cookies:
-            headers.append(
-                ("Cookie", "; ".join(f"{name}={value}" for name, value in jar.cookies.items()))
-            )
-        connection.send(Message(f"{method} {path} HTTP/1.1", headers, body))
+            cookies = "; ".join(f"{name}={value}" for name, value in jar.cookies.items())
+            headers.append(("Cookie", cookies))
+        connection.send(Message(first, headers, body))
         answer = connection.receive()
         if answer is None:
             raise ConnectionResetError("the balancer closed the connection")

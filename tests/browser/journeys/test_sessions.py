@@ -41,7 +41,7 @@ def test_logged_in_on_one_instance_served_by_the_other_and_still_in_when_the_fir
 
     second = press(mia, "Open a page")
     assert second == OTHER[first]
-    expect(mia.locator(".shop-says")).to_have_text("Hello again, Mia.")
+    expect(mia.locator(".shop-message")).to_have_text("Hello again, Mia.")
     expect(check(bench, "the browser is known to the other")).to_contain_text(
         "Met:", timeout=SOON_MS
     )
@@ -78,7 +78,7 @@ def test_what_the_shop_answers_is_shown_as_text(visit: Open) -> None:
     expect(mia.locator("[data-show=set_cookie]")).to_contain_text("HttpOnly; Secure; SameSite=Lax")
     expect(mia.get_by_text("X-Instance:")).to_be_visible()
     page.reload()
-    expect(bench.get_by_role("region", name="Mia’s browser").locator(".shop-says")).to_have_text(
+    expect(bench.get_by_role("region", name="Mia’s browser").locator(".shop-message")).to_have_text(
         "Welcome, Mia."
     )
 
@@ -95,7 +95,7 @@ def test_it_is_walked_with_the_keyboard_alone(visit: Open) -> None:
     expect(mia.get_by_text("Signed in as Mia")).to_be_visible()
     tab_to(page, "Open a page")
     page.keyboard.press("Enter")
-    expect(mia.locator(".shop-says")).to_have_text("Hello again, Mia.")
+    expect(mia.locator(".shop-message")).to_have_text("Hello again, Mia.")
     tab_to(page, "Kill Instance A")
     page.keyboard.press("Enter")
     expect(page.locator(":focus")).to_have_text("Restart Instance A")
