@@ -212,8 +212,9 @@ def keep(sandbox: SandboxInfo) -> Response:
 @bp.post("/sandboxes/<sandbox>/close")
 @needs("act")
 def close(sandbox: SandboxInfo) -> Response:
-    """End the sandbox."""
-    client().call(sandbox, "close", reason="You closed your bench.")
+    """End the sandbox, or leave the queue for it."""
+    reason = "You left the queue." if sandbox.status == "queued" else "You closed your bench."
+    client().call(sandbox, "close", reason=reason)
     return make_response(redirect(page_before(url_for("bench.lab", lab_id=sandbox.lab)), 303))
 
 

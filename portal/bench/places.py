@@ -40,7 +40,9 @@ def _next_to(lesson: str) -> str:
     """The lesson with the bench that is asked for next to it: a lesson may have several labs, and
     its address says which.
     """
-    asked = {name: value for name, value in request.args.items() if name not in ("on", "was")}
+    asked = {
+        name: value for name, value in request.args.items() if name not in ("on", "was", "place")
+    }
     query = urlencode({"lab": (request.view_args or {}).get("lab_id", ""), **asked})
     return f"{lesson.partition('?')[0]}?{query}"
 

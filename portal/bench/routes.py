@@ -184,17 +184,16 @@ def lab(lab_id: str) -> Response:
 
 
 @bp.get("/labs/<lab_id>/bench")
-def part(lab_id: str) -> str:
+def part(lab_id: str) -> Response:
     """The bench as a fragment: it waits with this for its turn, and redraws itself with it after a
-    loss.
+    loss. 204 while its place in the queue is the one that the page shows (`place`).
     """
     found = find(lab_id)
     bench = _look(found)
-    return render_template(
-        "bench/_bench.html",
-        bench=bench,
-        predictions=None if request.args.get("on") == "lesson" else predictions_of(found),
-    )
+    if bench.place and request.args.get("place") == str(bench.place):
+        return make_response("", 204)
+    predictions = None if request.args.get("on") == "lesson" else predictions_of(found)
+    return make_response(render_template("bench/_bench.html", bench=bench, predictions=predictions))
 
 
 @bp.get("/sandboxes/<sandbox>")

@@ -53,6 +53,11 @@ class Bench:
         return self.info.id if self.info else ""
 
     @property
+    def place(self) -> int:
+        """Its place in the queue, from 1; 0 if it is in none."""
+        return max(self.info.position, 1) if self.info and self.phase == "queued" else 0
+
+    @property
     def topology(self) -> Topology:
         """The servers and links as they are now; the lab's unless its sandbox has others."""
         return topology_of(self.lab, self.state)

@@ -19,7 +19,7 @@ from scripts.benchmarks.figures import CannotMeasure
 TIMEOUT_S = 20.0
 _SANDBOX = re.compile(rb'data-sandbox="([0-9a-f]{32})"')
 _PLACE = re.compile(rb"You are number <strong>(\d+)</strong> in the queue")
-_AGAIN = re.compile(rb'<cg-bench[^>]*\shx-get="([^"]+)"[^>]*delay:(\d+)ms')
+_AGAIN = re.compile(rb'<cg-bench[^>]*\shx-get="([^"]+)"[^>]*(?:delay:|every )(\d+)ms')
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,8 @@ class Learner:
             places += [int(place[1]) for place in [_PLACE.search(page)] if place]
             asked += 1
             time.sleep(int(again[2]) / 1e3)
-            page = self.get(html.unescape(again[1].decode()), fragment=True)
+            # An empty answer: the place in the queue is the same.
+            page = self.get(html.unescape(again[1].decode()), fragment=True) or page
         shown_s = time.perf_counter() - clock
         self.sandbox = found[1].decode()
         for event in json.loads(self.get(f"/sandboxes/{self.sandbox}/feed")):

@@ -178,6 +178,23 @@ def test_an_opening_and_a_queued_bench_come_by_themselves(visit: Any, labs_host:
     expect(page.locator("cg-bench[data-phase=open]")).to_be_visible()
 
 
+def test_a_slow_click_leaves_the_queue(visit: Any, labs_host: FakedLabs) -> None:
+    labs_host.queue("first")
+    page = visit("/labs/cache-aside")
+    page.get_by_role("button", name="Open the bench").click()
+    leave = page.get_by_role("button", name="Leave the queue")
+    leave.hover()
+    leave.focus()
+
+    with page.expect_response("**/labs/cache-aside/bench**"):
+        page.mouse.down()
+    expect(page.get_by_text("You are number 2 in the queue")).to_be_visible()
+    expect(leave).to_be_focused()
+    page.mouse.up()
+
+    expect(page.get_by_role("button", name="Open the bench")).to_be_visible()
+
+
 def test_the_console_recalls_completes_and_never_traps_the_keyboard(bench: Bench) -> None:
     page = bench()
     line = page.get_by_label("Command for cache")

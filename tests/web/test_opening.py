@@ -119,19 +119,62 @@ def test_a_queue_tells_the_position(
 
     part = client.get(f"/labs/{LAB}/bench").text
     assert "You are number <strong>3</strong> in the queue" in part
-    assert 'hx-trigger="load delay:300ms"' in part
+    assert 'hx-trigger="every 300ms"' in part
 
     labs_host.queue(*(f"learner {number}" for number in range(60)))
     last = client.application.test_client()
     last.post(f"/labs/{LAB}/sandbox")
     part = last.get(f"/labs/{LAB}/bench").text
     assert "You are number <strong>64</strong> in the queue" in part
-    assert 'hx-trigger="load delay:3000ms"' in part
+    assert 'hx-trigger="every 3000ms"' in part
     assert "waiting for its turn" in last.get("/labs").text
 
     labs_host.let_in()
     labs_host.opened(learner_of(client))
     assert 'data-phase="open"' in client.get(f"/labs/{LAB}/bench").text
+
+
+def test_a_bench_that_waits_is_sent_again_when_its_place_has_changed(
+    client: FlaskClient, labs_host: FakedLabs
+) -> None:
+    labs_host.queue("first")
+    client.post(f"/labs/{LAB}/sandbox")
+    part = client.get(f"/labs/{LAB}/bench").text
+    address = f"/labs/{LAB}/bench?gear=step&place=2"
+    assert f'hx-get="{address.replace("&", "&amp;")}"' in part
+
+    assert client.get(address).status_code == 204
+
+    labs_host.client.call(labs_host.of("first").id, "close")
+    eventually(lambda: client.get(address).status_code == 200)
+
+
+def test_a_learner_can_leave_the_queue(
+    client: FlaskClient, labs_host: FakedLabs, learner_of: Callable[[FlaskClient], str]
+) -> None:
+    labs_host.queue("first")
+    client.post(f"/labs/{LAB}/sandbox")
+    waiting = labs_host.of(learner_of(client))
+    behind = client.application.test_client()
+    behind.post(f"/labs/{LAB}/sandbox")
+    form = f'<form method="post" action="/sandboxes/{waiting.id}/close"'
+    assert form in client.get(f"/labs/{LAB}").text
+
+    left = client.post(
+        f"/sandboxes/{waiting.id}/close",
+        headers={"Referer": f"http://localhost/labs/{LAB}?ttl_s=9"},
+    )
+
+    assert (left.status_code, left.location) == (303, f"/labs/{LAB}?ttl_s=9")
+    assert (waiting.info.status, waiting.info.reason) == ("closed", "You left the queue.")
+    assert "Open the bench" in client.get(f"/labs/{LAB}?ttl_s=9").text
+    eventually(lambda: "You are number <strong>2</strong>" in behind.get(f"/labs/{LAB}").text)
+
+
+def test_only_a_bench_that_waits_offers_to_leave_the_queue(
+    client: FlaskClient, opened: FakedSandbox
+) -> None:
+    assert "Leave the queue" not in client.get(f"/labs/{LAB}").text
 
 
 def test_a_lost_sandbox_is_told_and_opens_again_with_its_settings(
