@@ -44,8 +44,8 @@ class Settings:
         repr=False,
         metadata=_setting(
             "SECRET_KEY",
-            "Signs the learner's cookie; at least 32 characters. Another key means that nobody "
-            "is recognised.",
+            "Signs the learner's cookie; at least 32 characters. With another key no "
+            "learner is recognised.",
             required=True,
         ),
     )

@@ -1,8 +1,8 @@
 """What a flight of the flight recorder is, checked: a sandbox is hostile, and a shared flight is
 shown to people who never saw it.
 
-What isn't known here is left out of what is kept; what is wrong is told in one sentence. A browser
-checks a file by the same rules, which it gets as a JSON schema (`RULES`).
+What isn't known here is left out of what is kept; BadInput says in one sentence what is wrong. A
+browser checks a file by the same rules, which it gets as a JSON schema (`RULES`).
 """
 
 from __future__ import annotations

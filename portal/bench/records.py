@@ -30,7 +30,10 @@ from portal.web.learner import current_learner
 from portal.web.services import client, db
 
 bp = Blueprint("records", __name__)
-GONE = "There is no flight at this address, or no longer: whoever shared it may have deleted it."
+GONE = (
+    "There is no flight at this address, or no longer: the learner who shared it may have deleted "
+    "it."
+)
 
 
 @bp.app_template_filter("moment")

@@ -219,8 +219,8 @@ class Bench:
 
     @property
     def ending(self) -> Mapping[str, Any]:
-        """Why and when the sandbox will end, empty if it won't or the time is past: somebody did
-        something since.
+        """Why and when the sandbox will end, empty if it won't or the time is past: the
+        learner did something since.
         """
         ending: Mapping[str, Any] = self.state.get("ending", {})
         return ending if ending.get("at", 0) > datetime.now(UTC).timestamp() else {}

@@ -49,7 +49,7 @@ class Sample:
 
     title: str
     strong: str
-    says: str
+    more: str
     group: Topology
     roles: dict[str, str]
     leads: tuple[list[str], list[str]]
@@ -112,7 +112,7 @@ SAMPLES = (
     Sample(
         title="A group in three zones, all well",
         strong="cache-001 is the primary.",
-        says="Two replicas follow it; readers ask them in turn.",
+        more="Two replicas follow it; readers ask them in turn.",
         group=FAILOVER,
         roles={"cache-001": "primary", "cache-002": "cache-001", "cache-003": "cache-001"},
         leads=(["cache-001"], ["cache-002", "cache-003"]),
@@ -126,7 +126,7 @@ SAMPLES = (
     Sample(
         title="After a failover",
         strong="cache-002 is the primary now.",
-        says="The client writes again through the same endpoint, 2.24 s after the kill.",
+        more="The client writes again through the same endpoint, 2.24 s after the kill.",
         group=FAILOVER,
         roles={"cache-001": "primary", "cache-002": "primary", "cache-003": "cache-002"},
         leads=(["cache-002"], ["cache-003"]),
@@ -145,8 +145,8 @@ SAMPLES = (
     ),
     Sample(
         title="A zone cut off: two primaries",
-        strong="cache-001 still takes writes, for nobody can tell it.",
-        says="Each of them will be lost when the zone is whole again.",
+        strong="cache-001 still takes writes, because it does not see the new primary.",
+        more="Each of them will be lost when the zone is whole again.",
         group=FAILOVER,
         roles={"cache-001": "primary", "cache-002": "cache-003", "cache-003": "primary"},
         leads=(["cache-003"], ["cache-002"]),
@@ -168,8 +168,8 @@ SAMPLES = (
     ),
     Sample(
         title="No replica, and the primary is down",
-        strong="Nobody can take over.",
-        says="The endpoint leads nowhere; what cache-001 held is gone.",
+        strong="No server can take over.",
+        more="The endpoint leads nowhere; what cache-001 held is gone.",
         group=ALONE,
         rates=(0.0, 0.0),
         roles={"cache-001": "primary", "cache-002": "", "cache-003": ""},
@@ -186,7 +186,7 @@ SAMPLES = (
     Sample(
         title="Places for five replicas, one link slow",
         strong="cache-003 is 41 ms behind.",
-        says="Its link is slowed by 20 ms each way.",
+        more="Its link is slowed by 20 ms each way.",
         group=REPLICAS,
         roles={
             "cache-001": "primary",

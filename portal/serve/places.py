@@ -102,4 +102,4 @@ def _refuse_a_stranger_s(directory: Path, uid: int) -> None:
     """In a directory that all may write to, another user may have been first."""
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid:
-        raise CannotServe(f"{directory} belongs to somebody else. Remove it, then start again.")
+        raise CannotServe(f"{directory} belongs to another user. Remove it, then start again.")

@@ -146,7 +146,7 @@ def _http_error(error: HTTPException) -> Response:
         return make_response(error.response)
     if isinstance(error, SecurityError):
         return Response(
-            "This host name is not served here. Whoever runs the site can add it to "
+            "This host name is not served here. The operator of the site can add it to "
             "TRUSTED_HOSTS.\n",
             400,
             content_type="text/plain; charset=utf-8",

@@ -41,15 +41,15 @@ export function drop(wire) {
 }
 
 /**
- * The rates of a reading, laid on the wires that they went over, where a lab tells that (`write_to_<server>`); else several caches share alike, for a reading counts them together.
+ * The rates of a reading, laid on the wires that they went over, where a lab names them (`write_to_<server>`); else several caches share alike, for a reading counts them together.
  * @param {Record<string, number>} now @param {string[]} caches @param {string[]} databases @param {string[]} [balancers]
  */
 export function flowsOf(now, caches, databases, balancers = []) {
-  const told = Object.entries(now).flatMap(([name, rate]) => {
+  const named = Object.entries(now).flatMap(([name, rate]) => {
     const [, sense, server] = name.match(/^(hit|miss|read|write|error)_to_(.+)$/) ?? [];
     return server ? [{ server, sense, rate }] : [];
   });
-  if (told.length) return told;
+  if (named.length) return named;
   const [hit, miss, write] = [now.cache_hits_per_s ?? 0, now.cache_misses_per_s ?? 0, now.writes_per_s ?? 0];
   const read = Math.max(0, (now.database_queries_per_s ?? 0) - write);
   const share = (/** @type {string[]} */ servers, /** @type {Record<string, number>} */ rates) =>

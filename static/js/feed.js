@@ -1,6 +1,6 @@
 // @ts-check
 // The feed of one sandbox as a page hears it: every event once, in order, without a gap. Dispatches "entry", "status",
-// "stale" (too much was missed: draw anew) and "end".
+// "stale" (too much was missed: draw again) and "end".
 import { Source } from "./source.js";
 
 export class Feed extends EventTarget {

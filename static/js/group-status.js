@@ -79,7 +79,7 @@ export class GroupStatus {
     const wrong = this.wrong(server);
     if (wrong) return shortened(wrong, LONGEST);
     if (this.crown(server) === "was" && this.primary()) return "still calls itself primary";
-    return { primary: "primary", replica: `replica of ${this.primaryOf(server) || "nobody yet"}` }[this.role(server)] ?? "";
+    return { primary: "primary", replica: `replica of ${this.primaryOf(server) || "no server yet"}` }[this.role(server)] ?? "";
   }
 
   /** @param {string} server */
@@ -95,7 +95,7 @@ export class GroupStatus {
   }
 
   /** Its lines of figures. @param {string} server */
-  told(server) {
+  figures(server) {
     return (this.empty(server) ? [] : this.state.figures[server] ?? []).map((line) => shortened(line, LONGEST));
   }
 
@@ -142,7 +142,7 @@ export class GroupStatus {
   leads(endpoint) {
     if (!(endpoint in this.state.endpoints)) return "";
     const targets = this.targets(endpoint);
-    return !targets.length ? "to nobody" : targets.length < 3 ? `to ${targets.join(", ")}` : `to ${targets.length} servers in turn`;
+    return !targets.length ? "to no server" : targets.length < 3 ? `to ${targets.join(", ")}` : `to ${targets.length} servers in turn`;
   }
 
   /** What is wrong with a zone, and if the clients are there. @param {string} zone */
@@ -153,8 +153,8 @@ export class GroupStatus {
 
   /** The second line of the application: its figures, its zone, or what the lab says of it. */
   appWords() {
-    const told = this.state.figures[this.app]?.[0];
-    if (told) return shortened(told, LONGEST_OF_APP);
+    const figures = this.state.figures[this.app]?.[0];
+    if (figures) return shortened(figures, LONGEST_OF_APP);
     const between = Number(this.state.settings.zone_delay_ms ?? 0);
     return this.clientZone ? `in ${this.clientZone}${between ? `, ${between} ms between zones` : ""}` : this.about;
   }

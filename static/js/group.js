@@ -30,8 +30,8 @@ export class Group {
       node.setAttribute("data-crown", status.crown(server));
       node.toggleAttribute("data-empty", status.empty(server));
       write(node.querySelector(".role"), status.words(server));
-      const told = status.told(server);
-      node.querySelectorAll(".told").forEach((line, index) => write(line, told[index] ?? ""));
+      const figures = status.figures(server);
+      node.querySelectorAll(".figures").forEach((line, index) => write(line, figures[index] ?? ""));
     }
     for (const line of this.all("[data-about]")) write(line, status.appWords());
     for (const plate of this.all("[data-endpoint]")) write(plate.querySelector(".leads"), status.leads(of(plate, "endpoint")));
@@ -62,7 +62,7 @@ export class Group {
   /** The same in the list for those who do not see the drawing. */
   list() {
     const { status } = this;
-    for (const item of this.all("[data-tells-endpoint]")) write(item, `${of(item, "label")}: to ${status.targets(of(item, "tells-endpoint")).join(", ") || "nobody"}`);
+    for (const item of this.all("[data-tells-endpoint]")) write(item, `${of(item, "label")}: to ${status.targets(of(item, "tells-endpoint")).join(", ") || "no server"}`);
     for (const item of this.all("[data-tells-zone]")) write(item, `${of(item, "tells-zone")}: ${status.zoneWords(of(item, "tells-zone")) || "whole"}`);
   }
 

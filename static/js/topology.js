@@ -210,7 +210,7 @@ class Topology extends Island {
     return [...(first?.querySelectorAll(selector) ?? [])].map((node) => node.getAttribute("data-node") ?? "");
   }
 
-  /** @param {number | undefined} count nobody knows it of a cache that is down */
+  /** @param {number | undefined} count undefined for a cache that is down */
   keys(count) {
     const text = count === undefined ? "" : ` · ${count.toLocaleString("en-US")} key${count === 1 ? "" : "s"}`;
     for (const words of this.querySelectorAll('[data-engine="redis"] .keys, [data-engine="memcached"] .keys')) write(words, text);

@@ -48,7 +48,7 @@ def drawn(page: Page) -> dict[str, Any]:
             crowns: all('[data-member]', (node) => [node.dataset.node, node.dataset.crown]),
             empty: [...svg.querySelectorAll('[data-empty]')].map((node) => node.dataset.node),
             words: all('[data-member]', (node) => [node.dataset.node, text(node, '.role')]),
-            told: all('[data-member]', (node) => [node.dataset.node, [...node.querySelectorAll('.told')].map((line) => line.textContent)]),
+            figures: all('[data-member]', (node) => [node.dataset.node, [...node.querySelectorAll('.figures')].map((line) => line.textContent)]),
             states: all('[data-node]', (node) => [node.dataset.node, node.dataset.state]),
             seen: all('[data-way]:not([data-way=asks], [data-seen=off])', (wire) => [wire.dataset.link, wire.dataset.seen]),
             wires: all('[data-way]', (wire) => [wire.dataset.link, [wire.dataset.state, text(wire, '.trouble')]]),
@@ -181,11 +181,11 @@ def test_a_place_without_a_replica_says_so_until_one_is_added(after: After) -> N
     added = after(up, RoleChanged(server="cache-003", role="replica", of=""), figures)
     taken = after(ServerChanged(server="cache-001", state="stopped"))
 
-    assert (empty["empty"], empty["told"]["cache-003"]) == (["cache-003"], ["", ""])
+    assert (empty["empty"], empty["figures"]["cache-003"]) == (["cache-003"], ["", ""])
     assert empty["words"]["cache-003"] == "no replica here"
     assert added["empty"] == []
-    assert added["words"]["cache-003"] == "replica of nobody yet"
-    assert added["told"]["cache-003"] == ["lag 0 bytes", "x" * 32 + "…"]
+    assert added["words"]["cache-003"] == "replica of no server yet"
+    assert added["figures"]["cache-003"] == ["lag 0 bytes", "x" * 32 + "…"]
     assert taken["empty"] == ["cache-001", "cache-003"]
 
 
@@ -197,7 +197,7 @@ def test_an_endpoint_that_leads_nowhere_says_so(after: After) -> None:
     )
 
     assert stands["leads"] == {
-        "primary-endpoint": "to nobody",
+        "primary-endpoint": "to no server",
         "reader-endpoint": "to 3 servers in turn",
     }
 
@@ -268,5 +268,5 @@ def test_what_a_server_tells_is_never_markup(after: After) -> None:
         ServerChanged(server="cache-001", state="down", why="<i>you</i> killed it"),
     )
 
-    assert stands["told"]["cache-002"] == ["replicas <b>0</b>", "' & \" </script>"]
+    assert stands["figures"]["cache-002"] == ["replicas <b>0</b>", "' & \" </script>"]
     assert stands["words"]["cache-001"] == "is down: <i>you</i> killed it"

@@ -60,7 +60,7 @@ class BenchRecorder extends Island {
     this.load();
   }
 
-  /** The list says what is shown; it is drawn anew whenever a flight was kept. */
+  /** The list says what is shown; it is drawn again whenever a flight was kept. */
   tick() {
     for (const input of /** @type {NodeListOf<HTMLInputElement>} */ (this.querySelectorAll("input[name=look], input[name=beside]"))) {
       input.checked = input.value === (input.name === "look" ? this.looked : this.beside || null);

@@ -9,7 +9,7 @@ const BREAK_MS = 400;
 const FLOOR_MS = 0.1;
 
 /**
- * Where the primary endpoint led, one span after the other. What was so before the first move is known if a server's role was told, or if the fault made it move away.
+ * Where the primary endpoint led, one span after the other. What was so before the first move is known if the flight has a server's role, or if the fault made it move away.
  * @param {Flight} flight @returns {{from: number, to: number, servers: string[]}[]}
  */
 export function led(flight) {
@@ -29,8 +29,8 @@ export function endpointLane(flight, scale, top) {
   for (const [index, { from, to, servers }] of led(flight).entries()) {
     const [left, right] = [Math.max(scale.left, scale.x(from)), Math.min(scale.right, scale.x(to))];
     if (right <= left) continue;
-    const words = servers.join(", ") || (index ? "nobody" : "not told");
-    parts.push(draw("rect", { class: `band${servers.length ? "" : " nobody"}${index % 2 ? " next" : ""}`, x: left, y, width: right - left, height: 18 }));
+    const words = servers.join(", ") || (index ? "no server" : "not known");
+    parts.push(draw("rect", { class: `band${servers.length ? "" : " nowhere"}${index % 2 ? " next" : ""}`, x: left, y, width: right - left, height: 18 }));
     if (index) parts.push(draw("path", { class: "move", d: `M${left.toFixed(1)} ${y - 4}v26` }));
     if (right - left > words.length * 7 + 12) parts.push(draw("text", { class: "mono", x: left + 7, y: y + 13 }, words));
     else if (index) {

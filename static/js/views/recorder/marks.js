@@ -55,8 +55,8 @@ export function lane(title, operations, codes, one, scale, top) {
     rows.set(code, y + tall / 2);
     y += tall;
   }
-  const says = most > 1 ? `one mark, up to ${most.toLocaleString("en-US")} ${one}s` : `every ${one} its own mark`;
-  const head = draw("text", { class: "head", x: 0, y: top + 15 }, draw("tspan", { class: "title" }, title), draw("tspan", { class: "tick", dx: 8 }, says));
+  const unit = most > 1 ? `one mark, up to ${most.toLocaleString("en-US")} ${one}s` : `every ${one} its own mark`;
+  const head = draw("text", { class: "head", x: 0, y: top + 15 }, draw("tspan", { class: "title" }, title), draw("tspan", { class: "tick", dx: 8 }, unit));
   return { parts: [head, ...parts], bottom: y + 6, rows };
 }
 

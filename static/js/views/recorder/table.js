@@ -13,7 +13,7 @@ export function rowsOf(flight) {
   const rows = [...runs(flight.writes, "Writes"), ...runs(flight.reads, "Reads")];
   for (const [at, words] of flight.marks) rows.push({ from: at, to: at, count: 1, what: "Fault", words });
   for (const [at, sentinel, event, words] of flight.sentinels) rows.push({ from: at, to: at, count: 1, what: sentinel, words: words ? `${event}: ${words}` : event });
-  for (const [at, endpoint, targets] of flight.moves.filter(([at]) => at >= flight.from_ms)) rows.push({ from: at, to: at, count: 1, what: endpoint, words: `leads to ${targets.join(", ") || "nobody"}` });
+  for (const [at, endpoint, targets] of flight.moves.filter(([at]) => at >= flight.from_ms)) rows.push({ from: at, to: at, count: 1, what: endpoint, words: `leads to ${targets.join(", ") || "no server"}` });
   for (const [at, server, role] of flight.roles.filter(([at]) => at >= flight.from_ms)) rows.push({ from: at, to: at, count: 1, what: server, words: `is ${role}` });
   return rows.sort((a, b) => a.from - b.from);
 }

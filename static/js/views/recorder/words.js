@@ -25,7 +25,7 @@ export const KINDS = {
   t: { words: "timed out", short: "timeout", sense: "error", shape: "cross" },
 };
 export const FAILED = "onefrt";
-const MEANT = { l: "the primary said OK, and no server has it now", w: "acknowledged by fewer replicas than WAIT asked for", f: "nobody listened", r: "the connection broke", t: "no answer in time" };
+const MEANT = { l: "the primary said OK, and no server has it now", w: "acknowledged by fewer replicas than WAIT asked for", f: "no server listened", r: "the connection broke", t: "no answer in time" };
 
 /** @param {string} code @returns {string} what the key says of it */
 export function meaning(code) {
@@ -73,7 +73,7 @@ export function sentence(flight) {
   return [
     `${titled(fault.words || flight.title)}.`,
     results.gap_from_ms === null ? "Writes went on." : results.gap_to_ms === null ? "No write was accepted until the record ends." : `No write was accepted for ${seconds(results.gap_to_ms - results.gap_from_ms)} s.`,
-    results.promoted ? `${results.promoted} was promoted${at === null ? "" : ` and a primary after ${seconds(at)} s`}${moved ? `, and the primary endpoint led to ${moved[2].join(", ") || "nobody"} after ${seconds(moved[0])} s` : ""}.` : "No server was promoted.",
+    results.promoted ? `${results.promoted} was promoted${at === null ? "" : ` and a primary after ${seconds(at)} s`}${moved ? `, and the primary endpoint led to ${moved[2].join(", ") || "no server"} after ${seconds(moved[0])} s` : ""}.` : "No server was promoted.",
     results.recounted === false ? `It could not be found out what was lost. ${figure(results.refused, 0)} were refused.` : `${of} ${results.lost === 1 ? "was" : "were"} lost, ${figure(results.refused, 0)} refused.`,
   ].join(" ");
 }
