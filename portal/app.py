@@ -9,7 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from portal import access
 from portal.accounts import routes as accounts
 from portal.bench import actions, predictions, records, routes as bench
-from portal.content import load
+from portal.content.loading import load
 from portal.learn import pieces, routes as learn
 from portal.patterns import routes as patterns
 from portal.quizzes import routes as quizzes

@@ -77,7 +77,7 @@ def lessons() -> None:
 )
 def check(folder: Path) -> None:
     """Print everything that is wrong with the lessons."""
-    from portal.content import load  # noqa: PLC0415  # as in `recorder`: Markdown, Pygments
+    from portal.content.loading import load  # noqa: PLC0415  # as in `recorder`: Markdown, Pygments
 
     course = load(folder)
     for problem in course.problems:

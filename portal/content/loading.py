@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from markupsafe import Markup
 from pydantic import BaseModel, ValidationError
 
+from labs.client import catalogue
 from portal.content import schema
-from portal.content.dialect import Rendered, Surroundings, render, render_inline
-from portal.content.labs import KnownLab, known_labs
+from portal.content.dialect.surroundings import Surroundings
+from portal.content.dialect.text import Rendered, render, render_inline
 from portal.content.model import (
-    CheckQuestion,
     Course,
     Lesson,
     Measured,
@@ -34,15 +34,14 @@ _Spec = TypeVar("_Spec", bound=BaseModel)
 
 def load(folder: Path) -> Course:
     """The course in this folder. What cannot be read is left out and listed in `problems`."""
-    reader = _Reader(folder)
-    return reader.course()
+    return _Reader(folder).course()
 
 
 class _Reader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.problems: list[Problem] = []
-        self.labs: Mapping[str, KnownLab] = known_labs()
+        self.labs = catalogue()
         self.measured: dict[str, Measured] = {}
 
     def course(self) -> Course:
@@ -79,23 +78,8 @@ class _Reader:
             return plain
         questions = self._quiz(entry.slug)
         rendered = self._text(entry.slug, path, frozenset(question.id for question in questions))
-        known = {question.id for question in questions}
-        blocks = tuple(
-            block
-            for block in rendered.blocks
-            if not isinstance(block, CheckQuestion) or block.question in known
-        )
-        return Lesson(
-            entry.slug,
-            number,
-            entry.title,
-            entry.line,
-            entry.minutes,
-            tuple(entry.labs),
-            part,
-            blocks=blocks,
-            sections=rendered.sections,
-            questions=questions,
+        return replace(
+            plain, blocks=rendered.blocks, sections=rendered.sections, questions=questions
         )
 
     def _text(self, slug: str, path: Path, questions: frozenset[str]) -> Rendered:
@@ -129,6 +113,9 @@ class _Reader:
 
         if entry.lab and entry.lab not in self.labs:
             self._problem(file, entry.id, f"there is no lab {entry.lab}")
+        asked = Question(
+            entry.id, entry.kind, inline(entry.text), tuple(entry.facts), entry.lab or ""
+        )
         match entry:
             case schema.ChoiceSpec():
                 rights = sum(option.right for option in entry.option)
@@ -147,21 +134,10 @@ class _Reader:
                 )
                 if len({option.key for option in options}) < len(options):
                     self._problem(file, entry.id, "two options are the same")
-                return Question(
-                    entry.id,
-                    entry.kind,
-                    inline(entry.text),
-                    tuple(entry.facts),
-                    entry.lab or "",
-                    options,
-                )
+                return replace(asked, options=options)
             case schema.NumberSpec():
-                return Question(
-                    entry.id,
-                    "number",
-                    inline(entry.text),
-                    tuple(entry.facts),
-                    entry.lab or "",
+                return replace(
+                    asked,
                     answer=entry.answer,
                     tolerance=entry.tolerance,
                     unit=entry.unit,
@@ -169,21 +145,11 @@ class _Reader:
                 )
             case schema.MeasureSpec():
                 known = self.labs.get(entry.lab)
-                if known and entry.prediction not in {
-                    prediction.name for prediction in known.predictions
-                }:
+                if known and entry.prediction not in {p.name for p in known.predictions}:
                     self._problem(
                         file, entry.id, f"the lab {entry.lab} has no prediction {entry.prediction}"
                     )
-                return Question(
-                    entry.id,
-                    "measure",
-                    inline(entry.text),
-                    tuple(entry.facts),
-                    entry.lab,
-                    prediction=entry.prediction,
-                    why=inline(entry.why),
-                )
+                return replace(asked, prediction=entry.prediction, why=inline(entry.why))
 
     def _measured(self) -> dict[str, Measured]:
         file = "measured.toml"

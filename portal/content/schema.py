@@ -40,32 +40,28 @@ class OptionSpec(_Strict):
     why: Text
 
 
-class ChoiceSpec(_Strict):
+class _Question(_Strict):
     id: Slug
-    kind: Literal["one", "several"]
     text: Text
     facts: Annotated[list[Fact], Field(min_length=1)]
     lab: Slug | None = None
+
+
+class ChoiceSpec(_Question):
+    kind: Literal["one", "several"]
     option: Annotated[list[OptionSpec], Field(min_length=2, max_length=8)]
 
 
-class NumberSpec(_Strict):
-    id: Slug
+class NumberSpec(_Question):
     kind: Literal["number"]
-    text: Text
-    facts: Annotated[list[Fact], Field(min_length=1)]
-    lab: Slug | None = None
     answer: float
     tolerance: Annotated[float, Field(ge=0)]
     unit: str = ""
     why: Text
 
 
-class MeasureSpec(_Strict):
-    id: Slug
+class MeasureSpec(_Question):
     kind: Literal["measure"]
-    text: Text
-    facts: Annotated[list[Fact], Field(min_length=1)]
     lab: Slug
     prediction: Slug
     why: Text

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from labs.client import catalogue
-from portal.content import Course, Lesson
+from portal.content.model import Course, Lesson
 from portal.db import now
 from portal.models import Progress
 from portal.web.history import History, Visited

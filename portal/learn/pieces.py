@@ -10,7 +10,7 @@ from flask import Flask, current_app, render_template
 from markupsafe import Markup
 
 from labs.client import catalogue
-from portal.content import PLAIN, Block, Instructor, Lesson
+from portal.content.model import PLAIN, Block, Instructor, Lesson
 
 Pieces = tuple[Markup | Block, ...]
 KEY = "cacheground.pieces"

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from labs.client import catalogue
 from labs.lab import Prediction as AskedPrediction
-from portal.content import Lesson, Predict
+from portal.content.model import Lesson, Predict
 from portal.learn.memory import (
     LessonMemory,
     keep_read,

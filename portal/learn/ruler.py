@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from portal.content import Course
+from portal.content.model import Course
 from portal.content.numbers import digits
 
 LAB = "database-relief"

@@ -3,20 +3,9 @@
 Facts about a row live here; nothing here commits, renders or asks another server.
 """
 
-from portal.models.answer import Answer
-from portal.models.learner import Learner, Recovery
-from portal.models.outcome import Outcome
-from portal.models.prediction import CONFIDENCES, Prediction
-from portal.models.progress import Progress
-from portal.models.shared_record import SharedRecord
-
-__all__ = [
-    "CONFIDENCES",
-    "Answer",
-    "Learner",
-    "Outcome",
-    "Prediction",
-    "Progress",
-    "Recovery",
-    "SharedRecord",
-]
+from portal.models.answer import Answer as Answer
+from portal.models.learner import Learner as Learner, Recovery as Recovery
+from portal.models.outcome import Outcome as Outcome
+from portal.models.prediction import CONFIDENCES as CONFIDENCES, Prediction as Prediction
+from portal.models.progress import Progress as Progress
+from portal.models.shared_record import SharedRecord as SharedRecord

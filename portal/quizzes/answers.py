@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal.content import Lesson, Question
+from portal.content.model import Lesson, Question
 from portal.models import Answer, Learner
 
 

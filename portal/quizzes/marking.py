@@ -7,7 +7,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from portal.content import Option, Question
+from portal.content.model import Option, Question
 
 
 class Unanswerable(Exception):

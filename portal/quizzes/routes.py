@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 from labs.client import SandboxInfo, catalogue
 from labs.errors import BadInput, HostAway, LabsError
 from labs.lab import Prediction
-from portal.content import Lesson, Option, Question
+from portal.content.model import Lesson, Option, Question
 from portal.models import Answer
 from portal.predictions import predict, settle
 from portal.quizzes.answers import add_attempt, by_key

@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from labs.client import LabsClient
-from portal.content import Course
+from portal.content.model import Course
 from portal.db import make_engine
 from portal.settings import Settings
 from portal.web.caching import Cache

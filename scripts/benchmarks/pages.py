@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from portal.content import load
+from portal.content.loading import load
 from portal.serve.child import Child, Launch
 from portal.settings import ROOT
 from scripts.benchmarks.context import Context

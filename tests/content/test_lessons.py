@@ -9,7 +9,8 @@ import re
 import pytest
 
 from labs.client import catalogue
-from portal.content import Course, Html, Instructor, LabLink, load
+from portal.content.loading import load
+from portal.content.model import Course, Html, Instructor, LabLink
 from portal.settings import ROOT
 
 COURSE: Course = load(ROOT / "lessons")

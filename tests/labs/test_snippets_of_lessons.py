@@ -5,7 +5,8 @@ answered, and not with an error that the text doesn't tell of.
 import pytest
 
 from labs.headless import own_supervisor
-from portal.content import RunSnippet, load
+from portal.content.loading import load
+from portal.content.model import RunSnippet
 from portal.settings import ROOT
 
 SNIPPETS = [

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from portal.content import CheckQuestion, Figure, Html, Instructor, LabLink, RunSnippet
-from portal.content.dialect import Surroundings, render, render_inline
+from portal.content.dialect.surroundings import Surroundings
+from portal.content.dialect.text import render, render_inline
 from portal.content.figures import BadFigure, read_figure
+from portal.content.model import CheckQuestion, Figure, Html, Instructor, LabLink, RunSnippet
 from portal.content.numbers import digits, show
 
 NBSP = "\u00a0"

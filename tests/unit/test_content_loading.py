@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from portal.cli import main
-from portal.content import load
+from portal.content.loading import load
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples" / "lessons"
 

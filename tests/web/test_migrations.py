@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-import portal.models
+import portal.models  # noqa: F401  # Base.metadata has its tables then
 from portal.db import Base
 from portal.migrations import FOLDER, HEAD, UnknownSchema, current, migrate
 
@@ -42,7 +42,6 @@ def test_the_head_is_the_last_script():
 
 
 def test_the_steps_lead_to_what_the_models_say(empty):
-    assert portal.models.__all__
     migrate(empty)
     engine = create_engine(empty)
 

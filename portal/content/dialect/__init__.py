@@ -5,8 +5,3 @@ What comes out is a list of blocks. Text is sanitised at the end, whatever came 
 lessons' own figures pass by, which `portal.content.figures` has read. portal/content/README.md
 describes the dialect for authors.
 """
-
-from portal.content.dialect.surroundings import Surroundings
-from portal.content.dialect.text import Rendered, render, render_inline
-
-__all__ = ["Rendered", "Surroundings", "render", "render_inline"]

@@ -10,6 +10,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
+from labs.errors import BadInput
 from portal.content.dialect.sanitising import clean
 from portal.content.dialect.surroundings import Surroundings
 from portal.content.dialect.tokens import line_of
@@ -96,8 +97,10 @@ def _lab(words: list[str], body: Markup, line: str, around: Surroundings) -> Blo
     if gear not in ("", "step", "load", "break"):
         return _wrong(around, line, f"gear={gear} is none of step, load, break")
     if _knows_lab(words[0], line, around):
-        for problem in around.labs[words[0]].complaints(settings):
-            _wrong(around, line, problem)
+        try:
+            around.labs[words[0]].settings(settings)
+        except BadInput as exc:
+            _wrong(around, line, f"{exc} {exc.hint}".strip())
     return LabLink(words[0], gear, settings, body)
 
 
@@ -108,7 +111,9 @@ def _run(words: list[str], inner: Sequence[Token], line: str, around: Surroundin
     command = fences[0].content.strip()
     if "\n" in command or not command:
         return _wrong(around, line, "a snippet is one command on one line")
-    if _knows_lab(words[0], line, around) and words[1] not in around.labs[words[0]].servers:
+    if _knows_lab(words[0], line, around) and words[1] not in {
+        node.name for node in around.labs[words[0]].topology.servers
+    }:
         return _wrong(around, line, f"the lab {words[0]} has no server {words[1]}")
     return RunSnippet(words[0], words[1], command)
 

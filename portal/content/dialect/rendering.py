@@ -19,6 +19,13 @@ from portal.content.dialect.surroundings import Surroundings
 from portal.content.dialect.tokens import container, line_of
 from portal.content.numbers import show
 
+OPENINGS: Final = {
+    "truths": '<div class="callout">\n',
+    "places": '<div class="callout">\n',
+    "exam": '<div><span class="label">On the exam</span>\n',
+    "here": '<div><span class="label">Here</span>\n',
+    "aws": '<div><span class="label">On AWS</span>\n',
+}
 SENSES: Final = frozenset({"hit", "miss", "read", "write", "stale", "error", "here"})
 MONTHS: Final = (
     "January February March April May June July August September October November December".split()
@@ -35,17 +42,9 @@ def render_container(
         return ""
     if token.nesting == -1:
         return "</div>\n"
-    match name:
-        case "truths" | "places":
-            return '<div class="callout">\n'
-        case "exam":
-            return '<div><span class="label">On the exam</span>\n'
-        case "today":
-            return f'<div><span class="label">Today{_since(token, env)}</span>\n'
-        case "here":
-            return '<div><span class="label">Here</span>\n'
-        case _:
-            return '<div><span class="label">On AWS</span>\n'
+    if name == "today":
+        return f'<div><span class="label">Today{_since(token, env)}</span>\n'
+    return OPENINGS.get(name, "<div>\n")
 
 
 def _since(token: Token, env: dict[str, Any]) -> str:
@@ -107,10 +106,9 @@ def render_note_ref(
     self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]
 ) -> str:
     """The number in the text that leads to a note."""
-    number, again = tokens[at].meta["id"] + 1, tokens[at].meta.get("subId", 0)
-    own = f"ref-{number}" + (f"-{again}" if again else "")
+    number = tokens[at].meta["id"] + 1
     return (
-        f'<a class="note-ref" id="{own}" href="#note-{number}" aria-label="Note '
+        f'<a class="note-ref" id="{_ref_id(tokens[at])}" href="#note-{number}" aria-label="Note '
         f'{number}">{number}</a>'
     )
 
@@ -119,9 +117,13 @@ def render_note_anchor(
     self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]
 ) -> str:
     """The arrow that leads from a note back to the text."""
-    number, again = tokens[at].meta["id"] + 1, tokens[at].meta.get("subId", 0)
-    own = f"ref-{number}" + (f"-{again}" if again else "")
+    own = _ref_id(tokens[at])
     return f' <a class="note-back" href="#{own}" aria-label="Back to the text">\u21a9\ufe0e</a>'
+
+
+def _ref_id(token: Token) -> str:
+    again = token.meta.get("subId", 0)
+    return f"ref-{token.meta['id'] + 1}" + (f"-{again}" if again else "")
 
 
 def highlight(code: str, language: str, _: str) -> str:

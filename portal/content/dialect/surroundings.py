@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+from labs.lab import Lab
 
 Report = Callable[[str, str], None]
 
 
 @dataclass
 class Surroundings:
-    """What a lesson may refer to: its figures, its questions, the labs' names, what was measured.
-
-    `report(where, text)` takes problems.
-    """
+    """What a lesson may refer to. `report(where, text)` takes problems."""
 
     report: Report
     figures: Path
     questions: frozenset[str] = frozenset()
-    labs: Mapping[str, Any] = field(default_factory=dict)
+    labs: Mapping[str, Lab] = field(default_factory=dict)
     measured: Callable[[str, str], float | None] = lambda lab, name: None

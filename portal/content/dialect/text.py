@@ -58,7 +58,7 @@ def render(text: str, around: Surroundings) -> Rendered:
     """
     report_unknown_containers(text, around)
     env: dict[str, Any] = {"around": around, "sections": []}
-    md = _markdown(2)
+    md = _markdown()
     tokens = md.parse(text, env)
     mark_up(tokens)
     blocks: list[Block] = []
@@ -100,17 +100,17 @@ def render(text: str, around: Surroundings) -> Rendered:
 def render_inline(text: str, around: Surroundings) -> Markup:
     """One line of the dialect: emphasis, code, meanings, figures."""
     env: dict[str, Any] = {"around": around, "sections": []}
-    return clean(str(_markdown(2).renderInline(text, env)))
+    return clean(str(_markdown().renderInline(text, env)))
 
 
-def _markdown(level: int) -> MarkdownIt:
+def _markdown() -> MarkdownIt:
     md = MarkdownIt(
         "commonmark", {"html": False, "highlight": highlight, "typographer": True}
     ).enable(["table", "smartquotes"])
     for name in sorted(WRAPPERS | BLOCKS):
         container_plugin(md, name, render=render_container)
     footnote_plugin(md, inline=False)
-    anchors_plugin(md, min_level=level, max_level=3, permalink=False)
+    anchors_plugin(md, min_level=2, max_level=3, permalink=False)
     attrs_plugin(md, after=(), spans=True, allowed=("class",))
     md.inline.ruler.before("escape", "measured", measured_rule)
     md.add_render_rule(
