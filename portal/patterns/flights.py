@@ -5,6 +5,7 @@ Nothing in them was measured, and their titles say so.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
@@ -27,6 +28,12 @@ FAILOVER = (
 )
 
 
+MOVES = ((2_190.0, "primary-endpoint", ["cache-002"]), (2_205.0, "reader-endpoint", ["cache-003"]))
+ROLES = ((2_060.0, "cache-002", "primary"),)
+Event = tuple[float, str, Any]
+Outcome = Callable[[float, Random], tuple[str, float]]
+
+
 def sample_flight(kind: str) -> dict[str, Any]:
     """A flight of this kind: kill, split-brain, no-recovery or fast. KeyError for another."""
     return {"kill": _kill, "split-brain": _split_brain, "no-recovery": _no_recovery, "fast": _fast}[
@@ -35,12 +42,26 @@ def sample_flight(kind: str) -> dict[str, Any]:
 
 
 def _flight(
-    title: str, seed: int, *, span: tuple[int, int], rate: int, outcome: Any, **parts: Any
+    number: int,
+    title: str,
+    *,
+    until: int = 6_000,
+    rate: int = 200,
+    outcome: Outcome,
+    verb: str = "kill",
+    words: str = "cache-001 was killed",
+    marks: Sequence[tuple[float, str]] = ((0, "killed"),),
+    sentinels: Sequence[tuple[Any, ...]] = FAILOVER,
+    moves: Sequence[Event] = MOVES,
+    roles: Sequence[Event] = ROLES,
+    promoted: str = "cache-002",
+    gap: tuple[float, float] | None = None,
 ) -> dict[str, Any]:
-    chance = Random(seed)
+    """A flight from two seconds before its fault; its number is the seed of its chance."""
+    chance, since = Random(number), -2_000
     writes: list[list[Any]] = []
-    for index in range((span[1] - span[0]) * rate // 1000):
-        at = round(span[0] + index * 1000 / rate + chance.random() * 0.4, 1)
+    for index in range((until - since) * rate // 1000):
+        at = round(since + index * 1000 / rate + chance.random() * 0.4, 1)
         code, took = outcome(at, chance)
         if code:
             writes.append([at, took, code, len(writes) + 1])
@@ -51,51 +72,44 @@ def _flight(
             "r" if chance.random() < 0.4 and 0 <= at < 30 else "h",
             0,
         ]
-        for at in range(span[0], span[1], max(1, 1000 // min(rate, 400)))
+        for at in range(since, until, max(1, 1000 // min(rate, 400)))
     ]
-    ways = [code for _, _, code, _ in writes]
-    acknowledged = sum(code in "alw" for code in ways)
+    codes = [code for _, _, code, _ in writes]
     accepted = [at for at, _, code, _ in writes if code in "alw"]
-    before, after = (
-        max((at for at in accepted if at < 0), default=span[0]),
+    gap_from, gap_to = gap or (
+        max((at for at in accepted if at < 0), default=since),
         min((at for at in accepted if at > 1_500), default=None),
     )
-    gap = parts.pop("gap", (before, after))
     return {
         "kind": "flight",
         "version": 1,
-        "name": parts.pop("name"),
+        "name": f"flight-{number}",
         "title": title,
         "lab": "failover",
         "at": AT,
         "versions": {"redis": "7.0.15"},
         "isolation": "cage",
         "settings": [*SETTINGS, ["Writes a second", f"{rate:,}"]],
-        "from_ms": span[0],
-        "to_ms": span[1],
+        "fault": {"verb": verb, "server": "cache-001", "zone": "zone a", "words": words},
+        "from_ms": since,
+        "to_ms": until,
+        "marks": [list(mark) for mark in marks],
         "writes": writes,
         "reads": reads,
+        "sentinels": [list(event) for event in sentinels],
+        "moves": [list(move) for move in moves],
+        "roles": [list(role) for role in roles],
         "results": {
-            "downtime_ms": None if gap[1] is None else round(gap[1] - gap[0], 1),
-            "gap_from_ms": gap[0],
-            "gap_to_ms": gap[1],
+            "downtime_ms": None if gap_to is None else round(gap_to - gap_from, 1),
+            "gap_from_ms": gap_from,
+            "gap_to_ms": gap_to,
             "written": len(writes),
-            "acknowledged": acknowledged,
-            "lost": ways.count("l"),
-            "refused": sum(code in "onefrt" for code in ways),
-            "promoted": parts.pop("promoted", "cache-002"),
+            "acknowledged": len(accepted),
+            "lost": codes.count("l"),
+            "refused": sum(code in "onefrt" for code in codes),
+            "promoted": promoted,
             "recounted": True,
         },
-        "sentinels": [list(event) for event in parts.pop("sentinels", FAILOVER)],
-        "moves": parts.pop(
-            "moves",
-            [
-                [2_190.0, "primary-endpoint", ["cache-002"]],
-                [2_205.0, "reader-endpoint", ["cache-003"]],
-            ],
-        ),
-        "roles": parts.pop("roles", [[2_060.0, "cache-002", "primary"]]),
-        **parts,
     }
 
 
@@ -115,92 +129,46 @@ def _killed(at: float, chance: Random, again: float = 2_237.0) -> tuple[str, flo
 
 
 def _kill() -> dict[str, Any]:
-    fault = {
-        "verb": "kill",
-        "server": "cache-001",
-        "zone": "zone a",
-        "words": "cache-001 was killed",
-    }
-    return _flight(
-        "Sample: cache-001 killed",
-        1,
-        name="flight-1",
-        span=(-2_000, 6_000),
-        rate=200,
-        outcome=_killed,
-        fault=fault,
-        marks=[[0, "killed"]],
-    )
+    return _flight(1, "Sample: cache-001 killed", outcome=_killed)
 
 
 def _fast() -> dict[str, Any]:
-    fault = {
-        "verb": "kill",
-        "server": "cache-001",
-        "zone": "zone a",
-        "words": "cache-001 was killed",
-    }
-
     def outcome(at: float, chance: Random) -> tuple[str, float]:
         code, took = _killed(at, chance, 1_540.0)
         return ("" if code in "fot" and chance.random() < 0.5 else code), took
 
-    early = [(at * 0.68, *rest) for at, *rest in FAILOVER]
     return _flight(
-        "Sample: cache-001 killed at 2,000 writes a second",
         2,
-        name="flight-2",
-        span=(-2_000, 6_000),
+        "Sample: cache-001 killed at 2,000 writes a second",
         rate=2_000,
         outcome=outcome,
-        fault=fault,
-        marks=[[0, "killed"]],
-        sentinels=early,
-        moves=[[1_490.0, "primary-endpoint", ["cache-003"]]],
-        roles=[[1_401.0, "cache-003", "primary"]],
+        sentinels=[(at * 0.68, *rest) for at, *rest in FAILOVER],
+        moves=[(1_490.0, "primary-endpoint", ["cache-003"])],
+        roles=[(1_401.0, "cache-003", "primary")],
         promoted="cache-003",
     )
 
 
 def _no_recovery() -> dict[str, Any]:
-    fault = {
-        "verb": "kill",
-        "server": "cache-001",
-        "zone": "zone a",
-        "words": "cache-001 was killed, and it had no replica",
-    }
-    events = [
-        FAILOVER[0],
-        FAILOVER[1],
-        FAILOVER[2],
-        (1_064.0, "sentinel-b", "+try-failover", "cache-001"),
-        (1_310.0, "sentinel-b", "+elected-leader", "epoch 1"),
-        (1_330.0, "sentinel-b", "-failover-abort-no-good-slave", "cache-001"),
-    ]
     return _flight(
-        "Sample: cache-001 killed without a replica",
         3,
-        name="flight-3",
-        span=(-2_000, 8_000),
-        rate=200,
+        "Sample: cache-001 killed without a replica",
+        until=8_000,
         outcome=lambda at, chance: _killed(at, chance, 1e9),
-        fault=fault,
-        marks=[[0, "killed"]],
-        sentinels=events,
+        words="cache-001 was killed, and it had no replica",
+        sentinels=[
+            *FAILOVER[:3],
+            (1_064.0, "sentinel-b", "+try-failover", "cache-001"),
+            (1_310.0, "sentinel-b", "+elected-leader", "epoch 1"),
+            (1_330.0, "sentinel-b", "-failover-abort-no-good-slave", "cache-001"),
+        ],
         moves=[],
-        roles=[[-2_000.0, "cache-001", "primary"]],
+        roles=[(-2_000.0, "cache-001", "primary")],
         promoted="",
     )
 
 
 def _split_brain() -> dict[str, Any]:
-    fault = {
-        "verb": "cut",
-        "server": "cache-001",
-        "zone": "zone a",
-        "words": "Zone a was cut off, with the writer in it",
-    }
-
     def outcome(at: float, chance: Random) -> tuple[str, float]:
         if 0 <= at < 14_200:
             return "l", _took(at, chance, 1e9)
@@ -208,33 +176,32 @@ def _split_brain() -> dict[str, Any]:
             return ("o" if at > 14_400 else "r"), 0.4
         return "a", _took(at, chance, 14_700)
 
-    events = [
-        *FAILOVER,
-        (2_300.0, "sentinel-b", "+sdown", "cannot reach sentinel-a"),
-        (14_010.0, "sentinel-b", "-sdown", "reaches cache-001"),
-        (14_150.0, "sentinel-b", "+convert-to-slave", "cache-001"),
-        (14_390.0, "sentinel-a", "+config-update-from", "sentinel-b"),
-        (14_395.0, "sentinel-a", "+switch-master", "cache-001 to cache-002"),
-    ]
     return _flight(
-        "Sample: split brain for fourteen seconds",
         4,
-        name="flight-4",
-        span=(-2_000, 30_000),
+        "Sample: split brain for fourteen seconds",
+        until=30_000,
         rate=100,
         outcome=outcome,
-        fault=fault,
-        sentinels=events,
+        verb="cut",
+        words="Zone a was cut off, with the writer in it",
         marks=[
-            [0, "cut off"],
-            [14_000, "zone a is whole again"],
-            [14_200, "cache-001 starts over as a replica"],
+            (0, "cut off"),
+            (14_000, "zone a is whole again"),
+            (14_200, "cache-001 starts over as a replica"),
+        ],
+        sentinels=[
+            *FAILOVER,
+            (2_300.0, "sentinel-b", "+sdown", "cannot reach sentinel-a"),
+            (14_010.0, "sentinel-b", "-sdown", "reaches cache-001"),
+            (14_150.0, "sentinel-b", "+convert-to-slave", "cache-001"),
+            (14_390.0, "sentinel-a", "+config-update-from", "sentinel-b"),
+            (14_395.0, "sentinel-a", "+switch-master", "cache-001 to cache-002"),
+        ],
+        moves=[(14_395.0, "primary-endpoint", ["cache-002"])],
+        roles=[
+            (-2_000.0, "cache-001", "primary"),
+            (2_060.0, "cache-002", "primary"),
+            (14_160.0, "cache-001", "replica"),
         ],
         gap=(14_190.0, 14_700.0),
-        moves=[[14_395.0, "primary-endpoint", ["cache-002"]]],
-        roles=[
-            [-2_000.0, "cache-001", "primary"],
-            [2_060.0, "cache-002", "primary"],
-            [14_160.0, "cache-001", "replica"],
-        ],
     )

@@ -4,43 +4,15 @@ a failover, cut in two, and without a replica.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from labs.lab import Link, Node, Topology
+from labs.client import find
+from labs.lab import Topology
 from portal import drawing
 
-APP, PRIMARY, READER = "app", "primary-endpoint", "reader-endpoint"
-ZONES = ("zone a", "zone b", "zone c")
+PRIMARY, READER = "primary-endpoint", "reader-endpoint"
 ELECTED = "+elected-leader"
-
-
-def topology(
-    *,
-    caches: int,
-    sentinels: bool,
-    waiting: frozenset[str] = frozenset(),
-    zones: tuple[str, ...] = ZONES,
-) -> Topology:
-    """A group as a lab defines it."""
-    names = [f"cache-{index:03}" for index in range(1, caches + 1)]
-    return Topology(
-        (
-            Node(APP, "Writer and readers", "app", about="knows two names, and no server"),
-            Node(PRIMARY, "primary endpoint", "endpoint"),
-            Node(READER, "reader endpoint", "endpoint"),
-            *(
-                Node(name, name, "redis", zone=zones[index % len(zones)], waits=name in waiting)
-                for index, name in enumerate(names)
-            ),
-            *(
-                Node(f"sentinel-{zone[-1]}", f"sentinel {zone[-1]}", "sentinel", zone=zone)
-                for zone in zones
-                if sentinels
-            ),
-        ),
-        (Link("to-primary", APP, PRIMARY), Link("to-reader", APP, READER)),
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,10 +74,10 @@ class Sample:
         }
 
 
-FAILOVER = topology(caches=3, sentinels=True)
-ALONE = topology(caches=3, sentinels=True, waiting=frozenset({"cache-002", "cache-003"}))
-REPLICAS = topology(
-    caches=6, sentinels=False, waiting=frozenset({"cache-004", "cache-005", "cache-006"})
+FAILOVER, REPLICAS = find("failover").topology, find("read-replicas").topology
+ALONE = Topology(
+    tuple(replace(node, waits=node.name in ("cache-002", "cache-003")) for node in FAILOVER.nodes),
+    FAILOVER.links,
 )
 
 SAMPLES = (

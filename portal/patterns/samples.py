@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from types import SimpleNamespace as Plain
 from typing import Any
 
@@ -23,95 +24,66 @@ CODE = (
 )
 
 
+READING = {
+    "hit_rate_percent": 71.4,
+    "hit_p50_ms": 0.19,
+    "miss_p50_ms": 5.31,
+    "database_queries_per_s": 23.0,
+}
+QUERY = "SELECT name, price, count(*), avg(stars) … WHERE product_id = 42 GROUP BY 1, 2"
+EXCHANGE = (
+    ("cache", "GET page:42", "(nil)", 0.16, "miss"),
+    ("database", QUERY, "1 row", 4.87, "read"),
+)
+TIMELINE = (
+    (50_822.1, "here", "You flushed the cache: 3 keys gone"),
+    (50_829.4, "miss", "Request 11: cache had nothing in 0.16 ms"),
+    (50_829.4, "read", "Request 11: database answered in 4.87 ms"),
+    (50_831.0, "write", "Request 11: cache stored it in 0.20 ms"),
+    (50_833.2, "hit", "Request 12: cache had it in 0.15 ms"),
+    (50_840.0, "stale", "Request 13 was a stale answer"),
+    (50_844.9, "error", "cache is down: you killed it"),
+)
+CHECKS = (
+    (
+        "first",
+        "The first read is a miss, with one database query",
+        "met",
+        "Postgres counted 1 query for request 4",
+        "",
+    ),
+    (
+        "second",
+        "The old price is served until the time to live, not after",
+        "unmet",
+        "",
+        "Nothing has changed a price yet.",
+    ),
+    (
+        "third",
+        "With the cache killed, every read is answered",
+        "error",
+        "The database does not answer",
+        "Restart it.",
+    ),
+)
+
+
 def bench() -> Any:
     """What the bench's partials ask for, with something of everything."""
-    state = {
-        "reading": {
-            "hit_rate_percent": 71.4,
-            "hit_p50_ms": 0.19,
-            "miss_p50_ms": 5.31,
-            "database_queries_per_s": 23.0,
-        },
-        "step": {
-            "request": 11,
-            "call": "read(42)",
-            "running": True,
-            "strategy": "sample",
-            "function": "read",
-            "line": 5,
-            "last_line": 5,
-            "done_lines": [1, 2, 3],
-        },
-        "exchange": [
-            {
-                "server": "cache",
-                "command": "GET page:42",
-                "reply": "(nil)",
-                "took_ms": 0.16,
-                "meaning": "miss",
-            },
-            {
-                "server": "database",
-                "command": "SELECT name, price, count(*), avg(stars) … WHERE product_id = 42 "
-                "GROUP BY 1, 2",
-                "reply": "1 row",
-                "took_ms": 4.87,
-                "meaning": "read",
-            },
-        ],
-        "timeline": [
-            {"at": 50_822.1, "sense": "here", "sentence": "You flushed the cache: 3 keys gone"},
-            {
-                "at": 50_829.4,
-                "sense": "miss",
-                "sentence": "Request 11: cache had nothing in 0.16 ms",
-            },
-            {
-                "at": 50_829.4,
-                "sense": "read",
-                "sentence": "Request 11: database answered in 4.87 ms",
-            },
-            {
-                "at": 50_831.0,
-                "sense": "write",
-                "sentence": "Request 11: cache stored it in 0.20 ms",
-            },
-            {"at": 50_833.2, "sense": "hit", "sentence": "Request 12: cache had it in 0.15 ms"},
-            {"at": 50_840.0, "sense": "stale", "sentence": "Request 13 was a stale answer"},
-            {"at": 50_844.9, "sense": "error", "sentence": "cache is down: you killed it"},
-        ],
-    }
+    step = {"request": 11, "call": "read(42)", "running": True, "strategy": "sample"}
+    place = {"function": "read", "line": 5, "last_line": 5, "done_lines": [1, 2, 3]}
     return Plain(
-        state=state,
-        tiles=[
-            METRICS[name]
-            for name in ("hit_rate_percent", "hit_p50_ms", "miss_p50_ms", "database_queries_per_s")
-        ],
+        state={
+            "reading": READING,
+            "step": step | place,
+            "exchange": _dicts(EXCHANGE, "server", "command", "reply", "took_ms", "meaning"),
+            "timeline": _dicts(TIMELINE, "at", "sense", "sentence"),
+        },
+        tiles=[METRICS[name] for name in READING],
         checks=[
-            {
-                "name": "first",
-                "claim": "The first read is a miss, with one database query",
-                "status": "met",
-                "message": "Postgres counted 1 query for request 4",
-                "hint": "",
-                "evidence": {},
-            },
-            {
-                "name": "second",
-                "claim": "The old price is served until the time to live, not after",
-                "status": "unmet",
-                "message": "",
-                "hint": "Nothing has changed a price yet.",
-                "evidence": {},
-            },
-            {
-                "name": "third",
-                "claim": "With the cache killed, every read is answered",
-                "status": "error",
-                "message": "The database does not answer",
-                "hint": "Restart it.",
-                "evidence": {},
-            },
+            check | {"evidence": {}}
+            for check in _dicts(CHECKS, "name", "claim", "status", "message", "hint")
         ],
         scale=Plain(
             bars=(
@@ -133,6 +105,10 @@ def bench() -> Any:
     )
 
 
+def _dicts(rows: Iterable[Sequence[object]], *names: str) -> list[dict[str, Any]]:
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
 def states() -> dict[str, Any]:
     """How the servers and links of the drawing are."""
     return {
@@ -146,10 +122,8 @@ def states() -> dict[str, Any]:
 
 def drawing(columns: int) -> Any:
     """One server in each state, one link in each."""
-    across = 216 if columns == 4 else 172
-    width, rows = (
-        (200, -(-len(STATES) // columns)) if columns == 4 else (160, -(-len(STATES) // columns))
-    )
+    across, width = (216, 200) if columns == 4 else (172, 160)
+    rows = -(-len(STATES) // columns)
     boxes = tuple(
         Box(
             Node(f"cache-{index + 1:03}", f"cache-{index + 1:03}", "redis"),
