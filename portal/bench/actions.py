@@ -10,16 +10,8 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from flask import (
-    Blueprint,
-    Response,
-    flash,
-    make_response,
-    redirect,
-    render_template,
-    request,
-    url_for,
-)
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
 
 from labs.client import SandboxInfo, catalogue, find
 from labs.errors import BadInput, LabsError, NotNow, SandboxTaken, UnknownSandbox
@@ -28,7 +20,7 @@ from labs.lab import Control, Lab, Number
 from portal.access import needs
 from portal.bench.log_scale import value_at
 from portal.bench.look import look, look_at
-from portal.bench.places import page_before, way_back
+from portal.bench.places import page_before, page_of_form
 from portal.bench.routes import predictions_of
 from portal.bench.view import topology_of
 from portal.web.caching import summary_name
@@ -43,21 +35,14 @@ NEXT_TO_OPEN = 4
 
 
 @bp.post("/labs/<lab_id>/sandbox")
-def open_sandbox(lab_id: str) -> Response:
-    """Open a sandbox of a lab with the settings of the form; with `close` the one that is open
-    makes room first.
-
-    A sandbox of this lab that is open already takes the settings that were sent. htmx gets the
-    bench as a fragment.
+def open_sandbox(lab_id: str) -> ResponseReturnValue:
+    """Open a sandbox of a lab with the settings of the form, or give them to the one that is open
+    already; with `close` a sandbox of another lab makes room first. htmx gets the bench.
     """
     lab = find(lab_id)
-    form = request.form.to_dict()
+    form = request.form
     names = {control.name for control in lab.controls}
-    given: dict[str, object] = {
-        name.removeprefix("set-"): value
-        for name, value in form.items()
-        if name.startswith("set-") or name in names
-    }
+    given = _settings_of_form() | {name: value for name, value in form.items() if name in names}
     settings = lab.settings(given)
     learner = require_learner()
     release_db()
@@ -75,37 +60,23 @@ def open_sandbox(lab_id: str) -> Response:
     finally:
         cache().forget(summary_name(learner))
     if is_htmx():
-        bench = look(
-            lab,
-            learner=learner,
-            # Form values are text.
-            args={**given, "gear": form.get("gear", "step")},  # type: ignore[dict-item]
-            client=client(),
-            quick=client(),
-        )
-        return make_response(render_template("bench/_bench.html", bench=bench, predictions=None))
-    return make_response(
-        redirect(
-            way_back(form.get("next", ""), page_before(url_for("bench.lab", lab_id=lab_id))), 303
-        )
-    )
+        args = {**given, "gear": form.get("gear", "step")}
+        bench = look(lab, learner=learner, args=args, client=client(), quick=client())
+        return render_template("bench/_bench.html", bench=bench, predictions=None)
+    return redirect(page_of_form(lab_id), 303)
 
 
 @bp.post("/sandboxes/<sandbox>/settings")
 @needs("act")
 def settings(sandbox: SandboxInfo) -> Response:
-    """Change a control (`name`, `value` or its fader's `position`), or several at once
-    (`set-<name>`).
-    """
+    """Change a control (`name`, and `value` or `position`), or several at once (`set-<name>`)."""
     lab = find(sandbox.lab)
-    wanted: dict[str, object] = {
-        key[4:]: value for key, value in request.form.items() if key.startswith("set-")
-    }
+    wanted: dict[str, Value] = {**_settings_of_form()}
     if name := request.form.get("name"):
         wanted[name] = _given(lab.find_control(name))
     for key, value in wanted.items():
         client().call(sandbox, "set", name=key, value=lab.find_control(key).parse(value))
-    return _done(sandbox.lab)
+    return _done(sandbox)
 
 
 @bp.post("/sandboxes/<sandbox>/actions/<name>")
@@ -117,16 +88,7 @@ def action(sandbox: SandboxInfo, name: str) -> Response:
         field.name: field.parse(request.form.get(field.name, field.default))
         for field in wanted.fields
     }
-    return _done(
-        sandbox.lab,
-        client().call(
-            sandbox,
-            "action",
-            deadline_s=wanted.deadline_s,
-            name=wanted.name,
-            fields=fields,
-        ),
-    )
+    return _do(sandbox, "action", deadline_s=wanted.deadline_s, name=wanted.name, fields=fields)
 
 
 @bp.post("/sandboxes/<sandbox>/servers/<server>")
@@ -134,15 +96,8 @@ def action(sandbox: SandboxInfo, name: str) -> Response:
 def server(sandbox: SandboxInfo, server: str) -> Response:
     """Kill, pause, resume or restart a server."""
     node = find(sandbox.lab).topology.node(server)
-    return _done(
-        sandbox.lab,
-        client().call(
-            sandbox,
-            "server",
-            name=node.name,
-            verb=_verb("kill", "pause", "resume", "restart"),
-        ),
-    )
+    verb = _verb("kill", "pause", "resume", "restart")
+    return _do(sandbox, "server", name=node.name, verb=verb)
 
 
 @bp.post("/sandboxes/<sandbox>/links/<link>")
@@ -150,21 +105,11 @@ def server(sandbox: SandboxInfo, server: str) -> Response:
 def link(sandbox: SandboxInfo, link: str) -> Response:
     """Slow, cut or restore a link."""
     verb = _verb("slow", "cut", "restore")
-    more: dict[str, Any] = (
-        {"delay_ms": DELAY.parse(request.form.get("delay_ms", DELAY.default))}
-        if verb == "slow"
-        else {}
-    )
-    return _done(
-        sandbox.lab,
-        client().call(
-            sandbox,
-            "link",
-            name=find(sandbox.lab).topology.link(link).name,
-            verb=verb,
-            **more,
-        ),
-    )
+    more: dict[str, Any] = {}
+    if verb == "slow":
+        more["delay_ms"] = DELAY.parse(request.form.get("delay_ms", DELAY.default))
+    name = find(sandbox.lab).topology.link(link).name
+    return _do(sandbox, "link", name=name, verb=verb, **more)
 
 
 @bp.post("/sandboxes/<sandbox>/step")
@@ -177,20 +122,18 @@ def step(sandbox: SandboxInfo) -> Response:
         function = request.form.get("function", "read")
         if function not in ("read", "write"):
             raise BadInput("A request reads or writes.")
-        more = {
-            "function": function,
-            "key": request.form.get("key", request.form.get("item", "42"))[:40],
-        }
+        key = request.form.get("key", request.form.get("item", "42"))
+        more = {"function": function, "key": key[:40]}
         if function == "write" and "price" in request.form:
             more["price"] = request.form["price"][:40]
-    return _done(sandbox.lab, client().call(sandbox, "step", verb=verb, **more))
+    return _do(sandbox, "step", verb=verb, **more)
 
 
 @bp.post("/sandboxes/<sandbox>/load")
 @needs("act")
 def load(sandbox: SandboxInfo) -> Response:
     """Start or stop the workload."""
-    return _done(sandbox.lab, client().call(sandbox, "load", verb=_verb("start", "stop")))
+    return _do(sandbox, "load", verb=_verb("start", "stop"))
 
 
 @bp.post("/sandboxes/<sandbox>/reset")
@@ -198,7 +141,7 @@ def load(sandbox: SandboxInfo) -> Response:
 def reset(sandbox: SandboxInfo) -> Response:
     """All data and settings as at the start."""
     client().call(sandbox, "reset", deadline_s=20.0)
-    return _done(sandbox.lab, {"message": "Everything is as at the start."}, event="bench-redraw")
+    return _done(sandbox, "Everything is as at the start.", event="bench-redraw")
 
 
 @bp.post("/sandboxes/<sandbox>/keep")
@@ -206,47 +149,49 @@ def reset(sandbox: SandboxInfo) -> Response:
 def keep(sandbox: SandboxInfo) -> Response:
     """Keep an idle sandbox open."""
     client().call(sandbox, "keep")
-    return _done(sandbox.lab, {"message": "It stays open."}, event="bench-kept")
+    return _done(sandbox, "It stays open.", event="bench-kept")
 
 
 @bp.post("/sandboxes/<sandbox>/close")
 @needs("act")
-def close(sandbox: SandboxInfo) -> Response:
+def close(sandbox: SandboxInfo) -> ResponseReturnValue:
     """End the sandbox, or leave the queue for it."""
     reason = "You left the queue." if sandbox.status == "queued" else "You closed your bench."
     client().call(sandbox, "close", reason=reason)
-    return make_response(redirect(page_before(url_for("bench.lab", lab_id=sandbox.lab)), 303))
+    return redirect(page_before(sandbox.lab), 303)
 
 
 @bp.post("/sandboxes/<sandbox>/console/<server>")
 @needs("act")
-def console(sandbox: SandboxInfo, server: str) -> Response:
-    """Run a line in a server's console: one turn to add to its log, or without a script the whole
-    page with the turn in it.
-    """
+def console(sandbox: SandboxInfo, server: str) -> str:
+    """Run a line in a server's console: the turn, or without a script the page with it."""
     lab = find(sandbox.lab)
     turn = _turn(sandbox, _known_server(sandbox, lab, server))
     if is_htmx():
-        return make_response(render_template("bench/_turn.html", turn=turn))
-    bench = look_at(lab, sandbox, client())
-    bench = replace(bench, turns=(turn,))
-    return make_response(
-        render_template(
-            "bench/lab.html", bench=bench, predictions=predictions_of(lab), place="labs"
-        )
+        return render_template("bench/_turn.html", turn=turn)
+    bench = replace(look_at(lab, sandbox, client()), turns=(turn,))
+    return render_template(
+        "bench/lab.html", bench=bench, predictions=predictions_of(lab), place="labs"
     )
 
 
 @bp.post("/labs/<lab_id>/console/<server>")
-def snippet(lab_id: str, server: str) -> Response:
+def snippet(lab_id: str, server: str) -> ResponseReturnValue:
     """Run a lesson's snippet in the learner's open sandbox of that lab, if there is one."""
     lab = find(lab_id)
     node = lab.topology.node(server)
     learner = current_learner()
     info = client().find(learner) if learner else None
-    if info is None or info.lab != lab_id or info.status != "open":
-        return _answer_snippet(lab_id, None)
-    return _answer_snippet(lab_id, _turn(info, node.name))
+    is_open = info is not None and info.lab == lab_id and info.status == "open"
+    turn = _turn(info, node.name) if info and is_open else None
+    if is_htmx():
+        html = render_template("bench/_snippet.html", turn=turn, lab_id=lab_id)
+        return html, 200 if turn else 409
+    if turn is None:
+        raise NotNow("Open the bench first: the command runs on your own servers.")
+    return render_template(
+        "bench/snippet.html", turn=turn, lab_id=lab_id, back=page_before(lab_id), place="labs"
+    )
 
 
 DELAY = Number("delay_ms", "Delay", 1, 5_000, 1, 50, unit="ms")
@@ -257,8 +202,7 @@ def _known_server(sandbox: SandboxInfo, lab: Lab, name: str) -> str:
     try:
         return lab.topology.node(name).name
     except BadInput:
-        state = client().call(sandbox, "state")
-        return topology_of(lab, state).node(name).name
+        return topology_of(lab, client().call(sandbox, "state")).node(name).name
 
 
 def _turn(sandbox: SandboxInfo, server: str) -> dict[str, Any]:
@@ -271,36 +215,12 @@ def _turn(sandbox: SandboxInfo, server: str) -> dict[str, Any]:
     except UnknownSandbox:
         raise
     except LabsError as error:
-        return turn | {
-            "output": str(error) + (f"\n{error.hint}" if error.hint else ""),
-            "failed": True,
-            "took_ms": 0.0,
-            "cut": False,
-        }
-
-
-def _answer_snippet(lab_id: str, turn: dict[str, Any] | None) -> Response:
-    if is_htmx():
-        return make_response(
-            render_template("bench/_snippet.html", turn=turn, lab_id=lab_id), 200 if turn else 409
-        )
-    if turn is None:
-        raise NotNow("Open the bench first: the command runs on your own servers.")
-    return make_response(
-        render_template(
-            "bench/snippet.html",
-            turn=turn,
-            lab_id=lab_id,
-            back=page_before(url_for("bench.lab", lab_id=lab_id)),
-            place="labs",
-        )
-    )
+        output = f"{error}\n{error.hint}" if error.hint else str(error)
+        return turn | {"output": output, "failed": True, "took_ms": 0.0, "cut": False}
 
 
 def _wait_for_opening(info: SandboxInfo) -> None:
-    """Wait for a moment, so that a page which is drawn next shows the servers and not that they
-    start. Return at once if others come first.
-    """
+    """Wait for a moment, so that the next page shows the servers; not if others come first."""
     end = time.monotonic() + OPENING_S
     while (
         info.status in ("queued", "opening")
@@ -311,16 +231,17 @@ def _wait_for_opening(info: SandboxInfo) -> None:
         info = client(quick=True).info(info.id)
 
 
-def _taken(lab: Lab, learner: str, settings: dict[str, Value]) -> Response:
-    taken = client().find(learner)
-    back = way_back(request.form.get("next", ""), page_before(url_for("bench.lab", lab_id=lab.id)))
+def _taken(lab: Lab, learner: str, settings: dict[str, Value]) -> tuple[str, int]:
+    taken, back = client().find(learner), page_of_form(lab.id)
     other = catalogue().get(taken.lab) if taken else None
-    return make_response(
-        render_template(
-            "bench/taken.html", lab=lab, other=other, settings=settings, back=back, place="labs"
-        ),
-        409,
+    html = render_template(
+        "bench/taken.html", lab=lab, other=other, settings=settings, back=back, place="labs"
     )
+    return html, 409
+
+
+def _settings_of_form() -> dict[str, str]:
+    return {key[4:]: value for key, value in request.form.items() if key.startswith("set-")}
 
 
 def _verb(*verbs: str) -> str:
@@ -359,13 +280,14 @@ def _make_room(learner: str) -> None:
         time.sleep(0.05)
 
 
-def _done(lab_id: str, answer: dict[str, Any] | None = None, *, event: str = "") -> Response:
-    message = str((answer or {}).get("message", ""))
+def _do(sandbox: SandboxInfo, call: str, **args: Any) -> Response:
+    return _done(sandbox, str(client().call(sandbox, call, **args).get("message", "")))
+
+
+def _done(sandbox: SandboxInfo, message: str = "", *, event: str = "toast") -> Response:
     if is_htmx():
         response = make_response("", 204)
-        if event:
-            return trigger(response, event, {"text": message})
-        return trigger(response, "toast", {"text": message}) if message else response
+        return trigger(response, event, {"text": message}) if message else response
     if message:
         flash(message, "none")
-    return make_response(redirect(page_before(url_for("bench.lab", lab_id=lab_id)), 303))
+    return make_response(redirect(page_before(sandbox.lab), 303))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urlencode, urlsplit
 
-from flask import request
+from flask import request, url_for
 
 # A browser leaves tabs and line ends out: `/<tab>/elsewhere` would lead to another site.
 HERE = re.compile(r"/(?!/)[^\x00-\x20\x7f\\]*")
@@ -17,29 +17,28 @@ def way_back(asked: str, fallback: str) -> str:
 
 
 def page_url() -> str:
-    """The address of the page that is being looked at, from its path on; for a fragment, of the
-    page that asked for it.
-    """
+    """The address of the page, from its path on; for a fragment, of the page that asked for it."""
     asked = request.headers.get("HX-Current-URL", "")
     if request.headers.get("HX-Request") == "true" and asked:
         page = _local(asked, "/labs")
         return _next_to(page) if request.args.get("on") == "lesson" else page
-    return (
-        request.full_path.rstrip("?")
-        if request.method == "GET"
-        else _local(request.referrer or "", "/labs")
-    )
+    if request.method == "GET":
+        return request.full_path.rstrip("?")
+    return _local(request.referrer or "", "/labs")
 
 
-def page_before(fallback: str) -> str:
-    """The address of the page that the form stood on."""
-    return _local(request.referrer or "", fallback)
+def page_before(lab_id: str) -> str:
+    """The address of the page that the form stood on, else of this lab."""
+    return _local(request.referrer or "", url_for("bench.lab", lab_id=lab_id))
+
+
+def page_of_form(lab_id: str) -> str:
+    """The page of this site that the form's `next` names, else the one that it stood on."""
+    return way_back(request.form.get("next", ""), page_before(lab_id))
 
 
 def _next_to(lesson: str) -> str:
-    """The lesson with the bench that is asked for next to it: a lesson may have several labs, and
-    its address says which.
-    """
+    """The lesson with this bench next to it: it may have several labs, its address says which."""
     asked = {
         name: value for name, value in request.args.items() if name not in ("on", "was", "place")
     }

@@ -5,22 +5,14 @@ What was predicted is in Postgres before anything runs.
 
 from __future__ import annotations
 
-from flask import (
-    Blueprint,
-    Response,
-    flash,
-    make_response,
-    redirect,
-    render_template,
-    request,
-    url_for,
-)
+from flask import Blueprint, flash, redirect, render_template, request
+from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from labs.client import SandboxInfo, find
 from labs.errors import LabsError, NotNow
 from labs.lab import Lab, Prediction as AskedPrediction
-from portal.bench.places import page_before, page_url, way_back
+from portal.bench.places import page_of_form, page_url
 from portal.predictions import latest, predict, settle
 from portal.web.fragments import is_htmx
 from portal.web.history import Predicted, keep
@@ -34,9 +26,7 @@ MEASURING_S = 45.0
 
 @bp.app_template_global()
 def prediction_card(lab: Lab, asked: AskedPrediction, row: Predicted | None) -> Markup:
-    """For templates: a prediction in the text of a lesson, and what the learner said. One that the
-    learner has not made is the same for everyone, so it is rendered once.
-    """
+    """For templates: a prediction in the text of a lesson; rendered once until one is made."""
 
     def render(**context: object) -> str:
         return render_template(
@@ -64,11 +54,8 @@ def card(lab_id: str, name: str) -> str:
 
 
 @bp.post("/labs/<lab_id>/predictions/<name>")
-def commit(lab_id: str, name: str) -> Response:
-    """Store value and confidence, then run the experiment in the learner's own sandbox.
-
-    `measure` alone runs what waits.
-    """
+def commit(lab_id: str, name: str) -> ResponseReturnValue:
+    """Store value and confidence, then run the experiment; `measure` alone runs what waits."""
     lab = find(lab_id)
     asked, learner = lab.find_prediction(name), require_learner()
     if not request.form.get("measure"):
@@ -92,15 +79,12 @@ def commit(lab_id: str, name: str) -> Response:
         problem = f"{error} {error.hint}".strip()
     if is_htmx():
         row = latest(db(), learner=learner, lab=lab_id, name=name)
-        return make_response(
-            render_template(
-                "bench/_prediction.html", lab=lab, prediction=asked, row=row, problem=problem
-            )
+        return render_template(
+            "bench/_prediction.html", lab=lab, prediction=asked, row=row, problem=problem
         )
     if problem:
         flash(problem, "error")
-    back = way_back(request.form.get("next", ""), page_before(url_for("bench.lab", lab_id=lab_id)))
-    return make_response(redirect(f"{back}#predict-{lab_id}-{name}", 303))
+    return redirect(f"{page_of_form(lab_id)}#predict-{lab_id}-{name}", 303)
 
 
 def _sandbox(lab_id: str, learner: str) -> SandboxInfo:

@@ -8,18 +8,8 @@ import json
 import re
 from datetime import UTC, datetime
 
-from flask import (
-    Blueprint,
-    Response,
-    abort,
-    flash,
-    make_response,
-    redirect,
-    render_template,
-    request,
-    url_for,
-)
-from werkzeug.wrappers import Response as BaseResponse
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 
 from labs.client import SandboxInfo, catalogue, find
 from portal.access import needs
@@ -34,6 +24,7 @@ GONE = (
     "There is no flight at this address, or no longer: the learner who shared it may have deleted "
     "it."
 )
+UNLISTED = {"X-Robots-Tag": "noindex"}
 
 
 @bp.app_template_filter("moment")
@@ -52,82 +43,66 @@ def titled(words: str) -> str:
 @needs("watch")
 def records(sandbox: SandboxInfo) -> str:
     """The flights of a sandbox as a fragment, newest first."""
-    state = client().call(sandbox, "state", history=False)
-    return render_template(
-        "bench/_flights.html", records=state.get("records", []), sandbox=sandbox.id
-    )
+    kept = client().call(sandbox, "state", history=False).get("records", [])
+    return render_template("bench/_flights.html", records=kept, sandbox=sandbox.id)
 
 
 @bp.get("/sandboxes/<sandbox>/records/<name>.json")
 @needs("watch")
 def record(sandbox: SandboxInfo, name: str) -> Response:
     """A record of the learner's own sandbox, as a file."""
-    response = Response(
-        json.dumps(_record(sandbox, name), separators=(",", ":")), mimetype="application/json"
-    )
-    return _as_file(response, f"{find(sandbox.lab).id}-{name}.json")
+    text = json.dumps(_record(sandbox, name), separators=(",", ":"))
+    return _file(text, f"{find(sandbox.lab).id}-{name}.json")
 
 
 @bp.post("/sandboxes/<sandbox>/records/<name>/share")
 @needs("act")
-def share_record(sandbox: SandboxInfo, name: str) -> BaseResponse:
+def share_record(sandbox: SandboxInfo, name: str) -> ResponseReturnValue:
     """Share a record of the learner's own sandbox with everyone who gets its address."""
     row = share(db(), current_learner() or abort(404), _record(sandbox, name))
     db().commit()
     if is_htmx():
-        return make_response(
-            render_template(
-                "bench/_shared.html",
-                address=url_for("records.flight", address=row.id, _external=True),
-            )
-        )
+        address = url_for("records.flight", address=row.id, _external=True)
+        return render_template("bench/_shared.html", address=address)
     return redirect(url_for("records.flight", address=row.id), 303)
 
 
 @bp.get("/flights")
-def flights() -> Response:
-    """Flights of files, opened by the browser itself; two shared ones on one axis (`a`, `b`);
-    what the learner shares.
-    """
+def flights() -> ResponseReturnValue:
+    """Flights of files; two shared ones on one axis (`a`, `b`); what the learner shares."""
     asked = [request.args.get(side, "") for side in ("a", "b")]
     found = [_shared(address) for address in asked if address]
     learner = current_learner()
     own = shared_by(db(), learner) if learner else []
-    return _unlisted(
-        render_template(
-            "bench/flights.html", place="labs", flights=found, own=own, labs=catalogue()
-        )
+    html = render_template(
+        "bench/flights.html", place="labs", flights=found, own=own, labs=catalogue()
     )
+    return html, UNLISTED
 
 
 @bp.get("/flights/<address>")
-def flight(address: str) -> Response:
+def flight(address: str) -> ResponseReturnValue:
     """A shared flight, for anybody who has its address."""
     row = _shared(address)
-    return _unlisted(
-        render_template(
-            "bench/flight.html",
-            place="labs",
-            flight=row,
-            mine=row.learner_id == current_learner(),
-            labs=catalogue(),
-        )
+    mine = row.learner_id == current_learner()
+    html = render_template(
+        "bench/flight.html", place="labs", flight=row, mine=mine, labs=catalogue()
     )
+    return html, UNLISTED
 
 
 @bp.get("/flights/<address>.json")
-def flight_file(address: str) -> Response:
+def flight_file(address: str) -> ResponseReturnValue:
     """A shared flight as a file."""
     row = _shared(address, whole=True)
-    response = Response(row.document, mimetype="application/json")
-    response.headers["X-Robots-Tag"] = "noindex"
+    response = _file(row.document, f"{row.lab}-{row.head['name']}.json")
+    response.headers.update(UNLISTED)
     response.set_etag(row.digest)
-    response.make_conditional(request)
-    return _as_file(response, f"{row.lab}-{row.head['name']}.json")
+    return response.make_conditional(request)
 
 
 @bp.post("/flights/<address>/delete")
-def delete_flight(address: str) -> BaseResponse:
+def delete_flight(address: str) -> ResponseReturnValue:
     """Delete one of the learner's own shared flights; its address leads nowhere from then on."""
     learner = current_learner()
     if learner is None or not unshare(db(), learner, address):
@@ -148,16 +123,7 @@ def _shared(address: str, *, whole: bool = False) -> SharedRecord:
     return row
 
 
-def _as_file(response: Response, name: str) -> Response:
-    safe = "".join(
-        letter if letter.isascii() and (letter.isalnum() or letter in "-_.") else "-"
-        for letter in name
-    )[:120]
-    response.headers["Content-Disposition"] = f'attachment; filename="{safe}"'
-    return response
-
-
-def _unlisted(html: str) -> Response:
-    response = make_response(html)
-    response.headers["X-Robots-Tag"] = "noindex"
-    return response
+def _file(text: str, name: str) -> Response:
+    safe = re.sub(r"[^A-Za-z0-9_.-]", "-", name)[:120]
+    headers = {"Content-Disposition": f'attachment; filename="{safe}"'}
+    return Response(text, mimetype="application/json", headers=headers)

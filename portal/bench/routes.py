@@ -8,7 +8,8 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Iterable, Mapping
+from collections import ChainMap
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
@@ -20,12 +21,12 @@ from flask import (
     abort,
     current_app,
     jsonify,
-    make_response,
     redirect,
     render_template,
     request,
     url_for,
 )
+from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from labs.client import METRICS, SandboxInfo, catalogue, find
@@ -85,9 +86,7 @@ def _about() -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What the foot of every page says of the machines: which engines they run, and what their
-    sandboxes lack.
-    """
+    """What the foot of every page says: the engines' versions, and what sandboxes lack."""
 
     versions: str = ""
     walls: str = ""
@@ -102,9 +101,7 @@ def _installation() -> Installation:
     if time.monotonic() - asked > (INSTALLATION_FRESH_S if known.versions else 1.0):
         with suppress(LabsError):
             hosts = client(quick=True).hosts()
-            found = {
-                name: version for host in reversed(hosts) for name, version in host.versions.items()
-            }
+            found = dict(ChainMap(*(host.versions for host in hosts)))
             words = (engine_words(name, version) for name, version in sorted(found.items()))
             walls = WITHOUT_WALLS if any(host.isolation == "process" for host in hosts) else ""
             known = Installation(
@@ -115,13 +112,8 @@ def _installation() -> Installation:
 
 
 def bench_for(lab_id: str) -> Markup:
-    """For templates: the bench of a lab as this learner finds it, next to a lesson's text.
-
-    Empty if the lab does not exist.
-    """
-    if lab_id not in catalogue():
-        return Markup()
-    return beside_lesson(_look(find(lab_id)))
+    """For templates: the bench next to a lesson's text; empty if the lab does not exist."""
+    return beside_lesson(_look(find(lab_id))) if lab_id in catalogue() else Markup()
 
 
 def _look(lab: Lab, *, strict: bool = False) -> Bench:
@@ -147,69 +139,59 @@ def predictions_of(lab: Lab) -> Mapping[str, object]:
 def labs() -> str:
     """All labs."""
     learner, open_here = current_learner(), None
-    try:
+    with suppress(LabsError):
         open_here = client(quick=True).find(learner) if learner else None
-    except LabsError:
-        open_here = None
     return render_template(
         "bench/labs.html", labs=list(catalogue().values()), open_here=open_here, place="labs"
     )
 
 
 @bp.get("/labs/<lab_id>")
-def lab(lab_id: str) -> Response:
+def lab(lab_id: str) -> ResponseReturnValue:
     """The bench of a lab, alone; settings come from the address and are checked."""
     found = find(lab_id)
     try:
         bench = _look(found, strict=True)
     except BadInput as error:
-        return make_response(
-            render_template(
-                "bench/wrong_link.html",
-                lab=found,
-                message=str(error),
-                hint=error.hint,
-                place="labs",
-            ),
-            422,
+        html = render_template(
+            "bench/wrong_link.html", lab=found, message=str(error), hint=error.hint, place="labs"
         )
-    page = render_template(
+        return html, 422
+    return render_template(
         "bench/lab.html",
         bench=bench,
         predictions=predictions_of(found),
         place="labs",
         view="projector" if bench.projector else "",
     )
-    return make_response(page)
 
 
 @bp.get("/labs/<lab_id>/bench")
-def part(lab_id: str) -> Response:
-    """The bench as a fragment: it waits with this for its turn, and redraws itself with it after a
-    loss. 204 while its place in the queue is the one that the page shows (`place`).
-    """
+def part(lab_id: str) -> ResponseReturnValue:
+    """The bench as a fragment; 204 while its place in the queue is that on the page (`place`)."""
     found = find(lab_id)
     bench = _look(found)
     if bench.place and request.args.get("place") == str(bench.place):
-        return make_response("", 204)
+        return "", 204
     predictions = None if request.args.get("on") == "lesson" else predictions_of(found)
-    return make_response(render_template("bench/_bench.html", bench=bench, predictions=predictions))
+    return render_template("bench/_bench.html", bench=bench, predictions=predictions)
 
 
 @bp.get("/sandboxes/<sandbox>")
 @needs("watch")
-def sandbox(sandbox: SandboxInfo) -> Response:
+def sandbox(sandbox: SandboxInfo) -> ResponseReturnValue:
     """A sandbox's own address leads to its lab."""
-    return make_response(redirect(url_for("bench.lab", lab_id=sandbox.lab), 303))
+    return redirect(url_for("bench.lab", lab_id=sandbox.lab), 303)
 
 
 @bp.get("/sandboxes/<sandbox>/events")
 @needs("watch")
 def events(sandbox: SandboxInfo) -> Response:
     """The feed as server-sent events."""
-    return stream_response(
-        hub_of(_app()), request, sandbox=sandbox.id, learner=current_learner() or abort(404)
-    )
+    # the proxy's own way to what it stands for
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    learner = current_learner() or abort(404)
+    return stream_response(hub_of(app), request, sandbox=sandbox.id, learner=learner)
 
 
 @bp.get("/sandboxes/<sandbox>/feed")
@@ -233,15 +215,8 @@ def readings(sandbox: SandboxInfo) -> Response:
     """All readings kept of this sandbox, one moment a row."""
     rows = _state(sandbox, history=True).get("readings", [])
     names = [name for name in METRICS if any(name in row for row in rows)]
-    heads = [
-        "at",
-        *(f"{name} ({METRICS[name].unit})" if METRICS[name].unit else name for name in names),
-    ]
-    return _csv(
-        "readings.csv",
-        heads,
-        ([row.get("at", ""), *(row.get(name, "") for name in names)] for row in rows),
-    )
+    heads = [_with_unit(name, METRICS[name].unit) for name in names]
+    return _csv("readings.csv", ["at", *heads], rows, ["at", *names])
 
 
 @bp.get("/sandboxes/<sandbox>/tables/<name>.csv")
@@ -250,15 +225,8 @@ def table(sandbox: SandboxInfo, name: str) -> Response:
     """A table of the lab as it is now."""
     found = find(sandbox.lab).find_table(name)
     rows = _state(sandbox, history=False).get("tables", {}).get(name, [])
-    heads = [
-        f"{column.label} ({column.unit})" if column.unit else column.label
-        for column in found.columns
-    ]
-    return _csv(
-        f"{sandbox.lab}-{name}.csv",
-        heads,
-        ([row.get(column.name, "") for column in found.columns] for row in rows),
-    )
+    heads = [_with_unit(column.label, column.unit) for column in found.columns]
+    return _csv(f"{sandbox.lab}-{name}.csv", heads, rows, [column.name for column in found.columns])
 
 
 @bp.get("/sandboxes/<sandbox>/request")
@@ -281,14 +249,8 @@ def code(sandbox: SandboxInfo) -> str:
 @needs("act")
 def complete(sandbox: SandboxInfo) -> Response:
     """What a console's line could go on with."""
-    answer = client().call(
-        sandbox,
-        "complete",
-        deadline_s=3.0,
-        server=request.args.get("server", ""),
-        text=request.args.get("text", "")[:400],
-    )
-    return jsonify(answer)
+    server, text = request.args.get("server", ""), request.args.get("text", "")[:400]
+    return jsonify(client().call(sandbox, "complete", deadline_s=3.0, server=server, text=text))
 
 
 @bp.get("/sandboxes/<sandbox>/log/<server>")
@@ -303,25 +265,17 @@ def log(sandbox: SandboxInfo, server: str) -> str:
     )
 
 
-def _csv(name: str, heads: list[str], rows: Iterable[list[Any]]) -> Response:
+def _with_unit(name: str, unit: str) -> str:
+    return f"{name} ({unit})" if unit else name
+
+
+def _csv(name: str, heads: list[str], rows: list[dict[str, Any]], columns: list[str]) -> Response:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
+    writer = csv.writer(text)
     writer.writerow(heads)
-    writer.writerows(rows)
-    return Response(
-        text.getvalue(),
-        mimetype="text/csv",
-        headers={
-            "Content-Disposition": f'attachment; filename="{name}"',
-            "Cache-Control": "no-store",
-        },
-    )
-
-
-def _app() -> Flask:
-    # the proxy's own way to what it stands for
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    return app
+    writer.writerows([row.get(column, "") for column in columns] for row in rows)
+    about = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(text.getvalue(), mimetype="text/csv", headers=about)
 
 
 def _state(sandbox: SandboxInfo, *, history: bool) -> dict[str, Any]:

@@ -13,7 +13,6 @@ class Bar:
 
     sense: str
     server: str
-    took_ms: float
     start: float
     width: float
     share: int
@@ -37,16 +36,9 @@ def scale_of(exchange: list[dict[str, Any]]) -> Scale:
     bars, at = [], 0.0
     for command in exchange:
         took = float(command["took_ms"])
-        bars.append(
-            Bar(
-                command["meaning"],
-                command["server"],
-                took,
-                100 * at / length,
-                max(100 * took / length, 0.4),
-                round(100 * took / total),
-            )
-        )
+        start, width = 100 * at / length, max(100 * took / length, 0.4)
+        share = round(100 * took / total)
+        bars.append(Bar(command["meaning"], command["server"], start, width, share))
         at += took
     count = round(length / step)
     return Scale(tuple(bars), (*(f"{index * step:g}" for index in range(count)), f"{length:g} ms"))

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session, undefer
 
 from labs.errors import BadInput, NotNow
@@ -19,12 +19,10 @@ ADDRESS = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 def share(session: Session, learner: str, document: object) -> SharedRecord:
-    """Share a document, which is checked first.
+    """Check a document and share it; the same one again is the one that is shared already.
 
-    The same one again is the one that is shared already.
-
-    BadInput if it isn't a flight, NotNow if the learner shares as many as one may: none goes by
-    itself, since someone may have its link.
+    BadInput if it isn't a flight, NotNow if the learner shares as many as one may: none is deleted
+    for another, since someone may have its link.
     """
     flight = read_flight(document)
     text = json.dumps(
@@ -39,19 +37,10 @@ def share(session: Session, learner: str, document: object) -> SharedRecord:
         raise NotNow(
             "Nothing is known of you any more, so nothing can be shared.", hint="Open a new bench."
         )
-    found = session.scalar(
-        select(SharedRecord).where(
-            SharedRecord.learner_id == learner, SharedRecord.digest == digest
-        )
-    )
-    if found is not None:
-        return found
-    if (
-        session.scalar(
-            select(func.count()).select_from(SharedRecord).where(SharedRecord.learner_id == learner)
-        )
-        or 0
-    ) >= MOST_OF_A_LEARNER:
+    own = shared_by(session, learner)
+    if same := next((record for record in own if record.digest == digest), None):
+        return same
+    if len(own) >= MOST_OF_A_LEARNER:
         raise NotNow(
             f"You share {MOST_OF_A_LEARNER} flights, and more may not be shared.",
             hint="Delete one of them on the page Flights, then share this one.",
@@ -91,11 +80,5 @@ def unshare(session: Session, learner: str, address: str) -> bool:
     """Delete one of the learner's own; False if there is no such one of theirs."""
     if not ADDRESS.fullmatch(address):
         return False
-    return (
-        session.scalar(
-            delete(SharedRecord)
-            .where(SharedRecord.id == address, SharedRecord.learner_id == learner)
-            .returning(SharedRecord.id)
-        )
-        is not None
-    )
+    own = (SharedRecord.id == address, SharedRecord.learner_id == learner)
+    return session.scalar(delete(SharedRecord).where(*own).returning(SharedRecord.id)) is not None
