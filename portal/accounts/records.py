@@ -7,11 +7,13 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from portal.db import now
 from portal.models import Answer, Learner, Outcome, Prediction, Progress, Recovery, SharedRecord
+
+OPEN = (Recovery.used_at.is_(None), Recovery.revoked_at.is_(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +32,20 @@ class Known:
 def known_of(session: Session, learner: str) -> Known | None:
     """What is kept of this learner; None if there is no such learner any more."""
 
-    def count(model: type[Progress | Answer | Prediction | Outcome | SharedRecord]) -> int:
-        return (
-            session.scalar(
-                select(func.count()).select_from(model).where(model.learner_id == learner)
-            )
-            or 0
-        )
+    def count(
+        model: type[Progress | Answer | Prediction | Outcome | SharedRecord],
+        *also: ColumnElement[bool],
+    ) -> int:
+        counted = select(func.count()).select_from(model)
+        return session.scalars(counted.where(model.learner_id == learner, *also)).one()
 
     row = session.get(Learner, learner)
     if row is None:
         return None
-    read = (
-        session.scalar(
-            select(func.count())
-            .select_from(Progress)
-            .where(Progress.learner_id == learner, Progress.read_at.is_not(None))
-        )
-        or 0
-    )
     return Known(
         row.made_at,
         count(Progress),
-        read,
+        count(Progress, Progress.read_at.is_not(None)),
         count(Answer),
         count(Prediction),
         count(Outcome),
@@ -69,61 +62,26 @@ def make_link(session: Session, learner: str) -> str:
 
 def open_links(session: Session, learner: str) -> list[Recovery]:
     """The learner's links that still work, newest first."""
-    return list(
-        session.scalars(
-            select(Recovery)
-            .where(
-                Recovery.learner_id == learner,
-                Recovery.used_at.is_(None),
-                Recovery.revoked_at.is_(None),
-            )
-            .order_by(Recovery.id.desc())
-        )
-    )
+    mine = select(Recovery).where(Recovery.learner_id == learner, *OPEN)
+    return list(session.scalars(mine.order_by(Recovery.id.desc())))
 
 
 def owner_of(session: Session, token: str) -> str | None:
     """Whose link this is, if it still works."""
-    return session.scalar(
-        select(Recovery.learner_id).where(
-            Recovery.token_sha256 == _hash(token),
-            Recovery.used_at.is_(None),
-            Recovery.revoked_at.is_(None),
-        )
-    )
+    this = Recovery.token_sha256 == _hash(token)
+    return session.scalar(select(Recovery.learner_id).where(this, *OPEN))
 
 
 def use_link(session: Session, token: str) -> str | None:
-    """Use the link up and say whose it was; None if it does not work.
-
-    Of two who use it at once, one gets it.
-    """
-    return session.scalar(
-        update(Recovery)
-        .where(
-            Recovery.token_sha256 == _hash(token),
-            Recovery.used_at.is_(None),
-            Recovery.revoked_at.is_(None),
-        )
-        .values(used_at=now())
-        .returning(Recovery.learner_id)
-    )
+    """Use the link up, once, and return whose it was; None if it does not work."""
+    use = update(Recovery).where(Recovery.token_sha256 == _hash(token), *OPEN).values(used_at=now())
+    return session.scalar(use.returning(Recovery.learner_id))
 
 
 def revoke(session: Session, learner: str, link: int) -> bool:
     """End one of the learner's own links; False if there is no such open link of theirs."""
-    found = session.scalar(
-        update(Recovery)
-        .where(
-            Recovery.id == link,
-            Recovery.learner_id == learner,
-            Recovery.used_at.is_(None),
-            Recovery.revoked_at.is_(None),
-        )
-        .values(revoked_at=now())
-        .returning(Recovery.id)
-    )
-    return found is not None
+    mine = update(Recovery).where(Recovery.id == link, Recovery.learner_id == learner, *OPEN)
+    return session.scalar(mine.values(revoked_at=now()).returning(Recovery.id)) is not None
 
 
 def forget_learner(session: Session, learner: str) -> None:

@@ -6,18 +6,8 @@ from __future__ import annotations
 
 import logging
 
-from flask import (
-    Blueprint,
-    Response,
-    abort,
-    flash,
-    make_response,
-    redirect,
-    render_template,
-    request,
-    url_for,
-)
-from werkzeug.wrappers import Response as BaseResponse
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 
 from labs.errors import LabsError
 from portal.accounts.records import (
@@ -36,16 +26,20 @@ from portal.web.services import cache, client, db
 bp = Blueprint("accounts", __name__)
 log = logging.getLogger(__name__)
 LARGEST_ID = 2**31 - 1
+PRIVATE = {"Cache-Control": "no-store"}
+DEAD_LINK = (
+    "This link does not work, or no longer. Make a new one in the browser that you used before."
+)
 
 
 @bp.get("/me")
-def me() -> Response:
+def me() -> ResponseReturnValue:
     """What is known of the learner."""
     return _page()
 
 
 @bp.post("/me/recovery")
-def make_recovery() -> Response:
+def make_recovery() -> ResponseReturnValue:
     """A new recovery link, shown this once."""
     token = make_link(db(), require_learner())
     db().commit()
@@ -53,7 +47,7 @@ def make_recovery() -> Response:
 
 
 @bp.post("/me/recovery/<int:link>/revoke")
-def revoke_recovery(link: int) -> BaseResponse:
+def revoke_recovery(link: int) -> ResponseReturnValue:
     """End one recovery link."""
     learner = current_learner()
     if learner is None or link > LARGEST_ID or not revoke(db(), learner, link):
@@ -64,7 +58,7 @@ def revoke_recovery(link: int) -> BaseResponse:
 
 
 @bp.post("/me/delete")
-def delete_me() -> BaseResponse:
+def delete_me() -> ResponseReturnValue:
     """Delete everything that is known, if the box is ticked."""
     learner = current_learner()
     if learner is None:
@@ -81,62 +75,41 @@ def delete_me() -> BaseResponse:
 
 
 @bp.get("/recover/<token>")
-def recover(token: str) -> Response:
+def recover(token: str) -> ResponseReturnValue:
     """Ask before this browser becomes the learner whose link this is."""
     owner = owner_of(db(), token)
     known = known_of(db(), owner) if owner else None
     if known is None:
-        abort(
-            404,
-            "This link does not work, or no longer. Make a new one in the browser that you used "
-            "before.",
-        )
+        abort(404, DEAD_LINK)
     learner = current_learner()
-    mine = known_of(db(), learner) if learner and learner != owner else None
-    return _private(
-        render_template(
-            "accounts/recover.html",
-            place="you",
-            known=known,
-            mine=mine,
-            token=token,
-            same=learner == owner,
-        )
+    same = learner == owner
+    mine = known_of(db(), learner) if learner and not same else None
+    html = render_template(
+        "accounts/recover.html", place="you", known=known, mine=mine, token=token, same=same
     )
+    return html, PRIVATE
 
 
 @bp.post("/recover/<token>")
-def adopt_recovered(token: str) -> BaseResponse:
+def adopt_recovered(token: str) -> ResponseReturnValue:
     """Become the learner whose link this is."""
     owner = use_link(db(), token)
     if owner is None:
-        abort(
-            404,
-            "This link does not work, or no longer. Make a new one in the browser that you used "
-            "before.",
-        )
+        abort(404, DEAD_LINK)
     db().commit()
     adopt(owner)
     flash("This browser now goes on where the other one stopped.", "here")
     return redirect(url_for("accounts.me"), 303)
 
 
-def _page(link: str = "", *, problem: str = "", status: int = 200) -> Response:
+def _page(link: str = "", *, problem: str = "", status: int = 200) -> ResponseReturnValue:
     learner = current_learner()
     known = known_of(db(), learner) if learner else None
     links = open_links(db(), learner) if learner and known else []
-    return _private(
-        render_template(
-            "accounts/me.html", place="you", known=known, links=links, link=link, problem=problem
-        ),
-        status,
+    html = render_template(
+        "accounts/me.html", place="you", known=known, links=links, link=link, problem=problem
     )
-
-
-def _private(html: str, status: int = 200) -> Response:
-    response = make_response(html, status)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return html, status, PRIVATE
 
 
 def _close_sandbox(learner: str) -> None:

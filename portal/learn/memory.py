@@ -89,18 +89,13 @@ def memories(course: Course, history: History) -> dict[str, LessonMemory]:
 
 
 def memory_of(lesson: Lesson, history: History) -> LessonMemory:
-    """What the learner has done in one lesson.
-
-    An answer to another wording of a question counts for nothing.
-    """
+    """What the learner has done in one lesson; an answer to another wording does not count."""
     visited = history.lessons.get(lesson.slug, Visited())
     answers = history.answers.get(lesson.slug, {})
     right = sum(
-        1
+        answers[question.id].right and answers[question.id].content_hash == question.content_hash
         for question in lesson.questions
         if question.id in answers
-        and answers[question.id].right
-        and answers[question.id].content_hash == question.content_hash
     )
     return LessonMemory(
         visited.section,
@@ -121,16 +116,8 @@ def keep_section(session: Session, learner: str, lesson: Lesson, anchor: str) ->
 
 def keep_read(session: Session, learner: str, lesson: Lesson) -> None:
     """Note that the learner has read the lesson to its end."""
-    _write(
-        session,
-        learner,
-        lesson,
-        {
-            "last_at": now(),
-            "read_at": now(),
-            "section": lesson.anchors[-1] if lesson.anchors else "",
-        },
-    )
+    end = lesson.anchors[-1] if lesson.anchors else ""
+    _write(session, learner, lesson, {"last_at": now(), "read_at": now(), "section": end})
 
 
 def _write(session: Session, learner: str, lesson: Lesson, values: dict[str, Any]) -> None:

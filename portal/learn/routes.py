@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from flask import (
-    Blueprint,
-    Response,
-    abort,
-    make_response,
-    redirect,
-    render_template,
-    request,
-    url_for,
-)
-from werkzeug.wrappers import Response as BaseResponse
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 
 from labs.client import catalogue
 from labs.lab import Prediction as AskedPrediction
@@ -34,16 +25,16 @@ from portal.web.learner import require_learner
 from portal.web.services import course, db
 
 bp = Blueprint("learn", __name__)
+WORDS = (
+    "no one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen twenty"
+).split()
 
 
 @bp.app_template_filter("spelled")
 def spelled(number: int) -> str:
     """A small number in words, as a sentence has it; larger ones as digits."""
-    words = (
-        "no one two three four five six seven eight nine ten eleven twelve thirteen "
-        "fourteen fifteen sixteen seventeen eighteen nineteen twenty"
-    ).split()
-    return words[number] if 0 <= number < len(words) else str(number)
+    return WORDS[number] if 0 <= number < len(WORDS) else str(number)
 
 
 @bp.get("/")
@@ -96,26 +87,16 @@ def progress(slug: str) -> tuple[str, int]:
 
 
 @bp.post("/lessons/<slug>/read")
-def read(slug: str) -> BaseResponse:
+def read(slug: str) -> ResponseReturnValue:
     """The learner says that the lesson is read."""
     found = _lesson_or_404(slug)
     learner = require_learner()
     keep_read(db(), learner, found)
     keep(learner)
-    if is_htmx():
-        return _finished(found)
-    return redirect(url_for("learn.lesson", slug=slug, _anchor="end"), 303)
-
-
-def _finished(found: Lesson) -> Response:
-    return make_response(
-        render_template(
-            "learn/_end.html",
-            lesson=found,
-            following=course().after(found),
-            memory=LessonMemory(read=True),
-        )
-    )
+    if not is_htmx():
+        return redirect(url_for("learn.lesson", slug=slug, _anchor="end"), 303)
+    following, memory = course().after(found), LessonMemory(read=True)
+    return render_template("learn/_end.html", lesson=found, following=following, memory=memory)
 
 
 def _lesson_or_404(slug: str) -> Lesson:
@@ -135,11 +116,10 @@ def _predicted(found: Lesson) -> dict[tuple[str, str], Predicted]:
 
 def _asked(found: Lesson) -> dict[tuple[str, str], AskedPrediction]:
     """The predictions in the lesson's text, as their labs define them."""
-    labs = catalogue()
-    blocks = [block for block in found.blocks if isinstance(block, Predict) and block.lab in labs]
     return {
-        (block.lab, block.name): prediction
-        for block in blocks
-        for prediction in labs[block.lab].predictions
+        (block.lab, prediction.name): prediction
+        for block in found.blocks
+        if isinstance(block, Predict) and block.lab in catalogue()
+        for prediction in catalogue()[block.lab].predictions
         if prediction.name == block.name
     }

@@ -6,6 +6,7 @@ Draws only what was measured.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 from portal.content.model import Course
@@ -75,14 +76,8 @@ def draw(course: Course) -> Ruler | None:
     ticks: list[Tick] = []
     for power in range(low, high + 1):
         anchor = "start" if power == low else "end" if power == high else "middle"
-        ticks.append(
-            Tick(
-                place(10.0**power),
-                " ".join(_shown(10.0**power)),
-                anchor,
-                minor=0 < power - low < high - low and (power - low) % 2 == 1,
-            )
-        )
+        minor = 0 < power - low < high - low and (power - low) % 2 == 1
+        ticks.append(Tick(place(10.0**power), " ".join(_shown(10.0**power)), anchor, minor))
         if power < high:
             ticks.extend(Tick(place(step * 10.0**power)) for step in range(2, 10))
     measured = course.measured[LAB]
@@ -91,9 +86,7 @@ def draw(course: Course) -> Ruler | None:
         tuple(ticks),
         digits(known[3] / known[1]),
         "\u00a0".join(_shown(max(known[2] - known[1], 0.0001))),
-        measured.versions.replace("postgres", "Postgres")
-        .replace("redis", "Redis")
-        .replace("memcached", "Memcached"),
+        re.sub("postgres|redis|memcached", lambda found: found[0].title(), measured.versions),
         measured.measured_on,
     )
 
