@@ -21,10 +21,7 @@ from portal.models import CONFIDENCES, Prediction
 def predict(
     session: Session, *, learner: str, lab: str, name: str, raw: object, confidence: str
 ) -> Prediction:
-    """Add a learner's prediction, not yet measured.
-
-    BadInput if the value or the confidence is none.
-    """
+    """Add a learner's prediction; BadInput if the value or the confidence is none."""
     asked = find(lab).find_prediction(name)
     if confidence not in CONFIDENCES:
         raise BadInput("Say how sure you are.", hint="Guessing, fairly, or certain.")

@@ -42,10 +42,7 @@ Batch = list[tuple[str, dict[str, Any]]]
 
 
 class Recorder:
-    """One loop over the stream of outcomes.
-
-    `record` is the whole of its work; `run` repeats it until `stop` is set.
-    """
+    """One loop over the stream of outcomes: `run` repeats `record`."""
 
     def __init__(self, sessions: sessionmaker[Session], redis: Redis, cache: Cache) -> None:
         self.sessions = sessions
@@ -89,11 +86,8 @@ class Recorder:
         try:
             return self._write([row])
         except DataError as exc:
-            log.error(
-                "outcome %s can't be stored and was left out: %s",
-                row["id"],
-                type(exc.orig).__name__,
-            )
+            why = type(exc.orig).__name__
+            log.error("outcome %s can't be stored and was left out: %s", row["id"], why)
             return set()
 
     def _write(self, rows: list[dict[str, Any]]) -> set[str]:
@@ -102,21 +96,13 @@ class Recorder:
             return set()
         with self.sessions.begin() as session:
             wanted = {row["learner_id"] for row in rows}
-            there = set(
-                session.scalars(
-                    select(Learner.id)
-                    .where(Learner.id.in_(wanted))
-                    .with_for_update(read=True, key_share=True)
-                )
-            )
+            known = select(Learner.id).where(Learner.id.in_(wanted))
+            there = set(session.scalars(known.with_for_update(read=True, key_share=True)))
             kept = [row for row in rows if row["learner_id"] in there]
             if not kept:
                 return set()
-            fresh = set(
-                session.scalars(
-                    insert(Outcome).values(kept).on_conflict_do_nothing().returning(Outcome.id)
-                )
-            )
+            added = insert(Outcome).values(kept).on_conflict_do_nothing()
+            fresh = set(session.scalars(added.returning(Outcome.id)))
             for row in kept:
                 if row["id"] in fresh and row["kind"] == "prediction":
                     _settle(session, row)
@@ -137,9 +123,8 @@ def _row(outcome: dict[str, Any]) -> dict[str, Any] | None:
             "at": datetime.fromtimestamp(float(outcome["at"]), UTC),
         }
     except (KeyError, TypeError, ValueError, OverflowError) as exc:
-        log.error(
-            "an outcome is not one and was left out: %r: %s", str(outcome.get("id"))[:80], exc
-        )
+        name = str(outcome.get("id"))[:80]
+        log.error("an outcome is not one and was left out: %r: %s", name, exc)
         return None
 
 
@@ -156,15 +141,9 @@ def _settle(session: Session, row: dict[str, Any]) -> None:
         isinstance(measured, int) and abs(measured) > LARGEST_WHOLE
     ):
         return
+    learner, lab, name, at = row["learner_id"], row["lab"], row["name"], row["at"]
     try:
-        settle(
-            session,
-            learner=row["learner_id"],
-            lab=row["lab"],
-            name=row["name"],
-            measured=measured,
-            at=row["at"],
-        )
+        settle(session, learner=learner, lab=lab, name=name, measured=measured, at=at)
     except (LabsError, ValueError) as exc:
         log.warning("the prediction of outcome %s can't be settled: %s", row["id"], exc)
 

@@ -30,10 +30,8 @@ def add_attempt(
 ) -> Answer:
     """One more attempt; if its key made one before, that one.
 
-    The learner's row is locked, so attempts come one after the other.
-
-    The lock leaves the key alone: the recorder holds the key while it settles the same prediction,
-    and the two would wait for each other.
+    The learner's row is locked, so attempts come one after the other; its key is not: the recorder
+    holds it while it settles the same prediction, and the two would wait for each other.
     """
     session.execute(
         select(Learner.id).where(Learner.id == learner).with_for_update(key_share=True)

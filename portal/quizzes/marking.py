@@ -15,9 +15,7 @@ class Unanswerable(Exception):
 
 
 def read_choice(question: Question, chosen: Sequence[str]) -> dict[str, Any]:
-    """The options that were chosen; Unanswerable if there are none, or too many, or others than the
-    question has.
-    """
+    """The options that were chosen; Unanswerable if the question can't be answered so."""
     keys = {option.key for option in question.options}
     if not chosen:
         raise Unanswerable(
@@ -49,9 +47,7 @@ def read_number(raw: str) -> dict[str, Any]:
 
 
 def is_right(question: Question, answer: Mapping[str, Any]) -> bool:
-    """True if the answer is right: all right options and no other, or a number within the
-    tolerance.
-    """
+    """True for all right options and no other, and for a number within the tolerance."""
     if question.kind in ("one", "several"):
         return set(answer["chosen"]) == {option.key for option in question.options if option.right}
     return abs(float(answer["value"]) - question.answer) <= question.tolerance + 1e-9 * max(

@@ -10,10 +10,10 @@ import secrets
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.wrappers import Response
 
 from labs.client import SandboxInfo, catalogue
 from labs.errors import BadInput, HostAway, LabsError
@@ -38,9 +38,7 @@ MEASURE_DEADLINE_S = 30.0
 
 @dataclass
 class Card:
-    """A question as one learner sees it: answered or not, with what was typed and what is wrong
-    with it.
-    """
+    """A question as one learner sees it, with what was typed and what is wrong with it."""
 
     lesson: Lesson
     question: Question
@@ -56,17 +54,12 @@ class Card:
 
     @property
     def open(self) -> bool:
-        """True while the form is shown; the reasons and the right answer are shown only when it
-        isn't.
-        """
+        """True while the form is shown; else the reasons and the right answer are."""
         return self.answer is None or self.again
 
 
 class NeedsBench(Exception):
-    """The answer is measured in a sandbox, and none of the right lab is open.
-
-    The text says so, the hint says what to do.
-    """
+    """The answer is measured in a sandbox, and none is open; the hint says what to do."""
 
     def __init__(self, text: str, hint: str) -> None:
         super().__init__(text)
@@ -76,24 +69,22 @@ class NeedsBench(Exception):
 @bp.get("/lessons/<slug>/quiz")
 def quiz(slug: str) -> str:
     """All questions of a lesson."""
-    lesson = _lesson_or_404(slug)
-    return _page(lesson, again=request.args.get("again", ""))
+    return _page(_lesson_or_404(slug), again=request.args.get("again", ""))
 
 
 @bp.get("/lessons/<slug>/quiz/<question_id>")
-def question(slug: str, question_id: str) -> str | Response:
+def question(slug: str, question_id: str) -> ResponseReturnValue:
     """One question to be answered again, as a fragment."""
     lesson = _lesson_or_404(slug)
     asked = _question_or_404(lesson, question_id)
-    if not is_htmx():
-        return redirect(
-            url_for("quizzes.quiz", slug=slug, again=question_id, _anchor=f"q-{question_id}"), 302
-        )
-    return _fragment(_card(lesson, asked, again=True))
+    if is_htmx():
+        return _fragment(_card(lesson, asked, again=True))
+    anchor = f"q-{question_id}"
+    return redirect(url_for("quizzes.quiz", slug=slug, again=question_id, _anchor=anchor), 302)
 
 
 @bp.post("/lessons/<slug>/quiz/<question_id>")
-def answer(slug: str, question_id: str) -> Response:
+def answer(slug: str, question_id: str) -> ResponseReturnValue:
     """An answer to one question: kept, marked, explained."""
     lesson = _lesson_or_404(slug)
     asked = _question_or_404(lesson, question_id)
@@ -118,23 +109,20 @@ def answer(slug: str, question_id: str) -> Response:
         log.error(
             "an answer was not kept, the database is away: %r", str(exc.__cause__ or exc)[:256]
         )
-        card.problem, card.hint = (
-            WORDS[503][0],
-            "Your answer was not kept. It stands here still: send it again in a moment.",
-        )
+        card.problem = WORDS[503][0]
+        card.hint = "Your answer was not kept. It stands here still: send it again in a moment."
         return _answered(card, 503)
     card.again = False
     if is_htmx():
         return _answered(card, 200)
-    if request.form.get("from") == "lesson":
-        return redirect(url_for("learn.lesson", slug=slug, _anchor=f"q-{question_id}"), 303)
-    return redirect(url_for("quizzes.quiz", slug=slug, _anchor=f"q-{question_id}"), 303)
+    page = "learn.lesson" if request.form.get("from") == "lesson" else "quizzes.quiz"
+    return redirect(url_for(page, slug=slug, _anchor=f"q-{question_id}"), 303)
 
 
 @bp.app_template_global()
 def question_card(lesson: Lesson, question_id: str) -> Markup:
-    """For templates: one question in the text of a lesson. What a learner has not answered differs
-    only in the key of its form and the order of its options: the rest is rendered once.
+    """For templates: one question in the text of a lesson. Before it is answered only the key of
+    its form and the order of its options differ: the rest is rendered once.
     """
     card = _card(lesson, _question_or_404(lesson, question_id))
     if card.answer is not None:
@@ -161,14 +149,17 @@ def _mark(card: Card) -> Answer:
         given = read_number(card.typed["value"])
     else:
         given = read_choice(card.question, card.typed["chosen"])
-    learner = require_learner()
+    return _keep(card, require_learner(), given, right=is_right(card.question, given))
+
+
+def _keep(card: Card, learner: str, given: dict[str, Any], *, right: bool) -> Answer:
     kept = add_attempt(
         db(),
         learner=learner,
         lesson=card.lesson,
         question=card.question,
         answer=given,
-        right=is_right(card.question, given),
+        right=right,
         key=card.key,
     )
     keep(learner)
@@ -176,56 +167,31 @@ def _mark(card: Card) -> Answer:
 
 
 def _measure(card: Card) -> Answer:
-    """Keep the prediction, have it measured in the learner's open sandbox, then keep the attempt
-    with what came out.
-    """
+    """Keep the prediction, have it measured in the learner's sandbox, then keep the attempt."""
     if card.asked is None:
         raise NeedsBench("This lab is still to come.", "Its other questions can be answered.")
     value = card.asked.parse(card.typed["value"])
     learner = require_learner()
     if (before := by_key(db(), learner, card.key)) is not None:
         return before
-    sandbox = _open_sandbox(learner, card.question.lab)
+    lab, name = card.question.lab, card.question.prediction
+    sandbox = _open_sandbox(learner, lab)
+    confidence = card.typed["confidence"] or "fairly"
     predict(
-        db(),
-        learner=learner,
-        lab=card.question.lab,
-        name=card.question.prediction,
-        raw=card.typed["value"],
-        confidence=card.typed["confidence"] or "fairly",
+        db(), learner=learner, lab=lab, name=name, raw=card.typed["value"], confidence=confidence
     )
     keep(learner)
     release_db()
     try:
-        measured = client().call(
-            sandbox,
-            "measure",
-            deadline_s=MEASURE_DEADLINE_S,
-            prediction=card.question.prediction,
-        )["value"]
+        answer = client().call(sandbox, "measure", deadline_s=MEASURE_DEADLINE_S, prediction=name)
     except LabsError as exc:
         raise NeedsBench(
             f"It could not be measured: {exc}", exc.hint or "Your number stands here; try again."
         ) from exc
-    settle(
-        db(),
-        learner=learner,
-        lab=card.question.lab,
-        name=card.question.prediction,
-        measured=measured,
-    )
+    measured = answer["value"]
+    settle(db(), learner=learner, lab=lab, name=name, measured=measured)
     given = {"value": value, "measured": measured}
-    kept = add_attempt(
-        db(),
-        learner=learner,
-        lesson=card.lesson,
-        question=card.question,
-        answer=given,
-        right=card.asked.holds(value, measured),
-        key=card.key,
-    )
-    keep(learner)
-    return kept
+    return _keep(card, learner, given, right=card.asked.holds(value, measured))
 
 
 def _open_sandbox(learner: str, lab: str) -> SandboxInfo:
@@ -242,19 +208,14 @@ def _open_sandbox(learner: str, lab: str) -> SandboxInfo:
 
 
 def _card(lesson: Lesson, asked: Question, *, again: bool = False, stored: bool = True) -> Card:
-    labs = catalogue()
-    prediction = (
-        next((p for p in labs[asked.lab].predictions if p.name == asked.prediction), None)
-        if asked.lab in labs
-        else None
-    )
-    kept = _answers(lesson).get(asked.id) if stored else None
+    lab = catalogue().get(asked.lab)
+    predictions = lab.predictions if lab else ()
     return Card(
         lesson,
         asked,
         in_order(asked, current_learner()),
-        answer=kept,
-        asked=prediction,
+        answer=_answers(lesson).get(asked.id) if stored else None,
+        asked=next((each for each in predictions if each.name == asked.prediction), None),
         again=again,
     )
 
@@ -269,10 +230,10 @@ def _answers(lesson: Lesson) -> dict[str, Answered]:
     }
 
 
-def _answered(card: Card, status: int) -> Response:
+def _answered(card: Card, status: int) -> tuple[str, int]:
     if is_htmx():
-        return make_response(_fragment(card, place=request.form.get("from", "")), status)
-    return make_response(_page(card.lesson, given=card), status)
+        return _fragment(card, place=request.form.get("from", "")), status
+    return _page(card.lesson, given=card), status
 
 
 def _fragment(card: Card, place: str = "") -> str:
@@ -286,14 +247,14 @@ def _page(lesson: Lesson, *, again: str = "", given: Card | None = None) -> str:
         else _card(lesson, asked, again=asked.id == again)
         for asked in lesson.questions
     ]
-    right = sum(1 for kept in _answers(lesson).values() if kept.right)
+    kept = [answer.right for answer in _answers(lesson).values()]
     return render_template(
         "quizzes/quiz.html",
         place="course",
         lesson=lesson,
         cards=cards,
-        right=right,
-        answered=len(_answers(lesson)),
+        right=sum(kept),
+        answered=len(kept),
     )
 
 
