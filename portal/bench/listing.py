@@ -5,7 +5,6 @@ The text itself comes from the labs; nothing here is annotated by hand.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,7 +12,7 @@ from pygments.lexers.python import PythonLexer
 from pygments.token import STANDARD_TYPES, _TokenType
 
 from labs.client import Source, source_of
-from labs.lab import Lab, Strategy
+from labs.lab import Lab
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +38,12 @@ def listings(lab: Lab) -> list[Listing]:
     """Every function of every strategy of a lab, in the order of its definition."""
     found = []
     for name, strategy in lab.strategies.items():
-        found.append(_listing(name, strategy, "read", strategy.read))
-        if strategy.write is not None:
-            found.append(_listing(name, strategy, "write", strategy.write))
+        for function, run in (("read", strategy.read), ("write", strategy.write)):
+            if run is not None:
+                source = source_of(run)
+                lines = coloured("\n".join(source.lines))
+                found.append(Listing(name, function, strategy.label, source, lines))
     return found
-
-
-def _listing(name: str, strategy: Strategy, function: str, run: Callable[..., object]) -> Listing:
-    source = source_of(run)
-    return Listing(name, function, strategy.label, source, coloured("\n".join(source.lines)))
 
 
 @cache

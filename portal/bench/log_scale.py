@@ -17,9 +17,7 @@ def position_of(control: Number, value: float) -> int:
 
 
 def value_at(control: Number, position: float) -> float:
-    """The value at a place of a logarithmic fader, rounded to two figures or the control's step,
-    whichever is coarser.
-    """
+    """The value at a place of a logarithmic fader, in two figures or steps of the control."""
     low, high, shift = _ends(control)
     raw: float = low * (high / low) ** (min(max(position, 0), POSITIONS) / POSITIONS) - shift
     step = max(control.step, 10 ** (math.floor(math.log10(raw)) - 1)) if raw > 0 else control.step

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from contextlib import suppress
 from dataclasses import replace
 from typing import cast
 
@@ -17,19 +18,14 @@ RESERVED = frozenset({"gear", "view", "was", "on", "place"})
 
 
 def settings_in(lab: Lab, args: Mapping[str, str], *, strict: bool) -> dict[str, Value]:
-    """The settings that an address asks for.
-
-    Strict: BadInput for what is wrong; else what is wrong is left out.
-    """
+    """The settings of an address; what is wrong is BadInput if strict, else left out."""
     given = {name: value for name, value in args.items() if name not in RESERVED}
     if strict:
         return lab.settings(given)
     kept = {}
     for name, value in given.items():
-        try:
+        with suppress(BadInput):
             kept[name] = lab.find_control(name).parse(value)
-        except BadInput:
-            continue
     return lab.settings(kept)
 
 
@@ -43,10 +39,7 @@ def look(
     strict: bool = False,
     met_before: Set[str] = frozenset(),
 ) -> Bench:
-    """The bench of a lab as this learner finds it.
-
-    `met_before`: the checks that a bench of theirs met at any time.
-    """
+    """The bench of a lab as this learner finds it; `met_before` on any bench of theirs."""
     asked = settings_in(lab, args, strict=strict)
     gear = cast(Gear, args.get("gear") if args.get("gear") in lab.gears else lab.gears[0])
     bare = Bench(
@@ -64,22 +57,22 @@ def look(
         if info.lab != lab.id:
             return replace(bare, phase="taken", other=catalogue().get(info.lab), info=info)
         if info.status in ("queued", "opening"):
-            return replace(
-                bare,
-                phase=cast(Phase, info.status),
-                info=info,
-                starting=_starting(lab, info, quick),
-            )
+            phase, starting = cast(Phase, info.status), _starting(lab, info, quick)
+            return replace(bare, phase=phase, info=info, starting=starting)
     except UnknownSandbox:
         return bare
     except LabsError as error:
         return _away(bare, error)
     found = _opened(bare, info, client)
-    given = {name for name in args if name not in RESERVED}
+    if found.phase != "open":
+        return found
+    given = set(args) - RESERVED
     wanted = {
-        name: asked[name] for name in given & set(asked) if asked[name] != found.settings.get(name)
+        name: value
+        for name, value in asked.items()
+        if name in given and value != found.settings.get(name)
     }
-    return replace(found, wanted=wanted if found.phase == "open" else {})
+    return replace(found, wanted=wanted)
 
 
 def look_at(lab: Lab, sandbox: SandboxInfo, client: LabsClient) -> Bench:
@@ -95,9 +88,8 @@ def _opened(bare: Bench, info: SandboxInfo, client: LabsClient) -> Bench:
         return bare
     except LabsError as error:
         return _away(bare, error)
-    return replace(
-        bare, phase="open", info=info, state=state, settings=bare.settings | state["settings"]
-    )
+    settings = bare.settings | state["settings"]
+    return replace(bare, phase="open", info=info, state=state, settings=settings)
 
 
 def _away(bare: Bench, error: LabsError) -> Bench:
@@ -111,19 +103,12 @@ def _ended(bare: Bench, learner: str | None, was: str, quick: LabsClient) -> Ben
         info = quick.info(was)
     except UnknownSandbox:
         info = None
+    hint = "Your checks, answers and predictions are safe."
     if info is None or not may(learner, info, "watch"):
-        return replace(
-            bare,
-            phase="ended",
-            problem="The machine lost your bench.",
-            hint="Its servers are gone. Your checks, answers and predictions are safe.",
-        )
-    return replace(
-        bare,
-        phase="ended",
-        problem=info.reason or "Your bench is closed.",
-        hint="Your checks, answers and predictions are safe.",
-    )
+        problem, hint = "The machine lost your bench.", f"Its servers are gone. {hint}"
+    else:
+        problem = info.reason or "Your bench is closed."
+    return replace(bare, phase="ended", problem=problem, hint=hint)
 
 
 def _starting(lab: Lab, info: SandboxInfo, quick: LabsClient) -> dict[str, str]:

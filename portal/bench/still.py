@@ -11,9 +11,7 @@ from portal.web.once import gap, once
 
 
 def still(bench: Bench) -> Markup:
-    """The drawings, wide and narrow, of a bench that is not open: they depend on the lab and on the
-    engines that its settings pick.
-    """
+    """The drawings of a bench that is not open: they depend on the lab and the chosen engines."""
     engines = tuple(bench.settings[control.name] for control in bench.engine_controls)
     return once(
         ("still", bench.lab.id, bench.projector, engines),

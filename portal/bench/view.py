@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -86,9 +87,8 @@ class Bench:
     @property
     def drawn(self) -> dict[str, Any]:
         """What the drawing's script needs of the state: static/js/sandbox-state.js."""
-        said = [
-            entry for entry in self.state.get("timeline", []) if entry["type"] == "sentinel-said"
-        ]
+        timeline = self.state.get("timeline", [])
+        said = [entry for entry in timeline if entry["type"] == "sentinel-said"]
         elected = [entry["sentinel"] for entry in said if entry["event"] == "+elected-leader"]
         return {
             **{name: self.state.get(name, {}) for name in DRAWN},
@@ -102,36 +102,26 @@ class Bench:
 
     @property
     def breakable_links(self) -> list[Link]:
-        """The links that may be slowed and cut one by one: not those to an endpoint, for a name has
-        no way of its own.
-        """
+        """The links that may be slowed and cut one by one: an endpoint, as a name, has none."""
         names = {node.name for node in self.topology.of_engine("endpoint")}
         return [link for link in self.topology.links if link.target not in names]
 
     @property
     def listings(self) -> list[Listing]:
-        """The functions of the strategy that the settings pick; with a step running, of the one
-        that runs.
-        """
+        """The functions of the strategy that a step runs, else of that which the settings pick."""
         step = self.state.get("step", {})
-        name = (
-            step.get("strategy") if step.get("running") else self.lab.pick_strategy(self.settings)
-        )
+        running = step.get("strategy") if step.get("running") else None
+        name = running or self.lab.pick_strategy(self.settings)
         order: list[str] = [request.function for request in self.lab.requests]
-        return sorted(
-            (listing for listing in listings(self.lab) if listing.strategy == name),
-            key=lambda listing: order.index(listing.name),
-        )
+        found = [listing for listing in listings(self.lab) if listing.strategy == name]
+        return sorted(found, key=lambda listing: order.index(listing.name))
 
     @property
     def requests(self) -> list[Steppable]:
-        """What a step can run: read, and write where a strategy has one; nothing where the lab has
-        no strategies.
-        """
-        if not self.lab.strategies:
-            return []
-        writes = any(strategy.write for strategy in self.lab.strategies.values())
-        return [request for request in self.lab.requests if request.function == "read" or writes]
+        """What a step can run: read where the lab has strategies, write where one has it."""
+        strategies = self.lab.strategies.values()
+        runs = {"read": bool(strategies), "write": any(strategy.write for strategy in strategies)}
+        return [request for request in self.lab.requests if runs[request.function]]
 
     @property
     def headings(self) -> dict[str, str]:
@@ -147,30 +137,20 @@ class Bench:
     def engine_controls(self) -> list[Choice]:
         """The choices that pick an engine; they stand in the head."""
         names = {node.engine_setting for node in self.topology.nodes if node.engine_setting}
-        return [
-            control
-            for control in self.lab.controls
-            if isinstance(control, Choice) and control.name in names
-        ]
+        choices = [control for control in self.lab.controls if isinstance(control, Choice)]
+        return [choice for choice in choices if choice.name in names]
 
     def controls(self, gear: str) -> list[Control]:
         """The other controls of a gear; `all` are those that every gear has."""
-        engines = {control.name for control in self.engine_controls}
-        return [
-            control
-            for control in self.lab.controls
-            if control.gear == gear and control.name not in engines
-        ]
+        others = [control for control in self.lab.controls if control not in self.engine_controls]
+        return [control for control in others if control.gear == gear]
 
     def actions(self, gear: Gear) -> list[Action]:
         """The lab's own actions of a gear."""
         return [action for action in self.lab.actions if action.gear == gear]
 
     def shared_fields(self, gear: Gear) -> list[Control]:
-        """The fields that more than one action of a gear has: asked once, above them.
-
-        In slow motion the item is what is stepped, too.
-        """
+        """The fields that several actions of a gear have, asked once: the item of a step, too."""
         fields = [asked for action in self.actions(gear) for asked in action.fields]
         counted = Counter(asked.name for asked in fields)
         once = {asked.name: asked for asked in reversed(fields)}
@@ -184,18 +164,12 @@ class Bench:
     def checks(self) -> list[dict[str, Any]]:
         """The lab's checks with what is known of each."""
         known: Mapping[str, dict[str, Any]] = self.state.get("checks", {})
+        unmet = {"status": "unmet", "message": "", "hint": "", "evidence": {}}
         return [
-            {
-                "name": c.name,
-                "claim": c.claim,
-                "status": "unmet",
-                "message": "",
-                "hint": "",
-                "evidence": {},
-                "before": c.name in self.met_before,
-            }
-            | known.get(c.name, {})
-            for c in self.lab.checks
+            unmet
+            | {"name": check.name, "claim": check.claim, "before": check.name in self.met_before}
+            | known.get(check.name, {})
+            for check in self.lab.checks
         ]
 
     @property
@@ -219,9 +193,7 @@ class Bench:
 
     @property
     def ending(self) -> Mapping[str, Any]:
-        """Why and when the sandbox will end, empty if it won't or the time is past: the
-        learner did something since.
-        """
+        """Why and when the sandbox will end; empty if it won't, or did not at that time."""
         ending: Mapping[str, Any] = self.state.get("ending", {})
         return ending if ending.get("at", 0) > datetime.now(UTC).timestamp() else {}
 
@@ -248,9 +220,6 @@ class Bench:
 
 def topology_of(lab: Lab, state: Mapping[str, Any]) -> Topology:
     """The topology of a sandbox in this state. A sandbox is hostile: what is none is the lab's."""
-    if not state.get("topology"):
-        return lab.topology
-    try:
-        return Topology.from_data(state["topology"])
-    except BadInput:
-        return lab.topology
+    with suppress(BadInput):
+        return Topology.from_data(state["topology"]) if state.get("topology") else lab.topology
+    return lab.topology

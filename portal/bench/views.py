@@ -38,9 +38,7 @@ def install(app: Flask) -> None:
 
 
 def problems_of(lab_id: str, folder: Path) -> list[str]:
-    """What is wrong with the page files of a lab's folder, in sentences; ValueError if it
-    can't be read.
-    """
+    """What is wrong with the page files of a lab's folder; ValueError if it can't be read."""
     files = [path.name for path in files_in(folder) if path.suffix in OF_A_PAGE]
     if files and VIEW not in files:
         return [f"The lab {lab_id} has {', '.join(files)}, and no {VIEW} that shows them"]
