@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from labs.lab import Topology
-from portal.drawing.flow_wires import Lanes, down, onward
+from portal.drawing.flow_wires import down, onward
 from portal.drawing.grid import Band, Cell, Grid, grid_of
 from portal.drawing.shapes import PHONE_WIDTH, Box, Drawing, Zone
 
@@ -43,14 +43,9 @@ def wide(topology: Topology) -> Drawing:
         for column in range(grid.columns):
             cells = band.of_column(column)
             spare = (height - (len(cells) * (tall + gap) - gap)) / 2
+            x, width_of = lefts[column], widths[column]
             boxes += [
-                Box(
-                    cell.node,
-                    lefts[column],
-                    first + spare + index * (tall + gap),
-                    widths[column],
-                    tall,
-                )
+                Box(cell.node, x, first + spare + index * (tall + gap), width_of, tall)
                 for index, cell in enumerate(cells)
             ]
         if band.zone:
@@ -59,25 +54,16 @@ def wide(topology: Topology) -> Drawing:
         y = first + height + (36 if band.zone else gap)
     last = grid.bands[-1].zone
     height = max(y - (36 - 24 if last else gap) + top, 130.0 * len(grid.apps))
+    share = height / len(grid.apps) if grid.apps else 0.0
+    middles = [(cell.row + 0.5) * share for cell in grid.apps]
     boxes = [
-        Box(
-            cell.node,
-            lefts[0],
-            (cell.row + 0.5) * height / len(grid.apps) - APP_HEIGHT / 2,
-            widths[0],
-            APP_HEIGHT,
-        )
-        for cell in grid.apps
+        Box(cell.node, lefts[0], middle - APP_HEIGHT / 2, widths[0], APP_HEIGHT)
+        for cell, middle in zip(grid.apps, middles, strict=True)
     ] + boxes
     wires = tuple(onward(link, topology, boxes, long=long) for link in topology.links)
-    return Drawing(
-        width + (110 if any(wire.trouble.x > width for wire in wires) else 0),
-        height,
-        tuple(boxes),
-        wires,
-        tuple(zones),
-        glyphs=not long,
-    )
+    if any(wire.trouble.x > width for wire in wires):
+        width += 110
+    return Drawing(width, height, tuple(boxes), wires, tuple(zones), glyphs=not long)
 
 
 def narrow(topology: Topology) -> Drawing:
@@ -97,22 +83,19 @@ def narrow(topology: Topology) -> Drawing:
             boxes += phone.boxes(row, y, last=row is phone.last)
             y += phone.tall + phone.gap
         if band.zone:
-            over, under = 26.0 if zones else 10.0, y - phone.gap + 26
-            zones.append(
-                Zone(band.zone, 0.5, top - over, PHONE_WIDTH - 1, under - top + over, under - 8)
-            )
+            top -= 26.0 if zones else 10.0
+            under = y - phone.gap + 26
+            zones.append(Zone(band.zone, 0.5, top, PHONE_WIDTH - 1, under - top, under - 8))
             y += 28
     height = max(box.bottom for box in boxes) + (4 if phone.long else 32 if zones else 8)
-    lanes = Lanes.of(boxes)
-    wires = tuple(down(link, topology, boxes, lanes) for link in topology.links)
+    wires = tuple(down(link, topology, boxes) for link in topology.links)
     return Drawing(PHONE_WIDTH, height, tuple(boxes), wires, tuple(zones), glyphs=not phone.long)
 
 
 @dataclass(frozen=True, slots=True)
 class _Phone:
-    """How the bands of a grid stand below each other: each column a row in a `long` one; else in
-    two columns, which are those of the grid (the first of them `left`) or, if the grid has one for
-    servers, hold pairs.
+    """How the bands of a grid stand below each other: in a `long` one each column is a row; else
+    there are two columns: those of the grid (the first of them `left`), or pairs of its one.
     """
 
     long: bool
@@ -124,28 +107,20 @@ class _Phone:
 
     @classmethod
     def of(cls, grid: Grid) -> _Phone:
-        """The arrangement of a grid."""
         long = grid.columns not in WIDTHS
         left = None if long else 0 if not grid.apps else 1 if grid.columns == 3 else None
         rows = tuple(row for band in grid.bands for row in _rows(band, grid, left))
         most = max(map(len, rows), default=1)
         alone = len(rows) == 1 and most == 1 and not grid.bands[0].zone
-        return cls(
-            long,
-            left,
-            min(190.0, (PHONE_WIDTH + 4) / most - 12) if long else LONE if alone else PAIR,
-            76.0 if long else 96.0,
-            62.0 if long else 44.0,
-            rows,
-        )
+        if long:
+            return cls(long, left, min(190.0, (PHONE_WIDTH + 4) / most - 12), 76.0, 62.0, rows)
+        return cls(long, left, LONE if alone else PAIR, 96.0, 44.0, rows)
 
     @property
     def last(self) -> tuple[Cell, ...]:
-        """The lowest row."""
         return self.all[-1]
 
     def rows(self, band: Band) -> list[tuple[Cell, ...]]:
-        """Those of a band, from above."""
         return [row for row in self.all if row[0] in band.cells]
 
     def boxes(self, row: Sequence[Cell], y: float, *, last: bool) -> list[Box]:

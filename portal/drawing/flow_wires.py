@@ -7,7 +7,6 @@ at the right. On a phone it goes down, and past other rows in a lane in the midd
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from labs.lab import Link, Topology
@@ -30,15 +29,9 @@ def onward(link: Link, topology: Topology, boxes: Sequence[Box], *, long: bool) 
     bend = (x2 - x1) / 2
     aside, above, below, far = (6, 10, 25, 38) if long else (14, 16, 19, 36)
     edge, anchor = (x2 - aside, "end") if right else (x2 + aside, "start")
-    return Wire(
-        link,
-        f"M{x1:g} {y1:g} C {x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}",
-        (x1 + x2) / 2,
-        (y1 + y2) / 2,
-        Spot(edge, y2 - above, anchor),
-        Spot(edge, y2 + below, anchor),
-        Spot(edge, y2 + far, anchor),
-    )
+    path = f"M{x1:g} {y1:g} C {x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
+    words = (Spot(edge, y2 + under, anchor) for under in (-above, below, far))
+    return Wire(link, path, (x1 + x2) / 2, (y1 + y2) / 2, *words)
 
 
 def _within(link: Link, source: Box, target: Box, boxes: Sequence[Box]) -> Wire:
@@ -56,42 +49,21 @@ def _within(link: Link, source: Box, target: Box, boxes: Sequence[Box]) -> Wire:
     return Wire(link, path, x + 0.75 * ARC, (y1 + y2) / 2, words, words, words)
 
 
-@dataclass(frozen=True, slots=True)
-class Lanes:
-    """The rows of a phone's drawing, by their upper edges."""
-
-    rows: tuple[float, ...]
-
-    @classmethod
-    def of(cls, boxes: Sequence[Box]) -> Lanes:
-        """Those of these boxes."""
-        return cls(tuple(sorted({box.y for box in boxes})))
-
-    def apart(self, one: Box, other: Box) -> int:
-        """How many rows one stands below another."""
-        return self.rows.index(one.y) - self.rows.index(other.y)
-
-    def of_target(self, target: Box) -> float:
-        """Where a wire goes past other rows to a box: at its own side of the middle, the nearest
-        row's innermost.
-        """
-        x = target.middle[0]
-        side = -1 if x < MIDDLE - 1 else 1 if x > MIDDLE + 1 else 0
-        return MIDDLE + side * (3 * self.rows.index(target.y) - 2)
-
-
-def down(link: Link, topology: Topology, boxes: Sequence[Box], lanes: Lanes) -> Wire:
+def down(link: Link, topology: Topology, boxes: Sequence[Box]) -> Wire:
     """A link of a phone's drawing."""
     placed = {box.node.name: box for box in boxes}
     source, target = placed[link.source], placed[link.target]
-    rows = lanes.apart(target, source)
-    if rows == 0:
+    rows = sorted({box.y for box in boxes})
+    further = rows.index(target.y) - rows.index(source.y)
+    if further == 0:
         return _level(link, source, target, boxes)
-    if rows == 1:
+    if further == 1:
         return _below(link, topology, placed)
-    if source.node.engine == "app" and rows > 1:
-        return _past(link, topology, placed, lanes)
-    return _around(link, source, target, lanes)
+    if source.node.engine == "app" and further > 1:
+        return _past(link, topology, placed, rows)
+    if further == -1:
+        return _up(link, source, target)
+    return _around(link, source, target)
 
 
 def _level(link: Link, source: Box, target: Box, boxes: Sequence[Box]) -> Wire:
@@ -115,56 +87,44 @@ def _below(link: Link, topology: Topology, placed: dict[str, Box]) -> Wire:
     bend = (y2 - y1) / 2
     left = x2 < x1 - 1 if source.node.engine == "app" else x2 > 200
     x, anchor = (x2 - 8, "end") if left else (x2 + 8, "start")
-    tag, took, trouble = (
-        (Spot(x, y2 - above, anchor) for above in (46, 28, 11))
-        if y2 - y1 > 50
-        else (Spot(x, (y1 + y2) / 2 + 4, anchor),) * 3
-    )
-    return Wire(
-        link,
-        f"M{x1:g} {y1:g} C {x1:g} {y1 + bend:g} {x2:g} {y2 - bend:g} {x2:g} {y2:g}",
-        (x1 + x2) / 2,
-        (y1 + y2) / 2,
-        tag,
-        took,
-        trouble,
-    )
+    y = (y1 + y2) / 2
+    heights = (y2 - 46, y2 - 28, y2 - 11) if y2 - y1 > 50 else (y + 4,) * 3
+    path = f"M{x1:g} {y1:g} C {x1:g} {y1 + bend:g} {x2:g} {y2 - bend:g} {x2:g} {y2:g}"
+    return Wire(link, path, (x1 + x2) / 2, y, *(Spot(x, height, anchor) for height in heights))
 
 
-def _past(link: Link, topology: Topology, placed: dict[str, Box], lanes: Lanes) -> Wire:
-    """From an application down the middle, past the rows before the target's."""
+def _past(link: Link, topology: Topology, placed: dict[str, Box], rows: list[float]) -> Wire:
+    """From an application past the rows before the target's, at its side of the middle: the nearest
+    row's lane is the innermost.
+    """
     source, target = placed[link.source], placed[link.target]
-    x1, y1 = (
-        source.x + source.width * _fastened(topology, link, placed, "source", across=True),
-        source.bottom,
-    )
-    lane, y2 = lanes.of_target(target), target.y
-    first = min(y for y in lanes.rows if y > source.y)
+    x1 = source.x + source.width * _fastened(topology, link, placed, "source", across=True)
+    y1, y2, x2 = source.bottom, target.y, target.middle[0]
+    side = -1 if x2 < MIDDLE - 1 else 1 if x2 > MIDDLE + 1 else 0
+    lane = MIDDLE + side * (3 * rows.index(y2) - 2)
+    first = min(y for y in rows if y > source.y)
     path = f"M{x1:g} {y1:g} C {x1:g} {y1 + 44:g} {lane:g} {y1 + 30:g} {lane:g} {first:g}"
     if lane == MIDDLE:
         path += f" V{y2:g}"
     else:
-        side = target.right if lane < MIDDLE else target.x
-        path += f" V{y2 + 10:g} C {lane:g} {y2 + 20:g} {lane:g} {y2 + 24:g} {side:g} {y2 + 24:g}"
-    return Wire(
-        link,
-        path,
-        lane,
-        y2 - 34,
-        Spot(target.x + 4, y2 - 8, "start"),
-        Spot(target.right - 4, y2 - 8, "end"),
-        Spot(target.x + 4, y2 - 24, "start"),
-    )
+        edge = target.right if lane < MIDDLE else target.x
+        path += f" V{y2 + 10:g} C {lane:g} {y2 + 20:g} {lane:g} {y2 + 24:g} {edge:g} {y2 + 24:g}"
+    left, right = target.x + 4, target.right - 4
+    words = Spot(left, y2 - 8, "start"), Spot(right, y2 - 8, "end"), Spot(left, y2 - 24, "start")
+    return Wire(link, path, lane, y2 - 34, *words)
 
 
-def _around(link: Link, source: Box, target: Box, lanes: Lanes) -> Wire:
-    """Up to the row above, or past rows, in the middle."""
+def _up(link: Link, source: Box, target: Box) -> Wire:
+    """Up to the row above."""
+    (x1, y1), (x2, y2) = (source.middle[0], source.y), (target.middle[0], target.bottom)
+    words = Spot((x1 + x2) / 2 + 10, (y1 + y2) / 2 + 4, "start")
+    path = f"M{x1:g} {y1:g} L{x2:g} {y2:g}"
+    return Wire(link, path, (x1 + x2) / 2, (y1 + y2) / 2, words, words, words)
+
+
+def _around(link: Link, source: Box, target: Box) -> Wire:
+    """Past rows, in the middle."""
     top, bottom = sorted((source, target), key=lambda box: box.y)
-    if lanes.apart(bottom, top) == 1:
-        (x1, y1), (x2, y2) = (source.middle[0], source.y), (target.middle[0], target.bottom)
-        words = Spot((x1 + x2) / 2 + 10, (y1 + y2) / 2 + 4, "start")
-        path = f"M{x1:g} {y1:g} L{x2:g} {y2:g}"
-        return Wire(link, path, (x1 + x2) / 2, (y1 + y2) / 2, words, words, words)
     y1, y2 = source.middle[1], target.middle[1]
     x1, x2 = (
         box.right if box.middle[0] < MIDDLE else box.x if box.middle[0] > MIDDLE else MIDDLE
@@ -195,19 +155,13 @@ def _fastened(
     other = "target" if end == "source" else "source"
     here = placed[getattr(link, end)]
 
+    def far(part: Link) -> Box:
+        return placed[getattr(part, other)]
+
     def side(part: Link) -> bool:
-        there = placed[getattr(part, other)]
-        return there.y > here.y if across else there.x > here.x
+        return far(part).y > here.y if across else far(part).x > here.x
 
-    siblings = [
-        part
-        for part in topology.links
-        if getattr(part, end) == getattr(link, end) and side(part) == side(link)
-    ]
-
-    def place(part: Link) -> tuple[float, float]:
-        there = placed[getattr(part, other)]
-        return there.y, there.x
-
-    ordered = sorted(siblings, key=place)
+    near = [part for part in topology.links if getattr(part, end) == getattr(link, end)]
+    siblings = [part for part in near if side(part) == side(link)]
+    ordered = sorted(siblings, key=lambda part: (far(part).y, far(part).x))
     return (ordered.index(link) + 1) / (len(ordered) + 1)

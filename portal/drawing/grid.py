@@ -6,6 +6,9 @@ Pure counting. Refuses to know sizes: `flow` and `group` give the columns and ro
 
 from __future__ import annotations
 
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from labs.lab import Node, Topology
@@ -68,19 +71,12 @@ def grid_of(topology: Topology) -> Grid:
     zones = list(dict.fromkeys(node.zone for node in banded)) or [""]
     bands = []
     for zone in zones:
-        taken: dict[int, int] = {}
-        cells = []
-        for node in banded:
-            if node.zone == zone:
-                column = depth[node.name]
-                cells.append(Cell(node, column, taken.get(column, 0)))
-                taken[column] = taken.get(column, 0) + 1
-        bands.append(Band(zone, tuple(cells)))
-    return Grid(
-        tuple(Cell(node, 0, row) for row, node in enumerate(apps)) if alone else (),
-        tuple(bands),
-        len(columns),
-    )
+        rows: defaultdict[int, Iterator[int]] = defaultdict(itertools.count)
+        here = [(node, depth[node.name]) for node in banded if node.zone == zone]
+        cells = tuple(Cell(node, column, next(rows[column])) for node, column in here)
+        bands.append(Band(zone, cells))
+    before = tuple(Cell(node, 0, row) for row, node in enumerate(apps)) if alone else ()
+    return Grid(before, tuple(bands), len(columns))
 
 
 def columns_of(topology: Topology) -> list[list[Node]]:
@@ -107,11 +103,8 @@ def _behind_links(topology: Topology) -> dict[str, int]:
     found = {node.name: 0 for node in topology.of_engine("app")}
     edge = list(found)
     while edge:
-        further = [
-            link.target
-            for link in topology.links
-            if link.source in edge and link.target not in found
-        ]
+        onward = [link.target for link in topology.links if link.source in edge]
+        further = [name for name in onward if name not in found]
         found |= dict.fromkeys(further, found[edge[0]] + 1)
         edge = further
     reached = set(found)

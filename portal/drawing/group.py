@@ -59,21 +59,14 @@ class Group:
 
 
 def wide(topology: Topology) -> Group:
-    """The drawing for a bench of 45 rem and more: the application and the endpoints over
-    the zones.
-    """
+    """The drawing for a bench of 45 rem and more: the application and endpoints over the zones."""
     columns = _columns(topology)
     width = max(WIDTH, columns.width + 8)
     stood = columns.at((width - columns.width) / 2, ZONES_TOP, NODES_TOP)
     endpoints = topology.of_engine("endpoint")
+    left = width / 2 - (len(endpoints) - 1) / 2 * 250 - 100
     plates = [
-        Box(
-            node,
-            width / 2 + (index - (len(endpoints) - 1) / 2) * 250 - 100,
-            PLATES_TOP,
-            200,
-            PLATE_HEIGHT,
-        )
+        Box(node, left + index * 250, PLATES_TOP, 200, PLATE_HEIGHT)
         for index, node in enumerate(endpoints)
     ]
     app_width = max(240.0, 250.0 * (len(endpoints) - 1) - 20)
@@ -87,35 +80,19 @@ def wide(topology: Topology) -> Group:
 
 
 def flat(topology: Topology) -> Group:
-    """The drawing for a wall, where there is width and no height: the application and the endpoints
-    at the left of the zones.
-    """
+    """The drawing for a wall, which is wide and low: the application and endpoints at the left."""
     apps, endpoints = topology.of_engine("app"), topology.of_engine("endpoint")
-    if any(
-        link.target not in {node.name for node in endpoints}
-        for link in topology.links
-        if link.source == apps[0].name
-    ):
+    asked_for = {link.target for link in topology.links if link.source == apps[0].name}
+    if asked_for - {node.name for node in endpoints}:
         return wide(topology)
     columns = _columns(topology)
     lanes = 10.0 + LANE * len(endpoints) * columns.places
     stood = columns.at(FLAT_LEFT, lanes, lanes + 32)
-    middle = lanes + 32 + NODE_HEIGHT / 2
-    app = Box(
-        apps[0],
-        4,
-        middle - max(58, 64 * len(endpoints) - 20) / 2,
-        190,
-        max(58, 64 * len(endpoints) - 20),
-    )
+    middle, tall = lanes + 32 + NODE_HEIGHT / 2, max(58, 64 * len(endpoints) - 20)
+    app = Box(apps[0], 4, middle - tall / 2, 190, tall)
+    first = middle - (len(endpoints) - 1) / 2 * 64 - PLATE_HEIGHT / 2
     plates = [
-        Box(
-            node,
-            app.right + 56,
-            app.middle[1] + (index - (len(endpoints) - 1) / 2) * 64 - PLATE_HEIGHT / 2,
-            176,
-            PLATE_HEIGHT,
-        )
+        Box(node, app.right + 56, first + index * 64, 176, PLATE_HEIGHT)
         for index, node in enumerate(endpoints)
     ]
     ways = [
@@ -159,34 +136,19 @@ class _Columns:
         lanes = 26.0 if self.rows == 1 and len(self.zones) > 2 else 0.0
         foot = nodes_top + self.rows * (NODE_HEIGHT + ROW_GAP) - ROW_GAP + lanes
         watchers = max(len(zone.of_column(SENTINELS)) for zone in self.zones)
-        stood = _Stood(
-            [], [], [], foot + watchers * 46 + (36 if any(zone.zone for zone in self.zones) else 8)
-        )
+        bottom = foot + watchers * 46 + (36 if any(zone.zone for zone in self.zones) else 8)
+        stood = _Stood([], [], [], bottom)
         for column, zone in enumerate(self.zones):
             x = left + column * (ZONE_WIDTH + self.between)
-            stood.places.extend(
-                Place(
-                    Box(
-                        cell.node,
-                        x + MARGIN,
-                        nodes_top + cell.row * (NODE_HEIGHT + ROW_GAP),
-                        NODE_WIDTH,
-                        NODE_HEIGHT,
-                    ),
-                    column,
-                    cell.row,
-                    x,
-                )
-                for cell in zone.of_column(SERVERS)
-            )
-            stood.sentinels.extend(
-                Box(cell.node, x + MARGIN, foot + 12 + cell.row * 46, NODE_WIDTH, 36)
-                for cell in zone.of_column(SENTINELS)
-            )
+            for cell in zone.of_column(SERVERS):
+                y = nodes_top + cell.row * (NODE_HEIGHT + ROW_GAP)
+                box = Box(cell.node, x + MARGIN, y, NODE_WIDTH, NODE_HEIGHT)
+                stood.places.append(Place(box, column, cell.row, x))
+            for cell in zone.of_column(SENTINELS):
+                y = foot + 12 + cell.row * 46
+                stood.sentinels.append(Box(cell.node, x + MARGIN, y, NODE_WIDTH, 36))
             if zone.zone:
-                stood.rects.append(
-                    Zone(zone.zone, x, top, ZONE_WIDTH, stood.bottom - top, stood.bottom - 13)
-                )
+                stood.rects.append(Zone(zone.zone, x, top, ZONE_WIDTH, bottom - top, bottom - 13))
         return stood
 
 
@@ -196,20 +158,27 @@ def _columns(topology: Topology) -> _Columns:
     return _Columns(zones, max(rows, 1), 11.0 if len(zones) > 2 else 64.0)
 
 
-def _drawn(width: float, stood: _Stood, app: Box, plates: list[Box], ways: list[Way]) -> Group:
-    moves = [
-        wide_move(one.box, other.box) for one, other in itertools.combinations(stood.places, 2)
-    ]
+def _drawn(
+    width: float,
+    stood: _Stood,
+    app: Box,
+    plates: list[Box],
+    ways: list[Way],
+    *,
+    stacked: bool = False,
+) -> Group:
+    caches, move = [place.box for place in stood.places], narrow_move if stacked else wide_move
     return Group(
         width,
         max(stood.bottom, app.bottom) + 4,
         app,
         tuple(plates),
-        tuple(place.box for place in stood.places),
+        tuple(caches),
         tuple(stood.sentinels),
         tuple(stood.rects),
         tuple(ways),
-        tuple(moves),
+        tuple(move(one, other) for one, other in itertools.combinations(caches, 2)),
+        stacked,
     )
 
 
@@ -246,19 +215,8 @@ def narrow(topology: Topology) -> Group:
         *narrow_leads(plates, places),
         *narrow_feeds(places),
     ]
-    moves = [narrow_move(one.box, other.box) for one, other in itertools.combinations(places, 2)]
-    return Group(
-        PHONE_WIDTH,
-        y - 4,
-        app,
-        tuple(plates),
-        tuple(place.box for place in places),
-        tuple(sentinels),
-        tuple(rects),
-        tuple(ways),
-        tuple(moves),
-        stacked=True,
-    )
+    stood = _Stood(places, sentinels, rects, y - 8)
+    return _drawn(PHONE_WIDTH, stood, app, plates, ways, stacked=True)
 
 
 def _zones(topology: Topology) -> list[Band]:

@@ -13,30 +13,20 @@ from portal.drawing.shapes import Box, Spot
 
 
 def wide_feeds(places: list[Place], rows: int) -> list[Way]:
-    """From every cache to every other: straight to a neighbour, else through the gap between two
-    rows, each in a lane of its own.
-    """
+    """From every cache to every other."""
     ways = []
-    for source in places:
-        others = [place for place in places if place is not source]
-        for target in others:
-            points, words = _wide_feed(source, target, others, rows)
-            ways.append(
-                _fed(
-                    source,
-                    target,
-                    points,
-                    _crossing(points, source, target),
-                    words,
-                    _crossing(points[::-1], target, source),
-                )
-            )
+    for source, target in itertools.permutations(places, 2):
+        points, words = _wide_feed(source, target, places, rows)
+        cross = _crossing(points, source, target)
+        leaving = _crossing(points[::-1], target, source)
+        ways.append(_fed(source, target, points, cross, words, leaving))
     return ways
 
 
 def _wide_feed(
-    source: Place, target: Place, others: list[Place], rows: int
+    source: Place, target: Place, places: list[Place], rows: int
 ) -> tuple[list[Point], Spot]:
+    """Straight to a neighbour, else through the gap between two rows, in a lane of its own."""
     one, two = source.box, target.box
     if source.row == target.row and abs(source.column - target.column) == 1:
         y = one.y + 48
@@ -49,33 +39,28 @@ def _wide_feed(
     down, onward = _goes_down(source, target, rows), _goes_onward(source, target)
     lane = [
         place
-        for place in _by_lane(source, others, rows)
+        for place in _by_lane(source, places)
         if _goes_down(source, place, rows) == down and _goes_onward(source, place) == onward
     ].index(target)
     x1 = one.middle[0] + (16 + 12 * lane) * (1 if onward else -1)
-    single = rows == 1
-    y1, first = (
-        (one.bottom, one.bottom + (14 if single else ROW_GAP - 14 - 9 * lane))
-        if down
-        else (one.y, one.y - ROW_GAP + 14 + 9 * lane)
-    )
+    depth = 14 if rows == 1 else ROW_GAP - 14 - 9 * lane
+    y1, first = (one.bottom, one.bottom + depth) if down else (one.y, one.y - depth)
     below = target.row == source.row if down else target.row < source.row
     x2, y2 = two.middle[0], two.bottom if below else two.y
     words = Spot(x2 + 9, y2 + 13 if below else y2 - 7, "start")
     if abs(source.row - target.row) < 2:
         return [(x1, y1), (x1, first), (x2, first), (x2, y2)], words
-    corridor = (source.zone_x + ZONE_WIDTH + 5.5 if onward else source.zone_x - 5.5) + (
-        3 * lane if onward else -3 * lane
-    )
+    aside = 5.5 + 3 * lane
+    corridor = source.zone_x + ZONE_WIDTH + aside if onward else source.zone_x - aside
     last = y2 + 20 if below else y2 - 20
     return [(x1, y1), (x1, first), (corridor, first), (corridor, last), (x2, last), (x2, y2)], words
 
 
 def _goes_down(source: Place, target: Place, rows: int) -> bool:
     """True if it leaves its source at the lower edge."""
-    return target.row > source.row or (
-        target.row == source.row and (rows == 1 or source.row < rows - 1)
-    )
+    if target.row == source.row:
+        return rows == 1 or source.row < rows - 1
+    return target.row > source.row
 
 
 def _goes_onward(source: Place, target: Place) -> bool:
@@ -83,22 +68,18 @@ def _goes_onward(source: Place, target: Place) -> bool:
     return target.column > source.column or target.column == source.column == 0
 
 
-def _by_lane(source: Place, others: list[Place], rows: int) -> list[Place]:
+def _by_lane(source: Place, places: list[Place]) -> list[Place]:
     """Whom a source feeds through a gap, the outermost lane last: so no two of its wires cross."""
-    far = [
-        place
-        for place in others
-        if not (place.row == source.row and abs(place.column - source.column) == 1)
-        and not (place.column == source.column and abs(place.row - source.row) == 1)
-    ]
-    return sorted(
-        far,
-        key=lambda place: (
-            place.row == source.row,
-            abs(place.column - source.column) * (-1 if place.row == source.row else 1),
-            abs(place.row - source.row),
-        ),
-    )
+
+    def apart(place: Place) -> tuple[int, int]:
+        return abs(place.column - source.column), abs(place.row - source.row)
+
+    def order(place: Place) -> tuple[bool, int, int]:
+        columns, rows = apart(place)
+        return rows == 0, columns if rows else -columns, rows
+
+    far = [place for place in places if apart(place) not in ((0, 0), (1, 0), (0, 1))]
+    return sorted(far, key=order)
 
 
 def _crossing(points: list[Point], source: Place, target: Place) -> Spot:
@@ -113,8 +94,8 @@ def _crossing(points: list[Point], source: Place, target: Place) -> Spot:
 
 
 def narrow_feeds(places: list[Place]) -> list[Way]:
-    """Out of a cache's left side and into another's; the nearest has the innermost lane, so no two
-    wires of a primary cross.
+    """From every cache to every other at the left, the nearest in the innermost lane: no two of a
+    primary cross.
     """
     ways = []
     step = 22 / max(1, len(places) - 1)
@@ -125,20 +106,10 @@ def narrow_feeds(places: list[Place]) -> list[Way]:
         y2 = target.box.y + FED_IN
         points = [(source.box.x, y1), (lane, y1), (lane, y2), (target.box.x, y2)]
         back = -20 if target.row > source.row else 20
-        cross, leaving = (
-            Spot(lane, y2 + back, "middle"),
-            Spot(lane, y1 - back * (1 + 0.8 * far), "middle"),
-        )
-        ways.append(
-            _fed(
-                source,
-                target,
-                points,
-                cross,
-                Spot(target.box.x + 48, target.box.y - 8, "start"),
-                leaving,
-            )
-        )
+        cross = Spot(lane, y2 + back, "middle")
+        leaving = Spot(lane, y1 - back * (1 + 0.8 * far), "middle")
+        words = Spot(target.box.x + 48, target.box.y - 8, "start")
+        ways.append(_fed(source, target, points, cross, words, leaving))
     return ways
 
 

@@ -46,9 +46,7 @@ def led(plate: Box, box: Box, path: str, cross: Spot, words: Spot) -> Way:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """The path of a crown from one cache to another; backwards it is that of the other
-    direction.
-    """
+    """The path of a crown from one cache to another, or backwards."""
 
     source: str
     target: str
