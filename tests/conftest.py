@@ -94,7 +94,6 @@ def embedded_postgres(server_folder: Path, service_uid: int) -> Iterator[Embedde
         server_folder / "state/portal/postgres", sockets, uid=service_uid, durable=False
     )
     _socket_folder(postgres.data.parent, service_uid)
-    postgres.prepare()
     child = Child(postgres.launch(), server_folder / "postgres.log")
     eventually(lambda: postgres.answers(child.pid), what=f"the start of Postgres: {child.log}")
     yield postgres
@@ -106,7 +105,6 @@ def embedded_redis(server_folder: Path, service_uid: int) -> Iterator[EmbeddedRe
     """A running portal Redis of the tests' own."""
     sockets = _socket_folder(server_folder / "r", service_uid)
     redis = EmbeddedRedis(sockets / "data", sockets, uid=service_uid)
-    redis.prepare()
     child = Child(redis.launch(), server_folder / "redis.log")
     eventually(redis.answers, what=f"the start of Redis: {child.log}")
     yield redis

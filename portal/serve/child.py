@@ -13,9 +13,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ class Launch:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_s: float = 5.0
     death_signal: signal.Signals = signal.SIGKILL
-    inherited: tuple[int, ...] = field(default=())
+    inherited: tuple[int, ...] = ()
 
 
 class Child:
@@ -72,34 +71,23 @@ class Child:
 
     def ask_to_stop(self) -> None:
         """Send the polite signal, and wake it should it be paused."""
-        self._signal(self.launch.stop_signal)
-        self._signal(signal.SIGCONT)
+        self._process.send_signal(self.launch.stop_signal)
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """End it: politely, then by force with all of its group."""
-        if self.exit_code() is None:
-            self.ask_to_stop()
-            if not self._gone_within(self.launch.stop_s):
-                self._process.kill()
-                self._process.wait()
+        self.ask_to_stop()
+        try:
+            self._process.wait(self.launch.stop_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
 
     def log_tail(self, lines: int = 20) -> str:
         """The end of what it said."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self.exit_code() is None:
-            self._process.send_signal(number)
-
-    def _gone_within(self, seconds: float) -> bool:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if self.exit_code() is not None:
-                return True
-            time.sleep(0.01)
-        return False
 
 
 def as_user(uid: int | None) -> dict[str, Any]:
@@ -112,9 +100,7 @@ def as_user(uid: int | None) -> dict[str, Any]:
 def before_exec(
     death_signal: signal.Signals, *, no_new_privileges: bool = False
 ) -> Callable[[], None]:
-    """What a child does between fork and exec: after the user was changed, for that clears the
-    parent-death signal.
-    """
+    """What a child does before exec: after the change of its user, which clears that signal."""
     parent = os.getpid()
 
     def prepare() -> None:
@@ -127,9 +113,7 @@ def before_exec(
 
 
 def die_with_parent(parent: int, death_signal: signal.Signals) -> None:
-    """Have the kernel send this process a signal when its parent ends; end at once if the parent,
-    by the id it had, is gone already.
-    """
+    """Have the kernel send this signal when the parent of this id ends; end if it has already."""
     if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
     if os.getppid() not in (parent, 0):

@@ -27,10 +27,7 @@ ORPHAN_S = 8.0
 
 
 class EmbeddedPostgres:
-    """A Postgres in one directory, behind one socket directory; both belong to `uid`.
-
-    `durable=False` is for tests.
-    """
+    """A Postgres in a directory, behind a socket in another; `durable=False` is for tests."""
 
     def __init__(self, data: Path, sockets: Path, *, uid: int, durable: bool = True) -> None:
         self.data = data
@@ -39,23 +36,15 @@ class EmbeddedPostgres:
         self.durable = durable
         self.url = f"postgresql://{NAME}@/{NAME}?host={sockets}"
 
-    def prepare(self) -> bool:
-        """Make the directory if there is none yet; True if it was made.
-
-        Clears what a killed one left. Raises CannotServe.
-        """
-        if not self.data.exists():
-            self._initialise()
-            return True
-        self._clear_pid_file()
-        return False
-
     def launch(self) -> Launch:
-        """How to start it.
+        """Make its directory or clear what a killed one left (or CannotServe); how to start it.
 
-        An immediate shutdown if the parent dies: the next start replays its log, and nothing is
-        lost.
+        It stops at once if its parent dies: the next start replays its log, and nothing is lost.
         """
+        if self.data.exists():
+            self._clear_pid_file()
+        else:
+            self._initialise()
         options = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.sockets),
@@ -83,18 +72,14 @@ class EmbeddedPostgres:
         )
 
     def answers(self, pid: int) -> bool:
-        """True once the process of this id accepts connections: it writes so into its own
-        pid file.
-        """
+        """True once the process of this id accepts connections: its own pid file says so."""
         with contextlib.suppress(OSError):
             lines = (self.data / "postmaster.pid").read_text().splitlines()
             return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
         return False
 
     def _initialise(self) -> None:
-        """initdb and CREATE DATABASE need a user with a name; the finished directory runs under
-        any.
-        """
+        # initdb and CREATE DATABASE need a user with a name; the finished directory does not.
         maker = _named_user(self.uid)
         # Made next to the portal's directory, which the maker can't enter, and moved when it is
         # whole.
@@ -104,57 +89,38 @@ class EmbeddedPostgres:
         try:
             if os.geteuid() == 0:
                 os.chown(workshop, maker, maker)
-            share = unpacked_share()
-            shared: list[str | Path] = ["-L", share] if share else []
-            self._make(
-                [
-                    find_program("initdb"),
-                    "-D",
-                    workshop / "data",
-                    "-U",
-                    NAME,
-                    "--auth=trust",
-                    "--encoding=UTF8",
-                    "--locale=C.UTF-8",
-                    "--no-instructions",
-                    *shared,
-                    *([] if self.durable else ["--no-sync"]),
-                ],
-                maker,
-                workshop,
-            )
-            self._make(
-                [find_program("postgres"), "--single", "-D", workshop / "data", "postgres"],
-                maker,
-                workshop,
-                said=f"CREATE DATABASE {NAME}\n",
-            )
+            data, share = workshop / "data", unpacked_share()
+            words = "--auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-instructions".split()
+            if share:
+                words += ["-L", str(share)]
+            if not self.durable:
+                words.append("--no-sync")
+            self._make([find_program("initdb"), "-D", data, "-U", NAME, *words], maker, workshop)
+            single, statement = find_program("postgres"), f"CREATE DATABASE {NAME}\n"
+            self._make([single, "--single", "-D", data, "postgres"], maker, workshop, statement)
             if os.geteuid() == 0:
-                _give(workshop / "data", self.uid)
-            os.rename(workshop / "data", self.data)
+                _give(data, self.uid)
+            os.rename(data, self.data)
         finally:
             shutil.rmtree(workshop, ignore_errors=True)
 
-    def _make(self, argv: list[str | Path], maker: int, directory: Path, said: str = "") -> None:
+    def _make(self, argv: list[str | Path], maker: int, directory: Path, stdin: str = "") -> None:
         ended = subprocess.run(
             argv,
             cwd=directory,
             env=program_environment(),
-            input=said,
+            input=stdin,
             text=True,
             capture_output=True,
             preexec_fn=before_exec(signal.SIGKILL),
             **as_user(maker),
         )
         if ended.returncode != 0:
-            raise CannotServe(
-                f"The portal's Postgres could not be made: {ended.stderr.strip()[-2000:]}"
-            )
+            end = ended.stderr.strip()[-2000:]
+            raise CannotServe(f"The portal's Postgres could not be made: {end}")
 
     def _clear_pid_file(self) -> None:
-        """After a crash of the machine the id in the file may be another process's by now, and
-        Postgres would refuse to start.
-        """
+        """After a crash another process may have the id in it, and Postgres would not start."""
         pid_file = self.data / "postmaster.pid"
         with contextlib.suppress(OSError, ValueError, IndexError):
             pid = int(pid_file.read_text().splitlines()[0])
@@ -171,29 +137,20 @@ class EmbeddedPostgres:
 
 
 class EmbeddedRedis:
-    """A Redis in memory, behind one socket.
+    """A Redis in memory; full, it drops what has a lifetime, the least used first."""
 
-    Full, it drops what has a lifetime, the least used first.
-    """
-
-    def __init__(
-        self, directory: Path, sockets: Path, *, uid: int, maxmemory_mb: int = 256
-    ) -> None:
+    def __init__(self, directory: Path, sockets: Path, *, uid: int) -> None:
         self.directory = directory
         self.socket = sockets / "redis.sock"
         self.uid = uid
-        self.maxmemory_mb = maxmemory_mb
         self.url = f"unix://{self.socket}"
 
-    def prepare(self) -> None:
-        """Make its directory and clear a socket that a killed one left."""
+    def launch(self) -> Launch:
+        """Make its directory and clear a socket that a killed one left; how to start it."""
         self.directory.mkdir(mode=0o700, exist_ok=True)
         if os.geteuid() == 0:
             os.chown(self.directory, self.uid, self.uid)
         self.socket.unlink(missing_ok=True)
-
-    def launch(self) -> Launch:
-        """How to start it."""
         options = {
             "port": "0",
             "unixsocket": str(self.socket),
@@ -201,7 +158,7 @@ class EmbeddedRedis:
             "dir": str(self.directory),
             "save": "",
             "appendonly": "no",
-            "maxmemory": f"{self.maxmemory_mb}mb",
+            "maxmemory": "256mb",
             "maxmemory-policy": "volatile-lru",
             "daemonize": "no",
         }
@@ -247,9 +204,7 @@ def _give(directory: Path, uid: int) -> None:
 
 
 def _runs_in(pid: int, directory: Path) -> bool:
-    """True if this process is the Postgres of this directory: that is where it has its working
-    directory.
-    """
+    """True if this process is the Postgres of this directory: it works in it."""
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/cwd").resolve(strict=True) == directory.resolve()
     return False

@@ -39,11 +39,9 @@ def when_ready(server: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """A worker does not outlive its master: the port must be free for the next one.
-
-    It may open a socket for each stream and one to Redis for each thread: more than 1,024.
-    """
+    """A worker does not outlive its master: the port must be free for the next one."""
     die_with_parent(worker.ppid, signal.SIGKILL)
+    # A socket for each stream and one to Redis for each thread are more than 1,024.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))

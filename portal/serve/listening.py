@@ -16,9 +16,7 @@ from portal.serve.places import CannotServe
 
 @contextlib.contextmanager
 def claim(path: Path, url: str) -> Iterator[bool]:
-    """Be the only supervisor of these places; yields True if the one before did not come to stop
-    cleanly.
-    """
+    """Be the only supervisor of these places; yields True if the one before was killed."""
     with path.open("a+") as lock:
         lock.seek(0)
         said = lock.read().strip()
@@ -38,9 +36,7 @@ def claim(path: Path, url: str) -> Iterator[bool]:
 
 @contextlib.contextmanager
 def listen(host: str, port: int, patience_s: float) -> Iterator[socket.socket]:
-    """The socket that the web will serve, taken before anything starts and held while the web
-    restarts.
-    """
+    """The socket that the web will serve, held from before the start and while it restarts."""
     end = time.monotonic() + patience_s
     while True:
         try:
@@ -48,10 +44,9 @@ def listen(host: str, port: int, patience_s: float) -> Iterator[socket.socket]:
             break
         except OSError as exc:
             # What a killed supervisor leaves takes a few seconds to die.
-            if time.monotonic() < end:
-                time.sleep(0.1)
-                continue
-            raise CannotServe(_why_not(exc, host, port)) from exc
+            if time.monotonic() > end:
+                raise CannotServe(_why_not(exc, host, port)) from exc
+            time.sleep(0.1)
     with listener:
         yield listener
 

@@ -22,10 +22,7 @@ class CannotServe(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """The directories of one installation.
-
-    `uid` is the user of the portal's servers: the service's own as root, else oneself.
-    """
+    """The directories of one installation, and the user (`uid`) of the portal's servers."""
 
     state: Path
     sockets: Path
@@ -52,10 +49,7 @@ class Places:
         return self.state / "serve.lock"
 
     def make(self) -> None:
-        """Make the directories that are missing.
-
-        Raises CannotServe where they belong to another user.
-        """
+        """Make those that are missing; CannotServe where one belongs to another user."""
         try:
             for directory in (self.state, self.logs, self.host):
                 directory.mkdir(mode=0o755, parents=True, exist_ok=True)

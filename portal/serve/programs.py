@@ -22,9 +22,7 @@ def find_program(name: str) -> Path:
 
 
 def program_environment() -> dict[str, str]:
-    """The environment that these programs need: nothing of ours but the libraries that were
-    unpacked next to them.
-    """
+    """The environment of these programs: of ours only the libraries unpacked next to them."""
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
     unpacked = _unpacked()
     if unpacked:

@@ -35,10 +35,7 @@ class Service:
         return self.child
 
     def keep_running(self) -> None:
-        """Start it again if it died, after a pause that grows.
-
-        Raises CannotServe if it fails again and again.
-        """
+        """Start it again if it died, after a pause that grows; CannotServe if it always fails."""
         if self.child is not None and self.child.exit_code() is not None:
             now = time.monotonic()
             self.failures.append(now)
@@ -48,11 +45,8 @@ class Service:
                     f"minutes. {self.last_words()}"
                 )
             recent = sum(now - failure < FAILURES_WITHIN_S for failure in self.failures)
-            print(
-                f"{self.name} ended ({_how(self.child)}) and is started again; see {self.log}.",
-                file=sys.stderr,
-                flush=True,
-            )
+            words = f"{self.name} ended ({_how(self.child)}) and is started again; see {self.log}."
+            print(words, file=sys.stderr, flush=True)
             self.child.stop()
             self.child = None
             self.start_at = now + BACK_OFF_S[recent - 1]

@@ -44,10 +44,7 @@ class Stopped(Exception):
 
 
 def serve(*, host: str, port: int, without_isolation: bool = False) -> int:
-    """Run the whole site until SIGTERM or Ctrl-C; returns the exit code.
-
-    `without_isolation`: teach others even where sandboxes have no walls.
-    """
+    """Run the whole site until SIGTERM or Ctrl-C; returns the exit code."""
     try:
         places = places_of(Path(os.environ.get("CACHEGROUND_STATE") or ROOT / "var"))
         places.make()
@@ -76,18 +73,16 @@ class Site:
         self._without_isolation = without_isolation
         self._services: list[Service] = []
         sockets, portal = places.sockets, places.portal
-        self._postgres = (
-            None
-            if os.environ.get("DATABASE_URL")
-            else EmbeddedPostgres(portal / "postgres", sockets, uid=places.uid)
-        )
-        self._redis = (
-            None
-            if os.environ.get("REDIS_URL")
-            else EmbeddedRedis(portal / "redis", sockets, uid=places.uid)
-        )
-        self._database_url = self._postgres.url if self._postgres else os.environ["DATABASE_URL"]
-        self._redis_url = self._redis.url if self._redis else os.environ["REDIS_URL"]
+        self._postgres: EmbeddedPostgres | None = None
+        self._redis: EmbeddedRedis | None = None
+        self._database_url = os.environ.get("DATABASE_URL") or ""
+        self._redis_url = os.environ.get("REDIS_URL") or ""
+        if not self._database_url:
+            self._postgres = EmbeddedPostgres(portal / "postgres", sockets, uid=places.uid)
+            self._database_url = self._postgres.url
+        if not self._redis_url:
+            self._redis = EmbeddedRedis(portal / "redis", sockets, uid=places.uid)
+            self._redis_url = self._redis.url
         self._client = LabsClient(
             Redis.from_url(
                 self._redis_url,
@@ -113,30 +108,30 @@ class Site:
             self._stop()
 
     def _start(self) -> None:
-        """Each part as soon as what it needs is there; the recorder last, since nothing waits
-        for it.
-        """
+        """Each part as soon as what it needs is there; nothing waits for the recorder."""
         for folder in ("labs", "portal"):
             compileall.compile_dir(ROOT / folder, quiet=2)
-        redis = self._start_redis() if self._redis else None
-        postgres = self._start_postgres() if self._postgres else None
+        redis = self._add("redis", self._redis.launch) if self._redis else None
+        if self._postgres and not self._postgres.data.exists():
+            print("Making the portal's database; this happens once.", flush=True)
+        postgres = self._add("postgres", self._postgres.launch) if self._postgres else None
         if redis and self._redis:
             self._wait(self._redis.answers, redis)
-        elif not self._redis_answers():
+        elif self._hosts() is None:
             raise CannotServe(
                 "The Redis that REDIS_URL names does not answer. Start it, or unset REDIS_URL "
                 "to have one started here."
             )
         labs_host = self._add("labs-host", self._labs_host)
-        if postgres and self._postgres:
-            self._wait_for_postgres(self._postgres, postgres)
+        if postgres:
+            self._wait(lambda: self._accepts(postgres), postgres)
         self._migrate()
         if not is_loopback(self._host):
             self._check_isolation(self._wait_for_host(labs_host))
         web = self._add("web", self._web)
         self._wait(self._web_answers, web)
         seen = self._wait_for_host(labs_host)
-        self._add("recorder", self._recorder)
+        self._add("recorder", lambda: self._ours("recorder", ["-m", "portal", "recorder"]))
         print(f"Ready: {url(self._host, self._port)}", flush=True)
         if seen.isolation != "cage":
             print(
@@ -145,32 +140,8 @@ class Site:
                 flush=True,
             )
 
-    def _start_redis(self) -> Service:
-        assert self._redis is not None
-        redis = self._redis
-
-        def launch() -> Launch:
-            redis.prepare()
-            return redis.launch()
-
-        return self._add("redis", launch)
-
-    def _start_postgres(self) -> Service:
-        assert self._postgres is not None
-        postgres = self._postgres
-        if not postgres.data.exists():
-            print("Making the portal's database; this happens once.", flush=True)
-
-        def launch() -> Launch:
-            postgres.prepare()
-            return postgres.launch()
-
-        return self._add("postgres", launch)
-
     def _add(self, name: str, launch: Callable[[], Launch]) -> Service:
-        """Start a part with an empty log, keep the log before, and restart the part from now
-        on when it dies.
-        """
+        """Start a part with an empty log, keep the one before; it is restarted when it dies."""
         log = self._places.logs / f"{name}.log"
         with contextlib.suppress(FileNotFoundError):
             log.replace(log.with_suffix(".log.1"))
@@ -179,10 +150,9 @@ class Site:
         service.start()
         return service
 
-    def _wait_for_postgres(self, postgres: EmbeddedPostgres, service: Service) -> None:
-        self._wait(
-            lambda: service.child is not None and postgres.answers(service.child.pid), service
-        )
+    def _accepts(self, postgres: Service) -> bool:
+        child = postgres.child
+        return bool(self._postgres and child and self._postgres.answers(child.pid))
 
     def _migrate(self) -> None:
         """Bring the database to this version's schema. Most starts find it there."""
@@ -194,9 +164,8 @@ class Site:
                 f"The portal's Postgres can't be reached: {str(exc).strip()}\nStart the one "
                 "that DATABASE_URL names, or unset DATABASE_URL to have one started here."
             ) from exc
-        migration = self._add(
-            "migration", lambda: self._ours("migration", ["-m", "portal", "migrate"])
-        )
+        words = ["-m", "portal", "migrate"]
+        migration = self._add("migration", lambda: self._ours("migration", words))
         child = migration.child
         assert child is not None
         end = time.monotonic() + MIGRATION_S
@@ -211,11 +180,8 @@ class Site:
             )
 
     def _labs_host(self) -> Launch:
-        environment = {
-            name: value
-            for name, value in self._environment().items()
-            if name not in ("DATABASE_URL", "SECRET_KEY")
-        }
+        environment = self._environment()
+        del environment["DATABASE_URL"], environment["SECRET_KEY"]
         argv: list[str | Path] = [sys.executable, "-m", "labs.host", "--state", self._places.host]
         return Launch(
             name="labs-host", argv=argv, environment=environment, directory=ROOT, stop_s=8.0
@@ -223,32 +189,19 @@ class Site:
 
     def _web(self) -> Launch:
         descriptor = self._listener.fileno()
-        arguments = [
-            "-m",
-            "gunicorn",
-            "-c",
-            "python:portal.serve.gunicorn_settings",
-            "--bind",
-            f"fd://{descriptor}",
-            "portal.wsgi:app",
-        ]
+        words = "-m gunicorn -c python:portal.serve.gunicorn_settings portal.wsgi:app --bind"
+        arguments = [*words.split(), f"fd://{descriptor}"]
         return self._ours("web", arguments, inherited=(descriptor,))
 
-    def _recorder(self) -> Launch:
-        return self._ours("recorder", ["-m", "portal", "recorder"])
-
     def _ours(self, name: str, arguments: list[str], inherited: tuple[int, ...] = ()) -> Launch:
-        """A Python process of the portal, under its user.
-
-        SIGTERM if the supervisor dies: gunicorn then ends its workers.
-        """
+        """A Python process of the portal, under its user."""
         return Launch(
             name=name,
             argv=[sys.executable, *arguments],
             environment=self._environment(),
             directory=ROOT,
             uid=self._places.uid,
-            death_signal=signal.SIGTERM,
+            death_signal=signal.SIGTERM,  # gunicorn then ends its workers
             inherited=inherited,
         )
 
@@ -264,14 +217,9 @@ class Site:
         }
 
     def _own_names(self) -> str:
-        """On this machine's own address, only its own names: another site's name that was made to
-        lead here is no name of ours.
-        """
-        return (
-            f"localhost,127.0.0.1,{self._host}"
-            if is_loopback(self._host) and ":" not in self._host
-            else ""
-        )
+        """On this machine's own address only its own names: another's may be made to lead here."""
+        own = is_loopback(self._host) and ":" not in self._host
+        return f"localhost,127.0.0.1,{self._host}" if own else ""
 
     def _check_isolation(self, seen: HostInfo) -> None:
         if seen.isolation == "cage" or self._without_isolation:
@@ -285,26 +233,17 @@ class Site:
 
     def _wait_for_host(self, labs_host: Service) -> HostInfo:
         self._wait(lambda: bool(self._hosts()), labs_host)
-        return self._hosts()[0]
+        return self._client.hosts()[0]
 
-    def _hosts(self) -> list[HostInfo]:
+    def _hosts(self) -> list[HostInfo] | None:
+        """The labs hosts; None while the Redis does not answer."""
         try:
             return self._client.hosts()
         except HostAway:
-            return []
-
-    def _redis_answers(self) -> bool:
-        try:
-            self._client.hosts()
-        except HostAway:
-            return False
-        return True
+            return None
 
     def _web_answers(self) -> bool:
-        """Ask as a browser would.
-
-        The listener queues the request until a worker takes it, so this mostly waits once.
-        """
+        """Ask as a browser would; the listener queues the request until a worker takes it."""
         name = (
             os.environ.get("TRUSTED_HOSTS", "").split(",")[0].strip().lstrip(".")
             or f"127.0.0.1:{self._port}"
@@ -323,22 +262,17 @@ class Site:
             connection.close()
 
     def _wait(self, true: Callable[[], bool], service: Service) -> None:
-        """Until it is true.
-
-        Raises CannotServe if the part dies or the time is over, Stopped at a signal to stop.
-        """
+        """Until it is true; CannotServe if the part dies or the time is over."""
         end = time.monotonic() + START_S
         while not true():
             if service.child is None or service.child.exit_code() is not None:
-                raise CannotServe(
-                    f"{service.name} ended while it was starting. {service.last_words()}"
-                )
-            if time.monotonic() > end:
-                raise CannotServe(
-                    f"{service.name} was not ready within {START_S:.0f} seconds. "
-                    f"{service.last_words()}"
-                )
-            self._pause(0.01)
+                problem = "ended while it was starting"
+            elif time.monotonic() > end:
+                problem = f"was not ready within {START_S:.0f} seconds"
+            else:
+                self._pause(0.01)
+                continue
+            raise CannotServe(f"{service.name} {problem}. {service.last_words()}")
 
     def _pause(self, seconds: float) -> None:
         """Sleep, shorter if a child ends. Raises Stopped at a signal to stop."""
@@ -347,17 +281,11 @@ class Site:
             raise Stopped
 
     def _stop(self) -> None:
-        """Readers first, then the labs, then what both need.
-
-        Parts of one step stop side by side.
-        """
+        """Readers first, then the labs, then what both need; parts of one step side by side."""
         self._listener.close()
         for step in ({"web", "recorder", "migration"}, {"labs-host"}, {"redis", "postgres"}):
-            children = [
-                service.child
-                for service in self._services
-                if service.name in step and service.child
-            ]
+            services = [service for service in self._services if service.name in step]
+            children = [service.child for service in services if service.child]
             for child in children:
                 child.ask_to_stop()
             for child in children:
@@ -371,9 +299,7 @@ class Site:
 
 @contextlib.contextmanager
 def _held_signals() -> Iterator[None]:
-    """Signals to stop are kept until they are asked for, so that none comes between a start and its
-    record.
-    """
+    """Keep signals to stop until they are asked for: none comes between a start and its record."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [*STOP_SIGNALS, signal.SIGCHLD])
     try:
         yield
