@@ -43,10 +43,8 @@ def may(learner: str | None, sandbox: SandboxInfo, permission: Permission) -> bo
 
 
 def needs(permission: Permission) -> Callable[[View], View]:
-    """A view that is called with the sandbox, as SandboxInfo, only if the learner who asks has
-    this permission.
-
-    Everyone else gets the answer that a sandbox that does not exist gets: 404.
+    """Call a view with the sandbox, as SandboxInfo, if the learner who asks has this permission;
+    everyone else gets 404, as for a sandbox that does not exist.
     """
 
     def declare(view: View) -> View:

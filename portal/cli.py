@@ -21,9 +21,8 @@ from portal.settings import ROOT, Settings, SettingsError
 @click.group(help="Cacheground: learn ElastiCache by breaking one.")
 def main() -> None:
     """The portal's commands."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(level=logging.INFO, format=form)
 
 
 @main.command()
@@ -82,11 +81,8 @@ def check(folder: Path) -> None:
     course = load(folder)
     for problem in course.problems:
         click.echo(str(problem))
-    written = sum(lesson.written for lesson in course.lessons.values())
-    click.echo(
-        f"{written} of {len(course.lessons)} lessons written, {len(course.problems)} problems.",
-        err=True,
-    )
+    written, total = sum(lesson.written for lesson in course.lessons.values()), len(course.lessons)
+    click.echo(f"{written} of {total} lessons written, {len(course.problems)} problems.", err=True)
     if course.problems:
         sys.exit(1)
 

@@ -56,9 +56,7 @@ def now() -> datetime:
 
 
 def make_engine(url: str) -> Engine:
-    """An engine that connects at its first use, notices a restarted Postgres and never waits long
-    for one that is away.
-    """
+    """An engine that connects when it is used and never waits long for a Postgres that is away."""
     engine = create_engine(
         url,
         pool_size=10,
@@ -76,8 +74,8 @@ def make_engine(url: str) -> Engine:
 
 
 def _refuse_ended(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
-    """Have the pool make another connection where Postgres has ended this one: an idle one has
-    nothing to say but that. Costs no round trip, as a ping would.
+    """Have the pool make another connection where Postgres has ended this one: it sends to an idle
+    one nothing but that. Costs no round trip, as a ping would.
     """
     idle = select.poll()
     try:

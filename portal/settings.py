@@ -75,9 +75,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """The settings that the environment holds; SettingsError names everything that is missing
-        or wrong.
-        """
+        """The settings of the environment; SettingsError names all that is missing or wrong."""
         environment = os.environ if environment is None else environment
         values: dict[str, object] = {}
         problems: list[str] = []

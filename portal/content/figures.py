@@ -23,9 +23,7 @@ class BadFigure(Exception):
 
 
 def read_figure(path: Path, alt: str) -> Markup:
-    """The drawing as markup for a page, with `alt` for readers who can't see it; BadFigure says why
-    it may not be shown.
-    """
+    """The drawing as markup with `alt` for readers who can't see it; BadFigure if it may not be."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

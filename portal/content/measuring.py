@@ -24,8 +24,8 @@ class RunFailed(Exception):
 
 
 HEAD = (
-    "# Made by `cacheground lessons measure`: medians of reference runs on one machine. Not "
-    "to be edited.\n\n"
+    "# Made by `cacheground lessons measure`: medians of reference runs on one machine. Not to be "
+    "edited.\n\n"
 )
 
 
@@ -43,11 +43,8 @@ def measure(lab_ids: Iterable[str], *, times: int) -> dict[str, str]:
 def write(folder: Path, tables: Mapping[str, str]) -> None:
     """Put these tables into a folder's measured.toml; what was measured of other labs stays."""
     file = folder / "measured.toml"
-    kept = (
-        dict(re.findall(r"^(?=\[(.+)\]$)((?:.+\n)+)", file.read_text(), flags=re.MULTILINE))
-        if file.exists()
-        else {}
-    )
+    before = file.read_text() if file.exists() else ""
+    kept = dict(re.findall(r"^(?=\[(.+)\]$)((?:.+\n)+)", before, flags=re.MULTILINE))
     file.write_text(HEAD + "\n".join(table for _, table in sorted({**kept, **tables}.items())))
 
 
@@ -70,10 +67,6 @@ def _table(
     lab_id: str, values: Mapping[str, float], versions: Mapping[str, str], times: int
 ) -> str:
     shown = ", ".join(f"{engine} {version}" for engine, version in sorted(versions.items()))
-    lines = [
-        f"[{lab_id}]",
-        f"versions = {json.dumps(shown)}",
-        f'measured_on = "{datetime.now(UTC):%Y-%m-%d}"',
-        f"runs = {times}",
-    ]
-    return "\n".join([*lines, *(f"{name} = {value:g}" for name, value in values.items())]) + "\n"
+    head = f"[{lab_id}]\nversions = {json.dumps(shown)}\n"
+    head += f'measured_on = "{datetime.now(UTC):%Y-%m-%d}"\nruns = {times}\n'
+    return head + "".join(f"{name} = {value:g}\n" for name, value in values.items())

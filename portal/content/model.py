@@ -95,10 +95,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A possible answer and why it is right or which misconception it shows.
-
-    `key` says nothing about either.
-    """
+    """A possible answer, with why it is right or wrong; its `key` does not tell which."""
 
     key: str
     text: Markup
@@ -124,19 +121,10 @@ class Question:
 
     @cached_property
     def content_hash(self) -> str:
-        """A name for this wording and its key: an answer to another wording does not count
-        for it.
-        """
-        parts = [
-            self.kind,
-            self.text,
-            [[o.text, o.right] for o in self.options],
-            self.answer,
-            self.tolerance,
-            self.unit,
-            self.lab,
-            self.prediction,
-        ]
+        """A name for this wording: an answer to another one does not count for it."""
+        options = [[option.text, option.right] for option in self.options]
+        number = self.answer, self.tolerance, self.unit
+        parts = [self.kind, self.text, options, *number, self.lab, self.prediction]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -171,11 +159,9 @@ class Lesson:
 
     def fraction(self, anchor: str) -> float:
         """How much of the lesson lies before the end of this section, from 0 to 1."""
-        return (
-            (self.anchors.index(anchor) + 1) / (len(self.anchors) + 1)
-            if anchor in self.anchors
-            else 0.0
-        )
+        if anchor not in self.anchors:
+            return 0.0
+        return (self.anchors.index(anchor) + 1) / (len(self.anchors) + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,14 +222,8 @@ class Course:
 
     def after(self, lesson: Lesson) -> Lesson | None:
         """The next written lesson."""
-        return next(
-            (
-                other
-                for other in self.lessons.values()
-                if other.number > lesson.number and other.written
-            ),
-            None,
-        )
+        later = (other for other in self.lessons.values() if other.number > lesson.number)
+        return next((other for other in later if other.written), None)
 
     def figure(self, lab: str, name: str) -> float | None:
         """A measured figure, or None if it has not been measured yet."""

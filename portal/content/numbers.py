@@ -26,9 +26,7 @@ def keep_units(text: str) -> str:
 
 
 def unit_of(name: str) -> str:
-    """The unit that a measurement's name ends with; a qualifier may follow it
-    (`queries_per_s_with_cache`).
-    """
+    """The unit that a measurement's name ends with; `queries_per_s_with_cache` is one, too."""
     for suffix, unit in _UNITS:
         if name.endswith(suffix):
             return unit
@@ -36,10 +34,7 @@ def unit_of(name: str) -> str:
 
 
 def show(name: str, value: float) -> str:
-    """The value with its unit.
-
-    Times below a tenth of a millisecond are shown in microseconds, above a second in seconds.
-    """
+    """The value with its unit: very short times in microseconds, long ones in seconds."""
     unit = unit_of(name)
     if unit == "ms" and 0 < abs(value) < 0.1:
         value, unit = value * 1_000, "µs"
@@ -50,18 +45,11 @@ def show(name: str, value: float) -> str:
 
 
 def digits(value: float) -> str:
-    """The number with three significant digits, two from 1 on where the third would be zero;
-    thousands are separated.
-    """
+    """The number with at most three significant digits, its thousands separated."""
     if value == 0:
         return "0"
     if not math.isfinite(value):
         return "?"
-    places = max(0, 2 - math.floor(math.log10(abs(value))))
-    rounded = (
-        round(value, places)
-        if abs(value) < 1_000
-        else round(value, 2 - math.floor(math.log10(abs(value))))
-    )
-    text = f"{rounded:,.{places}f}"
+    places = 2 - math.floor(math.log10(abs(value)))
+    text = f"{round(value, places):,.{max(0, places)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

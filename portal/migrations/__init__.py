@@ -19,9 +19,7 @@ class UnknownSchema(Exception):
 
 
 def migrate(database_url: str) -> list[str]:
-    """Bring the database to this portal's schema and return the steps taken; none if it is there
-    already.
-    """
+    """Bring the database to this portal's schema; returns the steps taken."""
     before = current(database_url)
     if before == HEAD:
         return []

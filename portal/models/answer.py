@@ -12,10 +12,7 @@ from portal.db import Base, now
 
 
 class Answer(Base):
-    """One attempt at one question.
-
-    `content_hash` says which wording it answered; `key` makes a double click one attempt.
-    """
+    """One attempt at one wording (`content_hash`); `key` makes a double click one attempt."""
 
     __tablename__ = "answer"
     __table_args__ = (

@@ -17,10 +17,7 @@ CONFIDENCES: tuple[Confidence, ...] = get_args(Confidence)
 
 
 class Prediction(Base):
-    """A value that was committed to, with the confidence in it.
-
-    `measured` and `held` are empty until it was run.
-    """
+    """A value with the confidence in it; `measured` and `held` are empty until it was run."""
 
     __tablename__ = "prediction"
     __table_args__ = (

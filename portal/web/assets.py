@@ -24,8 +24,8 @@ OF_A_VIEW = re.compile(r"[a-z-]+\.(js|css)")
 
 
 def install(app: Flask) -> None:
-    """Serve the files that are there now and give templates `asset('css/tokens.css')`; a file that
-    is not there is an error.
+    """Serve the files that are there now; give templates `asset('css/tokens.css')`, an error for
+    another.
     """
     files = dict(_files())
     version = _version(files)

@@ -30,10 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class Cache:
-    """JSON values by name.
-
-    Threads may share it. The Redis client has timeouts of its own, short ones.
-    """
+    """JSON values by name; threads may share it. The Redis client has short timeouts."""
 
     def __init__(self, redis: Redis, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._redis = redis
@@ -41,15 +38,14 @@ class Cache:
         self._away_until = 0.0
 
     def get(self, name: str, load: Callable[[], Any], *, ttl_s: int) -> Any:
-        """The value of this name: from the cache, else from `load`, which is then kept for `ttl_s`
-        seconds.
+        """The value of this name: from the cache, else from `load`, then kept for `ttl_s` seconds.
 
-        Who finds nothing leaves a lease before it loads, and stores only if that still stands: what
-        was read before a `forget` is not stored after it.
+        A miss leaves a lease before it loads, and stores only if that still stands: what was read
+        before a `forget` is not stored after it.
         """
         key, lease = PREFIX + name, LEASE + secrets.token_hex(8)
         found = self._try(lambda: self._redis.get(key))
-        if found is not None and _is_value(found):
+        if found is not None and not found.startswith(LEASE):
             try:
                 return json.loads(found)
             except ValueError:
@@ -62,10 +58,7 @@ class Cache:
         return value
 
     def forget(self, *names: str) -> None:
-        """Delete these names: call it after the commit that made them old.
-
-        If it fails, the time to live ends them.
-        """
+        """Delete these names, after the commit that made them old; else their TTL ends them."""
         if names:
             self._try(lambda: self._redis.delete(*(PREFIX + name for name in names)))
 
@@ -78,10 +71,6 @@ class Cache:
             self._away_until = self._clock() + PAUSE_S
             log.warning("the portal's cache is away: %s", type(exc).__name__)
             return None
-
-
-def _is_value(found: str) -> bool:
-    return not found.startswith(LEASE)
 
 
 def summary_name(learner: str) -> str:

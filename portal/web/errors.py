@@ -68,7 +68,7 @@ def status_of(error: type[LabsError]) -> int:
 def install(app: Flask) -> None:
     """Answer every error that a view lets through."""
     app.before_request(_name_request)
-    app.after_request(_tell_request)
+    app.after_request(_send_name)
     app.register_error_handler(LabsError, _labs_error)
     app.register_error_handler(OperationalError, _database_away)
     app.register_error_handler(PoolTimeout, _database_away)
@@ -79,16 +79,11 @@ def install(app: Flask) -> None:
 def problem(
     status: int, message: str, hint: str = "", *, retry_after_s: int | None = None
 ) -> Response:
-    """An error as an answer: a page for a document, a fragment for a script; htmx puts the fragment
-    where toasts are.
-    """
+    """An error as an answer: a page for a document, for a script a fragment, among the toasts."""
     template = "errors/_problem.html" if wants_fragment() else "errors/problem.html"
-    response = make_response(
-        render_template(
-            template, status=status, message=message, hint=hint, request_id=g.get("request_id", "")
-        ),
-        status,
-    )
+    name = g.get("request_id", "")
+    html = render_template(template, status=status, message=message, hint=hint, request_id=name)
+    response = make_response(html, status)
     if wants_fragment():
         retarget(response, TOASTS, swap="beforeend")
     if retry_after_s is not None:
@@ -98,9 +93,7 @@ def problem(
 
 
 def is_database_away(error: Exception) -> bool:
-    """True if the error means that Postgres can't be asked just now, and not that it was asked
-    nonsense.
-    """
+    """True if Postgres can't be asked just now, and not if it was asked nonsense."""
     return isinstance(error, (OperationalError, PoolTimeout)) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
     )
@@ -110,34 +103,27 @@ def _name_request() -> None:
     g.request_id = secrets.token_hex(6)
 
 
-def _tell_request(response: Response) -> Response:
+def _send_name(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.get("request_id", "")
     return response
 
 
 def _where() -> str:
-    """The request's address for the log, without what stands in it: that may be a recovery link's
-    secret.
-    """
+    """The request's address for the log, without its values: one may be a recovery link's token."""
     return request.url_rule.rule if request.url_rule else "an address that there is not"
 
 
 def _labs_error(error: LabsError) -> Response:
     status = status_of(type(error))
     if status >= 500:
-        log.warning(
-            "%s %s: %s: %s %r", g.get("request_id"), _where(), error.kind, error, error.detail[:256]
-        )
+        name, detail = g.get("request_id"), error.detail[:256]
+        log.warning("%s %s: %s: %s %r", name, _where(), error.kind, error, detail)
     return problem(status, str(error), error.hint, retry_after_s=RETRY_AFTER_S.get(type(error)))
 
 
 def _database_away(error: Exception) -> Response:
-    log.error(
-        "%s %s: the database is away: %r",
-        g.get("request_id"),
-        _where(),
-        str(error.__cause__ or error)[:256],
-    )
+    why = str(error.__cause__ or error)[:256]
+    log.error("%s %s: the database is away: %r", g.get("request_id"), _where(), why)
     return problem(503, *WORDS[503], retry_after_s=1)
 
 

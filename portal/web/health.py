@@ -14,9 +14,7 @@ bp = Blueprint("health", __name__)
 
 @bp.get("/healthz")
 def healthz() -> tuple[Response, int]:
-    """200 while the process answers; with ?deep=1 only if Postgres and the portal Redis answer too,
-    else 503.
-    """
+    """200 while the process answers; with ?deep=1 503 unless Postgres and Redis answer too."""
     parts = {"web": "up"}
     if request.args.get("deep"):
         parts |= {"database": _database(), "redis": _redis()}

@@ -62,9 +62,7 @@ class Predicted:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Lessons by slug; answers by lesson and question; predictions by lab and name; met checks by
-    lab.
-    """
+    """Lessons by slug, answers by lesson and question, predictions by lab and name, met checks."""
 
     lessons: Mapping[str, Visited] = field(default_factory=dict)
     answers: Mapping[str, Mapping[str, Answered]] = field(default_factory=dict)
@@ -73,9 +71,7 @@ class History:
 
 
 def history() -> History:
-    """Of the learner who asks: from the cache for up to half a minute, else from Postgres; once a
-    request.
-    """
+    """Of the learner who asks, once a request; up to half a minute old."""
     if "history" not in g:
         g.history = _history(current_learner())
     found: History = g.history
@@ -151,13 +147,11 @@ def _load(session: Session, learner: str) -> dict[str, Any]:
         .distinct()
         .where(Outcome.learner_id == learner, Outcome.kind == "check", Outcome.status == "met")
     )
-    answers, predictions, checks = (
-        defaultdict[str, dict[str, Any]](dict),
-        defaultdict[str, dict[str, Any]](dict),
-        defaultdict[str, list[str]](list),
-    )
-    for lesson, question, answer, right, attempt_no, content_hash in answered:
-        answers[lesson][question] = asdict(Answered(answer, right, attempt_no, content_hash))
+    answers: dict[str, dict[str, Any]] = defaultdict(dict)
+    predictions: dict[str, dict[str, Any]] = defaultdict(dict)
+    checks: dict[str, list[str]] = defaultdict(list)
+    for lesson, question, *answer in answered:
+        answers[lesson][question] = asdict(Answered(*answer))
     for lab, name, value, confidence, measured, held in predicted:
         predictions[lab][name] = asdict(Predicted(value, confidence, measured, held))
     for lab, name in met:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import logging
-import queue
 import random
 import secrets
 import select
@@ -108,8 +107,9 @@ class Stream:
 
 
 class Hub:
-    """All streams of this process and the one thread that feeds them; `redis` needs text mode and a
-    socket timeout over a second.
+    """All streams of this process and the one thread that feeds them.
+
+    `redis` needs text mode and a socket timeout over a second.
     """
 
     def __init__(
@@ -123,16 +123,12 @@ class Hub:
     ) -> None:
         self.redis = redis
         self.client = LabsClient(redis)
-        self.per_learner, self.per_worker, self.heartbeat_s, self.slow_reader_s = (
-            per_learner,
-            per_worker,
-            heartbeat_s,
-            slow_reader_s,
-        )
+        self.per_learner, self.per_worker = per_learner, per_worker
+        self.heartbeat_s, self.slow_reader_s = heartbeat_s, slow_reader_s
         self._lock = threading.Lock()
         self._streams: dict[str, list[Stream]] = defaultdict(list)
         self._subscribed: dict[str, str] = {}
-        self._wanted: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._joined_or_left = threading.Event()
         self._wake = f"labs:wake:{secrets.token_hex(6)}"
         self._missing: dict[str, float] = {}
         self._stop = threading.Event()
@@ -141,10 +137,8 @@ class Hub:
     def join(
         self, sandbox: str, learner: str, after: int, connection: socket.socket | None = None
     ) -> Stream:
-        """A new stream; the learner's oldest is ended where there are too many.
-
-        `connection` is the reader's socket: the stream ends soon after the reader closes it.
-        Raises TooManyStreams. Leave the stream when it is read.
+        """A new stream, to be left when it is read; the learner's oldest ends if there are too
+        many. It ends soon after its reader closes `connection`. Raises TooManyStreams.
         """
         stream = Stream(sandbox, learner, after, connection)
         with self._lock:
@@ -183,15 +177,11 @@ class Hub:
             return sum(map(len, self._streams.values()))
 
     def stop(self) -> None:
-        """End every stream with `bye`; the process is about to leave.
-
-        Safe in a signal handler's thread.
-        """
+        """End every stream with `bye`; safe in the thread of a signal handler."""
         self._stop.set()
-        for stream in [
-            stream for streams in list(self._streams.values()) for stream in list(streams)
-        ]:
-            stream.end("stopping")
+        for streams in list(self._streams.values()):
+            for stream in list(streams):
+                stream.end("stopping")
 
     def messages(self, stream: Stream) -> Iterator[str]:
         """What is written to the reader, from `hello` to `bye`."""
@@ -248,7 +238,7 @@ class Hub:
         return len(streams) - max(0, mine - self.per_learner)
 
     def _poke(self) -> None:
-        self._wanted.put(None)
+        self._joined_or_left.set()
         try:
             self.redis.publish(self._wake, "")
         except RedisError:
@@ -284,7 +274,7 @@ class Hub:
                     self._deliver(sandbox, message["data"])
                 elif message["type"] == "subscribe":
                     self._on_subscribed(sandbox)
-            if not self._wanted.empty() or message is None:
+            if self._joined_or_left.is_set() or message is None:
                 self._follow(pubsub)
             if time.monotonic() - looked >= 1.0:
                 looked = time.monotonic()
@@ -293,8 +283,7 @@ class Hub:
 
     def _follow(self, pubsub: Any) -> None:
         """Subscribe to the sandboxes that are watched now, and only to those."""
-        while not self._wanted.empty():
-            self._wanted.get()
+        self._joined_or_left.clear()
         with self._lock:
             watched = {self.client.channel(sandbox): sandbox for sandbox in self._streams}
         before, self._subscribed = self._subscribed, watched
@@ -306,9 +295,7 @@ class Hub:
             self._on_subscribed(watched[channel], is_new=False)
 
     def _on_subscribed(self, sandbox: str, *, is_new: bool = True) -> None:
-        """The subscription is in force: waiting streams may read the past, and streams that ran
-        before a new subscription may have missed events.
-        """
+        """Let waiting streams read the past; those before a new subscription may lack events."""
         for stream in self._of(sandbox):
             if is_new and stream.listening.is_set():
                 stream.fall_behind()
@@ -325,10 +312,7 @@ class Hub:
             stream.put(seq, safe)
 
     def _end_closed_by_reader(self) -> None:
-        """End the streams whose reader closed its connection.
-
-        A write would show it only at the second heartbeat: the first meets a reset.
-        """
+        # A write would show it only at the second heartbeat: the first meets a reset.
         with self._lock:
             streams = self._all()
         for stream in _closed_by_reader(streams):
@@ -346,9 +330,8 @@ class Hub:
             elif now - self._missing.setdefault(sandbox, now) > GONE_AFTER_S:
                 for stream in self._of(sandbox):
                     stream.end("gone")
-        self._missing = {
-            sandbox: since for sandbox, since in self._missing.items() if sandbox in watched
-        }
+        for sandbox in self._missing.keys() - set(watched):
+            del self._missing[sandbox]
 
     def _of(self, sandbox: str) -> list[Stream]:
         with self._lock:
@@ -356,10 +339,7 @@ class Hub:
 
 
 def _closed_by_reader(streams: Iterable[Stream]) -> list[Stream]:
-    """Those whose connection the other side has closed.
-
-    A socket that this process closed meanwhile may count as well: its stream is over, too.
-    """
+    """Those whose connection the other side, or this process meanwhile, has closed."""
     poll, by_number = select.poll(), {}
     for stream in streams:
         if stream.connection is not None and (number := stream.connection.fileno()) >= 0:

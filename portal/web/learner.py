@@ -27,9 +27,7 @@ BEGINNERS_AT_ONCE, BEGINNERS_PER_S = 400.0, 2.0
 
 
 def install(app: Flask) -> None:
-    """Let responses carry the cookie of a learner who became known, or unknown, while they were
-    made.
-    """
+    """Let responses carry the cookie of a learner who became known, or unknown."""
     app.extensions[KEY] = Rate(per_s=BEGINNERS_PER_S, burst=BEGINNERS_AT_ONCE)
     app.after_request(_send_cookie)
 
@@ -43,8 +41,8 @@ def current_learner() -> str | None:
 
 
 def require_learner() -> str:
-    """The id of the learner who asks; a new one is made, and committed, if there is none yet; 429
-    where too many are. The cookie's year starts again.
+    """The id of the learner who asks, whose cookie's year starts again; a new learner is made, and
+    committed, if there is none, or 429 where too many are.
     """
     learner = current_learner()
     if learner and db().scalar(select(exists().where(Learner.id == learner))):
@@ -82,10 +80,7 @@ def _read_cookie() -> str | None:
 
 @lru_cache(maxsize=KNOWN_COOKIES)
 def _named_by(cookie: str, secret: str) -> str | None:
-    """The learner whom a cookie names; None if its signature is not ours.
-
-    The same every time, so that a cookie that comes again is not reckoned again.
-    """
+    """The learner whom a cookie names; None if its signature is not ours."""
     try:
         learner = _signer(secret).unsign(cookie).decode()
     except (BadSignature, UnicodeDecodeError):

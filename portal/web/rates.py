@@ -13,10 +13,7 @@ NAMES = 10_000
 
 
 class Rate:
-    """`burst` at once, then `per_s` each second.
-
-    Threads may share it. Where more names come than it remembers, the oldest start again.
-    """
+    """`burst` at once, then `per_s` each second, for NAMES names; threads may share it."""
 
     def __init__(
         self, *, per_s: float, burst: float, clock: Callable[[], float] = time.monotonic

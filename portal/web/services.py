@@ -1,4 +1,4 @@
-"""What an app is made of, made once: settings, engine, Redis clients, lessons.
+"""What an app is made of, made once: engine, Redis clients, lessons.
 
 Handlers reach it through the functions here.
 
@@ -34,7 +34,6 @@ that begin together was answered that the labs can't be reached.
 class Services:
     """The services of one app."""
 
-    settings: Settings
     engine: Engine
     sessions: sessionmaker[Session]
     course: Course
@@ -44,9 +43,7 @@ class Services:
 
 
 def make_redis(url: str, *, timeout_s: float, connect_timeout_s: float) -> Redis:
-    """A client of the portal Redis in text mode that never retries by itself and never waits longer
-    than these timeouts.
-    """
+    """A client of the portal Redis in text mode that never retries and never waits longer."""
     return Redis.from_url(
         url,
         socket_timeout=timeout_s,
@@ -64,7 +61,6 @@ def install(app: Flask, settings: Settings, lessons: Course) -> None:
     engine = make_engine(settings.database_url)
     quick = make_redis(settings.redis_url, timeout_s=0.2, connect_timeout_s=0.2)
     app.extensions[KEY] = Services(
-        settings=settings,
         engine=engine,
         sessions=sessionmaker(engine, expire_on_commit=False),
         course=lessons,
@@ -86,11 +82,6 @@ def _services() -> Services:
     return services
 
 
-def settings() -> Settings:
-    """The settings of this app."""
-    return _services().settings
-
-
 def course() -> Course:
     """The lessons, as they were when the app started."""
     return _services().course
@@ -105,17 +96,12 @@ def db() -> Session:
 
 
 def release_db() -> None:
-    """Give the connection back before something slow; the next `db()` takes a new one.
-
-    Uncommitted changes are lost.
-    """
+    """Give the connection back before something slow; uncommitted changes are lost."""
     _close(None)
 
 
 def client(*, quick: bool = False) -> LabsClient:
-    """The client of the labs; a quick one gives up after 200 ms, for pages that can do without an
-    answer.
-    """
+    """The client of the labs; a quick one gives up after 200 ms."""
     services = _services()
     return services.quick_client if quick else services.client
 

@@ -17,21 +17,15 @@ KEY = "cacheground.hub"
 
 
 def stream_response(hub: Hub, request: Request, *, sandbox: str, learner: str) -> Response:
-    """The event stream of a sandbox that this learner owns; 503 where the worker is full.
-
-    Looks at Last-Event-ID, then `?after=`.
-    """
+    """The stream after Last-Event-ID, else `?after=`; 503 where the worker is full."""
     raw = request.headers.get("Last-Event-ID") or request.args.get("after") or "0"
     after = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 16 else 0
     connection = request.environ.get("gunicorn.socket")
     try:
         stream = hub.join(sandbox, learner, after, connection)
     except TooManyStreams:
-        return Response(
-            "Too many streams for this moment.\n",
-            503,
-            {"Retry-After": "5", "Content-Type": "text/plain; charset=utf-8"},
-        )
+        headers = {"Retry-After": "5", "Content-Type": "text/plain; charset=utf-8"}
+        return Response("Too many streams for this moment.\n", 503, headers)
     if connection is not None:
         connection.settimeout(hub.slow_reader_s)
     response = Response(
@@ -56,10 +50,7 @@ def hub_of(app: Flask) -> Hub:
 
 
 def stop_on_signals(app: Flask) -> None:
-    """End the app's streams at SIGTERM, SIGINT and SIGQUIT, then do what was done before.
-
-    Call it in the worker's main thread.
-    """
+    """End the app's streams at SIGTERM, SIGINT and SIGQUIT, then do what was done before."""
     if threading.current_thread() is not threading.main_thread():
         return
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):

@@ -52,10 +52,7 @@ class Rendered:
 
 
 def render(text: str, around: Surroundings) -> Rendered:
-    """The blocks of a lesson.
-
-    Problems are reported by line; what is wrong is left out, the rest stands.
-    """
+    """The blocks of a lesson; what is wrong is reported by its line and left out."""
     report_unknown_containers(text, around)
     env: dict[str, Any] = {"around": around, "sections": []}
     md = _markdown()

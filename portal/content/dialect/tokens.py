@@ -50,9 +50,7 @@ def is_inside(tokens: Sequence[Token], at: int, name: str) -> bool:
 
 
 def mark_up(tokens: Sequence[Token]) -> None:
-    """Give the paragraphs of a question and the list of what to remember their class; their
-    container is gone then.
-    """
+    """Give the paragraphs of a question and the list of what to remember their class."""
     open_ones: list[str] = []
     for token in tokens:
         if name := container(token):
@@ -62,11 +60,7 @@ def mark_up(tokens: Sequence[Token]) -> None:
                 open_ones.pop()
         elif open_ones and open_ones[-1] == "question" and token.type == "paragraph_open":
             token.attrJoin("class", "question")
-        elif (
-            open_ones
-            and open_ones[-1] == "remember"
-            and token.type in ("ordered_list_open", "bullet_list_open")
-        ):
+        elif open_ones and open_ones[-1] == "remember" and token.type.endswith("list_open"):
             token.attrJoin("class", "remember")
 
 
