@@ -12,20 +12,19 @@ class Checks extends Island {
       item.setAttribute("data-state", entry.status);
       write(item.querySelector("[data-word]"), `${WORDS.checks[entry.status]}: `);
       write(item.querySelector(".evidence"), [entry.message, proof(entry.evidence ?? {})].filter(Boolean).join(" "));
-      const hint = /** @type {HTMLElement | null} */ (item.querySelector(".hint"));
+      const hint = item.querySelector(".hint");
       write(hint, entry.hint ?? "");
-      if (hint) hint.hidden = entry.status === "met" || !entry.hint;
-      const before = /** @type {HTMLElement | null} */ (item.querySelector(".before"));
-      if (before) before.hidden = entry.status === "met";
-      const all = this.querySelectorAll("[data-check]").length;
-      write(this.querySelector("[data-met]"), `${this.querySelectorAll('[data-check][data-state="met"]').length} of ${all} met`);
+      hint?.toggleAttribute("hidden", entry.status === "met" || !entry.hint);
+      item.querySelector(".before")?.toggleAttribute("hidden", entry.status === "met");
+      const met = this.querySelectorAll('[data-check][data-state="met"]');
+      write(this.querySelector("[data-met]"), `${met.length} of ${this.querySelectorAll("[data-check]").length} met`);
     });
   }
 }
 
-/** @param {Record<string, unknown>} evidence */
+/** @param {Record<string, unknown>} evidence as the page writes it: whole numbers as they are, others with six digits */
 function proof(evidence) {
-  const counters = Object.entries(evidence).map(([name, value]) => `${name} ${typeof value === "number" ? Number(value.toPrecision(6)) : value}`);
+  const counters = Object.entries(evidence).map(([name, value]) => `${name} ${typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value}`);
   return counters.length ? `(${counters.join(", ")})` : "";
 }
 

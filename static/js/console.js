@@ -1,5 +1,6 @@
 // @ts-check
 // A console's line: earlier lines by the arrow keys, completion by Tab. Escape, then Tab, leaves, so no keyboard is trapped.
+import { write } from "./dom.js";
 import { Island } from "./island.js";
 
 const KEPT = 100;
@@ -77,10 +78,9 @@ class Console extends Island {
 
   /** @param {string[]} options */
   offer(options) {
-    const place = /** @type {HTMLElement | null} */ (this.querySelector(".options"));
-    if (!place) return;
-    place.textContent = options.slice(0, 40).join("   ");
-    place.hidden = options.length === 0;
+    const place = this.querySelector(".options");
+    write(place, options.slice(0, 40).join("   "));
+    place?.toggleAttribute("hidden", options.length === 0);
   }
 }
 

@@ -1,5 +1,6 @@
 // @ts-check
-// Controls: faders tell their value while they move; what can't be done now is not offered; a change from elsewhere shows.
+// Controls: faders show their value while they move; what can't be done now is not offered; a change from elsewhere shows.
+import { write } from "./dom.js";
 import { Island } from "./island.js";
 
 /** @param {HTMLInputElement} input a logarithmic fader @returns {[number, number][]} its values, each with the first place at which it is shown */
@@ -29,8 +30,7 @@ class Controls extends Island {
     this.on("step-finished", () => this.toggle("[data-idle]", "[data-stepping]"));
     this.on("load-changed", (entry) => {
       this.toggle(entry.running ? "[data-load-on]" : "[data-load-off]", entry.running ? "[data-load-off]" : "[data-load-on]");
-      const about = this.querySelector("[data-load-about]");
-      if (about) about.textContent = entry.about;
+      write(this.querySelector("[data-load-about]"), entry.about);
     });
     this.on("server-changed", (entry) => this.offer(`[data-fault-server="${CSS.escape(entry.server)}"]`, entry.state));
     this.on("link-changed", (entry) => this.offer(`[data-fault-link="${CSS.escape(entry.link)}"]`, entry.state));
@@ -39,8 +39,8 @@ class Controls extends Island {
   /** @param {string} shown @param {string} hidden */
   toggle(shown, hidden) {
     const had = this.contains(document.activeElement);
-    for (const part of this.querySelectorAll(hidden)) /** @type {HTMLElement} */ (part).hidden = true;
-    for (const part of this.querySelectorAll(shown)) /** @type {HTMLElement} */ (part).hidden = false;
+    for (const part of this.querySelectorAll(hidden)) part.toggleAttribute("hidden", true);
+    for (const part of this.querySelectorAll(shown)) part.toggleAttribute("hidden", false);
     if (had && (document.activeElement === document.body || /** @type {HTMLElement} */ (document.activeElement)?.hidden)) {
       /** @type {HTMLElement | null} */ (this.querySelector(`button${shown}`))?.focus();
     }
@@ -49,14 +49,13 @@ class Controls extends Island {
   /** @param {string} where @param {string} state */
   offer(where, state) {
     for (const part of this.querySelectorAll(`${where}[data-when], ${where} [data-when]`)) {
-      /** @type {HTMLElement} */ (part).hidden = !(part.getAttribute("data-when") ?? "").split(" ").includes(state);
+      part.toggleAttribute("hidden", !(part.getAttribute("data-when") ?? "").split(" ").includes(state));
     }
   }
 
   /** @param {HTMLInputElement} input @param {string} text */
   label(input, text) {
-    const output = input.closest(".fader")?.querySelector("output");
-    if (output) output.textContent = text;
+    write(input.closest(".fader")?.querySelector("output"), text);
     input.setAttribute("aria-valuetext", text);
   }
 

@@ -42,8 +42,7 @@ class FoundTable extends Island {
   draw() {
     const body = this.querySelector("tbody");
     body?.replaceChildren(...this.rows.map((row) => make("tr", {}, ...this.columns.map(({ name, decimals }) => cell(row[name] ?? "", decimals)))));
-    const empty = /** @type {HTMLElement | null} */ (this.querySelector(".empty"));
-    if (empty) empty.hidden = this.rows.length > 0;
+    this.querySelector(".empty")?.toggleAttribute("hidden", this.rows.length > 0);
     const sorted = this.columns.find(({ head }) => head.hasAttribute("aria-sort"));
     if (sorted) {
       const way = sorted.head.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending";

@@ -1,5 +1,6 @@
 // @ts-check
 // Metric tiles: a number that changes in place, at most twice a second, and the line of its last minute.
+import { write } from "./dom.js";
 import { Island, calmly, figure } from "./island.js";
 
 const KEPT = 80;
@@ -27,9 +28,7 @@ class Tiles extends Island {
   draw() {
     for (const tile of this.querySelectorAll(".metric")) {
       const name = tile.getAttribute("data-metric") ?? "";
-      const value = tile.querySelector("[data-value]");
-      const text = figure(this.now[name], Number(tile.getAttribute("data-decimals")));
-      if (value && value.textContent !== text) value.textContent = text;
+      write(tile.querySelector("[data-value]"), figure(this.now[name], Number(tile.getAttribute("data-decimals"))));
       tile.querySelector(".spark path")?.setAttribute("d", line(this.past.get(name) ?? []));
     }
   }

@@ -34,8 +34,7 @@ class Multiples extends Island {
       const lines = distribution ? this.distributions(rows, distribution, one.dataset.edges ?? "") : this.bars(rows, one.dataset.column ?? "", Number(one.dataset.decimals));
       one.querySelector(".bars")?.replaceChildren(...lines);
     }
-    const empty = /** @type {HTMLElement | null} */ (this.querySelector(".empty"));
-    if (empty) empty.hidden = rows.length > 0;
+    this.querySelector(".empty")?.toggleAttribute("hidden", rows.length > 0);
   }
 
   /** @param {Record<string, any>[]} rows @param {string} column @param {number} decimals */

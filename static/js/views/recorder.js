@@ -1,7 +1,7 @@
 // @ts-check
 // The flight recorder: draws one flight or two on one axis, aligned at the fault, and the last seconds while nothing has failed yet.
 // `data-flights` holds the addresses of the flights to begin with. What flew comes as data and is written as text.
-import { make } from "../dom.js";
+import { make, mark } from "../dom.js";
 import { fetched } from "./recorder/check.js";
 import { bar, part } from "./recorder/parts.js";
 import { key } from "./recorder/results.js";
@@ -52,7 +52,7 @@ export class Recorder extends HTMLElement {
   /** @param {string} words */
   fail(words) {
     this.flights = [];
-    this.replaceChildren(make("p", { class: "problem", role: "alert" }, make("i", { class: "mark error", "aria-hidden": "true" }), ` ${words}`));
+    this.replaceChildren(make("p", { class: "problem", role: "alert" }, mark("error"), ` ${words}`));
   }
 
   /** @param {Flight[]} flights one or two; a live one is the last seconds */

@@ -2,7 +2,7 @@
 // What a flight came to, in large figures; and the key of its marks.
 import { figure } from "../../island.js";
 import { FAILED, KINDS, counted, meaning, promotedAt, seconds } from "./words.js";
-import { draw, make } from "../../dom.js";
+import { draw, make, sense } from "../../dom.js";
 import { SHAPES, marks } from "./shapes.js";
 
 /** @typedef {import("./words.js").Flight} Flight */
@@ -10,11 +10,6 @@ import { SHAPES, marks } from "./shapes.js";
 /** @param {string} value @param {string} unit @param {(Node | string)[]} name */
 function result(value, unit, ...name) {
   return make("div", { class: "result" }, make("span", { class: "value" }, value, ...(unit ? [" ", make("small", {}, unit)] : [])), make("span", { class: "name" }, ...name));
-}
-
-/** @param {string} sense @param {string} words */
-function sense(sense, words) {
-  return make("span", { class: `sense ${sense}` }, make("i", { class: `mark ${sense}`, "aria-hidden": "true" }), words);
 }
 
 /** @param {Flight} flight */
