@@ -69,7 +69,7 @@ class Settings:
         default=0,
         metadata=_setting(
             "TRUSTED_PROXIES",
-            "How many proxies in front may tell of the client's address, scheme and host.",
+            "How many proxies in front are trusted with the client's address, scheme and host.",
         ),
     )
 

@@ -38,7 +38,7 @@ from portal.bench import log_scale, values, views
 from portal.bench.flight import RULES
 from portal.bench.look import look, look_at
 from portal.bench.places import page_url
-from portal.bench.still import beside_lesson, still
+from portal.bench.still import next_to_lesson, still
 from portal.bench.view import Bench
 from portal.bench.words import CHECKS, NO_REPLICA, engine_words, for_scripts
 from portal.content.numbers import keep_units
@@ -113,7 +113,7 @@ def _installation() -> Installation:
 
 def bench_for(lab_id: str) -> Markup:
     """For templates: the bench next to a lesson's text; empty if the lab does not exist."""
-    return beside_lesson(_look(find(lab_id))) if lab_id in catalogue() else Markup()
+    return next_to_lesson(_look(find(lab_id))) if lab_id in catalogue() else Markup()
 
 
 def _look(lab: Lab, *, strict: bool = False) -> Bench:

@@ -19,7 +19,7 @@ def still(bench: Bench) -> Markup:
     ).fill()
 
 
-def beside_lesson(bench: Bench) -> Markup:
+def next_to_lesson(bench: Bench) -> Markup:
     """The bench in the page of a lesson."""
     if not bench.untouched:
         return Markup(render_template("bench/_bench.html", bench=bench, predictions=None))

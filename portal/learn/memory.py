@@ -34,7 +34,6 @@ class Row:
     lesson: Lesson
     memory: LessonMemory
     checks: int
-    known_labs: tuple[str, ...]
 
     @property
     def learned(self) -> bool:
@@ -69,7 +68,6 @@ def rows(course: Course, memories: Mapping[str, LessonMemory]) -> dict[str, Row]
             lesson,
             memories.get(slug, LessonMemory()),
             sum(len(labs[lab].checks) for lab in lesson.labs if lab in labs),
-            tuple(lab for lab in lesson.labs if lab in labs),
         )
         for slug, lesson in course.lessons.items()
     }

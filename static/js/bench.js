@@ -1,5 +1,5 @@
 // @ts-check
-// The bench itself: hears the feed, hands each event to the islands in it, keeps the address true, redraws when too much was missed.
+// The bench itself: receives the feed, hands each event to the islands in it, keeps the address true, redraws when too much was missed.
 import "./chart.js";
 import "./checks.js";
 import "./code.js";
@@ -45,7 +45,7 @@ class Bench extends HTMLElement {
   }
 
   /**
-   * Hear the feed once the scripts of all islands have run: one that is defined later would miss what came before.
+   * Read the feed once the scripts of all islands have run: one that is defined later would miss what came before.
    * @param {string} sandbox
    * @param {AbortSignal} signal
    */
@@ -54,14 +54,14 @@ class Bench extends HTMLElement {
     await Promise.race([Promise.all(undefinedYet), new Promise((resolve) => window.setTimeout(resolve, SCRIPTS_MS))]);
     if (signal.aborted) return;
     this.feed = new Feed(sandbox, Number(this.dataset.seq));
-    this.feed.addEventListener("entry", (event) => this.hear(/** @type {CustomEvent} */ (event).detail));
-    this.feed.addEventListener("status", (event) => this.tell(/** @type {CustomEvent} */ (event).detail));
+    this.feed.addEventListener("entry", (event) => this.receive(/** @type {CustomEvent} */ (event).detail));
+    this.feed.addEventListener("status", (event) => this.showConnection(/** @type {CustomEvent} */ (event).detail));
     this.feed.addEventListener("stale", () => this.redraw());
     this.feed.addEventListener("end", () => this.redraw(sandbox));
   }
 
   /** @param {any} entry */
-  hear(entry) {
+  receive(entry) {
     this.dataset.seq = String(entry.seq);
     for (const type of [entry.type, "*"]) this.dispatchEvent(new CustomEvent(`feed:${type}`, { detail: entry }));
     if (["step-started", "command-ran", "step-finished"].includes(entry.type)) this.dispatchEvent(new CustomEvent("bench-request"));
@@ -79,7 +79,7 @@ class Bench extends HTMLElement {
   }
 
   /** @param {string} status */
-  tell(status) {
+  showConnection(status) {
     const place = /** @type {HTMLElement | null} */ (this.querySelector("[data-connection]"));
     if (!place) return;
     this.dataset.connection = status;

@@ -8,7 +8,7 @@ const ports = new Set();
 let source;
 
 /** @param {any} message */
-const tell = (message) => ports.forEach((port) => port.postMessage(message));
+const broadcast = (message) => ports.forEach((port) => port.postMessage(message));
 
 /** @type {any} */ (self).onconnect = (/** @type {MessageEvent} */ event) => {
   const port = event.ports[0];
@@ -23,6 +23,6 @@ const tell = (message) => ports.forEach((port) => port.postMessage(message));
     }
     ports.add(port);
     if (source && !source.over) port.postMessage({ kind: "joined", seq: source.last, status: source.status });
-    else source = new Source(data.base, data.after, tell);
+    else source = new Source(data.base, data.after, broadcast);
   };
 };

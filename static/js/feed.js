@@ -1,5 +1,5 @@
 // @ts-check
-// The feed of one sandbox as a page hears it: every event once, in order, without a gap. Dispatches "entry", "status",
+// The feed of one sandbox as a page receives it: every event once, in order, without a gap. Dispatches "entry", "status",
 // "stale" (too much was missed: draw again) and "end".
 import { Source } from "./source.js";
 
@@ -51,7 +51,7 @@ export class Feed extends EventTarget {
 
   /** @param {any} message */
   take(message) {
-    if (message.kind === "entry") this.hear(message.entry);
+    if (message.kind === "entry") this.receive(message.entry);
     else if (message.kind === "resync") this.catchUp();
     else if (message.kind === "joined") {
       this.send("status", message.status);
@@ -61,7 +61,7 @@ export class Feed extends EventTarget {
   }
 
   /** @param {any} entry */
-  hear(entry) {
+  receive(entry) {
     if (entry.seq <= this.seq) return;
     if (this.catching || entry.seq > this.seq + 1) {
       this.held.push(entry);

@@ -1,5 +1,5 @@
 // @ts-check
-// What every island on a bench shares: it finds its bench, hears the feed through it and lets go when it is taken away.
+// What every island on a bench shares: it finds its bench, receives the feed through it and lets go when it is taken away.
 
 export const SENSES = ["hit", "miss", "read", "write", "stale", "error", "here", "none"];
 

@@ -1,5 +1,5 @@
 // @ts-check
-// The names of a chart's lines beside their ends, one clear of the other. A narrow chart has a key above instead: the page's style decides.
+// The names of a chart's lines next to their ends, one clear of the other. A narrow chart has a key above instead: the page's style decides.
 
 const APART = 1.15;
 

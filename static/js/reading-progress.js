@@ -13,7 +13,7 @@ class ReadingProgress extends HTMLElement {
     this.observer = new IntersectionObserver((seen) => {
       for (const { target, isIntersecting } of seen) {
         window.clearTimeout(waiting.get(target));
-        if (isIntersecting) waiting.set(target, window.setTimeout(() => this.tell(url, target), SEEN_MS));
+        if (isIntersecting) waiting.set(target, window.setTimeout(() => this.send(url, target), SEEN_MS));
       }
     }, { rootMargin: "0px 0px -35% 0px" });
     for (const head of heads) this.observer.observe(head);
@@ -24,7 +24,7 @@ class ReadingProgress extends HTMLElement {
   }
 
   /** @param {string} url @param {Element} head */
-  tell(url, head) {
+  send(url, head) {
     this.observer?.unobserve(head);
     fetch(url, { method: "POST", body: new URLSearchParams({ section: head.id }), keepalive: true }).catch(() => this.observer?.observe(head));
   }

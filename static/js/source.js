@@ -30,7 +30,7 @@ export class Source {
     events.addEventListener("hello", () => {
       this.failures = 0;
       clearTimeout(this.timer);
-      this.tell("live");
+      this.change("live");
     });
     events.addEventListener("message", (event) => this.pass(JSON.parse(event.data)));
     events.addEventListener("resync", () => this.emit({ kind: "resync" }));
@@ -56,7 +56,7 @@ export class Source {
   }
 
   /** @param {string} status */
-  tell(status) {
+  change(status) {
     if (status === this.status) return;
     this.status = status;
     this.emit({ kind: "status", status });
@@ -79,7 +79,7 @@ export class Source {
 
   failed() {
     this.failures += 1;
-    this.tell("lost");
+    this.change("lost");
     if (this.failures >= FAILURES) this.poll();
     else this.later(2 ** this.failures * 250 * (0.5 + Math.random()));
   }
@@ -101,9 +101,9 @@ export class Source {
         if (response.status === 404) return this.end("gone");
         if (!response.ok) throw new Error(String(response.status));
         for (const entry of await response.json()) this.pass(entry);
-        this.tell("polling");
+        this.change("polling");
       } catch {
-        this.tell("lost");
+        this.change("lost");
       }
       this.timer = setTimeout(look, POLL_MS);
     };

@@ -176,7 +176,7 @@ class Topology extends Island {
     const databases = this.servers('[data-engine="postgres"]');
     if (caches.length === 1) this.keys(now.items);
     if (!this.state.loading && !(now.done_per_s > 0)) {
-      // A page that came during a load did not hear it begin; a last reading may come after its end.
+      // A page that came during a load did not see it begin; a last reading may come after its end.
       if (this.sample?.timer) {
         this.sample.stop();
         this.clear();

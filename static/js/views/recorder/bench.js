@@ -1,5 +1,5 @@
 // @ts-check
-// The recorder on a bench: live while the writer runs, then the flight that was kept; which flight is looked at, and which lies beside it.
+// The recorder on a bench: live while the writer runs, then the flight that was kept; which flight is looked at, and which is next to it.
 import { Island, calmly } from "../../island.js";
 import { Live } from "./live.js";
 import "../recorder.js";

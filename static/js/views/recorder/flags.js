@@ -54,7 +54,7 @@ function cost(placed, left, right) {
   return placed.filter((flag) => over(flag, left, right)).length * 100 + Math.max(0, ...placed.map(({ row }) => row));
 }
 
-/** @param {Flag[]} cluster @param {number} index so many go to the left @param {number} left @param {number} right @returns {Placed[]} */
+/** @param {Flag[]} cluster @param {number} index how many go to the left @param {number} left @param {number} right @returns {Placed[]} */
 function split(cluster, index, left, right) {
   /** @type {Placed[]} */
   const placed = [];
@@ -69,7 +69,7 @@ function split(cluster, index, left, right) {
 }
 
 /**
- * @param {[number, string, string, string][]} events @param {import("./marks.js").Scale} scale @param {number} top @param {number} rows at least so many, so that two flights have lanes of one height
+ * @param {[number, string, string, string][]} events @param {import("./marks.js").Scale} scale @param {number} top @param {number} rows the fewest, so that two flights have lanes of one height
  * @returns {{parts: SVGElement[], bottom: number}}
  */
 export function sentinelLane(events, scale, top, rows) {

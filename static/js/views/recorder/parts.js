@@ -11,7 +11,7 @@ export function bar() {
     button("around", "Around the fault"), button("whole", "Whole flight"), button("closer", "Closer"), button("wider", "Wider"), button("earlier", "Earlier"), button("later", "Later"));
 }
 
-/** @param {import("./words.js").Flight} flight @param {number} index @param {boolean} two whether another lies beside it */
+/** @param {import("./words.js").Flight} flight @param {number} index @param {boolean} two whether another is next to it */
 export function part(flight, index, two) {
   const letter = two ? `${"AB"[index]}: ` : "";
   const place = make("div", { class: `recorder-strip${flight.live ? " live" : ""}`, ...(flight.live ? {} : { tabindex: "0", role: "region", "aria-label": `${letter}${titled(flight.title)}, strip. Plus and minus zoom, arrows move.` }) });
