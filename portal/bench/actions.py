@@ -241,7 +241,8 @@ def _taken(lab: Lab, learner: str, settings: dict[str, Value]) -> tuple[str, int
 
 
 def _settings_of_form() -> dict[str, str]:
-    return {key[4:]: value for key, value in request.form.items() if key.startswith("set-")}
+    wanted = [(name, value) for name, value in request.form.items() if name.startswith("set-")]
+    return {name.removeprefix("set-"): value for name, value in wanted}
 
 
 def _verb(*verbs: str) -> str:

@@ -131,7 +131,7 @@ class Site:
         web = self._add("web", self._web)
         self._wait(self._web_answers, web)
         seen = self._wait_for_host(labs_host)
-        self._add("recorder", lambda: self._ours("recorder", ["-m", "portal", "recorder"]))
+        self._add("recorder", self._recorder)
         print(f"Ready: {url(self._host, self._port)}", flush=True)
         if seen.isolation != "cage":
             print(
@@ -192,6 +192,9 @@ class Site:
         words = "-m gunicorn -c python:portal.serve.gunicorn_settings portal.wsgi:app --bind"
         arguments = [*words.split(), f"fd://{descriptor}"]
         return self._ours("web", arguments, inherited=(descriptor,))
+
+    def _recorder(self) -> Launch:
+        return self._ours("recorder", ["-m", "portal", "recorder"])
 
     def _ours(self, name: str, arguments: list[str], inherited: tuple[int, ...] = ()) -> Launch:
         """A Python process of the portal, under its user."""
@@ -265,14 +268,14 @@ class Site:
         """Until it is true; CannotServe if the part dies or the time is over."""
         end = time.monotonic() + START_S
         while not true():
+            problem = ""
             if service.child is None or service.child.exit_code() is not None:
                 problem = "ended while it was starting"
             elif time.monotonic() > end:
                 problem = f"was not ready within {START_S:.0f} seconds"
-            else:
-                self._pause(0.01)
-                continue
-            raise CannotServe(f"{service.name} {problem}. {service.last_words()}")
+            if problem:
+                raise CannotServe(f"{service.name} {problem}. {service.last_words()}")
+            self._pause(0.01)
 
     def _pause(self, seconds: float) -> None:
         """Sleep, shorter if a child ends. Raises Stopped at a signal to stop."""
