@@ -85,10 +85,10 @@ def list_labs(as_json: bool) -> None:
     help="How sandboxes are kept apart.",
 )
 @click.option(
-    "--wrong",
+    "--mutant",
     default="",
     metavar="NAME",
-    help="Play one of the lab's named wrong solutions instead: it must be caught.",
+    help="Play one of the lab's mutants instead: it must be caught.",
 )
 def run_lab(
     lab_id: str,
@@ -97,7 +97,7 @@ def run_lab(
     times: int,
     as_json: bool,
     isolation: str,
-    wrong: str,
+    mutant: str,
 ) -> None:
     """Play a lab's reference run in a sandbox of its own.
 
@@ -115,7 +115,7 @@ def run_lab(
                     lab_id,
                     settings=settings,
                     seconds=seconds,
-                    wrong=wrong,
+                    mutant=mutant,
                     on_event=_progress,
                 )
             if as_json:

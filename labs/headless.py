@@ -51,7 +51,7 @@ def play(
     *,
     settings: Mapping[str, object] | None = None,
     seconds: float = RUN_DEADLINE_S,
-    wrong: str = "",
+    mutant: str = "",
     on_event: Callable[[Entry], None] = lambda _: None,
 ) -> Run:
     """The reference run of a lab in a sandbox of its own.
@@ -61,7 +61,7 @@ def play(
     lab = find(lab_id)
     lab.settings(settings)
     began = time.monotonic()
-    sandbox = supervisor.open(lab.id, dict(settings or {}), on_event=on_event, wrong=wrong)
+    sandbox = supervisor.open(lab.id, dict(settings or {}), on_event=on_event, mutant=mutant)
     try:
         played = supervisor.call(sandbox, "play", deadline_s=seconds)
     except TooSlow as exc:

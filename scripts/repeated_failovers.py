@@ -52,7 +52,7 @@ class Outside:
         supervisor: SandboxSupervisor,
         *,
         settings: dict[str, object] | None = None,
-        wrong: str = "",
+        mutant: str = "",
     ) -> None:
         self._supervisor = supervisor
         self._lock = threading.Lock()
@@ -64,7 +64,7 @@ class Outside:
         self.acknowledged_then: set[int] = set()
         self.runs = 0
         self.id = supervisor.open(
-            "failover", dict(settings or {}), on_event=self._on_event, wrong=wrong
+            "failover", dict(settings or {}), on_event=self._on_event, mutant=mutant
         )
         self.act("start")
 

@@ -223,7 +223,7 @@ class Agent:
 
     def _open(self, args: Args) -> Args:
         lab = find(str(args["lab"]))
-        if mutant := str(args.get("wrong") or ""):
+        if mutant := str(args.get("mutant") or ""):
             lab = lab.mutated(mutant)
         settings = lab.settings(args.get("settings") or {})
         if not lab.topology.of_engine("postgres"):

@@ -76,7 +76,7 @@ class SandboxSupervisor:
         on_event: Callable[[Entry], None] = lambda _: None,
         on_outcome: Callable[[dict[str, Any]], None] = lambda _: None,
         on_gone: Callable[[str], None] = lambda _: None,
-        wrong: str = "",
+        mutant: str = "",
         sandbox_id: str = "",
     ) -> str:
         """A sandbox of this lab, ready; returns its id.
@@ -93,7 +93,7 @@ class SandboxSupervisor:
                     sandbox.id = sandbox.connection.sandbox = sandbox_id
                     if not sandbox.gone:
                         self._sandboxes[sandbox_id] = sandbox
-            args = {"lab": lab, "settings": settings, "wrong": wrong}
+            args = {"lab": lab, "settings": settings, "mutant": mutant}
             try:
                 self.call(sandbox.id, "open", deadline_s=OPEN_DEADLINE_S, **args)
             except LabsError:

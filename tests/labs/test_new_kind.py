@@ -75,7 +75,7 @@ def test_it_is_listed_and_its_reference_run_meets_its_check(run):
 
 @pytest.mark.parametrize("mutant", ["counts-twice", "restarts"])
 def test_its_mutants_are_caught(run, mutant):
-    assert run("-m", "labs", "run", "tally", "--wrong", mutant, "--json").returncode == 1
+    assert run("-m", "labs", "run", "tally", "--mutant", mutant, "--json").returncode == 1
 
 
 def test_it_is_drawn_with_its_engine_s_words_and_has_a_console(run):

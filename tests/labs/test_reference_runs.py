@@ -45,7 +45,7 @@ def test_at_the_start_no_check_is_met(supervisor, lab):
     ("lab", "mutant"), MUTANTS, ids=[f"{lab.id}-{mutant.name}" for lab, mutant in MUTANTS]
 )
 def test_a_mutant_is_caught_by_its_check(supervisor, lab, mutant):
-    run = play(supervisor, lab.id, wrong=mutant.name)
+    run = play(supervisor, lab.id, mutant=mutant.name)
 
     unmet = [check["id"] for check in run.checks if check["status"] != "met"]
     # the matrix is meant to be read

@@ -68,7 +68,7 @@ def test_the_result_is_one_object_with_everything_in_it(tmp_path):
 
 
 def test_a_mutant_exits_1_and_an_unknown_lab_2(tmp_path):
-    assert run(tmp_path, "run", "cache-aside", "--wrong", "never-stores").returncode == 1
+    assert run(tmp_path, "run", "cache-aside", "--mutant", "never-stores").returncode == 1
     unknown = run(tmp_path, "run", "no-such-lab")
     assert unknown.returncode == 2
     assert "cache-aside" in unknown.stderr
