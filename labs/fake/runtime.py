@@ -23,7 +23,6 @@ class FakeRunning:
     def __init__(self, launch: Launch) -> None:
         self._launch = launch
         self._exit: int | None = None
-        self.paused = False
         self._lines = ["<fake> server started"]
 
     def poll(self) -> int | None:
@@ -41,11 +40,9 @@ class FakeRunning:
         )
 
     def pause(self) -> None:
-        self.paused = self._exit is None
         self._lines.append("paused")
 
     def resume(self) -> None:
-        self.paused = False
         self._lines.append("resumed")
 
     def log_tail(self, lines: int = 40) -> list[str]:
@@ -54,7 +51,6 @@ class FakeRunning:
     def _end(self, code: int, word: str) -> None:
         if self._exit is None:
             self._exit = code
-            self.paused = False
             self._lines.append(word)
 
 

@@ -41,7 +41,6 @@ class Counts:
     done: int = 0
     errors: int = 0
     stale: int = 0
-    unexplained: int = 0
 
 
 @dataclass(slots=True)

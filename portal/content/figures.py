@@ -11,7 +11,6 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
-SVG = "{http://www.w3.org/2000/svg}"
 ELEMENTS = frozenset(
     "svg g title desc defs path rect circle ellipse line polyline polygon text tspan marker "
     "clipPath pattern use symbol".split()

@@ -128,8 +128,6 @@ class ShopProgram(ScheduledProgram):
         batch.done += 1
         if kind:
             batch.times[kind].append(int((ended - began) * 1e6))
-        else:
-            batch.unexplained += 1
         batch.times["response"].append(int((ended - due) * 1e6))
 
     def take_batch(self) -> Batch:
