@@ -45,6 +45,7 @@ masteruser {REPLICATION}
 masterauth {self.secret}
 repl-diskless-sync yes
 repl-diskless-sync-delay 0
+rdb-del-sync-files yes
 repl-ping-replica-period 1
 repl-timeout 60
 min-replicas-to-write {self.min_replicas()}

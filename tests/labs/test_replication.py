@@ -3,6 +3,7 @@ endpoints do, and what is lost.
 """
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +48,35 @@ def test_a_write_to_a_replica_is_refused_in_its_own_words(group):
         ask(group, "cache-002", "SET key value")
         == "(error) READONLY You can't write against a read only replica."
     )
+
+
+def test_a_member_that_was_paused_gets_the_settings_that_changed_meanwhile(supervisor):
+    outside = Outside(supervisor, settings={"detection_ms": 10_000})
+    try:
+        supervisor.call(outside.id, "server", name="cache-001", verb="pause")
+        outside.choose("min_replicas", "2")
+        supervisor.call(outside.id, "server", name="cache-001", verb="resume")
+        supervisor.call(outside.id, "server", name="cache-002", verb="pause")
+
+        eventually(lambda: ask(outside, "cache-001", "SET key value").startswith("(error) NOREP"))
+    finally:
+        outside.end()
+
+
+def test_a_replica_keeps_no_file_of_its_first_copy(supervisor):
+    """It would load that file when it comes back as a primary without replicas."""
+    outside = Outside(supervisor)
+    try:
+        assert outside.settled()
+        folders = [
+            Path(f"/proc/{process.pid}/root", process.cmdline()[1].lstrip("/")).parent
+            for process in supervisor.processes(outside.id)
+            if process.name() == "redis-server" and "cache-" in process.cmdline()[1]
+        ]
+        assert [(folder / "redis.conf").is_file() for folder in folders] == [True] * 3
+        eventually(lambda: not any((folder / "dump.rdb").exists() for folder in folders))
+    finally:
+        outside.end()
 
 
 @pytest.mark.parametrize("fault", FAULTS)

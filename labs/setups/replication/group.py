@@ -126,18 +126,28 @@ class ReplicationGroup(Part):
         """
         self.mesh.apply()
         if name in ("detection_ms", "quorum"):
-            for one, sentinel in self.members.sentinels_up().items():
-                with contextlib.suppress(ServerDown):
-                    sentinel.set("down-after-milliseconds", self._detection_ms(one))
-                    sentinel.set("quorum", self._quorum())
+            for sentinel in self.members.sentinels:
+                self._configure(sentinel)
         elif name == "min_replicas":
-            for one in self.members.caches:
-                with contextlib.suppress(ServerDown, NotNow):
-                    self.members.redis(one).run(
-                        "CONFIG", "SET", "min-replicas-to-write", self._min_replicas()
-                    )
+            for cache in self.members.caches:
+                self._configure(cache)
         elif name == "replicas":
             self.scale_replicas()
+
+    def server_changed(self, server: str, verb: str) -> None:
+        """Give a member that was paused the settings that changed meanwhile."""
+        if verb == "resume":
+            self._configure(server)
+
+    def _configure(self, name: str) -> None:
+        """Put the settings of a member in force; one that does not answer is left out."""
+        with contextlib.suppress(ServerDown, NotNow):
+            if name in self.members.caches:
+                least = self._min_replicas()
+                self.members.redis(name).run("CONFIG", "SET", "min-replicas-to-write", least)
+            elif sentinel := self.members.sentinel(name):
+                sentinel.set("down-after-milliseconds", self._detection_ms(name))
+                sentinel.set("quorum", self._quorum())
 
     def scale_replicas(self) -> None:
         """Start or stop replicas until there are as many as the setting `replicas` asks for."""
