@@ -132,8 +132,6 @@ class Lab:
     requests: tuple[Steppable, ...] = REQUESTS
     item: str = "Item"
     """What a stepped request is asked for; empty if it asks for nothing."""
-    seconds: int = 15
-    """How long the reference run may take."""
     actions: tuple[Action, ...] = ()
     checks: tuple[Check, ...] = ()
     predictions: tuple[Prediction, ...] = ()

@@ -93,6 +93,22 @@ def test_each_fault_moves_the_endpoint_and_both_counts_of_what_is_lost_agree(gro
     assert counted.acknowledged > 50
 
 
+def test_what_an_earlier_fault_lost_does_not_count_as_a_survivor_of_the_next(group):
+    group.choose("zone_delay_ms", 20)
+    group.choose("client_zone", "zone a")
+    assert group.fail_over("lose-primary").lost
+    group.choose("replicas", "0")
+    flown = len(group.records)
+
+    group.act("kill-primary")
+    group.act("bring-back")
+    group.act("end-flight")
+
+    group.wait(lambda: len(group.records) > flown, 20.0, "the flight was over")
+    results = group.records[-1].results
+    assert results["lost_before"] == results["acknowledged_before"] > 0
+
+
 def test_replicas_that_were_frozen_lose_nothing_where_the_primary_refuses_without_them(supervisor):
     outside = Outside(
         supervisor, settings={"min_replicas": "1", "writes_per_s": 1_000, "detection_ms": 10_000}

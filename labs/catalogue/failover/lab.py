@@ -186,7 +186,7 @@ def reference(sandbox: Sandbox) -> None:
     faults.planned(sandbox)
     note["planned_downtime_ms"] = float(finished_flight(sandbox).results["downtime_ms"])
 
-    # Numbers from one again: older ones may lie in the file from which it was once a replica.
+    # Numbers from one again, for a figure of this fault alone.
     sandbox.start_load()
     sandbox.set("replicas", "0")
     faults.kill_primary(sandbox)

@@ -160,7 +160,8 @@ def conclude(
         ),
         None,
     )
-    before = {number for at, number in acks if at <= flight.at} & acknowledged
+    lost_earlier = known_lost - set(flight.lost)
+    before = ({number for at, number in acks if at <= flight.at} & acknowledged) - lost_earlier
     window = (op for op in writes if flight.at - BEFORE_S <= op.began <= flight.ended_at)
     flight.results = {
         "downtime_ms": round(1000 * flight.gap_s, 1),
