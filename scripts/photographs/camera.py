@@ -8,8 +8,6 @@ from typing import Literal
 
 from playwright.sync_api import Browser, BrowserContext, FloatRect, Page, ViewportSize
 
-from scripts.palette import Palette
-
 SIZES = {"wide": (1536, 1440), "phone": (360, 800), "projector": (1920, 1080)}
 WIDE: ViewportSize = {"width": SIZES["wide"][0], "height": SIZES["wide"][1]}
 TALLEST = 5200
@@ -26,9 +24,6 @@ class Photographer:
     wanted: tuple[str, ...]
     taken: list[Path] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.palette = Palette(self.browser)
-
     def wants(self, *names: str) -> bool:
         """True if any of these pictures was asked for."""
         return not self.wanted or any(
@@ -37,11 +32,7 @@ class Photographer:
 
     def learner(self) -> BrowserContext:
         """A browser of a learner who was never here."""
-        context = self.browser.new_context(
-            base_url=self.url,
-            viewport=WIDE,
-            color_scheme="light",
-        )
+        context = self.browser.new_context(base_url=self.url, viewport=WIDE, color_scheme="light")
         context.set_default_timeout(20_000)
         return context
 
@@ -80,7 +71,7 @@ class Photographer:
                     bottom = min(foot, TALLEST if tall else height)
                     clip: FloatRect = {"x": 0, "y": 0, "width": width, "height": bottom}
                     picture = page.screenshot(full_page=tall, clip=clip)
-                path.write_bytes(self.palette.shrink(picture))
+                path.write_bytes(picture)
                 self.taken.append(path)
                 print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB", flush=True)
         page.set_viewport_size(WIDE)
