@@ -59,10 +59,6 @@ class NoteAdded(Event):
     meaning: Sense = "none"
     in_words: ClassVar[str] = "{0.text}"
 
-    @property
-    def sense(self) -> Sense:
-        return self.meaning
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionChanged(Event):
@@ -171,7 +167,7 @@ class RoleChanged(Event):
             return ""
         words = {
             "primary": f"{self.server} is a primary",
-            "replica": f"{self.server} is a replica of {self.of or 'nobody yet'}",
+            "replica": f"{self.server} is a replica of {self.of or 'no primary yet'}",
             "none": f"{self.server} is out of the group",
         }
         return f"{words[self.role]}: {self.why}"
@@ -196,7 +192,7 @@ class EndpointMoved(Event):
     def sentence(self) -> str:
         if not self.why:
             return ""
-        return f"The {self.endpoint} leads to {', '.join(self.targets) or 'nobody'}: {self.why}"
+        return f"The {self.endpoint} leads to {', '.join(self.targets) or 'no server'}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,10 +275,6 @@ class CommandRan(Event):
         did = words.get(self.meaning, "answered")
         return f"Request {self.request}: {self.server} {did} in {self.took_ms:.2f} ms"
 
-    @property
-    def sense(self) -> Sense:
-        return self.meaning
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Travelled(Event):
@@ -319,10 +311,6 @@ class StepFinished(Event):
         }
         was = words.get(self.meaning, "answered")
         return f"Request {self.request} was {was}, {self.took_ms:.2f} ms with the servers"
-
-    @property
-    def sense(self) -> Sense:
-        return self.meaning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,7 +91,7 @@ class FakeCache:
 
     def _must_be_up(self, command: str) -> None:
         if not self.is_up():
-            self.on_command(command, "Nobody answers.", LOOKED_UP_MS, "error")
+            self.on_command(command, "No answer.", LOOKED_UP_MS, "error")
             raise CacheDown("The cache did not answer.")
 
 
@@ -140,7 +140,7 @@ class FakeShop:
 
     def _count(self, statement: str) -> None:
         if not self.is_up():
-            self.on_command(statement, "Nobody answers.", ASKED_MS, "error")
+            self.on_command(statement, "No answer.", ASKED_MS, "error")
             raise ServerDown("The database does not answer.")
         self.state.queries += 1
 

@@ -60,7 +60,7 @@ def listen(ours: socket.socket, disk: Disk, is_alive: Callable[[], bool]) -> boo
         disk.problem = (
             "This machine does not tell when a server syncs its files "
             f"({reason.decode(errors='replace') or 'nothing was handed back'}), so "
-            "that nobody knows what a loss of power would leave."
+            "that it is not known what a loss of power would leave."
         )
         return bool(reason)
     # An earlier problem stays: what was synced meanwhile is not known. `Disk.clear` removes it.
@@ -102,7 +102,7 @@ def _answer(listener: int, disk: Disk) -> None:
         log.exception("a sync could not be noted")
         disk.problem = (
             f"A sync of this server could not be noted ({type(exc).__name__}), so "
-            "that nobody knows what a loss of power would leave."
+            "that it is not known what a loss of power would leave."
         )
     # The caller may have been killed meanwhile.
     with contextlib.suppress(FileNotFoundError):

@@ -77,7 +77,7 @@ class RunningProcess:
     def cut_power(self, between_kill_and_cut: Callable[[], object] = lambda: None) -> list[Cut]:
         if self.disk is None or self.disk.problem:
             raise NotNow(
-                self.disk.problem if self.disk else "Nobody notes what this server syncs.",
+                self.disk.problem if self.disk else "It is not noted what this server syncs.",
                 hint="A process crash can be shown all the same: kill it.",
             )
         family = self._family()

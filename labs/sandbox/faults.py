@@ -10,7 +10,7 @@ from labs.sandbox.context import Context
 
 MOST_DELAY_MS = 2_000
 _SERVER_WORDS = {
-    "kill": ("was killed", "Whoever asks it is refused at once."),
+    "kill": ("was killed", "Every request to it is refused at once."),
     "pause": ("is paused", "It keeps its connections and sends no reply: its clients wait."),
     "resume": ("goes on", "What waited is answered now."),
     "restart": ("was restarted", ""),

@@ -129,7 +129,7 @@ class Instance:
         try:
             answer = self._serve(message, settings, reporter)
         except StoreDown as exc:
-            answer = http.page(503, f"{exc} Nobody can be recognised.")
+            answer = http.page(503, f"{exc} No user can be recognised.")
         finally:
             reporter.close()
         answer.headers += [("X-Instance", settings["name"]), ("Cache-Control", "no-store")]

@@ -90,7 +90,7 @@ def test_the_windows_of_sessions_show_what_the_shop_answered(both: Callable[...,
         expect(line.locator("[data-show=b] .sense.none")).to_have_text(EVIL)
         other = page.locator("[data-browser=second]")
         expect(other.locator("[data-show=message]")).to_have_text("No page is open yet.")
-        expect(other.locator("[data-show=known]")).to_have_text("Nobody is signed in")
+        expect(other.locator("[data-show=known]")).to_have_text("No user is signed in")
 
     both(
         "sessions",

@@ -76,8 +76,8 @@ def read_ten(sandbox: Sandbox, item: float) -> str:
 def reached(request: Request) -> str:
     """Whether a write reached the cache as well."""
     if request.strategy == "cache-aside" and not request.cache_down:
-        return ". The cache was told."
-    return ". The cache has not been told."
+        return ". The cached copy was deleted."
+    return ". The cached copy was not deleted."
 
 
 lab.actions += (storefront.price_change(reached),)

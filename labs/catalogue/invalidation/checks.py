@@ -131,7 +131,7 @@ def tag_takes_all(sandbox: Sandbox) -> Verdict:
     )
 
 
-@check("Processes that are told of each write are seldom stale, and ask no server")
+@check("Processes that get a message for each write are seldom stale, and ask no server")
 def told_window(sandbox: Sandbox) -> Verdict:
     row = require_seen(
         rows(sandbox, TABLE.name).get("notified"),

@@ -114,7 +114,7 @@ def try_one(sandbox: Sandbox) -> str:
 
 
 @lab.prediction(
-    "Time to live 0.5 s, and the cache is told of no write. By how many milliseconds is the "
+    "Time to live 0.5 s, and writes do not change the cache. By how many milliseconds is the "
     "stalest read stale?",
     unit="ms",
     slack=50.0,

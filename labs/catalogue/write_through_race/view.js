@@ -58,7 +58,7 @@ class Race extends Island {
   }
 
   /**
-   * The same steps in another order: nobody has taken them so.
+   * The same steps in another order, which has not been played.
    * @param {string} order
    */
   arrange(order) {
@@ -201,7 +201,7 @@ class Race extends Island {
     end.replaceChildren();
     end.dataset.outcome = this.end?.meaning ?? "";
     if (this.end) end.append(mark(OUTCOMES[/** @type {"stale"} */ (this.end.meaning)]), String(this.end.reply));
-    else end.append("Nobody has taken these steps in this order yet.");
+    else end.append("These steps have not been taken in this order yet.");
     this.choose(Math.min(this.chosen ?? 0, rows.length - 1));
     if (had !== undefined) this.part(`[data-card="${had}"]`)?.focus();
   }
@@ -250,7 +250,7 @@ class Race extends Island {
     const outcome = make("td");
     outcome.append(sense(OUTCOMES[/** @type {"stale"} */ (row.outcome)], row.outcome), ` ${row.lasts}`);
     if (row.stands_for > 1) outcome.append(`, ${row.stands_for} orders begin so`);
-    if (row.old_answers) outcome.append("; a reader was told an old price");
+    if (row.old_answers) outcome.append("; a reader got an old price");
     const versions = row.committed === "" ? "" : `${row.cached === "" ? "none" : row.cached} of ${row.committed}`;
     const again = make("td");
     const link = /** @type {HTMLAnchorElement} */ (make("a"));

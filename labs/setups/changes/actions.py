@@ -55,7 +55,7 @@ def restore(sandbox: Sandbox, backup: str) -> str:
     lost = (
         f"{found.loss.gone:,} acknowledged changes came after the snapshot and are gone."
         if found.loss.gone
-        else "Nobody had written since the snapshot."
+        else "No change was written since the snapshot."
     )
     sandbox.caption(head, lost)
     return f"{head} {lost}"

@@ -148,7 +148,7 @@ class Writer(ScheduledProgram):
                 self._is_full = True
                 self._batch.idle_because = (
                     f"a writer’s notebook is full with {MOST_NOTES:,} changes; "
-                    "a cluster that is filled anew begins another"
+                    "a cluster that is filled again begins another"
                 )
             return
         self._number += 1

@@ -62,7 +62,7 @@ SURVIVORS = Table(
         Column("impossible", "Impossible"),
         Column(
             "old_answers",
-            "A reader was told an old price",
+            "A reader got an old price",
             help="Orders in which a read answered with less than was committed before it began.",
         ),
     ),
@@ -134,7 +134,7 @@ def survivor_row(found: Survey, label: str) -> dict[str, Value]:
 def sentence(played: Played) -> tuple[str, str]:
     """How a schedule ended, as the sentence under the drawing, and the part that matters most."""
     committed = f"version {played.committed}"
-    old = " On the way a reader was told an old price." if played.old_answers else ""
+    old = " On the way a reader got an old price." if played.old_answers else ""
     if played.blocked is not None:
         strong = "This order is impossible"
         tail = (

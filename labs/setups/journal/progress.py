@@ -92,9 +92,9 @@ def sentence(
     """
     if meaning == "error":
         return CaptionChanged(
-            text="Nobody answered: whether the write arrived, the client does not know. It does "
+            text="No answer came: whether the write arrived, the client does not know. It does "
             "not count.",
-            strong="Nobody answered",
+            strong="No answer came",
         )
     if function == "read":
         return CaptionChanged(

@@ -23,7 +23,7 @@ from labs.network.links import Route
 
 TIMEOUT_S = 2.0
 TRY_AGAIN_S = 0.02
-NO_ANSWER = "nobody answers"
+NO_ANSWER = "no answer"
 
 OnCommand = Callable[[str, str, float], None]
 

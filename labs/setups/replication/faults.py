@@ -111,7 +111,7 @@ def slow_zone(sandbox: Sandbox, zone: str, delay_ms: float) -> str:
     flights_of(sandbox).mark(head)
     sandbox.caption(
         head,
-        "Whoever waits for a replica there waits longer; whoever doesn’t has more to lose."
+        "A client that waits for a replica there waits longer; one that does not has more to lose."
         if delay_ms
         else "",
     )
@@ -129,7 +129,7 @@ def heal(sandbox: Sandbox) -> str:
         flights_of(sandbox).mark(f"{zone} is whole again")
         sandbox.caption(
             f"{zone.capitalize()} is whole again.",
-            "Two servers may call themselves primary now, until one is told to follow.",
+            "Two servers may call themselves primary now, until one of them follows the other.",
         )
     return (
         f"{', '.join(cut).capitalize()} {'is' if len(cut) == 1 else 'are'} whole again. What "
@@ -169,12 +169,12 @@ def gather(sandbox: Sandbox) -> str:
     if not names:
         raise NotNow(f"Everybody who is up follows {group.primary}.")
     for name in names:
-        flights_of(sandbox).mark(f"{name} is told to follow {group.primary}")
+        flights_of(sandbox).mark(f"{name} is made to follow {group.primary}")
     head = (
         f"{' and '.join(names)} {'follows' if len(names) == 1 else 'follow'} {group.primary} now."
     )
-    sandbox.caption(head, "What nobody else had is gone.")
-    return f"{head} What nobody else had is gone."
+    sandbox.caption(head, "What no other server had is gone.")
+    return f"{head} What no other server had is gone."
 
 
 def end_flight(sandbox: Sandbox) -> str:
@@ -205,7 +205,7 @@ ACTIONS = (
         "break",
         bring_back,
         primary=True,
-        here="the server is started again, as a replica of whoever is the primary.",
+        here="the server is started again, as a replica of the server that is the primary.",
         aws="ElastiCache makes a new replica in the zone of the failed node.",
     ),
     Action(
@@ -223,7 +223,7 @@ ACTIONS = (
         "Repair the former primary now",
         "break",
         gather,
-        here="a former primary that comes back is told to follow at once; by itself a "
+        here="a former primary that comes back is made a replica at once; by itself a "
         "sentinel waits some ten seconds.",
         aws="the service does that; it publishes no times.",
     ),

@@ -276,7 +276,7 @@ class ReplicationGroup(Part):
             self._finish_switchover(self._stepping_down)
         self.context.caption(
             f"{primary} is the primary now.",
-            "The endpoint leads to it: nobody had to change a setting.",
+            "The endpoint leads to it: no client had to change a setting.",
         )
 
     def _finish_switchover(self, former: str) -> None:

@@ -207,7 +207,8 @@ class FlightRecorder(Workload):
             self.require_none()
             if not self.context.load.running:
                 raise NotNow(
-                    "Nobody writes, so there is nothing to record.", hint="Start the clients first."
+                    "No client writes, so there is nothing to record.",
+                    hint="Start the clients first.",
                 )
             # What is missing before a fault was not lost by it: an isolated primary may have gone
             # on after its own flight had ended.

@@ -18,7 +18,7 @@ def add_replica(sandbox: Sandbox) -> str:
     group = group_of(sandbox)
     if sandbox.servers[group.primary].state != "up":
         raise ServerNotUp(
-            f"{group.primary}, the primary, is not up: there is nobody to copy from.",
+            f"{group.primary}, the primary, is not up: there is no server to copy from.",
             hint="Bring it back first.",
         )
     name = next(

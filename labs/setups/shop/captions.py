@@ -55,15 +55,15 @@ def after_request(request: Request) -> CaptionChanged:
             stored = any(
                 trip.server == "cache" and trip.meaning == "write" for trip in request.trips
             )
-            rest = "The cache was told as well." if stored else "Nobody has told the cache."
+            rest = "The cache was changed as well." if stored else "The cache was not changed."
             text = f"{strong} {rest}"
         case "read":
             strong = f"The database answered, in {took}."
             is_down = "The cache is down: slower, never wrong."
             text = f"{strong} {is_down if request.cache_down else 'The cache took nothing off it.'}"
         case "error":
-            strong = "Nobody answered"
-            text = f"{strong} this request."
+            strong = "No answer came"
+            text = f"{strong} to this request."
         case _:
             strong = "neither the cache nor the database"
             text = f"The answer came from {strong}."

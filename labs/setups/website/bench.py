@@ -18,7 +18,7 @@ from labs.setups.website.site import Site
 TOPOLOGY = Topology(
     nodes=(
         Node("browser", "Browser", "app"),
-        Node("balancer", "Balancer", "balancer", about="in turn, to whoever answers"),
+        Node("balancer", "Balancer", "balancer", about="in turn, to an instance that answers"),
         Node("instance-a", "Instance A", "instance"),
         Node("instance-b", "Instance B", "instance"),
         Node(

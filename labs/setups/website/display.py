@@ -62,7 +62,7 @@ def sentence(visit: Visit) -> CaptionChanged:
     looked = f"{visit.instance} looked in {place} and"
     if not visit.answered:
         strong = visit.message
-        text = f"{strong or 'Nobody answered.'} The cookie is still in the browser."
+        text = f"{strong or 'No answer came.'} The cookie is still in the browser."
     elif visit.path == "/logout":
         strong = f"{visit.instance} deleted the session"
         text = f"{strong} in {place}. The id is worth nothing now."
@@ -74,10 +74,10 @@ def sentence(visit: Visit) -> CaptionChanged:
         text = f"{strong}: signed in already."
     elif not visit.sid_sent:
         strong = f"{visit.instance} got no cookie"
-        text = f"{strong}: nobody is signed in."
+        text = f"{strong}: no user is signed in."
     elif visit.meaning == "hit":
         strong = "a visitor’s cart"
-        text = f"{looked} found {strong}: nobody is signed in."
+        text = f"{looked} found {strong}: no user is signed in."
     else:
         strong = "signed out"
         text = f"{looked} found nothing under this id: {strong}."

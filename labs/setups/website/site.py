@@ -328,4 +328,4 @@ class Site(SteppedPart, Workload):
 
     def _require_real(self) -> None:
         if not self.context.is_real:
-            raise NotNow("Nothing real runs in this sandbox, so nobody answers a browser.")
+            raise NotNow("Nothing real runs in this sandbox, so a browser gets no answer.")

@@ -98,7 +98,7 @@ def test_a_learner_s_way_through_lesson_3(visit: Open, site: RealSite) -> None:
     button(bench, "Read it").click()
     expect(page.get_by_text("Item 42: a miss").first).to_be_visible()
     button(bench, "Change the price").click()
-    expect(page.get_by_text("The cache has not been told.").first).to_be_visible()
+    expect(page.get_by_text("The cached copy was not deleted.").first).to_be_visible()
     button(bench, "Read it ten times").click()
     expect(
         page.get_by_text(re.compile(r"10 hits, 0 database queries, 10 stale")).first

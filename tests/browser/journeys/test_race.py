@@ -37,7 +37,7 @@ def orders(page: Page) -> Locator:
 def test_a_stale_order_is_found_sent_as_a_link_and_cured(visit: Open) -> None:
     page = opened(visit(LAB))
     expect(steps(page)).to_have_count(6)
-    expect(page.get_by_text("Nobody has taken these steps in this order yet.")).to_be_visible()
+    expect(page.get_by_text("These steps have not been taken in this order yet.")).to_be_visible()
 
     # All orders, and of those the stale ones.
     button(page, "Run all orders").click()
