@@ -40,8 +40,11 @@ class Event:
 
     @property
     def sense(self) -> Sense:
-        """What the event means: hit, miss, read, write, stale, error, or none of these."""
-        return "none"
+        """What the event means: hit, miss, read, write, stale, error, or none of these. An event
+        with a field `meaning` has it there.
+        """
+        meaning: Sense = getattr(self, "meaning", "none")
+        return meaning
 
 
 @dataclass(frozen=True, slots=True)

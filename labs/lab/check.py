@@ -41,5 +41,5 @@ def name_of(function: Callable[..., Any]) -> str:
 
 def about_of(*made: Callable[..., Any]) -> str:
     """What functions or classes do, in the words of their docstrings, as a part of a sentence."""
-    said = [" ".join((one.__doc__ or "").split()) for one in made]
-    return "; ".join(words[0].lower() + words[1:].rstrip(".") for words in said if words)
+    sentences = [" ".join((one.__doc__ or "").split()) for one in made]
+    return "; ".join(words[0].lower() + words[1:].rstrip(".") for words in sentences if words)
