@@ -88,7 +88,7 @@ def newest(sandbox: Sandbox, policy: str, *, with_ttl: bool | None = None) -> Ba
             BatchJob, lambda job: job.policy == policy and with_ttl in (None, job.with_ttl)
         ),
         f"The batch job has not filled the cache with {policy}{keys[with_ttl]} yet.",
-        hint="Choose the policy, then run the batch job.",
+        hint="Choose the policy, then press “Run the batch job”.",
     )
 
 

@@ -129,7 +129,7 @@ def hit_rate_recovers(sandbox: Sandbox) -> Verdict:
     if "noeviction" not in rows or "allkeys-lru" not in rows:
         raise unmet(
             "The policies have not been compared yet.",
-            hint="Let each policy serve the same requests after the batch job.",
+            hint="Press “Compare the policies”.",
         )
     never, lru = rows["noeviction"], rows["allkeys-lru"]
     evidence = {
