@@ -8,7 +8,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from redis import Redis
@@ -52,12 +52,16 @@ class Publisher:
 class Reader:
     """A browser's side of a stream, read in a thread."""
 
+    begun: ClassVar[list[Reader]] = []
+    """Those of this test: a hub's Redis is closed after they have left."""
+
     def __init__(self, hub: Hub, *, after: int = 0, learner: str = "me") -> None:
         self.hub = hub
         self.stream = hub.join(SANDBOX, learner, after)
         self.text: list[str] = []
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
+        self.begun.append(self)
 
     def _run(self) -> None:
         for part in self.hub.messages(self.stream):
@@ -88,6 +92,8 @@ def hub(settings: Settings, portal_redis: Redis) -> Iterator[Hub]:
     made.stop()
     if made._thread:
         made._thread.join(5)
+    while Reader.begun:
+        Reader.begun.pop().end()
     redis.close()
 
 
