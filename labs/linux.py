@@ -127,6 +127,19 @@ def set_name(name: str) -> None:
     _libc.prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()[:15]), 0, 0, 0)
 
 
+def is_stopped(pid: int) -> bool:
+    """True if no thread of a process runs any more, by SIGSTOP or because it has ended.
+
+    `kill(2)` returns before the threads on other processors have stopped: until then they answer.
+    """
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return all(
+            stat.read_bytes().rpartition(b")")[2].split()[0] in b"TtZX"
+            for stat in Path(f"/proc/{pid}/task").glob("*/stat")
+        )
+    return True
+
+
 def enter_namespaces(pid: int) -> None:
     """Enter all namespaces of a process of the same user.
 

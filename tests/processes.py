@@ -4,6 +4,9 @@ from contextlib import suppress
 
 import psutil
 
+from labs import linux
+from tests.waiting import eventually
+
 
 def lives(process):
     """True unless it is gone, or a zombie."""
@@ -19,3 +22,26 @@ def of_the_living(processes, read):
         with suppress(psutil.NoSuchProcess):
             found[process] = read(process)
     return found
+
+
+def pause(pid):
+    """Stop a process and its children, and wait until no thread of them answers."""
+
+    def stopped():
+        family = _family(pid)
+        for process in family:
+            process.suspend()
+        return all(linux.is_stopped(process.pid) for process in family)
+
+    eventually(stopped)
+
+
+def resume(pid):
+    """Let them go on."""
+    for process in _family(pid):
+        process.resume()
+
+
+def _family(pid):
+    leader = psutil.Process(pid)
+    return [leader, *leader.children(recursive=True)]

@@ -26,6 +26,7 @@ from portal.app import create_app
 from portal.migrations import migrate
 from portal.settings import Settings
 from portal.web.services import make_redis
+from tests.processes import pause, resume
 from tests.waiting import eventually
 from tests.web.answering_host import AnsweringHost
 from tests.web.faked_labs import FakedLabs, FakedSandbox, faked_labs
@@ -192,12 +193,12 @@ class RedisServer:
     def hang(self) -> None:
         """Keep the connections, answer nothing."""
         assert self.process
-        self.process.send_signal(signal.SIGSTOP)
+        pause(self.process.pid)
 
     def go_on(self) -> None:
         """Answer again."""
         assert self.process
-        self.process.send_signal(signal.SIGCONT)
+        resume(self.process.pid)
 
 
 @pytest.fixture(scope="session")
