@@ -29,8 +29,7 @@ def pause(pid):
 
     def stopped():
         family = _family(pid)
-        for process in family:
-            process.suspend()
+        of_the_living(family, psutil.Process.suspend)
         return all(linux.is_stopped(process.pid) for process in family)
 
     eventually(stopped)
@@ -38,8 +37,7 @@ def pause(pid):
 
 def resume(pid):
     """Let them go on."""
-    for process in _family(pid):
-        process.resume()
+    of_the_living(_family(pid), psutil.Process.resume)
 
 
 def _family(pid):
