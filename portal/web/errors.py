@@ -30,6 +30,8 @@ from portal.web.fragments import TOASTS, retarget, wants_fragment
 
 log = logging.getLogger(__name__)
 
+MAX_REQUEST_BYTES = 256 * 1024
+
 STATUS: dict[type[LabsError], int] = {
     LabsError: 500,
     BadInput: 422,
@@ -50,7 +52,7 @@ WORDS = {
     403: ("This may not be done from here.", "Reload the page and try again."),
     404: ("There is no such page.", "The course lists every lesson, and the labs every lab."),
     405: ("This address does not take that.", "Go back to the page and use its buttons."),
-    413: ("That is too much for one request.", "Keep it under 256 KiB."),
+    413: ("That is too much for one request.", f"Keep it under {MAX_REQUEST_BYTES // 1024} KiB."),
     429: ("Many have begun from your address just now.", "Wait a minute, then try again."),
     500: ("Something went wrong on our side.", "Try again. What was saved before is safe."),
     503: (

@@ -49,6 +49,14 @@ def hub_of(app: Flask) -> Hub:
         return hub
 
 
+def leave_room(app: Flask, connections: int) -> None:
+    """Let streams have no more than three quarters of a process's connections."""
+    if SERVICES not in app.extensions:
+        return
+    hub = hub_of(app)
+    hub.per_worker = min(hub.per_worker, max(1, connections * 3 // 4))
+
+
 def stop_on_signals(app: Flask) -> None:
     """End the app's streams at SIGTERM, SIGINT and SIGQUIT, then do what was done before."""
     if threading.current_thread() is not threading.main_thread():

@@ -112,8 +112,9 @@ class Machine:
         self.redis_server.wait()
 
 
-@pytest.fixture
-def machine():
+@contextlib.contextmanager
+def a_machine():
+    """A machine in a directory of its own, without a host until a test starts one."""
     directory = Path(tempfile.mkdtemp(prefix="cg-chaos-"))
     directory.chmod(0o777)
     machine = Machine(directory)
@@ -122,3 +123,9 @@ def machine():
     finally:
         machine.close()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def machine():
+    with a_machine() as machine:
+        yield machine
