@@ -1,4 +1,4 @@
-"""Lines for the console and for redis-cli, by what they are about; each group has an empty server."""
+"""Lines for the console and for redis-cli; each group is for a server of its own."""
 
 STRINGS = r"""
 SET b "\x00\xff"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Callable
 from typing import Literal
 
@@ -18,6 +19,7 @@ Condition = Literal[
     "answers", "restarted", "busy", "loading", "silent", "unreachable", "down", "refuses"
 ]
 """Of a server, as a client finds it that connects now."""
+SETTLES_S = 1.5
 SCRIPTS = frozenset("EVAL EVALSHA EVAL_RO EVALSHA_RO FCALL FCALL_RO EXEC".split())
 """Commands that may run a script, EXEC among them: the sandbox ends one that runs too long."""
 
@@ -53,6 +55,8 @@ _MEANINGS = {
 
 def meaning_of(error: str) -> str:
     """What an error reply means in a sandbox; empty where the error says it itself."""
+    if "killed by user with" in error:
+        return "The script ran for longer than a sandbox allows, so the sandbox ended it."
     return _MEANINGS.get(error.split(" ", 1)[0], "")
 
 
@@ -97,11 +101,21 @@ def why_no_answer(
     """
     if isinstance(exc, LoginRefused):
         sentence, hint = f"The server did not let this console in: {exc}.", ""
-    elif isinstance(exc, TimeoutError | ServerClosed | ConnectionResetError | BrokenPipeError):
+    elif isinstance(exc, TimeoutError):
         sentence, hint = _sentence(name, waited_s, exc, condition())
+    elif isinstance(exc, ServerClosed | ConnectionResetError | BrokenPipeError):
+        sentence, hint = _sentence(name, waited_s, exc, _settled(condition))
     else:
         sentence, hint = _sentence(name, waited_s, exc, "down")
     return ServerDown(sentence, hint=hint, detail=f"{type(exc).__name__}: {exc}")
+
+
+def _settled(condition: Callable[[], Condition]) -> Condition:
+    """The condition of a server that ended a connection: it may be started again at this moment."""
+    end = time.monotonic() + SETTLES_S
+    while (found := condition()) in ("down", "refuses") and time.monotonic() < end:
+        time.sleep(0.05)
+    return found
 
 
 def _sentence(name: str, waited_s: float, exc: OSError, now: Condition) -> tuple[str, str]:
