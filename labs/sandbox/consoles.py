@@ -15,7 +15,7 @@ from labs.errors import BadInput, LabsError
 from labs.sandbox.console import Answer, Console
 from labs.sandbox.context import Context
 from labs.sandbox.memcached_console import MemcachedConsole
-from labs.sandbox.redis_console import RedisConsole
+from labs.sandbox.redis_cli.console import RedisConsole
 from labs.sandbox.sql_console import SqlConsole
 
 CONSOLES: dict[str, Callable[[Address, Access], Console]] = {

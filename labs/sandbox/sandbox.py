@@ -38,6 +38,7 @@ from labs.sandbox.ledger import Ledger
 from labs.sandbox.part import Part, SteppedPart, Workload
 from labs.sandbox.sampler import Sampler
 from labs.sandbox.server import Server
+from labs.sandbox.watchdog import Watchdog
 
 Outcome = Callable[[str, str, str, dict[str, object]], None]
 
@@ -85,6 +86,7 @@ class Sandbox(Emitter, Context):
         self._link_faults = LinkFaults(self)
         self.checker = Checker(self, lab.checks, emit=self.emit, outcome=outcome)
         self.sampler = Sampler(self)
+        self._watchdog = Watchdog(self)
         self.parts: list[Part] = []
         for make in lab.parts:  # a part may ask for those before it
             self.parts.append(make(self))
@@ -126,9 +128,11 @@ class Sandbox(Emitter, Context):
         )
         self.checker.start()
         self.sampler.start()
+        self._watchdog.start()
 
     def close(self) -> None:
         """End everything that runs here."""
+        self._watchdog.stop()
         self.sampler.stop()
         self.checker.stop()
         self.load.stop()

@@ -23,9 +23,12 @@ SECRETS = {
 class Opened:
     """A sandbox with real servers."""
 
-    def __init__(self, supervisor, **settings):
+    def __init__(self, supervisor, lab="cache-aside", **settings):
         self.supervisor = supervisor
-        self.id = supervisor.open("cache-aside", settings)
+        self.events = []
+        self.id = supervisor.open(
+            lab, settings, on_event=lambda entry: self.events.append(entry.event)
+        )
 
     def console(self, server, command):
         return self.supervisor.call(self.id, "console", server=server, command=command)

@@ -1,0 +1,91 @@
+"""What a connection of the console remembers: its database, its protocol, a transaction.
+
+The server forgets all of it with the connection. What can be set again is set again; a transaction
+can't be, and its end is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from labs.sandbox.redis_cli.refusals import name_of
+from labs.sandbox.redis_cli.replies import Many, Reply, Text, is_error
+
+Words = Sequence[bytes]
+
+
+class Session:
+    """Follows the commands of one connection by their replies."""
+
+    def __init__(self) -> None:
+        self.database = 0
+        self.queued: list[Words] | None = None
+        """The commands of a transaction that was begun; None outside of one."""
+        self._watches = False
+        self._kept: dict[str, Words] = {}
+
+    @property
+    def prompt(self) -> str:
+        """What redis-cli shows after the address."""
+        database = f"[{self.database}]" if self.database else ""
+        return database + ("(TX)" if self.queued is not None else "")
+
+    @property
+    def to_repeat(self) -> list[Words]:
+        """Commands that give a new connection what the old one had."""
+        return list(self._kept.values())
+
+    def note(self, words: Words, reply: Reply) -> None:
+        """A command had this reply."""
+        name = name_of(words)
+        if self.queued is not None:
+            self._note_queued(name, words, reply)
+        elif name == "MULTI" and not is_error(reply):
+            self.queued = []
+        elif not is_error(reply):
+            self._note_run(name, words)
+
+    def lost(self) -> str:
+        """Forgets what a new connection can't have, and says it in a sentence; empty if there was
+        nothing to lose.
+        """
+        queued, watched = self.queued, self._watches
+        self.queued, self._watches = None, False
+        if queued is not None:
+            count = len(queued)
+            held = f"its {count} queued commands were" if count > 1 else "its queued command was"
+            return "The connection to the server was lost, and the transaction with it: " + (
+                f"{held} not run." if count else "it held no command yet."
+            )
+        if watched:
+            return "The connection to the server was lost, and what WATCH watched is forgotten."
+        return ""
+
+    def _note_queued(self, name: str, words: Words, reply: Reply) -> None:
+        assert self.queued is not None
+        if name == "EXEC" and len(words) == 1:
+            ran, self.queued, self._watches = self.queued, None, False
+            if isinstance(reply, Many):
+                # Without those whose reply was too far behind to be kept.
+                for queued, answer in zip(ran, reply.items, strict=False):
+                    if not is_error(answer):
+                        self._note_run(name_of(queued), queued)
+        elif name == "DISCARD" and not is_error(reply):
+            self.queued, self._watches = None, False
+        elif isinstance(reply, Text) and reply.data == b"QUEUED":
+            self.queued.append(words)
+
+    def _note_run(self, name: str, words: Words) -> None:
+        second = words[1].upper() if len(words) > 1 else b""
+        if name == "WATCH":
+            self._watches = True
+        elif name == "UNWATCH":
+            self._watches = False
+        elif name == "SELECT":
+            self.database = int(words[1])
+            self._kept[name] = words
+        elif name == "HELLO" and len(words) > 1:
+            self._kept[name] = words
+        elif name == "CLIENT" and second in (b"SETNAME", b"SETINFO", b"NO-TOUCH"):
+            which = words[2].upper() if second == b"SETINFO" else b""
+            self._kept[f"CLIENT {second!r} {which!r}"] = words
