@@ -91,7 +91,7 @@ def answer(slug: str, question_id: str) -> ResponseReturnValue:
     card = _card(lesson, asked, again=True, stored=False)
     card.typed = {
         "chosen": request.form.getlist("choice"),
-        "value": request.form.get("value", "")[:40],
+        "value": request.form.get("value", ""),
         "confidence": request.form.get("confidence", ""),
     }
     card.key = _key()
@@ -146,7 +146,7 @@ def _with_gaps(card: Card) -> Card:
 def _mark(card: Card) -> Answer:
     """Keep the attempt, right or wrong."""
     if card.question.kind == "number":
-        given = read_number(card.typed["value"])
+        given = read_number(card.question, card.typed["value"])
     else:
         given = read_choice(card.question, card.typed["chosen"])
     return _keep(card, require_learner(), given, right=is_right(card.question, given))
