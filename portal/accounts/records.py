@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from portal.db import now
+from portal.holding import hold
 from portal.models import Answer, Learner, Outcome, Prediction, Progress, Recovery, SharedRecord
 
 OPEN = (Recovery.used_at.is_(None), Recovery.revoked_at.is_(None))
@@ -54,7 +55,10 @@ def known_of(session: Session, learner: str) -> Known | None:
 
 
 def make_link(session: Session, learner: str) -> str:
-    """The token of a new recovery link. It can't be had again: only its hash is kept."""
+    """The token of a new recovery link. It can't be had again: only its hash is kept. NotNow if
+    the learner is gone.
+    """
+    hold(session, learner)
     token = secrets.token_urlsafe(32)
     session.add(Recovery(learner_id=learner, token_sha256=_hash(token)))
     return token

@@ -13,6 +13,7 @@ from labs.client import SandboxInfo, find
 from labs.errors import LabsError, NotNow
 from labs.lab import Lab, Prediction as AskedPrediction
 from portal.bench.places import page_of_form, page_url
+from portal.holding import hold
 from portal.predictions import latest, predict, settle
 from portal.web.fragments import is_htmx
 from portal.web.history import Predicted, keep
@@ -73,10 +74,12 @@ def commit(lab_id: str, name: str) -> ResponseReturnValue:
     try:
         info = _sandbox(lab_id, learner)
         measured = client().call(info, "measure", deadline_s=MEASURING_S, prediction=name)
-        settle(db(), learner=learner, lab=lab_id, name=name, measured=measured["value"])
-        keep(learner)
     except LabsError as error:
         problem = f"{error} {error.hint}".strip()
+    else:
+        hold(db(), learner)
+        settle(db(), learner=learner, lab=lab_id, name=name, measured=measured["value"])
+        keep(learner)
     if is_htmx():
         row = latest(db(), learner=learner, lab=lab_id, name=name)
         return render_template(

@@ -8,7 +8,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from portal.content.model import Lesson, Question
-from portal.models import Answer, Learner
+from portal.holding import hold
+from portal.models import Answer
 
 
 def by_key(session: Session, learner: str, key: str) -> Answer | None:
@@ -28,14 +29,8 @@ def add_attempt(
     right: bool,
     key: str,
 ) -> Answer:
-    """One more attempt; if its key made one before, that one.
-
-    The learner's row is locked, so attempts come one after the other; its key is not: the recorder
-    holds it while it settles the same prediction, and the two would wait for each other.
-    """
-    session.execute(
-        select(Learner.id).where(Learner.id == learner).with_for_update(key_share=True)
-    ).one()
+    """One more attempt; if its key made one before, that one. NotNow if the learner is gone."""
+    hold(session, learner)
     before = by_key(session, learner, key)
     if before is not None:
         return before

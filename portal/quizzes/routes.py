@@ -19,6 +19,7 @@ from labs.client import SandboxInfo, catalogue
 from labs.errors import BadInput, HostAway, LabsError
 from labs.lab import Prediction
 from portal.content.model import Lesson, Option, Question
+from portal.holding import hold
 from portal.models import Answer
 from portal.predictions import predict, settle
 from portal.quizzes.answers import add_attempt, by_key
@@ -189,6 +190,7 @@ def _measure(card: Card) -> Answer:
             f"It could not be measured: {exc}", exc.hint or "Your number stands here; try again."
         ) from exc
     measured = answer["value"]
+    hold(db(), learner)
     settle(db(), learner=learner, lab=lab, name=name, measured=measured)
     given = {"value": value, "measured": measured}
     return _keep(card, learner, given, right=card.asked.holds(value, measured))
