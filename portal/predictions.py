@@ -6,9 +6,10 @@ Commits nothing.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from labs.client import find
@@ -18,21 +19,52 @@ from portal.db import now
 from portal.holding import hold
 from portal.models import CONFIDENCES, Prediction
 
+KEPT = 20
+"""Predictions of a learner of each name: older ones are deleted."""
 
-def predict(
-    session: Session, *, learner: str, lab: str, name: str, raw: object, confidence: str
-) -> Prediction:
-    """Add a learner's prediction; BadInput if the value or the confidence is none, NotNow if the
-    learner is gone.
-    """
-    asked = find(lab).find_prediction(name)
+
+@dataclass(frozen=True, slots=True)
+class Predicting:
+    """What a learner predicts, read from a form."""
+
+    lab: str
+    name: str
+    value: Value
+    confidence: str
+
+
+def read_prediction(lab: str, name: str, *, raw: object, confidence: str) -> Predicting:
+    """The prediction that a form holds; BadInput if the value or the confidence is none."""
+    value = find(lab).find_prediction(name).parse(raw)
     if confidence not in CONFIDENCES:
         raise BadInput("Say how sure you are.", hint="Guessing, fairly, or certain.")
+    return Predicting(lab, name, value, confidence)
+
+
+def predict(session: Session, learner: str, wanted: Predicting, *, key: str) -> Prediction:
+    """The row of a prediction: a new one, or the one that its key made before, or the one of that
+    name that still waits for its measurement, which says this from now on. The newest KEPT stay.
+
+    NotNow if the learner is gone.
+    """
+    lab, name = wanted.lab, wanted.name
     hold(session, learner)
-    prediction = Prediction(
-        learner_id=learner, lab=lab, name=name, value=asked.parse(raw), confidence=confidence
+    made = session.scalar(
+        select(Prediction).where(Prediction.learner_id == learner, Prediction.key == key)
     )
-    session.add(prediction)
+    if made is not None:
+        return made
+    mine = (Prediction.learner_id == learner, Prediction.lab == lab, Prediction.name == name)
+    waits = select(Prediction).where(*mine, Prediction.measured_at.is_(None)).with_for_update()
+    prediction = session.scalar(waits)
+    if prediction is None:
+        prediction = Prediction(learner_id=learner, lab=lab, name=name)
+        session.add(prediction)
+    prediction.value, prediction.confidence = wanted.value, wanted.confidence
+    prediction.key, prediction.at = key, now()
+    session.flush()
+    old = select(Prediction.id).where(*mine).order_by(Prediction.id.desc()).offset(KEPT)
+    session.execute(delete(Prediction).where(Prediction.id.in_(old)))
     return prediction
 
 

@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request
+from flask import Blueprint, Response, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from labs.client import SandboxInfo, catalogue, find
@@ -27,6 +27,7 @@ from portal.web.arguments import form_fields
 from portal.web.caching import summary_name
 from portal.web.fragments import is_htmx, trigger
 from portal.web.learner import current_learner, require_learner
+from portal.web.notes import say_next
 from portal.web.services import cache, client, release_db
 
 bp = Blueprint("actions", __name__)
@@ -294,5 +295,5 @@ def _done(sandbox: SandboxInfo, message: str = "", *, event: str = "toast") -> R
         response = make_response("", 204)
         return trigger(response, event, {"text": message}) if message else response
     if message:
-        flash(message, "none")
+        say_next(message, "none")
     return make_response(redirect(page_before(sandbox.lab), 303))

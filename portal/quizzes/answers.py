@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from portal.content.model import Lesson, Question
 from portal.holding import hold
 from portal.models import Answer
+
+KEPT = 50
+"""Attempts of a learner at a question: older ones are deleted."""
 
 
 def by_key(session: Session, learner: str, key: str) -> Answer | None:
@@ -29,7 +32,9 @@ def add_attempt(
     right: bool,
     key: str,
 ) -> Answer:
-    """One more attempt; if its key made one before, that one. NotNow if the learner is gone."""
+    """One more attempt, of which the newest KEPT stay; if its key made one before, that one.
+    NotNow if the learner is gone.
+    """
     hold(session, learner)
     before = by_key(session, learner, key)
     if before is not None:
@@ -53,4 +58,12 @@ def add_attempt(
     )
     session.add(attempt)
     session.flush()
+    session.execute(
+        delete(Answer).where(
+            Answer.learner_id == learner,
+            Answer.lesson == lesson.slug,
+            Answer.question == question.id,
+            Answer.attempt_no <= attempt.attempt_no - KEPT,
+        )
+    )
     return attempt

@@ -5,8 +5,6 @@ with the reasons in it.
 from __future__ import annotations
 
 import logging
-import re
-import secrets
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,9 +19,10 @@ from labs.lab import Prediction
 from portal.content.model import Lesson, Option, Question
 from portal.holding import hold
 from portal.models import Answer
-from portal.predictions import predict, settle
+from portal.predictions import predict, read_prediction, settle
 from portal.quizzes.answers import add_attempt, by_key
 from portal.quizzes.marking import Unanswerable, in_order, is_right, read_choice, read_number
+from portal.web.arguments import form_key, new_key
 from portal.web.errors import WORDS, is_database_away
 from portal.web.fragments import is_htmx
 from portal.web.history import Answered, history, keep
@@ -51,7 +50,7 @@ class Card:
     hint: str = ""
     bench: bool = False
     typed: dict[str, Any] = field(default_factory=dict)
-    key: str = field(default_factory=lambda: secrets.token_hex(16))
+    key: str = field(default_factory=new_key)
 
     @property
     def open(self) -> bool:
@@ -95,7 +94,7 @@ def answer(slug: str, question_id: str) -> ResponseReturnValue:
         "value": request.form.get("value", ""),
         "confidence": request.form.get("confidence", ""),
     }
-    card.key = _key()
+    card.key = form_key()
     try:
         card.answer = _measure(card) if asked.kind == "measure" else _mark(card)
     except (Unanswerable, BadInput) as exc:
@@ -171,16 +170,15 @@ def _measure(card: Card) -> Answer:
     """Keep the prediction, have it measured in the learner's sandbox, then keep the attempt."""
     if card.asked is None:
         raise NeedsBench("This lab is still to come.", "Its other questions can be answered.")
-    value = card.asked.parse(card.typed["value"])
+    lab, name = card.question.lab, card.question.prediction
+    wanted = read_prediction(
+        lab, name, raw=card.typed["value"], confidence=card.typed["confidence"] or "fairly"
+    )
     learner = require_learner()
     if (before := by_key(db(), learner, card.key)) is not None:
         return before
-    lab, name = card.question.lab, card.question.prediction
     sandbox = _open_sandbox(learner, lab)
-    confidence = card.typed["confidence"] or "fairly"
-    predict(
-        db(), learner=learner, lab=lab, name=name, raw=card.typed["value"], confidence=confidence
-    )
+    predict(db(), learner, wanted, key=card.key)
     keep(learner)
     release_db()
     try:
@@ -192,8 +190,8 @@ def _measure(card: Card) -> Answer:
     measured = answer["value"]
     hold(db(), learner)
     settle(db(), learner=learner, lab=lab, name=name, measured=measured)
-    given = {"value": value, "measured": measured}
-    return _keep(card, learner, given, right=card.asked.holds(value, measured))
+    given = {"value": wanted.value, "measured": measured}
+    return _keep(card, learner, given, right=card.asked.holds(wanted.value, measured))
 
 
 def _open_sandbox(learner: str, lab: str) -> SandboxInfo:
@@ -258,11 +256,6 @@ def _page(lesson: Lesson, *, again: str = "", given: Card | None = None) -> str:
         right=sum(kept),
         answered=len(kept),
     )
-
-
-def _key() -> str:
-    key = request.form.get("key", "")
-    return key if re.fullmatch(r"[0-9a-f]{32}", key) else secrets.token_hex(16)
 
 
 def _lesson_or_404(slug: str) -> Lesson:

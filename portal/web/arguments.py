@@ -7,6 +7,7 @@ by `labs.lab.number_from`.
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping
 
 from flask import request
@@ -29,6 +30,17 @@ def whole_number(name: str, default: int = 0) -> int:
             hint="Reload the page and try again.",
         )
     return int(raw)
+
+
+def new_key() -> str:
+    """A key for a form: however often the form is sent, what it makes is made once."""
+    return secrets.token_hex(16)
+
+
+def form_key() -> str:
+    """The key of the form that was sent; a new one if it has none."""
+    key = request.form.get("key", "")
+    return key if re.fullmatch(r"[0-9a-f]{32}", key) else new_key()
 
 
 def form_fields() -> Mapping[str, str]:
