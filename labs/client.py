@@ -32,6 +32,7 @@ from labs.events import Entry
 from labs.events.decoding import decode
 from labs.host import keys
 from labs.measure.metrics import METRICS as METRICS, Metric as Metric
+from labs.printable import visible as visible
 from labs.source import Source as Source, source_of as source_of
 from labs.state import SandboxState
 

@@ -101,7 +101,7 @@ def _complete(sandbox: Sandbox, args: Args) -> Args:
 def _log(sandbox: Sandbox, args: Args) -> Args:
     node = sandbox.topology.node(str(args.get("server")))
     server = sandbox.servers.get(node.name)
-    return {"lines": [line[:500] for line in server.log_tail(60)] if server else []}
+    return {"lines": [line.expandtabs(4)[:500] for line in server.log_tail(60)] if server else []}
 
 
 def _measure(sandbox: Sandbox, args: Args) -> Args:

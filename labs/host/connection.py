@@ -24,6 +24,7 @@ from labs import wire
 from labs.errors import BadInput, LabsError, UnknownSandbox, from_data, no_answer_in_time
 from labs.events import Entry
 from labs.events.decoding import decode
+from labs.printable import all_visible, visible
 
 log = logging.getLogger("labs.connection")
 
@@ -141,7 +142,7 @@ class Connection:
         if "error" in message:
             waiting.set_exception(_error(message["error"]))
         elif isinstance(message.get("reply"), dict):
-            waiting.set_result(message["reply"])
+            waiting.set_result(_visible(message["reply"]))
         else:
             raise BadInput("A reply holds neither an answer nor an error.")
 
@@ -215,7 +216,16 @@ def _has_ended() -> UnknownSandbox:
 def _error(data: object) -> LabsError:
     if not isinstance(data, dict):
         raise BadInput("An error is an object.")
-    return from_data({str(name): str(text)[:2000] for name, text in data.items()})
+    return from_data({str(name): visible(str(text)[:2000]) for name, text in data.items()})
+
+
+def _visible(data: dict[str, Any]) -> dict[str, Any]:
+    """The same without a control character in any text: it goes to pages and into the database."""
+    try:
+        visible: dict[str, Any] = all_visible(data)
+    except RecursionError as exc:
+        raise BadInput("A message is nested too deeply.") from exc
+    return visible
 
 
 def _checked_outcome(outcome: object) -> dict[str, Any]:
@@ -230,4 +240,4 @@ def _checked_outcome(outcome: object) -> dict[str, Any]:
         or len(json.dumps(outcome["data"])) > 16_384
     ):
         raise BadInput("An outcome is about a check or a prediction.")
-    return outcome
+    return _visible(outcome)

@@ -13,7 +13,7 @@ from typing import Any
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from labs.client import SandboxInfo, catalogue, find
+from labs.client import SandboxInfo, catalogue, find, visible
 from labs.errors import BadInput, LabsError, NotNow, SandboxTaken, UnknownSandbox
 from labs.events import Value
 from labs.lab import Control, Lab, Number
@@ -211,7 +211,7 @@ def _turn(sandbox: SandboxInfo, server: str) -> dict[str, Any]:
     command = request.form.get("command", "").strip()
     if not command:
         raise BadInput("There is no command.", hint="Type one, for example PING.")
-    turn: dict[str, Any] = {"server": server, "command": command}
+    turn: dict[str, Any] = {"server": server, "command": visible(command.replace("\r\n", "\n"))}
     try:
         return turn | client().call(sandbox, "console", server=server, command=command)
     except UnknownSandbox:
