@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request
+from flask import Blueprint, Response, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from labs.client import SandboxInfo, catalogue, find, visible
@@ -23,9 +23,11 @@ from portal.bench.look import look, look_at
 from portal.bench.places import page_before, page_of_form
 from portal.bench.routes import predictions_of
 from portal.bench.view import topology_of
+from portal.web.arguments import form_fields
 from portal.web.caching import summary_name
 from portal.web.fragments import is_htmx, trigger
 from portal.web.learner import current_learner, require_learner
+from portal.web.notes import say_next
 from portal.web.services import cache, client, release_db
 
 bp = Blueprint("actions", __name__)
@@ -40,7 +42,7 @@ def open_sandbox(lab_id: str) -> ResponseReturnValue:
     already; with `close` a sandbox of another lab makes room first. htmx gets the bench.
     """
     lab = find(lab_id)
-    form = request.form
+    form = form_fields()
     names = {control.name for control in lab.controls}
     given = _settings_of_form() | {name: value for name, value in form.items() if name in names}
     settings = lab.settings(given)
@@ -123,9 +125,9 @@ def step(sandbox: SandboxInfo) -> Response:
         if function not in ("read", "write"):
             raise BadInput("A request reads or writes.")
         key = request.form.get("key", request.form.get("item", "42"))
-        more = {"function": function, "key": key[:40]}
+        more = {"function": function, "key": key}
         if function == "write" and "price" in request.form:
-            more["price"] = request.form["price"][:40]
+            more["price"] = request.form["price"]
     return _do(sandbox, "step", verb=verb, **more)
 
 
@@ -194,7 +196,7 @@ def snippet(lab_id: str, server: str) -> ResponseReturnValue:
     )
 
 
-DELAY = Number("delay_ms", "Delay", 1, 5_000, 1, 50, unit="ms")
+DELAY = Number("delay_ms", "The delay", 1, 2_000, 1, 50, unit="ms")
 
 
 def _known_server(sandbox: SandboxInfo, lab: Lab, name: str) -> str:
@@ -241,8 +243,11 @@ def _taken(lab: Lab, learner: str, settings: dict[str, Value]) -> tuple[str, int
 
 
 def _settings_of_form() -> dict[str, str]:
-    wanted = [(name, value) for name, value in request.form.items() if name.startswith("set-")]
-    return {name.removeprefix("set-"): value for name, value in wanted}
+    return {
+        name.removeprefix("set-"): value
+        for name, value in form_fields().items()
+        if name.startswith("set-")
+    }
 
 
 def _verb(*verbs: str) -> str:
@@ -290,5 +295,5 @@ def _done(sandbox: SandboxInfo, message: str = "", *, event: str = "toast") -> R
         response = make_response("", 204)
         return trigger(response, event, {"text": message}) if message else response
     if message:
-        flash(message, "none")
+        say_next(message, "none")
     return make_response(redirect(page_before(sandbox.lab), 303))

@@ -42,6 +42,7 @@ from portal.bench.still import next_to_lesson, still
 from portal.bench.view import Bench
 from portal.bench.words import CHECKS, NO_REPLICA, engine_words, for_scripts
 from portal.content.numbers import keep_units
+from portal.web.arguments import whole_number
 from portal.web.history import history
 from portal.web.learner import current_learner
 from portal.web.services import client, release_db
@@ -198,8 +199,8 @@ def events(sandbox: SandboxInfo) -> Response:
 @needs("watch")
 def feed(sandbox: SandboxInfo) -> Response:
     """The feed after a number, as a list; for browsers that lost events or have no stream."""
-    after = request.args.get("after", 0, type=int)
-    return jsonify([encode(entry) for entry in client().events(sandbox.id, after=max(after, 0))])
+    entries = client().events(sandbox.id, after=whole_number("after"))
+    return jsonify([encode(entry) for entry in entries])
 
 
 @bp.get("/sandboxes/<sandbox>/state")

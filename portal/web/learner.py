@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from flask import Flask, Response, abort, current_app, g, request
+from flask import Flask, Response, current_app, g, request
 from itsdangerous import BadSignature, Signer
 from sqlalchemy import exists, select
+from werkzeug.exceptions import TooManyRequests
 
 from portal.models import Learner
 from portal.models.learner import new_id
@@ -48,8 +49,9 @@ def require_learner() -> str:
     if learner and db().scalar(select(exists().where(Learner.id == learner))):
         adopt(learner)
         return learner
-    if not current_app.extensions[KEY].take(request.remote_addr or ""):
-        abort(429)
+    rate, address = current_app.extensions[KEY], request.remote_addr or ""
+    if not rate.take(address):
+        raise TooManyRequests(retry_after=max(1, rate.wait_s(address)))
     made = Learner(id=new_id())
     db().add(made)
     db().commit()
