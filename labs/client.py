@@ -66,6 +66,8 @@ class HostInfo:
     open: int
     room: int
     queued: int
+    ready: bool = True
+    """Whether it can start a sandbox at once."""
 
 
 def engine_labels() -> dict[str, str]:

@@ -19,3 +19,9 @@ def of_the_living(processes, read):
         with suppress(psutil.NoSuchProcess):
             found[process] = read(process)
     return found
+
+
+def named(processes, name):
+    """Those of these processes that live and whose name begins with this."""
+    names = of_the_living(processes, psutil.Process.name)
+    return [one for one, found in names.items() if found.startswith(name) and lives(one)]
