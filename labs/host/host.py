@@ -174,7 +174,7 @@ class LabsHost:
             return {}
         if call not in RELAYED:
             raise BadInput(f"A sandbox does not know the call {call[:40]!r}.")
-        if record.status != "open":
+        if record.status != "open" or record.closing:
             raise UnknownSandbox(
                 "This sandbox is not open.", hint="Open the lab again: your progress is kept."
             )
