@@ -43,3 +43,9 @@ def resume(pid):
 def _family(pid):
     leader = psutil.Process(pid)
     return [leader, *leader.children(recursive=True)]
+
+
+def named(processes, name):
+    """Those of these processes that live and whose name begins with this."""
+    names = of_the_living(processes, psutil.Process.name)
+    return [one for one, found in names.items() if found.startswith(name) and lives(one)]

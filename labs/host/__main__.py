@@ -6,6 +6,7 @@ import logging
 import os
 import resource
 import signal
+import sys
 from pathlib import Path
 
 import click
@@ -65,13 +66,12 @@ def main(redis_url: str, state: Path, isolation: str, pool: int, room: int) -> N
     signal.signal(signal.SIGINT, lambda *_: host.stop())
     _allow_open_files()
     host.serve()
+    if host.given_up:
+        sys.exit(f"The labs host ends: {host.given_up}.")
 
 
 def _allow_open_files() -> None:
-    """Two for each sandbox and one to Redis for each call at once: more than the usual 1,024.
-
-    Call it when the zygote has been started: a sandbox keeps the usual limit.
-    """
+    """Two for each sandbox and one to Redis for each call at once: more than the usual 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))

@@ -21,7 +21,14 @@ from concurrent.futures import Future
 from typing import Any
 
 from labs import wire
-from labs.errors import BadInput, LabsError, UnknownSandbox, from_data, no_answer_in_time
+from labs.errors import (
+    BadInput,
+    LabsError,
+    UnknownSandbox,
+    from_data,
+    has_ended,
+    no_answer_in_time,
+)
 from labs.events import Entry
 from labs.events.decoding import decode
 from labs.printable import all_visible, visible
@@ -65,7 +72,7 @@ class Connection:
             with self._send_lock:
                 self.sock.sendall(frame)
             if self._closed:
-                raise _has_ended()
+                raise has_ended()
             return future.result(timeout=deadline_s)
         except TimeoutError:
             raise no_answer_in_time() from None
@@ -123,7 +130,7 @@ class Connection:
         self._closed = True
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
-        self._fail_calls(_has_ended())
+        self._fail_calls(has_ended())
 
     def _count(self) -> None:
         now = time.monotonic()
@@ -205,12 +212,6 @@ def quoted(text: object) -> str:
         letter if letter.isprintable() or letter == "\n" else "?" for letter in str(text)[:4000]
     )
     return textwrap.indent(printable, "  | ", lambda _: True)
-
-
-def _has_ended() -> UnknownSandbox:
-    return UnknownSandbox(
-        "Your sandbox has ended.", hint="Open the lab again: your progress is kept."
-    )
 
 
 def _error(data: object) -> LabsError:

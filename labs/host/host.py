@@ -52,12 +52,17 @@ class LabsHost:
         limits: Limits | None = None,
     ) -> None:
         self.id = secrets.token_hex(4)
+        self.given_up = ""
+        """Why it stopped by itself; empty if it didn't."""
         limits = limits or Limits()
         self._redis = redis
         state.mkdir(parents=True, exist_ok=True)
         self._outbox = Outbox(state / "outbox.sqlite")
         self.supervisor = SandboxSupervisor(
-            state, isolation=isolation, pool=min(pool, limits.sandboxes)
+            state,
+            isolation=isolation,
+            pool=min(pool, limits.sandboxes),
+            on_given_up=self._give_up,
         )
         self.admission = Admission(
             limits, lambda record: self._starters.submit(self._start, record)
@@ -97,6 +102,10 @@ class LabsHost:
         """Stop serving; harmless twice."""
         self._stopped.set()
         self._publisher.wake()
+
+    def _give_up(self, why: str) -> None:
+        self.given_up = why
+        self.stop()
 
     def on_event(self, record: SandboxRecord, entry: Entry) -> None:
         """Fold an event of a sandbox into what is known of it, and have it published."""
@@ -165,7 +174,7 @@ class LabsHost:
             return {}
         if call not in RELAYED:
             raise BadInput(f"A sandbox does not know the call {call[:40]!r}.")
-        if record.status != "open":
+        if record.status != "open" or record.closing:
             raise UnknownSandbox(
                 "This sandbox is not open.", hint="Open the lab again: your progress is kept."
             )
@@ -246,6 +255,7 @@ class LabsHost:
                 "open": open_now,
                 "room": max(0, limits.sandboxes - open_now),
                 "queued": self.admission.queued,
+                "ready": self.supervisor.is_ready,
             }
         )
         self._announce_sandboxes(self.admission.all())

@@ -28,6 +28,8 @@ from labs.host import cage, isolation, overlay
 from labs.host.spawn import SpawnRequest
 
 PROCESSES = 200
+OPEN_FILES = 1_024
+"""Of each process of a sandbox, as usual: the labs host may open more."""
 MEMORY_OF_A_PROCESS = 1024 * 1024 * 1024
 LONGEST_FILE = 128 * 1024 * 1024
 
@@ -42,6 +44,8 @@ def _serve() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     linux.die_with_parent(int(sys.argv[2]), signal.SIGKILL)
     linux.set_name("cg-zygote")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, OPEN_FILES), hard))
     try:
         chosen = isolation.choose(sys.argv[3])
     except DidNotStart as exc:

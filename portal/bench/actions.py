@@ -20,7 +20,7 @@ from labs.lab import Control, Lab, Number
 from portal.access import needs
 from portal.bench.log_scale import value_at
 from portal.bench.look import look, look_at
-from portal.bench.places import page_before, page_of_form
+from portal.bench.places import page_before, page_of_form, with_word
 from portal.bench.routes import predictions_of
 from portal.bench.view import topology_of
 from portal.web.arguments import form_fields
@@ -55,17 +55,18 @@ def open_sandbox(lab_id: str) -> ResponseReturnValue:
         if opened.status == "open":
             for name in given:
                 client().call(opened, "set", name=name, value=settings[name])
-        _wait_for_opening(opened)
+        opened = _wait_for_opening(opened)
     except SandboxTaken:
         if not is_htmx():
             return _taken(lab, learner, settings)
     finally:
         cache().forget(summary_name(learner))
     if is_htmx():
-        args = {**given, "gear": form.get("gear", "step")}
+        args = {**given, "gear": form.get("gear", "step"), "was": opened.id}
         bench = look(lab, learner=learner, args=args, client=client(), quick=client())
         return render_template("bench/_bench.html", bench=bench, predictions=None)
-    return redirect(page_of_form(lab_id), 303)
+    page = page_of_form(lab_id)
+    return redirect(with_word(page, "was", opened.id) if opened.status == "closed" else page, 303)
 
 
 @bp.post("/sandboxes/<sandbox>/settings")
@@ -221,7 +222,7 @@ def _turn(sandbox: SandboxInfo, server: str) -> dict[str, Any]:
         return turn | {"output": output, "failed": True, "took_ms": 0.0, "cut": False}
 
 
-def _wait_for_opening(info: SandboxInfo) -> None:
+def _wait_for_opening(info: SandboxInfo) -> SandboxInfo:
     """Wait for a moment, so that the next page shows the servers; not if others come first."""
     end = time.monotonic() + OPENING_S
     while (
@@ -231,6 +232,7 @@ def _wait_for_opening(info: SandboxInfo) -> None:
     ):
         time.sleep(0.02)
         info = client(quick=True).info(info.id)
+    return info
 
 
 def _taken(lab: Lab, learner: str, settings: dict[str, Value]) -> tuple[str, int]:

@@ -97,6 +97,10 @@ class Machine:
         """Everything that the host has started, at any depth."""
         return psutil.Process(self.host.pid).children(recursive=True)
 
+    def log(self):
+        """What the host has logged."""
+        return (self.directory / "host.log").read_text()
+
     def directories(self):
         return sorted(path.name for path in (self.directory / "state").glob("sandboxes*/*"))
 
