@@ -24,14 +24,20 @@ SQL_DEADLINE_S = 7.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a console prints: the text, whether it is an error, the time in milliseconds, whether it
-    was cut short.
+    """What a console prints: the server's text, whether it is an error, the time in milliseconds,
+    whether the text was cut short.
+
+    `prompt` is what the prompt shows after the console's name from now on, such as “(TX)”: the
+    state of the console's connection. `notice` is a sentence of ours, shown apart from the server's
+    words. An error that is raised leaves the prompt as it was.
     """
 
     output: str
     failed: bool
     took_ms: float
     cut: bool = False
+    prompt: str = ""
+    notice: str = ""
 
 
 class Console(Protocol):
