@@ -40,6 +40,10 @@ _COMMITS = re.compile(r"\b(commit|end)\b", re.IGNORECASE)
 _ENDS = ("BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK")
 _READS = ("SELECT", "SHOW", "EXPLAIN", "FETCH", "SET", *_ENDS)
 _BREAKS = ("DROP ", "ALTER TABLE", "ALTER SCHEMA", "REVOKE", "TRUNCATE")
+_OF_THE_SHOP = re.compile(
+    r"\b(schema\s+shop|owned|categories|products|inventory|customers|reviews|orders|order_items)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,11 @@ class SqlConsole:
         self._status = self._session.status
         self._keeps |= any(tag.startswith(_KEEPS) for tag in reply.tags)
         self._keeps |= bool(_KEEPS_TOO.search(command))
-        notices += [*self._from_between(), *reply.left_out, *_explained(reply, self._status)]
+        notices += [
+            *self._from_between(),
+            *reply.left_out,
+            *_explained(reply, command, self._status),
+        ]
         if reply.failed:
             notices.append(foreign(command))
         return Answer(
@@ -225,7 +233,7 @@ def _check(command: str) -> None:
         )
 
 
-def _explained(reply: Reply, status: str) -> list[str]:
+def _explained(reply: Reply, command: str, status: str) -> list[str]:
     """What psql leaves its reader to know."""
     said = []
     if reply.cancelled:
@@ -240,7 +248,8 @@ def _explained(reply: Reply, status: str) -> list[str]:
             "Postgres runs statements that were sent together as one transaction: the error "
             "undid those before it, too."
         )
-    if any(tag.startswith(_BREAKS) for tag in reply.tags) and not reply.failed:
+    breaks = any(tag.startswith(_BREAKS) for tag in reply.tags)
+    if breaks and not reply.failed and _OF_THE_SHOP.search(command):
         said.append(
             "The shop's application needs the tables of the schema shop: if its requests fail "
             "now, Start afresh brings everything back."

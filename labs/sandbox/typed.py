@@ -87,7 +87,7 @@ PIECES: dict[str, Callable[[str], list[str]]] = {
     "memcached": as_memcached_lines,
     "sql": as_one,
 }
-"""How many commands a text is, for each value of `console` of a kind of engine."""
+"""How many commands a text is, by the value of `console` of a kind of engine; one for any other."""
 
 
 def _is_open(text: str) -> bool:

@@ -318,3 +318,10 @@ def test_breaking_the_shop_is_allowed_and_said(own_engine, command):
     console.close()
     assert not answer.failed
     assert "Start afresh brings everything back" in answer.notice
+
+
+@pytest.mark.parametrize(
+    "command", ["drop table if exists nope", "create table shop.own (a int); drop table own"]
+)
+def test_a_table_of_the_learner_s_own_is_dropped_without_a_word(console, command):
+    assert console.run(command).notice == ""
