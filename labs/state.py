@@ -40,6 +40,7 @@ class SandboxState:
     servers: dict[str, dict[str, str]] = field(default_factory=dict)
     links: dict[str, dict[str, Value]] = field(default_factory=dict)
     figures: dict[str, list[str]] = field(default_factory=dict)
+    consoles: dict[str, dict[str, Value]] = field(default_factory=dict)
     topology: dict[str, list[dict[str, Value]]] = field(default_factory=dict)
     """Empty while the lab's own topology holds."""
     roles: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -79,6 +80,12 @@ class SandboxState:
                 }
             case events.ServerFiguresChanged():
                 self.figures[event.server] = event.lines
+            case events.ConsoleChanged():
+                self.consoles[event.server] = {
+                    "prompt": event.prompt,
+                    "holds": event.holds,
+                    "since": event.since,
+                }
             case events.RoleChanged():
                 self.roles[event.server] = {"role": event.role, "of": event.of}
             case events.EndpointMoved():
@@ -139,7 +146,7 @@ class SandboxState:
         if event.sentence:
             self.timeline.append(encode(entry))
         named: list[Sized] = [self.servers, self.figures, self.roles, self.endpoints, self.links]
-        named += [self.settings, self.checks, self.measured]
+        named += [self.settings, self.checks, self.measured, self.consoles]
         if sum(map(len, named)) > NAMES:
             raise BadInput("More names than a sandbox has.")
 

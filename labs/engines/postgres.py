@@ -29,10 +29,11 @@ from labs.runtime.launch import Launch
 
 AGENT, READER, APPLICATION, LEARNER = "lab_agent", "lab_reader", "shop_app", "learner"
 
-# The agent connects by the socket, in a directory of its own; all others by TCP with a password.
+# The agent and the console connect by the socket, in a directory of its own; the application by TCP
+# with a password. A role may always change its own password: a learner's must not be needed.
 HOST_BASED_ACCESS = f"""\
-local all {AGENT},{READER} trust
-host all {AGENT},{READER} all reject
+local all {AGENT},{READER},{LEARNER} trust
+host all {AGENT},{READER},{LEARNER} all reject
 host shop all all scram-sha-256
 """
 
@@ -49,7 +50,7 @@ _SOCKET_PATH_LIMIT = 107
 class Postgres(DatabaseEngine):
     """One Postgres over a copy of the shop's template in `directory / "data"`.
 
-    `password` is for the roles `shop_app` (the application) and `learner` (the console).
+    `password` is for the role `shop_app` (the application).
     """
 
     name: str
@@ -69,13 +70,16 @@ class Postgres(DatabaseEngine):
         """The data directory."""
         return self.directory / "data"
 
+    @property
+    def _socket_path(self) -> str:
+        return str(self.data / f".s.PGSQL.{self.address.port}")
+
     def launch(self) -> Launch:
-        socket_path = self.data / f".s.PGSQL.{self.address.port}"
-        if len(str(socket_path)) > _SOCKET_PATH_LIMIT:
+        if len(self._socket_path) > _SOCKET_PATH_LIMIT:
             raise DidNotStart(
                 "The sandbox's directory has too long a name for a socket.",
                 hint="Keep the project's data under a shorter path.",
-                detail=str(socket_path),
+                detail=self._socket_path,
             )
         return Launch(
             argv=(str(binaries.find("postgres")), "-D", str(self.data)),
@@ -114,6 +118,8 @@ class Postgres(DatabaseEngine):
         return self._reader.row(statement, dict(parameters))
 
     def access(self, user: str) -> Access:
+        if user == LEARNER:
+            return Access(user, socket=self._socket_path)
         return Access(user, self.password)
 
     def after_restart(self) -> str:
@@ -143,9 +149,8 @@ class _Ours:
         with self._lock:
             connection = self._asked("SELECT 1", None, timeout_s)[0]
             if not self._has_passwords:
-                secret = f"PASSWORD '{scram_verifier(self._server.password)}'"
-                both = f"ALTER ROLE {APPLICATION} {secret}; ALTER ROLE {LEARNER} {secret}"
-                self._asked(both, None, timeout_s)
+                secret = scram_verifier(self._server.password)
+                self._asked(f"ALTER ROLE {APPLICATION} PASSWORD '{secret}'", None, timeout_s)
                 self._has_passwords = True
             return (connection.info.parameter_status("server_version") or "").split(" ")[0]
 

@@ -121,6 +121,29 @@ class ServerFiguresChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleChanged(Event):
+    """What the prompt of a server's console shows, and what it holds open on the server since a
+    time (Unix seconds); `why` says how that ended, if it was not the learner who ended it.
+    """
+
+    server: str
+    prompt: str
+    holds: str = ""
+    since: float = 0.0
+    why: str = ""
+
+    @property
+    def sentence(self) -> str:
+        if self.why:
+            return f"Console {self.server}: {self.why}"
+        return f"Console {self.server} holds {self.holds}" if self.holds else ""
+
+    @property
+    def sense(self) -> Sense:
+        return "error" if self.why else "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TopologyChanged(Event):
     """A server was added or removed: all nodes and links now (labs.lab.Topology.to_data)."""
 

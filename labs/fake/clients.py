@@ -145,17 +145,24 @@ class FakeShop:
         self.state.queries += 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FakeConsole:
-    """Repeats each command."""
+    """Repeats each command. Its prompt shows a transaction from BEGIN to COMMIT or ROLLBACK."""
 
     name: str
     is_up: IsUp
+    prompt: str = ""
 
     def run(self, command: str) -> Answer:
         if not self.is_up():
             raise not_answered("server", TimeoutError())
-        return Answer(f"{self.name} is a fake. It was told: {command}", False, LOOKED_UP_MS)
+        match command.strip().lower():
+            case "begin":
+                self.prompt = "=*"
+            case "commit" | "rollback":
+                self.prompt = ""
+        text = f"{self.name} is a fake. It was told: {command}"
+        return Answer(text, False, LOOKED_UP_MS, prompt=self.prompt)
 
     def complete(self, text: str) -> list[str]:
         return [name for name in COMMANDS if name.startswith(text.upper())]

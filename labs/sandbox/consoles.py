@@ -1,22 +1,25 @@
 """The consoles of a sandbox: one for each server that has one, made when it is first used, and
-again after its server was replaced.
+again where another server stands. What a console holds open on its server is an event.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 
 from labs.clients.access import Access
 from labs.clients.address import Address
 from labs.engines.registry import registry
-from labs.errors import BadInput, LabsError
-from labs.sandbox.console import Answer, Console
+from labs.errors import BadInput, LabsError, ServerDown
+from labs.events import ConsoleChanged
+from labs.sandbox.console import OUTPUT_LIMIT, Answer, Console, Watched
 from labs.sandbox.context import Context
 from labs.sandbox.memcached_console import MemcachedConsole
 from labs.sandbox.redis_cli.console import RedisConsole
 from labs.sandbox.sql_console import SqlConsole
+from labs.sandbox.typed import PIECES, as_one, foreign
 
 CONSOLES: dict[str, Callable[[Address, Access], Console]] = {
     "resp": RedisConsole,
@@ -26,6 +29,8 @@ CONSOLES: dict[str, Callable[[Address, Access], Console]] = {
 """The console for each value of `console` of a kind of engine."""
 LEARNER = "learner"
 """The user that every engine with users has for its console."""
+MOST_PIECES = 20
+"""Commands that are run when several are pasted together."""
 
 
 class Consoles:
@@ -34,42 +39,87 @@ class Consoles:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._lock = threading.Lock()
-        self._consoles: dict[str, Console] = {}
+        self._consoles: dict[str, tuple[object, Console]] = {}
+        self._prompts: dict[str, str] = {}
 
     def run(self, name: str, command: str) -> Answer:
-        """Run a command in a server's console, and note it on the timeline."""
-        answer = self._console(name).run(command)
+        """Run a command in a server's console, and note it on the timeline. Several lines may be
+        several commands, each of which is answered.
+        """
+        console = self._console(name)
+        language = registry[self._context.servers[name].engine.kind].console
+        pieces = PIECES.get(language, as_one)(command)
+        if len(pieces) > MOST_PIECES:
+            raise BadInput(
+                f"These are {len(pieces):,} commands. At most {MOST_PIECES} run together, so "
+                "nothing was run.",
+                hint="Paste fewer lines.",
+            )
+        try:
+            answer = _run(console, pieces[0]) if len(pieces) == 1 else _run_all(console, pieces)
+        finally:
+            self._look_at(name, console)
+        self._note(name, answer.prompt)
         shown = command.strip().split("\n")[0][:80]
+        more = f" and {len(pieces) - 1} more" if len(pieces) > 1 else ""
         self._context.say(
-            f"Console {name}: {shown}" + (" (refused by the server)" if answer.failed else "")
+            f"Console {name}: {shown}{more}" + (" (refused by the server)" if answer.failed else "")
         )
         return answer
+
+    def look(self) -> None:
+        """Notice what servers have ended while no command ran. Waits for no server."""
+        for name, (_, console) in list(self._consoles.items()):
+            self._look_at(name, console)
 
     def complete(self, name: str, text: str) -> list[str]:
         """How a console command could go on."""
         return self._console(name).complete(text[:200])
 
     def close_one(self, name: str) -> None:
-        """Close a console's connection; the next command opens another."""
-        with self._lock:
-            console = self._consoles.pop(name, None)
+        """End a console's connection; the next command opens another, and says what was lost."""
+        _, console = self._consoles.get(name, (None, None))
         if console is not None:
             with contextlib.suppress(LabsError, OSError):
                 console.close()
+            self._look_at(name, console)
 
     def close(self) -> None:
         """Close all connections."""
         for name in list(self._consoles):
             self.close_one(name)
 
+    def _look_at(self, name: str, console: Console) -> None:
+        if isinstance(console, Watched) and (standing := console.look()) is not None:
+            self._note(name, standing.prompt, standing.why)
+
+    def _note(self, name: str, prompt: str, why: str = "") -> None:
+        """Say what the prompt shows, if that is news."""
+        with self._lock:
+            before = self._prompts.get(name, "")
+            self._prompts[name] = prompt
+        if prompt != before:
+            holds = _held(prompt)
+            since = time.time() if holds else 0.0
+            event = ConsoleChanged(
+                server=name, prompt=prompt, holds=holds, since=since, why="" if holds else why
+            )
+            self._context.emit(event)
+
     def _console(self, name: str) -> Console:
         node = self._context.topology.node(name)
         if name not in self._context.servers or not node.has_console:
             raise BadInput(f"{name[:40]} has no console.")
+        engine = self._context.servers[name].engine
+        behind = (engine.kind, engine.address, engine.access(LEARNER))
         with self._lock:
-            if name not in self._consoles:
-                self._consoles[name] = self._made(name)
-            return self._consoles[name]
+            before, console = self._consoles.get(name, (None, None))
+            if console is None or before != behind:
+                if console is not None:
+                    console.close()
+                console = self._made(name)
+                self._consoles[name] = (behind, console)
+            return console
 
     def _made(self, name: str) -> Console:
         server, doubles = self._context.servers[name], self._context.doubles
@@ -77,3 +127,57 @@ class Consoles:
             return doubles.console(name, lambda: self._context.servers[name].state == "up")
         console = CONSOLES[registry[server.engine.kind].console]
         return console(server.engine.address, server.engine.access(LEARNER))
+
+
+def _run(console: Console, command: str) -> Answer:
+    try:
+        return console.run(command)
+    except BadInput as exc:
+        if not (found := foreign(command)) or found in str(exc):
+            raise
+        raise BadInput(str(exc), hint=f"{found} {exc.hint}".strip()) from exc
+
+
+def _run_all(console: Console, pieces: list[str]) -> Answer:
+    """The answers to several commands in one, each after its command. A command that is refused
+    does not keep those after it from running; a server without an answer does.
+    """
+    answers: list[Answer] = []
+    for piece in pieces:
+        prompt = answers[-1].prompt if answers else ""
+        try:
+            answers.append(_run(console, piece))
+        except ServerDown as exc:
+            if not answers:
+                raise
+            answers.append(_refused(exc, prompt))
+            break
+        except LabsError as exc:
+            answers.append(_refused(exc, prompt))
+    done = zip(pieces, answers, strict=False)
+    text = "\n".join(f"> {piece}\n{answer.output}" for piece, answer in done)
+    left = len(pieces) - len(answers)
+    notices = list(dict.fromkeys(answer.notice for answer in answers if answer.notice))
+    if len(text) > OUTPUT_LIMIT:
+        notices.append(f"The first {OUTPUT_LIMIT:,} of {len(text):,} characters are shown.")
+    if left:
+        notices.append(f"The last {left} of {len(pieces)} commands were not run.")
+    return Answer(
+        text[:OUTPUT_LIMIT],
+        any(answer.failed for answer in answers),
+        round(sum(answer.took_ms for answer in answers), 3),
+        cut=len(text) > OUTPUT_LIMIT or any(answer.cut for answer in answers),
+        prompt=answers[-1].prompt,
+        notice=" ".join(notices),
+    )
+
+
+def _refused(exc: LabsError, prompt: str) -> Answer:
+    return Answer(f"{exc}\n{exc.hint}" if exc.hint else str(exc), True, 0.0, prompt=prompt)
+
+
+def _held(prompt: str) -> str:
+    """What a console holds open on its server, by its prompt; empty if nothing."""
+    if prompt == "=!":
+        return "a failed transaction that is still open"
+    return "an open transaction" if prompt == "=*" or "(TX)" in prompt else ""

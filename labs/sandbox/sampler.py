@@ -72,6 +72,9 @@ class Sampled(Protocol):
     def stop_load(self, why: str = "") -> str:
         """End the workload."""
 
+    def look_at_consoles(self) -> None:
+        """Notice what a server has ended in a console."""
+
 
 class Sampler:
     """One thread. Emits a reading whenever something moved; keeps the last ones for the checks."""
@@ -122,6 +125,7 @@ class Sampler:
                 return
             for server in list(self._sandbox.servers.values()):
                 server.watch()
+            self._sandbox.look_at_consoles()
             try:
                 self._take()
             except RuntimeError:

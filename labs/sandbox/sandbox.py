@@ -299,6 +299,10 @@ class Sandbox(Emitter, Context):
         """Run a command in a server's console."""
         return self._consoles.run(name, command)
 
+    def look_at_consoles(self) -> None:
+        """Notice what a server has ended in a console while no command ran."""
+        self._consoles.look()
+
     def complete(self, name: str, text: str) -> list[str]:
         """How a console command could go on."""
         return self._consoles.complete(name, text)

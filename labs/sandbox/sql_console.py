@@ -1,33 +1,57 @@
-"""The console of Postgres: one statement at a time as the role `learner`, rows as a table."""
+"""The console of Postgres: what psql prints, as the role `learner`, in one session that is never
+replaced in silence.
+"""
 
 from __future__ import annotations
 
 import re
 import threading
 import time
-
-import psycopg
-from psycopg import generators
-from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus
-from psycopg.pq.abc import PGresult
+from dataclasses import dataclass
 
 from labs.clients.access import Access
 from labs.clients.address import Address
-from labs.clients.postgres import BoundedConnection, connect
-from labs.errors import BadInput, CommandRefused
+from labs.clients.sql_session import LoginRefused, SqlSession
+from labs.errors import BadInput, CommandRefused, ServerDown
 from labs.sandbox.console import (
     COMMAND_LIMIT,
-    OUTPUT_LIMIT,
-    ROW_LIMIT,
     SQL_DEADLINE_S,
     Answer,
+    Standing,
     ms_since,
     not_answered,
 )
+from labs.sandbox.psql_message import message
+from labs.sandbox.sql_reply import Reply
+from labs.sandbox.typed import foreign, foreign_in_sql
 
-_MORE_ROWS = (ExecStatus.TUPLES_CHUNK, ExecStatus.SINGLE_TUPLE)
-_COPYING = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
+_SETTINGS = {
+    "application_name": "console",
+    "client_encoding": "UTF8",
+    "statement_timeout": str(int(SQL_DEADLINE_S * 1000)),
+    # A learner can set these for the own role, and no session would begin or last.
+    "idle_session_timeout": "0",
+    "local_preload_libraries": "",
+}
+_PROMPTS = {"T": "=*", "E": "=!"}
+_KEEPS = ("SET", "LISTEN", "PREPARE", "DECLARE CURSOR", "LOAD")
+_KEEPS_TOO = re.compile(r"advisory_(xact_)?lock|set_config|setseed", re.IGNORECASE)
+_COMMITS = re.compile(r"\b(commit|end)\b", re.IGNORECASE)
+_ENDS = ("BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK")
+_READS = ("SELECT", "SHOW", "EXPLAIN", "FETCH", "SET", *_ENDS)
+_BREAKS = ("DROP ", "ALTER TABLE", "ALTER SCHEMA", "REVOKE", "TRUNCATE")
+_OF_THE_SHOP = re.compile(
+    r"\b(schema\s+shop|owned|categories|products|inventory|customers|reviews|orders|order_items)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """A session that ended: what the server said, and what was in it."""
+
+    said: str
+    kept: str
 
 
 class SqlConsole:
@@ -48,147 +72,186 @@ class SqlConsole:
     )
 
     def __init__(self, address: Address, access: Access) -> None:
-        self._address, self._access = address, access
-        self._connection: BoundedConnection | None = None
+        self._session = SqlSession(address, access, settings=_SETTINGS, connect_timeout_s=1.0)
         self._lock = threading.Lock()
+        self._began = self._keeps = False
+        self._status = "I"
+        self._loss: _Loss | None = None
+        self._between: Reply | None = None
 
     def run(self, command: str) -> Answer:
-        if len(command.encode()) > COMMAND_LIMIT or "\x00" in command:
-            raise BadInput("A statement here is text of 64 KiB at most.")
-        if not command.strip().strip(";"):
-            raise BadInput(
-                "Write a statement.", hint="For example: select count(*) from shop.reviews;"
-            )
-        if re.match(r"\s*copy\b", command, re.IGNORECASE):
-            raise CommandRefused("COPY is not run in this console.", hint="Use SELECT or INSERT.")
+        _check(command)
         with self._lock:
-            began = time.perf_counter()
-            try:
-                connection = self._connected()
-            except psycopg.OperationalError as exc:
-                raise not_answered("database", exc) from exc
-            try:
-                return self._answer(connection, command, began)
-            except psycopg.OperationalError as exc:
-                if exc.sqlstate is None or connection.closed:
-                    self.close()
-                    raise not_answered("database", exc) from exc
-                return Answer(_sql_error(exc), True, ms_since(began))
-            except CommandRefused:
-                self.close()
-                raise
-            except psycopg.Error as exc:
-                return Answer(_sql_error(exc), True, ms_since(began))
+            self._settle()
+            if (loss := self._loss) is not None and loss.kept:
+                self._loss = None
+                return Answer(loss.said, True, 0.0, notice=f"{_told(loss)} {_NOT_RUN}")
+            return self._answer(command)
 
     def complete(self, text: str) -> list[str]:
-        last = text.lower().rsplit(" ", 1)[-1]
-        return [word for word in self._WORDS if last and word.startswith(last)]
+        start, last = text[: text.rfind(" ") + 1], text.lower().rsplit(" ", 1)[-1]
+        return [start + word for word in self._WORDS if last and word.startswith(last)]
+
+    def look(self) -> Standing | None:
+        """How the session is now, without waiting; None while a command runs."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            self._settle()
+            why = _told(self._loss) if self._loss is not None and self._loss.kept else ""
+            return Standing(self._prompt, why)
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        """End the session; the next command says that it ended, and with what in it."""
+        with self._lock:
+            self._lose("")
 
-    def _connected(self) -> BoundedConnection:
-        if self._connection is not None and self._connection.ended():
-            self.close()
-        if self._connection is None:
-            self._connection = connect(
-                host=self._address.host,
-                port=self._address.port,
-                user=self._access.user,
-                password=self._access.password,
-                timeout_s=SQL_DEADLINE_S + 1.0,
-                connect_timeout_s=1.0,
-                application="console",
-                options=f"-c statement_timeout={int(SQL_DEADLINE_S * 1000)}",
-            )
-        return self._connection
+    @property
+    def _prompt(self) -> str:
+        return _PROMPTS.get(self._status, "")
 
-    @staticmethod
-    def _answer(connection: BoundedConnection, command: str, began: float) -> Answer:
-        """The first statement's answer, or the first error.
-
-        Rows come in parts and go at once where there are enough: together they may be larger than
-        the memory.
-        """
-        pgconn, end = connection.pgconn, time.monotonic() + SQL_DEADLINE_S + 1.0
-        pgconn.send_query(command.encode())
-        if psycopg.capabilities.has_stream_chunked():
-            pgconn.set_chunked_rows_mode(ROW_LIMIT)
-        else:
-            pgconn.set_single_row_mode()
-        connection.wait(generators.send(pgconn))
-        table, status, error = _Table(), "", None
-        while (
-            result := connection.wait(
-                generators.fetch(pgconn), timeout=max(0.001, end - time.monotonic())
-            )
-        ) is not None:
-            if result.status in _COPYING:
-                raise CommandRefused(
-                    "COPY is not run in this console.", hint="Use SELECT or INSERT."
-                )
-            if result.status == ExecStatus.FATAL_ERROR:
-                error = error or error_from_result(result)
-            elif not status:
-                table.add(result)
-                status = (
-                    "" if result.status in _MORE_ROWS else (result.command_status or b"OK").decode()
-                )
-        if error is not None:
-            raise error
-        return table.answer(status, ms_since(began))
-
-
-class _Table:
-    """The first rows of a result, and how many there were."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self.cells: list[list[str]] = []
-        self.count = 0
-
-    def add(self, result: PGresult) -> None:
-        """Take a part of the result."""
-        columns = range(result.nfields)
-        self.names = self.names or [
-            (result.fname(n) or b"").decode(errors="replace") for n in columns
+    def _answer(self, command: str) -> Answer:
+        began = time.perf_counter()
+        notices = [_told(self._loss)] if self._loss is not None else []
+        try:
+            self._session.connect()
+        except LoginRefused as exc:
+            return Answer(message(exc.body, ""), True, ms_since(began))
+        except OSError as exc:
+            raise not_answered("database", exc) from exc
+        self._began, self._loss = True, None
+        reply = Reply(command)
+        try:
+            self._session.ask(command)
+            reply.read(self._session)
+        except OSError as exc:
+            return self._ended(reply, command, exc, began)
+        took_ms = ms_since(began)
+        self._status = self._session.status
+        self._keeps |= any(tag.startswith(_KEEPS) for tag in reply.tags)
+        self._keeps |= bool(_KEEPS_TOO.search(command))
+        notices += [
+            *self._from_between(),
+            *reply.left_out,
+            *_explained(reply, command, self._status),
         ]
-        self.count += result.ntuples
-        for row in range(min(result.ntuples, ROW_LIMIT - len(self.cells))):
-            self.cells.append([_cell(result.get_value(row, n)) for n in columns])
-
-    def answer(self, status: str, took_ms: float) -> Answer:
-        """The rows as a table; for a statement without rows its status."""
-        if not self.names:
-            return Answer(status, False, took_ms)
-        widths = [
-            max([len(name), *(len(row[n]) for row in self.cells)])
-            for n, name in enumerate(self.names)
-        ]
-        lines = [
-            " | ".join(name.ljust(width) for name, width in zip(self.names, widths, strict=True)),
-            "-+-".join("-" * width for width in widths),
-        ]
-        lines += [
-            " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            for row in self.cells
-        ]
-        lines.append(f"({self.count} row{'' if self.count == 1 else 's'})")
-        text = "\n".join(lines)
+        if reply.failed:
+            notices.append(foreign(command))
         return Answer(
-            text[:OUTPUT_LIMIT],
-            False,
+            reply.text,
+            reply.failed,
             took_ms,
-            cut=len(text) > OUTPUT_LIMIT or self.count > len(self.cells),
+            cut=bool(reply.left_out),
+            prompt=self._prompt,
+            notice=" ".join(filter(None, notices)),
+        )
+
+    def _ended(self, reply: Reply, command: str, exc: OSError, began: float) -> Answer:
+        """The answer where the session ended while a command ran. Raises ServerDown if the server
+        is silent.
+        """
+        self._lose("")
+        loss, self._loss = self._loss, None
+        told = _told(loss) if loss is not None else ""
+        if not reply.fatal or _COMMITS.search(command):
+            told = (
+                "Your session has ended, and this command may have run all the same: look before "
+                "you repeat it."
+            )
+        if reply.fatal or isinstance(exc, ConnectionError):
+            text = reply.text or "server closed the connection unexpectedly"
+            notice = f"{told} The next command runs in a new session."
+            return Answer(text, True, ms_since(began), notice=notice)
+        down = not_answered("database", exc)
+        raise ServerDown(str(down), hint=f"{down.hint} {told}", detail=down.detail) from exc
+
+    def _settle(self) -> None:
+        """Read what the server sent while no command ran, and find out whether it has ended the
+        session.
+        """
+        if not self._session.connected:
+            return
+        reply = self._between or Reply("")
+        try:
+            with self._session.within(1.0):
+                while self._session.waiting():
+                    self._between = reply
+                    reply.take(self._session)
+        except OSError:
+            self._lose(reply.text)
+        if reply.fatal:
+            self._lose(reply.text)
+
+    def _from_between(self) -> list[str]:
+        """What the server sent before this command, in one sentence."""
+        between, self._between = self._between, None
+        return [f"Since the command before: {between.text}"] if between and between.text else []
+
+    def _lose(self, said: str) -> None:
+        if self._began:
+            kept = "transaction" if self._status != "I" else "settings" if self._keeps else ""
+            self._loss = self._loss or _Loss(said, kept)
+        self._began = self._keeps = False
+        self._status, self._between = "I", None
+        self._session.close()
+
+
+_NOT_RUN = "This command was not run. Send it again to run it in a new session."
+
+
+def _told(loss: _Loss) -> str:
+    """The loss in a sentence."""
+    if loss.kept == "transaction":
+        return (
+            "Your session has ended, and its open transaction was rolled back: nothing of it is "
+            "in the database."
+        )
+    if loss.kept:
+        return (
+            "Your session has ended, and what it kept is gone: what SET set, prepared statements, "
+            "cursors, advisory locks, LISTEN."
+        )
+    return "Your session had ended."
+
+
+def _check(command: str) -> None:
+    if len(command.encode()) > COMMAND_LIMIT or "\x00" in command:
+        raise BadInput("A statement here is text of 64 KiB at most.")
+    if not command.strip().strip(";"):
+        raise BadInput("Write a statement.", hint="For example: select count(*) from shop.reviews;")
+    if command.lstrip().startswith("\\"):
+        raise CommandRefused(
+            f"{command.split()[0][:20]} is a command of psql itself; this console sends SQL.",
+            hint="The tables: select tablename from pg_tables where schemaname = 'shop';",
+        )
+    if found := foreign_in_sql(command):
+        raise CommandRefused(
+            f"{found} Postgres would take them for letters of a name, so nothing was run.",
+            hint="Write the plain characters.",
         )
 
 
-def _cell(value: bytes | None) -> str:
-    text = "" if value is None else value[:1_000].decode(errors="replace")
-    return (text if len(text) <= 200 else text[:200] + "…").replace("\n", "⏎")
-
-
-def _sql_error(exc: psycopg.Error) -> str:
-    return f"ERROR:  {str(exc).strip()}"[:4_000]
+def _explained(reply: Reply, command: str, status: str) -> list[str]:
+    """What psql leaves its reader to know."""
+    said = []
+    if reply.cancelled:
+        said.append(f"This console cancels a statement after {SQL_DEADLINE_S:g} seconds.")
+    if (
+        reply.failed
+        and status == "I"
+        and not any(tag.startswith(_ENDS) for tag in reply.tags)
+        and any(not tag.startswith(_READS) for tag in reply.tags)
+    ):
+        said.append(
+            "Postgres runs statements that were sent together as one transaction: the error "
+            "undid those before it, too."
+        )
+    breaks = any(tag.startswith(_BREAKS) for tag in reply.tags)
+    if breaks and not reply.failed and _OF_THE_SHOP.search(command):
+        said.append(
+            "The shop's application needs the tables of the schema shop: if its requests fail "
+            "now, Start afresh brings everything back."
+        )
+    return said

@@ -1,11 +1,12 @@
--- Who may do what. The passwords are each sandbox's own and set at its first start.
+-- Who may do what. The application's password is each sandbox's own and set at its first start.
 
 CREATE ROLE learner LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 8;
 CREATE ROLE shop_app LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 25;
 CREATE ROLE lab_reader LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 3;
 
 REVOKE ALL ON DATABASE shop FROM PUBLIC;
-GRANT CONNECT ON DATABASE shop TO learner, shop_app, lab_reader;
+-- To PUBLIC, which is these roles: DROP OWNED BY learner would take a right of the learner's own.
+GRANT CONNECT ON DATABASE shop TO PUBLIC;
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 
 -- The schema and its tables are the learner's, to look at, to change and to break.

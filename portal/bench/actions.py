@@ -16,13 +16,13 @@ from flask.typing import ResponseReturnValue
 from labs.client import SandboxInfo, catalogue, find, visible
 from labs.errors import BadInput, LabsError, NotNow, SandboxTaken, UnknownSandbox
 from labs.events import Value
-from labs.lab import Control, Lab, Number
+from labs.lab import Control, Lab, Node, Number
 from portal.access import needs
 from portal.bench.log_scale import value_at
 from portal.bench.look import look, look_at
 from portal.bench.places import page_before, page_of_form, with_word
 from portal.bench.routes import predictions_of
-from portal.bench.view import topology_of
+from portal.bench.view import PROMPT_LENGTH, topology_of
 from portal.web.arguments import form_fields
 from portal.web.caching import summary_name
 from portal.web.fragments import is_htmx, trigger
@@ -186,7 +186,7 @@ def snippet(lab_id: str, server: str) -> ResponseReturnValue:
     learner = current_learner()
     info = client().find(learner) if learner else None
     is_open = info is not None and info.lab == lab_id and info.status == "open"
-    turn = _turn(info, node.name) if info and is_open else None
+    turn = _turn(info, node) if info and is_open else None
     if is_htmx():
         html = render_template("bench/_snippet.html", turn=turn, lab_id=lab_id)
         return html, 200 if turn else 409
@@ -200,26 +200,33 @@ def snippet(lab_id: str, server: str) -> ResponseReturnValue:
 DELAY = Number("delay_ms", "The delay", 1, 2_000, 1, 50, unit="ms")
 
 
-def _known_server(sandbox: SandboxInfo, lab: Lab, name: str) -> str:
-    """The server's name; BadInput if neither the lab nor its sandbox has it."""
+def _known_server(sandbox: SandboxInfo, lab: Lab, name: str) -> Node:
+    """The server; BadInput if neither the lab nor its sandbox has it."""
     try:
-        return lab.topology.node(name).name
+        return lab.topology.node(name)
     except BadInput:
-        return topology_of(lab, client().call(sandbox, "state")).node(name).name
+        return topology_of(lab, client().call(sandbox, "state")).node(name)
 
 
-def _turn(sandbox: SandboxInfo, server: str) -> dict[str, Any]:
-    command = request.form.get("command", "").strip()
-    if not command:
+def _turn(sandbox: SandboxInfo, node: Node) -> dict[str, Any]:
+    # A form sends a line end as two characters, whichever was typed.
+    command = request.form.get("command", "").replace("\r\n", "\n")
+    if not command.strip():
         raise BadInput("There is no command.", hint="Type one, for example PING.")
-    turn: dict[str, Any] = {"server": server, "command": visible(command.replace("\r\n", "\n"))}
+    turn: dict[str, Any] = {
+        "server": node.name,
+        "language": node.kind.console,
+        "before": request.form.get("prompt", "")[:PROMPT_LENGTH],
+        "command": visible(command.strip("\n")),
+    }
     try:
-        return turn | client().call(sandbox, "console", server=server, command=command)
+        return turn | client().call(sandbox, "console", server=node.name, command=command)
     except UnknownSandbox:
         raise
     except LabsError as error:
-        output = f"{error}\n{error.hint}" if error.hint else str(error)
-        return turn | {"output": output, "failed": True, "took_ms": 0.0, "cut": False}
+        # Our words, not the server's; what the prompt shows then, an event says.
+        notice = f"{error}\n{error.hint}" if error.hint else str(error)
+        return turn | {"notice": notice, "failed": True}
 
 
 def _wait_for_opening(info: SandboxInfo) -> SandboxInfo:

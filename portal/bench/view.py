@@ -26,7 +26,9 @@ from portal.bench.words import engine_words
 
 Phase = Literal["none", "taken", "queued", "opening", "open", "ended", "away"]
 Gear = Literal["step", "load", "break"]
-DRAWN = ("servers", "links", "settings", "reading", "roles", "endpoints", "figures")
+DRAWN = ("servers", "links", "settings", "reading", "roles", "endpoints", "figures", "consoles")
+PROMPT_LENGTH = 24
+"""Characters that a console's prompt shows after the server's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +210,10 @@ class Bench:
         """The state of a server; the application and the endpoints are always up."""
         default = "stopped" if self.topology.node(name) in self.topology.servers else "up"
         return str(self.state.get("servers", {}).get(name, {}).get("state", default))
+
+    def prompt(self, name: str) -> str:
+        """What the prompt of a server's console shows after its name."""
+        return str(self.state.get("consoles", {}).get(name, {}).get("prompt", ""))[:PROMPT_LENGTH]
 
     def link_state(self, name: str) -> str:
         """The state of a link."""

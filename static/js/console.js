@@ -1,14 +1,17 @@
 // @ts-check
-// A console's line: earlier lines by the arrow keys, completion by Tab. Escape, then Tab, leaves, so no keyboard is trapped.
+// A console's text: Enter runs it, the arrow keys recall earlier commands, Tab completes. Escape, then Tab, leaves, so no keyboard is trapped.
 import { write } from "./dom.js";
 import { Island } from "./island.js";
 
 const KEPT = 100;
+const MOST_ROWS = 8;
+const LONGEST_PROMPT = 24;
+const LONGEST_COMPLETED = 200;
 
 class Console extends Island {
   start() {
     const form = this.querySelector("form");
-    this.input = this.querySelector("input");
+    this.input = this.querySelector("textarea");
     this.log = this.querySelector("pre");
     /** @type {string[]} */
     this.earlier = [];
@@ -17,31 +20,49 @@ class Console extends Island {
     if (!form || !this.input) return;
     const signal = this.gone?.signal;
     this.input.addEventListener("keydown", (event) => this.key(event), { signal });
+    this.input.addEventListener("input", () => this.grow(), { signal });
     form.addEventListener("htmx:before:request", () => this.sent(), { signal });
-    form.addEventListener("htmx:finally:request", () => {
-      if (this.log) this.log.scrollTop = this.log.scrollHeight;
-      this.input?.focus();
-    }, { signal });
+    form.addEventListener("htmx:finally:request", () => this.answered(), { signal });
+    this.on("console-changed", (entry) => {
+      if (entry.server === this.dataset.server) this.prompt(entry.prompt);
+    });
   }
 
   sent() {
-    const line = this.input?.value.trim() ?? "";
-    if (line && this.earlier?.at(-1) !== line) this.earlier?.push(line);
+    const command = this.input?.value.replace(/\n+$/, "") ?? "";
+    if (command.trim() && this.earlier?.at(-1) !== command) this.earlier?.push(command);
     this.earlier = this.earlier?.slice(-KEPT);
     this.at = this.earlier?.length ?? 0;
-    if (this.input) this.input.value = "";
+    this.fill("");
     this.offer([]);
+  }
+
+  answered() {
+    const prompt = this.log?.lastElementChild?.getAttribute("data-prompt");
+    if (typeof prompt === "string") this.prompt(prompt);
+    if (this.log) this.log.scrollTop = this.log.scrollHeight;
+    this.input?.focus();
+  }
+
+  /** What the prompt shows after the server's name, and what the next command is sent with. @param {string} text */
+  prompt(text) {
+    write(this.querySelector("[data-prompt-now]"), text.slice(0, LONGEST_PROMPT));
+    const sent = /** @type {HTMLInputElement | null} */ (this.querySelector("[name=prompt]"));
+    if (sent) sent.value = text;
   }
 
   /** @param {KeyboardEvent} event */
   key(event) {
-    if (event.key === "ArrowUp" || event.key === "ArrowDown") {
+    if (event.isComposing) return;
+    if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
-      this.recall(event.key === "ArrowUp" ? -1 : 1);
+      if (this.input?.value.trim()) this.input.form?.requestSubmit();
+    } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
+      this.arrow(event, event.key === "ArrowUp" ? -1 : 1);
     } else if (event.key === "Escape") {
       this.leaving = true;
       this.offer([]);
-    } else if (event.key === "Tab" && !event.shiftKey && !this.leaving && this.input?.value.trim()) {
+    } else if (event.key === "Tab" && !event.shiftKey && !this.leaving && this.written().trim()) {
       event.preventDefault();
       this.complete();
     } else if (event.key !== "Shift") {
@@ -49,27 +70,58 @@ class Console extends Island {
     }
   }
 
+  /**
+   * Moves within several lines; from the first or the last of them to another command.
+   * @param {KeyboardEvent} event @param {number} by
+   */
+  arrow(event, by) {
+    const { value = "", selectionStart = 0, selectionEnd = 0 } = this.input ?? {};
+    const passed = by < 0 ? value.slice(0, selectionStart) : value.slice(selectionEnd);
+    if (event.shiftKey || selectionStart !== selectionEnd || passed.includes("\n")) return;
+    event.preventDefault();
+    this.recall(by);
+  }
+
   /** @param {number} by */
   recall(by) {
-    const lines = this.earlier ?? [];
-    this.at = Math.min(Math.max((this.at ?? 0) + by, 0), lines.length);
-    if (this.input) {
-      this.input.value = lines[this.at] ?? "";
-      this.input.setSelectionRange(this.input.value.length, this.input.value.length);
-    }
+    const commands = this.earlier ?? [];
+    this.at = Math.min(Math.max((this.at ?? 0) + by, 0), commands.length);
+    this.fill(commands[this.at] ?? "");
+  }
+
+  /** @param {string} text @param {number} [caret] */
+  fill(text, caret = text.length) {
+    if (!this.input) return;
+    this.input.value = text;
+    this.input.setSelectionRange(caret, caret);
+    this.grow();
+  }
+
+  /** As many rows as lines. */
+  grow() {
+    if (this.input) this.input.rows = Math.min(MOST_ROWS, this.input.value.split("\n").length);
+  }
+
+  /** @returns {string} the line with the caret, up to there */
+  written() {
+    return this.input?.value.slice(0, this.input.selectionStart).split("\n").at(-1) ?? "";
   }
 
   async complete() {
-    const text = this.input?.value ?? "";
+    const text = this.written();
+    const before = this.input?.value ?? "";
+    const end = this.input?.selectionStart ?? 0;
+    if (text.length > LONGEST_COMPLETED) return this.offer([]);
     const url = `${this.dataset.complete}?server=${encodeURIComponent(this.dataset.server ?? "")}&text=${encodeURIComponent(text)}`;
     try {
       const response = await fetch(url, { headers: { Accept: "application/json" } });
-      if (!response.ok || this.input?.value !== text) return;
+      if (!response.ok || this.input?.value !== before) return;
       /** @type {string[]} */
       const options = (await response.json()).options ?? [];
       const start = common(options);
-      if (options.length === 1) this.input.value = `${options[0]} `;
-      else if (start.length > text.length) this.input.value = start;
+      const found = options.length === 1 ? `${options[0].trimEnd()} ` : start.length > text.length ? start : "";
+      const kept = before.slice(0, end - text.length);
+      if (found) this.fill(kept + found + before.slice(end), kept.length + found.length);
       this.offer(options.length > 1 ? options : []);
     } catch {
       this.offer([]);

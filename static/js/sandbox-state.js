@@ -7,14 +7,14 @@
 /**
  * @typedef {{
  *   servers: Record<string, Server>, links: Record<string, Link>, settings: Record<string, any>, reading: Record<string, number>, loading: boolean,
- *   roles: Record<string, {role: string, of: string}>, endpoints: Record<string, string[]>, figures: Record<string, string[]>,
+ *   roles: Record<string, {role: string, of: string}>, endpoints: Record<string, string[]>, figures: Record<string, string[]>, consoles: Record<string, {holds: string, since: number}>,
  *   sentinels: Record<string, {event: string, words: string}>, leader: string,
  * }} State
  */
 
 /** @param {string} json what portal.bench.view.Bench.drawn says @returns {State} */
 export function stateOf(json) {
-  return { servers: {}, links: {}, settings: {}, reading: {}, loading: false, roles: {}, endpoints: {}, figures: {}, sentinels: {}, leader: "", ...JSON.parse(json || "{}") };
+  return { servers: {}, links: {}, settings: {}, reading: {}, loading: false, roles: {}, endpoints: {}, figures: {}, consoles: {}, sentinels: {}, leader: "", ...JSON.parse(json || "{}") };
 }
 
 /** The events that change a state. */
@@ -31,6 +31,8 @@ export const CHANGES = {
   "endpoint-moved": (state, { endpoint, targets }) => { state.endpoints[endpoint] = targets; },
   /** @param {State} state @param {any} entry */
   "server-figures-changed": (state, { server, lines }) => { state.figures[server] = lines; },
+  /** @param {State} state @param {any} entry */
+  "console-changed": (state, { server, holds, since }) => { state.consoles[server] = { holds, since }; },
   /** @param {State} state @param {any} entry */
   "sentinel-said": (state, { sentinel, event, words }) => {
     state.sentinels[sentinel] = { event, words };

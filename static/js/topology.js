@@ -3,7 +3,7 @@
 import { make, of, write } from "./dom.js";
 import { Sample, flowsOf, send } from "./dots.js";
 import { Group } from "./group.js";
-import { Island, calmly, known } from "./island.js";
+import { Island, calmly, clock, known } from "./island.js";
 import { CHANGES, stateOf } from "./sandbox-state.js";
 import { engineWords, replyWords, saidOf } from "./words.js";
 
@@ -78,7 +78,10 @@ class Topology extends Island {
     if (of(node, "engine") === "app") return;
     const server = this.state.servers[of(node, "node")];
     node.setAttribute("data-state", server?.state ?? "stopped");
-    write(node.querySelector(".why"), server ? saidOf(server.state, server.why).slice(0, Number(of(node, "room"))) : "");
+    const room = Number(of(node, "room"));
+    const held = server?.state === "up" ? this.held(of(node, "node"), room) : "";
+    node.toggleAttribute("data-held", held !== "");
+    write(node.querySelector(".why"), server ? (held || saidOf(server.state, server.why)).slice(0, room) : "");
     write(node.querySelector(".engine-words"), this.engine(node));
   }
 
@@ -92,7 +95,19 @@ class Topology extends Island {
   listed(server) {
     if (this.group) return this.group.status.listed(server);
     const { state, why } = this.state.servers[server] ?? { state: "stopped", why: "" };
-    return why ? `${state}, ${why}` : state;
+    const held = this.held(server);
+    return [state, why, held && `your console has an ${held}`].filter(Boolean).join(", ");
+  }
+
+  /**
+   * What your console holds open on a server, and since when; empty if nothing.
+   * @param {string} server @param {number} [room] in characters; without room for it the time is left out
+   */
+  held(server, room = 99) {
+    const { holds, since } = this.state.consoles[server] ?? { holds: "", since: 0 };
+    if (!holds) return "";
+    const words = `open transaction, ${clock(since).slice(0, 5)}`;
+    return words.length > room ? "open transaction" : words;
   }
 
   /** @param {string} link */

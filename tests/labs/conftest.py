@@ -2,6 +2,7 @@
 when the test is over.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from labs.clients.address import Address
+from labs.engines.postgres import Postgres
 from labs.engines.redis import Redis
 from labs.errors import ServerDown
 from labs.headless import own_supervisor
@@ -100,14 +102,21 @@ class Rack:
             process.wait(5)
 
 
-@pytest.fixture
-def rack():
+@contextlib.contextmanager
+def racks():
+    """A rack that is cleared at the end."""
     directory = Path(tempfile.mkdtemp(prefix="cg-t-", dir="/tmp"))
     made = Rack(directory)
     made.own(directory)
     yield made
     made.clear()
     shutil.rmtree(directory)
+
+
+@pytest.fixture
+def rack():
+    with racks() as made:
+        yield made
 
 
 @pytest.fixture
@@ -127,6 +136,11 @@ def shop_template():
 @pytest.fixture
 def database_directory(rack, shop_template):
     """A sandbox's own copy of the template, ready to be started on."""
+    return copy_of(shop_template, rack)
+
+
+def copy_of(shop_template, rack):
+    """A copy of the template in a rack, ready to be started on."""
     directory = rack.directory / "database"
     directory.mkdir(mode=0o700)
     template.copy(shop_template, directory / "data")
@@ -134,6 +148,16 @@ def database_directory(rack, shop_template):
         for path in (Path(folder), *(Path(folder, name) for name in files)):
             rack.own(path)
     return directory
+
+
+@contextlib.contextmanager
+def databases(shop_template):
+    """A database on a rack of its own, running: the rack, and its engine."""
+    with racks() as rack:
+        engine = Postgres("database", rack.address(), copy_of(shop_template, rack), "a password")
+        rack.start(engine)
+        yield rack, engine
+        engine.close()
 
 
 @pytest.fixture(scope="module")

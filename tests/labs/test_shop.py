@@ -59,8 +59,10 @@ def shop(request):
 
 
 def connected(server, user="learner", password=PASSWORD):
+    """A connection by TCP, a learner's by the socket."""
+    host = str(server.data) if user == "learner" else server.address.host
     return connect(
-        host=server.address.host,
+        host=host,
         port=server.address.port,
         user=user,
         password=password,
@@ -223,16 +225,22 @@ def test_each_of_ten_kills_is_followed_by_a_start(rack, server):
         assert rack.start(server).startswith(("15", "16", "17", "18"))
 
 
-def test_the_passwords_are_this_sandboxes_own(server):
-    for user in ("learner", "shop_app"):
-        with pytest.raises(psycopg.OperationalError, match="password"):
-            connected(server, user, "another")
-        connected(server, user).close()
+def test_the_application_s_password_is_this_sandbox_s_own(server):
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        connected(server, "shop_app", "another")
+    connected(server, "shop_app").close()
 
 
-def test_the_agents_role_is_not_reached_from_the_network(server):
+@pytest.mark.parametrize("user", ["lab_agent", "lab_reader", "learner"])
+def test_no_other_role_is_reached_from_the_network(server, user):
     with pytest.raises(psycopg.OperationalError, match="rejects"):
-        connected(server, "lab_agent")
+        connect(
+            host=server.address.host,
+            port=server.address.port,
+            user=user,
+            password=PASSWORD,
+            timeout_s=2.0,
+        )
 
 
 @pytest.mark.parametrize(

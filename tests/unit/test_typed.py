@@ -1,0 +1,45 @@
+"""How many commands a pasted text is, and which of its characters came from a word processor."""
+
+import pytest
+
+from labs.sandbox.typed import PIECES, foreign, foreign_in_sql
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "pieces"),
+    [
+        ("resp", "SET a 1\nGET a", ["SET a 1", "GET a"]),
+        ("resp", "SET a 1\n\n  \nGET a\n", ["SET a 1", "GET a"]),
+        ("resp", 'SET a "one\ntwo"\nGET a', ['SET a "one\ntwo"', "GET a"]),
+        ("resp", "SET a 'it\\'s'\nGET a", ["SET a 'it\\'s'", "GET a"]),
+        ("resp", 'SET a "\\"\nx"\nGET a', ['SET a "\\"\nx"', "GET a"]),
+        ("resp", "PING", ["PING"]),
+        ("memcached", "set k 0 0 5\nhello\nget k", ["set k 0 0 5\nhello", "get k"]),
+        ("memcached", "set k 0 0 0\n\nget k", ["set k 0 0 0\n", "get k"]),
+        ("memcached", "SET k 0 0 3 noreply\nget", ["SET k 0 0 3 noreply\nget"]),
+        ("memcached", "cas k 0 0 2 17\nhi\nget k", ["cas k 0 0 2 17\nhi", "get k"]),
+        ("memcached", "set k 0 0 hello\nget k", ["set k 0 0 hello", "get k"]),
+        ("memcached", "get a\nget b", ["get a", "get b"]),
+        ("sql", "select 1;\nselect 2", ["select 1;\nselect 2"]),
+    ],
+)
+def test_a_pasted_text_is_the_commands_that_its_language_says(language, text, pieces):
+    assert PIECES[language](text) == pieces
+
+
+def test_characters_of_a_word_processor_are_named_once_with_what_they_stand_for():
+    said = foreign("“a” – ‘b’\u00a0“c”")
+
+    assert said.endswith(
+        "“ for \", ” for \", – for -, ‘ for ', ’ for ', a non-breaking space for a space."
+    )
+    assert foreign("'a' -- \"b\"") == ""
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["select 'a” -- b'", 'select "a–b"', "-- “\nselect 1", "select $q$‘$q$", "/* – */ select 1"],
+)
+def test_in_sql_they_count_outside_of_texts_and_comments_alone(statement):
+    assert foreign_in_sql(statement) == ""
+    assert foreign_in_sql(statement + "\n, ‘x’") != ""
