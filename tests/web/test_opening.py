@@ -119,14 +119,14 @@ def test_a_queue_tells_the_position(
 
     part = client.get(f"/labs/{LAB}/bench").text
     assert "You are number <strong>3</strong> in the queue" in part
-    assert 'hx-trigger="every 300ms"' in part
+    assert 'data-place="3" data-ask="300"' in part
 
     labs_host.queue(*(f"learner {number}" for number in range(60)))
     last = client.application.test_client()
     last.post(f"/labs/{LAB}/sandbox")
     part = last.get(f"/labs/{LAB}/bench").text
     assert "You are number <strong>64</strong> in the queue" in part
-    assert 'hx-trigger="every 3000ms"' in part
+    assert 'data-place="64" data-ask="3000"' in part
     assert "waiting for its turn" in last.get("/labs").text
 
     labs_host.let_in()
@@ -141,7 +141,8 @@ def test_a_bench_that_waits_is_sent_again_when_its_place_has_changed(
     client.post(f"/labs/{LAB}/sandbox")
     part = client.get(f"/labs/{LAB}/bench").text
     address = f"/labs/{LAB}/bench?gear=step&place=2"
-    assert f'hx-get="{address.replace("&", "&amp;")}"' in part
+    assert f'data-redraw="/labs/{LAB}/bench?gear=step"' in part
+    assert 'data-place="2"' in part
 
     assert client.get(address).status_code == 204
 
