@@ -20,7 +20,7 @@ from portal.accounts.records import (
     use_link,
 )
 from portal.web.caching import summary_name
-from portal.web.learner import adopt, current_learner, forget, require_learner
+from portal.web.learner import adopt, current_learner, forget, require_cookie, require_learner
 from portal.web.services import cache, client, db
 
 bp = Blueprint("accounts", __name__)
@@ -92,7 +92,8 @@ def recover(token: str) -> ResponseReturnValue:
 
 @bp.post("/recover/<token>")
 def adopt_recovered(token: str) -> ResponseReturnValue:
-    """Become the learner whose link this is."""
+    """Become the learner whose link this is; the link works once, so the cookie comes first."""
+    require_cookie()
     owner = use_link(db(), token)
     if owner is None:
         abort(404, DEAD_LINK)

@@ -33,6 +33,8 @@ class Proxy:
         self.only = re.compile(rb"")
         self.after = 0
         self.delay_s = 0.0
+        self.without_cookies = False
+        """Nothing that the portal sets arrives, as in a browser that refuses cookies."""
         self.opened: list[bytes] = []
         """The first line of each stream that was asked for."""
         self._sockets: list[socket.socket] = []
@@ -112,6 +114,8 @@ class _Connection:
         with suppress(OSError):
             while data := self.server.recv(65_536):
                 time.sleep(self.proxy.delay_s)
+                if self.proxy.without_cookies:
+                    data = data.replace(b"\r\nSet-Cookie:", b"\r\nNot-Cookie:")
                 fault = self.fault
                 if fault == "buffer":
                     held += data
