@@ -21,7 +21,7 @@ from portal.accounts.records import (
 )
 from portal.web.arguments import form_key, new_key
 from portal.web.caching import summary_name
-from portal.web.learner import adopt, current_learner, forget, require_learner
+from portal.web.learner import adopt, current_learner, forget, require_cookie, require_learner
 from portal.web.notes import say_next
 from portal.web.services import cache, client, db
 
@@ -98,7 +98,8 @@ def recover(token: str) -> ResponseReturnValue:
 
 @bp.post("/recover/<token>")
 def adopt_recovered(token: str) -> ResponseReturnValue:
-    """Become the learner whose link this is."""
+    """Become the learner whose link this is; the link works once, so the cookie comes first."""
+    require_cookie()
     owner = use_link(db(), token)
     if owner is None:
         abort(404, DEAD_LINK)

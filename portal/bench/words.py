@@ -36,6 +36,15 @@ SENTINELS = {
 }
 """What a sentinel announces, in as few words as its drawing has room for; {} is the server."""
 NO_REPLICA = "no replica here"
+CONNECTION = {
+    "connecting": ("Connecting", "The page opens its live stream."),
+    "waiting": ("Waiting", "The page asks again by itself."),
+    "live": ("Live", "Every event arrives as it happens."),
+    "silent": ("Silent", "Nothing has arrived since {}; the page shows what was so then."),
+    "polling": ("Polling", "No live stream gets through here, so the page asks every second."),
+    "lost": ("Lost", "No answer since {}. Check your network; the page keeps asking."),
+}
+"""How a page hears of its sandbox: the state in a word, and a sentence; {} is a time of day."""
 
 
 def for_scripts() -> dict[str, Any]:
@@ -47,6 +56,7 @@ def for_scripts() -> dict[str, Any]:
         "checks": CHECKS,
         "sentinels": SENTINELS,
         "noReplica": NO_REPLICA,
+        "connection": CONNECTION,
     }
 
 

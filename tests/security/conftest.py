@@ -11,6 +11,7 @@ from portal.migrations import migrate
 from portal.settings import Settings
 from tests.hosts import emptied_redis, serving
 from tests.waiting import eventually
+from tests.web.conftest import Returning
 
 SECRETS = {
     "SECRET_KEY": "the cookies' key",
@@ -86,6 +87,7 @@ def settings(embedded_postgres, embedded_redis):
 def app(settings):
     """The site."""
     made = create_app(settings)
+    made.test_client_class = Returning
     yield made
     services = made.extensions["cacheground"]
     services.engine.dispose()

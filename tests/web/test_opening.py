@@ -125,14 +125,14 @@ def test_a_queue_tells_the_position(
 
     part = client.get(f"/labs/{LAB}/bench").text
     assert "You are number <strong>3</strong> in the queue" in part
-    assert 'hx-trigger="every 300ms"' in part
+    assert 'data-place="3" data-ask="300"' in part
 
     labs_host.queue(*(f"learner {number}" for number in range(60)))
     last = client.application.test_client()
     last.post(f"/labs/{LAB}/sandbox")
     part = last.get(f"/labs/{LAB}/bench").text
     assert "You are number <strong>64</strong> in the queue" in part
-    assert 'hx-trigger="every 3000ms"' in part
+    assert 'data-place="64" data-ask="3000"' in part
     assert "waiting for its turn" in last.get("/labs").text
 
     labs_host.let_in()
@@ -146,9 +146,9 @@ def test_a_bench_that_waits_is_sent_again_when_its_place_has_changed(
     labs_host.queue("first")
     client.post(f"/labs/{LAB}/sandbox")
     part = client.get(f"/labs/{LAB}/bench").text
-    (address,) = re.findall(r'hx-get="([^"]*)"', part)
-    address = unescape(address)
-    assert address.endswith("&place=2")
+    (redraw,) = re.findall(r'data-redraw="([^"]*)"', part)
+    assert 'data-place="2"' in part
+    address = f"{unescape(redraw)}&place=2"
 
     assert client.get(address).status_code == 204
 
@@ -253,7 +253,7 @@ def test_a_bench_that_waits_says_so_when_it_does_not_open(
 ) -> None:
     page = client.post(f"/labs/{LAB}/sandbox", follow_redirects=True).text
     assert "Opening your bench" in page
-    (asked_next,) = re.findall(r'hx-get="([^"]*)"', page)
+    (asked_next,) = re.findall(r'data-redraw="([^"]*)"', page)
     (look_again,) = re.findall(r'href="([^"]*)">Look again', page)
 
     failing.fail()
