@@ -1,6 +1,7 @@
 """Reading processes that may end between their listing and the reading."""
 
-from contextlib import suppress
+import signal
+from contextlib import contextmanager, suppress
 
 import psutil
 
@@ -19,3 +20,17 @@ def of_the_living(processes, read):
         with suppress(psutil.NoSuchProcess):
             found[process] = read(process)
     return found
+
+
+@contextmanager
+def stopped(processes):
+    """These processes stand still meanwhile, as when their machine stalls."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGCONT)

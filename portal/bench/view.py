@@ -26,7 +26,7 @@ from portal.bench.words import engine_words
 
 Phase = Literal["none", "taken", "queued", "opening", "open", "ended", "away"]
 Gear = Literal["step", "load", "break"]
-DRAWN = ("servers", "links", "settings", "reading", "roles", "endpoints", "figures")
+DRAWN = ("servers", "links", "settings", "reading", "roles", "endpoints", "figures", "tilts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
