@@ -1,6 +1,7 @@
 """Reading processes that may end between their listing and the reading."""
 
-from contextlib import suppress
+import signal
+from contextlib import contextmanager, suppress
 
 import psutil
 
@@ -49,3 +50,17 @@ def named(processes, name):
     """Those of these processes that live and whose name begins with this."""
     names = of_the_living(processes, psutil.Process.name)
     return [one for one, found in names.items() if found.startswith(name) and lives(one)]
+
+
+@contextmanager
+def stopped(processes):
+    """These processes stand still meanwhile, as when their machine stalls."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGCONT)

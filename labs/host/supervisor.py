@@ -95,7 +95,7 @@ class SandboxSupervisor:
                     sandbox.id = sandbox.connection.sandbox = sandbox_id
                     if not sandbox.gone:
                         self._sandboxes[sandbox_id] = sandbox
-            args = {"lab": lab, "settings": settings, "mutant": mutant}
+            args: dict[str, Any] = {"lab": lab, "settings": settings, "mutant": mutant}
             try:
                 self.call(sandbox.id, "open", deadline_s=OPEN_DEADLINE_S, **args)
             except LabsError:
@@ -106,12 +106,18 @@ class SandboxSupervisor:
             self._pool.opened()
 
     def call(
-        self, sandbox: str, call: str, *, deadline_s: float = 12.0, **args: Any
+        self,
+        sandbox: str,
+        call: str,
+        *,
+        deadline_s: float = 12.0,
+        more_s: Callable[[], float] = lambda: 0.0,
+        **args: Any,
     ) -> dict[str, Any]:
         """Have a sandbox do something; raises the LabsError that it raised, TooSlow, or
-        UnknownSandbox.
+        UnknownSandbox. `more_s` is asked at the deadline: the seconds that it gives do not count.
         """
-        return self.process(sandbox).connection.call(call, args, deadline_s)
+        return self.process(sandbox).connection.call(call, args, deadline_s, more_s)
 
     def end(self, sandbox: str, why: str, *, gently: bool = False) -> None:
         """End a sandbox: nothing of it is left when this returns. Harmless if it has ended."""

@@ -38,6 +38,7 @@ from labs.sandbox.ledger import Ledger
 from labs.sandbox.part import Part, SteppedPart, Workload
 from labs.sandbox.sampler import Sampler
 from labs.sandbox.server import Server
+from labs.sandbox.stalls import StallWatch
 from labs.sandbox.watchdog import Watchdog
 
 Outcome = Callable[[str, str, str, dict[str, object]], None]
@@ -85,6 +86,7 @@ class Sandbox(Emitter, Context):
         self._consoles = Consoles(self)
         self._link_faults = LinkFaults(self)
         self.checker = Checker(self, lab.checks, emit=self.emit, outcome=outcome)
+        self.stalls = StallWatch(self.emit)
         self.sampler = Sampler(self)
         self._watchdog = Watchdog(self)
         self.parts: list[Part] = []
@@ -108,6 +110,7 @@ class Sandbox(Emitter, Context):
 
         Raises DidNotStart and leaves the rest to `close`.
         """
+        self.stalls.start()
         self.deployment.place_links()
         for part in self.parts:
             part.before_start()
@@ -133,6 +136,7 @@ class Sandbox(Emitter, Context):
     def close(self) -> None:
         """End everything that runs here."""
         self._watchdog.stop()
+        self.stalls.stop()
         self.sampler.stop()
         self.checker.stop()
         self.load.stop()
@@ -310,9 +314,9 @@ class Sandbox(Emitter, Context):
     def wait_until(
         self, condition: Callable[[], bool], *, deadline_s: float, every_s: float = 0.02
     ) -> bool:
-        end = time.monotonic() + deadline_s
+        end = self.stalls.clock() + deadline_s
         while not condition():
-            if time.monotonic() > end:
+            if self.stalls.clock() > end:
                 return False
             time.sleep(every_s)
         return True
