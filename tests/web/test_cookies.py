@@ -147,7 +147,7 @@ def test_a_recovery_link_is_not_used_up_by_one_who_refuses_cookies(
 ) -> None:
     client.post("/lessons/first/read")
     with Session(app.extensions["cacheground"].engine) as session:
-        token = make_link(session, learner_of(client))
+        token = make_link(session, learner_of(client), key="a", secret="a secret")
         session.commit()
 
     assert refusing.post(f"/recover/{token}").status_code == 403
