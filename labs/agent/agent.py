@@ -45,6 +45,7 @@ log = logging.getLogger("labs.agent")
 LOG_LENGTH = 4_000
 CLOSING_S = 3.0
 """For calls that run when the sandbox is closed; the labs host waits five."""
+LINKS_ENDED = "Your servers ended: the process that carries their links had ended."
 AT_ONCE, SENT_PER_S = 200, 150
 """Messages. The host ends a sandbox that sends more than it may in a second (labs.host.connection),
 so a busy one sends later.
@@ -85,6 +86,7 @@ def run(sock: socket.socket, place: Place) -> NoReturn:
     links = Links(place.directory, side_channel=forkserver)
     agent = Agent(sock, place, runtime=runtime, forkserver=forkserver, network=links)
     logging.getLogger().addHandler(_ToHost(agent))
+    threading.Thread(target=agent.end_with, args=(links.pid,), name="links", daemon=True).start()
     agent.serve()
     os._exit(0)
 
@@ -133,6 +135,7 @@ class Agent:
         self._sandbox: Sandbox | None = None
         self._database: Server | None = None
         self._secrets = {name: secrets.token_urlsafe(24) for name in ("cache", "database")}
+        self._sender = threading.Thread(target=self._send_all, name="sender", daemon=True)
         self._outbound: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._own_calls: dict[str, Callable[[Args], Args]] = {
             "prepare": self._prepare,
@@ -142,15 +145,25 @@ class Agent:
 
     def serve(self) -> None:
         """Answer calls until the stream ends."""
-        sender = threading.Thread(target=self._send_all, name="sender", daemon=True)
-        sender.start()
+        self._sender.start()
         unpacker = wire.Unpacker()
         with ThreadPoolExecutor(8, thread_name_prefix="call") as pool:
             while (messages := wire.receive(self._socket, unpacker)) is not None:
                 for message in messages:
                     pool.submit(self._answer, message)
+            self._turns.close(0.0)
             self._end_everything()
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def end_with(self, pid: int) -> None:
+        """Wait for the end of this child, without which the sandbox is of no use, and say so."""
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        if not self._turns.closing:
+            self.emit(SandboxClosed(reason=LINKS_ENDED))
+            self._outbound.put(None)
+            self._sender.join(CLOSING_S)
+            os._exit(1)
 
     def emit(self, event: Event) -> None:
         """Send an event with the next sequence number."""

@@ -31,10 +31,12 @@ from labs.host.admission import CALLS_AT_ONCE, STARTS, Admission
 from labs.host.outbox import Outbox
 from labs.host.publisher import ANNOUNCE_S, Publisher
 from labs.host.record import Limits, SandboxRecord
-from labs.host.supervisor import SandboxSupervisor
+from labs.host.supervisor import BY_ITSELF, SandboxSupervisor
 from labs.host.watch import Watch
 
 log = logging.getLogger("labs.host")
+REASON_LENGTH = 200
+"""Of a sandbox's own reason for its end."""
 
 RELAYED = "set action server link step load console complete log measure record reset".split()
 
@@ -235,6 +237,8 @@ class LabsHost:
             if record.status == "closed":
                 return
             record.status, record.closed_at = "closed", time.monotonic()
+            if reason == BY_ITSELF and record.state.closed:
+                reason = record.state.closed[:REASON_LENGTH]
             record.reason = record.reason or reason
             if not record.state.closed:
                 self._say_closed(record)
