@@ -1,5 +1,5 @@
 // @ts-check
-// The line on a bench that says how the page hears of its sandbox. While nobody knows how things are, all that shows what was
+// The line on a bench that says how the page hears of its sandbox. While it is unknown how things are, all that shows what was
 // measured stands still and is grey (`data-frozen`, static/css/connection.css).
 import { write } from "./dom.js";
 import { WORDS } from "./words.js";

@@ -1,6 +1,6 @@
 // @ts-check
 // A place for a stream, where the tabs of a browser can't share one: a browser opens six connections to a host, and streams
-// in all of them would let nothing else through. Whoever gets no place asks; a tab that closes or hides passes its place on.
+// in all of them would let nothing else through. A tab without a place asks; a tab that closes or hides passes its place on.
 
 const PLACES = ["cacheground stream 1", "cacheground stream 2"];
 

@@ -4,7 +4,7 @@
 //
 // connecting  nothing is known yet, or a stream that lasted has just been cut
 // live        the stream says something at least as often as its heartbeat
-// silent      the stream said nothing for longer: nobody knows how things are, until an answer comes
+// silent      the stream said nothing for longer: how things are is unknown until an answer comes
 // polling     there is no stream, and questions are answered
 // lost        there is no stream, and questions get no answer
 import { eventsAfter } from "./ask.js";
@@ -160,7 +160,7 @@ export class Source {
     this.emit({ kind: "end", reason });
   }
 
-  /** The first time a stream is cut it is opened again soon; who was live is not told more than that. */
+  /** The first time a stream is cut it is opened again soon; a page that was live says no more than that. */
   cut() {
     if (this.cuts) return this.fail();
     this.cuts = 1;

@@ -22,7 +22,7 @@ class Proxy:
 
     - `buffer`: nothing of a response is passed on before the server has closed it
     - `cut`: the connection is closed after `after` bytes of it
-    - `freeze`: after `after` bytes nothing passes any more, and nobody closes
+    - `freeze`: after `after` bytes nothing passes any more, and neither side closes
     - `refuse`: the connection is closed at once
     """
 

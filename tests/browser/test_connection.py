@@ -345,6 +345,47 @@ def test_an_ended_sandbox_is_said_as_soon_as_the_portal_answers(
     expect(page.get_by_role("heading", name="It was time.")).to_be_visible(timeout=SOON_MS)
 
 
+def test_an_action_without_an_answer_is_given_up_and_may_be_tried_again(
+    begin: Begin, proxy: Proxy
+) -> None:
+    page = begin()
+    page.clock.install()
+    proxy.only = re.compile(rb"^POST /sandboxes/")
+    proxy.everything = "freeze"
+
+    with page.expect_request("**/servers/cache"):
+        page.locator("[data-fault-server=cache]").get_by_role("button", name="Kill").click()
+    page.clock.fast_forward(20_000)
+
+    expect(page.locator(".toast.error")).to_contain_text("does not know whether that was done")
+    proxy.everything = ""
+    page.locator("[data-fault-server=database]").get_by_role("button", name="Kill").click()
+    expect(page.locator("svg.only-wide [data-node=database]")).to_have_attribute(
+        "data-state", "down", timeout=SOON_MS
+    )
+
+
+def test_the_same_trouble_is_said_once(begin: Begin, proxy: Proxy) -> None:
+    page = begin()
+    proxy.only = re.compile(rb"^POST /sandboxes/")
+    proxy.everything = "refuse"
+
+    for name in ("cache", "database"):
+        page.locator(f"[data-fault-server={name}]").get_by_role("button", name="Kill").click()
+        expect(page.locator(".toast.error")).to_have_count(1)
+
+
+def test_a_flight_that_never_arrives_is_said_to_be_missing(
+    begin: Begin, browser: Browser, proxy: Proxy
+) -> None:
+    proxy.only = re.compile(rb"^GET /patterns/flights/")
+    proxy.everything = "freeze"
+    with watched(browser, proxy.url) as go:
+        page = go("/patterns", problems_are_meant=True)
+
+        expect(page.get_by_text("The portal did not answer").first).to_be_visible(timeout=SOON_MS)
+
+
 @pytest.mark.parametrize("width", [345, 1280])
 def test_no_state_moves_the_bench_and_axe_finds_nothing(
     begin: Begin, proxy: Proxy, width: int

@@ -1,4 +1,4 @@
-"""A visitor becomes a learner only with a cookie that came back: who refuses cookies is told, and
+"""A visitor becomes a learner only with a cookie that came back: one who refuses cookies hears why, and
 costs nothing; who takes them notices nothing.
 """
 
@@ -41,7 +41,7 @@ def refusing(app: Flask) -> Browser:
 
 
 @each_first_action
-def test_who_refuses_cookies_is_told_and_costs_nothing(
+def test_one_who_refuses_cookies_reads_why_and_costs_nothing(
     refusing: Browser, labs_host: FakedLabs, sql: Ask, path: str, form: dict[str, str]
 ) -> None:
     for headers in ({}, {"HX-Request": "true"}):
@@ -83,7 +83,7 @@ def test_a_first_action_needs_no_second_click(
     assert learner_of(client) == before
 
 
-def test_the_way_round_keeps_what_was_asked(app: Flask) -> None:
+def test_the_way_around_keeps_what_was_asked(app: Flask) -> None:
     browser = FlaskClient(app)
     headers = {"Sec-Fetch-Site": "same-origin"}
 
