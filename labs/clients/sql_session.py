@@ -72,6 +72,8 @@ class SqlSession(Stream):
     def head(self) -> tuple[str, int]:
         """The letter of the next message, and the bytes that follow."""
         letter, size = struct.unpack("!ci", self._take(5))
+        if size < 4:
+            raise self.unreadable()
         return letter.decode("latin-1"), size - 4
 
     def body(self, size: int) -> bytes:
@@ -102,6 +104,11 @@ class SqlSession(Stream):
             if count:
                 self._data, self._at = self.read(), 0
 
+    def unreadable(self) -> ConnectionError:
+        """The error for a message that is not of the protocol; the session has ended then."""
+        self.close()
+        return ConnectionError("the server's answer can't be read")
+
     def waiting(self, timeout_s: float = 0.0) -> bool:
         """True as soon as there is something to read, False after `timeout_s`."""
         return self._at < len(self._data) or self.readable(max(0.0, timeout_s))
@@ -128,7 +135,7 @@ class SqlSession(Stream):
             body = self.body(size)
             if letter == "E":
                 raise LoginRefused(body)
-            if letter == "R" and struct.unpack("!i", body[:4]) != (0,):
+            if letter == "R" and body != bytes(4):
                 raise LoginRefused(b"")
             if letter == "K":
                 self._key = body

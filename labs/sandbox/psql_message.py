@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import accumulate
 
 from labs.sandbox.psql_table import escaped, width
 
@@ -55,24 +56,17 @@ def _place(statement: str, position: int) -> list[str]:
     start = max(statement.rfind("\n", 0, at), statement.rfind("\r", 0, at)) + 1
     ends = [end for end in (statement.find("\n", at), statement.find("\r", at)) if end >= 0]
     line = statement[start : min(ends, default=len(statement))].replace("\t", " ")
-    column = at - start
-    first, last = 0, len(line)
-    cut_left = cut_right = False
-    if width(line) > _LONGEST_LINE:
-        if width(line[:column]) + _LEAST_RIGHT < _LONGEST_LINE:
-            # The end alone must go.
-            while width(line[:last]) > _LONGEST_LINE:
+    wide = [0, *accumulate(width(character) for character in line)]
+    column, first, last = at - start, 0, len(line)
+    if wide[-1] > _LONGEST_LINE:
+        if wide[column] + _LEAST_RIGHT < _LONGEST_LINE:
+            while wide[last] > _LONGEST_LINE:
                 last -= 1
-            cut_right = True
         else:
-            if width(line[column:]) > _LEAST_RIGHT:
-                last = column
-                while last < len(line) and width(line[column:last]) < _LEAST_RIGHT:
-                    last += 1
-                cut_right = last < len(line)
-            while width(line[first:last]) > _LONGEST_LINE:
+            while wide[last] > wide[column] + _LEAST_RIGHT:
+                last -= 1
+            while wide[last] - wide[first] > _LONGEST_LINE:
                 first += 1
-            cut_left = first > 0
-    head = f"LINE {number}: " + ("..." if cut_left else "")
-    shown = head + line[first:last] + ("..." if cut_right else "")
-    return [shown, " " * (len(head) + width(line[first:column])) + "^"]
+    head = f"LINE {number}: " + ("..." if first else "")
+    shown = head + line[first:last] + ("..." if last < len(line) else "")
+    return [shown, " " * (len(head) + wide[column] - wide[first]) + "^"]

@@ -22,7 +22,7 @@ from labs.sandbox.console import (
     not_answered,
 )
 from labs.sandbox.psql_message import message
-from labs.sandbox.sql_reply import Reply
+from labs.sandbox.sql_reply import END_S, Reply
 from labs.sandbox.typed import foreign, foreign_in_sql
 
 _SETTINGS = {
@@ -33,6 +33,7 @@ _SETTINGS = {
     "idle_session_timeout": "0",
     "local_preload_libraries": "",
 }
+CONNECT_S = 1.0
 _PROMPTS = {"T": "=*", "E": "=!"}
 _KEEPS = ("SET", "LISTEN", "PREPARE", "DECLARE CURSOR", "LOAD")
 _KEEPS_TOO = re.compile(r"advisory_(xact_)?lock|set_config|setseed", re.IGNORECASE)
@@ -72,7 +73,7 @@ class SqlConsole:
     )
 
     def __init__(self, address: Address, access: Access) -> None:
-        self._session = SqlSession(address, access, settings=_SETTINGS, connect_timeout_s=1.0)
+        self._session = SqlSession(address, access, settings=_SETTINGS, connect_timeout_s=CONNECT_S)
         self._lock = threading.Lock()
         self._began = self._keeps = False
         self._status = "I"
@@ -104,9 +105,16 @@ class SqlConsole:
             self._lock.release()
 
     def close(self) -> None:
-        """End the session; the next command says that it ended, and with what in it."""
-        with self._lock:
+        """End the session and what runs in it; the next command says that it ended, and with what
+        in it.
+        """
+        if not self._lock.acquire(blocking=False):
+            self._session.cancel()
+            self._lock.acquire()
+        try:
             self._lose("")
+        finally:
+            self._lock.release()
 
     @property
     def _prompt(self) -> str:
@@ -116,7 +124,8 @@ class SqlConsole:
         began = time.perf_counter()
         notices = [_told(self._loss)] if self._loss is not None else []
         try:
-            self._session.connect()
+            with self._session.within(CONNECT_S):
+                self._session.connect()
         except LoginRefused as exc:
             return Answer(message(exc.body, ""), True, ms_since(began))
         except OSError as exc:
@@ -160,8 +169,11 @@ class SqlConsole:
                 "Your session has ended, and this command may have run all the same: look before "
                 "you repeat it."
             )
-        if reply.fatal or isinstance(exc, ConnectionError):
-            text = reply.text or "server closed the connection unexpectedly"
+        if isinstance(exc, TimeoutError) and reply.begun:
+            told = f"The answer did not end within {END_S:g} seconds. {told}"
+        if reply.fatal or reply.begun or isinstance(exc, ConnectionError):
+            closed = "server closed the connection unexpectedly"
+            text = reply.text or (closed if isinstance(exc, ConnectionError) else "")
             notice = f"{told} The next command runs in a new session."
             return Answer(text, True, ms_since(began), notice=notice)
         down = not_answered("database", exc)
@@ -247,6 +259,11 @@ def _explained(reply: Reply, command: str, status: str) -> list[str]:
         said.append(
             "Postgres runs statements that were sent together as one transaction: the error "
             "undid those before it, too."
+        )
+    if "ALTER ROLE" in reply.tags:
+        said.append(
+            "Settings of a role apply from its next session on. This console needs no password; "
+            "Start afresh takes everything back."
         )
     breaks = any(tag.startswith(_BREAKS) for tag in reply.tags)
     if breaks and not reply.failed and _OF_THE_SHOP.search(command):

@@ -18,7 +18,7 @@ _LONGEST_VALUE, _LONGEST_IN_WIDE_ROWS = 1_000, 200
 _BYTES_OF_VALUE = 4 * _LONGEST_VALUE + 4
 _BYTES_OF_RESULT = 8 * OUTPUT_LIMIT
 _MOST_NOTES = 20
-_CANCEL_S, _END_S = SQL_DEADLINE_S + 0.5, SQL_DEADLINE_S + 1.5
+_CANCEL_S, END_S = SQL_DEADLINE_S + 0.5, SQL_DEADLINE_S + 3.0
 _RIGHT = frozenset((20, 21, 23, 26, 28, 29, 700, 701, 790, 1700, 5069))
 """The types whose values psql prints at the right: numbers, money, object and transaction ids."""
 _WITH_ROWS_AND_TAG = ("INSERT", "UPDATE", "DELETE", "MERGE")
@@ -54,6 +54,8 @@ class Reply:
         self.fatal = ""
         """What the server said when it ended the session."""
         self.cancelled = False
+        self.begun = False
+        """True once the server has sent anything."""
 
     @property
     def text(self) -> str:
@@ -77,7 +79,7 @@ class Reply:
         session ends before.
         """
         cancel_at = time.monotonic() + _CANCEL_S
-        with session.within(_END_S):
+        with session.within(END_S):
             while True:
                 if not self.cancelled and not session.waiting(cancel_at - time.monotonic()):
                     self.cancelled = True
@@ -86,8 +88,17 @@ class Reply:
                     return
 
     def take(self, session: SqlSession) -> bool:
-        """Take the next message; True if the server is ready for another command."""
+        """Take the next message; True if the server is ready for another command. Raises OSError
+        when the session ends.
+        """
+        try:
+            return self._took(session)
+        except (ValueError, IndexError, struct.error) as exc:
+            raise session.unreadable() from exc
+
+    def _took(self, session: SqlSession) -> bool:
         letter, size = session.head()
+        self.begun = True
         if letter == "D" and self._result is not None:
             self._row(session, size, self._result)
         elif letter == "d":
@@ -151,7 +162,7 @@ class Reply:
             self._is_cut(self._copied_shown, self._copied, "rows")
             self._copied = self._copied_shown = 0
         elif result is None or tag.startswith(_WITH_ROWS_AND_TAG):
-            self._print(tag)
+            self._print(escaped(tag))
 
     def _table(self, result: _Result) -> None:
         lines: list[str] = []

@@ -21,12 +21,10 @@ _LOOKS_LIKE = {
     "\u202f": "a space",
 }
 _FOREIGN = re.compile("[" + "".join(_LOOKS_LIKE) + "]")
-# What SQL takes literally: comments, texts, names in quotes.
-_SQL_LITERALS = re.compile(
-    r"--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|\b[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'"
-    r'|"(?:[^"]|"")*"',
-    re.DOTALL,
-)
+# Where SQL begins to take characters literally: comments, texts, names in quotes.
+_SQL_LITERAL = re.compile(r"--|/\*|\$(?:[^\W\d]\w*)?\$|(?<!\w)[eE]'|['\"]")
+_IN_ESCAPED_TEXT = re.compile(r"(?:[^'\\]|\\.)*'", re.DOTALL)
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 
 def foreign(command: str) -> str:
@@ -44,18 +42,28 @@ def foreign_in_sql(statement: str) -> str:
     """The sentence of `foreign` about what stands outside of texts and comments: it would become
     part of a name there.
     """
-    return foreign(_SQL_LITERALS.sub(" ", statement))
+    code, at = [], 0
+    while (found := _SQL_LITERAL.search(statement, at)) is not None:
+        code.append(statement[at : found.start()])
+        at = _end_of_literal(statement, found[0], found.end())
+    return foreign(" ".join([*code, statement[at:]]))
 
 
 def as_lines(command: str) -> list[str]:
     """The commands of several lines, one each. A line end inside of quotes ends no command."""
-    pieces: list[str] = []
-    for line in command.split("\n"):
-        if pieces and _is_open(pieces[-1]):
-            pieces[-1] += "\n" + line
-        else:
-            pieces.append(line)
-    return [piece for piece in pieces if piece.strip()] or [command]
+    pieces, start, quote, escaped = [], 0, "", False
+    for at, character in enumerate(command):
+        if escaped:
+            escaped = False
+        elif quote:
+            escaped = character == "\\"
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character == "\n":
+            pieces.append(command[start:at])
+            start = at + 1
+    return [piece for piece in (*pieces, command[start:]) if piece.strip()] or [command]
 
 
 def as_memcached_lines(command: str) -> list[str]:
@@ -63,13 +71,14 @@ def as_memcached_lines(command: str) -> list[str]:
     number of bytes is its value.
     """
     pieces: list[str] = []
-    lines = command.split("\n")
-    while lines:
-        line = lines.pop(0)
-        if lines and _STORAGE.fullmatch(line.strip()):
-            line += "\n" + lines.pop(0)
-        if line.strip():
+    is_value = False
+    for line in command.split("\n"):
+        if is_value:
+            pieces[-1] += "\n" + line
+            is_value = False
+        elif line.strip():
             pieces.append(line)
+            is_value = _STORAGE.fullmatch(line.strip()) is not None
     return pieces or [command]
 
 
@@ -90,18 +99,21 @@ PIECES: dict[str, Callable[[str], list[str]]] = {
 """How many commands a text is, by the value of `console` of a kind of engine; one for any other."""
 
 
-def _is_open(text: str) -> bool:
-    quote, escaped = "", False
-    for character in text:
-        if escaped:
-            escaped = False
-        elif character == "\\" and quote:
-            escaped = True
-        elif not quote and character in "'\"":
-            quote = character
-        elif character == quote:
-            quote = ""
-    return bool(quote)
+def _end_of_literal(statement: str, opened: str, at: int) -> int:
+    """Where what begins so ends; at the end of the statement if nothing ends it."""
+    if opened == "/*":
+        depth = 1
+        for edge in _COMMENT_EDGE.finditer(statement, at):
+            depth += 1 if edge[0] == "/*" else -1
+            if depth == 0:
+                return edge.end()
+        return len(statement)
+    if opened in ("e'", "E'"):
+        escaped = _IN_ESCAPED_TEXT.match(statement, at)
+        return escaped.end() if escaped is not None else len(statement)
+    ends = "\n" if opened == "--" else opened
+    end = statement.find(ends, at)
+    return end + len(ends) if end >= 0 else len(statement)
 
 
 def _named(character: str) -> str:

@@ -236,11 +236,11 @@ def test_what_a_server_answers_is_cut_before_it_leaves_the_sandbox(opened):
 @pytest.mark.parametrize(
     "command",
     [
-        "SELECT repeat('x', 1000000) FROM generate_series(1, 500)",
-        "SELECT repeat('x', 100000000)",
-        "SELECT " + ", ".join(["repeat('x', 10000)"] * 1_600) + " FROM generate_series(1, 20)",
-        "LISTEN a; SELECT pg_notify('a', n::text) FROM generate_series(1, 60000) n",
-        "COPY (SELECT repeat('x', 1000000) FROM generate_series(1, 500)) TO STDOUT",
+        "SELECT repeat('x', 1000000) FROM generate_series(1, 200)",
+        "SELECT repeat('x', 80000000)",
+        "SELECT " + ", ".join(["repeat('x', 10000)"] * 1_600) + " FROM generate_series(1, 10)",
+        "LISTEN a; SELECT pg_notify('a', n::text) FROM generate_series(1, 20000) n",
+        "COPY (SELECT repeat('x', 1000000) FROM generate_series(1, 200)) TO STDOUT",
         "SELECT repeat('x', 1000000)::int",
     ],
     ids=["rows", "value", "columns", "notifications", "copy", "error"],

@@ -43,3 +43,20 @@ def test_characters_of_a_word_processor_are_named_once_with_what_they_stand_for(
 def test_in_sql_they_count_outside_of_texts_and_comments_alone(statement):
     assert foreign_in_sql(statement) == ""
     assert foreign_in_sql(statement + "\n, ‘x’") != ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["/*" * 32_000, "$a$" * 20_000 + "$b$", "'" + "\n" * 60_000, "$" * 65_000, "e'\\" * 21_000],
+    ids=["comments", "dollars", "lines-in-quotes", "signs", "escapes"],
+)
+def test_the_longest_text_is_read_in_one_pass(text):
+    """A second look at what follows each character would take minutes here."""
+    assert foreign_in_sql(text) == ""
+    assert [len(pieces(text)) for pieces in PIECES.values()][::2] == [1, 1]
+
+
+def test_comments_in_comments_and_quotes_in_names_are_literal():
+    assert foreign_in_sql("select 1 /* /* “ */ – */, 2") == ""
+    assert foreign_in_sql("select price'–'") == ""
+    assert foreign_in_sql("select 1 /* “ */ – 2") != ""
