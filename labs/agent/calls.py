@@ -11,6 +11,7 @@ from typing import Any
 from labs.errors import BadInput, NotNow
 from labs.events import Ending, Measured, NoteAdded
 from labs.lab import number_from
+from labs.sandbox.experiment import measured
 from labs.sandbox.sandbox import Sandbox
 
 STEPPED_PRICE = 24.90
@@ -106,7 +107,7 @@ def _log(sandbox: Sandbox, args: Args) -> Args:
 
 def _measure(sandbox: Sandbox, args: Args) -> Args:
     prediction = sandbox.lab.find_prediction(str(args.get("prediction")))
-    value = prediction.measure(sandbox)
+    value = measured(sandbox, prediction.measure)
     shown = prediction.show(value)
     sandbox.emit(Measured(prediction=prediction.name, value=value, shown=shown))
     sandbox.outcome("prediction", prediction.name, "measured", {"value": value, "shown": shown})

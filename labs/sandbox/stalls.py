@@ -47,7 +47,7 @@ class StallWatch:
         self._awake, self._passed = awake, passed
         self._lock = threading.Lock()
         self._ticked_at = awake(), passed()
-        self._total_s = 0.0
+        self._total_s = self._made_good_at = 0.0
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stalls", daemon=True)
         self.seen: deque[Stall] = deque(maxlen=MOST_STALLS)
@@ -81,6 +81,19 @@ class StallWatch:
         """The stalls that ended after this moment (monotonic seconds)."""
         self._look()
         return [stall for stall in list(self.seen) if stall.ended > moment]
+
+    def made_good(self) -> None:
+        """What the stalls until now have disturbed was done again."""
+        self._made_good_at = self._awake()
+
+    def disturbed(self, since: float) -> str:
+        """A clause about the stalls since this moment (monotonic seconds) whose harm was not made
+        good; empty if there is none.
+        """
+        stalls = self.since(max(since, self._made_good_at))
+        if not stalls:
+            return ""
+        return f"The machine stalled for {sum(stall.seconds for stall in stalls):.1f} s"
 
     def _run(self) -> None:
         while not self._stopped.wait(TICK_S):

@@ -65,6 +65,7 @@ def undisturbed(sandbox: Sandbox, fly: Callable[[], Flight]) -> Flight:
             problem = exc
         disturbance = _disturbance_since(sandbox, began)
         if not disturbance and problem is None:
+            sandbox.stalls.made_good()
             return flight
         if problem is not None and not disturbance:
             raise problem
@@ -79,8 +80,8 @@ def undisturbed(sandbox: Sandbox, fly: Callable[[], Flight]) -> Flight:
 
 def _disturbance_since(sandbox: Sandbox, began: float) -> str:
     """What kept the servers from acting since this moment (monotonic seconds), if anything did."""
-    if stalls := sandbox.stalls.since(began):
-        return f"The machine stalled for {sum(stall.seconds for stall in stalls):.1f} s"
+    if stalled := sandbox.stalls.disturbed(began):
+        return stalled
     if tilts := group_of(sandbox).members.tilts.over(began):
         return f"{tilts[0].sentinel} was in TILT mode"
     return ""
