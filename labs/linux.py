@@ -11,6 +11,7 @@ import ctypes
 import errno
 import os
 import platform
+import resource
 import signal
 import struct
 import sys
@@ -85,6 +86,18 @@ _CALLS = {
 }
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def allow_open_files(wanted: int) -> int:
+    """How many files this process may have open, after its limit was raised up to `wanted`, or as
+    far as it is allowed to. Its children may have as many.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    files = max(soft, wanted if hard == resource.RLIM_INFINITY else min(wanted, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    return files
 
 
 def die_with_parent(parent: int, number: int) -> None:

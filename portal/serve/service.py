@@ -30,6 +30,11 @@ class Service:
         """Start it; raises CannotServe where it can't even be executed."""
         try:
             self.child = Child(self._launch(), self.log)
+        except BlockingIOError as exc:
+            raise CannotServe(
+                f"{self.name} could not be started: its user has as many processes and threads as "
+                "this system allows (ulimit -u). Raise the limit, or end others of that user."
+            ) from exc
         except OSError as exc:
             raise CannotServe(f"{self.name} could not be started: {exc}") from exc
         return self.child

@@ -28,7 +28,7 @@ from labs.errors import HostAway
 from portal import migrations
 from portal.serve.child import Launch
 from portal.serve.embedded import EmbeddedPostgres, EmbeddedRedis
-from portal.serve.limits import raise_open_files
+from portal.serve.limits import raise_open_files, raise_processes
 from portal.serve.listening import claim, is_loopback, listen, url
 from portal.serve.places import CannotServe, Places, places_of
 from portal.serve.service import Service
@@ -48,6 +48,7 @@ def serve(*, host: str, port: int, without_isolation: bool = False) -> int:
     """Run the whole site until SIGTERM or Ctrl-C; returns the exit code."""
     try:
         raise_open_files()
+        raise_processes()
         places = places_of(Path(os.environ.get("CACHEGROUND_STATE") or ROOT / "var"))
         places.make()
         with (
