@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from labs.client import LabsClient
 from labs.errors import LabsError
 from portal.db import make_engine
+from portal.heartbeat import RECORDS, RECORDS_S
 from portal.models import Learner, Outcome
 from portal.predictions import settle
 from portal.settings import Settings
@@ -54,6 +55,7 @@ class Recorder:
         """Record until `stop` is set; what is away is asked again every second."""
         while not stop.is_set():
             try:
+                self.client.redis.set(RECORDS, "yes", ex=RECORDS_S)
                 self.record()
             except (RedisError, SQLAlchemyError) as exc:
                 log.warning("recording waits: %s", type(exc).__name__)
