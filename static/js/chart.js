@@ -6,6 +6,7 @@ import { gutterOf, nameEnds } from "./line-names.js";
 
 const KEPT = 4000;
 const ROWS = 12;
+const ANSWER_MS = 10000;
 const TOKENS = { hit: "--hit", miss: "--miss", read: "--miss", write: "--write", stale: "--fault", error: "--fault" };
 
 /** @type {Map<string, Promise<any[]>>} readings of a sandbox so far, asked for once by all charts of a page */
@@ -15,7 +16,7 @@ const histories = new Map();
 function history(sandbox) {
   let found = histories.get(sandbox);
   if (!found) {
-    found = fetch(`/sandboxes/${sandbox}/state?history=1`).then((response) => (response.ok ? response.json() : { readings: [] })).then((state) => state.readings ?? []).catch(() => []);
+    found = fetch(`/sandboxes/${sandbox}/state?history=1`, { signal: AbortSignal.timeout(ANSWER_MS) }).then((response) => (response.ok ? response.json() : { readings: [] })).then((state) => state.readings ?? []).catch(() => []);
     histories.set(sandbox, found);
     setTimeout(() => histories.delete(sandbox), 2000);
   }

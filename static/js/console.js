@@ -4,6 +4,7 @@ import { write } from "./dom.js";
 import { Island } from "./island.js";
 
 const KEPT = 100;
+const ANSWER_MS = 5000;
 
 class Console extends Island {
   start() {
@@ -63,7 +64,7 @@ class Console extends Island {
     const text = this.input?.value ?? "";
     const url = `${this.dataset.complete}?server=${encodeURIComponent(this.dataset.server ?? "")}&text=${encodeURIComponent(text)}`;
     try {
-      const response = await fetch(url, { headers: { Accept: "application/json" } });
+      const response = await fetch(url, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(ANSWER_MS) });
       if (!response.ok || this.input?.value !== text) return;
       /** @type {string[]} */
       const options = (await response.json()).options ?? [];
