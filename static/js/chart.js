@@ -7,6 +7,7 @@ import { drawStalls, stallOf } from "./stalls.js";
 
 const KEPT = 4000;
 const ROWS = 12;
+const ANSWER_MS = 10000;
 const TOKENS = { hit: "--hit", miss: "--miss", read: "--miss", write: "--write", stale: "--fault", error: "--fault" };
 
 /** @type {Map<string, Promise<{readings: any[], stalls: import("./stalls.js").Stall[]}>>} readings of a sandbox so far, asked for once by all charts of a page */
@@ -16,7 +17,7 @@ const histories = new Map();
 function history(sandbox) {
   let found = histories.get(sandbox);
   if (!found) {
-    found = fetch(`/sandboxes/${sandbox}/state?history=1`).then((response) => (response.ok ? response.json() : {})).catch(() => ({})).then((state) => ({ readings: state.readings ?? [], stalls: state.stalls ?? [] }));
+    found = fetch(`/sandboxes/${sandbox}/state?history=1`, { signal: AbortSignal.timeout(ANSWER_MS) }).then((response) => (response.ok ? response.json() : {})).catch(() => ({})).then((state) => ({ readings: state.readings ?? [], stalls: state.stalls ?? [] }));
     histories.set(sandbox, found);
     setTimeout(() => histories.delete(sandbox), 2000);
   }
