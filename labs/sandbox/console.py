@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from labs.errors import ServerDown
 
@@ -40,6 +40,15 @@ class Answer:
     notice: str = ""
 
 
+class Standing(NamedTuple):
+    """How a console is between two commands: what its prompt shows; if the server has ended what
+    was open in it, that in a sentence.
+    """
+
+    prompt: str
+    why: str = ""
+
+
 class Console(Protocol):
     """One connection to one server, one command at a time."""
 
@@ -54,6 +63,14 @@ class Console(Protocol):
 
     def close(self) -> None:
         """Give the connection back."""
+
+
+@runtime_checkable
+class Watched(Console, Protocol):
+    """A console whose connection can end, with something open in it, while no command runs."""
+
+    def look(self) -> Standing | None:
+        """How it is now, without waiting for the server; None while a command runs."""
 
 
 def not_answered(who: str, exc: Exception) -> ServerDown:
