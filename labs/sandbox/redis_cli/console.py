@@ -63,6 +63,7 @@ class RedisConsole:
                 raise self._no_answer(name, deadline_s, exc) from exc
             took_ms = ms_since(began)
             self._session.note(words, reply)
+            prompt = self._session.prompt
         notices = [typographic_quotes(command)]
         if is_error(reply) and isinstance(reply, Text):
             notices.append(meaning_of(reply.data.decode(errors="replace")))
@@ -71,7 +72,7 @@ class RedisConsole:
             is_error(reply),
             took_ms,
             cut=is_cut(reply),
-            prompt=self._session.prompt,
+            prompt=prompt,
             notice=" ".join(filter(None, notices)),
         )
 

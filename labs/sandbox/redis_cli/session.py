@@ -91,9 +91,13 @@ class Session:
             self._watches = False
         elif name == "SELECT":
             self.database = int(words[1])
-            self._kept[name] = words
+            self._keep(name, words)
         elif name == "HELLO" and len(words) > 1:
-            self._kept[name] = words
+            self._keep(name, words)
         elif name == "CLIENT" and second in (b"SETNAME", b"SETINFO", b"NO-TOUCH"):
             which = words[2].upper() if second == b"SETINFO" else b""
-            self._kept[f"CLIENT {second!r} {which!r}"] = words
+            self._keep(f"CLIENT {second!r} {which!r}", words)
+
+    def _keep(self, what: str, words: Words) -> None:
+        self._kept.pop(what, None)  # the last one is repeated last
+        self._kept[what] = words
