@@ -186,7 +186,7 @@ user shop on #{_digest(self.password)} {rights}
 
     def keys(self) -> list[str]:
         """Every key as text, sorted. Raises ServerDown."""
-        return sorted(key.decode(errors="replace") for key in self.scan())
+        return sorted(key.decode(errors="backslashreplace") for key in self.scan())
 
     def held_bytes(self) -> float:
         """What the keys and their values take: MEMORY USAGE of each. Raises ServerDown."""
@@ -248,7 +248,7 @@ user shop on #{_digest(self.password)} {rights}
         left = self.run("PTTL", key)
         if not isinstance(value, bytes) or not isinstance(left, int) or left == -2:
             return None
-        return value.decode(errors="replace"), left if left < 0 else left / 1000
+        return value.decode(errors="backslashreplace"), left if left < 0 else left / 1000
 
     def count(self) -> int:
         size = self.run("DBSIZE")

@@ -8,7 +8,7 @@ import pytest
 
 from labs.engines.redis import Redis
 from labs.errors import BadInput, CommandRefused, ServerDown
-from labs.sandbox.console import OUTPUT_LIMIT
+from labs.sandbox.console import OUTPUT_LIMIT, Standing
 from labs.sandbox.redis_cli.console import RedisConsole
 from labs.sandbox.redis_cli.refusals import LONGEST_WAIT_S
 
@@ -137,6 +137,8 @@ def test_fifteen_hundred_keys_are_all_shown(console):
     [
         ("EVAL \"local t = {} for i = 1, 20000 do t[i] = 'key' .. i end return t\" 0", "elements"),
         ("EVAL \"return string.rep('x', 1000000)\" 0", "bytes"),
+        ("EVAL \"return string.rep('\\\\0', 1000000)\" 0", "bytes"),
+        ("EVAL \"return redis.error_reply(string.rep('\\\\27', 100000))\" 0", "bytes"),
         ("EVAL \"return {1, {2, string.rep('x', 100000)}}\" 0", "bytes"),
         ("EVAL \"return redis.status_reply(string.rep('x', 100000))\" 0", "bytes"),
         ("EVAL \"return {err = 'ERR ' .. string.rep('x', 100000)}\" 0", "bytes"),
@@ -230,6 +232,34 @@ def test_a_transaction_that_was_lost_is_said_and_nothing_runs(engine, console, r
     assert (answer.failed, answer.output, answer.prompt) == (True, "", "[2]")
     assert "its 2 queued commands were not run. SET was not run either." in answer.notice
     assert console.run("DBSIZE").output == "(integer) 0"
+
+
+def test_a_closed_console_says_at_the_next_command_what_was_lost(console):
+    console.run("MULTI")
+
+    console.close()
+
+    assert console.look() == Standing(
+        "",
+        "The connection to the server was lost, and the transaction with it: it held no command "
+        "yet.",
+    )
+    assert "SET was not run either." in console.run("SET a 1").notice
+    assert console.look() == Standing("")
+    assert console.run("EXISTS a").output == "(integer) 0"
+
+
+def test_a_transaction_whose_end_was_lost_is_not_called_lost(engine, console):
+    """The server may have run it before the connection ended."""
+    for line in ("MULTI", "SET a 1"):
+        console.run(line)
+    engine.run("CLIENT", "PAUSE", 60_000, "WRITE")
+
+    with pytest.raises(ServerDown) as caught:
+        console.run("EXEC")
+
+    assert "ran as a whole or not at all" in caught.value.hint
+    assert (console.look(), console.run("PING").output) == (Standing(""), "PONG")
 
 
 def test_what_watch_watched_is_not_forgotten_silently(engine, console):

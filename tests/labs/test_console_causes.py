@@ -95,7 +95,7 @@ def test_a_server_that_is_paused(rack, start, console_of):
 
     for sentence in (with_a_connection, with_a_new_one):
         assert "accepts connections and answers none: it is paused" in sentence
-    assert "If SET reached the server, it may still run." in with_a_connection
+    assert "The server may still run SET." in with_a_connection
 
 
 def test_a_server_that_no_packet_reaches(console_of):
@@ -114,6 +114,25 @@ def test_a_server_that_no_packet_reaches(console_of):
         finally:
             for one in waiting:
                 one.close()
+
+
+def test_a_server_that_speaks_another_protocol():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        console = RedisConsole(Address(*listener.getsockname()), OPEN)
+
+        def answer():
+            with listener.accept()[0] as peer:
+                peer.sendall(b"HTTP/1.1 400 Bad Request\r\n")
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        try:
+            assert "can't speak with the server" in why(console)
+        finally:
+            answering.join()
+            console.close()
 
 
 def test_a_command_that_takes_longer_than_the_console_waits(start, console_of):

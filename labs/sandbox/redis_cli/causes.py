@@ -10,8 +10,8 @@ from typing import Literal
 
 from labs.clients.access import Access
 from labs.clients.address import Address, straight
-from labs.clients.resp import LoginRefused, ReplyError, RespClient
-from labs.clients.stream import ServerClosed
+from labs.clients.resp import LoginRefused, NotResp, ReplyError, RespClient
+from labs.clients.stream import CertificateRefused, TlsFailed
 from labs.errors import ServerDown
 from labs.sandbox.console import CONNECT_DEADLINE_S
 
@@ -101,12 +101,14 @@ def why_no_answer(
     """
     if isinstance(exc, LoginRefused):
         sentence, hint = f"The server did not let this console in: {exc}.", ""
+    elif isinstance(exc, CertificateRefused | TlsFailed | NotResp):
+        sentence, hint = f"This console can't speak with the server: {exc}.", ""
+    elif isinstance(exc, ConnectionRefusedError):
+        sentence, hint = _sentence(name, waited_s, exc, "down")
     elif isinstance(exc, TimeoutError):
         sentence, hint = _sentence(name, waited_s, exc, condition())
-    elif isinstance(exc, ServerClosed | ConnectionResetError | BrokenPipeError):
-        sentence, hint = _sentence(name, waited_s, exc, _settled(condition))
     else:
-        sentence, hint = _sentence(name, waited_s, exc, "down")
+        sentence, hint = _sentence(name, waited_s, exc, _settled(condition))
     return ServerDown(sentence, hint=hint, detail=f"{type(exc).__name__}: {exc}")
 
 
@@ -119,7 +121,7 @@ def _settled(condition: Callable[[], Condition]) -> Condition:
 
 
 def _sentence(name: str, waited_s: float, exc: OSError, now: Condition) -> tuple[str, str]:
-    later = f"If {name} reached the server, it may still run."
+    later = f"The server may still run {name}."
     match now:
         case "down":
             return "The server is down: its port refuses the connection.", "Restart it."
@@ -156,7 +158,7 @@ def _sentence(name: str, waited_s: float, exc: OSError, now: Condition) -> tuple
         return (
             f"{name} took longer than the {waited_s:g} s that this console waits. The server is "
             "up and answers others.",
-            "Ask for less at once: SCAN with COUNT instead of KEYS, a range instead of all.",
+            f"{later} Ask for less at once: SCAN instead of KEYS, a range instead of all.",
         )
     return (
         f"The server closed this console's connection while {name} ran. It is up.",

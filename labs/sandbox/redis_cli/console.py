@@ -13,11 +13,13 @@ from hiredis import pack_command
 from labs.clients.access import Access
 from labs.clients.address import Address, straight
 from labs.clients.resp import NotResp, RespClient
+from labs.errors import ServerDown
 from labs.sandbox.console import (
     CONNECT_DEADLINE_S,
     OUTPUT_LIMIT,
     REPLY_DEADLINE_S,
     Answer,
+    Standing,
     ms_since,
 )
 from labs.sandbox.redis_cli.causes import SCRIPTS, condition_of, meaning_of, why_no_answer
@@ -49,26 +51,19 @@ class RedisConsole:
         name = name_of(words)
         with self._lock:
             refuse(words, queued=self._session.queued is not None)
-            if self._client.ended():
-                self._client.close()
-            if not self._client.connected and (lost := self._session.lost()):
-                return Answer(
-                    "",
-                    True,
-                    0.0,
-                    prompt=self._session.prompt,
-                    notice=f"{lost} {name} was not run either.",
-                )
+            self._settle()
+            if lost := self._session.take_loss():
+                notice = f"{lost} {name} was not run either."
+                return Answer("", True, 0.0, prompt=self._session.prompt, notice=notice)
             began = time.perf_counter()
             deadline_s = _deadline_s(name, words)
             try:
                 reply = self._client.ask(words, deadline_s, _KEPT_BYTES)
             except OSError as exc:
-                connected_s = time.monotonic() - self._client.connected_at
-                now = partial(condition_of, self._address, self._access, connected_s=connected_s)
-                raise why_no_answer(name, deadline_s, exc, now) from exc
+                raise self._no_answer(name, deadline_s, exc) from exc
             took_ms = ms_since(began)
             self._session.note(words, reply)
+            prompt = self._session.prompt
         notices = [typographic_quotes(command)]
         if is_error(reply) and isinstance(reply, Text):
             notices.append(meaning_of(reply.data.decode(errors="replace")))
@@ -77,7 +72,7 @@ class RedisConsole:
             is_error(reply),
             took_ms,
             cut=is_cut(reply),
-            prompt=self._session.prompt,
+            prompt=prompt,
             notice=" ".join(filter(None, notices)),
         )
 
@@ -90,8 +85,35 @@ class RedisConsole:
             wanted += " "
         return [name for name in self._names if name.startswith(wanted)][:20]
 
+    def look(self) -> Standing | None:
+        """How it is now, without waiting; None while a command runs."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            self._settle()
+            return Standing(self._session.prompt, self._session.loss)
+        finally:
+            self._lock.release()
+
     def close(self) -> None:
+        """End the connection; the next command says what was lost with it."""
         self._client.close()
+
+    def _settle(self) -> None:
+        """Notice that the connection has ended."""
+        if self._client.ended():
+            self._client.close()
+        if not self._client.connected:
+            self._session.lose()
+
+    def _no_answer(self, name: str, waited_s: float, exc: OSError) -> ServerDown:
+        connected_s = time.monotonic() - self._client.connected_at
+        now = partial(condition_of, self._address, self._access, connected_s=connected_s)
+        error = why_no_answer(name, waited_s, exc, now)
+        if name == "EXEC" and self._session.queued is not None:
+            self._session.forget()
+            error.hint += " The transaction ran as a whole or not at all: look at its keys."
+        return error
 
     def _commands(self) -> list[str]:
         """The names of all commands, with subcommands after a space.

@@ -6,21 +6,9 @@ from collections.abc import Sequence
 
 from labs.printable import visible_bytes
 from labs.sandbox.console import OUTPUT_LIMIT
+from labs.sandbox.redis_cli.quoting import quoted
 from labs.sandbox.redis_cli.replies import Many, Reply, Text
 
-_ESCAPES = {
-    '"': r"\"",
-    "\\": r"\\",
-    "\n": r"\n",
-    "\r": r"\r",
-    "\t": r"\t",
-    "\a": r"\a",
-    "\b": r"\b",
-}
-_QUOTED = [
-    _ESCAPES.get(chr(code)) or (chr(code) if 0x20 <= code < 0x7F else f"\\x{code:02x}")
-    for code in range(256)
-]
 _EMPTY = {"*": "(empty array)", "%": "(empty hash)", "~": "(empty set)", ">": "(empty push)"}
 _AFTER_NUMBER = {"~": "~", "%": "#"}
 _LIMIT = f"({OUTPUT_LIMIT // 1024} KiB a command)"
@@ -57,11 +45,6 @@ def is_raw(words: Sequence[bytes]) -> bool:
         case [b"cluster", b"nodes" | b"info"] | [b"latency", b"doctor"] | [b"latency", b"graph", _]:
             return True
     return False
-
-
-def quoted(data: bytes) -> str:
-    """A string in the double quotes and escapes that redis-cli reads and writes."""
-    return '"' + "".join(map(_QUOTED.__getitem__, data)) + '"'
 
 
 def _standard(reply: Reply, prefix: str) -> str:

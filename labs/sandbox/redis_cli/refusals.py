@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from labs.errors import CommandRefused
-from labs.sandbox.redis_cli.printing import quoted
+from labs.sandbox.redis_cli.quoting import quoted
 
 LONGEST_WAIT_S = 5
 """A command may wait for so long; the page waits for it."""

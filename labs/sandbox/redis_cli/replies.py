@@ -8,12 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from labs.clients.resp import NotResp
+from labs.sandbox.redis_cli.quoting import fitting
 
 DEEPEST = 64
 """Aggregates inside aggregates: what lies deeper is not shown."""
 _OF_AN_ELEMENT = 8
 """Bytes that an element takes on the page apart from its text and its indent."""
-_AGGREGATES, _STRINGS, _LINES = b"*%~>", b"$=!", b"+-:,(#_"
+_AGGREGATES = {b"*", b"%", b"~", b">"}
+_STRINGS = {b"$", b"=", b"!"}
+_LINES = {b"+", b"-", b":", b",", b"(", b"#", b"_"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class ReplyReader:
         self._left = 0
 
     def reply(self, most_bytes: int) -> Reply:
-        """The next reply, with as much of it as fits into these bytes; the rest is read and
+        """The next reply, with as much of it as prints into these bytes; the rest is read and
         dropped. Raises NotResp, and what `read` raises.
         """
         self._left = most_bytes
@@ -107,8 +110,8 @@ class ReplyReader:
         return max(64, self._left)
 
     def _kept(self, mark: bytes, data: bytes, length: int) -> Text:
-        data = data[: self._most]
-        self._left -= len(data)
+        data, width = fitting(data, self._most)
+        self._left -= width
         return Text(mark.decode(), data, length)
 
     def _skip(self, replies: int) -> None:

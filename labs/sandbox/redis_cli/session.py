@@ -21,6 +21,8 @@ class Session:
         self.database = 0
         self.queued: list[Words] | None = None
         """The commands of a transaction that was begun; None outside of one."""
+        self.loss = ""
+        """What was lost with a connection, until it is said."""
         self._watches = False
         self._kept: dict[str, Words] = {}
 
@@ -45,33 +47,39 @@ class Session:
         elif not is_error(reply):
             self._note_run(name, words)
 
-    def lost(self) -> str:
-        """Forgets what a new connection can't have, and says it in a sentence; empty if there was
-        nothing to lose.
-        """
-        queued, watched = self.queued, self._watches
-        self.queued, self._watches = None, False
-        if queued is not None:
-            count = len(queued)
+    def lose(self) -> None:
+        """The connection is gone, and with it what a new one can't have: `loss` says it."""
+        if self.queued is not None:
+            count = len(self.queued)
             held = f"its {count} queued commands were" if count > 1 else "its queued command was"
-            return "The connection to the server was lost, and the transaction with it: " + (
+            self.loss = "The connection to the server was lost, and the transaction with it: " + (
                 f"{held} not run." if count else "it held no command yet."
             )
-        if watched:
-            return "The connection to the server was lost, and what WATCH watched is forgotten."
-        return ""
+        elif self._watches:
+            self.loss = "The connection to the server was lost, and what WATCH watched with it."
+        self.forget()
+
+    def forget(self) -> None:
+        """No transaction and no watch is open any more."""
+        self.queued, self._watches = None, False
+
+    def take_loss(self) -> str:
+        """What was lost, once; empty if nothing was."""
+        loss, self.loss = self.loss, ""
+        return loss
 
     def _note_queued(self, name: str, words: Words, reply: Reply) -> None:
         assert self.queued is not None
         if name == "EXEC" and len(words) == 1:
-            ran, self.queued, self._watches = self.queued, None, False
+            ran = self.queued
+            self.forget()
             if isinstance(reply, Many):
                 # Without those whose reply was too far behind to be kept.
                 for queued, answer in zip(ran, reply.items, strict=False):
                     if not is_error(answer):
                         self._note_run(name_of(queued), queued)
         elif name == "DISCARD" and not is_error(reply):
-            self.queued, self._watches = None, False
+            self.forget()
         elif isinstance(reply, Text) and reply.data == b"QUEUED":
             self.queued.append(words)
 
@@ -83,9 +91,13 @@ class Session:
             self._watches = False
         elif name == "SELECT":
             self.database = int(words[1])
-            self._kept[name] = words
+            self._keep(name, words)
         elif name == "HELLO" and len(words) > 1:
-            self._kept[name] = words
+            self._keep(name, words)
         elif name == "CLIENT" and second in (b"SETNAME", b"SETINFO", b"NO-TOUCH"):
             which = words[2].upper() if second == b"SETINFO" else b""
-            self._kept[f"CLIENT {second!r} {which!r}"] = words
+            self._keep(f"CLIENT {second!r} {which!r}", words)
+
+    def _keep(self, what: str, words: Words) -> None:
+        self._kept.pop(what, None)  # the last one is repeated last
+        self._kept[what] = words
