@@ -29,7 +29,8 @@ class Answer:
 
     `prompt` is what the prompt shows after the console's name from now on, such as “(TX)”: the
     state of the console's connection. `notice` is a sentence of ours, shown apart from the server's
-    words. An error that is raised leaves the prompt as it was.
+    words. An error that is raised leaves the prompt as it was. Where several commands were pasted,
+    `parts` are these with their answers, and there is no other output.
     """
 
     output: str
@@ -38,6 +39,7 @@ class Answer:
     cut: bool = False
     prompt: str = ""
     notice: str = ""
+    parts: tuple[tuple[str, Answer], ...] = ()
 
 
 class Standing(NamedTuple):

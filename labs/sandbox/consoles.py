@@ -8,6 +8,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from labs.clients.access import Access
 from labs.clients.address import Address
@@ -31,6 +32,8 @@ LEARNER = "learner"
 """The user that every engine with users has for its console."""
 MOST_PIECES = 20
 """Commands that are run when several are pasted together."""
+TOGETHER_S = 6.0
+"""After this time no other of them is sent; the page waits for no longer than twice of it."""
 
 
 class Consoles:
@@ -56,10 +59,14 @@ class Consoles:
                 hint="Paste fewer lines.",
             )
         try:
-            answer = _run(console, pieces[0]) if len(pieces) == 1 else _run_all(console, pieces)
+            if len(pieces) == 1:
+                answer = _run(console, command)
+            else:
+                answer = _run_all(console, pieces, self._prompts.get(name, ""))
         finally:
             self._look_at(name, console)
-        self._note(name, answer.prompt)
+        if not isinstance(console, Watched):
+            self._note(name, answer.prompt)
         shown = command.strip().split("\n")[0][:80]
         more = f" and {len(pieces) - 1} more" if len(pieces) > 1 else ""
         self._context.say(
@@ -138,42 +145,44 @@ def _run(console: Console, command: str) -> Answer:
         raise BadInput(str(exc), hint=f"{found} {exc.hint}".strip()) from exc
 
 
-def _run_all(console: Console, pieces: list[str]) -> Answer:
-    """The answers to several commands in one, each after its command. A command that is refused
-    does not keep those after it from running; a server without an answer does.
+def _run_all(console: Console, pieces: list[str], prompt: str) -> Answer:
+    """The answers to several commands in one. A command that is refused does not keep those after
+    it from running; a server without an answer does, and so does the end of the time.
     """
-    answers: list[Answer] = []
+    room, end = OUTPUT_LIMIT // len(pieces), time.monotonic() + TOGETHER_S
+    parts: list[tuple[str, Answer]] = []
+    is_down = False
     for piece in pieces:
-        prompt = answers[-1].prompt if answers else ""
-        try:
-            answers.append(_run(console, piece))
-        except ServerDown as exc:
-            if not answers:
-                raise
-            answers.append(_refused(exc, prompt))
-            break
-        except LabsError as exc:
-            answers.append(_refused(exc, prompt))
-    done = zip(pieces, answers, strict=False)
-    text = "\n".join(f"> {piece}\n{answer.output}" for piece, answer in done)
-    left = len(pieces) - len(answers)
-    notices = list(dict.fromkeys(answer.notice for answer in answers if answer.notice))
-    if len(text) > OUTPUT_LIMIT:
-        notices.append(f"The first {OUTPUT_LIMIT:,} of {len(text):,} characters are shown.")
-    if left:
-        notices.append(f"The last {left} of {len(pieces)} commands were not run.")
+        if is_down or time.monotonic() > end:
+            answer = Answer("", True, 0.0, prompt=prompt, notice="This command was not sent.")
+        else:
+            try:
+                answer = _cut(_run(console, piece), room)
+            except LabsError as exc:
+                is_down = isinstance(exc, ServerDown)
+                notice = f"{exc}\n{exc.hint}" if exc.hint else str(exc)
+                answer = Answer("", True, 0.0, prompt=prompt, notice=notice)
+        prompt = answer.prompt
+        parts.append((piece, answer))
+    answers = [answer for _, answer in parts]
     return Answer(
-        text[:OUTPUT_LIMIT],
+        "",
         any(answer.failed for answer in answers),
         round(sum(answer.took_ms for answer in answers), 3),
-        cut=len(text) > OUTPUT_LIMIT or any(answer.cut for answer in answers),
+        cut=any(answer.cut for answer in answers),
         prompt=answers[-1].prompt,
-        notice=" ".join(notices),
+        parts=tuple(parts),
     )
 
 
-def _refused(exc: LabsError, prompt: str) -> Answer:
-    return Answer(f"{exc}\n{exc.hint}" if exc.hint else str(exc), True, 0.0, prompt=prompt)
+def _cut(answer: Answer, room: int) -> Answer:
+    """The answer with as much of its output as there is room for, and that said."""
+    length = len(answer.output)
+    if length <= room:
+        return answer
+    said = f"The first {room:,} of {length:,} characters are shown: several commands share a page."
+    notice = f"{answer.notice} {said}".strip()
+    return replace(answer, output=answer.output[:room], cut=True, notice=notice)
 
 
 def _held(prompt: str) -> str:

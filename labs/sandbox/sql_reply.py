@@ -59,8 +59,8 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """As psql prints it."""
-        return "\n".join([*self._lines, *self._notes]).rstrip("\n")
+        """As psql prints it on a terminal: a tab is spaces."""
+        return "\n".join([*self._lines, *self._notes]).rstrip("\n").expandtabs(8)[:OUTPUT_LIMIT]
 
     @property
     def left_out(self) -> list[str]:

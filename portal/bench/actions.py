@@ -167,12 +167,14 @@ def close(sandbox: SandboxInfo) -> ResponseReturnValue:
 @bp.post("/sandboxes/<sandbox>/console/<server>")
 @needs("act")
 def console(sandbox: SandboxInfo, server: str) -> str:
-    """Run a line in a server's console: the turn, or without a script the page with it."""
+    """Run what was typed in a server's console: the turns, or without a script the page with
+    them.
+    """
     lab = find(sandbox.lab)
-    turn = _turn(sandbox, _known_server(sandbox, lab, server))
+    turns = _turns(sandbox, _known_server(sandbox, lab, server))
     if is_htmx():
-        return render_template("bench/_turn.html", turn=turn)
-    bench = replace(look_at(lab, sandbox, client()), turns=(turn,))
+        return "".join(render_template("bench/_turn.html", turn=turn) for turn in turns)
+    bench = replace(look_at(lab, sandbox, client()), turns=turns)
     return render_template(
         "bench/lab.html", bench=bench, predictions=predictions_of(lab), place="labs"
     )
@@ -186,14 +188,14 @@ def snippet(lab_id: str, server: str) -> ResponseReturnValue:
     learner = current_learner()
     info = client().find(learner) if learner else None
     is_open = info is not None and info.lab == lab_id and info.status == "open"
-    turn = _turn(info, node) if info and is_open else None
+    turns = _turns(info, node) if info and is_open else ()
     if is_htmx():
-        html = render_template("bench/_snippet.html", turn=turn, lab_id=lab_id)
-        return html, 200 if turn else 409
-    if turn is None:
+        html = render_template("bench/_snippet.html", turns=turns, lab_id=lab_id)
+        return html, 200 if turns else 409
+    if not turns:
         raise NotNow("Open the bench first: the command runs on your own servers.")
     return render_template(
-        "bench/snippet.html", turn=turn, lab_id=lab_id, back=page_before(lab_id), place="labs"
+        "bench/snippet.html", turns=turns, lab_id=lab_id, back=page_before(lab_id), place="labs"
     )
 
 
@@ -208,7 +210,8 @@ def _known_server(sandbox: SandboxInfo, lab: Lab, name: str) -> Node:
         return topology_of(lab, client().call(sandbox, "state")).node(name)
 
 
-def _turn(sandbox: SandboxInfo, node: Node) -> dict[str, Any]:
+def _turns(sandbox: SandboxInfo, node: Node) -> tuple[dict[str, Any], ...]:
+    """What was typed with its answer; several pasted commands, each with its own."""
     # A form sends a line end as two characters, whichever was typed.
     command = request.form.get("command", "").replace("\r\n", "\n")
     if not command.strip():
@@ -220,13 +223,18 @@ def _turn(sandbox: SandboxInfo, node: Node) -> dict[str, Any]:
         "command": visible(command.strip("\n")),
     }
     try:
-        return turn | client().call(sandbox, "console", server=node.name, command=command)
+        answer = client().call(sandbox, "console", server=node.name, command=command)
     except UnknownSandbox:
         raise
     except LabsError as error:
         # Our words, not the server's; what the prompt shows then, an event says.
         notice = f"{error}\n{error.hint}" if error.hint else str(error)
-        return turn | {"notice": notice, "failed": True}
+        return (turn | {"notice": notice, "failed": True},)
+    turns = []
+    for piece, part in answer.get("parts") or [(turn["command"], answer)]:
+        turns.append(turn | part | {"command": piece})
+        turn["before"] = str(part.get("prompt", ""))[:PROMPT_LENGTH]
+    return tuple(turns)
 
 
 def _wait_for_opening(info: SandboxInfo) -> SandboxInfo:

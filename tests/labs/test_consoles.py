@@ -104,19 +104,26 @@ def test_a_reset_mends_what_a_learner_broke(sandbox):
     assert not run(sandbox, "update products set price = 5 where product_id = 42")["failed"]
 
 
-def test_pasted_lines_are_commands_and_each_is_answered(sandbox):
-    answer = run(sandbox, "SET pasted 1\nINCR pasted\nNOSUCH\nINCR pasted", server="cache")
+def parts(sandbox, command, server="cache"):
+    """The commands of a pasted text, each with what was printed and said."""
+    answer = run(sandbox, command, server=server)
+    return [(piece, part["output"] or part["notice"]) for piece, part in answer["parts"]]
 
-    assert answer["output"].startswith("> SET pasted 1\nOK\n> INCR pasted\n(integer) 2\n> NOSUCH\n")
-    assert answer["output"].endswith("\n> INCR pasted\n(integer) 3")
-    assert answer["failed"]
+
+def test_pasted_lines_are_commands_and_each_is_answered(sandbox):
+    assert parts(sandbox, "SET pasted 1\nINCR pasted\n\nHGET pasted\nINCR pasted\n") == [
+        ("SET pasted 1", "OK"),
+        ("INCR pasted", "(integer) 2"),
+        ("HGET pasted", "(error) ERR wrong number of arguments for 'hget' command"),
+        ("INCR pasted", "(integer) 3"),
+    ]
 
 
 def test_a_command_that_this_console_refuses_keeps_no_other_from_running(sandbox):
-    answer = run(sandbox, "SUBSCRIBE news\nSET pasted 5\nGET pasted", server="cache")
+    found = parts(sandbox, "SUBSCRIBE news\nSET pasted 5\nGET pasted")
 
-    assert "> SUBSCRIBE news\nSUBSCRIBE is not run" in answer["output"]
-    assert answer["output"].endswith('> SET pasted 5\nOK\n> GET pasted\n"5"')
+    assert "SUBSCRIBE is not run" in found[0][1]
+    assert found[1:] == [("SET pasted 5", "OK"), ("GET pasted", '"5"')]
 
 
 def test_too_many_pasted_lines_are_not_run_at_all(sandbox):
@@ -128,8 +135,21 @@ def test_too_many_pasted_lines_are_not_run_at_all(sandbox):
 
 def test_lines_after_one_without_an_answer_are_not_sent(sandbox):
     sandbox.server("pause", "cache")
-    with pytest.raises(Exception, match="does not answer"):
-        run(sandbox, "PING\nSET late 1", server="cache")
+    found = parts(sandbox, "PING\nSET late 1\nSET late 2")
     sandbox.server("resume", "cache")
 
+    assert "does not answer" in found[0][1]
+    assert found[1:] == [
+        ("SET late 1", "This command was not sent."),
+        ("SET late 2", "This command was not sent."),
+    ]
     assert sandbox.console("cache", "GET late") == "(nil)"
+
+
+def test_pasted_lines_together_print_no_more_than_one(sandbox):
+    sandbox.console("cache", f"SET big {'x' * 50_000}")
+
+    answer = run(sandbox, "\n".join(["GET big"] * 20), server="cache")
+
+    assert sum(len(part["output"]) for _, part in answer["parts"]) <= 64 * 1024
+    assert all("characters are shown" in part["notice"] for _, part in answer["parts"])

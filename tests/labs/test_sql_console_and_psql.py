@@ -118,7 +118,7 @@ SAME = [
     "table categories",
     "prepare p as select $1::int + 1; execute p(41); deallocate p",
     "begin; declare c cursor for values (1), (2); fetch c; fetch c; fetch c; close c; commit",
-    "copy (select 1, 'x', null, E'a\\tb') to stdout",
+    "copy (select 1) to stdout",
     "copy categories to '/tmp/x'",
     "truncate order_items; begin; rollback",
     "create view shop.v as select 1 as one; select * from v; drop view v",
@@ -162,6 +162,11 @@ DIFFERENT = {
         "ERROR:  COPY from stdin failed: this console sends no rows, use INSERT\n"
         "CONTEXT:  COPY categories, line 1",
         "COPY 0",
+    ),
+    "a tab is shown as a terminal shows it": (
+        "copy (select 1, 'x', null, E'a\\tb') to stdout",
+        "1       x       \\N      a\\tb",
+        "1\tx\t\\N\ta\\tb",
     ),
     "signs that turn a line around are escaped": (
         "select U&'a\\202Eb' as x",

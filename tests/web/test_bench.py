@@ -176,63 +176,6 @@ def test_a_stepped_request_lights_its_line_and_shows_what_it_sent(
     assert "1 of 5 met" in client.get(f"/labs/{LAB}").text
 
 
-def test_the_console_answers_a_fragment_or_a_page(
-    client: FlaskClient, opened: FakedSandbox
-) -> None:
-    fragment = client.post(
-        f"/sandboxes/{opened.id}/console/cache", data={"command": "GET <b>x</b>"}, headers=HTMX
-    ).text
-    page = client.post(f"/sandboxes/{opened.id}/console/cache", data={"command": "PING"}).text
-
-    assert fragment.startswith('<div class="turn" data-prompt="">')
-    assert "GET &lt;b&gt;x&lt;/b&gt;" in fragment
-    assert "<!doctype html>" in page
-    assert "It was told: PING" in page
-
-
-def test_a_console_s_prompt_is_on_the_page_and_before_the_next_command(
-    client: FlaskClient, opened: FakedSandbox
-) -> None:
-    url = f"/sandboxes/{opened.id}/console/database"
-
-    begun = client.post(url, data={"command": "begin"}, headers=HTMX).text
-    eventually(lambda: opened.state.consoles.get("database", {}).get("prompt") == "=*")
-    page = client.get(f"/labs/{LAB}").text
-    later = client.post(url, data={"command": "commit", "prompt": "=*"}, headers=HTMX).text
-
-    assert 'data-prompt="=*"' in begun
-    assert "database<span data-prompt-now>=*</span>&gt;" in page
-    assert '<input type="hidden" name="prompt" value="=*"' in page
-    assert '<span class="prompt">database=*&gt; </span>commit' in later
-    assert 'data-prompt=""' in later
-
-
-def test_what_was_pasted_reaches_the_console_with_its_lines(
-    client: FlaskClient, opened: FakedSandbox
-) -> None:
-    pasted = "select price -- all\r\nwhere product_id = 1;\r\n"
-
-    fragment = client.post(
-        f"/sandboxes/{opened.id}/console/database", data={"command": pasted}, headers=HTMX
-    ).text
-
-    assert "It was told: select price -- all\nwhere product_id = 1;\n<" in fragment
-
-
-def test_our_words_stand_apart_from_the_server_s(client: FlaskClient, opened: FakedSandbox) -> None:
-    assert (
-        client.post(f"/sandboxes/{opened.id}/servers/cache", data={"verb": "kill"}).status_code
-        == 303
-    )
-
-    fragment = client.post(
-        f"/sandboxes/{opened.id}/console/cache", data={"command": "PING"}, headers=HTMX
-    ).text
-
-    assert '<span class="ours">The server does not answer.' in fragment
-    assert 'class="err"' not in fragment
-
-
 def test_a_servers_log_is_text(client: FlaskClient, opened: FakedSandbox) -> None:
     page = client.get(f"/sandboxes/{opened.id}/log/cache").text
 
