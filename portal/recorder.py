@@ -18,13 +18,14 @@ from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import select
+from sqlalchemy import Delete, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from labs.client import LabsClient
+from labs.client import LabsClient, catalogue
 from labs.errors import LabsError
+from labs.lab import Check, Prediction
 from portal.db import make_engine
 from portal.heartbeat import RECORDS, RECORDS_S
 from portal.models import Learner, Outcome
@@ -38,6 +39,8 @@ log = logging.getLogger(__name__)
 PAUSE_S = 1.0
 LARGEST_WHOLE = 2**53
 BLOCK_MS = 1_000
+KEPT = 50
+"""Outcomes of a learner of each name: older ones are deleted."""
 
 Batch = list[tuple[str, dict[str, Any]]]
 
@@ -108,13 +111,23 @@ class Recorder:
             for row in kept:
                 if row["id"] in fresh and row["kind"] == "prediction":
                     _settle(session, row)
+            session.execute(_older(there))
         return there
+
+
+def _older(learners: set[str]) -> Delete:
+    """Delete all but the newest KEPT outcomes of these learners of each name."""
+    same = (Outcome.learner_id, Outcome.lab, Outcome.kind, Outcome.name)
+    number = func.row_number().over(partition_by=same, order_by=Outcome.at.desc())
+    numbered = select(Outcome.id, number.label("number")).where(Outcome.learner_id.in_(learners))
+    old = numbered.subquery()
+    return delete(Outcome).where(Outcome.id.in_(select(old.c.id).where(old.c.number > KEPT)))
 
 
 def _row(outcome: dict[str, Any]) -> dict[str, Any] | None:
     """The outcome as a row; None, and a line in the log, for what is none."""
     try:
-        return {
+        row = {
             "id": _text(outcome, "id", 80),
             "learner_id": _text(outcome, "owner", 32),
             "lab": _text(outcome, "lab", 80),
@@ -124,10 +137,25 @@ def _row(outcome: dict[str, Any]) -> dict[str, Any] | None:
             "data": dict(outcome.get("data") or {}),
             "at": datetime.fromtimestamp(float(outcome["at"]), UTC),
         }
+        if row["name"] not in _names(str(row["lab"]), str(row["kind"])):
+            raise ValueError("its lab has no such check or prediction")
+        return row
     except (KeyError, TypeError, ValueError, OverflowError) as exc:
         name = str(outcome.get("id"))[:80]
         log.error("an outcome is not one and was left out: %r: %s", name, exc)
         return None
+
+
+def _names(lab_id: str, kind: str) -> set[str]:
+    """What a sandbox may tell of: a hostile one tells of more, without end."""
+    lab = catalogue().get(lab_id)
+    if lab is None:
+        return set()
+    told: dict[str, tuple[Check | Prediction, ...]] = {
+        "check": lab.checks,
+        "prediction": lab.predictions,
+    }
+    return {each.name for each in told.get(kind, ())}
 
 
 def _text(outcome: dict[str, Any], field: str, longest: int) -> str:

@@ -17,6 +17,8 @@ from labs.errors import ServerDown
 OUTPUT_LIMIT = 64 * 1024
 COMMAND_LIMIT = 64 * 1024
 ROW_LIMIT = 500
+MOST_TOGETHER = 20
+"""Commands that are run when several are pasted together."""
 CONNECT_DEADLINE_S = 0.5
 REPLY_DEADLINE_S = 2.0
 SQL_DEADLINE_S = 7.0

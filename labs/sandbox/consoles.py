@@ -15,7 +15,7 @@ from labs.clients.address import Address
 from labs.engines.registry import registry
 from labs.errors import BadInput, LabsError, ServerDown
 from labs.events import ConsoleChanged
-from labs.sandbox.console import OUTPUT_LIMIT, Answer, Console, Watched
+from labs.sandbox.console import MOST_TOGETHER, OUTPUT_LIMIT, Answer, Console, Watched
 from labs.sandbox.context import Context
 from labs.sandbox.memcached_console import MemcachedConsole
 from labs.sandbox.redis_cli.console import RedisConsole
@@ -30,8 +30,6 @@ CONSOLES: dict[str, Callable[[Address, Access], Console]] = {
 """The console for each value of `console` of a kind of engine."""
 LEARNER = "learner"
 """The user that every engine with users has for its console."""
-MOST_PIECES = 20
-"""Commands that are run when several are pasted together."""
 TOGETHER_S = 6.0
 """After this time no other of them is sent; the page waits for no longer than twice of it."""
 
@@ -52,9 +50,9 @@ class Consoles:
         console = self._console(name)
         language = registry[self._context.servers[name].engine.kind].console
         pieces = PIECES.get(language, as_one)(command)
-        if len(pieces) > MOST_PIECES:
+        if len(pieces) > MOST_TOGETHER:
             raise BadInput(
-                f"These are {len(pieces):,} commands. At most {MOST_PIECES} run together, so "
+                f"These are {len(pieces):,} commands. At most {MOST_TOGETHER} run together, so "
                 "nothing was run.",
                 hint="Paste fewer lines.",
             )

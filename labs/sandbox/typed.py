@@ -66,34 +66,16 @@ def as_lines(command: str) -> list[str]:
     return [piece for piece in (*pieces, command[start:]) if piece.strip()] or [command]
 
 
-def as_memcached_lines(command: str) -> list[str]:
-    """The commands of several lines, one each; the line after that of a storage command with a
-    number of bytes is its value.
-    """
-    pieces: list[str] = []
-    is_value = False
-    for line in command.split("\n"):
-        if is_value:
-            pieces[-1] += "\n" + line
-            is_value = False
-        elif line.strip():
-            pieces.append(line)
-            is_value = _STORAGE.fullmatch(line.strip()) is not None
-    return pieces or [command]
-
-
-_STORAGE = re.compile(r"(?:(?:set|add|replace|append|prepend)(?: +\S+){3}|cas(?: +\S+){3}) +\d+"
-                      r"(?: +\d+)?(?: +noreply)?", re.IGNORECASE)  # fmt: skip
-
-
 def as_one(command: str) -> list[str]:
-    """The whole: SQL ends a statement with a semicolon, and the server finds it."""
+    """The whole: the server finds where a statement of SQL ends, and the console of Memcached which
+    lines are a value.
+    """
     return [command]
 
 
 PIECES: dict[str, Callable[[str], list[str]]] = {
     "resp": as_lines,
-    "memcached": as_memcached_lines,
+    "memcached": as_one,
     "sql": as_one,
 }
 """How many commands a text is, by the value of `console` of a kind of engine; one for any other."""

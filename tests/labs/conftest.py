@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 
 from labs.clients.address import Address
+from labs.engines.memcached import Memcached
 from labs.engines.postgres import Postgres
 from labs.engines.redis import Redis
 from labs.errors import ServerDown
 from labs.headless import own_supervisor
 from labs.runtime.process import ProcessRuntime
+from labs.sandbox.memcached_console import MemcachedConsole
 from labs.shop import template
 from tests.labs.certificates import Authority
 from tests.waiting import eventually
@@ -197,3 +199,38 @@ def start_redis(rack):
     yield start
     for engine in engines:
         engine.close()
+
+
+@pytest.fixture
+def memcached(rack):
+    """A Memcached."""
+    engine = Memcached("cache", rack.address(), rack.directory)
+    rack.start(engine)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def memcached_console(memcached):
+    """Its console."""
+    console = MemcachedConsole(memcached.address, memcached.access("learner"))
+    yield console
+    console.close()
+
+
+@pytest.fixture
+def memcached_session(memcached):
+    """What a session of another server's own protocol answers to these lines."""
+
+    def send(text):
+        with socket.create_connection((memcached.address.host, memcached.address.port), 5) as made:
+            lists = text.startswith("lru_crawler metadump")
+            until = b"END\r\n" if lists else b"MN\r\n"
+            last = b"" if lists else b"mn\r\n"
+            made.sendall(text.replace("\n", "\r\n").encode() + b"\r\n" + last)
+            answer = b""
+            while not answer.endswith(until):
+                answer += made.recv(65_536)
+        return answer if lists else answer.removesuffix(until)
+
+    return send

@@ -10,7 +10,7 @@ import pytest
 from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError
 
-from portal.recorder import Recorder
+from portal.recorder import KEPT, Recorder
 
 OUTCOMES = "labs:outcomes"
 
@@ -184,3 +184,30 @@ def test_the_course_page_knows_of_an_outcome_at_once(recorder, tell, client):
     recorder.record(block_ms=10)
 
     assert "1 of 2 checks" in client.get("/").text
+
+
+@pytest.mark.parametrize(
+    "other", [{"lab": "no-such-lab"}, {"name": "no-such-check"}, {"name": "queries"}]
+)
+def test_what_the_lab_does_not_have_is_left_out(recorder, tell, portal_redis, sql, other):
+    tell("o1", **other)
+    tell("o2")
+
+    recorder.record(block_ms=10)
+
+    assert sql("SELECT id FROM outcome") == [("o2",)]
+    assert acknowledged(portal_redis) == ["o1", "o2"]
+
+
+def test_the_newest_outcomes_of_each_name_stay(recorder, tell, sql):
+    for number in range(KEPT + 5):
+        tell(f"o{number}", at=1_000_000 + number)
+    tell("other", name="second", at=1)
+    tell("prediction", kind="prediction", name="queries", status="measured", at=1)
+
+    while recorder.record(block_ms=10):
+        pass
+
+    assert sql(
+        "SELECT name, count(*), min(at) > to_timestamp(1000004) FROM outcome GROUP BY 1 ORDER BY 1"
+    ) == [("first", KEPT, True), ("queries", 1, False), ("second", 1, False)]
