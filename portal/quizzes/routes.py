@@ -23,7 +23,7 @@ from portal.models import Answer
 from portal.predictions import predict, settle
 from portal.quizzes.answers import add_attempt, by_key
 from portal.quizzes.marking import Unanswerable, in_order, is_right, read_choice, read_number
-from portal.web.errors import WORDS, is_database_away
+from portal.web.errors import is_database_away, why_not_saved
 from portal.web.fragments import is_htmx
 from portal.web.history import Answered, history, keep
 from portal.web.learner import current_learner, require_learner
@@ -109,7 +109,7 @@ def answer(slug: str, question_id: str) -> ResponseReturnValue:
         log.error(
             "an answer was not kept, the database is away: %r", str(exc.__cause__ or exc)[:256]
         )
-        card.problem = WORDS[503][0]
+        card.problem = why_not_saved(exc)[0]
         card.hint = "Your answer was not kept. It stands here still: send it again in a moment."
         return _answered(card, 503)
     card.again = False

@@ -27,6 +27,7 @@ from labs.errors import (
     UnknownSandbox,
 )
 from portal.web.fragments import TOASTS, retarget, wants_fragment
+from portal.web.services import has_room
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,13 @@ WORDS = {
         "Nothing was saved. Lessons can be read; try again in a moment.",
     ),
 }
+
+FULL = (
+    "The disk of this site is full, and its database can't save anything.",
+    "Nothing was saved. Lessons can be read. The operator of the site has to make room.",
+)
+DISK_FULL = "53100"
+"""Postgres' code for it."""
 
 
 def status_of(error: type[LabsError]) -> int:
@@ -99,6 +107,14 @@ def is_database_away(error: Exception) -> bool:
     )
 
 
+def why_not_saved(error: Exception) -> tuple[str, str]:
+    """A sentence and a hint for a database that can't be asked: its disk is full, or it is away. On
+    a full disk Postgres may be away, too.
+    """
+    code = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return FULL if code == DISK_FULL or not has_room() else WORDS[503]
+
+
 def _name_request() -> None:
     g.request_id = secrets.token_hex(6)
 
@@ -123,8 +139,9 @@ def _labs_error(error: LabsError) -> Response:
 
 def _database_away(error: Exception) -> Response:
     why = str(error.__cause__ or error)[:256]
-    log.error("%s %s: the database is away: %r", g.get("request_id"), _where(), why)
-    return problem(503, *WORDS[503], retry_after_s=1)
+    words = why_not_saved(error)
+    log.error("%s %s: %s %r", g.get("request_id"), _where(), words[0], why)
+    return problem(503, *words, retry_after_s=60 if words == FULL else 1)
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -7,17 +7,19 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.web.services import client, db
+from portal.web.services import client, db, has_room
 
 bp = Blueprint("health", __name__)
 
 
 @bp.get("/healthz")
 def healthz() -> tuple[Response, int]:
-    """200 while the process answers; with ?deep=1 503 unless Postgres and Redis answer too."""
+    """200 while the process answers; with ?deep=1 503 unless Postgres and Redis answer too, and the
+    disk has room.
+    """
     parts = {"web": "up"}
     if request.args.get("deep"):
-        parts |= {"database": _database(), "redis": _redis()}
+        parts |= {"database": _database(), "redis": _redis(), "disk": _disk()}
     return jsonify(parts), 200 if set(parts.values()) == {"up"} else 503
 
 
@@ -27,6 +29,10 @@ def _database() -> str:
     except SQLAlchemyError:
         return "away"
     return "up"
+
+
+def _disk() -> str:
+    return "up" if has_room() else "full"
 
 
 def _redis() -> str:
