@@ -19,7 +19,13 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from labs.catalogue import catalogue as catalogue, find as find, folder_of as folder_of
+from labs.engines.binaries import server_environment as server_environment
 from labs.engines.registry import registry
+from labs.environment import (
+    LABS_SETTINGS as LABS_SETTINGS,
+    for_python as for_python,
+    forget_foreign as forget_foreign,
+)
 from labs.errors import (
     BadInput,
     HostAway,
@@ -31,6 +37,8 @@ from labs.errors import (
 from labs.events import Entry
 from labs.events.decoding import decode
 from labs.host import keys
+from labs.host.budget import disk_is_full as disk_is_full, free_on_disk as free_on_disk
+from labs.host.portal_redis import check_redis_url as check_redis_url
 from labs.measure.metrics import METRICS as METRICS, Metric as Metric
 from labs.printable import visible as visible
 from labs.source import Source as Source, source_of as source_of

@@ -153,6 +153,13 @@ def is_stopped(pid: int) -> bool:
     return True
 
 
+def remove_shared_memory(segment: int) -> None:
+    """Remove a segment of System V's shared memory."""
+    if _libc.shmctl(segment, 0, None) != 0:  # 0 is IPC_RMID
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
 def enter_namespaces(pid: int) -> None:
     """Enter all namespaces of a process of the same user.
 

@@ -14,7 +14,7 @@ from portal.learn import pieces, routes as learn
 from portal.patterns import routes as patterns
 from portal.quizzes import routes as quizzes
 from portal.settings import ROOT, Settings
-from portal.web import assets, csrf, errors, headers, health, learner, services
+from portal.web import assets, csrf, errors, headers, health, hosts, learner, services
 
 
 def create_app(settings: Settings) -> Flask:
@@ -23,7 +23,6 @@ def create_app(settings: Settings) -> Flask:
     app.secret_key = settings.secret_key
     app.config.update(
         MAX_CONTENT_LENGTH=errors.MAX_REQUEST_BYTES,
-        TRUSTED_HOSTS=list(settings.trusted_hosts) or None,
         SESSION_COOKIE_SAMESITE="Lax",
     )
     app.jinja_options = {**app.jinja_options, "trim_blocks": True, "lstrip_blocks": True}
@@ -36,6 +35,7 @@ def create_app(settings: Settings) -> Flask:
     lessons = load(settings.lessons)
     services.install(app, settings, lessons)
     errors.install(app)
+    hosts.install(app, settings.trusted_hosts)
     csrf.install(app)
     headers.install(app)
     learner.install(app)

@@ -11,11 +11,12 @@ import sys
 from pathlib import Path
 
 import click
+import psycopg
 
-from labs.client import catalogue
+from labs.client import LABS_SETTINGS, catalogue, forget_foreign
 from portal import migrations
 from portal.serve import supervisor
-from portal.settings import ROOT, Settings, SettingsError
+from portal.settings import ROOT, VARIABLES, Settings, SettingsError
 
 
 @click.group(help="Cacheground: learn ElastiCache by breaking one.")
@@ -49,8 +50,10 @@ def migrate() -> None:
     """Bring the portal's database to this version's schema."""
     try:
         steps = migrations.migrate(_settings().database_url)
-    except migrations.UnknownSchema as exc:
+    except migrations.NotMigrated as exc:
         raise click.ClickException(str(exc)) from None
+    except psycopg.Error as exc:
+        raise click.ClickException(f"The Postgres can't be used: {str(exc).strip()}") from None
     click.echo(f"Migrated: {', '.join(steps)}." if steps else "Nothing to migrate.")
 
 
@@ -114,11 +117,14 @@ def measure(lab_ids: tuple[str, ...], times: int) -> None:
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def lab(words: tuple[str, ...]) -> None:
     """The labs, without a page: `lab list`, `lab run ID`."""
+    forget_foreign(LABS_SETTINGS)
     os.execv(sys.executable, [sys.executable, "-m", "labs", *words])
 
 
 def _settings() -> Settings:
     try:
-        return Settings.from_environment()
+        settings = Settings.from_environment()
     except SettingsError as exc:
         raise click.ClickException(str(exc)) from None
+    forget_foreign(VARIABLES)
+    return settings

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
@@ -17,8 +18,13 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
+from portal.database_url import check_database_url
+
+DRIVER = "postgresql+psycopg://"
 CONNECT_TIMEOUT_S = 2
-STATEMENT_TIMEOUT_MS = 5_000
+LIMITS = (
+    "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=30000"
+)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -57,18 +63,23 @@ def now() -> datetime:
 
 
 def make_engine(url: str) -> Engine:
-    """An engine that connects when it is used and never waits long for a Postgres that is away."""
+    """An engine that connects when it is used and never waits long for a Postgres that is away.
+
+    libpq reads the address, as everywhere: SQLAlchemy would read some in another way, and have the
+    password in its own.
+    """
+    parts = conninfo_to_dict(check_database_url(url))
     engine = create_engine(
-        url,
+        DRIVER,
         pool_size=10,
         max_overflow=20,
         pool_timeout=2,
         pool_recycle=1_800,
         hide_parameters=True,
         connect_args={
+            **parts,
             "connect_timeout": CONNECT_TIMEOUT_S,
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout=3000 -c "
-            "idle_in_transaction_session_timeout=30000",
+            "options": f"{parts.get('options', '')} {LIMITS}".strip(),
         },
     )
     event.listen(engine, "checkout", _refuse_ended)

@@ -1,6 +1,8 @@
 # Shared by the scripts of this folder: the checkout's root, its set-up, and a place where every user can read it. Sourced, never run.
 
 umask 022
+# Another project's library, and another Python's modules.
+unset LD_PRELOAD PYTHONHOME PYTHONPATH
 root=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
 python=$root/.venv/bin/python
 
@@ -22,6 +24,12 @@ find_python() {
         "  Fedora:          dnf install python3" \
         "  macOS:           brew install python@3.13"
 }
+
+# A colon separates the paths in PATH, and Python makes no environment below a path with one.
+case $root in
+    *:* | *"
+"*) fail "The path of this checkout, $root, has a colon or a line end in it. Move the checkout to a path without." ;;
+esac
 
 # provide serve|test: have everything installed that this needs, and find it.
 provide() {

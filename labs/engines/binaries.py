@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from labs.engines.registry import registry
+from labs.environment import FOR_SERVERS
 from labs.errors import DidNotStart
 
 _HINT = (
@@ -43,7 +44,7 @@ def versions() -> dict[str, str]:
         try:
             asked = subprocess.run(
                 [find(program), "--version"],
-                env=environment(),
+                env=server_environment(),
                 capture_output=True,
                 text=True,
                 timeout=_ANSWERS_S,
@@ -54,6 +55,11 @@ def versions() -> dict[str, str]:
         if version := re.search(r"\d+(?:\.\d+)+", asked.stdout):
             found[kind.name] = version.group()
     return found
+
+
+def server_environment() -> dict[str, str]:
+    """All that a server or one of its tools has in its environment."""
+    return {**FOR_SERVERS, **environment()}
 
 
 def environment() -> dict[str, str]:

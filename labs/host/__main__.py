@@ -1,4 +1,8 @@
-"""The labs host as a program: `python -m labs.host --redis-url URL --state DIRECTORY`."""
+"""The labs host as a program: `REDIS_URL=… python -m labs.host --state DIRECTORY`.
+
+The portal's Redis is named in the environment only: everybody on the machine can read arguments,
+and its password may be in it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,11 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from labs import linux
+from labs.environment import LABS_SETTINGS, forget_foreign
+from labs.errors import LabsError
 from labs.host.host import LabsHost
+from labs.host.isolation import KINDS
+from labs.host.portal_redis import check_redis_url
 from labs.host.record import Limits
 
 OPEN_FILES = 8_192
@@ -25,37 +33,43 @@ MAX_CONNECTIONS = 1_024
 
 
 @click.command()
-@click.option("--redis-url", envvar="REDIS_URL", required=True, help="The portal's Redis.")
 @click.option(
     "--state",
     envvar="CACHEGROUND_STATE",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, file_okay=False),
     required=True,
     help="A directory of its own.",
 )
 @click.option(
     "--isolation",
     envvar="CACHEGROUND_ISOLATION",
+    type=click.Choice(["auto", *KINDS]),
     default="auto",
     show_default=True,
-    help="auto, cage, process or fake.",
+    help="How sandboxes are kept apart.",
 )
 @click.option(
-    "--pool", envvar="CACHEGROUND_POOL", default=2, show_default=True, help="Sandboxes kept ready."
+    "--pool",
+    envvar="CACHEGROUND_POOL",
+    type=click.IntRange(0, 100),
+    default=2,
+    show_default=True,
+    help="Sandboxes kept ready.",
 )
 @click.option(
     "--room",
     envvar="CACHEGROUND_ROOM",
+    type=click.IntRange(0, 10_000),
     default=0,
     show_default=True,
     help="Sandboxes at once; 0: as many as fit.",
 )
-def main(redis_url: str, state: Path, isolation: str, pool: int, room: int) -> None:
+def main(state: Path, isolation: str, pool: int, room: int) -> None:
     """Own the sandboxes of this machine."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     files = _open_files()
     redis = Redis.from_url(
-        redis_url,
+        _redis_url(),
         decode_responses=True,
         protocol=2,
         socket_timeout=5,
@@ -63,14 +77,30 @@ def main(redis_url: str, state: Path, isolation: str, pool: int, room: int) -> N
         retry=Retry(NoBackoff(), 0),
         max_connections=min(MAX_CONNECTIONS, files // 4),
     )
+    forget_foreign(LABS_SETTINGS)
     os.umask(0o022)
+    # Until there is a host that can be stopped: what is half built is taken away.
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit("The labs host was stopped while it started.")
+    )
     limits = Limits(room=room, most=files // 4)
-    host = LabsHost(redis, state, isolation=isolation, pool=pool, limits=limits)
-    signal.signal(signal.SIGTERM, lambda *_: host.stop())
-    signal.signal(signal.SIGINT, lambda *_: host.stop())
-    host.serve()
+    try:
+        host = LabsHost(redis, state, isolation=isolation, pool=pool, limits=limits)
+        signal.signal(signal.SIGTERM, lambda *_: host.stop())
+        signal.signal(signal.SIGINT, lambda *_: host.stop())
+        host.serve()
+    except LabsError as exc:
+        sys.exit("\n".join(filter(None, (str(exc), exc.hint, exc.detail))))
     if host.given_up:
         sys.exit(f"The labs host ends: {host.given_up}.")
+
+
+def _redis_url() -> str:
+    raw = os.environ.get("REDIS_URL", "").strip()
+    try:
+        return check_redis_url(raw) if raw else sys.exit("REDIS_URL is missing.")
+    except ValueError as exc:
+        sys.exit(f"REDIS_URL: {exc}.")
 
 
 def _open_files() -> int:

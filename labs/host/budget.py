@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 FILES = 50_000
+LEAST_ON_DISK = 32 * 1024 * 1024
+"""Bytes. Postgres writes its log in files of 16 MiB, and ends when it can't."""
 PAGE = resource.getpagesize()
 
 
@@ -89,6 +91,24 @@ def disk(directory: Path) -> int:
             with contextlib.suppress(OSError):
                 used += os.lstat(os.path.join(folder, name)).st_blocks * 512
     return used
+
+
+def free_on_disk(directory: Path) -> int:
+    """Bytes that an ordinary user may still write below a directory, or where it would be made."""
+    while not directory.exists() and directory != directory.parent:
+        directory = directory.parent
+    found = os.statvfs(directory)
+    return found.f_bavail * found.f_frsize
+
+
+def disk_is_full(directory: Path) -> bool:
+    """True if a server could be unable to write there at any moment. False where that can't be
+    seen.
+    """
+    try:
+        return free_on_disk(directory) < LEAST_ON_DISK
+    except OSError:
+        return False
 
 
 def _processes() -> Iterator[os.DirEntry[str]]:

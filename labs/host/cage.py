@@ -17,6 +17,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from labs.environment import FOR_SERVERS
 from labs.errors import DidNotStart
 
 CAGE_DIRECTORY = Path("/sandbox")
@@ -56,7 +57,7 @@ def build(directory: Path, template: Path, *, uid: int | None, deadline_s: float
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             pass_fds=[write_end],
-            env={"PATH": "/usr/bin:/bin"},
+            env=FOR_SERVERS,
             user=uid,
             group=uid,
             extra_groups=None if uid is None else [],

@@ -24,10 +24,11 @@ from redis.exceptions import RedisError
 
 from labs.catalogue import find
 from labs.engines import binaries
-from labs.errors import BadInput, LabsError, UnknownSandbox, as_data
+from labs.errors import BadInput, DidNotStart, LabsError, UnknownSandbox, as_data
 from labs.events import Entry, SandboxClosed
 from labs.host import keys
 from labs.host.admission import CALLS_AT_ONCE, STARTS, Admission
+from labs.host.budget import disk_is_full
 from labs.host.outbox import Outbox
 from labs.host.publisher import ANNOUNCE_S, Publisher
 from labs.host.record import Limits, SandboxRecord
@@ -38,6 +39,8 @@ log = logging.getLogger("labs.host")
 REASON_LENGTH = 200
 """Of a sandbox's own reason for its end."""
 
+DISK_FULL = "The disk of the machine that runs the labs is full."
+ROOM_IS_NEEDED = "Lessons and quizzes work. The operator of the site has to make room."
 RELAYED = "set action server link step load console complete log measure record reset".split()
 
 
@@ -56,6 +59,7 @@ class LabsHost:
         self.id = secrets.token_hex(4)
         self.given_up = ""
         """Why it stopped by itself; empty if it didn't."""
+        self._state = state
         limits = limits or Limits()
         self._redis = redis
         state.mkdir(parents=True, exist_ok=True)
@@ -187,6 +191,8 @@ class LabsHost:
 
     def _open(self, args: dict[str, Any], until: float) -> dict[str, Any]:
         lab, owner = find(str(args.get("lab"))), str(args.get("owner") or "")
+        if disk_is_full(self._state):
+            raise DidNotStart(DISK_FULL, hint=ROOM_IS_NEEDED)
         settings = lab.settings(args.get("settings") or {})
         record = self.admission.ask(lab.id, owner, settings)
         if record.status == "open" and args.get("settings"):
@@ -218,13 +224,17 @@ class LabsHost:
         except LabsError as exc:
             log.warning("sandbox %s did not open: %s %s", record.id, exc, exc.detail)
             self.supervisor.end(record.id, str(exc))
-            self._on_gone(record, str(exc))
+            self._on_gone(record, self._why(str(exc)))
         except Exception:
             log.exception("sandbox %s did not open", record.id)
             self.supervisor.end(record.id, "it did not open")
-            self._on_gone(record, "Your sandbox did not open.")
+            self._on_gone(record, self._why("Your sandbox did not open."))
         self.admission.admit()
         self._announce_sandboxes([record])
+
+    def _why(self, said: str) -> str:
+        """Why a sandbox did not open: on a full disk each part of it fails in words of its own."""
+        return f"{DISK_FULL} {ROOM_IS_NEEDED}" if disk_is_full(self._state) else said
 
     def _close(self, record: SandboxRecord, reason: str) -> None:
         self.admission.leave_queue(record)

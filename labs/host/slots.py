@@ -13,7 +13,7 @@ import time
 from collections import deque
 
 from labs.errors import DidNotStart
-from labs.host import budget
+from labs.host import budget, shared_memory
 
 FIRST_UID = 61_001
 SLOTS = 900
@@ -44,6 +44,8 @@ class Slots:
                 claim = None if self._has_processes(slot) else _claim(slot)
                 if claim is not None:
                     self._claims[slot] = claim
+                    if self._own_users:  # a labs host that was killed cleared nothing
+                        shared_memory.clear_user(FIRST_UID + slot)
                     return slot
                 self._free.append(slot)
         raise DidNotStart("This machine has no room for another sandbox.")
@@ -62,6 +64,8 @@ class Slots:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
                 time.sleep(0.005)
+        if uid is not None:
+            shared_memory.clear_user(uid)
         with self._lock:
             if (claim := self._claims.pop(slot, None)) is not None:
                 claim.close()

@@ -14,19 +14,13 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from labs.environment import LABS_SETTINGS, for_python
 from labs.errors import DidNotStart, from_data
 
 READY_DEADLINE_S = 20.0
 SPAWN_DEADLINE_S = 5.0
 """From a request to the fork. A zygote forks in some milliseconds, or hangs."""
 END_DEADLINE_S = 5.0
-PASSED_ON = (
-    *("PATH", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "LD_LIBRARY_PATH"),
-    *("CACHEGROUND_ENGINES", "CACHEGROUND_LABS"),
-)
-"""Of our environment, to the processes that become sandboxes: neither the addresses of the
-portal's servers nor their passwords.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +61,9 @@ class Zygote:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 cwd=Path(__file__).resolve().parents[2],
-                env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
+                # What becomes a sandbox knows neither the addresses of the portal's servers nor
+                # their passwords.
+                env=for_python(LABS_SETTINGS),
             )
         self._started_at = time.monotonic()
         self._ready: Future[None] = Future()

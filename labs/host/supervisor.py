@@ -23,7 +23,7 @@ from labs.agent.agent import Place
 from labs.agent.fake_mode import run_fake
 from labs.errors import DidNotStart, LabsError, UnknownSandbox, no_such_sandbox
 from labs.events import Entry
-from labs.host import budget, overlay
+from labs.host import budget, overlay, shared_memory
 from labs.host.connection import Connection, Reader, quoted
 from labs.host.isolation import check as check_isolation
 from labs.host.pool import Pool
@@ -291,6 +291,7 @@ class SandboxSupervisor:
         self._pool.drop(process)
         process.connection.close()
         process.end()
+        shared_memory.clear_below(process.directory)
         shutil.rmtree(process.directory, ignore_errors=True)
         self._slots.give_back(process.slot, all_ended=process.all_ended)
         with self._lock:

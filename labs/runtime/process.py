@@ -21,6 +21,7 @@ from pathlib import Path
 import psutil
 
 from labs import linux
+from labs.environment import FOR_SERVERS
 from labs.errors import DidNotStart, NotNow
 from labs.runtime import fsync_listener
 from labs.runtime.disk import Cut, Disk
@@ -232,7 +233,7 @@ class ProcessRuntime:
         ours, theirs = socket.socketpair()
         command = fsync_listener.traced_argv(theirs, launch.argv) if traced else launch.argv
         argv = (_SETPRIV, f"--pdeathsig={launch.death_signal.name[3:]}", "--", *command)
-        environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **launch.env}
+        environment = {**FOR_SERVERS, **launch.env}
 
         def make() -> subprocess.Popen[bytes]:
             with log.open("ab") as out:

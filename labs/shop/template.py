@@ -36,6 +36,7 @@ STAMP = "cacheground.stamp"
 
 _HERE = Path(__file__).resolve().parent
 _DEADLINE_S = 120.0
+_END_S = 5.0
 _BUILDERS = ("postgres", "nobody")
 
 # One database is enough, and each costs 7 MB and 300 files: the one that initdb made first becomes
@@ -225,24 +226,32 @@ def _run(
     program: str, *arguments: str | Path, text: str = "", builder: pwd.struct_passwd | None
 ) -> None:
     found = binaries.find(program)
-    done = subprocess.run(
+    with subprocess.Popen(
         [found, *arguments],
-        input=text,
         env=_environment(),
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=_DEADLINE_S,
-        check=False,
         cwd="/",
         user=builder.pw_uid if builder else None,
         group=builder.pw_gid if builder else None,
         extra_groups=[] if builder else None,
-    )
-    if done.returncode or "ERROR:" in done.stderr:
+    ) as process:
+        try:
+            said, problem = process.communicate(text, _DEADLINE_S)
+        except BaseException:
+            # Killed at once, a Postgres would leave its shared memory.
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=_END_S)
+            process.kill()
+            raise
+    if process.returncode or "ERROR:" in problem:
         raise DidNotStart(
             "The shop's database could not be prepared.",
             hint="The log says what Postgres said.",
-            detail=f"{found}: {(done.stdout + done.stderr)[-2000:]}",
+            detail=f"{found}: {(said + problem)[-2000:]}",
         )
 
 
@@ -277,7 +286,7 @@ def _sql(name: str) -> str:
 
 
 def _environment() -> dict[str, str]:
-    return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", **binaries.environment()}
+    return {**binaries.server_environment(), "TZ": "UTC"}
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from labs.client import LABS_SETTINGS, for_python
 from portal.settings import ROOT
 
 RUN_DEADLINE_S = 120
@@ -52,6 +53,7 @@ def _run(lab_id: str) -> dict[str, Any]:
     played = subprocess.run(
         [sys.executable, "-m", "labs", "run", lab_id, "--json"],
         cwd=ROOT,
+        env=for_python(LABS_SETTINGS),
         capture_output=True,
         text=True,
         timeout=RUN_DEADLINE_S,

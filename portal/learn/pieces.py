@@ -18,10 +18,7 @@ KEY = "cacheground.pieces"
 
 def install(app: Flask, lessons: Iterable[Lesson]) -> None:
     """Render every lesson, for `pieces`. The app has all its routes by then."""
-    # Addresses are only built for a host that the app would answer.
-    trusted = app.config["TRUSTED_HOSTS"]
-    host = trusted[0].lstrip(".") if trusted else "localhost"
-    with app.test_request_context(base_url=f"http://{host}"):
+    with app.test_request_context():
         app.extensions[KEY] = {lesson.slug: _render(lesson) for lesson in lessons}
 
 

@@ -23,7 +23,7 @@ from portal.predictions import predict, read_prediction, settle
 from portal.quizzes.answers import add_attempt, by_key
 from portal.quizzes.marking import Unanswerable, in_order, is_right, read_choice, read_number
 from portal.web.arguments import form_key, new_key
-from portal.web.errors import DATABASE_RETRY_S, WORDS, is_database_away, try_again
+from portal.web.errors import is_database_away, try_again, why_not_saved
 from portal.web.fragments import is_htmx
 from portal.web.history import Answered, history, keep
 from portal.web.learner import current_learner, require_learner
@@ -109,11 +109,11 @@ def answer(slug: str, question_id: str) -> ResponseReturnValue:
         log.error(
             "an answer was not kept, the database is away: %r", str(exc.__cause__ or exc)[:256]
         )
-        card.problem = WORDS[503][0]
-        again = try_again(DATABASE_RETRY_S)
+        card.problem, _, retry_after_s = why_not_saved(exc)
+        again = try_again(retry_after_s)
         card.hint = f"Your answer was not kept. It stands here still. {again}"
         html, status = _answered(card, 503)
-        return html, status, {"Retry-After": str(DATABASE_RETRY_S)}
+        return html, status, {"Retry-After": str(retry_after_s)}
     card.again = False
     if is_htmx():
         return _answered(card, 200)

@@ -17,9 +17,10 @@ import subprocess
 import time
 from pathlib import Path
 
+from labs.client import server_environment
 from portal.serve.child import Launch, as_user, before_exec
 from portal.serve.places import CannotServe
-from portal.serve.programs import find_program, program_environment, unpacked_share
+from portal.serve.programs import find_program, unpacked_share
 
 NAME = "cacheground"
 CONNECTIONS = 120
@@ -65,7 +66,7 @@ class EmbeddedPostgres:
         return Launch(
             name="postgres",
             argv=argv,
-            environment=program_environment(),
+            environment=server_environment(),
             directory=self.data,
             uid=self.uid,
             stop_signal=signal.SIGINT,
@@ -110,10 +111,12 @@ class EmbeddedPostgres:
         ended = subprocess.run(
             argv,
             cwd=directory,
-            env=program_environment(),
+            env=server_environment(),
             input=stdin,
             text=True,
             capture_output=True,
+            # Ctrl-C is for the supervisor, which ends in order when this is over.
+            start_new_session=True,
             preexec_fn=before_exec(signal.SIGKILL),
             **as_user(maker),
         )
@@ -171,7 +174,7 @@ class EmbeddedRedis:
         return Launch(
             name="redis",
             argv=argv,
-            environment=program_environment(),
+            environment=server_environment(),
             directory=self.directory,
             uid=self.uid,
         )

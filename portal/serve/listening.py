@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import ipaddress
 import os
@@ -10,6 +11,8 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+import psutil
 
 from portal.serve.places import CannotServe
 
@@ -42,7 +45,7 @@ def listen(host: str, port: int, patience_s: float) -> Iterator[socket.socket]:
         try:
             listener = _bound(host, port)
             break
-        except OSError as exc:
+        except (OSError, UnicodeError) as exc:
             # What a killed supervisor leaves takes a few seconds to die.
             if time.monotonic() > end:
                 raise CannotServe(_why_not(exc, host, port)) from exc
@@ -66,28 +69,54 @@ def _bound(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _why_not(exc: OSError, host: str, port: int) -> str:
-    if isinstance(exc, socket.gaierror) or exc.errno == 99:
-        return (
-            f"{host} is not an address of this machine. 127.0.0.1 serves this machine alone, "
-            "0.0.0.0 everybody who can reach it."
-        )
-    if isinstance(exc, PermissionError):
+def _why_not(exc: OSError | UnicodeError, host: str, port: int) -> str:
+    number = exc.errno if isinstance(exc, OSError) else None
+    if isinstance(exc, (PermissionError, OSError)) and number in (errno.EACCES, errno.EPERM):
         return f"Port {port} may be taken by root only. Choose another: --port 8000."
+    if number == errno.EADDRINUSE:
+        return (
+            f"Port {port} of {host} is taken by {_taker(port)}. Choose another: --port "
+            f"{port + 1 if port < 65_535 else 8_000}."
+        )
+    if number == errno.EAFNOSUPPORT:
+        return f"{host} is an address of a kind that this machine does not have switched on."
     return (
-        f"Port {port} of {host} is taken by another program. Choose another: --port "
-        f"{port + 1 if port < 65_535 else 8_000}."
+        f"{host!r} is not an address of this machine. 127.0.0.1 or ::1 serves this machine alone, "
+        "0.0.0.0 or :: everybody who can reach it."
     )
+
+
+def _taker(port: int) -> str:
+    """The program that listens at a port, if this user may see it."""
+    with contextlib.suppress(psutil.Error, OSError):
+        for seen in psutil.net_connections("tcp"):
+            if seen.laddr and seen.laddr.port == port and seen.status == psutil.CONN_LISTEN:
+                if seen.pid:
+                    return f"{psutil.Process(seen.pid).name()} (process {seen.pid})"
+                break
+    return "another program"
 
 
 def is_loopback(host: str) -> bool:
     """True if only this machine can reach the address."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return host == "localhost"
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def without_brackets(host: str) -> str:
+    """The address itself, also of one that is written as in a URL: `[::1]`."""
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
+def in_url(host: str) -> str:
+    """The address as it stands in a URL and in a Host header: an IPv6 one in brackets."""
+    return f"[{host.replace('%', '%25')}]" if ":" in host else host
 
 
 def url(host: str, port: int) -> str:
     """The address of the site as a browser takes it."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http://{in_url(host)}:{port}"

@@ -21,17 +21,6 @@ def find_program(name: str) -> Path:
     raise CannotServe(f"{name} is not installed. scripts/serve installs it, or says how.")
 
 
-def program_environment() -> dict[str, str]:
-    """The environment of these programs: of ours only the libraries unpacked next to them."""
-    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
-    unpacked = _unpacked()
-    if unpacked:
-        environment["LD_LIBRARY_PATH"] = os.pathsep.join(
-            map(str, [*unpacked.glob("usr/lib/*-linux-gnu*"), *unpacked.glob("lib/*-linux-gnu*")])
-        )
-    return environment
-
-
 def unpacked_share() -> Path | None:
     """Postgres' shared files, where Postgres was unpacked."""
     unpacked = _unpacked()

@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Set
 from pathlib import Path
 
 import psycopg
@@ -24,21 +24,31 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from labs.client import HostInfo, LabsClient
+from labs.client import HostInfo, LabsClient, disk_is_full, for_python, forget_foreign
 from labs.errors import HostAway
 from portal import migrations
 from portal.heartbeat import RECORDS
 from portal.serve.child import Launch
 from portal.serve.embedded import EmbeddedPostgres, EmbeddedRedis
 from portal.serve.limits import raise_open_files, raise_processes
-from portal.serve.listening import claim, is_loopback, listen, url
-from portal.serve.places import CannotServe, Places, places_of
+from portal.serve.listening import claim, in_url, is_loopback, listen, url, without_brackets
+from portal.serve.named import look_at_postgres, look_at_redis
+from portal.serve.places import SAYS_FULL, CannotServe, Places, disk_full, places_of
 from portal.serve.service import Service
-from portal.settings import ROOT
+from portal.settings import (
+    OF_THE_LABS,
+    OF_THE_PORTAL,
+    ROOT,
+    SettingsError,
+    given,
+    host_names,
+    near_misses,
+)
 
 START_S = 60.0
 MIGRATION_S = 300.0
 RELEASE_S = 6.0
+NO_SPACE = "No space left on device"
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -48,40 +58,68 @@ class Stopped(Exception):
 
 def serve(*, host: str, port: int, without_isolation: bool = False) -> int:
     """Run the whole site until SIGTERM or Ctrl-C; returns the exit code."""
-    try:
-        raise_open_files()
-        raise_processes()
-        places = places_of(Path(os.environ.get("CACHEGROUND_STATE") or ROOT / "var"))
-        places.make()
-        with (
-            _held_signals(),
-            claim(places.lock, url(host, port)) as was_killed,
-            listen(host, port, RELEASE_S if was_killed else 0.0) as listener,
-        ):
-            Site(places, host, listener, without_isolation=without_isolation).run()
-    except CannotServe as exc:
-        print(exc, file=sys.stderr, flush=True)
-        return 1
+    host = without_brackets(host)
+    os.umask(0o022)
+    state = Path()
+    with _held_signals():
+        try:
+            raise_open_files()
+            raise_processes()
+            settings = given()
+            for note in near_misses():
+                print(note, file=sys.stderr, flush=True)
+            forget_foreign(settings)
+            state = Path(settings.get("CACHEGROUND_STATE") or ROOT / "var").absolute()
+            if disk_is_full(state):
+                raise CannotServe(disk_full(state))
+            places = places_of(state)
+            places.make()
+            with (
+                claim(places.lock, url(host, port)) as was_killed,
+                listen(host, port, RELEASE_S if was_killed else 0.0) as listener,
+                places.with_sockets(),
+            ):
+                Site(places, settings, host, listener, without_isolation=without_isolation).run()
+        except (CannotServe, SettingsError, OSError) as exc:
+            print(_why(exc, state), file=sys.stderr, flush=True)
+            return 1
     return 0
+
+
+def _why(exc: Exception, state: Path) -> str:
+    """What kept the site from running. A full disk shows itself in a part that can't write, and
+    seldom by its name.
+    """
+    said = f"Cacheground could not start or go on: {exc}" if isinstance(exc, OSError) else str(exc)
+    if SAYS_FULL not in said and (disk_is_full(state) or NO_SPACE in said):
+        return f"{said}\n{disk_full(state)}"
+    return said
 
 
 class Site:
     """All parts of one running site."""
 
     def __init__(
-        self, places: Places, host: str, listener: socket.socket, *, without_isolation: bool
+        self,
+        places: Places,
+        settings: Mapping[str, str],
+        host: str,
+        listener: socket.socket,
+        *,
+        without_isolation: bool,
     ) -> None:
         self._places = places
+        self._settings = settings
         self._host = host
         self._listener = listener
-        self._port: int = listener.getsockname()[1]
+        self._address, self._port = listener.getsockname()[:2]
         self._without_isolation = without_isolation
         self._services: list[Service] = []
         sockets, portal = places.sockets, places.portal
         self._postgres: EmbeddedPostgres | None = None
         self._redis: EmbeddedRedis | None = None
-        self._database_url = os.environ.get("DATABASE_URL") or ""
-        self._redis_url = os.environ.get("REDIS_URL") or ""
+        self._database_url = settings.get("DATABASE_URL", "")
+        self._redis_url = settings.get("REDIS_URL", "")
         if not self._database_url:
             self._postgres = EmbeddedPostgres(portal / "postgres", sockets, uid=places.uid)
             self._database_url = self._postgres.url
@@ -114,6 +152,10 @@ class Site:
 
     def _start(self) -> None:
         """Each part as soon as what it needs is there; nothing waits for the recorder."""
+        if not self._postgres:
+            look_at_postgres(self._database_url)
+        if not self._redis and (note := look_at_redis(self._redis_url)):
+            print(note, flush=True)
         for folder in ("labs", "portal"):
             compileall.compile_dir(ROOT / folder, quiet=2)
         redis = self._add("redis", self._redis.launch, self._redis.answers) if self._redis else None
@@ -122,17 +164,12 @@ class Site:
         postgres = self._add("postgres", self._postgres.launch) if self._postgres else None
         if redis and self._redis:
             self._wait(self._redis.answers, redis)
-        elif self._hosts() is None:
-            raise CannotServe(
-                "The Redis that REDIS_URL names does not answer. Start it, or unset REDIS_URL "
-                "to have one started here."
-            )
         # Without a Redis it is not known whether they answer.
         labs_host = self._add("labs-host", self._labs_host, lambda: self._hosts() != [])
         if postgres:
             self._wait(lambda: self._accepts(postgres), postgres)
         self._migrate()
-        if not is_loopback(self._host):
+        if not is_loopback(self._address):
             self._check_isolation(self._wait_for_host(labs_host))
         web = self._add("web", self._web)
         self._wait(self._web_answers, web)
@@ -167,13 +204,11 @@ class Site:
         try:
             if migrations.current(self._database_url) == migrations.HEAD:
                 return
-        except psycopg.OperationalError as exc:
-            raise CannotServe(
-                f"The portal's Postgres can't be reached: {str(exc).strip()}\nStart the one "
-                "that DATABASE_URL names, or unset DATABASE_URL to have one started here."
-            ) from exc
-        words = ["-m", "portal", "migrate"]
-        migration = self._add("migration", lambda: self._ours("migration", words))
+        except psycopg.Error as exc:
+            raise CannotServe(f"The portal's Postgres can't be used: {str(exc).strip()}") from exc
+        migration = self._add(
+            "migration", lambda: self._ours("migration", ["-m", "portal", "migrate"])
+        )
         child = migration.child
         assert child is not None
         end = time.monotonic() + MIGRATION_S
@@ -188,8 +223,7 @@ class Site:
             )
 
     def _labs_host(self) -> Launch:
-        environment = self._environment()
-        del environment["DATABASE_URL"], environment["SECRET_KEY"]
+        environment = {**self._given(OF_THE_LABS.keys()), "REDIS_URL": self._redis_url}
         argv: list[str | Path] = [sys.executable, "-m", "labs.host", "--state", self._places.host]
         return Launch(
             name="labs-host", argv=argv, environment=environment, directory=ROOT, stop_s=8.0
@@ -218,19 +252,23 @@ class Site:
 
     def _environment(self) -> dict[str, str]:
         return {
-            **os.environ,
+            **self._given(OF_THE_PORTAL.keys() | {"CACHEGROUND_LABS"}),
             "DATABASE_URL": self._database_url,
             "REDIS_URL": self._redis_url,
             "CACHEGROUND_STATE": str(self._places.state),
-            "SECRET_KEY": os.environ.get("SECRET_KEY") or self._places.secret(),
+            "SECRET_KEY": self._settings.get("SECRET_KEY") or self._places.secret(),
             "HOME": str(self._places.portal),
-            "TRUSTED_HOSTS": os.environ.get("TRUSTED_HOSTS") or self._own_names(),
+            "TRUSTED_HOSTS": self._settings.get("TRUSTED_HOSTS") or self._own_names(),
         }
+
+    def _given(self, names: Set[str]) -> dict[str, str]:
+        """The environment of a program of ours, with those of these settings that are set."""
+        return for_python() | {name: self._settings[name] for name in names & self._settings.keys()}
 
     def _own_names(self) -> str:
         """On this machine's own address only its own names: another's may be made to lead here."""
-        own = is_loopback(self._host) and ":" not in self._host
-        return f"localhost,127.0.0.1,{self._host}" if own else ""
+        own = f"localhost,127.0.0.1,[::1],{in_url(self._host)}"
+        return own if is_loopback(self._address) else ""
 
     def _check_isolation(self, seen: HostInfo) -> None:
         if seen.isolation == "cage" or self._without_isolation:
@@ -259,17 +297,16 @@ class Site:
             return bool(self._client.redis.exists(RECORDS))
         return True
 
+    @property
+    def _local(self) -> str:
+        """The address at which this machine reaches the site."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._address, str(self._address))
+
     def _web_answers(self) -> bool:
         """Ask as a browser would; the listener queues the request until a worker takes it."""
-        name = (
-            os.environ.get("TRUSTED_HOSTS", "").split(",")[0].strip().lstrip(".")
-            or f"127.0.0.1:{self._port}"
-        )
-        family, address = self._listener.family, self._listener.getsockname()[0]
-        local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
-        connection = http.client.HTTPConnection(
-            local if family == socket.AF_INET else f"[{local}]", self._port, timeout=1.0
-        )
+        trusted = host_names(self._settings.get("TRUSTED_HOSTS", ""))
+        name = trusted[0].lstrip(".") if trusted else f"{in_url(self._local)}:{self._port}"
+        connection = http.client.HTTPConnection(self._local, self._port, timeout=1.0)
         try:
             connection.request("GET", "/healthz", headers={"Host": name})
             return connection.getresponse().status == 200
@@ -308,10 +345,6 @@ class Site:
             for child in children:
                 child.stop()
         self._client.redis.close()
-        if self._redis:
-            self._redis.socket.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            self._places.sockets.rmdir()
 
 
 @contextlib.contextmanager

@@ -28,6 +28,7 @@ from labs.errors import (
     UnknownSandbox,
 )
 from portal.web.fragments import TOASTS, retarget, wants_fragment
+from portal.web.services import has_room
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,14 @@ WORDS = {
         "Nothing was saved. Lessons can be read.",
     ),
 }
+
+FULL = (
+    "The disk of this site is full, and its database can't save anything.",
+    "Nothing was saved. Lessons can be read. The operator of the site has to make room.",
+)
+DISK_RETRY_S = 60
+DISK_FULL = "53100"
+"""Postgres' code for it."""
 
 
 def status_of(error: type[LabsError]) -> int:
@@ -115,6 +124,16 @@ def try_again(after_s: int) -> str:
     return f"Try again in {'a second' if after_s == 1 else f'{after_s} seconds'}."
 
 
+def why_not_saved(error: Exception) -> tuple[str, str, int]:
+    """A sentence, a hint, and after how many seconds to try again, for a database that can't be
+    asked: its disk is full, or it is away. On a full disk Postgres may be away, too.
+    """
+    code = getattr(getattr(error, "orig", None), "sqlstate", None)
+    if code == DISK_FULL or not has_room():
+        return *FULL, DISK_RETRY_S
+    return *WORDS[503], DATABASE_RETRY_S
+
+
 def _name_request() -> None:
     g.request_id = secrets.token_hex(6)
 
@@ -141,8 +160,9 @@ def _labs_error(error: LabsError) -> Response:
 
 def _database_away(error: Exception) -> Response:
     why = str(error.__cause__ or error)[:256]
-    log.error("%s %s: the database is away: %r", g.get("request_id"), _where(), why)
-    return problem(503, *WORDS[503], retry_after_s=DATABASE_RETRY_S)
+    message, hint, retry_after_s = why_not_saved(error)
+    log.error("%s %s: %s %r", g.get("request_id"), _where(), message, why)
+    return problem(503, message, hint, retry_after_s=retry_after_s)
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -8,20 +8,21 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from labs.errors import LabsError
-from portal.web.services import client, db
+from portal.web.services import client, db, has_room
 
 bp = Blueprint("health", __name__)
 
 
 @bp.get("/healthz")
 def healthz() -> tuple[Response, int]:
-    """200 while the process answers; with ?deep=1 503 unless all that it needs is up too.
+    """200 while the process answers; with ?deep=1 503 unless all that it needs is up too, and the
+    disk has room.
 
     `labs` is degraded while benches that are open work and none can be opened.
     """
     parts = {"web": "up"}
     if request.args.get("deep"):
-        parts |= {"database": _database(), "redis": _redis(), "labs": _labs()}
+        parts |= {"database": _database(), "redis": _redis(), "labs": _labs(), "disk": _disk()}
     return jsonify(parts), 200 if set(parts.values()) == {"up"} else 503
 
 
@@ -31,6 +32,10 @@ def _database() -> str:
     except SQLAlchemyError:
         return "away"
     return "up"
+
+
+def _disk() -> str:
+    return "up" if has_room() else "full"
 
 
 def _redis() -> str:

@@ -9,6 +9,7 @@ live in one process.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from flask import Flask, current_app, g
 from redis import Redis
@@ -17,7 +18,7 @@ from redis.retry import Retry
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from labs.client import LabsClient
+from labs.client import LabsClient, disk_is_full
 from portal.content.model import Course
 from portal.db import make_engine
 from portal.settings import Settings
@@ -40,6 +41,7 @@ class Services:
     client: LabsClient
     quick_client: LabsClient
     cache: Cache
+    state: Path
 
 
 def make_redis(url: str, *, timeout_s: float, connect_timeout_s: float) -> Redis:
@@ -67,6 +69,7 @@ def install(app: Flask, settings: Settings, lessons: Course) -> None:
         client=LabsClient(make_redis(settings.redis_url, timeout_s=5.0, connect_timeout_s=0.5)),
         quick_client=LabsClient(quick),
         cache=Cache(quick),
+        state=settings.state,
     )
     app.teardown_appcontext(_close)
 
@@ -104,6 +107,11 @@ def client(*, quick: bool = False) -> LabsClient:
     """The client of the labs; a quick one gives up after 200 ms."""
     services = _services()
     return services.quick_client if quick else services.client
+
+
+def has_room() -> bool:
+    """False if nothing more can be counted on to be saved: the portal's disk is full."""
+    return not disk_is_full(_services().state)
 
 
 def cache() -> Cache:

@@ -147,7 +147,7 @@ def _by_benchmark(server: Redis, connections: int, calls: int) -> tuple[float, f
         text=True,
         timeout=120,
         check=False,
-        env={"PATH": "/usr/bin:/bin", **binaries.environment()},
+        env=binaries.server_environment(),
     )
     return benchmark_says(ended.stdout, ended.stderr)
 

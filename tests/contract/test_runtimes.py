@@ -4,6 +4,7 @@ Run as root and as an ordinary user: `cage` and `process` with real servers, `fa
 """
 
 import os
+from pathlib import Path
 
 import psutil
 import pytest
@@ -29,6 +30,12 @@ def real(sandbox):
     if sandbox.supervisor.isolation not in REAL:
         pytest.skip("a fake has no processes")
     return sandbox
+
+
+def segments():
+    """The segments of System V's shared memory, each with the process that made it."""
+    lines = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    return {line.split()[1]: int(line.split()[4]) for line in lines}
 
 
 class CacheAside(Opened):
@@ -96,6 +103,20 @@ def test_a_paused_server_can_be_killed(sandbox):
 def test_each_server_keeps_a_log(sandbox):
     for name in ("cache", "database"):
         assert sandbox.call("log", server=name)["lines"]
+
+
+def test_an_ended_sandbox_leaves_no_shared_memory(real):
+    """The kernel keeps a segment that no process is attached to."""
+    before = segments()
+    makers = {process.pid for process in real.processes("postgres")}
+    assert makers
+
+    real.end()
+
+    left = [segment for segment, maker in segments().items() if maker in makers]
+    there = [segment for segment, maker in before.items() if maker in makers]
+    assert bool(there) == (real.supervisor.isolation == "process")  # a cage has memory of its own
+    assert left == []
 
 
 def test_ended_it_is_gone_and_says_why(sandbox):

@@ -28,6 +28,8 @@ NOT_COPIED = shutil.ignore_patterns(
     "var", ".venv", ".git", "__pycache__", ".*_cache", ".hypothesis"
 )
 ANSWER_S = 90.0
+BUILT_S = 400.0
+ORDINARY = 61_998
 
 
 def copy_of_the_checkout(to: Path) -> Path:
@@ -50,7 +52,7 @@ class Run:
         """All that it printed."""
         return self.output.read_text()
 
-    def wait_ready(self) -> float:
+    def wait_ready(self, within_s: float = ANSWER_S) -> float:
         """Seconds from the start to `Ready`."""
 
         def there() -> bool:
@@ -59,7 +61,7 @@ class Run:
             )
             return "Ready: " in self.said()
 
-        eventually(there, ANSWER_S, "Ready")
+        eventually(there, within_s, "Ready")
         return time.monotonic() - self.started
 
     def family(self) -> list[psutil.Process]:
@@ -90,6 +92,8 @@ class Checkout:
     root: Path
     folder: Path
     runs: list[Run] = field(default_factory=list)
+    become: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def places(self) -> Places:
@@ -101,18 +105,17 @@ class Checkout:
         *arguments: str,
         port: int | None = None,
         environment: dict[str, str] | None = None,
-        become: tuple[str, ...] = (),
     ) -> Run:
         """Start scripts/serve."""
         chosen = port or free_port()
         output = self.folder / f"output-{len(self.runs)}"
         with output.open("wb") as file:
             process = subprocess.Popen(
-                [*become, str(self.root / "scripts/serve"), "--port", str(chosen), *arguments],
+                [*self.become, str(self.root / "scripts/serve"), "--port", str(chosen), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **(environment or {})},
+                env={**os.environ, **self.environment, **(environment or {})},
                 cwd="/",
             )
         run = Run(process, chosen, output)
@@ -124,6 +127,38 @@ class Checkout:
         for run in self.runs:
             if run.process.poll() is None:
                 run.stop()
+
+
+@pytest.fixture(scope="session")
+def ordinary(needs_root: None) -> Iterator[Checkout]:
+    """A copy of the checkout that belongs to an ordinary user, who starts it. The first start has
+    to make an environment: wait for it with BUILT_S.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="cg-user-", dir="/tmp"))
+    folder.chmod(0o755)
+    checkout = Checkout(copy_of_the_checkout(folder / "checkout"), folder)
+    subprocess.run(["chown", "-Rh", f"{ORDINARY}:{ORDINARY}", str(folder)], check=True)
+    passwords = folder / "passwd"
+    passwords.write_text(
+        Path("/etc/passwd").read_text() + f"ordinary:x:{ORDINARY}:{ORDINARY}::{folder}:/bin/sh\n"
+    )
+    script = 'mount --bind "$1" /etc/passwd && shift && exec "$@"'
+    become = "unshare --mount --propagation private -- sh -c".split()
+    user = f"setpriv --reuid={ORDINARY} --regid={ORDINARY} --clear-groups --".split()
+    checkout.become = (*become, script, "sh", str(passwords), *user)
+    checkout.environment = {"HOME": str(folder), "XDG_RUNTIME_DIR": ""}
+    yield checkout
+    checkout.end()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def needs_root() -> None:
+    """Skip, and say so, where a test can't become somebody else or mount; in continuous integration
+    that is a failure.
+    """
+    if os.geteuid() != 0:
+        pytest.fail("root is missing") if os.environ.get("CI") else pytest.skip("root is missing")
 
 
 @pytest.fixture(scope="module")

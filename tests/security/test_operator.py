@@ -6,6 +6,7 @@ import pytest
 
 from portal.serve.places import places_of
 from portal.serve.supervisor import Site
+from portal.web import hosts
 
 
 def test_an_error_says_nothing_of_the_inside(app, client, monkeypatch):
@@ -21,12 +22,15 @@ def test_an_error_says_nothing_of_the_inside(app, client, monkeypatch):
 @pytest.fixture
 def site(tmp_path, monkeypatch):
     """A supervisor that is not started."""
-    monkeypatch.setenv("DATABASE_URL", "postgresql://portal:secret-one@db/portal")
-    monkeypatch.setenv("REDIS_URL", "redis://:secret-two@cache/0")
-    monkeypatch.setenv("SECRET_KEY", "secret-three" * 4)
+    monkeypatch.setenv("API_TOKEN", "secret-four")
+    settings = {
+        "DATABASE_URL": "postgresql://portal:secret-one@db/portal",
+        "REDIS_URL": "redis://:secret-two@cache/0",
+        "SECRET_KEY": "secret-three" * 4,
+    }
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        made = Site(places_of(tmp_path), "127.0.0.1", listener, without_isolation=False)
+        made = Site(places_of(tmp_path), settings, "127.0.0.1", listener, without_isolation=False)
         yield made
         made._client.redis.close()
 
@@ -46,7 +50,7 @@ def test_on_its_own_address_the_site_answers_to_its_own_names_only(site, app, mo
     a page from here.
     """
     names = site._web().environment["TRUSTED_HOSTS"].split(",")
-    monkeypatch.setitem(app.config, "TRUSTED_HOSTS", names)
+    monkeypatch.setitem(app.config, hosts.KEY, names)
 
     assert app.test_client().get("/healthz", base_url="http://localhost:8000").status_code == 200
     assert app.test_client().get("/healthz", base_url="http://127.0.0.1:8000").status_code == 200

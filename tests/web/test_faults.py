@@ -129,7 +129,7 @@ def test_nonsense_in_the_cache_is_an_empty_cache(known, portal_redis, learner_of
     assert 'id="resume">The first lesson' in known.get("/").text
 
 
-WELL = {"web": "up", "database": "up", "redis": "up", "labs": "up"}
+WELL = {"web": "up", "database": "up", "redis": "up", "labs": "up", "disk": "up"}
 
 
 def health(client):
@@ -183,7 +183,7 @@ def test_settings_are_read_as_they_stand():
         }
     )
 
-    assert settings.database_url == "postgresql+psycopg:///portal"
+    assert settings.database_url == "postgresql:///portal"
     assert settings.secret_key == "0" * 32
     assert settings.trusted_hosts == ("a.example", ".b.example")
     assert "0" * 32 not in repr(settings)

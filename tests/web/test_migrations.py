@@ -15,7 +15,15 @@ from sqlalchemy import create_engine
 
 import portal.models  # noqa: F401  # Base.metadata has its tables then
 from portal.db import Base
-from portal.migrations import FOLDER, HEAD, UnknownSchema, current, migrate
+from portal.migrations import (
+    FOLDER,
+    HEAD,
+    ForeignDatabase,
+    NotMigrated,
+    UnknownSchema,
+    current,
+    migrate,
+)
 
 
 @pytest.fixture
@@ -101,3 +109,68 @@ def test_of_predictions_that_wait_the_newest_of_each_name_stays(empty):
 
         kept = connection.execute("SELECT value FROM prediction ORDER BY id").fetchall()
         assert kept == [(1,), (3,), (4,), (6,)]
+
+
+@pytest.fixture
+def sql_of(empty):
+    """Runs statements in the database that is empty at first."""
+    with psycopg.connect(empty.replace("+psycopg", ""), autocommit=True) as connection:
+        yield lambda statement: connection.execute(statement)
+
+
+# What another project may have in its database, and how the message calls it.
+THEIRS = {
+    "table": ("CREATE TABLE orders (id int)", "public.orders"),
+    "view": ("CREATE VIEW today AS SELECT 1 AS one", "public.today"),
+    "sequence": ("CREATE SEQUENCE numbers", "public.numbers"),
+    "function": ("CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'", "public.one"),
+    "type": ("CREATE TYPE mood AS ENUM ('well')", "public.mood"),
+    "another-schema": (
+        "CREATE SCHEMA theirs; CREATE TABLE theirs.orders (id int)",
+        "theirs.orders",
+    ),
+    "alembic-of-another": (
+        "CREATE TABLE alembic_version (version_num text); "
+        "INSERT INTO alembic_version VALUES ('0002'); CREATE TABLE users (id int)",
+        "public.users",
+    ),
+    "a-table-of-our-name": ("CREATE TABLE learner (id int)", "public.learner"),
+}
+
+
+@pytest.mark.parametrize("kind", THEIRS)
+def test_the_database_of_another_project_is_left_alone(empty, sql_of, kind):
+    statements, name = THEIRS[kind]
+    sql_of(statements)
+    before = sql_of("SELECT oid FROM pg_class ORDER BY oid").fetchall()
+
+    for look in (current, migrate):
+        with pytest.raises(ForeignDatabase, match=name):
+            look(empty)
+
+    assert sql_of("SELECT oid FROM pg_class ORDER BY oid").fetchall() == before
+
+
+def test_what_an_extension_brought_does_not_make_a_database_another_s(empty, sql_of):
+    sql_of("CREATE EXTENSION pg_stat_statements")
+
+    assert current(empty) is None
+    assert migrate(empty)[-1] == HEAD
+
+
+def test_a_table_next_to_ours_keeps_no_step_from_being_taken(empty, sql_of):
+    migrate(empty)
+    sql_of("CREATE TABLE notes (id int)")
+
+    assert current(empty) == HEAD and migrate(empty) == []
+
+
+def test_a_user_without_the_right_to_make_tables_is_named_in_a_sentence(empty, sql_of):
+    sql_of("CREATE ROLE reader LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    try:
+        with pytest.raises(NotMigrated, match="permission denied") as caught:
+            migrate(empty.replace("//portal@", "//reader@"))
+        assert "right to make tables" in str(caught.value)
+        assert current(empty) is None
+    finally:
+        sql_of("DROP ROLE reader")
