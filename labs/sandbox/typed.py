@@ -5,7 +5,6 @@ how many commands it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 _LOOKS_LIKE = {
     "“": '"',
@@ -64,39 +63,6 @@ def as_lines(command: str) -> list[str]:
             pieces.append(command[start:at])
             start = at + 1
     return [piece for piece in (*pieces, command[start:]) if piece.strip()] or [command]
-
-
-def as_memcached_lines(command: str) -> list[str]:
-    """The commands of several lines, one each; the line after that of a storage command with a
-    number of bytes is its value.
-    """
-    pieces: list[str] = []
-    is_value = False
-    for line in command.split("\n"):
-        if is_value:
-            pieces[-1] += "\n" + line
-            is_value = False
-        elif line.strip():
-            pieces.append(line)
-            is_value = _STORAGE.fullmatch(line.strip()) is not None
-    return pieces or [command]
-
-
-_STORAGE = re.compile(r"(?:(?:set|add|replace|append|prepend)(?: +\S+){3}|cas(?: +\S+){3}) +\d+"
-                      r"(?: +\d+)?(?: +noreply)?", re.IGNORECASE)  # fmt: skip
-
-
-def as_one(command: str) -> list[str]:
-    """The whole: SQL ends a statement with a semicolon, and the server finds it."""
-    return [command]
-
-
-PIECES: dict[str, Callable[[str], list[str]]] = {
-    "resp": as_lines,
-    "memcached": as_memcached_lines,
-    "sql": as_one,
-}
-"""How many commands a text is, by the value of `console` of a kind of engine; one for any other."""
 
 
 def _end_of_literal(statement: str, opened: str, at: int) -> int:
