@@ -32,10 +32,12 @@ from labs.events import Entry
 from labs.events.decoding import decode
 from labs.host import keys
 from labs.measure.metrics import METRICS as METRICS, Metric as Metric
+from labs.printable import visible as visible
 from labs.source import Source as Source, source_of as source_of
 from labs.state import SandboxState
 
 HOST_FRESH_S = 4.0
+SLICE_S = 1.0
 _LESSONS_WORK = "Lessons and quizzes work; try the bench again in a moment."
 
 
@@ -66,6 +68,8 @@ class HostInfo:
     open: int
     room: int
     queued: int
+    ready: bool = True
+    """Whether it can start a sandbox at once."""
 
 
 def engine_labels() -> dict[str, str]:
@@ -218,7 +222,7 @@ class LabsClient:
             raise BadInput("That is too much text for one request.", hint="Keep it under 64 KiB.")
         with _reaching_labs("Try again in a moment."):
             self.redis.rpush(keys.REQUESTS.format(host), encoded)
-            answer = self._await(keys.REPLY.format(request_id), deadline_s)
+            answer = self._await(host, keys.REPLY.format(request_id), deadline_s)
         if answer is None:
             raise no_answer_in_time()
         reply = json.loads(answer)
@@ -226,13 +230,20 @@ class LabsClient:
             raise from_data(reply["error"])
         return dict(reply["reply"])
 
-    def _await(self, key: str, deadline_s: float) -> str | None:
-        """BLPOP in slices shorter than the client's own socket timeout."""
-        end = time.monotonic() + deadline_s
+    def _await(self, host: str, key: str, deadline_s: float) -> str | None:
+        """BLPOP in slices shorter than the client's own socket timeout.
+
+        Raises HostAway when the host that should reply has not reported for a while.
+        """
+        began, end = time.time(), time.monotonic() + deadline_s
         while (left := end - time.monotonic()) > 0:
-            got = self.redis.blpop([key], timeout=min(left, 2.0))
+            got = self.redis.blpop([key], timeout=min(left, SLICE_S))
             if got:
                 return str(got[1])
+            raw = self.redis.hget(keys.HOSTS, host)
+            seen = json.loads(raw)["at"] if raw else began
+            if time.time() - seen > HOST_FRESH_S:
+                raise HostAway("The labs do not answer.", hint=_LESSONS_WORK)
         return None
 
 

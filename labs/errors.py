@@ -108,6 +108,13 @@ def no_such_sandbox() -> UnknownSandbox:
     )
 
 
+def has_ended() -> UnknownSandbox:
+    """The error for a call that a sandbox can't answer because it has ended."""
+    return UnknownSandbox(
+        "Your sandbox has ended.", hint="Open the lab again: your progress is kept."
+    )
+
+
 def no_answer_in_time() -> TooSlow:
     """The error for a sandbox that is silent."""
     return TooSlow(

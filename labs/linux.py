@@ -11,6 +11,7 @@ import ctypes
 import errno
 import os
 import platform
+import resource
 import signal
 import struct
 import sys
@@ -87,6 +88,18 @@ _CALLS = {
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def allow_open_files(wanted: int) -> int:
+    """How many files this process may have open, after its limit was raised up to `wanted`, or as
+    far as it is allowed to. Its children may have as many.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    files = max(soft, wanted if hard == resource.RLIM_INFINITY else min(wanted, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    return files
+
+
 def die_with_parent(parent: int, number: int) -> None:
     """Have the kernel send this process a signal when the thread that made it ends.
 
@@ -125,6 +138,19 @@ def adopt_orphans() -> None:
 def set_name(name: str) -> None:
     """Name this process in listings (15 bytes)."""
     _libc.prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()[:15]), 0, 0, 0)
+
+
+def is_stopped(pid: int) -> bool:
+    """True if no thread of a process runs any more, by SIGSTOP or because it has ended.
+
+    `kill(2)` returns before the threads on other processors have stopped: until then they answer.
+    """
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return all(
+            stat.read_bytes().rpartition(b")")[2].split()[0] in b"TtZX"
+            for stat in Path(f"/proc/{pid}/task").glob("*/stat")
+        )
+    return True
 
 
 def enter_namespaces(pid: int) -> None:

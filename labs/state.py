@@ -24,6 +24,7 @@ A hostile sandbox could go on naming new ones.
 """
 LINES = 500
 RECORDS = 12
+STALLS = 20
 
 
 @dataclass(slots=True)
@@ -45,6 +46,10 @@ class SandboxState:
     """Empty while the lab's own topology holds."""
     roles: dict[str, dict[str, str]] = field(default_factory=dict)
     endpoints: dict[str, list[str]] = field(default_factory=dict)
+    tilts: dict[str, float] = field(default_factory=dict)
+    """Each sentinel in TILT mode, and until when: Unix time."""
+    stalls: list[list[float]] = field(default_factory=list)
+    """When the newest stalls of the machine began and ended: Unix time."""
     records: list[dict[str, Any]] = field(default_factory=list)
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     tables: dict[str, list[dict[str, Value]]] = field(default_factory=dict)
@@ -88,6 +93,13 @@ class SandboxState:
                 }
             case events.RoleChanged():
                 self.roles[event.server] = {"role": event.role, "of": event.of}
+            case events.TiltChanged():
+                self.tilts.pop(event.sentinel, None)
+                if event.left_s:
+                    self.tilts[event.sentinel] = entry.at + event.left_s
+            case events.MachineStalled():
+                stall = [entry.at - event.seconds, entry.at]
+                self.stalls = [*self.stalls, stall][-STALLS:]
             case events.EndpointMoved():
                 self.endpoints[event.endpoint] = event.targets
             case events.RecordSaved():
@@ -146,7 +158,7 @@ class SandboxState:
         if event.sentence:
             self.timeline.append(encode(entry))
         named: list[Sized] = [self.servers, self.figures, self.roles, self.endpoints, self.links]
-        named += [self.settings, self.checks, self.measured, self.consoles]
+        named += [self.settings, self.checks, self.measured, self.consoles, self.tilts]
         if sum(map(len, named)) > NAMES:
             raise BadInput("More names than a sandbox has.")
 

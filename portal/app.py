@@ -22,7 +22,7 @@ def create_app(settings: Settings) -> Flask:
     app = Flask("portal", static_folder=None, template_folder=str(ROOT / "templates"))
     app.secret_key = settings.secret_key
     app.config.update(
-        MAX_CONTENT_LENGTH=256 * 1024,
+        MAX_CONTENT_LENGTH=errors.MAX_REQUEST_BYTES,
         TRUSTED_HOSTS=list(settings.trusted_hosts) or None,
         SESSION_COOKIE_SAMESITE="Lax",
     )

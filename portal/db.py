@@ -9,9 +9,10 @@ import select
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
@@ -63,6 +64,7 @@ def make_engine(url: str) -> Engine:
         max_overflow=20,
         pool_timeout=2,
         pool_recycle=1_800,
+        hide_parameters=True,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
             "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout=3000 -c "
@@ -70,7 +72,19 @@ def make_engine(url: str) -> Engine:
         },
     )
     event.listen(engine, "checkout", _refuse_ended)
+    event.listen(engine, "handle_error", _leave_out_values)
     return engine
+
+
+def _leave_out_values(context: ExceptionContext) -> None:
+    """Keep Postgres' sentence and leave out its detail: that quotes the row, and with it the
+    learner, and errors end in the log.
+    """
+    error, wrapped = context.original_exception, context.sqlalchemy_exception
+    if isinstance(error, psycopg.Error) and (said := error.diag.message_primary):
+        error.args = (said,)
+        if wrapped is not None:
+            wrapped.args = (f"({type(error).__name__}) {said}",)
 
 
 def _refuse_ended(connection: DBAPIConnection, _record: object, _proxy: object) -> None:

@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from labs.client import LabsClient
 from labs.errors import LabsError
 from portal.db import make_engine
+from portal.heartbeat import RECORDS, RECORDS_S
 from portal.models import Learner, Outcome
 from portal.predictions import settle
 from portal.settings import Settings
@@ -54,6 +55,7 @@ class Recorder:
         """Record until `stop` is set; what is away is asked again every second."""
         while not stop.is_set():
             try:
+                self.client.redis.set(RECORDS, "yes", ex=RECORDS_S)
                 self.record()
             except (RedisError, SQLAlchemyError) as exc:
                 log.warning("recording waits: %s", type(exc).__name__)
@@ -113,12 +115,12 @@ def _row(outcome: dict[str, Any]) -> dict[str, Any] | None:
     """The outcome as a row; None, and a line in the log, for what is none."""
     try:
         return {
-            "id": _text(outcome["id"], 80),
-            "learner_id": _text(outcome["owner"], 32),
-            "lab": _text(outcome["lab"], 80),
-            "kind": _text(outcome["kind"], 40),
-            "name": _text(outcome["name"], 80),
-            "status": _text(outcome["status"], 40),
+            "id": _text(outcome, "id", 80),
+            "learner_id": _text(outcome, "owner", 32),
+            "lab": _text(outcome, "lab", 80),
+            "kind": _text(outcome, "kind", 40),
+            "name": _text(outcome, "name", 80),
+            "status": _text(outcome, "status", 40),
             "data": dict(outcome.get("data") or {}),
             "at": datetime.fromtimestamp(float(outcome["at"]), UTC),
         }
@@ -128,9 +130,10 @@ def _row(outcome: dict[str, Any]) -> dict[str, Any] | None:
         return None
 
 
-def _text(value: object, longest: int) -> str:
+def _text(outcome: dict[str, Any], field: str, longest: int) -> str:
+    value = outcome[field]
     if not isinstance(value, str) or not value or len(value) > longest or "\0" in value:
-        raise ValueError(f"{str(value)[:40]!r} is no name")
+        raise ValueError(f"its {field} is no name")  # it may name the learner: not into the log
     return value
 
 

@@ -8,6 +8,7 @@ its user, inside the sandbox; this reads it as the learner, outside.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
 import re
 import sys
@@ -19,7 +20,15 @@ from dataclasses import dataclass
 import psutil
 
 from labs.errors import LabsError
-from labs.events import EndpointMoved, Entry, OperationsRecorded, RecordSaved, ServerChanged
+from labs.events import (
+    EndpointMoved,
+    Entry,
+    MachineStalled,
+    OperationsRecorded,
+    RecordSaved,
+    ServerChanged,
+    TiltChanged,
+)
 from labs.headless import own_supervisor
 from labs.host.supervisor import SandboxSupervisor
 
@@ -29,6 +38,10 @@ A_SANDBOX = 10
 """The number of failovers after which the next sandbox is opened."""
 CHUNK = 1_000
 OVER_S = 45.0
+OUT_OF_TILT_S = 90.0
+"""Sentinels stay in TILT mode for 30 s, and begin again when the machine stalls again."""
+ATTEMPTS = 3
+UNDO = ("heal", "resume", "bring-back", "end-flight")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +76,8 @@ class Outside:
         self.records: list[RecordSaved] = []
         self.acknowledged_then: set[int] = set()
         self.runs = 0
+        self.tilted: set[str] = set()
+        self.stalls = self.disturbed = 0
         self.id = supervisor.open(
             "failover", dict(settings or {}), on_event=self._on_event, mutant=mutant
         )
@@ -77,6 +92,8 @@ class Outside:
             self._supervisor.call(self.id, "load", verb="start")
             self.wait(lambda: len(self.acknowledged) > 50, 10.0, "the clients began")
         else:
+            if name in FAULTS:
+                self.wait_out_of_tilt()
             self._supervisor.call(self.id, "action", name=name, fields=fields, deadline_s=20.0)
 
     def choose(self, name: str, value: object) -> None:
@@ -91,15 +108,54 @@ class Outside:
                 raise TimeoutError(f"In {deadline_s:g} s it did not come to be that {what}.")
             time.sleep(0.02)
 
+    def wait_out_of_tilt(self) -> None:
+        """Return when no sentinel is in TILT mode. Raises TimeoutError."""
+        self.wait(lambda: not self.tilted, OUT_OF_TILT_S, "every sentinel left TILT mode")
+
     def fail_over(self, fault: str) -> Counted:
-        """One fault, until it is over and every server is back; both counts."""
+        """One fault, until it is over and every server is back; both counts. What the machine's
+        stalls have disturbed is not judged: it is put right and done again. Raises TimeoutError if
+        they disturb ATTEMPTS of them.
+        """
+        for _ in range(ATTEMPTS):
+            self.wait_out_of_tilt()
+            stalls = self.stalls
+            try:
+                counted = self._fail_over(fault)
+            except (TimeoutError, LabsError):
+                if not self.tilted and self.stalls == stalls:
+                    raise
+            else:
+                # What was lost must be the same by both counts whatever the machine did.
+                if "differ" in counted.problem or self.stalls == stalls:
+                    return counted
+            self.disturbed += 1
+            self._put_right()
+        raise TimeoutError(f"The machine stalled in each of {ATTEMPTS} failovers.")
+
+    def _put_right(self) -> None:
+        for undo in UNDO:
+            with contextlib.suppress(LabsError):
+                self.act(undo)
+        self.wait_out_of_tilt()
+        with contextlib.suppress(LabsError):
+            self.act("gather")
+        self.wait(self.settled, 20.0, "every server follows the primary")
+
+    def _fail_over(self, fault: str) -> Counted:
         before, flown = self.primary, len(self.records)
         with self._lock:
             acknowledged = set(self.acknowledged)
         self.known_lost |= acknowledged - self.held(before)
         self.act(fault)
         if fault != "planned":
-            self.wait(lambda: self.primary != before, OVER_S, f"another than {before} was promoted")
+            self.wait(
+                lambda: self.primary != before or bool(self.tilted),
+                OVER_S,
+                f"another than {before} was promoted",
+            )
+            if self.primary == before:
+                raise TimeoutError(f"Sentinels are in TILT mode: {sorted(self.tilted)}.")
         if fault in UNDONE_BY:
             self.act(UNDONE_BY[fault])
             self.act("gather")
@@ -171,6 +227,10 @@ class Outside:
                 self.primary = event.targets[0] if event.targets else ""
             case ServerChanged():
                 self.states[event.server] = event.state
+            case TiltChanged():
+                (self.tilted.add if event.left_s else self.tilted.discard)(event.sentinel)
+            case MachineStalled():
+                self.stalls += 1
             case RecordSaved():
                 with self._lock:
                     self.acknowledged_then = set(self.acknowledged)
@@ -203,6 +263,8 @@ def run(
                         f"{one.downtime_ms:9,.0f} ms  {one.acknowledged:7,} acknowledged  lost "
                         f"{one.lost:5,}  recounted {one.recounted:5,}  {one.problem}"
                     )
+                if outside.disturbed:
+                    say(f"      {outside.disturbed} done again: the machine stalled")
             finally:
                 processes += supervisor.processes(outside.id)
                 outside.end()

@@ -1,8 +1,12 @@
 """Reading processes that may end between their listing and the reading."""
 
-from contextlib import suppress
+import signal
+from contextlib import contextmanager, suppress
 
 import psutil
+
+from labs import linux
+from tests.waiting import eventually
 
 
 def lives(process):
@@ -19,3 +23,44 @@ def of_the_living(processes, read):
         with suppress(psutil.NoSuchProcess):
             found[process] = read(process)
     return found
+
+
+def pause(pid):
+    """Stop a process and its children, and wait until no thread of them answers."""
+
+    def stopped():
+        family = _family(pid)
+        of_the_living(family, psutil.Process.suspend)
+        return all(linux.is_stopped(process.pid) for process in family)
+
+    eventually(stopped)
+
+
+def resume(pid):
+    """Let them go on."""
+    of_the_living(_family(pid), psutil.Process.resume)
+
+
+def _family(pid):
+    leader = psutil.Process(pid)
+    return [leader, *leader.children(recursive=True)]
+
+
+def named(processes, name):
+    """Those of these processes that live and whose name begins with this."""
+    names = of_the_living(processes, psutil.Process.name)
+    return [one for one, found in names.items() if found.startswith(name) and lives(one)]
+
+
+@contextmanager
+def stopped(processes):
+    """These processes stand still meanwhile, as when their machine stalls."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGCONT)

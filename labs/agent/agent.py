@@ -25,11 +25,12 @@ import sqlalchemy
 
 from labs import linux, wire
 from labs.agent.calls import CALLS, Args
+from labs.agent.turns import Turns
 from labs.catalogue import catalogue, find
 from labs.clients.address import Address
 from labs.engines.postgres import Postgres
 from labs.engines.registry import registry
-from labs.errors import BadInput, LabsError, NotNow, as_data
+from labs.errors import BadInput, LabsError, NotNow, as_data, has_ended
 from labs.events import Entry, Event, SandboxClosed, encode
 from labs.load.forkserver import ForkServer, ProcessForkServer
 from labs.network.links import Links, Network
@@ -42,6 +43,9 @@ from labs.shop.template import copy as copy_template
 
 log = logging.getLogger("labs.agent")
 LOG_LENGTH = 4_000
+CLOSING_S = 3.0
+"""For calls that run when the sandbox is closed; the labs host waits five."""
+LINKS_ENDED = "Your servers ended: the process that carries their links had ended."
 AT_ONCE, SENT_PER_S = 200, 150
 """Messages. The host ends a sandbox that sends more than it may in a second (labs.host.connection),
 so a busy one sends later.
@@ -82,6 +86,7 @@ def run(sock: socket.socket, place: Place) -> NoReturn:
     links = Links(place.directory, side_channel=forkserver)
     agent = Agent(sock, place, runtime=runtime, forkserver=forkserver, network=links)
     logging.getLogger().addHandler(_ToHost(agent))
+    threading.Thread(target=agent.end_with, args=(links.pid,), name="links", daemon=True).start()
     agent.serve()
     os._exit(0)
 
@@ -124,11 +129,13 @@ class Agent:
         self._forkserver = forkserver
         self._network = network
         self._doubles = doubles
+        self._turns = Turns()
         self._send_lock = threading.Lock()
         self._seq = 0
         self._sandbox: Sandbox | None = None
         self._database: Server | None = None
         self._secrets = {name: secrets.token_urlsafe(24) for name in ("cache", "database")}
+        self._sender = threading.Thread(target=self._send_all, name="sender", daemon=True)
         self._outbound: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._own_calls: dict[str, Callable[[Args], Args]] = {
             "prepare": self._prepare,
@@ -138,15 +145,25 @@ class Agent:
 
     def serve(self) -> None:
         """Answer calls until the stream ends."""
-        sender = threading.Thread(target=self._send_all, name="sender", daemon=True)
-        sender.start()
+        self._sender.start()
         unpacker = wire.Unpacker()
         with ThreadPoolExecutor(8, thread_name_prefix="call") as pool:
             while (messages := wire.receive(self._socket, unpacker)) is not None:
                 for message in messages:
                     pool.submit(self._answer, message)
+            self._turns.close(0.0)
             self._end_everything()
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def end_with(self, pid: int) -> None:
+        """Wait for the end of this child, without which the sandbox is of no use, and say so."""
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        if not self._turns.closing:
+            self.emit(SandboxClosed(reason=LINKS_ENDED))
+            self._outbound.put(None)
+            self._sender.join(CLOSING_S)
+            os._exit(1)
 
     def emit(self, event: Event) -> None:
         """Send an event with the next sequence number."""
@@ -179,16 +196,21 @@ class Agent:
         number, call, args = message.get("id"), str(message.get("call")), message.get("args") or {}
         try:
             reply: dict[str, Any] = {"id": number, "reply": self._call(call, args)}
-        except LabsError as exc:
+        except Exception as exc:  # noqa: BLE001 - the edge of a call: its learner reads a sentence
+            reply = {"id": number, "error": as_data(self._problem(call, exc))}
+        self._outbound.put(wire.pack(reply))
+
+    def _problem(self, call: str, exc: Exception) -> LabsError:
+        """What the learner reads; what they need not read is logged."""
+        if self._turns.closing:
+            return has_ended()
+        if isinstance(exc, LabsError):
             if exc.detail:
                 log.warning("%s: %s: %s", call, exc, exc.detail)
-            reply = {"id": number, "error": as_data(exc)}
-        except Exception:
-            log.exception("the call %s failed", call)
-            hint = "Try again, or reset it. Your progress is kept."
-            sorry = LabsError("Something went wrong in your sandbox.", hint=hint)
-            reply = {"id": number, "error": as_data(sorry)}
-        self._outbound.put(wire.pack(reply))
+            return exc
+        log.error("the call %s failed", call, exc_info=exc)
+        hint = "Try again, or reset it. Your progress is kept."
+        return LabsError("Something went wrong in your sandbox.", hint=hint)
 
     def _call(self, call: str, args: Args) -> Args:
         if call in self._own_calls:
@@ -197,7 +219,8 @@ class Agent:
             raise BadInput(f"A sandbox does not know the call {call[:40]!r}.")
         if self._sandbox is None:
             raise NotNow("This sandbox is not open yet.")
-        return CALLS[call](self._sandbox, args)
+        with self._turns.turn(call):
+            return CALLS[call](self._sandbox, args)
 
     def _prepare(self, _args: Args) -> Args:
         """Have a database ready before it is known for which lab."""
@@ -252,6 +275,7 @@ class Agent:
         return {"versions": sandbox.versions()}
 
     def _close(self, args: Args) -> Args:
+        self._turns.close(CLOSING_S)
         self._end_everything()
         self.emit(SandboxClosed(reason=str(args.get("reason") or "You closed this sandbox.")[:200]))
         return {}

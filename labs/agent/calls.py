@@ -10,9 +10,13 @@ from typing import Any
 
 from labs.errors import BadInput, NotNow
 from labs.events import Ending, Measured, NoteAdded
+from labs.lab import number_from
+from labs.sandbox.experiment import measured
 from labs.sandbox.sandbox import Sandbox
 
 STEPPED_PRICE = 24.90
+USUAL_DELAY_MS = 20.0
+MOST_ITEMS = 1_000_000
 Args = dict[str, Any]
 
 
@@ -42,10 +46,7 @@ def _server(sandbox: Sandbox, args: Args) -> Args:
 
 
 def _link(sandbox: Sandbox, args: Args) -> Args:
-    try:
-        delay_ms = float(args.get("delay_ms") or 20.0)
-    except (TypeError, ValueError):
-        raise BadInput("The delay is a number of milliseconds.") from None
+    delay_ms = number_from(args.get("delay_ms") or USUAL_DELAY_MS, what="The delay", units=("ms",))
     return {"message": sandbox.link(str(args.get("name")), str(args.get("verb")), delay_ms)}
 
 
@@ -58,7 +59,7 @@ def _step(sandbox: Sandbox, args: Args) -> Args:
             function = str(args.get("function") or "read")
             if function not in ("read", "write"):
                 raise BadInput("A step is a read or a write.")
-            key = _whole_number(args.get("key") or 42, "The item")
+            key = _item(args.get("key") or 42)
             price = None
             if function == "write" and stepped.takes_price:
                 # A lab whose form has no field for the price gets one, and the step shows it.
@@ -101,12 +102,12 @@ def _complete(sandbox: Sandbox, args: Args) -> Args:
 def _log(sandbox: Sandbox, args: Args) -> Args:
     node = sandbox.topology.node(str(args.get("server")))
     server = sandbox.servers.get(node.name)
-    return {"lines": [line[:500] for line in server.log_tail(60)] if server else []}
+    return {"lines": [line.expandtabs(4)[:500] for line in server.log_tail(60)] if server else []}
 
 
 def _measure(sandbox: Sandbox, args: Args) -> Args:
     prediction = sandbox.lab.find_prediction(str(args.get("prediction")))
-    value = prediction.measure(sandbox)
+    value = measured(sandbox, prediction.measure)
     shown = prediction.show(value)
     sandbox.emit(Measured(prediction=prediction.name, value=value, shown=shown))
     sandbox.outcome("prediction", prediction.name, "measured", {"value": value, "shown": shown})
@@ -155,24 +156,15 @@ def _warn(sandbox: Sandbox, args: Args) -> Args:
     return {}
 
 
-def _whole_number(raw: object, what: str) -> int:
-    try:
-        number = int(str(raw))
-    except ValueError:
-        raise BadInput(f"{what} is a whole number.", hint="For example 42.") from None
-    if not 1 <= number <= 1_000_000:
-        raise BadInput(f"{what} is a number from 1 up.", hint="For example 42.")
-    return number
+def _item(raw: object) -> int:
+    number = number_from(raw, what="The item", minimum=1, maximum=MOST_ITEMS)
+    if number != int(number):
+        raise BadInput("The item is a whole number.", hint="Type one, for example 42.")
+    return int(number)
 
 
 def _price(raw: object) -> float:
-    try:
-        price = float(str(raw))
-    except ValueError:
-        raise BadInput("The price is a number.", hint="For example 24.90.") from None
-    if not 0.01 <= price <= 99_999:
-        raise BadInput("The price is between 0.01 and 99,999.")
-    return round(price, 2)
+    return round(number_from(raw, what="The price", minimum=0.01, maximum=99_999), 2)
 
 
 CALLS: dict[str, Callable[[Sandbox, Args], Args]] = {

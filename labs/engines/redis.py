@@ -5,6 +5,7 @@ Starts nothing.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import secrets
@@ -12,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import Signals
+from typing import Literal
 
 from labs.clients.access import Access
 from labs.clients.address import Address, straight
-from labs.clients.resp import Command, RespClient, Word
+from labs.clients.resp import Command, ReplyError, RespClient, Word
 from labs.engines import binaries
 from labs.engines.base import CacheEngine
 from labs.engines.control import TIMEOUT_S, RespControl
@@ -53,7 +55,8 @@ class Redis(CacheEngine):
     `program` is what is started: redis-server or valkey-server. With `traced` its files lie in a
     folder of their own, and its syncs there are traced. A `member` belongs to a replication
     group. `directives` stand at the end of its configuration and hold where they differ from ours.
-    `scripts` lets both users run Lua, which only the memory budget and the wall of a cage bound.
+    `scripts` lets both users run Lua, which the memory budget, the wall of a cage and the sandbox's
+    watchdog bound.
     `appendonly` has every write in a file, which the next start replays.
     """
 
@@ -183,7 +186,7 @@ user shop on #{_digest(self.password)} {rights}
 
     def keys(self) -> list[str]:
         """Every key as text, sorted. Raises ServerDown."""
-        return sorted(key.decode(errors="replace") for key in self.scan())
+        return sorted(key.decode(errors="backslashreplace") for key in self.scan())
 
     def held_bytes(self) -> float:
         """What the keys and their values take: MEMORY USAGE of each. Raises ServerDown."""
@@ -207,12 +210,45 @@ user shop on #{_digest(self.password)} {rights}
         """The fields of these sections of INFO. Raises ServerDown."""
         return parse_info(self._control.run("INFO", *sections, timeout_s=timeout_s))
 
+    def held_up_by(self) -> Literal["nothing", "a script", "a command"]:
+        """What keeps it from answering at this moment, as far as a client can see."""
+        with contextlib.suppress(ServerDown):
+            self.info("server")  # our own commands are counted on that connection
+            return "nothing"
+        match self._asked_alone("PING"):
+            case ReplyError() as error if str(error).startswith("BUSY "):
+                return "a script"
+            case None:
+                return "a command"
+        return "nothing"
+
+    def end_script(self) -> str:
+        """End the script or the function that runs, and return the command that did it; empty for
+        a script that has written already, which no command ends.
+        """
+        for command in ("SCRIPT KILL", "FUNCTION KILL"):
+            reply = self._asked_alone(*command.split())
+            error = str(reply) if isinstance(reply, ReplyError) else ""
+            if error.startswith("UNKILLABLE "):
+                return ""
+            if not error.startswith("BUSY "):
+                return command
+        return ""
+
+    def _asked_alone(self, *words: Word) -> object:
+        """The reply on a connection that asks nothing else first; None if there is none in time."""
+        access = Access("labctl", self._secret)
+        client = RespClient(straight(self.address), access, timeout_s=TIMEOUT_S)
+        with contextlib.closing(client), contextlib.suppress(OSError):
+            return client.command(*words)
+        return None
+
     def item(self, key: str) -> tuple[str, float] | None:
         value = self.run("GET", key)
         left = self.run("PTTL", key)
         if not isinstance(value, bytes) or not isinstance(left, int) or left == -2:
             return None
-        return value.decode(errors="replace"), left if left < 0 else left / 1000
+        return value.decode(errors="backslashreplace"), left if left < 0 else left / 1000
 
     def count(self) -> int:
         size = self.run("DBSIZE")

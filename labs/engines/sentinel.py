@@ -26,6 +26,15 @@ GROUP = "shop"
 """What the sentinels call the replication group."""
 FAILOVER_TIMEOUT_MS = 2_000
 """A failover that failed is tried again after twice this time."""
+TILT_S = 30.0
+"""How long a sentinel stays in TILT mode after its timer was more than 2 s late, or its clock was
+set back. Until then it takes no server for down and starts no failover; it still gives its vote to
+a sentinel that does.
+"""
+FIT_FOR = 10
+"""A replica is fit to be promoted while its link to the primary is down for at most this many times
+the detection time longer than the primary is known to be down.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +133,17 @@ sentinel current-epoch {watched.epoch}
         words = [word.decode() if isinstance(word, bytes) else str(word) for word in reply]
         known = dict(zip(words[::2], words[1::2], strict=False))
         return int(known["config-epoch"]), Address(known["ip"], int(known["port"]))
+
+    def tilt_left_s(self) -> float:
+        """How many seconds it stays in TILT mode, by its own figure; 0 if it isn't in it. Raises
+        ServerDown.
+        """
+        info = parse_info(self.run("INFO", "sentinel"))
+        if info["sentinel_tilt"] == "0":
+            return 0.0
+        # Redis before 7.0 doesn't say since when.
+        since_s = float(info.get("sentinel_tilt_since_seconds", 0))
+        return max(0.1, TILT_S - since_s)
 
     def fail_over(self) -> None:
         """Have it begin a failover though the primary is up, and without asking the others.

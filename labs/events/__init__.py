@@ -22,6 +22,7 @@ from labs.events.base import (
     Value as Value,
     encode as encode,
 )
+from labs.events.machine import MachineStalled as MachineStalled, TiltChanged as TiltChanged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

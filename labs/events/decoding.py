@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeGuard, get_args, get_origin, get_type_hints
 
 from labs.errors import BadInput
 from labs.events import MOST_ROWS, TYPES, Entry, Value
+from labs.printable import visible
 
 EVENT_LIMIT = 16_000
 """Characters of all texts of one event."""
@@ -65,7 +66,7 @@ def _length(value: Any) -> int:
 
 def _checked(event: str, name: str, value: Any, hint: Any) -> Any:
     if hint is str and isinstance(value, str):
-        return value[:_TEXT_LIMIT]
+        return visible(value[:_TEXT_LIMIT])[:_TEXT_LIMIT]
     if hint is bool and isinstance(value, bool):
         return value
     if hint is int and _is_number(value) and isinstance(value, int):
@@ -75,13 +76,13 @@ def _checked(event: str, name: str, value: Any, hint: Any) -> Any:
     if get_origin(hint) is Literal and value in get_args(hint):
         return value
     if hint == Value and isinstance(value, str):
-        return value[:_TEXT_LIMIT]
+        return visible(value[:_TEXT_LIMIT])[:_TEXT_LIMIT]
     if hint == Value and (isinstance(value, bool) or _is_number(value)):
         return value
     if get_origin(hint) is dict and isinstance(value, dict) and len(value) <= 100:
         item = get_args(hint)[1]
         return {
-            str(key)[:80]: _checked(event, f"{name}[{str(key)[:40]}]", part, item)
+            visible(str(key)[:80]): _checked(event, f"{name}[{str(key)[:40]}]", part, item)
             for key, part in value.items()
         }
     if get_origin(hint) is list and isinstance(value, list) and len(value) <= MOST_ROWS:

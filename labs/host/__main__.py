@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import resource
 import signal
+import sys
 from pathlib import Path
 
 import click
@@ -13,10 +13,13 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from labs import linux
 from labs.host.host import LabsHost
 from labs.host.record import Limits
 
-OPEN_FILES = 4_096
+OPEN_FILES = 8_192
+"""Two for each sandbox and one to Redis for each call at once: more than the usual 1,024."""
+LEAST_OPEN_FILES = 1_024
 MAX_CONNECTIONS = 1_024
 """To Redis, for calls answered at once: a reply that finds no connection is lost."""
 
@@ -50,6 +53,7 @@ MAX_CONNECTIONS = 1_024
 def main(redis_url: str, state: Path, isolation: str, pool: int, room: int) -> None:
     """Own the sandboxes of this machine."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    files = _open_files()
     redis = Redis.from_url(
         redis_url,
         decode_responses=True,
@@ -57,24 +61,27 @@ def main(redis_url: str, state: Path, isolation: str, pool: int, room: int) -> N
         socket_timeout=5,
         socket_connect_timeout=1,
         retry=Retry(NoBackoff(), 0),
-        max_connections=MAX_CONNECTIONS,
+        max_connections=min(MAX_CONNECTIONS, files // 4),
     )
     os.umask(0o022)
-    host = LabsHost(redis, state, isolation=isolation, pool=pool, limits=Limits(room=room))
+    limits = Limits(room=room, most=files // 4)
+    host = LabsHost(redis, state, isolation=isolation, pool=pool, limits=limits)
     signal.signal(signal.SIGTERM, lambda *_: host.stop())
     signal.signal(signal.SIGINT, lambda *_: host.stop())
-    _allow_open_files()
     host.serve()
+    if host.given_up:
+        sys.exit(f"The labs host ends: {host.given_up}.")
 
 
-def _allow_open_files() -> None:
-    """Two for each sandbox and one to Redis for each call at once: more than the usual 1,024.
-
-    Call it when the zygote has been started: a sandbox keeps the usual limit.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+def _open_files() -> int:
+    """How many files this process may have open, after the limit was raised as far as allowed."""
+    files = linux.allow_open_files(OPEN_FILES)
+    if files < LEAST_OPEN_FILES:
+        raise click.ClickException(
+            f"This system allows a process {files:,} open files (ulimit -n), and the labs need at "
+            f"least {LEAST_OPEN_FILES:,}. Raise the limit: ulimit -n {OPEN_FILES}."
+        )
+    return files
 
 
 if __name__ == "__main__":

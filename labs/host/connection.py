@@ -17,13 +17,21 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any
 
 from labs import wire
-from labs.errors import BadInput, LabsError, UnknownSandbox, from_data, no_answer_in_time
+from labs.errors import (
+    BadInput,
+    LabsError,
+    UnknownSandbox,
+    from_data,
+    has_ended,
+    no_answer_in_time,
+)
 from labs.events import Entry
 from labs.events.decoding import decode
+from labs.printable import all_visible, visible
 
 log = logging.getLogger("labs.connection")
 
@@ -53,9 +61,15 @@ class Connection:
         self._outcomes = self._logged = 0
         self._closed = False
 
-    def call(self, call: str, args: dict[str, Any], deadline_s: float) -> dict[str, Any]:
-        """What the agent answers; raises the LabsError that it raised, TooSlow, or
-        UnknownSandbox.
+    def call(
+        self,
+        call: str,
+        args: dict[str, Any],
+        deadline_s: float,
+        more_s: Callable[[], float] = lambda: 0.0,
+    ) -> dict[str, Any]:
+        """What the agent answers; raises the LabsError that it raised, TooSlow, or UnknownSandbox.
+        `more_s` is asked at the deadline: the seconds that it gives do not count.
         """
         number, future = next(self._numbers), Future[dict[str, Any]]()
         self.waiting[number] = future
@@ -64,8 +78,14 @@ class Connection:
             with self._send_lock:
                 self.sock.sendall(frame)
             if self._closed:
-                raise _has_ended()
-            return future.result(timeout=deadline_s)
+                raise has_ended()
+            waited_s = 0.0
+            while (left_s := deadline_s + more_s() - waited_s) > 0:
+                wait({future}, timeout=left_s)
+                if future.done():
+                    return future.result()
+                waited_s += left_s
+            raise TimeoutError
         except TimeoutError:
             raise no_answer_in_time() from None
         except OSError as exc:
@@ -122,7 +142,7 @@ class Connection:
         self._closed = True
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
-        self._fail_calls(_has_ended())
+        self._fail_calls(has_ended())
 
     def _count(self) -> None:
         now = time.monotonic()
@@ -141,7 +161,7 @@ class Connection:
         if "error" in message:
             waiting.set_exception(_error(message["error"]))
         elif isinstance(message.get("reply"), dict):
-            waiting.set_result(message["reply"])
+            waiting.set_result(_visible(message["reply"]))
         else:
             raise BadInput("A reply holds neither an answer nor an error.")
 
@@ -206,16 +226,19 @@ def quoted(text: object) -> str:
     return textwrap.indent(printable, "  | ", lambda _: True)
 
 
-def _has_ended() -> UnknownSandbox:
-    return UnknownSandbox(
-        "Your sandbox has ended.", hint="Open the lab again: your progress is kept."
-    )
-
-
 def _error(data: object) -> LabsError:
     if not isinstance(data, dict):
         raise BadInput("An error is an object.")
-    return from_data({str(name): str(text)[:2000] for name, text in data.items()})
+    return from_data({str(name): visible(str(text)[:2000]) for name, text in data.items()})
+
+
+def _visible(data: dict[str, Any]) -> dict[str, Any]:
+    """The same without a control character in any text: it goes to pages and into the database."""
+    try:
+        visible: dict[str, Any] = all_visible(data)
+    except RecursionError as exc:
+        raise BadInput("A message is nested too deeply.") from exc
+    return visible
 
 
 def _checked_outcome(outcome: object) -> dict[str, Any]:
@@ -230,4 +253,4 @@ def _checked_outcome(outcome: object) -> dict[str, Any]:
         or len(json.dumps(outcome["data"])) > 16_384
     ):
         raise BadInput("An outcome is about a check or a prediction.")
-    return outcome
+    return _visible(outcome)

@@ -31,10 +31,12 @@ from labs.host.admission import CALLS_AT_ONCE, STARTS, Admission
 from labs.host.outbox import Outbox
 from labs.host.publisher import ANNOUNCE_S, Publisher
 from labs.host.record import Limits, SandboxRecord
-from labs.host.supervisor import SandboxSupervisor
+from labs.host.supervisor import BY_ITSELF, SandboxSupervisor
 from labs.host.watch import Watch
 
 log = logging.getLogger("labs.host")
+REASON_LENGTH = 200
+"""Of a sandbox's own reason for its end."""
 
 RELAYED = "set action server link step load console complete log measure record reset".split()
 
@@ -52,12 +54,17 @@ class LabsHost:
         limits: Limits | None = None,
     ) -> None:
         self.id = secrets.token_hex(4)
+        self.given_up = ""
+        """Why it stopped by itself; empty if it didn't."""
         limits = limits or Limits()
         self._redis = redis
         state.mkdir(parents=True, exist_ok=True)
         self._outbox = Outbox(state / "outbox.sqlite")
         self.supervisor = SandboxSupervisor(
-            state, isolation=isolation, pool=min(pool, limits.sandboxes)
+            state,
+            isolation=isolation,
+            pool=min(pool, limits.sandboxes),
+            on_given_up=self._give_up,
         )
         self.admission = Admission(
             limits, lambda record: self._starters.submit(self._start, record)
@@ -97,6 +104,10 @@ class LabsHost:
         """Stop serving; harmless twice."""
         self._stopped.set()
         self._publisher.wake()
+
+    def _give_up(self, why: str) -> None:
+        self.given_up = why
+        self.stop()
 
     def on_event(self, record: SandboxRecord, entry: Entry) -> None:
         """Fold an event of a sandbox into what is known of it, and have it published."""
@@ -165,7 +176,7 @@ class LabsHost:
             return {}
         if call not in RELAYED:
             raise BadInput(f"A sandbox does not know the call {call[:40]!r}.")
-        if record.status != "open":
+        if record.status != "open" or record.closing:
             raise UnknownSandbox(
                 "This sandbox is not open.", hint="Open the lab again: your progress is kept."
             )
@@ -226,6 +237,8 @@ class LabsHost:
             if record.status == "closed":
                 return
             record.status, record.closed_at = "closed", time.monotonic()
+            if reason == BY_ITSELF and record.state.closed:
+                reason = record.state.closed[:REASON_LENGTH]
             record.reason = record.reason or reason
             if not record.state.closed:
                 self._say_closed(record)
@@ -246,6 +259,7 @@ class LabsHost:
                 "open": open_now,
                 "room": max(0, limits.sandboxes - open_now),
                 "queued": self.admission.queued,
+                "ready": self.supervisor.is_ready,
             }
         )
         self._announce_sandboxes(self.admission.all())

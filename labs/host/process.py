@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from labs.host.connection import Connection
+from labs.host.spawn import Zygote
 
 END_DEADLINE_S = 3.0
 
@@ -27,6 +28,8 @@ class SandboxProcess:
     slot: int
     directory: Path
     connection: Connection
+    zygote: Zygote | None = None
+    """The process that it was forked from; None where it has no processes."""
     on_gone: Callable[[str], None] = lambda _: None
     monitor: int = 0
     started: threading.Event = field(default_factory=threading.Event)

@@ -19,10 +19,12 @@ MB = 1024 * 1024
 class Limits:
     """What a machine and a sandbox may use.
 
-    `room` 0 means: as many as fit into `share` of the memory.
+    `room` 0 means: as many as fit into `share` of the memory. `most` is for all that the memory
+    does not bound.
     """
 
     room: int = 0
+    most: int = 2_000
     share: float = 0.6
     expected_mb: int = 80
     budget_mb: int = 384
@@ -36,9 +38,8 @@ class Limits:
     @property
     def sandboxes(self) -> int:
         """How many sandboxes may be open at once."""
-        return self.room or max(
-            1, int(psutil.virtual_memory().total * self.share / (self.expected_mb * MB))
-        )
+        fit = int(psutil.virtual_memory().total * self.share / (self.expected_mb * MB))
+        return min(self.most, self.room or max(1, fit))
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ import psutil
 
 from labs.agent.agent import Place
 from labs.agent.fake_mode import run_fake
-from labs.errors import LabsError, UnknownSandbox, no_such_sandbox
+from labs.errors import DidNotStart, LabsError, UnknownSandbox, no_such_sandbox
 from labs.events import Entry
 from labs.host import budget, overlay
 from labs.host.connection import Connection, Reader, quoted
@@ -29,12 +29,16 @@ from labs.host.isolation import check as check_isolation
 from labs.host.pool import Pool
 from labs.host.process import SandboxProcess
 from labs.host.slots import Slots
-from labs.host.spawn import READY_DEADLINE_S, SpawnRequest, Zygote
+from labs.host.spawn import READY_DEADLINE_S, SPAWN_DEADLINE_S, SpawnRequest, Zygote
+from labs.host.zygotes import TRY_AGAIN, Zygotes
 from labs.shop import template as shop_template
 
 log = logging.getLogger("labs.supervisor")
 
 OPEN_DEADLINE_S = 20.0
+POOL_DEADLINE_S = 2.0
+LOST = "Your servers ended: the labs lost the process that had started them."
+BY_ITSELF = "Your servers ended by themselves."
 
 
 class SandboxSupervisor:
@@ -43,7 +47,15 @@ class SandboxSupervisor:
     `state` is a directory of its own; what an earlier supervisor left there is swept.
     """
 
-    def __init__(self, state: Path, *, isolation: str = "auto", pool: int = 0) -> None:
+    def __init__(
+        self,
+        state: Path,
+        *,
+        isolation: str = "auto",
+        pool: int = 0,
+        on_given_up: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        """`on_given_up` is called once, with the reason, if sandboxes can't be started any more."""
         check_isolation(isolation)
         self._directory = state / "sandboxes"
         self._sweep()
@@ -52,20 +64,10 @@ class SandboxSupervisor:
         self._slots = Slots(own_users=os.getuid() == 0)
         self._sandboxes: dict[str, SandboxProcess] = {}
         self._lock = threading.RLock()
-        self._zygote = (
-            None
-            if is_fake
-            else Zygote(
-                self._on_started,
-                self._on_ended,
-                isolation=isolation,
-                layers=(state / "layers").resolve(),
-                template=self._template,
-            )
-        )
+        self._layers = (state / "layers").resolve()
+        self._wanted, self._isolation = isolation, "fake" if is_fake else ""
         self._reader = Reader()
-        if self._zygote is not None:
-            self._reader.add(self._zygote.control, self._read_zygote)
+        self._zygotes = None if is_fake else Zygotes(self._start_zygote, on_given_up)
         self._pool = Pool(pool, self._make_prepared)
 
     def open(
@@ -84,7 +86,7 @@ class SandboxSupervisor:
         Raises what kept it from opening, and then leaves nothing behind.
         """
         try:
-            sandbox = self._pool.take() or self._make()
+            sandbox = self._from_pool() or self._make()
             sandbox.on_gone = on_gone
             sandbox.connection.on_event, sandbox.connection.on_outcome = on_event, on_outcome
             if sandbox_id:
@@ -93,7 +95,7 @@ class SandboxSupervisor:
                     sandbox.id = sandbox.connection.sandbox = sandbox_id
                     if not sandbox.gone:
                         self._sandboxes[sandbox_id] = sandbox
-            args = {"lab": lab, "settings": settings, "mutant": mutant}
+            args: dict[str, Any] = {"lab": lab, "settings": settings, "mutant": mutant}
             try:
                 self.call(sandbox.id, "open", deadline_s=OPEN_DEADLINE_S, **args)
             except LabsError:
@@ -104,12 +106,18 @@ class SandboxSupervisor:
             self._pool.opened()
 
     def call(
-        self, sandbox: str, call: str, *, deadline_s: float = 12.0, **args: Any
+        self,
+        sandbox: str,
+        call: str,
+        *,
+        deadline_s: float = 12.0,
+        more_s: Callable[[], float] = lambda: 0.0,
+        **args: Any,
     ) -> dict[str, Any]:
         """Have a sandbox do something; raises the LabsError that it raised, TooSlow, or
-        UnknownSandbox.
+        UnknownSandbox. `more_s` is asked at the deadline: the seconds that it gives do not count.
         """
-        return self.process(sandbox).connection.call(call, args, deadline_s)
+        return self.process(sandbox).connection.call(call, args, deadline_s, more_s)
 
     def end(self, sandbox: str, why: str, *, gently: bool = False) -> None:
         """End a sandbox: nothing of it is left when this returns. Harmless if it has ended."""
@@ -175,18 +183,22 @@ class SandboxSupervisor:
         """cage, process or fake: what was asked for, or with `auto` the strongest that works here.
         Waits until it is known.
         """
-        if self._zygote is None:
-            return "fake"
-        self._zygote.wait_ready()
-        return self._zygote.isolation
+        if self._zygotes is not None and not self._isolation:
+            self._isolation = self._zygotes.warm().isolation
+        return self._isolation
+
+    @property
+    def is_ready(self) -> bool:
+        """True if a sandbox could be started at once."""
+        return self._zygotes is None or self._zygotes.is_warm
 
     def wait_ready(self, deadline_s: float = READY_DEADLINE_S) -> None:
-        """Return when the zygote is warm; DidNotStart if it isn't in time."""
-        if self._zygote is not None:
-            self._zygote.wait_ready(deadline_s)
+        """Return when a zygote is warm; DidNotStart if none is in time."""
+        if self._zygotes is not None:
+            self._zygotes.warm(deadline_s)
 
     def close(self) -> None:
-        """End every sandbox and the zygote."""
+        """End every sandbox and the zygotes."""
         self._pool.close()
         with self._lock:
             processes = list(self._sandboxes.values())
@@ -194,11 +206,24 @@ class SandboxSupervisor:
             process.signal(signal.SIGTERM)
         for process in processes:
             self._forget(process)
-        if self._zygote is not None:
-            self._zygote.close()
+        if self._zygotes is not None:
+            self._zygotes.close()
         self._reader.close()
         self._slots.close()
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _from_pool(self) -> SandboxProcess | None:
+        """One of the pool that answers, if there is one: those that wait there may die or hang."""
+        process = self._pool.take()
+        try:
+            if process is not None:
+                self.call(process.id, "prepare", deadline_s=POOL_DEADLINE_S)
+        except LabsError as exc:
+            assert process is not None
+            log.warning("a sandbox of the pool did not answer: %s", exc)
+            threading.Thread(target=self.end, args=(process.id, str(exc)), daemon=True).start()
+            return None
+        return process
 
     def _make_prepared(self) -> SandboxProcess:
         process = self._make()
@@ -206,7 +231,7 @@ class SandboxSupervisor:
         return process
 
     def _make(self) -> SandboxProcess:
-        self.wait_ready()
+        zygote = self._zygotes.warm() if self._zygotes is not None else None
         slot = self._slots.take()
         # A short name: a socket's path below it has 107 bytes at most.
         directory = self._directory / secrets.token_hex(4)
@@ -216,27 +241,47 @@ class SandboxSupervisor:
             os.chown(directory, uid, uid)
         ours, theirs = socket.socketpair()
         sandbox = secrets.token_hex(16)
-        process = SandboxProcess(sandbox, slot, directory, Connection(ours, sandbox))
+        process = SandboxProcess(sandbox, slot, directory, Connection(ours, sandbox), zygote)
         with self._lock:
             self._sandboxes[sandbox] = process
-        if self._zygote is None:
+        self._reader.add(ours, lambda: self._read(process))
+        if zygote is None:
             process.started.set()
             process.ended.set()
             process.all_ended = True
             place = Place(sandbox, slot, "fake", directory, self._template)
             threading.Thread(target=run_fake, args=(theirs, place), daemon=True).start()
         else:
-            request = SpawnRequest(
-                sandbox=directory.name,
-                slot=slot,
-                uid=uid,
-                isolation=self.isolation,
-                directory=str(directory),
-                template=str(self._template),
-            )
-            self._zygote.spawn(request, theirs)
-        self._reader.add(ours, lambda: self._read(process))
+            self._spawn(process, zygote, uid, theirs)
         return process
+
+    def _spawn(
+        self, process: SandboxProcess, zygote: Zygote, uid: int | None, agent_end: socket.socket
+    ) -> None:
+        """Have its monitor started. Raises DidNotStart, and leaves nothing of it behind."""
+        request = SpawnRequest(
+            sandbox=process.directory.name,
+            slot=process.slot,
+            uid=uid,
+            isolation=zygote.isolation,
+            directory=str(process.directory),
+            template=str(self._template),
+        )
+        detail = ""
+        try:
+            zygote.spawn(request, agent_end)
+            process.started.wait(SPAWN_DEADLINE_S)
+        except OSError as exc:
+            detail = str(exc)
+        if process.monitor:
+            return
+        assert self._zygotes is not None
+        if not zygote.has_ended:
+            self._zygotes.silent(zygote)
+        process.started.set()
+        process.ended.set()
+        self._forget(process)
+        raise DidNotStart("The labs could not start your servers.", hint=TRY_AGAIN, detail=detail)
 
     def _forget(self, process: SandboxProcess) -> None:
         with self._lock:
@@ -250,12 +295,17 @@ class SandboxSupervisor:
         self._slots.give_back(process.slot, all_ended=process.all_ended)
         with self._lock:
             self._sandboxes.pop(process.id, None)
-        process.on_gone(process.why or "It ended by itself.")
+            zygote = process.zygote
+            unused = all(other.zygote is not zygote for other in self._sandboxes.values())
+        if zygote is not None and unused and self._zygotes is not None:
+            self._zygotes.unused(zygote)
+        process.on_gone(process.why or BY_ITSELF)
 
     def _files_in_memory(self, process: SandboxProcess) -> int:
-        if self._zygote is None or self._zygote.room is None or not process.monitor:
+        zygote = process.zygote
+        if zygote is None or zygote.room is None or not process.monitor:
             return 0
-        return overlay.used(process.monitor, self._zygote.room)
+        return overlay.used(process.monitor, zygote.room)
 
     def _sweep(self) -> None:
         """What an earlier supervisor left goes out of the way at once, and away in its own time."""
@@ -268,15 +318,29 @@ class SandboxSupervisor:
         self._directory.mkdir(parents=True, exist_ok=True)
         self._directory.chmod(0o711)
 
-    def _read_zygote(self) -> bool:
-        assert self._zygote is not None
-        if self._zygote.on_readable():
+    def _start_zygote(self) -> Zygote:
+        zygote = Zygote(
+            self._on_started,
+            self._on_ended,
+            isolation=self._wanted,
+            layers=self._layers,
+            template=self._template,
+        )
+        self._reader.add(zygote.control, lambda: self._read_zygote(zygote))
+        return zygote
+
+    def _read_zygote(self, zygote: Zygote) -> bool:
+        if zygote.on_readable():
             return True
-        # Every monitor dies with the zygote.
+        # Every monitor dies with its zygote, and each agent's stream then ends: `_read` sees it.
         with self._lock:
-            for process in self._sandboxes.values():
+            lost = [one for one in self._sandboxes.values() if one.zygote is zygote]
+            for process in lost:
+                process.why = process.why or LOST
                 process.started.set()
                 process.ended.set()
+        if self._zygotes is not None:
+            self._zygotes.ended(zygote, lost=len(lost))
         return False
 
     def _on_started(self, directory: str, monitor: int) -> None:
@@ -299,7 +363,7 @@ class SandboxSupervisor:
         try:
             if process.connection.read():
                 return True
-            why = "It ended by itself."
+            why = BY_ITSELF
         # A sandbox chose the words: whatever they break is its own end, not that of all that share
         # this thread.
         except Exception as exc:  # noqa: BLE001

@@ -28,6 +28,7 @@ from labs.host import cage, isolation, overlay
 from labs.host.spawn import SpawnRequest
 
 PROCESSES = 200
+OPEN_FILES = 4_096
 MEMORY_OF_A_PROCESS = 1024 * 1024 * 1024
 LONGEST_FILE = 128 * 1024 * 1024
 
@@ -139,6 +140,7 @@ def _be_monitor(
             linux.be_ended_first()
             _bound(resource.RLIMIT_AS, MEMORY_OF_A_PROCESS)
             _bound(resource.RLIMIT_FSIZE, LONGEST_FILE)
+            _bound(resource.RLIMIT_NOFILE, OPEN_FILES)
             if built is not None:
                 _enter(built, request)
             else:
@@ -173,6 +175,10 @@ def _enter(built: cage.Cage, request: SpawnRequest) -> None:
 
 
 def _bound(kind: int, most: int) -> None:
+    """Allow just this much, or what is allowed here if that is less."""
+    hard = resource.getrlimit(kind)[1]
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(kind, (most, most))
 

@@ -11,6 +11,7 @@ from labs.lab.controls import (
     Text as Text,
 )
 from labs.lab.lab import Action as Action, Lab as Lab, Mutant as Mutant, mutant as mutant
+from labs.lab.numbers import number_from as number_from
 from labs.lab.predictions import Prediction as Prediction
 from labs.lab.strategy import REQUESTS as REQUESTS, Steppable as Steppable, Strategy as Strategy
 from labs.lab.topology import Link as Link, Node as Node, Topology as Topology

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from labs.errors import BadInput
 from labs.events import Value
+from labs.lab.numbers import number_from
 
 Gear = Literal["step", "load", "break"]
 GEARS: tuple[Gear, ...] = get_args(Gear)
@@ -16,16 +17,6 @@ ActionPlace = Gear | Literal["view"]
 ACTION_PLACES: tuple[str, ...] = (*GEARS, "view")
 Place = ActionPlace | Literal["all"]
 """Where a control stands on the page: where an action can, or under all gears."""
-
-
-def number_from(raw: object) -> float:
-    """The number that an untrusted value means; NaN if it means none."""
-    try:
-        if isinstance(raw, (str, int, float)) and not isinstance(raw, bool):
-            return float(raw)
-    except ValueError:
-        pass
-    return float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +65,13 @@ class Number:
     help: str = ""
 
     def parse(self, raw: object) -> float:
-        """The number that `raw` means; BadInput names the range."""
-        value = number_from(raw)
-        if self.minimum <= value <= self.maximum:
-            return value
-        raise BadInput(
-            f"{self.label} cannot be “{str(raw)[:40]}”.",
-            hint=f"It is a number from {self.minimum:g} to "
-            f"{self.maximum:g}{' ' + self.unit if self.unit else ''}.",
+        """The number that `raw` means; BadInput says what would be right."""
+        return number_from(
+            raw,
+            what=self.label,
+            units=(self.unit,),
+            minimum=self.minimum,
+            maximum=self.maximum,
         )
 
     def show(self, value: Value) -> str:

@@ -8,7 +8,9 @@ from typing import Any
 
 from labs.errors import BadInput
 from labs.events import Value
-from labs.lab.controls import number_from
+from labs.lab.numbers import number_from
+
+LARGEST = 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +40,13 @@ class Prediction:
             if isinstance(raw, str) and raw in dict(self.options):
                 return raw
             raise BadInput("Choose one of the answers.")
-        value = number_from(raw)
-        if value != value or abs(value) > 1e12:
-            raise BadInput(
-                "Your prediction is a number.",
-                hint=f"For example 10{' ' + self.unit if self.unit else ''}.",
-            )
-        return value
+        return number_from(
+            raw,
+            what="Your prediction",
+            units=(self.unit, self.unit_of_one),
+            minimum=-LARGEST,
+            maximum=LARGEST,
+        )
 
     def show(self, value: Value) -> str:
         """The value as a reader sees it, with its unit."""

@@ -66,6 +66,9 @@ class LoadController:
         self._on_idle = on_idle
         self._problems: set[str] = set()
         self._idle = False
+        self._changing = threading.RLock()
+        """Of one start or stop at a time. The collector never takes it: a stop waits for it."""
+        self._stopping = False
         self._lock = threading.RLock()
         self._clients: dict[Connection, int] = {}
         self._collector: threading.Thread | None = None
@@ -90,9 +93,13 @@ class LoadController:
 
     def start(self, clients: int, spec: Callable[[int], WorkloadSpec]) -> None:
         """Begin with this many clients; `spec(n)` is for client number n."""
-        self.stop()
+        with self._changing:
+            self.stop()
+            self._start(clients, spec)
+
+    def _start(self, clients: int, spec: Callable[[int], WorkloadSpec]) -> None:
         self._problems.clear()
-        self._idle = False
+        self._idle = self._stopping = False
         with self._lock:
             self._interval.clear()
             self._started = self._interval_began = time.monotonic()
@@ -111,9 +118,14 @@ class LoadController:
 
     def stop(self) -> None:
         """End all clients and add up their last batches; harmless if none runs."""
+        with self._changing:
+            self._stop()
+
+    def _stop(self) -> None:
         with self._lock:
             if not self._clients:
                 return
+            self._stopping = True
             for pipe in self._clients:
                 with contextlib.suppress(OSError):
                     pipe.send(None)
@@ -161,3 +173,7 @@ class LoadController:
                 if batch.idle_because and not self._idle:
                     self._idle = True
                     self._on_idle(batch.idle_because)
+        with self._lock:
+            if self._stopping or self._idle:
+                return
+        self._on_idle("its clients ended")

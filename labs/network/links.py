@@ -202,6 +202,11 @@ class Links(Network):
     def restore(self, *names: str) -> None:
         self._change(names, _WHOLE, cut=0, delay_ms=0.0)
 
+    @property
+    def pid(self) -> int:
+        """The process that the bytes run through."""
+        return self._pid
+
     def close(self) -> None:
         with self._lock:
             self._control.close()

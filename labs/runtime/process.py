@@ -20,6 +20,7 @@ from pathlib import Path
 
 import psutil
 
+from labs import linux
 from labs.errors import DidNotStart, NotNow
 from labs.runtime import fsync_listener
 from labs.runtime.disk import Cut, Disk
@@ -101,8 +102,22 @@ class RunningProcess:
         """
         _each(self._left, psutil.Process.kill)
 
-    def pause(self) -> None:
-        _each(self._family(), psutil.Process.suspend)
+    def pause(self, deadline_s: float = 2.0) -> None:
+        """Stop the process and its children; when this returns, none of them answers any more."""
+        end = time.monotonic() + deadline_s
+        while not self._are_stopped(self._family()):
+            if time.monotonic() > end:
+                self.resume()
+                raise NotNow(
+                    "The server could not be paused in time.",
+                    hint="The machine is busy: try again.",
+                )
+            _each(self._family(), psutil.Process.suspend)
+            time.sleep(0.001)
+
+    @staticmethod
+    def _are_stopped(family: list[psutil.Process]) -> bool:
+        return all(linux.is_stopped(member.pid) for member in family)
 
     def resume(self) -> None:
         _each(self._family(), psutil.Process.resume)

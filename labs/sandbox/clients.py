@@ -26,6 +26,7 @@ from labs.clients.access import OPEN, Access
 from labs.clients.address import Address, straight
 from labs.events import Sense
 from labs.load.listener import Listener
+from labs.printable import visible_line
 from labs.shop.shop import OnCommand, Shop
 
 TIMEOUT_S = 0.5
@@ -281,9 +282,10 @@ def _described_by_script(value: object) -> tuple[str, Sense]:
 
 
 def _quote(value: object, most: int = 120) -> str:
-    text = _bytes(value).decode(errors="replace")
-    short = text if len(text) <= most else text[:most] + "…"
-    return '"' + short.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    first = _bytes(value)[: 4 * most + 4]  # a letter of UTF-8 has four bytes at most
+    data = first.replace(b"\\", rb"\\").replace(b'"', rb"\"")
+    text = visible_line(data.decode(errors="backslashreplace"))
+    return f'"{text if len(text) <= most else text[:most] + "…"}"'
 
 
 def _reason(exc: BaseException) -> str:

@@ -18,7 +18,7 @@ from labs.events import ConsoleChanged
 from labs.sandbox.console import OUTPUT_LIMIT, Answer, Console, Watched
 from labs.sandbox.context import Context
 from labs.sandbox.memcached_console import MemcachedConsole
-from labs.sandbox.redis_console import RedisConsole
+from labs.sandbox.redis_cli.console import RedisConsole
 from labs.sandbox.sql_console import SqlConsole
 from labs.sandbox.typed import as_lines, foreign
 

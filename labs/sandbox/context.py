@@ -21,6 +21,7 @@ from labs.sandbox.environment import Doubles
 from labs.sandbox.ledger import Ledger
 from labs.sandbox.sampler import Sampler
 from labs.sandbox.server import Server
+from labs.sandbox.stalls import StallWatch
 
 AnyPart = TypeVar("AnyPart")
 
@@ -38,6 +39,7 @@ class Context(Protocol):
     addresses: Addresses
     checker: Checker
     sampler: Sampler
+    stalls: StallWatch
     directory: Path
     doubles: Doubles | None
 
@@ -133,4 +135,6 @@ class Context(Protocol):
     def wait_until(
         self, condition: Callable[[], bool], *, deadline_s: float, every_s: float = 0.02
     ) -> bool:
-        """Wait until a condition holds; False at the deadline."""
+        """Wait until a condition holds; False at the deadline. A stall of the machine does not
+        count.
+        """

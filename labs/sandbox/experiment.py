@@ -5,15 +5,18 @@ saw, an early end.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from labs.errors import LinkNotWhole, LoadRunning, ServerNotUp
+from labs.errors import LabsError, LinkNotWhole, LoadRunning, NotNow, ServerNotUp
 from labs.events import Value
 from labs.lab import Check
 from labs.sandbox.context import Context
 
+Subject = TypeVar("Subject", bound=Context)
 Thing = TypeVar("Thing")
+ATTEMPTS = 3
 
 
 def require(sandbox: Context, *, up: Iterable[str] | None = None) -> None:
@@ -60,3 +63,26 @@ def refuted(sandbox: Context, *checks: Check, but: tuple[Check, ...] = ()) -> bo
     """
     verdicts = [check.judge(sandbox) for check in checks or sandbox.lab.checks if check not in but]
     return any(verdict.status == "unmet" and verdict.evidence for verdict in verdicts)
+
+
+def measured(sandbox: Subject, measure: Callable[[Subject], Thing]) -> Thing:
+    """What `measure` returns; it is called again if the machine stalled meanwhile, ATTEMPTS times
+    in all: a stall is neither a server's latency nor a failure of the experiment.
+
+    Raises NotNow if the machine stalled each time.
+    """
+    for left in reversed(range(ATTEMPTS)):
+        began = time.monotonic()
+        try:
+            value = measure(sandbox)
+        except LabsError:
+            if not left or not sandbox.stalls.disturbed(began):
+                raise
+        disturbed = sandbox.stalls.disturbed(began)
+        if not disturbed:
+            return value
+        sandbox.say(f"{disturbed}, so it is not counted")
+    raise NotNow(
+        f"{disturbed} each time, so nothing was measured.",
+        hint="End what else keeps the machine busy, then measure again.",
+    )

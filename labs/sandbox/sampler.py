@@ -19,6 +19,7 @@ from labs.lab import Lab
 from labs.load.controller import LoadController, Tally
 from labs.sandbox.checker import Checker
 from labs.sandbox.server import Server
+from labs.sandbox.stalls import StallWatch
 
 log = logging.getLogger("labs.sampler")
 BUSY_S, IDLE_S = 0.25, 2.0
@@ -61,6 +62,7 @@ class Sampled(Protocol):
     servers: dict[str, Server]
     load: LoadController
     checker: Checker
+    stalls: StallWatch
 
     @property
     def parts(self) -> Sequence[ReadingSource]:
@@ -140,7 +142,8 @@ class Sampler:
         loaded = self._sandbox.load.running
         values: dict[str, float] = {}
         with self._lock:
-            seconds, self._taken_at = now - self._taken_at, now
+            since, self._taken_at = self._taken_at, now
+            seconds = now - since
             for name, server in list(self._sandbox.servers.items()):
                 if server.state != "up" or not all(
                     part.reads_counters_of(name) for part in self._sandbox.parts
@@ -163,6 +166,8 @@ class Sampler:
                 with contextlib.suppress(ServerDown):
                     values |= self._sandbox.lab.on_readings(self._sandbox, values)
             before, self._settings = self._settings, dict(self._sandbox.settings)
+            if self._sandbox.stalls.touches(since, time.monotonic()):
+                return  # it would say of the servers what the machine did
             if values and before == self._settings:
                 self.history.append(Reading(now, seconds, loaded, dict(self._settings), values))
         rounded = {name: round(value, 4) for name, value in values.items()}

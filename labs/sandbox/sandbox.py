@@ -38,6 +38,8 @@ from labs.sandbox.ledger import Ledger
 from labs.sandbox.part import Part, SteppedPart, Workload
 from labs.sandbox.sampler import Sampler
 from labs.sandbox.server import Server
+from labs.sandbox.stalls import StallWatch
+from labs.sandbox.watchdog import Watchdog
 
 Outcome = Callable[[str, str, str, dict[str, object]], None]
 
@@ -84,7 +86,9 @@ class Sandbox(Emitter, Context):
         self._consoles = Consoles(self)
         self._link_faults = LinkFaults(self)
         self.checker = Checker(self, lab.checks, emit=self.emit, outcome=outcome)
+        self.stalls = StallWatch(self.emit)
         self.sampler = Sampler(self)
+        self._watchdog = Watchdog(self)
         self.parts: list[Part] = []
         for make in lab.parts:  # a part may ask for those before it
             self.parts.append(make(self))
@@ -106,6 +110,7 @@ class Sandbox(Emitter, Context):
 
         Raises DidNotStart and leaves the rest to `close`.
         """
+        self.stalls.start()
         self.deployment.place_links()
         for part in self.parts:
             part.before_start()
@@ -126,9 +131,12 @@ class Sandbox(Emitter, Context):
         )
         self.checker.start()
         self.sampler.start()
+        self._watchdog.start()
 
     def close(self) -> None:
         """End everything that runs here."""
+        self._watchdog.stop()
+        self.stalls.stop()
         self.sampler.stop()
         self.checker.stop()
         self.load.stop()
@@ -306,9 +314,9 @@ class Sandbox(Emitter, Context):
     def wait_until(
         self, condition: Callable[[], bool], *, deadline_s: float, every_s: float = 0.02
     ) -> bool:
-        end = time.monotonic() + deadline_s
+        end = self.stalls.clock() + deadline_s
         while not condition():
-            if time.monotonic() > end:
+            if self.stalls.clock() > end:
                 return False
             time.sleep(every_s)
         return True

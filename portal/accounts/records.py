@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
-import secrets
+import hmac
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from labs.errors import NotNow
 from portal.db import now
+from portal.holding import hold
 from portal.models import Answer, Learner, Outcome, Prediction, Progress, Recovery, SharedRecord
 
+MOST_LINKS = 5
+KEPT_LINKS = 50
+"""Of a learner, with those that work no more: older ones are deleted."""
 OPEN = (Recovery.used_at.is_(None), Recovery.revoked_at.is_(None))
 
 
@@ -53,10 +59,33 @@ def known_of(session: Session, learner: str) -> Known | None:
     )
 
 
-def make_link(session: Session, learner: str) -> str:
-    """The token of a new recovery link. It can't be had again: only its hash is kept."""
-    token = secrets.token_urlsafe(32)
+def make_link(session: Session, learner: str, *, key: str, secret: str) -> str:
+    """The token of the recovery link of this key: a new one, or the same again if there is one.
+    Only its hash is kept; it follows from the key, the learner and the site's secret.
+
+    NotNow if the learner is gone, has as many links as one may, or the link works no more.
+    """
+    hold(session, learner)
+    token = _token(f"recovery/{learner}/{key}", secret)
+    made = session.scalar(select(Recovery).where(Recovery.token_sha256 == _hash(token)))
+    if made is not None and (made.used_at or made.revoked_at):
+        raise NotNow("This link works no more.", hint="Make a new one.")
+    if made is not None:
+        return token
+    if len(open_links(session, learner)) >= MOST_LINKS:
+        raise NotNow(
+            f"You have {MOST_LINKS} links that still work, and there may not be more.",
+            hint="End one of them, then make a new one.",
+        )
     session.add(Recovery(learner_id=learner, token_sha256=_hash(token)))
+    session.flush()
+    mine = select(Recovery.id).where(Recovery.learner_id == learner).order_by(Recovery.id.desc())
+    session.execute(
+        delete(Recovery).where(
+            Recovery.id.in_(mine.offset(KEPT_LINKS)),
+            or_(Recovery.used_at.is_not(None), Recovery.revoked_at.is_not(None)),
+        )
+    )
     return token
 
 
@@ -87,6 +116,11 @@ def revoke(session: Session, learner: str, link: int) -> bool:
 def forget_learner(session: Session, learner: str) -> None:
     """Delete the learner and everything that is kept of them."""
     session.execute(delete(Learner).where(Learner.id == learner))
+
+
+def _token(text: str, secret: str) -> str:
+    mac = hmac.digest(secret.encode(), text.encode(), "sha256")
+    return base64.urlsafe_b64encode(mac).decode().rstrip("=")
 
 
 def _hash(token: str) -> str:

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import logging
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from labs.errors import LabsError
+from labs.errors import LabsError, NotNow
 from portal.accounts.records import (
     forget_learner,
     known_of,
@@ -19,8 +19,10 @@ from portal.accounts.records import (
     revoke,
     use_link,
 )
+from portal.web.arguments import form_key, new_key
 from portal.web.caching import summary_name
-from portal.web.learner import adopt, current_learner, forget, require_learner
+from portal.web.learner import adopt, current_learner, forget, require_cookie, require_learner
+from portal.web.notes import say_next
 from portal.web.services import cache, client, db
 
 bp = Blueprint("accounts", __name__)
@@ -40,8 +42,12 @@ def me() -> ResponseReturnValue:
 
 @bp.post("/me/recovery")
 def make_recovery() -> ResponseReturnValue:
-    """A new recovery link, shown this once."""
-    token = make_link(db(), require_learner())
+    """A new recovery link, shown this once; the form that is sent again shows the same link."""
+    secret = str(current_app.secret_key)
+    try:
+        token = make_link(db(), require_learner(), key=form_key(), secret=secret)
+    except NotNow as error:
+        return _page(link_problem=f"{error} {error.hint}", status=409)
     db().commit()
     return _page(url_for("accounts.recover", token=token, _external=True))
 
@@ -53,7 +59,7 @@ def revoke_recovery(link: int) -> ResponseReturnValue:
     if learner is None or link > LARGEST_ID or not revoke(db(), learner, link):
         abort(404)
     db().commit()
-    flash("The link no longer works.", "here")
+    say_next("The link no longer works.", "here")
     return redirect(url_for("accounts.me"), 303)
 
 
@@ -70,7 +76,7 @@ def delete_me() -> ResponseReturnValue:
     cache().forget(summary_name(learner))
     _close_sandbox(learner)
     forget()
-    flash("Everything that was known of you is deleted.", "here")
+    say_next("Everything that was known of you is deleted.", "here")
     return redirect(url_for("accounts.me"), 303)
 
 
@@ -92,22 +98,32 @@ def recover(token: str) -> ResponseReturnValue:
 
 @bp.post("/recover/<token>")
 def adopt_recovered(token: str) -> ResponseReturnValue:
-    """Become the learner whose link this is."""
+    """Become the learner whose link this is; the link works once, so the cookie comes first."""
+    require_cookie()
     owner = use_link(db(), token)
     if owner is None:
         abort(404, DEAD_LINK)
     db().commit()
     adopt(owner)
-    flash("This browser now goes on where the other one stopped.", "here")
+    say_next("This browser now goes on where the other one stopped.", "here")
     return redirect(url_for("accounts.me"), 303)
 
 
-def _page(link: str = "", *, problem: str = "", status: int = 200) -> ResponseReturnValue:
+def _page(
+    link: str = "", *, problem: str = "", link_problem: str = "", status: int = 200
+) -> ResponseReturnValue:
     learner = current_learner()
     known = known_of(db(), learner) if learner else None
     links = open_links(db(), learner) if learner and known else []
     html = render_template(
-        "accounts/me.html", place="you", known=known, links=links, link=link, problem=problem
+        "accounts/me.html",
+        place="you",
+        known=known,
+        links=links,
+        link=link,
+        key=new_key(),
+        problem=problem,
+        link_problem=link_problem,
     )
     return html, status, PRIVATE
 

@@ -10,22 +10,24 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request
+from flask import Blueprint, Response, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from labs.client import SandboxInfo, catalogue, find
+from labs.client import SandboxInfo, catalogue, find, visible
 from labs.errors import BadInput, LabsError, NotNow, SandboxTaken, UnknownSandbox
 from labs.events import Value
 from labs.lab import Control, Lab, Node, Number
 from portal.access import needs
 from portal.bench.log_scale import value_at
 from portal.bench.look import look, look_at
-from portal.bench.places import page_before, page_of_form
+from portal.bench.places import page_before, page_of_form, with_word
 from portal.bench.routes import predictions_of
 from portal.bench.view import PROMPT_LENGTH, topology_of
+from portal.web.arguments import form_fields
 from portal.web.caching import summary_name
 from portal.web.fragments import is_htmx, trigger
 from portal.web.learner import current_learner, require_learner
+from portal.web.notes import say_next
 from portal.web.services import cache, client, release_db
 
 bp = Blueprint("actions", __name__)
@@ -40,7 +42,7 @@ def open_sandbox(lab_id: str) -> ResponseReturnValue:
     already; with `close` a sandbox of another lab makes room first. htmx gets the bench.
     """
     lab = find(lab_id)
-    form = request.form
+    form = form_fields()
     names = {control.name for control in lab.controls}
     given = _settings_of_form() | {name: value for name, value in form.items() if name in names}
     settings = lab.settings(given)
@@ -53,17 +55,18 @@ def open_sandbox(lab_id: str) -> ResponseReturnValue:
         if opened.status == "open":
             for name in given:
                 client().call(opened, "set", name=name, value=settings[name])
-        _wait_for_opening(opened)
+        opened = _wait_for_opening(opened)
     except SandboxTaken:
         if not is_htmx():
             return _taken(lab, learner, settings)
     finally:
         cache().forget(summary_name(learner))
     if is_htmx():
-        args = {**given, "gear": form.get("gear", "step")}
+        args = {**given, "gear": form.get("gear", "step"), "was": opened.id}
         bench = look(lab, learner=learner, args=args, client=client(), quick=client())
         return render_template("bench/_bench.html", bench=bench, predictions=None)
-    return redirect(page_of_form(lab_id), 303)
+    page = page_of_form(lab_id)
+    return redirect(with_word(page, "was", opened.id) if opened.status == "closed" else page, 303)
 
 
 @bp.post("/sandboxes/<sandbox>/settings")
@@ -123,9 +126,9 @@ def step(sandbox: SandboxInfo) -> Response:
         if function not in ("read", "write"):
             raise BadInput("A request reads or writes.")
         key = request.form.get("key", request.form.get("item", "42"))
-        more = {"function": function, "key": key[:40]}
+        more = {"function": function, "key": key}
         if function == "write" and "price" in request.form:
-            more["price"] = request.form["price"][:40]
+            more["price"] = request.form["price"]
     return _do(sandbox, "step", verb=verb, **more)
 
 
@@ -196,7 +199,7 @@ def snippet(lab_id: str, server: str) -> ResponseReturnValue:
     )
 
 
-DELAY = Number("delay_ms", "Delay", 1, 5_000, 1, 50, unit="ms")
+DELAY = Number("delay_ms", "The delay", 1, 2_000, 1, 50, unit="ms")
 
 
 def _known_server(sandbox: SandboxInfo, lab: Lab, name: str) -> Node:
@@ -218,8 +221,8 @@ def _turns(sandbox: SandboxInfo, node: Node) -> tuple[dict[str, Any], ...]:
     turn: dict[str, Any] = {
         "server": node.name,
         "language": node.kind.console,
-        "before": before,
-        "command": command.strip("\n"),
+        "before": visible(before),
+        "command": visible(command.strip("\n")),
     }
     try:
         answer = client().call(sandbox, "console", server=node.name, command=command)
@@ -236,7 +239,7 @@ def _turns(sandbox: SandboxInfo, node: Node) -> tuple[dict[str, Any], ...]:
     return tuple(turns)
 
 
-def _wait_for_opening(info: SandboxInfo) -> None:
+def _wait_for_opening(info: SandboxInfo) -> SandboxInfo:
     """Wait for a moment, so that the next page shows the servers; not if others come first."""
     end = time.monotonic() + OPENING_S
     while (
@@ -246,6 +249,7 @@ def _wait_for_opening(info: SandboxInfo) -> None:
     ):
         time.sleep(0.02)
         info = client(quick=True).info(info.id)
+    return info
 
 
 def _taken(lab: Lab, learner: str, settings: dict[str, Value]) -> tuple[str, int]:
@@ -258,8 +262,11 @@ def _taken(lab: Lab, learner: str, settings: dict[str, Value]) -> tuple[str, int
 
 
 def _settings_of_form() -> dict[str, str]:
-    wanted = [(name, value) for name, value in request.form.items() if name.startswith("set-")]
-    return {name.removeprefix("set-"): value for name, value in wanted}
+    return {
+        name.removeprefix("set-"): value
+        for name, value in form_fields().items()
+        if name.startswith("set-")
+    }
 
 
 def _verb(*verbs: str) -> str:
@@ -307,5 +314,5 @@ def _done(sandbox: SandboxInfo, message: str = "", *, event: str = "toast") -> R
         response = make_response("", 204)
         return trigger(response, event, {"text": message}) if message else response
     if message:
-        flash(message, "none")
+        say_next(message, "none")
     return make_response(redirect(page_before(sandbox.lab), 303))

@@ -58,6 +58,8 @@ class Results(_Part):
     recounted: bool = True
     refused: Count
     promoted: Word = ""
+    tilt_ms: Duration = 0.0
+    stalled_ms: Duration = 0.0
 
 
 class Head(_Part):

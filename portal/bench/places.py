@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from flask import request, url_for
 
@@ -35,6 +35,13 @@ def page_before(lab_id: str) -> str:
 def page_of_form(lab_id: str) -> str:
     """The page of this site that the form's `next` names, else the one that it stood on."""
     return way_back(request.form.get("next", ""), page_before(lab_id))
+
+
+def with_word(page: str, name: str, value: str) -> str:
+    """The address of a page with this word in its query."""
+    path, _, query = page.partition("?")
+    words = [(known, said) for known, said in parse_qsl(query) if known != name]
+    return f"{path}?{urlencode([*words, (name, value)])}"
 
 
 def _next_to(lesson: str) -> str:

@@ -5,18 +5,22 @@ What was predicted is in Postgres before anything runs.
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, request
+from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from labs.client import SandboxInfo, find
-from labs.errors import LabsError, NotNow
+from labs.errors import BadInput, LabsError, NotNow
 from labs.lab import Lab, Prediction as AskedPrediction
 from portal.bench.places import page_of_form, page_url
-from portal.predictions import latest, predict, settle
+from portal.holding import hold
+from portal.models import Prediction
+from portal.predictions import latest, predict, read_prediction, settle
+from portal.web.arguments import form_key, new_key
 from portal.web.fragments import is_htmx
 from portal.web.history import Predicted, keep
 from portal.web.learner import current_learner, require_learner
+from portal.web.notes import say_next
 from portal.web.once import gap, once
 from portal.web.services import client, db, release_db
 
@@ -26,18 +30,15 @@ MEASURING_S = 45.0
 
 @bp.app_template_global()
 def prediction_card(lab: Lab, asked: AskedPrediction, row: Predicted | None) -> Markup:
-    """For templates: a prediction in the text of a lesson; rendered once until one is made."""
-
-    def render(**context: object) -> str:
-        return render_template(
-            "bench/_prediction.html", lab=lab, prediction=asked, row=row, **context
-        )
-
+    """For templates: a prediction. Before one is made only the key of its form and the page that it
+    leads back to differ: the rest is rendered once.
+    """
     if row is not None:
-        return Markup(render())
+        return Markup(_card(lab, asked, row))
     return once(
-        ("prediction", lab.id, asked.name), lambda: render(page_url=lambda: gap("next"))
-    ).fill(next=page_url())
+        ("prediction", lab.id, asked.name),
+        lambda: _card(lab, asked, None, key=gap("key"), page_url=lambda: gap("next")),
+    ).fill(next=page_url(), key=new_key())
 
 
 @bp.get("/labs/<lab_id>/predictions/<name>")
@@ -50,41 +51,81 @@ def card(lab_id: str, name: str) -> str:
         if learner and not request.args.get("again")
         else None
     )
-    return render_template("bench/_prediction.html", lab=lab, prediction=asked, row=row)
+    return _card(lab, asked, row)
 
 
 @bp.post("/labs/<lab_id>/predictions/<name>")
 def commit(lab_id: str, name: str) -> ResponseReturnValue:
     """Store value and confidence, then run the experiment; `measure` alone runs what waits."""
     lab = find(lab_id)
-    asked, learner = lab.find_prediction(name), require_learner()
-    if not request.form.get("measure"):
-        predict(
-            db(),
-            learner=learner,
-            lab=lab_id,
-            name=name,
-            raw=request.form.get("value", ""),
-            confidence=request.form.get("confidence", ""),
-        )
+    asked = lab.find_prediction(name)
+    made: Prediction | None = None
+    if request.form.get("measure"):
+        learner = require_learner()
+    else:
+        typed = {name: request.form.get(name, "") for name in ("value", "confidence")}
+        try:
+            wanted = read_prediction(
+                lab_id, name, raw=typed["value"], confidence=typed["confidence"]
+            )
+        except BadInput as error:
+            return _refused(lab, asked, typed, error)
+        learner = require_learner()
+        made = predict(db(), learner, wanted, key=form_key())
         keep(learner)
-    release_db()
     problem = ""
+    if made is None or made.measured_at is None:
+        problem = _measure(lab_id, learner, name)
+    if is_htmx():
+        row = latest(db(), learner=learner, lab=lab_id, name=name)
+        return _card(lab, asked, row, problem=problem)
+    if problem:
+        say_next(problem, "error")
+    return redirect(f"{page_of_form(lab_id)}#predict-{lab_id}-{name}", 303)
+
+
+def _measure(lab_id: str, learner: str, name: str) -> str:
+    """Run the experiment and write down what came out; why it could not be run, if it couldn't."""
+    release_db()
     try:
         info = _sandbox(lab_id, learner)
         measured = client().call(info, "measure", deadline_s=MEASURING_S, prediction=name)
-        settle(db(), learner=learner, lab=lab_id, name=name, measured=measured["value"])
-        keep(learner)
     except LabsError as error:
-        problem = f"{error} {error.hint}".strip()
-    if is_htmx():
-        row = latest(db(), learner=learner, lab=lab_id, name=name)
-        return render_template(
-            "bench/_prediction.html", lab=lab, prediction=asked, row=row, problem=problem
+        return f"{error} {error.hint}".strip()
+    hold(db(), learner)
+    settle(db(), learner=learner, lab=lab_id, name=name, measured=measured["value"])
+    keep(learner)
+    return ""
+
+
+def _refused(
+    lab: Lab, asked: AskedPrediction, typed: dict[str, str], error: BadInput
+) -> tuple[str, int]:
+    """The same form with what was typed and what is wrong with it."""
+    html = _card(
+        lab, asked, None, key=form_key(), typed=typed, problem=f"{error} {error.hint}".strip()
+    )
+    if not is_htmx():
+        html = render_template(
+            "bench/prediction.html",
+            card=Markup(html),
+            asked=asked,
+            back=page_of_form(lab.id),
+            place="labs",
         )
-    if problem:
-        flash(problem, "error")
-    return redirect(f"{page_of_form(lab_id)}#predict-{lab_id}-{name}", 303)
+    return html, 422
+
+
+def _card(
+    lab: Lab, asked: AskedPrediction, row: Prediction | Predicted | None, **context: object
+) -> str:
+    return render_template(
+        "bench/_prediction.html",
+        lab=lab,
+        prediction=asked,
+        row=row,
+        **({"key": new_key(), "typed": {}, "problem": ""} | context),
+    )
 
 
 def _sandbox(lab_id: str, learner: str) -> SandboxInfo:

@@ -8,7 +8,7 @@ import json
 import re
 from datetime import UTC, datetime
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from labs.client import SandboxInfo, catalogue, find
@@ -17,6 +17,7 @@ from portal.bench.sharing import share, shared, shared_by, unshare
 from portal.models import SharedRecord
 from portal.web.fragments import is_htmx
 from portal.web.learner import current_learner
+from portal.web.notes import say_next
 from portal.web.services import client, db
 
 bp = Blueprint("records", __name__)
@@ -108,7 +109,7 @@ def delete_flight(address: str) -> ResponseReturnValue:
     if learner is None or not unshare(db(), learner, address):
         abort(404, GONE)
     db().commit()
-    flash("The flight is no longer shared. Its link leads nowhere now.", "here")
+    say_next("The flight is no longer shared. Its link leads nowhere now.", "here")
     return redirect(url_for("records.flights"), 303)
 
 

@@ -40,8 +40,9 @@ from portal.bench.look import look, look_at
 from portal.bench.places import page_url
 from portal.bench.still import next_to_lesson, still
 from portal.bench.view import Bench
-from portal.bench.words import CHECKS, NO_REPLICA, engine_words, for_scripts
+from portal.bench.words import CHECKS, CONNECTION, NO_REPLICA, engine_words, for_scripts
 from portal.content.numbers import keep_units
+from portal.web.arguments import whole_number
 from portal.web.history import history
 from portal.web.learner import current_learner
 from portal.web.services import client, release_db
@@ -69,6 +70,8 @@ def _install(state: Any) -> None:
         flight_rules=RULES,
         NO_REPLICA=NO_REPLICA,
         CHECK_WORDS=CHECKS,
+        CONNECTION_WORDS=CONNECTION,
+        patience=lambda: hub_of(_app()).patience,
         position_of=log_scale.position_of,
         stops_of=log_scale.stops,
         figure=values.figure,
@@ -188,18 +191,16 @@ def sandbox(sandbox: SandboxInfo) -> ResponseReturnValue:
 @needs("watch")
 def events(sandbox: SandboxInfo) -> Response:
     """The feed as server-sent events."""
-    # the proxy's own way to what it stands for
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     learner = current_learner() or abort(404)
-    return stream_response(hub_of(app), request, sandbox=sandbox.id, learner=learner)
+    return stream_response(hub_of(_app()), request, sandbox=sandbox.id, learner=learner)
 
 
 @bp.get("/sandboxes/<sandbox>/feed")
 @needs("watch")
 def feed(sandbox: SandboxInfo) -> Response:
     """The feed after a number, as a list; for browsers that lost events or have no stream."""
-    after = request.args.get("after", 0, type=int)
-    return jsonify([encode(entry) for entry in client().events(sandbox.id, after=max(after, 0))])
+    entries = client().events(sandbox.id, after=whole_number("after"))
+    return jsonify([encode(entry) for entry in entries])
 
 
 @bp.get("/sandboxes/<sandbox>/state")
@@ -263,6 +264,12 @@ def log(sandbox: SandboxInfo, server: str) -> str:
     return render_template(
         template, lines=answer["lines"], server=node.name, lab=find(sandbox.lab), place="labs"
     )
+
+
+def _app() -> Flask:
+    # the proxy's own way to what it stands for
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    return app
 
 
 def _with_unit(name: str, unit: str) -> str:

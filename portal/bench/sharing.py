@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session, undefer
 
 from labs.errors import BadInput, NotNow
 from portal.bench.flight import LARGEST, read_flight
-from portal.models import Learner, SharedRecord
+from portal.holding import hold
+from portal.models import SharedRecord
 
 MOST_OF_A_LEARNER = 50
 ADDRESS = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -21,8 +22,8 @@ ADDRESS = re.compile(r"[A-Za-z0-9_-]{22}")
 def share(session: Session, learner: str, document: object) -> SharedRecord:
     """Check a document and share it; the same one again is the one that is shared already.
 
-    BadInput if it isn't a flight, NotNow if the learner shares as many as one may: none is deleted
-    for another, since someone may have its link.
+    BadInput if it isn't a flight, NotNow if the learner is gone or shares as many as one may: none
+    is deleted for another, since someone may have its link.
     """
     flight = read_flight(document)
     text = json.dumps(
@@ -33,10 +34,7 @@ def share(session: Session, learner: str, document: object) -> SharedRecord:
             "This record is too long to be shared.", hint="It may have 1 MiB. Save it as a file."
         )
     digest = hashlib.sha256(text.encode()).hexdigest()
-    if session.scalar(select(Learner.id).where(Learner.id == learner).with_for_update()) is None:
-        raise NotNow(
-            "Nothing is known of you any more, so nothing can be shared.", hint="Open a new bench."
-        )
+    hold(session, learner)
     own = shared_by(session, learner)
     if same := next((record for record in own if record.digest == digest), None):
         return same

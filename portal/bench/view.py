@@ -26,7 +26,10 @@ from portal.bench.words import engine_words
 
 Phase = Literal["none", "taken", "queued", "opening", "open", "ended", "away"]
 Gear = Literal["step", "load", "break"]
-DRAWN = ("servers", "links", "settings", "reading", "roles", "endpoints", "figures", "consoles")
+DRAWN = (
+    *("servers", "links", "settings", "reading", "roles", "endpoints", "figures"),
+    *("consoles", "tilts"),
+)
 PROMPT_LENGTH = 24
 """Characters that a console's prompt shows after the server's name."""
 

@@ -35,7 +35,30 @@ SENTINELS = {
     "+convert-to-slave": "makes {} a replica",
 }
 """What a sentinel announces, in as few words as its drawing has room for; {} is the server."""
+TILT = {
+    "left": "TILT mode, {} s left",
+    "listed": "in TILT mode until {}",
+    "all": "The sentinels are in TILT mode until {}: they stood still for more than 2 s, as when "
+    "the machine stalls, so they distrust their clocks.",
+    "one": "{} is in TILT mode until {}: it stood still for more than 2 s, so it distrusts its "
+    "clock.",
+    "some": "{} are in TILT mode until {}: they stood still for more than 2 s, so they distrust "
+    "their clocks.",
+    "blocked": "They start no failover before that.",
+    "enough": "The other sentinels are enough to start a failover.",
+    "aws": "ElastiCache watches its nodes with a service of its own, not with Sentinel.",
+}
+"""What a drawing says of sentinels in TILT mode; {} is who, and until when."""
 NO_REPLICA = "no replica here"
+CONNECTION = {
+    "connecting": ("Connecting", "The page opens its live stream."),
+    "waiting": ("Waiting", "The page asks again by itself."),
+    "live": ("Live", "Every event arrives as it happens."),
+    "silent": ("Silent", "Nothing has arrived since {}; the page shows what was so then."),
+    "polling": ("Polling", "No live stream gets through here, so the page asks every second."),
+    "lost": ("Lost", "No answer since {}. Check your network; the page keeps asking."),
+}
+"""How a page hears of its sandbox: the state in a word, and a sentence; {} is a time of day."""
 
 
 def for_scripts() -> dict[str, Any]:
@@ -46,7 +69,9 @@ def for_scripts() -> dict[str, Any]:
         "meanings": MEANINGS,
         "checks": CHECKS,
         "sentinels": SENTINELS,
+        "tilt": TILT,
         "noReplica": NO_REPLICA,
+        "connection": CONNECTION,
     }
 
 

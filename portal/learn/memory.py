@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from labs.client import catalogue
 from portal.content.model import Course, Lesson
 from portal.db import now
+from portal.holding import hold
 from portal.models import Progress
 from portal.web.history import History, Visited
 
@@ -105,7 +106,10 @@ def memory_of(lesson: Lesson, history: History) -> LessonMemory:
 
 
 def keep_section(session: Session, learner: str, lesson: Lesson, anchor: str) -> None:
-    """Note that the learner has come to this section; the furthest one stays."""
+    """Note that the learner has come to this section; the furthest one stays. NotNow if the
+    learner is gone.
+    """
+    hold(session, learner)
     known = session.get(Progress, (learner, lesson.slug))
     further = known is None or lesson.fraction(anchor) >= lesson.fraction(known.section)
     values = {"last_at": now()} | ({"section": anchor} if further else {})
@@ -113,7 +117,8 @@ def keep_section(session: Session, learner: str, lesson: Lesson, anchor: str) ->
 
 
 def keep_read(session: Session, learner: str, lesson: Lesson) -> None:
-    """Note that the learner has read the lesson to its end."""
+    """Note that the learner has read the lesson to its end. NotNow if the learner is gone."""
+    hold(session, learner)
     end = lesson.anchors[-1] if lesson.anchors else ""
     _write(session, learner, lesson, {"last_at": now(), "read_at": now(), "section": end})
 

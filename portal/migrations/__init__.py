@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 
 FOLDER = Path(__file__).resolve().parent
-HEAD = "0002"
+HEAD = "0003"
 CONNECT_TIMEOUT_S = 5
 
 

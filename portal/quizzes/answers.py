@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from portal.content.model import Lesson, Question
-from portal.models import Answer, Learner
+from portal.holding import hold
+from portal.models import Answer
+
+KEPT = 50
+"""Attempts of a learner at a question: older ones are deleted."""
 
 
 def by_key(session: Session, learner: str, key: str) -> Answer | None:
@@ -28,14 +32,10 @@ def add_attempt(
     right: bool,
     key: str,
 ) -> Answer:
-    """One more attempt; if its key made one before, that one.
-
-    The learner's row is locked, so attempts come one after the other; its key is not: the recorder
-    holds it while it settles the same prediction, and the two would wait for each other.
+    """One more attempt, of which the newest KEPT stay; if its key made one before, that one.
+    NotNow if the learner is gone.
     """
-    session.execute(
-        select(Learner.id).where(Learner.id == learner).with_for_update(key_share=True)
-    ).one()
+    hold(session, learner)
     before = by_key(session, learner, key)
     if before is not None:
         return before
@@ -58,4 +58,12 @@ def add_attempt(
     )
     session.add(attempt)
     session.flush()
+    session.execute(
+        delete(Answer).where(
+            Answer.learner_id == learner,
+            Answer.lesson == lesson.slug,
+            Answer.question == question.id,
+            Answer.attempt_no <= attempt.attempt_no - KEPT,
+        )
+    )
     return attempt

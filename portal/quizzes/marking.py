@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from labs.lab import number_from
 from portal.content.model import Option, Question
+
+LARGEST = 1e12
 
 
 class Unanswerable(Exception):
@@ -30,19 +32,11 @@ def read_choice(question: Question, chosen: Sequence[str]) -> dict[str, Any]:
     return {"chosen": sorted(set(chosen))}
 
 
-def read_number(raw: str) -> dict[str, Any]:
-    """The number that was typed, with a comma or a point; Unanswerable if it is none."""
-    text = raw.strip().replace("\u00a0", "").replace(" ", "")
-    if not text:
-        raise Unanswerable("Type a number.")
-    if text.count(",") == 1 and "." not in text and len(text.rpartition(",")[2]) != 3:
-        text = text.replace(",", ".")
-    try:
-        value = float(text.replace(",", ""))
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value) or abs(value) > 1e12:
-        raise Unanswerable("Type a number, for example 12.5.")
+def read_number(question: Question, raw: str) -> dict[str, Any]:
+    """The number that was typed; BadInput says what would be right, or asks which one was meant."""
+    value = number_from(
+        raw, what="Your answer", units=(question.unit,), minimum=-LARGEST, maximum=LARGEST
+    )
     return {"value": value}
 
 

@@ -5,8 +5,6 @@ with the reasons in it.
 from __future__ import annotations
 
 import logging
-import re
-import secrets
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,11 +17,13 @@ from labs.client import SandboxInfo, catalogue
 from labs.errors import BadInput, HostAway, LabsError
 from labs.lab import Prediction
 from portal.content.model import Lesson, Option, Question
+from portal.holding import hold
 from portal.models import Answer
-from portal.predictions import predict, settle
+from portal.predictions import predict, read_prediction, settle
 from portal.quizzes.answers import add_attempt, by_key
 from portal.quizzes.marking import Unanswerable, in_order, is_right, read_choice, read_number
-from portal.web.errors import WORDS, is_database_away
+from portal.web.arguments import form_key, new_key
+from portal.web.errors import DATABASE_RETRY_S, WORDS, is_database_away, try_again
 from portal.web.fragments import is_htmx
 from portal.web.history import Answered, history, keep
 from portal.web.learner import current_learner, require_learner
@@ -50,7 +50,7 @@ class Card:
     hint: str = ""
     bench: bool = False
     typed: dict[str, Any] = field(default_factory=dict)
-    key: str = field(default_factory=lambda: secrets.token_hex(16))
+    key: str = field(default_factory=new_key)
 
     @property
     def open(self) -> bool:
@@ -91,10 +91,10 @@ def answer(slug: str, question_id: str) -> ResponseReturnValue:
     card = _card(lesson, asked, again=True, stored=False)
     card.typed = {
         "chosen": request.form.getlist("choice"),
-        "value": request.form.get("value", "")[:40],
+        "value": request.form.get("value", ""),
         "confidence": request.form.get("confidence", ""),
     }
-    card.key = _key()
+    card.key = form_key()
     try:
         card.answer = _measure(card) if asked.kind == "measure" else _mark(card)
     except (Unanswerable, BadInput) as exc:
@@ -110,8 +110,10 @@ def answer(slug: str, question_id: str) -> ResponseReturnValue:
             "an answer was not kept, the database is away: %r", str(exc.__cause__ or exc)[:256]
         )
         card.problem = WORDS[503][0]
-        card.hint = "Your answer was not kept. It stands here still: send it again in a moment."
-        return _answered(card, 503)
+        again = try_again(DATABASE_RETRY_S)
+        card.hint = f"Your answer was not kept. It stands here still. {again}"
+        html, status = _answered(card, 503)
+        return html, status, {"Retry-After": str(DATABASE_RETRY_S)}
     card.again = False
     if is_htmx():
         return _answered(card, 200)
@@ -146,7 +148,7 @@ def _with_gaps(card: Card) -> Card:
 def _mark(card: Card) -> Answer:
     """Keep the attempt, right or wrong."""
     if card.question.kind == "number":
-        given = read_number(card.typed["value"])
+        given = read_number(card.question, card.typed["value"])
     else:
         given = read_choice(card.question, card.typed["chosen"])
     return _keep(card, require_learner(), given, right=is_right(card.question, given))
@@ -170,16 +172,15 @@ def _measure(card: Card) -> Answer:
     """Keep the prediction, have it measured in the learner's sandbox, then keep the attempt."""
     if card.asked is None:
         raise NeedsBench("This lab is still to come.", "Its other questions can be answered.")
-    value = card.asked.parse(card.typed["value"])
+    lab, name = card.question.lab, card.question.prediction
+    wanted = read_prediction(
+        lab, name, raw=card.typed["value"], confidence=card.typed["confidence"] or "fairly"
+    )
     learner = require_learner()
     if (before := by_key(db(), learner, card.key)) is not None:
         return before
-    lab, name = card.question.lab, card.question.prediction
     sandbox = _open_sandbox(learner, lab)
-    confidence = card.typed["confidence"] or "fairly"
-    predict(
-        db(), learner=learner, lab=lab, name=name, raw=card.typed["value"], confidence=confidence
-    )
+    predict(db(), learner, wanted, key=card.key)
     keep(learner)
     release_db()
     try:
@@ -189,9 +190,10 @@ def _measure(card: Card) -> Answer:
             f"It could not be measured: {exc}", exc.hint or "Your number stands here; try again."
         ) from exc
     measured = answer["value"]
+    hold(db(), learner)
     settle(db(), learner=learner, lab=lab, name=name, measured=measured)
-    given = {"value": value, "measured": measured}
-    return _keep(card, learner, given, right=card.asked.holds(value, measured))
+    given = {"value": wanted.value, "measured": measured}
+    return _keep(card, learner, given, right=card.asked.holds(wanted.value, measured))
 
 
 def _open_sandbox(learner: str, lab: str) -> SandboxInfo:
@@ -256,11 +258,6 @@ def _page(lesson: Lesson, *, again: str = "", given: Card | None = None) -> str:
         right=sum(kept),
         answered=len(kept),
     )
-
-
-def _key() -> str:
-    key = request.form.get("key", "")
-    return key if re.fullmatch(r"[0-9a-f]{32}", key) else secrets.token_hex(16)
 
 
 def _lesson_or_404(slug: str) -> Lesson:

@@ -74,6 +74,11 @@ class Child:
         self._process.send_signal(self.launch.stop_signal)
         self._process.send_signal(signal.SIGCONT)
 
+    def kill(self) -> None:
+        """End it at once; its own children end with it."""
+        self._process.kill()
+        self._process.wait()
+
     def stop(self) -> None:
         """End it: politely, then by force with all of its group."""
         self.ask_to_stop()

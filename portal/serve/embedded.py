@@ -53,6 +53,8 @@ class EmbeddedPostgres:
             "jit": "off",
             "log_min_messages": "warning",
             "log_checkpoints": "off",
+            # Without it the log quotes the row that was refused, and with it the learner's id.
+            "log_error_verbosity": "terse",
         }
         argv: list[str | Path] = [
             find_program("postgres"),

@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import gc
 import os
-import resource
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 from portal.serve.child import die_with_parent
-from portal.web.stream import stop_on_signals
+from portal.serve.limits import raise_open_files
+from portal.serve.places import CannotServe
+from portal.web.stream import leave_room, stop_on_signals
 
-worker_class = "gthread"
+worker_class = "portal.serve.worker.Worker"
 workers = 2
 # A stream keeps a thread, and connections are not spread evenly: each worker has more threads than
 # the streams it takes (portal.web.hub.PER_WORKER).
 threads = 544
-OPEN_FILES = 4_096
+# More than threads: requests that still arrive and idle connections have none. Fewer where the
+# system allows fewer open files (portal.serve.limits).
+worker_connections = 2_000
 timeout = 30
 graceful_timeout = 3
 keepalive = 5
@@ -33,6 +37,14 @@ worker_tmp_dir = (
 )
 
 
+def on_starting(server: Any) -> None:
+    """Where too few files may be open, one sentence says so instead of workers that die."""
+    try:
+        raise_open_files()
+    except CannotServe as exc:
+        sys.exit(str(exc))
+
+
 def when_ready(server: Any) -> None:
     """What has been imported stays: neither the collector nor the end need to walk through it."""
     gc.freeze()
@@ -41,12 +53,11 @@ def when_ready(server: Any) -> None:
 def post_fork(server: Any, worker: Any) -> None:
     """A worker does not outlive its master: the port must be free for the next one."""
     die_with_parent(worker.ppid, signal.SIGKILL)
-    # A socket for each stream and one to Redis for each thread are more than 1,024.
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def post_worker_init(worker: Any) -> None:
-    """A worker that is asked to stop ends its streams, which would keep their threads."""
+    """A worker that is asked to stop ends its streams, which would keep their threads. They leave
+    room for pages where it has few connections.
+    """
     stop_on_signals(worker.wsgi)
+    leave_room(worker.wsgi, worker.worker_connections)

@@ -21,13 +21,16 @@ from pathlib import Path
 import psycopg
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from labs.client import HostInfo, LabsClient
 from labs.errors import HostAway
 from portal import migrations
+from portal.heartbeat import RECORDS
 from portal.serve.child import Launch
 from portal.serve.embedded import EmbeddedPostgres, EmbeddedRedis
+from portal.serve.limits import raise_open_files, raise_processes
 from portal.serve.listening import claim, is_loopback, listen, url
 from portal.serve.places import CannotServe, Places, places_of
 from portal.serve.service import Service
@@ -46,6 +49,8 @@ class Stopped(Exception):
 def serve(*, host: str, port: int, without_isolation: bool = False) -> int:
     """Run the whole site until SIGTERM or Ctrl-C; returns the exit code."""
     try:
+        raise_open_files()
+        raise_processes()
         places = places_of(Path(os.environ.get("CACHEGROUND_STATE") or ROOT / "var"))
         places.make()
         with (
@@ -111,7 +116,7 @@ class Site:
         """Each part as soon as what it needs is there; nothing waits for the recorder."""
         for folder in ("labs", "portal"):
             compileall.compile_dir(ROOT / folder, quiet=2)
-        redis = self._add("redis", self._redis.launch) if self._redis else None
+        redis = self._add("redis", self._redis.launch, self._redis.answers) if self._redis else None
         if self._postgres and not self._postgres.data.exists():
             print("Making the portal's database; this happens once.", flush=True)
         postgres = self._add("postgres", self._postgres.launch) if self._postgres else None
@@ -122,7 +127,8 @@ class Site:
                 "The Redis that REDIS_URL names does not answer. Start it, or unset REDIS_URL "
                 "to have one started here."
             )
-        labs_host = self._add("labs-host", self._labs_host)
+        # Without a Redis it is not known whether they answer.
+        labs_host = self._add("labs-host", self._labs_host, lambda: self._hosts() != [])
         if postgres:
             self._wait(lambda: self._accepts(postgres), postgres)
         self._migrate()
@@ -131,7 +137,7 @@ class Site:
         web = self._add("web", self._web)
         self._wait(self._web_answers, web)
         seen = self._wait_for_host(labs_host)
-        self._add("recorder", self._recorder)
+        self._add("recorder", self._recorder, self._records)
         print(f"Ready: {url(self._host, self._port)}", flush=True)
         if seen.isolation != "cage":
             print(
@@ -140,12 +146,14 @@ class Site:
                 flush=True,
             )
 
-    def _add(self, name: str, launch: Callable[[], Launch]) -> Service:
+    def _add(
+        self, name: str, launch: Callable[[], Launch], answers: Callable[[], bool] = lambda: True
+    ) -> Service:
         """Start a part with an empty log, keep the one before; it is restarted when it dies."""
         log = self._places.logs / f"{name}.log"
         with contextlib.suppress(FileNotFoundError):
             log.replace(log.with_suffix(".log.1"))
-        service = Service(name, log, launch)
+        service = Service(name, log, launch, answers)
         self._services.append(service)
         service.start()
         return service
@@ -244,6 +252,12 @@ class Site:
             return self._client.hosts()
         except HostAway:
             return None
+
+    def _records(self) -> bool:
+        """True unless the recorder has not reported for a while."""
+        with contextlib.suppress(RedisError):
+            return bool(self._client.redis.exists(RECORDS))
+        return True
 
     def _web_answers(self) -> bool:
         """Ask as a browser would; the listener queues the request until a worker takes it."""

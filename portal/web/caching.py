@@ -49,7 +49,7 @@ class Cache:
             try:
                 return json.loads(found)
             except ValueError:
-                log.warning("nonsense in the cache at %s", name)
+                log.warning("nonsense in the cache at %s", name.partition(":")[0])
                 self.forget(name)
         mine = self._try(lambda: self._redis.set(key, lease, nx=True, ex=LEASE_S))
         value = load()

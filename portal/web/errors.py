@@ -10,6 +10,7 @@ import secrets
 
 from flask import Flask, Response, g, make_response, render_template, request
 from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError as PoolTimeout
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from labs.errors import (
@@ -30,6 +31,8 @@ from portal.web.fragments import TOASTS, retarget, wants_fragment
 
 log = logging.getLogger(__name__)
 
+MAX_REQUEST_BYTES = 256 * 1024
+
 STATUS: dict[type[LabsError], int] = {
     LabsError: 500,
     BadInput: 422,
@@ -45,17 +48,21 @@ STATUS: dict[type[LabsError], int] = {
     OverBudget: 409,
 }
 RETRY_AFTER_S: dict[type[LabsError], int] = {HostAway: 2, DidNotStart: 5}
+DATABASE_RETRY_S = 1
+BUSY = (429, 503)
+"""The statuses that say when to try again, in words and in a header."""
+USUAL_RETRY_S = 5
 WORDS = {
     400: ("The portal could not read this request.", "Reload the page and try again."),
     403: ("This may not be done from here.", "Reload the page and try again."),
     404: ("There is no such page.", "The course lists every lesson, and the labs every lab."),
     405: ("This address does not take that.", "Go back to the page and use its buttons."),
-    413: ("That is too much for one request.", "Keep it under 256 KiB."),
-    429: ("Many have begun from your address just now.", "Wait a minute, then try again."),
+    413: ("That is too much for one request.", f"Keep it under {MAX_REQUEST_BYTES // 1024} KiB."),
+    429: ("Many have begun from your address just now.", ""),
     500: ("Something went wrong on our side.", "Try again. What was saved before is safe."),
     503: (
         "The portal can't reach its database just now.",
-        "Nothing was saved. Lessons can be read; try again in a moment.",
+        "Nothing was saved. Lessons can be read.",
     ),
 }
 
@@ -79,7 +86,11 @@ def install(app: Flask) -> None:
 def problem(
     status: int, message: str, hint: str = "", *, retry_after_s: int | None = None
 ) -> Response:
-    """An error as an answer: a page for a document, for a script a fragment, among the toasts."""
+    """An error as an answer: a page for a document, for a script a fragment, among the toasts. It
+    says when to try again where that is known and the hint doesn't.
+    """
+    if retry_after_s is not None and "again" not in hint:
+        hint = f"{hint} {try_again(retry_after_s)}".strip()
     template = "errors/_problem.html" if wants_fragment() else "errors/problem.html"
     name = g.get("request_id", "")
     html = render_template(template, status=status, message=message, hint=hint, request_id=name)
@@ -99,12 +110,19 @@ def is_database_away(error: Exception) -> bool:
     )
 
 
+def try_again(after_s: int) -> str:
+    """The sentence that says when to try again."""
+    return f"Try again in {'a second' if after_s == 1 else f'{after_s} seconds'}."
+
+
 def _name_request() -> None:
     g.request_id = secrets.token_hex(6)
 
 
 def _send_name(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.get("request_id", "")
+    if response.status_code in BUSY:
+        response.headers.setdefault("Retry-After", str(USUAL_RETRY_S))
     return response
 
 
@@ -124,7 +142,7 @@ def _labs_error(error: LabsError) -> Response:
 def _database_away(error: Exception) -> Response:
     why = str(error.__cause__ or error)[:256]
     log.error("%s %s: the database is away: %r", g.get("request_id"), _where(), why)
-    return problem(503, *WORDS[503], retry_after_s=1)
+    return problem(503, *WORDS[503], retry_after_s=DATABASE_RETRY_S)
 
 
 def _http_error(error: HTTPException) -> Response:
@@ -140,11 +158,13 @@ def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if 300 <= status < 400:
         return make_response(error.get_response())
+    headers = Headers(error.get_headers())
     message, hint = WORDS.get(status, (f"{error.name}.", ""))
     if error.description and error.description != type(error).description:
         message, hint = error.description, ""
-    response = problem(status, message, hint)
-    for name, value in error.get_headers():
+    retry_after_s = headers.get("Retry-After", USUAL_RETRY_S if status in BUSY else None, type=int)
+    response = problem(status, message, hint, retry_after_s=retry_after_s)
+    for name, value in headers:
         if name.lower() not in ("content-type", "content-length"):
             response.headers.setdefault(name, value)
     return response

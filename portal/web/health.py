@@ -7,6 +7,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from labs.errors import LabsError
 from portal.web.services import client, db
 
 bp = Blueprint("health", __name__)
@@ -14,10 +15,13 @@ bp = Blueprint("health", __name__)
 
 @bp.get("/healthz")
 def healthz() -> tuple[Response, int]:
-    """200 while the process answers; with ?deep=1 503 unless Postgres and Redis answer too."""
+    """200 while the process answers; with ?deep=1 503 unless all that it needs is up too.
+
+    `labs` is degraded while benches that are open work and none can be opened.
+    """
     parts = {"web": "up"}
     if request.args.get("deep"):
-        parts |= {"database": _database(), "redis": _redis()}
+        parts |= {"database": _database(), "redis": _redis(), "labs": _labs()}
     return jsonify(parts), 200 if set(parts.values()) == {"up"} else 503
 
 
@@ -35,3 +39,13 @@ def _redis() -> str:
     except RedisError:
         return "away"
     return "up"
+
+
+def _labs() -> str:
+    try:
+        hosts = client(quick=True).hosts()
+    except LabsError:
+        return "away"
+    if not hosts:
+        return "away"
+    return "up" if any(host.ready for host in hosts) else "degraded"

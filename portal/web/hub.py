@@ -7,9 +7,10 @@ slow reader loses its oldest events and gets `resync`, and after ten seconds wit
 socket is closed. A reader that closed its connection frees its place within a second. The hub knows
 no meaning of an event.
 
-Named events: `hello` first, `resync` after a loss, `gone` when the sandbox vanished without a last
-event, and as the last one, once, `bye` with a reason: closed, gone, stopping, elsewhere, away,
-left.
+Named events: `hello` first, `beat` when nothing else was said for the time of a heartbeat, `resync`
+after a loss, `gone` when the sandbox vanished without a last event, and as the last one, once,
+`bye` with a reason: closed, gone, stopping, elsewhere, away, left. A beat is an event, since a page
+never sees a comment: without it, it could not tell a quiet stream from a dead one.
 """
 
 from __future__ import annotations
@@ -48,7 +49,16 @@ BACKLOG_PAGE = 1_000
 
 
 class TooManyStreams(Exception):
-    """This worker has no place for another stream; the browser should poll for a while."""
+    """There is no place for another stream just now; the browser should poll for a while."""
+
+
+def patience_for(heartbeat_s: float) -> dict[str, int]:
+    """How long a page waits, in milliseconds, where streams beat so often: for the first event of a
+    stream, for the next one, for an answer; between two questions, and before it tries the stream
+    again. static/js/source.js keeps to it.
+    """
+    of = {"first": 1.0, "next": 2.4, "answer": 1.6, "ask": 0.2, "again": 2.0}
+    return {name: round(heartbeat_s * 1000 * beats) for name, beats in of.items()}
 
 
 class Stream:
@@ -125,6 +135,7 @@ class Hub:
         self.client = LabsClient(redis)
         self.per_learner, self.per_worker = per_learner, per_worker
         self.heartbeat_s, self.slow_reader_s = heartbeat_s, slow_reader_s
+        self.patience = patience_for(heartbeat_s)
         self._lock = threading.Lock()
         self._streams: dict[str, list[Stream]] = defaultdict(list)
         self._subscribed: dict[str, str] = {}
@@ -135,10 +146,17 @@ class Hub:
         self._thread: threading.Thread | None = None
 
     def join(
-        self, sandbox: str, learner: str, after: int, connection: socket.socket | None = None
+        self,
+        sandbox: str,
+        learner: str,
+        after: int,
+        connection: socket.socket | None = None,
+        *,
+        may_end_another: bool = True,
     ) -> Stream:
-        """A new stream, to be left when it is read; the learner's oldest ends if there are too
-        many. It ends soon after its reader closes `connection`. Raises TooManyStreams.
+        """A new stream, to be left when it is read. If the learner has too many, their oldest ends;
+        unless `may_end_another`, there is none. It ends soon after its reader closes `connection`.
+        Raises TooManyStreams.
         """
         stream = Stream(sandbox, learner, after, connection)
         with self._lock:
@@ -150,6 +168,8 @@ class Hub:
                 if self._places_taken(learner) - len(gone) >= self.per_worker:
                     raise TooManyStreams
             mine = [other for other in self._all() if other.learner == learner and not other.ended]
+            if len(mine) >= self.per_learner and not may_end_another:
+                raise TooManyStreams
             for other in mine[: max(0, len(mine) - self.per_learner + 1)]:
                 other.end("elsewhere")
             self._streams[sandbox].append(stream)
@@ -208,7 +228,7 @@ class Hub:
                 if '"type":"sandbox-closed"' in fresh[-1][1].replace(" ", "")[-4_000:]:
                     reason = "closed"
             elif not (lost or behind or ended):
-                yield ": beat\n\n"
+                yield "event: beat\ndata: {}\n\n"
             reason = reason or ended
         if reason == "gone":
             yield "event: gone\ndata: {}\n\n"

@@ -5,6 +5,7 @@ Forgets names that have been quiet.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -32,3 +33,12 @@ class Rate:
             if len(self._left) > NAMES:
                 self._left.pop(next(iter(self._left)))
             return left >= 1
+
+    def wait_s(self, name: str) -> int:
+        """Whole seconds after which this name may do it once more, if it does nothing until then;
+        0 if it may now.
+        """
+        with self._lock:
+            left, at = self._left.get(name, (self._burst, 0.0))
+            missing = 1 - left - (self._clock() - at) * self._per_s
+            return max(0, math.ceil(missing / self._per_s))

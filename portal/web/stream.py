@@ -17,12 +17,15 @@ KEY = "cacheground.hub"
 
 
 def stream_response(hub: Hub, request: Request, *, sandbox: str, learner: str) -> Response:
-    """The stream after Last-Event-ID, else `?after=`; 503 where the worker is full."""
+    """The stream after Last-Event-ID, else `?after=`; 503 where there is no place for it, which
+    includes that of another stream of the learner if the page asks for it `politely`.
+    """
     raw = request.headers.get("Last-Event-ID") or request.args.get("after") or "0"
     after = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 16 else 0
     connection = request.environ.get("gunicorn.socket")
     try:
-        stream = hub.join(sandbox, learner, after, connection)
+        polite = "politely" in request.args
+        stream = hub.join(sandbox, learner, after, connection, may_end_another=not polite)
     except TooManyStreams:
         headers = {"Retry-After": "5", "Content-Type": "text/plain; charset=utf-8"}
         return Response("Too many streams for this moment.\n", 503, headers)
@@ -47,6 +50,14 @@ def hub_of(app: Flask) -> Hub:
             app.extensions[KEY] = Hub(app.extensions[SERVICES].client.redis)
         hub: Hub = app.extensions[KEY]
         return hub
+
+
+def leave_room(app: Flask, connections: int) -> None:
+    """Let streams have no more than three quarters of a process's connections."""
+    if SERVICES not in app.extensions:
+        return
+    hub = hub_of(app)
+    hub.per_worker = min(hub.per_worker, max(1, connections * 3 // 4))
 
 
 def stop_on_signals(app: Flask) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from labs.errors import LabsError
 from portal.settings import ROOT
-from scripts.benchmarks import load, memory, opening, pages, ready, streams
+from scripts.benchmarks import holding, load, memory, opening, pages, ready, streams
 from scripts.benchmarks.context import Context
 from scripts.benchmarks.facts import facts
 from scripts.benchmarks.figures import CannotMeasure, Row
@@ -32,6 +32,7 @@ MEASUREMENTS: dict[str, tuple[str, Callable[[Context], Iterator[Row]]]] = {
     "class": (opening.ABOUT_CLASS, opening.measure_class),
     "memory": (memory.ABOUT, memory.measure),
     "streams": (streams.ABOUT, streams.measure),
+    "holding": (holding.ABOUT, holding.measure),
     "load": (load.ABOUT, load.measure),
 }
 

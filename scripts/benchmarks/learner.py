@@ -20,7 +20,8 @@ TIMEOUT_S = 20.0
 _SANDBOX = re.compile(rb'data-sandbox="([0-9a-f]{32})"')
 _SEQ = re.compile(rb'<cg-bench[^>]*\sdata-seq="(\d+)"')
 _PLACE = re.compile(rb"You are number <strong>(\d+)</strong> in the queue")
-_AGAIN = re.compile(rb'<cg-bench[^>]*\shx-get="([^"]+)"[^>]*(?:delay:|every )(\d+)ms')
+_AGAIN = re.compile(rb'<cg-bench[^>]*\sdata-redraw="([^"]+)"[^>]*\sdata-ask="(\d+)"')
+_AT = re.compile(rb'<cg-bench[^>]*\sdata-place="(\d+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,9 @@ class Opened:
 
 
 class Learner:
-    """A visitor who becomes a learner, with a cookie, at the first post."""
+    """A visitor who becomes a learner at the first post, which goes to the site twice: the second
+    time it brings the cookie back.
+    """
 
     def __init__(self, port: int, *, patience_s: float = TIMEOUT_S) -> None:
         self.port = port
@@ -77,7 +80,9 @@ class Learner:
             asked += 1
             time.sleep(int(again[2]) / 1e3)
             # An empty answer: the place in the queue is the same.
-            page = self.get(html.unescape(again[1].decode()), fragment=True) or page
+            at = _AT.search(page)
+            path = html.unescape(again[1].decode()) + (f"&place={at[1].decode()}" if at else "")
+            page = self.get(path, fragment=True) or page
         shown_s = time.perf_counter() - clock
         self.sandbox = found[1].decode()
         for event in json.loads(self.get(f"/sandboxes/{self.sandbox}/feed")):
@@ -127,6 +132,8 @@ class Learner:
             raise CannotMeasure(f"{method} {path} was answered with {response.status}")
         for said in response.headers.get_all("Set-Cookie") or []:
             self.cookie = said.partition(";")[0]
+        if response.status == 307:
+            return self._ask(method, response.headers["Location"], body, headers)
         return answer
 
 

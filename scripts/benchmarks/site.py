@@ -130,6 +130,12 @@ class Site:
             f"A host with {wanted} sandboxes, pool included,",
         )
 
+    def family(self) -> list[psutil.Process]:
+        """Every process of the site, its own first."""
+        assert self._child is not None
+        site = psutil.Process(self._child.pid)
+        return [site, *site.children(recursive=True)]
+
     def monitors(self) -> list[psutil.Process]:
         """The topmost process of each sandbox, those of the pool included."""
         assert self._child is not None

@@ -9,13 +9,16 @@ import "./table.js";
 import "./tiles.js";
 import "./timeline.js";
 import "./topology.js";
+import { ask } from "./ask.js";
+import { Connection } from "./connection.js";
 import { Feed } from "./feed.js";
 import { toast } from "./toast.js";
 
-const LOST = "The connection was lost. Your servers run on; this page catches up by itself.";
 const DONE = ["note-added", "setting-changed", "step-started", "load-changed", "server-changed", "link-changed"];
 const SCRIPTS_MS = 3000;
-const POLLING = "The live stream is not to be had just now; this page asks every second instead.";
+
+/** @param {number} ms */
+const pause = (ms) => new Promise((resolve) => window.setTimeout(resolve, ms));
 
 class Bench extends HTMLElement {
   connectedCallback() {
@@ -33,7 +36,10 @@ class Bench extends HTMLElement {
     for (const time of this.querySelectorAll("time[datetime]")) {
       time.textContent = new Date(/** @type {HTMLTimeElement} */ (time).dateTime).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
     }
+    this.patience = JSON.parse(this.dataset.patience ?? "");
+    this.connection = new Connection(this, () => (this.feed ? this.feed.wake(true) : this.hurry?.()));
     if (this.dataset.sandbox) this.listen(this.dataset.sandbox, signal);
+    else if (this.dataset.ask) this.wait(Number(this.dataset.ask), signal);
     if (new URL(location.href).searchParams.has("gear")) this.keepAddress("gear", this.dataset.gear ?? "step");
     this.tick = window.setInterval(() => this.countDown(), 1000);
   }
@@ -51,11 +57,14 @@ class Bench extends HTMLElement {
    */
   async listen(sandbox, signal) {
     const undefinedYet = [...this.querySelectorAll(":not(:defined)")].map((island) => customElements.whenDefined(island.localName));
-    await Promise.race([Promise.all(undefinedYet), new Promise((resolve) => window.setTimeout(resolve, SCRIPTS_MS))]);
+    await Promise.race([Promise.all(undefinedYet), pause(SCRIPTS_MS)]);
     if (signal.aborted) return;
-    this.feed = new Feed(sandbox, Number(this.dataset.seq));
+    this.feed = new Feed(sandbox, Number(this.dataset.seq), this.patience);
     this.feed.addEventListener("entry", (event) => this.receive(/** @type {CustomEvent} */ (event).detail));
-    this.feed.addEventListener("status", (event) => this.showConnection(/** @type {CustomEvent} */ (event).detail));
+    this.feed.addEventListener("status", (event) => {
+      const { status, at } = /** @type {CustomEvent} */ (event).detail;
+      this.connection?.show(status, at);
+    });
     this.feed.addEventListener("stale", () => this.redraw());
     this.feed.addEventListener("end", () => this.redraw(sandbox));
   }
@@ -78,27 +87,56 @@ class Bench extends HTMLElement {
     if (entry.type === "sandbox-closed") this.redraw(this.dataset.sandbox);
   }
 
-  /** @param {string} status */
-  showConnection(status) {
-    const place = /** @type {HTMLElement | null} */ (this.querySelector("[data-connection]"));
-    if (!place) return;
-    this.dataset.connection = status;
-    place.hidden = status === "live" || status === "connecting";
-    place.textContent = status === "polling" ? POLLING : place.hidden ? "" : LOST;
-  }
-
   /** @param {string} [was] the sandbox that ended */
-  redraw(was) {
+  async redraw(was) {
     if (this.drawing || !this.dataset.redraw) return;
     this.drawing = true;
-    const url = new URL(this.dataset.redraw, location.href);
-    new URL(location.href).searchParams.forEach((value, name) => name !== "view" && url.searchParams.set(name, value));
-    url.searchParams.set("gear", this.dataset.gear ?? "step");
-    if (was) {
-      url.searchParams.set("was", was);
-      this.feed?.destroy();
+    if (was) this.feed?.destroy();
+    await this.insist(() => this.bring(was ? { was } : {}), 0);
+    this.drawing = false;
+  }
+
+  /**
+   * Ask how the opening goes, or which place it has in the queue, until there is something else to show.
+   * @param {number} every milliseconds @param {AbortSignal} signal
+   */
+  async wait(every, signal) {
+    this.connection?.show("waiting");
+    while (!signal.aborted) await this.insist(() => this.bring(this.dataset.place ? { place: this.dataset.place } : {}), every);
+  }
+
+  /**
+   * Do it after a while, and again, each time later, until there is an answer; the page says so meanwhile.
+   * @param {() => Promise<void>} work @param {number} wait
+   */
+  async insist(work, wait) {
+    const heardAt = Date.now();
+    for (let misses = 0; ; misses += 1) {
+      const longer = misses ? Math.min(2 ** misses * this.patience.ask, this.patience.again) : 0;
+      await Promise.race([pause(wait + longer), new Promise((resolve) => { this.hurry = () => resolve(undefined); })]);
+      if (!this.isConnected) return;
+      try {
+        await work();
+        if (misses) this.connection?.show(this.feed ? "connecting" : "waiting");
+        return;
+      } catch {
+        this.connection?.show("lost", heardAt);
+      }
     }
-    /** @type {any} */ (window).htmx.ajax("GET", url.pathname + url.search, { target: this, swap: "outerHTML", source: this }).finally(() => { this.drawing = false; });
+  }
+
+  /**
+   * The bench as it is now, in the place of this one; an answer without content means that nothing has changed.
+   * @param {Record<string, string>} more
+   */
+  async bring(more) {
+    const url = new URL(this.dataset.redraw ?? "", location.href);
+    new URL(location.href).searchParams.forEach((value, name) => name !== "view" && url.searchParams.set(name, value));
+    for (const [name, value] of Object.entries({ gear: this.dataset.gear ?? "step", ...more })) url.searchParams.set(name, value);
+    const headers = { Accept: "text/html", "HX-Request": "true", "HX-Current-URL": location.href };
+    const { status, ok, text } = await ask(url.pathname + url.search, { ms: this.patience.answer, headers });
+    if (!ok) throw new Error(`The portal answered with an error (${status}).`);
+    if (status !== 204 && this.isConnected) await /** @type {any} */ (window).htmx.swap({ text, target: this, swap: "outerHTML", sourceElement: this });
   }
 
   /** @param {string} name @param {string} value */
@@ -168,6 +206,7 @@ class Bench extends HTMLElement {
   }
 
   countDown() {
+    this.connection?.tick();
     const time = /** @type {HTMLElement | null} */ (this.querySelector("[data-ending]:not([hidden]) [data-ends-at]"));
     const left = Math.max(0, Math.round(Number(time?.dataset.endsAt) - Date.now() / 1000));
     if (time) time.textContent = left > 0 ? `${left} s left.` : "";

@@ -3,19 +3,21 @@
 import { make } from "./dom.js";
 import { Island, calmly, clock, figure } from "./island.js";
 import { gutterOf, nameEnds } from "./line-names.js";
+import { drawStalls, stallOf } from "./stalls.js";
 
 const KEPT = 4000;
 const ROWS = 12;
+const ANSWER_MS = 10000;
 const TOKENS = { hit: "--hit", miss: "--miss", read: "--miss", write: "--write", stale: "--fault", error: "--fault" };
 
-/** @type {Map<string, Promise<any[]>>} readings of a sandbox so far, asked for once by all charts of a page */
+/** @type {Map<string, Promise<{readings: any[], stalls: import("./stalls.js").Stall[]}>>} readings of a sandbox so far, asked for once by all charts of a page */
 const histories = new Map();
 
-/** @param {string} sandbox @returns {Promise<any[]>} */
+/** @param {string} sandbox */
 function history(sandbox) {
   let found = histories.get(sandbox);
   if (!found) {
-    found = fetch(`/sandboxes/${sandbox}/state?history=1`).then((response) => (response.ok ? response.json() : { readings: [] })).then((state) => state.readings ?? []).catch(() => []);
+    found = fetch(`/sandboxes/${sandbox}/state?history=1`, { signal: AbortSignal.timeout(ANSWER_MS) }).then((response) => (response.ok ? response.json() : {})).catch(() => ({})).then((state) => ({ readings: state.readings ?? [], stalls: state.stalls ?? [] }));
     histories.set(sandbox, found);
     setTimeout(() => histories.delete(sandbox), 2000);
   }
@@ -29,6 +31,9 @@ class Chart extends Island {
   /** @type {(number | null)[][]} times, then the values of each metric */
   data = [[]];
 
+  /** @type {import("./stalls.js").Stall[]} */
+  stalls = [];
+
   start() {
     this.names = (this.dataset.series ?? "").split(" ");
     this.labels = (this.dataset.labels ?? "").split("|");
@@ -40,6 +45,11 @@ class Chart extends Island {
       this.add(entry.at, entry.readings);
       draw();
     });
+    this.on("machine-stalled", (entry) => {
+      this.stalls.push(stallOf(entry));
+      this.add(entry.at, {});
+      draw();
+    });
     const signal = this.gone?.signal;
     this.bench?.addEventListener("charts-paused", () => draw(), { signal });
     this.querySelector("details")?.addEventListener("toggle", () => this.table(), { signal });
@@ -47,10 +57,13 @@ class Chart extends Island {
     this.themes = new MutationObserver(() => this.build());
     this.themes.observe(document.documentElement, { attributeFilter: ["data-theme"] });
     this.sizes = new ResizeObserver(() => this.resize());
-    history(this.bench?.dataset.sandbox ?? "").then((readings) => {
+    history(this.bench?.dataset.sandbox ?? "").then(({ readings, stalls }) => {
       const late = this.data;
       this.data = [[], ...this.names.map(() => [])];
-      for (const reading of readings) this.add(reading.at, reading);
+      const known = this.stalls.map(([, at]) => at);
+      this.stalls.unshift(...stalls.filter(([, at]) => !known.includes(at)));
+      const gaps = stalls.map(([, at]) => ({ at }));
+      for (const reading of [...readings, ...gaps].sort((a, b) => a.at - b.at)) this.add(reading.at, reading);
       const last = this.data[0].at(-1) ?? 0;
       late[0].forEach((at, index) => Number(at) > Number(last) && this.data.forEach((column, part) => column.push(late[part][index])));
       if (this.isConnected) this.build();
@@ -98,7 +111,10 @@ class Chart extends Island {
         { ...axis, size: left, space: pixels * 2, filter: round, grid: { ...axis.grid, filter: round }, values: (/** @type {any} */ _, /** @type {(number|null)[]} */ values) => values.map((value) => (value === null ? "" : value.toLocaleString("en-US", { maximumSignificantDigits: 4 }))) },
       ],
       series: [{}, ...this.lines()],
-      hooks: { draw: gutter ? [(/** @type {any} */ plot) => nameEnds(plot, names, this.data.slice(1), pixels, family)] : [] },
+      hooks: { draw: [
+        (/** @type {any} */ plot) => drawStalls(plot, this.stalls, colour(this, "--fault"), `${pixels * devicePixelRatio}px ${family}`),
+        ...(gutter ? [(/** @type {any} */ plot) => nameEnds(plot, names, this.data.slice(1), pixels, family)] : []),
+      ] },
     }, this.data, place);
     this.sizes?.observe(place);
     if (this.querySelector("details")?.open) this.table();

@@ -7,6 +7,7 @@ const KEPT = 100;
 const MOST_ROWS = 8;
 const LONGEST_PROMPT = 24;
 const LONGEST_COMPLETED = 200;
+const ANSWER_MS = 5000;
 
 class Console extends Island {
   start() {
@@ -115,7 +116,7 @@ class Console extends Island {
     if (text.length > LONGEST_COMPLETED) return this.offer([]);
     const url = `${this.dataset.complete}?server=${encodeURIComponent(this.dataset.server ?? "")}&text=${encodeURIComponent(text)}`;
     try {
-      const response = await fetch(url, { headers: { Accept: "application/json" } });
+      const response = await fetch(url, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(ANSWER_MS) });
       if (!response.ok || this.input?.value !== before) return;
       /** @type {string[]} */
       const options = (await response.json()).options ?? [];

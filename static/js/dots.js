@@ -89,7 +89,7 @@ export class Sample {
   }
 
   tick() {
-    if (document.hidden || STILL.matches) return;
+    if (document.hidden || STILL.matches || document.querySelector("[data-frozen]")) return;
     const total = this.flows.reduce((sum, flow) => sum + flow.rate, 0);
     const part = Math.min(1, 12 / (total || 1));
     this.flows.forEach((flow, index) => {

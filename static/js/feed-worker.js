@@ -19,10 +19,17 @@ const broadcast = (message) => ports.forEach((port) => port.postMessage(message)
         source?.close();
         source = undefined;
       }
-      return;
+    } else if (data.wake) {
+      source?.wake(data.elsewhere);
+    } else if (data.join) {
+      ports.add(port);
+      if (source && !source.over) port.postMessage({ ...source.said(), kind: "joined", seq: source.last });
+      else {
+        source = new Source(data.join, data.after, data.patience, broadcast);
+        source.allow(true);
+      }
     }
-    ports.add(port);
-    if (source && !source.over) port.postMessage({ kind: "joined", seq: source.last, status: source.status });
-    else source = new Source(data.base, data.after, broadcast);
+    // A page that hears nothing any more knows by this that the worker is still there.
+    port.postMessage({ kind: "here" });
   };
 };

@@ -1,6 +1,7 @@
 // @ts-check
 // How a replication group stands: which server is the primary for its endpoint, which wires are seen, what they all say. No element is changed here.
 import { of } from "./dom.js";
+import { clock } from "./island.js";
 import { WORDS, saidOf, shortened } from "./words.js";
 
 const LONGEST = 33;
@@ -90,7 +91,8 @@ export class GroupStatus {
 
   /** Its state and role in one line, for those who do not see the drawing. @param {string} server */
   listed(server) {
-    const words = this.members.includes(server) ? this.words(server) : "";
+    const until = this.state.tilts[server];
+    const words = this.members.includes(server) ? this.words(server) : until ? WORDS.tilt.listed.replace("{}", clock(until)) : "";
     return words && (this.wrong(server) || this.empty(server)) ? words : [this.stateOf(server), words].filter(Boolean).join(", ");
   }
 
@@ -195,8 +197,27 @@ export class GroupStatus {
     const wrong = saidOf(this.state.servers[sentinel]?.state ?? "", "");
     const { event, words } = this.state.sentinels[sentinel] ?? { event: "", words: "" };
     if (wrong) return wrong;
+    if (this.state.tilts[sentinel]) return WORDS.tilt.left.replace("{}", String(this.tiltLeft(sentinel)));
     const subject = this.servers.find((server) => words.includes(server)) ?? "";
     const short = WORDS.sentinels[event] ?? "";
     return shortened(short && (subject || !short.includes("{}")) ? short.replace("{}", subject) : words, LONGEST);
+  }
+
+  /** Whole seconds, by the sentinel's own figure. @param {string} sentinel */
+  tiltLeft(sentinel) {
+    return Math.max(0, Math.round(this.state.tilts[sentinel] - Date.now() / 1000));
+  }
+
+  /** Who is in TILT mode, until when, and what that means for a failover; nothing if none is. */
+  tiltWords() {
+    const sentinels = this.servers.filter((server) => !this.members.includes(server));
+    const tilted = sentinels.filter((sentinel) => this.state.tilts[sentinel]);
+    if (!tilted.length) return "";
+    const { tilt } = WORDS;
+    const until = clock(Math.max(...tilted.map((sentinel) => this.state.tilts[sentinel])));
+    const who = tilted.length === sentinels.length ? tilt.all : (tilted.length === 1 ? tilt.one : tilt.some).replace("{}", tilted.join(" and "));
+    const free = sentinels.filter((sentinel) => !this.state.tilts[sentinel] && this.stateOf(sentinel) === "up");
+    const enough = free.length >= Number(this.state.settings.quorum ?? 2);
+    return [who.replace("{}", until), enough ? tilt.enough : tilt.blocked, tilt.aws].join(" ");
   }
 }

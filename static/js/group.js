@@ -7,6 +7,7 @@ import { GroupStatus } from "./group-status.js";
 
 const DOT_PX_PER_MS = 0.2;
 const SHORTEST_MS = 200;
+const SECOND_MS = 1000;
 
 export class Group {
   /** @param {import("./island.js").Island} host @param {import("./sandbox-state.js").State} state */
@@ -15,6 +16,7 @@ export class Group {
     this.status = new GroupStatus(/** @type {Element} */ (host.querySelector("svg.group")), state);
     this.primary = this.status.primary();
     this.turns = 0;
+    this.second = 0;
   }
 
   /** @param {string} selector */
@@ -42,8 +44,10 @@ export class Group {
     for (const sentinel of this.all(".sentinel")) {
       const name = of(sentinel, "node");
       sentinel.toggleAttribute("data-leader", status.state.leader === name);
+      sentinel.toggleAttribute("data-tilt", name in status.state.tilts);
       write(sentinel.querySelector(".sentinel-words"), status.sentinelWords(name));
     }
+    this.tilt();
     for (const wire of this.all("[data-way]")) {
       wire.setAttribute("data-seen", status.seen(of(wire, "way"), of(wire, "source"), of(wire, "target")));
       wire.setAttribute("data-state", status.wireState(wire));
@@ -57,6 +61,21 @@ export class Group {
     this.list();
     this.stream();
     this.crowned();
+  }
+
+  /** Which sentinels are in TILT mode; the seconds that are left run in the drawing. */
+  tilt() {
+    const { status } = this;
+    const [place, words] = [/** @type {HTMLElement | null} */ (this.host.querySelector("[data-tilt-line]")), status.tiltWords()];
+    if (place) place.hidden = !words;
+    write(place, words);
+    window.clearTimeout(this.second);
+    if (words) this.second = window.setTimeout(() => this.host.isConnected && this.countDown(), SECOND_MS);
+  }
+
+  countDown() {
+    for (const sentinel of this.all(".sentinel[data-tilt]")) write(sentinel.querySelector(".sentinel-words"), this.status.sentinelWords(of(sentinel, "node")));
+    this.second = window.setTimeout(() => this.host.isConnected && this.countDown(), SECOND_MS);
   }
 
   /** The same in the list for those who do not see the drawing. */

@@ -2,6 +2,7 @@
 // Remembers which sections of a lesson came into view, so that "Go on" leads back to the place. Says nothing, shows nothing.
 
 const SEEN_MS = 1500;
+const ANSWER_MS = 10000;
 
 class ReadingProgress extends HTMLElement {
   connectedCallback() {
@@ -26,7 +27,7 @@ class ReadingProgress extends HTMLElement {
   /** @param {string} url @param {Element} head */
   send(url, head) {
     this.observer?.unobserve(head);
-    fetch(url, { method: "POST", body: new URLSearchParams({ section: head.id }), keepalive: true }).catch(() => this.observer?.observe(head));
+    fetch(url, { method: "POST", body: new URLSearchParams({ section: head.id }), keepalive: true, signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => this.observer?.observe(head));
   }
 }
 

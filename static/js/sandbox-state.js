@@ -8,13 +8,13 @@
  * @typedef {{
  *   servers: Record<string, Server>, links: Record<string, Link>, settings: Record<string, any>, reading: Record<string, number>, loading: boolean,
  *   roles: Record<string, {role: string, of: string}>, endpoints: Record<string, string[]>, figures: Record<string, string[]>, consoles: Record<string, {holds: string, since: number}>,
- *   sentinels: Record<string, {event: string, words: string}>, leader: string,
+ *   sentinels: Record<string, {event: string, words: string}>, leader: string, tilts: Record<string, number>,
  * }} State
  */
 
 /** @param {string} json what portal.bench.view.Bench.drawn says @returns {State} */
 export function stateOf(json) {
-  return { servers: {}, links: {}, settings: {}, reading: {}, loading: false, roles: {}, endpoints: {}, figures: {}, consoles: {}, sentinels: {}, leader: "", ...JSON.parse(json || "{}") };
+  return { servers: {}, links: {}, settings: {}, reading: {}, loading: false, roles: {}, endpoints: {}, figures: {}, consoles: {}, sentinels: {}, leader: "", tilts: {}, ...JSON.parse(json || "{}") };
 }
 
 /** The events that change a state. */
@@ -37,5 +37,10 @@ export const CHANGES = {
   "sentinel-said": (state, { sentinel, event, words }) => {
     state.sentinels[sentinel] = { event, words };
     if (event === "+elected-leader") state.leader = sentinel;
+  },
+  /** @param {State} state @param {any} entry */
+  "tilt-changed": (state, { sentinel, left_s: left, at }) => {
+    delete state.tilts[sentinel];
+    if (left) state.tilts[sentinel] = at + left;
   },
 };

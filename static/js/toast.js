@@ -11,8 +11,9 @@ const AT_ONCE = 4;
  */
 export function toast(text, { sense = "none", hint = "" } = {}) {
   const place = document.querySelector("[data-toasts]");
-  if (!place || !text) return;
-  place.append(make("p", { class: `toast ${sense}` }, mark(sense), make("span", {}, hint ? `${text} ${hint}` : text)));
+  const words = hint ? `${text} ${hint}` : text;
+  if (!place || !text || (sense === "error" && [...place.querySelectorAll("span")].some((said) => said.textContent === words))) return;
+  place.append(make("p", { class: `toast ${sense}` }, mark(sense), make("span", {}, words)));
 }
 
 /** @param {Element} box give it a way to close and an end */
@@ -32,7 +33,6 @@ if (place) {
     while (place.children.length > AT_ONCE) place.firstElementChild?.remove();
   }).observe(place, { childList: true });
 }
-document.addEventListener("htmx:error", () => toast("The portal did not answer.", { sense: "error", hint: "Nothing was lost; try again." }));
 document.addEventListener("toast", (event) => {
   if (event instanceof CustomEvent && typeof event.detail?.text === "string") toast(event.detail.text, event.detail);
 });

@@ -38,7 +38,8 @@ __all__ = ["portal_redis", "postgres", "redis_server", "run_folder", "sample_lab
 class WebServer:
     """The portal under gunicorn; a test may stop and start it."""
 
-    def __init__(self, postgres_url: str, redis_url: str) -> None:
+    def __init__(self, postgres_url: str, redis_url: str, *, app: str = "portal.wsgi:app") -> None:
+        self.app = app
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -66,7 +67,7 @@ class WebServer:
             "5",
             "--bind",
             f"127.0.0.1:{self.port}",
-            "portal.wsgi:app",
+            self.app,
         ]
         self.process = subprocess.Popen(
             command, env=self.env, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

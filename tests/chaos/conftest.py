@@ -97,6 +97,10 @@ class Machine:
         """Everything that the host has started, at any depth."""
         return psutil.Process(self.host.pid).children(recursive=True)
 
+    def log(self):
+        """What the host has logged."""
+        return (self.directory / "host.log").read_text()
+
     def directories(self):
         return sorted(path.name for path in (self.directory / "state").glob("sandboxes*/*"))
 
@@ -112,8 +116,9 @@ class Machine:
         self.redis_server.wait()
 
 
-@pytest.fixture
-def machine():
+@contextlib.contextmanager
+def a_machine():
+    """A machine in a directory of its own, without a host until a test starts one."""
     directory = Path(tempfile.mkdtemp(prefix="cg-chaos-"))
     directory.chmod(0o777)
     machine = Machine(directory)
@@ -122,3 +127,9 @@ def machine():
     finally:
         machine.close()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def machine():
+    with a_machine() as machine:
+        yield machine

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.processes import lives, of_the_living
+from tests.processes import lives, named
 from tests.waiting import eventually
 
 FIFTY = 50
@@ -35,11 +35,6 @@ def listening(processes):
         for c in psutil.net_connections("inet")
         if c.status == psutil.CONN_LISTEN and c.pid in pids
     ]
-
-
-def named(processes, name):
-    names = of_the_living(processes, psutil.Process.name)
-    return [process for process, found in names.items() if found.startswith(name)]
 
 
 def test_fifty_sandboxes_ended_in_every_way_leave_nothing(fifty):

@@ -1,7 +1,6 @@
 """The contract that every engine keeps with a real server: a new engine is one more `Made`."""
 
 import shutil
-from signal import Signals
 
 import pytest
 
@@ -14,6 +13,7 @@ from labs.engines.sentinel import Sentinel, Watched
 from labs.engines.web import Balancer, Instance
 from labs.errors import ServerDown
 from labs.measure.metrics import METRICS
+from tests.processes import pause, resume
 
 SECRET = "of-this-sandbox-only"
 SERVERS = {kind.name: kind.engine_class() for kind in registry.values() if kind.is_server}
@@ -101,13 +101,13 @@ def test_it_is_down_after_it_was_killed_and_answers_again_after_a_restart(engine
 
 def test_a_question_to_a_paused_server_ends_at_its_deadline(engine, rack):
     rack.start(engine)
-    engine.close()  # of Postgres this stops the process that takes connections, and no other
-    rack.processes[engine.name].send_signal(Signals.SIGSTOP)
+    engine.close()
+    pause(rack.processes[engine.name].pid)
 
     with pytest.raises(ServerDown):
         engine.ready(0.1)
 
-    rack.processes[engine.name].send_signal(Signals.SIGCONT)
+    resume(rack.processes[engine.name].pid)
     assert engine.ready(5.0)
 
 

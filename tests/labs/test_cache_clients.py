@@ -145,3 +145,23 @@ def test_a_time_to_live_below_a_second_is_kept_by_redis(redis_server):
 
     assert 0 < redis_server.run("PTTL", "row:1") <= 900
     client.close()
+
+
+def test_a_value_is_shown_in_one_line_without_control_characters(redis_server):
+    seen = []
+    client = told(redis_server, on_command=lambda *command: seen.append(command))
+    redis_server.run("SET", "k", b'a\n"b"\\\x00\x1b[2J\xff ' + "é".encode())
+    redis_server.run("SET", "long", b"\x00" * 1_000_000)
+
+    client.get("k")
+    client.get("long")
+    client.close()
+
+    assert seen[0][1] == r'"a\n\"b\"\\\x00\x1b[2J\xff é"'
+    assert seen[1][1] == '"' + r"\x00" * 30 + '…"'
+
+
+def test_keys_that_are_no_text_stay_different(redis_server):
+    redis_server.run("MSET", b"\xff", "1", b"\xfe", "2")
+
+    assert redis_server.keys() == [r"\xfe", r"\xff"]

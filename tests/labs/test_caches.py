@@ -1,6 +1,8 @@
 """redis-server and memcached as their engines start, ask and count them."""
 
-import signal
+import os
+import socket
+from dataclasses import replace
 
 import psutil
 import pymemcache
@@ -12,8 +14,12 @@ from redis.retry import Retry
 from labs.engines.memcached import Memcached
 from labs.engines.redis import Redis
 from labs.errors import ServerDown
+from tests.processes import pause, resume
+from tests.waiting import eventually
 
 PASSWORD = "the sandbox's own"
+LONG_ENOUGH_S = 0.03
+"""For an answer that should not come."""
 
 
 @pytest.fixture
@@ -130,14 +136,38 @@ def test_the_connection_survives_a_restart_and_the_counters_begin_anew(rack, kin
 
 def test_a_paused_server_is_down_and_its_late_answer_is_not_taken(rack, server):
     process = rack.processes[server.name]
-    process.send_signal(signal.SIGSTOP)
+    pause(process.pid)
 
     with pytest.raises(ServerDown):
         server.hits()
 
-    process.send_signal(signal.SIGCONT)
+    resume(process.pid)
     assert server.ready(1.0)
     assert isinstance(server.hits(), int)
+
+
+def test_a_server_that_the_runtime_paused_answers_nothing_more(rack, runtime):
+    """Until all of its threads have stopped, one of five requests was still answered."""
+    server = Memcached("paused", rack.address(), rack.directory)
+    launch = server.launch()
+    as_user = ("-u", "root") if os.getuid() == 0 else ()
+    process = runtime.start(
+        replace(launch, argv=(*launch.argv, *as_user)), rack.directory / "paused.log"
+    )
+    eventually(lambda: server.ready(0.5))
+    server.close()
+
+    with socket.create_connection((server.address.host, server.address.port)) as client:
+        client.settimeout(LONG_ENOUGH_S)
+        for _ in range(30):
+            process.pause()
+            client.sendall(b"version\r\n")
+            with pytest.raises(TimeoutError):
+                client.recv(64)
+            process.resume()
+            client.settimeout(5)
+            assert client.recv(64).startswith(b"VERSION")
+            client.settimeout(LONG_ENOUGH_S)
 
 
 def test_the_default_user_is_off(redis_server):

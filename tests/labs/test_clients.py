@@ -2,7 +2,6 @@
 server is not what they expect.
 """
 
-import signal
 import socket
 import threading
 
@@ -17,6 +16,7 @@ from labs.clients.stream import ServerClosed, Stream, TlsFailed
 from labs.clients.tls import Tls
 from labs.engines.memcached import Memcached
 from labs.engines.redis import Redis
+from tests.processes import pause, resume
 from tests.waiting import eventually
 
 PASSWORD = "the sandbox's own"
@@ -98,13 +98,13 @@ def test_a_subscription_delivers_its_messages_in_order(redis, resp):
 
 
 def test_a_server_that_is_paused_holds_up_no_subscription(redis, rack):
-    rack.processes["cache"].send_signal(signal.SIGSTOP)
+    pause(rack.processes["cache"].pid)
     subscriber = RespClient(straight(redis.address), Access("shop", PASSWORD))
 
     subscriber.subscribe(CHANNEL)
     assert not subscriber.readable()
 
-    rack.processes["cache"].send_signal(signal.SIGCONT)
+    resume(rack.processes["cache"].pid)
     replies = []
     eventually(lambda: replies.extend(subscriber.arrived()) or len(replies) == 2)
     assert replies[1][:2] == [b"subscribe", CHANNEL.encode()]
@@ -113,13 +113,13 @@ def test_a_server_that_is_paused_holds_up_no_subscription(redis, rack):
 
 def test_an_exchange_ends_at_its_deadline_and_a_late_answer_is_not_taken_for_the_next(resp, rack):
     resp.command("SET", "a", "late")
-    rack.processes["cache"].send_signal(signal.SIGSTOP)
+    pause(rack.processes["cache"].pid)
 
     with pytest.raises(TimeoutError), resp.within(0.05):
         resp.command("GET", "a")
     assert not resp.connected
 
-    rack.processes["cache"].send_signal(signal.SIGCONT)
+    resume(rack.processes["cache"].pid)
     assert resp.command("ECHO", "now") == b"now"
 
 

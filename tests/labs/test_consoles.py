@@ -138,7 +138,7 @@ def test_lines_after_one_without_an_answer_are_not_sent(sandbox):
     found = parts(sandbox, "PING\nSET late 1\nSET late 2")
     sandbox.server("resume", "cache")
 
-    assert "does not answer" in found[0][1]
+    assert "it is paused" in found[0][1]
     assert found[1:] == [
         ("SET late 1", "This command was not sent."),
         ("SET late 2", "This command was not sent."),

@@ -5,7 +5,7 @@ caught where it is meant to be.
 import pytest
 
 from labs.catalogue import catalogue
-from labs.headless import play
+from labs.headless import MEASURE_DEADLINE_S, Standstill, play
 
 LABS = list(catalogue().values())
 MUTANTS = [(lab, mutant) for lab in LABS for mutant in lab.mutants]
@@ -59,10 +59,15 @@ def test_a_mutant_is_caught_by_its_check(supervisor, lab, mutant):
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
 def test_every_prediction_can_be_measured(supervisor, lab):
     for prediction in lab.predictions:
-        sandbox = supervisor.open(lab.id, {})
+        still = Standstill()
+        sandbox = supervisor.open(lab.id, {}, on_event=still.on_event)
         try:
             measured = supervisor.call(
-                sandbox, "measure", prediction=prediction.name, deadline_s=20.0
+                sandbox,
+                "measure",
+                prediction=prediction.name,
+                deadline_s=MEASURE_DEADLINE_S,
+                more_s=still.seconds,
             )
             assert prediction.holds(measured["value"], measured["value"])
             assert measured["shown"]

@@ -3,8 +3,6 @@ costs.
 """
 
 import json
-import os
-import signal
 import statistics
 from array import array
 
@@ -19,6 +17,7 @@ from labs.shop import queries
 from labs.shop.popularity import category_of
 from labs.shop.shop import LeanShop, SqlAlchemyShop, items
 from labs.shop.versions import version_of
+from tests.processes import pause, resume
 from tests.waiting import eventually
 
 PASSWORD = "the sandbox's own"
@@ -208,14 +207,14 @@ def test_a_restart_between_two_reads_is_not_noticed(rack, server, shop):
 
 def test_a_paused_database_is_down_until_it_is_resumed(rack, server, shop):
     shop.read(1)
-    _signal_all(rack, server, signal.SIGSTOP)
+    pause(rack.processes[server.name].pid)
 
     with pytest.raises(ServerDown):
         server.queries()
     with pytest.raises(ServerDown):
         shop.read(1)
 
-    _signal_all(rack, server, signal.SIGCONT)
+    resume(rack.processes[server.name].pid)
     assert eventually(lambda: _answers(server))
     assert shop.read(1)["product_id"] == 1
 
@@ -314,14 +313,6 @@ def _answers(server):
         return server.ready(0.5)
     except ServerDown:
         return None
-
-
-def _signal_all(rack, server, number):
-    pid = rack.processes[server.name].pid
-    with open(f"/proc/{pid}/task/{pid}/children") as children:
-        for child in children.read().split():
-            os.kill(int(child), number)
-    os.kill(pid, number)
 
 
 def test_a_price_change_can_return_the_whole_answer_and_a_row_needs_one_statement(server, shop):

@@ -11,6 +11,7 @@ from portal.migrations import migrate
 from portal.settings import Settings
 from tests.hosts import emptied_redis, serving
 from tests.waiting import eventually
+from tests.web.conftest import Returning
 
 SECRETS = {
     "SECRET_KEY": "the cookies' key",
@@ -23,9 +24,12 @@ SECRETS = {
 class Opened:
     """A sandbox with real servers."""
 
-    def __init__(self, supervisor, **settings):
+    def __init__(self, supervisor, lab="cache-aside", **settings):
         self.supervisor = supervisor
-        self.id = supervisor.open("cache-aside", settings)
+        self.events = []
+        self.id = supervisor.open(
+            lab, settings, on_event=lambda entry: self.events.append(entry.event)
+        )
 
     def console(self, server, command):
         return self.supervisor.call(self.id, "console", server=server, command=command)
@@ -83,6 +87,7 @@ def settings(embedded_postgres, embedded_redis):
 def app(settings):
     """The site."""
     made = create_app(settings)
+    made.test_client_class = Returning
     yield made
     services = made.extensions["cacheground"]
     services.engine.dispose()

@@ -4,6 +4,7 @@ and the sandbox lives on.
 
 import re
 import time
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -118,8 +119,8 @@ WAIT 1 0
 HELLO 3 AUTH labctl x
 AUTH labctl x
 RESET
-MULTI
-SELECT 1
+UNSUBSCRIBE x
+MONITOR
 PFDEBUG GETREG x
 SETRANGE big 536870000 x
 SETBIT big 4294967295 1
@@ -262,6 +263,34 @@ def most_resident(sandbox):
     (agent,) = [process for process in sandbox.inside if process.name() == "cg-agent"][:1]
     status = Path(f"/proc/{agent.pid}/status").read_text()
     return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
+
+
+@pytest.mark.parametrize(
+    ("server", "put", "get"),
+    [
+        ("cache", r'SET evil "\x1b[2J\x00\x9b\xe2\x80\xae"', "GET evil"),
+        ("cache", r'SET evil "\x1b[2J"', r'"nosuch\x1b\xe2\x80\xae"'),
+        ("database", "SELECT 1", "SELECT E'\\x1b[2J' || chr(8238) || chr(155) || chr(13)"),
+        ("database", "SELECT 1", 'SELECT 1 AS "\u202e\x1b"'),
+    ],
+)
+def test_no_control_character_comes_out_of_a_console(opened, server, put, get):
+    opened.console(server, put)
+
+    answer = opened.console(server, get)
+
+    assert answer["output"]
+    assert not [
+        letter
+        for letter in answer["output"]
+        if letter != "\n" and unicodedata.category(letter) in ("Cc", "Cf")
+    ]
+
+
+def test_a_real_server_s_commands_complete(opened):
+    found = opened.supervisor.call(opened.id, "complete", server="cache", text="GE")
+
+    assert {"GET", "GETEX", "GEOADD"} <= set(found["options"])
 
 
 def test_a_reply_without_end_ends_the_connection_and_not_the_server(opened):

@@ -27,7 +27,7 @@ ROWS = {
         f"database {overlay.ROOM_MB} MB",
     ),
     "its `/tmp` and `/dev/shm`": (f"{cage.ROOM_FOR_TEMPORARY // MB} MB each",),
-    "its processes": (f"{zygote.PROCESSES}",),
+    "its processes": (f"{zygote.PROCESSES}", f"{zygote.OPEN_FILES:,} open files each"),
     "its life": (f"{LIMITS.idle_s / 60:g} minutes", f"{LIMITS.longest_s / 3600:g} hours"),
     "calls to it": (
         f"{admission.CALLS_AT_ONCE} at once",

@@ -12,6 +12,7 @@ import psutil
 import psycopg
 import pytest
 
+from labs.host import zygote
 from tests.security.conftest import SECRETS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,6 +120,7 @@ def test_everything_in_a_sandbox_has_its_limits(opened, supervisor):
         assert 0 < int(limit(process, "Max address space")) <= 1024**3, process.name()
         assert int(limit(process, "Max file size")) == 128 * 1024**2, process.name()
         assert int(limit(process, "Max core file size")) == 0, process.name()
+        assert int(limit(process, "Max open files")) <= zygote.OPEN_FILES, process.name()
         if supervisor.isolation == "cage" or os.geteuid() == 0:
             assert int(limit(process, "Max processes")) == 200, process.name()
 

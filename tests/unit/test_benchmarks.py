@@ -174,8 +174,7 @@ def test_the_bare_page_is_as_large_as_it_should_be(size, monkeypatch):
 def test_the_page_that_waits_for_its_sandbox_is_asked_for_again():
     waiting = (
         b'<cg-bench class="bench"\n  data-phase="opening" '
-        b'data-redraw="/x"\nhx-get="/labs/a/bench?gear=step&amp;on=lesson" '
-        b'hx-swap="outerHTML" hx-trigger="load delay:200ms">'
+        b'data-redraw="/labs/a/bench?gear=step&amp;on=lesson"\n data-ask="200">'
     )
     there = (
         b'<cg-bench class="bench" data-phase="open" data-sandbox="'

@@ -26,6 +26,7 @@ from portal.app import create_app
 from portal.migrations import migrate
 from portal.settings import Settings
 from portal.web.services import make_redis
+from tests.processes import pause, resume
 from tests.waiting import eventually
 from tests.web.answering_host import AnsweringHost
 from tests.web.faked_labs import FakedLabs, FakedSandbox, faked_labs
@@ -192,12 +193,12 @@ class RedisServer:
     def hang(self) -> None:
         """Keep the connections, answer nothing."""
         assert self.process
-        self.process.send_signal(signal.SIGSTOP)
+        pause(self.process.pid)
 
     def go_on(self) -> None:
         """Answer again."""
         assert self.process
-        self.process.send_signal(signal.SIGCONT)
+        resume(self.process.pid)
 
 
 @pytest.fixture(scope="session")
@@ -277,17 +278,25 @@ def settings(postgres: PostgresServer, redis_server: RedisServer) -> Settings:
     )
 
 
-class Browser(FlaskClient):
-    """A client that says where it comes from, as a browser does."""
+class Returning(FlaskClient):
+    """A client that sends its post once more where 307 leads it, as a browser does."""
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        response = super().open(*args, **kwargs)
+        if response.status_code == 307:
+            kwargs.pop("query_string", None)
+            response = super().open(response.location, *args[1:], **kwargs)
+        return response
+
+
+class Browser(Returning):
+    """A client that says where it comes from, too."""
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
         headers = dict(kwargs.pop("headers", None) or {})
         headers.setdefault("Sec-Fetch-Site", "same-origin")
-        return super().open(
-            *args,
-            headers={name: value for name, value in headers.items() if value is not None},
-            **kwargs,
-        )
+        kwargs["headers"] = {name: value for name, value in headers.items() if value is not None}
+        return super().open(*args, **kwargs)
 
 
 @pytest.fixture

@@ -222,7 +222,7 @@ def test_the_bench_of_every_lab_opens_and_carries_a_load(
     page = client.get(f"/labs/{lab}").text
     assert f'data-sandbox="{bench.id}"' in page
     if find(lab).strategies and find(lab).item:
-        assert 'name="key"' in page or 'name="item"' in page
+        assert 'class="key-field"' in page or 'name="item"' in page
         for verb in ("start", "finish"):
             assert (
                 client.post(
@@ -232,7 +232,7 @@ def test_the_bench_of_every_lab_opens_and_carries_a_load(
             )
         eventually(lambda: bench.state.step.get("running") is False)
     else:
-        assert 'name="key"' not in page
+        assert 'class="key-field"' not in page
 
     assert client.post(f"/sandboxes/{bench.id}/load", data={"verb": "start"}).status_code == 303
     eventually(lambda: bench.state.reading.get("done_per_s"))

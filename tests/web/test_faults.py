@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 import pytest
 
 from portal.settings import Settings
+from tests.waiting import eventually
 
 HTMX = {"HX-Request": "true"}
 PAGES = ("/", "/lessons/first", "/lessons/second", "/lessons/first/quiz")
@@ -125,14 +129,35 @@ def test_nonsense_in_the_cache_is_an_empty_cache(known, portal_redis, learner_of
     assert 'id="resume">The first lesson' in known.get("/").text
 
 
+WELL = {"web": "up", "database": "up", "redis": "up", "labs": "up"}
+
+
+def health(client):
+    response = client.get("/healthz?deep=1")
+    return response.status_code, response.json
+
+
 def test_health_tells_of_what_is_away(client, without_redis):
     assert client.get("/healthz").status_code == 200
-    assert client.get("/healthz?deep=1").status_code == 503
-    assert client.get("/healthz?deep=1").json == {"web": "up", "database": "up", "redis": "away"}
+    assert health(client) == (503, WELL | {"redis": "away", "labs": "away"})
 
 
-def test_health_is_well_when_all_is_well(client):
-    assert client.get("/healthz?deep=1").json == {"web": "up", "database": "up", "redis": "up"}
+def test_health_is_well_when_all_is_well(client, labs_host):
+    assert health(client) == (200, WELL)
+
+
+def test_health_tells_of_labs_that_are_away(client, labs_host):
+    labs_host.vanish()
+
+    eventually(lambda: health(client) == (503, WELL | {"labs": "away"}))
+
+
+def test_health_tells_of_labs_that_can_open_no_bench(client, portal_redis):
+    about = {"isolation": "cage", "versions": {}, "open": 1, "room": 9, "queued": 0}
+    now = {"at": time.time(), "ready": False}
+    portal_redis.hset("labs:hosts", "here", json.dumps(about | now))
+
+    assert health(client) == (503, WELL | {"labs": "degraded"})
 
 
 def test_settings_are_named_when_they_are_missing():

@@ -70,7 +70,34 @@ def test_the_last_step_leads_back_and_forth(empty):
     config.set_main_option("script_location", str(FOLDER))
     config.attributes["database_url"] = empty
 
-    command.downgrade(config, "0001")
-    assert current(empty) == "0001"
+    command.downgrade(config, "0002")
+    assert current(empty) == "0002"
 
-    assert migrate(empty) == ["0002"]
+    assert migrate(empty) == ["0003"]
+
+
+def test_of_predictions_that_wait_the_newest_of_each_name_stays(empty):
+    migrate(empty)
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.attributes["database_url"] = empty
+    command.downgrade(config, "0002")
+    with psycopg.connect(empty.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("INSERT INTO learner VALUES ('a', now()), ('b', now())")
+        for learner, name, value, measured in (
+            ("a", "ten-reads", 1, "now()"),
+            ("a", "ten-reads", 2, "NULL"),
+            ("a", "ten-reads", 3, "NULL"),
+            ("a", "another", 4, "NULL"),
+            ("b", "ten-reads", 5, "NULL"),
+            ("b", "ten-reads", 6, "now()"),
+        ):
+            connection.execute(
+                "INSERT INTO prediction (learner_id, lab, name, value, confidence, at, measured_at)"
+                f" VALUES ('{learner}', 'lab', '{name}', '{value}', 'fairly', now(), {measured})"
+            )
+
+        migrate(empty)
+
+        kept = connection.execute("SELECT value FROM prediction ORDER BY id").fetchall()
+        assert kept == [(1,), (3,), (4,), (6,)]

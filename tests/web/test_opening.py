@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+import time
 from collections.abc import Callable
+from html import unescape
 
 import pytest
 from flask.testing import FlaskClient
+from redis import Redis
 
 from tests.waiting import eventually
+from tests.web.answering_host import AnsweringHost
 from tests.web.faked_labs import FakedLabs, FakedSandbox
 
 LAB = "cache-aside"
@@ -119,14 +125,14 @@ def test_a_queue_tells_the_position(
 
     part = client.get(f"/labs/{LAB}/bench").text
     assert "You are number <strong>3</strong> in the queue" in part
-    assert 'hx-trigger="every 300ms"' in part
+    assert 'data-place="3" data-ask="300"' in part
 
     labs_host.queue(*(f"learner {number}" for number in range(60)))
     last = client.application.test_client()
     last.post(f"/labs/{LAB}/sandbox")
     part = last.get(f"/labs/{LAB}/bench").text
     assert "You are number <strong>64</strong> in the queue" in part
-    assert 'hx-trigger="every 3000ms"' in part
+    assert 'data-place="64" data-ask="3000"' in part
     assert "waiting for its turn" in last.get("/labs").text
 
     labs_host.let_in()
@@ -140,8 +146,9 @@ def test_a_bench_that_waits_is_sent_again_when_its_place_has_changed(
     labs_host.queue("first")
     client.post(f"/labs/{LAB}/sandbox")
     part = client.get(f"/labs/{LAB}/bench").text
-    address = f"/labs/{LAB}/bench?gear=step&place=2"
-    assert f'hx-get="{address.replace("&", "&amp;")}"' in part
+    (redraw,) = re.findall(r'data-redraw="([^"]*)"', part)
+    assert 'data-place="2"' in part
+    address = f"{unescape(redraw)}&place=2"
 
     assert client.get(address).status_code == 204
 
@@ -201,3 +208,76 @@ def test_without_a_labs_host_the_page_stands_and_says_so(client: FlaskClient) ->
 
     assert response.status_code == 503
     assert "No labs host is running" in response.text
+
+
+class FailsToOpen:
+    """A labs host whose sandboxes are opened for a while and then don't open."""
+
+    reason = "The labs could not start your servers."
+
+    def __init__(self, host: AnsweringHost, redis: Redis) -> None:
+        self.redis = redis
+        self.fails_at_once = False
+        about = {"isolation": "cage", "versions": {}, "open": 0, "room": 9, "queued": 0}
+        redis.hset("labs:hosts", "here", json.dumps({"at": time.time(), **about}))
+        host.answers["open"] = self._open
+        self._host = host
+
+    def _open(self, request: dict[str, dict[str, str]]) -> dict[str, object]:
+        args = request["args"]
+        self._host.open(args["owner"], args["lab"], status="opening")
+        about = {"id": "5a9d", "owner": args["owner"], "lab": args["lab"], "host": "here"}
+        if self.fails_at_once:
+            self.fail()
+        return {"reply": {**about, "status": "opening"}}
+
+    def fail(self) -> None:
+        """The sandbox that is being opened is closed, as a labs host says it."""
+        owner = self.redis.hget("labs:sandbox:5a9d", "owner")
+        self.redis.hset("labs:sandbox:5a9d", "status", "closed")
+        self.redis.hset("labs:sandbox:5a9d", "reason", self.reason)
+        self.redis.delete("labs:owner:" + str(owner))
+
+
+@pytest.fixture
+def failing(host: AnsweringHost, portal_redis: Redis) -> FailsToOpen:
+    return FailsToOpen(host, portal_redis)
+
+
+def says_why_and_opens_again(page: str) -> bool:
+    return FailsToOpen.reason in page and "Open it again" in page
+
+
+def test_a_bench_that_waits_says_so_when_it_does_not_open(
+    client: FlaskClient, failing: FailsToOpen
+) -> None:
+    page = client.post(f"/labs/{LAB}/sandbox", follow_redirects=True).text
+    assert "Opening your bench" in page
+    (asked_next,) = re.findall(r'data-redraw="([^"]*)"', page)
+    (look_again,) = re.findall(r'href="([^"]*)">Look again', page)
+
+    failing.fail()
+
+    assert says_why_and_opens_again(client.get(unescape(asked_next), headers=HTMX).text)
+    assert says_why_and_opens_again(client.get(unescape(look_again)).text)
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_a_bench_that_does_not_open_at_once_says_so(
+    client: FlaskClient, failing: FailsToOpen, headers: dict[str, str]
+) -> None:
+    failing.fails_at_once = True
+
+    response = client.post(f"/labs/{LAB}/sandbox", headers=headers, follow_redirects=True)
+
+    assert says_why_and_opens_again(response.text)
+
+
+def test_a_bench_that_does_not_open_leads_back_to_the_lesson_that_asked(
+    client: FlaskClient, failing: FailsToOpen
+) -> None:
+    failing.fails_at_once = True
+
+    response = client.post(f"/labs/{LAB}/sandbox", data={"next": "/lessons/first?gear=step"})
+
+    assert response.location == "/lessons/first?gear=step&was=5a9d"

@@ -5,12 +5,15 @@ machine behind it fails.
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
 from redis import Redis
 
 from labs.events import Entry, Event, NoteAdded, SandboxClosed, encode
@@ -18,6 +21,7 @@ from portal.serve import gunicorn_settings
 from portal.settings import Settings
 from portal.web.hub import PER_WORKER, QUEUE_LENGTH, Hub, TooManyStreams
 from portal.web.services import MAX_CONNECTIONS, make_redis
+from portal.web.stream import hub_of
 from tests.waiting import eventually
 
 SANDBOX = "5a9d"
@@ -74,7 +78,10 @@ class Reader:
 
     @property
     def named(self) -> list[str]:
-        return [line[7:] for line in "".join(self.text).split("\n") if line.startswith("event: ")]
+        """The named events but the beats, which come whenever nothing else does."""
+        lines = "".join(self.text).split("\n")
+        names = [line[7:] for line in lines if line.startswith("event: ")]
+        return [name for name in names if name != "beat"]
 
     def until(self, true: Any, deadline_s: float = 8.0) -> None:
         eventually(lambda: true(self), deadline_s)
@@ -139,10 +146,42 @@ def test_two_readers_of_one_sandbox_hear_the_same(hub: Hub, publisher: Publisher
         assert reader.seqs == list(range(1, 51))
 
 
-def test_a_silent_feed_still_beats(hub: Hub, publisher: Publisher) -> None:
+def test_a_silent_feed_beats_with_an_event_that_a_page_can_time(
+    hub: Hub, publisher: Publisher
+) -> None:
     reader = Reader(hub)
 
-    reader.until(lambda r: ": beat\n\n" in r.text)
+    reader.until(lambda r: r.text.count("event: beat\ndata: {}\n\n") >= 2)
+
+    assert not any(line.startswith(":") for line in "".join(reader.text).split("\n"))
+
+
+def test_a_page_waits_longer_than_a_stream_is_ever_quiet(app: Flask, client: FlaskClient) -> None:
+    page = client.get("/labs/cache-aside").text
+    found = re.search(r"data-patience='([^']+)'", page)
+    assert found
+    patience = json.loads(found[1])
+
+    assert patience == hub_of(app).patience
+    assert patience["next"] >= 2 * hub_of(app).heartbeat_s * 1000
+    assert min(patience.values()) > 0
+
+
+def test_a_stream_that_made_room_comes_back_without_ending_another(
+    hub: Hub, publisher: Publisher
+) -> None:
+    readers = [Reader(hub) for _ in range(7)]
+    readers[0].end()
+
+    with pytest.raises(TooManyStreams):
+        hub.join(SANDBOX, "me", 0, may_end_another=False)
+
+    assert [reader.stream.ended for reader in readers[1:]] == [False] * 6
+    readers[3].stream.end("left")
+    readers[3].end()
+    again = hub.join(SANDBOX, "me", 0, may_end_another=False)
+    assert not any(reader.stream.ended for reader in readers[4:])
+    hub.leave(again)
 
 
 def test_a_closed_sandbox_says_goodbye_once(hub: Hub, publisher: Publisher) -> None:

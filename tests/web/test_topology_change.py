@@ -71,3 +71,17 @@ def test_a_sandbox_that_sends_no_topology_is_drawn_as_its_lab(grown: Topology) -
     assert topology_of(lab, {"topology": grown.to_data()}) == grown
     assert topology_of(lab, {}) == lab.topology
     assert topology_of(lab, {"topology": {"nodes": [{"name": "<b>"}], "links": []}}) == lab.topology
+
+
+def test_a_command_is_repeated_without_its_control_characters(
+    client: FlaskClient, opened: AnsweringHost
+) -> None:
+    opened.answers["console"] = lambda request: {
+        "reply": {"output": "OK", "failed": False, "took_ms": 1.0, "cut": False}
+    }
+
+    answer = client.post(
+        "/sandboxes/5a9d/console/second", data={"command": "set a \x1b[2J\x9b\x00"}
+    )
+
+    assert "set a \\x1b[2J\\x9b\\x00" in answer.text

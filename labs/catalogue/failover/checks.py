@@ -53,6 +53,14 @@ def promoted(sandbox: Sandbox) -> Verdict:
             f"{_seconds(flight, 'promoted_after_ms')} later.",
             evidence,
         )
+    if tilt_ms := float(flight.results["tilt_ms"]):
+        evidence["sentinels_in_tilt_mode_ms"] = tilt_ms
+        raise unmet(
+            f"{flight.words.capitalize()}, and no replica was promoted. Sentinels were in TILT "
+            f"mode for {tilt_ms / 1000:.1f} s: they start no failover then.",
+            evidence,
+            hint="Bring the primary back, wait until the sentinels leave TILT mode, and try again.",
+        )
     raise unmet(
         f"{flight.words.capitalize()}, and no replica was promoted.",
         evidence,

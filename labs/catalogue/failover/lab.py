@@ -15,7 +15,14 @@ from labs.sandbox.sandbox import Sandbox
 from labs.setups.replication import bench, faults
 from labs.setups.replication.bench import flights_of, group_of
 from labs.setups.replication.flight import Flight
-from labs.setups.replication.trials import finished_flight, repair, require_whole_group, zone_of
+from labs.setups.replication.trials import (
+    finished_flight,
+    repair,
+    require_whole_group,
+    undisturbed,
+    wait_through_tilt,
+    zone_of,
+)
 from labs.setups.replication.workload import NO_REPLICAS
 
 PROMOTED_S, REFUSED_S, GOES_ON_S = 4.5, 2.5, 0.1
@@ -154,10 +161,14 @@ def _result(
     sandbox: Sandbox, fault: Callable[[Sandbox], str], name: str, **settings: Value
 ) -> float:
     """A result of the flight after a fault, with PLAIN settings but for those that are given."""
-    require_whole_group(sandbox)
-    with temporarily(sandbox, **PLAIN | settings):
-        fault(sandbox)
-        return float(finished_flight(sandbox).results[name])
+
+    def fly() -> Flight:
+        require_whole_group(sandbox)
+        with temporarily(sandbox, **PLAIN | settings):
+            fault(sandbox)
+            return finished_flight(sandbox)
+
+    return float(undisturbed(sandbox, fly).results[name])
 
 
 @lab.reference
@@ -165,26 +176,24 @@ def reference(sandbox: Sandbox) -> None:
     """An isolated primary that refuses, and one that doesn't; a machine that is lost; a planned
     failover; a primary without a replica.
     """
-    note, group = sandbox.measurements, group_of(sandbox)
-    note["refused_lost"] = float(_isolate(sandbox, min_replicas="1").results["lost"])
+    note = sandbox.measurements
+    refused = undisturbed(sandbox, lambda: _isolate(sandbox, min_replicas="1"))
+    note["refused_lost"] = float(refused.results["lost"])
     if refuted(sandbox, checks.promoted, checks.refuses):
         return
-    split = _isolate(sandbox, min_replicas="0")
+    split = undisturbed(sandbox, lambda: _isolate(sandbox, min_replicas="0"))
     note["split_brain_lost"] = float(split.results["lost"])
     note["split_brain_s"] = round(split.ended_at - split.at, 2)
 
-    with temporarily(sandbox, zone_delay_ms=NEAR_MS, client_zone=zone_of(sandbox, group.primary)):
-        repair(sandbox)
-        faults.lose_primary(sandbox)
-        lost = finished_flight(sandbox)
+    lost = undisturbed(sandbox, lambda: _lose(sandbox))
     note["lost_acknowledged"] = float(lost.results["lost"])
     for name in ("acknowledged", "downtime_ms", "promoted_after_ms"):
         note[name] = float(lost.results[name])
     faults.bring_back(sandbox)
     repair(sandbox)
 
-    faults.planned(sandbox)
-    note["planned_downtime_ms"] = float(finished_flight(sandbox).results["downtime_ms"])
+    plan = undisturbed(sandbox, lambda: _switch(sandbox))
+    note["planned_downtime_ms"] = float(plan.results["downtime_ms"])
 
     # Numbers from one again, for a figure of this fault alone.
     sandbox.start_load()
@@ -209,11 +218,26 @@ def _isolate(sandbox: Sandbox, *, min_replicas: str) -> Flight:
     ):
         repair(sandbox)
         faults.cut_zone(sandbox, "primary", "both")
-        if sandbox.wait_until(lambda: group.primary != isolated, deadline_s=PROMOTED_S):
+        if wait_through_tilt(sandbox, lambda: group.primary != isolated, deadline_s=PROMOTED_S):
             _wait_for_writes(sandbox, NO_REPLICAS if min_replicas != "0" else "")
         flight = flights_of(sandbox).end()
         faults.heal(sandbox)
     return flight
+
+
+def _lose(sandbox: Sandbox) -> Flight:
+    """Lose the primary's machine, with the client near it."""
+    zone = zone_of(sandbox, group_of(sandbox).primary)
+    with temporarily(sandbox, zone_delay_ms=NEAR_MS, client_zone=zone):
+        repair(sandbox)
+        faults.lose_primary(sandbox)
+        return finished_flight(sandbox)
+
+
+def _switch(sandbox: Sandbox) -> Flight:
+    """Move the primary by plan."""
+    faults.planned(sandbox)
+    return finished_flight(sandbox)
 
 
 def _wait_for_writes(sandbox: Sandbox, ended_as: str = "") -> None:

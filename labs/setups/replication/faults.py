@@ -53,13 +53,14 @@ def start_clients(sandbox: Sandbox) -> None:
 
 def kill_primary(sandbox: Sandbox) -> str:
     """End the primary's process as a crash would."""
-    return f"{_begin(sandbox, 'kill')}, the primary, was killed."
+    return _said(sandbox, f"{_begin(sandbox, 'kill')}, the primary, was killed.", ends=True)
 
 
 def pause_primary(sandbox: Sandbox) -> str:
     """Freeze the primary."""
     primary = _begin(sandbox, "pause")
-    return f"{primary}, the primary, is frozen: it keeps its connections and sends no reply."
+    said = f"{primary}, the primary, is frozen: it keeps its connections and sends no reply."
+    return _said(sandbox, said)
 
 
 def lose_primary(sandbox: Sandbox) -> str:
@@ -70,7 +71,7 @@ def lose_primary(sandbox: Sandbox) -> str:
         f"The machine of {primary} is lost.",
         "What it had acknowledged and not yet handed on is lost with it.",
     )
-    return f"The machine of {primary}, the primary, is lost."
+    return _said(sandbox, f"The machine of {primary}, the primary, is lost.", ends=True)
 
 
 def resume(sandbox: Sandbox) -> str:
@@ -97,7 +98,8 @@ def cut_zone(sandbox: Sandbox, zone: str, way: str) -> str:
     head, rest = f"{name.capitalize()} is cut off.", f"No packet {what} it"
     rest += ", and no connection is refused."
     sandbox.caption(head, rest)
-    return f"{head} {rest}"
+    said = f"{head} {rest}"
+    return _said(sandbox, said) if of_primary in zones else said
 
 
 def slow_zone(sandbox: Sandbox, zone: str, delay_ms: float) -> str:
@@ -248,6 +250,15 @@ def _begin(sandbox: Sandbox, verb: str, words: str = "") -> str:
     if not words:
         sandbox.server(primary, verb)
     return primary
+
+
+def _said(sandbox: Sandbox, said: str, *, ends: bool = False) -> str:
+    """What was done to the primary, and what to expect if sentinels are in TILT mode."""
+    warning = group_of(sandbox).tilt_warning(ends=ends)
+    if not warning:
+        return said
+    sandbox.caption(said, warning[:1].upper() + warning[1:])
+    return f"{said} {warning[:1].upper()}{warning[1:]}"
 
 
 def _change_each(sandbox: Sandbox, state: str, verb: str, *, otherwise: str) -> list[str]:

@@ -19,6 +19,7 @@ from labs.load.batches import Operation
 from labs.sandbox.context import Context
 from labs.setups.replication.endpoints import PRIMARY_ENDPOINT
 from labs.setups.replication.group import ReplicationGroup
+from labs.setups.replication.tilt import marks_of, tilted_s
 from labs.setups.replication.workload import ACKNOWLEDGED, LOST, NO_REPLICAS, UNCONFIRMED
 
 BEFORE_S = 2.0
@@ -30,7 +31,7 @@ MOST_SHOWN = 9_000
 
 One that would be longer ends before its flight does, and says so.
 """
-MOST_MESSAGES, MOST_MOVES, MOST_CHANGES = 400, 40, 60
+MOST_MESSAGES, MOST_MOVES, MOST_CHANGES, MOST_MARKS = 400, 40, 60, 50
 MOST_NUMBERS, CHUNK = 2_000_000, 4_000
 KEPT_ACKS = (ACKNOWLEDGED, UNCONFIRMED)
 _CHANGES = {"kill": "was killed", "pause": "is frozen", "resume": "goes on", "restart": "is back"}
@@ -131,8 +132,11 @@ def conclude(
     known_lost: set[int],
     *,
     pulse_s: float,
+    stalled_s: float,
 ) -> None:
-    """Set what came of a flight that ends now. What it lost is added to `known_lost`."""
+    """Set what came of a flight that ends now, in which the machine stalled for so long. What it
+    lost is added to `known_lost`.
+    """
     flight.ended_at = time.monotonic()
     acks = [(op.began + op.took_s, op.number) for op in writes if op.ended_as in KEPT_ACKS]
     flight.gap = _gap_of(flight, sorted(at for at, _ in acks), pulse_s)
@@ -174,6 +178,10 @@ def conclude(
         "recounted": missing is not None,
         "acknowledged_before": len(before),
         "lost_before": len(before & set(flight.lost)),
+        "tilt_ms": round(
+            1000 * tilted_s(group.members.tilts.over(flight.at), flight.at, flight.ended_at), 1
+        ),
+        "stalled_ms": round(1000 * stalled_s, 1),
     }
     flight.isolated = _isolated_of(flight, writes)
 
@@ -208,7 +216,9 @@ def _isolated_of(flight: Flight, writes: Sequence[Operation]) -> Isolated:
 
 
 def sentences_of(flight: Flight) -> tuple[str, str]:
-    """How long no write was accepted, and what is lost."""
+    """How long no write was accepted, and what else is to be said: what is lost, and what kept the
+    sentinels from acting.
+    """
     results = flight.results
     if flight.gap_s < PULSE_S:
         head = "Writes were accepted all the while."
@@ -216,11 +226,15 @@ def sentences_of(flight: Flight) -> tuple[str, str]:
         head = f"No write was accepted for {flight.gap_s:.2f} s."
     else:
         head = "No write has been accepted since."
+    if float(results["tilt_ms"]):
+        tilted = f" Sentinels were in TILT mode for {float(results['tilt_ms']) / 1000:.1f} s of it."
+    else:
+        tilted = ""
     if not results["recounted"]:
-        return head, "It could not be found out what was lost."
+        return head, f"It could not be found out what was lost.{tilted}"
     return (
         head,
-        f"{results['lost']:,} of {results['acknowledged']:,} acknowledged writes are lost.",
+        f"{results['lost']:,} of {results['acknowledged']:,} acknowledged writes are lost.{tilted}",
     )
 
 
@@ -243,6 +257,12 @@ def document_of(
     writes, reads = (
         [op for op in several if since <= op.began <= until] for several in (all_writes, all_reads)
     )
+    marks += marks_of(group.members.tilts.over(since), since, until)
+    marks += [
+        (stall.ended, f"the machine stalled for {stall.seconds:.1f} s")
+        for stall in context.stalls.since(since)
+        if stall.ended < until
+    ]
     too_long = [several for several in (writes, reads) if len(several) > MOST_SHOWN]
     shown_until = min((several[MOST_SHOWN - 1].began for several in too_long), default=until)
     if too_long:
@@ -276,7 +296,7 @@ def document_of(
             for control in context.lab.controls
         ],
         "fault": {name: getattr(flight, name) for name in ("verb", "server", "zone", "words")},
-        "marks": [[ms(at), words] for at, words in marks],
+        "marks": [[ms(at), words] for at, words in sorted(marks)[:MOST_MARKS]],
         "from_ms": ms(since),
         "to_ms": ms(shown_until),
         "writes": rows(writes),

@@ -27,6 +27,7 @@ from labs.setups.replication.endpoints import PRIMARY_ENDPOINT, Endpoints
 from labs.setups.replication.members import Members, MemberStatus
 from labs.setups.replication.mesh import Mesh
 from labs.setups.replication.sentinels import SentinelMessage
+from labs.setups.replication.tilt import warning
 
 READY_S = 6.0
 STAGGER = 0.12
@@ -214,12 +215,27 @@ class ReplicationGroup(Part):
         self.members.wake()
         return names
 
+    def tilt_warning(self, *, ends: bool) -> str:
+        """What to expect when the primary fails now, because of sentinels in TILT mode; empty if
+        none is. `ends` is true of a primary that ends, and does not only fall silent.
+        """
+        members = self.members
+        members.tilts.look()
+        return warning(
+            members.tilts,
+            free=len(members.free_sentinels()),
+            quorum=self._quorum(),
+            detection_ms=float(self.context.settings.get("detection_ms", 1_000)),
+            ends=ends,
+        )
+
     def switchover(self) -> None:
         """A planned failover, as a careful service does it: writes wait until the replicas have
         everything, a sentinel promotes one of them, and the former primary follows it.
 
         Raises GroupNotSettled if the replicas don't get everything, NotNow if no sentinel begins.
         """
+        self._require_one_out_of_tilt()
         former = self.members.redis(self.primary)
         former.run("CLIENT", "PAUSE", int(1000 * SWITCHOVER_S), "WRITE")
         self._stepping_down = self.primary
@@ -240,9 +256,20 @@ class ReplicationGroup(Part):
         found = map(self.members.status_of, self.members.caches)
         return len({status.offset for status in found if status is not None}) == 1
 
+    def _require_one_out_of_tilt(self) -> None:
+        """One in TILT mode would accept the request, and do nothing until it leaves that mode."""
+        tilts = self.members.tilts
+        tilts.look()
+        if tilts.in_tilt() and not self.members.free_sentinels():
+            raise NotNow(
+                f"Every sentinel is in TILT mode for {tilts.left_s():.0f} s more: they stood still "
+                "for more than 2 s, distrust their clocks, and promote no replica.",
+                hint="Wait until they leave it, then try again.",
+            )
+
     def _promote_one(self) -> None:
         problem: Exception | None = None
-        for sentinel in self.members.sentinels_up().values():
+        for sentinel in self.members.free_sentinels().values():
             try:
                 sentinel.fail_over()
                 return

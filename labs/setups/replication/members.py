@@ -23,6 +23,7 @@ from labs.sandbox.context import Context
 from labs.setups.replication.endpoints import Endpoints
 from labs.setups.replication.mesh import Mesh
 from labs.setups.replication.sentinels import NEWS, SentinelMessage, SentinelSubscriber
+from labs.setups.replication.tilt import MESSAGES, Tilts
 
 log = logging.getLogger("labs.group")
 POLL_S, POLL_WHEN_QUIET_S = 0.1, 0.5
@@ -80,6 +81,7 @@ class Members:
         """When each server answered for the first time after it had not, in monotonic seconds."""
         self.messages: list[SentinelMessage] = []
         """What the sentinels published, oldest first."""
+        self.tilts = Tilts(self.sentinels_up, context.emit)
         self.are_started = False
         """False until the servers that start with the sandbox are up."""
         self.ignores_sentinels = False
@@ -108,6 +110,7 @@ class Members:
         self.statuses.clear()
         self.changes.clear()
         self.messages.clear()
+        self.tilts.clear()
 
     def wake(self) -> None:
         """Poll again soon."""
@@ -131,6 +134,11 @@ class Members:
         """The engine of every sentinel that is up, by name."""
         found = {name: self.sentinel(name) for name in self.sentinels}
         return {name: sentinel for name, sentinel in found.items() if sentinel is not None}
+
+    def free_sentinels(self) -> dict[str, Sentinel]:
+        """The engine of every sentinel that is up and not in TILT mode, by name."""
+        tilted = self.tilts.in_tilt()
+        return {name: one for name, one in self.sentinels_up().items() if name not in tilted}
 
     def is_present(self, name: str) -> bool:
         """False for a replica that waits to be added, or was removed."""
@@ -270,6 +278,7 @@ class Members:
             if not self._stopped.is_set():
                 try:
                     self.poll_all()
+                    self.tilts.look_now_and_then()
                 except Exception:
                     log.exception("the group could not be polled")
 
@@ -292,6 +301,8 @@ class Members:
         self.messages.append(message)
         del self.messages[:-MOST_MESSAGES]
         self._on_message(message)
+        if message.event in MESSAGES:
+            self.tilts.look()
         if message.event in NEWS:
             self._context.emit(
                 SentinelSaid(sentinel=message.sentinel, event=message.event, words=message.words)

@@ -43,8 +43,10 @@ AFTER_S = 0.5
 MOST_FLIGHTS = 100
 LONGEST_S, PATIENCE_S = 40.0, 12.0
 """No flight takes longer than the first; after the second it no longer waits for a sentinel that
-still has another primary.
+still has another primary. Neither counts while a sentinel is in TILT mode.
 """
+LONGEST_IN_TILT_S = 160.0
+"""A machine that stalls again and again does not make a flight longer than this."""
 RECENT = 4_000
 ENDS_A_PRIMARY = ("kill", "lose")
 """After these, the server that acknowledges is another primary, or the same one started again:
@@ -315,13 +317,21 @@ class FlightRecorder(Workload):
             time.sleep(0.05)
             now = time.monotonic()
             try:
-                if now - flight.at > LONGEST_S or self._is_over(flight, now):
+                if self._flown_s(flight, now) > LONGEST_S or self._is_over(flight, now):
                     with self._lock:
                         if self.current is flight:
                             self._finish(flight)
             except Exception:
                 log.exception("flight %d could not be watched", flight.number)
                 self.current = None
+
+    def _flown_s(self, flight: Flight, now: float) -> float:
+        """How long the sentinels could have acted since the fault, or since the last of them left
+        TILT mode.
+        """
+        if now - flight.at > LONGEST_IN_TILT_S:
+            return now - flight.at
+        return now - max(flight.at, self._group.members.tilts.last_end())
 
     def _is_over(self, flight: Flight, now: float) -> bool:
         group, servers = self._group, self.context.servers.values()
@@ -331,7 +341,7 @@ class FlightRecorder(Workload):
             or not self.context.load.running
             or any(server.state == "paused" for server in servers)
             or not self._has_gone_on(flight, now)
-            or (now - flight.at < PATIENCE_S and not group.members.sentinels_agree())
+            or (self._flown_s(flight, now) < PATIENCE_S and not group.members.sentinels_agree())
         ):
             return False
         has_moved = any(
@@ -345,7 +355,16 @@ class FlightRecorder(Workload):
 
     def _finish(self, flight: Flight) -> None:
         group, writes = self._group, list(self.writes)
-        conclude(flight, group, writes, self.acknowledged, self.known_lost, pulse_s=self._pulse_s)
+        stalled_s = sum(stall.seconds for stall in self.context.stalls.since(flight.at))
+        conclude(
+            flight,
+            group,
+            writes,
+            self.acknowledged,
+            self.known_lost,
+            pulse_s=self._pulse_s,
+            stalled_s=stalled_s,
+        )
         flight.client_after = self._client()
         document = document_of(flight, self.context, group, writes, list(self.reads))
         self.over.append(flight)

@@ -39,11 +39,14 @@ WORDS = {
     "+failover-end": "the failover is over",
     "+failover-end-for-timeout": "the failover is over, though not every replica has followed",
     "+switch-master": "the primary is {detail} now",
-    "-failover-abort-no-good-slave": "gives up: no replica is fit to be promoted",
+    "-failover-abort-no-good-slave": "gives up: no replica is fit to be promoted; each is down, "
+    "has priority 0, or has been without its primary for longer than ten times the detection time",
     "-failover-abort-not-elected": "gives up: it was not elected",
     "+convert-to-slave": "makes {subject} a replica: another is the primary",
     "+slave": "has met the replica {subject}",
     "+reboot": "{subject} has been restarted",
+    "+tilt": "is in TILT mode: it stood still for more than 2 s, and distrusts its clock",
+    "-tilt": "has left TILT mode",
 }
 NEWS = frozenset(
     "+sdown -sdown +odown +vote-for-leader +elected-leader +selected-slave +promoted-slave "

@@ -5,19 +5,108 @@ the repair after one.
 from __future__ import annotations
 
 import contextlib
+import time
+from collections.abc import Callable
 
-from labs.errors import GroupNotSettled, NotNow
+from labs.errors import GroupNotSettled, LabsError, NotNow
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.replication import faults
 from labs.setups.replication.bench import flights_of, group_of
 from labs.setups.replication.flight import Flight
 
 FLIGHT_S, SETTLED_S = 8.0, 5.0
+OUT_OF_TILT_S = 45.0
+"""TILT mode lasts for 30 s; it begins again if the machine stalls again."""
+ATTEMPTS = 3
+
+
+def wait_out_of_tilt(sandbox: Sandbox) -> None:
+    """Wait until no sentinel is in TILT mode. Raises GroupNotSettled after OUT_OF_TILT_S."""
+    tilts = group_of(sandbox).members.tilts
+    tilts.look()
+    if not sandbox.wait_until(lambda: not tilts.in_tilt(), deadline_s=OUT_OF_TILT_S):
+        raise GroupNotSettled(
+            f"{' and '.join(tilts.in_tilt())} did not leave TILT mode within {OUT_OF_TILT_S:g} s.",
+            hint="The machine stalls again and again: end what else keeps it busy, then measure.",
+        )
+
+
+def wait_through_tilt(
+    sandbox: Sandbox, condition: Callable[[], bool], *, deadline_s: float
+) -> bool:
+    """Wait until a condition holds; False when sentinels that are not in TILT mode have had this
+    long, or after OUT_OF_TILT_S more.
+    """
+    tilts, began = group_of(sandbox).members.tilts, time.monotonic()
+
+    def is_late() -> bool:
+        since = max(began, tilts.last_end())
+        stalled_s = sum(stall.seconds for stall in sandbox.stalls.since(since))
+        return time.monotonic() - since - stalled_s > deadline_s
+
+    last_s = deadline_s + OUT_OF_TILT_S
+    sandbox.wait_until(lambda: condition() or is_late(), deadline_s=last_s)
+    return condition()
+
+
+def undisturbed(sandbox: Sandbox, fly: Callable[[], Flight]) -> Flight:
+    """The flight that `fly` makes. If the machine stalled meanwhile, or a sentinel was in TILT
+    mode, that flight says nothing of a failover, whether it came to an end or not: the group is
+    made whole and another is made, ATTEMPTS in all.
+
+    Raises GroupNotSettled if the last one was disturbed, too, and what `fly` raises undisturbed.
+    """
+    for left in reversed(range(ATTEMPTS)):
+        wait_out_of_tilt(sandbox)
+        began, problem = time.monotonic(), None
+        try:
+            flight = fly()
+        except LabsError as exc:
+            problem = exc
+        disturbance = _disturbance_since(sandbox, began)
+        if not disturbance and problem is None:
+            sandbox.stalls.made_good()
+            return flight
+        if problem is not None and not disturbance:
+            raise problem
+        sandbox.say(f"{disturbance}, so this flight is not counted")
+        if left:
+            make_whole(sandbox)
+    raise GroupNotSettled(
+        f"{disturbance} in each of {ATTEMPTS} flights, so nothing was measured.",
+        hint="End what else keeps the machine busy, then measure again.",
+    )
+
+
+def _disturbance_since(sandbox: Sandbox, began: float) -> str:
+    """What kept the servers from acting since this moment (monotonic seconds), if anything did."""
+    if stalled := sandbox.stalls.disturbed(began):
+        return stalled
+    if tilts := group_of(sandbox).members.tilts.over(began):
+        return f"{tilts[0].sentinel} was in TILT mode"
+    return ""
+
+
+def make_whole(sandbox: Sandbox) -> None:
+    """End the flight, have every zone whole and every Redis up, wait until no sentinel is in TILT
+    mode, and repair the group.
+    """
+    members = group_of(sandbox).members
+    with contextlib.suppress(NotNow):
+        flights_of(sandbox).end()
+    for undo in (faults.heal, faults.resume):
+        with contextlib.suppress(NotNow):
+            undo(sandbox)
+    for name in members.caches:
+        if sandbox.servers[name].state == "down":
+            sandbox.server(name, "restart")
+    wait_out_of_tilt(sandbox)
+    repair(sandbox)
 
 
 def require_whole_group(sandbox: Sandbox) -> None:
     """Raise GroupNotSettled unless the group has a replica, no server is down or frozen, no zone is
-    cut off, and no flight is being recorded.
+    cut off, no flight is being recorded, and no sentinel stays in TILT mode.
     """
     group = group_of(sandbox)
     wrong = [
@@ -34,6 +123,7 @@ def require_whole_group(sandbox: Sandbox) -> None:
             f"{wrong[0]} is not as it should be.",
             hint="Bring everything back, then measure.",
         )
+    wait_out_of_tilt(sandbox)
     if not any(status.role == "replica" for status in group.members.statuses.values()):
         raise GroupNotSettled("The primary has no replica.", hint="Give it one, then measure.")
 
@@ -41,7 +131,7 @@ def require_whole_group(sandbox: Sandbox) -> None:
 def finished_flight(sandbox: Sandbox) -> Flight:
     """The flight when it is over; one that does not end by itself is ended."""
     flights = flights_of(sandbox)
-    if sandbox.wait_until(lambda: flights.current is None, deadline_s=FLIGHT_S):
+    if wait_through_tilt(sandbox, lambda: flights.current is None, deadline_s=FLIGHT_S):
         return flights.over[-1]
     return flights.end()
 

@@ -1,5 +1,6 @@
 // @ts-check
 // Whether a document is a flight: a file may hold anything. The rules are those of portal/bench/flight.py, which the page brings.
+import { ask } from "../../ask.js";
 import { filled, wrongIn } from "./schema.js";
 
 /** @returns {{largest: number, schema: import("./schema.js").Schema}} */
@@ -41,7 +42,7 @@ export function notTooLong(length) {
 
 /** @param {string} url @returns {Promise<import("./words.js").Flight>} */
 export async function fetched(url) {
-  const response = await fetch(url, { headers: { Accept: "application/json" } });
-  if (!response.ok) throw new Error(response.status === 404 ? "There is no flight at this address, or no longer." : `The flight could not be loaded (${response.status}).`);
-  return read(await response.text());
+  const { ok, status, text } = await ask(url);
+  if (!ok) throw new Error(status === 404 ? "There is no flight at this address, or no longer." : `The flight could not be loaded (${status}).`);
+  return read(text);
 }

@@ -9,7 +9,7 @@ const ROW = 15;
 const PINS = 12;
 const MOST_ROWS = 9;
 const MOST_FLAGS = 40;
-const FIRST = ["+switch-master", "+odown", "+sdown", "+elected-leader", "+promoted-slave", "+try-failover", "+selected-slave", "-sdown", "+convert-to-slave", "+new-epoch"];
+const FIRST = ["+switch-master", "+odown", "+sdown", "+elected-leader", "+promoted-slave", "+try-failover", "+selected-slave", "+tilt", "-tilt", "-sdown", "+convert-to-slave", "+new-epoch"];
 
 /**
  * The same word of several sentinels at nearly the same time is one flag.

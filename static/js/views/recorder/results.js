@@ -25,6 +25,8 @@ export function results(flight) {
     result(results.recounted === false ? "?" : figure(results.lost, 0), `of ${figure(results.acknowledged, 0)}`, sense("stale", "acknowledged, then lost")),
     result(figure(results.refused, 0), "", sense("error", "refused with an error"), ...(kinds.length ? [make("span", { class: "by-kind" }, kinds.join(", "))] : [])),
     result(at === null ? "–" : seconds(at), at === null ? "" : "s", results.promoted ? `until ${results.promoted} was a primary` : "no server was promoted"),
+    ...(results.tilt_ms ? [result(seconds(results.tilt_ms, 1), "s", sense("error", "with sentinels in TILT mode"))] : []),
+    ...(results.stalled_ms ? [result(seconds(results.stalled_ms, 1), "s", sense("error", "in which the machine stalled"))] : []),
     ...(few ? [result(figure(few, 0), "", sense("write", "acknowledged by too few replicas"))] : []));
 }
 

@@ -4,7 +4,7 @@ import { figure } from "../../island.js";
 
 /**
  * @typedef {[number, number, string, number]} Operation  ms after the fault, ms that it took, how it ended, its number
- * @typedef {{downtime_ms: number | null, gap_from_ms: number | null, gap_to_ms: number | null, written: number, acknowledged: number, lost: number, refused: number, promoted: string, recounted?: boolean}} Results
+ * @typedef {{downtime_ms: number | null, gap_from_ms: number | null, gap_to_ms: number | null, written: number, acknowledged: number, lost: number, refused: number, promoted: string, recounted?: boolean, tilt_ms?: number, stalled_ms?: number}} Results
  * @typedef {{kind: string, version: number, name: string, title: string, lab: string, at: number, versions: Record<string, string>, isolation: string, settings: [string, string][],
  *   fault: {verb: string, server: string, zone: string, words: string}, marks: [number, string][], from_ms: number, to_ms: number, writes: Operation[], reads: Operation[],
  *   sentinels: [number, string, string, string][], moves: [number, string, string[]][], roles: [number, string, string][], results: Results, live?: boolean}} Flight
@@ -70,10 +70,13 @@ export function sentence(flight) {
   const at = promotedAt(flight);
   const moved = flight.moves.find(([when, endpoint]) => when > 0 && endpoint.startsWith("primary"));
   const of = `${figure(results.lost, 0)} of ${figure(results.acknowledged, 0)} acknowledged ${results.acknowledged === 1 ? "write" : "writes"}`;
+  const [tilted, stalled] = [results.tilt_ms ?? 0, results.stalled_ms ?? 0];
   return [
     `${titled(fault.words || flight.title)}.`,
     results.gap_from_ms === null ? "Writes went on." : results.gap_to_ms === null ? "No write was accepted until the record ends." : `No write was accepted for ${seconds(results.gap_to_ms - results.gap_from_ms)} s.`,
     results.promoted ? `${results.promoted} was promoted${at === null ? "" : ` and a primary after ${seconds(at)} s`}${moved ? `, and the primary endpoint led to ${moved[2].join(", ") || "no server"} after ${seconds(moved[0])} s` : ""}.` : "No server was promoted.",
     results.recounted === false ? `It could not be found out what was lost. ${figure(results.refused, 0)} were refused.` : `${of} ${results.lost === 1 ? "was" : "were"} lost, ${figure(results.refused, 0)} refused.`,
-  ].join(" ");
+    tilted ? `Sentinels were in TILT mode for ${seconds(tilted, 1)} s of it and started no failover then: compare it with others only if you leave that time out.` : "",
+    stalled ? `The machine stalled for ${seconds(stalled, 1)} s of it: nothing ran then.` : "",
+  ].filter(Boolean).join(" ");
 }

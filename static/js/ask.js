@@ -1,0 +1,39 @@
+// @ts-check
+// Asking the portal from a script: every question has a deadline, and what went wrong is an Error whose message a page may show.
+
+const ANSWER_MS = 10000;
+
+/**
+ * The answer to a GET, whole.
+ * @param {string} url
+ * @param {{ms?: number, signal?: AbortSignal, headers?: Record<string, string>}} [options]
+ * @returns {Promise<{status: number, ok: boolean, text: string}>}
+ */
+export async function ask(url, { ms = ANSWER_MS, signal, headers = { Accept: "application/json" } } = {}) {
+  const deadline = new AbortController();
+  const stop = () => deadline.abort();
+  const timer = setTimeout(stop, ms);
+  signal?.addEventListener("abort", stop);
+  try {
+    const response = await fetch(url, { headers, signal: deadline.signal });
+    return { status: response.status, ok: response.ok, text: await response.text() };
+  } catch (error) {
+    throw new Error("The portal did not answer. Check your network, then try again.", { cause: error });
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", stop);
+  }
+}
+
+/**
+ * The events of a sandbox after a number; undefined if there is no such sandbox.
+ * @param {string} base address of the sandbox
+ * @param {number} after @param {number} ms @param {AbortSignal} [signal]
+ * @returns {Promise<any[] | undefined>}
+ */
+export async function eventsAfter(base, after, ms, signal) {
+  const { status, ok, text } = await ask(`${base}/feed?after=${after}`, { ms, signal });
+  if (status === 404) return undefined;
+  if (!ok) throw new Error(`The portal answered with an error (${status}).`);
+  return JSON.parse(text);
+}
