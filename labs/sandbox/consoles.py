@@ -20,7 +20,7 @@ from labs.sandbox.context import Context
 from labs.sandbox.memcached_console import MemcachedConsole
 from labs.sandbox.redis_cli.console import RedisConsole
 from labs.sandbox.sql_console import SqlConsole
-from labs.sandbox.typed import PIECES, as_one, foreign
+from labs.sandbox.typed import as_lines, foreign
 
 CONSOLES: dict[str, Callable[[Address, Access], Console]] = {
     "resp": RedisConsole,
@@ -49,7 +49,8 @@ class Consoles:
         """
         console = self._console(name)
         language = registry[self._context.servers[name].engine.kind].console
-        pieces = PIECES.get(language, as_one)(command)
+        # The others find the ends of their commands themselves.
+        pieces = as_lines(command) if language == "resp" else [command]
         if len(pieces) > MOST_TOGETHER:
             raise BadInput(
                 f"These are {len(pieces):,} commands. At most {MOST_TOGETHER} run together, so "

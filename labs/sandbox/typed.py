@@ -5,7 +5,6 @@ how many commands it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 _LOOKS_LIKE = {
     "“": '"',
@@ -64,21 +63,6 @@ def as_lines(command: str) -> list[str]:
             pieces.append(command[start:at])
             start = at + 1
     return [piece for piece in (*pieces, command[start:]) if piece.strip()] or [command]
-
-
-def as_one(command: str) -> list[str]:
-    """The whole: the server finds where a statement of SQL ends, and the console of Memcached which
-    lines are a value.
-    """
-    return [command]
-
-
-PIECES: dict[str, Callable[[str], list[str]]] = {
-    "resp": as_lines,
-    "memcached": as_one,
-    "sql": as_one,
-}
-"""How many commands a text is, by the value of `console` of a kind of engine; one for any other."""
 
 
 def _end_of_literal(statement: str, opened: str, at: int) -> int:

@@ -214,12 +214,14 @@ def _turns(sandbox: SandboxInfo, node: Node) -> tuple[dict[str, Any], ...]:
     """What was typed with its answer; several pasted commands, each with its own."""
     # A form sends a line end as two characters, whichever was typed.
     command = request.form.get("command", "").replace("\r\n", "\n")
-    if not command.strip():
+    before = request.form.get("prompt", "")[:PROMPT_LENGTH]
+    # A console whose prompt shows something may wait for a value, which may be blank.
+    if not command.strip() and not before:
         raise BadInput("There is no command.", hint="Type one, for example PING.")
     turn: dict[str, Any] = {
         "server": node.name,
         "language": node.kind.console,
-        "before": request.form.get("prompt", "")[:PROMPT_LENGTH],
+        "before": visible(before),
         "command": visible(command.strip("\n")),
     }
     try:

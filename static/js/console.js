@@ -57,7 +57,8 @@ class Console extends Island {
     if (event.isComposing) return;
     if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
-      if (this.input?.value.trim()) this.input.form?.requestSubmit();
+      // A console whose prompt shows something may wait for a value, which may be blank.
+      if (this.input?.value.trim() || this.querySelector("[data-prompt-now]")?.textContent) this.input?.form?.requestSubmit();
     } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
       this.arrow(event, event.key === "ArrowUp" ? -1 : 1);
     } else if (event.key === "Escape") {

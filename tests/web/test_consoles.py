@@ -67,6 +67,18 @@ def test_several_pasted_commands_are_several_turns(
         assert "</span>GET a</span>" in html and "</span>GET b</span>" in html
 
 
+def test_a_blank_line_is_sent_to_a_console_that_waits(
+    client: FlaskClient, opened: FakedSandbox
+) -> None:
+    url = f"/sandboxes/{opened.id}/console/cache"
+
+    waiting = client.post(url, data={"command": "  ", "prompt": "(2 bytes)"}, headers=HTMX)
+    idle = client.post(url, data={"command": "  ", "prompt": ""}, headers=HTMX)
+
+    assert "It was told:   <" in waiting.text
+    assert idle.status_code == 422
+
+
 def test_our_words_stand_apart_from_the_server_s(client: FlaskClient, opened: FakedSandbox) -> None:
     assert (
         client.post(f"/sandboxes/{opened.id}/servers/cache", data={"verb": "kill"}).status_code
