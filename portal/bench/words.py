@@ -55,7 +55,7 @@ CONNECTION = {
     "waiting": ("Waiting", "The page asks again by itself."),
     "live": ("Live", "Every event arrives as it happens."),
     "silent": ("Silent", "Nothing has arrived since {}; the page shows what was so then."),
-    "polling": ("Polling", "No live stream gets through here, so the page asks every second."),
+    "polling": ("Polling", "There is no live stream for this page, so it asks every second."),
     "lost": ("Lost", "No answer since {}. Check your network; the page keeps asking."),
 }
 """How a page hears of its sandbox: the state in a word, and a sentence; {} is a time of day."""

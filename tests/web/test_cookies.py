@@ -1,5 +1,5 @@
-"""A visitor becomes a learner only with a cookie that came back: one who refuses cookies hears why,
-and costs nothing; who takes them notices nothing.
+"""A visitor becomes a learner only with a cookie that came back: one who refuses cookies hears why
+and costs nothing; one who takes them notices nothing.
 """
 
 from __future__ import annotations
