@@ -65,7 +65,7 @@ class Machine:
             return self.redis.ping()
         return False
 
-    def start_host(self, *options):
+    def start_host(self, *options, **how):
         before = {host.id for host in self.client.hosts()}
         with (self.directory / "host.log").open("ab") as log:
             self.host = subprocess.Popen(
@@ -82,6 +82,7 @@ class Machine:
                 cwd=ROOT,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
+                **how,
             )
         eventually(lambda: {host.id for host in self.client.hosts()} - before, within_s=20)
 
