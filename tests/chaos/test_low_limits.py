@@ -162,6 +162,43 @@ def test_a_sandbox_that_finds_no_process_does_not_end_the_others(machine):
     assert zygote.is_running()
 
 
+LOAD_WITHOUT_A_PROCESS = """
+import resource
+from labs.clients.address import Address
+from labs.errors import DidNotStart
+from labs.load.forkserver import ProcessForkServer
+from labs.network.links import Links
+
+server = ProcessForkServer()
+links = Links(side_channel=server)
+resource.prlimit(links._pid, resource.RLIMIT_NPROC, (1, 1))
+try:
+    server.start(None)
+except DidNotStart as error:
+    print(error)
+links.listen("still there", Address("127.0.0.1", 0))
+links.close()
+server.close()
+"""
+
+
+@as_root
+def test_a_load_that_finds_no_process_does_not_end_the_links():
+    found = subprocess.run(
+        [sys.executable, "-c", LOAD_WITHOUT_A_PROCESS],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_S,
+        check=False,
+        **ALONE,
+    )
+
+    assert "as many processes as it may" in found.stdout
+    assert found.stderr == ""
+    assert found.returncode == 0
+
+
 def allow_processes(process, how_many):
     subprocess.run(
         ["prlimit", "--pid", str(process.pid), f"--nproc={how_many}"], check=True, **ALONE
