@@ -28,7 +28,8 @@ from labs.host import cage, isolation, overlay
 from labs.host.spawn import SpawnRequest
 
 PROCESSES = 200
-OPEN_FILES = 4_096
+OPEN_FILES = 1_024
+"""Of each process of a sandbox, as usual: the labs host may open more."""
 MEMORY_OF_A_PROCESS = 1024 * 1024 * 1024
 LONGEST_FILE = 128 * 1024 * 1024
 
@@ -85,9 +86,15 @@ def _serve() -> None:
             if not message:
                 return
             request = SpawnRequest(**json.loads(message))
-            pid = _fork_monitor(
-                request, layers, descriptors[0], [control.fileno(), wake, _wake_end]
-            )
+            try:
+                pid = _fork_monitor(
+                    request, layers, descriptors[0], [control.fileno(), wake, _wake_end]
+                )
+            except OSError as exc:
+                # The others live on: a machine may have no process left for a moment.
+                _refuse(descriptors[0], exc)
+                _say(control, {"ended": request.sandbox, "status": 1 << 8})
+                continue
             os.close(descriptors[0])
             monitors[pid] = request.sandbox
             _say(control, {"started": request.sandbox, "monitor": pid})
@@ -95,6 +102,13 @@ def _serve() -> None:
 
 def _say(control: socket.socket, message: dict[str, object]) -> None:
     control.send(json.dumps(message).encode())
+
+
+def _refuse(descriptor: int, error: OSError) -> None:
+    """Say to the host, as the sandbox would, why there is none."""
+    failed = DidNotStart("The labs' machine can start no other process just now.")
+    with socket.socket(fileno=descriptor) as to_host, contextlib.suppress(OSError):
+        to_host.sendall(wire.pack({"failed": as_data(failed), "detail": str(error)}))
 
 
 def _fork_monitor(

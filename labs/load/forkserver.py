@@ -57,6 +57,12 @@ class ProcessForkServer:
             ours.close()
             hint = "Close the sandbox and open it again."
             raise DidNotStart("The load could not be started.", hint=hint, detail=str(exc)) from exc
+        if not pid:
+            ours.close()
+            raise DidNotStart(
+                "The load could not be started: your sandbox has as many processes as it may.",
+                hint="End other commands that run, or reset the sandbox.",
+            )
         return pid, Connection(ours.detach())
 
     def on_readable(self) -> bool:
@@ -77,7 +83,11 @@ class ProcessForkServer:
             os.closerange(pipe.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
             loop.serve(pickle.loads(message), pipe, self.commits)
 
-        pid = linux.fork("cg-load", be_client)
+        try:
+            pid = linux.fork("cg-load", be_client)
+        except OSError:
+            # No process is left: no client, but the links of this process go on.
+            pid = 0
         pipe.close()
         self.asked.send(struct.pack("=i", pid))
         return True

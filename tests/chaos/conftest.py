@@ -65,7 +65,7 @@ class Machine:
             return self.redis.ping()
         return False
 
-    def start_host(self, *options):
+    def start_host(self, *options, **how):
         before = {host.id for host in self.client.hosts()}
         with (self.directory / "host.log").open("ab") as log:
             self.host = subprocess.Popen(
@@ -81,6 +81,7 @@ class Machine:
                 env={**os.environ, "REDIS_URL": f"unix://{self.socket}"},
                 stdout=subprocess.DEVNULL,
                 stderr=log,
+                **how,
             )
         eventually(lambda: {host.id for host in self.client.hosts()} - before, within_s=20)
 

@@ -16,7 +16,7 @@ from tests.chaos.conftest import ROOT, a_machine
 from tests.chaos.web import ANN, BOB, Client, Stream, serving
 from tests.waiting import WITHIN_S, eventually
 
-ALONE = 61_999
+ALONE = {"user": 61_999, "group": 61_999, "extra_groups": []}
 """A user who has no other process."""
 HALF = "GET / HTTP/1.1\r\nHost: localhost\r\n"
 WHOLE = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -114,16 +114,19 @@ def test_streams_leave_room_for_pages_where_connections_are_few(redis):
         assert status(web) == "200"
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="counts all processes of a user; root may become one")
+as_root = pytest.mark.skipif(
+    os.getuid() != 0, reason="counts all processes of a user; root may become one that has none"
+)
+
+
+@as_root
 def test_a_request_waits_for_a_thread_where_no_other_can_be_started(redis):
     """The master, the worker, its hub and four threads are all that this user may have."""
-    few = {
-        "user": ALONE,
-        "group": ALONE,
-        "extra_groups": [],
-        "preexec_fn": limited(resource.RLIMIT_NPROC, 7),
-    }
-    with serving(redis, worker="Patient", **few) as web, contextlib.ExitStack() as cleanup:
+    few = limited(resource.RLIMIT_NPROC, 7)
+    with (
+        serving(redis, worker="Patient", preexec_fn=few, **ALONE) as web,
+        contextlib.ExitStack() as cleanup,
+    ):
         worker = web.worker
         streams = [Stream(web, learner) for learner in (ANN, ANN, BOB, BOB)]
         for stream in streams:
@@ -138,6 +141,68 @@ def test_a_request_waits_for_a_thread_where_no_other_can_be_started(redis):
 
         assert waits.read().startswith("HTTP/1.1 200 ")
         assert web.worker == worker
+
+
+@as_root
+def test_a_sandbox_that_finds_no_process_does_not_end_the_others(machine):
+    machine.start_host("--isolation", "process", "--pool", "0", **ALONE)
+    first = machine.open("ann")
+    zygote = next(process for process in machine.family() if process.name() == "cg-zygote")
+
+    allow_processes(zygote, "1:")
+    second = machine.open("bob")
+    allow_processes(zygote, "1000:")
+    third = machine.open("clara")
+
+    assert [machine.status(sandbox) for sandbox in (first, second, third)] == [
+        "open",
+        "closed",
+        "open",
+    ]
+    assert zygote.is_running()
+
+
+LOAD_WITHOUT_A_PROCESS = """
+import resource
+from labs.clients.address import Address
+from labs.errors import DidNotStart
+from labs.load.forkserver import ProcessForkServer
+from labs.network.links import Links
+
+server = ProcessForkServer()
+links = Links(side_channel=server)
+resource.prlimit(links._pid, resource.RLIMIT_NPROC, (1, 1))
+try:
+    server.start(None)
+except DidNotStart as error:
+    print(error)
+links.listen("still there", Address("127.0.0.1", 0))
+links.close()
+server.close()
+"""
+
+
+@as_root
+def test_a_load_that_finds_no_process_does_not_end_the_links():
+    found = subprocess.run(
+        [sys.executable, "-c", LOAD_WITHOUT_A_PROCESS],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_S,
+        check=False,
+        **ALONE,
+    )
+
+    assert "as many processes as it may" in found.stdout
+    assert found.stderr == ""
+    assert found.returncode == 0
+
+
+def allow_processes(process, how_many):
+    subprocess.run(
+        ["prlimit", "--pid", str(process.pid), f"--nproc={how_many}"], check=True, **ALONE
+    )
 
 
 @pytest.mark.parametrize(
