@@ -45,9 +45,7 @@ def test_a_feed_goes_on_after_a_number_and_starts_without_one(client, opened):
 def test_an_action_s_number_has_a_comma_and_a_unit(client, opened):
     client.post(f"/sandboxes/{opened.id}/actions/change-price", data={"price": "24,90"})
     client.post(f"/sandboxes/{opened.id}/settings", data={"name": "ttl_s", "value": "45 s"})
-    client.post(
-        f"/sandboxes/{opened.id}/links/app-cache", data={"verb": "slow", "delay_ms": "12,5 ms"}
-    )
+    client.post(f"/sandboxes/{opened.id}/links/cache", data={"verb": "slow", "delay_ms": "12,5 ms"})
 
     told = {call: args for call, _, args in opened.calls}
     assert told["action"]["fields"]["price"] == 24.9
@@ -61,7 +59,7 @@ def test_an_action_s_number_has_a_comma_and_a_unit(client, opened):
         ("actions/change-price", {"price": "1,234"}, "can mean 1234 or 1.234"),
         ("settings", {"name": "ttl_s", "value": "45 ms"}, "Type a number in s"),
         ("settings", {"name": "ttl_s", "value": "301"}, "Type a number from 1 to 300 s."),
-        ("links/app-cache", {"verb": "slow", "delay_ms": "2001"}, "from 1 to 2000 ms."),
+        ("links/cache", {"verb": "slow", "delay_ms": "2001"}, "from 1 to 2000 ms."),
         ("step", {"verb": "start", "key": "1.5"}, "The item is a whole number."),
         ("step", {"verb": "start", "function": "write", "price": "0"}, "from 0.01 to 99999"),
     ],
