@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.test_routes import TABLE, address
+from tests.web import test_routes
+from tests.web.test_routes import TABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -86,6 +87,7 @@ FORMS: dict[str, tuple[tuple[str, dict[str, str]], ...]] = {
         ("set-ttl_s", {}),
         ("set-", {}),
     ),
+    "/sandboxes/<sandbox>/actions/<name>": (("price", {"item": "1"}), ("item", {"price": "1"})),
     "/sandboxes/<sandbox>/servers/<server>": (("verb", {}),),
     "/sandboxes/<sandbox>/links/<link>": (("verb", {}), ("delay_ms", {"verb": "slow"})),
     "/sandboxes/<sandbox>/step": (
@@ -143,6 +145,12 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 def sandbox(opened):
     """The client's open sandbox of cache-aside, on a host without servers."""
     return opened.id
+
+
+def address(rule, sandbox):
+    """The rule with something of cache-aside in its places."""
+    sample = test_routes.address(rule, sandbox)
+    return sample.replace("/links/app-cache", "/links/cache").replace("/flush", "/change-price")
 
 
 class Hostile:
