@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from labs.catalogue import find
-from labs.errors import LabsError, NotNow, SandboxTaken, no_such_sandbox
+from labs.errors import NotNow, SandboxTaken, no_such_sandbox
 from labs.host.record import CALLS_IN_A_ROW, CALLS_PER_S, Limits, SandboxRecord
 
 CALLS_AT_ONCE = 6
@@ -46,7 +46,7 @@ class Admission:
                 )
             if found is None:
                 if len(self._waiting) >= self.limits.queue:
-                    raise LabsError(
+                    raise NotNow(
                         "This machine is full, and its queue is too.",
                         hint="Try again in a few minutes.",
                     )

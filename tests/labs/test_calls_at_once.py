@@ -36,6 +36,14 @@ BACKUPS = {
     "restart-restored": ("server", {"name": NEW, "verb": "restart"}),
 }
 
+GROUP = {
+    "reset": ("reset", {}),
+    "load": ("load", {"verb": "start"}),
+    "kill-primary": ("action", {"name": "kill-primary"}),
+    "planned": ("action", {"name": "planned"}),
+    "restart": ("server", {"name": "cache-001", "verb": "restart"}),
+}
+
 
 @pytest.fixture(scope="module")
 def hosted(embedded_redis):
@@ -142,9 +150,26 @@ def test_clusters_and_their_backups(backups, names):
     assert backups.console(OLD, "DBSIZE") == "(integer) 0"
 
 
+@pytest.fixture(scope="module")
+def group(hosted):
+    """A bench with a replication group."""
+    bench = Bench(hosted, "failover", GROUP, "third")
+    yield bench
+    bench.call("close")
+
+
+@pytest.mark.parametrize("names", [*combinations_with_replacement(GROUP, 2)], ids="+".join)
+def test_a_replication_group(group, names):
+    assert not refusals(group.at_once(*names))
+
+    group.call("reset")
+    assert set(group.servers().values()) == {"up"}
+    assert "master" in group.console("cache-001", "ROLE")
+
+
 @pytest.mark.parametrize("name", CACHE_ASIDE)
 def test_closing_next_to_another_call(hosted, name):
-    bench = Bench(hosted, "cache-aside", CACHE_ASIDE | {"close": ("close", {})}, "third")
+    bench = Bench(hosted, "cache-aside", CACHE_ASIDE | {"close": ("close", {})}, "fourth")
 
     answers = bench.at_once(name, "close", name)
 

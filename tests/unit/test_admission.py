@@ -4,7 +4,7 @@ started.
 
 import pytest
 
-from labs.errors import LabsError, NotNow, SandboxTaken
+from labs.errors import NotNow, SandboxTaken
 from labs.host.admission import CALLS_AT_ONCE, STARTS, Admission
 from labs.host.record import Limits
 
@@ -66,7 +66,7 @@ def test_a_full_queue_refuses(admission):
     for number in range(STARTS + 20):
         ask(admission, number)
 
-    with pytest.raises(LabsError, match="its queue is too"):
+    with pytest.raises(NotNow, match="its queue is too"):
         ask(admission, "one more")
 
 
