@@ -109,6 +109,8 @@ def _flight(
             "refused": sum(code in "onefrt" for code in codes),
             "promoted": promoted,
             "recounted": True,
+            "tilt_ms": 0.0,
+            "stalled_ms": 0.0,
         },
     }
 

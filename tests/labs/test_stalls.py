@@ -8,7 +8,7 @@ import time
 import pytest
 
 from labs.errors import NotNow
-from labs.events import MachineStalled, NoteAdded, ReadingTaken, TiltChanged
+from labs.events import CheckChanged, MachineStalled, NoteAdded, ReadingTaken, TiltChanged
 from labs.headless import play
 from scripts.repeated_failovers import Outside
 from tests.processes import of_the_living, stopped
@@ -107,6 +107,11 @@ def test_a_fault_while_all_sentinels_are_in_tilt_mode_says_what_to_expect(group)
     assert record.results["tilt_ms"] > 0
     document = sandbox._supervisor.call(sandbox.id, "record", name=record.record)["record"]
     assert "3 sentinels in TILT mode" in [words for _, words in document["marks"]]
+
+    eventually(
+        lambda: [check for check in sandbox.of(CheckChanged) if "in TILT" in check.message],
+        what="the check that says why no replica was promoted",
+    )
 
     # The next failover waits until they have left TILT mode.
     assert sandbox.fail_over("kill-primary").problem == ""

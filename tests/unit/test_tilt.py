@@ -21,14 +21,22 @@ emitted = []
 def test_a_tilt_is_emitted_when_it_begins_when_it_begins_again_and_when_it_ends(tilts):
     tilts.note("sentinel-a", 20.0)
     tilts.note("sentinel-a", 19.5)
-    tilts.note("sentinel-a", 30.0)
+    tilts.note("sentinel-a", 29.0)
     assert tilts.in_tilt() == ["sentinel-a"]
     tilts.note("sentinel-a", 0.0)
     tilts.note("sentinel-a", 0.0)
 
-    assert [event.left_s for event in emitted] == [20.0, 30.0, 0.0]
+    assert [event.left_s for event in emitted] == [20.0, 29.0, 0.0]
     assert tilts.in_tilt() == []
     assert tilts.left_s() == 0.0
+
+
+def test_a_sentinel_that_does_not_say_since_when_is_in_tilt_mode_once(tilts):
+    for _ in range(3):
+        tilts.note("sentinel-a", TILT_S)
+        tilts.seen[0].until -= 10.0  # as if so long had passed
+
+    assert len(emitted) == 1
 
 
 def test_a_sentinel_that_is_gone_is_no_longer_in_tilt_mode(tilts):

@@ -219,11 +219,16 @@ class ReplicationGroup(Part):
         """What to expect when the primary fails now, because of sentinels in TILT mode; empty if
         none is. `ends` is true of a primary that ends, and does not only fall silent.
         """
-        members = self.members
+        members, nodes = self.members, self.context.lab.topology
         members.tilts.look()
+        reached = [
+            name
+            for name in members.free_sentinels()
+            if nodes.node(name).zone not in self.mesh.cut_zones
+        ]
         return warning(
             members.tilts,
-            free=len(members.free_sentinels()),
+            free=len(reached),
             quorum=self._quorum(),
             detection_ms=float(self.context.settings.get("detection_ms", 1_000)),
             ends=ends,
@@ -262,7 +267,7 @@ class ReplicationGroup(Part):
         tilts.look()
         if tilts.in_tilt() and not self.members.free_sentinels():
             raise NotNow(
-                f"Every sentinel is in TILT mode for {tilts.left_s():.0f} s more: they stood still "
+                f"The sentinels are in TILT mode for {tilts.left_s():.0f} s more: they stood still "
                 "for more than 2 s, distrust their clocks, and promote no replica.",
                 hint="Wait until they leave it, then try again.",
             )

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from labs.engines.sentinel import FIT_FOR, Sentinel
+from labs.engines.sentinel import FIT_FOR, TILT_S, Sentinel
 from labs.errors import ServerDown
 from labs.events import Event, TiltChanged
 
@@ -81,8 +81,9 @@ class Tilts:
             elif current is None:
                 self.seen.append(Tilt(sentinel, now, now + left_s))
                 del self.seen[:-MOST_TILTS]
-            elif now + left_s > current.until + SAME_S:
-                current.until = now + left_s  # it stood still again
+            elif left_s < TILT_S and now + left_s > current.until + SAME_S:
+                # It stood still again. All 30 s are no figure: Redis before 7.0 has none.
+                current.until = now + left_s
             else:
                 return
             self._emit(TiltChanged(sentinel=sentinel, left_s=left_s))
@@ -119,7 +120,9 @@ def warning(tilts: Tilts, *, free: int, quorum: int, detection_ms: float, ends: 
     names, left_s = tilts.in_tilt(), tilts.left_s()
     if not names:
         return ""
-    who = f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} in TILT mode"
+    *first, last = names
+    who = f"{', '.join(first)} and {last} are" if first else f"{last} is"
+    who += " in TILT mode"
     if free >= quorum:
         return f"{who}; the other sentinels are enough to start a failover."
     head = f"{who} for {left_s:.0f} s more, so no failover starts before that."
