@@ -50,6 +50,7 @@ def open_sandbox(lab_id: str) -> ResponseReturnValue:
     release_db()
     if form.get("close"):
         _make_room(learner)
+    opened: SandboxInfo | None = None
     try:
         opened = client().open(lab_id, owner=learner, settings=settings)
         if opened.status == "open":
@@ -62,11 +63,13 @@ def open_sandbox(lab_id: str) -> ResponseReturnValue:
     finally:
         cache().forget(summary_name(learner))
     if is_htmx():
-        args = {**given, "gear": form.get("gear", "step"), "was": opened.id}
+        args = {**given, "gear": form.get("gear", "step"), "was": opened.id if opened else ""}
         bench = look(lab, learner=learner, args=args, client=client(), quick=client())
         return render_template("bench/_bench.html", bench=bench, predictions=None)
     page = page_of_form(lab_id)
-    return redirect(with_word(page, "was", opened.id) if opened.status == "closed" else page, 303)
+    if opened is not None and opened.status == "closed":
+        page = with_word(page, "was", opened.id)
+    return redirect(page, 303)
 
 
 @bp.post("/sandboxes/<sandbox>/settings")

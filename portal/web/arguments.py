@@ -39,7 +39,7 @@ def new_key() -> str:
 
 def form_key() -> str:
     """The key of the form that was sent; a new one if it has none."""
-    key = request.form.get("key", "")
+    key = request.form.get("form-key", "")
     return key if re.fullmatch(r"[0-9a-f]{32}", key) else new_key()
 
 

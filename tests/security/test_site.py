@@ -98,6 +98,8 @@ FIELDS = (
     "value",
     "confidence",
     "key",
+    "form-key",
+    "prompt",
     "measure",
     "from",
     "next",

@@ -102,7 +102,7 @@ def test_a_redis_that_is_away_is_asked_once_and_then_left_alone_for_a_while():
         lambda client, key: client.post("/lessons/first/read"),
         lambda client, key: client.post(
             "/lessons/first/quiz/one-of-three",
-            data={"choice": option_in(client.get("/lessons/first").text), "key": key},
+            data={"choice": option_in(client.get("/lessons/first").text), "form-key": key},
         ),
         lambda client, key: client.post(
             "/labs/sample-lab/predictions/queries", data={"value": "1", "confidence": "fairly"}
@@ -113,7 +113,7 @@ def test_every_change_is_on_the_next_page(client, change):
     client.post("/lessons/first/progress", data={"section": "the-end"})
     before = [client.get("/lessons/first").text for _ in range(2)]
 
-    change(client, before[1].split('name="key" value="')[1][:32])
+    change(client, before[1].split('name="form-key" value="')[1][:32])
 
     assert without_keys(client.get("/lessons/first").text) != without_keys(before[1])
 
@@ -135,4 +135,4 @@ def option_in(page: str) -> str:
 
 
 def without_keys(page: str) -> str:
-    return re.sub(r'name="key" value="[0-9a-f]{32}"', "", page)
+    return re.sub(r'name="form-key" value="[0-9a-f]{32}"', "", page)

@@ -61,7 +61,7 @@ FORMS: dict[str, tuple[tuple[str, dict[str, str]], ...]] = {
     "/lessons/<slug>/quiz/<question_id>": (
         ("value", {}),
         ("choice", {}),
-        ("key", {"value": "1"}),
+        ("form-key", {"value": "1"}),
         ("confidence", {"value": "1"}),
         ("from", {}),
     ),
@@ -76,10 +76,11 @@ FORMS: dict[str, tuple[tuple[str, dict[str, str]], ...]] = {
     "/labs/<lab_id>/predictions/<name>": (
         ("value", {"confidence": "fairly"}),
         ("confidence", {"value": "1"}),
+        ("form-key", {"value": "1", "confidence": "fairly"}),
         ("measure", {}),
         ("next", {"measure": "yes"}),
     ),
-    "/labs/<lab_id>/console/<server>": (("command", {}),),
+    "/labs/<lab_id>/console/<server>": (("command", {}), ("prompt", {"command": "GET a"})),
     "/sandboxes/<sandbox>/settings": (
         ("name", {"value": "1"}),
         ("value", {"name": "ttl_s"}),
@@ -98,7 +99,7 @@ FORMS: dict[str, tuple[tuple[str, dict[str, str]], ...]] = {
         ("price", {"verb": "start", "function": "write"}),
     ),
     "/sandboxes/<sandbox>/load": (("verb", {}),),
-    "/sandboxes/<sandbox>/console/<server>": (("command", {}),),
+    "/sandboxes/<sandbox>/console/<server>": (("command", {}), ("prompt", {"command": "GET a"})),
 }
 HEADERS = (
     "Last-Event-ID",

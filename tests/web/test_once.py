@@ -31,7 +31,7 @@ def test_a_fragment_is_rendered_once_for_each_key(app):
 
 
 def keys(page: str) -> list[str]:
-    return re.findall(r'name="key" value="([0-9a-f]{32})"', page)
+    return re.findall(r'name="form-key" value="([0-9a-f]{32})"', page)
 
 
 def test_each_form_of_each_page_has_a_key_of_its_own(client):

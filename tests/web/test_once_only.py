@@ -47,7 +47,7 @@ def at_once(app, client):
 
 
 def key_of(page):
-    return re.search(r'name="key" value="([0-9a-f]{32})"', page)[1]
+    return re.search(r'name="form-key" value="([0-9a-f]{32})"', page)[1]
 
 
 def link_in(page):
@@ -56,7 +56,7 @@ def link_in(page):
 
 
 def test_a_prediction_that_is_sent_again_is_one_and_is_measured_once(client, measured, sql):
-    form = {"value": "1", "confidence": "fairly", "key": "a" * 32}
+    form = {"value": "1", "confidence": "fairly", "form-key": "a" * 32}
 
     cards = [client.post(PREDICTION, data=form, headers=HTMX).text for _ in range(5)]
 
@@ -80,7 +80,7 @@ def test_each_form_of_a_prediction_makes_another(client, measured, sql):
         form = {
             "value": "1",
             "confidence": "fairly",
-            "key": key_of(client.get(PREDICTION + "?again=1").text),
+            "form-key": key_of(client.get(PREDICTION + "?again=1").text),
         }
         client.post(PREDICTION, data=form)
 
@@ -95,7 +95,7 @@ def test_the_newest_predictions_of_a_name_stay(client, measured, sql):
 
 
 def test_a_measured_answer_that_is_sent_again_is_one_prediction(at_once, measured, sql):
-    form = {"value": "1", "confidence": "fairly", "key": "a" * 32}
+    form = {"value": "1", "confidence": "fairly", "form-key": "a" * 32}
 
     answers = at_once("/lessons/first/quiz/a-measure", [form] * 4)
 
@@ -112,7 +112,7 @@ def test_the_newest_answers_to_a_question_stay(client, sql):
 
 
 def test_the_form_of_a_link_that_is_sent_again_shows_the_same_link(client, begun, sql, at_once):
-    form = {"key": key_of(client.get("/me").text)}
+    form = {"form-key": key_of(client.get("/me").text)}
 
     links = {link_in(answer.text) for answer in at_once("/me/recovery", [form] * 5)}
 
@@ -135,7 +135,7 @@ def test_a_learner_has_few_links_that_work(client, begun, sql, at_once):
 
 
 def test_a_link_that_was_used_is_not_made_again(client, other, begun, sql):
-    form = {"key": key_of(client.get("/me").text)}
+    form = {"form-key": key_of(client.get("/me").text)}
     other.post(link_in(client.post("/me/recovery", data=form).text))
 
     again = client.post("/me/recovery", data=form)
@@ -156,7 +156,7 @@ def test_links_that_work_no_more_are_few(client, begun, sql):
 
 def test_two_learners_with_one_key_have_links_of_their_own(client, other, begun):
     links = {
-        link_in(browser.post("/me/recovery", data={"key": "b" * 32}).text)
+        link_in(browser.post("/me/recovery", data={"form-key": "b" * 32}).text)
         for browser in (client, other)
     }
 
@@ -166,7 +166,7 @@ def test_two_learners_with_one_key_have_links_of_their_own(client, other, begun)
 @pytest.mark.parametrize("typed", ["1,234", "many", "", "1e999"])
 @pytest.mark.parametrize("headers", [HTMX, {}], ids=["a fragment", "a page"])
 def test_what_is_no_prediction_stays_in_its_form(client, sql, typed, headers):
-    form = {"value": typed, "confidence": "certain", "key": "c" * 32}
+    form = {"value": typed, "confidence": "certain", "form-key": "c" * 32}
 
     answer = client.post(PREDICTION, data=form, headers=headers)
 

@@ -188,7 +188,7 @@ def test_a_double_click_is_one_attempt(app, client, sql):
         statuses.append(
             browser.post(
                 "/lessons/first/quiz/a-number",
-                data={"value": "12.5", "key": "ab" * 16},
+                data={"value": "12.5", "form-key": "ab" * 16},
                 headers=HTMX,
             ).status_code
         )
@@ -212,7 +212,7 @@ def test_attempts_at_the_same_moment_are_numbered(app, client, sql):
         browser.set_cookie("learner", cookie.value)
         browser.post(
             "/lessons/first/quiz/a-number",
-            data={"value": str(number), "key": f"{number:032x}"},
+            data={"value": str(number), "form-key": f"{number:032x}"},
             headers=HTMX,
         )
 
