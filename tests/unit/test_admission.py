@@ -91,3 +91,9 @@ def test_a_sandbox_answers_only_so_many_calls_at_once(admission):
         turn.__exit__(None, None, None)
     with admission.turn(record):
         assert record.calls == 1
+
+
+def test_no_more_sandboxes_than_the_host_has_descriptors_for():
+    assert Limits(room=50, most=8).sandboxes == 8
+    assert Limits(room=5, most=8).sandboxes == 5
+    assert Limits(most=1).sandboxes == 1
