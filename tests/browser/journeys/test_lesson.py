@@ -198,7 +198,7 @@ def test_polling_takes_over_where_streams_are_refused(visit: Open) -> None:
     button(page, "Open the bench").click()
     bench = bench_of(page, "Cache-aside")
 
-    expect(bench.get_by_text("this page asks every second instead")).to_be_visible(timeout=SOON_MS)
+    expect(bench.get_by_text("so it asks every second")).to_be_visible(timeout=SOON_MS)
     button(bench, "Read it").click()
 
     expect(check(bench, "The first read is a miss")).to_contain_text("Met:")
