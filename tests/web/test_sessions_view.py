@@ -113,7 +113,7 @@ def test_a_step_is_called_by_what_it_does_here(client: FlaskClient, opened: Fake
 
     assert '<input type="radio" name="function" value="write">Log in' in page
     assert "The handler of a login" in page
-    assert 'name="key"' not in page
+    assert 'class="key-field"' not in page
     client.post(f"/sandboxes/{opened.id}/step", data={"verb": "start", "function": "write"})
     assert [(call, args["function"]) for call, _, args in opened.calls if call == "step"] == [
         ("step", "write")
