@@ -34,6 +34,7 @@ MAX_CONNECTIONS = 1_024
 @click.option(
     "--state",
     envvar="CACHEGROUND_STATE",
+    show_envvar=True,
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
     help="A directory of its own.",
@@ -41,6 +42,7 @@ MAX_CONNECTIONS = 1_024
 @click.option(
     "--isolation",
     envvar="CACHEGROUND_ISOLATION",
+    show_envvar=True,
     type=click.Choice(["auto", *KINDS]),
     default="auto",
     show_default=True,
@@ -49,6 +51,7 @@ MAX_CONNECTIONS = 1_024
 @click.option(
     "--pool",
     envvar="CACHEGROUND_POOL",
+    show_envvar=True,
     type=click.IntRange(0, 100),
     default=2,
     show_default=True,
@@ -57,6 +60,7 @@ MAX_CONNECTIONS = 1_024
 @click.option(
     "--room",
     envvar="CACHEGROUND_ROOM",
+    show_envvar=True,
     type=click.IntRange(0, 10_000),
     default=0,
     show_default=True,

@@ -21,7 +21,7 @@ import psutil
 
 from labs.agent.agent import Place
 from labs.agent.fake_mode import run_fake
-from labs.errors import LabsError, UnknownSandbox, no_such_sandbox
+from labs.errors import DidNotStart, LabsError, UnknownSandbox, no_such_sandbox
 from labs.events import Entry
 from labs.host import budget, overlay, shared_memory
 from labs.host.connection import Connection, Reader, quoted
@@ -35,6 +35,10 @@ from labs.shop import template as shop_template
 log = logging.getLogger("labs.supervisor")
 
 OPEN_DEADLINE_S = 20.0
+LONGEST_SOCKET = 107
+"""Bytes of a unix socket's path, by the kernel. In a cage it is short wherever the cage lies."""
+BELOW = "/12345678/database/data/.s.PGSQL.32000"
+"""The longest that a sandbox has below the directory of sandboxes."""
 
 
 class SandboxSupervisor:
@@ -181,9 +185,18 @@ class SandboxSupervisor:
         return self._zygote.isolation
 
     def wait_ready(self, deadline_s: float = READY_DEADLINE_S) -> None:
-        """Return when the zygote is warm; DidNotStart if it isn't in time."""
+        """Return when the zygote is warm; DidNotStart if it isn't in time, or if sandboxes can
+        have no sockets here.
+        """
         if self._zygote is not None:
             self._zygote.wait_ready(deadline_s)
+            directory, most = self._directory.absolute(), LONGEST_SOCKET - len(BELOW)
+            if self._zygote.isolation == "process" and len(os.fsencode(directory)) > most:
+                raise DidNotStart(
+                    f"The path {directory} is too long for the sockets of sandboxes, which are no "
+                    f"cages here: it has {len(os.fsencode(directory))} bytes, and may have {most}.",
+                    hint="Move the checkout, or set CACHEGROUND_STATE to a shorter path.",
+                )
 
     def close(self) -> None:
         """End every sandbox and the zygote."""
