@@ -36,6 +36,7 @@ MAX_CONNECTIONS = 1_024
 @click.option(
     "--state",
     envvar="CACHEGROUND_STATE",
+    show_envvar=True,
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
     help="A directory of its own.",
@@ -43,6 +44,7 @@ MAX_CONNECTIONS = 1_024
 @click.option(
     "--isolation",
     envvar="CACHEGROUND_ISOLATION",
+    show_envvar=True,
     type=click.Choice(["auto", *KINDS]),
     default="auto",
     show_default=True,
@@ -51,6 +53,7 @@ MAX_CONNECTIONS = 1_024
 @click.option(
     "--pool",
     envvar="CACHEGROUND_POOL",
+    show_envvar=True,
     type=click.IntRange(0, 100),
     default=2,
     show_default=True,
@@ -59,6 +62,7 @@ MAX_CONNECTIONS = 1_024
 @click.option(
     "--room",
     envvar="CACHEGROUND_ROOM",
+    show_envvar=True,
     type=click.IntRange(0, 10_000),
     default=0,
     show_default=True,

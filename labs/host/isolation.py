@@ -20,6 +20,10 @@ from labs.host import cage
 KINDS = ("cage", "process", "fake")
 TRIAL_UID = 61_000
 TRIAL_DEADLINE_S = 15.0
+LONGEST_SOCKET = 107
+"""Bytes of a unix socket's path, by the kernel. In a cage it is short wherever the cage lies."""
+BELOW = "/12345678/database/data/.s.PGSQL.32000"
+"""The longest that a sandbox has below the directory of sandboxes."""
 
 
 def check(wanted: str) -> None:
@@ -28,6 +32,17 @@ def check(wanted: str) -> None:
         raise BadInput(
             f"There is no isolation {wanted[:20]!r}.",
             hint="There are auto, " + ", ".join(KINDS) + ".",
+        )
+
+
+def check_sockets(directory: Path, isolation: str) -> None:
+    """Raise DidNotStart if sandboxes in this directory can have no sockets."""
+    length, most = len(os.fsencode(directory.absolute())), LONGEST_SOCKET - len(BELOW)
+    if isolation == "process" and length > most:
+        raise DidNotStart(
+            f"The path {directory.absolute()} is too long for the sockets of sandboxes, which are "
+            f"no cages here: it has {length} bytes, and may have {most}.",
+            hint="Move the checkout, or set CACHEGROUND_STATE to a shorter path.",
         )
 
 

@@ -25,7 +25,7 @@ from labs.errors import DidNotStart, LabsError, UnknownSandbox, no_such_sandbox
 from labs.events import Entry
 from labs.host import budget, overlay, shared_memory
 from labs.host.connection import Connection, Reader, quoted
-from labs.host.isolation import check as check_isolation
+from labs.host.isolation import check as check_isolation, check_sockets
 from labs.host.pool import Pool
 from labs.host.process import SandboxProcess
 from labs.host.slots import Slots
@@ -193,9 +193,12 @@ class SandboxSupervisor:
         return self._zygotes is None or self._zygotes.is_warm
 
     def wait_ready(self, deadline_s: float = READY_DEADLINE_S) -> None:
-        """Return when a zygote is warm; DidNotStart if none is in time."""
+        """Return when a zygote is warm; DidNotStart if none is in time, or if sandboxes can have no
+        sockets here.
+        """
         if self._zygotes is not None:
-            self._zygotes.warm(deadline_s)
+            zygote = self._zygotes.warm(deadline_s)
+            check_sockets(self._directory, zygote.isolation)
 
     def close(self) -> None:
         """End every sandbox and the zygotes."""

@@ -202,3 +202,65 @@ def living(family: list[psutil.Process]) -> list[str]:
         for member, name in of_the_living(family, psutil.Process.name).items()
         if lives(member)
     ]
+
+
+@pytest.fixture
+def fresh(server_folder: Path) -> Iterator[Path]:
+    """A state directory in which nothing was started yet."""
+    with tempfile.TemporaryDirectory(dir=server_folder, ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name) / "var"
+
+
+def left(state: Path) -> list[str]:
+    """What a site with this state may leave outside of it: sockets, half a covered directory."""
+    places = places_of(state)
+    found = [*Path("/run").glob("cacheground-cover.*")]
+    return [str(path) for path in (*found, places.sockets) if path.exists()]
+
+
+def shared_memory() -> dict[str, int]:
+    """The segments of System V's shared memory, each with the process that made it."""
+    lines = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    return {line.split()[1]: int(line.split()[4]) for line in lines}
+
+
+@dataclass
+class Watched:
+    """A run, with every process that was ever seen below it."""
+
+    run: Run
+    state: Path
+    seen: dict[int, psutil.Process] = field(default_factory=dict)
+    before: dict[str, int] = field(default_factory=shared_memory)
+    rooms: set[Path] = field(default_factory=lambda: set(Path("/tmp").glob("cg-shop-*")))
+
+    def look(self) -> bool:
+        """Note what runs now; True if anything does."""
+        family = self.run.family()
+        self.seen |= {member.pid: member for member in family}
+        return bool(family)
+
+    def memory(self) -> list[str]:
+        """The segments of shared memory that its processes made, and that are there."""
+        fresh = shared_memory().items() - self.before.items()
+        return [segment for segment, maker in fresh if maker in self.seen]
+
+    def ended(self) -> int:
+        """The exit code; nothing of it may be left."""
+        eventually(lambda: not self.look() or self.run.process.poll() is not None, 60, "its end")
+        code = self.run.process.wait(60)
+        eventually(lambda: living(list(self.seen.values())) == [], 10, "the end of all")
+        eventually(lambda: left(self.state) == [], 10, f"nothing left: {left(self.state)}")
+        assert self.memory() == []
+        # Another site's labs host may build its shop now; what it builds in goes with the build.
+        eventually(lambda: not set(Path("/tmp").glob("cg-shop-*")) - self.rooms, 60, "clean rooms")
+        mounts = Path("/proc/self/mounts").read_text()
+        assert "cacheground" not in mounts
+        return code
+
+
+def started(checkout: Checkout, state: Path, *arguments: str, **environment: str) -> Watched:
+    """A run with a state of its own."""
+    settings = {"CACHEGROUND_STATE": str(state), **environment}
+    return Watched(checkout.serve(*arguments, environment=settings), state)

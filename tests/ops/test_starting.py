@@ -5,20 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 
-import psutil
-import psycopg
 import pytest
-from redis import Redis
 
-from portal.serve.places import places_of
-from tests.ops.conftest import BUILT_S, ORDINARY, Checkout, Run, free_port, living
+from tests.ops.conftest import BUILT_S, ORDINARY, Checkout, Watched, free_port, living, started
 from tests.waiting import eventually
 
 SECRET = "s3cr3t"
@@ -43,68 +37,6 @@ FOREIGN = {
     "LC_ALL": "xx_YY.nonsense",
     "LANG": "",
 }
-
-
-@pytest.fixture
-def fresh(server_folder: Path) -> Iterator[Path]:
-    """A state directory in which nothing was started yet."""
-    with tempfile.TemporaryDirectory(dir=server_folder, ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o755)
-        yield Path(name) / "var"
-
-
-def left(state: Path) -> list[str]:
-    """What a site with this state may leave outside of it: sockets, half a covered directory."""
-    places = places_of(state)
-    found = [*Path("/run").glob("cacheground-cover.*")]
-    return [str(path) for path in (*found, places.sockets) if path.exists()]
-
-
-def shared_memory() -> dict[str, int]:
-    """The segments of System V's shared memory, each with the process that made it."""
-    lines = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
-    return {line.split()[1]: int(line.split()[4]) for line in lines}
-
-
-@dataclass
-class Watched:
-    """A run, with every process that was ever seen below it."""
-
-    run: Run
-    state: Path
-    seen: dict[int, psutil.Process] = field(default_factory=dict)
-    before: dict[str, int] = field(default_factory=shared_memory)
-    rooms: set[Path] = field(default_factory=lambda: set(Path("/tmp").glob("cg-shop-*")))
-
-    def look(self) -> bool:
-        """Note what runs now; True if anything does."""
-        family = self.run.family()
-        self.seen |= {member.pid: member for member in family}
-        return bool(family)
-
-    def memory(self) -> list[str]:
-        """The segments of shared memory that its processes made, and that are there."""
-        fresh = shared_memory().items() - self.before.items()
-        return [segment for segment, maker in fresh if maker in self.seen]
-
-    def ended(self) -> int:
-        """The exit code; nothing of it may be left."""
-        eventually(lambda: not self.look() or self.run.process.poll() is not None, 60, "its end")
-        code = self.run.process.wait(60)
-        eventually(lambda: living(list(self.seen.values())) == [], 10, "the end of all")
-        eventually(lambda: left(self.state) == [], 10, f"nothing left: {left(self.state)}")
-        assert self.memory() == []
-        # Another site's labs host may build its shop now; what it builds in goes with the build.
-        eventually(lambda: not set(Path("/tmp").glob("cg-shop-*")) - self.rooms, 60, "clean rooms")
-        mounts = Path("/proc/self/mounts").read_text()
-        assert "cacheground" not in mounts
-        return code
-
-
-def started(checkout: Checkout, state: Path, *arguments: str, **environment: str) -> Watched:
-    """A run with a state of its own."""
-    settings = {"CACHEGROUND_STATE": str(state), **environment}
-    return Watched(checkout.serve(*arguments, environment=settings), state)
 
 
 def answers(url: str) -> str:
@@ -218,9 +150,16 @@ def _no_walls(checkout: Checkout, state: Path) -> tuple[Watched, str]:
     return watched, "--without-isolation"
 
 
+def _long_path(checkout: Checkout, state: Path) -> tuple[Watched, str]:
+    long = state.with_name("x" * 60)
+    watched = started(checkout, long, CACHEGROUND_ISOLATION="process")
+    return watched, "is too long for the sockets of sandboxes"
+
+
 @pytest.mark.parametrize(
     "fail",
     [
+        _long_path,
         _taken_port,
         _no_address,
         _no_interface,
@@ -351,60 +290,3 @@ def test_it_serves_addresses_of_both_kinds(checkout, host, needs):
         with pytest.raises(urllib.error.HTTPError, match="400"):
             urllib.request.urlopen(request, timeout=10)
     assert run.stop() == 0
-
-
-@pytest.fixture
-def other_database(embedded_postgres):
-    """The address of a database of another project, and what is in it."""
-    admin = psycopg.connect(embedded_postgres.url, autocommit=True)
-    admin.execute("CREATE DATABASE other")
-    url = embedded_postgres.url.replace("/cacheground?", "/other?")
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("CREATE TABLE orders (id int)")
-        yield url, connection
-    admin.execute("DROP DATABASE other WITH (FORCE)")
-    admin.close()
-
-
-def tables(connection: psycopg.Connection) -> set[str]:
-    rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    return {name for (name,) in rows}
-
-
-def test_the_database_of_another_project_is_left_alone(checkout, fresh, other_database):
-    url, connection = other_database
-    watched = started(checkout, fresh, DATABASE_URL=url)
-
-    assert watched.ended() == 1
-    assert "DATABASE_URL" in watched.run.said() and "public.orders" in watched.run.said()
-    assert tables(connection) == {"orders"}
-
-
-def test_a_redis_that_others_use_is_pointed_out_and_their_keys_stay(
-    checkout, fresh, embedded_redis
-):
-    redis = Redis.from_url(embedded_redis.url)
-    redis.set("session:1", "theirs")
-    watched = started(checkout, fresh, REDIS_URL=embedded_redis.url)
-    watched.run.wait_ready()
-
-    assert "keys of other programs" in watched.run.said()
-    assert watched.run.stop() == 0
-    assert redis.get("session:1") == b"theirs"
-    assert redis.dbsize() == 1 + len(redis.keys("labs:*"))
-    redis.flushall()
-    redis.close()
-
-
-def test_a_redis_in_which_a_key_of_ours_is_another_program_s_is_refused(
-    checkout, fresh, embedded_redis
-):
-    redis = Redis.from_url(embedded_redis.url)
-    redis.set("labs:hosts", "theirs")
-    watched = started(checkout, fresh, REDIS_URL=embedded_redis.url)
-
-    assert watched.ended() == 1
-    assert "labs:hosts" in watched.run.said()
-    assert redis.get("labs:hosts") == b"theirs"
-    redis.flushall()
-    redis.close()

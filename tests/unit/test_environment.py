@@ -78,3 +78,27 @@ def test_a_program_of_ours_forgets_what_is_foreign(foreign, monkeypatch):
     assert os.environ.keys() & FOREIGN.keys() == set()
     assert os.environ["DATABASE_URL"] == "postgresql:///name"
     assert os.environ["PATH"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "word"),
+    [
+        ("CACHEGROUND_POOL", "two", "CACHEGROUND_POOL"),
+        ("CACHEGROUND_ROOM", "-1", "CACHEGROUND_ROOM"),
+        ("CACHEGROUND_ISOLATION", "walls", "CACHEGROUND_ISOLATION"),
+        ("REDIS_URL", "redis://:s3cr3t/x@host", "REDIS_URL"),
+        ("REDIS_URL", "", "REDIS_URL is missing"),
+    ],
+)
+def test_a_labs_host_that_is_started_by_itself_names_what_is_wrong(tmp_path, variable, value, word):
+    ended = subprocess.run(
+        [sys.executable, "-m", "labs.host", "--state", str(tmp_path / "state")],
+        env={**for_python(), "REDIS_URL": "redis://host", variable: value},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+    assert ended.returncode != 0 and word in ended.stderr
+    assert "Traceback" not in ended.stderr and "s3cr3t" not in ended.stderr
+    assert not (tmp_path / "state").exists()
