@@ -85,13 +85,13 @@ def require_cookie() -> str:
     `require_learner` does if it brought none.
     """
     if (learner := current_learner()) is None:
-        if CAME_BACK in request.args:
-            abort(problem(403, *REFUSED))
         _send_round()
     return learner
 
 
 def _send_round() -> NoReturn:
+    if CAME_BACK in request.args:
+        abort(problem(403, *REFUSED))
     g.learner_cookie = _OFFERED + new_id()
     again = urlencode([*request.args.items(multi=True), (CAME_BACK, "yes")])
     abort(redirect(f"{quote(request.path)}?{again}", 307))

@@ -142,6 +142,19 @@ def test_a_deleted_learner_is_not_made_again(
     assert sql("SELECT count(*) FROM learner") == [(1,)]
 
 
+def test_a_deleted_learner_whose_browser_keeps_the_old_cookie_is_not_sent_round_for_ever(
+    client: FlaskClient, refusing: Browser
+) -> None:
+    client.post("/lessons/first/read")
+    cookie = client.get_cookie("learner")
+    assert cookie
+    client.post("/me/delete", data={"sure": "yes"})
+
+    response = refusing.post("/lessons/first/read", headers={"Cookie": f"learner={cookie.value}"})
+
+    assert response.status_code == 403
+
+
 def test_a_recovery_link_is_not_used_up_by_one_who_refuses_cookies(
     app: Flask, client: FlaskClient, refusing: Browser, learner_of: Callable[[FlaskClient], str]
 ) -> None:
