@@ -20,6 +20,8 @@ log = logging.getLogger("labs.zygotes")
 
 FAILURES, FAILURES_WITHIN_S = 5, 120.0
 PAUSES_S = (0.0, 0.5, 1.0, 2.0)
+FIRST_S = 5.0
+"""For the first process to be there, though not warm: a constructor leaves nothing half done."""
 TRY_AGAIN = "Try again in a moment. If it goes on, the operator of this site finds out why."
 
 
@@ -56,6 +58,8 @@ class Zygotes:
         # The kernel ends a zygote with the *thread* that started it: one thread starts them all,
         # and lasts.
         threading.Thread(target=self._keep, name="zygotes", daemon=True).start()
+        with self._changed:
+            self._changed.wait_for(lambda: self._current, FIRST_S)
 
     def warm(self, deadline_s: float = READY_DEADLINE_S) -> Zygote:
         """A zygote to have sandboxes started by. Raises DidNotStart if there is none in time."""
