@@ -75,9 +75,10 @@ class Pool:
     def _make_one(self) -> None:
         try:
             process = self._make()
-        except (LabsError, OSError):
+        except (LabsError, OSError) as exc:
             if not self._closed.is_set():
-                log.exception("the pool could not be filled")
+                detail = getattr(exc, "detail", "")
+                log.warning("the pool could not be filled: %s", f"{exc} {detail}".strip())
                 self._closed.wait(2.0)
             return
         with self._lock:

@@ -24,7 +24,7 @@ PAGE = "The disk of this site is full"
 
 @pytest.fixture
 def disk(needs_root: None, server_folder: Path) -> Iterator[Callable[[int], Path]]:
-    """Makes a disk of so many MiB."""
+    """Makes a disk of this size in MiB."""
     folder = Path(tempfile.mkdtemp(dir=server_folder))
     mounted = False
 
