@@ -170,7 +170,7 @@ def _be_monitor(
         os._exit(1)
     to_host.close()
     signal.signal(signal.SIGTERM, lambda *_: _end_all(built))
-    _wait_for_end(built)
+    _wait_for_end(built, child)
     os._exit(0)
 
 
@@ -197,24 +197,22 @@ def _bound(kind: int, most: int) -> None:
         resource.setrlimit(kind, (most, most))
 
 
-def _wait_for_end(built: cage.Cage | None) -> None:
-    """Wait for the agent (or the cage) to end; then nothing of the sandbox may stay."""
-    first = True
+def _wait_for_end(built: cage.Cage | None, child: int) -> None:
+    """Wait for the agent (or the cage) to end; then nothing of the sandbox may stay.
+
+    Into a cage the child only leads: the agent is a child of its own, which it leaves to the
+    monitor. Without a cage the child is the agent, and the monitor is left the orphans of servers,
+    too, whose end is none of the sandbox's.
+    """
     while True:
         try:
             pid, status = os.waitpid(-1, 0)
         except ChildProcessError:
             return
-        if (
-            built is not None
-            and first
-            and os.WIFEXITED(status)
-            and os.WEXITSTATUS(status) == 0
-            and pid != built.process.pid
-        ):
-            first = False
-            continue
-        _end_all(built)
+        led_the_way = built is not None and pid == child and status == 0
+        is_orphan = built is None and pid != child
+        if not (led_the_way or is_orphan):
+            _end_all(built)
 
 
 def _end_all(built: cage.Cage | None) -> None:

@@ -150,6 +150,18 @@ def test_a_real_server_answers_again_at_the_same_address_after_a_kill(real, name
     assert not real.ask(name)["failed"]
 
 
+def test_a_database_that_is_killed_with_its_processes_leaves_the_sandbox_open(real):
+    """Without a cage its children are orphans that the monitor has to reap."""
+    for process in real.processes("postgres"):
+        process.kill()
+
+    eventually(lambda: real.states("database")[-1] == "down")
+    real.server("restart", "database")
+
+    assert not real.ask("database")["failed"]
+    assert not real.gone
+
+
 @pytest.mark.parametrize("name", ["cache", "database"])
 def test_a_paused_server_answers_nothing_until_it_is_resumed(real, name):
     real.ask(name)
