@@ -8,9 +8,22 @@ from labs import wire
 from labs.events.decoding import EVENT_LIMIT
 from labs.host import admission, budget, cage, connection, overlay, record, zygote
 from labs.runtime import process
-from labs.sandbox import console
+from labs.sandbox import (
+    console,
+    consoles,
+    memcached_console,
+    memcached_lines,
+    sql_reply,
+    watchdog,
+)
+from labs.sandbox.redis_cli import console as redis_console, refusals
+from portal import predictions, recorder
+from portal.accounts import records as accounts
 from portal.bench import flight, sharing
-from portal.web import hub, learner
+from portal.quizzes import answers
+from portal.serve import arriving, gunicorn_settings, limits
+from portal.serve.worker import Worker
+from portal.web import errors, hub, learner
 
 MB = 1024 * 1024
 LIMITS = record.Limits()
@@ -42,19 +55,58 @@ ROWS = {
         f"{connection.OUTCOMES:,} outcomes",
         f"{connection.LOG_ENTRIES} entries",
     ),
-    "a console": (
+    "what keeps a Redis busy": (
+        f"a script {watchdog.SCRIPT_LIMIT_S + 1:g} s",
+        f"{watchdog.COMMAND_LIMIT_CPU_S:g} s of processor time",
+    ),
+    "a Redis console": (
         f"command {console.COMMAND_LIMIT // 1024} KiB",
         f"answer {console.OUTPUT_LIMIT // 1024} KiB",
-        f"{console.ROW_LIMIT} rows",
+        f"{console.REPLY_DEADLINE_S:g} s, and up to {refusals.LONGEST_WAIT_S} s more",
+        f"script {redis_console.SCRIPT_DEADLINE_S:g} s",
+        f"{console.MOST_TOGETHER} commands pasted together",
+        f"after {consoles.TOGETHER_S:g} s",
+    ),
+    "an SQL console": (
+        f"command {console.COMMAND_LIMIT // 1024} KiB",
+        f"answer {console.OUTPUT_LIMIT // 1024} KiB",
+        f"{console.ROW_LIMIT} rows and {sql_reply.COLUMN_LIMIT} columns",
+        f"{console.SQL_DEADLINE_S:g} s",
+    ),
+    "a Memcached console": (
+        f"line {memcached_lines.LONGEST_LINE:,} bytes",
+        f"value {console.COMMAND_LIMIT // 1024} KiB",
+        f"answer {console.OUTPUT_LIMIT // 1024} KiB of {memcached_console.MOST_READ // MB} MiB",
+        f"{console.MOST_TOGETHER} commands together",
         f"{console.REPLY_DEADLINE_S:g} s",
-        f"SQL {console.SQL_DEADLINE_S + 1:g} s",
     ),
     "sandboxes": (
         f"{LIMITS.share:.0%}".replace("%", " %"),
         f"{LIMITS.expected_mb} MB each",
         f"queue of {LIMITS.queue}",
     ),
-    "a request": ("256 KiB",),
+    "a request": (f"{errors.MAX_REQUEST_BYTES // 1024} KiB",),
+    "a request's arrival": (
+        f"{Worker.request_s:g} s from its first byte",
+        f"head {arriving.HEAD_BYTES // 1024} KiB",
+        f"{Worker.arriving_bytes // MB} MiB of all",
+    ),
+    "an answer": (
+        f"{Worker.send_s:g} s for each write",
+        f"{Worker.linger_silent_s:g} s of silence",
+        f"{Worker.linger_s:g} s in all",
+    ),
+    "a process's connections": (
+        f"{gunicorn_settings.worker_connections:,} with {limits.OPEN_FILES:,} open files",
+        f"{limits.connections_with(limits.LEAST_OPEN_FILES)} with {limits.LEAST_OPEN_FILES:,}",
+    ),
+    "waiting for a thread": (f"{Worker.queued_s:g} s",),
+    "what a learner keeps": (
+        f"{accounts.MOST_LINKS} working recovery links",
+        f"{predictions.KEPT} predictions",
+        f"{answers.KEPT} attempts",
+        f"{recorder.KEPT} outcomes",
+    ),
     "event streams": (f"{hub.PER_LEARNER} a learner", f"{hub.PER_WORKER} a process"),
     "shared flights": (
         f"{sharing.MOST_OF_A_LEARNER} a learner",
