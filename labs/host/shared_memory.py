@@ -19,9 +19,13 @@ def clear_user(uid: int) -> None:
 
 
 def clear_below(directory: Path) -> None:
-    """Remove those of the databases below a sandbox's directory, by what their own files say."""
-    named = set()
-    for file in directory.glob("*/data/postmaster.pid"):
+    """Remove those of the databases below a sandbox's directory, by what their own files say; of a
+    directory that is gone, or goes meanwhile, none.
+    """
+    files, named = list[Path](), set()
+    with contextlib.suppress(OSError):
+        files.extend(directory.glob("*/data/postmaster.pid"))
+    for file in files:
         with contextlib.suppress(OSError, ValueError, IndexError):
             named.add(int(file.read_text().splitlines()[6].split()[1]))
     if named:
