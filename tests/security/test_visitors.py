@@ -86,7 +86,7 @@ def test_too_large_a_request_is_refused(client):
 
 
 def test_one_address_makes_no_learners_without_end(app, monkeypatch):
-    monkeypatch.setitem(app.extensions, learners.KEY, Rate(per_s=0.0, burst=3.0))
+    monkeypatch.setitem(app.extensions, learners.KEY, Rate(per_s=0.001, burst=3.0))
     statuses = []
     for _ in range(5):
         browser = app.test_client()
