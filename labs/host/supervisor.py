@@ -279,7 +279,8 @@ class SandboxSupervisor:
         if process.monitor:
             return
         assert self._zygotes is not None
-        if not zygote.has_ended:
+        has_answered = process.ended.is_set()
+        if not has_answered and not zygote.has_ended:
             self._zygotes.silent(zygote)
         process.started.set()
         process.ended.set()
@@ -356,6 +357,7 @@ class SandboxSupervisor:
         if (process := self._made_in(directory)) is not None:
             process.all_ended = status == 0
             process.ended.set()
+            process.started.set()  # there was none if the zygote could not fork
 
     def _made_in(self, directory: str) -> SandboxProcess | None:
         """The sandbox with this directory: its id may have been changed since it was made."""
