@@ -295,12 +295,14 @@ class SandboxSupervisor:
         self._pool.drop(process)
         process.connection.close()
         process.end()
-        shared_memory.clear_below(process.directory)
+        zygote = process.zygote
+        if zygote and zygote.isolation == "process" and self._slots.uid(process.slot) is None:
+            # Only there is no wall: behind one, its files say what a hostile sandbox wants.
+            shared_memory.clear_below(process.directory)
         shutil.rmtree(process.directory, ignore_errors=True)
         self._slots.give_back(process.slot, all_ended=process.all_ended)
         with self._lock:
             self._sandboxes.pop(process.id, None)
-            zygote = process.zygote
             unused = all(other.zygote is not zygote for other in self._sandboxes.values())
         if zygote is not None and unused and self._zygotes is not None:
             self._zygotes.unused(zygote)
