@@ -236,7 +236,7 @@ class SandboxSupervisor:
     def _make(self) -> SandboxProcess:
         zygote = self._zygotes.warm() if self._zygotes is not None else None
         slot = self._slots.take()
-        # A short name: a socket's path below it has 107 bytes at most.
+        # A short name: the path of a socket lies below it.
         directory = self._directory / secrets.token_hex(4)
         directory.mkdir(mode=0o700, parents=True)
         uid = self._slots.uid(slot)
