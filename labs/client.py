@@ -39,6 +39,7 @@ from labs.events.decoding import decode
 from labs.host import keys
 from labs.host.budget import disk_is_full as disk_is_full, free_on_disk as free_on_disk
 from labs.host.portal_redis import check_redis_url as check_redis_url
+from labs.linux import LONGEST_SOCKET as LONGEST_SOCKET
 from labs.measure.metrics import METRICS as METRICS, Metric as Metric
 from labs.printable import visible as visible
 from labs.source import Source as Source, source_of as source_of

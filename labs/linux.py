@@ -85,6 +85,9 @@ _CALLS = {
     "aarch64": _Calls(0xC000_00B7, 277, 198, [on_arm for _, on_arm in _REFUSED.values()]),
 }
 
+LONGEST_SOCKET = 107
+"""Bytes of the path of a Unix socket."""
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 

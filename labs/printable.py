@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t", "\a": r"\a", "\b": r"\b"}
-_HIDDEN = (
+HIDDEN = (
     # The control characters of ASCII and Latin-1; marks that change the direction of a text; line
     # ends of Unicode; marks of no width at all; halves of pairs, which no encoding can carry.
     r"\x00-\x1f\x7f-\x9f"
@@ -19,8 +19,9 @@ _HIDDEN = (
     r"\ufeff\ufff9-\ufffb"
     r"\ud800-\udfff"
 )
-_ALL = re.compile(f"[{_HIDDEN}]")
-_ALL_BUT_LINE_ENDS = re.compile(f"(?!\n)[{_HIDDEN}]")
+"""Inside of a class of a regular expression: every character that a page must not show as it is."""
+_ALL = re.compile(f"[{HIDDEN}]")
+_ALL_BUT_LINE_ENDS = re.compile(f"(?!\n)[{HIDDEN}]")
 
 
 def visible_line(text: str) -> str:

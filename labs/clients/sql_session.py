@@ -17,6 +17,7 @@ from labs.clients.stream import Stream
 
 _PROTOCOL = 3 << 16
 _CANCEL = 1234 << 16 | 5678
+_CANCEL_TIMEOUT_S = 1.0
 _BODY_LIMIT = 256 * 1024
 """Bytes: the names of the 1,664 columns that a row may have are fewer."""
 
@@ -64,8 +65,10 @@ class SqlSession(Stream):
         self.write(_packed(b"f", why.encode() + b"\0"))
 
     def cancel(self) -> None:
-        """Ask the server to cancel the statement that runs."""
-        with contextlib.suppress(OSError), self._connected() as other:
+        """Ask the server to cancel the statement that runs. Any thread may call: it waits by a
+        timeout of its own, not by the deadline of the thread that runs the statement.
+        """
+        with contextlib.suppress(OSError), self._connected(_CANCEL_TIMEOUT_S) as other:
             other.sendall(struct.pack("!ii", 8 + len(self._key), _CANCEL) + self._key)
             other.recv(1)
 
@@ -124,7 +127,7 @@ class SqlSession(Stream):
     def _open(self) -> None:
         self._answered = False
         self._data, self._at, self.status = b"", 0, "I"
-        self._socket = self._connected()
+        self._socket = self._connected(self._opening_s())
 
     def _greet(self) -> None:
         pairs = "".join(f"{name}\0{value}\0" for name, value in self._startup.items())
@@ -142,10 +145,10 @@ class SqlSession(Stream):
             if letter == "Z":
                 return
 
-    def _connected(self) -> socket.socket:
+    def _connected(self, timeout_s: float) -> socket.socket:
         made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            made.settimeout(self._opening_s())
+            made.settimeout(timeout_s)
             made.connect(self._path)
         except BaseException:
             made.close()

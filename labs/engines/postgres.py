@@ -9,6 +9,7 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import os
 import secrets
 import threading
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ from labs.engines import binaries
 from labs.engines.base import DatabaseEngine
 from labs.engines.control import TIMEOUT_S, down
 from labs.errors import DidNotStart
+from labs.linux import LONGEST_SOCKET
 from labs.runtime.launch import Launch
 
 AGENT, READER, APPLICATION, LEARNER = "lab_agent", "lab_reader", "shop_app", "learner"
@@ -43,7 +45,6 @@ _COUNTERS = (
     "SELECT extract(epoch FROM pg_postmaster_start_time())::float8, (SELECT coalesce(sum(calls), 0)"
     f"::float8 FROM public.pg_stat_statements(false) WHERE userid = '{APPLICATION}'::regrole)"
 )
-_SOCKET_PATH_LIMIT = 107
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Postgres(DatabaseEngine):
         return str(self.data / f".s.PGSQL.{self.address.port}")
 
     def launch(self) -> Launch:
-        if len(self._socket_path) > _SOCKET_PATH_LIMIT:
+        if len(os.fsencode(self._socket_path)) > LONGEST_SOCKET:
             raise DidNotStart(
                 "The sandbox's directory has too long a name for a socket.",
                 hint="Keep the project's data under a shorter path.",

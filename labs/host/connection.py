@@ -17,7 +17,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, InvalidStateError, wait
 from typing import Any
 
 from labs import wire
@@ -156,18 +156,20 @@ class Connection:
     def _on_reply(self, message: dict[str, Any]) -> None:
         number = message.get("id")
         waiting = self.waiting.get(number) if isinstance(number, int) else None
-        if waiting is None or waiting.done():
+        if waiting is None:
             return
-        if "error" in message:
-            waiting.set_exception(_error(message["error"]))
-        elif isinstance(message.get("reply"), dict):
-            waiting.set_result(_visible(message["reply"]))
-        else:
-            raise BadInput("A reply holds neither an answer nor an error.")
+        # A call fails at the moment at which its connection is closed, in another thread.
+        with contextlib.suppress(InvalidStateError):
+            if "error" in message:
+                waiting.set_exception(_error(message["error"]))
+            elif isinstance(message.get("reply"), dict):
+                waiting.set_result(_visible(message["reply"]))
+            else:
+                raise BadInput("A reply holds neither an answer nor an error.")
 
     def _fail_calls(self, error: LabsError) -> None:
         for future in list(self.waiting.values()):
-            if not future.done():
+            with contextlib.suppress(InvalidStateError):
                 future.set_exception(error)
 
 
@@ -235,10 +237,10 @@ def _error(data: object) -> LabsError:
 def _visible(data: dict[str, Any]) -> dict[str, Any]:
     """The same without a control character in any text: it goes to pages and into the database."""
     try:
-        visible: dict[str, Any] = all_visible(data)
+        shown: dict[str, Any] = all_visible(data)
     except RecursionError as exc:
         raise BadInput("A message is nested too deeply.") from exc
-    return visible
+    return shown
 
 
 def _checked_outcome(outcome: object) -> dict[str, Any]:

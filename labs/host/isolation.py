@@ -20,10 +20,10 @@ from labs.host import cage
 KINDS = ("cage", "process", "fake")
 TRIAL_UID = 61_000
 TRIAL_DEADLINE_S = 15.0
-LONGEST_SOCKET = 107
-"""Bytes of a unix socket's path, by the kernel. In a cage it is short wherever the cage lies."""
 BELOW = "/12345678/database/data/.s.PGSQL.32000"
-"""The longest that a sandbox has below the directory of sandboxes."""
+"""The longest path that a sandbox has below the directory of sandboxes. In a cage it is short
+wherever the cage lies.
+"""
 
 
 def check(wanted: str) -> None:
@@ -37,7 +37,7 @@ def check(wanted: str) -> None:
 
 def check_sockets(directory: Path, isolation: str) -> None:
     """Raise DidNotStart if sandboxes in this directory can have no sockets."""
-    length, most = len(os.fsencode(directory.absolute())), LONGEST_SOCKET - len(BELOW)
+    length, most = len(os.fsencode(directory.absolute())), linux.LONGEST_SOCKET - len(BELOW)
     if isolation == "process" and length > most:
         raise DidNotStart(
             f"The path {directory.absolute()} is too long for the sockets of sandboxes, which are "

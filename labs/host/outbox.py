@@ -26,6 +26,7 @@ class Outbox:
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         self._unwritten: dict[str, str] = {}
+        self._unwritten_sent_at: dict[str, float] = {}
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
@@ -46,25 +47,33 @@ class Outbox:
         """
         with self._lock:
             self._write()
+            before = time.time() - RESEND_S
             rows = self._db.execute(
-                "SELECT body FROM outcome WHERE sent_at < ? ORDER BY rowid LIMIT ?",
-                (time.time() - RESEND_S, limit),
+                "SELECT body FROM outcome WHERE sent_at < ? ORDER BY rowid LIMIT ?", (before, limit)
             ).fetchall()
-            return [*self._unwritten.values(), *(body for (body,) in rows)]
+            sent_at = self._unwritten_sent_at
+            unwritten = (
+                body for name, body in self._unwritten.items() if sent_at.get(name, 0.0) < before
+            )
+            return [*(body for (body,) in rows), *unwritten][:limit]
 
     def sent(self, bodies: list[str]) -> None:
         """These were sent just now."""
+        now, names = time.time(), [json.loads(body)["id"] for body in bodies]
         with self._lock:
-            self._db.executemany(
-                "UPDATE outcome SET sent_at = ? WHERE id = ?",
-                [(time.time(), json.loads(body)["id"]) for body in bodies],
+            self._unwritten_sent_at |= {name: now for name in names if name in self._unwritten}
+            self._change(
+                "UPDATE outcome SET sent_at = ? WHERE id = ?", [(now, name) for name in names]
             )
 
     def acknowledged(self, outcome_id: str) -> None:
-        """This one is safe elsewhere: forget it."""
+        """This one is safe elsewhere: forget it. On a full disk it may be sent once more, and
+        acknowledged again.
+        """
         with self._lock:
             self._unwritten.pop(outcome_id, None)
-            self._db.execute("DELETE FROM outcome WHERE id = ?", (outcome_id,))
+            self._unwritten_sent_at.pop(outcome_id, None)
+            self._change("DELETE FROM outcome WHERE id = ?", [(outcome_id,)])
 
     def __len__(self) -> int:
         with self._lock:
@@ -72,16 +81,22 @@ class Outbox:
             return written + len(self._unwritten)
 
     def _write(self) -> None:
-        if not self._unwritten:
-            return
-        try:
-            self._db.executemany(
-                "INSERT OR IGNORE INTO outcome (id, body) VALUES (?, ?)",
-                list(self._unwritten.items()),
-            )
+        if self._unwritten and self._change(
+            "INSERT OR IGNORE INTO outcome (id, body) VALUES (?, ?)", list(self._unwritten.items())
+        ):
             self._unwritten.clear()
+            self._unwritten_sent_at.clear()
+
+    def _change(self, statement: str, rows: list[tuple[Any, ...]]) -> bool:
+        """True if it was written; False where there is no room, which is no reason to stop."""
+        try:
+            self._db.executemany(statement, rows)
         except sqlite3.OperationalError as exc:
-            log.error("%d outcomes are in memory only: %s", len(self._unwritten), exc)
+            log.error(
+                "the outbox can't be written, %d are in memory: %s", len(self._unwritten), exc
+            )
+            return False
+        return True
 
     def close(self) -> None:
         """Close the file; what is in it stays."""

@@ -236,7 +236,7 @@ class SandboxSupervisor:
     def _make(self) -> SandboxProcess:
         zygote = self._zygotes.warm() if self._zygotes is not None else None
         slot = self._slots.take()
-        # A short name: a socket's path below it has 107 bytes at most.
+        # A short name: the path of a socket lies below it.
         directory = self._directory / secrets.token_hex(4)
         directory.mkdir(mode=0o700, parents=True)
         uid = self._slots.uid(slot)
@@ -279,7 +279,8 @@ class SandboxSupervisor:
         if process.monitor:
             return
         assert self._zygotes is not None
-        if not zygote.has_ended:
+        has_answered = process.ended.is_set()
+        if not has_answered and not zygote.has_ended:
             self._zygotes.silent(zygote)
         process.started.set()
         process.ended.set()
@@ -294,12 +295,14 @@ class SandboxSupervisor:
         self._pool.drop(process)
         process.connection.close()
         process.end()
-        shared_memory.clear_below(process.directory)
+        zygote = process.zygote
+        if zygote and zygote.isolation == "process" and self._slots.uid(process.slot) is None:
+            # Only there is no wall: behind one, its files say what a hostile sandbox wants.
+            shared_memory.clear_below(process.directory)
         shutil.rmtree(process.directory, ignore_errors=True)
         self._slots.give_back(process.slot, all_ended=process.all_ended)
         with self._lock:
             self._sandboxes.pop(process.id, None)
-            zygote = process.zygote
             unused = all(other.zygote is not zygote for other in self._sandboxes.values())
         if zygote is not None and unused and self._zygotes is not None:
             self._zygotes.unused(zygote)
@@ -356,6 +359,7 @@ class SandboxSupervisor:
         if (process := self._made_in(directory)) is not None:
             process.all_ended = status == 0
             process.ended.set()
+            process.started.set()  # there was none if the zygote could not fork
 
     def _made_in(self, directory: str) -> SandboxProcess | None:
         """The sandbox with this directory: its id may have been changed since it was made."""

@@ -86,11 +86,6 @@ def not_answered(who: str, exc: Exception) -> ServerDown:
     )
 
 
-def shortened(text: str, *, failed: bool, took_ms: float) -> Answer:
-    """An answer with as much of the text as is shown."""
-    return Answer(text[:OUTPUT_LIMIT], failed, took_ms, cut=len(text) > OUTPUT_LIMIT)
-
-
 def ms_since(began: float) -> float:
     """Milliseconds since a moment of `time.perf_counter`."""
     return round((time.perf_counter() - began) * 1000, 3)

@@ -119,13 +119,14 @@ class Consoles:
         engine = self._context.servers[name].engine
         behind = (engine.kind, engine.address, engine.access(LEARNER))
         with self._lock:
-            before, console = self._consoles.get(name, (None, None))
-            if console is None or before != behind:
-                if console is not None:
-                    console.close()
-                console = self._made(name)
-                self._consoles[name] = (behind, console)
-            return console
+            before, old = self._consoles.get(name, (None, None))
+            if old is not None and before == behind:
+                return old
+            console = self._made(name)
+            self._consoles[name] = (behind, console)
+        if old is not None:
+            old.close()  # waits for a command that runs in it: not under the lock
+        return console
 
     def _made(self, name: str) -> Console:
         server, doubles = self._context.servers[name], self._context.doubles
@@ -139,9 +140,9 @@ def _run(console: Console, command: str) -> Answer:
     try:
         return console.run(command)
     except BadInput as exc:
-        if not (found := foreign(command)) or found in str(exc):
-            raise
-        raise BadInput(str(exc), hint=f"{found} {exc.hint}".strip()) from exc
+        if (found := foreign(command)) and found not in str(exc):
+            exc.hint = f"{found} {exc.hint}".strip()
+        raise
 
 
 def _run_all(console: Console, pieces: list[str], prompt: str) -> Answer:

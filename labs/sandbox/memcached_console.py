@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections import deque
 from dataclasses import replace
 
 from labs.clients.access import Access
@@ -48,9 +49,9 @@ class MemcachedConsole:
     def run(self, command: str) -> Answer:
         with self._lock:
             answers: list[Answer] = []
-            lines, waited = lines_of(command), self._lines.missing > 0
+            lines, waited = deque(lines_of(command)), self._lines.missing > 0
             while lines:
-                line = lines.pop(0)
+                line = lines.popleft()
                 try:
                     request = self._lines.take(line)
                     if request is not None:

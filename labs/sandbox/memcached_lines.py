@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -64,14 +65,41 @@ class Request:
         return self.data.startswith(b"lru_crawler metadump ")
 
 
-@dataclass(frozen=True, slots=True)
 class _Waiting:
     """A storage command whose value has not been typed as a whole."""
 
-    head: tuple[bytes, ...]
-    size: int
-    notice: str
-    lines: tuple[str, ...] = ()
+    def __init__(self, head: tuple[bytes, ...], size: int, notice: str) -> None:
+        self.head, self.size, self.notice = head, size, notice
+        self.lines: list[str] = []
+        self._bytes = 0
+        self._unescaped: int | None = 0
+
+    @property
+    def missing(self) -> int:
+        """How many bytes are still to be typed, if they stand for themselves."""
+        return max(1, self.size - self._lengths()[0])
+
+    def take(self, line: str) -> list[int]:
+        """Add a line; the lengths that the value can have now, as `_readings` has the values.
+
+        Counted line by line, for there may be as many lines as a value has bytes.
+        """
+        text = _encoded(line)
+        self.lines.append(line)
+        self._bytes += len(text)
+        if self._unescaped is not None:
+            unescaped = _unescaped(text)
+            self._unescaped = None if unescaped is None else self._unescaped + len(unescaped)
+        return self._lengths()
+
+    def _lengths(self) -> list[int]:
+        ends = max(0, len(self.lines) - 1)
+        found = [self._bytes + ends]
+        if ends:
+            found.append(self._bytes + 2 * ends)
+        if self._unescaped is not None and self._unescaped != self._bytes:
+            found.append(self._unescaped + ends)
+        return found
 
 
 class Lines:
@@ -83,10 +111,7 @@ class Lines:
     @property
     def missing(self) -> int:
         """How many bytes of a value are still to be typed; 0 if no command waits for one."""
-        if self._waiting is None:
-            return 0
-        typed = "\n".join(self._waiting.lines)
-        return max(1, self._waiting.size - len(_encoded(typed)))
+        return 0 if self._waiting is None else self._waiting.missing
 
     @property
     def waits_for_nothing(self) -> bool:
@@ -167,18 +192,15 @@ class Lines:
         return None
 
     def _value(self, waiting: _Waiting, line: str) -> Request | None:
-        lines = (*waiting.lines, line)
-        verb = waiting.head[0].decode()
-        readings = _readings(lines)
+        lengths, verb = waiting.take(line), waiting.head[0].decode()
+        if waiting.size not in lengths and min(lengths) <= waiting.size:
+            return None
+        self._waiting = None
+        readings = _readings(waiting.lines)
         for value, about in readings:
             if len(value) == waiting.size:
-                self._waiting = None
                 return _stored(verb, waiting.head, value, f"{about} {waiting.notice}".strip())
-        if all(len(value) > waiting.size for value, _ in readings):
-            self._waiting = None
-            return _too_long(verb, waiting.head, readings[0][0], waiting.size)
-        self._waiting = _Waiting(waiting.head, waiting.size, waiting.notice, lines)
-        return None
+        return _too_long(verb, waiting.head, readings[0][0], waiting.size)
 
     def _fits(self, verb: str, head: tuple[bytes, ...], value: bytes, notice: str) -> Request:
         """A value on the line of its command."""
@@ -295,7 +317,7 @@ def _too_long(verb: str, head: tuple[bytes, ...], value: bytes, size: int) -> Re
     return Request(verb, b" ".join(head) + b"\r\n" + sent, notice=about)
 
 
-def _readings(lines: tuple[str, ...]) -> list[tuple[bytes, str]]:
+def _readings(lines: Sequence[str]) -> list[tuple[bytes, str]]:
     """The bytes that typed lines can mean, with what is to be said of each."""
     text = _encoded("\n".join(lines))
     found = [(text, "")]

@@ -6,7 +6,9 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+from labs.printable import HIDDEN
+
+_CONTROL = re.compile(f"(?![\t\n])[{HIDDEN}]")
 _PLAIN = re.compile("[\x20-\x7e]*")
 
 

@@ -86,7 +86,7 @@ class SqlConsole:
             self._settle()
             if (loss := self._loss) is not None and loss.kept:
                 self._loss = None
-                return Answer(loss.said, True, 0.0, notice=f"{_told(loss)} {_NOT_RUN}")
+                return Answer(loss.said, True, 0.0, notice=f"{_in_words(loss)} {_NOT_RUN}")
             return self._answer(command)
 
     def complete(self, text: str) -> list[str]:
@@ -99,7 +99,7 @@ class SqlConsole:
             return None
         try:
             self._settle()
-            why = _told(self._loss) if self._loss is not None and self._loss.kept else ""
+            why = _in_words(self._loss) if self._loss is not None and self._loss.kept else ""
             return Standing(self._prompt, why)
         finally:
             self._lock.release()
@@ -122,7 +122,7 @@ class SqlConsole:
 
     def _answer(self, command: str) -> Answer:
         began = time.perf_counter()
-        notices = [_told(self._loss)] if self._loss is not None else []
+        notices = [_in_words(self._loss)] if self._loss is not None else []
         try:
             with self._session.within(CONNECT_S):
                 self._session.connect()
@@ -163,21 +163,21 @@ class SqlConsole:
         """
         self._lose("")
         loss, self._loss = self._loss, None
-        told = _told(loss) if loss is not None else ""
+        ended = _in_words(loss) if loss is not None else ""
         if not reply.fatal or _COMMITS.search(command):
-            told = (
+            ended = (
                 "Your session has ended, and this command may have run all the same: look before "
                 "you repeat it."
             )
         if isinstance(exc, TimeoutError) and reply.begun:
-            told = f"The answer did not end within {END_S:g} seconds. {told}"
+            ended = f"The answer did not end within {END_S:g} seconds. {ended}"
         if reply.fatal or reply.begun or isinstance(exc, ConnectionError):
             closed = "server closed the connection unexpectedly"
             text = reply.text or (closed if isinstance(exc, ConnectionError) else "")
-            notice = f"{told} The next command runs in a new session."
+            notice = f"{ended} The next command runs in a new session."
             return Answer(text, True, ms_since(began), notice=notice)
         down = not_answered("database", exc)
-        raise ServerDown(str(down), hint=f"{down.hint} {told}", detail=down.detail) from exc
+        raise ServerDown(str(down), hint=f"{down.hint} {ended}", detail=down.detail) from exc
 
     def _settle(self) -> None:
         """Read what the server sent while no command ran, and find out whether it has ended the
@@ -213,7 +213,7 @@ class SqlConsole:
 _NOT_RUN = "This command was not run. Send it again to run it in a new session."
 
 
-def _told(loss: _Loss) -> str:
+def _in_words(loss: _Loss) -> str:
     """The loss in a sentence."""
     if loss.kept == "transaction":
         return (

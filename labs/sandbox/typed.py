@@ -6,19 +6,16 @@ from __future__ import annotations
 
 import re
 
+_QUOTES = {**dict.fromkeys("“”„‟«»", '"'), **dict.fromkeys("‘’‚‛", "'")}
 _LOOKS_LIKE = {
-    "“": '"',
-    "”": '"',
-    "„": '"',
-    "‘": "'",
-    "’": "'",
-    "‚": "'",
+    **_QUOTES,
     "–": "-",
     "—": "--",
     "−": "-",
     "\u00a0": "a space",
     "\u202f": "a space",
 }
+_QUOTE = re.compile("[" + "".join(_QUOTES) + "]")
 _FOREIGN = re.compile("[" + "".join(_LOOKS_LIKE) + "]")
 # Where SQL begins to take characters literally: comments, texts, names in quotes.
 _SQL_LITERAL = re.compile(r"--|/\*|\$(?:[^\W\d]\w*)?\$|(?<!\w)[eE]'|['\"]")
@@ -35,6 +32,18 @@ def foreign(command: str) -> str:
         return ""
     pairs = [f"{_named(character)} for {_LOOKS_LIKE[character]}" for character in found]
     return f"The command has characters of a word processor: {', '.join(pairs)}."
+
+
+def quote_as_letter(command: str) -> str:
+    """A sentence about a quote of a word processor in a command that ran; empty if there is none.
+    Other characters of it are as good as any in a value.
+    """
+    if not (found := _QUOTE.search(command)):
+        return ""
+    return (
+        f"The command holds a typographic quote ({found[0]}). To the server it is a letter like "
+        "any other: a quote is \" or '."
+    )
 
 
 def foreign_in_sql(statement: str) -> str:

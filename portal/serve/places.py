@@ -16,11 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from labs.client import free_on_disk
+from labs.client import LONGEST_SOCKET, free_on_disk
 
 SERVICE_UID = 61_000
-LONGEST_SOCKET = 107
-"""Bytes of a unix socket's path, by the kernel."""
 LONGEST_NAME = len("/.s.PGSQL.5432")
 SAYS_FULL = "is full, or nearly"
 _PLAIN = re.compile(r"[A-Za-z0-9/._+-]+")

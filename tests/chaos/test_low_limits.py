@@ -11,6 +11,7 @@ import sys
 import psutil
 import pytest
 
+from labs.host.supervisor import shop_template_directory
 from portal.serve.limits import LEAST_OPEN_FILES, LEAST_PROCESSES, connections_with
 from tests.chaos.conftest import ROOT, a_machine
 from tests.chaos.web import ANN, BOB, Client, Stream, serving
@@ -145,6 +146,7 @@ def test_a_request_waits_for_a_thread_where_no_other_can_be_started(redis):
 
 @as_root
 def test_a_sandbox_that_finds_no_process_does_not_end_the_others(machine):
+    shop_template_directory()  # the user of this labs host may write none into the checkout
     machine.start_host("--isolation", "process", "--pool", "0", **ALONE)
     first = machine.open("ann")
     zygote = next(process for process in machine.family() if process.name() == "cg-zygote")
@@ -160,6 +162,8 @@ def test_a_sandbox_that_finds_no_process_does_not_end_the_others(machine):
         "open",
     ]
     assert zygote.is_running()
+    eventually(lambda: "did not open" in machine.log())
+    assert "does not answer" not in machine.log()  # it did answer: no other takes its place
 
 
 LOAD_WITHOUT_A_PROCESS = """

@@ -4,6 +4,7 @@ Run as root and as an ordinary user: `cage` and `process` with real servers, `fa
 """
 
 import os
+import threading
 from pathlib import Path
 
 import psutil
@@ -117,6 +118,22 @@ def test_an_ended_sandbox_leaves_no_shared_memory(real):
     there = [segment for segment, maker in before.items() if maker in makers]
     assert bool(there) == (real.supervisor.isolation == "process")  # a cage has memory of its own
     assert left == []
+
+
+def test_what_a_sandbox_behind_a_wall_has_written_is_not_read_at_its_end(sandbox):
+    """A named pipe in the place of a file would hold up its reader for ever."""
+    if sandbox.supervisor.isolation == "process" and os.getuid() != 0:
+        pytest.skip("there is no wall between two processes of one user")
+    data = sandbox.supervisor.process(sandbox.id).directory / "database/data"
+    data.mkdir(parents=True, exist_ok=True)
+    named = data / "postmaster.pid"
+    named.unlink(missing_ok=True)
+    os.mkfifo(named)
+
+    threading.Thread(target=sandbox.end, daemon=True).start()
+
+    eventually(lambda: sandbox.gone)
+    assert not named.exists()
 
 
 def test_ended_it_is_gone_and_says_why(sandbox):

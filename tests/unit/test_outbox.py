@@ -51,3 +51,31 @@ def test_what_is_acknowledged_while_there_is_no_room_is_not_sent_again(outbox):
         assert outbox.due() == []
 
     assert outbox.due() == [] and len(outbox) == 0
+
+
+def test_acknowledgements_are_taken_while_there_is_no_room(outbox):
+    """Those of outcomes that were written before, too: what is sent is marked, if it can be."""
+    for name in ("written", "also written"):
+        outbox.put({"id": name})
+    with no_room():
+        outbox.put({"id": "unwritten"})
+        due = outbox.due()
+        assert sorted(ids(due)) == ["also written", "unwritten", "written"]
+
+        outbox.sent(due)
+        outbox.acknowledged("written")
+        outbox.acknowledged("unwritten")
+
+    outbox.acknowledged("written")
+    assert ids(outbox.due()) == ["also written"] and len(outbox) == 1
+
+
+def test_what_is_in_memory_only_waits_as_the_others_before_it_is_sent_again(outbox):
+    with no_room():
+        outbox.put({"id": "one"})
+        outbox.put({"id": "two"})
+        assert ids(outbox.due(limit=1)) == ["one"]
+
+        outbox.sent(outbox.due(limit=1))
+
+        assert ids(outbox.due()) == ["two"]

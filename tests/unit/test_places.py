@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from labs.linux import LONGEST_SOCKET
 from portal.serve.listening import in_url, is_loopback, url, without_brackets
-from portal.serve.places import LONGEST_NAME, LONGEST_SOCKET, holds_sockets, places_of
+from portal.serve.places import LONGEST_NAME, holds_sockets, places_of
 from portal.web.hosts import is_served
 
 

@@ -27,9 +27,10 @@ def test_two_sandboxes_never_store_the_same_for_one_password():
     assert scram_verifier("a secret") != scram_verifier("a secret")
 
 
-def test_a_directory_too_long_for_a_socket_is_said_so():
+@pytest.mark.parametrize("name", ["x" * 120, "é" * 50], ids=["letters", "bytes"])
+def test_a_directory_too_long_for_a_socket_is_said_so(name):
     with pytest.raises(DidNotStart, match="too long"):
-        Postgres("database", Address("127.0.0.1", 5432), Path("/", "x" * 120), "a secret").launch()
+        Postgres("database", Address("127.0.0.1", 5432), Path("/", name), "a secret").launch()
 
 
 def test_secrets_are_not_in_the_command_line_nor_in_the_text_of_the_object():

@@ -11,6 +11,7 @@ from labs.events import Entry, NoteAdded, TableChanged, encode
 from labs.events.decoding import decode
 from labs.host.connection import Connection
 from labs.printable import all_visible, visible, visible_bytes, visible_line
+from labs.sandbox.psql_table import table
 
 EVIL = "a\x1b[2J\x00\x7f\x9b\t\r\u202eb\u2028\ud800"
 
@@ -118,3 +119,12 @@ def test_other_values_of_json_stay():
     value = {"a": [1, 2.5, True, None, "x"]}
 
     assert all_visible(value) == value
+
+
+@pytest.mark.parametrize("mark", ["\u200e", "\u061c", "\u2028", "\ufeff", "\x9b"])
+def test_what_no_page_shows_takes_its_room_in_a_table_of_sql(mark):
+    """The escape is written before the column is measured, so the lines below stay in line."""
+    lines, _ = table(["a", "b"], [[f"x{mark}", "1"], ["y", "2"]], [False, False], 1_000)
+
+    assert mark not in "".join(lines)
+    assert len({line.index("|") for line in lines if "|" in line}) == 1

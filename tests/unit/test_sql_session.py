@@ -11,8 +11,10 @@ import pytest
 
 from labs.clients.access import Access
 from labs.clients.address import Address
+from labs.clients.sql_session import SqlSession
 from labs.errors import ServerDown
 from labs.sandbox.sql_console import SqlConsole
+from tests.waiting import WITHIN_S
 
 
 def packed(letter, body):
@@ -97,3 +99,19 @@ def test_control_characters_of_a_server_are_escaped(console):
 
     assert "\x1b" not in output
     assert "a\\x1B[31mb" in output
+
+
+def test_a_cancel_waits_for_a_paused_server_by_a_timeout_of_its_own(tmp_path):
+    """The kernel accepts the connection, and the statement may run for longer."""
+    path = str(tmp_path / "socket")
+    address, access = Address("127.0.0.1", 1), Access("learner", socket=path)
+    with socket.socket(socket.AF_UNIX) as paused:
+        paused.bind(path)
+        paused.listen()
+        session = SqlSession(address, access, settings={}, connect_timeout_s=10 * WITHIN_S)
+        with session.within(10 * WITHIN_S):
+            thread = threading.Thread(target=session.cancel, daemon=True)
+            thread.start()
+            thread.join(WITHIN_S)
+
+            assert not thread.is_alive()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labs.sandbox.typed import as_lines, foreign, foreign_in_sql
+from labs.sandbox.typed import as_lines, foreign, foreign_in_sql, quote_as_letter
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,14 @@ def test_characters_of_a_word_processor_are_named_once_with_what_they_stand_for(
 
 @pytest.mark.parametrize(
     "statement",
-    ["select 'a” -- b'", 'select "a–b"', "-- “\nselect 1", "select $q$‘$q$", "/* – */ select 1"],
+    [
+        "select 'a” -- b'",
+        "select '«'",
+        'select "a–b"',
+        "-- “\nselect 1",
+        "select $q$‘$q$",
+        "/* – */ select 1",
+    ],
 )
 def test_in_sql_they_count_outside_of_texts_and_comments_alone(statement):
     assert foreign_in_sql(statement) == ""
@@ -53,3 +60,14 @@ def test_comments_in_comments_and_quotes_in_names_are_literal():
     assert foreign_in_sql("select 1 /* /* “ */ – */, 2") == ""
     assert foreign_in_sql("select price'–'") == ""
     assert foreign_in_sql("select 1 /* “ */ – 2") != ""
+
+
+@pytest.mark.parametrize("quote", "“”„‟«»‘’‚‛")
+def test_every_quote_that_is_no_quote_is_found_by_both(quote):
+    for found in (foreign(f"SET a {quote}b"), quote_as_letter(f"SET a {quote}b")):
+        assert quote in found
+    assert foreign_in_sql(f"select {quote}b") != ""
+
+
+def test_a_dash_in_a_command_that_ran_is_left_alone():
+    assert quote_as_letter("SET a '1 – 2'") == ""

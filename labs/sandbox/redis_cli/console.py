@@ -27,7 +27,8 @@ from labs.sandbox.redis_cli.printing import is_raw, printed, printed_raw
 from labs.sandbox.redis_cli.refusals import LONGEST_WAIT_S, name_of, refuse, waits_s
 from labs.sandbox.redis_cli.replies import Many, Reply, ReplyReader, Text, is_cut, is_error
 from labs.sandbox.redis_cli.session import Session
-from labs.sandbox.redis_cli.words import split, typographic_quotes
+from labs.sandbox.redis_cli.words import split
+from labs.sandbox.typed import quote_as_letter
 
 SCRIPT_DEADLINE_S = 7.0
 """Longer than a script is let run (labs.sandbox.watchdog), so its end is the answer."""
@@ -64,7 +65,7 @@ class RedisConsole:
             took_ms = ms_since(began)
             self._session.note(words, reply)
             prompt = self._session.prompt
-        notices = [typographic_quotes(command)]
+        notices = [quote_as_letter(command)]
         if is_error(reply) and isinstance(reply, Text):
             notices.append(meaning_of(reply.data.decode(errors="replace")))
         return Answer(

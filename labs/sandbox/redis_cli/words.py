@@ -11,7 +11,6 @@ _SPACE = b" \t\n\v\f\r"
 _ENDS_A_WORD = b" \t\n\r"
 _ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"a": b"\a"}
 _BYTE = re.compile(rb"\\x([0-9A-Fa-f]{2})")
-_TYPOGRAPHIC = re.compile("[“”„‟‘’‚‛«»]")
 
 
 def split(line: str) -> list[bytes]:
@@ -31,16 +30,6 @@ def split(line: str) -> list[bytes]:
     if not words:
         raise BadInput("Write a command.", hint="For example: INFO stats")
     return words
-
-
-def typographic_quotes(line: str) -> str:
-    """A sentence about quotes that only look like quotes; empty if there are none."""
-    if not (found := _TYPOGRAPHIC.search(line)):
-        return ""
-    return (
-        f"The command holds a typographic quote ({found[0]}). To the server it is a letter like "
-        "any other: a quote is \" or '."
-    )
 
 
 def _word(data: bytes, at: int) -> tuple[bytes, int]:
