@@ -51,14 +51,17 @@ class Bench extends HTMLElement {
   }
 
   /**
-   * Read the feed once the scripts of all islands have run: one that is defined later would miss what came before.
+   * Read the feed once the scripts of all islands have run; if one takes long, without it. It has missed what came until
+   * then, so the bench is drawn again as it stands when the last of them is there.
    * @param {string} sandbox
    * @param {AbortSignal} signal
    */
   async listen(sandbox, signal) {
     const undefinedYet = [...this.querySelectorAll(":not(:defined)")].map((island) => customElements.whenDefined(island.localName));
-    await Promise.race([Promise.all(undefinedYet), pause(SCRIPTS_MS)]);
+    const all = Promise.all(undefinedYet).then(() => true);
+    const areThere = await Promise.race([all, pause(SCRIPTS_MS)]);
     if (signal.aborted) return;
+    if (!areThere) all.then(() => signal.aborted || this.redraw());
     this.feed = new Feed(sandbox, Number(this.dataset.seq), this.patience);
     this.feed.addEventListener("entry", (event) => this.receive(/** @type {CustomEvent} */ (event).detail));
     this.feed.addEventListener("status", (event) => {
