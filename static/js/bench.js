@@ -37,7 +37,10 @@ class Bench extends HTMLElement {
       time.textContent = new Date(/** @type {HTMLTimeElement} */ (time).dateTime).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
     }
     this.patience = JSON.parse(this.dataset.patience ?? "");
-    this.connection = new Connection(this, () => (this.feed ? this.feed.wake(true) : this.hurry?.()));
+    this.connection = new Connection(this, () => {
+      this.feed?.wake(true);
+      this.hurry?.();
+    });
     if (this.dataset.sandbox) this.listen(this.dataset.sandbox, signal);
     else if (this.dataset.ask) this.wait(Number(this.dataset.ask), signal);
     if (new URL(location.href).searchParams.has("gear")) this.keepAddress("gear", this.dataset.gear ?? "step");
@@ -94,7 +97,10 @@ class Bench extends HTMLElement {
   async redraw(was) {
     if (this.drawing || !this.dataset.redraw) return;
     this.drawing = true;
-    if (was) this.feed?.destroy();
+    if (was) {
+      this.feed?.destroy();
+      this.feed = undefined;
+    }
     await this.insist(() => this.bring(was ? { was } : {}), 0);
     this.drawing = false;
   }
