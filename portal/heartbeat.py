@@ -1,5 +1,8 @@
-"""How the recorder says that it runs: a key of the portal Redis that it sets again each second."""
+"""How the recorder says that it runs: a key of the portal Redis that it sets again each second.
 
-RECORDS = "recorder:runs"
+The operator may count on the portal having keys below `cache:` and `labs:` only.
+"""
+
+RECORDS = "cache:recorder"
 RECORDS_S = 10
 """It is gone so long after the recorder's last sign of life."""

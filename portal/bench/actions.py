@@ -22,6 +22,7 @@ from portal.bench.log_scale import value_at
 from portal.bench.look import look, look_at
 from portal.bench.places import page_before, page_of_form, with_word
 from portal.bench.routes import predictions_of
+from portal.bench.turns import with_error_apart
 from portal.bench.view import PROMPT_LENGTH, topology_of
 from portal.web.arguments import form_fields
 from portal.web.caching import summary_name
@@ -237,7 +238,7 @@ def _turns(sandbox: SandboxInfo, node: Node) -> tuple[dict[str, Any], ...]:
         return (turn | {"notice": notice, "failed": True},)
     turns = []
     for piece, part in answer.get("parts") or [(turn["command"], answer)]:
-        turns.append(turn | part | {"command": piece})
+        turns.append(with_error_apart(turn | part | {"command": piece}))
         turn["before"] = str(part.get("prompt", ""))[:PROMPT_LENGTH]
     return tuple(turns)
 

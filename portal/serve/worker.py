@@ -55,6 +55,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
         super().__init__(cfg, sock, client, server)
         self.arriving = Arriving()
+        self.held = 0
         self.data_ready = True
         self.is_cut = False
         self.is_unread = False
@@ -135,7 +136,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _await_request(self, conn: Connection) -> None:
         conn.timeout = time.monotonic() + self.request_s
         self._arriving[conn] = None
-        self._held += len(conn.arriving)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._receive, conn))
 
     def _receive(self, conn: Connection, _: object = None) -> None:
@@ -146,13 +146,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             return
         except OSError:
             data = b""
-        if conn in self._arriving:
-            self._held += len(data)
-        elif conn in self.keepalived_conns:
+        if conn in self.keepalived_conns:
             self._leave_poller(conn)
             self._await_request(conn)
-            self._held += len(data)
-        else:
+        elif conn not in self._arriving:
             return
         if data:
             self._go_on(conn, conn.arriving.add(data))
@@ -161,6 +158,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _go_on(self, conn: Connection, state: State) -> None:
         """Hand over what is whole, refuse what can't become so, wait for the rest."""
+        self._count(conn, len(conn.arriving))
         if state is State.ARRIVING:
             if conn.arriving.should_continue():
                 with contextlib.suppress(OSError):
@@ -294,11 +292,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         elif self._arriving:
             self._refuse(next(iter(self._arriving)), 408)
 
+    def _count(self, conn: Connection, held: int) -> None:
+        """Note how much of it is held: not all that came, since empty lines are passed over."""
+        self._held += held - conn.held
+        conn.held = held
+
     def _leave_poller(self, conn: Connection) -> None:
         """Neither idle nor arriving any more."""
         if conn in self._arriving:
             del self._arriving[conn]
-            self._held -= len(conn.arriving)
+            self._count(conn, 0)
         elif conn in self.keepalived_conns:
             self.keepalived_conns.remove(conn)
         else:

@@ -18,12 +18,17 @@ LARGEST_DIGITS = 15
 
 
 def whole_number(name: str, default: int = 0) -> int:
-    """The number from 0 up that the address has under this name, else the default. BadInput for
-    what is none, or has more than 15 digits.
+    """The number from 0 up that the address has under this name, else the default. BadInput as
+    from `read_whole_number`.
     """
     raw = request.args.get(name, "")
-    if not raw:
-        return default
+    return read_whole_number(name, raw) if raw else default
+
+
+def read_whole_number(name: str, raw: str) -> int:
+    """The number from 0 up that stands there; BadInput, which says the name, for what is none or
+    has more than 15 digits.
+    """
     if not re.fullmatch(rf"[0-9]{{1,{LARGEST_DIGITS}}}", raw):
         raise BadInput(
             f"“{name}” is a whole number from 0 up, of {LARGEST_DIGITS} digits at most.",

@@ -10,6 +10,8 @@ from typing import Any
 
 from flask import Flask, Request, Response
 
+from portal.web.arguments import read_whole_number, whole_number
+from portal.web.errors import USUAL_RETRY_S, try_again
 from portal.web.hub import Hub, TooManyStreams
 from portal.web.services import KEY as SERVICES
 
@@ -18,17 +20,23 @@ KEY = "cacheground.hub"
 
 def stream_response(hub: Hub, request: Request, *, sandbox: str, learner: str) -> Response:
     """The stream after Last-Event-ID, else `?after=`; 503 where there is no place for it, which
-    includes that of another stream of the learner if the page asks for it `politely`.
+    includes that of another stream of the learner if the page asks for it `politely`. BadInput if
+    the number is none.
     """
-    raw = request.headers.get("Last-Event-ID") or request.args.get("after") or "0"
-    after = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 16 else 0
+    last = request.headers.get("Last-Event-ID")
+    after = read_whole_number("Last-Event-ID", last) if last else whole_number("after")
     connection = request.environ.get("gunicorn.socket")
     try:
         polite = "politely" in request.args
         stream = hub.join(sandbox, learner, after, connection, may_end_another=not polite)
     except TooManyStreams:
-        headers = {"Retry-After": "5", "Content-Type": "text/plain; charset=utf-8"}
-        return Response("Too many streams for this moment.\n", 503, headers)
+        headers = {
+            "Retry-After": str(USUAL_RETRY_S),
+            "Content-Type": "text/plain; charset=utf-8",
+        }
+        return Response(
+            f"Too many streams are open just now. {try_again(USUAL_RETRY_S)}\n", 503, headers
+        )
     if connection is not None:
         connection.settimeout(hub.slow_reader_s)
     response = Response(

@@ -37,7 +37,10 @@ class Bench extends HTMLElement {
       time.textContent = new Date(/** @type {HTMLTimeElement} */ (time).dateTime).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
     }
     this.patience = JSON.parse(this.dataset.patience ?? "");
-    this.connection = new Connection(this, () => (this.feed ? this.feed.wake(true) : this.hurry?.()));
+    this.connection = new Connection(this, () => {
+      this.feed?.wake(true);
+      this.hurry?.();
+    });
     if (this.dataset.sandbox) this.listen(this.dataset.sandbox, signal);
     else if (this.dataset.ask) this.wait(Number(this.dataset.ask), signal);
     if (new URL(location.href).searchParams.has("gear")) this.keepAddress("gear", this.dataset.gear ?? "step");
@@ -51,14 +54,17 @@ class Bench extends HTMLElement {
   }
 
   /**
-   * Read the feed once the scripts of all islands have run: one that is defined later would miss what came before.
+   * Read the feed once the scripts of all islands have run; if one takes long, without it. It has missed what came until
+   * then, so the bench is drawn again as it stands when the last of them is there.
    * @param {string} sandbox
    * @param {AbortSignal} signal
    */
   async listen(sandbox, signal) {
     const undefinedYet = [...this.querySelectorAll(":not(:defined)")].map((island) => customElements.whenDefined(island.localName));
-    await Promise.race([Promise.all(undefinedYet), pause(SCRIPTS_MS)]);
+    const all = Promise.all(undefinedYet).then(() => true);
+    const areThere = await Promise.race([all, pause(SCRIPTS_MS)]);
     if (signal.aborted) return;
+    if (!areThere) all.then(() => signal.aborted || this.redraw());
     this.feed = new Feed(sandbox, Number(this.dataset.seq), this.patience);
     this.feed.addEventListener("entry", (event) => this.receive(/** @type {CustomEvent} */ (event).detail));
     this.feed.addEventListener("status", (event) => {
@@ -91,7 +97,10 @@ class Bench extends HTMLElement {
   async redraw(was) {
     if (this.drawing || !this.dataset.redraw) return;
     this.drawing = true;
-    if (was) this.feed?.destroy();
+    if (was) {
+      this.feed?.destroy();
+      this.feed = undefined;
+    }
     await this.insist(() => this.bring(was ? { was } : {}), 0);
     this.drawing = false;
   }

@@ -8,6 +8,7 @@ const MOST_ROWS = 8;
 const LONGEST_PROMPT = 24;
 const LONGEST_COMPLETED = 200;
 const ANSWER_MS = 5000;
+const NOT_COMPLETED = "The portal did not answer, so nothing was completed. Press Tab to try again.";
 
 class Console extends Island {
   start() {
@@ -23,7 +24,7 @@ class Console extends Island {
     this.input.addEventListener("keydown", (event) => this.key(event), { signal });
     this.input.addEventListener("input", () => this.grow(), { signal });
     form.addEventListener("htmx:before:request", () => this.sent(), { signal });
-    form.addEventListener("htmx:finally:request", () => this.answered(), { signal });
+    form.addEventListener("htmx:finally:request", (event) => this.answered(/** @type {CustomEvent} */ (event).detail.ctx), { signal });
     this.on("console-changed", (entry) => {
       if (entry.server === this.dataset.server) this.prompt(entry.prompt);
     });
@@ -38,7 +39,10 @@ class Console extends Island {
     this.offer([]);
   }
 
-  answered() {
+  /** What got no answer, or was refused, stands in the line again, unless something else does by now. @param {any} ctx htmx's */
+  answered(ctx) {
+    const wasRun = ctx.text !== undefined && ctx.response.status < 400;
+    if (!wasRun && !this.input?.value) this.fill(ctx.request.body.get("command"));
     const prompt = this.log?.lastElementChild?.getAttribute("data-prompt");
     if (typeof prompt === "string") this.prompt(prompt);
     if (this.log) this.log.scrollTop = this.log.scrollHeight;
@@ -117,7 +121,8 @@ class Console extends Island {
     const url = `${this.dataset.complete}?server=${encodeURIComponent(this.dataset.server ?? "")}&text=${encodeURIComponent(text)}`;
     try {
       const response = await fetch(url, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(ANSWER_MS) });
-      if (!response.ok || this.input?.value !== before) return;
+      if (this.input?.value !== before) return;
+      if (!response.ok) throw new Error(String(response.status));
       /** @type {string[]} */
       const options = (await response.json()).options ?? [];
       const start = common(options);
@@ -126,7 +131,7 @@ class Console extends Island {
       if (found) this.fill(kept + found + before.slice(end), kept.length + found.length);
       this.offer(options.length > 1 ? options : []);
     } catch {
-      this.offer([]);
+      if (this.input?.value === before) this.offer([NOT_COMPLETED]);
     }
   }
 

@@ -85,6 +85,23 @@ def test_a_long_table_scrolls_in_the_console_and_not_the_page(bench: Bench) -> N
     assert console.locator("pre").evaluate("(log) => log.scrollWidth > log.clientWidth")
 
 
+@pytest.mark.parametrize("lab", ["cache-aside", "failover"])
+@pytest.mark.parametrize("gear", ["step", "load", "break"])
+def test_nothing_lies_over_a_console(bench: Bench, lab: str, gear: str) -> None:
+    page = bench(lab, f"?gear={gear}", viewport={"width": 1280, "height": 800})
+
+    line = page.locator(".console-of:visible textarea")
+    line.evaluate("(field) => field.scrollIntoView({ block: 'center' })")
+
+    assert line.evaluate(
+        """(field) => {
+          const { left, bottom } = field.closest(".consoles").getBoundingClientRect();
+          const { top } = field.getBoundingClientRect();
+          return document.elementFromPoint(left + 30, (top + bottom) / 2).closest(".consoles") !== null;
+        }"""
+    )
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 def test_an_open_transaction_is_in_the_prompt_and_in_the_drawing(bench: Bench, width: int) -> None:
     page = bench(viewport={"width": width, "height": 900})

@@ -88,6 +88,24 @@ def test_a_view_whose_script_comes_late_misses_nothing(
     expect(page.locator(".recorder-results")).to_contain_text("7 of 1,152")
 
 
+def test_a_view_whose_script_comes_after_the_feed_misses_nothing(
+    failover: Callable[..., tuple[Page, FakedSandbox]],
+) -> None:
+    page, sandbox = failover()
+    held: list[Route] = []
+    page.route("**/js/views/recorder/bench.js", lambda route: held.append(route))
+    page.reload(wait_until="commit")
+    page.wait_for_function(
+        "() => document.querySelector('cg-bench')?.dataset.connection === 'live'"
+    )
+
+    kept(sandbox, "kill", "flight-1")
+    expect(page.locator(".timeline")).to_contain_text(sample_flight("kill")["title"])
+    held[0].continue_()
+
+    expect(page.locator(".recorder-results")).to_contain_text("7 of 1,152")
+
+
 def test_a_new_fault_is_watched_live(failover: Callable[..., tuple[Page, FakedSandbox]]) -> None:
     page, sandbox = failover()
     kept(sandbox, "kill", "flight-1")

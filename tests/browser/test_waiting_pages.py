@@ -168,6 +168,41 @@ def test_the_same_trouble_is_said_once(begin: Begin, proxy: Proxy) -> None:
         expect(page.locator(".toast.error")).to_have_count(1)
 
 
+def test_a_command_without_an_answer_stands_in_the_line_again(begin: Begin, proxy: Proxy) -> None:
+    page = begin()
+    commands = page.get_by_label("Command for cache")
+    proxy.only = re.compile(rb"^POST /sandboxes/[^ ]*/console/")
+    proxy.everything = "refuse"
+
+    commands.fill("GET a\nGET b")
+    commands.press("Enter")
+    expect(page.locator(".toast.error")).to_contain_text("does not know whether that was done")
+    expect(commands).to_have_value("GET a\nGET b")
+
+    proxy.everything = ""
+    commands.press("Enter")
+    expect(page.locator(".console-of[data-server=cache] .turn")).to_have_count(2)
+    expect(commands).to_have_value("")
+
+
+def test_a_completion_without_an_answer_is_said(begin: Begin, proxy: Proxy) -> None:
+    page = begin()
+    commands = page.get_by_label("Command for cache")
+    proxy.only = re.compile(rb"^GET /sandboxes/[^ ]*/complete")
+    proxy.everything = "refuse"
+
+    commands.fill("GETD")
+    commands.press("Tab")
+    said = page.locator(".console-of[data-server=cache] .options")
+    expect(said).to_contain_text("nothing was completed")
+    expect(commands).to_have_value("GETD")
+
+    proxy.everything = ""
+    commands.press("Tab")
+    expect(commands).to_have_value("GETDEL ")
+    expect(said).to_be_hidden()
+
+
 def test_a_flight_that_never_arrives_is_said_to_be_missing(
     begin: Begin, browser: Browser, proxy: Proxy
 ) -> None:

@@ -37,3 +37,9 @@ class Patient(Worker):
     """Waits for a client longer than any test: what is answered meanwhile has not waited for it."""
 
     request_s = queued_s = send_s = linger_silent_s = linger_s = 600.0
+
+
+class Small(Patient):
+    """Holds few bytes of requests that are not whole."""
+
+    arriving_bytes = 1_000

@@ -21,6 +21,11 @@ SECRET = "a secret of the tests, long enough"
 ANN, BOB, CLARA = "a" * 32, "b" * 32, "c" * 32
 
 
+def cookie_of(learner):
+    """The line of a request's head that names this learner."""
+    return f"Cookie: learner={Signer(SECRET, salt='learner-cookie').sign(learner).decode()}\r\n"
+
+
 class Web:
     """The portal under gunicorn, with a sandbox for each learner whose feed the test writes.
 
@@ -153,10 +158,9 @@ class Stream:
         if buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.socket.connect(("127.0.0.1", web.port))
-        cookie = Signer(SECRET, salt="learner-cookie").sign(learner).decode()
         self.socket.sendall(
-            f"GET /sandboxes/{learner}/events HTTP/1.1\r\nHost: localhost\r\nCookie: "
-            f"learner={cookie}\r\n\r\n".encode()
+            f"GET /sandboxes/{learner}/events HTTP/1.1\r\nHost: localhost\r\n"
+            f"{cookie_of(learner)}\r\n".encode()
         )
         self.thread = threading.Thread(target=self._read)
         if reads:

@@ -2,31 +2,41 @@
 
 import pytest
 
+NO_NUMBERS = [
+    "18446744073709551616",
+    "9223372036854775808",
+    "-1",
+    "1e9",
+    "+1",
+    "٣",
+    "1_0",
+    " 1",
+    "0x1",
+    "x",
+]
 
-@pytest.mark.parametrize(
-    "after",
-    [
-        "18446744073709551616",
-        "9223372036854775808",
-        "-1",
-        "1e9",
-        "+1",
-        "٣",
-        "1_0",
-        " 1",
-        "0x1",
-        "x",
-    ],
-)
-def test_a_feed_after_no_number_is_refused_in_words(client, opened, after):
+
+@pytest.mark.parametrize("path", ["feed", "events"])
+@pytest.mark.parametrize("after", NO_NUMBERS)
+def test_a_feed_after_no_number_is_refused_in_words(client, opened, path, after):
     response = client.get(
-        f"/sandboxes/{opened.id}/feed",
+        f"/sandboxes/{opened.id}/{path}",
         query_string={"after": after},
         headers={"HX-Request": "true"},
     )
 
     assert response.status_code == 422
     assert "“after” is a whole number from 0 up" in response.text
+
+
+@pytest.mark.parametrize("last", ["x", "-1", "9" * 16])
+def test_a_stream_after_no_event_is_refused_in_words(client, opened, last):
+    response = client.get(
+        f"/sandboxes/{opened.id}/events", headers={"Last-Event-ID": last, "HX-Request": "true"}
+    )
+
+    assert response.status_code == 422
+    assert "“Last-Event-ID” is a whole number from 0 up" in response.text
 
 
 def test_a_feed_goes_on_after_a_number_and_starts_without_one(client, opened):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+from flask import Flask, render_template
 from flask.testing import FlaskClient
 
+from portal.bench.turns import with_error_apart
 from tests.waiting import eventually
 from tests.web.faked_labs import FakedSandbox
 
@@ -91,3 +94,44 @@ def test_our_words_stand_apart_from_the_server_s(client: FlaskClient, opened: Fa
 
     assert '<span class="ours">The server does not answer.' in fragment
     assert 'class="err"' not in fragment
+
+
+@pytest.mark.parametrize(
+    ("output", "shown"),
+    [
+        (
+            " one\n-----\n   1\n(1 row)\n\nERROR:  division by zero",
+            '<span class="out"> one\n-----\n   1\n(1 row)</span>'
+            '<span class="err">ERROR:  division by zero</span>',
+        ),
+        (
+            'ERROR:  syntax error at or near "x"\nLINE 1: x\n        ^',
+            '</span><span class="err">ERROR:  syntax error',
+        ),
+        (
+            "a\nERROR:  one\nERROR:  two",
+            '<span class="out">a\nERROR:  one</span><span class="err">',
+        ),
+    ],
+)
+def test_only_the_error_of_several_results_is_red(app: Flask, output: str, shown: str) -> None:
+    turn = {
+        "server": "database",
+        "language": "sql",
+        "before": "",
+        "command": "select 1 as one; select 1 / 0",
+        "output": output,
+        "failed": True,
+        "took_ms": 1.0,
+    }
+
+    with app.app_context():
+        html = render_template("bench/_turn.html", turn=with_error_apart(turn))
+
+    assert shown in html
+
+
+def test_an_error_in_a_value_is_no_error() -> None:
+    turn = {"language": "sql", "failed": False, "output": "ERROR:  copied"}
+
+    assert with_error_apart(turn) == turn

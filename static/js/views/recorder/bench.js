@@ -10,6 +10,8 @@ class BenchRecorder extends Island {
   start() {
     this.live = new Live();
     this.recorder = /** @type {import("../recorder.js").Recorder | null} */ (this.querySelector("cg-recorder"));
+    // A bench that is drawn again is upgraded from the outside in: this one first.
+    if (this.recorder) customElements.upgrade(this.recorder);
     for (const [endpoint, targets] of Object.entries(JSON.parse(this.dataset.endpoints ?? "{}"))) this.live.led(endpoint, targets, 0);
     const draw = calmly(() => this.drawLive(), REDRAW_MS);
     this.on("operations-recorded", (entry) => {
