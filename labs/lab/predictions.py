@@ -48,11 +48,13 @@ class Prediction:
             maximum=LARGEST,
         )
 
-    def show(self, value: Value) -> str:
-        """The value as a reader sees it, with its unit."""
+    def show(self, value: Value, *, typed: bool = False) -> str:
+        """The value as a reader sees it, with its unit. What was `typed` keeps all its digits."""
         if self.options:
             return dict(self.options).get(str(value), str(value))
         number = f"{float(value):.{self.decimals}f}"
+        if typed and float(number) != float(value):
+            number = f"{float(value):.15g}"
         unit = self.unit_of_one if self.unit_of_one and float(number) == 1 else self.unit
         return number + (f" {unit}" if unit else "")
 

@@ -187,8 +187,8 @@ def _together(answers: list[Answer], missing: int) -> Answer:
     """The answers of a session in one, and what it waits for."""
     notices = [answer.notice for answer in answers]
     if missing:
-        bytes_ = "1 byte" if missing == 1 else f"{missing:,} bytes"
-        notices.append(f"Memcached waits for {bytes_} of the value: type them on the next line.")
+        bytes_, them = ("1 byte", "it") if missing == 1 else (f"{missing:,} bytes", "them")
+        notices.append(f"Memcached waits for {bytes_} of the value: type {them} on the next line.")
     text = "\n".join(answer.output for answer in answers if answer.output)
     return Answer(
         text[:OUTPUT_LIMIT],

@@ -23,7 +23,7 @@ from labs.sandbox.console import (
 )
 from labs.sandbox.psql_message import message
 from labs.sandbox.sql_reply import END_S, Reply
-from labs.sandbox.typed import foreign, foreign_in_sql
+from labs.sandbox.typed import foreign, foreign_in_sql, swallowed
 
 _SETTINGS = {
     "application_name": "console",
@@ -242,6 +242,12 @@ def _check(command: str) -> None:
         raise CommandRefused(
             f"{found} Postgres would take them for letters of a name, so nothing was run.",
             hint="Write the plain characters.",
+        )
+    if swallowed(command):
+        raise CommandRefused(
+            "A comment has a line separator in it that is no line end for Postgres: what follows "
+            "it would be a part of the comment, so nothing was run.",
+            hint="Put a line end there with Shift+Enter, or leave the comment out.",
         )
 
 

@@ -19,6 +19,9 @@ _BYTES_OF_VALUE = 4 * _LONGEST_VALUE + 4
 _BYTES_OF_RESULT = 8 * OUTPUT_LIMIT
 _MOST_NOTES = 20
 _CANCEL_S, END_S = SQL_DEADLINE_S + 0.5, SQL_DEADLINE_S + 3.0
+_NEARLY_S = 0.1
+_CANCELLED = "57014"
+"""Postgres' code for it."""
 _RIGHT = frozenset((20, 21, 23, 26, 28, 29, 700, 701, 790, 1700, 5069))
 """The types whose values psql prints at the right: numbers, money, object and transaction ids."""
 _WITH_ROWS_AND_TAG = ("INSERT", "UPDATE", "DELETE", "MERGE")
@@ -53,7 +56,9 @@ class Reply:
         self.failed = False
         self.fatal = ""
         """What the server said when it ended the session."""
+        self._interrupted = False
         self.cancelled = False
+        """True if it ran for longer than this console allows."""
         self.begun = False
         """True once the server has sent anything."""
 
@@ -78,14 +83,18 @@ class Reply:
         """Read until the server is ready. Cancels what takes too long. Raises OSError when the
         session ends before.
         """
-        cancel_at = time.monotonic() + _CANCEL_S
+        began = time.monotonic()
+        cancel_at = began + _CANCEL_S
         with session.within(END_S):
             while True:
                 if not self.cancelled and not session.waiting(cancel_at - time.monotonic()):
                     self.cancelled = True
                     session.cancel()
                 if self.take(session):
-                    return
+                    break
+        # The session's own timeout comes first, unless a learner has set another.
+        took_s = time.monotonic() - began
+        self.cancelled |= self._interrupted and took_s >= SQL_DEADLINE_S - _NEARLY_S
 
     def take(self, session: SqlSession) -> bool:
         """Take the next message; True if the server is ready for another command. Raises OSError
@@ -132,7 +141,9 @@ class Reply:
             text = message(body, self._statement)
             self.failed, self._result = True, None
             self._lines.append(text)
-            if fields(body).get("V") in ("FATAL", "PANIC"):
+            said = fields(body)
+            self._interrupted |= said.get("C") == _CANCELLED
+            if said.get("V") in ("FATAL", "PANIC"):
                 self.fatal = text
 
     def _row(self, session: SqlSession, size: int, result: _Result) -> None:

@@ -5,18 +5,29 @@ how many commands it is.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-_QUOTES = {**dict.fromkeys("“”„‟«»", '"'), **dict.fromkeys("‘’‚‛", "'")}
+_QUOTES = {**dict.fromkeys("“”„‟«»″＂", '"'), **dict.fromkeys("‘’‚‛′´＇", "'")}
 _LOOKS_LIKE = {
     **_QUOTES,
-    "–": "-",
+    **dict.fromkeys("–−‐‑－", "-"),
     "—": "--",
-    "−": "-",
-    "\u00a0": "a space",
-    "\u202f": "a space",
+    "；": ";",
+    **dict.fromkeys("\u00a0\u202f\u2007\u2002\u2003\u2009\u3000", "a space"),
+    **dict.fromkeys("\u200b\u2060\ufeff", "nothing"),
+    **dict.fromkeys("\u2028\u2029\u0085", "a line end"),
 }
 _QUOTE = re.compile("[" + "".join(_QUOTES) + "]")
+_SPOKEN = {
+    **dict.fromkeys("\u00a0\u202f\u2007", "a non-breaking space"),
+    **dict.fromkeys("\u2002\u2003\u2009\u3000", "a space of another width"),
+    **dict.fromkeys("\u200b\u2060\ufeff", "a mark that is not seen"),
+    **dict.fromkeys("\u2028\u2029\u0085", "a line separator"),
+}
+"""What can't be told from another character, or from none, has a name."""
 _FOREIGN = re.compile("[" + "".join(_LOOKS_LIKE) + "]")
+_NO_LINE_END = re.compile("[\u2028\u2029\u0085\v\f]")
+"""What an editor shows as a line end, and Postgres does not take for one."""
 # Where SQL begins to take characters literally: comments, texts, names in quotes.
 _SQL_LITERAL = re.compile(r"--|/\*|\$(?:[^\W\d]\w*)?\$|(?<!\w)[eE]'|['\"]")
 _IN_ESCAPED_TEXT = re.compile(r"(?:[^'\\]|\\.)*'", re.DOTALL)
@@ -27,10 +38,10 @@ def foreign(command: str) -> str:
     """A sentence about characters that a word processor puts in the place of others; empty if
     there are none.
     """
-    found = dict.fromkeys(_FOREIGN.findall(command))
+    found = _FOREIGN.findall(command)
     if not found:
         return ""
-    pairs = [f"{_named(character)} for {_LOOKS_LIKE[character]}" for character in found]
+    pairs = dict.fromkeys(f"{_SPOKEN.get(each, each)} for {_LOOKS_LIKE[each]}" for each in found)
     return f"The command has characters of a word processor: {', '.join(pairs)}."
 
 
@@ -51,10 +62,18 @@ def foreign_in_sql(statement: str) -> str:
     part of a name there.
     """
     code, at = [], 0
-    while (found := _SQL_LITERAL.search(statement, at)) is not None:
-        code.append(statement[at : found.start()])
-        at = _end_of_literal(statement, found[0], found.end())
+    for _, start, end in _literals(statement):
+        code.append(statement[at:start])
+        at = end
     return foreign(" ".join([*code, statement[at:]]))
+
+
+def swallowed(statement: str) -> bool:
+    """True if a comment of SQL goes on behind what looks like the end of its line."""
+    return any(
+        opened == "--" and _NO_LINE_END.search(statement[start:end].rstrip())
+        for opened, start, end in _literals(statement)
+    )
 
 
 def as_lines(command: str) -> list[str]:
@@ -74,6 +93,14 @@ def as_lines(command: str) -> list[str]:
     return [piece for piece in (*pieces, command[start:]) if piece.strip()] or [command]
 
 
+def _literals(statement: str) -> Iterator[tuple[str, int, int]]:
+    """What Postgres takes literally: how it begins, where, and where it ends."""
+    at = 0
+    while (found := _SQL_LITERAL.search(statement, at)) is not None:
+        at = _end_of_literal(statement, found[0], found.end())
+        yield found[0], found.start(), at
+
+
 def _end_of_literal(statement: str, opened: str, at: int) -> int:
     """Where what begins so ends; at the end of the statement if nothing ends it."""
     if opened == "/*":
@@ -89,7 +116,3 @@ def _end_of_literal(statement: str, opened: str, at: int) -> int:
     ends = "\n" if opened == "--" else opened
     end = statement.find(ends, at)
     return end + len(ends) if end >= 0 else len(statement)
-
-
-def _named(character: str) -> str:
-    return "a non-breaking space" if character in "\u00a0\u202f" else character

@@ -349,9 +349,13 @@ class Site:
 
 @contextlib.contextmanager
 def _held_signals() -> Iterator[None]:
-    """Keep signals to stop until they are asked for: none comes between a start and its record."""
+    """Keep signals to stop until they are asked for: none comes between a start and its record.
+    One that comes while the site stops already asks for nothing more.
+    """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [*STOP_SIGNALS, signal.SIGCHLD])
     try:
         yield
     finally:
+        while signal.sigtimedwait(STOP_SIGNALS, 0) is not None:
+            pass
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

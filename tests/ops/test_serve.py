@@ -95,6 +95,21 @@ def test_at_ctrl_c_everything_ends(checkout):
     assert living(family) == []
 
 
+@pytest.mark.parametrize("again", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_while_it_stops_changes_nothing(checkout, again):
+    run = checkout.serve()
+    run.wait_ready()
+    family = run.family()
+
+    run.process.send_signal(signal.SIGINT)
+    eventually(lambda: "Stopping." in run.said(), 20, "the beginning of the end")
+    run.process.send_signal(again)
+
+    assert run.process.wait(40) == 0
+    assert living(family) == []
+    assert "Aborted" not in run.said()
+
+
 def test_told_to_stop_while_it_starts_it_leaves_nothing(checkout):
     run = checkout.serve()
     eventually(lambda: len(run.family()) > 3, 30, "a start half done")

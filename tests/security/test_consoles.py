@@ -210,6 +210,22 @@ def test_each_of_several_lines_passes_the_same_wall(neighbour):
     assert neighbour.console("cache", "version")["output"].startswith("VERSION")
 
 
+def test_a_statement_that_runs_into_the_limit_of_the_console_says_whose_it_is(opened):
+    answer = opened.console("database", "SELECT pg_sleep(20)")
+
+    assert answer["output"] == "ERROR:  canceling statement due to statement timeout"
+    assert "This console cancels a statement after 7" in answer["notice"]
+
+
+def test_a_timeout_of_the_learners_own_is_not_the_consoles(opened):
+    opened.console("database", "SET statement_timeout = 50")
+
+    answer = opened.console("database", "SELECT pg_sleep(20)")
+
+    assert answer["output"] == "ERROR:  canceling statement due to statement timeout"
+    assert "This console" not in answer["notice"]
+
+
 def test_a_statement_that_switched_its_timeout_off_ends_all_the_same(opened):
     opened.console("database", "SET statement_timeout = 0")
 

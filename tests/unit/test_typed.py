@@ -2,7 +2,7 @@
 
 import pytest
 
-from labs.sandbox.typed import as_lines, foreign, foreign_in_sql, quote_as_letter
+from labs.sandbox.typed import as_lines, foreign, foreign_in_sql, quote_as_letter, swallowed
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,30 @@ def test_characters_of_a_word_processor_are_named_once_with_what_they_stand_for(
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("select\u200b1", "a mark that is not seen for nothing"),
+        ("\ufeffselect 1", "a mark that is not seen for nothing"),
+        ("select\u20031", "a space of another width for a space"),
+        ("select 1\u2028from a", "a line separator for a line end"),
+        ("select ＇x＇", "＇ for '"),
+        ("select «x»", '« for ", » for "'),
+        ("select ´x´；", "´ for ', ； for ;"),
+    ],
+)
+def test_what_looks_like_another_character_is_named(text, said):
+    assert foreign_in_sql(text) == f"The command has characters of a word processor: {said}."
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\v", "\f"])
+def test_a_comment_that_swallows_what_looks_like_the_next_line_is_noticed(separator):
+    assert swallowed(f"delete from products -- all{separator}where product_id = 1")
+    assert not swallowed(f"select 1 -- all{separator}\n, 2")
+    assert not swallowed(f"select '--{separator}a', 2 /* {separator} */")
+    assert not swallowed("select 1 -- all\r, 2")
+
+
+@pytest.mark.parametrize(
     "statement",
     [
         "select 'a” -- b'",
@@ -53,6 +77,7 @@ def test_in_sql_they_count_outside_of_texts_and_comments_alone(statement):
 def test_the_longest_text_is_read_in_one_pass(text):
     """A second look at what follows each character would take minutes here."""
     assert foreign_in_sql(text) == ""
+    assert not swallowed(text)
     assert as_lines(text) == [text]
 
 

@@ -40,6 +40,22 @@ def test_a_prediction_is_kept_before_it_is_measured(
     assert sql("SELECT held FROM prediction") == [(False,)]
 
 
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [("0,5", "0.5 queries"), ("9.9995", "9.9995 queries"), ("1.0", "1 query")],
+)
+def test_a_prediction_is_shown_as_it_was_typed(
+    client: FlaskClient, opened: FakedSandbox, typed: str, shown: str
+) -> None:
+    card = client.post(
+        f"/labs/{LAB}/predictions/ten-reads",
+        data={"value": typed, "confidence": "certain"},
+        headers=HTMX,
+    )
+
+    assert f"<dd>{shown}</dd>" in card.text
+
+
 def test_a_prediction_without_a_bench_is_kept_and_can_be_run_later(
     client: FlaskClient,
     labs_host: FakedLabs,
