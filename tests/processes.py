@@ -2,6 +2,7 @@
 
 import signal
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import psutil
 
@@ -44,6 +45,12 @@ def resume(pid):
 def _family(pid):
     leader = psutil.Process(pid)
     return [leader, *leader.children(recursive=True)]
+
+
+def shared_memory() -> dict[str, int]:
+    """The segments of System V's shared memory, each with the process that made it."""
+    lines = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    return {line.split()[1]: int(line.split()[4]) for line in lines}
 
 
 def named(processes, name):

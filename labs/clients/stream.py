@@ -31,7 +31,8 @@ class TlsFailed(ConnectionError):
 
 
 class Stream:
-    """One connection for one thread at a time; the base of the clients that speak a protocol.
+    """One connection for one thread at a time, but any thread may close it; the base of the clients
+    that speak a protocol.
 
     Each wait ends after `timeout_s`; connecting and logging in after `connect_timeout_s`, if that
     is given. `within` bounds an exchange as a whole. Every method raises OSError when the server
@@ -106,8 +107,9 @@ class Stream:
             yield
         finally:
             self._deadline = None
-            if self._socket is not None:
-                self._socket.settimeout(self.timeout_s)
+            if (connected := self._socket) is not None:
+                with contextlib.suppress(OSError):
+                    connected.settimeout(self.timeout_s)
 
     def write(self, data: bytes) -> None:
         """Send it all."""
@@ -122,12 +124,13 @@ class Stream:
 
     def read(self) -> bytes:
         """What has arrived, at least one byte. Raises ServerClosed at the end of the stream."""
-        if self._socket is None:
+        # Another thread may close it at any moment: that is an OSError, too.
+        if (connected := self._socket) is None:
             raise OSError("there is no connection")
         try:
             if self._deadline is not None:
-                self._socket.settimeout(self._left_s())
-            data = self._socket.recv(CHUNK)
+                connected.settimeout(self._left_s())
+            data = connected.recv(CHUNK)
             if not data:
                 raise ServerClosed("the server closed the connection")
         except OSError as exc:
@@ -138,9 +141,9 @@ class Stream:
 
     def close(self) -> None:
         """Give the connection back; the next use opens another."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        connected, self._socket = self._socket, None
+        if connected is not None:
+            connected.close()
 
     def _usable(self) -> socket.socket:
         """The connection to where the way leads now, which is opened if there is none."""

@@ -66,38 +66,49 @@ def _serve() -> None:
         {"ready": os.getpid(), "isolation": chosen, "room": str(layers.room) if layers else ""},
     )
     monitors: dict[int, str] = {}
+    ours = [control.fileno(), wake, _wake_end]
     while True:
         readable, _, _ = select.select([control.fileno(), wake], [], [])
         if wake in readable:
             os.read(wake, 4096)
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                break
-            if pid == 0:
-                break
+        _report_ended(control, monitors)
+        if control.fileno() in readable and not _start_one(control, layers, monitors, ours):
+            return
+
+
+def _report_ended(control: socket.socket, monitors: dict[int, str]) -> None:
+    """Reap the monitors that have ended, and say so."""
+    with contextlib.suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            pid, status = ended
             _say(control, {"ended": monitors.pop(pid, ""), "status": status})
-        if control.fileno() in readable:
-            try:
-                message, descriptors, _, _ = socket.recv_fds(control, 64 * 1024, 1)
-            except ConnectionResetError:
-                return
-            if not message:
-                return
-            request = SpawnRequest(**json.loads(message))
-            try:
-                pid = _fork_monitor(
-                    request, layers, descriptors[0], [control.fileno(), wake, _wake_end]
-                )
-            except OSError as exc:
-                # The others live on: a machine may have no process left for a moment.
-                _refuse(descriptors[0], exc)
-                _say(control, {"ended": request.sandbox, "status": 1 << 8})
-                continue
-            os.close(descriptors[0])
-            monitors[pid] = request.sandbox
-            _say(control, {"started": request.sandbox, "monitor": pid})
+
+
+def _start_one(
+    control: socket.socket,
+    layers: overlay.Layers | None,
+    monitors: dict[int, str],
+    to_close: list[int],
+) -> bool:
+    """Start what the supervisor asks for next; False if it is gone."""
+    try:
+        message, descriptors, _, _ = socket.recv_fds(control, 64 * 1024, 1)
+    except ConnectionResetError:
+        return False
+    if not message:
+        return False
+    request = SpawnRequest(**json.loads(message))
+    try:
+        pid = _fork_monitor(request, layers, descriptors[0], to_close)
+    except OSError as exc:
+        # The others live on: a machine may have no process left for a moment.
+        _refuse(descriptors[0], exc)
+        _say(control, {"ended": request.sandbox, "status": 1 << 8})
+        return True
+    os.close(descriptors[0])
+    monitors[pid] = request.sandbox
+    _say(control, {"started": request.sandbox, "monitor": pid})
+    return True
 
 
 def _say(control: socket.socket, message: dict[str, object]) -> None:

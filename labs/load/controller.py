@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from multiprocessing.connection import Connection, wait
 
+from labs.errors import LabsError
 from labs.load.batches import Batch, Counts
 from labs.load.forkserver import ForkServer
 from labs.load.program import WorkloadSpec
@@ -92,7 +93,9 @@ class LoadController:
         return len(self._clients)
 
     def start(self, clients: int, spec: Callable[[int], WorkloadSpec]) -> None:
-        """Begin with this many clients; `spec(n)` is for client number n."""
+        """Begin with this many clients; `spec(n)` is for client number n. Raises DidNotStart, and
+        then none runs.
+        """
         with self._changing:
             self.stop()
             self._start(clients, spec)
@@ -103,9 +106,13 @@ class LoadController:
         with self._lock:
             self._interval.clear()
             self._started = self._interval_began = time.monotonic()
-            for number in range(clients):
-                pid, pipe = self._forkserver.start(spec(number))
-                self._clients[pipe] = pid
+            try:
+                for number in range(clients):
+                    pid, pipe = self._forkserver.start(spec(number))
+                    self._clients[pipe] = pid
+            except LabsError:
+                self._stop()  # the first of them, whose batches would never be read
+                raise
             self._collector = threading.Thread(target=self._collect, daemon=True)
             self._collector.start()
 

@@ -5,14 +5,13 @@ Run as root and as an ordinary user: `cage` and `process` with real servers, `fa
 
 import os
 import threading
-from pathlib import Path
 
 import psutil
 import pytest
 
 from labs.errors import LabsError, NotNow, ServerDown, UnknownSandbox
 from labs.headless import own_supervisor
-from tests.processes import lives, of_the_living
+from tests.processes import lives, of_the_living, shared_memory
 from tests.sandboxes import Opened
 from tests.waiting import eventually
 
@@ -31,12 +30,6 @@ def real(sandbox):
     if sandbox.supervisor.isolation not in REAL:
         pytest.skip("a fake has no processes")
     return sandbox
-
-
-def segments():
-    """The segments of System V's shared memory, each with the process that made it."""
-    lines = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
-    return {line.split()[1]: int(line.split()[4]) for line in lines}
 
 
 class CacheAside(Opened):
@@ -108,13 +101,13 @@ def test_each_server_keeps_a_log(sandbox):
 
 def test_an_ended_sandbox_leaves_no_shared_memory(real):
     """The kernel keeps a segment that no process is attached to."""
-    before = segments()
+    before = shared_memory()
     makers = {process.pid for process in real.processes("postgres")}
     assert makers
 
     real.end()
 
-    left = [segment for segment, maker in segments().items() if maker in makers]
+    left = [segment for segment, maker in shared_memory().items() if maker in makers]
     there = [segment for segment, maker in before.items() if maker in makers]
     assert bool(there) == (real.supervisor.isolation == "process")  # a cage has memory of its own
     assert left == []

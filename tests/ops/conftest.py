@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from portal.serve.places import Places, places_of
-from tests.processes import lives, of_the_living
+from tests.processes import lives, of_the_living, shared_memory
 from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -217,12 +217,6 @@ def left(state: Path) -> list[str]:
     places = places_of(state)
     found = [*Path("/run").glob("cacheground-cover.*")]
     return [str(path) for path in (*found, places.sockets) if path.exists()]
-
-
-def shared_memory() -> dict[str, int]:
-    """The segments of System V's shared memory, each with the process that made it."""
-    lines = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
-    return {line.split()[1]: int(line.split()[4]) for line in lines}
 
 
 @dataclass

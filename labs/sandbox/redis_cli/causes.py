@@ -41,7 +41,7 @@ _MEANINGS = {
     "EXECABORT": "The server refused a command when it was queued, so it ran none of the "
     "transaction.",
     "NOREPLICAS": "The primary takes no writes while it has fewer replicas than "
-    "min-replicas-to-write asks for.",
+    "min-replicas-to-write requires.",
     "MASTERDOWN": "This replica has lost its primary, and is set to answer no reads without it.",
     "MOVED": "This key belongs to another node of the cluster. A cluster client follows to the "
     "node that the error names; this console stays at its own server.",
