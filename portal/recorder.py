@@ -151,11 +151,11 @@ def _names(lab_id: str, kind: str) -> set[str]:
     lab = catalogue().get(lab_id)
     if lab is None:
         return set()
-    told: dict[str, tuple[Check | Prediction, ...]] = {
+    named: dict[str, tuple[Check | Prediction, ...]] = {
         "check": lab.checks,
         "prediction": lab.predictions,
     }
-    return {each.name for each in told.get(kind, ())}
+    return {each.name for each in named.get(kind, ())}
 
 
 def _text(outcome: dict[str, Any], field: str, longest: int) -> str:

@@ -123,7 +123,7 @@ class Answers:
 
     def give(self) -> None:
         """Send the answer that waits."""
-        self._learner.post(QUESTION, value="100", key=self._key)
+        self._learner.post(QUESTION, **{"value": "100", "form-key": self._key})
         self.acknowledged += 1
         self._key = secrets.token_hex(16)
 

@@ -18,7 +18,7 @@ from portal.models import Answer, Learner, Outcome, Prediction, Progress, Recove
 
 MOST_LINKS = 5
 KEPT_LINKS = 50
-"""Of a learner, with those that work no more: older ones are deleted."""
+"""Of a learner, with those that no longer work: older ones are deleted."""
 OPEN = (Recovery.used_at.is_(None), Recovery.revoked_at.is_(None))
 
 
@@ -63,13 +63,13 @@ def make_link(session: Session, learner: str, *, key: str, secret: str) -> str:
     """The token of the recovery link of this key: a new one, or the same again if there is one.
     Only its hash is kept; it follows from the key, the learner and the site's secret.
 
-    NotNow if the learner is gone, has as many links as one may, or the link works no more.
+    NotNow if the learner is gone, has as many links as one may, or the link no longer works.
     """
     hold(session, learner)
     token = _token(f"recovery/{learner}/{key}", secret)
     made = session.scalar(select(Recovery).where(Recovery.token_sha256 == _hash(token)))
     if made is not None and (made.used_at or made.revoked_at):
-        raise NotNow("This link works no more.", hint="Make a new one.")
+        raise NotNow("This link no longer works.", hint="Make a new one.")
     if made is not None:
         return token
     if len(open_links(session, learner)) >= MOST_LINKS:

@@ -71,7 +71,7 @@ def _bound(host: str, port: int) -> socket.socket:
 
 def _why_not(exc: OSError | UnicodeError, host: str, port: int) -> str:
     number = exc.errno if isinstance(exc, OSError) else None
-    if isinstance(exc, (PermissionError, OSError)) and number in (errno.EACCES, errno.EPERM):
+    if number in (errno.EACCES, errno.EPERM):
         return f"Port {port} may be taken by root only. Choose another: --port 8000."
     if number == errno.EADDRINUSE:
         return (

@@ -10,7 +10,8 @@ _WORDS = {
     400: "The web server could not read this request. Reload the page and try again.",
     408: "The rest of this request did not arrive in time. Try again.",
     413: " ".join(WORDS[413]),
-    431: "The head of this request is too long: more than 64 KiB of address, cookies and headers.",
+    431: "The head of this request has more than 64 KiB of address, cookies and headers. Shorten "
+    "the address, or delete this site’s cookies, then try again.",
     503: "The site has more visitors just now than it can serve. Try again in a few seconds.",
 }
 _RETRY_AFTER_S = 5

@@ -14,6 +14,7 @@ export async function ask(url, { ms = ANSWER_MS, signal, headers = { Accept: "ap
   const stop = () => deadline.abort();
   const timer = setTimeout(stop, ms);
   signal?.addEventListener("abort", stop);
+  if (signal?.aborted) stop();
   try {
     const response = await fetch(url, { headers, signal: deadline.signal });
     return { status: response.status, ok: response.ok, text: await response.text() };

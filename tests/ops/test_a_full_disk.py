@@ -62,7 +62,9 @@ class Visitor:
         self._opener = urllib.request.build_opener(jar)
 
     def ask(self, path: str, data: bytes | None = None) -> tuple[int, str]:
-        """The status and the text of a page; with data it is a form that is sent."""
+        """The status and the text of a page; with data it is a form that is sent, a second time
+        where the site asks for its cookie back.
+        """
         request = urllib.request.Request(
             self._site + path, data, headers={"Sec-Fetch-Site": "same-origin"}
         )
@@ -71,6 +73,8 @@ class Visitor:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as exc:
             with exc:
+                if exc.code == 307:
+                    return self.ask(exc.headers["Location"], data)
                 return exc.code, exc.read().decode()
 
     def health(self) -> dict[str, str]:

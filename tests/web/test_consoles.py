@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import pytest
 from flask import Flask, render_template
 from flask.testing import FlaskClient
@@ -135,3 +138,19 @@ def test_an_error_in_a_value_is_no_error() -> None:
     turn = {"language": "sql", "failed": False, "output": "ERROR:  copied"}
 
     assert with_error_apart(turn) == turn
+
+
+def test_the_page_with_an_answer_leads_on_to_pages(
+    client: FlaskClient, opened: FakedSandbox
+) -> None:
+    """It is answered at the address of the form, which takes no GET."""
+    page = client.post(
+        f"/sandboxes/{opened.id}/console/cache",
+        data={"command": "PING"},
+        headers={"Referer": f"http://localhost/labs/{LAB}?gear=step"},
+    ).text
+
+    gears = re.findall(r'href="([^"]+)" data-gear-tab', page)
+    assert len(gears) == 3
+    assert {client.get(unescape(gear)).status_code for gear in gears} == {200}
+    assert all(gear.startswith(f"/labs/{LAB}?gear=") for gear in gears)

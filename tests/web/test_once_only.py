@@ -141,7 +141,7 @@ def test_a_link_that_was_used_is_not_made_again(client, other, begun, sql):
     again = client.post("/me/recovery", data=form)
 
     assert again.status_code == 409
-    assert "This link works no more. Make a new one." in again.text
+    assert "This link no longer works. Make a new one." in again.text
     assert link_in(again.text) is None
 
 

@@ -119,7 +119,7 @@ def test_without_the_labs(client, opened, redis_server, labs_away):
 def test_without_a_place_for_another_stream(app, client, opened):
     hub_of(app).per_worker = 0
 
-    says_when(client.get(f"/sandboxes/{opened.id}/events"))
+    assert says_when(client.get(f"/sandboxes/{opened.id}/events"))
 
 
 def test_whatever_else_is_busy(app, client):
