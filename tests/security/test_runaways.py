@@ -90,6 +90,17 @@ def test_a_server_whose_script_has_written_is_restarted(racing, began, lines):
     eventually(lambda: is_idle(racing))
 
 
+def test_a_script_that_is_killed_in_a_transaction_says_who_ended_it(racing):
+    for line in ("MULTI", "EVAL 'while true do end' 0"):
+        racing.console("cache", line)
+
+    answer = racing.console("cache", "EXEC")
+
+    assert "killed by user with SCRIPT KILL" in answer["output"]
+    assert "the sandbox ended it" in answer["notice"]
+    eventually(lambda: is_idle(racing))
+
+
 def test_a_function_without_end_is_killed(racing, began):
     assert racing.console("cache", f'FUNCTION LOAD REPLACE "{LIBRARY}"')["output"] == '"lib"'
 

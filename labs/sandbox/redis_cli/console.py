@@ -25,7 +25,15 @@ from labs.sandbox.console import (
 from labs.sandbox.redis_cli.causes import SCRIPTS, condition_of, meaning_of, why_no_answer
 from labs.sandbox.redis_cli.printing import is_raw, printed, printed_raw
 from labs.sandbox.redis_cli.refusals import LONGEST_WAIT_S, name_of, refuse, waits_s
-from labs.sandbox.redis_cli.replies import Many, Reply, ReplyReader, Text, is_cut, is_error
+from labs.sandbox.redis_cli.replies import (
+    Many,
+    Reply,
+    ReplyReader,
+    Text,
+    errors_in,
+    is_cut,
+    is_error,
+)
 from labs.sandbox.redis_cli.session import Session
 from labs.sandbox.redis_cli.words import split
 from labs.sandbox.typed import quote_as_letter
@@ -66,8 +74,7 @@ class RedisConsole:
             self._session.note(words, reply)
             prompt = self._session.prompt
         notices = [quote_as_letter(command)]
-        if is_error(reply) and isinstance(reply, Text):
-            notices.append(meaning_of(reply.data.decode(errors="replace")))
+        notices += dict.fromkeys(meaning_of(error) for error in errors_in(reply))
         return Answer(
             (printed_raw if is_raw(words) else printed)(reply),
             is_error(reply),

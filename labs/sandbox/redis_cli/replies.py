@@ -49,6 +49,16 @@ def is_error(reply: Reply) -> bool:
     return isinstance(reply, Text) and reply.mark == "-"
 
 
+def errors_in(reply: Reply) -> list[str]:
+    """What an error reply says, or what those say that are elements of it, as in EXEC's answer."""
+    parts = reply.items if isinstance(reply, Many) else [reply]
+    return [
+        part.data.decode(errors="replace")
+        for part in parts
+        if isinstance(part, Text) and is_error(part)
+    ]
+
+
 def is_cut(reply: Reply) -> bool:
     """True if less is kept than there was."""
     if isinstance(reply, Text):
