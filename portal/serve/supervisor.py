@@ -49,7 +49,7 @@ START_S = 60.0
 MIGRATION_S = 300.0
 RELEASE_S = 6.0
 NO_SPACE = "No space left on device"
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
 class Stopped(Exception):

@@ -191,6 +191,7 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(
         ("initdb", signal.SIGINT),
         ("labs.host", signal.SIGHUP),
         ("gunicorn", signal.SIGTERM),
+        ("gunicorn", signal.SIGQUIT),
         ("--single shop", signal.SIGTERM),
     ],
 )
