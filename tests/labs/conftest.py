@@ -225,12 +225,13 @@ def memcached_session(memcached):
     def send(text):
         with socket.create_connection((memcached.address.host, memcached.address.port), 5) as made:
             lists = text.startswith("lru_crawler metadump")
-            until = b"END\r\n" if lists else b"MN\r\n"
+            end = b"END\r\n" if lists else b"MN\r\n"
             last = b"" if lists else b"mn\r\n"
+            until = end * 2 if text == "mn" else end
             made.sendall(text.replace("\n", "\r\n").encode() + b"\r\n" + last)
             answer = b""
             while not answer.endswith(until):
                 answer += made.recv(65_536)
-        return answer if lists else answer.removesuffix(until)
+        return answer if lists else answer.removesuffix(end)
 
     return send
