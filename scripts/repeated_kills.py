@@ -1,5 +1,5 @@
-"""Every part of a site of its own killed with -9, one after the other, while one learner answers
-quiz questions and another opens benches, over HTTP.
+"""Every part of a site of its own killed with -9, one after the other, while learners answer a quiz
+question and another one opens benches, over HTTP.
 
 An answer that was not acknowledged is sent again with the same key, as a page does. What was
 acknowledged is then counted in the database, and what the part left behind among the processes.
@@ -22,6 +22,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
+from portal.quizzes.answers import KEPT
 from scripts.benchmarks.figures import CannotMeasure
 from scripts.benchmarks.learner import Learner
 from scripts.benchmarks.running import wait_until
@@ -114,9 +115,13 @@ class Visitor:
 
 
 class Answers:
-    """A learner's answers: each is sent with its key until it is acknowledged."""
+    """Learners' answers: each is sent with its key until it is acknowledged.
+
+    Of one learner the newest attempts are kept, so another one goes on before any is deleted.
+    """
 
     def __init__(self, port: int) -> None:
+        self._port = port
         self._learner = Learner(port)
         self._key = secrets.token_hex(16)
         self.acknowledged = 0
@@ -126,6 +131,8 @@ class Answers:
         self._learner.post(QUESTION, **{"value": "100", "form-key": self._key})
         self.acknowledged += 1
         self._key = secrets.token_hex(16)
+        if self.acknowledged % KEPT == 0:
+            self._learner = Learner(self._port)
 
 
 class Benches:

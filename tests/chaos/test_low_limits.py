@@ -214,7 +214,7 @@ def allow_processes(process, how_many):
     [
         "-m gunicorn -c python:portal.serve.gunicorn_settings scripts.benchmarks.bare:app",
         "-m portal serve",
-        "-m labs.host --redis-url unix:///nowhere --state /nowhere",
+        "-m labs.host --state /nowhere",
     ],
 )
 def test_where_too_few_files_may_be_open_it_says_so_and_does_not_start(words):
