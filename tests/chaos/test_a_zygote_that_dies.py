@@ -24,7 +24,8 @@ from tests.waiting import eventually
 def test_after_its_death_a_bench_opens_again_and_the_old_ones_say_why(machine, pool):
     machine.start_host("--pool", pool)
     first, second = machine.open("first"), machine.open("second")
-    everything = [one for one in machine.family() if one.name() != "cg-zygote"]
+    family = machine.family()
+    everything = [one for one in family if one not in named(family, "cg-zygote")]
 
     zygotes(machine)[0].kill()
 

@@ -195,6 +195,13 @@ def takes_connections(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
+def all_end(family: list[psutil.Process]) -> None:
+    """Wait for the end of each of these: the kernel takes a moment to end a namespace of processes
+    whose first one was killed.
+    """
+    eventually(lambda: living(family) == [], 6, "the end of all")
+
+
 def living(family: list[psutil.Process]) -> list[str]:
     """Those that still run, as text; the dead that nobody buried do not count."""
     return [

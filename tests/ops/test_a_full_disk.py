@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ops.conftest import Checkout, living
+from tests.ops.conftest import Checkout, all_end
 from tests.waiting import eventually
 
 PAGE = "The disk of this site is full"
@@ -102,7 +102,7 @@ def test_a_disk_that_fills_during_the_first_start_is_named(checkout: Checkout, d
     assert run.process.wait(120) == 1
     assert f"The disk of {state} is full" in run.said(), run.said()
     assert "Traceback" not in run.said()
-    assert living(family) == []
+    all_end(family)
 
 
 def test_a_disk_that_fills_later_is_named_and_nothing_that_was_saved_is_lost(

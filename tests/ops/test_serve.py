@@ -18,6 +18,7 @@ from tests.ops.conftest import (
     ORDINARY,
     Checkout,
     Run,
+    all_end,
     free_port,
     living,
     takes_connections,
@@ -79,7 +80,7 @@ def test_at_sigterm_everything_ends(checkout):
     family = run.family()
 
     assert run.stop() == 0
-    assert living(family) == []
+    all_end(family)
     assert not takes_connections(run.port)
     assert not checkout.places.sockets.exists()
 
@@ -92,7 +93,7 @@ def test_at_ctrl_c_everything_ends(checkout):
     run.process.send_signal(signal.SIGINT)
 
     assert run.process.wait(40) == 0
-    assert living(family) == []
+    all_end(family)
 
 
 @pytest.mark.parametrize("again", [signal.SIGINT, signal.SIGTERM])
@@ -106,7 +107,7 @@ def test_a_second_signal_while_it_stops_changes_nothing(checkout, again):
     run.process.send_signal(again)
 
     assert run.process.wait(40) == 0
-    assert living(family) == []
+    all_end(family)
     assert "Aborted" not in run.said()
 
 
@@ -197,7 +198,7 @@ def test_a_part_that_fails_again_and_again_ends_the_site_with_its_last_words(che
     eventually(kill_recorder, 40, "giving up")
     assert run.process.returncode == 1
     assert len(killed) == 5 and "recorder failed 5 times in 2 minutes" in run.said()
-    assert living(family) == []
+    all_end(family)
 
 
 def test_a_taken_port_is_said_before_anything_is_started(checkout):
@@ -278,7 +279,7 @@ def test_an_ordinary_user_can_do_all_of_it(ordinary):
     users = of_the_living(family, lambda member: member.uids().real)
     assert set(users.values()) == {ORDINARY}
     assert run.stop() == 0
-    assert living(family) == []
+    all_end(family)
 
 
 def test_the_command_line_says_what_it_can_do(checkout):

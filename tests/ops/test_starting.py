@@ -10,9 +10,11 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.ops.conftest import BUILT_S, ORDINARY, Checkout, Watched, free_port, living, started
+from tests.processes import of_the_living
 from tests.waiting import eventually
 
 SECRET = "s3cr3t"
@@ -51,11 +53,12 @@ def test_variables_of_other_projects_change_nothing(checkout, fresh):
     watched.look()
 
     assert answers(f"http://127.0.0.1:{watched.run.port}/healthz?deep=1")
-    for member in watched.run.family()[1:]:
-        environment = member.environ()
-        assert environment.keys() & FOREIGN.keys() <= {"LC_ALL"}, member.cmdline()
+    family = watched.run.family()
+    for member, environment in of_the_living(family[1:], psutil.Process.environ).items():
+        assert environment.keys() & FOREIGN.keys() <= {"LC_ALL"}, member
         assert environment.get("LC_ALL", "C.UTF-8") == "C.UTF-8"
-    assert len([one for one in watched.run.family() if "gunicorn" in " ".join(one.cmdline())]) == 3
+    lines = of_the_living(family, lambda member: " ".join(member.cmdline()))
+    assert len([line for line in lines.values() if "gunicorn" in line]) == 3
     assert watched.run.stop() == 0
     assert watched.ended() == 0
 
