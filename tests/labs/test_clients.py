@@ -14,7 +14,6 @@ from labs.clients.memcached import MemcachedClient, MemcachedError
 from labs.clients.resp import LoginRefused, NotResp, ReplyError, RespClient
 from labs.clients.stream import ServerClosed, Stream, TlsFailed
 from labs.clients.tls import Tls
-from labs.engines.memcached import Memcached
 from labs.engines.redis import Redis
 from tests.processes import pause, resume
 from tests.waiting import eventually
@@ -26,14 +25,6 @@ LARGE = b"x" * 300_000
 @pytest.fixture
 def redis(rack):
     engine = Redis("cache", rack.address(), rack.directory, PASSWORD)
-    rack.start(engine)
-    yield engine
-    engine.close()
-
-
-@pytest.fixture
-def memcached(rack):
-    engine = Memcached("cache", rack.address(), rack.directory)
     rack.start(engine)
     yield engine
     engine.close()
