@@ -54,11 +54,11 @@ CONNECTION = {
     "connecting": ("Connecting", "The page opens its live stream."),
     "waiting": ("Waiting", "The page asks again by itself."),
     "live": ("Live", "Every event arrives as it happens."),
-    "silent": ("Silent", "Nothing has arrived since {}; the page shows what was so then."),
+    "silent": ("Silent", "Nothing has arrived since {}; the page still shows that moment."),
     "polling": ("Polling", "There is no live stream for this page, so it asks every second."),
     "lost": ("Lost", "No answer since {}. Check your network; the page keeps asking."),
 }
-"""How a page hears of its sandbox: the state in a word, and a sentence; {} is a time of day."""
+"""How a page gets its events: the state in a word, and a sentence; {} is a time of day."""
 
 
 def for_scripts() -> dict[str, Any]:
