@@ -286,11 +286,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._spare = os.open(os.devnull, os.O_RDONLY)
 
     def _make_room(self) -> None:
-        """Close what has been idle longest, else what has been arriving longest."""
-        if self.keepalived_conns:
-            self._drop(self.keepalived_conns[0])
-        elif self._arriving:
-            self._refuse(next(iter(self._arriving)), 408)
+        """Close what has been idle or arriving longest."""
+        idle = self.keepalived_conns[0] if self.keepalived_conns else None
+        arriving = next(iter(self._arriving), None)
+        if idle and not (arriving and self._began(arriving) < self._idle_since(idle)):
+            self._drop(idle)
+        elif arriving:
+            self._refuse(arriving, 408)
+
+    def _began(self, arriving: Connection) -> float:
+        return float(arriving.timeout - self.request_s)
+
+    def _idle_since(self, idle: Connection) -> float:
+        return float(idle.timeout - self.cfg.keepalive)
 
     def _count(self, conn: Connection, held: int) -> None:
         """Note how much of it is held: not all that came, since empty lines are passed over."""

@@ -302,18 +302,45 @@ def test_a_page_that_no_thread_is_free_for_is_refused(quick, connect):
 
 @pytest.fixture
 def small(redis):
-    """A patient server for six connections, of which streams may take four, as many as threads."""
-    options = ("--threads", "4", "--worker-connections", "6")
+    """A patient server for six connections: five, and room for a new one. Streams may take four, as
+    many as there are threads.
+    """
+    options = ("--threads", "4", "--worker-connections", "6", "--keep-alive", "600")
     with serving(redis, *options, worker="Patient") as web:
         yield web
 
 
 def test_a_full_worker_drops_what_has_been_arriving_longest(small, connect):
-
     held = [connect(small, HALF["half a form"]) for _ in range(40)]
 
     assert is_answered(small)
     assert held[0].read().startswith("HTTP/1.1 408 ")
+
+
+def test_a_full_worker_keeps_a_connection_that_was_used_just_now(small, connect):
+    asks = f"GET /healthz HTTP/1.1\r\n{HOST}\r\n"
+    held = [connect(small, HALF["half a form"]) for _ in range(3)]
+    eventually(lambda: small.connections(psutil.CONN_ESTABLISHED) == 3)
+    visitor = connect(small, asks)
+    assert visitor.read_one()[0].startswith("HTTP/1.1 200 ")
+
+    held += [connect(small, HALF["half a form"]) for _ in range(4)]
+
+    for dropped in held[:3]:
+        assert dropped.read().startswith("HTTP/1.1 408 ")
+    visitor.send(asks)
+    assert visitor.read_one()[0].startswith("HTTP/1.1 200 ")
+
+
+def test_a_full_worker_drops_an_idle_connection_before_one_that_began_after_it(small, connect):
+    visitor = connect(small, f"GET /healthz HTTP/1.1\r\n{HOST}\r\n")
+    assert visitor.read_one()[0].startswith("HTTP/1.1 200 ")
+
+    for _ in range(12):
+        connect(small, HALF["half a form"])
+
+    assert visitor.read() == ""
+    eventually(lambda: small.connections(psutil.CONN_ESTABLISHED) == 5)
 
 
 def test_a_worker_full_of_streams_refuses_and_lives(small, connect):
