@@ -65,19 +65,21 @@ def require_learner() -> str:
     to show first that it keeps cookies, and with 403 where it doesn't.
     """
     learner = require_cookie()
-    if db().scalar(select(exists().where(Learner.id == learner))):
-        adopt(learner)
-        return learner
-    if not g.is_offered:
+    if g.is_offered:
+        _make(learner)
+    elif not db().scalar(select(exists().where(Learner.id == learner))):
         _send_round()  # a learner whose data was deleted does not come back
+    adopt(learner)
+    return learner
+
+
+def _make(learner: str) -> None:
     rate, address = current_app.extensions[KEY], request.remote_addr or ""
     if not rate.take(address):
         raise TooManyRequests(retry_after=max(1, rate.wait_s(address)))
-    # Another first action of the same browser may be making it just now.
+    # Another first action of the same browser may have made it already.
     db().execute(insert(Learner).values(id=learner).on_conflict_do_nothing())
     db().commit()
-    adopt(learner)
-    return learner
 
 
 def require_cookie() -> str:
