@@ -149,48 +149,61 @@ def _be_monitor(
 ) -> NoReturn:
     """Build the cage, fork the agent, wait until either ends, then end the other."""
     _bound(resource.RLIMIT_CORE, 0)
-    built = None
+    monitor, built = os.getpid(), None
+    may_enter, ready = os.pipe()
     try:
         if layers is not None and request.uid is not None:
             overlay.mount(layers, Path(request.directory), request.uid)
+        # Forked while the cage is built, so that its first milliseconds cost no time of their own.
+        child = os.fork()
+        if child == 0:
+            os.close(ready)
+            _be_agent(request, may_enter, monitor, to_host)
+        os.close(may_enter)
         if request.isolation == "cage":
             built = cage.build(Path(request.directory), Path(request.template), uid=request.uid)
     except DidNotStart as exc:
         to_host.sendall(wire.pack({"failed": as_data(exc), "detail": exc.detail}))
         os._exit(1)
-    monitor = os.getpid()
-    child = os.fork()
-    if child == 0:
-        try:
-            linux.be_ended_first()
-            _bound(resource.RLIMIT_AS, MEMORY_OF_A_PROCESS)
-            _bound(resource.RLIMIT_FSIZE, LONGEST_FILE)
-            _bound(resource.RLIMIT_NOFILE, OPEN_FILES)
-            if built is not None:
-                _enter(built, request)
-            else:
-                linux.become(os.getuid() if request.uid is None else request.uid)
-                linux.die_with_parent(monitor, signal.SIGKILL)
-                if request.uid is not None:
-                    _bound(resource.RLIMIT_NPROC, PROCESSES)
-            linux.give_up_privileges()
-            linux.refuse_calls()
-            agent.run(to_host, _place(request))
-        except BaseException:  # noqa: BLE001 - the edge of a process: nothing is above
-            sys.excepthook(*sys.exc_info())
-        os._exit(1)
+    os.write(ready, str(built.inside if built else monitor).encode())
+    os.close(ready)
     to_host.close()
     signal.signal(signal.SIGTERM, lambda *_: _end_all(built))
     _wait_for_end(built, child)
     os._exit(0)
 
 
-def _enter(built: cage.Cage, request: SpawnRequest) -> None:
-    """Go into the cage and be its agent: the process that enters is not itself in the pid
+def _be_agent(
+    request: SpawnRequest, may_enter: int, monitor: int, to_host: socket.socket
+) -> NoReturn:
+    """Wait for the cage, go into it and be its agent. End if there will be none."""
+    try:
+        linux.be_ended_first()
+        _bound(resource.RLIMIT_AS, MEMORY_OF_A_PROCESS)
+        _bound(resource.RLIMIT_FSIZE, LONGEST_FILE)
+        _bound(resource.RLIMIT_NOFILE, OPEN_FILES)
+        linux.become(os.getuid() if request.uid is None else request.uid)
+        linux.die_with_parent(monitor, signal.SIGKILL)
+        if not (inside := os.read(may_enter, 32)):
+            os._exit(1)
+        os.close(may_enter)
+        if request.isolation == "cage":
+            _enter(int(inside))
+        elif request.uid is not None:
+            _bound(resource.RLIMIT_NPROC, PROCESSES)
+        linux.give_up_privileges()
+        linux.refuse_calls()
+        agent.run(to_host, _place(request))
+    except BaseException:  # noqa: BLE001 - the edge of a process: nothing is above
+        sys.excepthook(*sys.exc_info())
+    os._exit(1)
+
+
+def _enter(inside: int) -> None:
+    """Go into the cage that the process `inside` is in: who enters is not itself in the pid
     namespace, its child is.
     """
-    linux.become(os.getuid() if request.uid is None else request.uid)
-    linux.enter_namespaces(built.inside)
+    linux.enter_namespaces(inside)
     if os.fork():
         os._exit(0)
     os.setsid()

@@ -1,4 +1,4 @@
-"""Servers as plain processes with a parent-death signal and a log.
+"""Servers as plain processes, each with a log.
 
 Inside a cage they are started the same way: it only adds walls.
 """
@@ -192,10 +192,15 @@ def _runs(process: psutil.Process) -> bool:
     return False
 
 
+def _dies_with_parent(command: Iterable[str], launch: Launch) -> tuple[str, ...]:
+    return (_SETPRIV, f"--pdeathsig={launch.death_signal.name[3:]}", "--", *command)
+
+
 class ProcessRuntime:
     """Real processes under the user that runs this one.
 
-    `own_loopback` says that the network namespace is the sandbox's alone.
+    `own_loopback` says that the network namespace is the sandbox's alone: this is a cage, which
+    ends every process in it when it ends. Without one, a server ends with this process.
     """
 
     def __init__(self, *, slot: int = 0, own_loopback: bool = False) -> None:
@@ -232,7 +237,7 @@ class ProcessRuntime:
         """Start a server, with its syncs traced; None if the tracer hangs, and was ended."""
         ours, theirs = socket.socketpair()
         command = fsync_listener.traced_argv(theirs, launch.argv) if traced else launch.argv
-        argv = (_SETPRIV, f"--pdeathsig={launch.death_signal.name[3:]}", "--", *command)
+        argv = command if self._own_loopback else _dies_with_parent(command, launch)
         environment = {**FOR_SERVERS, **launch.env}
 
         def make() -> subprocess.Popen[bytes]:
