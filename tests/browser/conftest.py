@@ -15,7 +15,7 @@ from http.client import HTTPConnection
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from redis import Redis
 
 from portal.settings import ROOT
@@ -33,6 +33,10 @@ from tests.web.conftest import (
 from tests.web.faked_labs import FakedLabs, faked_labs
 
 __all__ = ["portal_redis", "postgres", "redis_server", "run_folder", "sample_labs", "sql"]
+
+WITHIN_MS = 20_000
+"""A deadline, not a measurement: a machine that does other work as well takes its time."""
+expect.set_options(timeout=WITHIN_MS)
 
 
 class WebServer:
@@ -138,7 +142,7 @@ def watched(browser: Browser, url: str) -> Iterator[Open]:
             )
             contexts.append(context)
         page: Page = context.new_page()
-        page.set_default_timeout(8_000)
+        page.set_default_timeout(WITHIN_MS)
         if not problems_are_meant:
             page.on(
                 "console",
