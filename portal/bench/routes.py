@@ -40,7 +40,7 @@ from portal.bench.look import look, look_at
 from portal.bench.places import page_url
 from portal.bench.still import next_to_lesson, still
 from portal.bench.view import Bench
-from portal.bench.words import CHECKS, CONNECTION, NO_REPLICA, engine_words, for_scripts
+from portal.bench.words import CHECKS, CONNECTION, GUIDE, NO_REPLICA, engine_words, for_scripts
 from portal.content.numbers import keep_units
 from portal.web.arguments import whole_number
 from portal.web.history import history
@@ -70,6 +70,7 @@ def _install(state: Any) -> None:
         flight_rules=RULES,
         NO_REPLICA=NO_REPLICA,
         CHECK_WORDS=CHECKS,
+        GUIDE_WORDS=GUIDE,
         CONNECTION_WORDS=CONNECTION,
         patience=lambda: hub_of(_app()).patience,
         position_of=log_scale.position_of,

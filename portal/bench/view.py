@@ -19,6 +19,7 @@ from labs.errors import BadInput
 from labs.events import Value
 from labs.lab import Action, Chart, Choice, Control, Lab, Link, Steppable, Topology
 from portal import drawing
+from portal.bench.guide import GuideStep, guide_of
 from portal.bench.listing import Listing, listings
 from portal.bench.scale import Scale, scale_of
 from portal.bench.values import plain
@@ -164,6 +165,11 @@ class Bench:
             for name, asked in reversed(once.items())
             if counted[name] > 1 or (gear == "step" and name == "item")
         ]
+
+    @property
+    def guide(self) -> list[GuideStep]:
+        """The steps of the lab's guide, and how far they are done."""
+        return guide_of(self.lab, self.state.get("guide") or {}, self.met_before)
 
     @property
     def checks(self) -> list[dict[str, Any]]:
