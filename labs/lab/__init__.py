@@ -16,6 +16,7 @@ from labs.lab.numbers import number_from as number_from
 from labs.lab.predictions import Prediction as Prediction
 from labs.lab.strategy import REQUESTS as REQUESTS, Steppable as Steppable, Strategy as Strategy
 from labs.lab.topology import Link as Link, Node as Node, Topology as Topology
+from labs.lab.uses import Use as Use, goals as goals, use_of as use_of
 from labs.lab.verdict import (
     Evidence as Evidence,
     Unmet as Unmet,

@@ -19,8 +19,7 @@ from labs.events import (
     StepFinished,
     StepStarted,
 )
-from labs.lab import Check, Step, Target
-from labs.lab.guide import goals
+from labs.lab import Check, Step, Target, goals
 from labs.sandbox.context import Context
 
 _STATES = {"kill": "down", "pause": "paused", "resume": "up", "restart": "up"}

@@ -6,8 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from labs.lab import Lab
-from labs.lab.guide import Use, goals, use_of
+from labs.lab import Lab, Use, goals, use_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

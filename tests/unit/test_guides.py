@@ -7,8 +7,8 @@ import pytest
 
 from labs.catalogue import catalogue
 from labs.errors import BadInput
-from labs.lab import Step
-from labs.lab.guide import choose, goals, link, predict, press, server, step, use_of
+from labs.lab import Step, goals, use_of
+from labs.lab.guide import choose, link, predict, press, server, step
 
 MOST_WORDS = 10
 GUIDED = {lab.id: lab for lab in catalogue().values() if lab.guide}
