@@ -2,14 +2,21 @@
 // The guide: shows the current step, ticks those that are done, opens the tab of its control and lights the control.
 import { write } from "./dom.js";
 import { Island } from "./island.js";
+import { remember, remembered } from "./remembered.js";
 import { WORDS } from "./words.js";
 
 const LIT = "lit";
+const FOLDED = "guide-folded";
 
 class Guide extends Island {
   start() {
     this.on("guide-moved", (entry) => this.move(entry.current + 1, entry.done));
     this.bench?.addEventListener("bench-shifted", () => this.light(), { signal: this.gone?.signal });
+    const fold = this.querySelector("details");
+    if (fold && remembered(FOLDED)) fold.open = false;
+    fold?.addEventListener("toggle", () => {
+      if (this.current) remember(FOLDED, fold.open ? null : "yes");
+    }, { signal: this.gone?.signal });
     const chosen = new URL(location.href).searchParams.has("gear");
     customElements.whenDefined("cg-bench").then(() => this.isConnected && this.lead(!chosen));
   }
