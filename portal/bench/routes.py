@@ -177,8 +177,19 @@ def part(lab_id: str) -> ResponseReturnValue:
     bench = _look(found)
     if bench.place and request.args.get("place") == str(bench.place):
         return "", 204
-    predictions = None if request.args.get("on") == "lesson" else predictions_of(found)
-    return render_template("bench/_bench.html", bench=bench, predictions=predictions)
+    on = request.args.get("on", "")
+    predictions = None if on == "lesson" else predictions_of(found)
+    return render_template("bench/_bench.html", bench=bench, predictions=predictions, on=on)
+
+
+@bp.get("/labs/<lab_id>/shop")
+def shop(lab_id: str) -> ResponseReturnValue:
+    """The lab's shop as its customers see it."""
+    found = find(lab_id)
+    bench = _look(found)
+    if not bench.has_shop:
+        abort(404)
+    return render_template("bench/shop.html", bench=bench, on="shop", place="labs")
 
 
 @bp.get("/sandboxes/<sandbox>")

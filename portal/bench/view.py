@@ -70,6 +70,17 @@ class Bench:
         return topology_of(self.lab, self.state)
 
     @property
+    def has_shop(self) -> bool:
+        """True if the lab has a shop, whose customers' phones can be looked at."""
+        return any(table.name == "phones" for table in self.lab.tables)
+
+    @property
+    def phones(self) -> dict[str, Mapping[str, Any]]:
+        """What each phone of the shop shows, by its name."""
+        rows = self.state.get("tables", {}).get("phones", [])
+        return {str(row.get("phone")): row for row in rows}
+
+    @property
     def untouched(self) -> bool:
         """True if it shows nothing of a learner: not open, no other settings, no check met."""
         return (
