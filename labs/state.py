@@ -52,6 +52,8 @@ class SandboxState:
     """When the newest stalls of the machine began and ended: Unix time."""
     records: list[dict[str, Any]] = field(default_factory=list)
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    guide: dict[str, Any] = field(default_factory=dict)
+    """`current` and `done` of the lab's guide (labs.events.GuideMoved)."""
     tables: dict[str, list[dict[str, Value]]] = field(default_factory=dict)
     measured: dict[str, Value] = field(default_factory=dict)
     caption: dict[str, str] = field(default_factory=dict)
@@ -146,6 +148,8 @@ class SandboxState:
                 self._keep(entry)
             case events.CheckChanged():
                 self.checks[event.check] = encode(entry)
+            case events.GuideMoved():
+                self.guide = {"current": event.current, "done": event.done[:LINES]}
             case events.TableChanged():
                 self.tables[event.table] = event.rows
             case events.Measured():

@@ -4,6 +4,7 @@ found. Installs nothing: scripts/test does.
 scripts/test                       everything
 scripts/test unit web              these tiers
 scripts/test web -- -k stale -x    the rest goes to pytest
+scripts/test guides --slow         follow each guide with the pauses of a person
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ TIERS = (
     Tier("browser", alone=True),
     Tier("labs", apart=("test_reference_runs.py", "test_stalls.py")),
     Tier("web", processes=2),
+    Tier("guides", processes=2),
     Tier("contract", also_ordinary=True),
     Tier("security"),
     Tier("unit", processes=2),
@@ -105,7 +107,10 @@ def main() -> int:
     )
     help_ = f"static, {', '.join(known)}; all if none is named"
     parser.add_argument("tiers", nargs="*", metavar="TIER", help=help_)
-    wanted = parser.parse_args(names).tiers
+    slow = "a person's pauses between the steps of a guide"
+    parser.add_argument("--slow", action="store_true", help=slow)
+    given = parser.parse_args(names)
+    wanted = given.tiers
     unknown = set(wanted) - {"static", *known}
     if unknown:
         parser.error(
@@ -117,7 +122,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="cg-") as name:
         scratch = Path(name)
         scratch.chmod(0o711)
-        outcomes = _run_all(list(_jobs(wanted, for_pytest, scratch)))
+        outcomes = _run_all(list(_jobs(wanted, for_pytest, scratch, slow=given.slow)))
         return _report(outcomes, filtered=bool(for_pytest))
 
 
@@ -128,13 +133,15 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
     return arguments[:at], arguments[at + 1 :]
 
 
-def _jobs(wanted: list[str], for_pytest: list[str], scratch: Path) -> Iterator[Job]:
+def _jobs(wanted: list[str], for_pytest: list[str], scratch: Path, *, slow: bool) -> Iterator[Job]:
     for tier in TIERS:
         folder = f"tests/{tier.name}"
         if (wanted and tier.name not in wanted) or not list((ROOT / folder).glob("**/test_*.py")):
             continue
         apart = [] if for_pytest else [f"{folder}/{file}" for file in tier.apart]
         options = [*(["-n", str(tier.processes)] if tier.processes else []), *for_pytest]
+        if slow and tier.name == "guides":
+            options.append("--slow")
         without = [f"--ignore={file}" for file in apart]
         yield _tests(tier.name, [folder, *without, *options], scratch, alone=tier.alone)
         if apart:

@@ -270,6 +270,7 @@ class Agent:
             database=self._database,
             emit=self.emit,
             outcome=self.outcome,
+            met=[str(name) for name in args.get("met") or []],
         )
         sandbox.open()
         return {"versions": sandbox.versions()}

@@ -37,7 +37,7 @@ def _action(sandbox: Sandbox, args: Args) -> Args:
     if given:
         raise BadInput(f"{action.label} has no field {sorted(given)[0][:40]!r}.")
     message = action.run(sandbox, **fields)
-    sandbox.emit(NoteAdded(text=message, meaning="none"))
+    sandbox.emit(NoteAdded(text=message, action=action.name))
     return {"message": message}
 
 

@@ -22,6 +22,11 @@ from labs.events.base import (
     Value as Value,
     encode as encode,
 )
+from labs.events.learning import (
+    CheckChanged as CheckChanged,
+    GuideMoved as GuideMoved,
+    Measured as Measured,
+)
 from labs.events.machine import MachineStalled as MachineStalled, TiltChanged as TiltChanged
 
 
@@ -58,6 +63,8 @@ class NoteAdded(Event):
 
     text: str
     meaning: Sense = "none"
+    action: str = ""
+    """The action of the lab that this is the end of."""
     in_words: ClassVar[str] = "{0.text}"
 
 
@@ -359,37 +366,8 @@ class ReadingTaken(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckChanged(Event):
-    """A check has a new status or new evidence."""
-
-    check: str
-    claim: str
-    status: CheckStatus
-    message: str
-    hint: str = ""
-    evidence: dict[str, Value] = field(default_factory=dict)
-    news: bool = True
-    sense: ClassVar[Sense] = "here"
-
-    @property
-    def sentence(self) -> str:
-        return f"Check met: {self.claim}" if self.news and self.status == "met" else ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TableChanged(Event):
     """A table of the lab (labs.lab.Table) has exactly these rows now, by column name."""
 
     table: str
     rows: list[dict[str, Value]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured(Event):
-    """A prediction's experiment was run in this sandbox: what came out."""
-
-    sense: ClassVar[Sense] = "here"
-    prediction: str
-    value: Value
-    shown: str
-    in_words: ClassVar[str] = "Measured: {0.shown}"

@@ -31,7 +31,9 @@ class Admission:
         self._start = start
         self._waiting: list[str] = []
 
-    def ask(self, lab: str, owner: str, settings: dict[str, Any]) -> SandboxRecord:
+    def ask(
+        self, lab: str, owner: str, settings: dict[str, Any], met: tuple[str, ...] = ()
+    ) -> SandboxRecord:
         """The owner's sandbox of this lab: the one there is, or a new one at the end of the queue.
 
         Raises SandboxTaken if the owner has one of another lab.
@@ -50,7 +52,7 @@ class Admission:
                         "This machine is full, and its queue is too.",
                         hint="Try again in a few minutes.",
                     )
-                found = SandboxRecord(secrets.token_hex(16), owner, lab, settings)
+                found = SandboxRecord(secrets.token_hex(16), owner, lab, settings, met)
                 self.records[found.id] = found
                 self._waiting.append(found.id)
         self.admit()

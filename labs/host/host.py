@@ -194,7 +194,8 @@ class LabsHost:
         if disk_is_full(self._state):
             raise DidNotStart(DISK_FULL, hint=ROOM_IS_NEEDED)
         settings = lab.settings(args.get("settings") or {})
-        record = self.admission.ask(lab.id, owner, settings)
+        met = tuple(str(name) for name in args.get("met") or ())
+        record = self.admission.ask(lab.id, owner, settings, met)
         if record.status == "open" and args.get("settings"):
             with self.admission.turn(record):
                 for name in args["settings"]:
@@ -210,6 +211,7 @@ class LabsHost:
             self.supervisor.open(
                 record.lab,
                 record.settings,
+                met=record.met,
                 sandbox_id=record.id,
                 on_event=lambda entry: self.on_event(record, entry),
                 on_outcome=lambda outcome: self._publisher.put_outcome(record, outcome),

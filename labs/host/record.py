@@ -50,6 +50,8 @@ class SandboxRecord:
     owner: str
     lab: str
     settings: dict[str, Any]
+    met: tuple[str, ...] = ()
+    """The checks of the lab that its owner has met before."""
     status: str = "queued"
     reason: str = ""
     opened_at: float = 0.0

@@ -79,9 +79,10 @@ class SandboxSupervisor:
         on_outcome: Callable[[dict[str, Any]], None] = lambda _: None,
         on_gone: Callable[[str], None] = lambda _: None,
         mutant: str = "",
+        met: tuple[str, ...] = (),
         sandbox_id: str = "",
     ) -> str:
-        """A sandbox of this lab, ready; returns its id.
+        """A sandbox of this lab, ready; returns its id. `met` are checks that were met before.
 
         Raises what kept it from opening, and then leaves nothing behind.
         """
@@ -95,9 +96,9 @@ class SandboxSupervisor:
                     sandbox.id = sandbox.connection.sandbox = sandbox_id
                     if not sandbox.gone:
                         self._sandboxes[sandbox_id] = sandbox
-            args: dict[str, Any] = {"lab": lab, "settings": settings, "mutant": mutant}
+            args = {"lab": lab, "settings": settings, "mutant": mutant, "met": met}
             try:
-                self.call(sandbox.id, "open", deadline_s=OPEN_DEADLINE_S, **args)
+                self.process(sandbox.id).connection.call("open", args, OPEN_DEADLINE_S)
             except LabsError:
                 self.end(sandbox.id, "It did not open.")
                 raise

@@ -10,11 +10,13 @@ from labs.lab.controls import (
     Place as Place,
     Text as Text,
 )
+from labs.lab.guide import Guide as Guide, Step as Step, Target as Target
 from labs.lab.lab import Action as Action, Lab as Lab, Mutant as Mutant, mutant as mutant
 from labs.lab.numbers import number_from as number_from
 from labs.lab.predictions import Prediction as Prediction
 from labs.lab.strategy import REQUESTS as REQUESTS, Steppable as Steppable, Strategy as Strategy
 from labs.lab.topology import Link as Link, Node as Node, Topology as Topology
+from labs.lab.uses import Use as Use, goals as goals, use_of as use_of
 from labs.lab.verdict import (
     Evidence as Evidence,
     Unmet as Unmet,

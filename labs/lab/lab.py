@@ -24,6 +24,7 @@ from labs.lab.controls import (
     Number,
     Text,
 )
+from labs.lab.guide import Guide
 from labs.lab.predictions import Prediction
 from labs.lab.strategy import REQUESTS, Steppable, Strategy
 from labs.lab.topology import Node, Topology
@@ -135,6 +136,8 @@ class Lab:
     actions: tuple[Action, ...] = ()
     checks: tuple[Check, ...] = ()
     predictions: tuple[Prediction, ...] = ()
+    guide: Guide = ()
+    """The steps that lead to every check; set after the actions, which they name."""
     mutants: tuple[Mutant, ...] = ()
     run_reference: Callable[[Any], None] = _no_reference
     on_prepare: Callable[[Any], None] | None = None

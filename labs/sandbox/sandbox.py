@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from labs.clients.address import Address
@@ -34,6 +34,7 @@ from labs.sandbox.deployment import Deployment
 from labs.sandbox.emitter import Emitter
 from labs.sandbox.environment import SandboxEnvironment
 from labs.sandbox.faults import LinkFaults, change_server
+from labs.sandbox.guide import GuideProgress
 from labs.sandbox.ledger import Ledger
 from labs.sandbox.part import Part, SteppedPart, Workload
 from labs.sandbox.sampler import Sampler
@@ -60,7 +61,9 @@ class Sandbox(Emitter, Context):
         database: Server | None,
         emit: Callable[[Event], None],
         outcome: Outcome,
+        met: Iterable[str] = (),
     ) -> None:
+        """`met` are the checks that the learner has met in an earlier sandbox."""
         super().__init__(emit, on_news=self._wake_checker)
         self.lab = lab
         self.settings: dict[str, Value] = dict(settings)
@@ -86,6 +89,7 @@ class Sandbox(Emitter, Context):
         self._consoles = Consoles(self)
         self._link_faults = LinkFaults(self)
         self.checker = Checker(self, lab.checks, emit=self.emit, outcome=outcome)
+        self.guide = GuideProgress(self, met)
         self.stalls = StallWatch(self.emit)
         self.sampler = Sampler(self)
         self._watchdog = Watchdog(self)
@@ -95,6 +99,10 @@ class Sandbox(Emitter, Context):
 
     def _wake_checker(self) -> None:
         self.checker.wake()
+
+    def emit(self, event: Event) -> None:
+        super().emit(event)
+        self.guide.follow(event)
 
     def part(self, kind: type[AnyPart]) -> AnyPart:
         found = self._part_of(kind)
@@ -129,6 +137,7 @@ class Sandbox(Emitter, Context):
                 versions=self.versions(),
             )
         )
+        self.guide.start()
         self.checker.start()
         self.sampler.start()
         self._watchdog.start()
@@ -188,6 +197,7 @@ class Sandbox(Emitter, Context):
             self.lab.on_prepare(self)
         self.say("Everything is as it was at the start", "here")
         self.emit(CaptionChanged(text=self.lab.question))
+        self.guide.start()
         self.checker.clear()
 
     def set(self, name: str, raw: object) -> None:

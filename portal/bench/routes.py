@@ -40,7 +40,7 @@ from portal.bench.look import look, look_at
 from portal.bench.places import page_url
 from portal.bench.still import next_to_lesson, still
 from portal.bench.view import Bench
-from portal.bench.words import CHECKS, CONNECTION, NO_REPLICA, engine_words, for_scripts
+from portal.bench.words import CHECKS, CONNECTION, GUIDE, NO_REPLICA, engine_words, for_scripts
 from portal.content.numbers import keep_units
 from portal.web.arguments import whole_number
 from portal.web.history import history
@@ -70,6 +70,7 @@ def _install(state: Any) -> None:
         flight_rules=RULES,
         NO_REPLICA=NO_REPLICA,
         CHECK_WORDS=CHECKS,
+        GUIDE_WORDS=GUIDE,
         CONNECTION_WORDS=CONNECTION,
         patience=lambda: hub_of(_app()).patience,
         position_of=log_scale.position_of,
@@ -176,8 +177,19 @@ def part(lab_id: str) -> ResponseReturnValue:
     bench = _look(found)
     if bench.place and request.args.get("place") == str(bench.place):
         return "", 204
-    predictions = None if request.args.get("on") == "lesson" else predictions_of(found)
-    return render_template("bench/_bench.html", bench=bench, predictions=predictions)
+    on = request.args.get("on", "")
+    predictions = None if on == "lesson" else predictions_of(found)
+    return render_template("bench/_bench.html", bench=bench, predictions=predictions, on=on)
+
+
+@bp.get("/labs/<lab_id>/shop")
+def shop(lab_id: str) -> ResponseReturnValue:
+    """The lab's shop as its customers see it."""
+    found = find(lab_id)
+    bench = _look(found)
+    if not bench.has_shop:
+        abort(404)
+    return render_template("bench/shop.html", bench=bench, on="shop", place="labs")
 
 
 @bp.get("/sandboxes/<sandbox>")

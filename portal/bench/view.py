@@ -19,6 +19,7 @@ from labs.errors import BadInput
 from labs.events import Value
 from labs.lab import Action, Chart, Choice, Control, Lab, Link, Steppable, Topology
 from portal import drawing
+from portal.bench.guide import GuideStep, guide_of
 from portal.bench.listing import Listing, listings
 from portal.bench.scale import Scale, scale_of
 from portal.bench.values import plain
@@ -67,6 +68,17 @@ class Bench:
     def topology(self) -> Topology:
         """The servers and links as they are now; the lab's unless its sandbox has others."""
         return topology_of(self.lab, self.state)
+
+    @property
+    def has_shop(self) -> bool:
+        """True if the lab has a shop, whose customers' phones can be looked at."""
+        return any(table.name == "phones" for table in self.lab.tables)
+
+    @property
+    def phones(self) -> dict[str, Mapping[str, Any]]:
+        """What each phone of the shop shows, by its name."""
+        rows = self.state.get("tables", {}).get("phones", [])
+        return {str(row.get("phone")): row for row in rows}
 
     @property
     def untouched(self) -> bool:
@@ -164,6 +176,11 @@ class Bench:
             for name, asked in reversed(once.items())
             if counted[name] > 1 or (gear == "step" and name == "item")
         ]
+
+    @property
+    def guide(self) -> list[GuideStep]:
+        """The steps of the lab's guide, and how far they are done."""
+        return guide_of(self.lab, self.state.get("guide") or {}, self.met_before)
 
     @property
     def checks(self) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ MEANINGS = {
     "none": "answered",
 }
 CHECKS = {"met": "Met", "unmet": "Not met yet", "error": "Could not be judged"}
+GUIDE = {"done": "done", "now": "the current step", "todo": "to do"}
 SENTINELS = {
     "+sdown": "no answer from {}",
     "-sdown": "hears {} again",
@@ -68,6 +69,7 @@ def for_scripts() -> dict[str, Any]:
         "states": STATES,
         "meanings": MEANINGS,
         "checks": CHECKS,
+        "guide": GUIDE,
         "sentinels": SENTINELS,
         "tilt": TILT,
         "noReplica": NO_REPLICA,

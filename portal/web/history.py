@@ -86,7 +86,7 @@ def keep(learner: str) -> None:
 
 
 def _history(learner: str | None) -> History:
-    if learner is None:
+    if learner is None or g.get("is_new_learner"):
         return History()
     try:
         data = cache().get(summary_name(learner), lambda: _load(db(), learner), ttl_s=TTL_S)

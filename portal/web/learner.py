@@ -78,7 +78,8 @@ def _make(learner: str) -> None:
     if not rate.take(address):
         raise TooManyRequests(retry_after=max(1, rate.wait_s(address)))
     # Another first action of the same browser may have made it already.
-    db().execute(insert(Learner).values(id=learner).on_conflict_do_nothing())
+    made = insert(Learner).values(id=learner).on_conflict_do_nothing().returning(Learner.id)
+    g.is_new_learner = db().scalar(made) is not None
     db().commit()
 
 

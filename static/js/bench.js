@@ -5,6 +5,7 @@ import "./checks.js";
 import "./code.js";
 import "./console.js";
 import "./controls.js";
+import "./guide.js";
 import "./table.js";
 import "./tiles.js";
 import "./timeline.js";
@@ -184,15 +185,16 @@ class Bench extends HTMLElement {
     }
   }
 
-  /** @param {string} gear */
-  shift(gear) {
+  /** @param {string} gear @param {boolean} [keeps] it in the address: the learner chose it */
+  shift(gear, keeps = true) {
     this.dataset.gear = gear;
     for (const tab of this.querySelectorAll("[data-gear-tab]")) {
       if (tab.getAttribute("data-gear-tab") === gear) tab.setAttribute("aria-current", "true");
       else tab.removeAttribute("aria-current");
     }
     for (const panel of this.querySelectorAll("[data-gear-panel]")) /** @type {HTMLElement} */ (panel).hidden = panel.getAttribute("data-gear-panel") !== gear;
-    this.keepAddress("gear", gear);
+    if (keeps) this.keepAddress("gear", gear);
+    this.dispatchEvent(new CustomEvent("bench-shifted"));
   }
 
   async copy() {

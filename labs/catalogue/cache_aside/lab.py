@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from statistics import median
 
-from labs.catalogue.cache_aside import checks, mutants
+from labs.catalogue.cache_aside import checks, guide, mutants
 from labs.lab import Choice
 from labs.sandbox.experiment import require, temporarily
 from labs.sandbox.ledger import Request
@@ -52,11 +52,12 @@ lab = storefront.lab(
         "stale_reads_per_s",
         "items",
     ),
+    guide=guide.GUIDE,
     checks=(
         checks.first_read_misses,
         checks.second_read_hits,
-        checks.stale_until_ttl,
         checks.delete_on_write,
+        checks.stale_until_ttl,
         checks.dead_cache_answers,
     ),
     mutants=mutants.MUTANTS,

@@ -62,6 +62,15 @@ def _per_s(readings: list[Reading], metric: str) -> float:
     return total(readings, metric) / sum(r.seconds for r in readings)
 
 
+@check("The load has run without a cache for two seconds")
+def ran_without_cache(sandbox: Sandbox) -> Verdict:
+    phase = require_seen(
+        _phase(sandbox, "off"), "The load has not run long enough yet.", hint="Wait a moment."
+    )
+    queries_per_s = round(_per_s(phase, "database_queries_per_s"), 1)
+    return met("Postgres counted the queries.", {"queries_per_s": queries_per_s})
+
+
 @check("At the same load the database gets at least 80 % fewer queries")
 def relief(sandbox: Sandbox) -> Verdict:
     off = require_seen(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 
-from labs.catalogue.database_relief import checks, mutants
+from labs.catalogue.database_relief import checks, guide, mutants
 from labs.catalogue.database_relief.timing import time_each_server
 from labs.errors import NotNow
 from labs.lab import Choice
@@ -58,6 +58,7 @@ lab = storefront.lab(
         "miss_p50_ms",
         "done_per_s",
     ),
+    guide=guide.GUIDE,
     checks=(checks.relief, checks.hits_are_fast, checks.server_agrees, checks.both_engines),
     mutants=mutants.MUTANTS,
 )

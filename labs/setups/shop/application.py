@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 
 from labs.caching.cache import CacheDown
@@ -29,6 +32,19 @@ from labs.setups.shop.counters import (
 from labs.shop.shop import SqlAlchemyShop
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What a customer's browser got: the answer, what it meant, and how long the servers took, the
+    cache's part of it apart. `problem` says why there is no answer.
+    """
+
+    answer: Mapping[str, object]
+    meaning: Sense
+    took_ms: float
+    cache_ms: float = 0.0
+    problem: str = ""
+
+
 def app(context: Context) -> Application:
     """The application of a sandbox."""
     return context.part(Application)
@@ -48,6 +64,7 @@ class Application(SteppedPart):
         self._trips: list[Trip] = []
         self._number = 0
         self._quiet = False
+        self._answer: object = None
         self._cache: ClosableCache | None = None
         self._cache_kind = ""
         self._shop: ClosableShop | None = None
@@ -56,6 +73,32 @@ class Application(SteppedPart):
     def read(self, item: int, *, quiet: bool = False) -> Request:
         """One read, recorded in the ledger. A `quiet` one emits no events."""
         return self._alone("read", item, None, quiet)
+
+    def visit(self, item: int) -> Visit:
+        """One read, with what it answered."""
+        with self._alone_for_a_while():
+            request = self._request("read", item, None, quiet=False)
+            answer = self._answer if isinstance(self._answer, dict) else {}
+        return Visit(
+            answer,
+            request.meaning,
+            request.took_ms,
+            request.ms_at(CACHE),
+            "" if request.answered else "The shop does not answer.",
+        )
+
+    def look_up(self, item: int) -> Visit:
+        """What the database has of an item now. It is no request of the application: no cache is
+        asked, and nothing of it is recorded.
+        """
+        with self._alone_for_a_while():
+            self._trips, self._quiet = [], True
+            shop, _ = self._clients(str(self.context.settings.get("read", "row")))
+            try:
+                answer = shop.read(item)
+            except ServerDown as exc:
+                return Visit({}, "error", sum(t.took_ms for t in self._trips), problem=str(exc))
+            return Visit(answer, "read", sum(trip.took_ms for trip in self._trips))
 
     def write(self, item: int, price: float, *, quiet: bool = False) -> Request:
         """One price change through the strategy's write side."""
@@ -110,10 +153,15 @@ class Application(SteppedPart):
             self._shop = None
 
     def _alone(self, function: str, item: int, price: float | None, quiet: bool) -> Request:
+        with self._alone_for_a_while():
+            return self._request(function, item, price, quiet)
+
+    @contextmanager
+    def _alone_for_a_while(self) -> Iterator[None]:
         if not self._lock.acquire(timeout=5.0):
             raise NotNow("A request is standing in step gear.", hint="Run it to its end first.")
         try:
-            return self._request(function, item, price, quiet)
+            yield
         finally:
             self._lock.release()
 
@@ -153,7 +201,7 @@ class Application(SteppedPart):
         except (ServerDown, CacheDown) as exc:
             error = str(exc)
         ended = time.monotonic()
-        made = answer
+        made = self._answer = answer
         if function == "read":
             made = answer.get("version") if isinstance(answer, dict) else None
             context.commits.ask(item)

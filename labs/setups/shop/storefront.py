@@ -10,7 +10,7 @@ from typing import Any
 from labs.lab import Action, Choice, Lab, Link, Node, Number, Place, Topology
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.shop import charts
+from labs.setups.shop import charts, phones
 from labs.setups.shop.application import Application, app
 from labs.setups.shop.workload import ShopLoad
 
@@ -42,8 +42,14 @@ def topology(*nodes: Node) -> Topology:
 
 
 def lab(lab_id: str, *, topology: Topology = TOPOLOGY, **definition: Any) -> Lab:
-    """A lab over the shop's cache and database; `definition` is that of `Lab`."""
-    return Lab(id=lab_id, topology=topology, parts=PARTS, **definition)
+    """A lab over the shop's cache and database; `definition` is that of `Lab`. Two phones show what
+    the shop's customers see.
+    """
+    actions = (*definition.pop("actions", ()), *phones.ACTIONS)
+    tables = (*definition.pop("tables", ()), phones.PHONES)
+    return Lab(
+        id=lab_id, topology=topology, parts=PARTS, actions=actions, tables=tables, **definition
+    )
 
 
 ENGINE = Choice(

@@ -1,0 +1,79 @@
+"""The way through the lab cache-aside."""
+
+from labs.catalogue.cache_aside import checks
+from labs.lab import Step
+from labs.lab.guide import choose, press, server
+
+GUIDE = (
+    Step(
+        "Read item 42.",
+        press("read", item=42),
+        "The cache was empty, so the app read the database and stored the result.",
+        until=checks.first_read_misses,
+    ),
+    Step(
+        "Read item 42 a second time.",
+        press("read", item=42),
+        "The cache had the page, so the database had no work.",
+        until=checks.second_read_hits,
+    ),
+    Step(
+        "Change the price of item 42.",
+        press("change-price", item=42),
+        "The app wrote the new price to the database and deleted the cached page.",
+    ),
+    Step(
+        "Read item 42 again.",
+        press("read", item=42),
+        "The deleted page was a miss, so the app read the new price. No read was stale.",
+        until=checks.delete_on_write,
+    ),
+    Step(
+        "Let the app skip the delete.",
+        choose("invalidate", "none"),
+        "The cache now keeps the old page until its TTL ends.",
+    ),
+    Step(
+        "Set the TTL to 10 seconds.",
+        choose("ttl_s", 10),
+        "Each page that is stored from now on expires after 10 s.",
+    ),
+    Step(
+        "Empty the cache.",
+        press("flush"),
+        "The page with the longer TTL is gone.",
+    ),
+    Step(
+        "Read item 42, so that it is stored.",
+        press("read", item=42),
+        "The page is in the cache for 10 s.",
+    ),
+    Step(
+        "Change the price again.",
+        press("change-price", item=42, price=19.9),
+        "The database has the new price; the cache still has the old one.",
+    ),
+    Step(
+        "Read it now: the price is old.",
+        press("read", item=42),
+        "This read was stale: the app believed the cache.",
+    ),
+    Step(
+        "Wait 10 seconds, then read it once more.",
+        press("read", item=42),
+        "The TTL ended, so the app read the new price. The TTL limits how long a page is stale.",
+        until=checks.stale_until_ttl,
+        how="Press it until the answer is a miss.",
+    ),
+    Step(
+        "Kill the cache.",
+        server("cache", "kill"),
+        "The cache is down, and the application still runs.",
+    ),
+    Step(
+        "Read ten times without a cache.",
+        press("read-ten", item=42),
+        "Every read was answered by the database: slower, and correct.",
+        until=checks.dead_cache_answers,
+    ),
+)

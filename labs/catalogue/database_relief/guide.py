@@ -1,0 +1,47 @@
+"""The way through the lab database-relief."""
+
+from labs.catalogue.database_relief import checks
+from labs.lab import Step
+from labs.lab.guide import WATCH, choose, load
+
+GUIDE = (
+    Step(
+        "Start the load without a cache.",
+        load("start"),
+        "Every request now reads the database.",
+    ),
+    Step(
+        "Watch the database for two seconds.",
+        WATCH,
+        "Postgres counts as many queries as the clients send requests.",
+        until=checks.ran_without_cache,
+        how="Look at the number of queries in the drawing.",
+    ),
+    Step(
+        "Turn the cache on while the load runs.",
+        choose("cache", "on"),
+        "The cache answers what it has stored, so only misses reach the database.",
+        until=checks.relief,
+        how="Give the cache a few seconds to fill.",
+    ),
+    Step(
+        "Compare the time of a hit and a miss.",
+        WATCH,
+        "A hit saves the work of the query, and that work is what takes the time.",
+        until=checks.hits_are_fast,
+        how="The clients need some more requests of both kinds.",
+    ),
+    Step(
+        "Let the two servers confirm what the clients saw.",
+        WATCH,
+        "The cache and Postgres counted together what the clients asked for.",
+        until=checks.server_agrees,
+    ),
+    Step(
+        "Change the engine to Memcached.",
+        choose("engine", "memcached"),
+        "Both engines take the same work off the database.",
+        until=checks.both_engines,
+        how="The load goes on. The new engine starts empty and fills.",
+    ),
+)

@@ -1,0 +1,93 @@
+// @ts-check
+// The guide: shows the current step, ticks those that are done, opens the tab of its control and lights the control.
+import { write } from "./dom.js";
+import { Island } from "./island.js";
+import { remember, remembered } from "./remembered.js";
+import { WORDS } from "./words.js";
+
+const LIT = "lit";
+const FOLDED = "guide-folded";
+
+class Guide extends Island {
+  start() {
+    this.on("guide-moved", (entry) => this.move(entry.current + 1, entry.done));
+    this.bench?.addEventListener("bench-shifted", () => this.light(), { signal: this.gone?.signal });
+    const fold = this.querySelector("details");
+    if (fold && remembered(FOLDED)) fold.open = false;
+    fold?.addEventListener("toggle", () => {
+      if (this.current) remember(FOLDED, fold.open ? null : "yes");
+    }, { signal: this.gone?.signal });
+    const chosen = new URL(location.href).searchParams.has("gear");
+    customElements.whenDefined("cg-bench").then(() => this.isConnected && this.lead(!chosen));
+  }
+
+  stop() {
+    this.darken();
+  }
+
+  /** @returns {number} the current step, from 1; 0 when all are done */
+  get current() {
+    return Number(this.dataset.current);
+  }
+
+  /** @returns {HTMLElement | null} what is said of the current step */
+  get step() {
+    return this.querySelector(`[data-step="${this.current}"]`);
+  }
+
+  /** @param {number} current @param {number[]} done counted from 0 */
+  move(current, done) {
+    const before = this.current;
+    this.dataset.current = String(current > Number(this.dataset.steps) ? 0 : current);
+    for (const item of this.querySelectorAll("[data-step-mark]")) {
+      const number = Number(item.getAttribute("data-step-mark"));
+      const state = number === this.current ? "now" : done.includes(number - 1) ? "done" : "todo";
+      item.setAttribute("data-state", state);
+      write(item.querySelector("[data-word]"), WORDS.guide[state]);
+    }
+    for (const name of ["data-step", "data-step-line"]) {
+      for (const part of this.querySelectorAll(`[${name}]`)) part.toggleAttribute("hidden", Number(part.getAttribute(name)) !== this.current);
+    }
+    if (this.current !== before) this.lead(true);
+  }
+
+  /** @param {boolean} opens the tab of the step's control, too */
+  lead(opens) {
+    const gear = this.step?.dataset.gear ?? "";
+    if (opens && ["step", "load", "break"].includes(gear)) /** @type {any} */ (this.bench)?.shift?.(gear, false);
+    this.light();
+  }
+
+  /** Light the control of the current step, and open what it is folded in. */
+  light() {
+    this.darken();
+    const step = this.step;
+    for (const control of this.controls(step?.dataset.useOf ?? "", JSON.parse(step?.dataset.fields ?? "{}"))) {
+      control.classList.add(LIT);
+      control.setAttribute("data-step-no", String(this.current));
+      for (let fold = control.closest("details"); fold; fold = fold.parentElement?.closest("details") ?? null) fold.open = true;
+    }
+  }
+
+  darken() {
+    for (const lit of document.querySelectorAll(`.${LIT}`)) {
+      lit.classList.remove(LIT);
+      lit.removeAttribute("data-step-no");
+    }
+  }
+
+  /**
+   * The controls of this name; of several, as one for each browser, those whose hidden fields are as the step asks.
+   * @param {string} name @param {Record<string, string | number>} fields
+   */
+  controls(name, fields) {
+    if (!name) return [];
+    const found = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(`[data-use="${CSS.escape(name)}"]`)]);
+    return found.filter((control) => {
+      const hidden = control.closest("form")?.querySelectorAll('input[type="hidden"]') ?? [];
+      return [...hidden].every((input) => !(input instanceof HTMLInputElement) || !(input.name in fields) || input.value === String(fields[input.name]));
+    });
+  }
+}
+
+customElements.define("cg-guide", Guide);

@@ -1,0 +1,82 @@
+"""The guide's strip: one step at a time, its control lit in its tab, and nothing in the way."""
+
+import re
+
+from playwright.sync_api import expect
+
+
+def step(page, number, count):
+    return page.locator("cg-guide .guide-now").filter(has_text=f"Step {number} of {count}")
+
+
+def lit(page, name):
+    return (
+        page.locator(".lit")
+        .get_by_text(name, exact=True)
+        .or_(page.get_by_role("button", name=name, exact=True).and_(page.locator(".lit")))
+    )
+
+
+def test_the_first_step_is_shown_and_its_control_is_lit(bench):
+    page = bench()
+
+    expect(step(page, 1, 13)).to_be_visible()
+    expect(page.get_by_text("Do this").locator("visible=true")).to_be_visible()
+    expect(lit(page, "Read it")).to_have_attribute("data-step-no", "1")
+    expect(page.locator(".lit")).to_have_count(1)
+
+
+def test_a_step_that_is_done_is_ticked_and_the_next_one_leads(bench):
+    page = bench()
+
+    page.locator(".lit").click()
+
+    expect(step(page, 2, 13)).to_be_visible()
+    expect(page.locator('[data-step-mark="1"]')).to_have_attribute("data-state", "done")
+    expect(page.locator('[data-step="2"]')).to_contain_text("Step 1 is done")
+
+
+def test_the_tab_of_a_step_opens_by_itself(bench):
+    page = bench("database-relief")
+
+    expect(page.get_by_role("link", name=re.compile("^Load"))).to_have_attribute(
+        "aria-current", "true"
+    )
+    expect(lit(page, "Start the load")).to_be_visible()
+
+
+def test_a_tab_that_the_address_names_stays(bench):
+    page = bench("database-relief", "?gear=break")
+
+    expect(page.get_by_role("link", name=re.compile("^Break"))).to_have_attribute(
+        "aria-current", "true"
+    )
+
+
+def test_who_leaves_the_path_is_not_hindered(bench):
+    page = bench()
+
+    page.get_by_role("link", name=re.compile("^Load")).click()
+    page.get_by_role("button", name="Start the load").click()
+
+    expect(page.get_by_role("button", name="Stop the load")).to_be_visible()
+    expect(step(page, 1, 13)).to_be_visible()
+
+
+def test_a_guide_that_was_folded_stays_folded(bench):
+    page = bench()
+    page.get_by_text("Fold away").click()
+    expect(page.get_by_text("Do this").locator("visible=true")).to_have_count(0)
+
+    page.reload()
+
+    expect(step(page, 1, 13)).to_be_visible()
+    expect(page.get_by_text("Show the guide")).to_be_visible()
+    page.get_by_text("Show the guide").click()
+    expect(page.get_by_text("Do this").locator("visible=true")).to_be_visible()
+
+
+def test_the_wall_shows_no_guide(bench):
+    page = bench("cache-aside", "?view=projector")
+
+    expect(page.locator("cg-guide")).to_be_hidden()

@@ -1,0 +1,66 @@
+"""The shop's page: two phones that show what was really answered, also when the price is old."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+
+def phone(page, title):
+    return page.get_by_role("region", name=title)
+
+
+@pytest.fixture
+def shop(bench):
+    page = bench("cache-aside", "?invalidate=none")
+    page.get_by_role("link", name="Open the shop").click()
+    return page
+
+
+def press(page, name):
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def test_both_phones_show_the_product_and_who_answered(shop):
+    press(shop, "Reload both phones")
+    expect(phone(shop, "Phone 1")).to_contain_text("answered by the database")
+    expect(phone(shop, "Phone 2")).to_contain_text("Lamp")
+
+    press(shop, "Reload phone 1")
+
+    expect(phone(shop, "Phone 1")).to_contain_text("answered by the cache")
+
+
+def test_an_old_price_is_seen(shop):
+    press(shop, "Reload both phones")
+    expect(phone(shop, "Phone 1")).to_contain_text("€ 24.90")
+
+    press(shop, "Change the price")
+    press(shop, "Reload both phones")
+
+    expect(phone(shop, "Phone 1")).to_contain_text("old price")
+    expect(phone(shop, "Phone 2")).not_to_contain_text("old price")
+
+
+def test_the_page_stays_after_a_reload(shop):
+    press(shop, "Reload both phones")
+    expect(phone(shop, "Phone 2")).to_contain_text("Lamp")
+
+    shop.reload()
+
+    expect(phone(shop, "Phone 2")).to_contain_text("Lamp")
+    shop.get_by_role("link", name="Back to the bench").click()
+    expect(shop.get_by_role("link", name="Open the shop")).to_be_visible()
+
+
+def test_a_shop_without_servers_says_how_to_open_them(visit):
+    page = visit("/labs/cache-aside/shop")
+
+    expect(page.get_by_role("button", name="Open the bench")).to_be_visible()
+
+
+def test_nothing_hinders_anybody(shop):
+    press(shop, "Reload both phones")
+    expect(phone(shop, "Phone 2")).to_contain_text("Lamp")
+
+    found = Axe().run(shop).response["violations"]
+    assert not [one["id"] for one in found if one["impact"] in ("serious", "critical")]

@@ -1,0 +1,132 @@
+"""A learner who does what the guide on the page says, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Locator, Page, TimeoutError as NotInTime, expect
+
+STEP_S = 40.0
+"""For one step, with all that its servers do and the time to live of what they store."""
+AGAIN_S = 1.0
+
+
+class Lost(AssertionError):
+    """The guide can't be followed from here."""
+
+
+def follow(page: Page, pause: Callable[[], None]) -> int:
+    """Do each step of the guide of the open bench; how many there were. Raises Lost."""
+    guide = page.locator("cg-guide")
+    done = 0
+    while (number := int(guide.get_attribute("data-current") or 0)) != 0:
+        pause()
+        _do(page, number)
+        done = number
+    return done
+
+
+def _do(page: Page, number: int) -> None:
+    """Do this step until another one is the current one; press again while it isn't."""
+    step = page.locator(f'cg-guide [data-step="{number}"]')
+    expect(step).to_be_visible()
+    use = step.get_attribute("data-use-of") or ""
+    fields = json.loads(step.get_attribute("data-fields") or "{}")
+    words = f"Step {number}: {step.inner_text()}"
+    end = time.monotonic() + STEP_S
+    while True:
+        if use:
+            _use(_lit(page, number, words), use, fields)
+        again_at = time.monotonic() + (AGAIN_S if use.startswith(("action:", "step:")) else STEP_S)
+        while time.monotonic() < min(again_at, end):
+            if not _is_current(page, number):
+                return
+            page.wait_for_timeout(50)
+        if time.monotonic() >= end:
+            raise Lost(f"{words}\nwas done, and the guide did not go on. {_checks(page)}")
+
+
+def _is_current(page: Page, number: int) -> bool:
+    return page.locator("cg-guide").get_attribute("data-current") == str(number)
+
+
+def _lit(page: Page, number: int, words: str) -> Locator:
+    """The control that the guide lights: the one thing that a learner looks for."""
+    lit = page.locator(f'.lit[data-step-no="{number}"]')
+    try:
+        lit.first.wait_for(state="visible", timeout=8_000)
+    except NotInTime as exc:
+        raise Lost(f"{words}\nlights no control that can be seen. {_checks(page)}") from exc
+    return lit.first
+
+
+def _use(control: Locator, use: str, fields: dict[str, Any]) -> None:
+    kind = use.partition(":")[0]
+    if kind == "setting":
+        _set(control, fields["value"])
+    elif kind == "console":
+        line = control.get_by_role("textbox")
+        line.fill(str(fields["command"]))
+        line.press("Enter")
+    elif kind == "prediction":
+        card = control.locator("xpath=ancestor::section[1]")
+        answer = card.locator("input[name=value]").first
+        if answer.get_attribute("type") == "radio":
+            answer.check()
+        else:
+            answer.fill("1")
+        control.click()
+    else:
+        form = control.locator("xpath=ancestor::form[1]")
+        for name, value in fields.items():
+            _fill(form, name, value)
+        if control.is_enabled():
+            control.click()
+
+
+def _set(form: Locator, value: Any) -> None:
+    """Set a control of the lab, as a person does with a mouse or, at a fader, with the keys."""
+    choice = form.locator(f'input[type=radio][value="{value}"]')
+    if choice.count():
+        choice.check(force=True)
+    elif form.locator("select").count():
+        form.locator("select").select_option(str(value))
+    elif form.locator("input[type=text]").count():
+        form.locator("input[type=text]").fill(str(value))
+        form.locator("input[type=text]").press("Tab")
+    else:
+        _slide(form.locator("input[type=range]"), float(value))
+
+
+def _slide(fader: Locator, value: float) -> None:
+    fader.evaluate(
+        """(input, value) => {
+          const stops = JSON.parse(input.dataset.stops ?? "[]");
+          const near = stops.find(([, stop]) => Math.abs(stop / value - 1) < 1e-6);
+          if (stops.length && !near) throw new Error(`the fader has no place for ${value}`);
+          input.value = String(near ? near[0] : value);
+          input.dispatchEvent(new Event("input", { bubbles: true }));
+          input.dispatchEvent(new Event("change", { bubbles: true }));
+        }""",
+        value,
+    )
+
+
+def _fill(form: Locator, name: str, value: Any) -> None:
+    field = form.locator(f'[name="{name}"]').first
+    if field.get_attribute("type") == "hidden":
+        return
+    if field.get_attribute("type") == "radio":
+        form.locator(f'input[name="{name}"][value="{value}"]').check(force=True)
+    elif field.evaluate("input => input.tagName") == "SELECT":
+        field.select_option(str(value))
+    else:
+        field.fill(f"{value:g}" if isinstance(value, float) else str(value))
+
+
+def _checks(page: Page) -> str:
+    """What the page says of its checks, for the message of a failure."""
+    return "Checks:\n" + "\n".join(page.locator("cg-checks li").all_inner_texts())
