@@ -4,12 +4,13 @@ only waits for a while.
 
 import signal
 
+import psutil
 import pytest
 
 from labs.agent.agent import LINKS_ENDED
 from labs.errors import HostAway, LabsError
 from tests.chaos.benches import answers, is_closed, opens
-from tests.processes import lives, named
+from tests.processes import lives, named, of_the_living
 from tests.waiting import eventually
 
 
@@ -84,8 +85,7 @@ def test_a_load_whose_clients_end_is_shown_as_stopped_and_starts_again(machine):
     machine.client.call(sandbox, "load", verb="start")
     eventually(lambda: machine.client.call(sandbox, "state")["load"]["running"])
 
-    for client in named(machine.family(), "cg-load"):
-        client.kill()
+    of_the_living(named(machine.family(), "cg-load"), psutil.Process.kill)
 
     eventually(lambda: not machine.client.call(sandbox, "state")["load"]["running"])
     machine.client.call(sandbox, "load", verb="start")

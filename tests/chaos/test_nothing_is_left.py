@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.processes import lives, named
+from tests.processes import lives, named, of_the_living
 from tests.waiting import eventually
 
 FIFTY = 50
@@ -44,10 +44,8 @@ def test_fifty_sandboxes_ended_in_every_way_leave_nothing(fifty):
     )
     assert len(agents) >= FIFTY
 
-    for process in (*agents[:10], *monitors[10:20]):
-        process.kill()
-    for process in servers[20:30]:
-        process.kill()
+    victims = (*agents[:10], *monitors[10:20], *servers[20:30])
+    of_the_living(victims, psutil.Process.kill)
     for sandbox in random.Random(1).sample(fifty.sandboxes, 5):
         fifty.client.call(sandbox, "close") if fifty.status(sandbox) == "open" else None
     fifty.host.send_signal(signal.SIGKILL)

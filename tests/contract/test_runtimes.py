@@ -162,8 +162,7 @@ def test_a_real_server_answers_again_at_the_same_address_after_a_kill(real, name
 
 def test_a_database_that_is_killed_with_its_processes_leaves_the_sandbox_open(real):
     """Without a cage its children are orphans that the monitor has to reap."""
-    for process in real.processes("postgres"):
-        process.kill()
+    of_the_living(real.processes("postgres"), psutil.Process.kill)
 
     eventually(lambda: real.states("database")[-1] == "down")
     real.server("restart", "database")
