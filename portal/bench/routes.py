@@ -40,7 +40,7 @@ from portal.bench.look import look, look_at
 from portal.bench.places import page_url
 from portal.bench.still import next_to_lesson, still
 from portal.bench.view import Bench
-from portal.bench.words import CHECKS, CONNECTION, NO_REPLICA, engine_words, for_scripts
+from portal.bench.words import CHECKS, CONNECTION, NO_REPLICA, engine_words, for_scripts, in_words
 from portal.content.numbers import keep_units
 from portal.web.arguments import whole_number
 from portal.web.history import history
@@ -105,11 +105,9 @@ def _installation() -> Installation:
         with suppress(LabsError):
             hosts = client(quick=True).hosts()
             found = dict(ChainMap(*(host.versions for host in hosts)))
-            words = (engine_words(name, version) for name, version in sorted(found.items()))
+            words = in_words(found)
             walls = WITHOUT_WALLS if any(host.isolation == "process" for host in hosts) else ""
-            known = Installation(
-                ", ".join(words) or known.versions, walls if hosts else known.walls
-            )
+            known = Installation(words or known.versions, walls if hosts else known.walls)
         current_app.extensions[INSTALLATION] = (time.monotonic(), known)
     return known
 
