@@ -19,6 +19,7 @@ from labs.events import Entry
 from labs.headless import RUN_DEADLINE_S, Run, measure_tolerances, own_supervisor, play
 from labs.host.isolation import KINDS
 from labs.lab import tolerances
+from labs.recording import record_race, write
 
 EXIT_UNMET, EXIT_ERROR = 1, 2
 
@@ -153,6 +154,21 @@ def tolerances_of_lab(lab_id: str, times: int) -> None:
     folder = Path(__file__).parent / "catalogue" / lab_id.replace("-", "_")
     (folder / tolerances.FILE).write_text(text)
     click.echo(text)
+
+
+@main.command("record-race")
+def record_race_of_lab() -> None:
+    """Play every order of the race of the start page on real servers, and write what they did into
+    the lab's folder.
+    """
+    try:
+        with own_supervisor() as supervisor:
+            record = record_race(supervisor)
+    except LabsError as exc:
+        click.echo(f"{exc} {exc.hint}".strip(), err=True)
+        sys.exit(EXIT_ERROR)
+    stale = sum(order["outcome"] == "stale" for order in record["orders"])
+    click.echo(f"{stale} of {len(record['orders'])} orders end stale: {write(record)}")
 
 
 def _progress(entry: Entry) -> None:

@@ -100,6 +100,10 @@ class OverBudget(LabsError):
     """The sandbox used more memory, time or processes than it may."""
 
 
+class RunsDiffer(LabsError):
+    """Two runs of the same experiment ended in different ways."""
+
+
 def no_such_sandbox() -> UnknownSandbox:
     """The error for a sandbox that does not exist, and for one that the asker must not know of."""
     return UnknownSandbox(

@@ -40,12 +40,21 @@ from portal.bench.look import look, look_at
 from portal.bench.places import page_url
 from portal.bench.still import next_to_lesson, still
 from portal.bench.view import Bench
-from portal.bench.words import CHECKS, CONNECTION, GUIDE, NO_REPLICA, engine_words, for_scripts
+from portal.bench.words import (
+    CHECKS,
+    CONNECTION,
+    GUIDE,
+    NO_REPLICA,
+    engine_words,
+    for_scripts,
+    in_words,
+)
 from portal.content.numbers import keep_units
 from portal.web.arguments import whole_number
 from portal.web.history import history
 from portal.web.learner import current_learner
-from portal.web.services import client, release_db
+from portal.web.progress import progress_of
+from portal.web.services import client, course, release_db
 from portal.web.stream import hub_of, stream_response
 
 bp = Blueprint("bench", __name__)
@@ -66,6 +75,7 @@ def _install(state: Any) -> None:
         bench_for=bench_for,
         page_url=page_url,
         engine_words=engine_words,
+        lesson_of=lambda lab_id: course().lesson_of(lab_id),
         words_for_scripts=for_scripts,
         flight_rules=RULES,
         NO_REPLICA=NO_REPLICA,
@@ -106,11 +116,9 @@ def _installation() -> Installation:
         with suppress(LabsError):
             hosts = client(quick=True).hosts()
             found = dict(ChainMap(*(host.versions for host in hosts)))
-            words = (engine_words(name, version) for name, version in sorted(found.items()))
+            words = in_words(found)
             walls = WITHOUT_WALLS if any(host.isolation == "process" for host in hosts) else ""
-            known = Installation(
-                ", ".join(words) or known.versions, walls if hosts else known.walls
-            )
+            known = Installation(words or known.versions, walls if hosts else known.walls)
         current_app.extensions[INSTALLATION] = (time.monotonic(), known)
     return known
 
@@ -141,13 +149,24 @@ def predictions_of(lab: Lab) -> Mapping[str, object]:
 
 @bp.get("/labs")
 def labs() -> str:
-    """All labs."""
+    """All labs, in the order of the course."""
     learner, open_here = current_learner(), None
     with suppress(LabsError):
         open_here = client(quick=True).find(learner) if learner else None
     return render_template(
-        "bench/labs.html", labs=list(catalogue().values()), open_here=open_here, place="labs"
+        "bench/labs.html",
+        labs=[progress_of(found, history()) for found in _in_course_order()],
+        coming=course().coming_labs(catalogue()),
+        open_here=open_here,
+        place="labs",
     )
+
+
+def _in_course_order() -> list[Lab]:
+    """Every lab: those of the lessons in reading order, then the others."""
+    known = catalogue()
+    taught = [lab for lesson in course().lessons.values() for lab in lesson.labs if lab in known]
+    return [known[lab] for lab in dict.fromkeys([*taught, *known])]
 
 
 @bp.get("/labs/<lab_id>")

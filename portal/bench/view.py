@@ -23,7 +23,7 @@ from portal.bench.guide import GuideStep, guide_of
 from portal.bench.listing import Listing, listings
 from portal.bench.scale import Scale, scale_of
 from portal.bench.values import plain
-from portal.bench.words import engine_words
+from portal.bench.words import in_words
 
 Phase = Literal["none", "taken", "queued", "opening", "open", "ended", "away"]
 Gear = Literal["step", "load", "break"]
@@ -222,9 +222,7 @@ class Bench:
     @property
     def running(self) -> str:
         """What runs, in words: the versions that the servers report."""
-        versions: Mapping[str, str] = self.state.get("versions", {})
-        words = (engine_words(name, version) for name, version in sorted(versions.items()))
-        return ", ".join(dict.fromkeys(words))
+        return in_words(self.state.get("versions", {}))
 
     def server_state(self, name: str) -> str:
         """The state of a server; the application and the endpoints are always up."""

@@ -4,6 +4,7 @@ as JSON (templates/bench/_words.html).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from labs.client import engine_labels
@@ -82,3 +83,9 @@ def engine_words(engine: str, version: str = "") -> str:
     return (
         version if " " in version else f"{engine_labels().get(engine, engine)} {version}".rstrip()
     )
+
+
+def in_words(versions: Mapping[str, str]) -> str:
+    """What runs: every engine with its version, each once."""
+    words = (engine_words(name, version) for name, version in sorted(versions.items()))
+    return ", ".join(dict.fromkeys(words))

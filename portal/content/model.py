@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar, Literal
@@ -219,6 +219,25 @@ class Course:
         """The written lesson of this slug."""
         lesson = self.lessons.get(slug)
         return lesson if lesson and lesson.written else None
+
+    @cached_property
+    def written(self) -> tuple[Lesson, ...]:
+        """The lessons that can be read, in reading order."""
+        return tuple(lesson for lesson in self.lessons.values() if lesson.written)
+
+    @cached_property
+    def coming(self) -> tuple[Lesson, ...]:
+        """The lessons that are not written yet, in reading order."""
+        return tuple(lesson for lesson in self.lessons.values() if not lesson.written)
+
+    def lesson_of(self, lab: str) -> Lesson | None:
+        """The first lesson that this lab belongs to, written or still to come."""
+        return next((lesson for lesson in self.lessons.values() if lab in lesson.labs), None)
+
+    def coming_labs(self, built: Container[str]) -> int:
+        """How many labs of the lessons are not built yet."""
+        named = {lab for lesson in self.lessons.values() for lab in lesson.labs}
+        return sum(lab not in built for lab in named)
 
     def after(self, lesson: Lesson) -> Lesson | None:
         """The next written lesson."""

@@ -194,7 +194,7 @@ def test_polling_takes_over_where_streams_are_refused(visit: Open) -> None:
     # own.
     page.add_init_script("delete window.SharedWorker")
     page.route("**/events*", lambda route: route.abort())
-    page.get_by_role("link", name="Cache-aside").click()
+    page.get_by_role("link", name="Cache-aside", exact=True).click()
     button(page, "Open the bench").click()
     bench = bench_of(page, "Cache-aside")
 
