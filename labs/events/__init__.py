@@ -23,6 +23,7 @@ from labs.events.base import (
     encode as encode,
 )
 from labs.events.machine import MachineStalled as MachineStalled, TiltChanged as TiltChanged
+from labs.events.measuring import MeasuringChanged as MeasuringChanged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
