@@ -90,12 +90,11 @@ def memories(course: Course, history: History) -> dict[str, LessonMemory]:
 def memory_of(lesson: Lesson, history: History) -> LessonMemory:
     """What the learner has done in one lesson; an answer to another wording does not count."""
     visited = history.lessons.get(lesson.slug, Visited())
-    answers = history.answers.get(lesson.slug, {})
-    right = sum(
-        answers[question.id].right and answers[question.id].content_hash == question.content_hash
+    answers = (
+        history.answer(lesson.slug, question.id, question.content_hash)
         for question in lesson.questions
-        if question.id in answers
     )
+    right = sum(answer is not None and answer.right for answer in answers)
     return LessonMemory(
         visited.section,
         visited.read,
