@@ -4,8 +4,6 @@ two measurements wait for each other.
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
@@ -38,7 +36,7 @@ def states(page: Page) -> list[str]:
 
 def test_each_answer_counts_at_once(visit: Open) -> None:
     page = visit(QUIZ)
-    expect(page.locator("#quiz-words")).to_have_text(re.compile("18 questions"))
+    expect(page.locator("#quiz-words")).to_have_text("18 questions")
 
     first = question(page, "who-falls-back")
     first.get_by_label(WRONG).check()
@@ -99,6 +97,22 @@ def test_an_answer_by_keyboard_keeps_the_place(visit: Open) -> None:
     expect(question(page, "measure-ten-reads")).to_be_in_viewport()
     page.keyboard.press("Tab")
     expect(question(page, "measure-ten-reads").get_by_label("Your number")).to_be_focused()
+
+
+def test_a_verdict_takes_no_focus_from_another_question(visit: Open) -> None:
+    page = visit("/labs/cache-aside")
+    page.get_by_role("button", name="Open the bench").click()
+    page.wait_for_selector("cg-bench[data-phase=open]")
+    page.goto(QUIZ)
+    measured = question(page, "measure-stale-for")
+    answer(measured, "3")
+    expect(measured.locator("cg-measuring")).to_have_text("Measuring on your servers…")
+
+    other = question(page, "trips-of-a-miss").get_by_label("Your number")
+    other.focus()
+    expect(measured.get_by_role("status")).to_have_text("Right", timeout=MEASURED_MS)
+
+    expect(other).to_be_focused()
 
 
 def test_without_a_script_the_page_leads_back_to_the_question(visit: Open) -> None:

@@ -19,7 +19,7 @@ def option(client, question: str, text: str) -> str:
 
 def told(response) -> str:
     """What the answer to a form says of it."""
-    found = re.search(r'class="told.*?</p>', response.text, re.DOTALL)
+    found = re.search(r'class="told.*?</cg-verdict>', response.text, re.DOTALL)
     assert found
     return in_words(found[0].partition(">")[2])
 

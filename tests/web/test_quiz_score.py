@@ -32,9 +32,7 @@ def measuring(client, host, learner_of):
 
 
 def test_the_score_counts_with_the_answer(client):
-    assert words(client.get("/lessons/first/quiz").text) == (
-        "4 questions. Each answer is explained at once."
-    )
+    assert words(client.get("/lessons/first/quiz").text) == "4 questions"
 
     wrong = client.post("/lessons/first/quiz/a-number", data={"value": "1"}, headers=HTMX).text
     right = client.post(
