@@ -64,10 +64,6 @@ class LoadRunning(NotNow):
     """It needs the servers for itself, and the load runs."""
 
 
-class LinkNotWhole(NotNow):
-    """It needs a link that is cut or slowed."""
-
-
 class NothingRecorded(NotNow):
     """It needs a recording, and there is none."""
 

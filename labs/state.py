@@ -25,6 +25,7 @@ A hostile sandbox could go on naming new ones.
 LINES = 500
 RECORDS = 12
 STALLS = 20
+WAITING = 10
 
 
 @dataclass(slots=True)
@@ -56,6 +57,8 @@ class SandboxState:
     """`current` and `done` of the lab's guide (labs.events.GuideMoved)."""
     tables: dict[str, list[dict[str, Value]]] = field(default_factory=dict)
     measured: dict[str, Value] = field(default_factory=dict)
+    measuring: dict[str, Any] = field(default_factory=lambda: {"running": "", "waiting": []})
+    """What is `running` alone on the servers, and which measurements are `waiting` for them."""
     caption: dict[str, str] = field(default_factory=dict)
     step: dict[str, Any] = field(default_factory=dict)
     exchange: list[dict[str, Any]] = field(default_factory=list)
@@ -154,6 +157,8 @@ class SandboxState:
                 self.tables[event.table] = event.rows
             case events.Measured():
                 self.measured[event.prediction] = event.value
+            case events.MeasuringChanged():
+                self.measuring = {"running": event.running, "waiting": event.waiting[:WAITING]}
             case events.Ending():
                 ends = {"reason": event.reason, "at": entry.at + event.in_s}
                 self.ending = ends if event.in_s > 0 else {}

@@ -24,14 +24,14 @@ from typing import Any, NoReturn
 import sqlalchemy
 
 from labs import linux, wire
-from labs.agent.calls import CALLS, Args
+from labs.agent.calls import CALLS, Args, measurement_of
 from labs.agent.turns import Turns
 from labs.catalogue import catalogue, find
 from labs.clients.address import Address
 from labs.engines.postgres import Postgres
 from labs.engines.registry import registry
 from labs.errors import BadInput, LabsError, NotNow, as_data, has_ended
-from labs.events import Entry, Event, SandboxClosed, encode
+from labs.events import Entry, Event, MeasuringChanged, SandboxClosed, encode
 from labs.load.forkserver import ForkServer, ProcessForkServer
 from labs.network.links import Links, Network
 from labs.runtime.process import ProcessRuntime
@@ -129,7 +129,7 @@ class Agent:
         self._forkserver = forkserver
         self._network = network
         self._doubles = doubles
-        self._turns = Turns()
+        self._turns = Turns(self._say_what_is_measured)
         self._send_lock = threading.Lock()
         self._seq = 0
         self._sandbox: Sandbox | None = None
@@ -219,8 +219,11 @@ class Agent:
             raise BadInput(f"A sandbox does not know the call {call[:40]!r}.")
         if self._sandbox is None:
             raise NotNow("This sandbox is not open yet.")
-        with self._turns.turn(call):
+        with self._turns.turn(call, measurement_of(self._sandbox.lab, call, args)):
             return CALLS[call](self._sandbox, args)
+
+    def _say_what_is_measured(self, running: str, waiting: list[str]) -> None:
+        self._emit_if_open(MeasuringChanged(running=running, waiting=waiting))
 
     def _prepare(self, _args: Args) -> Args:
         """Have a database ready before it is known for which lab."""

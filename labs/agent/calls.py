@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from labs.agent.turns import Measurement
 from labs.errors import BadInput, NotNow
 from labs.events import Ending, Measured, NoteAdded
-from labs.lab import number_from
+from labs.lab import Lab, number_from
 from labs.sandbox.experiment import measured
 from labs.sandbox.sandbox import Sandbox
 
@@ -165,6 +166,19 @@ def _item(raw: object) -> int:
 
 def _price(raw: object) -> float:
     return round(number_from(raw, what="The price", minimum=0.01, maximum=99_999), 2)
+
+
+def measurement_of(lab: Lab, call: str, args: Args) -> Measurement | None:
+    """What a call measures, for which it needs the sandbox to itself; None if it measures nothing.
+    BadInput if the lab has no such prediction or action.
+    """
+    if call == "measure":
+        return Measurement(lab.find_prediction(str(args.get("prediction"))).name)
+    if call == "action":
+        action = lab.find_action(str(args.get("name")))
+        if action.measures:
+            return Measurement(action.name, action.deadline_s)
+    return None
 
 
 CALLS: dict[str, Callable[[Sandbox, Args], Args]] = {

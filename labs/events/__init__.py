@@ -28,6 +28,7 @@ from labs.events.learning import (
     Measured as Measured,
 )
 from labs.events.machine import MachineStalled as MachineStalled, TiltChanged as TiltChanged
+from labs.events.measuring import MeasuringChanged as MeasuringChanged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

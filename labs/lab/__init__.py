@@ -13,7 +13,12 @@ from labs.lab.controls import (
 from labs.lab.guide import Guide as Guide, Step as Step, Target as Target
 from labs.lab.lab import Action as Action, Lab as Lab, Mutant as Mutant, mutant as mutant
 from labs.lab.numbers import number_from as number_from
-from labs.lab.predictions import Prediction as Prediction
+from labs.lab.predictions import (
+    MEASURED_WITHIN_S as MEASURED_WITHIN_S,
+    QUEUE_S as QUEUE_S,
+    TURN_S as TURN_S,
+    Prediction as Prediction,
+)
 from labs.lab.strategy import REQUESTS as REQUESTS, Steppable as Steppable, Strategy as Strategy
 from labs.lab.topology import Link as Link, Node as Node, Topology as Topology
 from labs.lab.uses import Use as Use, goals as goals, use_of as use_of

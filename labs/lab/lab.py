@@ -39,8 +39,9 @@ class Action:
     """Something that the learner does on the bench; `run` returns the sentence that says what
     happened, within `deadline_s`.
 
-    `fields` are asked for beside the button. `here` and `aws` say what stands in for what, where
-    something of AWS is imitated.
+    `fields` are asked for next to the button. `here` and `aws` say what stands in for what, where
+    something of AWS is imitated. One that `measures` has the sandbox to itself, as a prediction's
+    experiment has.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Action:
     here: str = ""
     aws: str = ""
     deadline_s: float = 12.0
+    measures: bool = False
 
     def __post_init__(self) -> None:
         """Raises ValueError for a place that no page draws."""
@@ -165,6 +167,7 @@ class Lab:
         here: str = "",
         aws: str = "",
         deadline_s: float = 12.0,
+        measures: bool = False,
     ) -> Callable[[Function], Function]:
         """A button with this label. The function gets the sandbox and the values of `fields`, and
         returns the sentence that says what happened.
@@ -183,6 +186,7 @@ class Lab:
                     here,
                     aws,
                     deadline_s,
+                    measures,
                 ),
             )
             return function

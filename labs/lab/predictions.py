@@ -11,6 +11,14 @@ from labs.events import Value
 from labs.lab.numbers import number_from
 
 LARGEST = 1e12
+MEASURING_S = 20.0
+"""How long an experiment takes at most."""
+TURN_S = 8.0
+"""How long any other call waits for its turn: shorter than a page waits for an answer."""
+QUEUE_S = MEASURING_S + 5.0
+"""How long a measurement waits for its turn: as long as the one before it may take, and a bit."""
+MEASURED_WITHIN_S = QUEUE_S + 30.0
+"""How long a page waits for a measurement: one during a stall is made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,47 @@ class Prediction:
         """True if the prediction is as good as the measurement's own spread allows."""
         if self.options or isinstance(measured, str) or isinstance(predicted, str):
             return str(predicted) == str(measured)
-        return abs(float(predicted) - float(measured)) <= max(
-            self.slack, abs(float(measured)) * self.tolerance
+        return abs(float(predicted) - float(measured)) <= self._band(float(measured))
+
+    def verdict(self, predicted: Value, measured: Value) -> str:
+        """Why the prediction counts as right or not, with the band that counted: "within 10 % of
+        114" or "50 against 114: off by 64; within 11 counted as right". Empty for a choice.
+        """
+        if self.options or isinstance(measured, str) or isinstance(predicted, str):
+            return ""
+        guess, found = float(predicted), float(measured)
+        band, shown = self._band(found), self._bare(found)
+        if self.holds(guess, found):
+            if not band:
+                return f"exactly {shown}"
+            is_share = self.unit != "%" and self.tolerance * abs(found) > self.slack
+            near = f"{100 * self.tolerance:.3g} %" if is_share else self._near(band)
+            return f"within {near} of {shown}"
+        counted = (
+            f"within {self._near(band)} counted as right"
+            if band
+            else f"only {shown} counted as right"
         )
+        return (
+            f"{self._bare(guess, typed=True)} against {shown}: off by "
+            f"{self._near(abs(guess - found))}; {counted}"
+        )
+
+    def _band(self, measured: float) -> float:
+        """How far from the measured value a number may be."""
+        return max(self.slack, abs(measured) * self.tolerance)
+
+    def _near(self, distance: float) -> str:
+        """A distance in the number's own decimals, in more where it would be zero."""
+        decimals = self.decimals
+        while decimals < 6 and float(f"{distance:.{decimals}f}") == 0:
+            decimals += 1
+        number = f"{distance:.{decimals}f}"
+        if "." in number:
+            number = number.rstrip("0").rstrip(".")
+        return number if self.unit != "%" else f"{number} point{'' if number == '1' else 's'}"
+
+    def _bare(self, value: float, *, typed: bool = False) -> str:
+        """The number as `show` has it, without a unit but for a percentage."""
+        words = self.show(value, typed=typed)
+        return words if self.unit == "%" else words.split(" ")[0]

@@ -65,6 +65,9 @@ class Context(Protocol):
     def strategy(self) -> Strategy:
         """The strategy that the settings pick now."""
 
+    def finish_step(self) -> bool:
+        """Let a request that stands in slow motion run to its end; True if there was one."""
+
     def password(self, server: str) -> str:
         """The application's password for a server."""
 
@@ -115,6 +118,9 @@ class Context(Protocol):
 
     def server(self, name: str, verb: str) -> str:
         """Kill, pause, resume or restart a server; returns the sentence for the learner."""
+
+    def link(self, name: str, verb: str, delay_ms: float = 20.0) -> str:
+        """Slow, cut or restore a link; returns the sentence for the learner."""
 
     def start(self, name: str, why: str) -> None:
         """Start a server that waited, with the options that the settings ask for now, and lay the

@@ -1,15 +1,15 @@
-"""What every experiment of a lab needs: preconditions, settings for a while, a place for what it
-saw, an early end.
+"""What every experiment of a lab needs: servers that are ready, settings for a while, a place for
+what it saw, an early end.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from labs.errors import LabsError, LinkNotWhole, LoadRunning, NotNow, ServerNotUp
+from labs.errors import LabsError, NotNow
 from labs.events import Value
 from labs.lab import Check
 from labs.sandbox.context import Context
@@ -19,31 +19,48 @@ Thing = TypeVar("Thing")
 ATTEMPTS = 3
 
 
-def require(sandbox: Context, *, up: Iterable[str] | None = None) -> None:
-    """Raise unless an experiment can begin: LoadRunning if the load runs, ServerNotUp if one of the
-    servers `up` (all by default) is not, LinkNotWhole if a link is slow or cut.
+def make_ready(
+    sandbox: Context, *, up: Iterable[str] | None = None, also: Sequence[str] = ()
+) -> None:
+    """Bring about what an experiment needs: no load, every link whole, the servers `up` (all by
+    default) up, no request that stands in slow motion. A sentence on the timeline says what was
+    done for it; `also` is what the caller did itself.
+
+    Raises NotNow for a server that is not there yet, DidNotStart for one that can't be started.
     """
+    done = [*also]
     if sandbox.load.running:
-        raise LoadRunning("The load is running.", hint="Stop the load, then measure.")
+        sandbox.stop_load()
+        done.append("the load was stopped")
+    for name, link_state in sandbox.link_states.items():
+        if link_state != "open":
+            sandbox.link(name, "restore")
+            target = sandbox.topology.link(name).target
+            done.append(f"the link to {sandbox.topology.node(target).label} was restored")
     for name in sandbox.servers if up is None else up:
-        if sandbox.servers[name].state != "up":
+        if (state := sandbox.servers[name].state) != "up":
+            sandbox.server(name, "resume" if state == "paused" else "restart")
             label = sandbox.topology.node(name).label
-            raise ServerNotUp(f"{label} is not up.", hint="Restart it, then measure.")
-    for name, state in sandbox.link_states.items():
-        if state != "open":
-            raise LinkNotWhole(
-                f"The link to {sandbox.topology.link(name).target} is {state}.",
-                hint="Restore it, then measure.",
-            )
+            done.append(f"{label} was {'resumed' if state == 'paused' else 'restarted'}")
+    if sandbox.finish_step():
+        done.append("the request in slow motion was run to its end")
+    say_done(sandbox, done)
+
+
+def say_done(sandbox: Context, done: Sequence[str]) -> None:
+    """Say on the timeline what was done to a bench for a measurement, if anything was."""
+    if done:
+        listed = " and ".join([*filter(None, [", ".join(done[:-1])]), done[-1]])
+        sandbox.say(f"For this measurement {listed}", "here")
 
 
 @contextlib.contextmanager
 def temporarily(sandbox: Context, **values: Value) -> Iterator[None]:
     """These settings while the block runs, then those that were."""
     before = {name: sandbox.settings[name] for name in values}
-    for name, value in values.items():
-        sandbox.set(name, value)
     try:
+        for name, value in values.items():
+            sandbox.set(name, value)
         yield
     finally:
         for name, value in before.items():

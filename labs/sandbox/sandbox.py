@@ -234,8 +234,7 @@ class Sandbox(Emitter, Context):
         workload = self._part_of(Workload)
         if workload is None:
             raise NotNow("This lab has no load.")
-        if (stepped := self.stepped) is not None:
-            stepped.stepper.finish()
+        self.finish_step()
         self.load.stop()
         workload.before_load()
         clients = workload.clients()
@@ -245,6 +244,13 @@ class Sandbox(Emitter, Context):
         self.emit(CaptionChanged(text=workload.caption))
         self.sampler.wake()
         return f"{workload.running}: {about}."
+
+    def finish_step(self) -> bool:
+        stepped = self.stepped
+        if stepped is None or not stepped.stepper.running:
+            return False
+        stepped.stepper.finish()
+        return True
 
     def stop_load(self, why: str = "") -> str:
         if not self.load.running:

@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from labs.client import SandboxInfo, catalogue, find, visible
 from labs.errors import BadInput, LabsError, NotNow, SandboxTaken, UnknownSandbox
 from labs.events import Value
-from labs.lab import Control, Lab, Node, Number
+from labs.lab import QUEUE_S, TURN_S, Control, Lab, Node, Number
 from portal.access import needs
 from portal.bench.log_scale import value_at
 from portal.bench.look import look, look_at
@@ -97,7 +97,8 @@ def action(sandbox: SandboxInfo, name: str) -> Response:
         field.name: field.parse(request.form.get(field.name, field.default))
         for field in wanted.fields
     }
-    return _do(sandbox, "action", deadline_s=wanted.deadline_s, name=wanted.name, fields=fields)
+    deadline_s = wanted.deadline_s + (QUEUE_S if wanted.measures else TURN_S)
+    return _do(sandbox, "action", deadline_s=deadline_s, name=wanted.name, fields=fields)
 
 
 @bp.post("/sandboxes/<sandbox>/servers/<server>")

@@ -11,8 +11,9 @@ from markupsafe import Markup
 
 from labs.client import SandboxInfo, find
 from labs.errors import BadInput, LabsError, NotNow
-from labs.lab import Lab, Prediction as AskedPrediction
+from labs.lab import MEASURED_WITHIN_S, Lab, Prediction as AskedPrediction
 from portal.bench.places import page_of_form, page_url
+from portal.bench.words import MEASURING
 from portal.holding import hold
 from portal.models import Prediction
 from portal.predictions import latest, predict, read_prediction, settle
@@ -25,7 +26,6 @@ from portal.web.once import gap, once
 from portal.web.services import client, db, release_db
 
 bp = Blueprint("predictions", __name__)
-MEASURING_S = 45.0
 
 
 @bp.app_template_global()
@@ -84,12 +84,31 @@ def commit(lab_id: str, name: str) -> ResponseReturnValue:
     return redirect(f"{page_of_form(lab_id)}#predict-{lab_id}-{name}", 303)
 
 
+@bp.get("/labs/<lab_id>/predictions/<name>/progress")
+def progress(lab_id: str, name: str) -> str:
+    """What becomes of a measurement that was asked for, as a sentence: it runs, or waits; empty if
+    it does neither, or if that isn't known.
+    """
+    asked, learner = find(lab_id).find_prediction(name), current_learner()
+    if learner is None:
+        return ""
+    try:
+        now = client().call(_sandbox(lab_id, learner), "state")["measuring"]
+    except LabsError:
+        return ""
+    if now["running"] == asked.name:
+        return MEASURING["running"]
+    if asked.name in now["waiting"]:
+        return MEASURING["waiting" if now["running"] or now["waiting"][0] != asked.name else "busy"]
+    return ""
+
+
 def _measure(lab_id: str, learner: str, name: str) -> str:
     """Run the experiment and write down what came out; why it could not be run, if it couldn't."""
     release_db()
     try:
         info = _sandbox(lab_id, learner)
-        measured = client().call(info, "measure", deadline_s=MEASURING_S, prediction=name)
+        measured = client().call(info, "measure", deadline_s=MEASURED_WITHIN_S, prediction=name)
     except LabsError as error:
         return f"{error} {error.hint}".strip()
     hold(db(), learner)

@@ -52,6 +52,12 @@ TILT = {
 }
 """What a drawing says of sentinels in TILT mode; {} is who, and until when."""
 NO_REPLICA = "no replica here"
+MEASURING = {
+    "running": "Measuring on your servers…",
+    "waiting": "Waiting: another measurement runs in your sandbox.",
+    "busy": "Waiting: your sandbox finishes another request.",
+}
+"""What becomes of a measurement that was asked for."""
 CONNECTION = {
     "connecting": ("Connecting", "The page opens its live stream."),
     "waiting": ("Waiting", "The page asks again by itself."),

@@ -78,6 +78,12 @@ class _Reader:
             return plain
         questions = self._quiz(entry.slug)
         rendered = self._text(entry.slug, path, frozenset(question.id for question in questions))
+        anchors = {section.anchor for section in rendered.sections}
+        for question in questions:
+            if question.see and question.see not in anchors:
+                self._problem(
+                    f"{entry.slug}/quiz.toml", question.id, f"there is no section {question.see}"
+                )
         return replace(
             plain, blocks=rendered.blocks, sections=rendered.sections, questions=questions
         )
@@ -114,7 +120,12 @@ class _Reader:
         if entry.lab and entry.lab not in self.labs:
             self._problem(file, entry.id, f"there is no lab {entry.lab}")
         asked = Question(
-            entry.id, entry.kind, inline(entry.text), tuple(entry.facts), entry.lab or ""
+            entry.id,
+            entry.kind,
+            inline(entry.text),
+            tuple(entry.facts),
+            entry.lab or "",
+            see=entry.see or "",
         )
         match entry:
             case schema.ChoiceSpec():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -118,6 +119,8 @@ class Question:
     unit: str = ""
     prediction: str = ""
     why: Markup = field(default_factory=Markup)
+    see: str = ""
+    """The anchor of the section that shows the answer, where the text itself does not say it."""
 
     @cached_property
     def content_hash(self) -> str:
@@ -156,6 +159,32 @@ class Lesson:
     def question(self, question_id: str) -> Question | None:
         """The question of this id, if the lesson has it."""
         return next((q for q in self.questions if q.id == question_id), None)
+
+    def shown_in(self, question: Question) -> Section | None:
+        """The section that shows the answer: the one that the question names, else the one in which
+        it, or its measurement, is asked.
+        """
+        anchor = question.see or self._asked_in.get(question.id, "")
+        if not anchor and question.prediction:
+            anchor = self._asked_in.get(f"{question.lab} {question.prediction}", "")
+        return next((section for section in self.sections if section.anchor == anchor), None)
+
+    @cached_property
+    def _asked_in(self) -> Mapping[str, str]:
+        """The section of each question of the text by its id, and of each prediction by its lab and
+        name.
+        """
+        found: dict[str, str] = {}
+        anchor = ""
+        for block in self.blocks:
+            match block:
+                case Html(html=html):
+                    anchor = (re.findall(r'<h2 id="([^"]+)"', html) or [anchor])[-1]
+                case CheckQuestion(question=question):
+                    found.setdefault(question, anchor)
+                case Predict(lab=lab, name=name):
+                    found.setdefault(f"{lab} {name}", anchor)
+        return found
 
     def fraction(self, anchor: str) -> float:
         """How much of the lesson lies before the end of this section, from 0 to 1."""

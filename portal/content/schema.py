@@ -45,6 +45,7 @@ class _Question(_Strict):
     text: Text
     facts: Annotated[list[Fact], Field(min_length=1)]
     lab: Slug | None = None
+    see: Slug | None = None
 
 
 class ChoiceSpec(_Question):

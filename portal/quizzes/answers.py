@@ -32,20 +32,19 @@ def add_attempt(
     right: bool,
     key: str,
 ) -> Answer:
-    """One more attempt, of which the newest KEPT stay; if its key made one before, that one.
-    NotNow if the learner is gone.
+    """One more attempt, of which the newest KEPT stay, and the first right one of this wording; if
+    its key made one before, that one. NotNow if the learner is gone.
     """
     hold(session, learner)
     before = by_key(session, learner, key)
     if before is not None:
         return before
-    count = session.scalar(
-        select(func.coalesce(func.max(Answer.attempt_no), 0)).where(
-            Answer.learner_id == learner,
-            Answer.lesson == lesson.slug,
-            Answer.question == question.id,
-        )
+    same = (
+        Answer.learner_id == learner,
+        Answer.lesson == lesson.slug,
+        Answer.question == question.id,
     )
+    count = session.scalar(select(func.coalesce(func.max(Answer.attempt_no), 0)).where(*same))
     attempt = Answer(
         learner_id=learner,
         lesson=lesson.slug,
@@ -58,12 +57,16 @@ def add_attempt(
     )
     session.add(attempt)
     session.flush()
+    first_right = session.scalar(
+        select(func.min(Answer.attempt_no)).where(
+            *same, Answer.right, Answer.content_hash == question.content_hash
+        )
+    )
     session.execute(
         delete(Answer).where(
-            Answer.learner_id == learner,
-            Answer.lesson == lesson.slug,
-            Answer.question == question.id,
+            *same,
             Answer.attempt_no <= attempt.attempt_no - KEPT,
+            Answer.attempt_no != (first_right or 0),
         )
     )
     return attempt

@@ -49,8 +49,11 @@ def is_right(question: Question, answer: Mapping[str, Any]) -> bool:
     )
 
 
-def in_order(question: Question, learner: str | None) -> list[Option]:
-    """The options in an order of this learner's own, the same each time."""
+def in_order(question: Question, learner: str | None, attempts: int = 0) -> list[Option]:
+    """The options in an order of this learner's own, the same each time; another one after each
+    attempt, so that a place is no answer.
+    """
     options = sorted(question.options, key=lambda option: option.key)
-    random.Random(f"{learner or ''}/{question.id}").shuffle(options)
+    again = f"/{attempts}" if attempts else ""
+    random.Random(f"{learner or ''}/{question.id}{again}").shuffle(options)
     return options

@@ -5,7 +5,7 @@ with the reasons in it.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -13,49 +13,26 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 
-from labs.client import SandboxInfo, catalogue
+from labs.client import SandboxInfo
 from labs.errors import BadInput, HostAway, LabsError
-from labs.lab import Prediction
-from portal.content.model import Lesson, Option, Question
+from labs.lab import MEASURED_WITHIN_S
+from portal.content.model import Lesson, Question
 from portal.holding import hold
 from portal.models import Answer
 from portal.predictions import predict, read_prediction, settle
 from portal.quizzes.answers import add_attempt, by_key
-from portal.quizzes.marking import Unanswerable, in_order, is_right, read_choice, read_number
-from portal.web.arguments import form_key, new_key
+from portal.quizzes.cards import Card, Score, card_of, cards_of
+from portal.quizzes.marking import Unanswerable, is_right, read_choice, read_number
+from portal.web.arguments import form_key
 from portal.web.errors import is_database_away, try_again, why_not_saved
 from portal.web.fragments import is_htmx
-from portal.web.history import Answered, history, keep
-from portal.web.learner import current_learner, require_learner
+from portal.web.history import keep
+from portal.web.learner import require_learner
 from portal.web.once import gap, once
 from portal.web.services import client, course, db, release_db
 
 bp = Blueprint("quizzes", __name__)
 log = logging.getLogger(__name__)
-
-MEASURE_DEADLINE_S = 30.0
-
-
-@dataclass
-class Card:
-    """A question as one learner sees it, with what was typed and what is wrong with it."""
-
-    lesson: Lesson
-    question: Question
-    options: list[Option]
-    answer: Answer | Answered | None = None
-    asked: Prediction | None = None
-    again: bool = False
-    problem: str = ""
-    hint: str = ""
-    bench: bool = False
-    typed: dict[str, Any] = field(default_factory=dict)
-    key: str = field(default_factory=new_key)
-
-    @property
-    def open(self) -> bool:
-        """True while the form is shown; else the reasons and the right answer are."""
-        return self.answer is None or self.again
 
 
 class NeedsBench(Exception):
@@ -68,7 +45,7 @@ class NeedsBench(Exception):
 
 @bp.get("/lessons/<slug>/quiz")
 def quiz(slug: str) -> str:
-    """All questions of a lesson."""
+    """All questions of a lesson; `again` is the id of one that is asked once more, or "missed"."""
     return _page(_lesson_or_404(slug), again=request.args.get("again", ""))
 
 
@@ -78,7 +55,7 @@ def question(slug: str, question_id: str) -> ResponseReturnValue:
     lesson = _lesson_or_404(slug)
     asked = _question_or_404(lesson, question_id)
     if is_htmx():
-        return _fragment(_card(lesson, asked, again=True))
+        return _fragment(card_of(lesson, asked, again=True))
     anchor = f"q-{question_id}"
     return redirect(url_for("quizzes.quiz", slug=slug, again=question_id, _anchor=anchor), 302)
 
@@ -88,7 +65,7 @@ def answer(slug: str, question_id: str) -> ResponseReturnValue:
     """An answer to one question: kept, marked, explained."""
     lesson = _lesson_or_404(slug)
     asked = _question_or_404(lesson, question_id)
-    card = _card(lesson, asked, again=True, stored=False)
+    card = card_of(lesson, asked, again=True)
     card.typed = {
         "chosen": request.form.getlist("choice"),
         "value": request.form.get("value", ""),
@@ -126,7 +103,7 @@ def question_card(lesson: Lesson, question_id: str) -> Markup:
     """For templates: one question in the text of a lesson. Before it is answered only the key of
     its form and the order of its options differ: the rest is rendered once.
     """
-    card = _card(lesson, _question_or_404(lesson, question_id))
+    card = card_of(lesson, _question_or_404(lesson, question_id))
     if card.answer is not None:
         return Markup(_fragment(card, place="lesson"))
     values: dict[str, object] = {"key": card.key}
@@ -184,7 +161,7 @@ def _measure(card: Card) -> Answer:
     keep(learner)
     release_db()
     try:
-        answer = client().call(sandbox, "measure", deadline_s=MEASURE_DEADLINE_S, prediction=name)
+        answer = client().call(sandbox, "measure", deadline_s=MEASURED_WITHIN_S, prediction=name)
     except LabsError as exc:
         raise NeedsBench(
             f"It could not be measured: {exc}", exc.hint or "Your number stands here; try again."
@@ -209,55 +186,39 @@ def _open_sandbox(learner: str, lab: str) -> SandboxInfo:
     return sandbox
 
 
-def _card(lesson: Lesson, asked: Question, *, again: bool = False, stored: bool = True) -> Card:
-    lab = catalogue().get(asked.lab)
-    predictions = lab.predictions if lab else ()
-    return Card(
-        lesson,
-        asked,
-        in_order(asked, current_learner()),
-        answer=_answers(lesson).get(asked.id) if stored else None,
-        asked=next((each for each in predictions if each.name == asked.prediction), None),
-        again=again,
-    )
-
-
-def _answers(lesson: Lesson) -> dict[str, Answered]:
-    """The learner's newest answers in this lesson, those to today's wording."""
-    known = history().answers.get(lesson.slug, {})
-    return {
-        question.id: known[question.id]
-        for question in lesson.questions
-        if question.id in known and known[question.id].content_hash == question.content_hash
-    }
-
-
 def _answered(card: Card, status: int) -> tuple[str, int]:
-    if is_htmx():
-        return _fragment(card, place=request.form.get("from", "")), status
-    return _page(card.lesson, given=card), status
+    if not is_htmx():
+        return _page(card.lesson, given=card), status
+    place = request.form.get("from", "")
+    if card.open:
+        return _fragment(card, place=place), status
+    score = _with_next_lesson(Score(_with_given(card, cards_of(card.lesson))))
+    return _fragment(card, place=place, is_new=True, **score), status
 
 
-def _fragment(card: Card, place: str = "") -> str:
-    return render_template("quizzes/_question.html", card=card, place=place)
+def _fragment(card: Card, place: str = "", **context: Any) -> str:
+    return render_template("quizzes/_question.html", card=card, place=place, **context)
 
 
 def _page(lesson: Lesson, *, again: str = "", given: Card | None = None) -> str:
-    cards = [
-        given
-        if given and given.question.id == asked.id
-        else _card(lesson, asked, again=asked.id == again)
-        for asked in lesson.questions
-    ]
-    kept = [answer.right for answer in _answers(lesson).values()]
+    cards = cards_of(lesson, [again])
+    score = Score(_with_given(given, cards) if given else cards)
     return render_template(
-        "quizzes/quiz.html",
-        place="course",
-        lesson=lesson,
-        cards=cards,
-        right=sum(kept),
-        answered=len(kept),
+        "quizzes/quiz.html", place="course", lesson=lesson, **_with_next_lesson(score)
     )
+
+
+def _with_given(given: Card, cards: tuple[Card, ...]) -> tuple[Card, ...]:
+    """The cards with the one that was just filled in; a right answer of before still counts."""
+    return tuple(
+        given if card.question is given.question and card.state != "right" else card
+        for card in cards
+    )
+
+
+def _with_next_lesson(score: Score) -> dict[str, Any]:
+    """What the score and the card at the end of the quiz say."""
+    return {"score": score, "following": course().after(score.cards[0].lesson)}
 
 
 def _lesson_or_404(slug: str) -> Lesson:

@@ -75,4 +75,4 @@ class Cache:
 
 def summary_name(learner: str) -> str:
     """The name under which a learner's progress over all lessons is kept."""
-    return f"progress:{learner}"
+    return f"history:{learner}"

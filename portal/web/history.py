@@ -42,7 +42,7 @@ class Visited:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The newest answer to a question."""
+    """The answer that counts for a question: a right one if there is one, else the newest."""
 
     answer: dict[str, Any]
     right: bool
@@ -62,12 +62,18 @@ class Predicted:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Lessons by slug, answers by lesson and question, predictions by lab and name, met checks."""
+    """Lessons by slug, answers by lesson, question and wording (its content_hash), predictions by
+    lab and name, met checks.
+    """
 
     lessons: Mapping[str, Visited] = field(default_factory=dict)
-    answers: Mapping[str, Mapping[str, Answered]] = field(default_factory=dict)
+    answers: Mapping[str, Mapping[str, Mapping[str, Answered]]] = field(default_factory=dict)
     predictions: Mapping[str, Mapping[str, Predicted]] = field(default_factory=dict)
     met: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def answer(self, lesson: str, question: str, content_hash: str) -> Answered | None:
+        """The answer to this wording that counts."""
+        return self.answers.get(lesson, {}).get(question, {}).get(content_hash)
 
 
 def history() -> History:
@@ -98,7 +104,10 @@ def _history(learner: str | None) -> History:
     return History(
         {lesson: Visited(**visited) for lesson, visited in data["lessons"].items()},
         {
-            lesson: {question: Answered(**answered) for question, answered in several.items()}
+            lesson: {
+                question: {wording: Answered(**answered) for wording, answered in each.items()}
+                for question, each in several.items()
+            }
             for lesson, several in data["answers"].items()
         },
         {
@@ -126,8 +135,14 @@ def _load(session: Session, learner: str) -> dict[str, Any]:
             Answer.content_hash,
         )
         .where(Answer.learner_id == learner)
-        .ext(distinct_on(Answer.lesson, Answer.question))
-        .order_by(Answer.lesson, Answer.question, Answer.attempt_no.desc())
+        .ext(distinct_on(Answer.lesson, Answer.question, Answer.content_hash))
+        .order_by(
+            Answer.lesson,
+            Answer.question,
+            Answer.content_hash,
+            Answer.right.desc(),
+            Answer.attempt_no.desc(),
+        )
     )
     predicted = session.execute(
         select(
@@ -147,11 +162,12 @@ def _load(session: Session, learner: str) -> dict[str, Any]:
         .distinct()
         .where(Outcome.learner_id == learner, Outcome.kind == "check", Outcome.status == "met")
     )
-    answers: dict[str, dict[str, Any]] = defaultdict(dict)
+    answers: dict[str, dict[str, Any]] = defaultdict(lambda: defaultdict(dict))
     predictions: dict[str, dict[str, Any]] = defaultdict(dict)
     checks: dict[str, list[str]] = defaultdict(list)
-    for lesson, question, *answer in answered:
-        answers[lesson][question] = asdict(Answered(*answer))
+    for lesson, question, *rest in answered:
+        answer = Answered(*rest)
+        answers[lesson][question][answer.content_hash] = asdict(answer)
     for lab, name, value, confidence, measured, held in predicted:
         predictions[lab][name] = asdict(Predicted(value, confidence, measured, held))
     for lab, name in met:

@@ -46,9 +46,8 @@ def right_answers(lesson: Lesson, history: History) -> int:
     """How many questions of a lesson were answered rightly; an answer to another wording does not
     count.
     """
-    answers = history.answers.get(lesson.slug, {})
-    return sum(
-        answers[question.id].right and answers[question.id].content_hash == question.content_hash
+    answers = (
+        history.answer(lesson.slug, question.id, question.content_hash)
         for question in lesson.questions
-        if question.id in answers
     )
+    return sum(answer is not None and answer.right for answer in answers)

@@ -5,7 +5,7 @@ import { toast } from "./toast.js";
 
 const ASKED_MS = 10000;
 /** The server gives up a little earlier: calls of a sandbox, measuring, a lab's own actions. */
-const DONE_MS = [[/\/actions\//, 100000], [/\/(predictions|quiz)\//, 60000], [/\/reset$/, 30000], [/./, 20000]];
+const DONE_MS = [[/\/actions\//, 120000], [/\/(predictions|quiz)\//, 60000], [/\/reset$/, 30000], [/./, 20000]];
 
 document.addEventListener("htmx:config:request", (event) => {
   const { request } = /** @type {any} */ (event).detail.ctx;

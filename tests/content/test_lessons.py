@@ -53,6 +53,13 @@ def test_a_question_can_be_answered_and_says_why(lesson, question):
         assert question.why.strip()
 
 
+@pytest.mark.parametrize(
+    ("lesson", "question"), QUESTIONS, ids=lambda part: getattr(part, "slug", None) or part.id
+)
+def test_a_question_that_was_missed_leads_to_a_section_of_its_lesson(lesson, question):
+    assert lesson.shown_in(question), f"{lesson.slug}: {question.id} needs a line `see`"
+
+
 @pytest.mark.parametrize("lesson", WRITTEN, ids=lambda lesson: lesson.slug)
 def test_links_lead_somewhere(lesson):
     html = "".join(

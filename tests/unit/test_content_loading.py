@@ -63,6 +63,12 @@ def test_all_problems_are_told_at_once(lessons):
         ),
         ("first/quiz.toml", 'why = "Your code does."', "", "one-of-three.option.0.why"),
         ("first/quiz.toml", 'kind = "number"', 'kind = "essay"', "first/quiz.toml"),
+        (
+            "first/quiz.toml",
+            'facts = ["A3"]',
+            'facts = ["A3"]\nsee = "the-middle"',
+            "first/quiz.toml (a-number): there is no section the-middle",
+        ),
         ("first/quiz.toml", "tolerance = 0.5", 'tolerance = -1\nhint = "x"', "a-number.hint"),
         ("first/quiz.toml", 'id = "two-of-three"', 'id = "one-of-three"', "the id is there twice"),
         ("first/quiz.toml", "[[question]]", "[[question", "it is not TOML"),
@@ -123,6 +129,20 @@ def test_the_hash_of_a_question_changes_with_its_wording(lessons):
     after = {q.id: q.content_hash for q in load(lessons).lessons["first"].questions}
 
     assert [name for name in before if before[name] != after[name]] == ["one-of-three"]
+
+
+def test_a_question_leads_to_the_section_that_shows_its_answer(lessons):
+    spoil(lessons / "first/quiz.toml", 'facts = ["A3"]', 'facts = ["A3"]\nsee = "the-beginning"')
+
+    lesson = load(lessons).lessons["first"]
+    found = {question.id: lesson.shown_in(question) for question in lesson.questions}
+
+    assert {name: section and section.title for name, section in found.items()} == {
+        "one-of-three": "The end",
+        "two-of-three": None,
+        "a-number": "The beginning",
+        "a-measure": "The beginning",
+    }
 
 
 def test_the_command_prints_the_problems_and_fails(lessons):

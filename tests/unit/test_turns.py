@@ -6,7 +6,9 @@ from threading import Event
 import pytest
 
 from labs.agent import turns
-from labs.agent.turns import Turns
+from labs.agent.calls import measurement_of
+from labs.agent.turns import MOST_WAITING, Measurement, Turns
+from labs.catalogue import catalogue, find
 from labs.errors import NotNow, UnknownSandbox
 from labs.host.zygotes import FAILURES, FAILURES_WITHIN_S, PAUSES_S, Failures
 from tests.waiting import eventually
@@ -16,7 +18,8 @@ class Calls:
     """Calls that run in threads until they are let go."""
 
     def __init__(self):
-        self.turns = Turns()
+        self.said = []
+        self.turns = Turns(lambda running, waiting: self.said.append((running, waiting)))
         self.running = set()
         self._let_go = {}
         self._pool = ThreadPoolExecutor(8)
@@ -24,6 +27,10 @@ class Calls:
     def begin(self, name, call):
         self._let_go[name] = Event()
         return self._pool.submit(self._run, name, call)
+
+    def measure(self, name):
+        self._let_go[name] = Event()
+        return self._pool.submit(self._run, name, "measure", Measurement(name))
 
     def end(self, name):
         self._let_go[name].set()
@@ -33,8 +40,8 @@ class Calls:
             one.set()
         self._pool.shutdown()
 
-    def _run(self, name, call):
-        with self.turns.turn(call):
+    def _run(self, name, call, measurement=None):
+        with self.turns.turn(call, measurement):
             self.running.add(name)
             assert self._let_go[name].wait(20)
             self.running.discard(name)
@@ -85,7 +92,7 @@ def test_changes_come_one_after_the_other_and_a_read_next_to_them(calls):
 
 
 def test_who_waits_too_long_is_refused_and_others_go_on(calls, monkeypatch):
-    monkeypatch.setattr(turns, "WAIT_S", 0.01)
+    monkeypatch.setattr(turns, "TURN_S", 0.01)
     calls.begin("read", "action")
     eventually(lambda: calls.running == {"read"})
 
@@ -93,6 +100,109 @@ def test_who_waits_too_long_is_refused_and_others_go_on(calls, monkeypatch):
         pass
     calls.begin("another", "action")
     eventually(lambda: calls.running == {"read", "another"})
+
+
+def test_measurements_come_one_after_the_other_in_the_order_of_their_asking(calls):
+    calls.measure("first")
+    eventually(lambda: calls.running == {"first"})
+    calls.measure("second")
+    eventually(lambda: calls.said[-1] == ("first", ["second"]))
+    calls.measure("third")
+    eventually(lambda: calls.said[-1] == ("first", ["second", "third"]))
+    assert calls.running == {"first"}
+
+    calls.end("first")
+    eventually(lambda: calls.running == {"second"})
+    calls.end("second")
+    eventually(lambda: calls.running == {"third"})
+    calls.end("third")
+
+    eventually(lambda: calls.said[-1] == ("", []))
+
+
+def test_a_measurement_waits_for_what_runs_and_holds_up_what_comes(calls):
+    calls.begin("read", "action")
+    eventually(lambda: calls.running == {"read"})
+    calls.measure("measured")
+    eventually(lambda: calls.said[-1] == ("", ["measured"]))
+    calls.end("read")
+    eventually(lambda: calls.running == {"measured"})
+
+    for call in ("set", "action", "console", "load"):
+        calls.begin(call, call)
+    with calls.turns.turn("log"):  # what only reads may go on
+        pass
+    assert calls.running == {"measured"}
+
+    calls.end("measured")
+    eventually(lambda: {"action", "console"} < calls.running)
+
+
+@pytest.mark.parametrize("call", ["set", "server", "link", "load", "action", "step", "reset"])
+def test_what_would_falsify_a_measurement_is_refused_with_the_time_it_takes(
+    calls, monkeypatch, call
+):
+    monkeypatch.setattr(turns, "TURN_S", 0.01)
+    calls.measure("measured")
+    eventually(lambda: calls.running == {"measured"})
+
+    with pytest.raises(NotNow, match="A measurement is running") as refused, calls.turns.turn(call):
+        pass
+
+    assert refused.value.hint in {f"Try again in {seconds} s." for seconds in range(1, 21)}
+    assert calls.running == {"measured"}
+
+
+def test_a_measurement_that_waits_too_long_is_refused_and_the_next_one_is_not(calls, monkeypatch):
+    monkeypatch.setattr(turns, "QUEUE_S", 0.01)
+    calls.measure("first")
+    eventually(lambda: calls.running == {"first"})
+
+    with pytest.raises(NotNow, match="busy with another measurement"):
+        calls.measure("second").result(20)
+
+    assert calls.said[-1] == ("first", [])
+    calls.end("first")
+    eventually(lambda: not calls.running)
+    calls.measure("third")
+    eventually(lambda: calls.running == {"third"})
+
+
+def test_measurements_do_not_keep_every_thread(calls):
+    for number in range(MOST_WAITING + 1):
+        calls.measure(str(number))
+    eventually(lambda: len(calls.said[-1][1]) == MOST_WAITING)
+
+    with pytest.raises(NotNow, match="busy with another measurement"):
+        calls.measure("one more").result(20)
+
+
+def test_a_measurement_that_waits_is_refused_when_its_sandbox_closes(calls):
+    calls.measure("first")
+    eventually(lambda: calls.running == {"first"})
+    waiting = calls.measure("second")
+    eventually(lambda: calls.said[-1] == ("first", ["second"]))
+
+    calls.turns.close(0.0)
+
+    with pytest.raises(UnknownSandbox, match="has ended"):
+        waiting.result(20)
+
+
+def test_predictions_and_actions_that_measure_have_the_sandbox_to_themselves():
+    lab = find("invalidation")
+
+    assert measurement_of(lab, "measure", {"prediction": "left-behind"}).name == "left-behind"
+    assert measurement_of(lab, "action", {"name": "measure-all"}) == Measurement("measure-all", 90)
+    assert measurement_of(lab, "action", {"name": "read"}) is None
+    assert measurement_of(lab, "set", {"name": "ttl_s", "value": 3}) is None
+
+
+@pytest.mark.parametrize("lab", catalogue().values(), ids=lambda lab: lab.id)
+def test_what_compares_in_a_view_of_its_own_measures(lab):
+    slow = [action for action in lab.actions if action.gear == "view" and action.deadline_s >= 40]
+
+    assert all(action.measures for action in slow)
 
 
 def test_after_its_close_no_call_begins(calls):

@@ -20,7 +20,7 @@ from portal.recorder import _row
 from portal.web.caching import Cache, summary_name
 from portal.web.services import db
 from tests.waiting import eventually
-from tests.web.test_quizzes import option
+from tests.web.quiz_pages import option
 
 QUIZ = "/lessons/first/quiz"
 
@@ -166,6 +166,6 @@ def test_what_is_left_out_by_the_recorder_and_the_cache_names_no_learner(caplog,
     Cache(portal_redis).get(summary_name(learner), dict, ttl_s=1)
     assert _row({"id": "o1", "owner": learner * 2}) is None
 
-    assert "nonsense in the cache at progress" in logged(caplog)
+    assert "nonsense in the cache at history" in logged(caplog)
     assert "its owner is no name" in logged(caplog)
     assert learner not in logged(caplog)

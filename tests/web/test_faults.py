@@ -124,7 +124,7 @@ def test_emptying_redis_loses_nothing(known, portal_redis):
 
 
 def test_nonsense_in_the_cache_is_an_empty_cache(known, portal_redis, learner_of):
-    portal_redis.set(f"cache:progress:{learner_of(known)}", "{not json")
+    portal_redis.set(f"cache:history:{learner_of(known)}", "{not json")
 
     assert "Go on: lesson 1" in known.get("/").text
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from labs.events import MeasuringChanged
 from tests.web.faked_labs import FakedLabs, FakedSandbox
 
 LAB = "cache-aside"
@@ -33,7 +34,7 @@ def test_a_prediction_is_kept_before_it_is_measured(
     for words in (
         "10 queries",
         "1 query<",
-        "It did not hold.",
+        "Your guess was not right.",
         "The first read is a miss and asks once.",
     ):
         assert words in card.text
@@ -76,7 +77,7 @@ def test_a_prediction_without_a_bench_is_kept_and_can_be_run_later(
         f"/labs/{LAB}/predictions/ten-reads", data={"measure": "yes"}, headers=HTMX
     ).text
 
-    assert "It held." in card
+    assert "Your guess was right" in card
     assert sql("SELECT count(*) FROM prediction") == [(1,)]
 
 
@@ -91,3 +92,43 @@ def test_a_prediction_that_is_none_is_refused(
 ) -> None:
     assert client.post(f"/labs/{LAB}/predictions/ten-reads", data=form).status_code == 422
     assert sql("SELECT count(*) FROM prediction") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("running", "waiting", "words"),
+    [
+        ("ten-reads", [], "Measuring on your servers…"),
+        ("stale-for", ["ten-reads"], "Waiting: another measurement runs in your sandbox."),
+        ("", ["stale-for", "ten-reads"], "Waiting: another measurement runs in your sandbox."),
+        ("", ["ten-reads"], "Waiting: your sandbox finishes another request."),
+        ("stale-for", [], ""),
+        ("", [], ""),
+    ],
+)
+def test_a_form_can_ask_what_becomes_of_its_measurement(
+    client: FlaskClient, opened: FakedSandbox, running: str, waiting: list[str], words: str
+) -> None:
+    opened.tell(MeasuringChanged(running=running, waiting=waiting))
+
+    assert client.get(f"/labs/{LAB}/predictions/ten-reads/progress").text == words
+
+
+def test_a_stranger_and_a_closed_bench_are_measuring_nothing(
+    client: FlaskClient, other: FlaskClient, opened: FakedSandbox
+) -> None:
+    opened.tell(MeasuringChanged(running="ten-reads", waiting=[]))
+    progress = f"/labs/{LAB}/predictions/ten-reads/progress"
+
+    assert other.get(progress).text == ""
+    client.post(f"/sandboxes/{opened.id}/close")
+    assert client.get(progress).text == ""
+
+
+def test_a_prediction_says_which_band_counted(client: FlaskClient, opened: FakedSandbox) -> None:
+    card = client.post(
+        f"/labs/{LAB}/predictions/stale-for",
+        data={"value": "3.2", "confidence": "fairly"},
+        headers=HTMX,
+    ).text
+
+    assert "Your guess was right: within 0.5 of 3.0" in card

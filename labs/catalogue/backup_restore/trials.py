@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from labs.caching.cache import CacheDown
 from labs.catalogue.backup_restore import bystander
 from labs.clients.address import straight
-from labs.errors import LabsError, LoadRunning, NotNow
+from labs.errors import LabsError, LoadRunning
 from labs.events import ServerFiguresChanged, Travelled, Value
 from labs.load.clients import LeanRedis
-from labs.sandbox.experiment import observed, require, temporarily
+from labs.sandbox.experiment import make_ready, observed, temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.changes import actions, shop_data
 from labs.setups.changes.backup import Backup, Refused, Restored
@@ -93,13 +93,13 @@ def full_cluster(sandbox: Sandbox, **wanted: Value) -> Iterator[None]:
     """A full cluster for an experiment, with these settings; the backups and the cluster that the
     experiment makes are deleted at its end.
 
-    Raises NotNow if the load runs, a link is not whole, the cluster is not up, or another one was
-    restored already.
+    A cluster that was restored before is deleted: the experiment needs its place.
     """
-    found = backups_of(sandbox)
-    require(sandbox, up=(OLD,))
-    if sandbox.servers[NEW].state in ("up", "paused"):
-        raise NotNow("The cluster shop-restored is there already.", hint="Delete it, then measure.")
+    found, also = backups_of(sandbox), []
+    if sandbox.servers[NEW].state != "stopped":
+        actions.delete_restored(sandbox)
+        also.append("shop-restored was deleted")
+    make_ready(sandbox, up=(OLD,), also=also)
     before = set(found.kept)
     with temporarily(sandbox, **{"endpoint": "shop", **wanted}):
         found.experiment = True

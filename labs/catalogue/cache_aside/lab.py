@@ -10,7 +10,7 @@ from statistics import median
 
 from labs.catalogue.cache_aside import checks, guide, mutants
 from labs.lab import Choice
-from labs.sandbox.experiment import require, temporarily
+from labs.sandbox.experiment import make_ready, temporarily
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop import charts, storefront, strategies
@@ -104,7 +104,7 @@ def flush(sandbox: Sandbox) -> str:
     "nothing.",
 )
 def ten_reads(sandbox: Sandbox) -> float:
-    require(sandbox)
+    make_ready(sandbox)
     app(sandbox).flush()
     return float(sum(app(sandbox).read(42, quiet=True).queries for _ in range(10)))
 
@@ -119,7 +119,7 @@ def ten_reads(sandbox: Sandbox) -> float:
     "in whole seconds and may be one off.",
 )
 def stale_for(sandbox: Sandbox) -> float:
-    require(sandbox)
+    make_ready(sandbox)
     with temporarily(sandbox, ttl_s=3, invalidate="none"):
         return _stale_seconds(sandbox, item=43)
 
@@ -131,7 +131,7 @@ def stale_for(sandbox: Sandbox) -> float:
     why="All: the strategy catches the error and asks the database. Slower, never wrong.",
 )
 def dead_cache(sandbox: Sandbox) -> float:
-    require(sandbox)
+    make_ready(sandbox)
     return float(sum(read.answered for read in _read_without_cache(sandbox)))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from labs.catalogue.durability import checks, mutants, predictions
 from labs.errors import NotNow
-from labs.sandbox.experiment import refuted
+from labs.sandbox.experiment import make_ready, refuted
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.journal import bench, experiments, faults
 from labs.setups.journal.bench import APPENDING, MODES, SERVER
@@ -129,11 +129,13 @@ def come_back(sandbox: Sandbox) -> str:
     "Every mode, both faults",
     gear="view",
     deadline_s=60.0,
+    measures=True,
     here="one server with its own disk.",
     aws="durability for Valkey 9.0 (sync: logged in two zones before the answer; async: up to 10 s "
     "at risk) can be switched on an existing cluster since 27 October 2026.",
 )
 def run_all(sandbox: Sandbox) -> str:
+    make_ready(sandbox)
     faults.redis(sandbox)
     with experiments.settings_kept(sandbox):
         for mode in MODES:
@@ -147,8 +149,9 @@ def run_all(sandbox: Sandbox) -> str:
     return "Every mode has been through both faults."
 
 
-@lab.action("Time some starts", gear="view", deadline_s=40.0)
+@lab.action("Time some starts", gear="view", deadline_s=40.0, measures=True)
 def time_starts(sandbox: Sandbox) -> str:
+    make_ready(sandbox)
     faults.redis(sandbox)
     with experiments.settings_kept(sandbox):
         rows = experiments.time_all_starts(sandbox)

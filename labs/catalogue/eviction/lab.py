@@ -13,7 +13,7 @@ from labs.catalogue.eviction import batch
 from labs.catalogue.eviction.batch import TABLE, BatchJob
 from labs.events import Value
 from labs.lab import Chart, Choice, Mutant, Node, Number, Strategy, Verdict, met, unmet
-from labs.sandbox.experiment import require, temporarily
+from labs.sandbox.experiment import make_ready, temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop import charts, mutants, storefront, trials
 
@@ -153,15 +153,16 @@ def hit_rate_recovers(sandbox: Sandbox) -> Verdict:
     here="the cache has a few MB, so the batch job fills it within a second.",
     aws="the node type sets maxmemory; reserved-memory-percent of it (25 by default) is kept for "
     "backups and replication.",
+    measures=True,
 )
 def batch_job(sandbox: Sandbox) -> str:
-    require(sandbox)
+    make_ready(sandbox)
     return batch.run(sandbox).sentence
 
 
-@lab.action("Compare the policies", gear="view", primary=True, deadline_s=60.0)
+@lab.action("Compare the policies", gear="view", primary=True, deadline_s=60.0, measures=True)
 def compare(sandbox: Sandbox) -> str:
-    require(sandbox)
+    make_ready(sandbox)
     with temporarily(sandbox, expires="on"):
         trials.compare(sandbox, TABLE.name, "policy", batch.CASES, batch.trial)
     sandbox.caption("Every policy had the same batch job, then the same requests.")
@@ -178,7 +179,7 @@ def compare(sandbox: Sandbox) -> str:
     "160 bytes more than its value: the key, its TTL, and what Redis keeps about them.",
 )
 def reports_stored(sandbox: Sandbox) -> float:
-    require(sandbox)
+    make_ready(sandbox)
     with temporarily(sandbox, policy="noeviction", cache_mb=4):
         return float(batch.run(sandbox).stored)
 
@@ -195,7 +196,7 @@ def reports_stored(sandbox: Sandbox) -> float:
     "are none.",
 )
 def without_ttl(sandbox: Sandbox) -> str:
-    require(sandbox)
+    make_ready(sandbox)
     with temporarily(sandbox, policy="volatile-lru", expires="off"):
         job = batch.run(sandbox)
     return "refuses" if job.refused_writes else "evicts" if job.evicted_keys else "replaces"

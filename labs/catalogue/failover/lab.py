@@ -17,8 +17,8 @@ from labs.setups.replication.bench import flights_of, group_of
 from labs.setups.replication.flight import Flight
 from labs.setups.replication.trials import (
     finished_flight,
+    make_group_ready,
     repair,
-    require_whole_group,
     undisturbed,
     wait_through_tilt,
     zone_of,
@@ -38,6 +38,7 @@ PLAIN: dict[str, Value] = {
     "detection_ms": 1_000,
     "wait": "0",
     "min_replicas": "0",
+    "replicas": "2",
     "quorum": "2",
     "retry": "fixed",
     "client_timeout_ms": 500,
@@ -135,10 +136,10 @@ def downtime(sandbox: Sandbox) -> float:
     unit="numbers",
     unit_of_one="number",
     slack=3.0,
-    why="Those that were on their way: 200 a second for 20 ms. The primary does not "
-    "wait for its replicas.",
+    why="Those on their way: 200 a second for 20 ms. The primary does not wait for its replicas.",
 )
 def lost_writes(sandbox: Sandbox) -> float:
+    make_group_ready(sandbox)
     zone = zone_of(sandbox, group_of(sandbox).primary)
     far: dict[str, Value] = {"zone_delay_ms": 20, "writes_per_s": 200, "client_zone": zone}
     return _result(sandbox, faults.lose_primary, "lost", **far)
@@ -163,8 +164,8 @@ def _result(
     """A result of the flight after a fault, with PLAIN settings but for those that are given."""
 
     def fly() -> Flight:
-        require_whole_group(sandbox)
         with temporarily(sandbox, **PLAIN | settings):
+            make_group_ready(sandbox)
             fault(sandbox)
             return finished_flight(sandbox)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from labs.catalogue.invalidation import checks, mutants, windows
 from labs.catalogue.invalidation.windows import TABLE, WAYS, run_trial, ten_of_category
 from labs.lab import Action, Choice, Node
-from labs.sandbox.experiment import refuted, require, temporarily
+from labs.sandbox.experiment import make_ready, refuted, temporarily
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop import charts, storefront, trials
@@ -135,16 +135,17 @@ def flush(sandbox: Sandbox) -> str:
     aws="PUBLISH and SUBSCRIBE work on nodes as here; serverless caches have no PSUBSCRIBE. "
     "Memcached has neither.",
     deadline_s=90.0,
+    measures=True,
 )
 def measure_all(sandbox: Sandbox) -> str:
-    require(sandbox)
+    make_ready(sandbox)
     trials.compare(sandbox, TABLE.name, "way", WAYS, run_trial)
     return "All five have had the same requests. Their windows stand next to each other."
 
 
-@lab.action("Measure the one chosen", gear="view", deadline_s=20.0)
+@lab.action("Measure the one chosen", gear="view", deadline_s=20.0, measures=True)
 def measure_one(sandbox: Sandbox) -> str:
-    require(sandbox)
+    make_ready(sandbox)
     row = run_trial(sandbox, str(sandbox.settings["way"]))
     return (
         f"{row['way']}: {row['stale']:.0f} stale reads of {row['reads']:.0f}, "
@@ -161,7 +162,7 @@ def measure_one(sandbox: Sandbox) -> str:
     "which. Without a time to live they stay until memory is short.",
 )
 def left_behind(sandbox: Sandbox) -> float:
-    require(sandbox)
+    make_ready(sandbox)
     with temporarily(sandbox, way="versioned", ttl_s=60, expires="on"):
         trials.begin(sandbox)
         app(sandbox).read(42, quiet=True)
@@ -180,7 +181,7 @@ def left_behind(sandbox: Sandbox) -> float:
     "exists yet.",
 )
 def tag_misses(sandbox: Sandbox) -> float:
-    require(sandbox)
+    make_ready(sandbox)
     with temporarily(sandbox, way="tags", ttl_s=60, expires="on"):
         trials.begin(sandbox)
         items = ten_of_category(42)
@@ -198,7 +199,7 @@ def tag_misses(sandbox: Sandbox) -> float:
     "what no process heard is not said again.",
 )
 def message_lost(sandbox: Sandbox) -> str:
-    require(sandbox)
+    make_ready(sandbox)
     with temporarily(sandbox, way="notified", ttl_s=5, expires="on"):
         answer = _lose_a_message(sandbox)
     return "stale" if answer.stale else "fresh" if answer.answered else "error"

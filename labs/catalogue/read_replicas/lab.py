@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from labs.catalogue.read_replicas import checks, mutants, watching
-from labs.errors import GroupNotSettled
 from labs.lab import Chart, Choice, Lab, Number
 from labs.sandbox.experiment import refuted, temporarily
 from labs.sandbox.sandbox import Sandbox
@@ -182,15 +181,10 @@ def write_to_replica(sandbox: Sandbox, replica: str) -> str:
     "asked again only when a client connects.",
 )
 def spread(sandbox: Sandbox) -> float:
-    """Raises GroupNotSettled unless there are two replicas."""
-    replicas = len(group_of(sandbox).endpoints.readers)
-    if replicas != 2:
-        raise GroupNotSettled(
-            f"The primary has {replicas} replicas, and this begins with two.",
-            hint="Add or remove some, then measure.",
-        )
-    with temporarily(sandbox, readers=6, keep_connections_s=0):
-        watching.require_readers(sandbox)
+    with (
+        temporarily(sandbox, readers=6, keep_connections_s=0),
+        watching.readers_of(sandbox, 2),
+    ):
         new = scaling.add_replica(sandbox)
         try:
             return round(watching.window(sandbox, COUNT_S).share_percent(new), 1)
@@ -207,8 +201,7 @@ def spread(sandbox: Sandbox) -> float:
     "what must be seen at once.",
 )
 def stale_after_write(sandbox: Sandbox) -> float:
-    watching.require_readers(sandbox)
-    with watching.slowed_links(sandbox):
+    with watching.readers_of(sandbox, 2), watching.slowed_links(sandbox):
         return round(watching.own_reads(sandbox, "reader", SHORT_S).stale_percent, 1)
 
 

@@ -14,9 +14,11 @@ from labs.errors import NotNow, ServerDown
 from labs.events import Value
 from labs.lab import Column, Table
 from labs.load.batches import BATCH_S
-from labs.sandbox.experiment import observed, temporarily
+from labs.sandbox.experiment import make_ready, observed, say_done, temporarily
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.replication import scaling
 from labs.setups.replication.bench import flights_of, group_of
+from labs.setups.replication.scaling import JOINED_S
 
 SLOW_MS = 20.0
 MEMBERS = Table(
@@ -131,6 +133,35 @@ def require_readers(sandbox: Sandbox) -> None:
     if not sandbox.load.running:
         sandbox.start_load()
         sandbox.wait_until(lambda: len(flights_of(sandbox).reads) > 20, deadline_s=3.0)
+
+
+@contextmanager
+def readers_of(sandbox: Sandbox, replicas: int) -> Iterator[None]:
+    """Clients that read from this many replicas while the block runs; what is down is brought up
+    for it, and replicas are added or removed. The load ends with the block.
+    """
+    group, servers = group_of(sandbox), sandbox.servers
+    done = []
+    down = [name for name, server in servers.items() if server.state in ("down", "paused")]
+    make_ready(sandbox, up=down)
+    there = [name for name in group.members.caches if servers[name].state == "up"]
+    while len(there) - 1 > replicas:
+        scaling.remove_replica(sandbox, gone := scaling.last_replica(sandbox))
+        there.remove(gone)
+        done.append(f"{gone} was removed")
+    while len(there) - 1 < replicas:
+        there.append(scaling.add_replica(sandbox))
+        done.append(f"{there[-1]} was added")
+    say_done(sandbox, done)
+    sandbox.wait_until(
+        lambda: group.members.follow_the_primary() and len(group.endpoints.readers) == replicas,
+        deadline_s=JOINED_S,
+    )
+    require_readers(sandbox)
+    try:
+        yield
+    finally:
+        sandbox.stop_load()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from statistics import median
 
 from labs.events import Value
-from labs.sandbox.experiment import require, temporarily
+from labs.sandbox.experiment import make_ready, temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.website.bench import signed_in, site
 
@@ -16,7 +16,7 @@ from labs.setups.website.bench import signed_in, site
 @contextmanager
 def limits_at_default(sandbox: Sandbox, **settings: Value) -> Iterator[None]:
     """The limits at their defaults and these settings, while single requests are counted."""
-    require(sandbox)
+    make_ready(sandbox)
     names = ("idle_s", "absolute_s", "renewal")
     limits = {name: sandbox.lab.find_control(name).default for name in names}
     with temporarily(sandbox, **(limits | settings)):

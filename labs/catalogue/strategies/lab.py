@@ -7,7 +7,7 @@ from __future__ import annotations
 from labs.catalogue.strategies import checks, mutants
 from labs.catalogue.strategies.comparison import FIVE, STRATEGIES, TABLE, run_trial
 from labs.lab import Choice, Number
-from labs.sandbox.experiment import refuted, require, temporarily
+from labs.sandbox.experiment import make_ready, refuted, temporarily
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop import charts, storefront, strategies, trials
@@ -99,16 +99,17 @@ lab = storefront.lab(
     aws="you would read CacheHitRate and the database’s own metrics; how stale an answer is, no "
     "service measures for you.",
     deadline_s=90.0,
+    measures=True,
 )
 def compare(sandbox: Sandbox) -> str:
-    require(sandbox)
+    make_ready(sandbox)
     trials.compare(sandbox, TABLE.name, "strategy", FIVE, run_trial)
     return "All five have had the same trace. Their numbers stand next to each other."
 
 
-@lab.action("Run the one above", gear="view", deadline_s=20.0)
+@lab.action("Run the one above", gear="view", deadline_s=20.0, measures=True)
 def try_one(sandbox: Sandbox) -> str:
-    require(sandbox)
+    make_ready(sandbox)
     row = run_trial(sandbox, str(sandbox.settings["strategy"]))
     return f"{row['strategy']}: {row['hit_percent']:.0f} % hits, {row['stale']:.0f} stale reads."
 
@@ -122,7 +123,7 @@ def try_one(sandbox: Sandbox) -> str:
     "Memcached counts in whole seconds.",
 )
 def ttl_bound(sandbox: Sandbox) -> float:
-    require(sandbox)
+    make_ready(sandbox)
     with temporarily(sandbox, strategy="lazy-ttl", behind_percent=0, ttl_s=0.5, seconds=2):
         return round(float(run_trial(sandbox, "lazy-ttl")["staleness_max_ms"]))
 
@@ -149,7 +150,7 @@ def asks_least(sandbox: Sandbox) -> str:
     why="“Never stale” holds only while every writer tells the cache. One that doesn’t is enough.",
 )
 def behind(sandbox: Sandbox) -> float:
-    require(sandbox)
+    make_ready(sandbox)
     with temporarily(
         sandbox, strategy="write-through", missing="ask", behind_percent=20, seconds=2
     ):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from labs.catalogue.write_through import checks, experiments, mutants
 from labs.lab import Chart, Choice, Number
-from labs.sandbox.experiment import refuted, require, temporarily
+from labs.sandbox.experiment import make_ready, refuted, temporarily
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop import charts, storefront, strategies, trials
@@ -144,7 +144,7 @@ def new_node(sandbox: Sandbox) -> str:
     "that is no longer certain; another lab finds out why.",
 )
 def stale_reads(sandbox: Sandbox) -> float:
-    require(sandbox)
+    make_ready(sandbox)
     experiments.load_until(sandbox, 5_000, write_percent=10)
     return experiments.counted(sandbox)["stale_reads"]
 
@@ -159,7 +159,7 @@ def stale_reads(sandbox: Sandbox) -> float:
     why="The second trip is the shorter one, but it is a trip: every write waits for it.",
 )
 def write_times(sandbox: Sandbox) -> float:
-    require(sandbox)
+    make_ready(sandbox)
     with temporarily(sandbox, strategy="write-through", missing="ask", read="row"):
         database_ms, cache_ms = experiments.write(sandbox, 100)
         return round((database_ms + cache_ms) / database_ms, 2)
@@ -175,7 +175,7 @@ def write_times(sandbox: Sandbox) -> float:
     "lets them go again.",
 )
 def unread(sandbox: Sandbox) -> float:
-    require(sandbox)
+    make_ready(sandbox)
     with temporarily(sandbox, strategy="write-through", missing="ask", expires="off", skew=1.0):
         experiments.let_write(sandbox)
         return float(experiments.count(sandbox)["unread_percent"])
@@ -190,7 +190,7 @@ def unread(sandbox: Sandbox) -> float:
     "it as well.",
 )
 def after_restart(sandbox: Sandbox) -> float:
-    require(sandbox)
+    make_ready(sandbox)
     with temporarily(sandbox, strategy="write-through", missing="ask"):
         for item in range(200, 220):
             app(sandbox).write(item, 20.0, quiet=True)

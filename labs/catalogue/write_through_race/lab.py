@@ -87,7 +87,7 @@ def play(sandbox: Sandbox, order: str) -> str:
     return f"Order {played.schedule}: {tables.sentence(played)[0]}"
 
 
-@lab.action("Run all orders", gear="view")
+@lab.action("Run all orders", gear="view", measures=True)
 def run_all(sandbox: Sandbox) -> str:
     return tables.summary(races(sandbox).run_all())
 
@@ -95,6 +95,7 @@ def run_all(sandbox: Sandbox) -> str:
 @lab.action(
     "Run them for every strategy",
     gear="view",
+    measures=True,
     here="Redis with Lua scripts, and row locks of Postgres.",
     aws="the same scripts on Redis OSS and Valkey nodes; Memcached runs none, it has "
     "gets and cas instead.",

@@ -15,7 +15,7 @@ from labs.errors import NotNow
 from labs.events import CaptionChanged
 from labs.lab import Choice, Strategy, Text
 from labs.sandbox.context import Context
-from labs.sandbox.experiment import require
+from labs.sandbox.experiment import make_ready
 from labs.sandbox.part import Part
 from labs.setups.interleaving import tables
 from labs.setups.interleaving.played import Played
@@ -49,7 +49,7 @@ class SinglePlay:
 
 class Races(Part):
     """Plays races of the strategies of the lab. One race at a time: NotNow after 10 s of waiting
-    for another one, LoadRunning while the load runs.
+    for another one. A load that runs is stopped for it, and the servers are brought up.
     """
 
     def __init__(self, context: Context) -> None:
@@ -118,11 +118,9 @@ class Races(Part):
 
     @contextmanager
     def _race(self) -> Iterator[Race]:
-        """Build the configured race. Raises NotNow while a load or another race runs, or a server
-        is down.
-        """
+        """Build the configured race. Raises NotNow while another race runs."""
         context, settings, strategy = self.context, self.context.settings, self.context.strategy()
-        require(context)
+        make_ready(context)
         redis, postgres = context.servers["cache"].engine, context.servers["database"].engine
         if not isinstance(redis, Redis) or not isinstance(postgres, Postgres):
             raise NotNow("Nothing real runs in this sandbox, so nothing can race.")

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 from labs.errors import NotNow, ServerDown
 from labs.events import Value
-from labs.sandbox.experiment import temporarily
+from labs.sandbox.experiment import make_ready, temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.journal.bench import SERVER
 from labs.setups.journal.faults import (
@@ -79,6 +79,7 @@ def experiment(sandbox: Sandbox) -> Iterator[None]:
     """The experiment of a prediction: the learner's own settings again afterwards, and its rows say
     that they are an experiment's.
     """
+    make_ready(sandbox)
     redis(sandbox)
     with settings_kept(sandbox):
         journal(sandbox).experimenting = True

@@ -116,6 +116,11 @@ class Mesh:
         return self.delay_ms(one, other) + self._zones_delay_ms(one, other)
 
     @property
+    def slowed_zones(self) -> list[str]:
+        """The zones that are further away than the settings say."""
+        return [zone for zone, delay_ms in self._slow_zones.items() if delay_ms]
+
+    @property
     def cut_zones(self) -> list[str]:
         """The zones that are cut now."""
         return sorted(self._cuts)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from labs.errors import GroupNotSettled, LabsError, NotNow
+from labs.sandbox.experiment import say_done
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.replication import faults
 from labs.setups.replication.bench import flights_of, group_of
@@ -104,27 +105,37 @@ def make_whole(sandbox: Sandbox) -> None:
     repair(sandbox)
 
 
-def require_whole_group(sandbox: Sandbox) -> None:
-    """Raise GroupNotSettled unless the group has a replica, no server is down or frozen, no zone is
-    cut off, no flight is being recorded, and no sentinel stays in TILT mode.
+def make_group_ready(sandbox: Sandbox) -> None:
+    """Have the group whole for an experiment: every server up, no zone cut off or slowed, no flight
+    recorded, no sentinel in TILT mode, and a replica. A sentence on the timeline says what was
+    done.
+
+    Raises GroupNotSettled if the primary has no replica all the same.
     """
     group = group_of(sandbox)
-    wrong = [
-        *(
-            name
-            for name, server in sandbox.servers.items()
-            if server.state not in ("up", "stopped")
-        ),
-        *group.mesh.cut_zones,
-        *(["A flight"] if flights_of(sandbox).current is not None else []),
+    done = []
+    if flights_of(sandbox).current is not None:
+        done.append("the recording was ended")
+    broken = [
+        name for name, server in sandbox.servers.items() if server.state in ("down", "paused")
     ]
-    if wrong:
-        raise GroupNotSettled(
-            f"{wrong[0]} is not as it should be.",
-            hint="Bring everything back, then measure.",
-        )
+    if broken:
+        done.append(f"{', '.join(broken)} {'was' if len(broken) == 1 else 'were'} brought back")
+    if group.mesh.cut_zones:
+        done.append(f"{', '.join(group.mesh.cut_zones)} was made whole")
+    if group.mesh.slowed_zones:
+        for zone in group.mesh.slowed_zones:
+            group.mesh.slow_zone(zone, 0.0)
+        done.append("the delay between zones was taken away")
+    if done:
+        make_whole(sandbox)
+        say_done(sandbox, done)
     wait_out_of_tilt(sandbox)
-    if not any(status.role == "replica" for status in group.members.statuses.values()):
+    members = group.members
+    if not sandbox.wait_until(
+        lambda: any(status.role == "replica" for status in members.statuses.values()),
+        deadline_s=SETTLED_S,
+    ):
         raise GroupNotSettled("The primary has no replica.", hint="Give it one, then measure.")
 
 
