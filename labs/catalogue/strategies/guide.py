@@ -29,7 +29,7 @@ GUIDE = (
         RUN,
         "More reads were stale, and for longer: nothing replaced the old price.",
         until=checks.lazy_is_staler,
-        how="The table must have the row with a time to live as well.",
+        how="The table must have the row “Lazy loading + TTL”, too.",
     ),
     Step(
         "Choose no cache.",
@@ -41,7 +41,7 @@ GUIDE = (
         RUN,
         "No read was stale, but the database did all the work.",
         until=checks.no_cache_asks_most,
-        how="The table must have a row with a cache as well.",
+        how="The table must have a row with a cache, too.",
     ),
     Step(
         "Choose write-through.",

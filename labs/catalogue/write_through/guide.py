@@ -54,6 +54,7 @@ GUIDE = (
         press("read", item=42),
         "Both reads were misses, because a read stores nothing here.",
         until=item_is_missed_twice,
+        how="Press it until two reads in a row were misses.",
     ),
     Step(
         "Change the price of item 42 again.",
