@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, TimeoutError as NotInTime, expect
 
-STEP_S = 40.0
+STEP_S = 90.0
 """For one step, with all that its servers do and the time to live of what they store."""
 AGAIN_S = 1.0
 
@@ -30,17 +30,25 @@ def follow(page: Page, pause: Callable[[], None]) -> int:
 
 
 def _do(page: Page, number: int) -> None:
-    """Do this step until another one is the current one; press again while it isn't."""
+    """Do this step and wait until another one is the current one. What is stepped, and what the
+    guide says to press `until` something, is pressed again while it isn't.
+    """
     step = page.locator(f'cg-guide [data-step="{number}"]')
     expect(step).to_be_visible()
     use = step.get_attribute("data-use-of") or ""
     fields = json.loads(step.get_attribute("data-fields") or "{}")
     words = f"Step {number}: {step.inner_text()}"
+    repeats = use.startswith("step:") or "Press it until" in words
     end = time.monotonic() + STEP_S
     while True:
         if use:
-            _use(_lit(page, number, words), use, fields)
-        again_at = time.monotonic() + (AGAIN_S if use.startswith(("action:", "step:")) else STEP_S)
+            try:
+                _use(_lit(page, number, words), use, fields)
+            except (Lost, NotInTime):
+                if _is_current(page, number):
+                    raise
+                return
+        again_at = time.monotonic() + (AGAIN_S if repeats else STEP_S)
         while time.monotonic() < min(again_at, end):
             if not _is_current(page, number):
                 return

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from labs.caching import cache_aside
-from labs.catalogue.eviction import batch
+from labs.catalogue.eviction import batch, guide
 from labs.catalogue.eviction.batch import TABLE, BatchJob
 from labs.events import Value
 from labs.lab import Chart, Choice, Mutant, Node, Number, Strategy, Verdict, met, unmet
@@ -242,3 +242,5 @@ lab.mutants = (
     ),
     mutants.mistake(hit_rate_recovers, CACHE_ASIDE, read=mutants.read_never_stores),
 )
+
+lab.guide = guide.through(*lab.checks)

@@ -4,7 +4,7 @@ leaves behind.
 
 from __future__ import annotations
 
-from labs.catalogue.invalidation import checks, mutants, windows
+from labs.catalogue.invalidation import checks, guide, mutants, windows
 from labs.catalogue.invalidation.windows import TABLE, WAYS, run_trial, ten_of_category
 from labs.lab import Action, Choice, Node
 from labs.sandbox.experiment import make_ready, refuted, temporarily
@@ -14,8 +14,7 @@ from labs.setups.shop import charts, storefront, trials
 from labs.setups.shop.application import app
 from labs.shop.popularity import category_of
 
-OTHER = 43
-"""An item of another category than 42's; so are most."""
+OTHER = windows.one_of_another(42)
 
 
 def read(sandbox: Sandbox, item: float) -> str:
@@ -86,23 +85,26 @@ lab = storefront.lab(
     ),
     tables=(TABLE,),
     checks=(
-        checks.tag_takes_all,
         checks.ttl_window,
         checks.delete_window,
         checks.left_behind,
         checks.told_window,
+        checks.tag_takes_all,
         checks.message_lost,
     ),
     mutants=mutants.MUTANTS,
+    guide=guide.GUIDE,
 )
 
 
 @lab.action("Read ten of its category", gear="step", fields=(storefront.ITEM,))
 def read_category(sandbox: Sandbox, item: float) -> str:
-    reads = [app(sandbox).read(each, quiet=True) for each in ten_of_category(int(item))]
+    ten, other = ten_of_category(int(item)), windows.one_of_another(int(item))
+    *reads, compared = (app(sandbox).read(each, quiet=True) for each in (*ten, other))
     return (
         f"Ten items of category {category_of(int(item))}: {sum(not r.queries for r in reads)} "
-        f"without the database, {sum(r.stale for r in reads)} stale."
+        f"without the database, {sum(r.stale for r in reads)} stale. For comparison item {other}, "
+        f"of category {category_of(other)}: {'with' if compared.queries else 'without'} it."
     )
 
 

@@ -110,6 +110,11 @@ def ten_of_category(item: int) -> list[int]:
     return [item, *(other for other in category if other != item)][:10]
 
 
+def one_of_another(item: int) -> int:
+    """An item of another category than this one."""
+    return next(other for other in range(1, 1_001) if category_of(other) != category_of(item))
+
+
 def _on_server(sandbox: Sandbox) -> trials.Row:
     return {
         "left_behind": len(keys_left_behind(sandbox, trials.keys_now(sandbox))),

@@ -4,7 +4,7 @@ gives, and what it costs.
 
 from __future__ import annotations
 
-from labs.catalogue.strategies import checks, mutants
+from labs.catalogue.strategies import checks, guide, mutants
 from labs.catalogue.strategies.comparison import FIVE, STRATEGIES, TABLE, run_trial
 from labs.lab import Choice, Number
 from labs.sandbox.experiment import make_ready, refuted, temporarily
@@ -79,14 +79,15 @@ lab = storefront.lab(
     ),
     tables=(TABLE,),
     checks=(
-        checks.same_trace,
-        checks.no_cache_asks_most,
         checks.ttl_bounds,
         checks.lazy_is_staler,
+        checks.no_cache_asks_most,
         checks.write_through_fresh,
+        checks.same_trace,
         checks.behind_its_back,
     ),
     mutants=mutants.MUTANTS,
+    guide=guide.GUIDE,
 )
 
 
@@ -103,7 +104,15 @@ lab = storefront.lab(
 )
 def compare(sandbox: Sandbox) -> str:
     make_ready(sandbox)
-    trials.compare(sandbox, TABLE.name, "strategy", FIVE, run_trial)
+    now = sandbox.settings["behind_percent"]
+    trials.compare(
+        sandbox,
+        TABLE.name,
+        "strategy",
+        FIVE,
+        run_trial,
+        keeps=lambda row: row["behind_percent"] != now,
+    )
     return "All five have had the same trace. Their numbers stand next to each other."
 
 

@@ -5,7 +5,7 @@ What it cures, what a write costs, and which keys lie in memory without ever bei
 
 from __future__ import annotations
 
-from labs.catalogue.write_through import checks, experiments, mutants
+from labs.catalogue.write_through import checks, experiments, guide, mutants
 from labs.lab import Chart, Choice, Number
 from labs.sandbox.experiment import make_ready, refuted, temporarily
 from labs.sandbox.ledger import Request
@@ -91,6 +91,7 @@ lab = storefront.lab(
     tables=(experiments.TABLE,),
     checks=(checks.two_trips, checks.new_node_empty, checks.never_stale, checks.unread_keys),
     mutants=mutants.MUTANTS,
+    guide=guide.GUIDE,
 )
 
 

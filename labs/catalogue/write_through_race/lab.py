@@ -4,7 +4,7 @@ them.
 
 from __future__ import annotations
 
-from labs.catalogue.write_through_race import checks, mutants
+from labs.catalogue.write_through_race import checks, guide, mutants
 from labs.catalogue.write_through_race.strategies import (
     CACHE_ASIDE,
     COMPARE_AND_DELETE,
@@ -72,12 +72,13 @@ lab = Lab(
     checks=(
         checks.write_through_stale,
         checks.cache_aside_stale,
+        checks.ttl_bounds,
         checks.lock_recognised,
         checks.compare_and_set_survives,
         checks.lease_survives,
-        checks.ttl_bounds,
     ),
     mutants=mutants.MUTANTS,
+    guide=guide.GUIDE,
 )
 
 

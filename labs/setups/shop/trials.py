@@ -142,12 +142,13 @@ def compare(
     names: Iterable[str],
     try_one: Callable[[Sandbox, str], object],
     *,
+    keeps: Callable[[Row], bool] = lambda row: False,
     ends: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Empty the table, then make a trial with each of these values of the setting, until `ends`.
-    The setting is put back.
+    """Empty the table but for the rows that `keeps` says, then make a trial with each of these
+    values of the setting, until `ends`. The setting is put back.
     """
-    sandbox.tabulate(table, ())
+    sandbox.tabulate(table, [row for row in sandbox.found.get(table, []) if keeps(row)])
     with temporarily(sandbox, **{setting: sandbox.settings[setting]}):
         for name in names:
             try_one(sandbox, name)

@@ -1,0 +1,88 @@
+"""The way through the lab eviction."""
+
+from labs.lab import Check, Step, Verdict, check, met, unmet
+from labs.lab.guide import WATCH, Guide, choose, load, predict, press
+from labs.sandbox.sandbox import Sandbox
+
+WATCHED_S = 3.0
+BATCH_JOB = press("batch-job")
+
+
+@check("The shop has read through the full cache for three seconds")
+def load_was_watched(sandbox: Sandbox) -> Verdict:
+    """Only the guide asks: is there a hit rate to be seen?"""
+    history = sandbox.sampler.history
+    policy = sandbox.settings["policy"]
+    seen = sum(r.seconds for r in history if r.loaded and r.settings["policy"] == policy)
+    if seen < WATCHED_S:
+        raise unmet("The load has not run for long enough.")
+    return met("The load has run for long enough.", {})
+
+
+def through(noeviction: Check, allkeys: Check, volatile: Check, recovers: Check) -> Guide:
+    """The steps that lead to the checks of the lab, in their order."""
+    return (
+        Step(
+            "Choose the policy noeviction.",
+            choose("policy", "noeviction"),
+            "Another policy starts an empty Redis. With this one it may not delete keys.",
+        ),
+        Step(
+            "Let the batch job write more than fits.",
+            BATCH_JOB,
+            "Redis refused every write after its memory was full.",
+            until=noeviction,
+        ),
+        Step(
+            "Choose the policy allkeys-lru.",
+            choose("policy", "allkeys-lru"),
+            "Redis may now delete the key that was not used for longest.",
+        ),
+        Step(
+            "Run the same batch job.",
+            BATCH_JOB,
+            "Redis accepted every write and evicted old keys to make room.",
+            until=allkeys,
+        ),
+        Step(
+            "Choose volatile-lru, the default of ElastiCache.",
+            choose("policy", "volatile-lru"),
+            "Redis may now delete only keys that have a TTL.",
+        ),
+        Step(
+            "Run it again: the keys have a TTL.",
+            BATCH_JOB,
+            "Redis evicted old keys, because all of them have a TTL.",
+        ),
+        Step(
+            "Guess what happens if no key has a TTL.",
+            predict("without-ttl"),
+            "Redis found no key that it may delete, so it refused the write.",
+            until=volatile,
+            how="The batch job must have run with volatile-lru and a TTL before.",
+        ),
+        Step(
+            "Start the load on the full cache.",
+            load("start"),
+            "The shop reads its items, and each miss wants to store one.",
+            how="The reports of the measurement, which have no TTL, must still fill the cache.",
+        ),
+        Step(
+            "Watch the hit rate for three seconds.",
+            WATCH,
+            "No read was a hit: the reports fill the memory, so Redis refused to store the items.",
+            until=load_was_watched,
+        ),
+        Step(
+            "Stop the load.",
+            load("stop"),
+            "The servers are free for the comparison.",
+        ),
+        Step(
+            "Compare the policies.",
+            press("compare"),
+            "With allkeys-lru the shop’s items replaced the reports; with noeviction none could.",
+            until=recovers,
+            how="Each policy gets the same batch job, then the same requests.",
+        ),
+    )

@@ -1,0 +1,98 @@
+"""The way through the lab invalidation."""
+
+from labs.catalogue.invalidation import checks
+from labs.lab import Step
+from labs.lab.guide import WATCH, choose, predict, press
+
+MEASURE = press("measure-one")
+READ_CATEGORY = press("read-category", item=42)
+
+GUIDE = (
+    Step(
+        "Set the time to live to half a second.",
+        choose("ttl_s", 0.5),
+        "What a read stores from now on expires after half a second.",
+    ),
+    Step(
+        "Measure how long old prices are served.",
+        MEASURE,
+        "The cache served an old price until its time to live ended.",
+        until=checks.ttl_window,
+        how="“When a price changes” must be “Time to live alone”. It takes about two seconds.",
+    ),
+    Step(
+        "Let a write delete the cached item.",
+        choose("way", "delete"),
+        "After each write the next read asks the database.",
+    ),
+    Step(
+        "Measure it on the same requests.",
+        MEASURE,
+        "Far fewer reads were stale than with a time to live alone.",
+        until=checks.delete_window,
+        how="The table must have the row “Time to live alone”, too.",
+    ),
+    Step(
+        "Measure all five on the same requests.",
+        press("measure-all"),
+        "Versions and tags left keys that no read asks for again; deleting left none.",
+        until=checks.left_behind,
+        how="It takes about fifteen seconds.",
+    ),
+    Step(
+        "Wait for the fifth: caches in the processes.",
+        WATCH,
+        "A hit needed no trip at all, and a message ended most old copies at once.",
+        until=checks.told_window,
+        how="Each process keeps items itself, and a writer publishes what it has changed.",
+    ),
+    Step(
+        "Tag each item with its category.",
+        choose("way", "tags"),
+        "The name of each key now has the number of its category in it.",
+    ),
+    Step(
+        "Set the time to live to a minute.",
+        choose("ttl_s", 60),
+        "What is stored now stays while you look at it.",
+    ),
+    Step(
+        "Read ten items of one category.",
+        READ_CATEGORY,
+        "The database answered, and the cache stored them and one item of another category.",
+    ),
+    Step(
+        "Read them again.",
+        READ_CATEGORY,
+        "Every read was a hit.",
+        how="It must say that none of them needed the database.",
+    ),
+    Step(
+        "Change the price of item 42.",
+        press("change-price", item=42),
+        "The write counted the number of the category up.",
+    ),
+    Step(
+        "Read the ten items once more.",
+        READ_CATEGORY,
+        "All ten were misses after one write; the other category was still a hit.",
+        until=checks.tag_takes_all,
+    ),
+    Step(
+        "Give each process a cache of its own.",
+        choose("way", "notified"),
+        "A process deletes an old copy only when it receives a message.",
+    ),
+    Step(
+        "Guess what is served after a lost message.",
+        predict("message-lost"),
+        "The cache was down when the price changed, so no process received the message.",
+    ),
+    Step(
+        "Read item 42 until its price is new.",
+        press("read", item=42),
+        "The time to live ended what the lost message had not: that is why you set both.",
+        until=checks.message_lost,
+        how="Press it until the answer is a miss. The time to live was 5 s for this measurement.",
+    ),
+)
