@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, expect
 from redis import Redis
 
 from portal.settings import ROOT
-from tests.waiting import eventually
+from tests.waiting import WITHIN_S, eventually
 from tests.web.conftest import (
     PostgresServer,
     RedisServer,
@@ -34,8 +34,7 @@ from tests.web.faked_labs import FakedLabs, faked_labs
 
 __all__ = ["portal_redis", "postgres", "redis_server", "run_folder", "sample_labs", "sql"]
 
-WITHIN_MS = 20_000
-"""A deadline, not a measurement: a machine that does other work as well takes its time."""
+WITHIN_MS = 1_000 * WITHIN_S
 expect.set_options(timeout=WITHIN_MS)
 
 

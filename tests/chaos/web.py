@@ -60,7 +60,11 @@ class Web:
                 },
                 **how,
             )
-        eventually(self.answers, within_s=20)
+        try:
+            eventually(self.answers)
+        except BaseException:
+            self.stop()
+            raise
 
     def answers(self):
         with (
@@ -98,7 +102,7 @@ class Web:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=WITHIN_S)
 
 
 @contextlib.contextmanager
