@@ -24,7 +24,8 @@ def follow(page: Page, pause: Callable[[], None]) -> int:
     done = 0
     while (number := int(guide.get_attribute("data-current") or 0)) != 0:
         pause()
-        _do(page, number)
+        if _is_current(page, number):  # a step with nothing to press may end by itself
+            _do(page, number)
         done = number
     return done
 
@@ -44,10 +45,9 @@ def _do(page: Page, number: int) -> None:
         if use:
             try:
                 _use(_lit(page, number, words), use, fields)
-            except (Lost, NotInTime):
-                if _is_current(page, number):
+            except (NotInTime, Lost):
+                if _is_current(page, number):  # else the step was done meanwhile
                     raise
-                return
         again_at = time.monotonic() + (AGAIN_S if repeats else STEP_S)
         while time.monotonic() < min(again_at, end):
             if not _is_current(page, number):

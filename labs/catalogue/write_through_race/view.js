@@ -35,6 +35,11 @@ class Race extends Island {
     this.addEventListener("change", (event) => {
       const input = /** @type {HTMLInputElement} */ (event.target);
       if (input.name === "race-filter") this.list();
+      if (input.name === "order") input.value = this.letters;
+    }, { signal });
+    // While it is typed, so that nothing moves when the button is pressed.
+    this.addEventListener("input", (event) => {
+      const input = /** @type {HTMLInputElement} */ (event.target);
       if (input.name === "order") this.arrange(input.value.toUpperCase());
     }, { signal });
     this.take(this.rows);
@@ -196,7 +201,7 @@ class Race extends Island {
     const open = new Set();
     this.part("[data-steps]").replaceChildren(...rows.map((row, index) => this.row(row, index, lanes, open)));
     const input = /** @type {HTMLInputElement} */ (this.part("input[name=order]"));
-    if (document.activeElement !== input || !this.end) input.value = this.letters;
+    if (document.activeElement !== input) input.value = this.letters;
     const end = this.part("[data-end]");
     end.replaceChildren();
     end.dataset.outcome = this.end?.meaning ?? "";

@@ -137,6 +137,21 @@ def test_a_step_that_can_t_go_further_says_so_and_keeps_the_focus(visit: Open) -
     assert focused(page) == "Later"
 
 
+def test_an_order_that_is_typed_is_arranged_at_once_and_played_with_one_press(visit: Open) -> None:
+    page = opened(visit(LAB))
+    button(page, "Play this order").click()
+    expect(page.locator(".race-end")).to_have_attribute("data-outcome", "fresh", timeout=SOON_MS)
+
+    page.get_by_label("Order, in letters").fill("aab")
+
+    assert order_of(page) == "AABABB"
+    expect(page.locator(".race-end")).to_have_attribute("data-outcome", "")
+    page.get_by_label("Order, in letters").fill("aabbba")
+    button(page, "Play this order").click()
+    expect(page.locator(".race-end")).to_have_attribute("data-outcome", "stale", timeout=SOON_MS)
+    expect(page.get_by_label("Order, in letters")).to_have_value("AABBBA")
+
+
 def test_an_order_that_a_lock_forbids_is_told_in_the_drawing(visit: Open) -> None:
     page = opened(visit(f"{LAB}?race=two-writers&order=ABAABB"))
 
