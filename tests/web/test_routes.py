@@ -55,6 +55,7 @@ TABLE: dict[tuple[str, str], tuple[int | None, int | None, int | None]] = {
     ("GET", "/labs/<lab_id>/bench"): (200, 200, 200),
     ("POST", "/labs/<lab_id>/sandbox"): (303, 303, 303),
     ("GET", "/labs/<lab_id>/predictions/<name>"): (200, 200, 200),
+    ("GET", "/labs/<lab_id>/predictions/<name>/progress"): (200, 200, 200),
     ("POST", "/labs/<lab_id>/predictions/<name>"): (422, 422, 422),
     ("POST", "/labs/<lab_id>/console/<server>"): (409, 422, 409),
     ("GET", "/sandboxes/<sandbox>"): (404, 303, 404),
