@@ -1,0 +1,73 @@
+"""Each page has one style sheet to wait for, and every sheet is in one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from labs.client import catalogue, folder_of
+from portal.settings import ROOT
+from portal.web.bundles import BUNDLES, sheets
+
+SHEETS = {path.relative_to(ROOT / "static").as_posix() for path in ROOT.glob("static/**/*.css")}
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", "site"),
+        ("/lessons/first", "bench"),
+        ("/lessons/second", "site"),
+        ("/lessons/first/quiz", "site"),
+        ("/labs", "site"),
+        ("/labs/sample-lab", "bench"),
+        ("/me", "site"),
+        ("/flights", "flights"),
+        ("/nowhere", "site"),
+        ("/patterns", "patterns"),
+    ],
+)
+def test_a_page_waits_for_one_style_sheet(client, path, kind):
+    head, _, body = client.get(path).text.partition("</head>")
+
+    found = re.findall(r'<link rel="stylesheet" href="/static/v-[0-9a-f]{12}/([^"]+)">', head)
+    assert found == [f"bundles/{kind}.css"]
+    assert "stylesheet" not in body
+    blocking = re.findall(r"<script src=\"[^\"]+/([a-z.-]+)\"></script>", head)
+    assert blocking == ["theme.js"]
+
+
+@pytest.mark.parametrize("kind", BUNDLES)
+def test_a_bundle_has_the_rules_of_its_sheets_in_their_order(client, kind):
+    names = sheets(kind)
+
+    text = client.get(f"/static/bundles/{kind}.css").text
+    assert len(set(names)) == len(names)
+    at = 0
+    for name in names:
+        sheet = (ROOT / "static" / name).read_text()
+        strings = re.findall(r'/\*.*?\*/|("[^"]*")', sheet, re.DOTALL)
+        assert not [string for string in strings if "/*" in string or "*/" in string]
+        for line in re.sub(r"/\*.*?\*/", "\n", sheet, flags=re.DOTALL).splitlines():
+            at = text.index(line.strip(), at)
+    assert "/*" not in text and "@import" not in text and "@charset" not in text
+    for address in re.findall(r'url\("([^"]+)"\)', text):
+        assert (ROOT / "static/bundles" / address).resolve().is_file()
+
+
+def test_every_sheet_is_in_a_bundle():
+    assert {name for kind in BUNDLES for name in sheets(kind)} == SHEETS
+
+
+def test_views_of_labs_bring_no_sheet_that_the_bundle_has():
+    links = [
+        link
+        for lab_id in catalogue()
+        for view in folder_of(lab_id).glob("*.html")
+        for link in re.findall(r'rel="stylesheet" href="([^"]+)"', Path(view).read_text())
+    ]
+
+    assert links
+    assert all(re.fullmatch(r"{{ asset\('labs/[a-z-]+/view\.css'\) }}", link) for link in links)
