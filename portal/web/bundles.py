@@ -1,8 +1,8 @@
 """Which style sheets a kind of page has. Each kind gets them as one file, `bundles/<kind>.css`, put
 together when the app starts: a browser asks once, and waits once, before it paints.
 
-A new sheet is a line here. Sheets of one lab's view stay with the view. Comments are left out, and
-no string in a sheet may look like one.
+A new sheet is a line here. Sheets of a view of some labs stay with the view. Comments are left out,
+and no string in a sheet may look like one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BUNDLES: Mapping[str, tuple[str, ...]] = {
     "site": SITE,
     "record": (*SITE, "record"),
     "flights": (*SITE, "readings", "recorder"),
-    "bench": (*SITE, *BENCH, "recorder", "views/multiples", PLOT),
+    "bench": (*SITE, *BENCH, PLOT),
     "patterns": (*SITE, *BENCH, "recorder", "class", "patterns"),
 }
 COMMENT = re.compile(rb"/\*.*?\*/\n?", re.DOTALL)

@@ -54,7 +54,7 @@ def test_an_error_is_compressed_like_any_page(client):
         ("fonts/LICENSE-source-serif-4.txt", True),
         ("favicon.svg", False),  # small
         ("js/shapes.js", False),
-        ("fonts/source-sans-3-latin-wght-normal.woff2", False),  # compressed as it is
+        ("fonts/sans-normal.woff2", False),  # compressed as it is
     ],
 )
 def test_files_are_compressed_if_they_are_text_and_not_small(client, name, compressed):
