@@ -5,6 +5,7 @@ believed.
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -230,7 +231,6 @@ def test_a_bound_that_fails_is_no_failure_to_measure(monkeypatch, capsys):
 def test_what_is_not_installed_is_skipped_with_a_sentence(monkeypatch, capsys):
     def lacks(context: Context):
         raise NotInstalled("Lighthouse is not installed. “npm install” brings it")
-        yield
 
     monkeypatch.setattr(bench, "MEASUREMENTS", {"scores": ("about it", lacks)})
 
@@ -258,7 +258,7 @@ def test_another_version_of_lighthouse_is_not_asked(tmp_path, monkeypatch):
 
 
 def test_the_lowest_of_the_four_scores_counts_and_what_cost_points_is_named():
-    def run(performance: float) -> dict:
+    def run(performance: float) -> dict[str, Any]:
         parts = [{"id": "first-contentful-paint", "weight": 10}, {"id": "hint", "weight": 0}]
         whole = {"score": 1, "auditRefs": []}
         return {
