@@ -14,7 +14,7 @@ from portal.learn import pieces, routes as learn
 from portal.patterns import routes as patterns
 from portal.quizzes import routes as quizzes
 from portal.settings import ROOT, Settings
-from portal.web import assets, csrf, errors, headers, health, hosts, learner, services
+from portal.web import assets, compression, csrf, errors, headers, health, hosts, learner, services
 
 
 def create_app(settings: Settings) -> Flask:
@@ -34,6 +34,7 @@ def create_app(settings: Settings) -> Flask:
     Htmx(app)
     lessons = load(settings.lessons)
     services.install(app, settings, lessons)
+    compression.install(app)
     errors.install(app)
     hosts.install(app, settings.trusted_hosts)
     csrf.install(app)

@@ -24,6 +24,7 @@ from portal.accounts.records import (
 )
 from portal.web.arguments import form_key, new_key
 from portal.web.caching import summary_name
+from portal.web.compression import keep_plain
 from portal.web.history import history
 from portal.web.learner import adopt, current_learner, forget, require_cookie, require_learner
 from portal.web.notes import say_next
@@ -53,6 +54,7 @@ def make_recovery() -> ResponseReturnValue:
     except NotNow as error:
         return _page(link_problem=f"{error} {error.hint}", status=409)
     db().commit()
+    keep_plain()
     return _page(url_for("accounts.recover", token=token, _external=True))
 
 
@@ -91,6 +93,7 @@ def recover(token: str) -> ResponseReturnValue:
     known = known_of(db(), owner) if owner else None
     if known is None:
         abort(404, DEAD_LINK)
+    keep_plain()
     learner = current_learner()
     same = learner == owner
     mine = known_of(db(), learner) if learner and not same else None

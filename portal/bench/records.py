@@ -15,6 +15,7 @@ from labs.client import SandboxInfo, catalogue, find
 from portal.access import needs
 from portal.bench.sharing import share, shared, shared_by, unshare
 from portal.models import SharedRecord
+from portal.web.compression import keep_plain
 from portal.web.fragments import is_htmx
 from portal.web.learner import current_learner
 from portal.web.notes import say_next
@@ -63,6 +64,7 @@ def share_record(sandbox: SandboxInfo, name: str) -> ResponseReturnValue:
     row = share(db(), current_learner() or abort(404), _record(sandbox, name))
     db().commit()
     if is_htmx():
+        keep_plain()
         address = url_for("records.flight", address=row.id, _external=True)
         return render_template("bench/_shared.html", address=address)
     return redirect(url_for("records.flight", address=row.id), 303)
@@ -75,10 +77,12 @@ def flights() -> ResponseReturnValue:
     found = [_shared(address) for address in asked if address]
     learner = current_learner()
     own = shared_by(db(), learner) if learner else []
+    if own:
+        keep_plain()
     html = render_template(
         "bench/flights.html", place="labs", flights=found, own=own, labs=catalogue()
     )
-    return html, UNLISTED
+    return html, UNLISTED if found else {}
 
 
 @bp.get("/flights/<address>")

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from labs.errors import LabsError
 from portal.settings import ROOT
-from scripts.benchmarks import holding, load, memory, opening, pages, ready, streams
+from scripts.benchmarks import holding, lighthouse, load, memory, opening, pages, ready, streams
 from scripts.benchmarks.context import Context
 from scripts.benchmarks.facts import facts
-from scripts.benchmarks.figures import CannotMeasure, Row
+from scripts.benchmarks.figures import CannotMeasure, NotInstalled, Row
 from scripts.benchmarks.table import Section, page, report
 
 BUSY = 0.5
@@ -34,6 +34,7 @@ MEASUREMENTS: dict[str, tuple[str, Callable[[Context], Iterator[Row]]]] = {
     "streams": (streams.ABOUT, streams.measure),
     "holding": (holding.ABOUT, holding.measure),
     "load": (load.ABOUT, load.measure),
+    "lighthouse": (lighthouse.ABOUT, lighthouse.measure),
 }
 
 
@@ -111,6 +112,8 @@ def _run_one(name: str, context: Context) -> Section:
     try:
         for row in measure(context):
             section.rows.append(row)
+    except NotInstalled as exc:
+        section.skipped = str(exc)
     except (CannotMeasure, LabsError) as exc:
         section.problem = str(exc)
     except Exception as exc:  # noqa: BLE001 - the others are still to be measured

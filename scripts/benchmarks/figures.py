@@ -12,6 +12,10 @@ class CannotMeasure(Exception):
     """Something kept a measurement from being made; the text says what."""
 
 
+class NotInstalled(CannotMeasure):
+    """The measurement needs a program that is no part of the site; the text says which."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of the table. `bound` in words; `holds` is None where there is no bound."""
@@ -39,6 +43,11 @@ def at_most(name: str, value: float, unit: str, limit: float | None, note: str =
     if limit is None:
         return plain(name, value, unit, note)
     return Row(name, value, unit, f"at most {limit:g} {unit}".rstrip(), value <= limit, note)
+
+
+def at_least(name: str, value: float, unit: str, limit: float, note: str = "") -> Row:
+    """A row whose value must not be under the limit."""
+    return Row(name, value, unit, f"at least {limit:g} {unit}".rstrip(), value >= limit, note)
 
 
 def under(name: str, value: float, unit: str, limit: float | None, note: str = "") -> Row:

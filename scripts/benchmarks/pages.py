@@ -37,15 +37,16 @@ def measure(context: Context) -> Iterator[Row]:
                 context,
                 visitor,
                 targets,
-                f"{path}, {size:,} bytes; bare {Visitor(port, '/').visit():,}",
+                f"{path}, {size:,} bytes, compressed {Visitor(site.port, path).visit():,}; bare, "
+                f"never compressed, {Visitor(port, '/').visit():,}",
             )
             yield from _speeds(context, visitor, targets)
 
 
 def largest_lesson(port: int) -> tuple[str, int]:
-    """The path and the bytes of the largest lesson page."""
+    """The path and the bytes of the largest lesson page, as it is before it is compressed."""
     sizes = {
-        f"/lessons/{slug}": Visitor(port, f"/lessons/{slug}").visit()
+        f"/lessons/{slug}": Visitor(port, f"/lessons/{slug}", whole=True).visit()
         for slug, lesson in load(ROOT / "lessons").lessons.items()
         if lesson.written
     }

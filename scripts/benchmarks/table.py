@@ -20,6 +20,7 @@ class Section:
     about: str
     rows: list[Row] = field(default_factory=list)
     problem: str = ""
+    skipped: str = ""
     seconds: float = 0.0
 
 
@@ -37,6 +38,8 @@ def report(facts: Mapping[str, str], sections: Sequence[Section]) -> str:
         lines = [f"{section.name}: {section.about}"]
         if section.problem:
             lines.append(f"  could not be measured: {section.problem}")
+        if section.skipped:
+            lines.append(f"  skipped: {section.skipped}.")
         lines += [_line(row, widths) for row in section.rows]
         parts.append("\n".join(lines))
     parts.append(_sum(sections))
@@ -62,6 +65,9 @@ def page(facts: Mapping[str, str], sections: Sequence[Section], command: str) ->
         ]
         if section.problem:
             parts.append(f"Could not be measured: {section.problem}")
+        if section.skipped:
+            parts.append(f"Skipped: {section.skipped}.")
+            continue
         rows = [
             f"| {_cell(row.name.strip())} | {row.measured} | {row.bound} | {verdict(row)} | "
             f"{_cell(row.note)} |"

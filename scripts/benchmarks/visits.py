@@ -21,15 +21,18 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 
 
 class Visitor:
-    """One connection that asks for one page again and again."""
+    """One connection that asks for one page again and again, compressed as a browser does, or
+    `whole`.
+    """
 
-    def __init__(self, port: int, path: str, cookie: str = "") -> None:
+    def __init__(self, port: int, path: str, cookie: str = "", *, whole: bool = False) -> None:
         self._port = port
+        encoding = "identity" if whole else "gzip"
         with_cookie = f"Cookie: {cookie}\r\n" if cookie else ""
         self._path = path.encode()
         self._rest = (
             f" HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: "
-            f"text/html\r\nAccept-Encoding: gzip\r\n{with_cookie}\r\n"
+            f"text/html\r\nAccept-Encoding: {encoding}\r\n{with_cookie}\r\n"
         ).encode()
         self._socket: socket.socket | None = None
 

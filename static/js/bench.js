@@ -6,6 +6,7 @@ import "./code.js";
 import "./console.js";
 import "./controls.js";
 import "./guide.js";
+import "./measuring.js";
 import "./table.js";
 import "./tiles.js";
 import "./timeline.js";

@@ -24,6 +24,20 @@ function history(sandbox) {
   return found;
 }
 
+/** @type {Promise<unknown> | undefined} */
+let coming;
+
+/** uPlot, which no page needs before its first chart: asked for once. */
+function plotter() {
+  coming ??= new Promise((resolve) => {
+    const script = document.createElement("script");
+    script.addEventListener("load", resolve);
+    script.src = new URL("../vendor/uPlot-1.6.32.iife.min.js", import.meta.url).href;
+    document.head.append(script);
+  });
+  return coming;
+}
+
 class Chart extends Island {
   /** @type {string[]} */
   names = [];
@@ -90,7 +104,11 @@ class Chart extends Island {
   build() {
     const place = /** @type {HTMLElement | null} */ (this.querySelector(".plot"));
     const UPlot = /** @type {any} */ (window).uPlot;
-    if (!place || !UPlot || !this.data[0].length) return;
+    if (!place || !this.data[0].length) return;
+    if (!UPlot) {
+      plotter().then(() => this.isConnected && this.build());
+      return;
+    }
     this.plot?.destroy();
     const style = getComputedStyle(place);
     const [family, pixels] = [style.getPropertyValue("--font-ui").trim(), parseFloat(style.fontSize)];

@@ -5,6 +5,7 @@ believed.
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,9 @@ from scripts.benchmarks.bare import app, text
 from scripts.benchmarks.context import Context
 from scripts.benchmarks.figures import (
     CannotMeasure,
+    NotInstalled,
     Row,
+    at_least,
     at_most,
     digits,
     median,
@@ -22,6 +25,7 @@ from scripts.benchmarks.figures import (
     under,
 )
 from scripts.benchmarks.learner import _AGAIN, _SANDBOX
+from scripts.benchmarks.lighthouse import VERSION, Kind, find_lighthouse, row_of
 from scripts.benchmarks.listeners import Reader, problem_of
 from scripts.benchmarks.load import at, benchmark_says
 from scripts.benchmarks.memory import pss_and_uss
@@ -57,6 +61,8 @@ def test_bounds_are_read_the_right_way():
     assert not at_most("x", 2.01, "times", 2.0).holds
     assert not under("x", 250.0, "ms", 250.0).holds
     assert under("x", 249.9, "ms", 250.0).holds
+    assert at_least("x", 100.0, "", 100.0).holds
+    assert not at_least("x", 99.0, "", 100.0).holds
     assert plain("x", 1.0, "s").holds is None
 
 
@@ -220,6 +226,66 @@ def test_a_bound_that_fails_is_no_failure_to_measure(monkeypatch, capsys):
 
     assert bench.main(["slow"]) == 0
     assert "FAILS" in capsys.readouterr().out
+
+
+def test_what_is_not_installed_is_skipped_with_a_sentence(monkeypatch, capsys):
+    def lacks(context: Context):
+        raise NotInstalled("Lighthouse is not installed. “npm install” brings it")
+
+    monkeypatch.setattr(bench, "MEASUREMENTS", {"scores": ("about it", lacks)})
+
+    assert bench.main(["scores"]) == 0
+    assert "skipped: Lighthouse is not installed. “npm install” brings it." in (
+        capsys.readouterr().out
+    )
+
+
+def test_another_version_of_lighthouse_is_not_asked(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "node").write_text("")
+    (tmp_path / "node").chmod(0o755)
+    with pytest.raises(NotInstalled, match=f"is not installed. .*lighthouse@{VERSION}"):
+        find_lighthouse(tmp_path / "nowhere")
+
+    program = tmp_path / "lighthouse"
+    program.write_text("#!/bin/sh\necho 1.2.3\n")
+    program.chmod(0o755)
+    with pytest.raises(NotInstalled, match=r"here is 1\.2\.3"):
+        find_lighthouse(tmp_path / "nowhere")
+
+    program.write_text(f"#!/bin/sh\necho {VERSION}\n")
+    assert find_lighthouse(tmp_path / "nowhere") == program
+
+
+def test_the_lowest_of_the_four_scores_counts_and_what_cost_points_is_named():
+    def run(performance: float) -> dict[str, Any]:
+        parts = [{"id": "first-contentful-paint", "weight": 10}, {"id": "hint", "weight": 0}]
+        whole = {"score": 1, "auditRefs": []}
+        return {
+            "categories": {
+                "performance": {"score": performance, "auditRefs": parts},
+                "accessibility": whole,
+                "best-practices": whole,
+            },
+            "audits": {
+                "first-contentful-paint": {"score": 0.9, "numericValue": 1234.5},
+                "largest-contentful-paint": {"numericValue": 2000},
+                "total-blocking-time": {"numericValue": 0},
+                "speed-index": {"numericValue": 1300},
+                "cumulative-layout-shift": {"numericValue": 0.0123},
+                "hint": {"score": 0, "numericValue": 1},
+            },
+        }
+
+    kind = Kind("flight", "/flights/x", without=("seo",), why="it has a reason")
+
+    row = row_of(kind, [run(0.98), run(0.97), run(1.0)])
+
+    assert (row.value, row.holds, row.bound) == (98, False, "at least 100")
+    assert row.note == (
+        " 98 100 100   –; FCP 1234 ms, LCP 2000 ms, TBT 0 ms, SI 1300 ms, CLS 0.012; "
+        "points lost: performance: first-contentful-paint; it has a reason"
+    )
 
 
 def test_an_unknown_measurement_is_named(capsys):

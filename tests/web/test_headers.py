@@ -76,12 +76,12 @@ def test_pages_of_a_known_learner_are_not_stored(client):
 
 def test_files_are_kept_for_ever_under_the_hash_of_them_all(client):
     page = client.get("/").text
-    address = re.search(r'href="(/static/v-[0-9a-f]{12}/css/tokens\.css)"', page)
+    address = re.search(r'href="(/static/v-[0-9a-f]{12}/bundles/site\.css)"', page)
     assert address
 
     for path, kept in (
         (address[1], FOR_EVER),
-        ("/static/v-000000000000/css/tokens.css", "no-cache"),
+        ("/static/v-000000000000/bundles/site.css", "no-cache"),
         ("/static/css/tokens.css", "no-cache"),
     ):
         with client.get(path) as response:
