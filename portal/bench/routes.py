@@ -43,7 +43,7 @@ from portal.bench.view import Bench
 from portal.bench.words import CHECKS, CONNECTION, NO_REPLICA, engine_words, for_scripts
 from portal.content.numbers import keep_units
 from portal.web.arguments import whole_number
-from portal.web.history import history
+from portal.web.history import history, proofs
 from portal.web.learner import current_learner
 from portal.web.services import client, release_db
 from portal.web.stream import hub_of, stream_response
@@ -76,6 +76,8 @@ def _install(state: Any) -> None:
         stops_of=log_scale.stops,
         figure=values.figure,
         plain=values.plain,
+        counted_value=values.counted,
+        met_on=values.met_on,
         still=still,
         METRICS=METRICS,
         POSITIONS=log_scale.POSITIONS,
@@ -120,7 +122,7 @@ def bench_for(lab_id: str) -> Markup:
 
 
 def _look(lab: Lab, *, strict: bool = False) -> Bench:
-    met_before = history().met.get(lab.id, frozenset())
+    met_before = proofs(lab.id)
     release_db()
     return look(
         lab,
