@@ -90,12 +90,20 @@ function table(rows) {
     const name = make("th", { scope: "row" }, row.label);
     row.counters.forEach((counter, index) => name.append(index ? " or " : " ", make("code", {}, counter)));
     const cells = [name];
-    if (row.before !== undefined) cells.push(make("td", { class: "n" }, shown(row.before)));
-    const wide = compared && row.before === undefined ? { colspan: "2" } : {};
-    cells.push(make("td", { class: "n", ...wide }, shown(row.value)), make("td", {}, row.unit));
+    if (row.before !== undefined) cells.push(cell(row.before));
+    // Words without a unit take its place as well.
+    const alone = typeof row.value === "string" && !row.unit;
+    cells.push(cell(row.value, 1 + Number(compared && row.before === undefined) + Number(alone)));
+    if (!alone) cells.push(make("td", {}, row.unit));
     return make("tr", {}, ...cells);
   });
   return make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...lines));
+}
+
+/** @param {unknown} value @param {number} [columns] that it takes */
+function cell(value, columns = 1) {
+  const wide = columns > 1 ? { colspan: String(columns) } : {};
+  return make("td", { class: typeof value === "string" ? "words" : "n", ...wide }, shown(value));
 }
 
 /** @param {string} words @param {string} [kind] */

@@ -108,7 +108,9 @@ def by_connection(sandbox: Sandbox) -> Verdict:
 @check("A replica lags behind by its link, in bytes and in milliseconds")
 def lags(sandbox: Sandbox) -> Verdict:
     slow = sandbox.ledger.newest(Lag, lambda lag: lag.delay_ms >= DELAY_MS)
-    whole = sandbox.ledger.newest(Lag, lambda lag: lag.delay_ms < DELAY_MS)
+    # A busy machine may hold up one write: the quickest one shows what the link takes.
+    links = [lag for lag in sandbox.ledger.seen(Lag) if lag.delay_ms < DELAY_MS]
+    whole = min(links, key=lambda lag: lag.took_ms, default=None)
     if slow is None or whole is None:
         raise unmet(
             f"No write has been followed over a {'whole' if slow else 'slowed'} link yet.",
