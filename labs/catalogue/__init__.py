@@ -45,7 +45,7 @@ def find(lab_id: str) -> Lab:
 
 
 def folder_of(lab_id: str) -> Path:
-    """The folder of a lab: its definition, its tolerances, and its view if it has one of its own.
+    """The folder of a lab: its definition, its data files, and its view if it has one of its own.
 
     UnknownLab if there is none.
     """
@@ -60,7 +60,7 @@ def _add(labs: dict[str, Lab], module: ModuleType, path: Path) -> None:
         raise ValueError(f"{path} defines no lab.")
     if lab.id.replace("-", "_") != path.parent.name.replace("-", "_"):
         raise ValueError(f"{path.parent} holds a lab that calls itself {lab.id}.")
-    lab.load_tolerances(path.parent)
+    lab.load_files(path.parent)
     labs[lab.id] = lab
 
 

@@ -10,7 +10,10 @@ from labs.events.base import CheckStatus, Event, Sense, Value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckChanged(Event):
-    """A check has a new status or new evidence."""
+    """A check has a new status or new evidence. One that was met stays met: `message` and
+    `evidence` are those that first met it, at the Unix time `met_at`, and `now` is what is found
+    at present if that is no longer so.
+    """
 
     check: str
     claim: str
@@ -18,6 +21,8 @@ class CheckChanged(Event):
     message: str
     hint: str = ""
     evidence: dict[str, Value] = field(default_factory=dict)
+    now: str = ""
+    met_at: float = 0.0
     news: bool = True
     sense: ClassVar[Sense] = "here"
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from labs.engines.registry import registry
 from labs.errors import BadInput
 from labs.events import Value
-from labs.lab import tolerances
+from labs.lab import evidence, tolerances
 from labs.lab.check import Check, about_of, check, name_of
 from labs.lab.controls import (
     ACTION_PLACES,
@@ -140,6 +140,8 @@ class Lab:
     predictions: tuple[Prediction, ...] = ()
     guide: Guide = ()
     """The steps that lead to every check; set after the actions, which they name."""
+    counted: Mapping[str, evidence.Counted] = field(default_factory=dict)
+    """What each value of the checks' evidence is called, from the lab's evidence.toml."""
     mutants: tuple[Mutant, ...] = ()
     run_reference: Callable[[Any], None] = _no_reference
     on_prepare: Callable[[Any], None] | None = None
@@ -265,8 +267,9 @@ class Lab:
         self.on_readings = function
         return function
 
-    def load_tolerances(self, folder: Path) -> None:
-        """Give each prediction the tolerance that the lab's folder has for it."""
+    def load_files(self, folder: Path) -> None:
+        """Take from the lab's folder how near predictions come, and what evidence is called."""
+        self.counted = evidence.of(folder)
         found = tolerances.of(folder)
         self.predictions = tuple(
             replace(prediction, tolerance=found.get(prediction.name, prediction.tolerance))

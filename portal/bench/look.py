@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import cast
@@ -13,6 +13,7 @@ from labs.events import Value
 from labs.lab import Lab
 from portal.access import may
 from portal.bench.view import Bench, Gear, Phase
+from portal.web.history import Proof
 
 RESERVED = frozenset({"gear", "view", "was", "on", "place"})
 
@@ -37,9 +38,9 @@ def look(
     client: LabsClient,
     quick: LabsClient,
     strict: bool = False,
-    met_before: Set[str] = frozenset(),
+    met_before: Mapping[str, Proof] | None = None,
 ) -> Bench:
-    """The bench of a lab as this learner finds it; `met_before` on any bench of theirs."""
+    """The bench of a lab as this learner finds it; `met_before` on an earlier bench."""
     asked = settings_in(lab, args, strict=strict)
     gear = cast(Gear, args.get("gear") if args.get("gear") in lab.gears else lab.gears[0])
     bare = Bench(
@@ -48,7 +49,7 @@ def look(
         settings=asked,
         gear=gear,
         projector=args.get("view") == "projector",
-        met_before=met_before,
+        met_before=met_before or {},
     )
     try:
         info = quick.find(learner) if learner else None

@@ -51,7 +51,7 @@ from portal.bench.words import (
 )
 from portal.content.numbers import keep_units
 from portal.web.arguments import whole_number
-from portal.web.history import history
+from portal.web.history import history, proofs
 from portal.web.learner import current_learner
 from portal.web.progress import progress_of
 from portal.web.services import client, course, release_db
@@ -87,6 +87,8 @@ def _install(state: Any) -> None:
         stops_of=log_scale.stops,
         figure=values.figure,
         plain=values.plain,
+        counted_value=values.counted,
+        met_on=values.met_on,
         still=still,
         METRICS=METRICS,
         POSITIONS=log_scale.POSITIONS,
@@ -129,7 +131,7 @@ def bench_for(lab_id: str) -> Markup:
 
 
 def _look(lab: Lab, *, strict: bool = False) -> Bench:
-    met_before = history().met.get(lab.id, frozenset())
+    met_before = proofs(lab.id)
     release_db()
     return look(
         lab,

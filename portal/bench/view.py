@@ -8,7 +8,7 @@ opening, open, ended, away.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,13 +17,14 @@ from typing import Any, Literal
 from labs.client import METRICS, Metric, SandboxInfo
 from labs.errors import BadInput
 from labs.events import Value
-from labs.lab import Action, Chart, Choice, Control, Lab, Link, Steppable, Topology
+from labs.lab import Action, Chart, Choice, Control, Lab, Link, Steppable, Topology, rows_of
 from portal import drawing
 from portal.bench.guide import GuideStep, guide_of
 from portal.bench.listing import Listing, listings
 from portal.bench.scale import Scale, scale_of
 from portal.bench.values import plain
 from portal.bench.words import in_words
+from portal.web.history import Proof
 
 Phase = Literal["none", "taken", "queued", "opening", "open", "ended", "away"]
 Gear = Literal["step", "load", "break"]
@@ -52,7 +53,7 @@ class Bench:
     other: Lab | None = None
     starting: Mapping[str, str] = field(default_factory=dict)
     turns: tuple[dict[str, Any], ...] = ()
-    met_before: Set[str] = frozenset()
+    met_before: Mapping[str, Proof] = field(default_factory=dict)
 
     @property
     def sandbox(self) -> str:
@@ -184,15 +185,20 @@ class Bench:
 
     @property
     def checks(self) -> list[dict[str, Any]]:
-        """The lab's checks with what is known of each."""
+        """The lab's checks with what is known of each; `rows` are those of its table."""
         known: Mapping[str, dict[str, Any]] = self.state.get("checks", {})
-        unmet = {"status": "unmet", "message": "", "hint": "", "evidence": {}}
-        return [
-            unmet
-            | {"name": check.name, "claim": check.claim, "before": check.name in self.met_before}
-            | known.get(check.name, {})
+        checks = [
+            {"name": check.name, "claim": check.claim}
+            | shown(known.get(check.name, {}), self.met_before.get(check.name))
             for check in self.lab.checks
         ]
+        return [check | {"rows": rows_of(check["evidence"], self.lab.counted)} for check in checks]
+
+    @property
+    def counted(self) -> dict[str, list[str]]:
+        """What each value of the evidence is called, for the script: label, unit, counters."""
+        known = self.lab.counted.items()
+        return {name: [one.label, one.unit, *one.counters] for name, one in known}
 
     @property
     def scale(self) -> Scale:
@@ -240,6 +246,23 @@ class Bench:
     def chart_metrics(self, chart: Chart) -> list[Metric]:
         """The metrics of a chart."""
         return [METRICS[name] for name in chart.metrics]
+
+
+def shown(found: Mapping[str, Any], proof: Proof | None) -> dict[str, Any]:
+    """A check as its bench shows it: as this sandbox found it, or with the `proof` of an earlier
+    one. `now` is then empty unless this sandbox has found something else.
+    """
+    unmet = {"status": "unmet", "message": "", "hint": "", "evidence": {}, "now": "", "met_at": 0.0}
+    here = unmet | dict(found) | {"before": proof is not None}
+    if proof is None or here["status"] == "met":
+        return here
+    return here | {
+        "status": "met",
+        "message": proof.message,
+        "evidence": proof.evidence,
+        "met_at": proof.at.timestamp(),
+        "now": here["message"] if here["evidence"] else "",
+    }
 
 
 def topology_of(lab: Lab, state: Mapping[str, Any]) -> Topology:

@@ -7,7 +7,7 @@ from types import SimpleNamespace as Plain
 from typing import Any
 
 from labs.client import METRICS
-from labs.lab import Choice, Link, Node, Number
+from labs.lab import Choice, Counted, Link, Node, Number, Row
 from portal.drawing import Box, Drawing, Spot, Wire
 
 STATES = ("starting", "up", "paused", "down", "stopped")
@@ -67,6 +67,11 @@ CHECKS = (
         "Restart it.",
     ),
 )
+CHECK = {"before": False, "now": "", "met_at": 0.0}
+ROWS = (
+    Row(Counted("Lookups that missed", "lookups", ("keyspace_misses",)), 1, 0),
+    Row(Counted("Queries", "queries", ("pg_stat_statements.calls",)), 1),
+)
 
 
 def bench() -> Any:
@@ -82,9 +87,10 @@ def bench() -> Any:
         },
         tiles=[METRICS[name] for name in READING],
         checks=[
-            check | {"evidence": {}}
+            check | CHECK | {"rows": ROWS if check["status"] == "met" else ()}
             for check in _dicts(CHECKS, "name", "claim", "status", "message", "hint")
         ],
+        counted={},
         scale=Plain(
             bars=(
                 Plain(sense="miss", server="cache", start=0.0, width=2.7, share=3),

@@ -11,6 +11,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 from flask import g
@@ -76,12 +77,56 @@ class History:
         return self.answers.get(lesson, {}).get(question, {}).get(content_hash)
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The reading that met a check on an earlier bench: its sentence, its evidence, its time."""
+
+    message: str
+    evidence: Mapping[str, Value]
+    at: datetime
+
+
 def history() -> History:
     """Of the learner who asks, once a request; up to half a minute old."""
     if "history" not in g:
         g.history = _history(current_learner())
     found: History = g.history
     return found
+
+
+def proofs(lab: str) -> Mapping[str, Proof]:
+    """For each check of a lab that this learner has met, the newest bench's reading, by its name.
+
+    It agrees with `history`: what is met there is met here.
+    """
+    learner, names = current_learner(), history().met.get(lab)
+    if learner is None or not names:
+        return {}
+    newest = (
+        select(Outcome.name, Outcome.data, Outcome.at)
+        .where(Outcome.learner_id == learner, Outcome.lab == lab)
+        .where(Outcome.kind == "check", Outcome.status == "met", Outcome.name.in_(names))
+        .ext(distinct_on(Outcome.name))
+        .order_by(Outcome.name, Outcome.at.desc())
+    )
+    try:
+        rows = db().execute(newest).all()
+    except SQLAlchemyError as exc:
+        if not is_database_away(exc):
+            raise
+        return {}
+    return {name: _proof(data, at) for name, data, at in rows}
+
+
+def _proof(data: Mapping[str, Any], at: datetime) -> Proof:
+    """A sandbox wrote this: what has no evidence in it is shown without."""
+    evidence = data.get("evidence")
+    values = evidence.items() if isinstance(evidence, dict) else ()
+    return Proof(
+        str(data.get("message", "")),
+        {str(name): value for name, value in values if isinstance(value, (str, int, float))},
+        at,
+    )
 
 
 def keep(learner: str) -> None:

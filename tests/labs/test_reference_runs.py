@@ -6,9 +6,20 @@ import pytest
 
 from labs.catalogue import catalogue
 from labs.headless import MEASURE_DEADLINE_S, Standstill, play
+from labs.lab import rows_of
 
 LABS = list(catalogue().values())
 MUTANTS = [(lab, mutant) for lab in LABS for mutant in lab.mutants]
+
+
+def unlabelled(run, lab):
+    """The values of evidence that the page would show by their names in the program."""
+    names = {name for check in run.checks for name in check["evidence"]}
+    rows = rows_of(dict.fromkeys(names, 0), lab.counted)
+    known = {counted.label for counted in lab.counted.values()}
+    patterns = [label.partition("{}")[0] for label in known if "{}" in label]
+    labels = {row.counted.label for row in rows} - known
+    return {label for label in labels if not any(map(label.startswith, patterns))}
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
@@ -19,6 +30,7 @@ def test_the_reference_run_meets_every_check_with_evidence(supervisor, lab):
         (check.name for check in lab.checks), "met"
     ), run.checks
     assert all(check["evidence"] for check in run.checks)
+    assert unlabelled(run, lab) == set()
     assert run.measurements
 
 

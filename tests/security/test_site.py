@@ -211,6 +211,8 @@ def test_nothing_that_a_sandbox_says_comes_out_as_markup(client, labs, sandbox):
                 message=MARKUP,
                 hint=MARKUP,
                 evidence={MARKUP: MARKUP},
+                now=MARKUP,
+                met_at=1e300,
             )
             for check in lab.checks
         ),

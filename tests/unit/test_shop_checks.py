@@ -29,7 +29,8 @@ NOTIFIED: Row = TTL_ALONE | {
 
 
 def with_rows(*rows):
-    return SimpleNamespace(found={"windows": list(rows)})
+    load = SimpleNamespace(running=False)
+    return SimpleNamespace(found={"windows": list(rows)}, servers={}, link_states={}, load=load)
 
 
 def test_a_check_gives_a_verdict_whether_or_not_it_is_met():

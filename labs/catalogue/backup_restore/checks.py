@@ -8,9 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from labs.catalogue.backup_restore import bystander
+from labs.catalogue.backup_restore.hints import WHILE_WRITING, to_restore, to_take
 from labs.catalogue.backup_restore.trials import Read
 from labs.events import Value
 from labs.lab import Verdict, check, evidence_of, met, require_seen, unmet
+from labs.sandbox.blocks import hint_for
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.changes.backup import Backup, Refused, Restored, sha256_of, stamp
 from labs.setups.changes.backups import Backups
@@ -47,7 +49,7 @@ def file_with_digest(sandbox: Sandbox) -> Verdict:
             and not backup.experiment
         ],
         "There is no backup yet.",
-        hint="Fill the cluster, then have it backed up.",
+        hint="In the tab Step press “Fill the cluster”; then press “Take a backup”.",
     )
     return [_is_as_noted(found, backup) for backup in reversed(originals)][-1]
 
@@ -62,15 +64,15 @@ def _is_as_noted(found: Backups, backup: Backup) -> Verdict:
     }
     if not file.exists():
         raise unmet(
-            f"{backup.name} stands in the list, and there is no such file.",
+            f"The list has {backup.name}, but there is no such file.",
             evidence,
-            hint="A list of backups is no backup. What was written to the disk?",
+            hint="Press “Take a backup” again.",
         )
     try:
         now, size = _sha256(file, stamp(file)), file.stat().st_size
     except FileNotFoundError:
         # It is being deleted: in a moment it is no longer in the list.
-        raise unmet(f"The file of {backup.name} has gone.", evidence) from None
+        raise unmet(f"The file of {backup.name} has just been deleted.", evidence) from None
     evidence |= {
         "sha256_now": now[:SHORT],
         "bytes": size,
@@ -78,18 +80,19 @@ def _is_as_noted(found: Backups, backup: Backup) -> Verdict:
     }
     if (now, size) != (backup.sha256, backup.size):
         raise unmet(
-            f"The file of {backup.name} is not the one that was noted.",
+            f"The file of {backup.name} has other bytes than when it was taken.",
             evidence,
-            hint="What happened to the file since it was taken?",
+            hint="Press “Take a backup” again and compare the two SHA-256 under “How this was "
+            "counted”.",
         )
     return met(
-        f"{backup.name}: {backup.keys:,} keys in {size:,} bytes, SHA-256 {now[:SHORT]}…, as "
-        "noted when it was taken.",
+        f"The file of {backup.name} holds {backup.keys:,} keys in {size:,} bytes. Its SHA-256 is "
+        "still the one that was noted when it was taken.",
         evidence,
     )
 
 
-@check("Restored, the data has the digest that it had before the accident")
+@check("The restored data has the digest that it had before the accident")
 def same_data(sandbox: Sandbox) -> Verdict:
     restored = [one for one in _restored(sandbox) if one.backup.digest and not one.backup.loaded]
     refused = sandbox.ledger.newest(Refused)
@@ -98,13 +101,20 @@ def same_data(sandbox: Sandbox) -> Verdict:
             f"No server starts from {refused.backup.name}: "
             f"{refused.words[0] if refused.words else refused.state}",
             _bytes_of(refused),
-            hint="Are the bytes still those that were noted?",
+            hint=to_restore(
+                sandbox,
+                "The file was damaged. Choose another one under “Backup”, then press “Restore into "
+                "a new cluster”.",
+            ),
         )
     require_seen(
         restored,
-        "No backup of a quiet cluster has been restored yet.",
-        hint="Only where no client writes can the data be held against what it was: take a "
-        "backup without a load, lose the data, restore.",
+        "No backup that was taken without a load has been restored yet.",
+        hint=to_restore(
+            sandbox,
+            "While no load runs press “Take a backup”. Press “FLUSHALL” in the tab Break, then "
+            "“Restore into a new cluster”.",
+        ),
     )
     for one in restored:
         before, after = one.backup, one.new
@@ -121,27 +131,29 @@ def same_data(sandbox: Sandbox) -> Verdict:
         }
         if not after.keys:
             problem = unmet(
-                "What was restored is empty.",
+                "The restored cluster is empty.",
                 evidence,
-                hint="When was this backup taken: before the data was lost, or after?",
+                hint="This backup was taken after the data was lost. Press “Fill the cluster” in "
+                "the tab Step and “Take a backup”; then lose the data and restore that backup.",
             )
         elif after.digest != before.digest:
             problem = unmet(
-                "What was restored is not what was backed up.",
+                "The restored data is not the data that was backed up.",
                 evidence,
-                hint="Compare the digests and the number of keys.",
+                hint="Compare the digests and the keys under “How this was counted”. Then press "
+                "“Take a backup” again, and restore that one.",
             )
         elif one.old.digest == before.digest:
             problem = unmet(
-                "The same data, and nothing had been lost yet.",
+                "The restored data is the same, but the old cluster had lost nothing.",
                 evidence,
-                hint="What would tell you that a backup is of use? Something must be lost.",
+                hint="Press “FLUSHALL” in the tab Break and “Delete shop-restored”; then “Restore "
+                "into a new cluster”.",
             )
         else:
             return met(
-                f"{after.keys:,} keys of {len(after.types)} types, with their values and their "
-                f"ends: the digest is {after.digest[:SHORT]}… again. After the accident it was "
-                "another.",
+                f"The new cluster has {after.keys:,} keys of {len(after.types)} types, with the "
+                "digest that the data had before the accident.",
                 evidence,
             )
     raise problem
@@ -151,8 +163,10 @@ def same_data(sandbox: Sandbox) -> Verdict:
 def new_endpoint(sandbox: Sandbox) -> Verdict:
     one = require_seen(
         next((one for one in _restored(sandbox) if not one.old.keys), None),
-        "No cluster has been restored after an accident yet.",
-        hint="Lose the data, then restore a backup.",
+        "No backup has been restored after the data was lost yet.",
+        hint=to_restore(
+            sandbox, "Press “FLUSHALL” in the tab Break, then “Restore into a new cluster”."
+        ),
     )
     pid_before, pid_after = one.old_pids
     evidence: dict[str, Value] = {
@@ -164,15 +178,17 @@ def new_endpoint(sandbox: Sandbox) -> Verdict:
     }
     if one.new_address == one.old_address:
         raise unmet(
-            "The data is back at the address that it had.",
+            "The data is back at the address that it had before.",
             evidence,
-            hint="What does the service make of a backup: the old cluster again, or another one?",
+            hint="A restore must make a new cluster. Compare the addresses under “How this was "
+            "counted”.",
         )
     if pid_before != pid_after or not pid_after or one.old_keys:
         raise unmet(
-            "The old cluster was touched by the restore.",
+            "The old cluster has restarted or has keys again since the restore.",
             evidence,
-            hint="A restore has nothing to do with the cluster that lost its data.",
+            hint="Press “FLUSHALL” in the tab Break and “Delete shop-restored”, then “Restore into "
+            "a new cluster”. Leave the cluster shop as it is.",
         )
     reads = sandbox.ledger.seen(Read)
     asked_old = any(
@@ -186,29 +202,31 @@ def new_endpoint(sandbox: Sandbox) -> Verdict:
     }
     if not asked_old:
         raise unmet(
-            "The application has not asked the old endpoint since the data was lost.",
+            "The app has not asked the old endpoint since the data was lost.",
             evidence,
-            hint="What does an application get that does not know of the restore?",
+            hint="Set “The application asks” to “shop”, then press “Ask for a page” in the tab "
+            "Step.",
         )
     if not asked_new:
         raise unmet(
-            "The application has not found its data at the new endpoint yet.",
+            "The app has not found its data at the new endpoint yet.",
             evidence,
-            hint="Which address stands in the application’s settings?",
+            hint="Set “The application asks” to “shop-restored”, then press “Ask for a page” in "
+            "the tab Step.",
         )
     return met(
-        f"The data is at {one.new_address}. At {one.old_address} the old cluster still answers, "
-        "and has nothing: the application needed the new address.",
+        f"The app found its data at {one.new_address}. The old cluster still answers at "
+        f"{one.old_address}, but it is empty.",
         evidence,
     )
 
 
-@check("What was written after the snapshot is gone, to the last change")
+@check("The new cluster lacks every change that came after the snapshot")
 def writes_lost(sandbox: Sandbox) -> Verdict:
     restored = require_seen(
         [one for one in _restored(sandbox) if one.loss.kept + one.loss.gone],
-        "No backup has been restored that was taken while writers wrote.",
-        hint="Let writers write while a backup is taken and after it; then restore it.",
+        "No backup that was taken under a load has been restored yet.",
+        hint=to_take(sandbox, to_restore(sandbox, WHILE_WRITING)),
     )
     one = next((one for one in restored if one.loss.kept and one.loss.gone), restored[0])
     loss, acknowledged = one.loss, one.loss.kept + one.loss.gone
@@ -222,20 +240,20 @@ def writes_lost(sandbox: Sandbox) -> Verdict:
     }
     if loss.wrong:
         raise unmet(
-            f"{loss.wrong} products are not as they were at one moment.",
+            f"{loss.wrong} products have another value than at the moment of the snapshot.",
             evidence,
-            hint="Was the file written by the server at one moment?",
+            hint="Console commands change products, too. Press “Fill the cluster” in the tab Step "
+            "and do it again, without the console.",
         )
     if not loss.kept or not loss.gone:
         raise unmet(
-            "All changes lie on one side of the snapshot.",
+            "All changes came before the snapshot, or all came after it.",
             evidence,
-            hint="Writers must write before it as well as after it.",
+            hint=to_take(sandbox, to_restore(sandbox, WHILE_WRITING)),
         )
     return met(
-        f"{loss.gone:,} of {acknowledged:,} acknowledged changes are gone: all that came "
-        f"after the moment of the snapshot. Each of {loss.products:,} changed products is as it "
-        "was at that moment.",
+        f"The new cluster lacks {loss.gone:,} of {acknowledged:,} acknowledged changes: all that "
+        f"came after the snapshot. All {loss.products:,} changed products are as they were then.",
         evidence,
     )
 
@@ -247,8 +265,12 @@ def copy_on_write(sandbox: Sandbox) -> Verdict:
     if quiet is None or loaded is None:
         raise unmet(
             f"No backup has been taken {'under a load' if quiet else 'without a load'} yet.",
-            hint="Take one while no client writes and one while many do, and compare the memory "
-            "that was copied.",
+            hint=to_take(
+                sandbox,
+                "Press “Start the load” in the tab Load, then “Take a backup” while it runs."
+                if quiet
+                else "Press “Stop the load” in the tab Load, then “Take a backup”.",
+            ),
         )
     evidence: dict[str, Value] = {
         "cow_bytes_quiet": quiet.cow,
@@ -262,27 +284,32 @@ def copy_on_write(sandbox: Sandbox) -> Verdict:
     }
     if not loaded.written:
         raise unmet(
-            "Nothing was changed while the file was written.",
+            "No client changed anything while the file was written.",
             evidence,
-            hint="Which pages have to be copied while a child still needs them? Does any client "
-            "write?",
+            hint=to_take(
+                sandbox,
+                "Press “Start the load” in the tab Load, then “Take a backup” while it runs.",
+            ),
         )
     if quiet.cow >= loaded.cow * MOST_COPIED_QUIET:
         raise unmet(
-            "Under this load not much more was copied than without.",
+            "Redis copied not much more memory under this load than without one.",
             evidence,
-            hint="How many pages are touched while the file is being written? More data takes "
-            "longer, more writes touch more.",
+            hint=to_take(
+                sandbox,
+                "In the tab Load raise “Changes wanted” to 10,000/s and press “Start the load”; "
+                "then press “Take a backup”.",
+            ),
         )
     return met(
-        f"{loaded.written:,} changes came while the file was written: Redis copied "
-        f"{loaded.cow / 1024:,.0f} KB for it, {loaded.cow_percent:.0f} % of its memory. Without "
-        f"a load it was {quiet.cow / 1024:,.0f} KB.",
+        f"Redis copied {loaded.cow / 1024:,.0f} KB while it wrote the file under a load, "
+        f"{loaded.cow_percent:.0f} % of its memory. Without a load it copied "
+        f"{quiet.cow / 1024:,.0f} KB.",
         evidence,
     )
 
 
-@check("A damaged file is found out, and no server starts from it")
+@check("Redis detects a damaged file and does not start from it")
 def damaged_refused(sandbox: Sandbox) -> Verdict:
     def is_damaged(one: Restored | Refused) -> bool:
         return one.file_sha256 != one.backup.sha256
@@ -290,23 +317,29 @@ def damaged_refused(sandbox: Sandbox) -> Verdict:
     started = sandbox.ledger.newest(Restored, is_damaged)
     if started is not None:
         raise unmet(
-            f"A cluster was started from {started.backup.name}, whose bytes are not those that "
-            "were noted.",
+            f"A cluster started from {started.backup.name}, although its file was damaged.",
             _bytes_of(started) | {"keys": started.new.keys},
-            hint="What does an RDB file carry at its end, and who looks at it?",
+            hint="An RDB file ends with a checksum, and Redis must compare it. Press “Delete "
+            "shop-restored” and “Damage a copy”, then “Restore into a new cluster”.",
         )
     refused = require_seen(
         sandbox.ledger.newest(Refused, is_damaged),
         "No damaged file has been restored yet.",
-        hint="Damage a copy, never the backup itself, and see who notices.",
+        hint=to_restore(
+            sandbox,
+            "Press “Damage a copy”. Choose the copy under “Backup”, then press “Restore into a new "
+            "cluster”.",
+        ),
     )
     evidence = _bytes_of(refused) | {"state": refused.state}
     evidence |= {f"log_{number}": words for number, words in enumerate(refused.words, 1)}
     if not refused.words:
         raise unmet(
-            "The server did not start, and did not say why.", evidence, hint="Its log says more."
+            "The server did not start, and its log does not say why.",
+            evidence,
+            hint="Press “Restore into a new cluster” again with the damaged copy.",
         )
-    return met(f"The server would not start from it: {refused.words[0]}", evidence)
+    return met(f"Redis refused to start from the damaged file: {refused.words[0]}", evidence)
 
 
 @check("Memcached offers nothing to restore")
@@ -314,27 +347,34 @@ def memcached_nothing(sandbox: Sandbox) -> Verdict:
     asked = require_seen(
         sandbox.ledger.newest(bystander.Asked),
         "Memcached has not been asked for a backup yet.",
-        hint="It stands beside the cluster, with items in it.",
+        hint=hint_for(
+            sandbox,
+            "In the tab Step press “Fill the cluster”, then “Ask Memcached for a backup, "
+            "restart it”.",
+        ),
     )
     evidence: dict[str, Value] = {
         "items_before": asked.items_before,
-        "items_after_restart": asked.items_after,
+        "items_after": asked.items_after,
         "files": ", ".join(asked.files) or "none",
-        **dict(asked.answers),
+        **{f"answer_to_{command}": answer for command, answer in asked.answers},
     }
     if not asked.items_before:
         raise unmet(
-            "Memcached held nothing that it could have lost.", evidence, hint="Fill it first."
+            "Memcached was empty before the restart, so it had nothing to lose.",
+            evidence,
+            hint="In the tab Step press “Fill the cluster”, then “Ask Memcached for a backup, "
+            "restart it”.",
         )
     if asked.pids[0] == asked.pids[1] or not asked.refused or asked.files or asked.items_after:
         raise unmet(
-            "Something was left of what Memcached held.",
+            "Memcached has items or a file after its restart.",
             evidence,
-            hint="Is it the same process? What did it answer?",
+            hint="Press “Ask Memcached for a backup, restart it” in the tab Step again.",
         )
     return met(
-        f"It answered {asked.answers[0][1]} to every wish and wrote no file. Restarted, it has 0 "
-        f"of {asked.items_before:,} items: there is nothing to restore.",
+        f"Memcached answered {asked.answers[0][1]} to every command and wrote no file. After its "
+        f"restart it had none of {asked.items_before:,} items.",
         evidence,
     )
 

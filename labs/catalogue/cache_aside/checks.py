@@ -6,6 +6,7 @@ Each check judges the ledger: single requests with the servers' own counters bef
 from __future__ import annotations
 
 from labs.lab import Verdict, check, met, require_seen, unmet
+from labs.sandbox.blocks import hint_for
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop.strategies import DELETE_ON_WRITE, NOT_INVALIDATED
@@ -44,8 +45,12 @@ def _around(sandbox: Sandbox, write: Request) -> tuple[list[Request], list[Reque
 def first_read_misses(sandbox: Sandbox) -> Verdict:
     first = require_seen(
         _pair(sandbox)[0],
-        "No read has missed yet.",
-        hint="Read something that the cache can't have: it starts empty.",
+        "The cache has not counted a miss yet.",
+        hint=hint_for(
+            sandbox,
+            "In the tab Step, press “Flush the cache”, choose “Read” and press “Start a request”; "
+            "then press “Run to the end”.",
+        ),
     )
     evidence = {
         "cache_misses": first.misses,
@@ -55,23 +60,29 @@ def first_read_misses(sandbox: Sandbox) -> Verdict:
     }
     if first.queries == 1:
         return met(
-            f"Request {first.number}: the cache counted a miss, Postgres counted 1 query.",
+            f"Request {first.number} asked the cache and got nothing. Postgres then counted one "
+            "query.",
             evidence,
         )
     raise unmet(
-        f"Request {first.number} missed, and Postgres counted {first.queries} queries instead "
-        "of 1.",
+        f"Request {first.number} was a miss, but Postgres counted {first.queries} queries instead "
+        "of one.",
         evidence,
-        hint="A miss should cost the database one question.",
+        hint="The app must ask the database once after a miss. Press “Start a request” in the tab "
+        "Step and look at the list of what was sent.",
     )
 
 
-@check("The second read is a hit, with none")
+@check("The second read is a hit, with no database query")
 def second_read_hits(sandbox: Sandbox) -> Verdict:
     second = require_seen(
         _pair(sandbox)[1],
-        "Nothing was read twice yet.",
-        hint="Read the same item again before its time to live ends.",
+        "No item has been read twice yet.",
+        hint=hint_for(
+            sandbox,
+            "In the tab Step, press “Read it” twice with the same “Item”. The second read must "
+            "come before the “Time to live” has ended.",
+        ),
     )
     evidence = {
         "cache_hits": second.hits,
@@ -81,27 +92,26 @@ def second_read_hits(sandbox: Sandbox) -> Verdict:
     }
     if second.hits == 1 and second.queries == 0:
         return met(
-            f"Request {second.number}: the cache counted a hit, Postgres counted no query.",
+            f"Request {second.number} got its answer from the cache. Postgres counted no query.",
             evidence,
         )
     if second.queries:
         raise unmet(
-            f"Request {second.number} read the same item again, and Postgres still counted "
+            f"Request {second.number} read the same item again, but Postgres still counted "
             f"{second.queries} quer{'y' if second.queries == 1 else 'ies'}.",
             evidence,
-            hint="Look at what was sent: was it stored the first time? Was it used the second "
-            "time?",
+            hint="Press “Start a request” in the tab Step and look at the list of what was sent: "
+            "the app must store the answer after a miss.",
         )
     raise unmet(
-        f"Request {second.number} was answered, but the cache server counted no hit.",
+        f"The app answered request {second.number}, but the cache counted no hit.",
         evidence,
-        hint="Something else answered than the cache.",
+        hint="The answer did not come from the cache. Press “Start a request” in the tab Step and "
+        "look at the list of what was sent.",
     )
 
 
-@check(
-    "A price changed behind the cache’s back is served until its time to live ends, and not after"
-)
+@check("After a price change, the old price is served until the TTL ends, and not after")
 def stale_until_ttl(sandbox: Sandbox) -> Verdict:
     behind = [w for w in sandbox.ledger.writes() if w.strategy == NOT_INVALIDATED.name]
     for write in reversed([w for w in behind if w.answered]):
@@ -126,30 +136,40 @@ def stale_until_ttl(sandbox: Sandbox) -> Verdict:
         }
         if late:
             raise unmet(
-                f"The old price was served {late[-1].began - stored.ended:.1f} s after it "
-                f"was stored, though its time to live is {stored.ttl_s:g} s.",
+                f"The cache served the old price {late[-1].began - stored.ended:.1f} s after the "
+                f"app had stored it, although its TTL is {stored.ttl_s:g} s.",
                 evidence,
-                hint="With what time to live was it really stored? Ask the cache.",
+                hint="Ask the cache in its console for the TTL of the key.",
             )
         if stale and fresh and first_fresh_s > last_stale_s:
             return met(
-                f"The old price was served {len(stale)} times, for {last_stale_s:.1f} s after the "
-                f"change, and not after its {stored.ttl_s:g} s were over.",
+                f"The cache served the old price {len(stale)} times, for {last_stale_s:.1f} s "
+                f"after the change. It stopped when the TTL of {stored.ttl_s:g} s had ended.",
                 evidence,
             )
         if stale:
             raise unmet(
-                "The old price is being served. Its time to live is not over yet.",
+                f"The cache has served the old price {len(stale)} times. Its TTL of "
+                f"{stored.ttl_s:g} s has not ended yet.",
                 evidence,
-                hint="Read it again when the time to live is over.",
+                hint=f"Wait until {stored.ttl_s:g} s have passed since the item was stored; then "
+                "press “Read it” in the tab Step once more.",
             )
     raise unmet(
-        "No cached price was changed behind the cache’s back yet.",
-        hint="Have an item stored, change its price with invalidation off, and read it again.",
+        "No price of a cached item has been changed without deleting the cached copy yet.",
+        hint=hint_for(sandbox, _how_to_see_it_stale(sandbox)),
     )
 
 
-@check("With delete-on-write no read is stale")
+def _how_to_see_it_stale(sandbox: Sandbox) -> str:
+    chosen = sandbox.lab.find_control("invalidate").show("none")
+    return (
+        f"Set “When a price changes” to “{chosen}” and “Time to live” to a few seconds. In the tab "
+        "Step press “Read it”, “Change the price”, then “Read it” until the price is new."
+    )
+
+
+@check("When the app deletes the cached copy on each price change, no read is stale")
 def delete_on_write(sandbox: Sandbox) -> Verdict:
     proven = stale = 0
     for write in sandbox.ledger.writes():
@@ -170,18 +190,23 @@ def delete_on_write(sandbox: Sandbox) -> Verdict:
     evidence = {"writes_followed_by_a_read": proven, "stale_reads_after_them": stale}
     require_seen(
         proven,
-        "No cached price was changed with invalidation on yet.",
-        hint="Have an item stored, change its price with invalidation on, and read it again.",
+        "No price of a cached item has been changed while the app deletes the cached copy.",
+        hint=hint_for(
+            sandbox,
+            "Set “When a price changes” to “delete the cached page”. In the tab Step press “Read "
+            "it”, “Change the price”, then “Read it”.",
+        ),
     )
     if stale:
         raise unmet(
-            f"{stale} of the reads after such a write were still stale.",
+            f"{stale} reads after such a price change still got the old price.",
             evidence,
-            hint="Was the cache told? Look at what was sent for the write.",
+            hint="Choose “Write” in the tab Step, press “Start a request”, and look at the list of "
+            "what was sent: the app must delete the key.",
         )
     return met(
-        f"After {proven} price change{'s' if proven > 1 else ''} that told the cache, no read "
-        "was stale.",
+        f"The app deleted the cached copy at {proven} price change{'s' if proven > 1 else ''}. No "
+        "read after that was stale.",
         evidence,
     )
 
@@ -191,9 +216,10 @@ def dead_cache_answers(sandbox: Sandbox) -> Verdict:
     reads = [r for r in sandbox.ledger.reads() if r.cache_down]
     if len(reads) < 5:
         raise unmet(
-            f"{len(reads)} of 5 reads were tried while the cache was down.",
-            {"reads": len(reads)},
-            hint="Break the cache, then read.",
+            f"The app has made {len(reads)} of 5 reads while the cache was down.",
+            {"reads": len(reads)} if reads else {},
+            hint="In the tab Break, press “Kill” next to cache. Then press “Read it” five times in "
+            "the tab Step; “Read it ten times” does it at once.",
         )
     answered = sum(r.answered for r in reads)
     evidence = {
@@ -202,10 +228,11 @@ def dead_cache_answers(sandbox: Sandbox) -> Verdict:
         "median_ms": round(sorted(r.took_ms for r in reads)[len(reads) // 2], 2),
     }
     if answered == len(reads):
-        return met(f"All {answered} reads were answered while the cache was down.", evidence)
+        return met(f"The app answered all {answered} reads while the cache was down.", evidence)
     raise unmet(
-        f"{len(reads) - answered} of {len(reads)} reads were not answered while the cache was "
+        f"The app did not answer {len(reads) - answered} of {len(reads)} reads while the cache was "
         "down.",
         evidence,
-        hint="What does the code do when the cache raises an error?",
+        hint="Press “Start a request” in the tab Step and look at the code: it must "
+        "ask the database when the cache raises an error.",
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from labs.events import Value
 from labs.lab import Verdict, check, met, require_seen, unmet
 from labs.load.controller import Tally
+from labs.sandbox.blocks import hint_for
 from labs.sandbox.sampler import Reading
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop.checks import total
@@ -75,20 +76,28 @@ def ran_without_cache(sandbox: Sandbox) -> Verdict:
 def relief(sandbox: Sandbox) -> Verdict:
     off = require_seen(
         _phase(sandbox, "off"),
-        "No load has run without a cache yet.",
-        hint="Run the load with the cache off for two seconds or more.",
+        "No load has run without the cache for two seconds yet.",
+        hint=hint_for(
+            sandbox,
+            "Set “Cache” to “off”, then press “Start the load” in the tab Load. Let it run for "
+            "three seconds and change nothing meanwhile.",
+        ),
     )
     on = require_seen(
         _phase(sandbox, "on"),
-        "No steady load has run with the cache yet.",
-        hint="Turn the cache on while the load runs, and give it time to fill.",
+        "No load has run with a full cache for two seconds yet.",
+        hint=hint_for(
+            sandbox,
+            "Set “Cache” to “on” while the load runs. Wait some seconds until the hit rate no "
+            "longer rises, and change nothing meanwhile.",
+        ),
     )
     wanted = {float(r.settings["rate_per_s"]) for r in (*off, *on)}
     if len(wanted) > 1 or len({str(r.settings["read"]) for r in (*off, *on)}) > 1:
         raise unmet(
-            "The two runs did not want the same.",
-            hint="Compare like with like: the same read at the same rate, once without and once "
-            "with the cache.",
+            "The load without the cache and the load with it had different settings.",
+            hint="Set “Cache” to “off” and back to “on” while the load runs. Leave “What is read” "
+            "and “Requests wanted” in the tab Load as they are.",
         )
     without, with_cache = (_per_s(phase, "database_queries_per_s") for phase in (off, on))
     percent = 100 * (1 - with_cache / without) if without else 0.0
@@ -101,15 +110,16 @@ def relief(sandbox: Sandbox) -> Verdict:
         "wanted_per_s": wanted.pop(),
     }
     said = (
-        f"Postgres counted {without:.0f} queries/s without the cache and {with_cache:.0f} with it: "
-        f"{percent:.0f} % fewer"
+        f"Postgres counted {without:.0f} queries a second without the cache and {with_cache:.0f} "
+        f"with it: {percent:.0f} % fewer"
     )
     if percent >= RELIEF_PERCENT:
         return met(f"{said}.", evidence)
     raise unmet(
-        f"{said}, not {RELIEF_PERCENT:.0f}.",
+        f"{said}. The check asks for {RELIEF_PERCENT:.0f} %.",
         evidence,
-        hint="Is the cache full yet? Which share of what is asked for can it hold?",
+        hint="Let the load run until the cache is full. If the hit rate stays low, raise “Cache "
+        "memory” or “Skew” in the tab Load.",
     )
 
 
@@ -125,8 +135,12 @@ def _tallies(sandbox: Sandbox) -> dict[str, Tally]:
 def hits_are_fast(sandbox: Sandbox) -> Verdict:
     tallies = require_seen(
         _tallies(sandbox),
-        "Too few hits and misses have been timed yet.",
-        hint="Run the load with the cache on.",
+        f"The app has not yet timed {SAMPLES} hits and 5 misses.",
+        hint=hint_for(
+            sandbox,
+            "Set “Cache” to “on” and press “Start the load” in the tab Load. If no miss comes any "
+            "more, press “Flush the cache” there.",
+        ),
     )
     engine, tally = max(tallies.items(), key=lambda pair: pair[1].kinds["hit"])
     hit_ms, miss_ms = (tally.latencies[kind].percentile_ms(50) for kind in ("hit", "miss"))
@@ -140,14 +154,16 @@ def hits_are_fast(sandbox: Sandbox) -> Verdict:
     }
     if hit_ms * TIMES_FASTER <= miss_ms:
         return met(
-            f"Half of all hits took less than {hit_ms:.2f} ms, half of all misses less than "
-            f"{miss_ms:.2f} ms: {miss_ms / hit_ms:.0f} times.",
+            f"A hit took {hit_ms:.2f} ms and a miss {miss_ms:.2f} ms at the median: a hit was "
+            f"{miss_ms / hit_ms:.0f} times faster.",
             evidence,
         )
     raise unmet(
-        f"A hit took {hit_ms:.2f} ms and a miss {miss_ms:.2f} ms at the median: not ten times.",
+        f"A hit took {hit_ms:.2f} ms and a miss {miss_ms:.2f} ms at the median. The check asks "
+        "for ten times.",
         evidence,
-        hint="How much work does a miss save you? Look at what is read.",
+        hint="Set “What is read” to “a category’s ranking”: the slower the query, the more a hit "
+        "saves.",
     )
 
 
@@ -161,8 +177,11 @@ def server_agrees(sandbox: Sandbox) -> Verdict:
     done = total(on, "done_per_s")
     if done < 4 * SAMPLES:
         raise unmet(
-            "Too few requests have run with the cache on yet.",
-            hint="Run the load with the cache on.",
+            f"The app has answered fewer than {4 * SAMPLES} requests with the cache on.",
+            hint=hint_for(
+                sandbox,
+                "Set “Cache” to “on” and let the load run: press “Start the load” in the tab Load.",
+            ),
         )
     counted, queries = total(on, "cache_hits_per_s"), total(on, "database_queries_per_s")
     explained = 100 * (counted + queries) / done
@@ -174,16 +193,16 @@ def server_agrees(sandbox: Sandbox) -> Verdict:
     }
     if 90 <= explained <= 115:
         return met(
-            f"Of {done:.0f} requests the cache server counted {counted:.0f} hits, and Postgres "
-            f"{queries:.0f} queries.",
+            f"The app answered {done:,.0f} requests. The cache counted {counted:,.0f} hits, and "
+            f"Postgres counted {queries:,.0f} queries.",
             evidence,
         )
     raise unmet(
-        f"{done:.0f} requests were answered, but the cache server counted {counted:.0f} hits "
-        f"and Postgres {queries:.0f} queries.",
+        f"The app answered {done:,.0f} requests, but the cache counted {counted:,.0f} hits and "
+        f"Postgres {queries:,.0f} queries: the sum must be the same.",
         evidence,
-        hint="Every request should be either the one or the other. Who answered the rest, or "
-        "who was asked twice?",
+        hint="Your own reads and console commands count as well. Press “Start afresh”, then let "
+        "only the load of the tab Load run.",
     )
 
 
@@ -198,14 +217,18 @@ def both_engines(sandbox: Sandbox) -> Verdict:
     if {"redis", "memcached"} <= set(tallies):
         return met(
             f"A hit took {evidence['redis_hit_p50_ms']} ms with Redis and "
-            f"{evidence['memcached_hit_p50_ms']} ms with Memcached, at the median.",
+            f"{evidence['memcached_hit_p50_ms']} ms with Memcached at the median.",
             evidence,
         )
     missing = [name for name in ("memcached", "redis") if name not in tallies]
     raise unmet(
-        f"No load has run with {' and '.join(name.capitalize() for name in missing)} yet.",
+        f"The load has not yet run with {' and '.join(map(str.capitalize, missing))}.",
         evidence,
-        hint="Exchange the engine while the load runs.",
+        hint=hint_for(
+            sandbox,
+            "Set “Cache” to “on” and press “Start the load” in the tab Load. Then set “Engine”, at "
+            f"the top of the bench, to “{missing[0].capitalize()}” and wait some seconds.",
+        ),
     )
 
 

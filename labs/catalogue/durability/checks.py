@@ -14,7 +14,10 @@ Row = dict[str, Value]
 EVIDENCE = "mode fault acknowledged found lost lost_s in_kernel unsynced_kb written syncs".split()
 WRITES = 200
 SYNCED_EACH = 0.9
-_MORE = "Write more before you break it."
+_BREAK = (
+    "Press “Write a thousand”. In the tab Break press “Crash the process (kill -9)”, then “Start "
+    "it, and compare”."
+)
 
 
 def _row(sandbox: Sandbox, mode: str, fault: str) -> Row | None:
@@ -40,45 +43,53 @@ def _kept_by_kernel(row: Row) -> bool:
     return float(row["lost"]) <= max(0.0, float(row["acknowledged"]) - float(row["in_kernel"]))
 
 
-@check("Kept in memory alone, everything goes with the process")
+@check("Without a file, a crash takes every acknowledged write")
 def memory_only(sandbox: Sandbox) -> Verdict:
     row = require_seen(
         _row(sandbox, "none", CRASH),
-        "Nothing was acknowledged by a server that keeps no file, which then crashed.",
-        hint=f"Which mode keeps nothing but memory? {_MORE}",
+        f"No server without a file has crashed yet after {WRITES} acknowledged writes.",
+        hint=f"Set “What is kept on disk” to “none”. {_BREAK}",
     )
     if row["found"]:
         raise unmet(
-            f"{row['found']:,} writes are there, though the server was to keep no file.",
+            f"Redis still has {row['found']:,} writes after the crash, although it must keep no "
+            "file.",
             _evidence(row),
-            hint="Where did they come from? Look for a snapshot that was asked for.",
+            hint="A snapshot that you asked for is a file, too. Do the same again without "
+            "“Snapshot now”.",
         )
-    return met(f"All {row['lost']:,} acknowledged writes went with the process.", _evidence(row))
+    return met(
+        f"Redis lost all {row['lost']:,} acknowledged writes with its process.", _evidence(row)
+    )
 
 
 @check("Snapshots keep what the last one held, and no more")
 def snapshot_only(sandbox: Sandbox) -> Verdict:
     row = require_seen(
         _row(sandbox, "rdb", CRASH),
-        "A server with snapshots has not crashed yet.",
-        hint=f"Take a snapshot while writes go on, then crash. {_MORE}",
+        f"No server with snapshots has crashed yet after {WRITES} acknowledged writes.",
+        hint="Set “What is kept on disk” to “snapshots (RDB)”. Press “Write a thousand”, “Snapshot "
+        "now” and “Write a thousand”; in the tab Break press “Crash the process (kill -9)”, then "
+        "“Start it, and compare”.",
     )
     if not row["found"]:
         raise unmet(
-            f"All {row['lost']:,} acknowledged writes are lost: the start found no snapshot.",
+            f"Redis lost all {row['lost']:,} acknowledged writes: it found no snapshot at its "
+            "start.",
             _evidence(row),
-            hint="Was a snapshot ever finished, and is it where the server looks for it? Its "
-            "log says so.",
+            hint="Press “Snapshot now” before the crash, and wait until the page says that the "
+            "snapshot is done.",
         )
     if not row["lost"]:
         raise unmet(
-            f"All {row['found']:,} are there: nothing was written after the last snapshot.",
+            f"Redis still has all {row['found']:,} writes: none came after the last snapshot.",
             _evidence(row),
-            hint="Let writes go on after the snapshot before you crash it.",
+            hint="Press “Write a thousand” once more after “Snapshot now”, before you crash the "
+            "process.",
         )
     return met(
-        f"{row['found']:,} were in the last snapshot. The {row['lost']:,} that came after it, "
-        f"{row['lost_s']:.2f} s of writes, are lost.",
+        f"The last snapshot held {row['found']:,} writes. Redis lost the {row['lost']:,} that came "
+        f"after it, {row['lost_s']:.2f} s of writes.",
         _evidence(row),
     )
 
@@ -87,34 +98,36 @@ def snapshot_only(sandbox: Sandbox) -> Verdict:
 def crash_keeps(sandbox: Sandbox) -> Verdict:
     seen = require_seen(
         [row for mode in ("everysec", "no") if (row := _row(sandbox, mode, CRASH))],
-        "No server with an append-only file that is not synced at once has crashed yet.",
-        hint=f"Choose a mode that appends every write and syncs later. {_MORE}",
+        "No server that syncs its append-only file later has crashed yet.",
+        hint="Set “What is kept on disk” to “AOF everysec” and press “Start the load” in the tab "
+        "Load. While it runs, press “Crash the process (kill -9)” in the tab Break, then “Start "
+        "it, and compare”.",
     )
     lost = next((row for row in seen if not row["in_kernel"] or not _kept_by_kernel(row)), None)
     if lost is not None:
         raise unmet(
-            f"{lost['mode']}: the crash took {lost['lost']:,} acknowledged writes; "
+            f"{lost['mode']}: Redis lost {lost['lost']:,} acknowledged writes in the crash. "
             f"{lost['in_kernel']:,} had reached the kernel.",
             _evidence(lost),
-            hint="What does the server append to? Ask it, and look at its files.",
+            hint="Ask Redis in its console for appendonly: it must append every write to a file.",
         )
     ahead = max(seen, key=lambda row: float(row["unsynced_kb"]))
     if not ahead["unsynced_kb"]:
         raise unmet(
-            "Everything had been synced when it crashed: that proves nothing about the kernel.",
+            "Redis had synced its whole file before the crash, so the kernel had nothing to keep.",
             _evidence(ahead),
-            hint="Crash it while writes go on.",
+            hint="Press “Start the load” in the tab Load, and crash the process while it runs.",
         )
     late = (
-        f" The {ahead['lost']:,} that are lost had been answered for, but not yet written: "
-        "Redis was waiting for a sync."
+        f" Redis lost {ahead['lost']:,} that it had acknowledged but not yet written, because it "
+        "was waiting for a sync."
         if ahead["lost"]
         else ""
     )
     return met(
-        f"{ahead['mode']}: {ahead['found']:,} of {ahead['acknowledged']:,} are there, "
-        f"though {ahead['unsynced_kb']:,.1f} KB of the file had not been synced. The kernel "
-        f"outlives the process.{late}",
+        f"{ahead['mode']}: Redis found {ahead['found']:,} of {ahead['acknowledged']:,} writes "
+        f"after the crash. The kernel had kept {ahead['unsynced_kb']:,.1f} KB that were not "
+        f"synced.{late}",
         _evidence(ahead),
     )
 
@@ -133,55 +146,60 @@ def told_apart(sandbox: Sandbox) -> Verdict:
         }
         if not dark["lost"]:
             raise unmet(
-                f"{MODES[mode]}: the power cut took nothing, for all had just been synced.",
+                f"{MODES[mode]}: the power cut took no write, because Redis had just synced all.",
                 evidence,
-                hint="Cut it while writes go on.",
+                hint="Press “Start the load” in the tab Load, and cut the power while it runs.",
             )
         return met(
-            f"{MODES[mode]}: the crash took {crashed['lost']:,} of "
-            f"{crashed['acknowledged']:,}, the power cut {dark['lost']:,} of "
-            f"{dark['acknowledged']:,}, the last {dark['lost_s']:.2f} s.",
+            f"{MODES[mode]}: the crash took {crashed['lost']:,} of {crashed['acknowledged']:,} "
+            f"writes. The power cut took {dark['lost']:,} of {dark['acknowledged']:,}: the last "
+            f"{dark['lost_s']:.2f} s.",
             evidence,
         )
     raise unmet(
-        "No mode that syncs later has been through both faults yet.",
-        hint=f"One mode, a crash, a loss of power: compare the two rows. {_MORE}",
+        "No server that syncs later has had both a crash and a power cut yet.",
+        hint="Set “What is kept on disk” to “AOF everysec” and press “Start the load” in the tab "
+        "Load. In the tab Break press “Crash the process (kill -9)”, then “Start it, and compare”; "
+        "start the load again, and do the same with “Cut the power”.",
     )
 
 
-@check("Synced before the answer, nothing acknowledged is lost")
+@check("A server that syncs before it answers loses no acknowledged write")
 def always_keeps(sandbox: Sandbox) -> Verdict:
     _require_power_cuts(sandbox)
     row = require_seen(
         _row(sandbox, "always", POWER),
-        "A server that syncs before it answers has not lost its power yet.",
-        hint=f"Which mode promises most? Take its power. {_MORE}",
+        "No server that syncs before it answers has lost its power yet.",
+        hint="Set “What is kept on disk” to “AOF always” and press “Write a thousand”. In the tab "
+        "Break press “Cut the power”, then “Start it, and compare”.",
     )
     if float(row["written"]) < WRITES:
         raise unmet(
-            f"{row['written']:,} writes had been made since its start when its power was cut: "
-            "what was found then had survived before.",
+            f"Redis had only {row['written']:,} writes since its last start when the power was "
+            "cut.",
             _evidence(row),
-            hint=f"What does a cut prove about writes that came before an earlier one? {_MORE}",
+            hint="Press “Write a thousand” first: older writes had survived an earlier fault. Then "
+            "press “Cut the power” in the tab Break, and “Start it, and compare”.",
         )
     if row["lost"]:
         raise unmet(
-            f"{row['lost']:,} of {row['acknowledged']:,} acknowledged writes are lost, with "
-            f"{row['syncs']:,} syncs noted.",
+            f"Redis lost {row['lost']:,} of {row['acknowledged']:,} acknowledged writes. It made "
+            f"{row['syncs']:,} syncs.",
             _evidence(row),
-            hint="Does it sync as often as it answers? Does the client wait for the answer? "
-            "Count both.",
+            hint="Compare syncs and writes under “How this was counted”: a server that syncs "
+            "before each answer makes one sync for each write.",
         )
     if float(row["syncs"]) < SYNCED_EACH * float(row["written"]):
         raise unmet(
-            f"Nothing is lost, but {row['syncs']:,} syncs were noted for "
-            f"{row['written']:,} writes of one client.",
+            f"Redis lost no write, but it made {row['syncs']:,} syncs for {row['written']:,} "
+            "writes.",
             _evidence(row),
-            hint="It may have been luck: what does the server say of its appendfsync?",
+            hint="Ask Redis in its console for appendfsync: without a sync for each write, nothing "
+            "was lost by luck.",
         )
     return met(
-        f"0 of {row['acknowledged']:,} are lost. It synced {row['syncs']:,} times for "
-        f"{row['written']:,} writes: each before its answer.",
+        f"Redis lost none of {row['acknowledged']:,} acknowledged writes. It synced "
+        f"{row['syncs']:,} times for {row['written']:,} writes.",
         _evidence(row),
     )
 
@@ -207,19 +225,21 @@ def recovery(sandbox: Sandbox) -> Verdict:
         }
         if any(row["found"] != row["keys"] for row in mine):
             raise unmet(
-                "A start did not find all the keys that had been there.",
+                "Redis did not find all of its keys after a start.",
                 evidence,
-                hint="What did the server keep of them?",
+                hint="Press “Time some starts” again. If keys are missing again, look at the log "
+                "of Redis.",
             )
         if float(large["loaded_ms"]) > float(small["loaded_ms"]):
             return met(
-                f"{kind}: {small['keys']:,} keys were there after "
-                f"{small['answers_ms']:,} ms, {large['keys']:,} after {large['answers_ms']:,} ms.",
+                f"{kind}: Redis answered after {small['answers_ms']:,} ms with {small['keys']:,} "
+                f"keys, and after {large['answers_ms']:,} ms with {large['keys']:,}.",
                 evidence,
             )
     raise unmet(
-        "No start has been timed at three sizes yet.",
-        hint="Let the sandbox fill the server and time its starts.",
+        "No start has been timed with three numbers of keys yet.",
+        hint="Press “Time some starts”. If the load runs, press “Stop the load” in the tab Load "
+        "first.",
     )
 
 
@@ -228,6 +248,6 @@ def _require_power_cuts(sandbox: Sandbox) -> None:
     if problem := power_problem(sandbox):
         raise unmet(
             problem,
-            hint="On a Linux machine that allows seccomp’s user notification this check can be "
-            "met.",
+            hint="This check needs a Linux machine that allows seccomp’s user notification. The "
+            "other checks don’t.",
         )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from labs.engines.redis import Redis
 from labs.events import Value
 from labs.lab import Column, Table, evidence_of, require_seen
+from labs.sandbox.blocks import hint_for
 from labs.sandbox.experiment import observed
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop import trials
@@ -88,7 +89,15 @@ def newest(sandbox: Sandbox, policy: str, *, with_ttl: bool | None = None) -> Ba
             BatchJob, lambda job: job.policy == policy and with_ttl in (None, job.with_ttl)
         ),
         f"The batch job has not filled the cache with {policy}{keys[with_ttl]} yet.",
-        hint="Choose the policy, then press “Run the batch job”.",
+        hint=hint_for(sandbox, _how_to_run(policy, with_ttl), idle=True),
+    )
+
+
+def _how_to_run(policy: str, with_ttl: bool | None) -> str:
+    keys = {None: "", True: " and “Keys” to “have a TTL”", False: " and “Keys” to “have no TTL”"}
+    return (
+        f"Set “maxmemory-policy” to “{policy}”{keys[with_ttl]}; then press “Run the batch job” in "
+        "the tab Load."
     )
 
 

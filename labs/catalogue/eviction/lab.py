@@ -13,11 +13,15 @@ from labs.catalogue.eviction import batch, guide
 from labs.catalogue.eviction.batch import TABLE, BatchJob
 from labs.events import Value
 from labs.lab import Chart, Choice, Mutant, Node, Number, Strategy, Verdict, met, unmet
+from labs.sandbox.blocks import hint_for
 from labs.sandbox.experiment import make_ready, temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop import charts, mutants, storefront, trials
 
-LOOK = "Look at the policy and the memory that Redis really has."
+LOOK = (
+    "Ask Redis in its console for maxmemory and maxmemory-policy. Then press “Run the batch job” "
+    "in the tab Load again."
+)
 RECOVERED_POINTS = 30.0
 """By how many percentage points allkeys-lru must beat noeviction."""
 EVICTIONS = Chart("Evictions", ("evictions_per_s",))
@@ -91,7 +95,7 @@ def noeviction_refuses_writes(sandbox: Sandbox) -> Verdict:
     if job.evicted_keys or not job.refused_writes or not job.reply.startswith("OOM"):
         raise unmet(f"Redis {job.counts}.", job.evidence, hint=LOOK)
     if not job.keyspace_hits_of_one_read:
-        raise unmet("Redis did not answer the read.", job.evidence, hint="Is Redis up?")
+        raise unmet("Redis did not answer the read after the batch job.", job.evidence, hint=LOOK)
     return met(
         f"Redis refused {job.refused_writes:,} writes, evicted no key, and answered the read.",
         job.evidence,
@@ -129,7 +133,7 @@ def hit_rate_recovers(sandbox: Sandbox) -> Verdict:
     if "noeviction" not in rows or "allkeys-lru" not in rows:
         raise unmet(
             "The policies have not been compared yet.",
-            hint="Press “Compare the policies”.",
+            hint=hint_for(sandbox, "Press “Compare the policies”.", idle=True),
         )
     never, lru = rows["noeviction"], rows["allkeys-lru"]
     evidence = {
@@ -142,7 +146,7 @@ def hit_rate_recovers(sandbox: Sandbox) -> Verdict:
         f"{never['hit_percent']:.1f} % with noeviction."
     )
     if float(lru["hit_percent"]) < float(never["hit_percent"]) + RECOVERED_POINTS:
-        hint = "Does the shop store what it has read from the database?"
+        hint = "Press “Compare the policies” again, and change nothing while it runs."
         raise unmet(said, evidence, hint=hint)
     return met(said, evidence)
 

@@ -26,19 +26,69 @@ def _seconds(flight: Flight, result: str) -> str:
     return f"{float(flight.results[result]) / 1000:.2f} s"
 
 
+def _hint(sandbox: Sandbox, hint: str) -> str:
+    """The hint; while a flight is recorded, what ends it."""
+    flight, cut = flights_of(sandbox).current, group_of(sandbox).mesh.cut_zones
+    if flight is not None and cut:
+        return (
+            "The flight is still being recorded. When the crown has moved and the clients have "
+            "written for some seconds more, press “End the recording” in the tab Break."
+        )
+    if flight is not None and any(s.state == "paused" for s in sandbox.servers.values()):
+        return (
+            "A server is frozen, so the recording goes on. Press “Let it go on” in the tab Break."
+        )
+    if flight is not None:
+        return (
+            "The flight is still being recorded. It ends by itself some seconds after writes are "
+            "accepted again; “End the recording” in the tab Break ends it now."
+        )
+    if cut:
+        return f"{cut[0].capitalize()} is cut off. Press “Make the zones whole” in the tab Break."
+    return hint
+
+
+def _how_to_isolate(sandbox: Sandbox, *, refusing: bool) -> str:
+    """What to do next to have the primary cut off together with its clients."""
+    settings, primary = sandbox.settings, group_of(sandbox).primary
+    zone, clients = sandbox.lab.topology.node(primary).zone, str(settings["client_zone"])
+    if clients != zone:
+        return (
+            f"The primary {primary} is in {zone} and the clients are in {clients}. Set “The "
+            f"clients live in” to “{zone[-1]}” in the tab Load."
+        )
+    if refusing and settings["min_replicas"] == "0":
+        return "Set “min-replicas-to-write” to “1” in the tab Break."
+    if not refusing and settings["min_replicas"] != "0":
+        return (
+            f"min-replicas-to-write is {settings['min_replicas']}, so an isolated primary refuses "
+            "writes. Set “min-replicas-to-write” to “0” in the tab Break."
+        )
+    return (
+        "In the tab Break set “Zone” to “the primary’s” and press “Cut off a zone”. When the crown "
+        "has moved, wait some seconds more and press “End the recording”."
+    )
+
+
 @check("The primary fails, and a replica is promoted")
 def promoted(sandbox: Sandbox) -> Verdict:
     flight = require_seen(
         next((flight for flight in _flights(sandbox, *UNPLANNED) if flight.server), None),
         "No primary has failed yet.",
-        hint="Run the clients, then do something to the primary.",
+        hint=_hint(
+            sandbox, "Press “Kill the primary” in the tab Break. The clients start by themselves."
+        ),
     )
     if flight.before.get(flight.server) == "primary" and flight.replicas_before == 0:
         older = require_seen(
             _flights(sandbox, *UNPLANNED, having=("promoted",)),
             f"{flight.words.capitalize()}, and there was no replica to promote.",
             {"failed": flight.server, "replicas_before": 0},
-            hint="How many replicas does the group have?",
+            hint=_hint(
+                sandbox,
+                "Set “Replicas” to “2” in the tab Break, press “Bring back what is down”, then "
+                "“Kill the primary”.",
+            ),
         )
         flight = older[0]
     evidence: dict[str, Value] = {
@@ -49,7 +99,7 @@ def promoted(sandbox: Sandbox) -> Verdict:
     }
     if flight.results["promoted"]:
         return met(
-            f"{flight.words.capitalize()}; {flight.results['promoted']} was promoted "
+            f"{flight.words.capitalize()}. The sentinels promoted {flight.results['promoted']} "
             f"{_seconds(flight, 'promoted_after_ms')} later.",
             evidence,
         )
@@ -59,12 +109,20 @@ def promoted(sandbox: Sandbox) -> Verdict:
             f"{flight.words.capitalize()}, and no replica was promoted. Sentinels were in TILT "
             f"mode for {tilt_ms / 1000:.1f} s: they start no failover then.",
             evidence,
-            hint="Bring the primary back, wait until the sentinels leave TILT mode, and try again.",
+            hint=_hint(
+                sandbox,
+                "Wait until the drawing no longer shows TILT mode. Then press “Bring back what is "
+                "down” in the tab Break, and “Kill the primary”.",
+            ),
         )
     raise unmet(
         f"{flight.words.capitalize()}, and no replica was promoted.",
         evidence,
-        hint="Which replica could have been promoted, and how many sentinels had to agree?",
+        hint=_hint(
+            sandbox,
+            "In the tab Break set “Sentinels that must agree” to “2”, press “Bring back what is "
+            "down”, then “Kill the primary”.",
+        ),
     )
 
 
@@ -81,13 +139,17 @@ def goes_on(sandbox: Sandbox) -> Verdict:
             "first_number_after": flight.accepted_after[0],
         }
         return met(
-            f"Number {flight.accepted_after[0]:,} was accepted through the same endpoint, "
-            f"after {_seconds(flight, 'downtime_ms')} without an accepted write.",
+            f"The client went on with number {flight.accepted_after[0]:,} through the same "
+            f"endpoint, after {_seconds(flight, 'downtime_ms')} without an accepted write.",
             evidence,
         )
     raise unmet(
-        "No client has gone on after a failover yet.",
-        hint="Let the clients run through a failover of the primary.",
+        "No client has gone on writing after a failover yet.",
+        hint=_hint(
+            sandbox,
+            "Press “Kill the primary” in the tab Break. Let the load run and change no setting "
+            "until writes are accepted again.",
+        ),
     )
 
 
@@ -95,8 +157,12 @@ def goes_on(sandbox: Sandbox) -> Verdict:
 def counted(sandbox: Sandbox) -> Verdict:
     flight = require_seen(
         _flights(sandbox, *UNPLANNED, having=("promoted", "recounted")),
-        "Nothing has been counted after a failover yet.",
-        hint="Let the clients run through a failover of the primary.",
+        "No lost writes have been counted after a failover yet.",
+        hint=_hint(
+            sandbox,
+            "Press “Kill the primary” in the tab Break, and let the load run until writes are "
+            "accepted again.",
+        ),
     )[0]
     results = flight.results
     evidence: dict[str, Value] = {
@@ -106,8 +172,8 @@ def counted(sandbox: Sandbox) -> Verdict:
         **evidence_of(flight.settings, "detection_ms", "zone_delay_ms"),
     }
     return met(
-        f"Of {results['acknowledged']:,} acknowledged numbers the new primary lacks "
-        f"{results['lost']:,}.",
+        f"The new primary lacks {results['lost']:,} of the {results['acknowledged']:,} numbers "
+        "that the old one had acknowledged.",
         evidence,
     )
 
@@ -128,12 +194,18 @@ def comes_back(sandbox: Sandbox) -> Verdict:
                     "slave_repl_offset": status.offset,
                 }
                 return met(
-                    f"{flight.server} follows {status.of} since {after_s:.1f} s after it failed.",
+                    f"{flight.server} became a replica of {status.of} {after_s:.1f} s after it had "
+                    "failed.",
                     evidence,
                 )
     raise unmet(
         "No former primary has come back as a replica yet.",
-        hint="After a failover: what becomes of the server that failed?",
+        hint=_hint(
+            sandbox,
+            "After a failover press “Bring back what is down” in the tab Break. A sentinel makes "
+            "the server a replica some ten seconds later; “Repair the former primary now” is "
+            "faster.",
+        ),
     )
 
 
@@ -148,7 +220,7 @@ def data_is_gone(sandbox: Sandbox) -> Verdict:
             if not flight.replicas_before
         ],
         "No primary without a replica has failed yet.",
-        hint="Take the replicas away, kill the primary, and start it again.",
+        hint=_hint(sandbox, _how_to_lose_all(sandbox)),
     )
     flight = alone[0]
     had, lost = flight.results["acknowledged_before"], flight.results["lost_before"]
@@ -160,15 +232,32 @@ def data_is_gone(sandbox: Sandbox) -> Verdict:
     }
     if lost == had:
         return met(
-            f"{flight.server} was started again and holds none of the {had:,} numbers that it had "
+            f"{flight.server} started again and holds none of the {had:,} numbers that it had "
             "acknowledged.",
             evidence,
         )
     raise unmet(
-        f"{lost:,} of {had:,} acknowledged numbers are gone.",
+        f"The group lost {lost:,} of {had:,} acknowledged numbers: another server had the rest.",
         evidence,
-        hint="Where did the others survive?",
+        hint=_hint(
+            sandbox,
+            "In the tab Load press “Stop the load” and “Start the load”: numbers begin with 1 "
+            f"again. {_how_to_lose_all(sandbox)}",
+        ),
     )
+
+
+def _how_to_lose_all(sandbox: Sandbox) -> str:
+    """What to do next to have a primary without a replica fail."""
+    settings = sandbox.settings
+    if settings["min_replicas"] != "0":
+        return (
+            f"min-replicas-to-write is {settings['min_replicas']}, so a primary without replicas "
+            "refuses writes. Set “min-replicas-to-write” to “0” in the tab Break."
+        )
+    if settings["replicas"] != "0":
+        return "Set “Replicas” to “0” in the tab Break."
+    return "In the tab Break press “Kill the primary”, then “Bring back what is down”."
 
 
 def _isolated(sandbox: Sandbox) -> list[Flight]:
@@ -186,9 +275,8 @@ def _isolated(sandbox: Sandbox) -> list[Flight]:
 def split_brain(sandbox: Sandbox) -> Verdict:
     flights = require_seen(
         [flight for flight in _isolated(sandbox) if not flight.isolated.refused],
-        "No client has written to an isolated primary yet.",
-        hint="Put the client into the primary’s zone, cut that zone off, and wait until "
-        "another is promoted.",
+        "No recorded flight shows a client that writes to an isolated primary yet.",
+        hint=_hint(sandbox, _how_to_isolate(sandbox, refusing=False)),
     )
     flight = next((one for one in flights if one.isolated.lost_after_promotion), flights[0])
     evidence: dict[str, Value] = {
@@ -199,14 +287,14 @@ def split_brain(sandbox: Sandbox) -> Verdict:
     }
     if flight.isolated.lost_after_promotion:
         return met(
-            f"{flight.server} went on acknowledging after {flight.results['promoted']} had been "
-            f"promoted: {flight.isolated.lost:,} numbers, all of them lost.",
+            f"{flight.server} still acknowledged writes when {flight.results['promoted']} was the "
+            f"primary already. The group lost all of these {flight.isolated.lost:,} numbers.",
             evidence,
         )
     raise unmet(
-        "Nothing was acknowledged by the isolated primary after the other’s promotion.",
+        "The isolated primary acknowledged no write after the other’s promotion.",
         evidence,
-        hint="Where does the client live, and how long was the zone cut off?",
+        hint=_hint(sandbox, _how_to_isolate(sandbox, refusing=False)),
     )
 
 
@@ -215,7 +303,7 @@ def refuses(sandbox: Sandbox) -> Verdict:
     flights = require_seen(
         [flight for flight in _isolated(sandbox) if float(flight.settings["min_replicas"])],
         "No isolated primary has refused to write yet.",
-        hint="What could make a primary stop writing when it hears no replica?",
+        hint=_hint(sandbox, _how_to_isolate(sandbox, refusing=True)),
     )
     flight = next(
         (one for one in flights if one.isolated.refused and not one.isolated.lost_after_refusal),
@@ -232,20 +320,28 @@ def refuses(sandbox: Sandbox) -> Verdict:
     }
     if not seen.refused:
         raise unmet(
-            f"{flight.server} was to refuse without a replica, and never did.",
+            f"{flight.server} refused no write, although it heard from no replica.",
             evidence,
-            hint="Does the server know of the setting?",
+            hint=_hint(
+                sandbox,
+                "The first refusal comes a second after the cut. If none comes, ask the server in "
+                "its console for min-replicas-to-write.",
+            ),
         )
     if seen.lost_after_refusal:
         raise unmet(
-            f"{seen.lost_after_refusal} numbers were acknowledged after the first refusal, and "
-            "lost.",
+            f"{flight.server} acknowledged {seen.lost_after_refusal} numbers after its first "
+            "refusal, and they are lost.",
             evidence,
-            hint="How many replicas could the isolated primary still hear?",
+            hint=_hint(
+                sandbox,
+                "The primary still heard from a replica. In the tab Break set “What is cut” to "
+                "“both ways” and press “Cut off a zone” again.",
+            ),
         )
     return met(
-        f"{flight.server} refused with NOREPLICAS from {seen.first_refusal_ms / 1000:.2f} s on; "
-        f"{seen.lost:,} numbers were lost before that, none after.",
+        f"{flight.server} refused writes with NOREPLICAS from {seen.first_refusal_ms / 1000:.2f} s "
+        f"on. The group lost {seen.lost:,} numbers before that, and none after.",
         evidence,
     )
 
@@ -255,22 +351,26 @@ def planned(sandbox: Sandbox) -> Verdict:
     plans = require_seen(
         _flights(sandbox, "planned", having=("promoted",)),
         "No planned failover has been seen yet.",
-        hint="Move the primary while it is well.",
+        hint=_hint(sandbox, "Press “Planned failover” in the tab Break."),
     )
     plan = next((flight for flight in plans if not flight.results["lost"]), plans[0])
     evidence = evidence_of(plan.results, "downtime_ms", "lost", prefix="planned_")
     evidence["promoted"] = plan.results["promoted"]
     if not plan.results["recounted"] or plan.results["lost"]:
         raise unmet(
-            f"{plan.results['promoted']} took over, and {plan.results['lost']} acknowledged "
-            "numbers are lost.",
+            f"{plan.results['promoted']} took over, and the group lost {plan.results['lost']} "
+            "acknowledged numbers.",
             evidence,
-            hint="What else happened to the group meanwhile?",
+            hint=_hint(
+                sandbox,
+                "Another fault came at the same time. Press “Bring back what is down” in the tab "
+                "Break, wait until the drawing shows one primary, then press “Planned failover”.",
+            ),
         )
     for fault in _flights(sandbox, *UNPLANNED, having=("promoted", "recovered"))[:1]:
         evidence["unforeseen_downtime_ms"] = fault.results["downtime_ms"]
     return met(
-        f"{plan.results['promoted']} took over with {_seconds(plan, 'downtime_ms')} without an "
-        "accepted write, and nothing is lost.",
+        f"{plan.results['promoted']} took over after {_seconds(plan, 'downtime_ms')} without an "
+        "accepted write. The group lost nothing.",
         evidence,
     )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from labs.catalogue.invalidation.windows import TABLE
 from labs.lab import Evidence, Verdict, check, evidence_of, met, require_seen, unmet
+from labs.sandbox.blocks import hint_for
+from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop.checks import STALE_READS, alone, require_bounded_staleness, require_hits
 from labs.setups.shop.trials import Row, rows
@@ -19,12 +21,17 @@ its time to live ends.
 """
 
 
-@check("With a time to live alone, what is old stands until that is over")
+@check("With a TTL alone, the cache serves old prices until the TTL ends")
 def ttl_window(sandbox: Sandbox) -> Verdict:
     row = require_seen(
         rows(sandbox, TABLE.name).get("ttl"),
-        "A time to live alone has not been measured yet.",
-        hint="Let prices change without telling the cache.",
+        "The stale reads with a TTL alone have not been measured yet.",
+        hint=hint_for(
+            sandbox,
+            "Set “When a price changes” to “Time to live alone” and “Time to live as well” to "
+            "“yes”. Then press “Measure the one chosen”.",
+            idle=True,
+        ),
     )
     ttl_ms, longest = float(row["ttl_s"]) * 1_000, float(row["staleness_max_ms"])
     evidence: Row = {
@@ -35,16 +42,19 @@ def ttl_window(sandbox: Sandbox) -> Verdict:
     }
     if not ttl_ms:
         raise unmet(
-            f"{row['stale']:.0f} reads were stale, by up to {longest:.0f} ms: without a time to "
-            "live nothing ends that.",
+            f"{row['stale']:.0f} reads were stale, by up to {longest:.0f} ms. Without a TTL the "
+            "cache would serve them for ever.",
             evidence,
-            hint="What would bound it?",
+            hint=hint_for(
+                sandbox,
+                "Set “Time to live as well” to “yes”, then press “Measure the one chosen”.",
+                idle=True,
+            ),
         )
     require_bounded_staleness(row, evidence, to_see="a window")
     return met(
-        f"{row['stale']:.0f} reads were stale, half of them by more than "
-        f"{row['staleness_p50_ms']:.0f} ms, the stalest by {longest:.0f} ms, with a time to "
-        f"live of {ttl_ms:.0f} ms.",
+        f"The cache served {row['stale']:,.0f} stale reads. The oldest answer was {longest:,.0f} "
+        f"ms old, with a TTL of {ttl_ms:,.0f} ms.",
         evidence,
     )
 
@@ -60,8 +70,13 @@ def left_behind(sandbox: Sandbox) -> Verdict:
     ways = [found[name] for name in ("delete", "versioned", "tags") if name in found]
     if len(ways) < 3:
         raise unmet(
-            f"{len(ways)} of 3 ways were measured.",
-            hint="Measure deleting, versions and tags, then compare the keys.",
+            f"{len(ways)} of 3 ways have been measured: delete on write, versioned keys, tags.",
+            hint=hint_for(
+                sandbox,
+                "Press “Measure all five”; or choose each of the three under “When a price "
+                "changes” and press “Measure the one chosen”.",
+                idle=True,
+            ),
         )
     evidence = {
         f"{row['name']}_{column}": row[column] for row in ways for column in ("keys", "left_behind")
@@ -69,26 +84,26 @@ def left_behind(sandbox: Sandbox) -> Verdict:
     delete, versioned, tags = ways
     if delete["left_behind"]:
         raise unmet(
-            f"Deleting left {delete['left_behind']:.0f} keys behind.",
+            f"Delete on write left {delete['left_behind']:.0f} keys that no read asks for.",
             evidence,
-            hint="Which keys are those?",
+            hint="Press “Flush the cache” in the tab Load, then “Measure all five”.",
         )
     if versioned["left_behind"] and tags["left_behind"]:
         return met(
-            f"Of {versioned['keys']:.0f} keys on the server versions left "
-            f"{versioned['left_behind']:.0f} that no read will ask for, of {tags['keys']:.0f} "
-            f"tags left {tags['left_behind']:.0f}; deleting left none.",
+            f"Versioned keys left {versioned['left_behind']:,.0f} of {versioned['keys']:,.0f} keys "
+            f"that no read asks for, tags {tags['left_behind']:,.0f} of {tags['keys']:,.0f}. "
+            "Delete on write left none.",
             evidence,
         )
     raise unmet(
-        "A way that never deletes left no old key behind.",
+        "Versioned keys or tags left no old key on the server.",
         evidence,
-        hint="Look at the keys on the server after a write: under which name is the answer "
-        "stored now?",
+        hint="Raise “Writes” in the tab Load and press “Measure all five” again: each write leaves "
+        "an old key behind.",
     )
 
 
-@check("A tag makes its whole category new with one write, and no other")
+@check("One price change makes every item of its category a miss, and no other item")
 def tag_takes_all(sandbox: Sandbox) -> Verdict:
     requests = [r for r in alone(sandbox, "tags") if not r.cache_down]
     reads = [r for r in requests if r.function == "read"]
@@ -113,58 +128,80 @@ def tag_takes_all(sandbox: Sandbox) -> Verdict:
         }
         if asked == len(same) and kept == len(other):
             return met(
-                f"Item {write.item} was written: {asked} other item{'s' if asked > 1 else ''} "
-                f"of its category had to be asked for again, {kept} of other categories did not.",
+                f"The price of item {write.item} changed. The app then asked Postgres for {asked} "
+                f"other item{'s' if asked > 1 else ''} of its category, and for none of {kept} of "
+                "other categories.",
                 evidence,
             )
         raise unmet(
-            f"Item {write.item} was written: Postgres was asked for {asked} of {len(same)} "
-            f"other items of its category, and {kept} of {len(other)} of other categories were "
-            "still hits.",
+            f"The price of item {write.item} changed. The app asked Postgres for {asked} of "
+            f"{len(same)} other items of its category; {kept} of {len(other)} others were hits.",
             evidence,
-            hint="What is in the key, and what did the write count up?",
+            hint="Choose “Write” in the tab Step, press “Start a request”, and look at the list of "
+            "what was sent: the write must count up the number of the category.",
         )
     raise unmet(
-        "No write was followed through its category yet.",
-        hint="With tags: have two items of one category and one of another cached, write the "
-        "first, read the others.",
+        "No price change with tags has been followed by reads of both categories yet.",
+        hint=hint_for(sandbox, _how_to_follow_a_tag(sandbox), idle=True),
     )
 
 
-@check("Processes that get a message for each write are seldom stale, and ask no server")
+def _how_to_follow_a_tag(sandbox: Sandbox) -> str:
+    """What to do next to see what a tag does to items of its category and of another one."""
+    if sandbox.settings["way"] != "tags":
+        return "Set “When a price changes” to “Tags by category”, and “Time to live” to 60 s."
+    item = 42
+    other = next(n for n in range(1, 100) if category_of(n) != category_of(item))
+    return (
+        f"In the tab Step press “Read ten of its category” twice for item {item} and “Read it” "
+        f"twice for item {other}. Press “Change the price” of item {item}; then read all of them "
+        "again, before the TTL has ended."
+    )
+
+
+@check("Processes that receive a message for each write are seldom stale, and ask no server")
 def told_window(sandbox: Sandbox) -> Verdict:
     row = require_seen(
         rows(sandbox, TABLE.name).get("notified"),
         "Caches in the processes have not been measured yet.",
-        hint="Give each process a cache of its own, and have writers tell them.",
+        hint=hint_for(
+            sandbox,
+            "Set “When a price changes” to “Caches in the processes, told”, then press “Measure "
+            "the one chosen”.",
+            idle=True,
+        ),
     )
     names = "reads", "hit_percent", "server_hits", "server_misses", "listeners", "clients", "stale"
     evidence = evidence_of(row, *names)
     if row["server_hits"] or row["server_misses"]:
         raise unmet(
             "The cache server counted "
-            f"{float(row['server_hits']) + float(row['server_misses']):.0f} reads: that is no "
-            "cache in the process.",
+            f"{float(row['server_hits']) + float(row['server_misses']):.0f} lookups. A process "
+            "that caches by itself makes none.",
             evidence,
-            hint="Where does a read look first?",
+            hint="Press “Start a request” in the tab Step and look at the code: a read must look "
+            "into the memory of its own process.",
         )
     if float(row["listeners"]) < float(row["clients"]):
         raise unmet(
-            f"{row['listeners']:.0f} listened on the channel, of {row['clients']:.0f} processes.",
+            f"Only {row['listeners']:.0f} of {row['clients']:.0f} processes listened for messages.",
             evidence,
-            hint="How does a process hear of a write by another?",
+            hint="Ask Redis in its console how many listen. Then press “Measure the one chosen” "
+            "again.",
         )
-    return _far_fewer(sandbox, "notified", "Telling the processes", evidence)
+    return _far_fewer(sandbox, "notified", "A message to each process", evidence)
 
 
-@check("A lost message is not said again: stale until the time to live ends")
+@check("After a lost message a process serves the old price until the TTL ends")
 def message_lost(sandbox: Sandbox) -> Verdict:
     requests = alone(sandbox, "notified")
     writes = [r for r in requests if r.function == "write"]
+    waits_for: Request | None = None
     for lost in reversed([w for w in writes if w.cache_down]):
         later = [w for w in writes if w.number > lost.number and w.item != lost.item]
         heard = next((w for w in later if not w.cache_down), None)
         if heard is None:
+            waits_for = waits_for or lost
             continue
         after = [r for r in requests if r.number > heard.number and r.item == lost.item]
         reads = [r for r in after if r.function == "read"]
@@ -183,30 +220,52 @@ def message_lost(sandbox: Sandbox) -> Verdict:
         }
         if stale and fresh and fresh[-1].number > stale[-1].number:
             return met(
-                f"The message about item {lost.item} was lost. Another came through afterwards, "
-                f"and item {lost.item} was still served stale, {stale[-1].began - lost.ended:.1f} "
-                "s after its write, until its time to live ended.",
+                f"The message about item {lost.item} was lost. The process served the old price "
+                f"until {stale[-1].began - lost.ended:.1f} s after the change, when the TTL ended.",
                 evidence,
             )
         if stale:
             raise unmet(
-                f"The message about item {lost.item} was lost: its old price is being served "
-                "though later messages come through.",
+                f"The message about item {lost.item} was lost. The process still serves the old "
+                "price, although a later message came through.",
                 evidence,
-                hint="What ends that, if no message does?",
+                hint=f"Wait until the TTL of {lost.ttl_s:g} s has ended, then press “Read it” for "
+                f"item {lost.item} in the tab Step.",
             )
         if reads:
             raise unmet(
-                f"Nothing was stale after the write of item {lost.item}, though its message was "
-                "not delivered.",
+                f"No read of item {lost.item} was stale, although its message was lost.",
                 evidence,
-                hint="Was the item in the process’s own memory before the write? Was it read "
-                "before its time to live ended?",
+                hint=f"The process must have item {lost.item} before the write, and the read must "
+                "come before the TTL has ended. Set “Time to live” to 60 s and do it again.",
             )
+    if waits_for is not None:
+        raise unmet(
+            f"The message about item {waits_for.item} was lost. No later message has come through.",
+            hint=hint_for(
+                sandbox,
+                "In the tab Step press “Change the price” of another item, then “Read it” for item "
+                f"{waits_for.item} before its TTL has ended.",
+            ),
+        )
     raise unmet(
-        "No message has been lost yet.",
-        hint="What if the server is away at the very moment of a write? Have the item in memory "
-        "before; afterwards write another, then read the first.",
+        "No message about a price change has been lost yet.",
+        hint=_how_to_lose_a_message(sandbox),
+    )
+
+
+def _how_to_lose_a_message(sandbox: Sandbox) -> str:
+    """What to do next to see what a lost message leaves behind."""
+    if sandbox.settings["way"] != "notified":
+        return (
+            "Set “When a price changes” to “Caches in the processes, told”, and “Time to live” to "
+            "30 s."
+        )
+    if sandbox.servers["cache"].state != "up":
+        return "In the tab Step press “Change the price” of item 42 while the cache is down."
+    return (
+        "In the tab Step press “Read it” for item 42. Then press “Kill” next to cache in the tab "
+        "Break, and change the price of item 42 while the cache is down."
     )
 
 
@@ -220,9 +279,14 @@ def _far_fewer(
     found = rows(sandbox, TABLE.name)
     if name not in found or "ttl" not in found:
         raise unmet(
-            f"{words} has not been compared with a time to live alone.",
+            f"{words} has not been compared with a TTL alone yet.",
             evidence,
-            hint="Measure both on the same requests.",
+            hint=hint_for(
+                sandbox,
+                "Press “Measure all five”; or choose both ways under “When a price changes”, one "
+                "after the other, and press “Measure the one chosen” for each.",
+                idle=True,
+            ),
         )
     row, ttl = found[name], found["ttl"]
     evidence |= {
@@ -231,19 +295,26 @@ def _far_fewer(
         **evidence_of(row, "hit_percent", "staleness_p99_ms", "staleness_max_ms"),
         "staleness_max_ms_ttl_alone": ttl["staleness_max_ms"],
     }
-    require_hits(row, evidence, hint="What is stored, and where is it looked for?")
+    require_hits(
+        row,
+        evidence,
+        hint="Set “Time to live” to 2 s and raise “Skew” in the tab Load, then press “Measure all "
+        "five”.",
+    )
     if float(ttl["stale"]) < STALE_READS:
         raise unmet(
-            f"With a time to live alone only {ttl['stale']:.0f} reads were stale: too few to "
-            "compare.",
+            f"With a TTL alone only {ttl['stale']:.0f} reads were stale: too few to compare.",
             evidence,
-            hint="More writes, or more requests for the same items.",
+            hint="Raise “Writes” or “Skew” in the tab Load, then press “Measure all five” again.",
         )
     said = (
-        f"{words}: {row['stale']:.0f} stale reads, where a time to live alone had "
-        f"{ttl['stale']:.0f}."
+        f"{words} left {row['stale']:,.0f} stale reads; a TTL alone left {ttl['stale']:,.0f} in "
+        "the same requests."
     )
     if float(row["stale"]) * TIMES_LESS > float(ttl["stale"]):
-        hint = "Follow one write: which caches hear of it, and what do they forget?"
+        hint = (
+            "Choose “Write” in the tab Step, press “Start a request”, and look at the list of what "
+            "was sent: the app must delete every copy of the item."
+        )
         raise unmet(said, evidence, hint=hint)
     return met(said, evidence)

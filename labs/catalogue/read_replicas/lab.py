@@ -10,6 +10,7 @@ from labs.setups.replication import bench, scaling
 from labs.setups.replication.bench import group_of
 
 COUNT_S, SHORT_S, KEEP_S = 1.2, 0.8, 0.3
+WHOLE_LINK_TIMES = 3
 CACHES = tuple(f"cache-{n:03}" for n in range(2, 7))
 REPLICA = Choice("replica", "Replica", tuple((name, name) for name in CACHES), "cache-002")
 DELAY = Number(
@@ -225,7 +226,8 @@ def reference(sandbox: Sandbox) -> None:
         remove_replica(sandbox)
         watching.window(sandbox, SHORT_S)
     replica = group_of(sandbox).endpoints.readers[0]
-    note["whole_link_ms"] = watching.lag(sandbox, replica).took_ms
+    whole = [watching.lag(sandbox, replica).took_ms for _ in range(WHOLE_LINK_TIMES)]
+    note["whole_link_ms"] = min(whole)
     with watching.slowed_links(sandbox):
         slowed = watching.lag(sandbox, replica)
         own_reads(sandbox)

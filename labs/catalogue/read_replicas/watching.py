@@ -214,7 +214,8 @@ def lag(sandbox: Sandbox, replica: str) -> Lag:
     seen = group.members.lag(replica)
     if seen is None:
         raise NotNow(
-            f"{replica} does not get what is written.", hint="Is it up, and its link whole?"
+            f"{replica} does not get what is written.",
+            hint="Press “Restart” next to it in the tab Break.",
         )
     delay_ms = group.mesh.total_delay_ms(group.primary, replica)
     return observed(sandbox, Lag(replica, seen[0], round(seen[1], 2), delay_ms))

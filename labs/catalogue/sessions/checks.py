@@ -9,13 +9,11 @@ from labs.events import Value
 from labs.lab import Unmet, Verdict, check, met, require_seen, unmet
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.website.browsers import Visit, node_of
-from labs.setups.website.sessions import IN_MEMORY
-from labs.setups.website.site import Site
 from labs.setups.website.uses import logins, shown, uses
 
-LEAST_CHARACTERS = 22
-"""Of an id: 22 characters of 6 bits are 128 bits and more, what OWASP requires."""
-REQUIRED = ("HttpOnly", "Secure", "SameSite", "Path")
+
+def _label(sandbox: Sandbox, store: str) -> str:
+    return sandbox.lab.topology.node(store).label
 
 
 @check("Logged in on one instance, the browser is known to the other")
@@ -34,20 +32,22 @@ def served_by_another(sandbox: Sandbox) -> Verdict:
         }
         if visit.signed_in and visit.ttl_before_s is not None:
             return met(
-                f"{login.instance} signed {login.user} in, {visit.instance} answered the "
-                f"next request and knew {visit.user}.",
+                f"{login.user} logged in at {login.instance}. {visit.instance} answered the next "
+                f"request and found the session in {_label(sandbox, login.store)}.",
                 evidence,
             )
         failed = visit
     visit = require_seen(
         failed,
-        "No browser has logged in with a shared store and then been served by the other instance.",
-        hint="Choose a store that both instances can ask, log in, and open a page.",
+        "No browser has yet logged in at one instance and opened a page at the other.",
+        hint="Set “Sessions are kept in” to “Redis”. Press “Log in”, then “Reload ten times”.",
     )
     raise unmet(
-        f"{visit.instance} answered a browser that had logged in elsewhere, and did not know it.",
+        f"{visit.instance} answered a browser that had logged in at the other instance, and found "
+        "no session.",
         {"page_by": visit.instance, "ttl_s_in_the_store": shown(visit.ttl_before_s)},
-        hint="Where did the instance look? Is the session where its store is supposed to be?",
+        hint="Set “Sessions are kept in” to “Redis” or “Memcached”, press “Log in” and “Reload ten "
+        "times”.",
     )
 
 
@@ -67,20 +67,22 @@ def survives_an_instance(sandbox: Sandbox) -> Verdict:
                 "ttl_s_in_the_store": shown(visit.ttl_before_s),
             }
             return met(
-                f"{login.instance} signed {login.user} in and is dead; {visit.instance} "
-                f"still knows {visit.user}.",
+                f"{login.user} logged in at {login.instance}, which is dead now. {visit.instance} "
+                f"found the session in {_label(sandbox, login.store)}.",
                 evidence,
             )
         failed = visit
     visit = require_seen(
         failed,
-        "No instance has died after signing a browser in with a shared store.",
-        hint="Log in with a shared store, kill the instance that signed you in, and open a page.",
+        "No instance has died yet after a login with a shared store.",
+        hint="Set “Sessions are kept in” to “Redis” and press “Log in”. Press “Kill” under the "
+        "instance that answered the login, then “Open a page”.",
     )
     raise unmet(
-        f"The instance is dead, and {visit.instance} did not know the browser.",
+        f"The instance of the login is dead, and {visit.instance} found no session.",
         {"answered_by": visit.instance},
-        hint="What died with the instance? Who should have had it?",
+        hint="The session was only in the dead instance. Set “Sessions are kept in” to “Redis” and "
+        "press “Log in” again.",
     )
 
 
@@ -101,14 +103,14 @@ def memory_stays_behind(sandbox: Sandbox) -> Verdict:
             "signed_in_at_the_other": sum(other),
         }
         return met(
-            f"{login.instance} knew {login.user} {len(own)} times of {len(own)}, "
-            f"{others[0].instance} 0 times of {len(other)}.",
+            f"{login.instance} found the session at each of {len(own)} pages, "
+            f"{others[0].instance} at none of {len(other)}.",
             evidence,
         )
     raise unmet(
-        "No browser has been served by both instances while sessions are in memory.",
-        hint="Let each instance keep sessions in its own memory, log in, and press reload a few "
-        "times.",
+        "No browser has opened pages at both instances while each keeps sessions in its memory.",
+        hint="Set “Sessions are kept in” to “each instance’s memory”. Press “Log in”, then “Reload "
+        "ten times”. Both instances must be up.",
     )
 
 
@@ -138,18 +140,19 @@ def sticky_dies(sandbox: Sandbox) -> Verdict:
             "signed_in_after": sum(known_after),
         }
         return met(
-            f"{login.instance} answered all {len(alive)} pages and knew {login.user}; when "
-            f"it was dead, {dead[0].instance} did not.",
+            f"{login.instance} answered all {len(alive)} pages for {login.user}. When it was dead, "
+            f"{dead[0].instance} found no session.",
             evidence,
         )
     require_seen(
         seen_at_work,
-        "Sticky routing has not been seen at work yet.",
-        hint="Choose sticky routing, log in, open two pages; then kill the instance that answered.",
+        "No browser has opened two pages with sticky routing yet.",
+        hint="Set “Sessions are kept in” to “memory, with sticky routing”. Press “Log in”, then "
+        "“Open a page” twice.",
     )
     raise unmet(
-        "The balancer brings the browser back to its instance. That instance has not died yet.",
-        hint="What happens to the browser when its instance is gone?",
+        "The balancer sends the browser back to its instance. That instance has not died yet.",
+        hint="Press “Kill” under the instance that answered, then “Open a page”.",
     )
 
 
@@ -164,7 +167,7 @@ def memcached_forgets(sandbox: Sandbox) -> Verdict:
 
 
 def _after_a_restart(sandbox: Sandbox, store: str, *, remembers: bool) -> Verdict:
-    label = sandbox.lab.topology.node(store).label
+    label = _label(sandbox, store)
     for use in uses(sandbox, store):
         login, before, visit = use.login, use.before, use.visit
         then, now = before.pids.get(store, 0), visit.pids.get(store, 0)
@@ -180,22 +183,24 @@ def _after_a_restart(sandbox: Sandbox, store: str, *, remembers: bool) -> Verdic
         }
         if visit.signed_in == remembers == (visit.ttl_before_s is not None):
             words = (
-                f"still knew {visit.user}: the append-only file was replayed"
+                f"still found the session of {visit.user} there"
                 if remembers
-                else "did not know the browser: what was in memory is gone"
+                else "found no session there any more"
             )
-            return met(f"{label} was restarted, and {visit.instance} {words}.", evidence)
+            return met(f"{label} restarted, and {visit.instance} {words}.", evidence)
         if not before.signed_in:
             continue
         raise unmet(
-            f"{label} was restarted, and the browser was {'' if visit.signed_in else 'not '}known.",
+            f"{label} restarted, and {visit.instance} found {'the' if visit.signed_in else 'no'} "
+            "session.",
             evidence,
-            hint="What does this store keep over a restart, and who else could have answered?",
+            hint=f"Look under “How this was counted”: a TTL in the store means that {label} has "
+            "the session.",
         )
     raise unmet(
-        f"{label} has not been restarted under a session yet.",
-        hint=f"Keep sessions in {label}, log in, restart it, and open a page before the idle "
-        "limit is over.",
+        f"{label} has not restarted between a login and the next page yet.",
+        hint=f"Set “Sessions are kept in” to “{label}” and press “Log in”. In the tab Break press "
+        f"“Restart {label}”; then press “Open a page” before the idle limit is over.",
     )
 
 
@@ -215,22 +220,22 @@ def idle_limit(sandbox: Sandbox) -> Verdict:
         }
         if visit.signed_in and since > login.idle_s + use.grain_s:
             raise unmet(
-                f"{visit.instance} still knew {visit.user} {since:.1f} s after the last "
-                f"request, though the idle limit is {login.idle_s:g} s.",
+                f"{visit.instance} still found the session {since:.1f} s after the last request, "
+                f"although the idle limit is {login.idle_s:g} s.",
                 evidence,
-                hint="With what time to live was the session stored? Ask the store.",
+                hint="Ask the store in its console for the TTL of the session.",
             )
         if not visit.signed_in and since >= login.idle_s and visit.ttl_before_s is None:
             ended = met(
-                f"After {since:.1f} s without a request the store had forgotten the "
-                f"session: {visit.instance} did not know {login.user} any more.",
+                f"The store deleted the session of {login.user} after {since:.1f} s without a "
+                f"request, and {visit.instance} asked for a login.",
                 evidence,
             )
     return require_seen(
         ended,
-        "No browser has waited out the idle limit yet.",
-        hint="Make the idle limit short, log in, wait longer than it, and open a page. Looking "
-        "does not extend it, a page does.",
+        "No browser has waited for longer than the idle limit yet.",
+        hint="Set “Idle limit” to 3 s and press “Log in”. Wait for five seconds, then press “Open "
+        "a page”.",
     )
 
 
@@ -256,21 +261,21 @@ def sliding(sandbox: Sandbox) -> Verdict:
         }
         if visit.signed_in and before_s is not None and after_s is not None and after_s > before_s:
             return met(
-                f"{login.user} was still signed in {use.age_s:.1f} s after the login with an idle "
-                f"limit of {login.idle_s:g} s: each page extended it.",
+                f"{login.user} was still logged in {use.age_s:.1f} s after the login, with an idle "
+                f"limit of {login.idle_s:g} s. Each page extended it.",
                 evidence,
             )
         if not visit.signed_in and use.age_s < login.absolute_s:
             failed = unmet(
-                f"The last page was only {use.gap_s:.1f} s ago, and the session was over all the "
-                "same.",
+                f"The session ended, although the last page was only {use.gap_s:.1f} s before.",
                 evidence,
-                hint="Look at the time to live before and after a page. Who should have "
-                "extended it?",
+                hint="Compare the TTL before and after the page under “How this was counted”: the "
+                "app must extend it at each page.",
             )
     raise failed or unmet(
-        "No session has outlived its idle limit by being used yet.",
-        hint="Make the idle limit short, and keep opening pages for longer than it.",
+        "No session has lasted for longer than its idle limit yet.",
+        hint="Set “Idle limit” to 5 s and “The idle limit” to “slides with use”. Press “Log in”, "
+        "then “Open a page” every two seconds, for ten seconds.",
     )
 
 
@@ -290,11 +295,11 @@ def absolute_limit(sandbox: Sandbox) -> Verdict:
         }
         if visit.signed_in and use.age_s > login.absolute_s + use.grain_s:
             raise unmet(
-                f"{visit.user} is signed in since {use.age_s:.1f} s, though the absolute limit is "
-                f"{login.absolute_s:g} s.",
+                f"{visit.user} is still logged in {use.age_s:.1f} s after the login, although the "
+                f"absolute limit is {login.absolute_s:g} s.",
                 evidence,
-                hint="A sliding time to live is only the idle limit. What else does the "
-                "session have to remember?",
+                hint="The TTL in the store is only the idle limit. The app must also store when "
+                "the user logged in, and compare.",
             )
         if (
             not visit.signed_in
@@ -302,91 +307,13 @@ def absolute_limit(sandbox: Sandbox) -> Verdict:
             and use.gap_s < login.idle_s * 0.95
         ):
             ended = met(
-                f"The session was used {use.gap_s:.1f} s before and was over all the same, "
-                f"{use.age_s:.1f} s after the login.",
+                f"The app ended the session {use.age_s:.1f} s after the login, although the last "
+                f"page was only {use.gap_s:.1f} s before.",
                 evidence,
             )
     return require_seen(
         ended,
         "No session in use has come to its absolute limit yet.",
-        hint="Make the absolute limit short, longer than the idle one, and keep opening pages.",
-    )
-
-
-@check("The login makes a new id, and the old one is worth nothing")
-def new_id_at_login(sandbox: Sandbox) -> Verdict:
-    for visit in reversed(list(sandbox.part(Site).visits)):
-        if not visit.is_login or not visit.sid_sent or visit.ttl_before_s is None:
-            continue
-        if visit.store in IN_MEMORY:
-            # The old session may be with the other instance, which does not learn of a login here.
-            continue
-        evidence: dict[str, Value] = {
-            "id_before": visit.sid_sent[:8],
-            "id_after": visit.sid_after[:8],
-            "changed": visit.sid_sent != visit.sid_after,
-            "old_id_still_stored": visit.sent_ttl_after_s is not None,
-        }
-        if visit.sid_sent == visit.sid_after:
-            raise unmet(
-                "The visitor is signed in under the id that they came with.",
-                evidence,
-                hint="An attacker may have planted that id, or seen it. What should a login do "
-                "to it?",
-            )
-        if visit.sent_ttl_after_s is not None:
-            raise unmet(
-                "There is a new id, and the old session can still be used.",
-                evidence,
-                hint="What should become of the old session?",
-            )
-        return met(
-            f"The login changed the id from {visit.sid_sent[:6]}… to {visit.sid_after[:6]}…, "
-            "and the store has forgotten the old one.",
-            evidence,
-        )
-    raise unmet(
-        "No visitor who already had a session has logged in.",
-        hint="Put something into the cart before you log in: that gives a visitor an id.",
-    )
-
-
-@check("The cookie holds a long random id, out of reach for scripts, and nothing else")
-def cookie(sandbox: Sandbox) -> Verdict:
-    logged_in = [visit for visit in sandbox.part(Site).visits if visit.is_login]
-    given = require_seen(
-        [(v, line) for v in logged_in for line in v.cookies if line.startswith("sid=")],
-        "No cookie has been given out at a login yet.",
-        hint="Log in, and read the response.",
-    )
-    visit, line = given[-1]
-    value, *attributes = [part.strip() for part in line.removeprefix("sid=").split(";")]
-    names = {part.partition("=")[0].lower() for part in attributes}
-    missing = [name for name in REQUIRED if name.lower() not in names]
-    ids = [v.sid_after for v, _ in given]
-    evidence: dict[str, Value] = {
-        "attributes": ", ".join(attributes),
-        "characters": len(value),
-        "bits_at_most": len(value) * 6,
-        "logins": len(ids),
-        "different_ids": len(set(ids)),
-    }
-    if missing:
-        raise unmet(
-            f"The cookie lacks {', '.join(missing)}.",
-            evidence,
-            hint="Who may read this cookie, and over what?",
-        )
-    if len(value) < LEAST_CHARACTERS or visit.user in value:
-        raise unmet(
-            f"The id {value[:12]}… could be guessed: {len(value)} characters.",
-            evidence,
-            hint="What can an attacker who knows the user’s name say about the id?",
-        )
-    if len(ids) > len(set(ids)):
-        raise unmet("Two logins were given the same id.", evidence, hint="How is the id made?")
-    return met(
-        f"{len(value)} random characters, {', '.join(attributes)}: nothing of the user is in "
-        "the cookie.",
-        evidence,
+        hint="Set “Idle limit” to 5 s and “Absolute limit” to 10 s. Press “Log in”, then “Open a "
+        "page” every two seconds, until the page asks for a login.",
     )

@@ -5,7 +5,7 @@ Who stays logged in when an instance dies, a cache restarts or time runs out, an
 
 from __future__ import annotations
 
-from labs.catalogue.sessions import checks, mutants, trials
+from labs.catalogue.sessions import checks, cookie_checks, mutants, trials
 from labs.lab import Choice, Number
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.website import bench
@@ -78,8 +78,8 @@ lab = bench.lab(
         checks.idle_limit,
         checks.sliding,
         checks.absolute_limit,
-        checks.new_id_at_login,
-        checks.cookie,
+        cookie_checks.new_id_at_login,
+        cookie_checks.cookie,
     ),
     mutants=mutants.MUTANTS,
 )

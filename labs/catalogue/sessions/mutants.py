@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from labs.caching import sessions
-from labs.catalogue.sessions import checks
+from labs.catalogue.sessions import checks, cookie_checks
 from labs.lab import Check, Mutant, Strategy, about_of
 from labs.web import mutants
 
@@ -22,7 +22,7 @@ def _mutant(name: str, caught_by: Check, **handlers: Callable[..., object]) -> M
 
 
 MUTANTS = (
-    _mutant("keeps-the-id", checks.new_id_at_login, log_in=mutants.log_in_keeps_the_id),
+    _mutant("keeps-the-id", cookie_checks.new_id_at_login, log_in=mutants.log_in_keeps_the_id),
     _mutant("never-renews", checks.sliding, page=mutants.page_never_renews),
     _mutant(
         "memory-only",
@@ -36,5 +36,5 @@ MUTANTS = (
         page=mutants.page_never_renews,
         log_in=mutants.log_in_for_ever,
     ),
-    _mutant("id-of-the-name", checks.cookie, log_in=mutants.log_in_by_name),
+    _mutant("id-of-the-name", cookie_checks.cookie, log_in=mutants.log_in_by_name),
 )

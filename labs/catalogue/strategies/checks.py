@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from labs.catalogue.strategies.comparison import FIVE, TABLE
 from labs.lab import Verdict, check, evidence_of, met, require_seen, unmet
+from labs.sandbox.blocks import hint_for
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop.checks import (
     longest_staleness_ms,
@@ -24,14 +25,22 @@ def _rows(sandbox: Sandbox, *, behind: bool = False) -> dict[str, Row]:
     return {str(row["name"]): row for row in found if bool(row["behind_percent"]) == behind}
 
 
+def _compare(sandbox: Sandbox) -> str:
+    """What to do next to have every strategy run with all writes through it."""
+    hint = "Press “Compare them”. It runs all five, one after the other, in about a minute."
+    if float(sandbox.settings["behind_percent"]):
+        hint = "Set “Writes behind its back” to 0 %, then press “Compare them”."
+    return hint_for(sandbox, hint, idle=True)
+
+
 @check("All five did the same work")
 def same_trace(sandbox: Sandbox) -> Verdict:
     found = _rows(sandbox)
     five = [found[name] for name in FIVE if name in found]
     if len(five) < len(FIVE):
         raise unmet(
-            f"{len(five)} of 5 strategies have been run.",
-            hint="Have all five do the same work, one after the other.",
+            f"{len(five)} of 5 strategies have run with all writes through them.",
+            hint=_compare(sandbox),
         )
     requests, writes = ([float(row[name]) for row in five] for name in ("requests", "writes"))
     evidence = {
@@ -43,14 +52,16 @@ def same_trace(sandbox: Sandbox) -> Verdict:
     alike = ("engine", "ttl_s", "clients", "read", "requests", "writes")
     if all(row[name] == five[0][name] for row in five for name in alike):
         return met(
-            f"Each had the same {requests[0]:,.0f} requests, {writes[0]:,.0f} of them writes.",
+            f"Each strategy served the same {requests[0]:,.0f} requests, {writes[0]:,.0f} of them "
+            "writes.",
             evidence,
         )
     raise unmet(
-        f"They did {min(requests):,.0f} to {max(requests):,.0f} requests, {min(writes):,.0f} to "
-        f"{max(writes):,.0f} of them writes: that is not the same work.",
+        f"The strategies served {min(requests):,.0f} to {max(requests):,.0f} requests, "
+        f"{min(writes):,.0f} to {max(writes):,.0f} of them writes: not the same work.",
         evidence,
-        hint="Change nothing between the runs, and ask for no more than this machine can do.",
+        hint="Lower “Requests wanted” in the tab Load, then press “Compare them” and change "
+        "nothing while it runs.",
     )
 
 
@@ -60,8 +71,8 @@ def no_cache_asks_most(sandbox: Sandbox) -> Verdict:
     bare = others.pop("no-cache", None)
     if bare is None or not others:
         raise unmet(
-            "Nothing has been compared with no cache yet.",
-            hint="Run it without a cache, and with one.",
+            "No strategy with a cache has been compared with “No cache” yet.",
+            hint=_compare(sandbox),
         )
     least = float(bare["queries_per_request"])
     most = max(float(row["queries_per_request"]) for row in others.values())
@@ -72,15 +83,15 @@ def no_cache_asks_most(sandbox: Sandbox) -> Verdict:
     }
     if least >= 0.95 and least > 1.05 * most and not bare["stale"]:
         return met(
-            f"Postgres counted {least:.2f} queries for each request without a cache, and at "
-            f"most {most:.2f} with one. Without one nothing was stale.",
+            f"Postgres counted {least:.2f} queries for each request without a cache, and at most "
+            f"{most:.2f} with one. Without a cache no read was stale.",
             evidence,
         )
     raise unmet(
-        f"Postgres counted {least:.2f} queries for each request without a cache, {most:.2f} for "
-        f"the worst of the others; {bare['stale']} reads were stale without a cache.",
+        f"Postgres counted {least:.2f} queries for each request without a cache and at most "
+        f"{most:.2f} with one. Without a cache {bare['stale']} reads were stale.",
         evidence,
-        hint="Who answered, if the database was not asked? No other server is meant to be asked.",
+        hint="Set “With write-through, a miss” to “stores nothing”, then press “Compare them”.",
     )
 
 
@@ -88,8 +99,8 @@ def no_cache_asks_most(sandbox: Sandbox) -> Verdict:
 def ttl_bounds(sandbox: Sandbox) -> Verdict:
     row = require_seen(
         _rows(sandbox).get("lazy-ttl"),
-        "Lazy loading with a time to live has not been run yet.",
-        hint="Run it, while prices change that the cache is not told of.",
+        "Lazy loading with a TTL has not run yet.",
+        hint=_compare(sandbox),
     )
     bound, longest = longest_staleness_ms(row), float(row["staleness_max_ms"])
     evidence: Row = {
@@ -101,21 +112,20 @@ def ttl_bounds(sandbox: Sandbox) -> Verdict:
     }
     require_bounded_staleness(row, evidence, to_see="a bound")
     return met(
-        f"{row['stale']:.0f} reads were stale, the stalest by {longest:.0f} ms: within the time "
-        f"to live of {float(row['ttl_s']) * 1_000:.0f} ms and the {row['slowest_miss_ms']:.0f} "
-        "ms of the slowest miss.",
+        f"The cache served {row['stale']:,.0f} stale reads. The oldest answer was {longest:,.0f} "
+        f"ms old; the TTL is {float(row['ttl_s']) * 1_000:,.0f} ms.",
         evidence,
     )
 
 
-@check("Lazy loading without one is stale for longer")
+@check("Lazy loading without a TTL serves older answers")
 def lazy_is_staler(sandbox: Sandbox) -> Verdict:
     found = _rows(sandbox)
     lazy, bounded = found.get("lazy"), found.get("lazy-ttl")
     if lazy is None or bounded is None:
         raise unmet(
-            "Lazy loading has not been run both with and without a time to live.",
-            hint="Run both on the same trace.",
+            "Lazy loading has not run both with and without a TTL yet.",
+            hint=_compare(sandbox),
         )
     bound, longest = longest_staleness_ms(bounded), float(lazy["staleness_max_ms"])
     evidence: Row = {
@@ -126,16 +136,17 @@ def lazy_is_staler(sandbox: Sandbox) -> Verdict:
     }
     if longest > bound and float(lazy["stale"]) > float(bounded["stale"]):
         return met(
-            f"Without a time to live {lazy['stale']:.0f} reads were stale, by up to "
-            f"{longest:.0f} ms and growing; with one {bounded['stale']:.0f}, by "
-            f"{bounded['staleness_max_ms']:.0f} ms at most.",
+            f"Without a TTL {lazy['stale']:,.0f} reads were stale, by up to {longest:,.0f} ms. "
+            f"With a TTL {bounded['stale']:,.0f} were, by {bounded['staleness_max_ms']:,.0f} ms at "
+            "most.",
             evidence,
         )
     raise unmet(
-        f"Without a time to live {lazy['stale']:.0f} reads were stale, by up to {longest:.0f} "
-        "ms: no worse than with one.",
+        f"Without a TTL {lazy['stale']:.0f} reads were stale, by up to {longest:.0f} ms: no worse "
+        "than with one.",
         evidence,
-        hint="Did it run for longer than the time to live? Was the cache told of the writes?",
+        hint="A run must last for longer than the TTL. Set “Each runs for” to 3 s and “Time to "
+        "live” to 0.5 s, then press “Compare them”.",
     )
 
 
@@ -143,27 +154,31 @@ def lazy_is_staler(sandbox: Sandbox) -> Verdict:
 def write_through_fresh(sandbox: Sandbox) -> Verdict:
     row = require_seen(
         _rows(sandbox).get("write-through"),
-        "Write-through has not been run with every write through it.",
-        hint="Let no write go behind its back.",
+        "Write-through has not run with all writes through it yet.",
+        hint=_compare(sandbox),
     )
     evidence = evidence_of(row, "reads", "hit_percent", "writes", "clients")
     evidence["stale_reads"] = row["stale"]
     if row["clients"] != 1:
         raise unmet(
-            f"{row['clients']:.0f} clients wrote at once; {row['stale']:.0f} reads were stale.",
+            f"{row['clients']:.0f} clients wrote at the same time, and {row['stale']:.0f} reads "
+            "were stale.",
             evidence,
-            hint="With one client first. What several can do to each other is another lab.",
+            hint="Set “Clients” to 1 in the tab Load, then press “Compare them”.",
         )
     if row["stale"]:
         raise unmet(
-            f"{row['stale']:.0f} of {row['reads']:.0f} reads were stale.",
+            f"{row['stale']:,.0f} of {row['reads']:,.0f} reads were stale.",
             evidence,
-            hint="Follow one write to its end: what does the cache hold for that item afterwards?",
+            hint="Set “Strategy” to “Write-through”. Press “Change the price” and “Read it” in the "
+            "tab Step, and compare the price that the app answers.",
         )
-    require_hits(row, evidence, hint="What do the writes store?")
+    require_hits(
+        row, evidence, hint="Raise “Writes” or “Skew” in the tab Load, then press “Compare them”."
+    )
     return met(
-        f"None of {row['reads']:,.0f} reads was stale, {row['hit_percent']:.0f} % of them hits, "
-        f"while {row['writes']:,.0f} prices changed.",
+        f"None of {row['reads']:,.0f} reads was stale while {row['writes']:,.0f} prices changed. "
+        f"{row['hit_percent']:.0f} % of the reads were hits.",
         evidence,
     )
 
@@ -173,8 +188,8 @@ def behind_its_back(sandbox: Sandbox) -> Verdict:
     behind = _rows(sandbox, behind=True).values()
     found = require_seen(
         [row for row in behind if str(row["name"]).startswith("write-through")],
-        "Every write has gone through the cache so far.",
-        hint="What if another application writes the same database?",
+        "Write-through has not run with writes behind its back yet.",
+        hint=_write_behind(sandbox),
     )
     row = max(found, key=lambda row: float(row["stale"]))
     evidence: Row = {
@@ -185,12 +200,25 @@ def behind_its_back(sandbox: Sandbox) -> Verdict:
     }
     if row["stale"]:
         return met(
-            f"{row['behind']:.0f} writes went to the database alone: {row['stale']:.0f} reads "
-            f"of write-through were stale, by up to {row['staleness_max_ms']:.0f} ms.",
+            f"{row['behind']:,.0f} writes went to the database alone. {row['stale']:,.0f} reads of "
+            f"write-through were then stale, by up to {row['staleness_max_ms']:,.0f} ms.",
             evidence,
         )
     raise unmet(
-        f"{row['behind']:.0f} writes went to the database alone, and no read was stale.",
+        f"{row['behind']:,.0f} writes went to the database alone, and no read was stale.",
         evidence,
-        hint="Let it run for longer, or let more of the writes go there.",
+        hint="Raise “Each runs for” or “Writes behind its back”, then press “Run the one above”.",
     )
+
+
+def _write_behind(sandbox: Sandbox) -> str:
+    """What to do next to have write-through run with writes behind its back."""
+    if not str(sandbox.settings["strategy"]).startswith("write-through"):
+        hint = "Set “Strategy” to “Write-through”."
+    elif not float(sandbox.settings["behind_percent"]):
+        hint = "Set “Writes behind its back” to 20 %."
+    else:
+        hint = (
+            "Press “Run the one above”: it runs the strategy that is chosen, and keeps the others."
+        )
+    return hint_for(sandbox, hint, idle=True)

@@ -10,6 +10,7 @@ from statistics import median
 
 from labs.catalogue.write_through.experiments import TABLE, counted
 from labs.lab import Verdict, check, evidence_of, met, require_seen, unmet
+from labs.sandbox.blocks import hint_for
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop.checks import alone
 from labs.setups.shop.trials import Row
@@ -26,29 +27,42 @@ def never_stale(sandbox: Sandbox) -> Verdict:
     evidence = evidence_of(found)
     if found["stale_reads"]:
         raise unmet(
-            f"{found['stale_reads']:.0f} of {found['reads']:.0f} reads got less than the "
-            "database had committed before they began.",
+            f"{found['stale_reads']:,.0f} of {found['reads']:,.0f} reads got an older price than "
+            "the database had committed before them.",
             evidence,
-            hint="Follow one write to its end: what does the cache hold for that item afterwards?",
+            hint="Set “Strategy” to “write-through” and “Clients” in the tab Load to 1, press "
+            "“Start afresh”, and start the load again.",
         )
     if found["reads"] < READS:
         raise unmet(
-            f"{found['reads']:.0f} of {READS:,} reads were compared with what was committed.",
+            f"The app has compared {found['reads']:,.0f} of {READS:,} reads with the database.",
             evidence if found["reads"] else {},
-            hint="Let one client read and write under load, long enough.",
+            hint=hint_for(sandbox, _how_to_compare(sandbox)),
         )
     if found["hits_by_the_server"] < HITS or not found["writes"]:
         raise unmet(
-            f"The cache server counted {found['hits_by_the_server']:.0f} hits: who never reads "
-            "from the cache is never stale.",
+            f"The cache counted only {found['hits_by_the_server']:,.0f} hits. An app that never "
+            "reads the cache is never stale.",
             evidence,
-            hint="Was anything in the cache to be read? It has to be written first.",
+            hint="Set “Writes” in the tab Load to 10 % or more: only a write stores an item. Let "
+            "the load run on.",
         )
     return met(
-        f"Of {found['reads']:,.0f} reads, {found['hits_by_the_server']:,.0f} of them hits, none "
-        f"was stale, though {found['writes']:,.0f} prices changed meanwhile.",
+        f"None of {found['reads']:,.0f} reads was stale while {found['writes']:,.0f} prices "
+        f"changed. The cache counted {found['hits_by_the_server']:,.0f} hits.",
         evidence,
     )
+
+
+def _how_to_compare(sandbox: Sandbox) -> str:
+    """What to do next to have one client read and write for long enough."""
+    if sandbox.settings["strategy"] != "write-through":
+        return "Set “Strategy” to “write-through”."
+    if float(sandbox.settings["clients"]) != 1:
+        return "Set “Clients” to 1 in the tab Load: several writers race, which is another lab."
+    if not sandbox.load.running:
+        return "Press “Start the load” in the tab Load. “Requests wanted” at 2,000/s is faster."
+    return "Let the load run on. “Requests wanted” at 2,000/s in the tab Load is faster."
 
 
 @check("A write costs two trips: the database, then the cache")
@@ -57,19 +71,24 @@ def two_trips(sandbox: Sandbox) -> Verdict:
     writes = [r for r in through if r.function == "write" and r.what == "row" and not r.cache_down]
     if len(writes) < WRITES:
         raise unmet(
-            f"{len(writes)} of {WRITES} single writes of a row were made through the cache.",
-            hint="Change some prices one at a time, without a load.",
+            f"The app has made {len(writes)} of {WRITES} single writes through the cache.",
+            hint=hint_for(
+                sandbox,
+                "Set “Strategy” to “write-through” and “What is read” to “one row, by its key”. "
+                "Then press “Change ten prices” in the tab Step.",
+                idle=True,
+            ),
         )
     both = ["database", "cache"]
     odd = next((w for w in writes if [t.server for t in w.trips] != both or w.queries != 1), None)
     if odd is not None:
         went = ", ".join(trip.server for trip in odd.trips)
         raise unmet(
-            f"Request {odd.number} went to {went}; Postgres counted {odd.queries} "
+            f"Request {odd.number} went to {went}. Postgres counted {odd.queries} "
             f"quer{'y' if odd.queries == 1 else 'ies'}.",
             {"request": odd.number, "trips": len(odd.trips), "database_queries": odd.queries},
-            hint="What does a write have to say, and to whom? What did this one ask that it "
-            "could have known?",
+            hint="Choose “Write” in the tab Step, press “Start a request”, and look at the list of "
+            "what was sent: a write needs one trip to the database and one to the cache.",
         )
     database_ms = median(w.ms_at("database") for w in writes)
     cache_ms = median(w.ms_at("cache") for w in writes)
@@ -81,13 +100,13 @@ def two_trips(sandbox: Sandbox) -> Verdict:
         "cache_ms": round(cache_ms, 3),
     }
     return met(
-        f"Each of {len(writes)} writes made two trips: {database_ms:.2f} ms to the database and "
-        f"{cache_ms:.2f} ms to the cache, at the median.",
+        f"Each of {len(writes)} writes made two trips. At the median the database took "
+        f"{database_ms:.2f} ms and the cache {cache_ms:.2f} ms.",
         evidence,
     )
 
 
-@check("A new node is empty until it is written")
+@check("On a new node an item is a miss until the app writes it again")
 def new_node_empty(sandbox: Sandbox) -> Verdict:
     requests = [r for r in alone(sandbox, "write-through") if not r.cache_down]
     for emptied in reversed(sandbox.ledger.emptied_at):
@@ -114,51 +133,65 @@ def new_node_empty(sandbox: Sandbox) -> Verdict:
             }
             if any(r.hits for r in unwritten):
                 raise unmet(
-                    f"Item {item} was a hit again before it was written.",
+                    f"Item {item} was a hit on the empty node before its price changed.",
                     evidence,
-                    hint="Who stored it? Look at what a read sends after a miss.",
+                    hint="A read has stored it. Set “A read that misses” to “asks, stores nothing” "
+                    "and do it again.",
                 )
             if later.hits != 1 or later.queries or later.version != write.version:
                 raise unmet(
-                    f"Item {item} was written, and the next read did not find it in the cache.",
+                    f"The price of item {item} changed, and the next read did not find it in "
+                    "the cache.",
                     evidence,
-                    hint="What did the write send to the cache, and under which key?",
+                    hint="Choose “Write” in the tab Step, press “Start a request”, and look at the "
+                    "list of what was sent: the write must store the item.",
                 )
             return met(
-                f"Item {item} was a hit; on the empty node {len(unwritten)} reads in a row "
-                "missed; after its next write it was a hit again.",
+                f"On the empty node {len(unwritten)} reads of item {item} in a row were misses. "
+                "After its next price change it was a hit again.",
                 evidence,
             )
     raise unmet(
-        "No item was followed over the loss of its node yet.",
-        hint="Take an item that was a hit. Lose the node, get it back, read the item twice, "
-        "write it, read it once more; reads that don’t fill.",
+        "No item has been read before and after its node was replaced yet.",
+        hint=hint_for(
+            sandbox,
+            "Set “A read that misses” to “asks, stores nothing”. In the tab Step press “Change the "
+            "price” and “Read it”; in the tab Break “Replace the cache node”; then “Read it” "
+            "twice, “Change the price” and “Read it”, all with the same “Item”.",
+            idle=True,
+        ),
     )
 
 
-@check("Keys that were never read lie in memory")
+@check("Write-through keeps keys in memory that the app never reads")
 def unread_keys(sandbox: Sandbox) -> Verdict:
     rows = sandbox.found.get(TABLE.name, [])
     row = require_seen(
         next((r for r in reversed(rows) if str(r["strategy"]).startswith("Write-through")), None),
-        "The keys in memory have not been counted after writes went through the cache.",
-        hint="Let a load write for a while, then count the keys.",
+        "The keys have not been counted after writes through the cache yet.",
+        hint=hint_for(
+            sandbox,
+            "Set “Strategy” to “write-through”. In the tab Load press “Empty the cache” and “Start "
+            "the load”, wait for three seconds, then press “Count the keys”.",
+        ),
     )
     evidence = evidence_of(row, "keys", "unread", "unread_percent", "held_kb")
     if float(row["keys"]) < KEYS:
         raise unmet(
-            f"The server held {row['keys']:.0f} keys: too few to say much.",
+            f"The cache had only {row['keys']:.0f} keys. The check asks for {KEYS}.",
             evidence,
-            hint="Who puts keys there? Let more be written before you count.",
+            hint="Raise “Writes” in the tab Load and let the load run for some seconds more; then "
+            "press “Count the keys”.",
         )
     if not row["unread"]:
         raise unmet(
-            f"Of {row['keys']:.0f} keys in memory, every one has been read.",
+            f"The app has read every one of {row['keys']:,.0f} keys.",
             evidence,
-            hint="Count sooner, or let writes be more of the load.",
+            hint="In the tab Load set “Writes” to 50 %, press “Empty the cache” and “Start the "
+            "load”, wait for three seconds, then press “Count the keys”.",
         )
     return met(
-        f"Of {row['keys']:.0f} keys on the server {row['unread']:.0f} have never been read: "
+        f"The app has never read {row['unread']:,.0f} of {row['keys']:,.0f} keys on the server: "
         f"{row['unread_percent']:.0f} %.",
         evidence,
     )

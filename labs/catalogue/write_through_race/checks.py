@@ -28,8 +28,8 @@ def write_through_stale(sandbox: Sandbox) -> Verdict:
     return _stale(
         sandbox,
         WRITE_THROUGH,
-        "Two things have to happen between a worker’s look at the database and what it stores. "
-        "What could another do in between?",
+        f"Set “Strategy” to “{STRATEGIES[WRITE_THROUGH].label}” and press “Run all orders”: the "
+        "list shows the orders that end stale.",
     )
 
 
@@ -38,7 +38,8 @@ def cache_aside_stale(sandbox: Sandbox) -> Verdict:
     return _stale(
         sandbox,
         CACHE_ASIDE,
-        "A writer deletes what is there. What if the old answer is stored only after that?",
+        f"Set “Strategy” to “{STRATEGIES[CACHE_ASIDE].label}” and “Who races” to “a reader and a "
+        "writer”. Then press “Run all orders”.",
     )
 
 
@@ -54,14 +55,14 @@ def lock_recognised(sandbox: Sandbox) -> Verdict:
             "pg_blocking_pids": blocked.by_pid,
         }
         return met(
-            f"In the order {played.schedule}… worker {blocked.letter} waits for the row "
-            f"that {blocked.by} has changed and not committed.",
+            f"In the order {played.schedule} worker {blocked.letter} waits for a row that worker "
+            f"{blocked.by} has changed and not committed.",
             evidence,
         )
     raise unmet(
-        "No order was found impossible yet.",
-        hint="Who takes a lock on a row, and keeps it over more than one step? There must be "
-        "two of them.",
+        "No order that a row lock forbids has been run yet.",
+        hint="Two writers lock the same row. Set “Who races” to “two writers” and press “Run all "
+        "orders”.",
     )
 
 
@@ -79,8 +80,9 @@ def lease_survives(sandbox: Sandbox) -> Verdict:
 def ttl_bounds(sandbox: Sandbox) -> Verdict:
     found = require_seen(
         [one for one in _surveys(sandbox, TTL_ALONE) if one.ttl_s and one.stale],
-        "The time to live alone has left nothing stale yet.",
-        hint="Which strategy tells the cache nothing? Run all orders of it, with a time to live.",
+        "No order with a TTL alone has ended stale yet.",
+        hint=f"Set “Strategy” to “{STRATEGIES[TTL_ALONE].label}”, “Time to live” to “5 s”, and "
+        "“Who races” to “a reader and a writer”. Then press “Run all orders”.",
     )
     stale = [played for survey in found for played in survey.stale]
     schedules = sum(survey.schedules for survey in found)
@@ -96,13 +98,14 @@ def ttl_bounds(sandbox: Sandbox) -> Verdict:
     }
     if endless or longest_ms > ttl_s * 1000:
         raise unmet(
-            "Something stale stays longer than the time to live that was set.",
+            "The cache keeps a stale value for longer than the TTL that was set.",
             evidence,
-            hint="Ask the cache how long it will keep the item.",
+            hint="Set “Time to live” to “5 s” and press “Run all orders” again: with “none” a "
+            "stale value has no end.",
         )
     return met(
-        f"{len(stale)} of {schedules} orders ended stale, and the cache keeps none of them for "
-        f"more than {ttl_s:g} s.",
+        f"{len(stale)} of {schedules} orders ended stale. The cache keeps none of these values for "
+        f"longer than {ttl_s:g} s.",
         evidence,
     )
 
@@ -132,16 +135,16 @@ def _stale(sandbox: Sandbox, strategy: str, hint: str) -> Verdict:
             "orders": orders,
         }
         return met(
-            f"The order {played.schedule} left version {played.cached} in the cache; the "
+            f"The order {played.schedule} left version {played.cached} in the cache, but the "
             f"database has committed version {played.committed}.",
             evidence,
         )
-    require_seen(seen, f"“{STRATEGIES[strategy].label}” has left nothing stale yet.", hint=hint)
+    require_seen(seen, f"No order of “{STRATEGIES[strategy].label}” has been run yet.", hint=hint)
     raise unmet(
         f"None of {orders} orders of this strategy ended stale.",
         {"orders": orders, "stale_orders": 0},
-        hint="Does it really store what it should? Look at the steps of one order. Or let "
-        "others race.",
+        hint="Set “Who races” to “a reader and a writer” and “Cache at the start” to “empty”, then "
+        "press “Run all orders”.",
     )
 
 
@@ -158,25 +161,29 @@ def _survives(sandbox: Sandbox, strategy: str) -> Verdict:
         for played in survey.stale:
             raise unmet(
                 f"With {RACES[survey.race][0]}, the order {played.schedule} left version "
-                f"{played.cached} where version {played.committed} is committed.",
+                f"{played.cached} in the cache, but version {played.committed} is committed.",
                 evidence,
-                hint="Play that order and look at the step that stored the old answer: what should "
-                "have refused it?",
+                hint=f"Type {played.schedule} into “Order, in letters”, press “Play this order”, "
+                "and look at the step that stored the old version.",
             )
     raced = {survey.race for survey in seen}
     missing = [RACES[race][0] for race in PAIRS if race not in raced]
     if missing:
         raise unmet(
-            f"Not every order of {' and of '.join(missing)} was run with it.",
+            f"Not every order of {' and of '.join(missing)} has been run with this strategy yet.",
             evidence,
-            hint="A cure must hold for both pairs of two workers.",
+            hint=f"Set “Strategy” to “{STRATEGIES[strategy].label}” and “Who races” to "
+            f"“{missing[0]}”. Then press “Run all orders”.",
         )
     if not all(survey.outcomes["fresh"] or survey.outcomes["empty"] for survey in seen):
         raise unmet(
-            "No order could be played at all.", evidence, hint="Look at the steps of one order."
+            "Every order is one that a row lock forbids.",
+            evidence,
+            hint="Press “Run all orders” again. If it stays so, press “Start afresh”.",
         )
     return met(
-        f"None of {sum(survey.schedules for survey in seen)} orders of both pairs ended stale.",
+        f"None of {sum(survey.schedules for survey in seen)} orders ended stale: neither of a "
+        "reader and a writer, nor of two writers.",
         evidence,
     )
 

@@ -37,17 +37,18 @@ def require_bounded_staleness(row: Row, evidence: Evidence, *, to_see: str) -> N
     """
     if float(row["stale"]) < STALE_READS:
         raise unmet(
-            f"{row['stale']:.0f} reads were stale: too few to see {to_see}.",
+            f"Only {row['stale']:.0f} reads were stale: too few to see {to_see}.",
             evidence,
-            hint="More writes, or more requests for the same items.",
+            hint="Raise “Writes” or “Skew” in the tab Load, then measure again.",
         )
     longest = float(row["staleness_max_ms"])
     if longest > longest_staleness_ms(row):
         raise unmet(
-            f"A read was stale by {longest:.0f} ms, though the time to live is "
+            f"A read was stale by {longest:.0f} ms, although the TTL is "
             f"{float(row['ttl_s']) * 1_000:.0f} ms.",
             evidence,
-            hint="With what time to live was it really stored? Ask the cache.",
+            hint="Press “Read it” in the tab Step, then ask the cache in its console for the TTL "
+            "of the key.",
         )
 
 
@@ -55,8 +56,8 @@ def require_hits(row: Row, evidence: Evidence, *, hint: str) -> None:
     """Raise Unmet if a trial read from the cache too rarely to be judged."""
     if float(row["hit_percent"]) < HIT_PERCENT:
         raise unmet(
-            f"Only {row['hit_percent']:.1f} % of the reads were hits: who reads no cache is never "
-            "stale.",
+            f"Only {row['hit_percent']:.1f} % of the reads were hits. An app that never reads the "
+            "cache is never stale.",
             evidence,
             hint=hint,
         )
