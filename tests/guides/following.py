@@ -30,17 +30,20 @@ def follow(page: Page, pause: Callable[[], None]) -> int:
 
 
 def _do(page: Page, number: int) -> None:
-    """Do this step until another one is the current one; press again while it isn't."""
+    """Do this step and wait until another one is the current one. What is stepped, and what the
+    guide says to press `until` something, is pressed again while it isn't.
+    """
     step = page.locator(f'cg-guide [data-step="{number}"]')
     expect(step).to_be_visible()
     use = step.get_attribute("data-use-of") or ""
     fields = json.loads(step.get_attribute("data-fields") or "{}")
     words = f"Step {number}: {step.inner_text()}"
+    repeats = use.startswith("step:") or "Press it until" in words
     end = time.monotonic() + STEP_S
     while True:
         if use:
             _use(_lit(page, number, words), use, fields)
-        again_at = time.monotonic() + (AGAIN_S if use.startswith(("action:", "step:")) else STEP_S)
+        again_at = time.monotonic() + (AGAIN_S if repeats else STEP_S)
         while time.monotonic() < min(again_at, end):
             if not _is_current(page, number):
                 return
