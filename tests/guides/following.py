@@ -42,7 +42,11 @@ def _do(page: Page, number: int) -> None:
     end = time.monotonic() + STEP_S
     while True:
         if use:
-            _use(_lit(page, number, words), use, fields)
+            try:
+                _use(_lit(page, number, words), use, fields)
+            except (NotInTime, Lost):
+                if _is_current(page, number):  # else the step was done meanwhile
+                    raise
         again_at = time.monotonic() + (AGAIN_S if repeats else STEP_S)
         while time.monotonic() < min(again_at, end):
             if not _is_current(page, number):
