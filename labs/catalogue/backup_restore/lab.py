@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from statistics import median
 
-from labs.catalogue.backup_restore import bystander, checks, mutants
+from labs.catalogue.backup_restore import bystander, checks, guide, mutants
 from labs.catalogue.backup_restore.trials import (
     AFTER,
     fill,
@@ -73,11 +73,12 @@ lab = Lab(
         checks.file_with_digest,
         checks.same_data,
         checks.new_endpoint,
-        checks.writes_lost,
         checks.copy_on_write,
+        checks.writes_lost,
         checks.damaged_refused,
         checks.memcached_nothing,
     ),
+    guide=guide.GUIDE,
     mutants=mutants.MUTANTS,
 )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from labs.catalogue.failover import checks, mutants
+from labs.catalogue.failover import checks, guide, mutants
 from labs.events import Value
 from labs.lab import Choice, Lab, Number
 from labs.sandbox.experiment import refuted, temporarily
@@ -111,6 +111,7 @@ lab = Lab(
         checks.refuses,
         checks.data_is_gone,
     ),
+    guide=guide.GUIDE,
     mutants=mutants.MUTANTS,
     on_server=faults.record_change,
 )

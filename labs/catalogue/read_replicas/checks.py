@@ -217,7 +217,7 @@ def read_only(sandbox: Sandbox) -> Verdict:
 
 @check("A replica is removed, and its readers are answered by the others")
 def removed(sandbox: Sandbox) -> Verdict:
-    for later, earlier in itertools.pairwise(reversed(sandbox.ledger.seen(Window))):
+    for later, earlier in itertools.combinations(reversed(sandbox.ledger.seen(Window)), 2):
         gone = [
             name
             for name in earlier.replicas

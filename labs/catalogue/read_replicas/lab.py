@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labs.catalogue.read_replicas import checks, mutants, watching
+from labs.catalogue.read_replicas import checks, guide, mutants, watching
 from labs.lab import Chart, Choice, Lab, Number
 from labs.sandbox.experiment import refuted, temporarily
 from labs.sandbox.sandbox import Sandbox
@@ -87,6 +87,7 @@ lab = Lab(
         checks.own_writes,
         checks.read_only,
     ),
+    guide=guide.GUIDE,
     mutants=mutants.MUTANTS,
 )
 

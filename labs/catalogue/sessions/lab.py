@@ -5,7 +5,7 @@ Who stays logged in when an instance dies, a cache restarts or time runs out, an
 
 from __future__ import annotations
 
-from labs.catalogue.sessions import checks, cookie_checks, mutants, trials
+from labs.catalogue.sessions import checks, cookie_checks, guide, mutants, trials
 from labs.lab import Choice, Number
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.website import bench
@@ -40,11 +40,10 @@ lab = bench.lab(
             1,
             1_800,
             1,
-            60,
+            300,
             unit="s",
             scale="log",
-            help="OWASP: 2 to 5 minutes where much is at stake, 15 to 30 where little is. Short "
-            "here, so that you can wait for it.",
+            help="OWASP: 2 to 5 minutes where much is at stake, 15 to 30 where little is.",
         ),
         Choice(
             "renewal",
@@ -69,18 +68,19 @@ lab = bench.lab(
     strategies=mutants.strategies(),
     pick_strategy=lambda _settings: "session",
     checks=(
-        checks.served_by_another,
-        checks.survives_an_instance,
-        checks.memory_stays_behind,
-        checks.sticky_dies,
-        checks.redis_remembers,
-        checks.memcached_forgets,
-        checks.idle_limit,
-        checks.sliding,
-        checks.absolute_limit,
         cookie_checks.new_id_at_login,
         cookie_checks.cookie,
+        checks.served_by_another,
+        checks.survives_an_instance,
+        checks.redis_remembers,
+        checks.memory_stays_behind,
+        checks.sticky_dies,
+        checks.memcached_forgets,
+        checks.sliding,
+        checks.idle_limit,
+        checks.absolute_limit,
     ),
+    guide=guide.GUIDE,
     mutants=mutants.MUTANTS,
 )
 
@@ -120,6 +120,10 @@ def reload(sandbox: Sandbox, browser: str) -> str:
 @lab.action("Log out", gear="view", fields=(bench.BROWSER,))
 def log_out(sandbox: Sandbox, browser: str) -> str:
     return in_words(site(sandbox).log_out(browser))
+
+
+lab.action("Kill the instance that signed Mia in", gear="break", fault=True)(bench.kill_home)
+lab.action("Bring the instance back", gear="break")(bench.bring_back)
 
 
 @lab.action(

@@ -121,7 +121,7 @@ ACTIONS = (
     ),
     Action(
         "restore",
-        "Restore",
+        "Restore into a new cluster",
         "view",
         restore,
         (WHICH,),
@@ -132,7 +132,7 @@ ACTIONS = (
     ),
     Action("copy", "Copy", "view", copy, (WHICH,)),
     Action("damage", "Damage a copy", "view", damage, (WHICH, HOW), fault=True),
-    Action("delete", "Delete", "view", delete, (WHICH,)),
+    Action("delete", "Delete the backup", "view", delete, (WHICH,)),
     Action("delete-restored", "Delete shop-restored", "view", delete_restored),
     Action("accident", "FLUSHALL", "break", accident, fault=True, deadline_s=20.0),
 )

@@ -28,6 +28,9 @@ WAY = Choice(
     (("both", "both ways"), ("in", "what goes in"), ("out", "what comes out")),
     "both",
 )
+INSIDE = Choice(
+    "clients", "Clients", (("stay", "where they live"), ("inside", "inside it")), "stay"
+)
 DELAY = Number("delay_ms", "Each way", 0, 500, 1, 20, unit="ms")
 
 
@@ -80,11 +83,16 @@ def resume(sandbox: Sandbox) -> str:
     return f"{', '.join(frozen)} {'goes' if len(frozen) == 1 else 'go'} on."
 
 
-def cut_zone(sandbox: Sandbox, zone: str, way: str) -> str:
-    """Cut a zone off: the primary's, the one that is named, or each from all others."""
+def cut_zone(sandbox: Sandbox, zone: str, way: str, clients: str = "stay") -> str:
+    """Cut a zone off: the primary's, the one that is named, or each from all others. `clients` that
+    are to be `inside` move there first; of several zones, to the primary's.
+    """
     group, zones = group_of(sandbox), _zones(sandbox, zone)
     name = "every zone" if zone == "all" else zones[0]
     of_primary = _zones(sandbox, "primary")[0]
+    if clients == "inside":
+        flights_of(sandbox).require_none()
+        sandbox.set("client_zone", of_primary if of_primary in zones else name)
     start_clients(sandbox)
     flights_of(sandbox).begin(
         "cut",
@@ -169,7 +177,7 @@ def gather(sandbox: Sandbox) -> str:
     except ServerDown as exc:
         raise NotNow(f"A former primary could not be told: {exc}") from exc
     if not names:
-        raise NotNow(f"Everybody who is up follows {group.primary}.")
+        return f"Every server that is up follows {group.primary} already."
     for name in names:
         flights_of(sandbox).mark(f"{name} is made to follow {group.primary}")
     head = (
@@ -198,7 +206,7 @@ ACTIONS = (
     ),
     Action("pause-primary", "Freeze the primary", "break", pause_primary, fault=True),
     Action("resume", "Let it go on", "break", resume),
-    Action("cut-zone", "Cut off a zone", "break", cut_zone, (ZONE, WAY), fault=True),
+    Action("cut-zone", "Cut off a zone", "break", cut_zone, (ZONE, WAY, INSIDE), fault=True),
     Action("slow-zone", "Slow a zone", "break", slow_zone, (ZONE, DELAY), fault=True),
     Action("heal", "Make the zones whole", "break", heal),
     Action(

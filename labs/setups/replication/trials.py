@@ -151,7 +151,7 @@ def repair(sandbox: Sandbox) -> None:
     """Have former primaries follow the primary, as the service does, and wait until every server
     that is up follows it, and every sentinel knows it.
     """
-    with contextlib.suppress(NotNow):  # a sentinel may have done it already
+    with contextlib.suppress(NotNow):
         faults.gather(sandbox)
     members = group_of(sandbox).members
     sandbox.wait_until(

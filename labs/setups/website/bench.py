@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from labs.engines.web import Balancer
-from labs.errors import ServerDown
+from labs.errors import NotNow, ServerDown
 from labs.lab import Chart, Choice, Column, Lab, Link, Node, Number, Steppable, Table, Topology
 from labs.sandbox.context import Context
-from labs.setups.website.browsers import FIRST, SECOND, Visit, letter
+from labs.sandbox.sandbox import Sandbox
+from labs.setups.website.browsers import FIRST, SECOND, Visit, letter, node_of
 from labs.setups.website.site import Site
 
 TOPOLOGY = Topology(
@@ -46,7 +47,7 @@ STEPS = (
     Steppable("write", "Log in", "The handler of a login"),
 )
 
-BROWSER = Choice("browser", "Browser", ((FIRST, "the first"), (SECOND, "the second")), FIRST)
+BROWSER = Choice("browser", "Browser", ((FIRST, "Mia’s"), (SECOND, "Ben’s")), FIRST)
 ITEM = Choice(
     "item", "Item", tuple((item, item) for item in ("teapot", "lamp", "notebook")), "teapot"
 )
@@ -172,6 +173,25 @@ def restart_instance(sandbox: Context, instance: str) -> None:
         return False
 
     sandbox.wait_until(is_used, deadline_s=5.0)
+
+
+def kill_home(sandbox: Sandbox) -> str:
+    """Kill the instance that signed the first browser in. Raises NotNow if none has."""
+    login = site(sandbox).browser(FIRST).login
+    if login is None or not login.instance:
+        raise NotNow("Mia has not logged in yet.", hint="Press Log in in Mia’s browser first.")
+    return sandbox.server(node_of(login.instance), "kill")
+
+
+def bring_back(sandbox: Sandbox) -> str:
+    """Restart every instance that is down. Raises NotNow if none is."""
+    instances = sandbox.lab.topology.of_engine("instance")
+    down = [node for node in instances if sandbox.servers[node.name].state == "down"]
+    if not down:
+        raise NotNow("Both instances are up.")
+    for node in down:
+        restart_instance(sandbox, node.name)
+    return f"{' and '.join(node.label for node in down)} answers again, with an empty memory."
 
 
 def in_words(visit: Visit) -> str:

@@ -1,0 +1,90 @@
+"""The way through the lab read-replicas."""
+
+from labs.catalogue.read_replicas import checks
+from labs.lab import Step
+from labs.lab.guide import choose, load, predict, press
+
+GUIDE = (
+    Step(
+        "Start the load.",
+        load("start"),
+        "One client writes at the primary endpoint, six clients read at the reader endpoint.",
+    ),
+    Step(
+        "Count which servers answer the reads.",
+        press("count"),
+        "The two replicas answered about half of the reads each, and the primary none.",
+        until=checks.spread,
+        how="Press it until both answer about the same.",
+    ),
+    Step(
+        "Guess what part of the reads a third replica answers.",
+        predict("spread"),
+        "The new replica answered nothing: each reader kept the connection that it had.",
+        how="It is one of the cards “Predict, then measure”.",
+    ),
+    Step(
+        "Add a replica.",
+        press("add-replica"),
+        "It copied all data, and the reader endpoint leads new connections to it.",
+    ),
+    Step(
+        "Let readers keep a connection for 1 second.",
+        choose("keep_connections_s", 1),
+        "Each reader now connects again after a second, at the reader endpoint.",
+    ),
+    Step(
+        "Count again.",
+        press("count"),
+        "The new replica answers its part: the endpoint spreads connections, not requests.",
+        until=checks.by_connection,
+        how="Press it until the new replica answers.",
+    ),
+    Step(
+        "Remove a replica.",
+        press("remove-replica"),
+        "Its readers lost their connections and connected again, to the replicas that are left.",
+    ),
+    Step(
+        "Count the reads that are still answered.",
+        press("count"),
+        "The other replicas answer as many reads as before.",
+        until=checks.removed,
+        how="Press it until they do as well as before.",
+    ),
+    Step(
+        "Follow a write to cache-002.",
+        press("follow", replica="cache-002"),
+        "The replica had the write a moment after the primary: the primary does not wait for it.",
+    ),
+    Step(
+        "Slow the link to cache-002 to 100 ms.",
+        press("slow-link", replica="cache-002", delay_ms=100),
+        "What the primary sends to cache-002 now arrives 100 ms later.",
+    ),
+    Step(
+        "Follow another write to cache-002.",
+        press("follow", replica="cache-002"),
+        "The replica was behind by its link, in milliseconds and in bytes.",
+        until=checks.lags,
+        how="Press it again if the check is not met.",
+    ),
+    Step(
+        "Slow the link to cache-003, too.",
+        press("slow-link", replica="cache-003", delay_ms=100),
+        "Whichever replica the reader endpoint leads to, it is 100 ms behind.",
+    ),
+    Step(
+        "Compare reads right after a write, at both endpoints.",
+        press("own-reads"),
+        "At the replicas most reads missed the write before them, at the primary none did.",
+        until=checks.own_writes,
+        how="Press it until enough reads are counted.",
+    ),
+    Step(
+        "Try to write to cache-002.",
+        press("write-to-replica", replica="cache-002"),
+        "The replica answered READONLY: only the primary takes writes.",
+        until=checks.read_only,
+    ),
+)
