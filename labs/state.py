@@ -64,6 +64,8 @@ class SandboxState:
     exchange: list[dict[str, Any]] = field(default_factory=list)
     load: dict[str, Any] = field(default_factory=lambda: {"running": False, "about": ""})
     reading: dict[str, float] = field(default_factory=dict)
+    flows: dict[str, float] = field(default_factory=dict)
+    keys: dict[str, int] = field(default_factory=dict)
     ending: dict[str, Any] = field(default_factory=dict)
     timeline: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=TIMELINE_LENGTH))
     readings: list[dict[str, Any]] = field(default_factory=list)
@@ -146,8 +148,11 @@ class SandboxState:
                 )
             case events.LoadChanged():
                 self.load = {"running": event.running, "about": event.about}
+            case events.LoadFailing():
+                self.load["failing"] = encode(entry) if event.failed else {}
             case events.ReadingTaken():
                 self.reading = dict(event.readings)
+                self.flows, self.keys = dict(event.flows), dict(event.keys)
                 self._keep(entry)
             case events.CheckChanged():
                 self.checks[event.check] = encode(entry)

@@ -27,6 +27,11 @@ from labs.events.learning import (
     GuideMoved as GuideMoved,
     Measured as Measured,
 )
+from labs.events.load import (
+    LoadChanged as LoadChanged,
+    LoadFailing as LoadFailing,
+    ReadingTaken as ReadingTaken,
+)
 from labs.events.machine import MachineStalled as MachineStalled, TiltChanged as TiltChanged
 from labs.events.measuring import MeasuringChanged as MeasuringChanged
 
@@ -304,7 +309,7 @@ class CommandRan(Event):
     @property
     def sentence(self) -> str:
         words = {"hit": "had it", "miss": "had nothing", "write": "stored it", "error": "failed"}
-        did = words.get(self.meaning, "answered")
+        did = (words | {"stale": "had an old one"}).get(self.meaning, "answered")
         return f"Request {self.request}: {self.server} {did} in {self.took_ms:.2f} ms"
 
 
@@ -343,27 +348,6 @@ class StepFinished(Event):
         }
         was = words.get(self.meaning, "answered")
         return f"Request {self.request} was {was}, {self.took_ms:.2f} ms with the servers"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadChanged(Event):
-    """The workload started or stopped."""
-
-    running: bool
-    about: str = ""
-
-    @property
-    def sentence(self) -> str:
-        if self.running:
-            return f"Load runs: {self.about}"
-        return "Load stopped" + (f": {self.about}" if self.about else "")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadingTaken(Event):
-    """Readings of one moment by metric name (labs.measure.metrics); one that failed is absent."""
-
-    readings: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from labs.caching.cache import CacheDown
 from labs.caching.local import CHANNEL, Local
 from labs.errors import ServerDown
 from labs.fake.state import FakeState
+from labs.sandbox.clients import OnFound, is_a_hit
 from labs.sandbox.console import Answer, not_answered
 from labs.shop import queries
 from labs.shop.popularity import category_of
@@ -32,6 +33,7 @@ class FakeCache:
     is_up: IsUp
     on_command: OnCommand
     on_lookup: OnCommand
+    on_found: OnFound = is_a_hit
     local: Local = field(init=False)
 
     def __post_init__(self) -> None:
@@ -48,7 +50,7 @@ class FakeCache:
             self.on_command(f"GET {key}", "(nil)", LOOKED_UP_MS, "miss")
             return None
         self.state.hits += 1
-        self.on_command(f"GET {key}", value.decode(), LOOKED_UP_MS, "hit")
+        self.on_command(f"GET {key}", value.decode(), LOOKED_UP_MS, self.on_found(value))
         return value
 
     def set(self, key: str, value: str, ttl_s: float) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from labs.fake.clients import FakeCache, FakeConsole, FakeShop
 from labs.fake.engine import FakeEngine
 from labs.fake.state import FakeState
+from labs.sandbox.clients import OnFound
 from labs.shop.shop import OnCommand
 
 
@@ -24,9 +25,13 @@ class FakeDoubles:
         return FakeConsole(name, is_up)
 
     def cache(
-        self, is_up: Callable[[], bool], on_command: OnCommand, on_lookup: OnCommand
+        self,
+        is_up: Callable[[], bool],
+        on_command: OnCommand,
+        on_lookup: OnCommand,
+        on_found: OnFound,
     ) -> FakeCache:
-        return FakeCache(self.state, is_up, on_command, on_lookup)
+        return FakeCache(self.state, is_up, on_command, on_lookup, on_found)
 
     def shop(self, is_up: Callable[[], bool], on_command: OnCommand, what: str) -> FakeShop:
         return FakeShop(self.state, is_up, on_command, what)

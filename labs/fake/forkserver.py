@@ -12,12 +12,17 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
 from labs.fake.state import FakeState
-from labs.load.batches import BATCH_S, Batch, Operation
+from labs.load.batches import BATCH_S, Batch, Operation, flow
 from labs.load.commits import Commits
 from labs.load.program import WorkloadSpec
+from labs.setups.changes.workload import ChangesSpec
+from labs.setups.journal.workload import NumbersSpec
 from labs.setups.replication.workload import ACKNOWLEDGED, READ, EndpointSpec
+from labs.setups.shop.counters import CACHE, DATABASE
 from labs.setups.shop.workload import ShopSpec
 from labs.setups.website.workload import BrowserSpec
+
+WritingSpec = ChangesSpec, NumbersSpec
 
 
 class FakeForkServer:
@@ -62,15 +67,20 @@ class FakeForkServer:
             self._state.queries += misses
             times = {"hit": [190] * hits, "miss": [5_230] * misses, "cache": [160] * done}
             times |= {"database": [4_870] * misses, "response": [190] * done}
-            return _made_up(spec, done, times)
+            flows = {flow(CACHE, "hit"): hits, flow(CACHE, "miss"): misses}
+            flows |= {flow(CACHE, "write"): misses, flow(DATABASE, "read"): misses}
+            return _made_up(spec, done, times, flows)
         if isinstance(spec, EndpointSpec):
-            batch = _made_up(spec, done, {"read" if spec.reads else "write": [200] * done})
+            flows = {flow(spec.link, "hit" if spec.reads else "write"): done}
+            batch = _made_up(spec, done, {"read" if spec.reads else "write": [200] * done}, flows)
             batch.operations = self._operations(spec, done)
             return batch
         if isinstance(spec, BrowserSpec):
             times = {"signed_in": [2_100] * hits, "signed_out": [2_100] * misses}
-            return _made_up(spec, done, times | {"response": [2_100] * done})
-        return _made_up(spec, done, {"write": [200] * done, "response": [200] * done})
+            flows = {flow(spec.link, "hit"): hits, flow(spec.link, "miss"): misses}
+            return _made_up(spec, done, times | {"response": [2_100] * done}, flows)
+        flows = {flow(spec.link, "write"): done} if isinstance(spec, WritingSpec) else {}
+        return _made_up(spec, done, {"write": [200] * done, "response": [200] * done}, flows)
 
     def _operations(self, spec: EndpointSpec, done: int) -> list[Operation]:
         now = time.monotonic()
@@ -85,8 +95,11 @@ class FakeForkServer:
         ]
 
 
-def _made_up(spec: WorkloadSpec, done: int, times: Mapping[str, list[int]]) -> Batch:
+def _made_up(
+    spec: WorkloadSpec, done: int, times: Mapping[str, list[int]], flows: Mapping[str, int]
+) -> Batch:
     batch = Batch(*spec.label, scheduled=done, done=done)
     for kind, several in times.items():
         batch.times[kind] = array("Q", several)
+    batch.flows.update(flows)
     return batch

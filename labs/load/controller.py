@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 
 from labs.errors import LabsError
 from labs.load.batches import Batch, Counts
+from labs.load.failures import Failing, Failures
 from labs.load.forkserver import ForkServer
 from labs.load.program import WorkloadSpec
 from labs.measure.latency import Latencies
@@ -28,6 +29,7 @@ class Tally(Counts):
     kinds: Counter[str] = field(default_factory=Counter)
     """How many durations of each kind there were."""
     latencies: defaultdict[str, Latencies] = field(default_factory=lambda: defaultdict(Latencies))
+    flows: Counter[str] = field(default_factory=Counter)
 
     def add(self, batch: Batch) -> None:
         """Take a client's batch into account."""
@@ -36,12 +38,14 @@ class Tally(Counts):
         for kind, durations in batch.times.items():
             self.kinds[kind] += len(durations)
             self.latencies[kind].record(durations)
+        self.flows.update(batch.flows)
 
     def clear(self) -> None:
         """Count from zero again."""
         for name in _COUNTS:
             setattr(self, name, 0)
         self.kinds.clear()
+        self.flows.clear()
         for latencies in list(self.latencies.values()):
             latencies.clear()
 
@@ -75,6 +79,8 @@ class LoadController:
         self._collector: threading.Thread | None = None
         self._interval, self._spare = Tally(), Tally()
         self._started = self._interval_began = time.monotonic()
+        self._failures = Failures()
+        self._wanted_per_s = 0.0
         self.totals: dict[tuple[str, str], Tally] = defaultdict(Tally)
 
     @property
@@ -92,6 +98,16 @@ class LoadController:
         """How many clients run."""
         return len(self._clients)
 
+    @property
+    def wanted_per_s(self) -> float:
+        """How many requests a second all clients together should make."""
+        return self._wanted_per_s
+
+    def failing(self) -> Failing | None:
+        """How requests fail now; None if none does, or if no client runs."""
+        with self._lock:
+            return self._failures.look(time.monotonic()) if self._clients else None
+
     def start(self, clients: int, spec: Callable[[int], WorkloadSpec]) -> None:
         """Begin with this many clients; `spec(n)` is for client number n. Raises DidNotStart, and
         then none runs.
@@ -105,23 +121,28 @@ class LoadController:
         self._idle = self._stopping = False
         with self._lock:
             self._interval.clear()
+            self._failures = Failures()
             self._started = self._interval_began = time.monotonic()
             try:
-                for number in range(clients):
-                    pid, pipe = self._forkserver.start(spec(number))
+                specs = [spec(number) for number in range(clients)]
+                for one in specs:
+                    pid, pipe = self._forkserver.start(one)
                     self._clients[pipe] = pid
             except LabsError:
                 self._stop()  # the first of them, whose batches would never be read
                 raise
+            self._wanted_per_s = sum(one.client_rate_per_s for one in specs)
             self._collector = threading.Thread(target=self._collect, daemon=True)
             self._collector.start()
 
     def change(self, spec: Callable[[int], WorkloadSpec]) -> None:
         """Hand new settings to the clients that run."""
         with self._lock:
-            for number, pipe in enumerate(list(self._clients)):
+            specs = [spec(number) for number in range(len(self._clients))]
+            self._wanted_per_s = sum(one.client_rate_per_s for one in specs)
+            for pipe, one in zip(list(self._clients), specs, strict=True):
                 with contextlib.suppress(OSError):
-                    pipe.send(spec(number))
+                    pipe.send(one)
 
     def stop(self) -> None:
         """End all clients and add up their last batches; harmless if none runs."""
@@ -172,6 +193,7 @@ class LoadController:
                     continue
                 with self._lock:
                     self._interval.add(batch)
+                    self._failures.add(batch, time.monotonic())
                     self.totals[(batch.engine, batch.strategy)].add(batch)
                 self._on_batch(batch)
                 if batch.problem and batch.problem not in self._problems:

@@ -32,6 +32,15 @@ from labs.shop.shop import OnCommand, Shop
 TIMEOUT_S = 0.5
 
 
+OnFound = Callable[[bytes], Sense]
+"""What a value means that a cache had: a hit, or stale."""
+
+
+def is_a_hit(_value: bytes) -> Sense:
+    """Of a value that is not looked into."""
+    return "hit"
+
+
 class Closable(Protocol):
     """A client that holds a connection."""
 
@@ -82,15 +91,23 @@ class _TimedClient:
 
 
 class RedisCache(_TimedClient):
-    """A cache over redis-py. Calls `on_lookup` for every lookup in the process's own memory."""
+    """A cache over redis-py. Calls `on_lookup` for every lookup in the process's own memory;
+    `on_found` says what a value means.
+    """
 
     _errors = (redis.RedisError, OSError)
 
     def __init__(
-        self, address: Address, access: Access, *, on_command: OnCommand, on_lookup: OnCommand
+        self,
+        address: Address,
+        access: Access,
+        *,
+        on_command: OnCommand,
+        on_lookup: OnCommand,
+        on_found: OnFound = is_a_hit,
     ) -> None:
         super().__init__(on_command)
-        self._on_lookup = on_lookup
+        self._on_lookup, self._on_found = on_lookup, on_found
         self._listen = partial(Listener, straight(address), access, channel=CHANNEL)
         self._local: Local | None = None
         self._listener: Listener | None = None
@@ -116,7 +133,7 @@ class RedisCache(_TimedClient):
         value = self._timed(
             f"GET {key}",
             lambda: self._redis.get(key),
-            lambda v: ("(nil)", "miss") if v is None else (_quote(v), "hit"),
+            lambda v: ("(nil)", "miss") if v is None else (_quote(v), self._on_found(_bytes(v))),
         )
         return value if isinstance(value, bytes) else None
 
@@ -180,12 +197,22 @@ class RedisCache(_TimedClient):
 
 
 class MemcachedCache(_TimedClient):
-    """A cache over pymemcache. Memcached has no users: of `access` it uses TLS alone."""
+    """A cache over pymemcache. Memcached has no users: of `access` it uses TLS alone. `on_found`
+    says what a value means.
+    """
 
     _errors = (MemcacheError, OSError)
 
-    def __init__(self, address: Address, access: Access = OPEN, *, on_command: OnCommand) -> None:
+    def __init__(
+        self,
+        address: Address,
+        access: Access = OPEN,
+        *,
+        on_command: OnCommand,
+        on_found: OnFound = is_a_hit,
+    ) -> None:
         super().__init__(on_command)
+        self._on_found = on_found
         self.local = Local()
         self._client = pymemcache.Client(
             (address.host, address.port),
@@ -208,7 +235,9 @@ class MemcachedCache(_TimedClient):
             f"get {key}",
             lambda: self._client.get(key),
             lambda v: (
-                ("END", "miss") if v is None else (f"VALUE {key} 0 {len(_bytes(v))} …", "hit")
+                ("END", "miss")
+                if v is None
+                else (f"VALUE {key} 0 {len(_bytes(v))} …", self._on_found(_bytes(v)))
             ),
         )
         return value if isinstance(value, bytes) else None

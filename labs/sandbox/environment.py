@@ -11,7 +11,7 @@ from typing import Protocol
 
 from labs.engines.base import Engine
 from labs.runtime.protocol import Runtime
-from labs.sandbox.clients import ClosableCache, ClosableShop
+from labs.sandbox.clients import ClosableCache, ClosableShop, OnFound
 from labs.sandbox.console import Console
 from labs.shop.shop import OnCommand
 
@@ -26,7 +26,11 @@ class Doubles(Protocol):
         """The console of a server that does not run."""
 
     def cache(
-        self, is_up: Callable[[], bool], on_command: OnCommand, on_lookup: OnCommand
+        self,
+        is_up: Callable[[], bool],
+        on_command: OnCommand,
+        on_lookup: OnCommand,
+        on_found: OnFound,
     ) -> ClosableCache:
         """The application's client of the cache."""
 

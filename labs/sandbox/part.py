@@ -65,6 +65,12 @@ class Part:
         """
         return {}
 
+    def flows(self, seconds: float, tally: Tally) -> Mapping[str, float]:
+        """Operations a second of the load on links where its clients can't count them, by
+        labs.load.batches.flow: of a link's name and a meaning.
+        """
+        return {}
+
     def interrupt(self) -> None:
         """A reset begins, and the load still runs: end what is under way."""
 

@@ -13,10 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from labs.engines.base import CacheEngine
 from labs.errors import ServerDown
-from labs.events import Event, ReadingTaken, Value
+from labs.events import Event, LoadFailing, ReadingTaken, Value
 from labs.lab import Lab
 from labs.load.controller import LoadController, Tally
+from labs.load.failures import Failing
 from labs.sandbox.checker import Checker
 from labs.sandbox.server import Server
 from labs.sandbox.stalls import StallWatch
@@ -26,6 +28,8 @@ BUSY_S, IDLE_S = 0.25, 2.0
 LOAD_LIMIT_S = 600.0
 """A load is stopped after this time: others share the machine."""
 HISTORY = 400
+REPORT_S = 1.0
+"""How often failures of the load are reported while it fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,9 @@ class ReadingSource(Protocol):
 
     def load_readings(self, seconds: float, tally: Tally) -> Mapping[str, float]:
         """Readings of what the load's clients did in the last interval, by metric name."""
+
+    def flows(self, seconds: float, tally: Tally) -> Mapping[str, float]:
+        """Operations a second on links, besides those that the load's clients count."""
 
 
 class Sampled(Protocol):
@@ -86,7 +93,9 @@ class Sampler:
         self._before: dict[str, dict[str, float]] = {}
         self._taken_at = time.monotonic()
         self._settings: dict[str, Value] = {}
-        self._emitted: dict[str, float] = {}
+        self._emitted: ReadingTaken | None = None
+        self._failing: Failing | None = None
+        self._reported_at = 0.0
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._lock = threading.Lock()
@@ -134,13 +143,16 @@ class Sampler:
                 # Something that is read was changed meanwhile by another thread: the next reading
                 # is soon.
                 log.exception("a reading could not be taken")
+            self._report_failures()
             if self._sandbox.load.running_for_s > LOAD_LIMIT_S:
                 self._sandbox.stop_load(f"it ran for {LOAD_LIMIT_S / 60:g} minutes")
 
     def _take(self) -> None:
         now = time.monotonic()
         loaded = self._sandbox.load.running
+        keys = self._keys()
         values: dict[str, float] = {}
+        flows: dict[str, float] = {}
         with self._lock:
             since, self._taken_at = self._taken_at, now
             seconds = now - since
@@ -160,8 +172,12 @@ class Sampler:
             if loaded:
                 load_seconds, tally = self._sandbox.load.take_interval()
                 values |= _of_load(load_seconds, tally)
+                flows |= {
+                    name: many / max(load_seconds, 0.001) for name, many in tally.flows.items()
+                }
                 for part in self._sandbox.parts:
                     values |= part.load_readings(load_seconds, tally)
+                    flows |= part.flows(max(load_seconds, 0.001), tally)
             if self._sandbox.lab.on_readings is not None:
                 with contextlib.suppress(ServerDown):
                     values |= self._sandbox.lab.on_readings(self._sandbox, values)
@@ -170,11 +186,46 @@ class Sampler:
                 return  # it would say of the servers what the machine did
             if values and before == self._settings:
                 self.history.append(Reading(now, seconds, loaded, dict(self._settings), values))
-        rounded = {name: round(value, 4) for name, value in values.items()}
-        if rounded != self._emitted:
-            self._emitted = rounded
-            self._sandbox.emit(ReadingTaken(readings=rounded))
+        taken = ReadingTaken(
+            readings={name: round(value, 4) for name, value in values.items()},
+            flows={name: round(value, 2) for name, value in flows.items() if value > 0},
+            keys=keys,
+        )
+        if taken != self._emitted:
+            self._emitted = taken
+            self._sandbox.emit(taken)
             self._sandbox.checker.wake()
+
+    def _report_failures(self) -> None:
+        """Say that requests of the load fail, once a second; and once that none does any more."""
+        load, now = self._sandbox.load, time.monotonic()
+        if not load.running:
+            self._failing = None  # that the load has stopped says it all
+            return
+        failing, before = load.failing(), self._failing
+        is_news = (failing is None) != (before is None)
+        if not is_news and (failing == before or now - self._reported_at < REPORT_S):
+            return
+        self._failing, self._reported_at = failing, now
+        found = failing or Failing(0, 0, "")
+        self._sandbox.emit(
+            LoadFailing(
+                failed=found.failed,
+                ended=found.ended,
+                wanted_per_s=round(load.wanted_per_s, 1),
+                why=found.why,
+                news=is_news,
+            )
+        )
+
+    def _keys(self) -> dict[str, int]:
+        """How many keys each cache holds that answers."""
+        found: dict[str, int] = {}
+        for name, server in list(self._sandbox.servers.items()):
+            if server.state == "up" and isinstance(server.engine, CacheEngine):
+                with contextlib.suppress(ServerDown):
+                    found[name] = server.engine.count()
+        return found
 
 
 def _of_load(seconds: float, tally: Tally) -> dict[str, float]:

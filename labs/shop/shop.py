@@ -11,6 +11,7 @@ import json
 import threading
 import time
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import cache
@@ -108,14 +109,15 @@ class LeanShop(_SqlShop):
 
     `way` is asked before every statement where to connect: around a whole link, through a faulty
     one (labs.network.links). `times` are microseconds per statement, for the caller to empty;
-    `queries` counts statements, failed ones too; `committed_at` is when the last change of a price
-    was known to be committed (monotonic seconds).
+    `queries` counts statements, failed ones too, `asked` those of each meaning; `committed_at` is
+    when the last change of a price was known to be committed (monotonic seconds).
     """
 
     def __init__(self, way: Way, *, password: str, what: str = "page") -> None:
         self.what = what
         self.times: array[int] = array("Q")
         self.queries = 0
+        self.asked: Counter[Sense] = Counter()
         self.committed_at = 0.0
         self._way = way
         self._address = way()
@@ -142,9 +144,11 @@ class LeanShop(_SqlShop):
             row = cursor.fetchone()
         except (psycopg.Error, OSError) as exc:
             self.close()
+            self.asked["error"] += 1
             raise down("database", exc) from exc
         finally:
             self.times.append((time.perf_counter_ns() - began) // 1000)
+        self.asked["read" if price is None else "write"] += 1
         if row is None or cursor.description is None:
             raise _no_such(item)
         if price is not None:

@@ -1,6 +1,6 @@
 """What a learner does to a sandbox.
 
-Every view makes one call to the sandbox and answers with a toast, a fragment or the way back.
+Every view makes one call to the sandbox and answers with its outcome, a fragment or the way back.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from portal.bench.turns import with_error_apart
 from portal.bench.view import PROMPT_LENGTH, topology_of
 from portal.web.arguments import form_fields
 from portal.web.caching import summary_name
-from portal.web.fragments import is_htmx, trigger
+from portal.web.fragments import is_htmx, tell_outcome, trigger
 from portal.web.history import history
 from portal.web.learner import current_learner, require_learner
 from portal.web.notes import say_next
@@ -316,10 +316,12 @@ def _do(sandbox: SandboxInfo, call: str, **args: Any) -> Response:
     return _done(sandbox, str(client().call(sandbox, call, **args).get("message", "")))
 
 
-def _done(sandbox: SandboxInfo, message: str = "", *, event: str = "toast") -> Response:
+def _done(sandbox: SandboxInfo, message: str = "", *, event: str = "") -> Response:
     if is_htmx():
         response = make_response("", 204)
-        return trigger(response, event, {"text": message}) if message else response
+        if event:
+            trigger(response, event)
+        return tell_outcome(response, message) if message else response
     if message:
         say_next(message, "none")
     return make_response(redirect(page_before(sandbox.lab), 303))

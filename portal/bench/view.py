@@ -29,7 +29,7 @@ from portal.web.history import Proof
 Phase = Literal["none", "taken", "queued", "opening", "open", "ended", "away"]
 Gear = Literal["step", "load", "break"]
 DRAWN = (
-    *("servers", "links", "settings", "reading", "roles", "endpoints", "figures"),
+    *("servers", "links", "settings", "flows", "keys", "roles", "endpoints", "figures"),
     *("consoles", "tilts"),
 )
 PROMPT_LENGTH = 24
@@ -111,6 +111,7 @@ class Bench:
         return {
             **{name: self.state.get(name, {}) for name in DRAWN},
             "loading": self.state.get("load", {}).get("running", False),
+            "failing": self.state.get("load", {}).get("failing", {}),
             "sentinels": {
                 entry["sentinel"]: {"event": entry["event"], "words": entry["words"]}
                 for entry in said

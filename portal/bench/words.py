@@ -68,6 +68,12 @@ CONNECTION = {
 }
 """How a page gets its events: the state in a word, and a sentence; {} is a time of day."""
 
+FAILING = {
+    "now": "{failed} of {ended} requests fail",
+    "late": "{failed} of {ended} requests fail, and {wanted} are wanted each second",
+}
+"""What a drawing says of a load whose requests fail: of those that ended in the last second."""
+
 
 def for_scripts() -> dict[str, Any]:
     """What static/js/words.js says."""
@@ -81,6 +87,7 @@ def for_scripts() -> dict[str, Any]:
         "tilt": TILT,
         "noReplica": NO_REPLICA,
         "connection": CONNECTION,
+        "failing": FAILING,
     }
 
 

@@ -70,8 +70,24 @@ class Sample:
                 for name, (event, words) in self.sentinels.items()
             },
             "leader": elected[-1] if elected else "",
-            "reading": {"flight_writes_per_s": self.rates[0], "flight_reads_per_s": self.rates[1]},
+            "flows": self._flows,
         }
+
+    @property
+    def _flows(self) -> dict[str, float]:
+        """As if each server behind an endpoint had counted as much as the others there."""
+        flows: dict[str, float] = {}
+        for name, link, sense, rate, servers in zip(
+            (PRIMARY, READER),
+            ("to-primary", "to-reader"),
+            ("write", "hit"),
+            self.rates,
+            self.leads,
+            strict=True,
+        ):
+            flows[f"{link} {sense}"] = rate
+            flows |= {f"{name} to {server} {sense}": rate / len(servers) for server in servers}
+        return flows
 
 
 FAILOVER, REPLICAS = find("failover").topology, find("read-replicas").topology

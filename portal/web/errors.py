@@ -27,7 +27,7 @@ from labs.errors import (
     UnknownLab,
     UnknownSandbox,
 )
-from portal.web.fragments import TOASTS, retarget, wants_fragment
+from portal.web.fragments import hide_refusal, is_htmx, tell_outcome, wants_fragment
 from portal.web.services import has_room
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,7 @@ def status_of(error: type[LabsError]) -> int:
 def install(app: Flask) -> None:
     """Answer every error that a view lets through."""
     app.before_request(_name_request)
+    app.after_request(hide_refusal)  # the last of them: what is registered first runs last
     app.after_request(_send_name)
     app.register_error_handler(LabsError, _labs_error)
     app.register_error_handler(OperationalError, _database_away)
@@ -95,8 +96,8 @@ def install(app: Flask) -> None:
 def problem(
     status: int, message: str, hint: str = "", *, retry_after_s: int | None = None
 ) -> Response:
-    """An error as an answer: a page for a document, for a script a fragment, among the toasts. It
-    says when to try again where that is known and the hint doesn't.
+    """An error as an answer: a page for a document, for a script a fragment; htmx says it next to
+    the control. It says when to try again where that is known and the hint doesn't.
     """
     if retry_after_s is not None and "again" not in hint:
         hint = f"{hint} {try_again(retry_after_s)}".strip()
@@ -104,8 +105,9 @@ def problem(
     name = g.get("request_id", "")
     html = render_template(template, status=status, message=message, hint=hint, request_id=name)
     response = make_response(html, status)
-    if wants_fragment():
-        retarget(response, TOASTS, swap="beforeend")
+    if is_htmx():
+        response.headers["HX-Reswap"] = "none"
+        tell_outcome(response, message, hint=hint, sense="error")
     if retry_after_s is not None:
         response.headers["Retry-After"] = str(retry_after_s)
     response.headers["Cache-Control"] = "no-store"

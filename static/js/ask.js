@@ -2,6 +2,8 @@
 // Asking the portal from a script: every question has a deadline, and what went wrong is an Error whose message a page may show.
 
 const ANSWER_MS = 10000;
+/** A script of ours reads a refusal in the header `Refused`, so that the browser reports no error of the page. */
+export const REFUSALS = { Refusals: "in-header" };
 
 /**
  * The answer to a GET, whole.
@@ -16,8 +18,9 @@ export async function ask(url, { ms = ANSWER_MS, signal, headers = { Accept: "ap
   signal?.addEventListener("abort", stop);
   if (signal?.aborted) stop();
   try {
-    const response = await fetch(url, { headers, signal: deadline.signal });
-    return { status: response.status, ok: response.ok, text: await response.text() };
+    const response = await fetch(url, { headers: { ...headers, ...REFUSALS }, signal: deadline.signal });
+    const status = Number(response.headers.get("Refused") ?? response.status);
+    return { status, ok: status < 300, text: await response.text() };
   } catch (error) {
     throw new Error("The portal did not answer. Check your network, then try again.", { cause: error });
   } finally {

@@ -14,6 +14,7 @@ import "./topology.js";
 import { ask } from "./ask.js";
 import { Connection } from "./connection.js";
 import { Feed } from "./feed.js";
+import { restore } from "./outcome.js";
 import { toast } from "./toast.js";
 
 const DONE = ["note-added", "setting-changed", "step-started", "load-changed", "server-changed", "link-changed"];
@@ -27,14 +28,9 @@ class Bench extends HTMLElement {
     this.gone = new AbortController();
     const { signal } = this.gone;
     this.addEventListener("click", (event) => this.clicked(event), { signal });
-    this.addEventListener("bench-redraw", (event) => {
-      toast(/** @type {CustomEvent} */ (event).detail?.text ?? "");
-      this.redraw();
-    }, { signal });
-    this.addEventListener("bench-kept", (event) => {
-      toast(/** @type {CustomEvent} */ (event).detail?.text ?? "");
-      this.ends("", 0);
-    }, { signal });
+    this.addEventListener("bench-redraw", () => this.redraw(), { signal });
+    this.addEventListener("bench-kept", () => this.ends("", 0), { signal });
+    restore(this);
     for (const time of this.querySelectorAll("time[datetime]")) {
       time.textContent = new Date(/** @type {HTMLTimeElement} */ (time).dateTime).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
     }

@@ -1,5 +1,6 @@
 // @ts-check
 // A chart of readings: units on the axis, each line named at its end, the whole run in view, the last minute while it runs on.
+import { ask } from "./ask.js";
 import { make } from "./dom.js";
 import { Island, calmly, clock, figure } from "./island.js";
 import { gutterOf, nameEnds } from "./line-names.js";
@@ -7,7 +8,6 @@ import { drawStalls, stallOf } from "./stalls.js";
 
 const KEPT = 4000;
 const ROWS = 12;
-const ANSWER_MS = 10000;
 const TOKENS = { hit: "--hit", miss: "--miss", read: "--miss", write: "--write", stale: "--fault", error: "--fault" };
 
 /** @type {Map<string, Promise<{readings: any[], stalls: import("./stalls.js").Stall[]}>>} readings of a sandbox so far, asked for once by all charts of a page */
@@ -17,7 +17,7 @@ const histories = new Map();
 function history(sandbox) {
   let found = histories.get(sandbox);
   if (!found) {
-    found = fetch(`/sandboxes/${sandbox}/state?history=1`, { signal: AbortSignal.timeout(ANSWER_MS) }).then((response) => (response.ok ? response.json() : {})).catch(() => ({})).then((state) => ({ readings: state.readings ?? [], stalls: state.stalls ?? [] }));
+    found = ask(`/sandboxes/${sandbox}/state?history=1`).then(({ ok, text }) => (ok ? JSON.parse(text) : {})).catch(() => ({})).then((state) => ({ readings: state.readings ?? [], stalls: state.stalls ?? [] }));
     histories.set(sandbox, found);
     setTimeout(() => histories.delete(sandbox), 2000);
   }

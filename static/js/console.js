@@ -1,5 +1,6 @@
 // @ts-check
 // A console's text: Enter runs it, the arrow keys recall earlier commands, Tab completes. Escape, then Tab, leaves, so no keyboard is trapped.
+import { ask } from "./ask.js";
 import { write } from "./dom.js";
 import { Island } from "./island.js";
 
@@ -120,11 +121,11 @@ class Console extends Island {
     if (text.length > LONGEST_COMPLETED) return this.offer([]);
     const url = `${this.dataset.complete}?server=${encodeURIComponent(this.dataset.server ?? "")}&text=${encodeURIComponent(text)}`;
     try {
-      const response = await fetch(url, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(ANSWER_MS) });
+      const answer = await ask(url, { ms: ANSWER_MS });
       if (this.input?.value !== before) return;
-      if (!response.ok) throw new Error(String(response.status));
+      if (!answer.ok) throw new Error(String(answer.status));
       /** @type {string[]} */
-      const options = (await response.json()).options ?? [];
+      const options = JSON.parse(answer.text).options ?? [];
       const start = common(options);
       const found = options.length === 1 ? `${options[0].trimEnd()} ` : start.length > text.length ? start : "";
       const kept = before.slice(0, end - text.length);

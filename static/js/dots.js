@@ -1,10 +1,12 @@
 // @ts-check
 // Dots that travel a link: a shape per meaning. In slow motion one per command; under load a sample.
 import { draw, of } from "./dom.js";
+import { known } from "./island.js";
 import { shapeOf } from "./shapes.js";
 
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 const AT_ONCE = 60;
+const TICK_MS = 125;
 
 /**
  * Sends a dot along a wire; where no motion is wanted it rests at the middle.
@@ -40,44 +42,36 @@ export function drop(wire) {
   for (const dot of wire.closest("svg")?.querySelectorAll(`.dots [data-on="${CSS.escape(of(wire, "link"))}"]`) ?? []) dot.remove();
 }
 
-/**
- * The rates of a reading, laid on the wires that they went over, where a lab names them (`write_to_<server>`); else several caches share alike, for a reading counts them together.
- * @param {Record<string, number>} now @param {string[]} caches @param {string[]} databases @param {string[]} [balancers]
- */
-export function flowsOf(now, caches, databases, balancers = []) {
-  const named = Object.entries(now).flatMap(([name, rate]) => {
-    const [, sense, server] = name.match(/^(hit|miss|read|write|error)_to_(.+)$/) ?? [];
-    return server ? [{ server, sense, rate }] : [];
-  });
-  if (named.length) return named;
-  const [hit, miss, write] = [now.cache_hits_per_s ?? 0, now.cache_misses_per_s ?? 0, now.writes_per_s ?? 0];
-  const read = Math.max(0, (now.database_queries_per_s ?? 0) - write);
-  const share = (/** @type {string[]} */ servers, /** @type {Record<string, number>} */ rates) =>
-    servers.flatMap((server) => Object.entries(rates).map(([sense, rate]) => ({ server, sense, rate: rate / servers.length })));
-  const signed = { hit: now.signed_in_per_s ?? 0, miss: now.signed_out_per_s ?? 0, error: now.errors_per_s ?? 0 };
-  return [...share(caches, { hit, miss }), ...share(databases, { read, write }), ...share(balancers, signed)];
+/** @typedef {{link: string, sense: string, rate: number}} Flow operations a second of a link that meant this, as they were counted */
+
+/** @param {Record<string, number>} flows of a reading, by a link's name and a meaning @returns {Flow[]} */
+export function flowsOf(flows) {
+  return Object.entries(flows)
+    .map(([name, rate]) => ({ link: name.slice(0, name.lastIndexOf(" ")), sense: known(name.slice(name.lastIndexOf(" ") + 1)), rate }))
+    .filter((flow) => flow.rate > 0);
 }
 
 /** What happens on the wires under load, as rates a second by meaning; sends a sample of it. */
 export class Sample {
   /**
-   * @param {(server: string) => Element[]} wiresTo
+   * @param {(link: string) => Element[]} wiresOf
    * @param {(wire: Element, sense: string, ms: number) => unknown} [go] how a dot travels from there
    */
-  constructor(wiresTo, go = send) {
-    this.wiresTo = wiresTo;
+  constructor(wiresOf, go = send) {
+    this.wiresOf = wiresOf;
     this.go = go;
-    /** @type {{server: string, sense: string, rate: number}[]} */
+    /** @type {Flow[]} */
     this.flows = [];
     /** @type {number[]} */
     this.due = [];
     this.timer = 0;
   }
 
-  /** @param {{server: string, sense: string, rate: number}[]} flows @returns {number} one of how many is shown; 1 means all */
+  /** @param {Flow[]} flows @returns {number} one of how many is shown; 1 means all */
   set(flows) {
+    this.due = flows.map((flow) => this.due[this.flows.findIndex((before) => before.link === flow.link && before.sense === flow.sense)] ?? Math.random());
     this.flows = flows;
-    if (!this.timer && flows.length) this.timer = window.setInterval(() => this.tick(), 125);
+    if (!this.timer && flows.length) this.timer = window.setInterval(() => this.tick(), TICK_MS);
     const total = flows.reduce((sum, flow) => sum + flow.rate, 0);
     return total > 12 ? Math.round(total / 12) : 1;
   }
@@ -89,14 +83,17 @@ export class Sample {
   }
 
   tick() {
-    if (document.hidden || STILL.matches || document.querySelector("[data-frozen]")) return;
+    if (document.hidden || STILL.matches || document.querySelector("[data-frozen], [data-old]")) return;
     const total = this.flows.reduce((sum, flow) => sum + flow.rate, 0);
     const part = Math.min(1, 12 / (total || 1));
     this.flows.forEach((flow, index) => {
-      this.due[index] = Math.min((this.due[index] ?? Math.random()) + flow.rate * part * 0.125, 2);
+      this.due[index] = Math.min((this.due[index] ?? 0) + (flow.rate * part * TICK_MS) / 1000, 2);
       while ((this.due[index] ?? 0) >= 1) {
         this.due[index] = (this.due[index] ?? 0) - 1;
-        for (const wire of this.wiresTo(flow.server)) this.go(wire, flow.sense, 700);
+        // Not all at one moment: dots of several meanings would lie over each other.
+        window.setTimeout(() => {
+          if (this.timer) for (const wire of this.wiresOf(flow.link)) this.go(wire, flow.sense, 700);
+        }, Math.random() * TICK_MS);
       }
     });
   }

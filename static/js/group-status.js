@@ -1,13 +1,13 @@
 // @ts-check
 // How a replication group stands: which server is the primary for its endpoint, which wires are seen, what they all say. No element is changed here.
 import { of } from "./dom.js";
+import { flowsOf } from "./dots.js";
 import { clock } from "./island.js";
 import { WORDS, saidOf, shortened } from "./words.js";
 
 const LONGEST = 33;
 const LONGEST_OF_APP = 38;
 const AWAY = ["down", "stopped"];
-const FLOWS = [{ metric: "flight_writes_per_s", sense: "write" }, { metric: "flight_reads_per_s", sense: "hit" }];
 
 export class GroupStatus {
   /**
@@ -104,7 +104,7 @@ export class GroupStatus {
   /** Whether a wire is in use, was until now, or is not. @param {string} kind @param {string} source @param {string} target @returns {"on" | "gone" | "off"} */
   seen(kind, source, target) {
     if (kind === "asks") return "on";
-    if (kind === "leads") return this.targets(source).includes(target) ? "on" : source === this.endpoints[0] && this.crown(target) === "was" ? "gone" : "off";
+    if (kind === "leads") return this.targets(source).includes(target) ? "on" : (source === this.endpoints[0] && this.crown(target) === "was") || this.isCounted(`${source} to ${target}`) ? "gone" : "off";
     if (this.primaryOf(target) !== source || AWAY.includes(this.stateOf(target))) return "off";
     return AWAY.includes(this.stateOf(source)) ? "gone" : "on";
   }
@@ -161,28 +161,26 @@ export class GroupStatus {
     return this.clientZone ? `in ${this.clientZone}${between ? `, ${between} ms between zones` : ""}` : this.about;
   }
 
-  /** The rates of the last reading, by endpoint. */
-  flows() {
-    return this.endpoints.slice(0, FLOWS.length).map((server, index) => ({ server, sense: FLOWS[index].sense, rate: this.state.reading[FLOWS[index].metric] ?? 0 })).filter((flow) => flow.rate > 0);
+  /** Operations a second of a link that meant this, by the last reading. @param {string} link @param {string} sense */
+  rate(link, sense) {
+    return this.state.flows[`${link} ${sense}`] ?? 0;
   }
 
-  /** What travels a wire by the last reading. @param {Element} wire */
+  /** True if the last reading counted anything there: connections outlive an endpoint's move. @param {string} link */
+  isCounted(link) {
+    return flowsOf(this.state.flows).some((flow) => flow.link === link);
+  }
+
+  /** What travels a wire most, by the last reading; nothing if none was counted, or can arrive any more. @param {Element} wire */
   flow(wire) {
-    const endpoint = of(wire, of(wire, "way") === "asks" ? "target" : "source");
-    const flow = this.flows().find(({ server }) => server === endpoint);
-    return flow && this.isTravelled(wire) ? flow.sense : "";
+    const link = of(wire, "link");
+    const most = flowsOf(this.state.flows).filter((flow) => flow.link === link).sort((one, other) => other.rate - one.rate)[0];
+    return most && this.isTravelled(wire) ? most.sense : "";
   }
 
-  /**
-   * A wire in use; one that was, too, if the one in use leads to no server in reach: connections outlive an endpoint's move.
-   * @param {Element} wire
-   */
+  /** True if what takes a wire can still arrive. @param {Element} wire */
   isTravelled(wire) {
-    if (of(wire, "way") === "asks") return this.wireState(wire) !== "cut";
-    const [endpoint, server] = [of(wire, "source"), of(wire, "target")];
-    const seen = this.seen("leads", endpoint, server);
-    if (seen === "off" || !this.reaches(endpoint, server)) return false;
-    return seen === "on" || !this.targets(endpoint).some((target) => this.reaches(endpoint, target));
+    return of(wire, "way") === "asks" ? this.wireState(wire) !== "cut" : this.reaches(of(wire, "source"), of(wire, "target"));
   }
 
   /** True if what the clients send there arrives: the server is up, and no zone between them is cut. @param {string} endpoint @param {string} server */

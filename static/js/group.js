@@ -15,7 +15,8 @@ export class Group {
     this.host = host;
     this.status = new GroupStatus(/** @type {Element} */ (host.querySelector("svg.group")), state);
     this.primary = this.status.primary();
-    this.turns = 0;
+    /** @type {Map<Element, number>} what each link has yet to get of the dots so far */
+    this.due = new Map();
     this.second = 0;
   }
 
@@ -49,7 +50,6 @@ export class Group {
     }
     this.tilt();
     for (const wire of this.all("[data-way]")) {
-      wire.setAttribute("data-seen", status.seen(of(wire, "way"), of(wire, "source"), of(wire, "target")));
       wire.setAttribute("data-state", status.wireState(wire));
       wire.setAttribute("data-cut", status.cutAt(wire));
       write(wire.querySelector(".trouble"), status.condition(of(wire, "link")) === "slow" ? status.delay(of(wire, "link")) : "");
@@ -85,11 +85,12 @@ export class Group {
     for (const item of this.all("[data-tells-zone]")) write(item, `${of(item, "tells-zone")}: ${status.zoneWords(of(item, "tells-zone")) || "whole"}`);
   }
 
-  /** What flows on which wire. */
+  /** What flows on which wire, and which wires are seen. */
   stream() {
     for (const wire of this.all("[data-way]")) {
       const flow = this.status.flow(wire);
       if (!flow && of(wire, "flow")) drop(wire);
+      wire.setAttribute("data-seen", this.status.seen(of(wire, "way"), of(wire, "source"), of(wire, "target")));
       wire.setAttribute("data-flow", flow);
     }
   }
@@ -114,9 +115,23 @@ export class Group {
    */
   async travel(wire, sense) {
     if (!(await send(wire, sense, long(wire)))) return;
-    const onward = this.all(`[data-way="leads"][data-source="${CSS.escape(of(wire, "target"))}"]`).filter((lead) => lead.closest("svg") === wire.closest("svg") && this.status.flow(lead));
-    const next = onward[this.turns++ % (onward.length || 1)];
+    const next = this.onward(wire, sense);
     if (next) send(next, sense, long(next));
+  }
+
+  /**
+   * Where a dot goes on from an endpoint: to each server as often as that server counted such operations; nowhere if none did.
+   * @param {Element} wire @param {string} sense
+   */
+  onward(wire, sense) {
+    const leads = this.all(`[data-way="leads"][data-source="${CSS.escape(of(wire, "target"))}"]`).filter((lead) => lead.closest("svg") === wire.closest("svg") && this.status.flow(lead));
+    const rates = leads.map((lead) => this.status.rate(of(lead, "link"), sense));
+    const all = rates.reduce((sum, rate) => sum + rate, 0);
+    if (!all) return undefined;
+    leads.forEach((lead, index) => this.due.set(lead, (this.due.get(lead) ?? 0) + rates[index] / all));
+    const next = leads.filter((_, index) => rates[index]).reduce((most, lead) => ((this.due.get(lead) ?? 0) > (this.due.get(most) ?? 0) ? lead : most));
+    this.due.set(next, (this.due.get(next) ?? 0) - 1);
+    return next;
   }
 }
 

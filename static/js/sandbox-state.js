@@ -3,10 +3,11 @@
 
 /** @typedef {{state: string, why: string, version: string}} Server */
 /** @typedef {{state: string, delay_ms: number}} Link of a link, or of a zone */
+/** @typedef {{failed: number, ended: number, wanted_per_s: number, why: string}} Failing of the load's requests in the last second */
 
 /**
  * @typedef {{
- *   servers: Record<string, Server>, links: Record<string, Link>, settings: Record<string, any>, reading: Record<string, number>, loading: boolean,
+ *   servers: Record<string, Server>, links: Record<string, Link>, settings: Record<string, any>, flows: Record<string, number>, keys: Record<string, number>, loading: boolean, failing: Failing | Record<string, never>,
  *   roles: Record<string, {role: string, of: string}>, endpoints: Record<string, string[]>, figures: Record<string, string[]>, consoles: Record<string, {holds: string, since: number}>,
  *   sentinels: Record<string, {event: string, words: string}>, leader: string, tilts: Record<string, number>,
  * }} State
@@ -14,7 +15,7 @@
 
 /** @param {string} json what portal.bench.view.Bench.drawn says @returns {State} */
 export function stateOf(json) {
-  return { servers: {}, links: {}, settings: {}, reading: {}, loading: false, roles: {}, endpoints: {}, figures: {}, consoles: {}, sentinels: {}, leader: "", tilts: {}, ...JSON.parse(json || "{}") };
+  return { servers: {}, links: {}, settings: {}, flows: {}, keys: {}, loading: false, failing: {}, roles: {}, endpoints: {}, figures: {}, consoles: {}, sentinels: {}, leader: "", tilts: {}, ...JSON.parse(json || "{}") };
 }
 
 /** The events that change a state. */
@@ -38,6 +39,14 @@ export const CHANGES = {
     state.sentinels[sentinel] = { event, words };
     if (event === "+elected-leader") state.leader = sentinel;
   },
+  /** @param {State} state @param {any} entry */
+  "load-changed": (state, { running }) => {
+    state.loading = running;
+    state.failing = {};
+    if (!running) state.flows = {};
+  },
+  /** @param {State} state @param {any} entry */
+  "load-failing": (state, entry) => { state.failing = entry.failed ? entry : {}; },
   /** @param {State} state @param {any} entry */
   "tilt-changed": (state, { sentinel, left_s: left, at }) => {
     delete state.tilts[sentinel];

@@ -2,13 +2,16 @@
 // The drawing: how servers and links are, what goes over them. The picture is drawn by the server; what it wears and says follows from the state.
 import { make, of, write } from "./dom.js";
 import { Sample, flowsOf, send } from "./dots.js";
+import { Failing } from "./failing.js";
 import { Group } from "./group.js";
 import { Island, calmly, clock, known } from "./island.js";
+import { hush } from "./outcome.js";
 import { CHANGES, stateOf } from "./sandbox-state.js";
 import { engineWords, replyWords, saidOf } from "./words.js";
 
-const BALANCER = '[data-engine="balancer"]';
 const TRAVEL_MS = 1600;
+/** A load that runs has a reading four times a second: after this time without one it is unknown how things are. */
+const OLD_MS = 4000;
 
 class Topology extends Island {
   state = stateOf("");
@@ -16,7 +19,8 @@ class Topology extends Island {
   start() {
     this.state = stateOf(this.dataset.state ?? "");
     this.group = this.querySelector("svg.group") ? new Group(this, this.state) : undefined;
-    this.sample = new Sample((server) => this.wires(server).filter((wire) => wire.getClientRects().length), (wire, sense, ms) => this.group?.travel(wire, sense) ?? send(wire, sense, ms));
+    this.failing = new Failing(this, this.state);
+    this.sample = new Sample((link) => this.wiresOf(link).filter((wire) => wire.getClientRects().length), (wire, sense, ms) => this.group?.travel(wire, sense) ?? send(wire, sense, ms));
     const read = calmly(() => this.read());
     for (const [type, change] of Object.entries(CHANGES)) {
       this.on(type, (entry) => {
@@ -36,20 +40,35 @@ class Topology extends Island {
     this.on("travelled", (entry) => this.travelled(entry));
     this.on("step-finished", (entry) => this.app(`${entry.took_ms.toFixed(2)} ms`));
     this.on("load-changed", (entry) => {
-      this.state.loading = entry.running;
       this.clear();
+      this.readAt = Date.now();
       if (!entry.running) this.sample?.stop();
     });
     this.on("reading-taken", (entry) => {
-      this.state.reading = entry.readings;
+      this.state.flows = entry.flows ?? {};
+      this.state.keys = entry.keys ?? {};
+      this.readAt = Date.now();
+      this.age();
       read();
     });
+    this.readAt = Date.now();
+    this.ageing = window.setInterval(() => this.age(), 1000);
     this.dress();
     if (this.bench) this.read();
   }
 
   stop() {
+    window.clearInterval(this.ageing);
     this.sample?.stop();
+  }
+
+  /** What was read too long ago is not what is so now: it is grey, and no dot travels. */
+  age() {
+    const old = Date.now() - (this.readAt ?? 0);
+    const isOld = this.state.loading && old > OLD_MS;
+    if (isOld) write(this.querySelector(".sampled"), `The last reading is ${Math.round(old / 1000)} s old.`);
+    else if (this.hasAttribute("data-old")) this.sampled(1);
+    this.toggleAttribute("data-old", isOld);
   }
 
   /** @param {string} server */
@@ -60,6 +79,8 @@ class Topology extends Island {
   /** Everything that follows from the state. */
   dress() {
     for (const node of this.querySelectorAll("[data-node]")) this.dressNode(node);
+    this.failing?.show();
+    this.keys();
     for (const item of this.querySelectorAll("[data-tells]")) write(item, `${of(item, "label")}, ${this.engine(item)}: ${this.listed(of(item, "tells"))}`);
     for (const item of this.querySelectorAll("[data-tells-link]")) {
       const link = of(item, "tells-link");
@@ -177,59 +198,39 @@ class Topology extends Island {
     const place = this.querySelector(".says");
     if (!place) return;
     const at = strong ? text.indexOf(strong) : -1;
-    if (at < 0) return write(place, text);
-    place.replaceChildren(text.slice(0, at), make("strong", {}, strong), text.slice(at + strong.length));
+    if (at < 0) write(place, text);
+    else place.replaceChildren(text.slice(0, at), make("strong", {}, strong), text.slice(at + strong.length));
+    hush(this);
   }
 
+  /** What the last reading counted: keys in caches, operations on links. */
   read() {
-    if (this.group) {
-      this.group.stream();
-      return this.flown(this.group.status.flows());
+    this.group?.stream();
+    this.keys();
+    const flows = flowsOf(this.state.flows);
+    // From an endpoint a dot goes on by itself.
+    const begun = this.group ? flows.filter((flow) => this.wiresOf(flow.link).some((wire) => of(wire, "way") === "asks")) : flows;
+    if (begun.length) this.sampled(this.sample?.set(begun) ?? 1);
+    else if (this.sample?.timer) {
+      this.sample.stop();
+      this.clear();
     }
-    const now = this.state.reading;
-    const caches = this.servers('[data-engine="redis"], [data-engine="memcached"]');
-    const databases = this.servers('[data-engine="postgres"]');
-    if (caches.length === 1) this.keys(now.items);
-    if (!this.state.loading && !(now.done_per_s > 0)) {
-      // A page that came during a load did not see it begin; a last reading may come after its end.
-      if (this.sample?.timer) {
-        this.sample.stop();
-        this.clear();
-      }
-      return;
-    }
-    const flows = flowsOf(now, caches, databases, this.servers(BALANCER));
-    this.sampled(this.sample?.set(flows.filter((flow) => flow.rate > 0)) ?? 1);
-    for (const server of [...caches, ...databases, ...this.servers(BALANCER)]) {
-      const rate = flows.filter((flow) => flow.server === server).reduce((sum, flow) => sum + flow.rate, 0);
-      for (const wire of this.wires(server)) write(wire.querySelector(".took"), `${Math.round(rate).toLocaleString("en-US")}/s`);
+    if (!begun.length && !this.state.loading) return;
+    for (const wire of this.querySelectorAll(".wire:not([data-way=leads], [data-way=feeds])")) {
+      const rate = begun.filter((flow) => flow.link === of(wire, "link")).reduce((sum, flow) => sum + flow.rate, 0);
+      write(wire.querySelector(".took"), rate ? `${Math.round(rate).toLocaleString("en-US")}/s` : "");
     }
   }
 
-  /** The rates at which a group's endpoints are asked. @param {{server: string, sense: string, rate: number}[]} flows */
-  flown(flows) {
-    if (flows.length) this.sampled(this.sample?.set(flows) ?? 1);
-    else {
-      this.sample?.stop();
-      this.sampled(1);
+  /** As many cells of a cache as it has keys, if there are so many cells; none where it is not known. */
+  keys() {
+    for (const node of this.querySelectorAll(".node")) {
+      const count = this.state.servers[of(node, "node")]?.state === "up" ? this.state.keys[of(node, "node")] : undefined;
+      const words = count === undefined ? "" : ` · ${count.toLocaleString("en-US")} key${count === 1 ? "" : "s"}`;
+      const fits = (node.querySelector(".engine-words")?.textContent ?? "").length + words.length <= Number(of(node, "room"));
+      write(node.querySelector(".keys"), fits ? words : "");
+      [...(node.querySelector(".slots")?.children ?? [])].forEach((slot, index) => slot.setAttribute("class", index < (count ?? 0) ? "slot full" : "slot"));
     }
-    for (const wire of this.querySelectorAll('[data-way="asks"]')) {
-      const flow = flows.find((part) => part.server === wire.getAttribute("data-target"));
-      write(wire.querySelector(".took"), flow ? `${Math.round(flow.rate).toLocaleString("en-US")}/s` : "");
-    }
-  }
-
-  /** @param {string} selector @returns {string[]} */
-  servers(selector) {
-    const first = this.querySelector("svg");
-    return [...(first?.querySelectorAll(selector) ?? [])].map((node) => node.getAttribute("data-node") ?? "");
-  }
-
-  /** @param {number | undefined} count undefined for a cache that is down */
-  keys(count) {
-    const text = count === undefined ? "" : ` · ${count.toLocaleString("en-US")} key${count === 1 ? "" : "s"}`;
-    for (const words of this.querySelectorAll('[data-engine="redis"] .keys, [data-engine="memcached"] .keys')) write(words, text);
-    for (const grid of this.querySelectorAll(".slots")) [...grid.children].forEach((slot, index) => slot.setAttribute("class", index < (count ?? 0) ? "slot full" : "slot"));
   }
 
   /** @param {number} one of how many requests is drawn */

@@ -34,7 +34,15 @@ WELL: tuple[Event, ...] = (
     EndpointMoved(endpoint="primary-endpoint", targets=["cache-001"]),
     EndpointMoved(endpoint="reader-endpoint", targets=["cache-002"]),
 )
-FLOWN = ReadingTaken(readings={"flight_writes_per_s": 200.0, "flight_reads_per_s": 400.0})
+FLOWN = ReadingTaken(
+    readings={"flight_writes_per_s": 200.0, "flight_reads_per_s": 400.0},
+    flows={
+        "to-primary write": 200.0,
+        "primary-endpoint to cache-001 write": 200.0,
+        "to-reader hit": 400.0,
+        "reader-endpoint to cache-002 hit": 400.0,
+    },
+)
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from labs.events import (
     SettingChanged,
 )
 from tests.browser.groups import site, tell, visit_group
+from tests.waiting import eventually
 
 __all__ = ["site", "visit_group"]
 
@@ -82,7 +83,8 @@ def after(visit_group: Callable[..., Page]) -> After:
         live = visit_group()
         tell(live, *events)
         if any(isinstance(event, ReadingTaken) for event in events):
-            live.wait_for_selector("svg.only-wide [data-flow=write]", state="attached")
+            # What a reading counted is drawn at most twice a second.
+            eventually(lambda: drawn(live)["flows"] == begun["flows"])
         assert drawn(live) == begun
         live.context.close()
         return begun
@@ -222,9 +224,16 @@ def test_a_sentinel_has_its_last_word_and_the_leader_is_the_last_elected(after: 
     assert stands["leader"] == ["sentinel-b"]
 
 
+def counted(**flows: float) -> ReadingTaken:
+    """A reading in which these were counted, by link: an underscore stands for a space."""
+    return ReadingTaken(
+        readings={}, flows={name.replace("_", " "): rate for name, rate in flows.items()}
+    )
+
+
 def test_what_travels_follows_from_the_reading(after: After) -> None:
     assert after()["flows"] == {}
-    writes = ReadingTaken(readings={"flight_writes_per_s": 200.0, "flight_reads_per_s": 0.0})
+    writes = counted(**{"to-primary_write": 200.0, "primary-endpoint_to_cache-001_write": 200.0})
     assert after(writes)["flows"] == {
         "to-primary": "write",
         "primary-endpoint to cache-001": "write",
@@ -232,13 +241,29 @@ def test_what_travels_follows_from_the_reading(after: After) -> None:
     assert after(writes, KILLED)["flows"] == {"to-primary": "write"}
 
 
+def test_a_replica_that_answers_no_read_gets_no_dot_and_one_that_does_is_seen(
+    after: After,
+) -> None:
+    reads = counted(**{"to-reader_hit": 400.0, "reader-endpoint_to_cache-002_hit": 400.0})
+
+    stands = after(*THIRD, reads)
+    moved = after(*THIRD, LED, reads)
+
+    assert stands["flows"] == {"to-reader": "hit", "reader-endpoint to cache-002": "hit"}
+    assert stands["seen"]["reader-endpoint to cache-003"] == "on"
+    # Its clients are still connected, though the endpoint leads elsewhere now.
+    assert moved["flows"] == stands["flows"]
+    assert moved["seen"]["reader-endpoint to cache-002"] == "gone"
+
+
 def test_clients_in_the_cut_zone_go_on_writing_to_the_primary_there(after: After) -> None:
-    writes = ReadingTaken(readings={"flight_writes_per_s": 200.0, "flight_reads_per_s": 0.0})
+    writes = counted(**{"to-primary_write": 200.0, "primary-endpoint_to_cache-001_write": 200.0})
+    moved = counted(**{"to-primary_write": 200.0, "primary-endpoint_to_cache-002_write": 200.0})
     inside = SettingChanged(name="client_zone", label="", value="zone a", shown="")
     outside = SettingChanged(name="client_zone", label="", value="zone c", shown="")
     before = after(*THIRD, writes, inside, CUT)
     split = after(*THIRD, writes, inside, CUT, PROMOTED, FOLLOWS, MOVED)
-    elsewhere = after(*THIRD, writes, outside, CUT, PROMOTED, FOLLOWS, MOVED)
+    elsewhere = after(*THIRD, writes, outside, CUT, PROMOTED, FOLLOWS, MOVED, moved)
 
     assert before["zones"]["zone a"] == ["cut", "cut off, with the clients"]
     assert before["wires"]["primary-endpoint to cache-001"][0] == "open"

@@ -141,6 +141,7 @@ def test_a_writer_whose_notebook_is_full_says_so_once(start_redis, tmp_path, mon
     address, (ours, theirs) = start_redis("only").address, Pipe()
     spec = ChangesSpec(
         rate_per_s=1_000.0,
+        link="shop",
         redis=Route(address, address, "", 0),
         access=Access("shop", "secret"),
         notebook=str(tmp_path / "0"),

@@ -249,6 +249,7 @@ def numbered(address):
     return NumbersSpec(
         rate_per_s=1_000.0,
         strategy=find("durability").strategy({}),
+        link="redis",
         server=Route(address, address, "", 0),
         access=Access("shop", "a password"),
         first=1,

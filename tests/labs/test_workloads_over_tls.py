@@ -48,6 +48,7 @@ def numbers(server, access, _directory):
     return NumbersSpec(
         rate_per_s=1_000.0,
         strategy=find("durability").strategy({}),
+        link="redis",
         server=Route(server.address, server.address, "", 0),
         access=access,
         first=1,
@@ -58,6 +59,7 @@ def numbers(server, access, _directory):
 def changes(server, access, directory):
     return ChangesSpec(
         rate_per_s=1_000.0,
+        link="shop",
         redis=Route(server.address, server.address, "", 0),
         access=access,
         notebook=str(directory / "0"),
@@ -69,6 +71,7 @@ def endpoint(server, access, _directory):
     return EndpointSpec(
         rate_per_s=1_000.0,
         endpoint=server.address,
+        link="to-primary",
         access=access,
         list_name="flight:1",
         reads=False,

@@ -60,3 +60,25 @@ def test_what_says_nothing_is_not_on_the_timeline():
     state = fold(events.ReadingTaken(readings={}), events.NoteAdded(text="You did it"))
 
     assert [line["sentence"] for line in state.timeline] == ["You did it"]
+
+
+def test_a_failing_load_is_known_until_requests_succeed_or_the_load_stops():
+    running = events.LoadChanged(running=True, about="4 clients")
+    failing = events.LoadFailing(failed=60, ended=60, wanted_per_s=60.0, why="no", news=True)
+    over = events.LoadFailing(failed=0, ended=0, wanted_per_s=60.0, news=True)
+
+    found = fold(running, failing).load["failing"]
+    assert (found["failed"], found["ended"], found["why"]) == (60, 60, "no")
+    assert fold(running, failing, over).load["failing"] == {}
+    assert "failing" not in fold(running, failing, events.LoadChanged(running=False)).load
+
+
+def test_what_links_and_caches_counted_is_not_kept_for_charts():
+    state = fold(
+        events.ReadingTaken(
+            readings={"done_per_s": 60.0}, flows={"cache hit": 50.0}, keys={"cache": 7}
+        )
+    )
+
+    assert (state.flows, state.keys) == ({"cache hit": 50.0}, {"cache": 7})
+    assert state.readings == [{"at": state.readings[0]["at"], "done_per_s": 60.0}]

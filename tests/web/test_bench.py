@@ -148,19 +148,18 @@ def test_a_wrong_form_is_refused_before_anything_is_done(
     assert [call[0] for call in opened.calls[before:]] in ([], ["state"])
 
 
-def test_htmx_gets_no_page_but_a_toast(client: FlaskClient, opened: FakedSandbox) -> None:
+def test_htmx_gets_no_page_but_the_outcome(client: FlaskClient, opened: FakedSandbox) -> None:
     response = client.post(f"/sandboxes/{opened.id}/actions/flush", headers=HTMX)
 
     assert response.status_code == 204
-    assert json.loads(response.headers["HX-Trigger"]) == {"toast": {"text": "The cache is empty."}}
+    assert json.loads(response.headers["Outcome"])["text"] == "The cache is empty."
 
 
 def test_a_step_that_is_not_there_is_a_conflict(client: FlaskClient, opened: FakedSandbox) -> None:
     response = client.post(f"/sandboxes/{opened.id}/step", data={"verb": "next"}, headers=HTMX)
 
     assert response.status_code == 409
-    assert "No request is being stepped" in response.text
-    assert response.headers["HX-Retarget"] == "[data-toasts]"
+    assert "No request is being stepped" in json.loads(response.headers["Outcome"])["text"]
 
 
 def test_a_stepped_request_lights_its_line_and_shows_what_it_sent(

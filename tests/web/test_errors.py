@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from flask import abort
 from sqlalchemy import text
@@ -67,13 +69,55 @@ def test_an_error_of_the_labs_is_a_page_for_a_reader(failing, error):
 
 
 @pytest.mark.parametrize("headers", [{"HX-Request": "true"}, {"Sec-Fetch-Dest": "empty"}])
-def test_an_error_is_a_fragment_for_a_script_and_lands_among_the_toasts(failing, headers):
+def test_an_error_is_a_fragment_for_a_script(failing, headers):
     response = failing.get("/fail/not-now", headers=headers)
 
     assert response.status_code == 409
     assert "<html" not in response.text and "What to do." in response.text
-    assert response.headers["HX-Retarget"] == "[data-toasts]"
-    assert response.headers["HX-Reswap"] == "beforeend"
+
+
+def test_htmx_says_an_error_where_it_was_asked_for_and_swaps_nothing(failing):
+    response = failing.get("/fail/not-now", headers={"HX-Request": "true"})
+
+    assert response.headers["HX-Reswap"] == "none"
+    assert json.loads(response.headers["Outcome"]) == {
+        "text": "A sentence <b>for</b> the learner.",
+        "hint": "What to do.",
+        "sense": "error",
+    }
+
+
+def test_a_script_of_ours_reads_a_refusal_in_a_header(failing):
+    """Chrome reports each 4xx that a script gets as an error of the page."""
+    asked = {"HX-Request": "true", "Refusals": "in-header"}
+    response = failing.get("/fail/not-now", headers=asked)
+
+    assert (response.status_code, response.headers["Refused"]) == (200, "409")
+    assert "What to do." in response.text
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}, {"Refusals": "no"}])
+def test_everybody_else_gets_the_status_of_a_refusal(failing, headers):
+    response = failing.get("/fail/not-now", headers=headers)
+
+    assert response.status_code == 409
+    assert "Refused" not in response.headers
+
+
+@pytest.mark.parametrize("kind", ["host-away", "code"])
+def test_a_fault_of_the_site_is_no_refusal(failing, kind):
+    response = failing.get(f"/fail/{kind}", headers={"Refusals": "in-header"})
+
+    assert response.status_code >= 500
+    assert "Refused" not in response.headers
+
+
+def test_what_was_not_refused_is_as_it_was(client):
+    response = client.get("/labs", headers={"Refusals": "in-header"})
+
+    assert response.status_code == 200
+    assert "Refused" not in response.headers
 
 
 @pytest.mark.parametrize(

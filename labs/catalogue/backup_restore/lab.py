@@ -92,13 +92,9 @@ def prepare(sandbox: Sandbox) -> None:
 
 
 @lab.readings
-def readings(sandbox: Sandbox, read: Mapping[str, float]) -> dict[str, float]:
-    """Where the changes go, and how many items Memcached holds."""
+def readings(sandbox: Sandbox, _read: Mapping[str, float]) -> dict[str, float]:
+    """How many items Memcached holds."""
     values: dict[str, float] = {}
-    if "writes_per_s" in read:
-        asked = bench.node_asked(sandbox)
-        values[f"write_to_{asked}"] = read["writes_per_s"]
-        values[f"error_to_{asked}"] = read["errors_per_s"]
     engine = sandbox.servers[bystander.NODE].engine
     if sandbox.servers[bystander.NODE].state == "up" and isinstance(engine, Memcached):
         with contextlib.suppress(ServerDown):

@@ -17,9 +17,10 @@ from pathlib import Path
 
 from labs.caching.cache import CacheDown
 from labs.clients.access import Access
-from labs.load.batches import Batch
+from labs.load.batches import Batch, flow
 from labs.load.clients import LeanRedis
 from labs.load.commits import Commits
+from labs.load.failures import words_of
 from labs.load.program import ScheduledProgram, WorkloadSpec
 from labs.network.links import Route
 
@@ -59,9 +60,10 @@ class Notes:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangesSpec(WorkloadSpec):
     """Changes of `products` products in a Redis. `notebook` is the file where the client notes each
-    change that was acknowledged.
+    change that was acknowledged, `link` the one that its changes take.
     """
 
+    link: str
     redis: Route
     access: Access
     notebook: str
@@ -157,13 +159,16 @@ class Writer(ScheduledProgram):
         try:
             price = 1 + self.random.random() * 199
             self._redis.change(product, price, self._spec.client, self._number)
-        except CacheDown:
+        except CacheDown as exc:
             self._batch.errors += 1
+            self._batch.error = words_of(exc)
+            self._batch.flows[flow(self._spec.link, "error")] += 1
             return
         ended = time.monotonic()
         self._notebook.write(note(self._number, product, ended))
         self._written += 1
         self._batch.done += 1
+        self._batch.flows[flow(self._spec.link, "write")] += 1
         self._batch.times["write"].append(int((ended - began) * 1e6))
         self._batch.times["response"].append(int((ended - due) * 1e6))
 

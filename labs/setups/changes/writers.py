@@ -39,6 +39,7 @@ class Writers(Workload):
             client=client,
             clients=clients,
             requests=requests,
+            link=LINKS[node],
             redis=context.network.route(LINKS[node]),
             access=context.servers[node].engine.access("shop"),
             notebook=str(self.notebooks / str(client)),

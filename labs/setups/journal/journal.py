@@ -162,6 +162,7 @@ class WriteJournal(SteppedPart, Workload):
             rate_per_s=float(context.settings["rate_per_s"]),
             requests=requests,
             strategy=context.strategy(),
+            link=self.link,
             server=context.network.route(self.link),
             access=context.servers[self.server].engine.access("shop"),
             first=self._next(),

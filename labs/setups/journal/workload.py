@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 
 from labs.clients.access import Access
 from labs.clients.address import Way
-from labs.clients.resp import RespClient, Word
+from labs.clients.resp import ReplyError, RespClient, Word
 from labs.errors import ServerDown
 from labs.lab import Strategy
-from labs.load.batches import Batch
+from labs.load.batches import Batch, flow
 from labs.load.commits import Commits
+from labs.load.failures import words_of
 from labs.load.program import ScheduledProgram, WorkloadSpec
 from labs.network.links import Route
 
@@ -30,9 +31,10 @@ OnCommand = Callable[[str, str, float], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumbersSpec(WorkloadSpec):
-    """Numbers from `first` to `last`, written through a strategy to one server."""
+    """Numbers from `first` to `last`, written through a strategy over one link to one server."""
 
     strategy: Strategy
+    link: str
     server: Route
     access: Access
     first: int
@@ -63,8 +65,11 @@ class Written(Batch):
 class Client(RespClient):
     """A client of the server. Every command raises ServerDown if there is no answer.
 
-    `on_command` is called with each command, its reply and its ms.
+    `on_command` is called with each command, its reply and its ms. `refused` is the newest error
+    reply.
     """
+
+    refused = ""
 
     def __init__(
         self,
@@ -83,6 +88,8 @@ class Client(RespClient):
         shown, answer = " ".join(map(str, words)), NO_ANSWER
         try:
             reply = super().command(*words)
+            if isinstance(reply, ReplyError):
+                self.refused = str(reply)
             text = reply.decode(errors="replace") if isinstance(reply, bytes) else str(reply)
             answer = "(nil)" if reply is None else text
         except OSError as exc:
@@ -135,16 +142,20 @@ class Numbers(ScheduledProgram):
         self.schedule.take(now)
         write = self._spec.strategy.write
         assert write is not None
-        began = time.monotonic()
+        began, self._client.refused = time.monotonic(), ""
         try:
             write(self._client, self._batch, self._next)
-        except ServerDown:
+        except ServerDown as exc:
             # The same number again: whether it arrived cannot be known.
-            self._batch.errors += 1
-            self.schedule.next_at = max(self.schedule.next_at, time.monotonic() + TRY_AGAIN_S)
+            self._failed(words_of(exc))
             return
         self._next += 1
+        if self._client.refused:
+            self._failed(self._client.refused)
+            self._stop_at_last()
+            return
         self._batch.done += 1
+        self._batch.flows[flow(self._spec.link, "write")] += 1
         self._batch.times["write"].append(int((time.monotonic() - began) * 1e6))
         self._stop_at_last()
 
@@ -156,6 +167,13 @@ class Numbers(ScheduledProgram):
     def close(self) -> None:
         """Give the connection back."""
         self._client.close()
+
+    def _failed(self, words: str) -> None:
+        """Count a write that failed, and pause."""
+        self._batch.errors += 1
+        self._batch.error = words
+        self._batch.flows[flow(self._spec.link, "error")] += 1
+        self.schedule.next_at = max(self.schedule.next_at, time.monotonic() + TRY_AGAIN_S)
 
     def _stop_at_last(self) -> None:
         if self._next > self._spec.last:

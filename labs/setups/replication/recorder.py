@@ -16,10 +16,12 @@ from collections import Counter, deque
 
 from labs.errors import NothingRecorded, NotNow, ServerDown
 from labs.events import MOST_ROWS, OperationsRecorded
-from labs.load.batches import Batch, Operation
+from labs.load.batches import Batch, Operation, flow
+from labs.load.controller import Tally
 from labs.sandbox.context import Context
 from labs.sandbox.part import Workload
 from labs.setups.replication import metrics  # noqa: F401 - makes them known
+from labs.setups.replication.answers import Answers
 from labs.setups.replication.endpoints import PRIMARY_ENDPOINT, READER_ENDPOINT
 from labs.setups.replication.flight import (
     KEPT_ACKS,
@@ -66,6 +68,7 @@ class FlightRecorder(Workload):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._group = context.part(ReplicationGroup)
+        self._answers = Answers(self._group.members)
         self._lock = threading.RLock()
         self.writes: deque[Operation] = deque(maxlen=KEPT)
         self.reads: deque[Operation] = deque(maxlen=KEPT)
@@ -115,6 +118,7 @@ class FlightRecorder(Workload):
                 seen.clear()
             self._batch_at.clear()
             self._read_at.clear()
+            self._answers.clear()
             self.began = self.steady_since = time.monotonic()
             self._began_wall = time.time()
 
@@ -125,13 +129,15 @@ class FlightRecorder(Workload):
     def spec(self, client: int, clients: int, requests: int = 0) -> EndpointSpec:
         """The workload of one client: the first one writes, the others read."""
         settings, reads = self.context.settings, client > 0
-        group, own_reads = self._group, f"{settings.get('own_reads', 'no')}-endpoint"
+        group, own_reads = self._group, self._own_reads_at
+        endpoint = READER_ENDPOINT if reads else PRIMARY_ENDPOINT
         return EndpointSpec(
             rate_per_s=float(settings["reads_per_s" if reads else "writes_per_s"]),
             client=client,
             clients=max(1, clients - 1) if reads else 1,
             requests=requests,
-            endpoint=group.mesh.endpoints[READER_ENDPOINT if reads else PRIMARY_ENDPOINT],
+            endpoint=group.mesh.endpoints[endpoint],
+            link=self._link_to(endpoint),
             access=self.context.servers[group.primary].engine.access("shop"),
             list_name=self.list_name,
             reads=reads,
@@ -140,7 +146,25 @@ class FlightRecorder(Workload):
             wait=int(float(settings.get("wait", 0))),
             keep_connection_s=float(settings.get("keep_connections_s", 0)),
             own_reads_at=None if reads else group.mesh.endpoints.get(own_reads),
+            own_link=self._link_to(own_reads),
         )
+
+    @property
+    def _own_reads_at(self) -> str:
+        """The endpoint where the writer reads its own writes; empty if it doesn't."""
+        wanted = f"{self.context.settings.get('own_reads', 'no')}-endpoint"
+        return wanted if wanted in self._group.mesh.endpoints else ""
+
+    def _link_to(self, endpoint: str) -> str:
+        """The name of the clients' link to an endpoint; empty if there is none."""
+        links = self.context.lab.topology.links_to(endpoint) if endpoint else ()
+        return next((link.name for link in links), "")
+
+    def flows(self, seconds: float, tally: Tally) -> dict[str, float]:
+        """What went on from the endpoints to each server."""
+        own = self._own_reads_at
+        stale = tally.flows[flow(self._link_to(own), "stale")] / seconds
+        return self._answers.flows(seconds, own_reads_at=own, stale_per_s=stale)
 
     def on_batch(self, batch: Batch) -> None:
         """Note what a client did, and emit it."""

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from labs.clients.access import Access
 from labs.clients.address import Address, straight
 from labs.clients.resp import ReplyError, RespClient, Word
-from labs.load.batches import Batch, Operation
+from labs.load.batches import Batch, Operation, flow
 from labs.load.commits import Commits
+from labs.load.failures import words_of
 from labs.load.program import WorkloadSpec
 
 ACKNOWLEDGED, LOST, UNCONFIRMED, READONLY, NO_REPLICAS = "alwon"
@@ -26,6 +27,7 @@ OTHER_ERROR, RESET, TIMED_OUT, REFUSED, READ = "ertfh"
 replicas than WAIT asked for.
 """
 _OF_ERROR = {"READONLY": READONLY, "NOREPLICAS": NO_REPLICAS}
+_OF_EXCEPTION = ((TimeoutError, TIMED_OUT), (ConnectionRefusedError, REFUSED), (OSError, RESET))
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.5
 
 
@@ -36,10 +38,12 @@ class EndpointSpec(WorkloadSpec):
 
     `wait` is how many replicas each write waits for (WAIT). After `keep_connection_s` a reader
     connects again; 0: never. A writer reads each acknowledged write back at `own_reads_at`, on a
-    connection of its own, if that is set.
+    connection of its own, if that is set. `link` is the name of the link to the endpoint,
+    `own_link` of that to the other.
     """
 
     endpoint: Address
+    link: str
     access: Access
     list_name: str
     reads: bool
@@ -48,6 +52,7 @@ class EndpointSpec(WorkloadSpec):
     wait: int = 0
     keep_connection_s: float = 0.0
     own_reads_at: Address | None = None
+    own_link: str = ""
 
     label = "group", "recorder"
 
@@ -61,22 +66,22 @@ class Connection(RespClient):
     command makes another, by the endpoint's name.
     """
 
+    error = ""
+
     def __init__(self, endpoint: Address, access: Access) -> None:
         super().__init__(straight(endpoint), access)
 
     def ask(self, timeout_s: float, *words: Word) -> tuple[str, object]:
-        """How it ended, and the reply."""
+        """How it ended, and the reply. `error` has the words of the newest failure."""
         self.set_timeout(timeout_s)
         try:
             self.connect()
             reply = self.command(*words)
-        except TimeoutError:
-            return TIMED_OUT, None
-        except ConnectionRefusedError:
-            return REFUSED, None
-        except OSError:
-            return RESET, None
+        except OSError as exc:
+            self.error = words_of(exc)
+            return next(letter for kind, letter in _OF_EXCEPTION if isinstance(exc, kind)), None
         if isinstance(reply, ReplyError):
+            self.error = words_of(reply)
             ended_as = _OF_ERROR.get(str(reply).split(" ", 1)[0], OTHER_ERROR)
             if ended_as == READONLY:
                 self.close()  # a server that answers this is no longer the primary
@@ -146,9 +151,12 @@ class EndpointClient:
         if ended_as in (ACKNOWLEDGED, UNCONFIRMED, READ):
             self._batch.done += 1
             self._batch.times["read" if reads else "write"].append(int(took_s * 1e6))
+            self._batch.flows[flow(self._spec.link, "hit" if reads else "write")] += 1
             self._pause_s = 0.0
         else:
             self._batch.errors += 1
+            self._batch.error = self._connection.error
+            self._batch.flows[flow(self._spec.link, "error")] += 1
             self._pause_s = self._next_pause_s()
         if ended_as == ACKNOWLEDGED:
             self._read_own_write(number)
@@ -195,3 +203,4 @@ class EndpointClient:
             self._batch.times["response"].append(int((time.monotonic() - began) * 1e6))
             is_old = not isinstance(found, bytes) or not found.isdigit() or int(found) < number
             self._batch.stale += is_old
+            self._batch.flows[flow(spec.own_link, "stale" if is_old else "hit")] += 1

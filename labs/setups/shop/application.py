@@ -4,10 +4,11 @@ counters before and after.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -65,6 +66,7 @@ class Application(SteppedPart):
         self._number = 0
         self._quiet = False
         self._answer: object = None
+        self._committed: int | None = None
         self._cache: ClosableCache | None = None
         self._cache_kind = ""
         self._shop: ClosableShop | None = None
@@ -188,7 +190,7 @@ class Application(SteppedPart):
             )
         shop, cache = self._clients(what)
         alone = not context.load.running
-        committed = committed_version(context, what, item)
+        committed = self._committed = committed_version(context, what, item)
         before = read_counters(context)
         began, error = time.monotonic(), ""
         answer: object = None
@@ -265,14 +267,31 @@ class Application(SteppedPart):
         context = self.context
         on_command, on_lookup = partial(self._on_command, "cache"), partial(self._on_command, "app")
         if context.doubles is not None:
-            return context.doubles.cache(lambda: context.is_reached(CACHE), on_command, on_lookup)
+            return context.doubles.cache(
+                lambda: context.is_reached(CACHE), on_command, on_lookup, self._found
+            )
         address = context.address_for_app("cache")
         if engine == "memcached":
-            return MemcachedCache(address, on_command=on_command)
+            return MemcachedCache(address, on_command=on_command, on_found=self._found)
         password = context.password("cache")
         return RedisCache(
-            address, Access("shop", password), on_command=on_command, on_lookup=on_lookup
+            address,
+            Access("shop", password),
+            on_command=on_command,
+            on_lookup=on_lookup,
+            on_found=self._found,
         )
+
+    def _found(self, value: bytes) -> Sense:
+        """What a value of the cache means: stale, if the database held a newer version of the item
+        before the request began.
+        """
+        with suppress(ValueError):
+            answer = json.loads(value)
+            version = answer.get("version") if isinstance(answer, dict) else None
+            if isinstance(version, int) and self._committed is not None:
+                return "stale" if version < self._committed else "hit"
+        return "hit"
 
     def _new_shop(self, what: str) -> ClosableShop:
         context, on_command = self.context, partial(self._on_command, "database")
@@ -293,7 +312,7 @@ class Application(SteppedPart):
         cache = [trip.meaning for trip in self._trips if trip.server in ("cache", "app")]
         if any(trip.server == "database" for trip in self._trips):
             return "miss" if "miss" in cache else "read"
-        return "hit" if "hit" in cache else "none"
+        return "hit" if "hit" in cache or "stale" in cache else "none"
 
     def _on_command(
         self, server: str, command: str, reply: str, took_ms: float, meaning: Sense

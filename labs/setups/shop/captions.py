@@ -11,6 +11,10 @@ AFTER_COMMAND: dict[tuple[str, Sense], CaptionChanged] = {
     ("cache", "hit"): CaptionChanged(
         text="The cache had it. The database will hear nothing.", strong="The cache had it."
     ),
+    ("cache", "stale"): CaptionChanged(
+        text="The cache had an old answer. The database holds a newer one.",
+        strong="The cache had an old answer.",
+    ),
     ("cache", "miss"): CaptionChanged(
         text="The cache had nothing. Now the database has to answer.",
         strong="The cache had nothing.",

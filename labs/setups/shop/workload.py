@@ -6,20 +6,23 @@ from __future__ import annotations
 
 import time
 from array import array
+from collections import Counter
 from dataclasses import dataclass
 
 from labs.caching.cache import CacheDown
 from labs.clients.access import Access
 from labs.errors import ServerDown
+from labs.events import Sense
 from labs.lab import Strategy
-from labs.load.batches import Batch
+from labs.load.batches import Batch, flow
 from labs.load.clients import LeanCache, LeanMemcached, LeanRedis
 from labs.load.commits import Commits
+from labs.load.failures import words_of
 from labs.load.keys import ZipfKeys
 from labs.load.program import ScheduledProgram, WorkloadSpec
 from labs.network.links import Route
 from labs.sandbox.part import Workload
-from labs.setups.shop.counters import cache_engine
+from labs.setups.shop.counters import CACHE, DATABASE, cache_engine
 from labs.shop.shop import LeanShop, items
 
 LOAD_ITEMS = 1_000
@@ -116,13 +119,14 @@ class ShopProgram(ScheduledProgram):
                 kind = self._write(item)
             else:
                 kind = self._read(item)
-        except (ServerDown, CacheDown):
+        except (ServerDown, CacheDown) as exc:
             batch.errors += 1
+            batch.error = words_of(exc)
             return
         # a strategy's own mistake: the load reports it and goes on
         except Exception as exc:  # noqa: BLE001
             batch.errors += 1
-            batch.problem = f"{type(exc).__name__}: {exc}"[:200]
+            batch.problem = batch.error = f"{type(exc).__name__}: {exc}"[:200]
             return
         ended = time.monotonic()
         batch.done += 1
@@ -135,6 +139,10 @@ class ShopProgram(ScheduledProgram):
         batch, self._batch = self._batch, Batch(*self._label)
         batch.times["cache"], self._cache.times = self._cache.times, array("Q")
         batch.times["database"], self._shop.times = self._shop.times, array("Q")
+        for link, client in ((CACHE, self._cache), (DATABASE, self._shop)):
+            asked: Counter[Sense] = client.asked
+            batch.flows.update({flow(link, sense): many for sense, many in asked.items() if many})
+            asked.clear()
         return self.counted(batch)
 
     def close(self) -> None:
@@ -171,12 +179,17 @@ class ShopProgram(ScheduledProgram):
     def _read(self, item: int) -> str:
         cache = self._cache
         hits, misses, queries = cache.hits, cache.misses, self._shop.queries
+        looked_up = cache.asked["hit"]
         began, known = time.monotonic(), self._commits.newest(item)
         self._commits.ask(item)
         answer = self._strategy.read(self._shop, cache, item, self._ttl_s)
         version = answer.get("version") if isinstance(answer, dict) else None
         if isinstance(version, int) and version < known:
             self._batch.stale += 1
+            if cache.asked["hit"] > looked_up:
+                # The old answer came from the cache, and not from the process's own memory.
+                cache.asked["hit"] -= 1
+                cache.asked["stale"] += 1
             since = self._commits.outdated_since(item, version)
             if since is not None:
                 self._batch.times["staleness"].append(max(0, int((began - since) * 1e6)))

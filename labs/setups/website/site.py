@@ -68,6 +68,7 @@ class Site(SteppedPart, Workload):
             clients=clients,
             requests=requests,
             browsers=int(float(settings["browsers"])),
+            link=ENTRANCE,
             site=self.context.network.route(ENTRANCE),
         )
 

@@ -10,20 +10,24 @@ import time
 from dataclasses import dataclass, field
 
 from labs.clients.address import Address
-from labs.load.batches import Batch
+from labs.load.batches import Batch, flow
 from labs.load.commits import Commits
+from labs.load.failures import words_of
 from labs.load.program import ScheduledProgram, WorkloadSpec
 from labs.network.links import Route
 from labs.web.http import Connection, Message
 
 TIMEOUT_S = 3.0
+BEHIND = "balancer"
+"""How the names of the links from the balancer to the instances begin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrowserSpec(WorkloadSpec):
-    """A share of `browsers` browsers, and the link to the site."""
+    """A share of `browsers` browsers, and the link to the site: its name, and the way."""
 
     browsers: int
+    link: str
     site: Route
 
     @property
@@ -91,23 +95,33 @@ class Browsers(ScheduledProgram):
         jar = self._jars[self._turn % len(self._jars)]
         self._turn += 1
         began = time.monotonic()
-        user = None
+        user, problem = None, ""
         try:
             answer = self._ask(jar)
-            if answer.status == 200:
-                user = json.loads(answer.body).get("user")
-        except (OSError, ValueError):
+            said = json.loads(answer.body)
+            user = said.get("user") if answer.status == 200 else None
+            problem = f"{answer.status} {said.get('message', '')}".strip()
+        except (OSError, ValueError) as exc:
+            problem = words_of(exc)
             self._drop()
         if user is None:
             self._batch.errors += 1
+            self._batch.error = problem
+            self._batch.flows[flow(self._spec.link, "error")] += 1
             return
         ended = time.monotonic()
         self._batch.done += 1
         self._batch.times["response"].append(int((ended - due) * 1e6))
         recognised = user == jar.user
+        meaning = "write"
         if jar.logged_in:
             kind = "signed_in" if recognised else "signed_out"
+            meaning = "hit" if recognised else "miss"
             self._batch.times[kind].append(int((ended - began) * 1e6))
+        self._batch.flows[flow(self._spec.link, meaning)] += 1
+        behind = next((text for name, text in answer.headers if name == "X-Instance"), "")
+        if behind:
+            self._batch.flows[flow(f"{BEHIND}-{behind.lower()}", meaning)] += 1
         jar.logged_in = recognised
 
     def _ask(self, jar: Jar) -> Message:

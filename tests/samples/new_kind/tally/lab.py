@@ -15,7 +15,8 @@ from labs.engines.base import Engine
 from labs.engines.registry import Kind, registry
 from labs.errors import ServerDown
 from labs.lab import Chart, Choice, Lab, Link, Mutant, Node, Number, Topology, met, unmet
-from labs.load.batches import Batch
+from labs.load.batches import Batch, flow
+from labs.load.failures import words_of
 from labs.load.program import ScheduledProgram, WorkloadSpec
 from labs.network.links import Route
 from labs.runtime.interpreter import interpreter
@@ -108,10 +109,13 @@ class Adding(ScheduledProgram):
         self.schedule.take(now)
         try:
             self._client.command("INCR", "load")
-        except OSError:
+        except OSError as exc:
             self._batch.errors += 1
+            self._batch.error = words_of(exc)
+            self._batch.flows[flow("tally", "error")] += 1
         else:
             self._batch.done += 1
+            self._batch.flows[flow("tally", "write")] += 1
 
     def take_batch(self):
         batch, self._batch = self._batch, Batch("tally", "add")
