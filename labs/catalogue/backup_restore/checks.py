@@ -269,7 +269,8 @@ def copy_on_write(sandbox: Sandbox) -> Verdict:
                 sandbox,
                 "Press “Start the load” in the tab Load, then “Take a backup” while it runs."
                 if quiet
-                else "Press “Stop the load” in the tab Load, then “Take a backup”.",
+                else "In the tab Step press “Fill the cluster” if shop is empty. While no load "
+                "runs press “Take a backup”.",
             ),
         )
     evidence: dict[str, Value] = {

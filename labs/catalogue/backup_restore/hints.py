@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from labs.sandbox.blocks import hint_for
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.changes.backup import Backup
 from labs.setups.changes.bench import NEW
 
 WHILE_WRITING = (
-    "Press “Start the load” in the tab Load. While it runs press “Take a backup” and wait for two "
-    "seconds. Press “FLUSHALL” in the tab Break, then “Restore into a new cluster”."
+    "In the tab Step press “Fill the cluster” if shop is empty. Press “Start the load” in the tab "
+    "Load. While it runs press “Take a backup” and wait for two seconds. Press “FLUSHALL” in the "
+    "tab Break, then “Restore into a new cluster”."
 )
 
 
@@ -20,8 +19,6 @@ def to_take(sandbox: Sandbox, hint: str) -> str:
             "The app asks shop-restored, so writers change that cluster and not shop. Set “The "
             "application asks” to “shop”."
         )
-    if sandbox.ledger.newest(Backup, lambda backup: backup.keys) is None:
-        return hint_for(sandbox, "In the tab Step press “Fill the cluster”.", idle=True)
     return hint
 
 

@@ -147,6 +147,13 @@ def own_writes(sandbox: Sandbox) -> Verdict:
         return sandbox.ledger.newest(OwnReads, lambda o: o.reads >= LEAST_OWN and o.where == where)
 
     replicas, primary = newest("reader"), newest("primary")
+    few = sandbox.ledger.newest(OwnReads, lambda one: one.reads < LEAST_OWN)
+    if few is not None and (replicas is None or primary is None):
+        raise unmet(
+            f"The writer has read only {few.reads} of {LEAST_OWN} own writes: too few to judge.",
+            hint="Raise “Writes a second” in the tab Load, then press “Compare reads of own "
+            "writes”.",
+        )
     if replicas is None or primary is None:
         raise unmet(
             "The writer has not read its own writes at both endpoints yet.",
