@@ -71,6 +71,11 @@ GUIDE = (
         "The cluster shop has its keys back.",
     ),
     Step(
+        "Let the writers make 4,000 changes a second.",
+        choose("rate_per_s", 4_000),
+        "Many changes will come while the next backup is written.",
+    ),
+    Step(
         "Start the load.",
         load("start"),
         "Two writers change prices and note each change that was acknowledged.",
