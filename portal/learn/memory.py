@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from labs.client import catalogue
 from portal.content.model import Course, Lesson
 from portal.db import now
 from portal.holding import hold
 from portal.models import Progress
 from portal.web.history import History, Visited
+from portal.web.progress import LabProgress, labs_of, right_answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,16 @@ class LessonMemory:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the course page: the lesson, and its state in numbers."""
+    """One row of the course page: the lesson, its labs, and its state in numbers."""
 
     lesson: Lesson
     memory: LessonMemory
-    checks: int
+    labs: tuple[LabProgress, ...]
+
+    @property
+    def checks(self) -> int:
+        """How many checks its labs have."""
+        return sum(lab.checks for lab in self.labs)
 
     @property
     def learned(self) -> bool:
@@ -61,47 +66,38 @@ class Row:
         return f"#{self.memory.section}" if self.memory.section and not self.memory.read else ""
 
 
-def rows(course: Course, memories: Mapping[str, LessonMemory]) -> dict[str, Row]:
-    """Every lesson with what is remembered of it, by slug."""
-    labs = catalogue()
+def rows(course: Course, history: History) -> dict[str, Row]:
+    """Every written lesson with what is remembered of it, by slug."""
     return {
-        slug: Row(
-            lesson,
-            memories.get(slug, LessonMemory()),
-            sum(len(labs[lab].checks) for lab in lesson.labs if lab in labs),
-        )
-        for slug, lesson in course.lessons.items()
+        lesson.slug: Row(lesson, memory_of(lesson, history), labs_of(lesson, history))
+        for lesson in course.written
     }
 
 
-def where_stopped(all_rows: Mapping[str, Row]) -> Row | None:
-    """The lesson that was last worked on; None if there is none or it is learned."""
-    begun = [row for row in all_rows.values() if row.memory.last_at and row.lesson.written]
+def where_to_go_on(all_rows: Mapping[str, Row]) -> Row | None:
+    """The lesson that was last worked on; once it is learned, the next one that is not. None before
+    the first. If every lesson is learned, the last one.
+    """
+    begun = [row for row in all_rows.values() if row.memory.last_at]
     newest = max(begun, key=lambda row: row.memory.last_at, default=None)
-    return newest if newest and not newest.learned else None
-
-
-def memories(course: Course, history: History) -> dict[str, LessonMemory]:
-    """What the learner has done, by lesson; nothing for a lesson that was not begun."""
-    found = {slug: memory_of(lesson, history) for slug, lesson in course.lessons.items()}
-    return {slug: memory for slug, memory in found.items() if memory != LessonMemory()}
+    if newest is None or not newest.learned:
+        return newest
+    others = sorted(
+        (row for row in all_rows.values() if not row.learned),
+        key=lambda row: (row.lesson.number < newest.lesson.number, row.lesson.number),
+    )
+    return others[0] if others else newest
 
 
 def memory_of(lesson: Lesson, history: History) -> LessonMemory:
-    """What the learner has done in one lesson; an answer to another wording does not count."""
+    """What the learner has done in one lesson."""
     visited = history.lessons.get(lesson.slug, Visited())
-    answers = history.answers.get(lesson.slug, {})
-    right = sum(
-        answers[question.id].right and answers[question.id].content_hash == question.content_hash
-        for question in lesson.questions
-        if question.id in answers
-    )
     return LessonMemory(
         visited.section,
         visited.read,
         visited.last_at,
-        right,
-        sum(len(history.met.get(lab, ())) for lab in lesson.labs),
+        right_answers(lesson, history),
+        sum(lab.met for lab in labs_of(lesson, history)),
     )
 
 

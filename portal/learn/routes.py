@@ -2,52 +2,50 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from labs.client import catalogue
+from labs.errors import LabsError
 from labs.lab import Prediction as AskedPrediction
 from portal.content.model import Lesson, Predict
 from portal.learn.memory import (
     LessonMemory,
     keep_read,
     keep_section,
-    memories,
     memory_of,
     rows,
-    where_stopped,
+    where_to_go_on,
 )
 from portal.learn.pieces import pieces
-from portal.learn.ruler import draw
+from portal.learn.puzzle import puzzle
 from portal.web.fragments import is_htmx
 from portal.web.history import Predicted, history, keep
-from portal.web.learner import require_learner
-from portal.web.services import course, db
+from portal.web.learner import current_learner, require_learner
+from portal.web.once import once
+from portal.web.progress import LabProgress, progress_of
+from portal.web.services import client, course, db
 
 bp = Blueprint("learn", __name__)
-WORDS = (
-    "no one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen twenty"
-).split()
-
-
-@bp.app_template_filter("spelled")
-def spelled(number: int) -> str:
-    """A small number in words, as a sentence has it; larger ones as digits."""
-    return WORDS[number] if 0 <= number < len(WORDS) else str(number)
 
 
 @bp.get("/")
 def index() -> str:
-    """The contents of the course, with what this learner remembers of it."""
-    all_rows = rows(course(), memories(course(), history()))
+    """What this site is, where this learner goes on, a puzzle, and the contents of the course."""
+    all_rows = rows(course(), history())
     return render_template(
         "learn/index.html",
         place="course",
         course=course(),
         rows=all_rows,
-        stopped=where_stopped(all_rows),
-        ruler=draw(course()),
+        onward=where_to_go_on(all_rows),
+        bench=_open_bench(),
+        labs=catalogue(),
+        hours=_hours(),
+        puzzle=_puzzle(),
     )
 
 
@@ -104,6 +102,30 @@ def _lesson_or_404(slug: str) -> Lesson:
     if found is None:
         abort(404)
     return found
+
+
+def _puzzle() -> Markup:
+    """The puzzle, which is the same for everyone."""
+    return once(
+        "puzzle",
+        lambda: render_template("learn/_puzzle.html", puzzle=puzzle(), course=course()),
+    ).fill()
+
+
+def _open_bench() -> LabProgress | None:
+    """The lab that the learner has open, with the progress in it."""
+    learner = current_learner()
+    with suppress(LabsError):
+        sandbox = client(quick=True).find(learner) if learner else None
+        if sandbox is not None and sandbox.status == "open" and sandbox.lab in catalogue():
+            return progress_of(catalogue()[sandbox.lab], history())
+    return None
+
+
+def _hours() -> int:
+    """About how long the written lessons and all labs take together."""
+    minutes = sum(lesson.minutes for lesson in course().written)
+    return max(1, round((minutes + sum(lab.minutes for lab in catalogue().values())) / 60))
 
 
 def _predicted(found: Lesson) -> dict[tuple[str, str], Predicted]:

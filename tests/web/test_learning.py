@@ -4,23 +4,44 @@ from __future__ import annotations
 
 import re
 
+from labs.client import catalogue
 
-def test_the_course_lists_every_lesson_and_links_the_written_ones(client):
+
+def test_the_course_links_the_written_lessons_and_names_the_others_in_one_line(client):
     page = client.get("/").text
 
-    assert "The first lesson" in page and "The third lesson" in page
     assert 'href="/lessons/first"' in page
     assert "/lessons/third" not in page
-    assert "coming" in page
+    assert page.count('class="course-row"') == 2
+    assert "Coming: The third lesson." in page
 
 
-def test_the_ruler_shows_what_was_measured_without_inline_style(client):
+def test_the_start_page_says_what_this_is_for_whom_and_what_it_takes(client):
     page = client.get("/").text
 
-    assert "One read, four places" in page
-    assert re.search(r'class="value">60 <small>µs', page)
-    assert re.search(r'class="value">642 <small>ms', page)
-    assert "4,250 times" in page
+    assert "ElastiCache is the AWS service" in page
+    assert "people who prepare for an AWS exam" in page
+    assert "No AWS account, no sign-up, no cost." in page
+    assert f"2 lessons and {len(catalogue())} labs, about " in page
+
+
+def test_a_newcomer_begins_with_the_first_lesson(client):
+    page = client.get("/").text
+
+    assert page.count("button primary") == 1
+    assert 'href="/lessons/first">Begin lesson 1</a>' in page
+    assert "The first lesson, 10 min." in page
+    assert 'aria-current="true"' not in page
+
+
+def test_the_puzzle_begins_with_an_order_that_was_played_and_hides_the_others(client):
+    page = client.get("/").text
+
+    assert "3 of the 20 orders leave a stale price in the cache" in page
+    assert page.count("data-order=") == 20
+    assert page.count("data-tried") == 1
+    assert 'href="/labs/write-through-race?order=AAABBB"' in page
+    assert re.search(r"real servers on <time datetime=\"20\d\d-\d\d-\d\d\">", page)
     assert "style=" not in page
 
 
@@ -68,13 +89,19 @@ def test_progress_in_a_section_that_is_not_there_is_refused(client, sql):
     assert sql("SELECT count(*) FROM learner") == [(0,)]
 
 
+def button(page):
+    """Where the one primary button leads, and its words."""
+    [found] = re.findall(r'class="button primary large" href="([^"]+)">([^<]+)</a>', page)
+    return found
+
+
 def test_the_course_page_goes_on_where_the_reader_stopped(client):
     client.post("/lessons/first/progress", data={"section": "the-beginning"})
 
     page = client.get("/").text
 
-    assert "Where you stopped" in page
-    assert 'href="/lessons/first#the-beginning"' in page
+    assert button(page) == ("/lessons/first#the-beginning", "Go on: lesson 1")
+    assert "The first lesson, 7 min left." in page
     assert 'aria-current="true"' in page
 
 
@@ -87,7 +114,9 @@ def test_reading_to_the_end_is_seen_at_once(client):
 
     assert response.status_code == 303
     assert "You have read this lesson." in client.get(response.location).text
-    assert "Lesson 1, read." in client.get("/").text
+    page = client.get("/").text
+    assert button(page) == ("/lessons/first/quiz", "Go on: lesson 1")
+    assert re.search(r"The first lesson: read. 0 of \d+ questions right.", page)
 
 
 def test_the_end_answers_htmx_with_the_fragment(client):
@@ -106,12 +135,36 @@ def test_the_outcomes_of_the_lab_count_as_checks(client, sql, learner_of):
         learner_of(client),
     )
 
-    assert "1 of 2 checks" in client.get("/").text
+    assert '>1 of 2<span class="visually-hidden"> checks met</span>' in client.get("/").text
+
+
+def test_a_bench_that_is_open_is_named_with_its_progress(client, labs_host):
+    client.post("/labs/sample-lab/sandbox")
+
+    page = client.get("/").text
+
+    assert 'Your bench is open: <a href="/labs/sample-lab">A sample</a>, 0 of 2 checks met.' in page
+
+
+def learn_the_second(client):
+    client.post("/lessons/second/progress", data={"section": "only-this"})
+    client.post("/lessons/second/read")
+    client.post("/lessons/second/quiz/alone", data={"value": "2"})
+
+
+def test_after_a_lesson_that_is_learned_the_next_one_waits(client):
+    learn_the_second(client)
+
+    page = client.get("/").text
+
+    assert button(page) == ("/lessons/first", "Go on: lesson 1")
+    assert "The first lesson, 10 min." in page
+    assert re.search(r'class="has"><svg.*?</svg>Read</span>', page)
 
 
 def test_a_learner_sees_only_their_own_progress(client, other):
     client.post("/lessons/first/progress", data={"section": "the-beginning"})
     other.post("/lessons/second/progress", data={"section": "only-this"})
 
-    assert 'id="resume">The second lesson' in other.get("/").text
-    assert 'id="resume">The first lesson' in client.get("/").text
+    assert button(other.get("/").text)[1] == "Go on: lesson 2"
+    assert button(client.get("/").text)[1] == "Go on: lesson 1"
