@@ -8,13 +8,13 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from labs.errors import NotNow
 from portal.db import now
 from portal.holding import hold
-from portal.models import Answer, Learner, Outcome, Prediction, Progress, Recovery, SharedRecord
+from portal.models import Answer, Learner, Prediction, Progress, Recovery, SharedRecord
 
 MOST_LINKS = 5
 KEPT_LINKS = 50
@@ -24,39 +24,33 @@ OPEN = (Recovery.used_at.is_(None), Recovery.revoked_at.is_(None))
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Everything that is kept of a learner, counted."""
+    """Since when a learner is known, and how much of some things is kept."""
 
     since: datetime
     lessons: int
-    read: int
     answers: int
-    predictions: int
-    outcomes: int
     shared: int
 
 
 def known_of(session: Session, learner: str) -> Known | None:
     """What is kept of this learner; None if there is no such learner any more."""
 
-    def count(
-        model: type[Progress | Answer | Prediction | Outcome | SharedRecord],
-        *also: ColumnElement[bool],
-    ) -> int:
+    def count(model: type[Progress | Answer | SharedRecord]) -> int:
         counted = select(func.count()).select_from(model)
-        return session.scalars(counted.where(model.learner_id == learner, *also)).one()
+        return session.scalars(counted.where(model.learner_id == learner)).one()
 
     row = session.get(Learner, learner)
     if row is None:
         return None
-    return Known(
-        row.made_at,
-        count(Progress),
-        count(Progress, Progress.read_at.is_not(None)),
-        count(Answer),
-        count(Prediction),
-        count(Outcome),
-        count(SharedRecord),
+    return Known(row.made_at, count(Progress), count(Answer), count(SharedRecord))
+
+
+def measured_predictions(session: Session, learner: str) -> list[Prediction]:
+    """The learner's predictions that were measured, in the order of their measurements."""
+    mine = select(Prediction).where(
+        Prediction.learner_id == learner, Prediction.measured_at.is_not(None)
     )
+    return list(session.scalars(mine.order_by(Prediction.measured_at, Prediction.id)))
 
 
 def make_link(session: Session, learner: str, *, key: str, secret: str) -> str:

@@ -1,5 +1,5 @@
-"""The page "You": what is known, a link to take it to another browser, and a way to have it all
-deleted.
+"""The page "You": what the learner has done, a link to take it to another browser, and a way to
+have it all deleted.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from flask import Blueprint, abort, current_app, redirect, render_template, requ
 from flask.typing import ResponseReturnValue
 
 from labs.errors import LabsError, NotNow
+from portal.accounts.calibration import calibration_of
+from portal.accounts.learned import learned
 from portal.accounts.records import (
     forget_learner,
     known_of,
     make_link,
+    measured_predictions,
     open_links,
     owner_of,
     revoke,
@@ -21,9 +24,10 @@ from portal.accounts.records import (
 )
 from portal.web.arguments import form_key, new_key
 from portal.web.caching import summary_name
+from portal.web.history import history
 from portal.web.learner import adopt, current_learner, forget, require_cookie, require_learner
 from portal.web.notes import say_next
-from portal.web.services import cache, client, db
+from portal.web.services import cache, client, course, db
 
 bp = Blueprint("accounts", __name__)
 log = logging.getLogger(__name__)
@@ -36,7 +40,7 @@ DEAD_LINK = (
 
 @bp.get("/me")
 def me() -> ResponseReturnValue:
-    """What is known of the learner."""
+    """What the learner has read, proved, predicted and answered."""
     return _page()
 
 
@@ -76,7 +80,7 @@ def delete_me() -> ResponseReturnValue:
     cache().forget(summary_name(learner))
     _close_sandbox(learner)
     forget()
-    say_next("Everything that was known of you is deleted.", "here")
+    say_next("Everything that the site had stored about you is deleted.", "here")
     return redirect(url_for("accounts.me"), 303)
 
 
@@ -115,10 +119,13 @@ def _page(
     learner = current_learner()
     known = known_of(db(), learner) if learner else None
     links = open_links(db(), learner) if learner and known else []
+    predictions = measured_predictions(db(), learner) if learner and known else []
     html = render_template(
         "accounts/me.html",
         place="you",
         known=known,
+        learned=learned(course(), history()),
+        calibration=calibration_of(predictions),
         links=links,
         link=link,
         key=new_key(),

@@ -24,18 +24,69 @@ def link_of(client) -> str:
     return found[1]
 
 
-def test_a_stranger_is_told_that_nothing_is_known(client):
-    assert "Nothing is known of you." in client.get("/me").text
+UNKNOWN = "The site has stored nothing about you yet."
 
 
-def test_a_learner_sees_what_is_known(client, begin):
-    begin(client)
+def test_a_stranger_reads_that_nothing_is_stored(client):
+    page = client.get("/me").text
+
+    assert UNKNOWN in page
+    assert "You have not predicted anything yet." in page
+    assert "Delete everything" not in page
+
+
+def test_a_learner_sees_what_was_read_proved_and_answered(client, sql, begin):
+    learner = begin(client)
     client.post("/lessons/first/quiz/a-number", data={"value": "12.5"})
+    client.post("/lessons/second/read")
+    sql(
+        "INSERT INTO outcome (id, learner_id, lab, kind, name, status, data, at) VALUES ('o1', "
+        "%s, 'sample-lab', 'check', 'first', 'met', '{}', now())",
+        learner,
+    )
 
     page = client.get("/me")
 
-    assert "1 lesson begun" in page.text and "1 answer<" in page.text
     assert page.headers["Cache-Control"] == "no-store"
+    for what, many in (
+        ("Lessons read", "1 <small>of 2"),
+        ("Checks met in the labs", "1 <small>of"),
+        ("Questions answered right", "1 <small>of"),
+        ("Predictions right", "0 <small>of 0"),
+    ):
+        assert f"<dt>{what}</dt><dd>{many}" in page.text
+    assert '>1 of 2<span class="visually-hidden"> checks met</span>' in page.text
+
+
+def test_a_learner_sees_how_far_off_each_guess_was(client, sql, begin):
+    learner = begin(client)
+    for number, (name, value, measured, held, confidence) in enumerate(
+        (
+            ("queries", 10, 1, False, "certain"),
+            ("queries", 1, 1, True, "guessing"),
+            ("served", '"new"', '"old"', False, "certain"),
+            ("queries", 5, None, None, "certain"),
+        )
+    ):
+        sql(
+            "INSERT INTO prediction (learner_id, lab, name, value, confidence, at, measured, held, "
+            "measured_at) VALUES (%s, 'sample-lab', %s, %s::jsonb, %s, now(), %s::jsonb, %s, "
+            "CASE WHEN %s THEN NULL ELSE now() + %s * interval '1 second' END)",
+            *(learner, name, str(value), confidence),
+            *(None if measured is None else str(measured), held, measured is None, number),
+        )
+
+    page = client.get("/me").text
+
+    assert "The middle guess was 5.5 times off; 1 of 2 came within 2 times" in page
+    assert re.findall(r'<circle class="(\w+)" cx="([\d.%]+)" cy="([\d.%]+)"', page) == [
+        ("missed", "25.0%", "0.0%"),
+        ("held", "75.0%", "50.0%"),
+    ]
+    assert "10 times too high" in page
+    assert re.findall(r"<span>(\d of \d) right</span>", page) == ["1 of 1", "0 of 2"]
+    assert "All 3 predictions" in page
+    assert "<td>The new price</td><td>The old price</td>" in page
 
 
 def test_the_cookie_is_hidden_from_scripts_and_lasts_a_year(client):
@@ -69,7 +120,7 @@ def test_a_forged_cookie_is_nobody(client, sql, begin):
     learner = begin(client)
     client.set_cookie("learner", f"{learner}.forged")
 
-    assert "Nothing is known of you." in client.get("/me").text
+    assert UNKNOWN in client.get("/me").text
 
 
 def test_a_recovery_link_takes_a_learner_to_another_browser_once(
