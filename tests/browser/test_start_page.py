@@ -133,3 +133,21 @@ def test_no_page_scrolls_sideways(visit: Any, width: int) -> None:
     for path in PAGES:
         page = visit(path, viewport={"width": width, "height": 800})
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width, path
+
+
+@pytest.mark.parametrize("width", [345, 390, 768, 1280])
+def test_the_page_of_a_learner_with_guesses_fits(visit: Any, sql: Any, width: int) -> None:
+    page = visit("/me", viewport={"width": width, "height": 800})
+    page.request.post("/lessons/why-a-cache/read", headers={"Sec-Fetch-Site": "same-origin"})
+    sql(
+        "INSERT INTO prediction (learner_id, lab, name, value, confidence, at, measured, held, "
+        "measured_at) SELECT id, 'write-through-race', 'write-through-two-writers', '9', "
+        "'fairly', now(), '4', false, now() FROM learner"
+    )
+
+    page.reload()
+
+    expect(page.get_by_text("The middle guess was 2.2 times off")).to_be_visible()
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    found = Axe().run(page)
+    assert [violation["id"] for violation in found.response["violations"]] == []

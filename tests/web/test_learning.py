@@ -138,6 +138,14 @@ def test_the_outcomes_of_the_lab_count_as_checks(client, sql, learner_of):
     assert '>1 of 2<span class="visually-hidden"> checks met</span>' in client.get("/").text
 
 
+def test_a_bench_that_is_open_is_named_with_its_progress(client, labs_host):
+    client.post("/labs/sample-lab/sandbox")
+
+    page = client.get("/").text
+
+    assert 'Your bench is open: <a href="/labs/sample-lab">A sample</a>, 0 of 2 checks met.' in page
+
+
 def learn_the_second(client):
     client.post("/lessons/second/progress", data={"section": "only-this"})
     client.post("/lessons/second/read")
