@@ -14,7 +14,7 @@ from labs.lab import Lab
 from portal.access import may
 from portal.bench.view import Bench, Gear, Phase
 
-RESERVED = frozenset({"gear", "view", "was", "on", "place"})
+RESERVED = frozenset({"gear", "view", "guide", "was", "on", "place"})
 
 
 def settings_in(lab: Lab, args: Mapping[str, str], *, strict: bool) -> dict[str, Value]:
