@@ -36,12 +36,15 @@ bp = Blueprint("actions", __name__)
 CLOSING_S = 6.0
 OPENING_S = 0.7
 NEXT_TO_OPEN = 4
+EMPTY = "flush"
+"""The action that empties a lab's cache, in each lab that has one."""
 
 
 @bp.post("/labs/<lab_id>/sandbox")
 def open_sandbox(lab_id: str) -> ResponseReturnValue:
     """Open a sandbox of a lab with the settings of the form, or give them to the one that is open
-    already; with `close` a sandbox of another lab makes room first. htmx gets the bench.
+    already; with `close` a sandbox of another lab makes room first, with `empty` the cache is
+    emptied where the lab can do that. htmx gets the bench.
     """
     lab = find(lab_id)
     form = form_fields()
@@ -52,13 +55,16 @@ def open_sandbox(lab_id: str) -> ResponseReturnValue:
     met = history().met.get(lab_id, frozenset())
     release_db()
     if form.get("close"):
-        _make_room(learner)
+        _make_room(learner, unless=lab_id)
     opened: SandboxInfo | None = None
+    was = _settings_now(learner, lab_id) if form.get("empty") else {}
     try:
         opened = client().open(lab_id, owner=learner, settings=settings, met=met)
         if opened.status == "open":
             for name in given:
                 client().call(opened, "set", name=name, value=settings[name])
+            if form.get("empty") and any(action.name == EMPTY for action in lab.actions):
+                client().call(opened, "action", name=EMPTY, fields={})
         opened = _wait_for_opening(opened)
     except SandboxTaken:
         if not is_htmx():
@@ -67,8 +73,16 @@ def open_sandbox(lab_id: str) -> ResponseReturnValue:
         cache().forget(summary_name(learner))
     if is_htmx():
         args = {**given, "gear": form.get("gear", "step"), "was": opened.id if opened else ""}
-        bench = look(lab, learner=learner, args=args, client=client(), quick=client())
-        return render_template("bench/_bench.html", bench=bench, predictions=None)
+        bench = look(
+            lab, learner=learner, args=args, client=client(), quick=client(), met_before=met
+        )
+        predictions = None if request.args.get("on") == "lesson" else predictions_of(lab)
+        before = {
+            name: was[name] for name in given if was.get(name, settings[name]) != settings[name]
+        }
+        return render_template(
+            "bench/_bench.html", bench=replace(bench, before=before), predictions=predictions
+        )
     page = page_of_form(lab_id)
     if opened is not None and opened.status == "closed":
         page = with_word(page, "was", opened.id)
@@ -294,9 +308,20 @@ def _given(control: Control) -> Value:
     return request.form.get("value", "")
 
 
-def _make_room(learner: str) -> None:
-    """Close the learner's sandbox and wait until it is gone, for one learner has one."""
-    if (taken := client().find(learner)) is None:
+def _settings_now(learner: str, lab_id: str) -> dict[str, Value]:
+    """The settings of the learner's open sandbox of this lab; empty if there is none."""
+    info = client().find(learner)
+    if info is None or info.lab != lab_id or info.status != "open":
+        return {}
+    settings: dict[str, Value] = client().call(info, "state")["settings"]
+    return settings
+
+
+def _make_room(learner: str, *, unless: str) -> None:
+    """Close the learner's sandbox and wait until it is gone, for one learner has one; not if it is
+    of the lab `unless`.
+    """
+    if (taken := client().find(learner)) is None or taken.lab == unless:
         return
     try:
         client().call(taken, "close", reason="You opened another bench.")

@@ -15,7 +15,7 @@ from portal.access import may
 from portal.bench.view import Bench, Gear, Phase
 from portal.web.history import Proof
 
-RESERVED = frozenset({"gear", "view", "was", "on", "place"})
+RESERVED = frozenset({"gear", "view", "guide", "was", "on", "place"})
 
 
 def settings_in(lab: Lab, args: Mapping[str, str], *, strict: bool) -> dict[str, Value]:

@@ -17,7 +17,19 @@ from typing import Any, Literal
 from labs.client import METRICS, Metric, SandboxInfo
 from labs.errors import BadInput
 from labs.events import Value
-from labs.lab import Action, Chart, Choice, Control, Lab, Link, Steppable, Topology, rows_of
+from labs.lab import (
+    Action,
+    Chart,
+    Choice,
+    Control,
+    Lab,
+    Link,
+    Node,
+    Steppable,
+    Topology,
+    goals,
+    rows_of,
+)
 from portal import drawing
 from portal.bench.guide import GuideStep, guide_of
 from portal.bench.listing import Listing, listings
@@ -54,6 +66,8 @@ class Bench:
     starting: Mapping[str, str] = field(default_factory=dict)
     turns: tuple[dict[str, Any], ...] = ()
     met_before: Mapping[str, Proof] = field(default_factory=dict)
+    before: Mapping[str, Value] = field(default_factory=dict)
+    """What the settings were that a link of a lesson has just changed."""
 
     @property
     def sandbox(self) -> str:
@@ -168,6 +182,45 @@ class Bench:
         """The lab's own actions of a gear."""
         return [action for action in self.lab.actions if action.gear == gear]
 
+    def main_actions(self, gear: Gear) -> list[Action]:
+        """The actions in the row under the drawing: those that the guide asks for first, else the
+        primary ones. A request in slow motion, and the load, stand there too.
+        """
+        asked = [step.use.name for step in self.lab.guide if step.use.kind == "action"]
+        known = self.actions(gear)
+        order = sorted(
+            known,
+            key=lambda action: (
+                asked.index(action.name) if action.name in asked else len(asked),
+                not action.primary,
+            ),
+        )
+        return order[: {"step": 1 if self.requests else 2, "load": 1, "break": 2}[gear]]
+
+    @property
+    def main_fault(self) -> Node | None:
+        """The server whose faults stand in that row: where the lab has no fault of its own."""
+        if self.actions("break"):
+            return None
+        asked = [step.use.name for step in self.lab.guide if step.use.kind == "server"]
+        servers = {node.name: node for node in self.topology.servers}
+        return next((servers[name] for name in (*asked, *servers) if name in servers), None)
+
+    @property
+    def shared_controls(self) -> list[Control]:
+        """The controls of every gear, the engine last."""
+        return [*self.controls("all"), *self.engine_controls]
+
+    def folded(self, gear: Gear) -> list[str]:
+        """What stands in the fold under that row, by its labels; empty if nothing does."""
+        main = self.main_actions(gear)
+        labels = [action.label for action in self.actions(gear) if action not in main]
+        labels += [control.label for control in self.controls(gear)]
+        if gear == "break":
+            labels += ["Servers"] if len(self.topology.servers) > bool(self.main_fault) else []
+            labels += ["Links"] if self.breakable_links else []
+        return labels + [control.label for control in self.shared_controls]
+
     def shared_fields(self, gear: Gear) -> list[Control]:
         """The fields that several actions of a gear have, asked once: the item of a step, too."""
         fields = [asked for action in self.actions(gear) for asked in action.fields]
@@ -183,6 +236,21 @@ class Bench:
     def guide(self) -> list[GuideStep]:
         """The steps of the lab's guide, and how far they are done."""
         return guide_of(self.lab, self.state.get("guide") or {}, self.met_before)
+
+    @property
+    def goals(self) -> list[str]:
+        """For each step of the guide the name of the check that it leads to."""
+        return [check.name for check in goals(self.lab)]
+
+    @property
+    def current_check(self) -> str:
+        """The check that is next: of the guide's current step, else the first that is not met;
+        empty if all are.
+        """
+        if self.lab.guide:
+            steps = zip(self.guide, self.goals, strict=True)
+            return next((goal for step, goal in steps if step.state == "now"), "")
+        return next((check["name"] for check in self.checks if check["status"] != "met"), "")
 
     @property
     def checks(self) -> list[dict[str, Any]]:

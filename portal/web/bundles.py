@@ -14,7 +14,17 @@ SITE = (
     *("fonts", "tokens", "base", "meanings", "site", "course", "text", "forms", "notices"),
     "pages",
 )
-BENCH = ("bench", "guide", "connection", "topology", "request", "readings", "record")
+BENCH = (
+    "bench",
+    "guide",
+    "connection",
+    "topology",
+    "request",
+    "readings",
+    "record",
+    "compact",
+    "projector",
+)
 PLOT = "vendor/uPlot-1.6.32.min.css"
 BUNDLES: Mapping[str, tuple[str, ...]] = {
     "site": SITE,

@@ -7,6 +7,8 @@ import "./console.js";
 import "./controls.js";
 import "./guide.js";
 import "./measuring.js";
+import "./pinned.js";
+import "./enlarge.js";
 import "./table.js";
 import "./tiles.js";
 import "./timeline.js";
@@ -15,10 +17,13 @@ import { ask } from "./ask.js";
 import { Connection } from "./connection.js";
 import { Feed } from "./feed.js";
 import { restore } from "./outcome.js";
+import { arrive } from "./opening.js";
 import { toast } from "./toast.js";
 
 const DONE = ["note-added", "setting-changed", "step-started", "load-changed", "server-changed", "link-changed"];
 const SCRIPTS_MS = 3000;
+/** What the portal answers if the sandbox is no more. */
+const GONE = 404;
 
 /** @param {number} ms */
 const pause = (ms) => new Promise((resolve) => window.setTimeout(resolve, ms));
@@ -42,6 +47,11 @@ class Bench extends HTMLElement {
     if (this.dataset.sandbox) this.listen(this.dataset.sandbox, signal);
     else if (this.dataset.ask) this.wait(Number(this.dataset.ask), signal);
     if (new URL(location.href).searchParams.has("gear")) this.keepAddress("gear", this.dataset.gear ?? "step");
+    this.addEventListener("htmx:after:request", (event) => {
+      const { response, request } = /** @type {any} */ (event).detail.ctx;
+      if (response?.status === GONE && request?.method !== "GET") this.redraw(this.dataset.sandbox);
+    }, { signal });
+    window.setTimeout(() => this.isConnected && arrive(this));
     this.tick = window.setInterval(() => this.countDown(), 1000);
   }
 
@@ -158,10 +168,11 @@ class Bench extends HTMLElement {
    * @param {string} name @param {string} value
    */
   granted(name, value) {
-    const notice = this.querySelector("[data-wanted]");
-    const wish = /** @type {HTMLInputElement | null} */ (notice?.querySelector(`[data-wants="${CSS.escape(name)}"]`));
-    if (wish?.value === value) wish.remove();
-    if (notice && !notice.querySelector("[data-wants]")) notice.remove();
+    for (const notice of this.querySelectorAll("[data-wanted], [data-undo]")) {
+      const wish = /** @type {HTMLInputElement | null} */ (notice.querySelector(`[data-wants="${CSS.escape(name)}"]`));
+      if (wish?.value === value) wish.remove();
+      if (!notice.querySelector("[data-wants]")) notice.remove();
+    }
   }
 
   /** @param {Event} event */
@@ -189,7 +200,8 @@ class Bench extends HTMLElement {
       if (tab.getAttribute("data-gear-tab") === gear) tab.setAttribute("aria-current", "true");
       else tab.removeAttribute("aria-current");
     }
-    for (const panel of this.querySelectorAll("[data-gear-panel]")) /** @type {HTMLElement} */ (panel).hidden = panel.getAttribute("data-gear-panel") !== gear;
+    for (const panel of this.querySelectorAll("[data-gear-panel]")) /** @type {HTMLElement} */ (panel).hidden = !(panel.getAttribute("data-gear-panel") ?? "").split(" ").includes(gear);
+    if (gear !== "step" && !this.matches(".beside")) this.querySelector("[data-readings]")?.toggleAttribute("open", true);
     if (keeps) this.keepAddress("gear", gear);
     this.dispatchEvent(new CustomEvent("bench-shifted"));
   }

@@ -165,6 +165,16 @@ def watched(browser: Browser, url: str) -> Iterator[Open]:
     assert not problems
 
 
+def unfold(page: Page, *folds: str) -> None:
+    """Open the folds of the bench with these words, as "More controls", if they are closed."""
+    for words in folds:
+        fold = page.locator(
+            "cg-bench details.fold", has=page.locator("summary", has_text=words)
+        ).last
+        if fold.get_attribute("open") is None:
+            fold.locator("summary").first.click()
+
+
 @pytest.fixture
 def visit(browser: Browser, web_server: WebServer, labs_host: FakedLabs) -> Iterator[Open]:
     """A page of the web server of these tests, watched."""

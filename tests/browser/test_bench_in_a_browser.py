@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from labs.events import CaptionChanged, NoteAdded, ServerChanged
 from labs.host.record import Limits
-from tests.browser.conftest import WebServer
+from tests.browser.conftest import WebServer, unfold
 from tests.web.faked_labs import FakedLabs, FakedSandbox
 
 Bench = Callable[..., Page]
@@ -93,6 +93,7 @@ def test_a_killed_server_is_seen_to_die_and_offers_a_restart(bench: Bench) -> No
     expect(
         page.locator("[data-fault-server=cache]").get_by_role("button", name="Kill")
     ).to_be_hidden()
+    unfold(page, "More controls")
     page.locator("[data-fault-link=database]").get_by_role("button", name="Cut").click()
     expect(page.locator("svg.only-wide .wire[data-link=database]")).to_have_attribute(
         "data-state", "cut"
@@ -102,6 +103,7 @@ def test_a_killed_server_is_seen_to_die_and_offers_a_restart(bench: Bench) -> No
 def test_a_control_is_sent_shown_and_kept_in_the_address(bench: Bench, visit: Any) -> None:
     page = bench()
 
+    unfold(page, "More controls")
     page.get_by_role("slider", name="Time to live").focus()
     page.keyboard.press("End")
 
@@ -117,6 +119,7 @@ def test_two_tabs_show_the_same(bench: Bench, visit: Any) -> None:
     first = bench()
     second = visit("/labs/cache-aside?gear=break", context=first.context)
 
+    unfold(second, "More controls")
     second.locator("[data-fault-server=database]").get_by_role("button", name="Pause").click()
 
     for page in (first, second):
@@ -197,6 +200,7 @@ def test_a_slow_click_leaves_the_queue(visit: Any, labs_host: FakedLabs) -> None
 
 def test_the_console_recalls_completes_and_never_traps_the_keyboard(bench: Bench) -> None:
     page = bench()
+    unfold(page, "Console")
     line = page.get_by_label("Command for cache")
 
     line.fill("PING")
@@ -260,7 +264,8 @@ def test_an_open_bench_is_drawn_anew_under_the_strict_policy(bench: Bench) -> No
     page.wait_for_function("() => document.querySelector('cg-bench').dataset.connection === 'live'")
     page.evaluate("() => { document.querySelector('cg-bench').old = true; }")
 
-    page.get_by_role("button", name="Start afresh").click()
+    page.get_by_text("Start afresh", exact=True).click()
+    page.get_by_role("button", name="Yes, start afresh").click()
 
     page.wait_for_function(
         "() => { const bench = document.querySelector('cg-bench'); return !bench.old && "
@@ -289,6 +294,7 @@ def test_everything_works_without_a_script(bench: Bench) -> None:
     expect(page.locator(".ln.lit")).to_have_count(1)
     page.get_by_role("button", name="Run to the end").click()
     expect(page.get_by_text("SELECT p.product_id")).to_be_visible()
+    unfold(page, "Console")
     page.get_by_label("Command for cache").fill("PING")
     page.locator(".console-of[data-server=cache]").get_by_role("button", name="Run").click()
     expect(page.get_by_text("It was told: PING")).to_be_visible()

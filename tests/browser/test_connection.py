@@ -75,7 +75,7 @@ def test_silence_of_everything_freezes_what_was_measured_until_it_ends(
     expect(page.locator("cg-bench[data-frozen]")).to_be_attached(timeout=SOON_MS)
     expect(line(page).locator("[data-for]")).to_have_text(re.compile(r"^\d+ s$"))
     assert (
-        greyed(page, ".stage") and greyed(page, ".metrics") and not greyed(page, ".controls-place")
+        greyed(page, ".stage") and greyed(page, "[data-readings]") and not greyed(page, ".controls")
     )
     kill_cache(page, labs_host)
     shows(page, "lost")

@@ -7,11 +7,14 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.conftest import unfold
+
 Bench = Callable[..., Page]
 
 
 def database(page: Page) -> Locator:
     """The console of the database, in front."""
+    unfold(page, "Console")
     page.locator(".consoles label", has_text="database").first.click()
     return page.locator(".console-of[data-server=database]")
 
@@ -63,6 +66,7 @@ def test_shift_and_enter_begin_a_line_and_the_arrow_keys_move_before_they_recall
 
 def test_completion_keeps_the_lines_around_it(bench: Bench) -> None:
     page = bench()
+    unfold(page, "Console")
     line = page.get_by_label("Command for cache")
 
     line.fill("PING\nGETD\nPING")

@@ -21,7 +21,7 @@ from tests.browser.behind_a_proxy import (
     quick_server,
     shows,
 )
-from tests.browser.conftest import watched
+from tests.browser.conftest import unfold, watched
 from tests.browser.proxies import Proxy
 from tests.waiting import eventually
 from tests.web.faked_labs import FakedLabs
@@ -157,6 +157,7 @@ def test_an_action_without_an_answer_is_given_up_and_may_be_tried_again(
 
     expect(said(page)).to_contain_text("does not know whether that was done")
     proxy.everything = ""
+    unfold(page, "More controls")
     page.locator("[data-fault-server=database]").get_by_role("button", name="Kill").click()
     expect(page.locator("svg.only-wide [data-node=database]")).to_have_attribute(
         "data-state", "down", timeout=SOON_MS
@@ -168,6 +169,7 @@ def test_the_same_trouble_is_said_once(begin: Begin, proxy: Proxy) -> None:
     proxy.only = re.compile(rb"^POST /sandboxes/")
     proxy.everything = "refuse"
 
+    unfold(page, "More controls")
     for name in ("cache", "database"):
         page.locator(f"[data-fault-server={name}]").get_by_role("button", name="Kill").click()
         expect(said(page)).to_have_count(1)
@@ -176,6 +178,7 @@ def test_the_same_trouble_is_said_once(begin: Begin, proxy: Proxy) -> None:
 
 def test_a_command_without_an_answer_stands_in_the_line_again(begin: Begin, proxy: Proxy) -> None:
     page = begin()
+    unfold(page, "Console")
     commands = page.get_by_label("Command for cache")
     proxy.only = re.compile(rb"^POST /sandboxes/[^ ]*/console/")
     proxy.everything = "refuse"
@@ -193,6 +196,7 @@ def test_a_command_without_an_answer_stands_in_the_line_again(begin: Begin, prox
 
 def test_a_completion_without_an_answer_is_said(begin: Begin, proxy: Proxy) -> None:
     page = begin()
+    unfold(page, "Console")
     commands = page.get_by_label("Command for cache")
     proxy.only = re.compile(rb"^GET /sandboxes/[^ ]*/complete")
     proxy.everything = "refuse"

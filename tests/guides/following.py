@@ -88,9 +88,8 @@ def _use(control: Locator, use: str, fields: dict[str, Any]) -> None:
             answer.fill("1")
         control.click()
     else:
-        form = control.locator("xpath=ancestor::form[1]")
         for name, value in fields.items():
-            _fill(form, name, value)
+            _fill(control, name, value)
         if control.is_enabled():
             control.click()
 
@@ -123,8 +122,18 @@ def _slide(fader: Locator, value: float) -> None:
     )
 
 
-def _fill(form: Locator, name: str, value: Any) -> None:
-    field = form.locator(f'[name="{name}"]').first
+def _fill(control: Locator, name: str, value: Any) -> None:
+    """Fill in a field of the form that the button sends, wherever on the page either stands."""
+    owner = control.evaluate("button => button.form.id")
+    form = (
+        control.page.locator(f'[id="{owner}"]')
+        if owner
+        else control.locator("xpath=ancestor::form[1]")
+    )
+    field = form.locator(f'[name="{name}"]')
+    if owner:
+        field = field.or_(control.page.locator(f'[form="{owner}"][name="{name}"]'))
+    field = field.first
     if field.get_attribute("type") == "hidden":
         return
     if field.get_attribute("type") == "radio":

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from portal.settings import ROOT
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, unfold
 from tests.browser.journeys.bench import SOON_MS, bench_of, button, check, open_the_bench
 from tests.browser.journeys.real_site import RealSite, real_site
 
@@ -88,9 +88,9 @@ def test_a_learner_s_way_through_lesson_3(visit: Open, site: RealSite) -> None:
 
     # A price changes and nobody tells the cache: the lesson's own settings, then the old price
     # until it ends.
-    page.get_by_role("link", name="Set up the bench for this").nth(1).click()
-    button(bench, "Set them").click()
-    expect(bench.get_by_text("This link asks for other settings")).to_be_hidden()
+    page.get_by_role("button", name="Set up the bench for this").nth(1).click()
+    expect(bench.get_by_text("The bench is set up for this.")).to_be_visible()
+    unfold(page, "More controls", "All checks", "What happened")
     expect(bench.get_by_label("When a price changes")).to_have_value("none")
     happened = bench.get_by_role("log", name="What happened")
     button(bench, "Flush the cache").click()

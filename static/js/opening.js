@@ -1,0 +1,28 @@
+// @ts-check
+// What the hand was on when a bench opens: the page stays where it is, and the bench's first control has the focus. Opening may
+// take several benches, one in the place of the other: queued, opening, open.
+
+/** @type {"" | "opens" | "shows"} */
+let asked = "";
+
+document.addEventListener("submit", (event) => {
+  const form = event.target instanceof HTMLElement ? event.target.closest("form[data-opens]") : null;
+  if (form) asked = form.getAttribute("data-opens") ? "shows" : "opens";
+});
+
+/**
+ * Give the focus to the first control of a bench that the learner asked for; show the bench if the learner asked from afar.
+ * @param {HTMLElement} bench
+ */
+export function arrive(bench) {
+  if (!asked || bench.dataset.phase === "queued" || bench.dataset.phase === "opening") return;
+  const [shows, here] = [asked === "shows", document.activeElement];
+  asked = "";
+  if (here && here !== document.body && !bench.contains(here) && !here.closest("form[data-opens]")) return;
+  const lit = bench.querySelector(".lit");
+  const controls = [lit, ...(lit?.querySelectorAll("input, select, button") ?? []), ...bench.querySelectorAll(".act button, .act input, .state-box button")];
+  const first = controls.find((control) => control instanceof HTMLElement && control.matches("button, input, select") && control.checkVisibility());
+  /** @type {HTMLElement} */ (first ?? bench).focus({ preventScroll: true });
+  const { top, bottom } = bench.getBoundingClientRect();
+  if (shows && (top > innerHeight / 2 || bottom < innerHeight / 2)) bench.scrollIntoView({ block: "start" });
+}

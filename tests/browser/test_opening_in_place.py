@@ -1,0 +1,70 @@
+"""A bench opens where it stands: the page keeps its place, and the hand is on the first control."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open
+from tests.web.faked_labs import FakedLabs
+
+Bench = Callable[..., Page]
+LESSON = "/lessons/cache-aside-in-code"
+
+
+def test_an_opened_bench_keeps_the_place_and_has_the_focus(visit: Open) -> None:
+    page = visit(LESSON, viewport={"width": 1536, "height": 864})
+    page.evaluate("() => scrollTo(0, 700)")
+
+    page.get_by_role("button", name="Open the bench").press("Enter")
+
+    expect(page.locator("cg-bench[data-phase=open]")).to_be_visible()
+    expect(page.locator(".act :focus")).to_be_visible()
+    assert page.evaluate("() => scrollY") == 700
+
+
+def test_one_click_sets_a_bench_up_and_another_takes_it_back(visit: Open) -> None:
+    page = visit(LESSON, viewport={"width": 1536, "height": 864})
+    set_up = page.get_by_role("button", name="Set up the bench for this").nth(1)
+
+    set_up.click()
+    expect(page.locator("[data-control=ttl_s] output")).to_have_text("3 s")
+    page.evaluate(
+        "() => htmx.ajax('POST', document.querySelector('[data-control=ttl_s]').action, { values: { name: 'ttl_s', value: '60' }, swap: 'none' })"
+    )
+    expect(page.locator("[data-control=ttl_s] output")).to_have_text("60 s")
+    set_up.click()
+
+    expect(page.locator("[data-undo]")).to_contain_text("Time to live 60 s")
+    expect(page.locator(".act :focus")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("[data-control=ttl_s] output")).to_have_text("60 s")
+    expect(page.locator("[data-undo]")).to_have_count(0)
+
+
+def test_the_divider_moves_with_the_arrow_keys_and_stays(bench: Bench) -> None:
+    page = bench(viewport={"width": 1536, "height": 864})
+    page.goto(LESSON)
+    handle, text = page.get_by_role("separator"), page.locator("article")
+    width = text.evaluate("text => text.clientWidth")
+
+    handle.press("ArrowRight")
+
+    assert text.evaluate("text => text.clientWidth") > width
+    wider = text.evaluate("text => text.clientWidth")
+    page.reload()
+    assert text.evaluate("text => text.clientWidth") == wider
+
+
+def test_a_bench_that_is_no_more_says_so_and_offers_to_open_again(
+    bench: Bench, labs_host: FakedLabs
+) -> None:
+    page = bench(problems_are_meant=True)
+    sandbox = page.locator("cg-bench").get_attribute("data-sandbox")
+    page.evaluate("() => document.querySelector('cg-bench').feed?.destroy()")
+    labs_host.client.call(str(sandbox), "close", reason="You closed your bench.")
+
+    page.get_by_role("button", name="Start a request").click()
+
+    expect(page.get_by_role("button", name="Open it again")).to_be_visible()
