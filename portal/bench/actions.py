@@ -27,7 +27,7 @@ from portal.bench.view import PROMPT_LENGTH, topology_of
 from portal.web.arguments import form_fields
 from portal.web.caching import summary_name
 from portal.web.fragments import is_htmx, tell_outcome, trigger
-from portal.web.history import history
+from portal.web.history import proofs
 from portal.web.learner import current_learner, require_learner
 from portal.web.notes import say_next
 from portal.web.services import cache, client, release_db
@@ -52,7 +52,7 @@ def open_sandbox(lab_id: str) -> ResponseReturnValue:
     given = _settings_of_form() | {name: value for name, value in form.items() if name in names}
     settings = lab.settings(given)
     learner = require_learner()
-    met = history().met.get(lab_id, frozenset())
+    met = proofs(lab_id)
     release_db()
     if form.get("close"):
         _make_room(learner, unless=lab_id)
