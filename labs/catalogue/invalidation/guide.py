@@ -9,9 +9,9 @@ READ_CATEGORY = press("read-category", item=42)
 
 GUIDE = (
     Step(
-        "Set the time to live to half a second.",
-        choose("ttl_s", 0.5),
-        "What a read stores from now on expires after half a second.",
+        "Set the time to live to one second.",
+        choose("ttl_s", 1),
+        "What a read stores from now on expires after one second.",
     ),
     Step(
         "Measure how long old prices are served.",
