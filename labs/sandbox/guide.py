@@ -5,6 +5,7 @@ Reads events and the state of the sandbox; changes nothing in it.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable
 
@@ -22,6 +23,7 @@ from labs.events import (
 from labs.lab import Check, Step, Target, goals
 from labs.sandbox.context import Context
 
+log = logging.getLogger("labs.guide")
 _STATES = {"kill": "down", "pause": "paused", "resume": "up", "restart": "up"}
 _LINKS = {"slow": "slow", "cut": "cut", "restore": "open"}
 
@@ -82,6 +84,9 @@ class GuideProgress:
         try:
             return check.judge(self._context).status == "met"
         except LabsError:
+            return False
+        except Exception:
+            log.exception("the guide's check %s failed", check.name)
             return False
 
     def _current(self) -> int:

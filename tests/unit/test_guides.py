@@ -14,6 +14,10 @@ MOST_WORDS = 10
 GUIDED = {lab.id: lab for lab in catalogue().values() if lab.guide}
 
 
+def test_every_lab_has_a_guide():
+    assert set(GUIDED) == set(catalogue())
+
+
 @pytest.fixture(params=sorted(GUIDED))
 def lab(request):
     return GUIDED[request.param]

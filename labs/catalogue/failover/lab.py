@@ -1,6 +1,4 @@
-"""Failover: the primary fails and a replica is promoted. What the clients see meanwhile, and which
-of the acknowledged writes are lost.
-"""
+"""Failover: a replica is promoted. What the clients see meanwhile, and which writes are lost."""
 
 from __future__ import annotations
 
