@@ -21,6 +21,7 @@ from labs.setups.replication.bench import flights_of, group_of
 from labs.setups.replication.scaling import JOINED_S
 
 SLOW_MS = 20.0
+ENOUGH_OWN, ENOUGH_WITHIN_S = 60, 3.0
 MEMBERS = Table(
     "members",
     "Who answered",
@@ -222,13 +223,19 @@ def lag(sandbox: Sandbox, replica: str) -> Lag:
 
 
 def own_reads(sandbox: Sandbox, where: str, seconds: float) -> OwnReads:
-    """Let the writing client read its own writes at an endpoint for a while."""
+    """Let the writing client read its own writes at an endpoint for a while, and longer until there
+    are enough to judge.
+    """
     group, tally = group_of(sandbox), sandbox.load.totals[("group", "recorder")]
     with temporarily(sandbox, own_reads=where):
         # The batches of what the client did before it had this setting are still arriving.
         time.sleep(3 * BATCH_S)
         reads, stale = tally.kinds["response"], tally.stale
         time.sleep(seconds)
+        # A busy machine gets fewer reads done.
+        sandbox.wait_until(
+            lambda: tally.kinds["response"] - reads >= ENOUGH_OWN, deadline_s=ENOUGH_WITHIN_S
+        )
         reads, stale = tally.kinds["response"] - reads, tally.stale - stale
     delays = (group.mesh.total_delay_ms(group.primary, name) for name in group.endpoints.readers)
     return observed(sandbox, OwnReads(where, reads, stale, max(delays, default=0.0)))
