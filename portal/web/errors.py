@@ -21,6 +21,7 @@ from labs.errors import (
     LabsError,
     NotNow,
     OverBudget,
+    RunsDiffer,
     SandboxTaken,
     ServerDown,
     TooSlow,
@@ -36,6 +37,7 @@ MAX_REQUEST_BYTES = 256 * 1024
 
 STATUS: dict[type[LabsError], int] = {
     LabsError: 500,
+    RunsDiffer: 500,
     BadInput: 422,
     UnknownLab: 404,
     UnknownSandbox: 404,

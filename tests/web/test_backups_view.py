@@ -58,7 +58,6 @@ def test_a_lab_without_code_shows_none_and_offers_no_stepped_request(
     assert "cg-code" not in page
     assert "What was sent" not in page
     assert "Start a request" not in page
-    assert "One thing at a time" in page
     assert "Fill the cluster" in page
 
 

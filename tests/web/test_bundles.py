@@ -15,13 +15,13 @@ SHEETS = {path.relative_to(ROOT / "static").as_posix() for path in ROOT.glob("st
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
-        ("/", "site"),
+        ("/", "start"),
         ("/lessons/first", "bench"),
         ("/lessons/second", "site"),
-        ("/lessons/first/quiz", "site"),
+        ("/lessons/first/quiz", "quiz"),
         ("/labs", "site"),
         ("/labs/sample-lab", "bench"),
-        ("/me", "site"),
+        ("/me", "you"),
         ("/flights", "flights"),
         ("/nowhere", "site"),
         ("/patterns", "patterns"),

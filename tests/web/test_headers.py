@@ -75,7 +75,7 @@ def test_pages_of_a_known_learner_are_not_stored(client):
 
 
 def test_files_are_kept_for_ever_under_the_hash_of_them_all(client):
-    page = client.get("/").text
+    page = client.get("/labs").text
     address = re.search(r'href="(/static/v-[0-9a-f]{12}/bundles/site\.css)"', page)
     assert address
 

@@ -58,7 +58,7 @@ def test_a_form_leads_back_to_the_page_that_it_stands_on(client):
     for address in ("/lessons/first", "/lessons/first?lab=sample-lab&amp;x=%22"):
         page = client.get(address.replace("&amp;", "&")).text
         backs = set(re.findall(r'name="next" value="([^"]*)"', page))
-        assert backs == {address}
+        assert {back for back in backs if not back.endswith("#bench")} == {address}
 
 
 def engines_drawn(page: str) -> list[str]:

@@ -179,7 +179,7 @@ def test_only_the_owner_ends_the_sharing_and_then_it_is_gone(client, other, flow
 
 def test_a_deleted_learners_flights_are_gone(client, other, flown):
     address = address_of(share(client))
-    assert "1 flight <a" in client.get("/me").text
+    assert "1 flight that you <a" in client.get("/me").text
 
     client.post("/me/delete", data={"sure": "yes"})
 
