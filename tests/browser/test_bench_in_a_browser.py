@@ -264,7 +264,7 @@ def test_an_open_bench_is_drawn_anew_under_the_strict_policy(bench: Bench) -> No
     page.wait_for_function("() => document.querySelector('cg-bench').dataset.connection === 'live'")
     page.evaluate("() => { document.querySelector('cg-bench').old = true; }")
 
-    page.get_by_text("Start afresh", exact=True).click()
+    page.locator(".bench-foot").get_by_text("Start afresh", exact=True).click()
     page.get_by_role("button", name="Yes, start afresh").click()
 
     page.wait_for_function(

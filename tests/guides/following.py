@@ -137,7 +137,11 @@ def _fill(control: Locator, name: str, value: Any) -> None:
     if field.get_attribute("type") == "hidden":
         return
     if field.get_attribute("type") == "radio":
-        form.locator(f'input[name="{name}"][value="{value}"]').check(force=True)
+        chosen = form.locator(f'input[name="{name}"][value="{value}"]')
+        if owner:
+            named = f'input[form="{owner}"][name="{name}"][value="{value}"]'
+            chosen = chosen.or_(control.page.locator(named))
+        chosen.check(force=True)
     elif field.evaluate("input => input.tagName") == "SELECT":
         field.select_option(str(value))
     else:

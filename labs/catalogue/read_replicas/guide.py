@@ -24,6 +24,11 @@ GUIDE = (
         how="It is one of the cards “Predict, then measure”.",
     ),
     Step(
+        "Start the load again, if the measurement stopped it.",
+        load("start"),
+        "The six clients read at the reader endpoint again.",
+    ),
+    Step(
         "Add a replica.",
         press("add-replica"),
         "It copied all data, and the reader endpoint leads new connections to it.",
