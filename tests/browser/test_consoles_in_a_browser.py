@@ -94,6 +94,7 @@ def test_a_long_table_scrolls_in_the_console_and_not_the_page(bench: Bench) -> N
 def test_nothing_lies_over_a_console(bench: Bench, lab: str, gear: str) -> None:
     page = bench(lab, f"?gear={gear}", viewport={"width": 1280, "height": 800})
 
+    unfold(page, "Console")
     line = page.locator(".console-of:visible textarea")
     line.evaluate("(field) => field.scrollIntoView({ block: 'center' })")
 
