@@ -9,6 +9,7 @@ import re
 import time
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -20,7 +21,7 @@ from labs.lab import QUEUE_S, TURN_S, Control, Lab, Node, Number
 from portal.access import needs
 from portal.bench.log_scale import value_at
 from portal.bench.look import look, look_at
-from portal.bench.places import page_before, page_of_form, with_word
+from portal.bench.places import page_before, page_of_form, page_url, with_word
 from portal.bench.routes import predictions_of
 from portal.bench.turns import with_error_apart
 from portal.bench.view import PROMPT_LENGTH, topology_of
@@ -72,7 +73,9 @@ def open_sandbox(lab_id: str) -> ResponseReturnValue:
     finally:
         cache().forget(summary_name(learner))
     if is_htmx():
-        args = {**given, "gear": form.get("gear", "step"), "was": opened.id if opened else ""}
+        view = dict(parse_qsl(urlsplit(page_url()).query)).get("view", "")
+        args = {**given, "gear": form.get("gear", "step"), "view": view}
+        args["was"] = opened.id if opened else ""
         bench = look(
             lab, learner=learner, args=args, client=client(), quick=client(), met_before=met
         )
