@@ -15,7 +15,7 @@ let last;
  * @param {Element | null | undefined} control @returns {HTMLElement | undefined}
  */
 export function placeOf(control) {
-  const around = [control?.closest("form"), control?.closest("[data-outcomes]"), control?.closest("cg-bench")?.querySelector("cg-topology")];
+  const around = [control?.closest("form"), control?.closest("[data-outcomes]"), control?.closest("cg-bench")?.querySelector("cg-controls")];
   const places = /** @type {HTMLElement[]} */ (around.map((one) => one?.querySelector(PLACE)).filter(Boolean));
   return places.find((place) => place.getClientRects().length) ?? places.at(-1);
 }
@@ -39,7 +39,7 @@ function write(place, { text, hint = "", sense = "none" }) {
 }
 
 /** True of what the sentence under the drawing says already, right above. @param {Element} place @param {string} words */
-const isSaid = (place, words) => (place.closest("cg-topology")?.querySelector(".says")?.textContent ?? "").replaceAll("\u00a0", " ").includes(words.replaceAll("\u00a0", " "));
+const isSaid = (place, words) => (place.closest("cg-bench")?.querySelector(".says")?.textContent ?? "").replaceAll("\u00a0", " ").includes(words.replaceAll("\u00a0", " "));
 
 /** The sentence under a drawing has changed. @param {Element} drawing */
 export function hush(drawing) {
