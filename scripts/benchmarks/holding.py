@@ -16,8 +16,8 @@ from scripts.benchmarks.running import Helper
 
 ABOUT = (
     "the lesson page is asked for 40 times a second while clients hold connections; each is "
-    "replaced when the site has ended it, after 2 seconds (closing) or 20 (sending); beside them "
-    "as many that close at once; rounds in turn, median of the rounds"
+    "replaced when the site has ended it, after 2 seconds (closing) or 20 (sending); as a control, "
+    "as many clients that close at once; rounds in turn, median of the rounds"
 )
 VISITORS, EACH_PER_S, QUIET_S = 4, 10.0, 3.0
 CLOSED_AFTER_S, REFUSED_AFTER_S = 2.0, 20.0
