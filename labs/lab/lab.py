@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from labs.engines.registry import registry
 from labs.errors import BadInput
 from labs.events import Value
-from labs.lab import evidence, tolerances
+from labs.lab import ending, evidence, tolerances
 from labs.lab.check import Check, about_of, check, name_of
 from labs.lab.controls import (
     ACTION_PLACES,
@@ -142,6 +142,8 @@ class Lab:
     """The steps that lead to every check; set after the actions, which they name."""
     counted: Mapping[str, evidence.Counted] = field(default_factory=dict)
     """What each value of the checks' evidence is called, from the lab's evidence.toml."""
+    ending: ending.Ending = field(default_factory=ending.Ending)
+    """What the card at the end shows, from the lab's end.toml."""
     mutants: tuple[Mutant, ...] = ()
     run_reference: Callable[[Any], None] = _no_reference
     on_prepare: Callable[[Any], None] | None = None
@@ -268,8 +270,11 @@ class Lab:
         return function
 
     def load_files(self, folder: Path) -> None:
-        """Take from the lab's folder how near predictions come, and what evidence is called."""
+        """Take from the lab's folder how near predictions come, what evidence is called, and what
+        the card at the end shows.
+        """
         self.counted = evidence.of(folder)
+        self.ending = ending.of(folder)
         found = tolerances.of(folder)
         self.predictions = tuple(
             replace(prediction, tolerance=found.get(prediction.name, prediction.tolerance))

@@ -35,6 +35,7 @@ from labs.events import encode
 from labs.lab import Lab
 from portal.access import needs
 from portal.bench import log_scale, values, views
+from portal.bench.ending import end_of
 from portal.bench.flight import RULES
 from portal.bench.look import look, look_at
 from portal.bench.places import page_url
@@ -73,6 +74,7 @@ def _install(state: Any) -> None:
     env.filters["keep_units"] = keep_units
     env.globals.update(
         bench_for=bench_for,
+        end_of=lambda bench: end_of(bench, history(), course()),
         page_url=page_url,
         engine_words=engine_words,
         lesson_of=lambda lab_id: course().lesson_of(lab_id),
@@ -201,6 +203,12 @@ def part(lab_id: str) -> ResponseReturnValue:
     on = request.args.get("on", "")
     predictions = None if on == "lesson" else predictions_of(found)
     return render_template("bench/_bench.html", bench=bench, predictions=predictions, on=on)
+
+
+@bp.get("/labs/<lab_id>/end")
+def end(lab_id: str) -> str:
+    """The card at the end of a lab as a fragment; empty until every check is met."""
+    return render_template("bench/_end.html", bench=_look(find(lab_id)))
 
 
 @bp.get("/labs/<lab_id>/shop")

@@ -17,6 +17,7 @@ SITE = (
 BENCH = (
     "bench",
     "guide",
+    "end",
     "connection",
     "topology",
     "request",
@@ -30,7 +31,7 @@ BUNDLES: Mapping[str, tuple[str, ...]] = {
     "site": SITE,
     "start": (*SITE, "start"),
     "you": (*SITE, "you"),
-    "quiz": (*SITE, "quiz"),
+    "quiz": (*SITE, "end", "quiz"),
     "record": (*SITE, "record"),
     "flights": (*SITE, "readings", "recorder"),
     "bench": (*SITE, *BENCH, PLOT),

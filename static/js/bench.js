@@ -5,6 +5,7 @@ import "./checks.js";
 import "./code.js";
 import "./console.js";
 import "./controls.js";
+import "./end.js";
 import "./guide.js";
 import "./measuring.js";
 import "./pinned.js";

@@ -32,4 +32,7 @@ def test_a_guide_that_is_followed_reaches_every_check(visit, lab, request):
     checks = page.locator("cg-checks [data-check]")
     expect(checks).to_have_count(len(catalogue()[lab].checks))
     expect(page.locator('cg-checks [data-check]:not([data-state="met"])')).to_have_count(0)
+    tiles = page.locator(".end-card .proved > li")
+    expect(tiles).to_have_count(checks.count())
+    expect(tiles.locator(".value")).to_have_count(checks.count())
     page.get_by_role("button", name="Close the bench").click()

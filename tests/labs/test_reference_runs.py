@@ -22,6 +22,13 @@ def unlabelled(run, lab):
     return {label for label in labels if not any(map(label.startswith, patterns))}
 
 
+def nameless(run, lab):
+    """The values that the card at the end shows of a check and that its evidence lacks."""
+    evidence = {check["id"]: check["evidence"] for check in run.checks}
+    shown = {check: set(proved.names) for check, proved in lab.ending.proved.items()}
+    return {(check, name) for check, names in shown.items() for name in names - {*evidence[check]}}
+
+
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
 def test_the_reference_run_meets_every_check_with_evidence(supervisor, lab):
     run = play(supervisor, lab.id)
@@ -31,6 +38,7 @@ def test_the_reference_run_meets_every_check_with_evidence(supervisor, lab):
     ), run.checks
     assert all(check["evidence"] for check in run.checks)
     assert unlabelled(run, lab) == set()
+    assert nameless(run, lab) == set()
     assert run.measurements
 
 

@@ -1,0 +1,73 @@
+"""The card at the end of a lab: the sentence for the exam, and the number that stands for each
+check. It is kept in the lab's folder.
+"""
+
+from __future__ import annotations
+
+import string
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+FILE = "end.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class ExamSentence:
+    """What an exam expects, in our words; `today` is what differs since, empty if nothing does."""
+
+    sentence: str
+    today: str
+    exams: tuple[str, ...]
+    source: str
+    """The address of the page that it rests on."""
+    checked: date
+    """When that page was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """The number that stands for a check: `value` has the names of its evidence in braces."""
+
+    value: str
+    unit: str
+
+    @property
+    def names(self) -> list[str]:
+        """The values of the evidence that it shows."""
+        return [name for _, name, _, _ in string.Formatter().parse(self.value) if name]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What the card shows, by the names of the checks. A lab elsewhere may have none of it."""
+
+    exam: ExamSentence | None = None
+    proved: Mapping[str, Proved] = field(default_factory=dict)
+
+
+def of(folder: Path) -> Ending:
+    """The lab's end, empty if its folder has no such file.
+
+    `[exam]` has `sentence`, `exams`, `source`, `checked` and may have `today`. Each line of
+    `[proved]` is `check = [value, unit]`.
+    """
+    try:
+        data = tomllib.loads((folder / FILE).read_text())
+    except FileNotFoundError:
+        return Ending()
+    proved = {name: Proved(value, unit) for name, (value, unit) in data.get("proved", {}).items()}
+    return Ending(_exam(data["exam"]) if "exam" in data else None, proved)
+
+
+def _exam(data: Mapping[str, Any]) -> ExamSentence:
+    return ExamSentence(
+        data["sentence"],
+        data.get("today", ""),
+        tuple(data["exams"]),
+        data["source"],
+        data["checked"],
+    )
