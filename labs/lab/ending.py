@@ -1,5 +1,5 @@
-"""The card at the end of a lab: the sentence for the exam, and the number that stands for each
-check. It is kept in the lab's folder.
+"""What stays of a lab: the sentence for the exam, the number that stands for each check, and which
+figures of the lessons a learner measures, too. It is kept in the lab's folder.
 """
 
 from __future__ import annotations
@@ -43,24 +43,31 @@ class Proved:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What the card shows, by the names of the checks. A lab elsewhere may have none of it."""
+    """All of it. A lab elsewhere may have none."""
 
     exam: ExamSentence | None = None
     proved: Mapping[str, Proved] = field(default_factory=dict)
+    """For each check, by its name, the number that stands for it."""
+    quoted: Mapping[str, str] = field(default_factory=dict)
+    """For a figure of the lessons the same quantity of the learner's own: `check.value`, or the
+    name of a prediction.
+    """
 
 
 def of(folder: Path) -> Ending:
     """The lab's end, empty if its folder has no such file.
 
     `[exam]` has `sentence`, `exams`, `source`, `checked` and may have `today`. Each line of
-    `[proved]` is `check = [value, unit]`.
+    `[proved]` is `check = [value, unit]`, each of `[quoted]` `figure = "check.value"` or
+    `figure = "prediction"`.
     """
     try:
         data = tomllib.loads((folder / FILE).read_text())
     except FileNotFoundError:
         return Ending()
     proved = {name: Proved(value, unit) for name, (value, unit) in data.get("proved", {}).items()}
-    return Ending(_exam(data["exam"]) if "exam" in data else None, proved)
+    exam = _exam(data["exam"]) if "exam" in data else None
+    return Ending(exam, proved, data.get("quoted", {}))
 
 
 def _exam(data: Mapping[str, Any]) -> ExamSentence:

@@ -143,7 +143,7 @@ class Lab:
     counted: Mapping[str, evidence.Counted] = field(default_factory=dict)
     """What each value of the checks' evidence is called, from the lab's evidence.toml."""
     ending: ending.Ending = field(default_factory=ending.Ending)
-    """What the card at the end shows, from the lab's end.toml."""
+    """What stays of the lab, from its end.toml."""
     mutants: tuple[Mutant, ...] = ()
     run_reference: Callable[[Any], None] = _no_reference
     on_prepare: Callable[[Any], None] | None = None
@@ -271,7 +271,7 @@ class Lab:
 
     def load_files(self, folder: Path) -> None:
         """Take from the lab's folder how near predictions come, what evidence is called, and what
-        the card at the end shows.
+        stays of the lab.
         """
         self.counted = evidence.of(folder)
         self.ending = ending.of(folder)

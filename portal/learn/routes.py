@@ -20,7 +20,8 @@ from portal.learn.memory import (
     rows,
     where_to_go_on,
 )
-from portal.learn.pieces import pieces
+from portal.learn.own_figures import own_figures, with_own
+from portal.learn.pieces import Pieces, pieces
 from portal.learn.puzzle import puzzle
 from portal.web.fragments import is_htmx
 from portal.web.history import Predicted, history, keep
@@ -59,7 +60,7 @@ def lesson(slug: str) -> str:
         "learn/lesson.html",
         place="course",
         lesson=found,
-        pieces=pieces(found),
+        pieces=_pieces(found),
         course=course(),
         following=course().after(found),
         labs=labs,
@@ -102,6 +103,13 @@ def _lesson_or_404(slug: str) -> Lesson:
     if found is None:
         abort(404)
     return found
+
+
+def _pieces(found: Lesson) -> Pieces:
+    """The lesson's pieces, with the learner's own figures next to those that they quote."""
+    quoted = pieces(found)
+    own = own_figures(quoted)
+    return tuple(with_own(one, own) if isinstance(one, Markup) else one for one in quoted)
 
 
 def _puzzle() -> Markup:

@@ -23,10 +23,14 @@ def unlabelled(run, lab):
 
 
 def nameless(run, lab):
-    """The values that the card at the end shows of a check and that its evidence lacks."""
+    """The values that the card at the end and the lessons show of a check and that its evidence
+    lacks.
+    """
     evidence = {check["id"]: check["evidence"] for check in run.checks}
-    shown = {check: set(proved.names) for check, proved in lab.ending.proved.items()}
-    return {(check, name) for check, names in shown.items() for name in names - {*evidence[check]}}
+    shown = [(check, name) for check, one in lab.ending.proved.items() for name in one.names]
+    sources = [source.partition(".") for source in lab.ending.quoted.values()]
+    shown += [(check, name) for check, _, name in sources if name]
+    return {(check, name) for check, name in shown if name not in evidence[check]}
 
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)

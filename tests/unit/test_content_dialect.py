@@ -61,7 +61,8 @@ def test_an_unknown_meaning_is_reported(around, reports):
 def test_a_measured_figure_links_to_its_lab(around):
     assert (
         html("It takes {{redis.hit_p50_ms}}.", around)
-        == '<p>It takes <a class="measured" href="/labs/redis">0.189&nbsp;ms</a>.</p>\n'
+        == '<p>It takes <a class="measured" data-figure="redis.hit_p50_ms" href="/labs/redis">'
+        "0.189&nbsp;ms</a>.</p>\n"
     )
 
 

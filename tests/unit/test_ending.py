@@ -2,13 +2,16 @@
 
 import math
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
 from labs.catalogue import catalogue
 from labs.lab.ending import Proved, of
 from portal.bench.ending import brief, took
+from portal.content.loading import load
 
+COURSE = load(Path(__file__).resolve().parents[2] / "lessons")
 LABS = list(catalogue().values())
 LONGEST_SENTENCE = 24
 LONGEST_UNIT = 28
@@ -33,6 +36,17 @@ def test_every_check_has_a_number_in_the_order_of_the_checks(lab):
 
     assert list(proved) == [check.name for check in lab.checks]
     assert all(len(one.unit) <= LONGEST_UNIT for one in proved.values())
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
+def test_what_the_lessons_quote_is_measured_by_a_check_or_a_prediction(lab):
+    checks = {check.name for check in lab.checks}
+    predictions = {prediction.name for prediction in lab.predictions}
+
+    for figure, source in lab.ending.quoted.items():
+        check, _, value = source.partition(".")
+        assert check in (checks if value else predictions), figure
+        assert COURSE.figure(lab.id, figure) is not None, figure
 
 
 def test_a_number_names_the_values_that_it_shows():

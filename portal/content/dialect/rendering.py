@@ -92,14 +92,15 @@ def measured_rule(state: StateInline, silent: bool) -> bool:
 def render_measured(
     self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]
 ) -> str:
-    """A measured figure as a link to its lab."""
+    """A measured figure as a link to its lab; by `data-figure` a page finds it."""
     lab, name = tokens[at].meta["lab"], tokens[at].meta["name"]
     around: Surroundings = env["around"]
     value = around.measured(lab, name)
     if value is None:
         around.report("", f"{{{{{lab}.{name}}}}} is not in measured.toml")
     shown = "not measured yet" if value is None else show(name, value)
-    return f'<a class="measured" href="/labs/{lab}">{escapeHtml(shown)}</a>'
+    name = f"{lab}.{name}"
+    return f'<a class="measured" data-figure="{name}" href="/labs/{lab}">{escapeHtml(shown)}</a>'
 
 
 def render_note_ref(

@@ -13,7 +13,7 @@ _TAGS = set(
 )
 _ATTRIBUTES = {
     "*": {"class"},
-    "a": {"class", "href", "id", "aria-label"},
+    "a": {"class", "href", "id", "aria-label", "data-figure"},
     "h2": {"id"},
     "h3": {"id"},
     "li": {"id"},
