@@ -95,13 +95,19 @@ def history() -> History:
 
 
 def proofs(lab: str) -> Mapping[str, Proof]:
-    """For each check of a lab that this learner has met, the newest bench's reading, by its name.
+    """For each check of a lab that this learner has met, the newest bench's reading, by its name;
+    asked once a request.
 
     It agrees with `history`: what is met there is met here.
     """
-    learner, names = current_learner(), history().met.get(lab)
-    if learner is None or not names:
-        return {}
+    known: dict[str, Mapping[str, Proof]] = g.setdefault("proofs", {})
+    if lab not in known:
+        learner, names = current_learner(), history().met.get(lab)
+        known[lab] = _proofs(learner, lab, names) if learner and names else {}
+    return known[lab]
+
+
+def _proofs(learner: str, lab: str, names: frozenset[str]) -> Mapping[str, Proof]:
     newest = (
         select(Outcome.name, Outcome.data, Outcome.at)
         .where(Outcome.learner_id == learner, Outcome.lab == lab)
@@ -134,6 +140,7 @@ def keep(learner: str) -> None:
     db().commit()
     cache().forget(summary_name(learner))
     g.pop("history", None)
+    g.pop("proofs", None)
 
 
 def _history(learner: str | None) -> History:
