@@ -25,8 +25,10 @@ class Checks extends Island {
       const now = stays ? (found ? entry.message : "") : entry.now ?? "";
       write(item.querySelector("[data-now]"), now);
       item.querySelector(".so-now")?.toggleAttribute("hidden", !now);
-      const met = this.querySelectorAll('[data-check][data-state="met"]');
-      write(this.querySelector("[data-met]"), `${met.length} of ${this.querySelectorAll("[data-check]").length} met`);
+      const met = this.querySelectorAll('[data-check][data-state="met"]').length;
+      const all = this.querySelectorAll("[data-check]").length;
+      write(this.querySelector("[data-met]"), `${met} of ${all} met`);
+      if (isMet && met === all) this.bench?.dispatchEvent(new CustomEvent("all-met"));
     });
   }
 

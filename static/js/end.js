@@ -10,10 +10,7 @@ class End extends Island {
     const card = fold();
     if (card && remembered(name)) card.open = false;
     this.addEventListener("toggle", () => remember(name, fold()?.open ? null : "yes"), { capture: true, signal: this.gone?.signal });
-    this.on("check-changed", () => {
-      const checks = [...(this.bench?.querySelectorAll("cg-checks [data-check]") ?? [])];
-      if (!fold() && checks.length && checks.every((check) => check.getAttribute("data-state") === "met")) this.dispatchEvent(new CustomEvent("all-met"));
-    });
+    this.bench?.addEventListener("all-met", () => fold() || this.dispatchEvent(new CustomEvent("end-reached")), { signal: this.gone?.signal });
   }
 }
 

@@ -49,6 +49,8 @@ class Guide extends Island {
       for (const part of this.querySelectorAll(`[${name}]`)) part.toggleAttribute("hidden", Number(part.getAttribute(name)) !== this.current);
     }
     if (this.current !== before) this.lead(true);
+    const fold = this.querySelector("details");
+    if (fold && !this.current) fold.open = false;
   }
 
   /** @param {boolean} opens the tab of the step's control, too */
