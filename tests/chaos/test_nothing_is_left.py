@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.processes import lives, named, of_the_living
-from tests.waiting import eventually
+from tests.waiting import WITHIN_S, eventually
 
 FIFTY = 50
 LEAVE_S = 5.0
@@ -21,9 +21,7 @@ LEAVE_S = 5.0
 def fifty(machine):
     machine.start_host("--room", "60", "--pool", "2")
     with ThreadPoolExecutor(8) as together:
-        machine.sandboxes = list(
-            together.map(lambda n: machine.open(f"owner-{n}", within_s=60), range(FIFTY))
-        )
+        machine.sandboxes = list(together.map(lambda n: machine.open(f"owner-{n}"), range(FIFTY)))
     assert {machine.status(sandbox) for sandbox in machine.sandboxes} == {"open"}
     return machine
 
@@ -49,7 +47,7 @@ def test_fifty_sandboxes_ended_in_every_way_leave_nothing(fifty):
     for sandbox in random.Random(1).sample(fifty.sandboxes, 5):
         fifty.client.call(sandbox, "close") if fifty.status(sandbox) == "open" else None
     fifty.host.send_signal(signal.SIGKILL)
-    fifty.host.wait(timeout=5)
+    fifty.host.wait(timeout=WITHIN_S)
 
     eventually(lambda: not [process for process in everything if lives(process)], LEAVE_S)
     assert not listening(everything)
