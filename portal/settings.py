@@ -194,14 +194,24 @@ VARIABLES = {**OF_THE_PORTAL, **OF_THE_LABS, **_OF_COMPOSE}
 
 
 def given(environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """All settings that are set, whichever program reads them; SettingsError names those that are
-    wrong or don't exist.
+    """All settings that are set, whichever program reads them, each folder by its absolute path: a
+    program that is started works in another. SettingsError names those that are wrong or don't
+    exist.
     """
     environment = os.environ if environment is None else environment
     if problems := list(_problems(environment)):
         raise SettingsError("\n".join(problems))
     stripped = {name: environment.get(name, "").strip() for name in VARIABLES}
-    return {name: value for name, value in stripped.items() if value}
+    return {name: _as_text(name, raw) for name, raw in stripped.items() if raw}
+
+
+def _as_text(name: str, raw: str) -> str:
+    value = VARIABLES[name](raw)
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, tuple) and value and all(isinstance(one, Path) for one in value):
+        return os.pathsep.join(map(str, value))
+    return raw
 
 
 def near_misses(environment: Mapping[str, str] | None = None) -> list[str]:

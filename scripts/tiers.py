@@ -1,5 +1,5 @@
-"""Runs the tests: every tier of tests/ and the static checks, side by side, and adds up what they
-found. Installs nothing: scripts/test does.
+"""Runs the tests: every tier of tests/ and the static checks, in stages of what can go side by
+side, and adds up what they found. Installs nothing: scripts/test does.
 
 scripts/test                       everything
 scripts/test unit web              these tiers
@@ -30,6 +30,10 @@ REPORTS = ROOT / "var/test"
 ORDINARY_UID = 61_999
 SIDE_BY_SIDE = 3
 """More than two cores have: most of the time the tests wait for servers and for clocks."""
+SERVERS, BROWSERS, ENDS = range(3)
+"""The stages, one after the other: real servers, which are measured; browsers, which need all that
+the processors have; sites that are started, killed and have no disk left.
+"""
 NO_TESTS = 5
 STATIC = {
     "ruff": ["-m", "ruff", "check", "."],
@@ -44,20 +48,19 @@ STATIC = {
 class Tier:
     """A folder of tests.
 
-    `processes`: how many work on it; `alone`: it measures, so nothing else runs then; `apart`:
-    files of it that are a job of their own.
+    `processes`: how many work on it; `apart`: files or folders of it that are a job of their own.
     """
 
     name: str
     processes: int = 0
-    alone: bool = False
+    stage: int = SERVERS
     also_ordinary: bool = False
     apart: tuple[str, ...] = ()
 
 
 # The long ones first, so that the short ones fill up what is left.
 TIERS = (
-    Tier("browser", alone=True),
+    Tier("browser", processes=2, stage=BROWSERS, apart=("journeys",)),
     Tier("labs", apart=("test_reference_runs.py", "test_stalls.py")),
     Tier("web", processes=2),
     Tier("guides", processes=2),
@@ -65,8 +68,8 @@ TIERS = (
     Tier("security"),
     Tier("unit", processes=2),
     Tier("content"),
-    Tier("chaos", alone=True),
-    Tier("ops", alone=True),
+    Tier("chaos", stage=ENDS),
+    Tier("ops", stage=ENDS),
 )
 
 
@@ -81,7 +84,7 @@ class Job:
     command: list[str]
     environment: dict[str, str] = field(default_factory=dict)
     results: Path | None = None
-    alone: bool = False
+    stage: int = SERVERS
 
 
 @dataclass(slots=True)
@@ -143,9 +146,9 @@ def _jobs(wanted: list[str], for_pytest: list[str], scratch: Path, *, slow: bool
         if slow and tier.name == "guides":
             options.append("--slow")
         without = [f"--ignore={file}" for file in apart]
-        yield _tests(tier.name, [folder, *without, *options], scratch, alone=tier.alone)
+        yield _tests(tier, [folder, *without, *options], scratch)
         if apart:
-            yield _tests(f"{tier.name} apart", apart, scratch)
+            yield _tests(tier, apart, scratch, more=" apart")
         if tier.also_ordinary and os.geteuid() == 0:
             yield _as_ordinary_user(tier, for_pytest, scratch)
     if "static" in wanted or (not wanted and not for_pytest):
@@ -153,10 +156,11 @@ def _jobs(wanted: list[str], for_pytest: list[str], scratch: Path, *, slow: bool
             yield Job(name, [sys.executable, *command])
 
 
-def _tests(name: str, arguments: list[str], scratch: Path, *, alone: bool = False) -> Job:
+def _tests(tier: Tier, arguments: list[str], scratch: Path, *, more: str = "") -> Job:
+    name = tier.name + more
     results = scratch / f"{name}.xml"
     pytest = [sys.executable, "-m", "pytest", "-q", "--durations=5", f"--junitxml={results}"]
-    return Job(name, [*pytest, *arguments], results=results, alone=alone)
+    return Job(name, [*pytest, *arguments], results=results, stage=tier.stage)
 
 
 def _as_ordinary_user(tier: Tier, for_pytest: list[str], scratch: Path) -> Job:
@@ -184,23 +188,20 @@ def _as_ordinary_user(tier: Tier, for_pytest: list[str], scratch: Path) -> Job:
         *(*files, *for_pytest),
     ]
     environment = {"HOME": str(home), "TMPDIR": "/tmp", "XDG_RUNTIME_DIR": ""}
-    # Alone: without cages two labs hosts on one machine use the same loopback addresses.
+    # Without cages two labs hosts on one machine use the same loopback addresses: not next to labs.
     return Job(
         f"{tier.name} as an ordinary user",
         command,
         {**environment, "PYTHONDONTWRITEBYTECODE": "1"},
         results,
-        alone=True,
+        stage=BROWSERS,
     )
 
 
 def _run_all(jobs: list[Job]) -> dict[str, Outcome]:
-    """Several at a time; those that measure afterwards, one by one."""
+    """Stage by stage, several at a time."""
     outcomes: dict[str, Outcome] = {}
     waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
-    for job in jobs:
-        if not job.alone:
-            waiting.put(job)
 
     def work() -> None:
         with suppress(queue.Empty):
@@ -208,14 +209,15 @@ def _run_all(jobs: list[Job]) -> dict[str, Outcome]:
                 job = waiting.get_nowait()
                 outcomes[job.name] = _run(job)
 
-    workers = [threading.Thread(target=work, daemon=True) for _ in range(SIDE_BY_SIDE)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    for job in jobs:
-        if job.alone:
-            outcomes[job.name] = _run(job)
+    for stage in sorted({job.stage for job in jobs}):
+        for job in jobs:
+            if job.stage == stage:
+                waiting.put(job)
+        workers = [threading.Thread(target=work, daemon=True) for _ in range(SIDE_BY_SIDE)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
     return outcomes
 
 

@@ -391,9 +391,9 @@ def _remove(directories: list[Path]) -> None:
 
 def shop_template_directory() -> Path:
     """A current template of the shop, built if it is not there: `CACHEGROUND_TEMPLATE`, else
-    var/template of the checkout.
+    var/template of the checkout. The path is absolute, for a zygote works in another folder.
     """
     usual = Path(__file__).resolve().parents[2] / "var" / "template"
-    directory = Path(os.environ.get("CACHEGROUND_TEMPLATE") or usual)
+    directory = Path(os.environ.get("CACHEGROUND_TEMPLATE") or usual).absolute()
     shop_template.build(directory)
     return directory

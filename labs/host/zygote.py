@@ -165,7 +165,7 @@ def _be_monitor(
     except DidNotStart as exc:
         to_host.sendall(wire.pack({"failed": as_data(exc), "detail": exc.detail}))
         os._exit(1)
-    os.write(ready, str(built.inside if built else monitor).encode())
+    os.write(ready, str(built.inside if built else 0).encode())
     os.close(ready)
     to_host.close()
     signal.signal(signal.SIGTERM, lambda *_: _end_all(built))
@@ -176,7 +176,9 @@ def _be_monitor(
 def _be_agent(
     request: SpawnRequest, may_enter: int, monitor: int, to_host: socket.socket
 ) -> NoReturn:
-    """Wait for the cage, go into it and be its agent. End if there will be none."""
+    """Wait for the cage, go into it and be its agent; 0 on the pipe: there is none to go into. End
+    if the pipe ends, for then it could not be built.
+    """
     try:
         linux.be_ended_first()
         _bound(resource.RLIMIT_AS, MEMORY_OF_A_PROCESS)

@@ -55,9 +55,7 @@ def number_from(
             hint=f"Type {whole} for the one, or {small}{'' if '.' in small else '.'}0 for the "
             "other.",
         )
-    raise BadInput(
-        f"{what} cannot be “{_shown(raw)}”.", hint=_right(minimum, maximum, unit, bool(found))
-    )
+    raise BadInput(f"{what} cannot be “{_shown(raw)}”.", hint=_right(minimum, maximum, unit, found))
 
 
 def _readings(raw: str, *, what: str, units: tuple[str, ...]) -> list[float]:
@@ -152,10 +150,12 @@ def _shown(raw: object) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
-def _right(minimum: float, maximum: float, unit: str, is_number: bool) -> str:
+def _right(minimum: float, maximum: float, unit: str, found: list[float]) -> str:
     """What would be right. A range that only keeps nonsense out is named where it was left."""
     of = f" {unit}" if unit else ""
-    bounded = maximum - minimum < NO_REAL_RANGE or (is_number and math.isfinite(maximum))
-    if bounded:
+    is_real = maximum - minimum < NO_REAL_RANGE
+    if found and max(found) < minimum and not is_real:
+        return f"Type {minimum:.15g}{of} or more."
+    if is_real or (found and math.isfinite(maximum)):
         return f"Type a number from {minimum:.15g} to {maximum:.15g}{of}."
     return f"Type a number, for example 12.5{of}."

@@ -52,7 +52,7 @@ class Prediction:
             raw,
             what="Your prediction",
             units=(self.unit, self.unit_of_one),
-            minimum=-LARGEST,
+            minimum=0.0,  # what is counted or timed is never less
             maximum=LARGEST,
         )
 

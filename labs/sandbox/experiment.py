@@ -82,6 +82,16 @@ def refuted(sandbox: Context, *checks: Check, but: tuple[Check, ...] = ()) -> bo
     return any(verdict.status == "unmet" and verdict.evidence for verdict in verdicts)
 
 
+def until_met(sandbox: Subject, check: Check, attempt: Callable[[Subject], object]) -> None:
+    """Make an attempt at what a check judges, and again until the check is met, ATTEMPTS in all: a
+    busy machine may have spoilt one.
+    """
+    for _ in range(ATTEMPTS):
+        attempt(sandbox)
+        if check.judge(sandbox).status == "met":
+            return
+
+
 def measured(sandbox: Subject, measure: Callable[[Subject], Thing]) -> Thing:
     """What `measure` returns; it is called again if the machine stalled meanwhile, ATTEMPTS times
     in all: a stall is neither a server's latency nor a failure of the experiment.

@@ -1,5 +1,6 @@
 // @ts-check
 // Controls: faders show their value while they move; what can't be done now is not offered; a change from elsewhere shows.
+import "./in-order.js";
 import { write } from "./dom.js";
 import { Island } from "./island.js";
 

@@ -19,7 +19,7 @@ from redis.retry import Retry
 
 from labs.client import LabsClient
 from labs.engines import binaries
-from tests.waiting import eventually
+from tests.waiting import WITHIN_S, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 61_000
@@ -83,9 +83,9 @@ class Machine:
                 stderr=log,
                 **how,
             )
-        eventually(lambda: {host.id for host in self.client.hosts()} - before, within_s=20)
+        eventually(lambda: {host.id for host in self.client.hosts()} - before)
 
-    def open(self, owner, lab="cache-aside", within_s=30, **settings):
+    def open(self, owner, lab="cache-aside", within_s=WITHIN_S, **settings):
         info = self.client.open(lab, owner=owner, settings=settings)
         eventually(lambda: self.status(info.id) not in ("queued", "opening"), within_s=within_s)
         return info.id
@@ -106,7 +106,7 @@ class Machine:
 
     def stop_host(self, number=signal.SIGTERM):
         self.host.send_signal(number)
-        return self.host.wait(timeout=20)
+        return self.host.wait(timeout=WITHIN_S)
 
     def close(self):
         if self.host is not None and self.host.poll() is None:

@@ -17,7 +17,7 @@ from tests.chaos.benches import (
     zygotes,
 )
 from tests.processes import lives, named
-from tests.waiting import eventually
+from tests.waiting import WITHIN_S, eventually
 
 
 @pytest.mark.parametrize("pool", ["0", "2"])
@@ -74,7 +74,7 @@ def test_one_that_hangs_keeps_its_sandboxes_and_is_replaced(machine):
     hung = zygotes(machine)[0]
     hung.send_signal(signal.SIGSTOP)
 
-    refused = machine.open("refused", within_s=SPAWN_DEADLINE_S + 20)
+    refused = machine.open("refused", within_s=SPAWN_DEADLINE_S + WITHIN_S)
 
     assert machine.status(refused) == "closed"
     assert machine.client.info(refused).reason == "The labs could not start your servers."
@@ -92,7 +92,7 @@ def test_one_that_hangs_and_goes_on_starts_nothing_late(machine):
     old = machine.open("old")
     hung = zygotes(machine)[0]
     hung.send_signal(signal.SIGSTOP)
-    machine.open("refused", within_s=SPAWN_DEADLINE_S + 20)
+    machine.open("refused", within_s=SPAWN_DEADLINE_S + WITHIN_S)
 
     hung.send_signal(signal.SIGCONT)
 

@@ -4,7 +4,7 @@ its record.
 
 import time
 
-from tests.waiting import eventually
+from tests.waiting import WITHIN_S, eventually
 
 
 def proven(machine, sandbox):
@@ -21,10 +21,10 @@ def proven(machine, sandbox):
     )
 
 
-def heard(machine, wanted, within_s=8.0):
+def heard(machine, wanted):
     """Outcome ids by name, read from the stream's beginning until all that are wanted have come."""
     found = {}
-    end = time.monotonic() + within_s
+    end = time.monotonic() + WITHIN_S
     while not wanted <= set(found) and time.monotonic() < end:
         for _, outcome in machine.client.outcomes(block_ms=200):
             found[outcome["name"]] = outcome
@@ -52,7 +52,7 @@ def test_an_outcome_survives_the_death_of_its_host(machine):
     sandbox = machine.open("somebody")
     proven(machine, sandbox)
     machine.host.kill()
-    machine.host.wait(timeout=5)
+    machine.host.wait(timeout=WITHIN_S)
     machine.redis.flushall()
 
     machine.start_host("--pool", "0")
@@ -98,7 +98,7 @@ def test_a_redis_that_went_away_and_came_back_is_used_again(machine):
 
     machine.redis_server.send_signal(18)
 
-    eventually(lambda: machine.client.find("somebody"), within_s=10)
+    eventually(lambda: machine.client.find("somebody"))
     assert (
         machine.client.call(sandbox, "console", server="cache", command="PING")["output"] == "PONG"
     )

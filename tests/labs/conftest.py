@@ -23,7 +23,7 @@ from labs.runtime.process import ProcessRuntime
 from labs.sandbox.memcached_console import MemcachedConsole
 from labs.shop import template
 from tests.labs.certificates import Authority
-from tests.waiting import eventually
+from tests.waiting import WITHIN_S, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 UID = 61_500
@@ -47,7 +47,7 @@ class Rack:
                         return Address(self.host, port)
         raise AssertionError("no free port")
 
-    def start(self, engine, deadline_s=10.0):
+    def start(self, engine):
         process = self.spawn(engine)
 
         def answers():
@@ -57,7 +57,7 @@ class Rack:
             except ServerDown:
                 return None
 
-        return eventually(answers, deadline_s)
+        return eventually(answers)
 
     def spawn(self, engine):
         launch = engine.launch()
@@ -81,7 +81,7 @@ class Rack:
         process = self.processes.pop(engine.name)
         process.send_signal(signal.SIGCONT)
         process.send_signal(engine.launch().death_signal)
-        process.wait(5)
+        process.wait(WITHIN_S)
 
     def own(self, path):
         if os.getuid() == 0:
@@ -101,7 +101,7 @@ class Rack:
                 signal.SIGQUIT if "postgres" in str(process.args[0]) else signal.SIGKILL
             )
         for process in self.processes.values():
-            process.wait(5)
+            process.wait(WITHIN_S)
 
 
 @contextlib.contextmanager

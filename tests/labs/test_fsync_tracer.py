@@ -17,7 +17,7 @@ from labs.runtime import fsync_listener, fsync_tracer
 from labs.runtime.disk import Disk
 from labs.runtime.launch import Launch
 from tests.processes import lives
-from tests.waiting import eventually
+from tests.waiting import WITHIN_S, eventually
 
 WRITER = """\
 import os, pathlib, time
@@ -49,7 +49,7 @@ def start(runtime, directory, program):
         ),
         directory / "output",
     )
-    eventually(lambda: "done" in running.log_tail() or running.poll() is not None, 10.0)
+    eventually(lambda: "done" in running.log_tail() or running.poll() is not None)
     assert running.poll() is None, running.log_tail()
     return running
 
@@ -268,7 +268,7 @@ def test_the_listener_ends_with_the_server_even_if_the_kernel_reports_nothing(
 
     living.clear()
 
-    listening.join(2.0)
+    listening.join(WITHIN_S)
     assert not listening.is_alive()
     os.close(write_end)
 

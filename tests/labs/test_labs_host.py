@@ -40,11 +40,11 @@ def test_an_idle_sandbox_is_warned_and_then_ended(hosted):
 
 
 def test_keeping_it_puts_the_end_off(hosted):
-    _, client = hosted(idle_s=2.0, warn_s=0.5)
+    _, client = hosted(idle_s=4.0, warn_s=0.5)
     sandbox = opened(client)
 
-    for _ in range(6):
-        time.sleep(0.5)  # half a second of idleness each: never two
+    for _ in range(5):
+        time.sleep(1.0)  # a second of idleness each: never four
         client.call(sandbox, "keep")
 
     assert client.info(sandbox).status == "open"

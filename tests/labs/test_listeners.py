@@ -150,4 +150,4 @@ def test_what_is_under_way_when_a_path_is_dropped_never_arrives(listener, links,
 
         with pytest.raises(ConnectionResetError):
             client.recv(10)
-    eventually(lambda: all(not thread.is_alive() for thread in echoes[0].threads), 3.0)
+    eventually(lambda: all(not thread.is_alive() for thread in echoes[0].threads))

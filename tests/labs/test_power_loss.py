@@ -39,7 +39,7 @@ class AgainAndAgain:
 
     def start(self):
         self.running = self.runtime.start(self.engine.launch(), self.log)
-        eventually(self.answers, 10.0)
+        eventually(self.answers)
 
     def answers(self):
         try:

@@ -24,13 +24,13 @@ from tests.ops.conftest import (
     takes_connections,
 )
 from tests.processes import of_the_living
-from tests.waiting import eventually
+from tests.waiting import WITHIN_S, eventually
 
 
 def page(run: Run, path: str = "/healthz") -> int:
     """The status of a page; 0 if nobody answers."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{run.port}{path}", timeout=5) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{run.port}{path}", timeout=20) as response:
             status: int = response.status
             return status
     except urllib.error.HTTPError as exc:
@@ -207,7 +207,7 @@ def test_a_taken_port_is_said_before_anything_is_started(checkout):
         taken.listen()
         run = checkout.serve(port=taken.getsockname()[1])
 
-        assert run.process.wait(20) == 1
+        assert run.process.wait(WITHIN_S) == 1
     assert f"Port {run.port} of 127.0.0.1 is taken" in run.said() and "--port" in run.said()
     assert not checkout.places.sockets.exists()
 
@@ -218,7 +218,7 @@ def test_a_second_one_in_the_same_checkout_is_refused(checkout):
 
     second = checkout.serve()
 
-    assert second.process.wait(20) == 1
+    assert second.process.wait(WITHIN_S) == 1
     assert "runs already" in second.said() and str(first.port) in second.said()
     assert page(first) == 200
 

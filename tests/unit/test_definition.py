@@ -91,3 +91,16 @@ def test_predictions_hold_within_their_tolerance(lab):
         assert not prediction.holds(10.0, 1_000.0)
         with pytest.raises(BadInput):
             prediction.parse("about ten")
+
+
+NUMBERS = [p for lab in LABS for p in lab.predictions if not p.options]
+
+
+@pytest.mark.parametrize("prediction", NUMBERS, ids=lambda prediction: prediction.name)
+def test_what_is_counted_or_timed_is_not_predicted_below_zero(prediction):
+    with pytest.raises(BadInput) as caught:
+        prediction.parse(f"-1 {prediction.unit}")
+
+    assert str(caught.value) == f"Your prediction cannot be “-1 {prediction.unit}”."
+    assert caught.value.hint == f"Type 0 {prediction.unit} or more."
+    assert prediction.parse("0") == 0.0

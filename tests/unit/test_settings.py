@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 
 import pytest
@@ -161,6 +162,27 @@ def test_a_name_that_is_nearly_a_setting_is_pointed_out():
 
 def test_an_empty_setting_is_one_that_is_not_set():
     assert given({"DATABASE_URL": "", "REDIS_URL": "  ", "CACHEGROUND_POOL": ""}) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "folders"),
+    [
+        ("CACHEGROUND_TEMPLATE", ["made later"]),
+        ("CACHEGROUND_ENGINES", ["engines"]),
+        ("CACHEGROUND_LABS", ["engines", "labs"]),
+    ],
+)
+def test_a_relative_folder_is_one_of_the_folder_where_it_was_set(
+    tmp_path, monkeypatch, name, folders
+):
+    """The programs that read it work in other folders."""
+    for folder in ("engines", "labs"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    found = given({name: os.pathsep.join(folders)})
+
+    assert found == {name: os.pathsep.join(str(tmp_path / folder) for folder in folders)}
 
 
 def test_settings_and_engines_do_not_show_a_secret():

@@ -82,7 +82,13 @@ def test_a_prediction_without_a_bench_is_kept_and_can_be_run_later(
 
 
 @pytest.mark.parametrize(
-    "form", [{"value": "many", "confidence": "fairly"}, {"value": "1", "confidence": "very"}, {}]
+    "form",
+    [
+        {"value": "many", "confidence": "fairly"},
+        {"value": "-1 queries", "confidence": "fairly"},
+        {"value": "1", "confidence": "very"},
+        {},
+    ],
 )
 def test_a_prediction_that_is_none_is_refused(
     client: FlaskClient,

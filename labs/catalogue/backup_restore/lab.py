@@ -25,10 +25,10 @@ from labs.errors import ServerDown
 from labs.events import ServerFiguresChanged
 from labs.lab import Chart, Lab, Link, Node, Number, Topology
 from labs.sandbox.addresses import APP
-from labs.sandbox.experiment import refuted
+from labs.sandbox.experiment import refuted, until_met
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.changes import actions, bench, tables
-from labs.setups.changes.backup import Restored
+from labs.setups.changes.backup import Backup, Restored
 from labs.setups.changes.backups import Backups, backups_of
 from labs.setups.changes.bench import NEW, OLD
 from labs.setups.changes.writers import Writers
@@ -189,7 +189,8 @@ def reference(sandbox: Sandbox) -> None:
     }
     if refuted(sandbox, checks.file_with_digest):
         return
-    loaded = taken_under_load(sandbox)
+    until_met(sandbox, checks.copy_on_write, taken_under_load)
+    loaded = sandbox.ledger.seen(Backup)[-1]
     note |= {
         "cow_kb_under_load": round(loaded.cow / 1024),
         "cow_percent_quiet": round(quiet.cow_percent, 1),

@@ -23,7 +23,7 @@ from labs.setups.replication.trials import (
 )
 from labs.setups.replication.workload import NO_REPLICAS
 
-PROMOTED_S, REFUSED_S, GOES_ON_S = 4.5, 2.5, 0.1
+PROMOTED_S, REFUSED_S, GOES_ON_S = 8.0, 6.0, 0.1
 QUICK_MS = 500
 """How long the sentinels wait for a zone that the reference run cuts off: the shortest time that
 the control has. What its checks see there does not depend on it.

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import itertools
 
-from labs.catalogue.read_replicas.watching import Lag, OwnReads, Refusal, Window
+from labs.catalogue.read_replicas.watching import (
+    DELAY_MS,
+    LEAST_OWN,
+    LEAST_READS,
+    Lag,
+    OwnReads,
+    Refusal,
+    Window,
+)
 from labs.events import Value
 from labs.lab import Verdict, check, evidence_of, met, require_seen, unmet
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.replication.bench import group_of
 
-LEAST_READS, SPREAD_PERCENT = 100, 10.0
-DELAY_MS, LEAST_OWN = 10.0, 50
+SPREAD_PERCENT = 10.0
 
 
 @check("The reader endpoint spreads reads over the replicas, within 10 %")

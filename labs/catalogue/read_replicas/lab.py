@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labs.catalogue.read_replicas import checks, guide, mutants, watching
 from labs.lab import Chart, Choice, Lab, Number
-from labs.sandbox.experiment import refuted, temporarily
+from labs.sandbox.experiment import refuted, temporarily, until_met
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.replication import bench, scaling
 from labs.setups.replication.bench import group_of
@@ -212,7 +212,8 @@ def reference(sandbox: Sandbox) -> None:
     """A replica more and one less; a slow link; own writes; a write that a replica refuses."""
     note = sandbox.measurements
     watching.require_readers(sandbox)
-    first = watching.window(sandbox, COUNT_S)
+    until_met(sandbox, checks.spread, lambda _: watching.window(sandbox, COUNT_S))
+    first = sandbox.ledger.seen(watching.Window)[-1]
     note["reads_spread_percent"] = round(first.spread_percent, 1)
     note["reads_per_s"] = round(first.total / first.seconds, 1)
     if refuted(sandbox, checks.spread):
@@ -221,17 +222,16 @@ def reference(sandbox: Sandbox) -> None:
     late = watching.window(sandbox, SHORT_S)
     note["new_replica_share_percent"] = round(late.share_percent(new), 1)
     with temporarily(sandbox, keep_connections_s=KEEP_S):
-        sandbox.wait_until(
-            lambda: watching.window(sandbox, SHORT_S).share_percent(new) > 0, deadline_s=3.0
-        )
+        until_met(sandbox, checks.by_connection, lambda _: watching.window(sandbox, SHORT_S))
         remove_replica(sandbox)
-        watching.window(sandbox, SHORT_S)
+        until_met(sandbox, checks.removed, lambda _: watching.window(sandbox, SHORT_S))
     replica = group_of(sandbox).endpoints.readers[0]
     whole = [watching.lag(sandbox, replica).took_ms for _ in range(WHOLE_LINK_TIMES)]
-    note["whole_link_ms"] = min(whole)
     with watching.slowed_links(sandbox):
         slowed = watching.lag(sandbox, replica)
         own_reads(sandbox)
+    until_met(sandbox, checks.lags, lambda _: whole.append(watching.lag(sandbox, replica).took_ms))
+    note["whole_link_ms"] = min(whole)
     note["lag_ms"], note["lag_bytes"] = slowed.took_ms, float(slowed.bytes_behind)
     at_replica, at_primary = sandbox.ledger.seen(watching.OwnReads)[-2:]
     note["stale_after_write_percent"] = round(at_replica.stale_percent, 1)

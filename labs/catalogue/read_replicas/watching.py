@@ -13,15 +13,20 @@ from labs.engines.redis import parse_info
 from labs.errors import NotNow, ServerDown
 from labs.events import Value
 from labs.lab import Column, Table
-from labs.load.batches import BATCH_S
+from labs.load.batches import BATCH_S, flow
 from labs.sandbox.experiment import make_ready, observed, say_done, temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.replication import scaling
 from labs.setups.replication.bench import flights_of, group_of
 from labs.setups.replication.scaling import JOINED_S
+from labs.setups.replication.workload import own_read
 
-SLOW_MS = 20.0
-ENOUGH_OWN, ENOUGH_WITHIN_S = 60, 3.0
+SLOW_MS, DELAY_MS = 20.0, 10.0
+"""What a link is slowed by, and the least delay that makes a slow one."""
+LEAST_READS, LEAST_OWN = 100, 50
+"""With fewer of them a window, or a comparison of own reads, says nothing."""
+ENOUGH_WITHIN_S = 5.0
+"""How much longer than planned is counted on a busy machine until there are enough to judge."""
 MEMBERS = Table(
     "members",
     "Who answered",
@@ -191,8 +196,15 @@ def window(sandbox: Sandbox, seconds: float) -> Window:
         name for name, seen in sorted(members.statuses.items()) if seen.role == "replica"
     )
     before, began = {name: _reads(sandbox, name) for name in members.caches}, time.monotonic()
+
+    def counted() -> dict[str, int]:
+        return {name: max(0, _reads(sandbox, name) - before[name]) for name in members.caches}
+
     time.sleep(seconds)
-    reads = {name: max(0, _reads(sandbox, name) - before[name]) for name in members.caches}
+    sandbox.wait_until(
+        lambda: sum(counted().values()) >= LEAST_READS, deadline_s=ENOUGH_WITHIN_S, every_s=BATCH_S
+    )
+    reads = counted()
     joined_at = {name: members.joined_at.get(name, 0.0) for name in replicas}
     added = tuple(name for name in replicas if joined_at[name] > flights.began)
     found = Window(
@@ -227,16 +239,18 @@ def own_reads(sandbox: Sandbox, where: str, seconds: float) -> OwnReads:
     are enough to judge.
     """
     group, tally = group_of(sandbox), sandbox.load.totals[("group", "recorder")]
+    (link,) = sandbox.topology.links_to(f"{where}-endpoint")
+
+    def counted() -> tuple[int, int]:
+        return tally.kinds[own_read(link.name)], tally.flows[flow(link.name, "stale")]
+
     with temporarily(sandbox, own_reads=where):
-        # The batches of what the client did before it had this setting are still arriving.
-        time.sleep(3 * BATCH_S)
-        reads, stale = tally.kinds["response"], tally.stale
-        time.sleep(seconds)
-        # A busy machine gets fewer reads done.
+        (reads, stale), began = counted(), time.monotonic()
         sandbox.wait_until(
-            lambda: tally.kinds["response"] - reads >= ENOUGH_OWN, deadline_s=ENOUGH_WITHIN_S
+            lambda: counted()[0] - reads >= LEAST_OWN and time.monotonic() - began >= seconds,
+            deadline_s=seconds + ENOUGH_WITHIN_S,
         )
-        reads, stale = tally.kinds["response"] - reads, tally.stale - stale
+        reads, stale = counted()[0] - reads, counted()[1] - stale
     delays = (group.mesh.total_delay_ms(group.primary, name) for name in group.endpoints.readers)
     return observed(sandbox, OwnReads(where, reads, stale, max(delays, default=0.0)))
 

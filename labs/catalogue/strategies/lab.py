@@ -171,13 +171,17 @@ def behind(sandbox: Sandbox) -> float:
 def reference(sandbox: Sandbox) -> None:
     """Meets every check, and measures what the lessons quote."""
     note = sandbox.measurements
-    sandbox.set("seconds", 1)
     sandbox.set("ttl_s", 0.3)
     sandbox.set("behind_percent", 0)
-    with temporarily(sandbox, rate_per_s=600):
-        trials.compare(
-            sandbox, TABLE.name, "strategy", FIVE, run_trial, ends=lambda: refuted(sandbox)
-        )
+    for seconds in (1, 4):
+        sandbox.set("seconds", seconds)
+        with temporarily(sandbox, rate_per_s=600):
+            trials.compare(
+                sandbox, TABLE.name, "strategy", FIVE, run_trial, ends=lambda: refuted(sandbox)
+            )
+        if checks.lasted_longer_than_its_bound(sandbox):
+            break
+    sandbox.set("seconds", 1)
     if refuted(sandbox):
         return
     trials.quote(sandbox, TABLE.name, "queries_per_s", "write_p50_ms", "held_kb")

@@ -6,7 +6,7 @@ from labs.errors import NotNow, ServerNotUp
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.replication.bench import group_of
 
-JOINED_S = 5.0
+JOINED_S = 8.0
 
 
 def add_replica(sandbox: Sandbox) -> str:

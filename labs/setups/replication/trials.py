@@ -15,7 +15,7 @@ from labs.setups.replication import faults
 from labs.setups.replication.bench import flights_of, group_of
 from labs.setups.replication.flight import Flight
 
-FLIGHT_S, SETTLED_S = 8.0, 5.0
+FLIGHT_S, SETTLED_S = 12.0, 8.0
 OUT_OF_TILT_S = 45.0
 """TILT mode lasts for 30 s; it begins again if the machine stalls again."""
 ATTEMPTS = 3

@@ -31,6 +31,11 @@ _OF_EXCEPTION = ((TimeoutError, TIMED_OUT), (ConnectionRefusedError, REFUSED), (
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.5
 
 
+def own_read(link: str) -> str:
+    """The kind of the times of reads that went back over this link for what was just written."""
+    return f"own read {link}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSpec(WorkloadSpec):
     """One client of an endpoint. `reads` makes it a reader of the list `list_name`; else it writes
@@ -200,7 +205,8 @@ class EndpointClient:
         began = time.monotonic()
         ended_as, found = self._own.ask(spec.timeout_s, "LINDEX", spec.list_name, -1)
         if ended_as == ACKNOWLEDGED:
-            self._batch.times["response"].append(int((time.monotonic() - began) * 1e6))
+            took_us = int((time.monotonic() - began) * 1e6)
+            self._batch.times[own_read(spec.own_link)].append(took_us)
             is_old = not isinstance(found, bytes) or not found.isdigit() or int(found) < number
             self._batch.stale += is_old
             self._batch.flows[flow(spec.own_link, "stale" if is_old else "hit")] += 1

@@ -100,17 +100,20 @@ def begin(sandbox: Sandbox) -> None:
     sandbox.load.clear()
 
 
-def run(sandbox: Sandbox, seconds: float, observe: Callable[[], Row] = dict) -> Trial:
+def run(
+    sandbox: Sandbox, seconds: float, observe: Callable[[list[str]], Row] = lambda _keys: {}
+) -> Trial:
     """From nothing, let the clients do as many requests as they should do in `seconds`.
 
-    `observe` is called when the requests are done and the clients still run; what it returns is
-    the trial's `seen`.
+    `observe` is called with the cache's keys when the requests are done and the clients still run;
+    what it returns is the trial's `seen`.
     """
     begin(sandbox)
     before = read_counters(sandbox)
     began = time.monotonic()
     tally = load(sandbox, seconds)
-    keys, held, seen = len(keys_now(sandbox)), held_bytes(sandbox), observe()
+    keys = keys_now(sandbox)  # at once: what has a short time to live is soon gone
+    seen, held = observe(keys), held_bytes(sandbox)
     sandbox.stop_load()
     after = read_counters(sandbox)
     return Trial(
@@ -119,7 +122,7 @@ def run(sandbox: Sandbox, seconds: float, observe: Callable[[], Row] = dict) -> 
         hits=after.hits - before.hits,
         misses=after.misses - before.misses,
         queries=after.queries - before.queries,
-        keys=keys,
+        keys=len(keys),
         held_bytes=held,
         seen=seen,
     )

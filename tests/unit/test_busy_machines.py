@@ -1,0 +1,85 @@
+"""What an experiment counts does not depend on how fast the machine is: it counts until there is
+enough to judge, and what arrives late is not taken for something else.
+"""
+
+import itertools
+from collections import defaultdict
+from types import SimpleNamespace
+
+import pytest
+
+from labs.catalogue.read_replicas import watching
+from labs.lab import check, met, unmet
+from labs.load.batches import Batch, flow
+from labs.load.controller import Tally
+from labs.sandbox.experiment import ATTEMPTS, until_met
+from labs.sandbox.ledger import Ledger
+from labs.setups.replication.bench import topology
+from labs.setups.replication.workload import own_read
+
+LABEL = "group", "recorder"
+
+
+def batch(link, reads, stale):
+    """What a client reports of reads of its own writes."""
+    made = Batch(*LABEL, stale=stale)
+    made.times[own_read(link)].extend([200] * reads)
+    made.flows[flow(link, "stale")] = stale
+    return made
+
+
+class Bench:
+    """A bench whose client reports these batches, one whenever a condition was looked at."""
+
+    def __init__(self, *batches):
+        self.load = SimpleNamespace(totals=defaultdict(Tally), running=True)
+        self.topology = topology(caches=2, waiting=0, sentinels=False)
+        self.settings = {"own_reads": "no"}
+        self.set = self.settings.__setitem__
+        self.ledger = Ledger()
+        self.checker = SimpleNamespace(wake=lambda: None)
+        self._batches = iter(batches)
+
+    def part(self, kind):
+        far = SimpleNamespace(total_delay_ms=lambda *_: 20.0)
+        return SimpleNamespace(
+            mesh=far, primary="cache-001", endpoints=SimpleNamespace(readers=["cache-002"])
+        )
+
+    def wait_until(self, condition, *, deadline_s, every_s=0.02):
+        while not condition():
+            self.load.totals[LABEL].add(next(self._batches))
+        return True
+
+
+def test_a_read_of_another_endpoint_that_is_reported_late_counts_there():
+    late, own = batch("to-reader", 30, 30), batch("to-primary", 60, 0)
+
+    found = watching.own_reads(Bench(late, own), "primary", 0.0)
+
+    assert (found.reads, found.stale) == (60, 0)
+
+
+def test_own_reads_are_counted_until_there_are_enough():
+    few = itertools.repeat(batch("to-reader", 7, 7))
+
+    found = watching.own_reads(Bench(*itertools.islice(few, 20)), "reader", 0.0)
+
+    assert found.reads >= watching.LEAST_OWN
+    assert found.stale == found.reads
+
+
+@check("It is met in the end")
+def third_time(sandbox):
+    if sandbox["attempts"] >= sandbox["needed"]:
+        return met("It was.", {"attempts": sandbox["attempts"]})
+    raise unmet("It was not.", {"attempts": sandbox["attempts"]}, hint="Try again.")
+
+
+@pytest.mark.parametrize(("needed", "made"), [(1, 1), (2, 2), (ATTEMPTS + 1, ATTEMPTS)])
+def test_an_attempt_is_made_again_until_the_check_is_met_but_not_for_ever(needed, made):
+    sandbox = {"attempts": 0, "needed": needed}
+
+    until_met(sandbox, third_time, lambda it: it.update(attempts=it["attempts"] + 1))
+
+    assert sandbox["attempts"] == made
