@@ -98,19 +98,18 @@ def _with_fields(action: Action, given: Mapping[str, Value]) -> str:
     known = {asked.name: asked for asked in action.fields}
     if missing := sorted(set(given) - set(known)):
         raise BadInput(f"The action {action.name} has no field {missing[0]}.")
-    place, kept, changed = "", [], []
+    places, kept, changed = [], [], []
     for name, value in given.items():
         field, parsed = known[name], known[name].parse(value)
         if isinstance(field, Choice) and field.where:
-            place = field.where.format(field.show(parsed))
+            places.append(field.where.format(field.show(parsed)))
         elif parsed == field.default:
             kept.append(f"“{field.label}” at {_value(field, value)}")
         else:
             changed.append(f"“{field.label}” to {_value(field, value)}")
-    does = [f"set {_listed(changed)}, then press"] if changed else ["press"]
-    return _sentence(
-        [*([place] if place else []), *([f"with {_listed(kept)}"] if kept else []), *does]
-    )
+    stays = [f"with {_listed(kept)}"] if kept else []
+    does = f"set {_listed(changed)}, then press" if changed else "press"
+    return _sentence([*places, *stays, does])
 
 
 def _value(control: Control, value: Value) -> str:

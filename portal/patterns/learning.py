@@ -44,6 +44,7 @@ def _guide(done: int, is_open: bool) -> Any:
     return Plain(
         lab=Plain(checks=CLAIMS),
         is_open=is_open,
+        projector=False,
         guide=[
             Plain(
                 number=number,
