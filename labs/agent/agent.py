@@ -219,7 +219,10 @@ class Agent:
             raise BadInput(f"A sandbox does not know the call {call[:40]!r}.")
         if self._sandbox is None:
             raise NotNow("This sandbox is not open yet.")
-        with self._turns.turn(call, measurement_of(self._sandbox.lab, call, args)):
+        with (
+            self._turns.turn(call, measurement_of(self._sandbox.lab, call, args)),
+            self._sandbox.guide.during_call(),
+        ):
             return CALLS[call](self._sandbox, args)
 
     def _say_what_is_measured(self, running: str, waiting: list[str]) -> None:

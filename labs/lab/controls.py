@@ -22,7 +22,8 @@ Place = ActionPlace | Literal["all"]
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A control with named values: `options` are (value, label). `formerly` are values that were
-    renamed, (old, new): an old address still means the same.
+    renamed, (old, new): an old address still means the same. A field that the page does not ask
+    for, because each value has a button of its own, says with `where` in which place that is.
     """
 
     name: str
@@ -32,6 +33,8 @@ class Choice:
     gear: Place = "all"
     help: str = ""
     formerly: tuple[tuple[str, str], ...] = ()
+    where: str = ""
+    """“In {} browser”, with the label of a value in place of {}."""
 
     def parse(self, raw: object) -> str:
         """The value that `raw` means; BadInput names what would be right."""

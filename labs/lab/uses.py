@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from labs.errors import BadInput
 from labs.events import Value
 from labs.lab.check import Check
+from labs.lab.controls import Choice, Control, Number
 from labs.lab.guide import Target
-from labs.lab.lab import Lab
+from labs.lab.lab import Action, Lab
 
 VERBS = {
     "kill": "Kill",
@@ -49,50 +50,78 @@ def use_of(lab: Lab, target: Target) -> Use:
     match target.kind:
         case "action":
             action = lab.find_action(target.name)
-            known = {asked.name: asked for asked in action.fields}
-            if missing := sorted(set(target.fields) - set(known)):
-                raise BadInput(f"The action {action.name} has no field {missing[0]}.")
-            given = [
-                f"{known[name].label} {known[name].show(known[name].parse(value))}"
-                for name, value in target.fields.items()
-            ]
             gear, label = action.gear, action.label
-            before = f"Set {_listed(given)}, then press" if given else "Press"
+            before = _with_fields(action, target.fields)
         case "setting":
             control = lab.find_control(target.name)
             gear = "" if control.gear == "all" else control.gear
-            label = control.label
-            before, after = "Set", f" to {control.show(control.parse(target.fields['value']))}"
+            label, before = control.label, "Set"
+            after = f" to {_value(control, target.fields['value'])}"
         case "load":
             gear, label, before = "load", LOAD[target.verb], "Press"
         case "server":
             node = lab.topology.node(target.name)
             gear, label = "break", VERBS[target.verb]
-            before = f"At {node.label}, press"
+            before = f"At “{node.label}” press"
         case "link":
             named = lab.topology.link(target.name)
             ends = [lab.topology.node(name).label for name in (named.source, named.target)]
             gear, label = "break", VERBS[target.verb]
-            before = f"At {' – '.join(ends)}, press"
+            before = f"At “{' – '.join(ends)}” press"
             if "delay_ms" in target.fields:
-                before = f"At {' – '.join(ends)}, type {target.fields['delay_ms']:g} ms, then press"
+                before = (
+                    f"At “{' – '.join(ends)}” type {target.fields['delay_ms']:g} ms, then press"
+                )
         case "step":
-            gear, label, before = "step", STEPS[target.verb], "Press"
+            gear, label = "step", STEPS[target.verb]
             words: dict[str, str] = {request.function: request.label for request in lab.requests}
-            chosen = [words[str(target.fields["function"])]] if "function" in target.fields else []
+            chosen = []
+            if "function" in target.fields:
+                chosen.append(f"choose “{words[str(target.fields['function'])]}”")
             if "key" in target.fields:
-                chosen.append(f"{lab.item} {target.fields['key']:g}")
-            if chosen:
-                before = f"Choose {_listed(chosen)}, then press"
+                chosen.append(f"set “{lab.item}” to {target.fields['key']:g}")
+            before = _sentence([*chosen, "then press"] if chosen else ["press"])
         case "prediction":
-            lab.find_prediction(target.name)
-            label, before = COMMIT, "Write down your guess, then press"
+            asked = lab.find_prediction(target.name).question.rpartition(". ")[2]
+            label = COMMIT
+            before = f"Under “Predict, then measure” answer “{asked}”, then press"
         case "console":
             node = lab.topology.node(target.name)
             label = str(target.fields["command"])
-            before, after = f"In the console of {node.label}, type", " and press Enter"
+            before, after = f"In the console of “{node.label}” type", " and press Enter"
     shown = f"{after}." if before else ""
     return Use(target.key, gear, label, before, shown, dict(target.fields))
+
+
+def _with_fields(action: Action, given: Mapping[str, Value]) -> str:
+    """What to do before the label of a button: what stays in its fields, and what is changed."""
+    known = {asked.name: asked for asked in action.fields}
+    if missing := sorted(set(given) - set(known)):
+        raise BadInput(f"The action {action.name} has no field {missing[0]}.")
+    places, kept, changed = [], [], []
+    for name, value in given.items():
+        field, parsed = known[name], known[name].parse(value)
+        if isinstance(field, Choice) and field.where:
+            places.append(field.where.format(field.show(parsed)))
+        elif parsed == field.default:
+            kept.append(f"“{field.label}” at {_value(field, value)}")
+        else:
+            changed.append(f"“{field.label}” to {_value(field, value)}")
+    stays = [f"with {_listed(kept)}"] if kept else []
+    does = f"set {_listed(changed)}, then press" if changed else "press"
+    return _sentence([*places, *stays, does])
+
+
+def _value(control: Control, value: Value) -> str:
+    """A value as a sentence has it: words between quotes, a number with its unit."""
+    shown = control.show(control.parse(value))
+    return shown if isinstance(control, Number) else f"“{shown}”"
+
+
+def _sentence(parts: list[str]) -> str:
+    """The beginning of a sentence, of these parts."""
+    text = ", ".join(parts)
+    return text[0].upper() + text[1:]
 
 
 def _listed(words: list[str]) -> str:

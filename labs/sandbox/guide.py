@@ -5,9 +5,10 @@ Reads events and the state of the sandbox; changes nothing in it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from labs.errors import LabsError
 from labs.events import (
@@ -32,6 +33,9 @@ class GuideProgress:
     """A step with a check is done once the check was met, here or in an earlier sandbox. Any other
     step is done when it is the current one and what it names holds or happens, or when the check
     that it leads to was met. What is done stays done until `start`.
+
+    While a call of the learner runs no step ends: what it changes for a while says nothing, and the
+    next step could not begin yet.
     """
 
     def __init__(self, context: Context, met: Iterable[str]) -> None:
@@ -43,6 +47,7 @@ class GuideProgress:
         self._seen: set[int] = set()
         self._emitted: GuideMoved | None = None
         self._is_open = False
+        self._calls = 0
         self._lock = threading.RLock()
 
     def start(self) -> None:
@@ -53,6 +58,19 @@ class GuideProgress:
             self._emitted = None
             self._advance(None)
 
+    @contextlib.contextmanager
+    def during_call(self) -> Iterator[None]:
+        """A call of the learner runs: what it ends is done when the block is left."""
+        with self._lock:
+            self._calls += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._calls -= 1
+                if self._is_open and not self._calls:
+                    self._advance(None)
+
     def follow(self, event: Event) -> None:
         """Take an event of the sandbox into account."""
         if not self._guide or isinstance(event, GuideMoved):
@@ -60,8 +78,18 @@ class GuideProgress:
         with self._lock:
             if isinstance(event, CheckChanged) and event.status == "met":
                 self._met.add(event.check)
-            if self._is_open:
+            if self._is_open and self._calls:
+                self._remember(event)
+            elif self._is_open:
                 self._advance(event)
+
+    def _remember(self, event: Event) -> None:
+        """If this event ends the current step, it is done as soon as no call runs."""
+        current = self._emitted.current if self._emitted else len(self._guide)
+        if current < len(self._guide):
+            step = self._guide[current]
+            if step.until is None and _happened(step, event):
+                self._seen.add(current)
 
     def _advance(self, event: Event | None) -> None:
         """Go on from step to step as far as what holds allows; an event counts for one step."""

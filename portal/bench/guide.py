@@ -1,4 +1,6 @@
-"""The guide of a lab as a page shows it: each step in words, and how far it is done."""
+"""The guide of a lab as a page shows it: each step in words, how far it is done, and which of the
+steps it is that lead to the same check.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,16 @@ from labs.lab import Lab, Use, goals, use_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuideStep:
-    """One step; `claim` is that of the check that ends it or, without one, that it leads to."""
+    """One step; `claim` is that of the check that ends it or, without one, that it leads to.
+
+    `check` is the number of the check of the lab that it leads to, `place` its own among the
+    `places` steps that do so; all count from 1.
+    """
 
     number: int
+    check: int
+    place: int
+    places: int
     do: str
     how: str
     why: str
@@ -28,12 +37,18 @@ def guide_of(lab: Lab, progress: Mapping[str, Any], met: Collection[str]) -> lis
     in an earlier sandbox counts.
     """
     led_to = goals(lab)
-    known = {n for n in progress.get("done", []) if isinstance(n, int)}
-    done = known | {n for n, goal in enumerate(led_to) if goal.name in met}
+    done = (
+        {n for n in progress.get("done", []) if isinstance(n, int)}
+        if progress
+        else {n for n, goal in enumerate(led_to) if goal.name in met}
+    )
     now = next((n for n in range(len(lab.guide)) if n not in done), None)
     return [
         GuideStep(
             number=n + 1,
+            check=lab.checks.index(led_to[n]) + 1,
+            place=led_to[: n + 1].count(led_to[n]),
+            places=led_to.count(led_to[n]),
             do=step.do,
             how=step.how,
             why=step.why,

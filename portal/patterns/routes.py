@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, abort, jsonify, render_template
 
-from portal.patterns import groups, samples
+from portal.patterns import groups, learning, samples
 from portal.patterns.flights import sample_flight
+from portal.web.services import course
 
 bp = Blueprint("patterns", __name__)
 
@@ -21,6 +22,10 @@ def patterns() -> str:
         drawings={"states": (samples.drawing(4), samples.drawing(2))},
         controls=controls,
         groups=groups.SAMPLES,
+        guides=learning.guides(),
+        calibration=learning.calibration(),
+        puzzle=learning.puzzle(),
+        course=course(),
     )
 
 

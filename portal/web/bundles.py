@@ -36,7 +36,7 @@ BUNDLES: Mapping[str, tuple[str, ...]] = {
     "flights": (*SITE, "readings", "recorder"),
     "bench": (*SITE, *BENCH, PLOT),
     "shop": (*SITE, *BENCH, PLOT, "shop"),
-    "patterns": (*SITE, *BENCH, "recorder", "class", "patterns"),
+    "patterns": (*SITE, *BENCH, "recorder", "class", "start", "you", "patterns"),
 }
 COMMENT = re.compile(rb"/\*.*?\*/\n?", re.DOTALL)
 

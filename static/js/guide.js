@@ -17,6 +17,9 @@ class Guide extends Island {
     fold?.addEventListener("toggle", () => {
       if (this.current) remember(FOLDED, fold.open ? null : "yes");
     }, { signal: this.gone?.signal });
+    this.addEventListener("click", (event) => {
+      if (event.target instanceof Element && event.target.closest("[data-go]")) this.go();
+    }, { signal: this.gone?.signal });
     const chosen = new URL(location.href).searchParams.has("gear");
     customElements.whenDefined("cg-bench").then(() => this.isConnected && this.lead(!chosen));
   }
@@ -39,8 +42,11 @@ class Guide extends Island {
   move(current, done) {
     const before = this.current;
     this.dataset.current = String(current > Number(this.dataset.steps) ? 0 : current);
+    const check = this.step?.dataset.ofCheck ?? "0";
     for (const item of this.querySelectorAll("[data-step-mark]")) {
+      item.toggleAttribute("hidden", item.getAttribute("data-of-check") !== check);
       const number = Number(item.getAttribute("data-step-mark"));
+      if (!number) continue;
       const state = number === this.current ? "now" : done.includes(number - 1) ? "done" : "todo";
       item.setAttribute("data-state", state);
       write(item.querySelector("[data-word]"), WORDS.guide[state]);
@@ -66,7 +72,8 @@ class Guide extends Island {
     const step = this.step;
     for (const control of this.controls(step?.dataset.useOf ?? "", JSON.parse(step?.dataset.fields ?? "{}"))) {
       control.classList.add(LIT);
-      control.setAttribute("data-step-no", String(this.current));
+      control.setAttribute("data-step-no", step?.dataset.place ?? "");
+      control.setAttribute("data-lit", String(this.current));
       for (let fold = control.closest("details"); fold; fold = fold.parentElement?.closest("details") ?? null) fold.open = true;
     }
   }
@@ -75,7 +82,18 @@ class Guide extends Island {
     for (const lit of document.querySelectorAll(`.${LIT}`)) {
       lit.classList.remove(LIT);
       lit.removeAttribute("data-step-no");
+      lit.removeAttribute("data-lit");
     }
+  }
+
+  /** Have the control of the current step in sight and in focus, wherever on the page it stands. */
+  go() {
+    this.lead(true);
+    const lit = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(`.${LIT}`)]).find((control) => control.checkVisibility());
+    if (!lit) return;
+    const focused = lit.matches("button, a") ? lit : lit.querySelector("input:checked, input:not([type=radio]), select, button");
+    lit.scrollIntoView({ block: "center" });
+    if (focused instanceof HTMLElement) focused.focus({ preventScroll: true });
   }
 
   /**

@@ -5,8 +5,9 @@ import re
 from playwright.sync_api import expect
 
 
-def step(page, number, count):
-    return page.locator("cg-guide .guide-now").filter(has_text=f"Step {number} of {count}")
+def at(page, words):
+    """The line of the guide, if it begins like this."""
+    return page.locator("cg-guide .guide-now").filter(has_text=words)
 
 
 def lit(page, name):
@@ -20,7 +21,7 @@ def lit(page, name):
 def test_the_first_step_is_shown_and_its_control_is_lit(bench):
     page = bench()
 
-    expect(step(page, 1, 13)).to_be_visible()
+    expect(at(page, "Check 1 of 5 · Read item 42.")).to_be_visible()
     expect(page.get_by_text("Do this").locator("visible=true")).to_be_visible()
     expect(lit(page, "Read it")).to_have_attribute("data-step-no", "1")
     expect(page.locator(".lit")).to_have_count(1)
@@ -31,9 +32,39 @@ def test_a_step_that_is_done_is_ticked_and_the_next_one_leads(bench):
 
     page.locator(".lit").click()
 
-    expect(step(page, 2, 13)).to_be_visible()
+    expect(at(page, "Check 2 of 5 · Read item 42 a second time.")).to_be_visible()
     expect(page.locator('[data-step-mark="1"]')).to_have_attribute("data-state", "done")
-    expect(page.locator('[data-step="2"]')).to_contain_text("Step 1 is done")
+    expect(page.locator('[data-step="2"]')).to_contain_text("Check 1 is met")
+
+
+def test_the_strip_shows_the_steps_of_one_check(bench):
+    page = bench()
+    marks = page.locator(".guide-steps > li:visible")
+    expect(marks).to_have_count(1)
+
+    page.locator(".lit").click()
+    expect(at(page, "Check 2 of 5")).to_be_visible()
+    page.locator(".lit").click()
+
+    expect(at(page, "Check 3 of 5 · step 1 of 2 · Change the price")).to_be_visible()
+    expect(marks).to_have_count(2)
+    expect(page.locator(".lit")).to_have_attribute("data-step-no", "1")
+    page.locator(".lit").click()
+    expect(at(page, "Check 3 of 5 · step 2 of 2")).to_be_visible()
+    expect(page.locator(".lit")).to_have_attribute("data-step-no", "2")
+    expect(marks.first).to_have_attribute("data-state", "done")
+
+
+def test_the_control_of_a_step_is_one_press_away(bench):
+    page = bench("database-relief")
+    page.get_by_role("link", name=re.compile("^Break")).click()
+    page.locator(".bench-foot").scroll_into_view_if_needed()
+
+    page.get_by_role("button", name="Go to the control").click()
+
+    start = page.get_by_role("button", name="Start the load")
+    expect(start).to_be_focused()
+    expect(start).to_be_in_viewport(ratio=1)
 
 
 def test_the_tab_of_a_step_opens_by_itself(bench):
@@ -60,7 +91,7 @@ def test_who_leaves_the_path_is_not_hindered(bench):
     page.get_by_role("button", name="Start the load").click()
 
     expect(page.get_by_role("button", name="Stop the load")).to_be_visible()
-    expect(step(page, 1, 13)).to_be_visible()
+    expect(at(page, "Check 1 of 5")).to_be_visible()
 
 
 def test_a_guide_that_was_folded_stays_folded(bench):
@@ -70,7 +101,7 @@ def test_a_guide_that_was_folded_stays_folded(bench):
 
     page.reload()
 
-    expect(step(page, 1, 13)).to_be_visible()
+    expect(at(page, "Check 1 of 5")).to_be_visible()
     expect(page.get_by_text("Show the guide")).to_be_visible()
     page.get_by_text("Show the guide").click()
     expect(page.get_by_text("Do this").locator("visible=true")).to_be_visible()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
+from tests.waiting import eventually
 from tests.web.faked_labs import FakedLabs
 
 Bench = Callable[..., Page]
@@ -68,3 +69,30 @@ def test_a_bench_that_is_no_more_says_so_and_offers_to_open_again(
     page.get_by_role("button", name="Start a request").click()
 
     expect(page.get_by_role("button", name="Open it again")).to_be_visible()
+
+
+def test_the_way_back_from_the_bench_leads_to_the_place_in_the_text(visit: Open) -> None:
+    page = visit(LESSON, viewport={"width": 390, "height": 844})
+    page.evaluate("() => scrollTo(0, 2500)")
+    page.get_by_role("link", name="Go to the bench").click()
+    expect(page.locator("#bench")).to_be_in_viewport()
+    page.get_by_role("button", name="Open the bench").click()
+    expect(page.locator("cg-bench[data-phase=open]")).to_be_visible()
+
+    page.get_by_role("link", name="Back to the text").first.click()
+
+    eventually(lambda: abs(page.evaluate("() => scrollY") - 2500) <= 1)
+    expect(page.get_by_role("link", name="Go to the bench")).to_be_focused()
+
+
+def test_a_bench_set_up_from_the_text_leads_back_to_that_place(visit: Open) -> None:
+    page = visit(LESSON, viewport={"width": 390, "height": 844})
+    set_up = page.get_by_role("button", name="Set up the bench for this").first
+    set_up.scroll_into_view_if_needed()
+    before = page.evaluate("() => scrollY")
+    set_up.click()
+    expect(page.locator("cg-bench[data-phase=open]")).to_be_in_viewport()
+
+    page.get_by_role("link", name="Back to the text").first.click()
+
+    eventually(lambda: abs(page.evaluate("() => scrollY") - before) <= 1)

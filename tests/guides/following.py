@@ -63,7 +63,7 @@ def _is_current(page: Page, number: int) -> bool:
 
 def _lit(page: Page, number: int, words: str) -> Locator:
     """The control that the guide lights: the one thing that a learner looks for."""
-    lit = page.locator(f'.lit[data-step-no="{number}"]')
+    lit = page.locator(f'.lit[data-lit="{number}"]')
     try:
         lit.first.wait_for(state="visible", timeout=8_000)
     except NotInTime as exc:

@@ -156,6 +156,61 @@ def test_a_check_that_only_the_guide_asks_is_judged_when_something_happens(conte
     assert context.emitted[-1] == GuideMoved(current=1, done=[0])
 
 
+def test_a_step_is_done_only_when_the_call_that_does_it_has_ended(context):
+    progress = begun(context, met=["first"])
+    context.settings["ttl_s"] = 10.0
+    context.load.running = True
+    progress.follow(NoteAdded(text="Something else."))
+
+    with progress.during_call():
+        progress.follow(met(SECOND))
+        assert context.emitted[-1] == GuideMoved(current=4, done=[0, 1, 2, 3])
+
+    assert context.emitted[-1] == GuideMoved(current=5, done=[0, 1, 2, 3, 4])
+
+
+def test_an_event_within_a_call_ends_one_step(context):
+    progress = begun(context)
+
+    with progress.during_call():
+        progress.follow(READ)
+        progress.follow(READ)
+        assert context.emitted[-1].current == 0
+
+    assert context.emitted[-1] == GuideMoved(current=1, done=[0])
+
+
+def test_what_an_experiment_sets_for_a_while_ends_no_step(context):
+    progress = begun(context, met=["first"])
+
+    with progress.during_call():
+        context.settings["ttl_s"] = 10.0
+        progress.follow(NoteAdded(text="Something else."))
+        context.settings["ttl_s"] = 60.0
+
+    assert context.emitted[-1].current == 2
+
+
+def test_no_step_ends_before_the_last_of_several_calls(context):
+    progress = begun(context)
+
+    with progress.during_call():
+        with progress.during_call():
+            progress.follow(READ)
+        assert context.emitted[-1].current == 0
+
+    assert context.emitted[-1].current == 1
+
+
+def test_a_reset_shows_the_first_step_at_once(context):
+    progress = begun(context)
+    progress.follow(READ)
+
+    with progress.during_call():
+        progress.start()
+        assert context.emitted[-1] == GuideMoved(current=0, done=[])
+
+
 def met_or_not(is_met):
     if not is_met:
         raise unmet("Not yet.")

@@ -14,22 +14,22 @@ GUIDE = (
     Step(
         "Read item 42 a second time.",
         press("read", item=42),
-        "The cache had the page, so the database had no work.",
+        "The cache had the page, so the database did no work.",
         until=checks.second_read_hits,
     ),
     Step(
         "Change the price of item 42.",
         press("change-price", item=42),
-        "The app wrote the new price to the database and deleted the cached page.",
+        "The app wrote the new price to the database, then deleted the cached page.",
     ),
     Step(
         "Read item 42 again.",
         press("read", item=42),
-        "The deleted page was a miss, so the app read the new price. No read was stale.",
+        "The cached page was deleted, so this read was a miss and returned the new price.",
         until=checks.delete_on_write,
     ),
     Step(
-        "Let the app skip the delete.",
+        "Set the app to leave the cached page alone.",
         choose("invalidate", "none"),
         "The cache now keeps the old page until its TTL ends.",
     ),
@@ -41,27 +41,27 @@ GUIDE = (
     Step(
         "Empty the cache.",
         press("flush"),
-        "The page with the longer TTL is gone.",
+        "The page that had the longer TTL is gone.",
     ),
     Step(
-        "Read item 42, so that it is stored.",
+        "Read item 42: the app stores it.",
         press("read", item=42),
         "The page is in the cache for 10 s.",
     ),
     Step(
         "Change the price again.",
-        press("change-price", item=42, price=19.9),
+        press("change-price", item=42, price=19.95),
         "The database has the new price; the cache still has the old one.",
     ),
     Step(
         "Read it now: the price is old.",
         press("read", item=42),
-        "This read was stale: the app believed the cache.",
+        "This read was stale: the app returned the old price from the cache.",
     ),
     Step(
         "Wait 10 seconds, then read it once more.",
         press("read", item=42),
-        "The TTL ended, so the app read the new price. The TTL limits how long a page is stale.",
+        "The TTL ended, so the app read the new price: the TTL limits staleness.",
         until=checks.stale_until_ttl,
         how="Press it until the answer is a miss.",
     ),
@@ -73,7 +73,7 @@ GUIDE = (
     Step(
         "Read ten times without a cache.",
         press("read-ten", item=42),
-        "Every read was answered by the database: slower, and correct.",
+        "The database answered every read: slower, but correct.",
         until=checks.dead_cache_answers,
     ),
 )

@@ -30,7 +30,7 @@ lab = storefront.lab(
         Choice(
             "invalidate",
             "When a price changes",
-            (("delete", "delete the cached page"), ("none", "don’t tell the cache")),
+            (("delete", "delete the cached page"), ("none", "leave the cached page")),
             "delete",
         ),
         storefront.clients(2),

@@ -25,7 +25,7 @@ def through(noeviction: Check, allkeys: Check, volatile: Check, recovers: Check)
         Step(
             "Choose the policy noeviction.",
             choose("policy", "noeviction"),
-            "Another policy starts an empty Redis. With this one it may not delete keys.",
+            "Redis started again, empty; with this policy it may not delete a key.",
         ),
         Step(
             "Let the batch job write more than fits.",
@@ -59,18 +59,18 @@ def through(noeviction: Check, allkeys: Check, volatile: Check, recovers: Check)
             predict("without-ttl"),
             "Redis found no key that it may delete, so it refused the write.",
             until=volatile,
-            how="The batch job must have run with volatile-lru and a TTL before.",
+            how="Run the batch job with volatile-lru first, if you have not.",
         ),
         Step(
             "Start the load on the full cache.",
             load("start"),
-            "The shop reads its items, and each miss wants to store one.",
-            how="The reports of the measurement, which have no TTL, must still fill the cache.",
+            "The shop reads its items, and tries to store each item that was a miss.",
+            how="The reports of the measurement still fill the cache: they have no TTL.",
         ),
         Step(
             "Watch the hit rate for three seconds.",
             WATCH,
-            "No read was a hit: the reports fill the memory, so Redis refused to store the items.",
+            "No read was a hit: the reports fill the memory, so Redis stored no item.",
             until=load_was_watched,
         ),
         Step(
@@ -81,7 +81,7 @@ def through(noeviction: Check, allkeys: Check, volatile: Check, recovers: Check)
         Step(
             "Compare the policies.",
             press("compare"),
-            "With allkeys-lru the shop’s items replaced the reports; with noeviction none could.",
+            "With allkeys-lru the items replaced the reports; with noeviction Redis refused them.",
             until=recovers,
             how="Each policy gets the same batch job, then the same requests.",
         ),

@@ -16,6 +16,7 @@ from labs.setups.replication.flight import Flight
 from labs.setups.replication.trials import (
     finished_flight,
     make_group_ready,
+    measured_result,
     repair,
     undisturbed,
     wait_through_tilt,
@@ -168,7 +169,7 @@ def _result(
             fault(sandbox)
             return finished_flight(sandbox)
 
-    return float(undisturbed(sandbox, fly).results[name])
+    return measured_result(sandbox, fly, name)
 
 
 @lab.reference

@@ -166,8 +166,8 @@ def told_window(sandbox: Sandbox) -> Verdict:
         "Caches in the processes have not been measured yet.",
         hint=hint_for(
             sandbox,
-            "Set “When a price changes” to “Caches in the processes, told”, then press “Measure "
-            "the one chosen”.",
+            "Set “When a price changes” to “Caches in the processes, with messages”, then press "
+            "“Measure the one chosen”.",
             idle=True,
         ),
     )
@@ -258,8 +258,8 @@ def _how_to_lose_a_message(sandbox: Sandbox) -> str:
     """What to do next to see what a lost message leaves behind."""
     if sandbox.settings["way"] != "notified":
         return (
-            "Set “When a price changes” to “Caches in the processes, told”, and “Time to live” to "
-            "30 s."
+            "Set “When a price changes” to “Caches in the processes, with messages”, and “Time to "
+            "live” to 30 s."
         )
     if sandbox.servers["cache"].state != "up":
         return "In the tab Step press “Change the price” of item 42 while the cache is down."

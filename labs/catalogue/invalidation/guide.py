@@ -16,7 +16,7 @@ GUIDE = (
     Step(
         "Measure how long old prices are served.",
         MEASURE,
-        "The cache served an old price until its time to live ended.",
+        "The cache returned an old price until its time to live ended.",
         until=checks.ttl_window,
         how="“When a price changes” must be “Time to live alone”. It takes about two seconds.",
     ),
@@ -35,14 +35,14 @@ GUIDE = (
     Step(
         "Measure all five on the same requests.",
         press("measure-all"),
-        "Versions and tags left keys that no read asks for again; deleting left none.",
+        "Versions and tags left keys that no read uses again; deleting left none.",
         until=checks.left_behind,
         how="It takes about fifteen seconds.",
     ),
     Step(
-        "Wait for the fifth: caches in the processes.",
+        "Look at the last row: caches in the processes.",
         WATCH,
-        "A hit needed no trip at all, and a message ended most old copies at once.",
+        "A hit needed no request to a server, and a message deleted most old copies.",
         until=checks.told_window,
         how="Each process keeps items itself, and a writer publishes what it has changed.",
     ),
@@ -59,7 +59,7 @@ GUIDE = (
     Step(
         "Read ten items of one category.",
         READ_CATEGORY,
-        "The database answered, and the cache stored them and one item of another category.",
+        "The database answered; the cache stored the ten items, and one of another category.",
     ),
     Step(
         "Read them again.",
@@ -70,7 +70,7 @@ GUIDE = (
     Step(
         "Change the price of item 42.",
         press("change-price", item=42),
-        "The write counted the number of the category up.",
+        "The write increased the number of the category, so its old keys are never read again.",
     ),
     Step(
         "Read the ten items once more.",
@@ -91,7 +91,7 @@ GUIDE = (
     Step(
         "Read item 42 until its price is new.",
         press("read", item=42),
-        "The time to live ended what the lost message had not: that is why you set both.",
+        "The time to live removed the old copy that the lost message had left.",
         until=checks.message_lost,
         how="Press it until the answer is a miss. The time to live was 5 s for this measurement.",
     ),

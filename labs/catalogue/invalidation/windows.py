@@ -18,7 +18,9 @@ WAYS = by_name(
     Strategy("delete", "Delete on write", cache_aside.read, cache_aside.write),
     Strategy("versioned", "Versioned keys", versioned_keys.read, versioned_keys.write),
     Strategy("tags", "Tags by category", tagged_keys.read, tagged_keys.write),
-    Strategy("notified", "Caches in the processes, told", told_locals.read, told_locals.write),
+    Strategy(
+        "notified", "Caches in the processes, with messages", told_locals.read, told_locals.write
+    ),
 )
 
 TABLE = Table(

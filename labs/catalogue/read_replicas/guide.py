@@ -21,7 +21,6 @@ GUIDE = (
         "Guess what part of the reads a third replica answers.",
         predict("spread"),
         "The new replica answered nothing: each reader kept the connection that it had.",
-        how="It is one of the cards “Predict, then measure”.",
     ),
     Step(
         "Start the load again, if the measurement stopped it.",
@@ -55,12 +54,12 @@ GUIDE = (
         press("count"),
         "The other replicas answer as many reads as before.",
         until=checks.removed,
-        how="Press it until they do as well as before.",
+        how="Press it until they answer as many reads as before.",
     ),
     Step(
         "Follow a write to cache-002.",
         press("follow", replica="cache-002"),
-        "The replica had the write a moment after the primary: the primary does not wait for it.",
+        "The primary does not wait for the replica, so the write arrived there a moment later.",
     ),
     Step(
         "Slow the link to cache-002 to 100 ms.",
@@ -72,17 +71,17 @@ GUIDE = (
         press("follow", replica="cache-002"),
         "The replica was behind by its link, in milliseconds and in bytes.",
         until=checks.lags,
-        how="Press it again if the check is not met.",
+        how="Press it until the check is met.",
     ),
     Step(
         "Slow the link to cache-003, too.",
         press("slow-link", replica="cache-003", delay_ms=100),
-        "Whichever replica the reader endpoint leads to, it is 100 ms behind.",
+        "Both replicas of the reader endpoint are now 100 ms behind.",
     ),
     Step(
         "Compare reads right after a write, at both endpoints.",
         press("own-reads"),
-        "At the replicas most reads missed the write before them, at the primary none did.",
+        "Most reads at the replicas did not have the write yet; at the primary all had it.",
         until=checks.own_writes,
         how="Press it until enough reads are counted.",
     ),

@@ -204,7 +204,7 @@ def _after_a_restart(sandbox: Sandbox, store: str, *, remembers: bool) -> Verdic
     )
 
 
-@check("The idle limit over: signed out, and the store has forgotten the session")
+@check("The idle limit over: signed out, and the session is no longer in the store")
 def idle_limit(sandbox: Sandbox) -> Verdict:
     ended: Verdict | None = None
     for use in uses(sandbox):

@@ -10,7 +10,7 @@ from labs.setups.website.browsers import FIRST
 MIA = {"browser": FIRST}
 
 
-@check("The store has forgotten Mia’s session")
+@check("Mia’s session is no longer in the store")
 def forgotten(sandbox: Sandbox) -> Verdict:
     login = site(sandbox).browser(FIRST).login
     for row in sandbox.found.get("sessions", []):
@@ -23,12 +23,12 @@ GUIDE = (
     Step(
         "Put a teapot into Mia’s cart.",
         press("cart", item="teapot", **MIA),
-        "Mia is a visitor now: the shop made a session, and gave her browser its id in a cookie.",
+        "The shop made a session for the visitor, and gave the browser its id in a cookie.",
     ),
     Step(
         "Log Mia in.",
         press("log-in", **MIA),
-        "The login made a new id, and the store has forgotten the old one.",
+        "The login made a new id, and the old id is no longer in the store.",
         until=cookie_checks.new_id_at_login,
     ),
     Step(
@@ -40,14 +40,14 @@ GUIDE = (
     Step(
         "Open a page in Mia’s browser.",
         press("page", **MIA),
-        "The other instance answered, asked Redis, and recognised Mia.",
+        "The other instance asked Redis for the session, and found Mia signed in.",
         until=checks.served_by_another,
         how="Press it until the other instance answers.",
     ),
     Step(
         "Kill the instance that signed Mia in.",
         press("kill-home"),
-        "The instance is dead; the session is in Redis.",
+        "The instance is dead, but the session is in Redis.",
     ),
     Step(
         "Open another page in Mia’s browser.",
@@ -65,7 +65,6 @@ GUIDE = (
         predict("redis-restart"),
         "Redis replayed its append-only file, so it had every session again.",
         until=checks.redis_remembers,
-        how="It is one of the cards “Predict, then measure”.",
     ),
     Step(
         "Keep sessions in each instance’s memory.",
@@ -117,7 +116,7 @@ GUIDE = (
     Step(
         "Log Mia in with Memcached.",
         press("log-in", **MIA),
-        "Memcached has her session, in memory alone.",
+        "Memcached has her session, in memory only.",
     ),
     Step(
         "Restart Memcached.",
@@ -127,13 +126,13 @@ GUIDE = (
     Step(
         "Open a page in Mia’s browser again.",
         press("page", **MIA),
-        "Mia was signed out: Memcached keeps nothing over a restart.",
+        "Mia was signed out: Memcached keeps nothing through a restart.",
         until=checks.memcached_forgets,
     ),
     Step(
         "Keep sessions in Redis again.",
         choose("store", "redis"),
-        "Redis ends a session by the TTL of its key.",
+        "Redis deletes a session when the TTL of its key ends.",
     ),
     Step(
         "Set the idle limit to 10 seconds.",
@@ -143,7 +142,7 @@ GUIDE = (
     Step(
         "Log Mia in with the short limit.",
         press("log-in", **MIA),
-        "Her session has 10 s to live.",
+        "Redis deletes her session 10 s after the last page.",
     ),
     Step(
         "Keep opening pages for more than 10 seconds.",
@@ -153,7 +152,7 @@ GUIDE = (
         how="Press it until 10 s are over. If Mia is signed out, log her in again.",
     ),
     Step(
-        "Now open no page, and wait 10 seconds.",
+        "Wait 10 seconds, and open no page.",
         WATCH,
         "The TTL ended, and Redis deleted the session.",
         until=forgotten,
@@ -167,12 +166,12 @@ GUIDE = (
     Step(
         "Set the absolute limit to 20 seconds.",
         choose("absolute_s", 20),
-        "A session now ends 20 s after the login, however much it is used.",
+        "A session now ends 20 s after the login, even if it is used.",
     ),
     Step(
         "Log Mia in a last time.",
         press("log-in", **MIA),
-        "The session remembers when it began.",
+        "The session stores the time of its login.",
     ),
     Step(
         "Keep opening pages until Mia is signed out.",

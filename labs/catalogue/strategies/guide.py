@@ -10,19 +10,19 @@ GUIDE = (
     Step(
         "Choose lazy loading with a time to live.",
         choose("strategy", "lazy-ttl"),
-        "A miss stores the item for half a second; a write leaves the cache alone.",
+        "A miss stores the item for half a second; a write does not touch the cache.",
     ),
     Step(
         "Run it on the seeded requests.",
         RUN,
-        "The cache served old prices, but none for longer than the time to live.",
+        "The cache returned old prices, but none for longer than the time to live.",
         until=checks.ttl_bounds,
         how="It takes about two seconds.",
     ),
     Step(
-        "Take the time to live away.",
+        "Choose lazy loading without a time to live.",
         choose("strategy", "lazy"),
-        "A miss now stores the item for good.",
+        "A miss now stores the item without a TTL.",
     ),
     Step(
         "Run the same requests again.",
@@ -55,26 +55,26 @@ GUIDE = (
         until=checks.write_through_fresh,
     ),
     Step(
-        "Guess which of five asks the database least.",
+        "Guess which of the five asks the database least.",
         predict("asks-least"),
         "All five had the same requests, so their numbers can be compared.",
         until=checks.same_trace,
         how="The five runs take about ten seconds.",
     ),
     Step(
-        "Let write-through run again.",
+        "Choose write-through again.",
         choose("strategy", "write-through"),
         "It was never stale while every write went through it.",
     ),
     Step(
-        "Let 20 % of the writes pass it by.",
+        "Send 20 % of the writes past the cache.",
         choose("behind_percent", 20),
         "One write in five now goes to the database alone, as from another app.",
     ),
     Step(
         "Run write-through with those writes.",
         RUN,
-        "The cache kept old prices, because it got no message of those writes.",
+        "The cache kept old prices, because those writes changed only the database.",
         until=checks.behind_its_back,
     ),
 )

@@ -52,13 +52,13 @@ GUIDE = (
     Step(
         "Read item 42 on the new node, twice.",
         press("read", item=42),
-        "Both reads were misses, because a read stores nothing here.",
+        "Both reads were misses, because with write-through a read stores nothing.",
         until=item_is_missed_twice,
         how="Press it until two reads in a row were misses.",
     ),
     Step(
         "Change the price of item 42 again.",
-        press("change-price", item=42, price=19.9),
+        press("change-price", item=42, price=19.95),
         "The write stored the item on the new node.",
     ),
     Step(
@@ -70,7 +70,7 @@ GUIDE = (
     Step(
         "Let the clients send 2,000 requests a second.",
         choose("rate_per_s", 2_000),
-        "One client will now read and write as fast as that.",
+        "At this rate the clients make 10,000 reads within seconds.",
     ),
     Step(
         "Start the load.",

@@ -33,7 +33,7 @@ GUIDE = (
     Step(
         "Play an order in which the reader is first.",
         press("play", order="AAABBB"),
-        "The reader stored the old price, and the writer replaced it. The cache is fresh.",
+        "The reader stored the old price, and then the writer replaced it: the cache is fresh.",
         how="A is the reader, B the writer; each letter is one step.",
     ),
     Step(
@@ -115,7 +115,7 @@ GUIDE = (
     Step(
         "Let two writers race once more.",
         choose("race", "two-writers"),
-        "A cure has to hold for this pair as well.",
+        "A cure must hold for this pair as well.",
     ),
     Step(
         "Run all orders with two writers.",

@@ -79,6 +79,16 @@ def undisturbed(sandbox: Sandbox, fly: Callable[[], Flight]) -> Flight:
     )
 
 
+def measured_result(sandbox: Sandbox, fly: Callable[[], Flight], name: str) -> float:
+    """A result of an undisturbed flight. What it left down runs again afterwards, so that the
+    learner can go on; the timeline says so.
+    """
+    result = float(undisturbed(sandbox, fly).results[name])
+    with contextlib.suppress(NotNow):
+        sandbox.say(f"The measurement is over. {faults.bring_back(sandbox)}", "here")
+    return result
+
+
 def _disturbance_since(sandbox: Sandbox, began: float) -> str:
     """What kept the servers from acting since this moment (monotonic seconds), if anything did."""
     if stalled := sandbox.stalls.disturbed(began):

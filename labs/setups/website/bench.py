@@ -47,7 +47,13 @@ STEPS = (
     Steppable("write", "Log in", "The handler of a login"),
 )
 
-BROWSER = Choice("browser", "Browser", ((FIRST, "Mia’s"), (SECOND, "Ben’s")), FIRST)
+BROWSER = Choice(
+    "browser",
+    "Browser",
+    ((FIRST, "Mia’s"), (SECOND, "Ben’s")),
+    FIRST,
+    where="In {} browser",
+)
 ITEM = Choice(
     "item", "Item", tuple((item, item) for item in ("teapot", "lamp", "notebook")), "teapot"
 )
