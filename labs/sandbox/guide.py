@@ -20,11 +20,14 @@ from labs.events import (
     NoteAdded,
     StepFinished,
     StepStarted,
+    Value,
 )
 from labs.lab import Check, Step, Target, goals
 from labs.sandbox.context import Context
 
 log = logging.getLogger("labs.guide")
+NEAR = 0.05
+"""How far a number may be from what a step asks for, as a share of that."""
 _STATES = {"kill": "down", "pause": "paused", "resume": "up", "restart": "up"}
 _LINKS = {"slow": "slow", "cut": "cut", "restore": "open"}
 
@@ -130,7 +133,9 @@ class GuideProgress:
         match target.kind:
             case "setting":
                 control = context.lab.find_control(target.name)
-                return context.settings[target.name] == control.parse(target.fields["value"])
+                return _is_near(
+                    context.settings[target.name], control.parse(target.fields["value"])
+                )
             case "load":
                 return context.load.running == (target.verb == "start")
             case "server":
@@ -139,6 +144,13 @@ class GuideProgress:
             case "link":
                 return context.link_states.get(target.name) == _LINKS[target.verb]
         return False
+
+
+def _is_near(value: Value, wanted: Value) -> bool:
+    """True if a hand at a fader would call the two the same; words must be equal."""
+    if isinstance(value, (int, float)) and isinstance(wanted, (int, float)):
+        return value == wanted or abs(value - wanted) < NEAR * abs(wanted)
+    return value == wanted
 
 
 def _happened(step: Step, event: Event) -> bool:

@@ -1,7 +1,8 @@
 // @ts-check
 // The guide: shows the current step, ticks those that are done, opens the tab of its control and lights the control.
-import { write } from "./dom.js";
+import { make, write } from "./dom.js";
 import { Island } from "./island.js";
+import { sayNext } from "./outcome.js";
 import { remember, remembered } from "./remembered.js";
 import { WORDS } from "./words.js";
 
@@ -17,8 +18,12 @@ class Guide extends Island {
     fold?.addEventListener("toggle", () => {
       if (this.current) remember(FOLDED, fold.open ? null : "yes");
     }, { signal: this.gone?.signal });
-    this.addEventListener("click", (event) => {
+    document.addEventListener("click", (event) => {
       if (event.target instanceof Element && event.target.closest("[data-go]")) this.go();
+    }, { signal: this.gone?.signal });
+    document.addEventListener("htmx:after:swap", () => {
+      if (!this.lit) this.light();
+      if (this.used) this.sayNext();
     }, { signal: this.gone?.signal });
     const chosen = new URL(location.href).searchParams.has("gear");
     customElements.whenDefined("cg-bench").then(() => this.isConnected && this.lead(!chosen));
@@ -38,9 +43,15 @@ class Guide extends Island {
     return this.querySelector(`[data-step="${this.current}"]`);
   }
 
+  /** @returns {HTMLElement | undefined} the control that is lit, if it can be seen */
+  get lit() {
+    return /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-lit]")]).find((control) => control.checkVisibility());
+  }
+
   /** @param {number} current @param {number[]} done counted from 0 */
   move(current, done) {
     const before = this.current;
+    this.used = this.step?.dataset.useOf ?? "";
     this.dataset.current = String(current > Number(this.dataset.steps) ? 0 : current);
     const check = this.step?.dataset.ofCheck ?? "0";
     for (const item of this.querySelectorAll("[data-step-mark]")) {
@@ -54,9 +65,20 @@ class Guide extends Island {
     for (const name of ["data-step", "data-step-line"]) {
       for (const part of this.querySelectorAll(`[${name}]`)) part.toggleAttribute("hidden", Number(part.getAttribute(name)) !== this.current);
     }
-    if (this.current !== before) this.lead(true);
+    if (this.current === before) return;
     const fold = this.querySelector("details");
     if (fold && !this.current) fold.open = false;
+    this.lead(true);
+    this.sayNext();
+  }
+
+  /** Say the next step where the hand is, if the strip is out of sight. */
+  sayNext() {
+    const used = [...document.querySelectorAll(`[data-use="${CSS.escape(this.used ?? "")}"]`)];
+    const hand = used.find((control) => control.getClientRects().length) ?? this.bench?.querySelector("cg-controls");
+    const words = isInSight(this) ? "" : (this.step?.dataset.next ?? "");
+    const far = this.lit && !isInSight(this.lit);
+    sayNext(hand, words, ...(far ? [" ", make("button", { class: "button small quiet", type: "button", "data-go": "" }, "Go to the control")] : []));
   }
 
   /** @param {boolean} opens the tab of the step's control, too */
@@ -79,7 +101,7 @@ class Guide extends Island {
   }
 
   darken() {
-    for (const lit of document.querySelectorAll(`.${LIT}`)) {
+    for (const lit of document.querySelectorAll("[data-lit]")) {
       lit.classList.remove(LIT);
       lit.removeAttribute("data-step-no");
       lit.removeAttribute("data-lit");
@@ -89,9 +111,10 @@ class Guide extends Island {
   /** Have the control of the current step in sight and in focus, wherever on the page it stands. */
   go() {
     this.lead(true);
-    const lit = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(`.${LIT}`)]).find((control) => control.checkVisibility());
+    const lit = this.lit;
     if (!lit) return;
-    const focused = lit.matches("button, a") ? lit : lit.querySelector("input:checked, input:not([type=radio]), select, button");
+    const asks = lit.closest(".prediction") ?? lit;
+    const focused = asks.querySelector("input:checked[name=value], input:not([type=radio], [type=hidden]), input[type=radio], select, button") ?? lit;
     lit.scrollIntoView({ block: "center" });
     if (focused instanceof HTMLElement) focused.focus({ preventScroll: true });
   }
@@ -108,6 +131,12 @@ class Guide extends Island {
       return [...hidden].every((input) => !(input instanceof HTMLInputElement) || !(input.name in fields) || input.value === String(fields[input.name]));
     });
   }
+}
+
+/** @param {Element} element */
+function isInSight(element) {
+  const { top, bottom } = element.getBoundingClientRect();
+  return top >= 0 && bottom <= innerHeight;
 }
 
 customElements.define("cg-guide", Guide);

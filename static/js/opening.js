@@ -19,7 +19,7 @@ export function arrive(bench) {
   const [shows, here] = [asked === "shows", document.activeElement];
   asked = "";
   if (here && here !== document.body && !bench.contains(here) && !here.closest("form[data-opens]")) return;
-  const lit = bench.querySelector(".lit");
+  const lit = bench.querySelector("[data-lit]");
   const controls = [lit, ...(lit?.querySelectorAll("input, select, button") ?? []), ...bench.querySelectorAll(".act button, .act input, .state-box button")];
   const first = controls.find((control) => control instanceof HTMLElement && control.matches("button, input, select") && control.checkVisibility());
   /** @type {HTMLElement} */ (first ?? bench).focus({ preventScroll: true });

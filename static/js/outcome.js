@@ -2,9 +2,10 @@
 // What became of an action, next to the control that was pressed: it stays until the next action. A toast is for what has no
 // place, or none that is in sight.
 import { make, mark } from "./dom.js";
-import { toast } from "./toast.js";
+import { hushToast, toast } from "./toast.js";
 
 const PLACE = "[data-outcome]";
+const NEXT = ".guide-next";
 
 /** @typedef {{text: string, hint?: string, sense?: string}} Outcome */
 /** @type {{action: string, outcome: Outcome} | undefined} what was done last on a bench, for the bench that is drawn in the place of this one */
@@ -31,9 +32,11 @@ function isInSight(place) {
 /** @param {HTMLElement} place @param {Outcome} outcome */
 function write(place, { text, hint = "", sense = "none" }) {
   const words = [text, hint].filter(Boolean).join(" ");
+  const next = place.querySelector(NEXT);
   place.className = `outcome ${sense}`;
   place.replaceChildren();
   if (!isSaid(place, words)) place.append(...(sense === "none" ? [] : [mark(sense)]), make("span", {}, words));
+  if (next) place.append(next);
   place.toggleAttribute("tabindex", false);
   if (place.scrollHeight > place.clientHeight) place.tabIndex = 0;
 }
@@ -44,8 +47,18 @@ const isSaid = (place, words) => (place.closest("cg-bench")?.querySelector(".say
 /** The sentence under a drawing has changed. @param {Element} drawing */
 export function hush(drawing) {
   const place = /** @type {HTMLElement | null} */ (drawing.querySelector(PLACE));
-  const words = place?.textContent;
-  if (place && words && isSaid(place, words)) place.replaceChildren();
+  const said = place?.querySelector(`:scope > span:not(${NEXT})`);
+  if (place && said?.textContent && isSaid(place, said.textContent)) place.replaceChildren(...place.querySelectorAll(NEXT));
+}
+
+/**
+ * Say in the place of a control what is next; empty words take that away again.
+ * @param {Element | null | undefined} control @param {string} words @param {(Node | string)[]} more
+ */
+export function sayNext(control, words, ...more) {
+  for (const said of document.querySelectorAll(NEXT)) said.remove();
+  const place = control?.closest(".prediction") ?? placeOf(control);
+  if (words) place?.append(make("span", { class: NEXT.slice(1) }, words, ...more));
 }
 
 /**
@@ -54,6 +67,7 @@ export function hush(drawing) {
  */
 export function begin(control) {
   last = undefined;
+  hushToast();
   for (const place of control.closest("cg-bench")?.querySelectorAll(PLACE) ?? []) place.replaceChildren();
 }
 

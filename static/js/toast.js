@@ -17,6 +17,11 @@ export function toast(text, { sense = "none", hint = "" } = {}) {
   place.replaceChildren(make("p", { class: `toast ${sense}` }, mark(sense), make("span", {}, hint ? `${text} ${hint}` : text)));
 }
 
+/** What was said is over: something else begins. */
+export function hushToast() {
+  document.querySelector("[data-toasts]")?.replaceChildren();
+}
+
 /** @param {Element} box give it a way to close and an end */
 function dress(box) {
   const close = make("button", { type: "button", class: "button quiet small" }, "Close");

@@ -60,11 +60,37 @@ def test_the_control_of_a_step_is_one_press_away(bench):
     page.get_by_role("link", name=re.compile("^Break")).click()
     page.locator(".bench-foot").scroll_into_view_if_needed()
 
-    page.get_by_role("button", name="Go to the control").click()
+    page.locator("[data-step] [data-go]").locator("visible=true").click()
 
     start = page.get_by_role("button", name="Start the load")
     expect(start).to_be_focused()
     expect(start).to_be_in_viewport(ratio=1)
+
+
+def test_the_next_step_is_said_where_the_hand_is(bench):
+    page = bench(viewport={"width": 1280, "height": 800})
+    page.locator(".act").evaluate("act => act.scrollIntoView({ block: 'start' })")
+
+    page.locator(".lit").click()
+
+    said = page.locator(".act [data-outcome]")
+    expect(said).to_contain_text("Next: With “Item” at 42, press Read it.")
+    page.set_viewport_size({"width": 1280, "height": 1400})
+    page.evaluate("() => scrollTo(0, 0)")
+    page.locator(".lit").click()
+    expect(at(page, "Check 3 of 5")).to_be_visible()
+    expect(page.locator(".guide-next")).to_have_count(0)
+
+
+def test_a_guide_that_goes_on_leaves_the_line_of_the_code_lit(bench):
+    page = bench()
+    page.get_by_role("button", name="Start a request").click()
+    expect(page.locator(".ln.lit")).to_have_count(1)
+
+    page.get_by_role("link", name=re.compile("^Load")).click()
+    page.get_by_role("link", name=re.compile("^Step")).click()
+
+    expect(page.locator(".ln.lit")).to_have_count(1)
 
 
 def test_the_tab_of_a_step_opens_by_itself(bench):

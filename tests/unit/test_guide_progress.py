@@ -101,6 +101,16 @@ def test_a_state_is_looked_at_when_something_happens(context):
     assert context.emitted[-1].current == 4
 
 
+@pytest.mark.parametrize(("value", "current"), [(9.0, 2), (9.7, 3), (10.4, 3), (11.0, 2)])
+def test_a_number_that_a_hand_came_near_to_is_enough(context, value, current):
+    progress = begun(context, met=["first"])
+
+    context.settings["ttl_s"] = value
+    progress.follow(NoteAdded(text="Something else."))
+
+    assert context.emitted[-1].current == current
+
+
 def test_a_step_that_is_done_stays_done(context):
     progress = begun(context, met=["first"])
     context.settings["ttl_s"] = 10.0

@@ -34,9 +34,9 @@ GUIDE = (
         "The cache now keeps the old page until its TTL ends.",
     ),
     Step(
-        "Set the TTL to 10 seconds.",
-        choose("ttl_s", 10),
-        "Each page that is stored from now on expires after 10 s.",
+        "Set the TTL to 20 seconds.",
+        choose("ttl_s", 20),
+        "Each page that is stored from now on expires after 20 s.",
     ),
     Step(
         "Empty the cache.",
@@ -46,7 +46,7 @@ GUIDE = (
     Step(
         "Read item 42: the app stores it.",
         press("read", item=42),
-        "The page is in the cache for 10 s.",
+        "The page is in the cache for 20 s.",
     ),
     Step(
         "Change the price again.",
@@ -59,11 +59,12 @@ GUIDE = (
         "This read was stale: the app returned the old price from the cache.",
     ),
     Step(
-        "Wait 10 seconds, then read it once more.",
+        "Wait 20 seconds, then read it once more.",
         press("read", item=42),
         "The TTL ended, so the app read the new price: the TTL limits staleness.",
         until=checks.stale_until_ttl,
-        how="Press it until the answer is a miss.",
+        how="Press it until the answer is a miss. If no answer was stale, change the price again "
+        "and read at once.",
     ),
     Step(
         "Kill the cache.",

@@ -36,6 +36,7 @@ GUIDE = (
         WATCH,
         "The hits of the cache and the queries of Postgres add up to all requests.",
         until=checks.server_agrees,
+        how="Keep the load running until they agree.",
     ),
     Step(
         "Change the engine to Memcached.",

@@ -85,7 +85,7 @@ GUIDE = (
     Step(
         "Look how many acknowledged writes are lost.",
         WATCH,
-        "The new primary does not have the writes that the old one had not sent yet.",
+        "What the old primary had not sent yet is lost: often nothing, sometimes the last writes.",
         until=checks.counted,
     ),
     Step(
@@ -105,7 +105,8 @@ GUIDE = (
         press("cut-zone", clients="inside"),
         "Two servers call themselves primary, and the isolated one still answers OK.",
         until=still_acknowledges,
-        how="Then wait until another server is promoted.",
+        how="Then wait until another server is promoted. If the clients stayed outside, make the "
+        "zones whole and begin again.",
     ),
     Step(
         "Make the zones whole.",
@@ -131,7 +132,8 @@ GUIDE = (
         press("cut-zone", clients="inside"),
         "The isolated primary answered NOREPLICAS: an error instead of a false OK.",
         until=refuses_by_now,
-        how="Then wait until it refuses and another server is promoted.",
+        how="Then wait until it refuses and another server is promoted. If the clients stayed "
+        "outside, make the zones whole and begin again.",
     ),
     Step(
         "Make the zones whole again.",
