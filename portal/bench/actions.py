@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -15,7 +16,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from flask.typing import ResponseReturnValue
 
 from labs.client import SandboxInfo, catalogue, find, visible
-from labs.errors import BadInput, LabsError, NotNow, SandboxTaken, UnknownSandbox
+from labs.errors import BadInput, HostAway, LabsError, NotNow, SandboxTaken, UnknownSandbox
 from labs.events import Value
 from labs.lab import QUEUE_S, TURN_S, Control, Lab, Node, Number
 from portal.access import needs
@@ -264,7 +265,9 @@ def _turns(sandbox: SandboxInfo, node: Node) -> tuple[dict[str, Any], ...]:
 
 
 def _wait_for_opening(info: SandboxInfo) -> SandboxInfo:
-    """Wait for a moment, so that the next page shows the servers; not if others come first."""
+    """Wait for a moment, so that the next page shows the servers; not if others come first. A look
+    that gets no answer in time is no failure: the sandbox is asked for.
+    """
     end = time.monotonic() + OPENING_S
     while (
         info.status in ("queued", "opening")
@@ -272,7 +275,8 @@ def _wait_for_opening(info: SandboxInfo) -> SandboxInfo:
         and time.monotonic() < end
     ):
         time.sleep(0.02)
-        info = client(quick=True).info(info.id)
+        with suppress(HostAway):
+            info = client(quick=True).info(info.id)
     return info
 
 
@@ -333,7 +337,7 @@ def _make_room(learner: str, *, unless: str) -> None:
     end = time.monotonic() + CLOSING_S
     while (
         time.monotonic() < end
-        and (left := client(quick=True).find(learner)) is not None
+        and (left := client().find(learner)) is not None
         and left.id == taken.id
         and left.status != "closed"
     ):

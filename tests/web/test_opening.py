@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable
 from html import unescape
+from threading import Timer
 
 import pytest
 from flask.testing import FlaskClient
@@ -218,6 +219,7 @@ class FailsToOpen:
     def __init__(self, host: AnsweringHost, redis: Redis) -> None:
         self.redis = redis
         self.fails_at_once = False
+        self.stands_still_ms = 0
         about = {"isolation": "cage", "versions": {}, "open": 0, "room": 9, "queued": 0}
         redis.hset("labs:hosts", "here", json.dumps({"at": time.time(), **about}))
         host.answers["open"] = self._open
@@ -229,6 +231,8 @@ class FailsToOpen:
         about = {"id": "5a9d", "owner": args["owner"], "lab": args["lab"], "host": "here"}
         if self.fails_at_once:
             self.fail()
+        if self.stands_still_ms:
+            Timer(0.1, self.redis.client_pause, [self.stands_still_ms]).start()
         return {"reply": {**about, "status": "opening"}}
 
     def fail(self) -> None:
@@ -271,6 +275,16 @@ def test_a_bench_that_does_not_open_at_once_says_so(
     response = client.post(f"/labs/{LAB}/sandbox", headers=headers, follow_redirects=True)
 
     assert says_why_and_opens_again(response.text)
+
+
+def test_a_redis_that_stands_still_for_a_moment_fails_no_opening(
+    client: FlaskClient, failing: FailsToOpen
+) -> None:
+    failing.stands_still_ms = 400
+
+    response = client.post(f"/labs/{LAB}/sandbox")
+
+    assert response.status_code == 303
 
 
 def test_a_bench_that_does_not_open_leads_back_to_the_lesson_that_asked(
