@@ -2,6 +2,7 @@
 // The guide: shows the current step, ticks those that are done, opens the tab of its control and lights the control.
 import { write } from "./dom.js";
 import { Island } from "./island.js";
+import { Lead } from "./lead.js";
 import { remember, remembered } from "./remembered.js";
 import { WORDS } from "./words.js";
 
@@ -10,8 +11,9 @@ const FOLDED = "guide-folded";
 
 class Guide extends Island {
   start() {
+    this.way = new Lead(this, () => this.lead(true));
     this.on("guide-moved", (entry) => this.move(entry.current + 1, entry.done));
-    this.bench?.addEventListener("bench-shifted", () => this.light(), { signal: this.gone?.signal });
+    for (const [where, type] of /** @type {[EventTarget | null, string][]} */ ([[this.bench, "bench-shifted"], [document, "htmx:after:swap"]])) where?.addEventListener(type, () => this.light(), { signal: this.gone?.signal });
     const fold = this.querySelector("details");
     if (fold && remembered(FOLDED)) fold.open = false;
     fold?.addEventListener("toggle", () => {
@@ -23,6 +25,7 @@ class Guide extends Island {
 
   stop() {
     this.darken();
+    this.way?.stop();
   }
 
   /** @returns {number} the current step, from 1; 0 when all are done */
@@ -48,7 +51,9 @@ class Guide extends Island {
     for (const name of ["data-step", "data-step-line"]) {
       for (const part of this.querySelectorAll(`[${name}]`)) part.toggleAttribute("hidden", Number(part.getAttribute(name)) !== this.current);
     }
-    if (this.current !== before) this.lead(true);
+    if (this.current === before) return;
+    this.lead(true);
+    this.way?.announce();
   }
 
   /** @param {boolean} opens the tab of the step's control, too */
@@ -62,7 +67,9 @@ class Guide extends Island {
   light() {
     this.darken();
     const step = this.step;
-    for (const control of this.controls(step?.dataset.useOf ?? "", JSON.parse(step?.dataset.fields ?? "{}"))) {
+    const controls = this.controls(step?.dataset.useOf ?? "", JSON.parse(step?.dataset.fields ?? "{}"));
+    this.way?.to(controls);
+    for (const control of controls) {
       control.classList.add(LIT);
       control.setAttribute("data-step-no", String(this.current));
       for (let fold = control.closest("details"); fold; fold = fold.parentElement?.closest("details") ?? null) fold.open = true;

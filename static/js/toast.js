@@ -9,12 +9,21 @@ const CONTROLS = "a[href], button, input, select, textarea, summary, label, [tab
 
 /**
  * @param {string} text
- * @param {{sense?: string, hint?: string}} [options]
+ * @param {{sense?: string, hint?: string, offers?: {words: string, run: () => void}}} [options] what it `offers` is a button
  */
-export function toast(text, { sense = "none", hint = "" } = {}) {
+export function toast(text, { sense = "none", hint = "", offers } = {}) {
   const place = document.querySelector("[data-toasts]");
   if (!place || !text) return;
-  place.replaceChildren(make("p", { class: `toast ${sense}` }, mark(sense), make("span", {}, hint ? `${text} ${hint}` : text)));
+  const box = make("p", { class: `toast ${sense}` }, mark(sense), make("span", {}, hint ? `${text} ${hint}` : text));
+  if (offers) {
+    const button = make("button", { type: "button", class: "button small" }, offers.words);
+    button.addEventListener("click", () => {
+      box.remove();
+      offers.run();
+    });
+    box.append(button);
+  }
+  place.replaceChildren(box);
 }
 
 /** @param {Element} box give it a way to close and an end */
