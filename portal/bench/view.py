@@ -42,7 +42,7 @@ Phase = Literal["none", "taken", "queued", "opening", "open", "ended", "away"]
 Gear = Literal["step", "load", "break"]
 DRAWN = (
     *("servers", "links", "settings", "flows", "keys", "roles", "endpoints", "figures"),
-    *("consoles", "tilts"),
+    *("consoles", "tilts", "measuring"),
 )
 PROMPT_LENGTH = 24
 """Characters that a console's prompt shows after the server's name."""
@@ -132,6 +132,11 @@ class Bench:
             },
             "leader": elected[-1] if elected else "",
         }
+
+    @property
+    def measuring_actions(self) -> dict[str, str]:
+        """The labels of the actions that have the servers to themselves, by name."""
+        return {action.name: action.label for action in self.lab.actions if action.measures}
 
     @property
     def breakable_links(self) -> list[Link]:

@@ -28,6 +28,13 @@ MEANINGS = {
 }
 CHECKS = {"met": "Met", "unmet": "Not met yet", "error": "Could not be judged"}
 GUIDE = {"done": "done", "now": "the current step", "todo": "to do"}
+LEAD = {
+    "above": "Above: show me",
+    "below": "Below: show me",
+    "text": "In the text: show me",
+    "tab": "Tab {}: show me",
+}
+"""Where the control of the current step is, while it is out of sight; {} is a tab's label."""
 SENTINELS = {
     "+sdown": "no answer from {}",
     "-sdown": "hears {} again",
@@ -58,6 +65,12 @@ MEASURING = {
     "busy": "Waiting: your sandbox finishes another request.",
 }
 """What becomes of a measurement that was asked for."""
+MEASURED = {
+    "action": "“{}” is running. It has your servers to itself: what you press now waits.",
+    "prediction": "Your prediction is being measured. It has your servers to itself: what you "
+    "press now waits.",
+}
+"""What a drawing says while an action that measures, or a prediction, has the servers to itself."""
 CONNECTION = {
     "connecting": ("Connecting", "The page opens its live stream."),
     "waiting": ("Waiting", "The page asks again by itself."),
@@ -83,11 +96,13 @@ def for_scripts() -> dict[str, Any]:
         "meanings": MEANINGS,
         "checks": CHECKS,
         "guide": GUIDE,
+        "lead": LEAD,
         "sentinels": SENTINELS,
         "tilt": TILT,
         "noReplica": NO_REPLICA,
         "connection": CONNECTION,
         "failing": FAILING,
+        "measured": MEASURED,
     }
 
 

@@ -32,18 +32,23 @@ from portal.web.services import client, course, db
 
 bp = Blueprint("learn", __name__)
 
+STEP_WITHIN_S = 1.0
+"""The start page waits no longer than this for the step that waits on a bench."""
+
 
 @bp.get("/")
 def index() -> str:
     """What this site is, where this learner goes on, a puzzle, and the contents of the course."""
     all_rows = rows(course(), history())
+    bench, step = _open_bench()
     return render_template(
         "learn/index.html",
         place="course",
         course=course(),
         rows=all_rows,
         onward=where_to_go_on(all_rows),
-        bench=_open_bench(),
+        bench=bench,
+        step=step,
         labs=catalogue(),
         hours=_hours(),
         puzzle=_puzzle(),
@@ -120,14 +125,19 @@ def _puzzle() -> Markup:
     ).fill()
 
 
-def _open_bench() -> LabProgress | None:
-    """The lab that the learner has open, with the progress in it."""
-    learner = current_learner()
+def _open_bench() -> tuple[LabProgress | None, int]:
+    """The lab that the learner has open, with the progress in it, and which step of its guide is
+    next; 0 if none is, or if that isn't known.
+    """
+    learner, bench = current_learner(), None
     with suppress(LabsError):
         sandbox = client(quick=True).find(learner) if learner else None
         if sandbox is not None and sandbox.status == "open" and sandbox.lab in catalogue():
-            return progress_of(catalogue()[sandbox.lab], history())
-    return None
+            bench = progress_of(catalogue()[sandbox.lab], history())
+            state = client().call(sandbox, "state", deadline_s=STEP_WITHIN_S, history=False)
+            current = state.get("guide", {}).get("current", -1)
+            return bench, current + 1 if 0 <= current < len(bench.lab.guide) else 0
+    return bench, 0
 
 
 def _hours() -> int:

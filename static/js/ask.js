@@ -5,6 +5,9 @@ const ANSWER_MS = 10000;
 /** A script of ours reads a refusal in the header `Refused`, so that the browser reports no error of the page. */
 export const REFUSALS = { Refusals: "in-header" };
 
+/** What the portal answered, also where the header `Refused` says it. @param {Response | undefined} response */
+export const statusOf = (response) => Number(response?.headers.get("Refused") ?? response?.status ?? 0);
+
 /**
  * The answer to a GET, whole.
  * @param {string} url
@@ -19,7 +22,7 @@ export async function ask(url, { ms = ANSWER_MS, signal, headers = { Accept: "ap
   if (signal?.aborted) stop();
   try {
     const response = await fetch(url, { headers: { ...headers, ...REFUSALS }, signal: deadline.signal });
-    const status = Number(response.headers.get("Refused") ?? response.status);
+    const status = statusOf(response);
     return { status, ok: status < 300, text: await response.text() };
   } catch (error) {
     throw new Error("The portal did not answer. Check your network, then try again.", { cause: error });

@@ -14,7 +14,7 @@ import "./table.js";
 import "./tiles.js";
 import "./timeline.js";
 import "./topology.js";
-import { ask } from "./ask.js";
+import { ask, statusOf } from "./ask.js";
 import { Connection } from "./connection.js";
 import { Feed } from "./feed.js";
 import { restore } from "./outcome.js";
@@ -50,7 +50,7 @@ class Bench extends HTMLElement {
     if (new URL(location.href).searchParams.has("gear")) this.keepAddress("gear", this.dataset.gear ?? "step");
     this.addEventListener("htmx:after:request", (event) => {
       const { response, request } = /** @type {any} */ (event).detail.ctx;
-      if (response?.status === GONE && request?.method !== "GET") this.redraw(this.dataset.sandbox);
+      if (statusOf(response?.raw) === GONE && request?.method !== "GET") this.redraw(this.dataset.sandbox);
     }, { signal });
     window.setTimeout(() => this.isConnected && arrive(this));
     this.tick = window.setInterval(() => this.countDown(), 1000);

@@ -2,6 +2,7 @@
 // The guide: shows the current step, ticks those that are done, opens the tab of its control and lights the control.
 import { make, write } from "./dom.js";
 import { Island } from "./island.js";
+import { Lead } from "./lead.js";
 import { sayNext } from "./outcome.js";
 import { remember, remembered } from "./remembered.js";
 import { WORDS } from "./words.js";
@@ -11,6 +12,7 @@ const FOLDED = "guide-folded";
 
 class Guide extends Island {
   start() {
+    this.way = new Lead(this, () => this.lead(true));
     this.on("guide-moved", (entry) => this.move(entry.current + 1, entry.done));
     this.bench?.addEventListener("bench-shifted", () => this.light(), { signal: this.gone?.signal });
     const fold = this.querySelector("details");
@@ -18,11 +20,8 @@ class Guide extends Island {
     fold?.addEventListener("toggle", () => {
       if (this.current) remember(FOLDED, fold.open ? null : "yes");
     }, { signal: this.gone?.signal });
-    document.addEventListener("click", (event) => {
-      if (event.target instanceof Element && event.target.closest("[data-go]")) this.go();
-    }, { signal: this.gone?.signal });
     document.addEventListener("htmx:after:swap", () => {
-      if (!this.lit) this.light();
+      this.light();
       if (this.used) this.sayNext();
     }, { signal: this.gone?.signal });
     const chosen = new URL(location.href).searchParams.has("gear");
@@ -31,6 +30,7 @@ class Guide extends Island {
 
   stop() {
     this.darken();
+    this.way?.stop();
   }
 
   /** @returns {number} the current step, from 1; 0 when all are done */
@@ -41,11 +41,6 @@ class Guide extends Island {
   /** @returns {HTMLElement | null} what is said of the current step */
   get step() {
     return this.querySelector(`[data-step="${this.current}"]`);
-  }
-
-  /** @returns {HTMLElement | undefined} the control that is lit, if it can be seen */
-  get lit() {
-    return /** @type {HTMLElement[]} */ ([...document.querySelectorAll("[data-lit]")]).find((control) => control.checkVisibility());
   }
 
   /** @param {number} current @param {number[]} done counted from 0 */
@@ -72,13 +67,14 @@ class Guide extends Island {
     this.sayNext();
   }
 
-  /** Say the next step where the hand is, if the strip is out of sight. */
+  /** Say the next step where the hand is, if neither the strip nor, on a phone, the row of actions shows it. */
   sayNext() {
     const used = [...document.querySelectorAll(`[data-use="${CSS.escape(this.used ?? "")}"]`)];
     const hand = used.find((control) => control.getClientRects().length) ?? this.bench?.querySelector("cg-controls");
-    const words = isInSight(this) ? "" : (this.step?.dataset.next ?? "");
-    const far = this.lit && !isInSight(this.lit);
-    sayNext(hand, words, ...(far ? [" ", make("button", { class: "button small quiet", type: "button", "data-go": "" }, "Go to the control")] : []));
+    const isShown = [this, this.bench?.querySelector("[data-step-here]")].some((line) => line && isInSight(line));
+    const words = isShown ? "" : (this.step?.dataset.next ?? "");
+    sayNext(hand, words, " ", make("button", { class: "button small quiet", type: "button", "data-show-me": "", hidden: "" }));
+    this.way?.offer();
   }
 
   /** @param {boolean} opens the tab of the step's control, too */
@@ -92,7 +88,9 @@ class Guide extends Island {
   light() {
     this.darken();
     const step = this.step;
-    for (const control of this.controls(step?.dataset.useOf ?? "", JSON.parse(step?.dataset.fields ?? "{}"))) {
+    const controls = this.controls(step?.dataset.useOf ?? "", JSON.parse(step?.dataset.fields ?? "{}"));
+    this.way?.to(controls);
+    for (const control of controls) {
       control.classList.add(LIT);
       control.setAttribute("data-step-no", step?.dataset.place ?? "");
       control.setAttribute("data-lit", String(this.current));
@@ -106,17 +104,6 @@ class Guide extends Island {
       lit.removeAttribute("data-step-no");
       lit.removeAttribute("data-lit");
     }
-  }
-
-  /** Have the control of the current step in sight and in focus, wherever on the page it stands. */
-  go() {
-    this.lead(true);
-    const lit = this.lit;
-    if (!lit) return;
-    const asks = lit.closest(".prediction") ?? lit;
-    const focused = asks.querySelector("input:checked[name=value], input:not([type=radio], [type=hidden]), input[type=radio], select, button") ?? lit;
-    lit.scrollIntoView({ block: "center" });
-    if (focused instanceof HTMLElement) focused.focus({ preventScroll: true });
   }
 
   /**
@@ -135,8 +122,8 @@ class Guide extends Island {
 
 /** @param {Element} element */
 function isInSight(element) {
-  const { top, bottom } = element.getBoundingClientRect();
-  return top >= 0 && bottom <= innerHeight;
+  const { top, bottom, height } = element.getBoundingClientRect();
+  return height > 0 && top >= 0 && bottom <= innerHeight;
 }
 
 customElements.define("cg-guide", Guide);

@@ -4,18 +4,28 @@
 
 /** @type {"" | "opens" | "shows"} */
 let asked = "";
+/** @type {Element | null} the bench that stood there then; its own script may come later than the question */
+let before = null;
 
 document.addEventListener("submit", (event) => {
-  const form = event.target instanceof HTMLElement ? event.target.closest("form[data-opens]") : null;
-  if (form) asked = form.getAttribute("data-opens") ? "shows" : "opens";
+  if (event.target instanceof HTMLElement) ask(event.target.closest("form[data-opens]"));
 });
+// Asked before this script had come: the form's button waits for the answer.
+ask(document.querySelector("form[data-opens]:has(button:disabled)"));
+
+/** @param {Element | null} form */
+function ask(form) {
+  if (!form) return;
+  asked = form.getAttribute("data-opens") ? "shows" : "opens";
+  before = document.querySelector("cg-bench");
+}
 
 /**
  * Give the focus to the first control of a bench that the learner asked for; show the bench if the learner asked from afar.
  * @param {HTMLElement} bench
  */
 export function arrive(bench) {
-  if (!asked || bench.dataset.phase === "queued" || bench.dataset.phase === "opening") return;
+  if (!asked || bench === before || bench.dataset.phase === "queued" || bench.dataset.phase === "opening") return;
   const [shows, here] = [asked === "shows", document.activeElement];
   asked = "";
   if (here && here !== document.body && !bench.contains(here) && !here.closest("form[data-opens]")) return;

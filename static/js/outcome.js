@@ -42,11 +42,11 @@ function write(place, { text, hint = "", sense = "none" }) {
 }
 
 /** True of what the sentence under the drawing says already, right above. @param {Element} place @param {string} words */
-const isSaid = (place, words) => (place.closest("cg-bench")?.querySelector(".says")?.textContent ?? "").replaceAll("\u00a0", " ").includes(words.replaceAll("\u00a0", " "));
+const isSaid = (place, words) => Boolean(place.closest(".act")) && (place.closest("cg-bench")?.querySelector(".says")?.textContent ?? "").replaceAll("\u00a0", " ").includes(words.replaceAll("\u00a0", " "));
 
 /** The sentence under a drawing has changed. @param {Element} drawing */
 export function hush(drawing) {
-  const place = /** @type {HTMLElement | null} */ (drawing.querySelector(PLACE));
+  const place = drawing.closest("cg-bench")?.querySelector(`cg-controls .act > ${PLACE}`);
   const said = place?.querySelector(`:scope > span:not(${NEXT})`);
   if (place && said?.textContent && isSaid(place, said.textContent)) place.replaceChildren(...place.querySelectorAll(NEXT));
 }

@@ -9,13 +9,13 @@
  * @typedef {{
  *   servers: Record<string, Server>, links: Record<string, Link>, settings: Record<string, any>, flows: Record<string, number>, keys: Record<string, number>, loading: boolean, failing: Failing | Record<string, never>,
  *   roles: Record<string, {role: string, of: string}>, endpoints: Record<string, string[]>, figures: Record<string, string[]>, consoles: Record<string, {holds: string, since: number}>,
- *   sentinels: Record<string, {event: string, words: string}>, leader: string, tilts: Record<string, number>,
+ *   measuring: {running: string}, sentinels: Record<string, {event: string, words: string}>, leader: string, tilts: Record<string, number>,
  * }} State
  */
 
 /** @param {string} json what portal.bench.view.Bench.drawn says @returns {State} */
 export function stateOf(json) {
-  return { servers: {}, links: {}, settings: {}, flows: {}, keys: {}, loading: false, failing: {}, roles: {}, endpoints: {}, figures: {}, consoles: {}, sentinels: {}, leader: "", tilts: {}, ...JSON.parse(json || "{}") };
+  return { servers: {}, links: {}, settings: {}, flows: {}, keys: {}, loading: false, failing: {}, roles: {}, endpoints: {}, figures: {}, consoles: {}, sentinels: {}, leader: "", tilts: {}, measuring: { running: "" }, ...JSON.parse(json || "{}") };
 }
 
 /** The events that change a state. */
@@ -47,6 +47,8 @@ export const CHANGES = {
   },
   /** @param {State} state @param {any} entry */
   "load-failing": (state, entry) => { state.failing = entry.failed ? entry : {}; },
+  /** @param {State} state @param {any} entry */
+  "measuring-changed": (state, { running }) => { state.measuring = { running }; },
   /** @param {State} state @param {any} entry */
   "tilt-changed": (state, { sentinel, left_s: left, at }) => {
     delete state.tilts[sentinel];

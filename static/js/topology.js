@@ -5,6 +5,7 @@ import { Sample, flowsOf, send } from "./dots.js";
 import { Failing } from "./failing.js";
 import { Group } from "./group.js";
 import { Island, calmly, clock, known } from "./island.js";
+import { Measured } from "./measured.js";
 import { hush } from "./outcome.js";
 import { CHANGES, stateOf } from "./sandbox-state.js";
 import { engineWords, replyWords, saidOf } from "./words.js";
@@ -20,6 +21,7 @@ class Topology extends Island {
     this.state = stateOf(this.dataset.state ?? "");
     this.group = this.querySelector("svg.group") ? new Group(this, this.state) : undefined;
     this.failing = new Failing(this, this.state);
+    this.measured = new Measured(this, this.state);
     this.sample = new Sample((link) => this.wiresOf(link).filter((wire) => wire.getClientRects().length), (wire, sense, ms) => this.group?.travel(wire, sense) ?? send(wire, sense, ms));
     const read = calmly(() => this.read());
     for (const [type, change] of Object.entries(CHANGES)) {
@@ -80,6 +82,7 @@ class Topology extends Island {
   dress() {
     for (const node of this.querySelectorAll("[data-node]")) this.dressNode(node);
     this.failing?.show();
+    this.measured?.show();
     this.keys();
     for (const item of this.querySelectorAll("[data-tells]")) write(item, `${of(item, "label")}, ${this.engine(item)}: ${this.listed(of(item, "tells"))}`);
     for (const item of this.querySelectorAll("[data-tells-link]")) {

@@ -2,7 +2,7 @@
 // The words of a drawing: of a server's state, its engine, what a command meant. Which words, the page says (portal/bench/words.py).
 
 /** @typedef {Record<string, string>} Words */
-/** @type {{engines: Words, states: Words, meanings: Words, checks: Words, guide: Words, sentinels: Words, tilt: Words, noReplica: string, connection: Record<string, [string, string]>, failing: Record<string, string>}} */
+/** @type {{engines: Words, states: Words, meanings: Words, checks: Words, guide: Words, lead: Words, sentinels: Words, tilt: Words, noReplica: string, connection: Record<string, [string, string]>, failing: Record<string, string>, measured: Words}} */
 export const WORDS = JSON.parse(document.getElementById("words")?.textContent ?? "");
 const LONGEST_REPLY = 14;
 

@@ -4,6 +4,10 @@ import re
 
 from playwright.sync_api import expect
 
+from labs.catalogue import catalogue
+from labs.events import GuideMoved
+from tests.browser.groups import tell
+
 
 def at(page, words):
     """The line of the guide, if it begins like this."""
@@ -60,7 +64,7 @@ def test_the_control_of_a_step_is_one_press_away(bench):
     page.get_by_role("link", name=re.compile("^Break")).click()
     page.locator(".bench-foot").scroll_into_view_if_needed()
 
-    page.locator("[data-step] [data-go]").locator("visible=true").click()
+    page.locator("cg-guide").get_by_role("button", name="Tab Load: show me").click()
 
     start = page.get_by_role("button", name="Start the load")
     expect(start).to_be_focused()
@@ -137,3 +141,94 @@ def test_the_wall_shows_no_guide(bench):
     page = bench("cache-aside", "?view=projector")
 
     expect(page.locator("cg-guide")).to_be_hidden()
+
+
+def step_that_predicts(lab):
+    """The number of the first step that asks for a prediction, from 0."""
+    return next(n for n, step in enumerate(catalogue()[lab].guide) if step.use.kind == "prediction")
+
+
+def test_a_control_out_of_sight_is_offered_and_the_page_stays(bench):
+    page = bench(viewport={"width": 1280, "height": 400})
+    show = page.locator("cg-guide [data-show-me]")
+
+    expect(show).to_have_text("Below: show me")
+    assert page.evaluate("() => scrollY") == 0
+    show.press("Enter")
+
+    expect(page.locator(".lit")).to_be_in_viewport(ratio=1)
+    expect(page.locator(".lit")).to_be_focused()
+    expect(show).to_be_hidden()
+
+
+def test_a_control_in_sight_is_not_offered(bench):
+    page = bench()
+
+    expect(page.locator(".lit")).to_be_in_viewport(ratio=1)
+    expect(page.locator("[data-show-me]").locator("visible=true")).to_have_count(0)
+
+
+def test_a_control_in_another_tab_is_offered_by_the_name_of_the_tab(bench):
+    page = bench()
+    page.get_by_role("link", name=re.compile("^Load")).click()
+
+    page.get_by_role("button", name="Tab Step: show me").click()
+
+    expect(page.get_by_role("link", name=re.compile("^Step"))).to_have_attribute(
+        "aria-current", "true"
+    )
+    expect(page.locator(".lit")).to_be_focused()
+
+
+def test_where_the_hand_is_the_way_to_a_far_control_is_offered(bench):
+    page = bench(viewport={"width": 1280, "height": 400})
+    page.locator(".lit").scroll_into_view_if_needed()
+
+    tell(page, GuideMoved(current=11, done=list(range(11))))
+
+    said = page.locator(".guide-next")
+    expect(said).to_contain_text("Next:")
+    said.get_by_role("button", name="show me").click()
+    expect(page.locator(".lit")).to_be_in_viewport(ratio=1)
+
+
+def test_a_prediction_comes_to_the_row_of_actions_and_stays_there(bench):
+    page = bench("strategies")
+    number = step_that_predicts("strategies")
+    row = page.locator("[data-needed=card]")
+    expect(row).to_be_hidden()
+
+    tell(page, GuideMoved(current=number, done=list(range(number))))
+
+    card = row.locator(".prediction")
+    expect(card).to_be_visible()
+    expect(card.locator(".lit")).to_have_attribute("data-lit", str(number + 1))
+    expect(page.locator(".bench-predictions .prediction")).to_have_count(
+        len(catalogue()["strategies"].predictions) - 1
+    )
+    tell(page, GuideMoved(current=number + 1, done=list(range(number + 1))))
+    expect(card).to_be_visible()
+
+
+def test_a_setting_of_the_fold_comes_to_the_row_and_goes_back(bench):
+    page = bench("cache-aside")
+    row = page.locator("[data-needed=control]")
+    expect(row).to_be_hidden()
+
+    tell(page, GuideMoved(current=4, done=[0, 1, 2, 3]))
+    expect(row.locator("[data-control=invalidate].lit")).to_be_visible()
+    expect(page.locator(".more")).not_to_have_attribute("open", "")
+    tell(page, GuideMoved(current=5, done=[0, 1, 2, 3, 4]))
+
+    expect(row.locator("[data-control=ttl_s].lit")).to_be_visible()
+    expect(row.locator("form")).to_have_count(1)
+    expect(page.locator(".more .gear [data-control=invalidate]")).to_have_count(1)
+
+
+def test_a_phone_says_the_step_in_the_row_of_actions(bench):
+    page = bench(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    line = page.locator(".act-step")
+
+    expect(line).to_contain_text("Check 1 of 5 · Read item 42.")
+    tell(page, GuideMoved(current=1, done=[0]))
+    expect(line).to_contain_text("Check 2 of 5")

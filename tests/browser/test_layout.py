@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from labs.catalogue import catalogue
 
 Bench = Callable[..., Page]
-WIDTHS = (1280, 1366, 1536, 1920)
+WIDTHS = (1280, 1366, 1440, 1536, 1920)
 LESSONS = {
     "cache-aside": "cache-aside-in-code",
     "database-relief": "why-a-cache",
@@ -85,7 +85,8 @@ def test_the_first_screen_shows_the_lit_control_and_little_else(bench: Bench, la
 
     expect(page.locator(".lit")).to_be_in_viewport(ratio=1)
     assert page.locator(".more").get_attribute("open") is None
-    expect(page.locator(".more > summary")).to_be_in_viewport(ratio=1)
+    if page.locator(".controls .lit").count():  # else it stands in the lab's own view
+        expect(page.locator(".more > summary")).to_be_in_viewport(ratio=1)
     buttons = page.locator(".act button:visible")
     assert buttons.count() <= 3
     expect(

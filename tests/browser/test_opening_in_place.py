@@ -16,6 +16,7 @@ LESSON = "/lessons/cache-aside-in-code"
 
 def test_an_opened_bench_keeps_the_place_and_has_the_focus(visit: Open) -> None:
     page = visit(LESSON, viewport={"width": 1536, "height": 864})
+    page.wait_for_selector("cg-bench:defined")
     page.evaluate("() => scrollTo(0, 700)")
 
     page.get_by_role("button", name="Open the bench").press("Enter")
@@ -30,7 +31,7 @@ def test_one_click_sets_a_bench_up_and_another_takes_it_back(visit: Open) -> Non
     set_up = page.get_by_role("button", name="Set up the bench for this").nth(1)
 
     set_up.click()
-    expect(page.locator("[data-control=ttl_s] output")).to_have_text("3 s")
+    expect(page.locator("[data-control=ttl_s] output")).to_have_text("10 s")
     page.evaluate(
         "() => htmx.ajax('POST', document.querySelector('[data-control=ttl_s]').action, { values: { name: 'ttl_s', value: '60' }, swap: 'none' })"
     )

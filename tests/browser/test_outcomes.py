@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.conftest import unfold
+
 Bench = Callable[..., Page]
-UNDER_THE_DRAWING = "cg-topology [data-outcome]"
+UNDER_THE_DRAWING = "cg-controls .act > [data-outcome]"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
@@ -50,6 +52,7 @@ def test_it_stays_until_the_next_action_also_when_the_bench_is_drawn_again(bench
     page.wait_for_function("() => !document.querySelector('cg-bench').drawing")
     expect(said).to_have_count(1)
 
+    unfold(page, "More controls")
     action(page, "Flush the cache").click()
     expect(said).to_have_count(0)
     expect(page.locator("[data-outcome]", has_text="The cache is empty.")).to_have_count(1)
@@ -62,6 +65,7 @@ def test_a_refused_action_is_said_in_the_same_place_and_is_no_error_of_the_page(
     page.locator("[data-fault-server=cache]").get_by_role("button", name="Kill").click()
     expect(page.locator("svg.only-wide [data-node=cache]")).to_have_attribute("data-state", "down")
     page.locator("[data-gear-tab=step]").click()
+    unfold(page, "More controls")
 
     action(page, "Flush the cache").click()
 
@@ -88,6 +92,7 @@ def test_the_nearest_place_is_that_of_the_form_then_of_the_group(bench: Bench) -
 
 def test_what_the_drawing_says_already_is_not_said_twice(bench: Bench) -> None:
     page = bench(query="?gear=step")
+    unfold(page, "More controls")
     page.evaluate(
         """() => { document.querySelector('.says').textContent = 'The cache is empty. It was emptied.'; }"""
     )

@@ -14,6 +14,7 @@ from labs.events import (
     Entry,
     LoadChanged,
     LoadFailing,
+    MeasuringChanged,
     ReadingTaken,
     ServerChanged,
     encode,
@@ -111,6 +112,24 @@ def test_a_load_that_fails_says_so_with_a_way_out_and_it_goes_away(bench: Bench)
 
     tell(page, LoadFailing(failed=0, ended=0, wanted_per_s=60.0, news=True))
     expect(place).to_be_hidden()
+
+
+def test_a_measurement_is_said_in_the_place_of_the_sentence(bench: Bench) -> None:
+    page = bench("strategies")
+    sentence, place = page.locator(".says").first, page.locator("[data-measuring]")
+    expect(place).to_be_hidden()
+    before = page.locator("cg-topology").bounding_box()
+
+    tell(page, MeasuringChanged(running="compare", waiting=[]))
+
+    expect(place).to_contain_text("“Compare them” is running.")
+    expect(sentence).to_be_hidden()
+    assert page.locator("cg-topology").bounding_box() == before
+    tell(page, MeasuringChanged(running="asks-least", waiting=[]))
+    expect(place).to_contain_text("Your prediction is being measured.")
+    tell(page, MeasuringChanged(running="", waiting=[]))
+    expect(place).to_be_hidden()
+    expect(sentence).to_be_visible()
 
 
 def test_few_that_fail_of_many_that_are_wanted_are_said_so(bench: Bench) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, TimeoutError as NotInTime, expect
 
+from tests.guides.hands import Hand, Mouse
+
 STEP_S = 90.0
 """For one step, with all that its servers do and the time to live of what they store."""
 AGAIN_S = 1.0
@@ -18,19 +20,21 @@ class Lost(AssertionError):
     """The guide can't be followed from here."""
 
 
-def follow(page: Page, pause: Callable[[], None]) -> int:
-    """Do each step of the guide of the open bench; how many there were. Raises Lost."""
+def follow(page: Page, pause: Callable[[], None], hand: Hand | None = None) -> int:
+    """Do each step of the guide of the open bench, with a mouse or with another hand; how many
+    there were. Raises Lost.
+    """
     guide = page.locator("cg-guide")
     done = 0
     while (number := int(guide.get_attribute("data-current") or 0)) != 0:
         pause()
         if _is_current(page, number):  # a step with nothing to press may end by itself
-            _do(page, number)
+            _do(page, number, hand or Mouse())
         done = number
     return done
 
 
-def _do(page: Page, number: int) -> None:
+def _do(page: Page, number: int, hand: Hand) -> None:
     """Do this step and wait until another one is the current one. What is stepped, and what the
     guide says to press `until` something, is pressed again while it isn't.
     """
@@ -44,7 +48,7 @@ def _do(page: Page, number: int) -> None:
     while True:
         if use:
             try:
-                _use(_lit(page, number, words), use, fields)
+                _use(hand, _lit(page, number, words), use, fields)
             except (NotInTime, Lost):
                 if _is_current(page, number):  # else the step was done meanwhile
                     raise
@@ -71,58 +75,60 @@ def _lit(page: Page, number: int, words: str) -> Locator:
     return lit.first
 
 
-def _use(control: Locator, use: str, fields: dict[str, Any]) -> None:
+def _use(hand: Hand, control: Locator, use: str, fields: dict[str, Any]) -> None:
     kind = use.partition(":")[0]
     if kind == "setting":
-        _set(control, fields["value"])
+        _set(hand, control, fields["value"])
     elif kind == "console":
         line = control.get_by_role("textbox")
-        line.fill(str(fields["command"]))
+        hand.write(line, str(fields["command"]))
         line.press("Enter")
     elif kind == "prediction":
         card = control.locator("xpath=ancestor::section[1]")
         answer = card.locator("input[name=value]").first
         if answer.get_attribute("type") == "radio":
-            answer.check()
+            hand.tick(answer)
         else:
-            answer.fill("1")
-        control.click()
+            hand.write(answer, "1")
+        hand.press(control)
     else:
         for name, value in fields.items():
-            _fill(control, name, value)
+            _fill(hand, control, name, value)
         if control.is_enabled():
-            control.click()
+            hand.press(control)
 
 
-def _set(form: Locator, value: Any) -> None:
-    """Set a control of the lab, as a person does with a mouse or, at a fader, with the keys."""
+def _set(hand: Hand, form: Locator, value: Any) -> None:
+    """Set a control of the lab."""
     choice = form.locator(f'input[type=radio][value="{value}"]')
+    text = form.locator("input[type=text]")
     if choice.count():
-        choice.check(force=True)
+        hand.tick(choice)
     elif form.locator("select").count():
-        form.locator("select").select_option(str(value))
-    elif form.locator("input[type=text]").count():
-        form.locator("input[type=text]").fill(str(value))
-        form.locator("input[type=text]").press("Tab")
+        hand.pick(form.locator("select"), str(value))
+    elif text.count():
+        hand.write(text, str(value))
+        text.press("Tab")
     else:
-        _slide(form.locator("input[type=range]"), float(value))
+        fader = form.locator("input[type=range]")
+        hand.slide(fader, _place_of(fader, float(value)))
 
 
-def _slide(fader: Locator, value: float) -> None:
-    fader.evaluate(
+def _place_of(fader: Locator, value: float) -> str:
+    """Where a fader shows this value: a logarithmic one has places."""
+    place = fader.evaluate(
         """(input, value) => {
           const stops = JSON.parse(input.dataset.stops ?? "[]");
           const near = stops.find(([, stop]) => Math.abs(stop / value - 1) < 1e-6);
           if (stops.length && !near) throw new Error(`the fader has no place for ${value}`);
-          input.value = String(near ? near[0] : value);
-          input.dispatchEvent(new Event("input", { bubbles: true }));
-          input.dispatchEvent(new Event("change", { bubbles: true }));
+          return String(near ? near[0] : value);
         }""",
         value,
     )
+    return str(place)
 
 
-def _fill(control: Locator, name: str, value: Any) -> None:
+def _fill(hand: Hand, control: Locator, name: str, value: Any) -> None:
     """Fill in a field of the form that the button sends, wherever on the page either stands."""
     owner = control.evaluate("button => button.form.id")
     form = (
@@ -141,11 +147,11 @@ def _fill(control: Locator, name: str, value: Any) -> None:
         if owner:
             named = f'input[form="{owner}"][name="{name}"][value="{value}"]'
             chosen = chosen.or_(control.page.locator(named))
-        chosen.check(force=True)
+        hand.tick(chosen)
     elif field.evaluate("input => input.tagName") == "SELECT":
-        field.select_option(str(value))
+        hand.pick(field, str(value))
     else:
-        field.fill(f"{value:g}" if isinstance(value, float) else str(value))
+        hand.write(field, f"{value:g}" if isinstance(value, float) else str(value))
 
 
 def _checks(page: Page) -> str:

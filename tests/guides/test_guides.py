@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from labs.catalogue import catalogue
 from tests.guides.following import follow
+from tests.guides.hands import Keyboard
 
 LABS = sorted(lab.id for lab in catalogue().values() if lab.guide)
 SHORTEST_S, LONGEST_S = 3.0, 8.0
@@ -29,10 +31,36 @@ def test_a_guide_that_is_followed_reaches_every_check(visit, lab, request):
     steps = follow(page, pause)
 
     assert steps == len(catalogue()[lab].guide)
+    every_check_is_met(page, lab)
+    page.get_by_role("button", name="Close the bench").click()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_whole_lab_is_done_with_the_keyboard_alone_and_axe_finds_nothing(visit, scheme):
+    page, keyboard = visit("/labs/cache-aside", color_scheme=scheme), Keyboard()
+    keyboard.press(page.get_by_role("button", name="Open the bench"))
+    page.wait_for_selector("cg-bench[data-phase=open]")
+    expect(page.locator(".lit")).to_be_visible()
+    assert violations(page) == []
+
+    steps = follow(page, lambda: None, keyboard)
+
+    assert steps == len(catalogue()["cache-aside"].guide)
+    every_check_is_met(page, "cache-aside")
+    assert violations(page) == []
+    keyboard.press(page.get_by_role("button", name="Close the bench"))
+    expect(page.get_by_role("button", name="Open the bench")).to_be_visible()
+
+
+def every_check_is_met(page, lab):
     checks = page.locator("cg-checks [data-check]")
     expect(checks).to_have_count(len(catalogue()[lab].checks))
     expect(page.locator('cg-checks [data-check]:not([data-state="met"])')).to_have_count(0)
     tiles = page.locator(".end-card .proved > li")
     expect(tiles).to_have_count(checks.count())
     expect(tiles.locator(".value")).to_have_count(checks.count())
-    page.get_by_role("button", name="Close the bench").click()
+
+
+def violations(page):
+    found = Axe().run(page).response["violations"]
+    return [(one["id"], [node["target"] for node in one["nodes"]][:4]) for one in found]

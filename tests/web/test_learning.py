@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from labs.client import catalogue
+from tests.waiting import eventually
 
 
 def test_the_course_links_the_written_lessons_and_names_the_others_in_one_line(client):
@@ -144,6 +145,15 @@ def test_a_bench_that_is_open_is_named_with_its_progress(client, labs_host):
     page = client.get("/").text
 
     assert 'Your bench is open: <a href="/labs/sample-lab">A sample</a>, 0 of 2 checks met.' in page
+
+
+def test_the_step_that_waits_on_an_open_bench_is_named(client, labs_host):
+    client.post("/labs/cache-aside/sandbox")
+
+    words = 'waits on your bench: <a href="/labs/cache-aside">Cache-aside</a>'
+    page = eventually(lambda: page if words in (page := client.get("/").text) else "")
+
+    assert f"Step 1 of {len(catalogue()['cache-aside'].guide)} {words}" in page
 
 
 def learn_the_second(client):

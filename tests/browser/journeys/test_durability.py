@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, unfold
 from tests.browser.journeys.bench import SOON_MS, open_the_bench
 
 
@@ -35,6 +35,7 @@ def test_a_loss_of_power_takes_what_a_crash_left(visit: Open) -> None:
     expect(rows.first).to_contain_text("process crash", timeout=SOON_MS)
     expect(rows.first.locator("td").nth(5)).to_have_text("0")
 
+    unfold(page, "More controls")
     bench.get_by_role("button", name="Cut the power").click()
     expect(bench.locator("svg.only-wide [data-node=redis] .why")).to_have_text(
         "is down: its power was cut"

@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, unfold
 from tests.browser.journeys.bench import SOON_MS, button, check, open_the_bench
 
 OUT_OF_TILT_MS = 45_000
@@ -78,6 +78,7 @@ def test_the_primary_is_killed_and_the_crown_moves(bench: Page, visit: Open) -> 
 
 
 def test_the_page_comes_back_as_it_was_in_the_middle_of_a_failover(bench: Page) -> None:
+    unfold(bench, "More controls")
     button(bench, "Freeze the primary").click()
     expect(crowned(bench)).to_have_attribute(
         "data-node", re.compile("cache-00[23]"), timeout=SOON_MS
@@ -90,6 +91,7 @@ def test_the_page_comes_back_as_it_was_in_the_middle_of_a_failover(bench: Page) 
     expect(bench.locator('.only-wide [data-node="cache-001"]')).to_have_attribute(
         "data-state", "paused"
     )
+    unfold(bench, "More controls")
     button(bench, "Let it go on").click()
     expect(bench.locator('.only-wide [data-node="cache-001"]')).to_have_attribute(
         "data-state", "up"

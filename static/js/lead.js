@@ -1,0 +1,124 @@
+// @ts-check
+// The way to the control of the guide’s current step. What is folded away, or far below, comes under the row of actions. Where
+// the control is out of sight, the guide says where it is and offers to go there: the page never scrolls by itself.
+import { make, write } from "./dom.js";
+import { WORDS } from "./words.js";
+
+/** So much of a control, or so many pixels of it, is enough to find it. */
+const ENOUGH = 0.6;
+const ENOUGH_PX = 100;
+/** What comes to the row: a card with a prediction, a setting, an action, the faults of a server or a link. */
+const COMES = ".bench-predictions > .prediction, .more .control, .more .action, .more .faults > li";
+
+/** Where the hand begins in a card or a form. */
+const ASKS = "input:checked[name=value], input:not([type=radio], [type=hidden]), input[type=radio], select, textarea, button";
+
+/** @typedef {HTMLElement & {bench: HTMLElement | null, current: number, step: HTMLElement | null}} Guide */
+
+export class Lead {
+  /** @param {Guide} guide @param {() => void} open opens the tab of the step */
+  constructor(guide, open) {
+    this.guide = guide;
+    this.open = open;
+    /** @type {HTMLElement[]} */
+    this.controls = [];
+    /** @type {Record<string, Comment>} where that stood which is under the row of actions */
+    this.from = {};
+    /** @type {Set<Element>} */
+    this.inSight = new Set();
+    this.observer = new IntersectionObserver((changes) => this.seen(changes), { threshold: [0, 0.3, ENOUGH] });
+    this.gone = new AbortController();
+    document.addEventListener("click", (event) => {
+      if (event.target instanceof Element && event.target.closest("[data-show-me]")) this.show();
+    }, { signal: this.gone.signal });
+  }
+
+  stop() {
+    this.observer.disconnect();
+    this.gone.abort();
+  }
+
+  /** @returns {HTMLElement[]} the buttons that lead there: in the strip, on a phone in the row of actions, where the hand is */
+  buttons() {
+    return [...document.querySelectorAll("[data-show-me]")].filter((button) => button instanceof HTMLElement);
+  }
+
+  /** @param {HTMLElement[]} controls those of the current step; none if there is nothing to press */
+  to(controls) {
+    this.observer.disconnect();
+    this.inSight.clear();
+    this.controls = controls;
+    this.bring(controls[0]?.closest(COMES));
+    for (const control of controls) this.observer.observe(control);
+    write(this.guide.bench?.querySelector("[data-step-here]"), this.words());
+    this.offer();
+  }
+
+  /** @returns {string} the current step as the strip says it; empty when all are done */
+  words() {
+    return this.guide.current ? (this.guide.querySelector(`[data-step-line="${this.guide.current}"]`)?.textContent ?? "") : "";
+  }
+
+  /**
+   * What the step needs comes under the row of actions and stays there, with what became of it, until something else does:
+   * then it goes back. A card has a place of its own: its result stays while the next steps are done.
+   * @param {Element | null | undefined} part
+   */
+  bring(part) {
+    if (!part || !this.guide.bench?.contains(part) || part.contains(document.activeElement)) return;
+    const kind = part.matches(".prediction") ? "card" : "control";
+    const place = /** @type {HTMLElement | null} */ (this.guide.bench.querySelector(`[data-needed="${kind}"]`));
+    if (!place) return;
+    const had = place.contains(document.activeElement);
+    this.from[kind]?.replaceWith(...(place.firstElementChild?.matches("ul") ? place.firstElementChild.children : place.children));
+    this.from[kind] = new Comment();
+    part.replaceWith(this.from[kind]);
+    place.replaceChildren(part.matches("li") ? make("ul", { class: "faults", role: "list" }, part) : part);
+    if (had) place.focus({ preventScroll: true });
+  }
+
+  /** @param {IntersectionObserverEntry[]} changes */
+  seen(changes) {
+    for (const { target, intersectionRatio, intersectionRect } of changes) {
+      if (intersectionRatio >= ENOUGH || intersectionRect.height >= ENOUGH_PX) this.inSight.add(target);
+      else this.inSight.delete(target);
+    }
+    this.offer();
+  }
+
+  /** Say where the control is, as long as it is out of sight. */
+  offer() {
+    const where = this.inSight.size ? "" : this.where();
+    for (const button of this.buttons()) {
+      button.hidden = !where;
+      write(button, where);
+    }
+  }
+
+  /** @returns {string} */
+  where() {
+    const [first] = this.controls;
+    const { bench } = this.guide;
+    if (!first) return "";
+    if (!first.getClientRects().length) return WORDS.lead.tab.replace("{}", this.tab());
+    if (!bench?.contains(first)) return WORDS.lead.text;
+    return first.getBoundingClientRect().top < window.innerHeight / 2 ? WORDS.lead.above : WORDS.lead.below;
+  }
+
+  /** @returns {string} the label of the step's tab */
+  tab() {
+    return this.guide.bench?.querySelector(`[data-gear-tab="${this.guide.step?.dataset.gear}"]`)?.firstChild?.textContent ?? "";
+  }
+
+  /** Go there: the tab, the place, and the hand on the control. */
+  show() {
+    const [first] = this.controls;
+    if (!first) return;
+    if (!first.getClientRects().length) this.open();
+    const card = first.closest(".prediction");
+    const inside = /** @type {HTMLElement | null} */ ((card ?? first).querySelector(ASKS));
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    (card ?? first).scrollIntoView({ block: "center", behavior: calm ? "auto" : "smooth" });
+    (!card && first.matches("button, input, select, a") ? first : inside)?.focus({ preventScroll: true });
+  }
+}

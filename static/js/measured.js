@@ -1,0 +1,34 @@
+// @ts-check
+// What the drawing says in the place of its sentence while a measurement has the servers to itself.
+import { of, write } from "./dom.js";
+import { WORDS } from "./words.js";
+
+/** A measurement that is over sooner is not said: the sentence would flicker. */
+const CALM_MS = 300;
+
+export class Measured {
+  /** @param {Element} drawing @param {import("./sandbox-state.js").State} state */
+  constructor(drawing, state) {
+    this.place = /** @type {HTMLElement | null} */ (drawing.querySelector("[data-measuring]"));
+    this.state = state;
+    this.running = "";
+    this.timer = 0;
+  }
+
+  show() {
+    const { running } = this.state.measuring;
+    if (running === this.running) return;
+    this.running = running;
+    window.clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => this.say(running), running ? CALM_MS : 0);
+  }
+
+  /** @param {string} running the name of an action or of a prediction; empty: nothing is measured */
+  say(running) {
+    if (!this.place) return;
+    const label = JSON.parse(of(this.place, "actions"))[running];
+    const words = label ? WORDS.measured.action.replace("{}", label) : WORDS.measured.prediction;
+    write(this.place, running ? words : "");
+    this.place.hidden = !running;
+  }
+}
