@@ -49,7 +49,8 @@ if (handle && frame) {
 let place = 0;
 document.addEventListener("click", (event) => {
   const target = /** @type {Element} */ (event.target);
-  if (target.closest('a[href$="#bench"], form[data-opens]')) place = scrollY;
+  const leaves = target.closest('a[href$="#bench"], form[data-opens]');
+  if (leaves && !leaves.closest("#bench")) place = scrollY;
   else if (place && target.closest("[data-to-text]")) {
     event.preventDefault();
     scrollTo({ top: place });

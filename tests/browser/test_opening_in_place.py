@@ -80,7 +80,7 @@ def test_the_way_back_from_the_bench_leads_to_the_place_in_the_text(visit: Open)
     page.get_by_role("button", name="Open the bench").click()
     expect(page.locator("cg-bench[data-phase=open]")).to_be_visible()
 
-    page.get_by_role("link", name="Back to the text").first.click()
+    page.locator(".bench-head [data-to-text]").click()
 
     eventually(lambda: abs(page.evaluate("() => scrollY") - 2500) <= 1)
     expect(page.get_by_role("link", name="Go to the bench")).to_be_focused()
@@ -94,6 +94,6 @@ def test_a_bench_set_up_from_the_text_leads_back_to_that_place(visit: Open) -> N
     set_up.click()
     expect(page.locator("cg-bench[data-phase=open]")).to_be_in_viewport()
 
-    page.get_by_role("link", name="Back to the text").first.click()
+    page.locator(".bench-head [data-to-text]").click()
 
     eventually(lambda: abs(page.evaluate("() => scrollY") - before) <= 1)
