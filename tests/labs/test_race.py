@@ -29,6 +29,12 @@ class Bench(Opened):
     def run_all(self):
         return self.call("action", name="run-all")["message"], self.table("orders")
 
+    def notes(self):
+        return [event.text for event in self.told if event.type == "note-added"]
+
+    def loads(self):
+        return [event.running for event in self.told if event.type == "load-changed"]
+
 
 @pytest.fixture
 def bench(supervisor):
@@ -127,25 +133,20 @@ def test_a_lock_of_another_client_is_reported_and_not_waited_for(bench):
     assert "Stale" in bench.play(STALE)[0]
 
 
-def test_a_paused_server_is_reported_and_not_waited_for(bench):
+def test_a_paused_server_is_resumed_for_a_race_which_says_so(bench):
     bench.call("server", name="database", verb="pause")
 
-    with pytest.raises(NotNow, match="database is not up"):
-        bench.play(STALE)
-
-    bench.call("server", name="database", verb="resume")
     assert "Stale" in bench.play(STALE)[0]
+    assert "For this measurement database was resumed" in bench.notes()
 
 
-def test_nothing_races_next_to_a_load(bench):
+def test_a_load_is_stopped_for_a_race_which_says_so(bench):
     bench.set(rate_per_s=50)
     bench.call("load", verb="start")
 
-    with pytest.raises(NotNow, match="load is running"):
-        bench.run_all()
-
-    bench.call("load", verb="stop")
     assert bench.run_all()[1]
+    assert "For this measurement the load was stopped" in bench.notes()
+    assert bench.loads() == [True, False]
 
 
 def test_setting_another_strategy_shows_its_steps_and_forgets_the_orders(bench):
