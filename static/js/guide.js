@@ -77,7 +77,7 @@ class Guide extends Island {
   }
 
   darken() {
-    for (const lit of document.querySelectorAll(`.${LIT}`)) {
+    for (const lit of document.querySelectorAll(`.${LIT}[data-step-no]`)) {
       lit.classList.remove(LIT);
       lit.removeAttribute("data-step-no");
     }

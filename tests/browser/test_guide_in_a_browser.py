@@ -169,6 +169,17 @@ def test_a_setting_of_the_fold_comes_to_the_row_and_goes_back(bench):
     expect(page.locator(".more .gear [data-control=invalidate]")).to_have_count(1)
 
 
+def test_a_step_leaves_the_line_lit_that_runs(bench):
+    page = bench()
+    page.get_by_role("button", name="Start a request").click()
+    expect(page.locator(".ln.lit")).to_have_count(1)
+
+    tell(page, GuideMoved(current=1, done=[0]))
+
+    expect(step(page, 2, 13)).to_be_visible()
+    expect(page.locator(".ln.lit")).to_have_count(1)
+
+
 def test_a_phone_says_the_step_in_the_row_of_actions(bench):
     page = bench(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     line = page.locator(".act-step")
