@@ -77,7 +77,7 @@ def test_the_line_does_not_move_the_drawing(visit_group: Visit) -> None:
 
 def test_a_stall_breaks_the_lines_of_a_chart(bench: Visit) -> None:
     page = bench()
-    page.wait_for_selector("cg-chart:defined")
+    page.wait_for_selector("cg-chart:defined", state="attached")
     for event in (
         ReadingTaken(readings={"hit_rate_percent": 90.0}),
         MachineStalled(seconds=4.1),
