@@ -1,5 +1,6 @@
 """Made-up data of a learner's way for the page of patterns: the guide of a lab in its states, the
-chart of guesses, and the puzzle. Nothing here was measured, and the page says so.
+card at its end, the chart of guesses, and the puzzle. Nothing here was measured, and the page says
+so.
 """
 
 from __future__ import annotations
@@ -68,6 +69,31 @@ def _guide(done: int, is_open: bool) -> Any:
             )
             for number, (check, place, places, do, before, label, why) in enumerate(STEPS, 1)
         ],
+    )
+
+
+def end() -> Any:
+    """What the card at the end of a lab asks for."""
+    return Plain(
+        lab=Plain(title="Cache-aside", guide=STEPS),
+        took="11 minutes",
+        tiles=(
+            Plain(value="1 → 0", unit="queries", words="The cache answered the second read."),
+            Plain(value="0", unit="of 20 stale", words="No read returned an old price."),
+        ),
+        exam=Plain(
+            sentence="A sentence for the exam that was made up.",
+            today="",
+            exams=("SAA-C03", "DVA-C02"),
+            source="https://docs.aws.amazon.com/",
+            checked=date(2026, 11, 1),
+        ),
+        guesses=(
+            Plain(said="1 query", measured="1 query", held=True, question="How many queries?"),
+            Plain(said="10 s", measured="4 s", held=False, question="For how long?"),
+        ),
+        lesson=None,
+        following=Plain(title="Lab: write-through", words="Go on", url="/labs"),
     )
 
 

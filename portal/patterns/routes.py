@@ -25,6 +25,7 @@ def patterns() -> str:
         guides=learning.guides(),
         calibration=learning.calibration(),
         puzzle=learning.puzzle(),
+        end=learning.end(),
         course=course(),
     )
 
