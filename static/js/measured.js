@@ -9,10 +9,12 @@ const CALM_MS = 300;
 export class Measured {
   /** @param {Element} drawing @param {import("./sandbox-state.js").State} state */
   constructor(drawing, state) {
-    this.place = /** @type {HTMLElement | null} */ (drawing.querySelector("[data-measuring]"));
+    this.place = drawing.querySelector(".says");
     this.state = state;
     this.running = "";
     this.timer = 0;
+    /** @type {Node[] | undefined} the sentence itself, while its place says what is measured */
+    this.sentence = undefined;
   }
 
   show() {
@@ -26,9 +28,19 @@ export class Measured {
   /** @param {string} running the name of an action or of a prediction; empty: nothing is measured */
   say(running) {
     if (!this.place) return;
-    const label = JSON.parse(of(this.place, "actions"))[running];
-    const words = label ? WORDS.measured.action.replace("{}", label) : WORDS.measured.prediction;
-    write(this.place, running ? words : "");
-    this.place.hidden = !running;
+    if (running) {
+      this.sentence ??= [...this.place.childNodes];
+      const label = JSON.parse(of(this.place, "measures") || "{}")[running];
+      write(this.place, label ? WORDS.measured.action.replace("{}", label) : WORDS.measured.prediction);
+    } else if (this.sentence) {
+      this.place.replaceChildren(...this.sentence);
+      this.sentence = undefined;
+    }
+  }
+
+  /** The sentence has changed: it is shown now, or once nothing is measured. @param {Node[]} words */
+  change(words) {
+    if (this.sentence) this.sentence = words;
+    else this.place?.replaceChildren(...words);
   }
 }

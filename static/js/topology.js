@@ -198,11 +198,9 @@ class Topology extends Island {
   /** @param {string} text @param {string} strong */
   say(text, strong) {
     text = text.replaceAll(/(?<=\d) (?=ms\b)/g, "\u00a0");
-    const place = this.querySelector(".says");
-    if (!place) return;
     const at = strong ? text.indexOf(strong) : -1;
-    if (at < 0) write(place, text);
-    else place.replaceChildren(text.slice(0, at), make("strong", {}, strong), text.slice(at + strong.length));
+    const words = at < 0 ? [text] : [text.slice(0, at), make("strong", {}, strong), text.slice(at + strong.length)];
+    this.measured?.change(words.map((part) => (typeof part === "string" ? new Text(part) : part)));
     hush(this);
   }
 

@@ -165,3 +165,18 @@ def test_a_body_that_is_too_large_is_refused(client):
         client.post("/lessons/first/quiz/a-number", data={"value": "1" * 300_000}).status_code
         == 413
     )
+
+
+def test_a_refused_form_has_a_way_back_to_its_page(client):
+    page = client.post(
+        "/labs/sample-lab/sandbox", headers={"Referer": "http://localhost/labs/sample-lab?ttl_s=30"}
+    )
+
+    assert page.status_code == 503
+    assert 'href="/labs/sample-lab?ttl_s=30">Back to where you were</a>' in page.text
+
+
+def test_a_form_of_another_site_has_no_way_back_there(client):
+    page = client.post("/labs/sample-lab/sandbox", headers={"Referer": "http://elsewhere/trap"})
+
+    assert "elsewhere" not in page.text

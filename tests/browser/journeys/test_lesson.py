@@ -222,11 +222,24 @@ def test_a_killed_labs_host_is_told_and_the_lab_opens_again(visit: Open, site: R
         timeout=SOON_MS
     )
     expect(bench).to_contain_text("Your checks, answers and predictions are safe.")
-    again = button(bench, "Open it again")
-    again.click()
-    expect(page.locator("cg-bench[data-connection=live]")).to_be_visible(timeout=SOON_MS)
+    open_again(page)
     expect(bench.locator("[data-control=ttl_s] output")).to_have_text("30 s")
     expect(check(bench, "The first read is a miss")).to_contain_text("Met at")
+
+
+def open_again(page: Page) -> None:
+    """Press "Open it again", and once more as long as the answer is that no labs host is back."""
+    live = page.locator("cg-bench[data-connection=live]")
+
+    def is_live() -> bool:
+        for name, role in (("Back to where you were", "link"), ("Open it again", "button")):
+            control = page.get_by_role(role, name=name)  # type: ignore[arg-type]
+            if control.is_visible() and control.is_enabled():
+                control.click()
+        page.wait_for_timeout(500)
+        return live.is_visible()
+
+    eventually(is_live)
 
 
 @pytest.mark.parametrize("path", ["/labs/no-such-lab", "/lessons/no-such-lesson", "/no-such-page"])

@@ -8,7 +8,7 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, unfold
 from tests.browser.journeys.bench import SOON_MS, bench_of, button, check, open_the_bench
 
 LAB = "/labs/database-relief"
@@ -48,6 +48,7 @@ def test_what_was_met_stays_met_with_its_reading(visit: Open) -> None:
     expect(relief.get_by_role("row", name="Queries that the cache saved")).to_contain_text("%")
 
     # The lesson's next exercise: another read, for which the load has not run without the cache.
+    unfold(page, "More controls")
     bench.get_by_label("What is read").select_option("row")
     expect(relief.locator(".so-now")).to_be_visible(timeout=SOON_MS)
     expect(relief).to_have_attribute("data-state", "met")
