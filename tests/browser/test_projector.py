@@ -71,3 +71,16 @@ def test_the_keys_do_nothing_on_another_page(bench: Bench) -> None:
     page.keyboard.press("+")
 
     assert page.evaluate(SIZE) == usual
+
+
+def test_a_larger_text_leaves_the_drawing_its_room(bench: Bench) -> None:
+    page = bench("failover", "?view=projector&guide=show", viewport={"width": 1920, "height": 1080})
+    node = page.locator("svg.only-wide [data-node]").first
+    usual = node.bounding_box()
+
+    page.keyboard.press("+")
+    page.keyboard.press("+")
+
+    larger = node.bounding_box()
+    assert usual and larger and larger["width"] > 0.6 * usual["width"]
+    assert page.evaluate(SCREEN) == [1920, 1080]
