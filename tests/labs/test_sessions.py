@@ -12,7 +12,7 @@ from labs.errors import BadInput, LabsError, NotNow
 from tests.sandboxes import Opened
 from tests.waiting import eventually
 
-IDLE_S = find("sessions").find_control("idle_s").default
+IDLE_S = float(find("sessions").find_control("idle_s").default)
 
 
 class Shop(Opened):

@@ -5,6 +5,7 @@ enough to judge, and what arrives late is not taken for something else.
 import itertools
 from collections import defaultdict
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,11 @@ from labs.setups.replication.workload import own_read
 LABEL = "group", "recorder"
 
 
+def bench(*batches) -> Any:
+    """A bench whose client reports these batches, one whenever a condition was looked at."""
+    return Bench(*batches)
+
+
 def batch(link, reads, stale):
     """What a client reports of reads of its own writes."""
     made = Batch(*LABEL, stale=stale)
@@ -29,7 +35,7 @@ def batch(link, reads, stale):
 
 
 class Bench:
-    """A bench whose client reports these batches, one whenever a condition was looked at."""
+    """What experiments with a replication group ask of a sandbox."""
 
     def __init__(self, *batches):
         self.load = SimpleNamespace(totals=defaultdict(Tally), running=True)
@@ -55,7 +61,7 @@ class Bench:
 def test_a_read_of_another_endpoint_that_is_reported_late_counts_there():
     late, own = batch("to-reader", 30, 30), batch("to-primary", 60, 0)
 
-    found = watching.own_reads(Bench(late, own), "primary", 0.0)
+    found = watching.own_reads(bench(late, own), "primary", 0.0)
 
     assert (found.reads, found.stale) == (60, 0)
 
@@ -63,7 +69,7 @@ def test_a_read_of_another_endpoint_that_is_reported_late_counts_there():
 def test_own_reads_are_counted_until_there_are_enough():
     few = itertools.repeat(batch("to-reader", 7, 7))
 
-    found = watching.own_reads(Bench(*itertools.islice(few, 20)), "reader", 0.0)
+    found = watching.own_reads(bench(*itertools.islice(few, 20)), "reader", 0.0)
 
     assert found.reads >= watching.LEAST_OWN
     assert found.stale == found.reads
@@ -71,15 +77,18 @@ def test_own_reads_are_counted_until_there_are_enough():
 
 @check("It is met in the end")
 def third_time(sandbox):
-    if sandbox["attempts"] >= sandbox["needed"]:
-        return met("It was.", {"attempts": sandbox["attempts"]})
-    raise unmet("It was not.", {"attempts": sandbox["attempts"]}, hint="Try again.")
+    if sandbox.attempts >= sandbox.needed:
+        return met("It was.", {"attempts": sandbox.attempts})
+    raise unmet("It was not.", {"attempts": sandbox.attempts}, hint="Try again.")
 
 
 @pytest.mark.parametrize(("needed", "made"), [(1, 1), (2, 2), (ATTEMPTS + 1, ATTEMPTS)])
 def test_an_attempt_is_made_again_until_the_check_is_met_but_not_for_ever(needed, made):
-    sandbox = {"attempts": 0, "needed": needed}
+    sandbox: Any = SimpleNamespace(attempts=0, needed=needed)
 
-    until_met(sandbox, third_time, lambda it: it.update(attempts=it["attempts"] + 1))
+    def attempt(it):
+        it.attempts += 1
 
-    assert sandbox["attempts"] == made
+    until_met(sandbox, third_time, attempt)
+
+    assert sandbox.attempts == made
