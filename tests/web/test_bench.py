@@ -329,7 +329,8 @@ def test_no_page_of_the_bench_breaks_the_policy(client: FlaskClient, opened: Fak
         "/patterns",
         f"/sandboxes/{opened.id}/log/cache",
     ):
-        page = client.get(path).text
+        # A source may be linked to; nothing is asked of another site by itself.
+        page = re.sub(r'<a href="https://[^"]*" rel="noreferrer">', "<a>", client.get(path).text)
         for banned in (" style=", "<style", "onclick=", "hx-on", "js:", "http://", "https://"):
             assert banned not in page.replace('xmlns="http://www.w3.org/2000/svg"', ""), (
                 path,

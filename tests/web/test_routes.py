@@ -53,6 +53,7 @@ TABLE: dict[tuple[str, str], tuple[int | None, int | None, int | None]] = {
     ("GET", "/labs"): (200, 200, 200),
     ("GET", "/labs/<lab_id>"): (200, 200, 200),
     ("GET", "/labs/<lab_id>/bench"): (200, 200, 200),
+    ("GET", "/labs/<lab_id>/end"): (200, 200, 200),
     ("GET", "/labs/<lab_id>/shop"): (404, 404, 404),
     ("POST", "/labs/<lab_id>/sandbox"): (303, 303, 303),
     ("GET", "/labs/<lab_id>/predictions/<name>"): (200, 200, 200),
