@@ -179,7 +179,7 @@ def test_a_page_that_woke_after_its_patience_knows_at_once_that_it_knows_nothing
     shows(page, "live")
 
 
-@pytest.mark.parametrize("width", [345, 1280])
+@pytest.mark.parametrize("width", [345, 1280, 1536, 1920])
 def test_no_state_moves_the_bench_and_axe_finds_nothing(
     begin: Begin, proxy: Proxy, width: int
 ) -> None:

@@ -151,6 +151,7 @@ def test_the_second_measurement_waits_and_says_so(visit: Open) -> None:
 def test_axe_finds_nothing_and_nothing_is_too_wide(visit: Open, scheme: str, width: int) -> None:
     page = visit(QUIZ, color_scheme=scheme, viewport={"width": width, "height": 900})
     answer(question(page, "trips-of-a-miss"), "3")
+    expect(page.locator("#quiz-words")).to_have_text("1 of 1 right, 17 to go")
     answer(question(page, "mean-latency"), "2")
     expect(page.locator("#quiz-words")).to_have_text("1 of 2 right, 16 to go")
 
