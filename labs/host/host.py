@@ -39,6 +39,9 @@ log = logging.getLogger("labs.host")
 REASON_LENGTH = 200
 """Of a sandbox's own reason for its end."""
 
+LAST_EVENTS_S = 2.0
+"""How long a host that stops waits until its last events are published."""
+
 DISK_FULL = "The disk of the machine that runs the labs is full."
 ROOM_IS_NEEDED = "Lessons and quizzes work. The operator of the site has to make room."
 RELAYED = "set action server link step load console complete log measure record reset".split()
@@ -95,14 +98,16 @@ class LabsHost:
             partial(self._loop, self._announce, ANNOUNCE_S),
             partial(self._loop, self.watch.look, 1.0),
             partial(self._loop, self._publisher.send_outcomes, 0.0),
-            self._publisher.publish_events,
         ):
             threading.Thread(target=work, daemon=True).start()
+        publishing = threading.Thread(target=self._publisher.publish_events, daemon=True)
+        publishing.start()
         try:
             while not self._stopped.is_set():
                 self._take_request()
         finally:
             self._shut_down()
+            publishing.join(LAST_EVENTS_S)
 
     def stop(self) -> None:
         """Stop serving; harmless twice."""
