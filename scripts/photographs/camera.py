@@ -86,8 +86,13 @@ def open_bench(page: Page, path: str, words: str = "Open the bench") -> None:
 
 
 def press(page: Page, name: str) -> None:
-    """Press a button of this name."""
-    page.get_by_role("button", name=name, exact=True).first.click()
+    """Press a button of this name, which may be folded away."""
+    button = page.get_by_role("button", name=name, exact=True)
+    if not button.count():
+        page.locator("cg-bench details.more").evaluate_all(
+            "folds => folds.forEach((fold) => { fold.open = true; })"
+        )
+    button.first.click()
 
 
 def close_bench(page: Page, path: str) -> None:
