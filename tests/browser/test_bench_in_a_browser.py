@@ -254,7 +254,7 @@ def test_the_item_is_asked_for_once_and_serves_every_button(bench: Bench) -> Non
     expect(item).to_have_count(1)
     item.fill("7")
     page.get_by_role("button", name="Start a request").click()
-    expect(page.get_by_text("request 1: read(7)")).to_be_visible()
+    expect(page.get_by_text("request 1: read(7)", exact=True)).to_be_visible()
     page.get_by_role("button", name="Run to the end").click()
     expect(page.get_by_role("button", name="Start a request")).to_be_visible()
 
