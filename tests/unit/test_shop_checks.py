@@ -6,7 +6,11 @@ import pytest
 
 from labs.catalogue.invalidation.checks import told_window
 from labs.lab import Choice, Unmet, check, evidence_of, met, mutant, require_seen, unmet
-from labs.setups.shop.checks import longest_staleness_ms, require_bounded_staleness
+from labs.setups.shop.checks import (
+    lasted_longer_than_its_bound,
+    longest_staleness_ms,
+    require_bounded_staleness,
+)
 from labs.setups.shop.trials import Row
 
 TTL_ALONE: Row = {
@@ -74,6 +78,18 @@ def test_a_mutant_is_called_like_its_function_and_does_what_its_docstring_says()
 @pytest.mark.parametrize(("engine", "bound_ms"), [("redis", 510.0), ("memcached", 2_010.0)])
 def test_a_read_may_be_stale_for_the_time_to_live_and_the_slowest_miss(engine, bound_ms):
     assert longest_staleness_ms(TTL_ALONE | {"engine": engine}) == bound_ms
+
+
+@pytest.mark.parametrize(
+    ("slowest_miss_ms", "long_enough"), [(10.0, True), (97.0, True), (98.0, False), (600.0, False)]
+)
+def test_a_trial_that_had_a_slow_miss_is_too_short_to_show_older_answers(
+    slowest_miss_ms, long_enough
+):
+    row = TTL_ALONE | {"ttl_s": 0.5, "slowest_miss_ms": slowest_miss_ms}
+
+    assert lasted_longer_than_its_bound(row, 1) is long_enough
+    assert lasted_longer_than_its_bound(row, 4)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop import charts, storefront, trials
 from labs.setups.shop.application import app
+from labs.setups.shop.checks import lasted_longer_than_its_bound
 from labs.shop.popularity import category_of
 
 
@@ -219,15 +220,18 @@ def reference(sandbox: Sandbox) -> None:
     if refuted(sandbox):
         return
 
-    with temporarily(sandbox, ttl_s=0.5, seconds=1):
-        trials.compare(
-            sandbox,
-            TABLE.name,
-            "way",
-            WAYS,
-            run_trial,
-            ends=lambda: refuted(sandbox, but=(checks.left_behind,)),
-        )
+    for seconds in (1, 4):
+        with temporarily(sandbox, ttl_s=0.5, seconds=seconds):
+            trials.compare(
+                sandbox,
+                TABLE.name,
+                "way",
+                WAYS,
+                run_trial,
+                ends=lambda: refuted(sandbox, but=(checks.left_behind,)),
+            )
+        if lasted_longer_than_its_bound(trials.rows(sandbox, TABLE.name)["ttl"], seconds):
+            break
     if refuted(sandbox, checks.left_behind):
         windows.count_again(sandbox)
     trials.quote(sandbox, TABLE.name, "left_behind", "cache_commands_per_request")

@@ -150,16 +150,6 @@ def lazy_is_staler(sandbox: Sandbox) -> Verdict:
     )
 
 
-def lasted_longer_than_its_bound(sandbox: Sandbox) -> bool:
-    """True if the comparison went on for longer than a read can be stale with its time to live, so
-    that one without could show more. On a busy machine a slow miss makes that bound long.
-    """
-    bounded = _rows(sandbox).get("lazy-ttl")
-    if bounded is None:
-        return True
-    return longest_staleness_ms(bounded) < 500 * float(sandbox.settings["seconds"])
-
-
 @check("Write-through has no stale read while every write goes through it")
 def write_through_fresh(sandbox: Sandbox) -> Verdict:
     row = require_seen(

@@ -31,6 +31,13 @@ def longest_staleness_ms(row: Row) -> float:
     return ttl_ms + float(row["slowest_miss_ms"]) + ROUNDING_MS
 
 
+def lasted_longer_than_its_bound(row: Row, seconds: float) -> bool:
+    """True if a trial of `seconds` went on for clearly longer than a read can be stale in it, so
+    that older answers could show. On a busy machine a slow miss makes that bound long.
+    """
+    return longest_staleness_ms(row) < 600 * seconds
+
+
 def require_bounded_staleness(row: Row, evidence: Evidence, *, to_see: str) -> None:
     """Raise Unmet unless a trial had enough stale reads `to_see` something, and none of them was
     stale for longer than its time to live allows.
