@@ -59,6 +59,15 @@ def named(processes, name):
     return [one for one, found in names.items() if found.startswith(name) and lives(one)]
 
 
+def leaders(processes):
+    """Those whose parent is not among them. A fork has its parent's name until it gives itself
+    another.
+    """
+    pids = {process.pid for process in processes}
+    parents = of_the_living(processes, psutil.Process.ppid)
+    return [process for process, parent in parents.items() if parent not in pids]
+
+
 @contextmanager
 def stopped(processes):
     """These processes stand still meanwhile, as when their machine stalls."""

@@ -1,6 +1,6 @@
 """What tests ask of the benches and the processes of a machine."""
 
-from tests.processes import lives, named
+from tests.processes import leaders, lives, named
 
 
 def has_ended(process):
@@ -17,7 +17,11 @@ def feed_ends_with(machine, sandbox, reason):
 
 
 def zygotes(machine):
-    return named(machine.family(), "cg-zygote")
+    return leaders(named(machine.family(), "cg-zygote"))
+
+
+def agents(machine):
+    return leaders(named(machine.family(), "cg-agent"))
 
 
 def answers(machine, sandbox):

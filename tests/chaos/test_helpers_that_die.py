@@ -9,7 +9,7 @@ import pytest
 
 from labs.agent.agent import LINKS_ENDED
 from labs.errors import HostAway, LabsError
-from tests.chaos.benches import answers, is_closed, opens
+from tests.chaos.benches import agents, answers, is_closed, opens
 from tests.processes import lives, named, of_the_living
 from tests.waiting import eventually
 
@@ -17,7 +17,7 @@ from tests.waiting import eventually
 def test_a_hanging_agent_keeps_only_its_own_learner_waiting(machine):
     machine.start_host("--pool", "0")
     sandbox = machine.open("somebody")
-    agent = named(machine.family(), "cg-agent")[0]
+    (agent,) = agents(machine)
     agent.send_signal(signal.SIGSTOP)
 
     with pytest.raises(LabsError, match="did not answer in time"):
@@ -31,8 +31,7 @@ def test_a_hanging_agent_keeps_only_its_own_learner_waiting(machine):
 
 def test_a_pool_that_died_or_hangs_does_not_keep_a_bench_from_opening(machine):
     machine.start_host("--pool", "2")
-    eventually(lambda: len(named(machine.family(), "cg-agent")) == 2)
-    dead, hung = named(machine.family(), "cg-agent")
+    dead, hung = eventually(lambda: len(found := agents(machine)) == 2 and found)
     dead.kill()
     hung.send_signal(signal.SIGSTOP)
 

@@ -13,9 +13,9 @@ import pytest
 
 from labs.host.supervisor import shop_template_directory
 from portal.serve.limits import LEAST_OPEN_FILES, LEAST_PROCESSES, connections_with
+from tests.chaos.benches import zygotes
 from tests.chaos.conftest import ROOT, a_machine
 from tests.chaos.web import ANN, BOB, Client, Stream, serving
-from tests.processes import named
 from tests.waiting import WITHIN_S, eventually
 
 ALONE = {"user": 61_999, "group": 61_999, "extra_groups": []}
@@ -150,7 +150,7 @@ def test_a_sandbox_that_finds_no_process_does_not_end_the_others(machine):
     shop_template_directory()  # the user of this labs host may write none into the checkout
     machine.start_host("--isolation", "process", "--pool", "0", **ALONE)
     first = machine.open("ann")
-    (zygote,) = named(machine.family(), "cg-zygote")
+    (zygote,) = zygotes(machine)
 
     allow_processes(zygote, "1:")
     second = machine.open("bob")

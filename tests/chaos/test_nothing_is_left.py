@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
+from tests.chaos.benches import agents
 from tests.processes import lives, named, of_the_living
 from tests.waiting import WITHIN_S, eventually
 
@@ -77,9 +78,8 @@ def test_a_stopped_host_ends_its_sandboxes_and_says_so(machine):
 def test_a_dead_agent_closes_its_sandbox_alone(machine):
     machine.start_host("--pool", "0")
     first, second = machine.open("first"), machine.open("second")
-    agents = named(machine.family(), "cg-agent")
 
-    agents[0].kill()
+    agents(machine)[0].kill()
 
     eventually(
         lambda: sorted([machine.status(first), machine.status(second)]) == ["closed", "open"]
