@@ -11,6 +11,7 @@ from markupsafe import Markup
 from labs.client import catalogue
 from labs.errors import LabsError
 from labs.lab import Prediction as AskedPrediction
+from portal.bench.guide import GuideStep, guide_of
 from portal.content.model import Lesson, Predict
 from portal.learn.memory import (
     LessonMemory,
@@ -125,9 +126,9 @@ def _puzzle() -> Markup:
     ).fill()
 
 
-def _open_bench() -> tuple[LabProgress | None, int]:
-    """The lab that the learner has open, with the progress in it, and which step of its guide is
-    next; 0 if none is, or if that isn't known.
+def _open_bench() -> tuple[LabProgress | None, GuideStep | None]:
+    """The lab that the learner has open, with the progress in it, and the step of its guide that is
+    next; None if none is, or if that isn't known.
     """
     learner, bench = current_learner(), None
     with suppress(LabsError):
@@ -135,9 +136,10 @@ def _open_bench() -> tuple[LabProgress | None, int]:
         if sandbox is not None and sandbox.status == "open" and sandbox.lab in catalogue():
             bench = progress_of(catalogue()[sandbox.lab], history())
             state = client().call(sandbox, "state", deadline_s=STEP_WITHIN_S, history=False)
-            current = state.get("guide", {}).get("current", -1)
-            return bench, current + 1 if 0 <= current < len(bench.lab.guide) else 0
-    return bench, 0
+            if progress := state.get("guide"):
+                steps = guide_of(bench.lab, progress, ())
+                return bench, next((step for step in steps if step.state == "now"), None)
+    return bench, None
 
 
 def _hours() -> int:
