@@ -1,7 +1,7 @@
 // @ts-check
 // Controls: faders show their value while they move; what can't be done now is not offered; a change from elsewhere shows.
-import "./in-order.js";
 import { write } from "./dom.js";
+import { isChanging } from "./in-order.js";
 import { Island } from "./island.js";
 
 /** @param {HTMLInputElement} input a logarithmic fader @returns {[number, number][]} its values, each with the first place at which it is shown */
@@ -18,6 +18,22 @@ export function placeOf(input, value) {
   return input.dataset.stops ? (stopsOf(input).find(([, stop]) => stop >= value) ?? stopsOf(input).at(-1) ?? [0])[0] : value;
 }
 
+/** The keys that move a fader by one value, and where to. @type {Record<string, number>} */
+const BY_ONE = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 };
+
+/** @param {KeyboardEvent} event on a logarithmic fader, which has many places for one value: go to the next value */
+function goToNextStop(event) {
+  const input = event.target;
+  const by = BY_ONE[event.key];
+  if (!(input instanceof HTMLInputElement) || !input.dataset.stops || !by || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  const stops = stopsOf(input);
+  const [place] = stops[stops.findLastIndex(([from]) => from <= Number(input.value)) + by] ?? [];
+  if (place === undefined) return;
+  input.value = String(place);
+  for (const type of ["input", "change"]) input.dispatchEvent(new Event(type, { bubbles: true }));
+}
+
 class Controls extends Island {
   start() {
     this.addEventListener("input", (event) => {
@@ -26,6 +42,7 @@ class Controls extends Island {
       const text = `${Number(valueAt(input).toPrecision(6))}${input.dataset.unit ? ` ${input.dataset.unit}` : ""}`;
       this.label(input, text);
     }, { signal: this.gone?.signal });
+    this.addEventListener("keydown", goToNextStop, { signal: this.gone?.signal });
     this.on("setting-changed", (entry) => this.show(entry));
     this.on("step-started", () => this.toggle("[data-stepping]", "[data-idle]"));
     this.on("step-finished", () => this.toggle("[data-idle]", "[data-stepping]"));
@@ -66,8 +83,10 @@ class Controls extends Island {
       for (const input of form.querySelectorAll("input, select")) {
         if (input instanceof HTMLSelectElement) input.value = String(entry.value);
         else if (input instanceof HTMLInputElement && input.type === "radio") input.checked = input.value === String(entry.value);
-        else if (input instanceof HTMLInputElement && input.type === "range" && !input.matches(":active")) {
-          if (valueAt(input) !== Number(entry.value)) input.value = String(placeOf(input, Number(entry.value)));
+        else if (input instanceof HTMLInputElement && input.type === "range") {
+          const isOther = valueAt(input) !== Number(entry.value);
+          if (isOther && (input.matches(":active") || isChanging(form))) continue; // a newer value is on its way
+          if (isOther) input.value = String(placeOf(input, Number(entry.value)));
           this.label(input, entry.shown);
         }
       }

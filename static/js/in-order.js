@@ -14,6 +14,9 @@ const changes = new Map();
 /** @type {(() => void)[]} */
 let waiting = [];
 
+/** @param {Element} form of a control @returns {boolean} true while its newest change has no answer */
+export const isChanging = (form) => changes.has(form);
+
 /** @param {Event} event @returns {any} what htmx knows of the request */
 const requestOf = (event) => /** @type {CustomEvent} */ (event).detail.ctx ?? {};
 

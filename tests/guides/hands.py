@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Protocol
 
 from playwright.sync_api import Locator
@@ -93,7 +94,12 @@ class Keyboard:
     def slide(self, fader: Locator, place: str) -> None:
         self._reach(fader)
         step = float(fader.get_attribute("step") or 1)
-        steps = round((float(place) - float(fader.input_value())) / step)
+        stops = [at for at, _ in json.loads(fader.get_attribute("data-stops") or "[]")]
+        now, to = float(fader.input_value()), float(place)
+        if stops:  # one key is one value, which may have many places
+            steps = stops.index(to) - max(n for n, at in enumerate(stops) if at <= now)
+        else:
+            steps = round((to - now) / step)
         for _ in range(abs(steps)):
             fader.page.keyboard.press("ArrowRight" if steps > 0 else "ArrowLeft")
         assert float(fader.input_value()) == float(place)
