@@ -31,7 +31,7 @@ def test_a_hanging_agent_keeps_only_its_own_learner_waiting(machine):
 
 def test_a_pool_that_died_or_hangs_does_not_keep_a_bench_from_opening(machine):
     machine.start_host("--pool", "2")
-    dead, hung = eventually(lambda: len(found := agents(machine)) == 2 and found)
+    dead, hung = eventually(lambda: two if len(two := agents(machine)) == 2 else [])
     dead.kill()
     hung.send_signal(signal.SIGSTOP)
 
