@@ -8,6 +8,8 @@ import { drawStalls, stallOf } from "./stalls.js";
 
 const KEPT = 4000;
 const ROWS = 12;
+/** A chart shows at least this many seconds: of one reading alone uPlot would show a day. */
+const SPAN_S = 5;
 const TOKENS = { hit: "--hit", miss: "--miss", read: "--miss", write: "--write", stale: "--fault", error: "--fault" };
 
 /** @type {Map<string, Promise<{readings: any[], stalls: import("./stalls.js").Stall[]}>>} readings of a sandbox so far, asked for once by all charts of a page */
@@ -121,9 +123,13 @@ class Chart extends Island {
     const round = (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((value) => (!this.log || Math.abs(Math.log10(value) % 1) < 1e-9 ? value : null));
     const axis = { stroke: colour(this, "--ink-3"), font, grid: { stroke: colour(this, "--rule"), width: 1 }, ticks: { show: false } };
     const range = (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) => (this.dataset.unit === "%" ? [0, 100] : [Math.min(0, low ?? 0), (high || 1) * 1.1]);
+    const span = () => {
+      const from = Number(this.data[0][0]);
+      return [from, Math.max(Number(this.data[0].at(-1)), from + SPAN_S)];
+    };
     this.plot = new UPlot({
       width, height, padding: [pixels, gutter || Math.round(pixels * 2), 0, 0], cursor: { show: false }, legend: { show: false }, select: { show: false },
-      scales: { x: { time: true }, y: this.log ? { distr: 3 } : { range } },
+      scales: { x: { time: true, range: span }, y: this.log ? { distr: 3 } : { range } },
       axes: [
         { ...axis, size: Math.round(pixels * 2), values: (/** @type {any} */ _, /** @type {number[]} */ ats) => ats.map((at) => clock(at)), space: pixels * 7.5 },
         { ...axis, size: left, space: pixels * 2, filter: round, grid: { ...axis.grid, filter: round }, values: (/** @type {any} */ _, /** @type {(number|null)[]} */ values) => values.map((value) => (value === null ? "" : value.toLocaleString("en-US", { maximumSignificantDigits: 4 }))) },

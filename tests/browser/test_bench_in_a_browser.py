@@ -78,6 +78,21 @@ def test_load_moves_tiles_charts_and_a_sample_of_dots(bench: Bench) -> None:
     expect(page.get_by_role("button", name="Start the load")).to_be_visible()
 
 
+def test_a_chart_of_one_reading_has_a_span_of_seconds(bench: Bench) -> None:
+    page = bench(query="?gear=load")
+    page.get_by_role("button", name="Start the load").click()
+    expect(page.locator("cg-chart canvas").first).to_be_visible()
+
+    span = page.locator("cg-chart").first.evaluate("""async (chart) => {
+        chart.data = chart.data.map((column) => column.slice(0, 1));
+        chart.build();
+        await new Promise(requestAnimationFrame);
+        return chart.plot.scales.x.max - chart.plot.scales.x.min;
+    }""")
+
+    assert span == pytest.approx(5)
+
+
 def test_a_killed_server_is_seen_to_die_and_offers_a_restart(bench: Bench) -> None:
     page = bench(query="?gear=break")
 
