@@ -8,7 +8,7 @@ import { Island, calmly, clock, known } from "./island.js";
 import { Measured } from "./measured.js";
 import { hush } from "./outcome.js";
 import { CHANGES, stateOf } from "./sandbox-state.js";
-import { engineWords, replyWords, saidOf } from "./words.js";
+import { WORDS, engineWords, saidOf } from "./words.js";
 
 const TRAVEL_MS = 1600;
 /** A load that runs has a reading four times a second: after this time without one it is unknown how things are. */
@@ -143,7 +143,7 @@ class Topology extends Island {
   /** @param {any} entry */
   command(entry) {
     const sense = known(entry.meaning);
-    const words = replyWords(sense, entry.link ? "" : entry.reply);
+    const words = WORDS.meanings[sense];
     for (const wire of entry.link ? this.wiresOf(entry.link) : this.wires(entry.server)) this.light(wire, sense, words, entry.took_ms);
     for (const node of this.querySelectorAll(".node.busy")) node.setAttribute("class", "node");
     for (const node of this.querySelectorAll(`[data-node="${CSS.escape(entry.server)}"]`)) node.setAttribute("class", `node busy ${sense}`);

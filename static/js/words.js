@@ -4,18 +4,11 @@
 /** @typedef {Record<string, string>} Words */
 /** @type {{engines: Words, states: Words, meanings: Words, checks: Words, guide: Words, lead: Words, sentinels: Words, tilt: Words, noReplica: string, connection: Record<string, [string, string]>, failing: Record<string, string>, measured: Words}} */
 export const WORDS = JSON.parse(document.getElementById("words")?.textContent ?? "");
-const LONGEST_REPLY = 14;
 
 /** @param {string} state @param {string} why */
 export function saidOf(state, why) {
   const words = WORDS.states[state] ?? "";
   return words && why ? `${words}: ${why}` : words;
-}
-
-/** @param {string} sense @param {string} reply a short one is shown with the meaning */
-export function replyWords(sense, reply) {
-  const words = WORDS.meanings[sense];
-  return !reply || reply.length > LONGEST_REPLY ? words : `${words}: ${reply}`;
 }
 
 /** @param {string} engine @param {string} version one of two words ("Valkey 8.0.1") is already both */
