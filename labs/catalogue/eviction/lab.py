@@ -19,8 +19,8 @@ from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop import charts, mutants, storefront, trials
 
 LOOK = (
-    "Ask Redis in its console for maxmemory and maxmemory-policy. Then press “Run the batch job” "
-    "in the tab Load again."
+    "Choose “cache” under “Console”, type “INFO memory”, and compare maxmemory_policy with the one "
+    "that you chose. Then press “Run the batch job” in the tab Load again."
 )
 RECOVERED_POINTS = 30.0
 """By how many percentage points allkeys-lru must beat noeviction."""

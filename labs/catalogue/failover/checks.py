@@ -320,12 +320,13 @@ def refuses(sandbox: Sandbox) -> Verdict:
     }
     if not seen.refused:
         raise unmet(
-            f"{flight.server} refused no write, although it heard from no replica.",
+            f"{flight.server} refused no write, although no replica could reach it.",
             evidence,
             hint=_hint(
                 sandbox,
-                "The first refusal comes a second after the cut. If none comes, ask the server in "
-                "its console for min-replicas-to-write.",
+                "The first refusal comes a second after the cut. If none comes, choose "
+                f"“{flight.server}” under “Console” and type “INFO replication”: "
+                "min_slaves_good_slaves must be 0.",
             ),
         )
     if seen.lost_after_refusal:

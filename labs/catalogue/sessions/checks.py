@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from labs.events import Value
 from labs.lab import Unmet, Verdict, check, met, require_seen, unmet
+from labs.sandbox.blocks import ttl_command
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.website.browsers import Visit, node_of
+from labs.setups.website.sessions import IN_MEMORY, KEY
 from labs.setups.website.uses import logins, shown, uses
 
 
@@ -204,6 +206,20 @@ def _after_a_restart(sandbox: Sandbox, store: str, *, remembers: bool) -> Verdic
     )
 
 
+def _how_to_ask(sandbox: Sandbox, visit: Visit) -> str:
+    """What to do to learn how long the store still keeps the session of a visit."""
+    if visit.store in IN_MEMORY:
+        return (
+            "The instance must delete the session from its memory. Compare the two limits under "
+            "“How this was counted”."
+        )
+    ask = ttl_command(visit.store, f"{KEY}{visit.sid_sent}")
+    return (
+        f"Choose “{_label(sandbox, visit.store)}” under “Console” and type “{ask}”: the store "
+        "answers the seconds that are left."
+    )
+
+
 @check("The idle limit over: signed out, and the session is no longer in the store")
 def idle_limit(sandbox: Sandbox) -> Verdict:
     ended: Verdict | None = None
@@ -223,7 +239,7 @@ def idle_limit(sandbox: Sandbox) -> Verdict:
                 f"{visit.instance} still found the session {since:.1f} s after the last request, "
                 f"although the idle limit is {login.idle_s:g} s.",
                 evidence,
-                hint="Ask the store in its console for the TTL of the session.",
+                hint=_how_to_ask(sandbox, visit),
             )
         if not visit.signed_in and since >= login.idle_s and visit.ttl_before_s is None:
             ended = met(
