@@ -14,6 +14,7 @@ from labs.lab.ending import ExamSentence as ExamSentence, Proved as Proved
 from labs.lab.evidence import Counted as Counted, Row as Row, rows_of as rows_of
 from labs.lab.guide import Guide as Guide, Step as Step, Target as Target
 from labs.lab.lab import Action as Action, Lab as Lab, Mutant as Mutant, mutant as mutant
+from labs.lab.layout import with_places as with_places
 from labs.lab.numbers import number_from as number_from
 from labs.lab.predictions import (
     MEASURED_WITHIN_S as MEASURED_WITHIN_S,

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from labs.catalogue import catalogue, folder_of
-from labs.lab import evidence
+from labs.lab import evidence, with_places
 from labs.lab.evidence import Counted, counted_as, rows_of
+from labs.lab.layout import END, spots_of
 from labs.sandbox.blocks import ttl_command
 from labs.sandbox.memcached_lines import Lines
 from labs.sandbox.redis_cli.refusals import refuse
@@ -20,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LABS = catalogue().values()
 SHARED = ("labs/setups/shop/checks.py",)
 PLACEHOLDER = "\0"
+IN_THE_SHOP = ["Reload both phones", "Reload phone 1"]
+"""Actions on a page of their own, which no hint names."""
 QUOTED = re.compile(r"“([^”]*)”")
 CONSOLE = re.compile(r"\bconsole\b", re.IGNORECASE)
 TYPED = re.compile(r"\btype “([^”]*)”")
@@ -144,7 +147,8 @@ def labels_of(lab):
     controls = [*lab.controls, *(field for action in lab.actions for field in action.fields)]
     options = [label for control in controls for _, label in getattr(control, "options", ())]
     named = (*controls, *lab.actions, *lab.requests, *lab.strategies.values(), *lab.topology.nodes)
-    return {*(one.label for one in named), *options, *(table.title for table in lab.tables)}
+    titles = [lab.view, *(table.title for table in lab.tables)]
+    return {*(one.label for one in named), *options, *titles}
 
 
 def is_on_the_page(label, lab):
@@ -213,6 +217,31 @@ def test_the_command_for_a_time_to_live_is_one_of_the_server(engine, runs):
     else:
         request = Lines().take(command)
         assert request is not None and request.data == b"mg row:42 t\r\n"
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
+def test_a_hint_that_names_a_control_says_where_it_is(lab):
+    for tree in modules_of(lab):
+        for hint in strings_of(tree):
+            full = with_places(lab, hint)
+            for label in QUOTED.findall(hint):
+                spots = spots_of(lab, label, hint)
+                assert not spots or any(says(full, spot) for spot in spots), (label, full)
+
+
+def says(hint, spot):
+    """True if a hint names the tab and the panel of a spot."""
+    tab = spot.tab is None or f"tab {spot.tab.capitalize()}" in hint
+    if spot.panel == END:
+        return "at the end of the bench" in hint
+    return tab and (spot.panel is None or f"“{spot.panel}”" in hint)
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
+def test_every_control_of_a_lab_has_a_place(lab):
+    controls = [*lab.controls, *lab.actions]
+
+    assert [one.label for one in controls if not spots_of(lab, one.label)] in ([], IN_THE_SHOP)
 
 
 def is_run(command):

@@ -38,6 +38,7 @@ PAGE, FEW = 42, 5
 lab = Lab(
     id="backup-restore",
     title="Backup and restore",
+    view="Back up and restore",
     question="Everything is deleted. What comes back, and where?",
     about="Take backups of a cluster, quiet and under a load of writes. Lose its data. Start "
     "another cluster from a file, and count what is missing.",

@@ -226,8 +226,8 @@ def both_engines(sandbox: Sandbox) -> Verdict:
         evidence,
         hint=hint_for(
             sandbox,
-            "Set “Cache” to “on” and press “Start the load” in the tab Load. Then set “Engine”, at "
-            f"the top of the bench, to “{missing[0].capitalize()}” and wait some seconds.",
+            "Set “Cache” to “on” and press “Start the load” in the tab Load. Then set “Engine” "
+            f"to “{missing[0].capitalize()}” and wait some seconds.",
         ),
     )
 

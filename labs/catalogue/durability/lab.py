@@ -16,6 +16,7 @@ from labs.setups.journal.faults import CRASH, POWER, journal
 lab = bench.lab(
     "durability",
     title="Durability",
+    view="How far the writes have come",
     question="It said OK. Is it still there?",
     about="One server, one client that writes numbers, and two faults that are not the same: a "
     "process crash and a loss of power. Compare what was acknowledged with what is there "

@@ -39,6 +39,7 @@ def cache_options(settings: Mapping[str, Value]) -> Mapping[str, Any]:
 lab = storefront.lab(
     "eviction",
     title="Eviction",
+    view="How each policy serves the shop",
     question="What does Redis do when its memory is full?",
     about="A batch job stores more than a small Redis can hold. See which policies delete old keys "
     "and which refuse the write, and why volatile-lru deletes nothing if no key has a TTL.",
@@ -54,8 +55,7 @@ lab = storefront.lab(
             "maxmemory-policy",
             tuple((name, name) for name in ("noeviction", "volatile-lru", "allkeys-lru")),
             "volatile-lru",
-            help="The default of Redis is noeviction, that of ElastiCache volatile-lru. Another "
-            "policy starts an empty Redis.",
+            help="Redis has noeviction by default, ElastiCache volatile-lru. Another starts empty.",
         ),
         Choice(
             "expires",

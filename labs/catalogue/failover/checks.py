@@ -50,13 +50,7 @@ def _hint(sandbox: Sandbox, hint: str) -> str:
 
 def _how_to_isolate(sandbox: Sandbox, *, refusing: bool) -> str:
     """What to do next to have the primary cut off together with its clients."""
-    settings, primary = sandbox.settings, group_of(sandbox).primary
-    zone, clients = sandbox.lab.topology.node(primary).zone, str(settings["client_zone"])
-    if clients != zone:
-        return (
-            f"The primary {primary} is in {zone} and the clients are in {clients}. Set “The "
-            f"clients live in” to “{zone[-1]}” in the tab Load."
-        )
+    settings = sandbox.settings
     if refusing and settings["min_replicas"] == "0":
         return "Set “min-replicas-to-write” to “1” in the tab Break."
     if not refusing and settings["min_replicas"] != "0":
@@ -65,8 +59,9 @@ def _how_to_isolate(sandbox: Sandbox, *, refusing: bool) -> str:
             "writes. Set “min-replicas-to-write” to “0” in the tab Break."
         )
     return (
-        "In the tab Break set “Zone” to “the primary’s” and press “Cut off a zone”. When the crown "
-        "has moved, wait some seconds more and press “End the recording”."
+        "In the tab Break set “Zone” to “the primary’s” and “Clients” to “inside it”, then press "
+        "“Cut off a zone”. When the crown has moved, wait some seconds more and press “End the "
+        "recording”."
     )
 
 

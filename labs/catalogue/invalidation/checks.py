@@ -239,7 +239,7 @@ def message_lost(sandbox: Sandbox) -> Verdict:
                 f"No read of item {lost.item} was stale, although its message was lost.",
                 evidence,
                 hint=f"The process must have item {lost.item} before the write, and the read must "
-                "come before the TTL has ended. Set “Time to live” to 60 s and do it again.",
+                "come before the TTL has ended. Set “Time to live” to 30 s and do it again.",
             )
     if waits_for is not None:
         raise unmet(

@@ -30,6 +30,7 @@ def heard(request: Request) -> str:
 lab = storefront.lab(
     "invalidation",
     title="Invalidation",
+    view="How long is it stale, and what is left behind?",
     question="The price has changed. Who forgets the old one, and when?",
     about="Wait for the time to live, delete, count versions, tag a category, or tell every "
     "process. Measure how long each serves what is old, and what each leaves behind.",

@@ -17,6 +17,7 @@ TEN = 10
 lab = bench.lab(
     "sessions",
     title="Sessions",
+    view="Mia’s browser",
     question="Who is still logged in?",
     about="A shop on two instances behind a balancer. Log in, be served by the other one; kill "
     "an instance, restart a cache, let the time run out.",

@@ -25,6 +25,7 @@ def written(request: Request) -> str:
 lab = storefront.lab(
     "strategies",
     title="Strategies side by side",
+    view="The same requests for each",
     question="Which strategy is best? Best at what?",
     about="No cache, lazy loading, write-through, each with and without a time to live: the "
     "same seeded trace for all, on the same servers, and the numbers next to each other.",

@@ -26,6 +26,7 @@ from labs.setups.shop import charts, storefront
 lab = Lab(
     id="write-through-race",
     title="Write-through race",
+    view="The order of the steps",
     question="In which order must things happen for the cache to lie?",
     about="Put the steps of a reader and writers in order, one at a time, on real servers. Find "
     "the orders that leave stale data, then a cure that survives them all.",
