@@ -197,7 +197,7 @@ class Sandbox(Emitter, Context):
             part.restarted()
         if self.lab.on_prepare:
             self.lab.on_prepare(self)
-        self.say("Everything is as it was at the start", "here")
+        self.say("All data and settings are as they were at the start", "here")
         self.emit(CaptionChanged(text=self.lab.question))
         self.guide.start()
         self.checker.clear()

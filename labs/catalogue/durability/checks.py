@@ -55,7 +55,7 @@ def memory_only(sandbox: Sandbox) -> Verdict:
             f"Redis still has {row['found']:,} writes after the crash, although it must keep no "
             "file.",
             _evidence(row),
-            hint="A snapshot that you asked for is a file, too. Do the same again without "
+            hint="A snapshot that you started is a file, too. Do the same again without "
             "“Snapshot now”.",
         )
     return met(

@@ -331,7 +331,7 @@ def refuses(sandbox: Sandbox) -> Verdict:
             evidence,
             hint=_hint(
                 sandbox,
-                "The primary still heard from a replica. In the tab Break set “What is cut” to "
+                "A replica could still reach the primary. In the tab Break set “What is cut” to "
                 "“both ways” and press “Cut off a zone” again.",
             ),
         )
