@@ -26,9 +26,16 @@ from labs.lab import (
     Node,
     Steppable,
     Topology,
+    actions_of,
+    controls_of,
+    engine_controls,
     goals,
-    layout,
+    has_shop,
+    main_actions,
+    main_fault,
     rows_of,
+    shared_fields,
+    steppable,
 )
 from portal import drawing
 from portal.bench.guide import GuideStep, guide_of
@@ -87,7 +94,7 @@ class Bench:
     @property
     def has_shop(self) -> bool:
         """True if the lab has a shop, whose customers' phones can be looked at."""
-        return layout.has_shop(self.lab)
+        return has_shop(self.lab)
 
     @property
     def phones(self) -> dict[str, Mapping[str, Any]]:
@@ -157,7 +164,7 @@ class Bench:
     @property
     def requests(self) -> list[Steppable]:
         """What a step can run: read where the lab has strategies, write where one has it."""
-        return layout.steppable(self.lab)
+        return steppable(self.lab)
 
     @property
     def headings(self) -> dict[str, str]:
@@ -172,24 +179,24 @@ class Bench:
     @property
     def engine_controls(self) -> list[Choice]:
         """The choices that pick an engine; they stand last in the fold."""
-        return layout.engine_controls(self.lab)
+        return engine_controls(self.lab)
 
     def controls(self, gear: str) -> list[Control]:
         """The other controls of a gear; `all` are those that every gear has."""
-        return layout.controls_of(self.lab, gear)
+        return controls_of(self.lab, gear)
 
     def actions(self, gear: Gear) -> list[Action]:
         """The lab's own actions of a gear."""
-        return layout.actions_of(self.lab, gear)
+        return actions_of(self.lab, gear)
 
     def main_actions(self, gear: Gear) -> list[Action]:
         """The actions in the row under the drawing."""
-        return layout.main_actions(self.lab, gear)
+        return main_actions(self.lab, gear)
 
     @property
     def main_fault(self) -> Node | None:
         """The server whose faults stand in that row, if any."""
-        return layout.main_fault(self.lab, self.topology)
+        return main_fault(self.lab, self.topology)
 
     @property
     def shared_controls(self) -> list[Control]:
@@ -208,7 +215,7 @@ class Bench:
 
     def shared_fields(self, gear: Gear) -> list[Control]:
         """The fields that several actions of a gear have, asked once: the item of a step, too."""
-        return layout.shared_fields(self.lab, gear)
+        return shared_fields(self.lab, gear)
 
     @property
     def guide(self) -> list[GuideStep]:
