@@ -260,12 +260,15 @@ class Bench:
         return scale_of(self.state.get("exchange", []))
 
     @property
+    def changed(self) -> dict[str, Value]:
+        """The settings that differ from the defaults."""
+        default = self.lab.settings()
+        return {name: value for name, value in self.settings.items() if value != default[name]}
+
+    @property
     def query(self) -> dict[str, str]:
         """The settings that differ from the defaults, as they stand in a link."""
-        default = self.lab.settings()
-        return {
-            name: plain(value) for name, value in self.settings.items() if value != default[name]
-        }
+        return {name: plain(value) for name, value in self.changed.items()}
 
     @property
     def opened(self) -> datetime | None:

@@ -54,9 +54,10 @@ def test_settings_of_a_link_are_checked(client: FlaskClient, labs_host: FakedLab
 def test_a_closed_bench_names_the_settings_of_a_link_as_its_controls_do(
     client: FlaskClient, labs_host: FakedLabs
 ) -> None:
-    page = client.get(f"/labs/{LAB}?ttl_s=9&invalidate=delete").text
+    page = client.get(f"/labs/{LAB}?ttl_s=9&invalidate=none").text
 
-    assert "settings of this link: Time to live 9 s" in page
+    assert "settings of this link: “Time to live” at 9 s" in page
+    assert "“When a price changes” at “leave the cached page”." in page
     assert "ttl_s," not in page and ": ttl_s" not in page
 
 
