@@ -4,12 +4,15 @@
 class Opened:
     """A sandbox of a lab with everything that it emitted."""
 
-    def __init__(self, supervisor, lab):
+    def __init__(self, supervisor, lab, settings=None):
         self.supervisor = supervisor
         self.told = []
         self.gone = []
         self.id = supervisor.open(
-            lab, {}, on_event=lambda entry: self.told.append(entry.event), on_gone=self.gone.append
+            lab,
+            settings or {},
+            on_event=lambda entry: self.told.append(entry.event),
+            on_gone=self.gone.append,
         )
 
     def call(self, call, **args):

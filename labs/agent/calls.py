@@ -77,8 +77,8 @@ def _step(sandbox: Sandbox, args: Args) -> Args:
             stepped.stepper.finish()
         case other:
             raise BadInput(
-                f"A step can't be told to {str(other)[:20]!r}.",
-                hint="It can be told to start, next or finish.",
+                f"A step has no button {str(other)[:20]!r}.",
+                hint="It is one of start, next and finish.",
             )
     return {"running": stepped.stepper.running}
 
@@ -89,7 +89,7 @@ def _load(sandbox: Sandbox, args: Args) -> Args:
             return {"message": sandbox.start_load()}
         case "stop":
             return {"message": sandbox.stop_load()}
-    raise BadInput("A load can be told to start or to stop.")
+    raise BadInput("A load is started or stopped.")
 
 
 def _console(sandbox: Sandbox, args: Args) -> Args:

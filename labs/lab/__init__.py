@@ -14,6 +14,17 @@ from labs.lab.ending import ExamSentence as ExamSentence, Proved as Proved
 from labs.lab.evidence import Counted as Counted, Row as Row, rows_of as rows_of
 from labs.lab.guide import Guide as Guide, Step as Step, Target as Target
 from labs.lab.lab import Action as Action, Lab as Lab, Mutant as Mutant, mutant as mutant
+from labs.lab.layout import (
+    actions_of as actions_of,
+    controls_of as controls_of,
+    engine_controls as engine_controls,
+    has_shop as has_shop,
+    main_actions as main_actions,
+    main_fault as main_fault,
+    shared_fields as shared_fields,
+    steppable as steppable,
+    with_places as with_places,
+)
 from labs.lab.numbers import number_from as number_from
 from labs.lab.predictions import (
     MEASURED_WITHIN_S as MEASURED_WITHIN_S,

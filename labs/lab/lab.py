@@ -133,6 +133,8 @@ class Lab:
     tiles: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     requests: tuple[Steppable, ...] = REQUESTS
+    view: str = ""
+    """The heading of the lab's own view, in which its actions and controls of that place stand."""
     item: str = "Item"
     """What a stepped request is asked for; empty if it asks for nothing."""
     actions: tuple[Action, ...] = ()

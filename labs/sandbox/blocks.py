@@ -9,6 +9,11 @@ from labs.sandbox.context import Context
 _BUTTONS = {"down": "Restart", "paused": "Resume"}
 
 
+def ttl_command(engine: str, key: str) -> str:
+    """The command that asks a server for the time to live of a key, as its console takes it."""
+    return f"mg {key} t" if engine == "memcached" else f"TTL {key}"
+
+
 def hint_for(sandbox: Context, hint: str, *, idle: bool = False) -> str:
     """The hint, unless a server is down or paused, or a link is slow or cut; then what to press
     first. With `idle` the load must not run either.

@@ -31,14 +31,16 @@ class Checker:
         *,
         emit: Callable[[Event], None],
         outcome: Callable[[str, str, str, dict[str, object]], None],
+        in_full: Callable[[str], str] = str,
     ) -> None:
         """`subject` is what each check is handed. `outcome` is called once for each check, when
-        it is first met.
+        it is first met. `in_full` makes of a check's hint what the learner reads.
         """
         self._subject = subject
         self._checks = checks
         self._emit = emit
         self._outcome = outcome
+        self._in_full = in_full
         self._verdicts: dict[str, Verdict] = {}
         self._met: dict[str, tuple[Verdict, float]] = {}
         """The first verdict that met a check, and when: Unix time. A reset does not clear it."""
@@ -94,6 +96,7 @@ class Checker:
             log.exception("the check %s failed", check.name)
             hint = "It is judged again as soon as something happens."
             verdict = Verdict("error", "This check could not be judged just now.", hint=hint)
+        verdict = replace(verdict, hint=self._in_full(verdict.hint))
         self._verdicts[check.name] = verdict
         if verdict.status == "met" and check.name not in self._met:
             self._met[check.name] = verdict, time.time()

@@ -20,7 +20,7 @@ from labs.sandbox.context import Context
 from labs.sandbox.memcached_console import MemcachedConsole
 from labs.sandbox.redis_cli.console import RedisConsole
 from labs.sandbox.sql_console import SqlConsole
-from labs.sandbox.typed import as_lines, foreign
+from labs.sandbox.typed import as_lines, foreign, looks_like_sql
 
 CONSOLES: dict[str, Callable[[Address, Access], Console]] = {
     "resp": RedisConsole,
@@ -59,9 +59,9 @@ class Consoles:
             )
         try:
             if len(pieces) == 1:
-                answer = _run(console, command)
+                answer = self._run(console, language, command)
             else:
-                answer = _run_all(console, pieces, self._prompts.get(name, ""))
+                answer = self._run_all(console, language, pieces, self._prompts.get(name, ""))
         finally:
             self._look_at(name, console)
         if not isinstance(console, Watched):
@@ -135,44 +135,54 @@ class Consoles:
         console = CONSOLES[registry[server.engine.kind].console]
         return console(server.engine.address, server.engine.access(LEARNER))
 
+    def _run(self, console: Console, language: str, command: str) -> Answer:
+        try:
+            answer = console.run(command)
+        except BadInput as exc:
+            if (found := foreign(command)) and found not in str(exc):
+                exc.hint = f"{found} {exc.hint}".strip()
+            raise
+        if answer.failed and language != "sql" and looks_like_sql(command):
+            return replace(answer, notice=f"{self._where_sql_goes()} {answer.notice}".strip())
+        return answer
 
-def _run(console: Console, command: str) -> Answer:
-    try:
-        return console.run(command)
-    except BadInput as exc:
-        if (found := foreign(command)) and found not in str(exc):
-            exc.hint = f"{found} {exc.hint}".strip()
-        raise
+    def _where_sql_goes(self) -> str:
+        """What to do with a statement that was typed into the console of a cache."""
+        nodes, servers = self._context.topology.nodes, self._context.servers
+        for node in nodes:
+            server = servers.get(node.name) if node.has_console else None
+            if server is not None and registry[server.engine.kind].console == "sql":
+                return f"This is SQL. Choose “{node.label}” above, and run it in that console."
+        return "This is SQL, and no server of this lab takes SQL."
 
-
-def _run_all(console: Console, pieces: list[str], prompt: str) -> Answer:
-    """The answers to several commands in one. A command that is refused does not keep those after
-    it from running; a server without an answer does, and so does the end of the time.
-    """
-    room, end = OUTPUT_LIMIT // len(pieces), time.monotonic() + TOGETHER_S
-    parts: list[tuple[str, Answer]] = []
-    is_down = False
-    for piece in pieces:
-        if is_down or time.monotonic() > end:
-            answer = Answer("", True, 0.0, prompt=prompt, notice="This command was not sent.")
-        else:
-            try:
-                answer = _cut(_run(console, piece), room)
-            except LabsError as exc:
-                is_down = isinstance(exc, ServerDown)
-                notice = f"{exc}\n{exc.hint}" if exc.hint else str(exc)
-                answer = Answer("", True, 0.0, prompt=prompt, notice=notice)
-        prompt = answer.prompt
-        parts.append((piece, answer))
-    answers = [answer for _, answer in parts]
-    return Answer(
-        "",
-        any(answer.failed for answer in answers),
-        round(sum(answer.took_ms for answer in answers), 3),
-        cut=any(answer.cut for answer in answers),
-        prompt=answers[-1].prompt,
-        parts=tuple(parts),
-    )
+    def _run_all(self, console: Console, language: str, pieces: list[str], prompt: str) -> Answer:
+        """The answers to several commands in one. A command that is refused does not keep those
+        after it from running; a server without an answer does, and so does the end of the time.
+        """
+        room, end = OUTPUT_LIMIT // len(pieces), time.monotonic() + TOGETHER_S
+        parts: list[tuple[str, Answer]] = []
+        is_down = False
+        for piece in pieces:
+            if is_down or time.monotonic() > end:
+                answer = Answer("", True, 0.0, prompt=prompt, notice="This command was not sent.")
+            else:
+                try:
+                    answer = _cut(self._run(console, language, piece), room)
+                except LabsError as exc:
+                    is_down = isinstance(exc, ServerDown)
+                    notice = f"{exc}\n{exc.hint}" if exc.hint else str(exc)
+                    answer = Answer("", True, 0.0, prompt=prompt, notice=notice)
+            prompt = answer.prompt
+            parts.append((piece, answer))
+        answers = [answer for _, answer in parts]
+        return Answer(
+            "",
+            any(answer.failed for answer in answers),
+            round(sum(answer.took_ms for answer in answers), 3),
+            cut=any(answer.cut for answer in answers),
+            prompt=answers[-1].prompt,
+            parts=tuple(parts),
+        )
 
 
 def _cut(answer: Answer, room: int) -> Answer:

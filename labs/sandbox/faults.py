@@ -12,19 +12,19 @@ MOST_DELAY_MS = 2_000
 _SERVER_WORDS = {
     "kill": ("was killed", "Every request to it is refused at once."),
     "pause": ("is paused", "It keeps its connections and sends no reply: its clients wait."),
-    "resume": ("goes on", "What waited is answered now."),
+    "resume": ("goes on", "It answers the requests that waited."),
     "restart": ("was restarted", ""),
 }
 _LINK_WORDS = {
     "slow": (
         "is slowed by {delay_ms:g} ms each way",
-        "Every question and every answer takes so much longer.",
+        "Each request and each answer arrives later by this time.",
     ),
     "cut": (
         "is cut",
         "No connection is refused, and no packet arrives: clients wait until their timeout.",
     ),
-    "restore": ("is whole again", "What was under way arrives."),
+    "restore": ("is whole again", "What was on its way arrives."),
 }
 
 
@@ -41,8 +41,8 @@ def change_server(context: Context, name: str, verb: str) -> str:
         raise NotNow(f"{node.label} is not there yet.")
     if verb not in _SERVER_WORDS:
         raise BadInput(
-            f"A server can't be told to {verb[:20]!r}.",
-            hint="It can be told to kill, pause, resume or restart.",
+            f"A server has no button {verb[:20]!r}.",
+            hint="It is one of kill, pause, resume and restart.",
         )
     getattr(server, verb)()
     what, means = _SERVER_WORDS[verb]
@@ -85,8 +85,8 @@ class LinkFaults:
             network.restore(name)
         else:
             raise BadInput(
-                f"A link can't be told to {verb[:20]!r}.",
-                hint="It can be told to slow, cut or restore.",
+                f"A link has no button {verb[:20]!r}.",
+                hint="It is one of slow, cut and restore.",
             )
         with self._lock:
             changed = self._states.get(name, "open") != state or state == "slow"

@@ -256,6 +256,8 @@ def _other(verb: str, words: list[bytes]) -> Request:
             return Request(verb, line + b"\r\n")
         known = verb.lower() in VERBS
         notice = "Memcached's commands are in lower case." if known else ""
+        if verb.lower() in ("help", "?"):
+            notice = "Try stats, stats items, or get and mg with the name of a key."
         # A word that is no command, for this one may be a command of a later Memcached.
         return Request(verb, _NO_COMMAND + b"\r\n", notice=notice)
     if verb == "cache_memlimit" and not (

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 from labs.clients.address import Address
@@ -21,7 +22,7 @@ from labs.events import (
     SettingChanged,
     Value,
 )
-from labs.lab import Lab, Link, Node, Strategy, Topology
+from labs.lab import Lab, Link, Node, Strategy, Topology, with_places
 from labs.load.batches import Batch
 from labs.load.controller import LoadController
 from labs.load.forkserver import ForkServer
@@ -88,7 +89,8 @@ class Sandbox(Emitter, Context):
         self.servers, self.addresses = self.deployment.servers, self.deployment.addresses
         self._consoles = Consoles(self)
         self._link_faults = LinkFaults(self)
-        self.checker = Checker(self, lab.checks, emit=self.emit, outcome=outcome)
+        in_full = partial(with_places, lab)
+        self.checker = Checker(self, lab.checks, emit=self.emit, outcome=outcome, in_full=in_full)
         self.guide = GuideProgress(self, met)
         self.stalls = StallWatch(self.emit)
         self.sampler = Sampler(self)
@@ -195,7 +197,7 @@ class Sandbox(Emitter, Context):
             part.restarted()
         if self.lab.on_prepare:
             self.lab.on_prepare(self)
-        self.say("Everything is as it was at the start", "here")
+        self.say("All data and settings are as they were at the start", "here")
         self.emit(CaptionChanged(text=self.lab.question))
         self.guide.start()
         self.checker.clear()

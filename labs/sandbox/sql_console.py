@@ -238,6 +238,12 @@ def _check(command: str) -> None:
             f"{command.split()[0][:20]} is a command of psql itself; this console sends SQL.",
             hint="The tables: select tablename from pg_tables where schemaname = 'shop';",
         )
+    if command.strip().strip(";").strip().lower() in ("help", "?"):
+        raise CommandRefused(
+            "This console takes SQL, and each statement may end with a semicolon.",
+            hint="Try: select * from shop.products limit 5; The tables: select tablename from "
+            "pg_tables where schemaname = 'shop';",
+        )
     if found := foreign_in_sql(command):
         raise CommandRefused(
             f"{found} Postgres would take them for letters of a name, so nothing was run.",

@@ -48,7 +48,10 @@ class Stepper:
         source = source_of(function)
         with self._lock:
             if self._running:
-                raise NotNow("A request is already standing here.", hint="Run it to its end first.")
+                raise NotNow(
+                    "A request in slow motion is not finished.",
+                    hint="Press “Run to the end” in the tab Step first.",
+                )
             self._running, self._free = True, False
             while self._go.acquire(blocking=False):
                 pass

@@ -17,6 +17,13 @@ _LOOKS_LIKE = {
     **dict.fromkeys("\u200b\u2060\ufeff", "nothing"),
     **dict.fromkeys("\u2028\u2029\u0085", "a line end"),
 }
+_SQL = re.compile(
+    r"\s*(?:select\s+(?!-?\d+\s*;?\s*$)|insert\s+into\s|update\s+\S+\s+set\s|delete\s+from\s|"
+    r"(?:create|drop|alter)\s+(?:table|index|view|schema)\s|truncate\s|explain\s|"
+    r"with\s+\w+\s+as\b|begin\s*;|commit\s*;)",
+    re.IGNORECASE,
+)
+"""How a statement begins; SELECT with a number alone is a command of Redis."""
 _QUOTE = re.compile("[" + "".join(_QUOTES) + "]")
 _SPOKEN = {
     **dict.fromkeys("\u00a0\u202f\u2007", "a non-breaking space"),
@@ -32,6 +39,11 @@ _NO_LINE_END = re.compile("[\u2028\u2029\u0085\v\f]")
 _SQL_LITERAL = re.compile(r"--|/\*|\$(?:[^\W\d]\w*)?\$|(?<!\w)[eE]'|['\"]")
 _IN_ESCAPED_TEXT = re.compile(r"(?:[^'\\]|\\.)*'", re.DOTALL)
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
+
+
+def looks_like_sql(command: str) -> bool:
+    """True if the command begins as a statement of SQL does."""
+    return _SQL.match(command) is not None
 
 
 def foreign(command: str) -> str:

@@ -169,7 +169,9 @@ def load(sandbox: SandboxInfo) -> Response:
 def reset(sandbox: SandboxInfo) -> Response:
     """All data and settings as at the start."""
     client().call(sandbox, "reset", deadline_s=20.0)
-    return _done(sandbox, "Everything is as at the start.", event="bench-redraw")
+    return _done(
+        sandbox, "All data and settings are as they were at the start.", event="bench-redraw"
+    )
 
 
 @bp.post("/sandboxes/<sandbox>/keep")

@@ -40,7 +40,7 @@ def share(session: Session, learner: str, document: object) -> SharedRecord:
         return same
     if len(own) >= MOST_OF_A_LEARNER:
         raise NotNow(
-            f"You share {MOST_OF_A_LEARNER} flights, and more may not be shared.",
+            f"You share {MOST_OF_A_LEARNER} flights, which is the most that a learner may share.",
             hint="Delete one of them on the page Flights, then share this one.",
         )
     record = SharedRecord(

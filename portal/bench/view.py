@@ -7,7 +7,6 @@ opening, open, ended, away.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,8 +26,16 @@ from labs.lab import (
     Node,
     Steppable,
     Topology,
+    actions_of,
+    controls_of,
+    engine_controls,
     goals,
+    has_shop,
+    main_actions,
+    main_fault,
     rows_of,
+    shared_fields,
+    steppable,
 )
 from portal import drawing
 from portal.bench.guide import GuideStep, guide_of
@@ -87,7 +94,7 @@ class Bench:
     @property
     def has_shop(self) -> bool:
         """True if the lab has a shop, whose customers' phones can be looked at."""
-        return any(table.name == "phones" for table in self.lab.tables)
+        return has_shop(self.lab)
 
     @property
     def phones(self) -> dict[str, Mapping[str, Any]]:
@@ -157,9 +164,7 @@ class Bench:
     @property
     def requests(self) -> list[Steppable]:
         """What a step can run: read where the lab has strategies, write where one has it."""
-        strategies = self.lab.strategies.values()
-        runs = {"read": bool(strategies), "write": any(strategy.write for strategy in strategies)}
-        return [request for request in self.lab.requests if runs[request.function]]
+        return steppable(self.lab)
 
     @property
     def headings(self) -> dict[str, str]:
@@ -173,43 +178,25 @@ class Bench:
 
     @property
     def engine_controls(self) -> list[Choice]:
-        """The choices that pick an engine; they stand in the head."""
-        names = {node.engine_setting for node in self.topology.nodes if node.engine_setting}
-        choices = [control for control in self.lab.controls if isinstance(control, Choice)]
-        return [choice for choice in choices if choice.name in names]
+        """The choices that pick an engine; they stand last in the fold."""
+        return engine_controls(self.lab)
 
     def controls(self, gear: str) -> list[Control]:
         """The other controls of a gear; `all` are those that every gear has."""
-        others = [control for control in self.lab.controls if control not in self.engine_controls]
-        return [control for control in others if control.gear == gear]
+        return controls_of(self.lab, gear)
 
     def actions(self, gear: Gear) -> list[Action]:
         """The lab's own actions of a gear."""
-        return [action for action in self.lab.actions if action.gear == gear]
+        return actions_of(self.lab, gear)
 
     def main_actions(self, gear: Gear) -> list[Action]:
-        """The actions in the row under the drawing: those that the guide asks for first, else the
-        primary ones. A request in slow motion, and the load, stand there too.
-        """
-        asked = [step.use.name for step in self.lab.guide if step.use.kind == "action"]
-        known = self.actions(gear)
-        order = sorted(
-            known,
-            key=lambda action: (
-                asked.index(action.name) if action.name in asked else len(asked),
-                not action.primary,
-            ),
-        )
-        return order[: {"step": 1 if self.requests else 2, "load": 1, "break": 2}[gear]]
+        """The actions in the row under the drawing."""
+        return main_actions(self.lab, gear)
 
     @property
     def main_fault(self) -> Node | None:
-        """The server whose faults stand in that row: where the lab has no fault of its own."""
-        if self.actions("break"):
-            return None
-        asked = [step.use.name for step in self.lab.guide if step.use.kind == "server"]
-        servers = {node.name: node for node in self.topology.servers}
-        return next((servers[name] for name in (*asked, *servers) if name in servers), None)
+        """The server whose faults stand in that row, if any."""
+        return main_fault(self.lab, self.topology)
 
     @property
     def shared_controls(self) -> list[Control]:
@@ -228,14 +215,7 @@ class Bench:
 
     def shared_fields(self, gear: Gear) -> list[Control]:
         """The fields that several actions of a gear have, asked once: the item of a step, too."""
-        fields = [asked for action in self.actions(gear) for asked in action.fields]
-        counted = Counter(asked.name for asked in fields)
-        once = {asked.name: asked for asked in reversed(fields)}
-        return [
-            asked
-            for name, asked in reversed(once.items())
-            if counted[name] > 1 or (gear == "step" and name == "item")
-        ]
+        return shared_fields(self.lab, gear)
 
     @property
     def guide(self) -> list[GuideStep]:
@@ -280,12 +260,15 @@ class Bench:
         return scale_of(self.state.get("exchange", []))
 
     @property
+    def changed(self) -> dict[str, Value]:
+        """The settings that differ from the defaults."""
+        default = self.lab.settings()
+        return {name: value for name, value in self.settings.items() if value != default[name]}
+
+    @property
     def query(self) -> dict[str, str]:
         """The settings that differ from the defaults, as they stand in a link."""
-        default = self.lab.settings()
-        return {
-            name: plain(value) for name, value in self.settings.items() if value != default[name]
-        }
+        return {name: plain(value) for name, value in self.changed.items()}
 
     @property
     def opened(self) -> datetime | None:

@@ -37,7 +37,7 @@ LEAD = {
 """Where the control of the current step is, while it is out of sight; {} is a tab's label."""
 SENTINELS = {
     "+sdown": "no answer from {}",
-    "-sdown": "hears {} again",
+    "-sdown": "{} answers again",
     "+odown": "{} is down, enough agree",
     "-failover-abort-no-good-slave": "no replica is fit",
     "-failover-abort-not-elected": "was not elected",

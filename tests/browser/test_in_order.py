@@ -25,7 +25,11 @@ CHANGE_AND_PRESS = """(button) => {
 @pytest.mark.parametrize(
     ("button", "call", "said"),
     [
-        ("[hx-post$='/reset'] button", "reset", "Everything is as at the start."),
+        (
+            "[hx-post$='/reset'] button",
+            "reset",
+            "All data and settings are as they were at the start.",
+        ),
         ("[data-load-off] button, button[data-load-off]", "load", ""),
     ],
     ids=["start afresh", "start the load"],

@@ -38,7 +38,7 @@ def test_one_click_sets_a_bench_up_and_another_takes_it_back(visit: Open) -> Non
     expect(page.locator("[data-control=ttl_s] output")).to_have_text("60 s")
     set_up.click()
 
-    expect(page.locator("[data-undo]")).to_contain_text("Time to live 60 s")
+    expect(page.locator("[data-undo]")).to_contain_text("“Time to live” at 60 s")
     expect(page.locator(".act :focus")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("[data-control=ttl_s] output")).to_have_text("60 s")

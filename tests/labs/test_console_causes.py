@@ -129,7 +129,7 @@ def test_a_server_that_speaks_another_protocol():
         answering = threading.Thread(target=answer)
         answering.start()
         try:
-            assert "can't speak with the server" in why(console)
+            assert "can't read the server's answers" in why(console)
         finally:
             answering.join()
             console.close()

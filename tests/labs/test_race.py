@@ -126,7 +126,7 @@ def test_a_lock_of_another_client_is_reported_and_not_waited_for(bench):
     bench.console("database", "BEGIN")
     bench.console("database", "UPDATE products SET price = price WHERE product_id = 42")
 
-    with pytest.raises(NotNow, match="Somebody else holds a lock"):
+    with pytest.raises(NotNow, match="Another session has locked this row"):
         bench.play(STALE)
 
     bench.console("database", "ROLLBACK")

@@ -9,14 +9,23 @@ from pathlib import Path
 import pytest
 
 from labs.catalogue import catalogue, folder_of
-from labs.lab import evidence
+from labs.lab import evidence, with_places
 from labs.lab.evidence import Counted, counted_as, rows_of
+from labs.lab.layout import END, spots_of
+from labs.sandbox.blocks import ttl_command
+from labs.sandbox.memcached_lines import Lines
+from labs.sandbox.redis_cli.refusals import refuse
+from labs.sandbox.redis_cli.words import split
 
 ROOT = Path(__file__).resolve().parents[2]
 LABS = catalogue().values()
 SHARED = ("labs/setups/shop/checks.py",)
 PLACEHOLDER = "\0"
+IN_THE_SHOP = ["Reload both phones", "Reload phone 1"]
+"""Actions on a page of their own, which no hint names."""
 QUOTED = re.compile(r"“([^”]*)”")
+CONSOLE = re.compile(r"\bconsole\b", re.IGNORECASE)
+TYPED = re.compile(r"\btype “([^”]*)”")
 TAB = re.compile(r"\btab (\w+)")
 MAKES_EVIDENCE = {"met", "unmet", "require_seen"}
 RETURNS_EVIDENCE = {"_bytes_of", "_evidence", "evidence"}
@@ -137,8 +146,9 @@ def is_known(name, known):
 def labels_of(lab):
     controls = [*lab.controls, *(field for action in lab.actions for field in action.fields)]
     options = [label for control in controls for _, label in getattr(control, "options", ())]
-    named = (*controls, *lab.actions, *lab.requests, *lab.strategies.values())
-    return {*(one.label for one in named), *options, *(table.title for table in lab.tables)}
+    named = (*controls, *lab.actions, *lab.requests, *lab.strategies.values(), *lab.topology.nodes)
+    titles = [lab.view, *(table.title for table in lab.tables)]
+    return {*(one.label for one in named), *options, *titles}
 
 
 def is_on_the_page(label, lab):
@@ -170,7 +180,8 @@ def test_labels_are_for_people(lab):
 def test_every_label_in_a_hint_is_on_the_page_of_the_lab(lab):
     texts = [text for tree in modules_of(lab) for text in strings_of(tree)]
 
-    quoted = {label for text in texts for label in QUOTED.findall(text)} - {PLACEHOLDER}
+    typed = {command for text in texts for command in TYPED.findall(text)}
+    quoted = {label for text in texts for label in QUOTED.findall(text)} - typed - {PLACEHOLDER}
     tabs = {tab.lower() for text in texts for tab in TAB.findall(text)}
 
     assert {label for label in quoted if not is_on_the_page(label, lab)} == set()
@@ -179,15 +190,74 @@ def test_every_label_in_a_hint_is_on_the_page_of_the_lab(lab):
 
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
 def test_hints_say_what_to_do_and_ask_nothing(lab):
-    given = [
-        node.value
-        for tree in modules_of(lab)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.keyword) and node.arg == "hint"
-    ]
-    hints = [text for value in given for node in ast.walk(value) if (text := text_of(node))]
+    hints = [text for tree in modules_of(lab) for text in texts_given(tree, "hint")]
 
     assert [hint for hint in hints if "?" in hint] == []
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
+def test_a_hint_that_sends_to_the_console_gives_a_command_that_it_runs(lab):
+    for tree in modules_of(lab):
+        about_aws = {*texts_given(tree, "aws"), *texts_given(tree, "here")}
+        for hint in {text for text in strings_of(tree) if CONSOLE.search(text)} - about_aws:
+            assert "“Console”" in hint and TYPED.findall(hint), hint
+            for command in TYPED.findall(hint):
+                is_run(command)
+
+
+@pytest.mark.parametrize(
+    ("engine", "runs"), [("redis", "TTL row:42"), ("memcached", "mg row:42 t")]
+)
+def test_the_command_for_a_time_to_live_is_one_of_the_server(engine, runs):
+    command = ttl_command(engine, "row:42")
+
+    assert command == runs
+    if engine == "redis":
+        is_run(command)
+    else:
+        request = Lines().take(command)
+        assert request is not None and request.data == b"mg row:42 t\r\n"
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
+def test_a_hint_that_names_a_control_says_where_it_is(lab):
+    for tree in modules_of(lab):
+        for hint in strings_of(tree):
+            full = with_places(lab, hint)
+            for label in QUOTED.findall(hint):
+                spots = spots_of(lab, label, hint)
+                assert not spots or any(says(full, spot) for spot in spots), (label, full)
+
+
+def says(hint, spot):
+    """True if a hint names the tab and the panel of a spot."""
+    tab = spot.tab is None or f"tab {spot.tab.capitalize()}" in hint
+    if spot.panel == END:
+        return "at the end of the bench" in hint
+    return tab and (spot.panel is None or f"“{spot.panel}”" in hint)
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
+def test_every_control_of_a_lab_has_a_place(lab):
+    controls = [*lab.controls, *lab.actions]
+
+    assert [one.label for one in controls if not spots_of(lab, one.label)] in ([], IN_THE_SHOP)
+
+
+def is_run(command):
+    """Raises CommandRefused if the console of Redis does not run a command; one that is made at run
+    time is judged with its maker.
+    """
+    if command != PLACEHOLDER:
+        refuse(split(command.replace(PLACEHOLDER, "x")), queued=False)
+
+
+def texts_given(tree, name):
+    """The strings that a module passes as this argument."""
+    given = [
+        node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == name
+    ]
+    return [text for value in given for node in ast.walk(value) if (text := text_of(node))]
 
 
 def test_before_and_after_are_one_row():

@@ -10,6 +10,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HIDES_THE_ACTOR = re.compile(r"\b(anew|whoever|so\s+many|nobody)\b", re.IGNORECASE)
+OF_NO_MACHINE = re.compile(
+    r"\b(told|tells|hears?|heard|knows?|knew|anew|nobody|somebody|whoever|so many|beside)\b",
+    re.IGNORECASE,
+)
+BENCHES = ("labs/sandbox", "labs/setups", "labs/catalogue", "portal/bench")
 QUOTED = re.compile(r"`[^`]*`|“[^”]*”")
 # A learner reads these comments on the page, as a part of the strategy.
 SHOWN_TO_LEARNERS = (ROOT / "labs/caching",)
@@ -48,6 +53,35 @@ def hidden_actors(text, *, with_comments=True):
         for line, prose in [*docstrings(text), *(comments(text) if with_comments else ())]
         for found in HIDES_THE_ACTOR.finditer(QUOTED.sub("", prose))
     ]
+
+
+def sentences(text):
+    """(line, text) of each string of several words that is no docstring."""
+    tree = ast.parse(text)
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Constant)
+            and id(node) not in docstrings
+            and isinstance(node.value, str)
+            and node.value.count(" ") > 1
+        ):
+            yield node.lineno, node.value
+
+
+@pytest.mark.parametrize("folder", BENCHES)
+def test_on_a_bench_no_machine_is_told_hears_or_knows(folder):
+    files = sorted((ROOT / folder).rglob("*.py"))
+
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {sentence}"
+        for path in files
+        for line, sentence in sentences(path.read_text())
+        if OF_NO_MACHINE.search(sentence)
+    ]
+
+    assert files
+    assert found == []
 
 
 @pytest.mark.parametrize("folder", ["labs", "portal", "scripts"])

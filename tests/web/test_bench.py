@@ -51,12 +51,22 @@ def test_settings_of_a_link_are_checked(client: FlaskClient, labs_host: FakedLab
         assert "cannot be" in response.text or "has no setting" in response.text
 
 
+def test_a_closed_bench_names_the_settings_of_a_link_as_its_controls_do(
+    client: FlaskClient, labs_host: FakedLabs
+) -> None:
+    page = client.get(f"/labs/{LAB}?ttl_s=9&invalidate=none").text
+
+    assert "settings of this link: “Time to live” at 9 s" in page
+    assert "“When a price changes” at “leave the cached page”." in page
+    assert "ttl_s," not in page and ": ttl_s" not in page
+
+
 def test_a_link_with_other_settings_offers_them_and_changes_nothing(
     client: FlaskClient, opened: FakedSandbox
 ) -> None:
     page = client.get(f"/labs/{LAB}?ttl_s=9").text
 
-    assert "This link asks for other settings" in page
+    assert "This link has other settings" in page
     assert opened.state.settings["ttl_s"] == 30
     client.post(f"/sandboxes/{opened.id}/settings", data={"set-ttl_s": "9"})
     assert opened.state.settings["ttl_s"] == 9

@@ -59,6 +59,14 @@ def test_a_lesson_shows_its_blocks(client):
     assert '<ol class="remember">' in page
 
 
+def test_a_lesson_names_its_labs_by_their_titles(client):
+    page = client.get("/lessons/first").text
+
+    assert '<span class="label">A sample</span>' in page
+    assert "The bench: A sample" in page
+    assert re.findall(r">\s*sample-lab\s*<", page) == []
+
+
 def test_a_lesson_keeps_the_instructors_note_to_itself(client):
     assert "Nobody but the instructor" not in client.get("/lessons/first").text
 

@@ -35,7 +35,7 @@ def test_a_prediction_is_kept_before_it_is_measured(
         "10 queries",
         "1 query<",
         "Your guess was not right.",
-        "The first read is a miss and asks once.",
+        "The first read is a miss and asks the database once.",
     ):
         assert words in card.text
     assert sql("SELECT held FROM prediction") == [(False,)]

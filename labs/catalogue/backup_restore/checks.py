@@ -242,8 +242,8 @@ def writes_lost(sandbox: Sandbox) -> Verdict:
         raise unmet(
             f"{loss.wrong} products have another value than at the moment of the snapshot.",
             evidence,
-            hint="Console commands change products, too. Press “Fill the cluster” in the tab Step "
-            "and do it again, without the console.",
+            hint="The commands that you type change products, too. Press “Fill the cluster” in the "
+            "tab Step and do it again without them.",
         )
     if not loss.kept or not loss.gone:
         raise unmet(

@@ -38,6 +38,7 @@ PAGE, FEW = 42, 5
 lab = Lab(
     id="backup-restore",
     title="Backup and restore",
+    view="Back up and restore",
     question="Everything is deleted. What comes back, and where?",
     about="Take backups of a cluster, quiet and under a load of writes. Lose its data. Start "
     "another cluster from a file, and count what is missing.",
@@ -46,7 +47,7 @@ lab = Lab(
         nodes=(
             Node(APP, "Shop app", "app"),
             *bench.CLUSTERS,
-            Node(bystander.NODE, bystander.NODE, "memcached", about="beside it"),
+            Node(bystander.NODE, bystander.NODE, "memcached", about="next to the clusters"),
         ),
         links=(*bench.CLUSTER_LINKS, Link("memcached", APP, bystander.NODE)),
     ),
@@ -109,7 +110,7 @@ lab.action("Ask for a page", gear="step", fields=(Number("page", "Page", 1, 100,
 @lab.action(
     "Ask Memcached for a backup, restart it",
     gear="step",
-    here="a Memcached on a node. It knows a warm restart from a memory file, which is no backup.",
+    here="a Memcached on a node. It has a warm restart from a memory file, which is no backup.",
     aws="on the exam Memcached has no backups. Today nodes still have none, and "
     "Serverless Memcached has had them since mid-2024.",
 )
@@ -164,7 +165,7 @@ def copied(sandbox: Sandbox) -> float:
 
 @lab.prediction(
     "The data of a cluster is lost, and a backup is restored. Where does it answer?",
-    options=(("same", "At the endpoint that the application knows"), ("new", "At a new endpoint")),
+    options=(("same", "At the endpoint that the application has"), ("new", "At a new endpoint")),
     why="A restore makes a new cluster. The old one is still there, and still empty.",
 )
 def address(sandbox: Sandbox) -> str:

@@ -82,9 +82,7 @@ def read(sandbox: Sandbox, page: float) -> str:
     )
     return sandbox.caption(
         f"{endpoint} ({address}) {'has' if found else 'has no'} {key}.",
-        "The application shows the page."
-        if found
-        else "For the application the page was never there.",
+        "The application shows the page." if found else "The application finds no page there.",
     )
 
 

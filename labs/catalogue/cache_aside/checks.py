@@ -6,7 +6,7 @@ Each check judges the ledger: single requests with the servers' own counters bef
 from __future__ import annotations
 
 from labs.lab import Verdict, check, met, require_seen, unmet
-from labs.sandbox.blocks import hint_for
+from labs.sandbox.blocks import hint_for, ttl_command
 from labs.sandbox.ledger import Request
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop.strategies import DELETE_ON_WRITE, NOT_INVALIDATED
@@ -122,6 +122,7 @@ def stale_until_ttl(sandbox: Sandbox) -> Verdict:
         stored = misses[-1]
         grain_s = MEMCACHED_GRAIN_S if write.engine == "memcached" else 0.1
         stale, fresh = [r for r in later if r.stale], [r for r in later if not r.stale]
+        ask = ttl_command(write.engine, f"{write.what}:{write.item}")
         late = [r for r in stale if r.began > stored.ended + stored.ttl_s + grain_s]
         last_stale_s = max((r.ended - write.ended for r in stale), default=0.0)
         first_fresh_s = min((r.ended - write.ended for r in fresh), default=0.0)
@@ -139,7 +140,8 @@ def stale_until_ttl(sandbox: Sandbox) -> Verdict:
                 f"The cache served the old price {late[-1].began - stored.ended:.1f} s after the "
                 f"app had stored it, although its TTL is {stored.ttl_s:g} s.",
                 evidence,
-                hint="Ask the cache in its console for the TTL of the key.",
+                hint=f"Choose “cache” under “Console” and type “{ask}”: the cache answers the "
+                "seconds that are left.",
             )
         if stale and fresh and first_fresh_s > last_stale_s:
             return met(

@@ -100,8 +100,8 @@ def flush(sandbox: Sandbox) -> str:
     "database see?",
     unit="queries",
     unit_of_one="query",
-    why="The first read is a miss and asks once. The other nine are hits, and the database hears "
-    "nothing.",
+    why="The first read is a miss and asks the database once. The other nine are hits, and the "
+    "database does no work.",
 )
 def ten_reads(sandbox: Sandbox) -> float:
     make_ready(sandbox)
@@ -110,8 +110,8 @@ def ten_reads(sandbox: Sandbox) -> float:
 
 
 @lab.prediction(
-    "Time to live 3 s. The price changes just after the page was stored, and the cache is not "
-    "told. For how many seconds is the old price served?",
+    "Time to live 3 s. The price changes just after the page was stored, and the cache keeps the "
+    "old page. For how many seconds is the old price served?",
     unit="s",
     slack=0.5,
     decimals=1,

@@ -201,8 +201,8 @@ def server_agrees(sandbox: Sandbox) -> Verdict:
         f"The app answered {done:,.0f} requests, but the cache counted {counted:,.0f} hits and "
         f"Postgres {queries:,.0f} queries: the sum must be the same.",
         evidence,
-        hint="Your own reads and console commands count as well. Press “Start afresh”, then let "
-        "only the load of the tab Load run.",
+        hint="Your own reads and the commands that you type count as well. Press “Start afresh”, "
+        "then let only the load of the tab Load run.",
     )
 
 
@@ -226,8 +226,8 @@ def both_engines(sandbox: Sandbox) -> Verdict:
         evidence,
         hint=hint_for(
             sandbox,
-            "Set “Cache” to “on” and press “Start the load” in the tab Load. Then set “Engine”, at "
-            f"the top of the bench, to “{missing[0].capitalize()}” and wait some seconds.",
+            "Set “Cache” to “on” and press “Start the load” in the tab Load. Then set “Engine” "
+            f"to “{missing[0].capitalize()}” and wait some seconds.",
         ),
     )
 

@@ -32,7 +32,7 @@ lab = storefront.lab(
     title="Database relief",
     question="What does a cache take off the database?",
     about="One load on a real Postgres. Turn the cache on while it runs, and watch what the "
-    "database still hears.",
+    "database still has to do.",
     minutes=12,
     controls=(
         storefront.ENGINE,
@@ -70,7 +70,7 @@ lab = storefront.lab(
 @lab.action("Flush the cache", gear="load")
 def flush(sandbox: Sandbox) -> str:
     app(sandbox).flush()
-    return "The cache is empty: everything is asked for again."
+    return "The cache is empty: the database answers each item again."
 
 
 @lab.prediction(
@@ -79,7 +79,7 @@ def flush(sandbox: Sandbox) -> str:
     unit="%",
     slack=5.0,
     decimals=1,
-    why="Only misses still ask: at a hit rate of 95 % the database gets 5 % of the questions.",
+    why="Only a miss asks the database: at a hit rate of 95 % it gets 5 % of the requests.",
 )
 def queries_left(sandbox: Sandbox) -> float:
     verdict = _compared(sandbox, checks.relief)

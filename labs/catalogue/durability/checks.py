@@ -55,7 +55,7 @@ def memory_only(sandbox: Sandbox) -> Verdict:
             f"Redis still has {row['found']:,} writes after the crash, although it must keep no "
             "file.",
             _evidence(row),
-            hint="A snapshot that you asked for is a file, too. Do the same again without "
+            hint="A snapshot that you started is a file, too. Do the same again without "
             "“Snapshot now”.",
         )
     return met(
@@ -109,7 +109,8 @@ def crash_keeps(sandbox: Sandbox) -> Verdict:
             f"{lost['mode']}: Redis lost {lost['lost']:,} acknowledged writes in the crash. "
             f"{lost['in_kernel']:,} had reached the kernel.",
             _evidence(lost),
-            hint="Ask Redis in its console for appendonly: it must append every write to a file.",
+            hint="Under “Console” type “INFO persistence”: aof_enabled must be 1, so that Redis "
+            "appends every write to a file.",
         )
     ahead = max(seen, key=lambda row: float(row["unsynced_kb"]))
     if not ahead["unsynced_kb"]:
@@ -194,8 +195,8 @@ def always_keeps(sandbox: Sandbox) -> Verdict:
             f"Redis lost no write, but it made {row['syncs']:,} syncs for {row['written']:,} "
             "writes.",
             _evidence(row),
-            hint="Ask Redis in its console for appendfsync: without a sync for each write, nothing "
-            "was lost by luck.",
+            hint="Redis must sync each write before it answers. Set “What is kept on disk” to “AOF "
+            "no” and back to “AOF always”, press “Write a thousand”, and cut the power again.",
         )
     return met(
         f"Redis lost none of {row['acknowledged']:,} acknowledged writes. It synced "

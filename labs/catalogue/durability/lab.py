@@ -16,6 +16,7 @@ from labs.setups.journal.faults import CRASH, POWER, journal
 lab = bench.lab(
     "durability",
     title="Durability",
+    view="How far the writes have come",
     question="It said OK. Is it still there?",
     about="One server, one client that writes numbers, and two faults that are not the same: a "
     "process crash and a loss of power. Compare what was acknowledged with what is there "
@@ -73,8 +74,8 @@ def write_thousand(sandbox: Sandbox) -> str:
 @lab.action(
     "Snapshot now",
     gear="view",
-    here="BGSAVE by our own user; yours may not.",
-    aws="BGSAVE, SAVE and CONFIG are refused: a backup is asked for through the API, "
+    here="the sandbox’s own user runs BGSAVE; yours may not.",
+    aws="BGSAVE, SAVE and CONFIG are refused: a backup is started through the API, "
     "and goes to Amazon S3.",
 )
 def snapshot(sandbox: Sandbox) -> str:
@@ -168,7 +169,7 @@ lab.prediction(
     unit="writes",
     unit_of_one="write",
     why="None. Redis had handed each to the kernel before it answered, and the kernel did not die. "
-    "(With everysec a few can go: while a sync is under way Redis answers before it writes.)",
+    "(With everysec a few can go: while a sync runs Redis answers before it writes.)",
 )(predictions.crash)
 lab.prediction(
     "The append-only file is synced every second, and in the middle of writes the power "

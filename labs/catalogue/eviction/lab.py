@@ -19,8 +19,8 @@ from labs.sandbox.sandbox import Sandbox
 from labs.setups.shop import charts, mutants, storefront, trials
 
 LOOK = (
-    "Ask Redis in its console for maxmemory and maxmemory-policy. Then press “Run the batch job” "
-    "in the tab Load again."
+    "Choose “cache” under “Console”, type “INFO memory”, and compare maxmemory_policy with the one "
+    "that you chose. Then press “Run the batch job” in the tab Load again."
 )
 RECOVERED_POINTS = 30.0
 """By how many percentage points allkeys-lru must beat noeviction."""
@@ -39,6 +39,7 @@ def cache_options(settings: Mapping[str, Value]) -> Mapping[str, Any]:
 lab = storefront.lab(
     "eviction",
     title="Eviction",
+    view="How each policy serves the shop",
     question="What does Redis do when its memory is full?",
     about="A batch job stores more than a small Redis can hold. See which policies delete old keys "
     "and which refuse the write, and why volatile-lru deletes nothing if no key has a TTL.",
@@ -54,8 +55,7 @@ lab = storefront.lab(
             "maxmemory-policy",
             tuple((name, name) for name in ("noeviction", "volatile-lru", "allkeys-lru")),
             "volatile-lru",
-            help="The default of Redis is noeviction, that of ElastiCache volatile-lru. Another "
-            "policy starts an empty Redis.",
+            help="Redis has noeviction by default, ElastiCache volatile-lru. Another starts empty.",
         ),
         Choice(
             "expires",

@@ -50,13 +50,7 @@ def _hint(sandbox: Sandbox, hint: str) -> str:
 
 def _how_to_isolate(sandbox: Sandbox, *, refusing: bool) -> str:
     """What to do next to have the primary cut off together with its clients."""
-    settings, primary = sandbox.settings, group_of(sandbox).primary
-    zone, clients = sandbox.lab.topology.node(primary).zone, str(settings["client_zone"])
-    if clients != zone:
-        return (
-            f"The primary {primary} is in {zone} and the clients are in {clients}. Set “The "
-            f"clients live in” to “{zone[-1]}” in the tab Load."
-        )
+    settings = sandbox.settings
     if refusing and settings["min_replicas"] == "0":
         return "Set “min-replicas-to-write” to “1” in the tab Break."
     if not refusing and settings["min_replicas"] != "0":
@@ -65,8 +59,9 @@ def _how_to_isolate(sandbox: Sandbox, *, refusing: bool) -> str:
             "writes. Set “min-replicas-to-write” to “0” in the tab Break."
         )
     return (
-        "In the tab Break set “Zone” to “the primary’s” and press “Cut off a zone”. When the crown "
-        "has moved, wait some seconds more and press “End the recording”."
+        "In the tab Break set “Zone” to “the primary’s” and “Clients” to “inside it”, then press "
+        "“Cut off a zone”. When the crown has moved, wait some seconds more and press “End the "
+        "recording”."
     )
 
 
@@ -320,12 +315,13 @@ def refuses(sandbox: Sandbox) -> Verdict:
     }
     if not seen.refused:
         raise unmet(
-            f"{flight.server} refused no write, although it heard from no replica.",
+            f"{flight.server} refused no write, although no replica could reach it.",
             evidence,
             hint=_hint(
                 sandbox,
-                "The first refusal comes a second after the cut. If none comes, ask the server in "
-                "its console for min-replicas-to-write.",
+                "The first refusal comes a second after the cut. If none comes, choose "
+                f"“{flight.server}” under “Console” and type “INFO replication”: "
+                "min_slaves_good_slaves must be 0.",
             ),
         )
     if seen.lost_after_refusal:
@@ -335,7 +331,7 @@ def refuses(sandbox: Sandbox) -> Verdict:
             evidence,
             hint=_hint(
                 sandbox,
-                "The primary still heard from a replica. In the tab Break set “What is cut” to "
+                "A replica could still reach the primary. In the tab Break set “What is cut” to "
                 "“both ways” and press “Cut off a zone” again.",
             ),
         )

@@ -57,9 +57,7 @@ lab = Lab(
     controls=(
         bench.WRITES,
         bench.READS,
-        bench.client_zone(
-            "zone b", "A zone that is cut off is cut off with the clients that live there."
-        ),
+        bench.client_zone("zone b", "The clients in a zone are cut off together with it."),
         bench.ZONE_DELAY,
         bench.WAIT,
         bench.CLIENT_TIMEOUT,
@@ -74,9 +72,9 @@ lab = Lab(
             unit="ms",
             scale="log",
             gear="break",
-            help="down-after-milliseconds: how long a sentinel hears nothing before it holds a "
-            "server to be down. The second and third wait a little longer, so that they "
-            "don’t all ask for votes at once.",
+            help="down-after-milliseconds: how long a server may send no answer before a "
+            "sentinel calls it down. The second and third wait a little longer, so that they "
+            "don’t all request votes at once.",
         ),
         Choice("replicas", "Replicas", (("0", "0"), ("1", "1"), ("2", "2")), "2", gear="break"),
         bench.MIN_REPLICAS,
@@ -86,7 +84,7 @@ lab = Lab(
             (("1", "1"), ("2", "2"), ("3", "3")),
             "2",
             gear="break",
-            help="To hold the primary to be down. A majority of all three must still elect the "
+            help="To call the primary down. A majority of all three must still elect the "
             "one that acts.",
         ),
     ),
@@ -117,21 +115,21 @@ lab = Lab(
 
 
 @lab.prediction(
-    "The sentinels wait for a second before they hold a server to be down. The primary "
+    "The sentinels wait for a second before they call a server down. The primary "
     "is killed. For how many seconds is no write accepted?",
     unit="s",
     unit_of_one="s",
     slack=0.5,
     decimals=2,
-    why="A second until it is held to be down, then the vote, the choice and the "
-    "promotion. And a write needs a server that says yes.",
+    why="A second until the sentinels call it down, then the vote, the choice and the promotion. "
+    "Then a write needs a server that accepts it.",
 )
 def downtime(sandbox: Sandbox) -> float:
     return round(_result(sandbox, faults.kill_primary, "downtime_ms") / 1000, 2)
 
 
 @lab.prediction(
-    "200 numbers a second are written, and the replicas are 20 ms away. The client is beside the "
+    "200 numbers a second are written, and the replicas are 20 ms away. The client is next to the "
     "primary, whose machine is lost. How many acknowledged numbers are lost with it?",
     unit="numbers",
     unit_of_one="number",
@@ -146,7 +144,7 @@ def lost_writes(sandbox: Sandbox) -> float:
 
 
 @lab.prediction(
-    "The primary is well, and a failover is asked for. For how many seconds is no write accepted?",
+    "The primary is well, and a failover is started. For how many seconds is no write accepted?",
     unit="s",
     unit_of_one="s",
     slack=0.4,

@@ -6,6 +6,7 @@ requests with the servers' counters.
 
 from __future__ import annotations
 
+from labs.caching.local import CHANNEL
 from labs.catalogue.invalidation.windows import TABLE
 from labs.lab import Evidence, Verdict, check, evidence_of, met, require_seen, unmet
 from labs.sandbox.blocks import hint_for
@@ -186,8 +187,9 @@ def told_window(sandbox: Sandbox) -> Verdict:
         raise unmet(
             f"Only {row['listeners']:.0f} of {row['clients']:.0f} processes listened for messages.",
             evidence,
-            hint="Ask Redis in its console how many listen. Then press “Measure the one chosen” "
-            "again.",
+            hint="Start the load, choose “cache” under “Console” and type “PUBSUB NUMSUB "
+            f"{CHANNEL}”, which counts who listens. Then stop the load and press “Measure the one "
+            "chosen” again.",
         )
     return _far_fewer(sandbox, "notified", "A message to each process", evidence)
 
@@ -237,7 +239,7 @@ def message_lost(sandbox: Sandbox) -> Verdict:
                 f"No read of item {lost.item} was stale, although its message was lost.",
                 evidence,
                 hint=f"The process must have item {lost.item} before the write, and the read must "
-                "come before the TTL has ended. Set “Time to live” to 60 s and do it again.",
+                "come before the TTL has ended. Set “Time to live” to 30 s and do it again.",
             )
     if waits_for is not None:
         raise unmet(

@@ -23,16 +23,19 @@ def read(sandbox: Sandbox, item: float) -> str:
 
 def heard(request: Request) -> str:
     """The category that a changed item is in, and whether its change was heard of."""
-    unheard = " No process heard of it: the cache does not answer." if request.cache_down else ""
+    unheard = (
+        " No process got the message: the cache does not answer." if request.cache_down else ""
+    )
     return f", in category {category_of(request.item)}.{unheard}"
 
 
 lab = storefront.lab(
     "invalidation",
     title="Invalidation",
+    view="How long is it stale, and what is left behind?",
     question="The price has changed. Who forgets the old one, and when?",
-    about="Wait for the time to live, delete, count versions, tag a category, or tell every "
-    "process. Measure how long each serves what is old, and what each leaves behind.",
+    about="Wait for the time to live, delete, count versions, tag a category, or send every "
+    "process a message. Measure how long each serves what is old, and what each leaves behind.",
     minutes=20,
     topology=storefront.topology(
         Node("app", "Shop app", "app", about="each process may have a cache of its own"),
@@ -45,7 +48,7 @@ lab = storefront.lab(
             tuple((name, strategy.label) for name, strategy in WAYS.items()),
             "ttl",
             formerly=(("told", "notified"),),
-            help="Redis, for Memcached can neither publish nor be listened to.",
+            help="Redis, because Memcached has no publish and subscribe.",
         ),
         Choice("expires", "Time to live as well", (("on", "yes"), ("off", "no")), "on"),
         storefront.short_ttl(2),
@@ -53,7 +56,7 @@ lab = storefront.lab(
         storefront.clients(
             2,
             "Processes",
-            "Each has its own memory, its own connections and its own ear on the channel.",
+            "Each has its own memory, its own connections and its own subscription to the channel.",
         ),
         storefront.rate(1_000),
         storefront.write_percent(10, minimum=1, maximum=90),
@@ -111,7 +114,7 @@ def read_category(sandbox: Sandbox, item: float) -> str:
     "Count the keys",
     gear="load",
     here="every key of the server, by SCAN.",
-    aws="CurrItems counts them all; which of them are of no use, only you can tell.",
+    aws="CurrItems counts them all; it can’t say which of them are of no use.",
 )
 def count_keys(sandbox: Sandbox) -> str:
     keys = trials.keys_now(sandbox)
@@ -197,7 +200,7 @@ def tag_misses(sandbox: Sandbox) -> float:
     "is back, and messages come through again. What does the process serve for 42?",
     options=(("fresh", "the new price"), ("stale", "the old price"), ("error", "an error")),
     why="The old one, until its time to live ends. Publish and subscribe delivers at most once: "
-    "what no process heard is not said again.",
+    "a message that no process received is not sent again.",
 )
 def message_lost(sandbox: Sandbox) -> str:
     make_ready(sandbox)

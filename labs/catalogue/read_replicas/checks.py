@@ -224,8 +224,8 @@ def read_only(sandbox: Sandbox) -> Verdict:
     raise unmet(
         f"{refusal.replica} accepted the write: {answer}",
         evidence,
-        hint="Ask the server in its console for replica-read-only, then press “Try to write there” "
-        "in the tab Break again.",
+        hint=f"Choose “{refusal.replica}” under “Console” and type “INFO replication”: "
+        "slave_read_only must be 1. Then press “Try to write there” in the tab Break again.",
     )
 
 

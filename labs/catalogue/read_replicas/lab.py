@@ -20,7 +20,7 @@ DELAY = Number(
 lab = Lab(
     id="read-replicas",
     title="Read replicas",
-    question="How far do replicas carry reads, and what do they not know yet?",
+    question="How far do replicas carry reads, and what do they not have yet?",
     about="A primary and up to five replicas of your own. Add one under load, slow its link, "
     "and read what you have just written.",
     minutes=20,
@@ -48,7 +48,8 @@ lab = Lab(
             0,
             unit="s",
             gear="load",
-            help="0: for ever. Else a reader connects again after so long, by the endpoint’s name.",
+            help="0: for ever. Else a reader connects again after this time, by the endpoint’s "
+            "name.",
         ),
         Choice(
             "own_reads",
@@ -151,7 +152,7 @@ def slow_link(sandbox: Sandbox, replica: str, delay_ms: float) -> str:
         if delay_ms
         else f"The link to {replica} is whole again."
     )
-    return sandbox.caption(words, "A client that reads there reads the past." if delay_ms else "")
+    return sandbox.caption(words, "A client that reads there gets old values." if delay_ms else "")
 
 
 @lab.action("Follow a write there", gear="break", fields=(REPLICA,))
@@ -179,8 +180,8 @@ def write_to_replica(sandbox: Sandbox, replica: str) -> str:
     "replica is added. What percentage of the reads does it answer?",
     unit="%",
     slack=3.0,
-    why="None: the endpoint spreads connections, and they all lead elsewhere. It is "
-    "asked again only when a client connects.",
+    why="None: the endpoint spreads connections, and all of them lead to other servers. A client "
+    "asks it again only when it connects.",
 )
 def spread(sandbox: Sandbox) -> float:
     with (

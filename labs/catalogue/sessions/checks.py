@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from labs.events import Value
 from labs.lab import Unmet, Verdict, check, met, require_seen, unmet
+from labs.sandbox.blocks import ttl_command
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.website.browsers import Visit, node_of
+from labs.setups.website.sessions import IN_MEMORY, KEY
 from labs.setups.website.uses import logins, shown, uses
 
 
@@ -40,14 +42,15 @@ def served_by_another(sandbox: Sandbox) -> Verdict:
     visit = require_seen(
         failed,
         "No browser has yet logged in at one instance and opened a page at the other.",
-        hint="Set “Sessions are kept in” to “Redis”. Press “Log in”, then “Reload ten times”.",
+        hint="Set “Sessions are kept in” to “Redis”. In “Mia’s browser” press “Log in”, then "
+        "“Reload ten times”.",
     )
     raise unmet(
         f"{visit.instance} answered a browser that had logged in at the other instance, and found "
         "no session.",
         {"page_by": visit.instance, "ttl_s_in_the_store": shown(visit.ttl_before_s)},
-        hint="Set “Sessions are kept in” to “Redis” or “Memcached”, press “Log in” and “Reload ten "
-        "times”.",
+        hint="Set “Sessions are kept in” to “Redis” or “Memcached”. In “Mia’s browser” press “Log "
+        "in”, then “Reload ten times”.",
     )
 
 
@@ -75,14 +78,15 @@ def survives_an_instance(sandbox: Sandbox) -> Verdict:
     visit = require_seen(
         failed,
         "No instance has died yet after a login with a shared store.",
-        hint="Set “Sessions are kept in” to “Redis” and press “Log in”. Press “Kill” under the "
-        "instance that answered the login, then “Open a page”.",
+        hint="Set “Sessions are kept in” to “Redis” and press “Log in” in “Mia’s browser”. In the "
+        "tab Break press “Kill the instance that signed Mia in”; then press “Open a page” in her "
+        "browser.",
     )
     raise unmet(
         f"The instance of the login is dead, and {visit.instance} found no session.",
         {"answered_by": visit.instance},
         hint="The session was only in the dead instance. Set “Sessions are kept in” to “Redis” and "
-        "press “Log in” again.",
+        "press “Log in” in “Mia’s browser” again.",
     )
 
 
@@ -109,8 +113,8 @@ def memory_stays_behind(sandbox: Sandbox) -> Verdict:
         )
     raise unmet(
         "No browser has opened pages at both instances while each keeps sessions in its memory.",
-        hint="Set “Sessions are kept in” to “each instance’s memory”. Press “Log in”, then “Reload "
-        "ten times”. Both instances must be up.",
+        hint="Set “Sessions are kept in” to “each instance’s memory”. In “Mia’s browser” press "
+        "“Log in”, then “Reload ten times”. Both instances must be up.",
     )
 
 
@@ -147,12 +151,13 @@ def sticky_dies(sandbox: Sandbox) -> Verdict:
     require_seen(
         seen_at_work,
         "No browser has opened two pages with sticky routing yet.",
-        hint="Set “Sessions are kept in” to “memory, with sticky routing”. Press “Log in”, then "
-        "“Open a page” twice.",
+        hint="Set “Sessions are kept in” to “memory, with sticky routing”. In “Mia’s browser” "
+        "press “Log in”, then “Open a page” twice.",
     )
     raise unmet(
         "The balancer sends the browser back to its instance. That instance has not died yet.",
-        hint="Press “Kill” under the instance that answered, then “Open a page”.",
+        hint="In the tab Break press “Kill the instance that signed Mia in”, then “Open a page” in "
+        "“Mia’s browser”.",
     )
 
 
@@ -199,8 +204,23 @@ def _after_a_restart(sandbox: Sandbox, store: str, *, remembers: bool) -> Verdic
         )
     raise unmet(
         f"{label} has not restarted between a login and the next page yet.",
-        hint=f"Set “Sessions are kept in” to “{label}” and press “Log in”. In the tab Break press "
-        f"“Restart {label}”; then press “Open a page” before the idle limit is over.",
+        hint=f"Set “Sessions are kept in” to “{label}” and press “Log in” in “Mia’s browser”. In "
+        f"the tab Break press “Restart {label}”; then press “Open a page” in her browser before "
+        "the idle limit is over.",
+    )
+
+
+def _how_to_ask(sandbox: Sandbox, visit: Visit) -> str:
+    """What to do to learn how long the store still keeps the session of a visit."""
+    if visit.store in IN_MEMORY:
+        return (
+            "The instance must delete the session from its memory. Compare the two limits under "
+            "“How this was counted”."
+        )
+    ask = ttl_command(visit.store, f"{KEY}{visit.sid_sent}")
+    return (
+        f"Choose “{_label(sandbox, visit.store)}” under “Console” and type “{ask}”: the store "
+        "answers the seconds that are left."
     )
 
 
@@ -223,7 +243,7 @@ def idle_limit(sandbox: Sandbox) -> Verdict:
                 f"{visit.instance} still found the session {since:.1f} s after the last request, "
                 f"although the idle limit is {login.idle_s:g} s.",
                 evidence,
-                hint="Ask the store in its console for the TTL of the session.",
+                hint=_how_to_ask(sandbox, visit),
             )
         if not visit.signed_in and since >= login.idle_s and visit.ttl_before_s is None:
             ended = met(
@@ -234,8 +254,8 @@ def idle_limit(sandbox: Sandbox) -> Verdict:
     return require_seen(
         ended,
         "No browser has waited for longer than the idle limit yet.",
-        hint="Set “Idle limit” to 3 s and press “Log in”. Wait for five seconds, then press “Open "
-        "a page”.",
+        hint="Set “Idle limit” to 3 s and press “Log in” in “Mia’s browser”. Wait for five "
+        "seconds, then press “Open a page” there.",
     )
 
 
@@ -274,8 +294,8 @@ def sliding(sandbox: Sandbox) -> Verdict:
             )
     raise failed or unmet(
         "No session has lasted for longer than its idle limit yet.",
-        hint="Set “Idle limit” to 5 s and “The idle limit” to “slides with use”. Press “Log in”, "
-        "then “Open a page” every two seconds, for ten seconds.",
+        hint="Set “Idle limit” to 5 s and “The idle limit” to “slides with use”. In “Mia’s "
+        "browser” press “Log in”, then “Open a page” every two seconds, for ten seconds.",
     )
 
 
@@ -314,6 +334,6 @@ def absolute_limit(sandbox: Sandbox) -> Verdict:
     return require_seen(
         ended,
         "No session in use has come to its absolute limit yet.",
-        hint="Set “Idle limit” to 5 s and “Absolute limit” to 10 s. Press “Log in”, then “Open a "
-        "page” every two seconds, until the page asks for a login.",
+        hint="Set “Idle limit” to 5 s and “Absolute limit” to 10 s. In “Mia’s browser” press “Log "
+        "in”, then “Open a page” every two seconds, until the page asks for a login.",
     )

@@ -47,8 +47,8 @@ def new_id_at_login(sandbox: Sandbox) -> Verdict:
         )
     raise unmet(
         "No visitor who already had a session has logged in yet.",
-        hint="Set “Sessions are kept in” to “Redis” and press “Log out” if you are logged in. "
-        "Press “Add to the cart”, which gives the visitor an id; then press “Log in”.",
+        hint="Set “Sessions are kept in” to “Redis”. In “Mia’s browser” press “Log out” if she is "
+        "logged in. Press “Add to the cart”, which gives her an id; then press “Log in”.",
     )
 
 
@@ -58,7 +58,7 @@ def cookie(sandbox: Sandbox) -> Verdict:
     given = require_seen(
         [(v, line) for v in logged_in for line in v.cookies if line.startswith("sid=")],
         "The app has set no cookie at a login yet.",
-        hint="Press “Log in”. “The response, as it came” shows the cookie.",
+        hint="Press “Log in” in “Mia’s browser”. “The response, as it came” shows the cookie.",
     )
     visit, line = given[-1]
     value, *attributes = [part.strip() for part in line.removeprefix("sid=").split(";")]

@@ -17,6 +17,7 @@ TEN = 10
 lab = bench.lab(
     "sessions",
     title="Sessions",
+    view="Mia’s browser",
     question="Who is still logged in?",
     about="A shop on two instances behind a balancer. Log in, be served by the other one; kill "
     "an instance, restart a cache, let the time run out.",
@@ -154,8 +155,8 @@ def restart_memcached(sandbox: Sandbox) -> str:
     "log in and press reload ten times. How many of the ten are signed in?",
     unit="reloads",
     unit_of_one="reload",
-    why="Every second one reaches the instance that knows you. The other has never "
-    "heard of your id.",
+    why="Every second one reaches the instance that has your session. The other has never seen "
+    "your id.",
 )
 def memory_reloads(sandbox: Sandbox) -> float:
     with (

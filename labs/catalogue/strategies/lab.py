@@ -25,6 +25,7 @@ def written(request: Request) -> str:
 lab = storefront.lab(
     "strategies",
     title="Strategies side by side",
+    view="The same requests for each",
     question="Which strategy is best? Best at what?",
     about="No cache, lazy loading, write-through, each with and without a time to live: the "
     "same seeded trace for all, on the same servers, and the numbers next to each other.",
@@ -51,7 +52,8 @@ lab = storefront.lab(
             0,
             unit="%",
             gear="view",
-            help="So many of the writes go to the database alone, as another application’s would.",
+            help="This part of the writes goes to the database alone, as another application’s "
+            "would.",
         ),
         storefront.TRIAL_SECONDS,
         storefront.clients(1),
@@ -98,8 +100,8 @@ lab = storefront.lab(
     primary=True,
     here="one after the other on the same servers, emptied each time, with the same seeded "
     "requests.",
-    aws="you would read CacheHitRate and the database’s own metrics; how stale an answer is, no "
-    "service measures for you.",
+    aws="you would read CacheHitRate and the database’s own metrics; no service measures how stale "
+    "an answer is.",
     deadline_s=90.0,
     measures=True,
 )
@@ -141,8 +143,9 @@ def ttl_bound(sandbox: Sandbox) -> float:
 @lab.prediction(
     "The same trace for all five. Which asks the database least?",
     options=OPTIONS,
-    why="Lazy loading without a time to live: what it has fetched once it never asks for again, "
-    "however old it is. Write-through that doesn’t fill still asks for all that is never written.",
+    why="Lazy loading without a time to live: what it has fetched once it never fetches again, "
+    "however old it is. Write-through that doesn’t fill still asks the database for items that are "
+    "never written.",
 )
 def asks_least(sandbox: Sandbox) -> str:
     with temporarily(sandbox, behind_percent=0, missing="ask", seconds=1, ttl_s=0.3):
@@ -157,7 +160,8 @@ def asks_least(sandbox: Sandbox) -> str:
     unit="%",
     slack=3.0,
     decimals=1,
-    why="“Never stale” holds only while every writer tells the cache. One that doesn’t is enough.",
+    why="“Never stale” holds only while every writer changes the cache. One that doesn’t is "
+    "enough.",
 )
 def behind(sandbox: Sandbox) -> float:
     make_ready(sandbox)

@@ -29,7 +29,7 @@ TABLE = Table(
             "%",
             1,
             "stale",
-            "Keys on the server that no client has asked for since the cache was emptied",
+            "Keys on the server that no client has read since the cache was emptied",
         ),
         Column("held_kb", "Keys and values", "KB", 1),
     ),

@@ -26,7 +26,7 @@ def trips(request: Request) -> str:
 lab = storefront.lab(
     "write-through",
     title="Write-through",
-    question="What if every write told the cache, too?",
+    question="What if every write changed the cache, too?",
     about="Commit, then store. See that nothing goes stale while one client writes, what a "
     "write costs, what a new node holds, and what lies in memory unread.",
     minutes=15,
@@ -38,7 +38,7 @@ lab = storefront.lab(
             (
                 ("write-through", "write-through"),
                 ("cache-aside", "cache-aside, delete on write"),
-                ("cache-aside-no-invalidation", "cache-aside, cache not told"),
+                ("cache-aside-no-invalidation", "cache-aside, without a delete"),
             ),
             "write-through",
             formerly=(("cache-aside-untold", "cache-aside-no-invalidation"),),
@@ -107,7 +107,7 @@ def change_ten(sandbox: Sandbox, item: float) -> str:
 @lab.action(
     "Count the keys",
     gear="load",
-    here="every key of the server, compared with what any client has ever asked for.",
+    here="every key of the server, compared with the keys that a client has read.",
     aws="CurrItems counts the keys; nothing counts those that are never read.",
 )
 def count_keys(sandbox: Sandbox) -> str:
@@ -121,7 +121,7 @@ def count_keys(sandbox: Sandbox) -> str:
 @lab.action("Empty the cache", gear="load")
 def begin_anew(sandbox: Sandbox) -> str:
     trials.begin(sandbox)
-    return "The cache is empty, and what was asked for is forgotten."
+    return "The cache is empty, and the list of the keys that were read is, too."
 
 
 @lab.action(
@@ -133,15 +133,15 @@ def begin_anew(sandbox: Sandbox) -> str:
 )
 def new_node(sandbox: Sandbox) -> str:
     sandbox.server("cache", "restart")
-    return "A new node stands there. It holds nothing."
+    return "The cache has a new node, which holds nothing."
 
 
 @lab.prediction(
-    "One client reads and writes, and every write tells the cache. Of 5,000 reads, how many are "
+    "One client reads and writes, and every write changes the cache. Of 5,000 reads, how many are "
     "stale?",
     unit="reads",
     unit_of_one="read",
-    why="None: by the time its next read begins, the cache has been told. With two clients at once "
+    why="None: the cache has the new price before its next read begins. With two clients at once "
     "that is no longer certain; another lab finds out why.",
 )
 def stale_reads(sandbox: Sandbox) -> float:
@@ -172,8 +172,8 @@ def write_times(sandbox: Sandbox) -> float:
     unit="%",
     slack=10.0,
     decimals=0,
-    why="Most items are asked for rarely, and a write stores them all the same. A time to live "
-    "lets them go again.",
+    why="Most items are read rarely, and a write stores them all the same. A time to live removes "
+    "them again.",
 )
 def unread(sandbox: Sandbox) -> float:
     make_ready(sandbox)

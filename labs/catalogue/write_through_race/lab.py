@@ -26,6 +26,7 @@ from labs.setups.shop import charts, storefront
 lab = Lab(
     id="write-through-race",
     title="Write-through race",
+    view="The order of the steps",
     question="In which order must things happen for the cache to lie?",
     about="Put the steps of a reader and writers in order, one at a time, on real servers. Find "
     "the orders that leave stale data, then a cure that survives them all.",
@@ -54,7 +55,16 @@ lab = Lab(
         storefront.clients(4),
         storefront.rate(400),
         storefront.write_percent(50, maximum=100),
-        Number("load_items", "Items", 1, 100, 1, 3, gear="load", help="So few that writers meet."),
+        Number(
+            "load_items",
+            "Items",
+            1,
+            100,
+            1,
+            3,
+            gear="load",
+            help="Few, so that writers often meet.",
+        ),
         storefront.skew(0.5),
     ),
     strategies=STRATEGIES,
@@ -128,8 +138,8 @@ def write_through_two_writers(sandbox: Sandbox) -> float:
     "what share of all orders does the cache end with the old price?",
     unit="%",
     slack=5.0,
-    why="The reader has to read before the commit and store after the delete. Under "
-    "load such a window is seldom met; it is there all the same.",
+    why="The reader has to read before the commit and store after the delete. Under load two "
+    "requests seldom meet in that window, but they can.",
 )
 def cache_aside_share(sandbox: Sandbox) -> float:
     found = _surveyed(sandbox, CACHE_ASIDE, "reader-writer")
@@ -143,7 +153,7 @@ def cache_aside_share(sandbox: Sandbox) -> float:
         ("survives", "Yes, nothing old is ever stored"),
         ("stale", "No, some order ends stale"),
     ),
-    why="After the delete nothing is there to compare with, so the old one is newer than nothing.",
+    why="After the delete the cache has no version to compare with, so it stores the old one.",
 )
 def compare_and_delete(sandbox: Sandbox) -> str:
     return "stale" if _surveyed(sandbox, COMPARE_AND_DELETE, "reader-writer").stale else "survives"

@@ -102,7 +102,7 @@ def why_no_answer(
     if isinstance(exc, LoginRefused):
         sentence, hint = f"The server did not let this console in: {exc}.", ""
     elif isinstance(exc, CertificateRefused | TlsFailed | NotResp):
-        sentence, hint = f"This console can't speak with the server: {exc}.", ""
+        sentence, hint = f"This console can't read the server's answers: {exc}.", ""
     elif isinstance(exc, ConnectionRefusedError):
         sentence, hint = _sentence(name, waited_s, exc, "down")
     elif isinstance(exc, TimeoutError):

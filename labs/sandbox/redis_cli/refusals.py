@@ -28,7 +28,17 @@ _REFUSED = {
         _SERVICE,
     ),
     **dict.fromkeys("EXIT CLEAR CONNECT RESTART".split(), _LOCAL),
-    **dict.fromkeys(("HELP", "?"), f"{_LOCAL}; COMMAND DOCS describes a command"),
+    **dict.fromkeys(("HELP", "?"), _LOCAL),
+}
+_TRY = (
+    "Try INFO stats, KEYS *, or GET and TTL with the name of a key. COMMAND DOCS GET describes GET."
+)
+_HINTS = {
+    **dict.fromkeys(
+        ("SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"),
+        "PUBSUB CHANNELS shows which channels have a listener.",
+    ),
+    **dict.fromkeys(("HELP", "?"), _TRY),
 }
 _REFUSED_SECOND = {
     **{("CLIENT", second): _ANSWERS for second in ("REPLY", "PAUSE", "KILL", "TRACKING")},
@@ -55,8 +65,7 @@ def refuse(words: Sequence[bytes], *, queued: bool) -> None:
     second = words[1].decode(errors="replace").upper() if len(words) > 1 else ""
     if why := _REFUSED.get(name):
         raise CommandRefused(
-            f"{name} is not run in this console: {why}.",
-            hint="PUBSUB CHANNELS shows who listens." if why is _LISTENS else "",
+            f"{name} is not run in this console: {why}.", hint=_HINTS.get(name, "")
         )
     if why := _REFUSED_SECOND.get((name, second)):
         raise CommandRefused(f"{name} {second} is not run in this console: {why}.")

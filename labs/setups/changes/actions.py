@@ -102,7 +102,7 @@ def accident(sandbox: Sandbox) -> str:
     engine.flush()
     sandbox.emit(ServerFiguresChanged(server=OLD, lines=["empty"]))
     head = f"FLUSHALL: {keys:,} keys are gone."
-    sandbox.caption(head, "The server is well and answers everybody: with nothing.")
+    sandbox.caption(head, "The server runs and answers, but it has no keys.")
     return head
 
 

@@ -96,7 +96,7 @@ class Backups(Part):
         if self.context.servers[name].state != "up":
             raise ServerNotUp(
                 f"{self.context.lab.topology.node(name).label} is not up.",
-                hint="Look at the drawing: is it there, and does it run?",
+                hint="Look at the drawing: it may be down or paused.",
             )
         return self.redis(name)
 
@@ -200,7 +200,7 @@ class Backups(Part):
         asked, answer = engine.run_all([("INFO", "persistence"), ("BGSAVE",)], ANSWERS_S)
         if isinstance(answer, Exception):
             raise NotNow(
-                f"The server refused: {answer}", hint="Wait until it is done with what it does."
+                f"The server refused: {answer}", hint="Wait some seconds, then press it again."
             )
         still = parse_info(asked)["rdb_changes_since_last_save"] == changes
         self._wait_for_snapshot(engine)
@@ -236,7 +236,10 @@ class Backups(Part):
                 if engine.info("persistence")["rdb_bgsave_in_progress"] == "0":
                     return
             if time.monotonic() > end or self.context.servers[OLD].state not in ("up", "paused"):
-                raise ServerDown("The snapshot was not done in time.", hint="Does the server run?")
+                raise ServerDown(
+                    "The snapshot was not done in time.",
+                    hint="Look at the drawing: the server may be down.",
+                )
             time.sleep(LOOK_EVERY_S)
 
     def _put_away(self, dump: Path, file: Path) -> tuple[str, int]:
@@ -246,7 +249,7 @@ class Backups(Part):
         if not dump.exists():
             raise ServerDown(
                 "The server says that it wrote a snapshot, and there is none.",
-                hint="Was it restarted meanwhile?",
+                hint="It may have been restarted meanwhile.",
             )
         shutil.move(dump, file)
         file.chmod(0o400)
@@ -322,7 +325,7 @@ class Backups(Part):
     def _require_room(self) -> None:
         if len(self.kept) >= MOST_BACKUPS:
             raise NotNow(
-                f"There are {MOST_BACKUPS} backups, which is as many as may be here.",
+                f"There are {MOST_BACKUPS} backups, and this lab keeps no more.",
                 hint="Delete one first.",
             )
 

@@ -26,8 +26,8 @@ BACKUPS = Table(
         Column(
             "digest",
             "Digest of the data",
-            help="Over every key, its type, value and end; not taken where somebody "
-            "wrote meanwhile",
+            help="Over every key, its type, value and end; not taken where a client wrote "
+            "meanwhile",
         ),
         Column("seconds", "Took", "s", 2),
         Column("fork_ms", "Fork", "ms", 1),

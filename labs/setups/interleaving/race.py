@@ -151,7 +151,7 @@ class Race:
         if not self._has_settled(STEP_DEADLINE_S):
             raise ServerDown(
                 "A worker of the race does not come to its next step.",
-                hint="Is a server paused, or a link cut?",
+                hint="Look at the drawing: a server may be paused, or a link cut.",
             )
 
     def _settle(self, racer: Racer) -> Blocked | None:
@@ -168,7 +168,7 @@ class Race:
             if time.monotonic() > end:
                 raise ServerDown(
                     "A step of the race was not answered.",
-                    hint="Is a server paused, or a link cut?",
+                    hint="Look at the drawing: a server may be paused, or a link cut.",
                 )
         return None
 
@@ -190,7 +190,7 @@ class Race:
 
     def _seen(self, step: Step, blocked: Blocked | None, watched: bool) -> Step:
         if blocked:
-            reply = f"waits for {blocked.by}, who holds the row’s lock"
+            reply = f"waits for {blocked.by}, which holds the row’s lock"
             return replace(step, server="database", reply=reply, meaning="error", waited=True)
         if watched:
             return replace(step, cached=self._cached()[0], committed=self._committed())

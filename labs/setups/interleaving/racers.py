@@ -121,8 +121,9 @@ class TransactionShop(LeanShop):
 def lock_held_elsewhere() -> NotNow:
     """The error for a lock that no worker of this race holds."""
     return NotNow(
-        "Somebody else holds a lock on this row.",
-        hint="Is a transaction open in your console? End it.",
+        "Another session has locked this row.",
+        hint="Choose “database” under “Console” and type “ROLLBACK”: it ends your open "
+        "transaction.",
     )
 
 

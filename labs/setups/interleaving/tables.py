@@ -39,7 +39,7 @@ SCHEDULES = Table(
         Column("cached", "Cached version"),
         Column("committed", "Committed version"),
         Column("lasts", "For how long"),
-        Column("old_answers", "Readers told an old price", sense="stale"),
+        Column("old_answers", "Readers that got an old price", sense="stale"),
         Column("stands_for", "Orders"),
     ),
     empty=f"All orders are played where there are at most {LIMIT}. Three workers have thousands: "
@@ -134,12 +134,12 @@ def survivor_row(found: Survey, label: str) -> dict[str, Value]:
 def sentence(played: Played) -> tuple[str, str]:
     """How a schedule ended, as the sentence under the drawing, and the part that matters most."""
     committed = f"version {played.committed}"
-    old = " On the way a reader got an old price." if played.old_answers else ""
+    old = " Before the end a reader got an old price." if played.old_answers else ""
     if played.blocked is not None:
         strong = "This order is impossible"
         tail = (
-            f"{played.blocked.letter} waits for the row lock of {played.blocked.by}, who has not "
-            "committed. Postgres says so itself; it was rolled back."
+            f"{played.blocked.letter} waits for the row lock of {played.blocked.by}, which has not "
+            "committed. Postgres reports this, and the order was rolled back."
         )
     elif played.outcome == "stale":
         strong = f"Stale, {_lasts(played)}"

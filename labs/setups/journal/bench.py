@@ -134,7 +134,7 @@ TABLES = (
         (
             Column("mode", "Mode"),
             Column("fault", "Fault"),
-            Column("by", "By", help="What an experiment of a prediction saw, no check judges"),
+            Column("by", "By", help="No check judges what a prediction measured"),
             Column("acknowledged", "Acknowledged", sense="write"),
             Column("found", "Found", sense="hit"),
             Column("lost", "Lost", sense="error"),
@@ -176,7 +176,7 @@ TABLES = (
         ),
         empty="No start has been timed.",
     ),
-    Table("power", "Where no loss of power can be had", (Column("problem", "Why"),), shown=False),
+    Table("power", "Where the power can’t be cut", (Column("problem", "Why"),), shown=False),
 )
 
 

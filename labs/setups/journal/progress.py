@@ -92,8 +92,8 @@ def sentence(
     """
     if meaning == "error":
         return CaptionChanged(
-            text="No answer came: whether the write arrived, the client does not know. It does "
-            "not count.",
+            text="No answer came, so the client can’t say whether the write arrived. It does not "
+            "count.",
             strong="No answer came",
         )
     if function == "read":

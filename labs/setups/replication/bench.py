@@ -50,7 +50,7 @@ def flights_of(sandbox: Context) -> FlightRecorder:
 def client_zone(default: str, help: str = "") -> Choice:
     """The control for the zone that the clients live in."""
     zones = tuple((zone, zone[-1]) for zone in ZONES)
-    return Choice("client_zone", "The clients live in", zones, default, gear="load", help=help)
+    return Choice("client_zone", "The clients are in", zones, default, gear="load", help=help)
 
 
 def _rate(name: str, label: str, help_text: str) -> Number:
@@ -107,8 +107,8 @@ WAIT = Choice(
     UP_TO_TWO,
     "0",
     gear="load",
-    help="After each write the client waits until so many replicas have it, or half its timeout "
-    "is over.",
+    help="After each write the client waits until this number of replicas has it, or half its "
+    "timeout is over.",
 )
 MIN_REPLICAS = Choice(
     "min_replicas",
@@ -116,7 +116,7 @@ MIN_REPLICAS = Choice(
     UP_TO_TWO,
     "0",
     gear="break",
-    help="With fewer replicas heard from within a second, the primary refuses to write.",
+    help="If fewer replicas have reported within a second, the primary refuses to write.",
 )
 CHARTS = (
     Chart("Writes and reads", ("flight_writes_per_s", "flight_reads_per_s", "flight_errors_per_s")),

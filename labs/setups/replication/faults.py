@@ -30,9 +30,7 @@ WAY = Choice(
     (("both", "both ways"), ("in", "what goes in"), ("out", "what comes out")),
     "both",
 )
-INSIDE = Choice(
-    "clients", "Clients", (("stay", "where they live"), ("inside", "inside it")), "stay"
-)
+INSIDE = Choice("clients", "Clients", (("stay", "where they are"), ("inside", "inside it")), "stay")
 DELAY = Number("delay_ms", "Each way", 0, 500, 1, 20, unit="ms")
 
 
@@ -118,7 +116,7 @@ def slow_zone(sandbox: Sandbox, zone: str, delay_ms: float) -> str:
     for one in zones:
         group_of(sandbox).mesh.slow_zone(one, delay_ms)
     head = f"{', '.join(zones).capitalize()} {'is' if len(zones) == 1 else 'are'} " + (
-        f"{delay_ms:g} ms further away, each way." if delay_ms else "as near as before."
+        f"{delay_ms:g} ms slower, each way." if delay_ms else "no longer slowed."
     )
     flights_of(sandbox).mark(head)
     sandbox.caption(
@@ -145,7 +143,7 @@ def heal(sandbox: Sandbox) -> str:
         )
     return (
         f"{', '.join(cut).capitalize()} {'is' if len(cut) == 1 else 'are'} whole again. What "
-        "was under way arrives."
+        "was on its way arrives."
     )
 
 
@@ -159,10 +157,10 @@ def planned(sandbox: Sandbox) -> str:
             flights_of(sandbox).end()
         raise
     sandbox.caption(
-        f"{primary} is to step down.",
+        f"{primary} will step down.",
         "Writes wait until its replicas have everything; then one of them is promoted.",
     )
-    return f"A failover was asked for. {primary} is well, and steps down."
+    return f"A failover was started. {primary} is well, and steps down."
 
 
 def bring_back(sandbox: Sandbox) -> str:
@@ -177,7 +175,7 @@ def gather(sandbox: Sandbox) -> str:
     try:
         names = group.reattach()
     except ServerDown as exc:
-        raise NotNow(f"A former primary could not be told: {exc}") from exc
+        raise NotNow(f"A former primary did not take the command: {exc}") from exc
     if not names:
         return f"Every server that is up follows {group.primary} already."
     for name in names:
@@ -228,7 +226,7 @@ ACTIONS = (
         here="writes wait until the replicas have everything, a sentinel promotes one, the "
         "former primary follows it.",
         aws="the API call TestFailover lets a primary fail, up to 15 shards in 24 hours; "
-        "when it replaces a node by plan, the cluster keeps serving writes.",
+        "when it replaces a node as planned, the cluster keeps serving writes.",
     ),
     Action(
         "gather",

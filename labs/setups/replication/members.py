@@ -162,7 +162,7 @@ class Members:
     def poll_all(self) -> None:
         """Ask every Redis now, and have the reader endpoint follow."""
         self._note_all()
-        self.lead_readers("its replicas are others now")
+        self.lead_readers("its replicas have changed")
 
     def lead_readers(self, why: str) -> None:
         """Have the reader endpoint lead to the replicas that can be reached."""
@@ -192,7 +192,7 @@ class Members:
                 self.changes.append(StatusChange(now, name, status))
                 del self.changes[:-MOST_CHANGES]
             if is_other:
-                why = "by its own word" if before is not None else ""
+                why = "as it reports itself" if before is not None else ""
                 self._context.emit(
                     RoleChanged(server=name, role=status.role, of=status.of, why=why)
                 )
@@ -290,7 +290,7 @@ class Members:
                 f"{status.replicas} replica{'' if status.replicas == 1 else 's'} connected",
             ]
         if not status.linked:
-            return [offset, "hears nothing from its primary"]
+            return [offset, "gets nothing from its primary"]
         primary = self.statuses.get(status.of)
         behind = max(0, primary.offset - status.offset) if primary is not None else 0
         return [offset, f"{behind:,} bytes behind"]

@@ -62,7 +62,7 @@ class FlightRecorder(Workload):
     """
 
     client_settings = ("readers",)
-    caption = "The clients run. They know two endpoints and nothing else."
+    caption = "The clients run. They have two endpoints and nothing else."
     running = "The clients run"
 
     def __init__(self, context: Context) -> None:

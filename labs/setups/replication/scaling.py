@@ -31,18 +31,23 @@ def add_replica(sandbox: Sandbox) -> str:
     )
     if not name:
         raise NotNow(
-            "The primary has five replicas, and more there are not.", hint="Remove one first."
+            "The primary has five replicas, which is the most that this lab has.",
+            hint="Remove one first.",
         )
     sandbox.start(name, "a replica was added")
     if not sandbox.wait_until(
         lambda: (status := group.members.status_of(name)) is not None and status.linked,
         deadline_s=JOINED_S,
     ):
-        raise NotNow(f"{name} has not got all data in {JOINED_S:g} s.", hint="Is its link whole?")
+        raise NotNow(
+            f"{name} did not get all data within {JOINED_S:g} s.",
+            hint="If its link is cut, press “Restore” next to it in the tab Break.",
+        )
     group.members.poll_all()
     sandbox.caption(
         f"{name} is a replica now.",
-        "It has all data. New connections are led to it; those that are open stay where they are.",
+        "It has all data. The endpoint leads new connections to it; open ones stay at their "
+        "server.",
     )
     return name
 

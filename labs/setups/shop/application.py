@@ -129,7 +129,10 @@ class Application(SteppedPart):
         if target is None:
             raise BadInput(f"The strategy {strategy.label} has no {function} side.")
         if not self._lock.acquire(blocking=False):
-            raise NotNow("A request is already standing here.", hint="Run it to its end first.")
+            raise NotNow(
+                "A request in slow motion is not finished.",
+                hint="Press “Run to the end” in the tab Step first.",
+            )
         try:
             self.stepper.start(target, lambda: self._stepped(function, item, price))
         except BaseException:
@@ -161,7 +164,10 @@ class Application(SteppedPart):
     @contextmanager
     def _alone_for_a_while(self) -> Iterator[None]:
         if not self._lock.acquire(timeout=5.0):
-            raise NotNow("A request is standing in step gear.", hint="Run it to its end first.")
+            raise NotNow(
+                "A request in slow motion is not finished.",
+                hint="Press “Run to the end” in the tab Step first.",
+            )
         try:
             yield
         finally:

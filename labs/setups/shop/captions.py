@@ -9,7 +9,7 @@ from labs.sandbox.ledger import Request
 
 AFTER_COMMAND: dict[tuple[str, Sense], CaptionChanged] = {
     ("cache", "hit"): CaptionChanged(
-        text="The cache had it. The database will hear nothing.", strong="The cache had it."
+        text="The cache had it. The database has no work to do.", strong="The cache had it."
     ),
     ("cache", "stale"): CaptionChanged(
         text="The cache had an old answer. The database holds a newer one.",
@@ -23,13 +23,13 @@ AFTER_COMMAND: dict[tuple[str, Sense], CaptionChanged] = {
         text="The cache does not answer. A careful reader asks the database instead.",
         strong="The cache does not answer.",
     ),
-    ("cache", "write"): CaptionChanged(text="The cache has been told.", strong=""),
+    ("cache", "write"): CaptionChanged(text="The cache has been changed.", strong=""),
     ("database", "read"): CaptionChanged(
         text="The database has answered.", strong="The database has answered."
     ),
     ("database", "write"): CaptionChanged(
-        text="The database has committed the new price. The cache has not heard of it yet.",
-        strong="The cache has not heard of it yet.",
+        text="The database has committed the new price. The cache is not changed yet.",
+        strong="The cache is not changed yet.",
     ),
 }
 """The sentence after a command of a stepped request, by server and meaning."""
@@ -41,7 +41,7 @@ def after_request(request: Request) -> CaptionChanged:
     match request.meaning:
         case "hit":
             strong = f"The cache had it, in {took}."
-            text = f"{strong} The database heard nothing."
+            text = f"{strong} The database did no work."
         case "miss":
             strong = "the database answered"
             text = (
@@ -64,7 +64,7 @@ def after_request(request: Request) -> CaptionChanged:
         case "read":
             strong = f"The database answered, in {took}."
             is_down = "The cache is down: slower, never wrong."
-            text = f"{strong} {is_down if request.cache_down else 'The cache took nothing off it.'}"
+            text = f"{strong} {is_down if request.cache_down else 'The cache saved it no work.'}"
         case "error":
             strong = "No answer came"
             text = f"{strong} to this request."

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from labs.lab import Evidence, unmet
+from labs.sandbox.blocks import ttl_command
 from labs.sandbox.ledger import Request
 from labs.sandbox.sampler import Reading
 from labs.sandbox.sandbox import Sandbox
@@ -50,12 +51,13 @@ def require_bounded_staleness(row: Row, evidence: Evidence, *, to_see: str) -> N
         )
     longest = float(row["staleness_max_ms"])
     if longest > longest_staleness_ms(row):
+        ask = ttl_command(str(row.get("engine", "redis")), f"{row.get('read', 'row')}:42")
         raise unmet(
             f"A read was stale by {longest:.0f} ms, although the TTL is "
             f"{float(row['ttl_s']) * 1_000:.0f} ms.",
             evidence,
-            hint="Press “Read it” in the tab Step, then ask the cache in its console for the TTL "
-            "of the key.",
+            hint="Press “Read it” in the tab Step with “Item” 42. Then choose “cache” under "
+            f"“Console” and type “{ask}”: the cache answers the seconds that are left.",
         )
 
 

@@ -105,7 +105,7 @@ def what_is_read(default: str) -> Choice:
         ("ranking", "a category’s ranking"),
     )
     about = (
-        "Three queries of honestly different cost: one row by its primary key, a join with "
+        "Three queries that really differ in cost: one row by its primary key, a join with "
         "aggregates, a ranking over all reviews of a category."
     )
     return Choice("read", "What is read", options, default, help=about)
@@ -129,7 +129,7 @@ def rate(default: int, *, maximum: int = 2_000) -> Number:
 
 def write_percent(default: float, *, minimum: float = 0, maximum: float) -> Number:
     """How many of 100 requests change a price."""
-    about = "Of 100 requests, so many change a price."
+    about = "How many of 100 requests change a price."
     name, label = "write_percent", "Writes"
     return Number(name, label, minimum, maximum, 1, default, "%", gear="load", help=about)
 
@@ -143,7 +143,7 @@ def cache_mb(default: float, *, minimum: float, more: str = "") -> Number:
 def skew(default: float) -> Number:
     """How unequal the popularity of items is."""
     about = (
-        "Zipf: at 0 all items are equally popular, at 1 the first is asked for twice as often as "
+        "Zipf: at 0 all items are equally popular, at 1 the first is read twice as often as "
         "the second."
     )
     return Number("skew", "Skew", 0, 1.5, 0.1, default, gear="load", help=about)

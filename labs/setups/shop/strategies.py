@@ -14,7 +14,7 @@ CACHE_ASIDE = Strategy("cache-aside", "Cache-aside", cache_aside.read, cache_asi
 DELETE_ON_WRITE = replace(CACHE_ASIDE, label="Cache-aside, delete on write")
 NOT_INVALIDATED = Strategy(
     "cache-aside-no-invalidation",
-    "Cache-aside, cache not told of writes",
+    "Cache-aside, without a delete",
     cache_aside.read,
     cache_aside.write_untold,
 )

@@ -57,7 +57,9 @@ BROWSER = Choice(
 ITEM = Choice(
     "item", "Item", tuple((item, item) for item in ("teapot", "lamp", "notebook")), "teapot"
 )
-_JARS = "Each has a cookie jar of its own, logs in, and goes on. Who is signed out logs in again."
+_JARS = (
+    "Each has a cookie jar of its own, logs in, and goes on. One that is signed out logs in again."
+)
 BROWSERS = Number("browsers", "Browsers", 2, 200, 2, 40, gear="load", help=_JARS)
 _LOOP = "An open loop: requests are due on a schedule, whether or not the last one is done."
 RATE = Number("rate_per_s", "Requests wanted", 10, 500, 10, 80, "/s", "log", "load", _LOOP)

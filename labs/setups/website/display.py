@@ -70,7 +70,7 @@ def sentence(visit: Visit) -> CaptionChanged:
         strong = f"{visit.instance} wrote the session to {place}."
         text = f"{strong} The browser holds an id and nothing else."
     elif visit.signed_in:
-        strong = f"{looked} knows {visit.user}"
+        strong = f"{looked} found {visit.user}"
         text = f"{strong}: signed in already."
     elif not visit.sid_sent:
         strong = f"{visit.instance} got no cookie"

@@ -42,7 +42,9 @@ class Site(SteppedPart, Workload):
     """The browsers, the responses that they got, and what their sessions are now."""
 
     steps_under_load = True
-    caption = "Many browsers log in and go on opening pages. Who is signed out logs in again."
+    caption = (
+        "Many browsers log in and go on opening pages. A browser that is signed out logs in again."
+    )
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -205,7 +207,10 @@ class Site(SteppedPart, Workload):
         """
         self._require_real()
         if not stepped and self.stepper.running:
-            raise NotNow("A request is standing in step gear.", hint="Run it to its end first.")
+            raise NotNow(
+                "A request in slow motion is not finished.",
+                hint="Press “Run to the end” in the tab Step first.",
+            )
         with self._lock:
             browser = self.browser(name)
             visit = self._exchange(browser, method, path, form or {}, quiet, stepped)
