@@ -24,8 +24,8 @@ class Guide extends Island {
       this.light();
       if (this.used) this.sayNext();
     }, { signal: this.gone?.signal });
-    const chosen = new URL(location.href).searchParams.has("gear");
-    customElements.whenDefined("cg-bench").then(() => this.isConnected && this.lead(!chosen));
+    // The bench has by then written into the address which tab a lesson asked for.
+    customElements.whenDefined("cg-bench").then(() => this.isConnected && this.lead(!new URL(location.href).searchParams.has("gear")));
   }
 
   stop() {

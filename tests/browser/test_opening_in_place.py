@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
@@ -38,11 +39,33 @@ def test_one_click_sets_a_bench_up_and_another_takes_it_back(visit: Open) -> Non
     expect(page.locator("[data-control=ttl_s] output")).to_have_text("60 s")
     set_up.click()
 
-    expect(page.locator("[data-undo]")).to_contain_text("Time to live 60 s")
+    expect(page.locator("[data-set-up]")).to_contain_text("Time to live 60 s")
     expect(page.locator(".act :focus")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("[data-control=ttl_s] output")).to_have_text("60 s")
-    expect(page.locator("[data-undo]")).to_have_count(0)
+    expect(page.locator("[data-set-up]")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("lesson", "tab"), [("cache-aside-in-code", "break"), ("why-a-cache", "load")]
+)
+def test_the_bench_stays_in_the_tab_that_the_box_asks_for(
+    visit: Open, lesson: str, tab: str
+) -> None:
+    page = visit(f"/lessons/{lesson}", viewport={"width": 1536, "height": 864})
+    page.wait_for_selector("cg-bench:defined")
+    box = page.locator(f"form[data-opens]:has([name=gear][value={tab}]) button").last
+    chosen = page.locator("cg-bench [data-gear-tab][aria-current]")
+
+    box.click()
+
+    expect(page.locator(".act :focus")).to_be_visible()
+    expect(chosen).to_have_attribute("data-gear-tab", tab)
+    page.locator("[data-gear-tab]:not([aria-current])").first.click()
+    box.click()
+    expect(page.locator("cg-bench[data-tab]")).to_be_visible()
+    expect(page.locator(".act :focus")).to_be_visible()
+    expect(chosen).to_have_attribute("data-gear-tab", tab)
 
 
 def test_the_divider_moves_with_the_arrow_keys_and_stays(bench: Bench) -> None:
