@@ -65,6 +65,8 @@ MEASURING = {
     "busy": "Waiting: your sandbox finishes another request.",
 }
 """What becomes of a measurement that was asked for."""
+BENCH_CLOSED = "It is measured on your own servers: open the bench, then press “Measure it”."
+"""Why a prediction could not be measured: its bench is not open."""
 MEASURED = {
     "action": "“{}” is running. It has your servers to itself: what you press now waits.",
     "prediction": "Your prediction is being measured. It has your servers to itself: what you "

@@ -37,6 +37,7 @@ class Bench extends HTMLElement {
     this.addEventListener("bench-redraw", () => this.redraw(), { signal });
     this.addEventListener("bench-kept", () => this.ends("", 0), { signal });
     restore(this);
+    if (this.dataset.phase === "open") for (const words of document.querySelectorAll(`[data-awaits="${CSS.escape(this.dataset.lab ?? "")}"]`)) words.remove();
     for (const time of this.querySelectorAll("time[datetime]")) {
       time.textContent = new Date(/** @type {HTMLTimeElement} */ (time).dateTime).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
     }

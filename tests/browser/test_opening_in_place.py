@@ -120,3 +120,20 @@ def test_a_bench_set_up_from_the_text_leads_back_to_that_place(visit: Open) -> N
     page.locator(".bench-head [data-to-text]").click()
 
     eventually(lambda: abs(page.evaluate("() => scrollY") - before) <= 1)
+
+
+def test_a_prediction_in_the_text_opens_the_bench_and_keeps_the_guess(visit: Open) -> None:
+    page = visit(LESSON, viewport={"width": 1536, "height": 864})
+    page.wait_for_selector("cg-bench:defined")
+    card = page.locator("#predict-cache-aside-ten-reads")
+    card.get_by_label("Your number").fill("1")
+    card.get_by_role("button", name="Commit and run").click()
+
+    card.get_by_role("button", name="Open the bench").click()
+
+    expect(page.locator("cg-bench[data-phase=open]")).to_be_visible()
+    measure = card.get_by_role("button", name="Measure it")
+    expect(measure).to_be_focused()
+    expect(card.get_by_text("open the bench")).to_have_count(0)
+    measure.press("Enter")
+    expect(card).to_contain_text("Your guess was right")
