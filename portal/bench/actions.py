@@ -45,9 +45,9 @@ SETTING_UP_S = 20.0
 @bp.post("/labs/<lab_id>/sandbox")
 def open_sandbox(lab_id: str) -> ResponseReturnValue:
     """Open a sandbox of a lab with the settings of the form, or give them to the one that is open
-    already; with `close` a sandbox of another lab makes room first. With `exercise`
-    it is for an exercise of a lesson: the cache is emptied where the lab can do that, and the bench
-    stays in the tab `gear`. htmx gets the bench.
+    already; with `close` a sandbox of another lab makes room first. With `exercise` it is set up
+    for an exercise of a lesson: the other settings go back to the lab's, the cache is emptied where
+    the lab can do that, and the bench stays in the tab `gear`. htmx gets the bench.
     """
     lab = find(lab_id)
     form = form_fields()
@@ -64,7 +64,7 @@ def open_sandbox(lab_id: str) -> ResponseReturnValue:
     try:
         opened = client().open(lab_id, owner=learner, settings=settings, met=met)
         if opened.status == "open" and (given or for_exercise):
-            wanted = {name: settings[name] for name in given}
+            wanted = settings if for_exercise else {name: settings[name] for name in given}
             came_to = client().call(
                 opened, "set_up", deadline_s=SETTING_UP_S, settings=wanted, empty=for_exercise
             )
@@ -84,7 +84,7 @@ def open_sandbox(lab_id: str) -> ResponseReturnValue:
         predictions = None if request.args.get("on") == "lesson" else predictions_of(lab)
         if for_exercise:
             was, done = came_to.get("before", {}), came_to.get("done", ())
-            before = {name: was[name] for name in given if name in was}
+            before = {name: was[name] for name in settings if name in was}
             tab = bench.gear if form.get("gear") else ""
             bench = replace(bench, before=before, done=done, tab=tab)
         return render_template("bench/_bench.html", bench=bench, predictions=predictions)
