@@ -33,8 +33,11 @@ LEAD = {
     "below": "Below: show me",
     "text": "In the text: show me",
     "tab": "Tab {}: show me",
+    "bench": "On the bench",
+    "benchTab": "On the bench, tab {}",
 }
-"""Where the control of the current step is, while it is out of sight; {} is a tab's label."""
+"""Where the control of the current step is, while it is out of sight or on another page; {} is a
+tab's label."""
 SENTINELS = {
     "+sdown": "no answer from {}",
     "-sdown": "hears {} again",

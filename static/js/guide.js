@@ -2,7 +2,7 @@
 // The guide: shows the current step, ticks those that are done, opens the tab of its control and lights the control.
 import { make, write } from "./dom.js";
 import { Island } from "./island.js";
-import { Lead } from "./lead.js";
+import { Lead, TABS } from "./lead.js";
 import { sayNext } from "./outcome.js";
 import { remember, remembered } from "./remembered.js";
 import { WORDS } from "./words.js";
@@ -80,7 +80,7 @@ class Guide extends Island {
   /** @param {boolean} opens the tab of the step's control, too */
   lead(opens) {
     const gear = this.step?.dataset.gear ?? "";
-    if (opens && ["step", "load", "break"].includes(gear)) /** @type {any} */ (this.bench)?.shift?.(gear, false);
+    if (opens && TABS.includes(gear)) /** @type {any} */ (this.bench)?.shift?.(gear, false);
     this.light();
   }
 

@@ -13,6 +13,7 @@ def phone(page, title):
 def shop(bench):
     page = bench("cache-aside", "?invalidate=none")
     page.get_by_role("link", name="Open the shop").click()
+    page.wait_for_selector("cg-shop:defined")
     return page
 
 
@@ -56,6 +57,26 @@ def test_a_shop_without_servers_says_how_to_open_them(visit):
     page = visit("/labs/cache-aside/shop")
 
     expect(page.get_by_role("button", name="Open the bench")).to_be_visible()
+
+
+def test_a_step_whose_control_is_elsewhere_leads_to_its_tab_of_the_bench(shop):
+    expect(shop.locator(".lit")).to_have_count(0)
+
+    shop.get_by_role("link", name="On the bench, tab Step").click()
+
+    expect(shop.locator("[data-gear-tab][aria-current]")).to_have_attribute("data-gear-tab", "step")
+    expect(shop.locator(".act .lit")).to_be_in_viewport()
+
+
+def test_a_step_whose_control_is_here_is_lit_here(shop):
+    expect(shop.locator("[data-on-bench]")).to_be_visible()
+    for _ in range(2):
+        shop.evaluate(
+            """() => htmx.ajax('POST', document.querySelector('[data-use="action:reload-phone-1"]').getAttribute('hx-post').replace('reload-phone-1', 'read'), { values: { item: 42 }, swap: 'none' })"""
+        )
+
+    expect(shop.locator(".lit")).to_have_text("Change the price")
+    expect(shop.locator("[data-on-bench]")).to_be_hidden()
 
 
 def test_nothing_hinders_anybody(shop):
