@@ -1,7 +1,9 @@
 // @ts-check
-// The guide: shows the current step, ticks those that are done, opens the tab of its control and lights the control.
+// The guide: shows the current step, ticks those that are done, opens the tab of its control and lights the control. In the bench
+// the key n leads to that control.
 import { make, write } from "./dom.js";
 import { Island } from "./island.js";
+import { isOurs } from "./keys.js";
 import { Lead, TABS } from "./lead.js";
 import { sayNext } from "./outcome.js";
 import { remember, remembered } from "./remembered.js";
@@ -15,6 +17,9 @@ class Guide extends Island {
     this.way = new Lead(this, () => this.lead(true));
     this.on("guide-moved", (entry) => this.move(entry.current + 1, entry.done));
     this.bench?.addEventListener("bench-shifted", () => this.light(), { signal: this.gone?.signal });
+    this.bench?.addEventListener("keydown", (event) => {
+      if (event.key === "n" && isOurs(event)) this.way?.show();
+    }, { signal: this.gone?.signal });
     const fold = this.querySelector("details");
     if (fold && remembered(FOLDED)) fold.open = false;
     fold?.addEventListener("toggle", () => {

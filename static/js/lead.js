@@ -126,6 +126,7 @@ export class Lead {
 
   /** Go there: the tab, the place, and the hand on the control. */
   show() {
+    if (this.away?.hidden === false) return this.away.focus();
     const [first] = this.controls;
     if (!first) return;
     if (!first.getClientRects().length) this.open();
