@@ -113,7 +113,8 @@ class LabsClient:
         deadline_s: float = 10.0,
     ) -> SandboxInfo:
         """Ask for a sandbox; returns at once with its id, `opening` or `queued`. `met` are the
-        checks of the lab that the owner has met before.
+        checks of the lab that the owner has met before. The owner's sandbox of this lab, if there
+        is one, is returned as it is; `set_up` changes its settings.
 
         Raises SandboxTaken if the owner has one of another lab.
         """

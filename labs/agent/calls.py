@@ -14,6 +14,7 @@ from labs.events import Ending, Measured, NoteAdded
 from labs.lab import Lab, number_from
 from labs.sandbox.experiment import measured
 from labs.sandbox.sandbox import Sandbox
+from labs.sandbox.set_up import set_up
 
 STEPPED_PRICE = 24.90
 USUAL_DELAY_MS = 20.0
@@ -24,6 +25,11 @@ Args = dict[str, Any]
 def _set(sandbox: Sandbox, args: Args) -> Args:
     sandbox.set(str(args.get("name")), args.get("value"))
     return {}
+
+
+def _set_up(sandbox: Sandbox, args: Args) -> Args:
+    came_to = set_up(sandbox, dict(args.get("settings") or {}), empty=bool(args.get("empty")))
+    return asdict(came_to)
 
 
 def _action(sandbox: Sandbox, args: Args) -> Args:
@@ -184,7 +190,7 @@ def measurement_of(lab: Lab, call: str, args: Args) -> Measurement | None:
 CALLS: dict[str, Callable[[Sandbox, Args], Args]] = {
     call.__name__.removeprefix("_"): call
     for call in (
-        *(_set, _action, _server, _link, _step, _load, _console, _complete, _log),
+        *(_set, _set_up, _action, _server, _link, _step, _load, _console, _complete, _log),
         *(_measure, _record, _reset, _play, _warn),
     )
 }

@@ -14,7 +14,7 @@ from labs.errors import LabsError, NotNow, has_ended
 from labs.lab.predictions import MEASURING_S, QUEUE_S, TURN_S
 
 RESET = "reset"
-CHANGES = frozenset({"set", "server", "link", "load"})
+CHANGES = frozenset({"set", "set_up", "server", "link", "load"})
 AT_ANY_TIME = frozenset({"log", "record", "complete", "warn"})
 MOST_WAITING = 3
 """Measurements that wait: a page's other calls need a thread, too."""

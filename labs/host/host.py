@@ -44,7 +44,9 @@ LAST_EVENTS_S = 2.0
 
 DISK_FULL = "The disk of the machine that runs the labs is full."
 ROOM_IS_NEEDED = "Lessons and quizzes work. The operator of the site has to make room."
-RELAYED = "set action server link step load console complete log measure record reset".split()
+RELAYED = (
+    "set set_up action server link step load console complete log measure record reset".split()
+)
 
 
 class LabsHost:
@@ -159,7 +161,7 @@ class LabsHost:
 
     def _do(self, call: str, sandbox: str, args: dict[str, Any], until: float) -> dict[str, Any]:
         if call == "open":
-            return self._open(args, until)
+            return self._open(args)
         record = self.admission.find(sandbox)
         if call == "state":
             with self.admission.lock:
@@ -194,20 +196,13 @@ class LabsHost:
                 sandbox, call, deadline_s=max(0.1, until - time.time()), **args
             )
 
-    def _open(self, args: dict[str, Any], until: float) -> dict[str, Any]:
+    def _open(self, args: dict[str, Any]) -> dict[str, Any]:
         lab, owner = find(str(args.get("lab"))), str(args.get("owner") or "")
         if disk_is_full(self._state):
             raise DidNotStart(DISK_FULL, hint=ROOM_IS_NEEDED)
         settings = lab.settings(args.get("settings") or {})
         met = tuple(str(name) for name in args.get("met") or ())
         record = self.admission.ask(lab.id, owner, settings, met)
-        if record.status == "open" and args.get("settings"):
-            with self.admission.turn(record):
-                for name in args["settings"]:
-                    left_s = max(0.1, until - time.time())
-                    self.supervisor.call(
-                        record.id, "set", name=name, value=settings[name], deadline_s=left_s
-                    )
         self._announce_sandboxes([record])
         return self._info(record)
 

@@ -41,7 +41,8 @@ class Action:
 
     `fields` are asked for next to the button. `here` and `aws` say what stands in for what, where
     something of AWS is imitated. One that `measures` has the sandbox to itself, as a prediction's
-    experiment has.
+    experiment has. One that `empties` leaves an empty cache, and has no fields: a lesson that sets
+    the bench up runs it.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Action:
     aws: str = ""
     deadline_s: float = 12.0
     measures: bool = False
+    empties: bool = False
 
     def __post_init__(self) -> None:
         """Raises ValueError for a place that no page draws."""
@@ -174,6 +176,7 @@ class Lab:
         aws: str = "",
         deadline_s: float = 12.0,
         measures: bool = False,
+        empties: bool = False,
     ) -> Callable[[Function], Function]:
         """A button with this label. The function gets the sandbox and the values of `fields`, and
         returns the sentence that says what happened.
@@ -193,6 +196,7 @@ class Lab:
                     aws,
                     deadline_s,
                     measures,
+                    empties,
                 ),
             )
             return function

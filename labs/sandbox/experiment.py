@@ -32,26 +32,37 @@ def make_ready(
     if sandbox.load.running:
         sandbox.stop_load()
         done.append("the load was stopped")
-    for name, link_state in sandbox.link_states.items():
-        if link_state != "open":
-            sandbox.link(name, "restore")
-            target = sandbox.topology.link(name).target
-            done.append(f"the link to {sandbox.topology.node(target).label} was restored")
-    for name in sandbox.servers if up is None else up:
-        if (state := sandbox.servers[name].state) != "up":
-            sandbox.server(name, "resume" if state == "paused" else "restart")
-            label = sandbox.topology.node(name).label
-            done.append(f"{label} was {'resumed' if state == 'paused' else 'restarted'}")
+    done += bring_up(sandbox, sandbox.servers if up is None else up)
     if sandbox.finish_step():
         done.append("the request in slow motion was run to its end")
     say_done(sandbox, done)
 
 
-def say_done(sandbox: Context, done: Sequence[str]) -> None:
-    """Say on the timeline what was done to a bench for a measurement, if anything was."""
+def bring_up(sandbox: Context, servers: Iterable[str]) -> list[str]:
+    """Restore every link that is slow or cut, and have these servers up; returns what was done for
+    it, each as a part of a sentence.
+
+    Raises NotNow for a server that is not there yet, DidNotStart for one that can't be started.
+    """
+    done = []
+    for name, link_state in sandbox.link_states.items():
+        if link_state != "open":
+            sandbox.link(name, "restore")
+            target = sandbox.topology.link(name).target
+            done.append(f"the link to {sandbox.topology.node(target).label} was restored")
+    for name in servers:
+        if (state := sandbox.servers[name].state) != "up":
+            sandbox.server(name, "resume" if state == "paused" else "restart")
+            label = sandbox.topology.node(name).label
+            done.append(f"{label} was {'resumed' if state == 'paused' else 'restarted'}")
+    return done
+
+
+def say_done(sandbox: Context, done: Sequence[str], *, purpose: str = "measurement") -> None:
+    """Say on the timeline what was done to a bench for this purpose, if anything was."""
     if done:
         listed = " and ".join([*filter(None, [", ".join(done[:-1])]), done[-1]])
-        sandbox.say(f"For this measurement {listed}", "here")
+        sandbox.say(f"For this {purpose} {listed}", "here")
 
 
 @contextlib.contextmanager

@@ -38,15 +38,16 @@ bp = Blueprint("actions", __name__)
 CLOSING_S = 6.0
 OPENING_S = 0.7
 NEXT_TO_OPEN = 4
-EMPTY = "flush"
-"""The action that empties a lab's cache, in each lab that has one."""
+SETTING_UP_S = 20.0
+"""How long a set-up may take: it may have to start servers."""
 
 
 @bp.post("/labs/<lab_id>/sandbox")
 def open_sandbox(lab_id: str) -> ResponseReturnValue:
     """Open a sandbox of a lab with the settings of the form, or give them to the one that is open
-    already; with `close` a sandbox of another lab makes room first, with `empty` the cache is
-    emptied where the lab can do that. htmx gets the bench.
+    already; with `close` a sandbox of another lab makes room first. With `exercise` it is set up
+    for an exercise of a lesson: the other settings go back to the lab's, the cache is emptied where
+    the lab can do that, and the bench stays in the tab `gear`. htmx gets the bench.
     """
     lab = find(lab_id)
     form = form_fields()
@@ -59,14 +60,14 @@ def open_sandbox(lab_id: str) -> ResponseReturnValue:
     if form.get("close"):
         _make_room(learner, unless=lab_id)
     opened: SandboxInfo | None = None
-    was = _settings_now(learner, lab_id) if form.get("empty") else {}
+    for_exercise, came_to = bool(form.get("exercise")), dict[str, Any]()
     try:
         opened = client().open(lab_id, owner=learner, settings=settings, met=met)
-        if opened.status == "open":
-            for name in given:
-                client().call(opened, "set", name=name, value=settings[name])
-            if form.get("empty") and any(action.name == EMPTY for action in lab.actions):
-                client().call(opened, "action", name=EMPTY, fields={})
+        if opened.status == "open" and (given or for_exercise):
+            wanted = settings if for_exercise else {name: settings[name] for name in given}
+            came_to = client().call(
+                opened, "set_up", deadline_s=SETTING_UP_S, settings=wanted, empty=for_exercise
+            )
         opened = _wait_for_opening(opened)
     except SandboxTaken:
         if not is_htmx():
@@ -75,18 +76,18 @@ def open_sandbox(lab_id: str) -> ResponseReturnValue:
         cache().forget(summary_name(learner))
     if is_htmx():
         view = dict(parse_qsl(urlsplit(page_url()).query)).get("view", "")
-        args = {**given, "gear": form.get("gear", "step"), "view": view}
+        args = {**given, "gear": form.get("gear", ""), "view": view}
         args["was"] = opened.id if opened else ""
         bench = look(
             lab, learner=learner, args=args, client=client(), quick=client(), met_before=met
         )
         predictions = None if request.args.get("on") == "lesson" else predictions_of(lab)
-        before = {
-            name: was[name] for name in given if was.get(name, settings[name]) != settings[name]
-        }
-        return render_template(
-            "bench/_bench.html", bench=replace(bench, before=before), predictions=predictions
-        )
+        if for_exercise:
+            was, done = came_to.get("before", {}), came_to.get("done", ())
+            before = {name: was[name] for name in settings if name in was}
+            tab = bench.gear if form.get("gear") else ""
+            bench = replace(bench, before=before, done=done, tab=tab)
+        return render_template("bench/_bench.html", bench=bench, predictions=predictions)
     page = page_of_form(lab_id)
     if opened is not None and opened.status == "closed":
         page = with_word(page, "was", opened.id)
@@ -315,15 +316,6 @@ def _given(control: Control) -> Value:
             raise BadInput(f"{control.label} has no such place.")
         return value_at(control, float(position))
     return request.form.get("value", "")
-
-
-def _settings_now(learner: str, lab_id: str) -> dict[str, Value]:
-    """The settings of the learner's open sandbox of this lab; empty if there is none."""
-    info = client().find(learner)
-    if info is None or info.lab != lab_id or info.status != "open":
-        return {}
-    settings: dict[str, Value] = client().call(info, "state")["settings"]
-    return settings
 
 
 def _make_room(learner: str, *, unless: str) -> None:

@@ -5,15 +5,15 @@ What was predicted is in Postgres before anything runs.
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, request
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from labs.client import SandboxInfo, find
-from labs.errors import BadInput, LabsError, NotNow
+from labs.errors import BadInput, LabsError
 from labs.lab import MEASURED_WITHIN_S, Lab, Prediction as AskedPrediction
-from portal.bench.places import page_of_form, page_url
-from portal.bench.words import MEASURING
+from portal.bench.places import page_of_form, page_url, with_word
+from portal.bench.words import BENCH_CLOSED, MEASURING
 from portal.holding import hold
 from portal.models import Prediction
 from portal.predictions import latest, predict, read_prediction, settle
@@ -78,7 +78,8 @@ def commit(lab_id: str, name: str) -> ResponseReturnValue:
         problem = _measure(lab_id, learner, name)
     if is_htmx():
         row = latest(db(), learner=learner, lab=lab_id, name=name)
-        return _card(lab, asked, row, problem=problem)
+        opens = _way_to_open(lab_id, name) if problem == BENCH_CLOSED else None
+        return _card(lab, asked, row, problem=problem, opens=opens)
     if problem:
         say_next(problem, "error")
     return redirect(f"{page_of_form(lab_id)}#predict-{lab_id}-{name}", 303)
@@ -93,7 +94,8 @@ def progress(lab_id: str, name: str) -> str:
     if learner is None:
         return ""
     try:
-        now = client().call(_sandbox(lab_id, learner), "state")["measuring"]
+        info = _open_sandbox(lab_id, learner)
+        now = client().call(info, "state")["measuring"] if info else {"running": "", "waiting": ()}
     except LabsError:
         return ""
     if now["running"] == asked.name:
@@ -107,7 +109,9 @@ def _measure(lab_id: str, learner: str, name: str) -> str:
     """Run the experiment and write down what came out; why it could not be run, if it couldn't."""
     release_db()
     try:
-        info = _sandbox(lab_id, learner)
+        info = _open_sandbox(lab_id, learner)
+        if info is None:
+            return BENCH_CLOSED
         measured = client().call(info, "measure", deadline_s=MEASURED_WITHIN_S, prediction=name)
     except LabsError as error:
         return f"{error} {error.hint}".strip()
@@ -143,12 +147,25 @@ def _card(
         lab=lab,
         prediction=asked,
         row=row,
-        **({"key": new_key(), "typed": {}, "problem": ""} | context),
+        **({"key": new_key(), "typed": {}, "problem": "", "opens": None} | context),
     )
 
 
-def _sandbox(lab_id: str, learner: str) -> SandboxInfo:
+def _way_to_open(lab_id: str, name: str) -> dict[str, str]:
+    """Where the form of a card opens the bench in its place on the page, and where that leads to
+    without a script.
+    """
+    page = page_url()
+    on = "lesson" if page.startswith("/lessons/") else None
+    back = with_word(page, "lab", lab_id) if on else page
+    return {
+        "url": url_for("actions.open_sandbox", lab_id=lab_id, on=on),
+        "next": f"{back}#predict-{lab_id}-{name}",
+    }
+
+
+def _open_sandbox(lab_id: str, learner: str) -> SandboxInfo | None:
+    """The learner's open sandbox of this lab, if there is one."""
     info = client().find(learner)
-    if info is None or info.lab != lab_id or info.status != "open":
-        raise NotNow("It is measured on your own servers.", hint="Open the bench, then run it.")
-    return info
+    is_open = info is not None and info.lab == lab_id and info.status == "open"
+    return info if is_open else None

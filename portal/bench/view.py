@@ -7,7 +7,7 @@ opening, open, ended, away.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -74,7 +74,11 @@ class Bench:
     turns: tuple[dict[str, Any], ...] = ()
     met_before: Mapping[str, Proof] = field(default_factory=dict)
     before: Mapping[str, Value] = field(default_factory=dict)
-    """What the settings were that a link of a lesson has just changed."""
+    """What the settings were that a lesson has just changed."""
+    done: Sequence[str] = ()
+    """What else was done to set the bench up for a lesson, each as a part of a sentence."""
+    tab: str | None = None
+    """The tab in which a lesson has just asked for it; empty if it leaves that to the guide."""
 
     @property
     def sandbox(self) -> str:

@@ -33,8 +33,11 @@ LEAD = {
     "below": "Below: show me",
     "text": "In the text: show me",
     "tab": "Tab {}: show me",
+    "bench": "On the bench",
+    "benchTab": "On the bench, tab {}",
 }
-"""Where the control of the current step is, while it is out of sight; {} is a tab's label."""
+"""Where the control of the current step is, while it is out of sight or on another page; {} is a
+tab's label."""
 SENTINELS = {
     "+sdown": "no answer from {}",
     "-sdown": "{} answers again",
@@ -65,6 +68,8 @@ MEASURING = {
     "busy": "Waiting: your sandbox finishes another request.",
 }
 """What becomes of a measurement that was asked for."""
+BENCH_CLOSED = "It is measured on your own servers: open the bench, then press “Measure it”."
+"""Why a prediction could not be measured: its bench is not open."""
 MEASURED = {
     "action": "“{}” is running. It has your servers to itself: what you press now waits.",
     "prediction": "Your prediction is being measured. It has your servers to itself: what you "

@@ -37,6 +37,7 @@ class Bench extends HTMLElement {
     this.addEventListener("bench-redraw", () => this.redraw(), { signal });
     this.addEventListener("bench-kept", () => this.ends("", 0), { signal });
     restore(this);
+    if (this.dataset.phase === "open") for (const words of document.querySelectorAll(`[data-awaits="${CSS.escape(this.dataset.lab ?? "")}"]`)) words.remove();
     for (const time of this.querySelectorAll("time[datetime]")) {
       time.textContent = new Date(/** @type {HTMLTimeElement} */ (time).dateTime).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
     }
@@ -47,7 +48,10 @@ class Bench extends HTMLElement {
     });
     if (this.dataset.sandbox) this.listen(this.dataset.sandbox, signal);
     else if (this.dataset.ask) this.wait(Number(this.dataset.ask), signal);
-    if (new URL(location.href).searchParams.has("gear")) this.keepAddress("gear", this.dataset.gear ?? "step");
+    // A lesson has set the bench up for a tab, or for the one that the guide opens.
+    const { tab } = this.dataset;
+    if (tab !== undefined) this.keepAddress("gear", tab || null);
+    else if (new URL(location.href).searchParams.has("gear")) this.keepAddress("gear", this.dataset.gear ?? "step");
     this.addEventListener("htmx:after:request", (event) => {
       const { response, request } = /** @type {any} */ (event).detail.ctx;
       if (statusOf(response?.raw) === GONE && request?.method !== "GET") this.redraw(this.dataset.sandbox);
@@ -157,10 +161,11 @@ class Bench extends HTMLElement {
     if (status !== 204 && this.isConnected) await /** @type {any} */ (window).htmx.swap({ text, target: this, swap: "outerHTML", sourceElement: this });
   }
 
-  /** @param {string} name @param {string} value */
+  /** @param {string} name @param {string | null} value null: not in the address */
   keepAddress(name, value) {
     const url = new URL(location.href);
-    url.searchParams.set(name, value);
+    if (value === null) url.searchParams.delete(name);
+    else url.searchParams.set(name, value);
     history.replaceState(history.state, "", url);
   }
 
@@ -169,7 +174,7 @@ class Bench extends HTMLElement {
    * @param {string} name @param {string} value
    */
   granted(name, value) {
-    for (const notice of this.querySelectorAll("[data-wanted], [data-undo]")) {
+    for (const notice of this.querySelectorAll("[data-wanted], [data-set-up]")) {
       const wish = /** @type {HTMLInputElement | null} */ (notice.querySelector(`[data-wants="${CSS.escape(name)}"]`));
       if (wish?.value === value) wish.remove();
       if (!notice.querySelector("[data-wants]")) notice.remove();

@@ -1,8 +1,10 @@
 // @ts-check
-// The guide: shows the current step, ticks those that are done, opens the tab of its control and lights the control.
+// The guide: shows the current step, ticks those that are done, opens the tab of its control and lights the control. In the bench
+// the key n leads to that control.
 import { make, write } from "./dom.js";
 import { Island } from "./island.js";
-import { Lead } from "./lead.js";
+import { isOurs } from "./keys.js";
+import { Lead, TABS } from "./lead.js";
 import { sayNext } from "./outcome.js";
 import { remember, remembered } from "./remembered.js";
 import { WORDS } from "./words.js";
@@ -15,6 +17,9 @@ class Guide extends Island {
     this.way = new Lead(this, () => this.lead(true));
     this.on("guide-moved", (entry) => this.move(entry.current + 1, entry.done));
     this.bench?.addEventListener("bench-shifted", () => this.light(), { signal: this.gone?.signal });
+    this.bench?.addEventListener("keydown", (event) => {
+      if (event.key === "n" && isOurs(event)) this.way?.show();
+    }, { signal: this.gone?.signal });
     const fold = this.querySelector("details");
     if (fold && remembered(FOLDED)) fold.open = false;
     fold?.addEventListener("toggle", () => {
@@ -24,8 +29,8 @@ class Guide extends Island {
       this.light();
       if (this.used) this.sayNext();
     }, { signal: this.gone?.signal });
-    const chosen = new URL(location.href).searchParams.has("gear");
-    customElements.whenDefined("cg-bench").then(() => this.isConnected && this.lead(!chosen));
+    // The bench has by then written into the address which tab a lesson asked for.
+    customElements.whenDefined("cg-bench").then(() => this.isConnected && this.lead(!new URL(location.href).searchParams.has("gear")));
   }
 
   stop() {
@@ -80,7 +85,7 @@ class Guide extends Island {
   /** @param {boolean} opens the tab of the step's control, too */
   lead(opens) {
     const gear = this.step?.dataset.gear ?? "";
-    if (opens && ["step", "load", "break"].includes(gear)) /** @type {any} */ (this.bench)?.shift?.(gear, false);
+    if (opens && TABS.includes(gear)) /** @type {any} */ (this.bench)?.shift?.(gear, false);
     this.light();
   }
 

@@ -1,6 +1,7 @@
 // @ts-check
 // The way to the control of the guide’s current step. What is folded away, or far below, comes under the row of actions. Where
-// the control is out of sight, the guide says where it is and offers to go there: the page never scrolls by itself.
+// the control is out of sight, the guide says where it is and offers to go there: the page never scrolls by itself. A page that
+// has some of the controls only, as the shop, has a link to the bench for the others.
 import { make, write } from "./dom.js";
 import { WORDS } from "./words.js";
 
@@ -10,6 +11,7 @@ const ENOUGH_PX = 100;
 /** What comes to the row: a card with a prediction, a setting, an action, the faults of a server or a link. */
 const COMES = ".bench-predictions > .prediction, .more .control, .more .action, .more .faults > li";
 
+export const TABS = ["step", "load", "break"];
 /** Where the hand begins in a card or a form. */
 const ASKS = "input:checked[name=value], input:not([type=radio], [type=hidden]), input[type=radio], select, textarea, button";
 
@@ -20,6 +22,8 @@ export class Lead {
   constructor(guide, open) {
     this.guide = guide;
     this.open = open;
+    /** @type {HTMLAnchorElement | null} */
+    this.away = guide.querySelector("[data-on-bench]");
     /** @type {HTMLElement[]} */
     this.controls = [];
     /** @type {Record<string, Comment>} where that stood which is under the row of actions */
@@ -88,6 +92,7 @@ export class Lead {
 
   /** Say where the control is, as long as it is out of sight. */
   offer() {
+    if (this.away) this.leadAway(this.away);
     const where = this.inSight.size ? "" : this.where();
     for (const button of this.buttons()) {
       button.hidden = !where;
@@ -95,11 +100,20 @@ export class Lead {
     }
   }
 
+  /** Where the control is not on this page: the way to the bench, and to its tab there. @param {HTMLAnchorElement} link */
+  leadAway(link) {
+    const gear = this.guide.step?.dataset.gear ?? "";
+    const tab = TABS.includes(gear) ? gear[0].toUpperCase() + gear.slice(1) : "";
+    link.hidden = !this.guide.current || this.controls.some((control) => control.getClientRects().length);
+    link.search = tab ? `?gear=${gear}` : "";
+    write(link, tab ? WORDS.lead.benchTab.replace("{}", tab) : WORDS.lead.bench);
+  }
+
   /** @returns {string} */
   where() {
     const [first] = this.controls;
     const { bench } = this.guide;
-    if (!first) return "";
+    if (!first || this.away?.hidden === false) return "";
     if (!first.getClientRects().length) return WORDS.lead.tab.replace("{}", this.tab());
     if (!bench?.contains(first)) return WORDS.lead.text;
     return first.getBoundingClientRect().top < window.innerHeight / 2 ? WORDS.lead.above : WORDS.lead.below;
@@ -112,6 +126,7 @@ export class Lead {
 
   /** Go there: the tab, the place, and the hand on the control. */
   show() {
+    if (this.away?.hidden === false) return this.away.focus();
     const [first] = this.controls;
     if (!first) return;
     if (!first.getClientRects().length) this.open();

@@ -1,11 +1,14 @@
 // @ts-check
-// What the hand was on when a bench opens: the page stays where it is, and the bench's first control has the focus. Opening may
-// take several benches, one in the place of the other: queued, opening, open.
+// What the hand was on when a bench opens: the page stays where it is, and the bench's first control has the focus; where a
+// prediction waits for the bench, the button that measures it. Opening may take several benches, one in the place of the other:
+// queued, opening, open.
 
 /** @type {"" | "opens" | "shows"} */
 let asked = "";
 /** @type {Element | null} the bench that stood there then; its own script may come later than the question */
 let before = null;
+/** @type {HTMLElement | null | undefined} the button that measures the prediction that asked */
+let measure;
 
 document.addEventListener("submit", (event) => {
   if (event.target instanceof HTMLElement) ask(event.target.closest("form[data-opens]"));
@@ -18,6 +21,7 @@ function ask(form) {
   if (!form) return;
   asked = form.getAttribute("data-opens") ? "shows" : "opens";
   before = document.querySelector("cg-bench");
+  measure = form.closest(".prediction")?.querySelector("button[name=measure]");
 }
 
 /**
@@ -29,6 +33,7 @@ export function arrive(bench) {
   const [shows, here] = [asked === "shows", document.activeElement];
   asked = "";
   if (here && here !== document.body && !bench.contains(here) && !here.closest("form[data-opens]")) return;
+  if (measure?.isConnected) return measure.focus({ preventScroll: true });
   const lit = bench.querySelector("[data-lit]");
   const controls = [lit, ...(lit?.querySelectorAll("input, select, button") ?? []), ...bench.querySelectorAll(".act button, .act input, .state-box button")];
   const first = controls.find((control) => control instanceof HTMLElement && control.matches("button, input, select") && control.checkVisibility());

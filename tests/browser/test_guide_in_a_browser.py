@@ -232,3 +232,19 @@ def test_a_phone_says_the_step_in_the_row_of_actions(bench):
     expect(line).to_contain_text("Check 1 of 5 · Read item 42.")
     tell(page, GuideMoved(current=1, done=[0]))
     expect(line).to_contain_text("Check 2 of 5")
+
+
+def test_the_key_n_goes_to_the_lit_control_but_not_while_somebody_types(bench):
+    page = bench()
+    lit_control = page.locator(".lit")
+    field = page.get_by_label("Item", exact=True).first
+    field.fill("4")
+
+    field.press("n")
+    expect(field).to_have_value("4n")
+    expect(lit_control).not_to_be_focused()
+    page.locator("[data-gear-tab=break]").press("Enter")
+    page.locator("[data-gear-tab=break]").press("n")
+
+    expect(lit_control).to_be_focused()
+    expect(page.locator("[data-gear-tab=step]")).to_have_attribute("aria-current", "true")

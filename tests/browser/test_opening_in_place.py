@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
@@ -38,11 +39,33 @@ def test_one_click_sets_a_bench_up_and_another_takes_it_back(visit: Open) -> Non
     expect(page.locator("[data-control=ttl_s] output")).to_have_text("60 s")
     set_up.click()
 
-    expect(page.locator("[data-undo]")).to_contain_text("“Time to live” at 60 s")
+    expect(page.locator("[data-set-up]")).to_contain_text("“Time to live” at 60 s")
     expect(page.locator(".act :focus")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("[data-control=ttl_s] output")).to_have_text("60 s")
-    expect(page.locator("[data-undo]")).to_have_count(0)
+    expect(page.locator("[data-set-up]")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("lesson", "tab"), [("cache-aside-in-code", "break"), ("why-a-cache", "load")]
+)
+def test_the_bench_stays_in_the_tab_that_the_box_asks_for(
+    visit: Open, lesson: str, tab: str
+) -> None:
+    page = visit(f"/lessons/{lesson}", viewport={"width": 1536, "height": 864})
+    page.wait_for_selector("cg-bench:defined")
+    box = page.locator(f"form[data-opens]:has([name=gear][value={tab}]) button").last
+    chosen = page.locator("cg-bench [data-gear-tab][aria-current]")
+
+    box.click()
+
+    expect(page.locator(".act :focus")).to_be_visible()
+    expect(chosen).to_have_attribute("data-gear-tab", tab)
+    page.locator("[data-gear-tab]:not([aria-current])").first.click()
+    box.click()
+    expect(page.locator("cg-bench[data-tab]")).to_be_visible()
+    expect(page.locator(".act :focus")).to_be_visible()
+    expect(chosen).to_have_attribute("data-gear-tab", tab)
 
 
 def test_the_divider_moves_with_the_arrow_keys_and_stays(bench: Bench) -> None:
@@ -97,3 +120,20 @@ def test_a_bench_set_up_from_the_text_leads_back_to_that_place(visit: Open) -> N
     page.locator(".bench-head [data-to-text]").click()
 
     eventually(lambda: abs(page.evaluate("() => scrollY") - before) <= 1)
+
+
+def test_a_prediction_in_the_text_opens_the_bench_and_keeps_the_guess(visit: Open) -> None:
+    page = visit(LESSON, viewport={"width": 1536, "height": 864})
+    page.wait_for_selector("cg-bench:defined")
+    card = page.locator("#predict-cache-aside-ten-reads")
+    card.get_by_label("Your number").fill("1")
+    card.get_by_role("button", name="Commit and run").click()
+
+    card.get_by_role("button", name="Open the bench").click()
+
+    expect(page.locator("cg-bench[data-phase=open]")).to_be_visible()
+    measure = card.get_by_role("button", name="Measure it")
+    expect(measure).to_be_focused()
+    expect(card.get_by_text("open the bench")).to_have_count(0)
+    measure.press("Enter")
+    expect(card).to_contain_text("Your guess was right")

@@ -104,14 +104,19 @@ def test_opening_with_settings_opens_with_these_settings(hosted):
     assert settings["engine"] == "memcached"
 
 
-def test_opening_it_again_with_other_settings_changes_them(hosted):
+def test_opening_it_again_changes_nothing_and_a_set_up_does(hosted):
     _, client = hosted()
     sandbox = opened(client)
+    client.call(sandbox, "server", name="cache", verb="kill")
 
     again = client.open("cache-aside", owner="somebody", settings={"ttl_s": 7})
-
     assert again.id == sandbox
-    assert client.call(sandbox, "state")["settings"]["ttl_s"] == 7
+    assert client.call(sandbox, "state")["settings"]["ttl_s"] != 7
+    came_to = client.call(again, "set_up", settings={"ttl_s": 7}, empty=True)
+
+    state = client.call(sandbox, "state")
+    assert (state["settings"]["ttl_s"], state["servers"]["cache"]["state"]) == (7, "up")
+    assert came_to["done"] == ["cache was restarted", "the cache was emptied"]
 
 
 def test_after_the_end_every_call_says_so(hosted):

@@ -98,6 +98,7 @@ def test_the_second_measurement_is_said_to_wait(bench):
         ("server", {"name": "cache", "verb": "kill"}),
         ("link", {"name": "cache", "verb": "cut"}),
         ("set", {"name": "ttl_s", "value": 60}),
+        ("set_up", {"settings": {"ttl_s": 60}, "empty": True}),
         ("action", {"name": "flush"}),
         ("console", {"server": "cache", "command": "FLUSHALL"}),
         ("load", {"verb": "start"}),

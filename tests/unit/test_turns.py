@@ -138,7 +138,9 @@ def test_a_measurement_waits_for_what_runs_and_holds_up_what_comes(calls):
     eventually(lambda: {"action", "console"} < calls.running)
 
 
-@pytest.mark.parametrize("call", ["set", "server", "link", "load", "action", "step", "reset"])
+@pytest.mark.parametrize(
+    "call", ["set", "set_up", "server", "link", "load", "action", "step", "reset"]
+)
 def test_what_would_falsify_a_measurement_is_refused_with_the_time_it_takes(
     calls, monkeypatch, call
 ):

@@ -190,5 +190,5 @@ def test_words_for_the_next_page_do_not_pile_up(client, begun):
     for number in range(8):
         client.post(PREDICTION, data={"value": str(number), "confidence": "fairly"})
 
-    assert client.get("/me").text.count("Open the bench, then run it.") == 3
-    assert client.get("/me").text.count("Open the bench, then run it.") == 0
+    assert client.get("/me").text.count("open the bench, then press") == 3
+    assert client.get("/me").text.count("open the bench, then press") == 0

@@ -118,6 +118,35 @@ def test_opening_again_keeps_the_sandbox_and_takes_the_settings(
     eventually(lambda: [host.open for host in labs_host.client.hosts()] == [1])
 
 
+def test_an_exercise_is_set_up_also_while_the_cache_is_down(
+    client: FlaskClient, opened: FakedSandbox
+) -> None:
+    client.post(f"/sandboxes/{opened.id}/servers/cache", data={"verb": "kill"})
+
+    response = client.post(
+        f"/labs/{LAB}/sandbox?on=lesson",
+        data={"set-ttl_s": "45", "gear": "break", "exercise": "yes"},
+        headers=HTMX,
+    )
+
+    assert response.status_code == 200
+    words = "The bench is set up for this: cache was restarted and the cache was emptied."
+    assert words in response.text
+    assert "Before: Time to live 30 s." in response.text
+    assert 'data-gear="break"' in response.text and 'data-tab="break"' in response.text
+    assert opened.state.servers["cache"]["state"] == "up"
+    assert opened.state.settings["ttl_s"] == 45
+
+
+def test_an_exercise_without_a_tab_leaves_it_to_the_guide(
+    client: FlaskClient, opened: FakedSandbox
+) -> None:
+    response = client.post(f"/labs/{LAB}/sandbox?on=lesson", data={"exercise": "yes"}, headers=HTMX)
+
+    assert 'data-tab=""' in response.text
+    assert "data-tab" not in client.post(f"/labs/{LAB}/sandbox", headers=HTMX).text
+
+
 def test_a_queue_tells_the_position(
     client: FlaskClient, labs_host: FakedLabs, learner_of: Callable[[FlaskClient], str]
 ) -> None:

@@ -68,8 +68,9 @@ def test_a_prediction_without_a_bench_is_kept_and_can_be_run_later(
         data={"value": "1", "confidence": "fairly"},
         headers=HTMX,
     ).text
-    assert "Open the bench, then run it." in card
+    assert "open the bench, then press “Measure it”." in card
     assert "Your prediction is kept." in card
+    assert f'hx-post="/labs/{LAB}/sandbox"' in card
 
     client.post(f"/labs/{LAB}/sandbox")
     labs_host.opened(learner_of(client))
@@ -79,6 +80,19 @@ def test_a_prediction_without_a_bench_is_kept_and_can_be_run_later(
 
     assert "Your guess was right" in card
     assert sql("SELECT count(*) FROM prediction") == [(1,)]
+
+
+def test_a_prediction_in_a_lesson_opens_the_bench_next_to_the_text(
+    client: FlaskClient, labs_host: FakedLabs
+) -> None:
+    card = client.post(
+        f"/labs/{LAB}/predictions/ten-reads",
+        data={"value": "1", "confidence": "fairly"},
+        headers=HTMX | {"HX-Current-URL": "http://localhost/lessons/first"},
+    ).text
+
+    assert f'hx-post="/labs/{LAB}/sandbox?on=lesson"' in card
+    assert f'name="next" value="/lessons/first?lab={LAB}#predict-{LAB}-ten-reads"' in card
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,7 @@ lab.actions += (storefront.price_change(reached),)
 @lab.action(
     "Flush the cache",
     gear="step",
+    empties=True,
     here="FLUSHALL, or flush_all.",
     aws="The same commands; there is no button for it in the console.",
 )

@@ -67,7 +67,7 @@ lab = storefront.lab(
 )
 
 
-@lab.action("Flush the cache", gear="load")
+@lab.action("Flush the cache", gear="load", empties=True)
 def flush(sandbox: Sandbox) -> str:
     app(sandbox).flush()
     return "The cache is empty: the database answers each item again."

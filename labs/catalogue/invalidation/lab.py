@@ -124,7 +124,7 @@ def count_keys(sandbox: Sandbox) -> str:
     return text
 
 
-@lab.action("Flush the cache", gear="load")
+@lab.action("Flush the cache", gear="load", empties=True)
 def flush(sandbox: Sandbox) -> str:
     trials.begin(sandbox)
     return "The cache is empty, and so is the application’s own memory."

@@ -118,8 +118,8 @@ def count_keys(sandbox: Sandbox) -> str:
     return text
 
 
-@lab.action("Empty the cache", gear="load")
-def begin_anew(sandbox: Sandbox) -> str:
+@lab.action("Empty the cache", gear="load", empties=True)
+def empty_cache(sandbox: Sandbox) -> str:
     trials.begin(sandbox)
     return "The cache is empty, and the list of the keys that were read is, too."
 

@@ -91,7 +91,9 @@ def test_a_learner_s_way_through_lesson_3(visit: Open, site: RealSite) -> None:
     # A price changes and nobody tells the cache: the lesson's own settings, then the old price
     # until it ends.
     page.get_by_role("button", name="Set up the bench for this").nth(1).click()
-    expect(bench.get_by_text("The bench is set up for this.")).to_be_visible()
+    expect(
+        bench.get_by_text("The bench is set up for this: the cache was emptied.")
+    ).to_be_visible()
     unfold(page, "More controls", "All checks", "What happened")
     expect(bench.get_by_label("When a price changes")).to_have_value("none")
     happened = bench.get_by_role("log", name="What happened")
