@@ -87,7 +87,7 @@ class Site(SteppedPart, Workload):
     def about(self) -> str:
         """What the load does, as half a sentence."""
         browsers, rate = (float(self.context.settings[name]) for name in ("browsers", "rate_per_s"))
-        return f"{browsers:g} browsers want {rate:g} requests/s"
+        return f"{browsers:g} browsers want {rate:,g} requests/s"
 
     def engine(self, node: Node, directory: Path) -> Engine | None:
         """The balancer's and the instances' engines; the stores are plain servers."""
