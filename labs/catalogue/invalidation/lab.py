@@ -47,7 +47,7 @@ lab = storefront.lab(
             formerly=(("told", "notified"),),
             help="Redis, for Memcached can neither publish nor be listened to.",
         ),
-        Choice("expires", "Time to live as well", (("on", "yes"), ("off", "no")), "on"),
+        storefront.expires("on"),
         storefront.short_ttl(2),
         storefront.TRIAL_SECONDS,
         storefront.clients(
