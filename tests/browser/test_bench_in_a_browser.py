@@ -115,20 +115,6 @@ def test_a_control_is_sent_shown_and_kept_in_the_address(bench: Bench, visit: An
     expect(again.get_by_text("It opens with the settings of this link")).to_be_visible()
 
 
-def test_a_fader_shows_a_number_as_the_rest_of_the_page_does(bench: Bench) -> None:
-    page = bench("write-through", "?gear=load")
-    unfold(page, "More controls")
-    shown = page.locator("[data-control=rate_per_s] output")
-    expect(shown).to_have_text("400/s")
-
-    page.get_by_role("slider", name="Requests wanted").evaluate(
-        "fader => { fader.value = fader.max; fader.dispatchEvent(new Event('input', "
-        "{ bubbles: true })); }"
-    )
-
-    expect(shown).to_have_text("5,000/s")
-
-
 def test_two_tabs_show_the_same(bench: Bench, visit: Any) -> None:
     first = bench()
     second = visit("/labs/cache-aside?gear=break", context=first.context)
