@@ -27,7 +27,7 @@ def log_in(request, store, limits):
 def page(request, store, limits):
     # 3. The user reaches an instance, this one or another.
     sid = request.cookies.get("sid")
-    # 4. The instance asks the store: signed in already, or not.
+    # 4. The instance asks the store: logged in already, or not.
     session = store.load(sid) if sid else None
     if session is None:
         return None  # never issued, logged out, or its time is over

@@ -78,12 +78,11 @@ class Number:
         )
 
     def show(self, value: Value) -> str:
-        """The value as a reader sees it."""
-        return (
-            f"{value:g}" + (f" {self.unit}" if self.unit else "")
-            if isinstance(value, (int, float))
-            else str(value)
-        )
+        """The value as a reader sees it: “20 s”, “4,000/s”. static/js/controls.js says the same."""
+        if not isinstance(value, (int, float)):
+            return str(value)
+        number = f"{value:,.0f}" if value == int(value) else f"{value:,.6g}"
+        return number + (" " if self.unit and not self.unit.startswith("/") else "") + self.unit
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ class Workload(Part):
         """What the load does, as half a sentence: “4 clients want 100 requests/s”."""
         clients = self.clients()
         rate = float(self.context.settings.get("rate_per_s", 0))
-        return f"{clients} client{'s want' if clients != 1 else ' wants'} {rate:g} requests/s"
+        return f"{clients} client{'s want' if clients != 1 else ' wants'} {rate:,g} requests/s"
 
     caption = "Many requests run at once."
     """The sentence under the drawing when the load starts."""

@@ -7,7 +7,7 @@ from labs.caching import sessions
 
 
 def log_in_keeps_the_id(request, store, limits):
-    """Signs the user in under the id that the visitor came with."""
+    """Logs the user in under the id that the visitor came with."""
     sid = request.cookies.get("sid", "")
     before = store.load(sid) if sid else None
     if before is None:

@@ -4,7 +4,7 @@ steps it is that lead to the same check.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,6 +30,12 @@ class GuideStep:
     claim: str
     ends_with_check: bool
     state: Literal["done", "now", "todo"]
+    just_done: bool
+    """The page says why it mattered: the last step that is done, and what was done with it."""
+
+
+MOST_WHYS = 3
+"""At most this number of reasons is shown at once."""
 
 
 def guide_of(lab: Lab, progress: Mapping[str, Any], met: Collection[str]) -> list[GuideStep]:
@@ -43,6 +49,7 @@ def guide_of(lab: Lab, progress: Mapping[str, Any], met: Collection[str]) -> lis
         else {n for n, goal in enumerate(led_to) if goal.name in met}
     )
     now = next((n for n in range(len(lab.guide)) if n not in done), None)
+    newest = _newest(lab, len(lab.guide) if now is None else now)
     return [
         GuideStep(
             number=n + 1,
@@ -56,6 +63,26 @@ def guide_of(lab: Lab, progress: Mapping[str, Any], met: Collection[str]) -> lis
             claim=(step.until or led_to[n]).claim,
             ends_with_check=step.until is not None,
             state="now" if n == now else "done" if n in done else "todo",
+            just_done=n in newest,
         )
         for n, step in enumerate(lab.guide)
     ]
+
+
+def most_whys(steps: Sequence[GuideStep]) -> int:
+    """How many reasons are shown at once when this guide is followed: room for them is kept."""
+    longest = run = 0
+    for step in steps:
+        run = 1 if step.use.key else run + 1
+        longest = max(longest, run)
+    return min(longest, MOST_WHYS)
+
+
+def _newest(lab: Lab, now: int) -> range:
+    """The steps that ended last before this one: the last one with something to press, and those
+    after it with nothing to press, which often end at the same moment.
+    """
+    first = max(now - 1, 0)
+    while first and not lab.guide[first].use.key:
+        first -= 1
+    return range(max(first, now - MOST_WHYS), now)

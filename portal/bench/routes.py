@@ -37,6 +37,7 @@ from portal.access import needs
 from portal.bench import log_scale, values, views
 from portal.bench.ending import end_of
 from portal.bench.flight import RULES
+from portal.bench.guide import most_whys
 from portal.bench.look import look, look_at
 from portal.bench.places import page_url
 from portal.bench.still import next_to_lesson, still
@@ -83,6 +84,7 @@ def _install(state: Any) -> None:
         NO_REPLICA=NO_REPLICA,
         CHECK_WORDS=CHECKS,
         GUIDE_WORDS=GUIDE,
+        most_whys=most_whys,
         CONNECTION_WORDS=CONNECTION,
         patience=lambda: hub_of(_app()).patience,
         position_of=log_scale.position_of,

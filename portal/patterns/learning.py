@@ -66,6 +66,7 @@ def _guide(done: int, is_open: bool) -> Any:
                 claim=CLAIMS[check - 1],
                 ends_with_check=place == places,
                 state="done" if number <= done else "now" if number == done + 1 else "todo",
+                just_done=number == done,
             )
             for number, (check, place, places, do, before, label, why) in enumerate(STEPS, 1)
         ],

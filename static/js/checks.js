@@ -1,6 +1,6 @@
 // @ts-check
 // Checks: a claim, the reading that met it, what is so now if that is no longer so, and how it was counted.
-import { make, write } from "./dom.js";
+import { drawTick, make, write } from "./dom.js";
 import { Island, clock } from "./island.js";
 import { WORDS } from "./words.js";
 
@@ -34,6 +34,7 @@ class Checks extends Island {
 
   /** @param {Element} item @param {any} entry */
   show(item, entry) {
+    if (entry.status === "met" && item.getAttribute("data-state") !== "met") drawTick(item);
     item.setAttribute("data-state", entry.status);
     write(item.querySelector("[data-word]"), `${WORDS.checks[entry.status]}: `);
     write(item.querySelector("[data-message]"), entry.message);

@@ -18,6 +18,12 @@ export function placeOf(input, value) {
   return input.dataset.stops ? (stopsOf(input).find(([, stop]) => stop >= value) ?? stopsOf(input).at(-1) ?? [0])[0] : value;
 }
 
+/** @param {number} value @param {string} unit @returns {string} as labs/lab/controls.py shows it: “20 s”, “4,000/s” */
+function shown(value, unit) {
+  const number = value.toLocaleString("en-US", { maximumSignificantDigits: Number.isInteger(value) ? 21 : 6 });
+  return `${number}${unit && !unit.startsWith("/") ? " " : ""}${unit}`;
+}
+
 /** The keys that move a fader by one value, and where to. @type {Record<string, number>} */
 const BY_ONE = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 };
 
@@ -39,8 +45,7 @@ class Controls extends Island {
     this.addEventListener("input", (event) => {
       const input = event.target;
       if (!(input instanceof HTMLInputElement) || input.type !== "range") return;
-      const text = `${Number(valueAt(input).toPrecision(6))}${input.dataset.unit ? ` ${input.dataset.unit}` : ""}`;
-      this.label(input, text);
+      this.label(input, shown(valueAt(input), input.dataset.unit ?? ""));
     }, { signal: this.gone?.signal });
     this.addEventListener("keydown", goToNextStop, { signal: this.gone?.signal });
     this.on("setting-changed", (entry) => this.show(entry));

@@ -13,6 +13,12 @@ export function of(element, name) {
   return element.getAttribute(`data-${name}`) ?? "";
 }
 
+/** @param {Element} item whose tick is new: it is drawn once, as soon as it is in sight */
+export function drawTick(item) {
+  item.setAttribute("data-new-tick", "");
+  item.addEventListener("animationend", () => item.removeAttribute("data-new-tick"), { once: true });
+}
+
 /**
  * An element of a page.
  * @param {string} name

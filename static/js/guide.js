@@ -1,7 +1,7 @@
 // @ts-check
 // The guide: shows the current step, ticks those that are done, opens the tab of its control and lights the control. In the bench
 // the key n leads to that control.
-import { make, write } from "./dom.js";
+import { drawTick, make, write } from "./dom.js";
 import { Island } from "./island.js";
 import { isOurs } from "./keys.js";
 import { Lead, TABS } from "./lead.js";
@@ -11,6 +11,8 @@ import { WORDS } from "./words.js";
 
 const LIT = "lit";
 const FOLDED = "guide-folded";
+/** As in portal/bench/guide.py: at most this number of reasons is shown at once. */
+const MOST_WHYS = 3;
 
 class Guide extends Island {
   start() {
@@ -52,6 +54,7 @@ class Guide extends Island {
   move(current, done) {
     const before = this.current;
     this.used = this.step?.dataset.useOf ?? "";
+    this.sayWhy(done);
     this.dataset.current = String(current > Number(this.dataset.steps) ? 0 : current);
     const check = this.step?.dataset.ofCheck ?? "0";
     for (const item of this.querySelectorAll("[data-step-mark]")) {
@@ -59,6 +62,7 @@ class Guide extends Island {
       const number = Number(item.getAttribute("data-step-mark"));
       if (!number) continue;
       const state = number === this.current ? "now" : done.includes(number - 1) ? "done" : "todo";
+      if (state === "done" && item.getAttribute("data-state") !== "done") drawTick(item);
       item.setAttribute("data-state", state);
       write(item.querySelector("[data-word]"), WORDS.guide[state]);
     }
@@ -70,6 +74,27 @@ class Guide extends Island {
     if (fold && !this.current) fold.open = false;
     this.lead(true);
     this.sayNext();
+  }
+
+  /**
+   * Say why the steps mattered that are done now and were not before. Steps with nothing to press end together with the one
+   * before them, so its reason stays.
+   * @param {number[]} done counted from 0
+   */
+  sayWhy(done) {
+    const whys = /** @type {HTMLElement[]} */ ([...this.querySelectorAll("[data-why]")]);
+    const isDone = (/** @type {number} */ number) => done.includes(number - 1);
+    const wasDone = (/** @type {number} */ number) => this.querySelector(`[data-step-mark="${number}"]`)?.getAttribute("data-state") === "done";
+    const isWatched = (/** @type {number} */ number) => !(/** @type {HTMLElement | null} */ (this.querySelector(`[data-step="${number}"]`))?.dataset.useOf);
+    const numbers = whys.map((why) => Number(why.dataset.why)).filter(Boolean);
+    const fresh = numbers.filter((number) => isDone(number) && !wasDone(number));
+    const said = whys.filter((why) => !why.hidden).map((why) => Number(why.dataset.why)).filter(isDone);
+    const shown = [...(fresh.every(isWatched) ? said : []), ...fresh].slice(-MOST_WHYS);
+    for (const why of whys) {
+      const number = Number(why.dataset.why);
+      why.hidden = !(shown.length ? shown : [0]).includes(number);
+      if (fresh.includes(number)) drawTick(why);
+    }
   }
 
   /** Say the next step where the hand is, if neither the strip nor, on a phone, the row of actions shows it. */

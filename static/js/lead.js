@@ -28,6 +28,8 @@ export class Lead {
     this.controls = [];
     /** @type {Record<string, Comment>} where that stood which is under the row of actions */
     this.from = {};
+    /** The step that asked for the card under the row. */
+    this.cardOf = 0;
     /** @type {Set<Element>} */
     this.inSight = new Set();
     this.observer = new IntersectionObserver((changes) => this.seen(changes), { threshold: [0, 0.3, ENOUGH] });
@@ -52,6 +54,7 @@ export class Lead {
     this.observer.disconnect();
     this.inSight.clear();
     this.controls = controls;
+    this.makeRoom();
     this.bring(controls[0]?.closest(COMES));
     for (const control of controls) this.observer.observe(control);
     write(this.guide.bench?.querySelector("[data-step-here]"), this.words());
@@ -74,11 +77,27 @@ export class Lead {
     const place = /** @type {HTMLElement | null} */ (this.guide.bench.querySelector(`[data-needed="${kind}"]`));
     if (!place) return;
     const had = place.contains(document.activeElement);
-    this.from[kind]?.replaceWith(...(place.firstElementChild?.matches("ul") ? place.firstElementChild.children : place.children));
+    this.putBack(kind, place);
+    if (kind === "card") this.cardOf = this.guide.current;
     this.from[kind] = new Comment();
     part.replaceWith(this.from[kind]);
     place.replaceChildren(part.matches("li") ? make("ul", { class: "faults", role: "list" }, part) : part);
     if (had) place.focus({ preventScroll: true });
+  }
+
+  /** @param {string} kind @param {Element} place */
+  putBack(kind, place) {
+    this.from[kind]?.replaceWith(...(place.firstElementChild?.matches("ul") ? place.firstElementChild.children : place.children));
+    delete this.from[kind];
+  }
+
+  /** On the wall a card takes the room of other things, so it goes when the step after its own is done, too. */
+  makeRoom() {
+    const isOver = this.cardOf && ![this.cardOf, this.cardOf + 1].includes(this.guide.current);
+    const place = this.guide.bench?.querySelector('[data-needed="card"]');
+    if (!isOver || !place || document.documentElement.dataset.view !== "projector") return;
+    this.putBack("card", place);
+    this.cardOf = 0;
   }
 
   /** @param {IntersectionObserverEntry[]} changes */

@@ -22,6 +22,11 @@ def lit(page, name):
     )
 
 
+def whys(page):
+    """The reasons that the strip shows, of the steps that ended last."""
+    return page.locator("cg-guide [data-why]:visible")
+
+
 def test_the_first_step_is_shown_and_its_control_is_lit(bench):
     page = bench()
 
@@ -38,7 +43,56 @@ def test_a_step_that_is_done_is_ticked_and_the_next_one_leads(bench):
 
     expect(at(page, "Check 2 of 5 · Read item 42 a second time.")).to_be_visible()
     expect(page.locator('[data-step-mark="1"]')).to_have_attribute("data-state", "done")
-    expect(page.locator('[data-step="2"]')).to_contain_text("Check 1 is met")
+    expect(whys(page)).to_have_count(1)
+    expect(whys(page)).to_contain_text("Check 1 is met. The cache was empty")
+
+
+def test_a_folded_strip_says_why_the_last_step_mattered(bench):
+    page = bench()
+    page.get_by_text("Fold away").click()
+    strip = page.locator("cg-guide")
+    before = strip.bounding_box()
+
+    tell(page, GuideMoved(current=1, done=[0]))
+
+    expect(whys(page)).to_contain_text("Check 1 is met. The cache was empty")
+    assert strip.bounding_box() == before
+
+
+def test_steps_that_end_together_say_all_their_reasons(bench):
+    page = bench("failover", viewport={"width": 1280, "height": 900})
+    strip = page.locator("cg-guide")
+
+    for done in (1, 2, 3, 4):
+        tell(page, GuideMoved(current=done, done=list(range(done))))
+    expect(at(page, "Check 4 of 8")).to_be_visible()
+
+    reasons = [step.why for step in catalogue()["failover"].guide[1:4]]
+    expect(whys(page)).to_contain_text(reasons)
+    height = strip.locator(".guide-whys").bounding_box()["height"]
+    tell(page, GuideMoved(current=5, done=list(range(5))))
+    expect(whys(page)).to_contain_text([catalogue()["failover"].guide[4].why])
+    assert strip.locator(".guide-whys").bounding_box()["height"] == height
+
+
+def test_steps_that_one_event_ends_say_at_most_three_reasons(bench):
+    page = bench()
+
+    tell(page, GuideMoved(current=4, done=[0, 1, 2, 3]))
+
+    reasons = [step.why for step in catalogue()["cache-aside"].guide[1:4]]
+    expect(whys(page)).to_contain_text(reasons)
+
+
+def test_the_reason_of_the_last_step_stays_when_the_strip_folds(bench):
+    page = bench()
+    last = len(catalogue()["cache-aside"].guide)
+    tell(page, GuideMoved(current=last - 1, done=list(range(last - 1))))
+
+    tell(page, GuideMoved(current=last, done=list(range(last))))
+
+    expect(page.get_by_text("Do this").locator("visible=true")).to_have_count(0)
+    expect(whys(page)).to_contain_text([catalogue()["cache-aside"].guide[-1].why])
 
 
 def test_the_strip_shows_the_steps_of_one_check(bench):

@@ -7,9 +7,23 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from labs.catalogue import find
+from labs.events import GuideMoved
+from tests.browser.groups import tell
+
 Bench = Callable[..., Page]
 SIZE = "() => parseFloat(getComputedStyle(document.documentElement).fontSize)"
 SCREEN = "() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+
+
+def prediction_of(lab: str) -> int:
+    """The first step of its guide that asks for a prediction, from 0."""
+    return next(n for n, step in enumerate(find(lab).guide) if step.use.kind == "prediction")
+
+
+def come_to(page: Page, number: int) -> None:
+    """As if every step before this one were done."""
+    tell(page, GuideMoved(current=number, done=list(range(number))))
 
 
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1280, 720)])
@@ -37,6 +51,47 @@ def test_the_guide_on_the_wall_goes_on_by_itself(bench: Bench) -> None:
 
     expect(page.locator("cg-guide .guide-now")).to_contain_text("Check 2 of 5")
     expect(page.locator(".lit")).to_have_count(1)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1280, 720)])
+@pytest.mark.parametrize("lab", ["failover", "sessions"])
+def test_a_prediction_that_the_guide_asks_for_is_on_the_wall(
+    bench: Bench, lab: str, width: int, height: int
+) -> None:
+    viewport = {"width": width, "height": height}
+    page = bench(lab, "?view=projector&guide=show", viewport=viewport)
+
+    come_to(page, prediction_of(lab))
+
+    card = page.locator(".controls .prediction")
+    expect(card.get_by_role("heading")).to_be_in_viewport(ratio=1)
+    commit = card.get_by_role("button", name="Commit and run").and_(page.locator(".lit"))
+    expect(commit).to_be_in_viewport(ratio=1)
+    assert card.evaluate("card => parseFloat(getComputedStyle(card).fontSize)") >= 16
+    assert page.evaluate(SCREEN) == [width, height]
+
+
+def test_a_prediction_on_the_wall_is_answered_and_goes_after_the_next_step(bench: Bench) -> None:
+    page = bench("sessions", "?view=projector&guide=show")
+    number = prediction_of("sessions")
+    come_to(page, number)
+    card = page.locator(".controls .prediction")
+
+    card.get_by_label("Your number").fill("1")
+    card.get_by_role("button", name="Commit and run").click()
+
+    expect(card.get_by_text("You said")).to_be_visible()
+    come_to(page, number + 1)
+    expect(card.get_by_text("You said")).to_be_visible()
+    expect(page.locator(".act")).to_be_visible()
+    come_to(page, number + 2)
+    expect(card).to_have_count(0)
+
+
+def test_without_the_guide_no_prediction_is_on_the_wall(bench: Bench) -> None:
+    page = bench("sessions", "?view=projector")
+
+    expect(page.locator(".prediction")).to_have_count(0)
 
 
 def test_plus_and_minus_change_the_size_of_the_text_which_stays(bench: Bench) -> None:

@@ -41,7 +41,7 @@ SESSION: Row = {
     "value": EVIL,
     "ttl_s": 41.0,
     "where": "Redis",
-    "a": "signed in",
+    "a": "logged in",
     "b": EVIL,
 }
 BACKUP: Row = {
@@ -82,15 +82,15 @@ def test_the_windows_of_sessions_show_what_the_shop_answered(both: Callable[...,
         window, line = page.locator("[data-browser=first]"), page.locator("[data-session=first]")
         expect(window.locator("[data-show=instance]")).to_have_text("B")
         expect(window.locator("[data-show=message]")).to_have_text(EVIL)
-        expect(window.locator("[data-show=known]")).to_have_text("Signed in as Mia, by A")
+        expect(window.locator("[data-show=known]")).to_have_text("Logged in as Mia, by A")
         expect(window.locator("[data-show=line]")).to_have_text("3: 200, 2.5 ms")
         expect(window.locator(".address")).to_have_text("http://shop.test/<img")
         expect(line.locator("[data-show=ttl]")).to_have_text("41 s")
-        expect(line.locator("[data-show=a] .sense.hit")).to_have_text("signed in")
+        expect(line.locator("[data-show=a] .sense.hit")).to_have_text("logged in")
         expect(line.locator("[data-show=b] .sense.none")).to_have_text(EVIL)
         other = page.locator("[data-browser=second]")
         expect(other.locator("[data-show=message]")).to_have_text("No page is open yet.")
-        expect(other.locator("[data-show=known]")).to_have_text("No user is signed in")
+        expect(other.locator("[data-show=known]")).to_have_text("No user is logged in")
 
     both(
         "sessions",

@@ -61,7 +61,7 @@ def test_the_store_itself_says_what_the_page_shows(shop):
     shop.console("redis", f"EXPIRE {key} 100")
     eventually(lambda: shop.session()["ttl_s"] > 90)
     shop.console("redis", f"DEL {key}")
-    eventually(lambda: shop.session()["a"] == "signed out")
+    eventually(lambda: shop.session()["a"] == "logged out")
     shop.press("page")
     assert shop.shown()["user"] == ""
 
@@ -107,7 +107,7 @@ def test_a_killed_instance_is_left_out_and_comes_back(shop):
     shop.call("server", name="instance-a", verb="kill")
     assert shop.session()["a"] == "down"
 
-    assert "10 signed in" in shop.press("reload")
+    assert "10 logged in" in shop.press("reload")
     assert {row["instance"] for row in shop.table("responses")[:10]} == {"B"}
     shop.call("server", name="instance-a", verb="restart")
     eventually(lambda: "A 5" in shop.press("reload"))
@@ -117,7 +117,7 @@ def test_a_paused_instance_costs_an_answer_and_is_then_left_out(shop):
     shop.press("log-in")
     shop.call("server", name="instance-b", verb="pause")
 
-    eventually(lambda: "10 signed in" in shop.press("reload"))
+    eventually(lambda: "10 logged in" in shop.press("reload"))
     shop.call("server", name="instance-b", verb="resume")
     eventually(lambda: "B 5" in shop.press("reload"))
 
@@ -188,7 +188,7 @@ def test_who_presses_reload_without_end_is_answered_later_and_keeps_the_bench(sh
 
     end = time.monotonic() + 3.0
     while time.monotonic() < end:
-        assert "10 signed in" in shop.press("reload")
+        assert "10 logged in" in shop.press("reload")
 
 
 def test_start_afresh_forgets_browsers_and_sessions(shop):

@@ -19,6 +19,28 @@ def test_settings_default_and_parse():
 
 
 @pytest.mark.parametrize(
+    ("lab", "name", "value", "shown"),
+    [
+        ("backup-restore", "rate_per_s", 4_000, "4,000/s"),
+        ("write-through", "rate_per_s", 400.0, "400/s"),
+        ("cache-aside", "ttl_s", 20, "20 s"),
+        ("strategies", "ttl_s", 0.5, "0.5 s"),
+        ("strategies", "behind_percent", 20, "20 %"),
+        ("write-through", "clients", 1, "1"),
+    ],
+)
+def test_a_number_is_shown_with_its_thousands_and_its_unit(lab, name, value, shown):
+    assert find(lab).find_control(name).show(value) == shown
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
+def test_no_two_controls_of_a_lab_have_the_same_label(lab):
+    labels = [control.label for control in lab.controls]
+
+    assert len(set(labels)) == len(labels)
+
+
+@pytest.mark.parametrize(
     ("given", "says"),
     [
         ({"ttl_s": "0"}, "1 to 300"),

@@ -175,6 +175,9 @@ def test_a_target_reads_as_a_sentence():
         "With “Item” at 42, set “New price” to 5, then press Change the price."
     )
     assert said(choose("ttl_s", 10)) == "Set Time to live to 10 s."
+    lab = GUIDED["backup-restore"]
+    assert said(choose("rate_per_s", 4_000)) == "Set Changes wanted to 4,000/s."
+    lab = GUIDED["cache-aside"]
     assert said(choose("engine", "memcached")) == "Set Engine to “Memcached”."
     assert said(server("cache", "kill")) == "At “cache” press Kill."
     assert said(step("start", key=7)) == "Set “Item” to 7, then press Start a request."

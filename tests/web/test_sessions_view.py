@@ -65,7 +65,7 @@ def test_what_a_shop_said_never_becomes_markup(client: FlaskClient, opened: Fake
                     "value": evil,
                     "ttl_s": 41.0,
                     "where": "Redis",
-                    "a": "signed in",
+                    "a": "logged in",
                     "b": evil,
                 }
             ],

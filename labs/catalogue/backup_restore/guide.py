@@ -25,7 +25,7 @@ GUIDE = (
     Step(
         "Take a backup.",
         press("take"),
-        "Redis forked a child process, which wrote all keys to a file.",
+        "Redis started a child process (a fork), which wrote all keys to a file.",
         until=checks.file_with_digest,
     ),
     Step(
@@ -63,7 +63,7 @@ GUIDE = (
     Step(
         "Send the application back to the cluster shop.",
         choose("endpoint", "shop"),
-        "The writers use the same address, so they now change the cluster “shop”.",
+        "The writers use the same address, so they will change the cluster “shop”.",
     ),
     Step(
         "Fill the cluster once more.",
@@ -84,24 +84,24 @@ GUIDE = (
     Step(
         "Take a backup while they write.",
         press("take"),
-        "Memory pages that changed during the snapshot were copied first, so it took more memory.",
+        "Redis copied each memory page that changed during the backup, so it used more memory.",
         until=checks.copy_on_write,
-        how="Press it until the snapshot copies more memory than without a load.",
+        how="Press it until the backup copies more memory than the one without a load.",
     ),
     Step(
         "Restore this backup.",
         press("restore"),
-        "The new cluster has no change that Redis acknowledged after the fork.",
+        "The new cluster lacks every change that Redis acknowledged after the backup had begun.",
         until=checks.writes_lost,
-        how="The writers continue meanwhile.",
+        how="The writers keep running.",
     ),
     Step(
         "Delete the restored cluster again.",
         press("delete-restored"),
-        "A restore always starts a new cluster, and there is room for one.",
+        "Each restore starts a new cluster, and the bench has room for one.",
     ),
     Step(
-        "Turn one bit in a copy of the backup.",
+        "Change one bit in a copy of the backup.",
         press("damage", how="bit"),
         "The copy differs in one bit, but its entry still shows the original digest.",
     ),

@@ -1,8 +1,21 @@
 """The way through the lab cache-aside."""
 
 from labs.catalogue.cache_aside import checks
-from labs.lab import Step
+from labs.lab import Step, Verdict, check, met, unmet
 from labs.lab.guide import choose, press, server
+from labs.sandbox.sandbox import Sandbox
+from labs.setups.shop.strategies import NOT_INVALIDATED
+
+
+@check("A read got the old price from the cache")
+def old_price_was_read(sandbox: Sandbox) -> Verdict:
+    """Only the guide asks: was the cached page still there when the price changed?"""
+    writes = [w for w in sandbox.ledger.writes() if w.strategy == NOT_INVALIDATED.name]
+    for read in sandbox.ledger.reads(item=writes[-1].item) if writes else []:
+        if read.stale and read.number > writes[-1].number:
+            return met(f"Request {read.number} was stale.", {"request": read.number})
+    raise unmet("No read after the newest price change was stale.")
+
 
 GUIDE = (
     Step(
@@ -51,20 +64,22 @@ GUIDE = (
     Step(
         "Change the price again.",
         press("change-price", item=42, price=19.95),
-        "The database has the new price; the cache still has the old one.",
+        "The app wrote the new price to the database, and did not touch the cache.",
     ),
     Step(
         "Read it now: the price is old.",
         press("read", item=42),
         "This read was stale: the app returned the old price from the cache.",
+        until=old_price_was_read,
+        how="If the price is new, the TTL has ended: change the price again, and read again "
+        "within 20 s.",
     ),
     Step(
         "Wait 20 seconds, then read it once more.",
         press("read", item=42),
         "The TTL ended, so the app read the new price: the TTL limits staleness.",
         until=checks.stale_until_ttl,
-        how="Press it until the answer is a miss. If no answer was stale, change the price again "
-        "and read at once.",
+        how="Press it until the answer is a miss.",
     ),
     Step(
         "Kill the cache.",

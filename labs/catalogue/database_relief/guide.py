@@ -27,7 +27,7 @@ GUIDE = (
     Step(
         "Compare the times of hits and misses.",
         WATCH,
-        "A hit saves the work of the query, and that work is what takes the time.",
+        "A hit is faster than a miss, because it needs no query.",
         until=checks.hits_are_fast,
         how="Keep the load running until enough requests of both kinds are counted.",
     ),

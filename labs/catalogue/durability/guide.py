@@ -47,7 +47,7 @@ GUIDE = (
     Step(
         "Start the load.",
         load("start"),
-        "One client writes a thousand numbers a second; up to a second of them is not synced.",
+        "One client writes a thousand numbers a second; the newest ones may not be synced yet.",
         until=enough_written,
     ),
     Step(
@@ -71,7 +71,7 @@ GUIDE = (
     Step(
         "Start it a third time, and compare.",
         press("come-back"),
-        "The same mode lost the last part of a second: a power cut takes unsynced writes.",
+        "The same mode lost the newest numbers: a power cut loses what is not synced to the disk.",
         until=checks.told_apart,
         how="If nothing was lost, cut the power once more.",
     ),
@@ -81,11 +81,11 @@ GUIDE = (
         "Only the 300 numbers in the snapshot were there after the crash.",
     ),
     Step(
-        "Put every mode through both faults.",
+        "Try every mode with both faults.",
         press("run-all"),
         "The snapshots mode kept what the last snapshot held, and no more.",
         until=checks.snapshot_only,
-        how="This takes half a minute.",
+        how="This takes about 30 seconds.",
     ),
     Step(
         "Look at the row for AOF always.",
@@ -94,10 +94,10 @@ GUIDE = (
         until=checks.always_keeps,
     ),
     Step(
-        "Time some starts.",
+        "Measure how long Redis takes to start.",
         press("time-starts"),
         "The more keys the file had, the longer the start took.",
         until=checks.recovery,
-        how="This takes a quarter of a minute.",
+        how="This takes about 15 seconds.",
     ),
 )

@@ -74,7 +74,7 @@ GUIDE = (
         press("kill-primary"),
         "The sentinels agreed that the primary was down, and made a replica the new primary.",
         until=checks.promoted,
-        how="Then watch: the recording ends when writes are accepted again.",
+        how="Then wait until a replica is promoted, and writes are accepted again.",
     ),
     Step(
         "Look how long no write was accepted.",
@@ -116,9 +116,9 @@ GUIDE = (
     Step(
         "Repair the former primary.",
         press("gather"),
-        "It became a replica of the new primary, and its own writes are gone.",
+        "The former primary became a replica of the new one, and its own writes are gone.",
         until=checks.split_brain,
-        how="Without this a sentinel does it after some ten seconds.",
+        how="If you do not press it, a sentinel does the same after about ten seconds.",
     ),
     Step(
         "Set min-replicas-to-write to 1.",
@@ -161,12 +161,12 @@ GUIDE = (
     Step(
         "Kill the primary once more.",
         press("kill-primary"),
-        "The sentinels found no replica to promote, so every write fails.",
+        "There is no replica that the sentinels could promote, so every write fails.",
     ),
     Step(
         "Bring it back.",
         press("bring-back"),
-        "It started empty: without a replica its memory was the only copy.",
+        "The server started empty: without a replica its memory was the only copy.",
         until=checks.data_is_gone,
     ),
 )

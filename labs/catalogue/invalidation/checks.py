@@ -29,8 +29,8 @@ def ttl_window(sandbox: Sandbox) -> Verdict:
         "The stale reads with a TTL alone have not been measured yet.",
         hint=hint_for(
             sandbox,
-            "Set “When a price changes” to “Time to live alone” and “Time to live as well” to "
-            "“yes”. Then press “Measure the one chosen”.",
+            "Set “When a price changes” to “Time to live alone” and “Expire keys” to “after the "
+            "TTL”. Then press “Measure the one chosen”.",
             idle=True,
         ),
     )
@@ -48,7 +48,7 @@ def ttl_window(sandbox: Sandbox) -> Verdict:
             evidence,
             hint=hint_for(
                 sandbox,
-                "Set “Time to live as well” to “yes”, then press “Measure the one chosen”.",
+                "Set “Expire keys” to “after the TTL”, then press “Measure the one chosen”.",
                 idle=True,
             ),
         )

@@ -50,7 +50,7 @@ lab = storefront.lab(
             formerly=(("told", "notified"),),
             help="Redis, because Memcached has no publish and subscribe.",
         ),
-        Choice("expires", "Time to live as well", (("on", "yes"), ("off", "no")), "on"),
+        storefront.expires("on"),
         storefront.short_ttl(2),
         storefront.TRIAL_SECONDS,
         storefront.clients(

@@ -23,9 +23,10 @@ GUIDE = (
         "The new replica answered nothing: each reader kept the connection that it had.",
     ),
     Step(
-        "Start the load again, if the measurement stopped it.",
+        "Start the load again.",
         load("start"),
         "The six clients read at the reader endpoint again.",
+        how="The measurement has stopped it.",
     ),
     Step(
         "Add a replica.",
@@ -69,7 +70,7 @@ GUIDE = (
     Step(
         "Follow another write to cache-002.",
         press("follow", replica="cache-002"),
-        "The replica was behind by its link, in milliseconds and in bytes.",
+        "The slow link keeps the replica behind the primary, by milliseconds and by bytes.",
         until=checks.lags,
         how="Press it until the check is met.",
     ),

@@ -1,4 +1,4 @@
-"""What must be seen in the lab sessions: who is still signed in, and until when.
+"""What must be seen in the lab sessions: who is still logged in, and until when.
 
 Each check judges responses of real browsers, with what the store itself said before and after.
 """
@@ -54,7 +54,7 @@ def served_by_another(sandbox: Sandbox) -> Verdict:
     )
 
 
-@check("With the instance of the login killed, the browser is still signed in")
+@check("With the instance of the login killed, the browser is still logged in")
 def survives_an_instance(sandbox: Sandbox) -> Verdict:
     failed: Visit | None = None
     for use in uses(sandbox, "redis", "memcached"):
@@ -124,7 +124,7 @@ def _home_lives(login: Visit, visit: Visit) -> bool:
     return visit.pids.get(home) == login.pids.get(home)
 
 
-@check("Sticky routing keeps the browser signed in until its instance dies")
+@check("Sticky routing keeps the browser logged in until its instance dies")
 def sticky_dies(sandbox: Sandbox) -> Verdict:
     seen_at_work = False
     for login, later in logins(sandbox, "sticky"):
@@ -161,12 +161,12 @@ def sticky_dies(sandbox: Sandbox) -> Verdict:
     )
 
 
-@check("Redis with an append-only file restarted: signed in")
+@check("Redis with an append-only file restarted: logged in")
 def redis_remembers(sandbox: Sandbox) -> Verdict:
     return _after_a_restart(sandbox, "redis", remembers=True)
 
 
-@check("Memcached restarted: signed out")
+@check("Memcached restarted: logged out")
 def memcached_forgets(sandbox: Sandbox) -> Verdict:
     return _after_a_restart(sandbox, "memcached", remembers=False)
 
@@ -224,7 +224,7 @@ def _how_to_ask(sandbox: Sandbox, visit: Visit) -> str:
     )
 
 
-@check("The idle limit over: signed out, and the session is no longer in the store")
+@check("The idle limit over: logged out, and the session is no longer in the store")
 def idle_limit(sandbox: Sandbox) -> Verdict:
     ended: Verdict | None = None
     for use in uses(sandbox):

@@ -40,12 +40,12 @@ GUIDE = (
     Step(
         "Open a page in Mia’s browser.",
         press("page", **MIA),
-        "The other instance asked Redis for the session, and found Mia signed in.",
+        "The other instance asked Redis for the session, and found Mia logged in.",
         until=checks.served_by_another,
         how="Press it until the other instance answers.",
     ),
     Step(
-        "Kill the instance that signed Mia in.",
+        "Kill the instance that logged Mia in.",
         press("kill-home"),
         "The instance is dead, but the session is in Redis.",
     ),
@@ -61,7 +61,7 @@ GUIDE = (
         "Both instances answer again.",
     ),
     Step(
-        "Guess who is signed in after Redis restarts.",
+        "Guess who is logged in after Redis restarts.",
         predict("redis-restart"),
         "Redis replayed its append-only file, so it had every session again.",
         until=checks.redis_remembers,
@@ -83,7 +83,7 @@ GUIDE = (
         until=checks.memory_stays_behind,
     ),
     Step(
-        "Keep them in memory, with sticky routing.",
+        "Keep sessions in memory, with sticky routing.",
         choose("store", "sticky"),
         "The balancer now sends a browser back to the instance that answered it first.",
     ),
@@ -98,14 +98,14 @@ GUIDE = (
         "The same instance answered every page, and recognised Mia.",
     ),
     Step(
-        "Kill the instance that signed Mia in, again.",
+        "Kill the instance that logged Mia in, again.",
         press("kill-home"),
         "The instance is dead, and its memory with it.",
     ),
     Step(
         "Open a page in Mia’s browser now.",
         press("page", **MIA),
-        "Another instance answered, and Mia was signed out: her session died with its instance.",
+        "Another instance answered, and Mia was logged out: her session died with its instance.",
         until=checks.sticky_dies,
     ),
     Step(
@@ -126,7 +126,7 @@ GUIDE = (
     Step(
         "Open a page in Mia’s browser again.",
         press("page", **MIA),
-        "Mia was signed out: Memcached keeps nothing through a restart.",
+        "Mia was logged out: Memcached keeps nothing through a restart.",
         until=checks.memcached_forgets,
     ),
     Step(
@@ -147,9 +147,9 @@ GUIDE = (
     Step(
         "Keep opening pages for more than 10 seconds.",
         press("page", **MIA),
-        "Each page set the TTL to 10 s again, so she is still signed in.",
+        "Each page set the TTL to 10 s again, so she is still logged in.",
         until=checks.sliding,
-        how="Press it until 10 s are over. If Mia is signed out, log her in again.",
+        how="Press it until 10 s are over. If Mia is logged out, log her in again.",
     ),
     Step(
         "Wait 10 seconds, and open no page.",
@@ -174,9 +174,9 @@ GUIDE = (
         "The session stores the time of its login.",
     ),
     Step(
-        "Keep opening pages until Mia is signed out.",
+        "Keep opening pages until Mia is logged out.",
         press("page", **MIA),
-        "She was signed out 20 s after the login, though she had just used her session.",
+        "She was logged out 20 s after the login, though she had just used her session.",
         until=checks.absolute_limit,
         how="Press it until the check is met. After 10 s without a page, log her in again.",
     ),

@@ -115,7 +115,7 @@ def reload(sandbox: Sandbox, browser: str) -> str:
         f"{name} {sum(visit.instance == name for visit in visits)}"
         for name in sorted({visit.instance or "no instance" for visit in visits})
     )
-    return f"Ten reloads: {known} signed in, {TEN - known} not. Answered by {by}."
+    return f"Ten reloads: {known} logged in, {TEN - known} not. Answered by {by}."
 
 
 @lab.action("Log out", gear="view", fields=(bench.BROWSER,))
@@ -123,7 +123,7 @@ def log_out(sandbox: Sandbox, browser: str) -> str:
     return in_words(site(sandbox).log_out(browser))
 
 
-lab.action("Kill the instance that signed Mia in", gear="break", fault=True)(bench.kill_home)
+lab.action("Kill the instance that logged Mia in", gear="break", fault=True)(bench.kill_home)
 lab.action("Bring the instance back", gear="break")(bench.bring_back)
 
 
@@ -152,7 +152,7 @@ def restart_memcached(sandbox: Sandbox) -> str:
 
 @lab.prediction(
     "Each instance keeps sessions in its own memory, and the balancer takes turns. You "
-    "log in and press reload ten times. How many of the ten are signed in?",
+    "log in and press reload ten times. How many of the ten are logged in?",
     unit="reloads",
     unit_of_one="reload",
     why="Every second one reaches the instance that has your session. The other has never seen "
@@ -167,8 +167,8 @@ def memory_reloads(sandbox: Sandbox) -> float:
 
 
 @lab.prediction(
-    "Sticky routing; ten browsers are signed in. Instance A is killed. How many of the "
-    "ten are still signed in?",
+    "Sticky routing; ten browsers are logged in. Instance A is killed. How many of the "
+    "ten are still logged in?",
     unit="browsers",
     unit_of_one="browser",
     slack=1.0,
@@ -188,8 +188,8 @@ def sticky_kill(sandbox: Sandbox) -> float:
 
 
 @lab.prediction(
-    "Sessions are in Redis, which keeps an append-only file. Ten browsers are signed "
-    "in, and Redis is restarted. How many are still signed in?",
+    "Sessions are in Redis, which keeps an append-only file. Ten browsers are logged "
+    "in, and Redis is restarted. How many are still logged in?",
     unit="browsers",
     unit_of_one="browser",
     why="All: what was written is in the file, with the moment at which each session "

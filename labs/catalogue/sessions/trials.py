@@ -27,7 +27,7 @@ def limits_at_default(sandbox: Sandbox, **settings: Value) -> Iterator[None]:
 
 
 def known_of(sandbox: Sandbox, browsers: list[str]) -> float:
-    """How many of these browsers are signed in."""
+    """How many of these browsers are logged in."""
     return float(sum(signed_in(sandbox, browser, 1) for browser in browsers))
 
 
@@ -73,7 +73,7 @@ def reach_both_limits(sandbox: Sandbox) -> None:
 
 
 def _use_until_signed_out(sandbox: Sandbox, absolute_s: int) -> float:
-    """Log in and open pages until one is signed out, or until half of the limit has passed after
+    """Log in and open pages until one is logged out, or until half of the limit has passed after
     it; the longest time between two of them.
     """
     shop, note = site(sandbox), sandbox.measurements

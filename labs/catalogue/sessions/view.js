@@ -3,7 +3,7 @@
 import { of, sense, write } from "../../js/dom.js";
 import { Island, known } from "../../js/island.js";
 
-const SENSES = { "signed in": "hit", "signed out": "miss", down: "error", "cannot ask": "error" };
+const SENSES = { "logged in": "hit", "logged out": "miss", down: "error", "cannot ask": "error" };
 
 /** @typedef {Record<string, any>} Row */
 
@@ -52,7 +52,7 @@ class Sessions extends Island {
     if (address) write(address, of(address, "site") + (page.request ?? "GET /").split(" ")[1]);
     const took = page.held ? "in slow motion" : `${page.took_ms?.toFixed(1)} ms`;
     this.show(window, {
-      instance: page.instance, message: page.message, known: page.user && `Signed in as ${page.user}, by ${page.login_by}`, cart: page.cart, line: page.number && `${page.number}: ${page.status}, ${took}`,
+      instance: page.instance, message: page.message, known: page.user && `Logged in as ${page.user}, by ${page.login_by}`, cart: page.cart, line: page.number && `${page.number}: ${page.status}, ${took}`,
       cookie_sent: page.cookie_sent, set_cookie: page.set_cookie, headers: page.headers, body: page.body,
     });
     const user = window.querySelector("[data-sense]");

@@ -207,7 +207,8 @@ def behind_its_back(sandbox: Sandbox) -> Verdict:
     raise unmet(
         f"{row['behind']:,.0f} writes went to the database alone, and no read was stale.",
         evidence,
-        hint="Raise “Each runs for” or “Writes behind its back”, then press “Run the one above”.",
+        hint="Raise “Each runs for” or “Writes behind its back”, then press “Run the chosen "
+        "strategy”.",
     )
 
 
@@ -218,7 +219,5 @@ def _write_behind(sandbox: Sandbox) -> str:
     elif not float(sandbox.settings["behind_percent"]):
         hint = "Set “Writes behind its back” to 20 %."
     else:
-        hint = (
-            "Press “Run the one above”: it runs the strategy that is chosen, and keeps the others."
-        )
+        hint = "Press “Run the chosen strategy”: the rows of the other strategies stay."
     return hint_for(sandbox, hint, idle=True)

@@ -13,11 +13,11 @@ GUIDE = (
         "A miss stores the item for half a second; a write does not touch the cache.",
     ),
     Step(
-        "Run it on the seeded requests.",
+        "Run the chosen strategy.",
         RUN,
         "The cache returned old prices, but none for longer than the time to live.",
         until=checks.ttl_bounds,
-        how="It takes about two seconds.",
+        how="It takes about two seconds. Each run gets the same requests.",
     ),
     Step(
         "Choose lazy loading without a time to live.",
@@ -55,16 +55,16 @@ GUIDE = (
         until=checks.write_through_fresh,
     ),
     Step(
-        "Guess which of the five asks the database least.",
+        "Guess which of the five strategies asks the database least.",
         predict("asks-least"),
         "All five had the same requests, so their numbers can be compared.",
         until=checks.same_trace,
-        how="The five runs take about ten seconds.",
+        how="The five runs take about 10 seconds.",
     ),
     Step(
         "Choose write-through again.",
         choose("strategy", "write-through"),
-        "It was never stale while every write went through it.",
+        "Write-through left no stale read while every write went through the cache.",
     ),
     Step(
         "Send 20 % of the writes past the cache.",

@@ -119,7 +119,7 @@ def compare(sandbox: Sandbox) -> str:
     return "All five have had the same trace. Their numbers stand next to each other."
 
 
-@lab.action("Run the one above", gear="view", deadline_s=20.0, measures=True)
+@lab.action("Run the chosen strategy", gear="view", deadline_s=20.0, measures=True)
 def try_one(sandbox: Sandbox) -> str:
     make_ready(sandbox)
     row = run_trial(sandbox, str(sandbox.settings["strategy"]))

@@ -32,7 +32,7 @@ GUIDE = (
         "The app wrote the price to the database, then the whole item to the cache.",
     ),
     Step(
-        "Guess what the second trip costs a write.",
+        "Guess how much longer a write takes with two trips.",
         predict("write-times"),
         "Each write waited for the database, then for the cache.",
         until=checks.two_trips,

@@ -51,7 +51,7 @@ lab = storefront.lab(
             help="With write-through: does a read of a missing key store what it fetched?",
         ),
         storefront.what_is_read("row"),
-        Choice("expires", "Time to live", (("off", "none"), ("on", "as below")), "off"),
+        storefront.expires("off"),
         storefront.ttl(60),
         storefront.clients(1),
         storefront.rate(400, maximum=5_000),

@@ -17,7 +17,7 @@ RUN_ALL = press("run-all")
 
 
 def all_orders_ran(strategy: str, race: str) -> Check:
-    """Only the guide asks: a cure needs both pairs of workers, and the step is about this one."""
+    """Only the guide asks: the check needs both pairs of workers, the step one."""
 
     @check(f"Every order of {RACES[race][0]} has been run")
     def all_ran(sandbox: Sandbox) -> Verdict:
@@ -78,7 +78,7 @@ GUIDE = (
         until=checks.lock_recognised,
     ),
     Step(
-        "Choose the cure that compares versions.",
+        "Choose the strategy that compares versions.",
         choose("strategy", COMPARE_AND_SET),
         "The cache now refuses to store a version that is older than its own.",
     ),
@@ -92,7 +92,7 @@ GUIDE = (
     Step(
         "Let a reader and a writer race.",
         choose("race", "reader-writer"),
-        "The reader can now come too late with an old price.",
+        "The reader may now store an old price after the writer has stored the new one.",
     ),
     Step(
         "Run all orders of this pair.",
@@ -101,7 +101,7 @@ GUIDE = (
         until=checks.compare_and_set_survives,
     ),
     Step(
-        "Choose the other cure: the lease.",
+        "Choose the strategy with a lease.",
         choose("strategy", LEASE),
         "A miss now gets a token, and a write takes that token away.",
     ),
@@ -115,12 +115,12 @@ GUIDE = (
     Step(
         "Let two writers race once more.",
         choose("race", "two-writers"),
-        "A cure must hold for this pair as well.",
+        "The lease must also leave no stale price when two writers race.",
     ),
     Step(
         "Run all orders with two writers.",
         RUN_ALL,
-        "No order of either pair ended stale: the lease is a cure, too.",
+        "No order of either pair ended stale: the lease works, too.",
         until=checks.lease_survives,
     ),
 )

@@ -172,7 +172,7 @@ class WriteJournal(SteppedPart, Workload):
     def about(self) -> str:
         """What the load does, as half a sentence."""
         rate = float(self.context.settings["rate_per_s"])
-        return f"one client wants {rate:g} writes/s, each when the one before is answered"
+        return f"one client wants {rate:,g} writes/s, each when the one before is answered"
 
     def step(self, function: str, number: int, _price: float | None) -> None:
         """Begin a write of the next number, or the search for one, that waits before each of its

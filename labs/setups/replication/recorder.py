@@ -99,8 +99,8 @@ class FlightRecorder(Workload):
         """What the load does, as half a sentence."""
         settings, readers = self.context.settings, self.clients() - 1
         return (
-            f"one client writes {float(settings['writes_per_s']):g} numbers/s, {readers} "
-            f"read{'s' if readers == 1 else ''} {float(settings['reads_per_s']):g} times/s"
+            f"one client writes {float(settings['writes_per_s']):,g} numbers/s, {readers} "
+            f"read{'s' if readers == 1 else ''} {float(settings['reads_per_s']):,g} times/s"
         )
 
     def before_load(self) -> None:

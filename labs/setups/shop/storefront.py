@@ -154,6 +154,12 @@ def ttl(default: float, gear: Place = "all") -> Number:
     return Number("ttl_s", "Time to live", 1, 300, 1, default, unit="s", scale="log", gear=gear)
 
 
+def expires(default: str) -> Choice:
+    """Whether what the app stores expires at all."""
+    options = (("off", "never"), ("on", "after the TTL"))
+    return Choice("expires", "Expire keys", options, default, help="“Time to live” sets the TTL.")
+
+
 def short_ttl(default: float, help: str = "") -> Number:
     """How long an answer stays in the cache, where trials are short."""
     return Number("ttl_s", "Time to live", 0.2, 60, 0.1, default, "s", "log", help=help)

@@ -57,15 +57,13 @@ BROWSER = Choice(
 ITEM = Choice(
     "item", "Item", tuple((item, item) for item in ("teapot", "lamp", "notebook")), "teapot"
 )
-_JARS = (
-    "Each has a cookie jar of its own, logs in, and goes on. One that is signed out logs in again."
-)
+_JARS = "Each has a cookie jar of its own. When it is logged out, it logs in again."
 BROWSERS = Number("browsers", "Browsers", 2, 200, 2, 40, gear="load", help=_JARS)
 _LOOP = "An open loop: requests are due on a schedule, whether or not the last one is done."
 RATE = Number("rate_per_s", "Requests wanted", 10, 500, 10, 80, "/s", "log", "load", _LOOP)
 
 CHARTS = (
-    Chart("Signed in and signed out", ("signed_in_per_s", "signed_out_per_s", "errors_per_s")),
+    Chart("Logged in and logged out", ("signed_in_per_s", "signed_out_per_s", "errors_per_s")),
     Chart("A page, from the browser and back", ("page_p50_ms", "page_p99_ms"), "log"),
     Chart("Requests wanted and done", ("scheduled_per_s", "done_per_s")),
     Chart("Sessions kept", ("sessions",)),
@@ -105,7 +103,7 @@ TABLES = (
             Column("status", "Status"),
             Column("instance", "Answered by"),
             Column("user", "User"),
-            Column("login_by", "Signed in by"),
+            Column("login_by", "Logged in by"),
             Column("message", "It says"),
             Column("cart", "Cart"),
             Column("cookie_sent", "Cookie sent"),
@@ -184,7 +182,7 @@ def restart_instance(sandbox: Context, instance: str) -> None:
 
 
 def kill_home(sandbox: Sandbox) -> str:
-    """Kill the instance that signed the first browser in. Raises NotNow if none has."""
+    """Kill the instance that logged the first browser in. Raises NotNow if none has."""
     login = site(sandbox).browser(FIRST).login
     if login is None or not login.instance:
         raise NotNow("Mia has not logged in yet.", hint="Press Log in in Mia’s browser first.")

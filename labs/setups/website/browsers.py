@@ -75,7 +75,7 @@ class Visit:
 
     @property
     def is_login(self) -> bool:
-        """True if the request signed a user in."""
+        """True if the request logged a user in."""
         return self.path == "/login" and self.signed_in
 
     @property

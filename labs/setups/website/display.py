@@ -71,15 +71,15 @@ def sentence(visit: Visit) -> CaptionChanged:
         text = f"{strong} The browser holds an id and nothing else."
     elif visit.signed_in:
         strong = f"{looked} found {visit.user}"
-        text = f"{strong}: signed in already."
+        text = f"{strong}: logged in already."
     elif not visit.sid_sent:
         strong = f"{visit.instance} got no cookie"
-        text = f"{strong}: no user is signed in."
+        text = f"{strong}: no user is logged in."
     elif visit.meaning == "hit":
         strong = "a visitor’s cart"
-        text = f"{looked} found {strong}: no user is signed in."
+        text = f"{looked} found {strong}: no user is logged in."
     else:
-        strong = "signed out"
+        strong = "logged out"
         text = f"{looked} found nothing under this id: {strong}."
     return CaptionChanged(text=text, strong=strong)
 

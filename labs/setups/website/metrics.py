@@ -7,7 +7,7 @@ from labs.measure.metrics import Metric, add
 add(
     Metric(
         "signed_in_per_s",
-        "Signed-in answers",
+        "Logged-in answers",
         "/s",
         "hit",
         "responses a second to a browser that was logged in",
@@ -16,7 +16,7 @@ add(
     ),
     Metric(
         "signed_out_per_s",
-        "Signed-out answers",
+        "Logged-out answers",
         "/s",
         "miss",
         "responses a second that asked a browser to log in again",

@@ -122,7 +122,7 @@ class Sessions:
         if context.servers[node].state != "up":
             return "down"
         if not sid:
-            return "signed out"
+            return "logged out"
         try:
             if self._store not in IN_MEMORY and any(
                 link.source == node and context.link_states[link.name] == "cut"
@@ -133,11 +133,11 @@ class Sessions:
         except ServerDown:
             return "cannot ask"
         if found is None:
-            return "signed out"
+            return "logged out"
         text, left_s = found
         row["value"] = text
         row["ttl_s"] = "no limit" if left_s < 0 else float(math.ceil(left_s))
-        return "signed in" if object_from(text.encode()).get("user") else "a visitor"
+        return "logged in" if object_from(text.encode()).get("user") else "a visitor"
 
     @property
     def _store(self) -> str:

@@ -42,9 +42,7 @@ class Site(SteppedPart, Workload):
     """The browsers, the responses that they got, and what their sessions are now."""
 
     steps_under_load = True
-    caption = (
-        "Many browsers log in and go on opening pages. A browser that is signed out logs in again."
-    )
+    caption = "Many browsers log in and open pages. One that is logged out logs in again."
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -89,7 +87,7 @@ class Site(SteppedPart, Workload):
     def about(self) -> str:
         """What the load does, as half a sentence."""
         browsers, rate = (float(self.context.settings[name]) for name in ("browsers", "rate_per_s"))
-        return f"{browsers:g} browsers want {rate:g} requests/s"
+        return f"{browsers:g} browsers want {rate:,g} requests/s"
 
     def engine(self, node: Node, directory: Path) -> Engine | None:
         """The balancer's and the instances' engines; the stores are plain servers."""
@@ -301,7 +299,7 @@ class Site(SteppedPart, Workload):
             Travelled(
                 links=[ENTRANCE, *(link.name for link in links)],
                 meaning=visit.meaning,
-                words=visit.user or ("signed out" if visit.answered else str(visit.status)),
+                words=visit.user or ("logged out" if visit.answered else str(visit.status)),
                 took_ms=0.0 if visit.held else round(visit.took_ms, 3),
             )
         )

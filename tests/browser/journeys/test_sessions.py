@@ -35,9 +35,9 @@ def test_logged_in_on_one_instance_served_by_the_other_and_still_in_when_the_fir
 
     press(mia, "Add to the cart")
     first = press(mia, "Log in")
-    expect(mia.get_by_text(f"Signed in as Mia, by {first}")).to_be_visible()
+    expect(mia.get_by_text(f"Logged in as Mia, by {first}")).to_be_visible()
     expect(still.get_by_role("row").nth(1)).to_contain_text(re.compile(r"session:.+Mia"))
-    expect(still.get_by_text("signed in")).to_have_count(2)
+    expect(still.get_by_text("logged in")).to_have_count(2)
 
     second = press(mia, "Open a page")
     assert second == OTHER[first]
@@ -55,7 +55,7 @@ def test_logged_in_on_one_instance_served_by_the_other_and_still_in_when_the_fir
     expect(still.get_by_text("down")).to_have_count(2)
     for _ in range(2):
         assert press(mia, "Open a page") == second
-        expect(mia.get_by_text(f"Signed in as Mia, by {first}")).to_be_visible()
+        expect(mia.get_by_text(f"Logged in as Mia, by {first}")).to_be_visible()
     expect(check(bench, "With the instance of the login killed")).to_contain_text(
         "Met:", timeout=SOON_MS
     )
@@ -92,7 +92,7 @@ def test_it_is_walked_with_the_keyboard_alone(visit: Open) -> None:
 
     tab_to(page, "Log in", mia)
     page.keyboard.press("Enter")
-    expect(mia.get_by_text("Signed in as Mia")).to_be_visible()
+    expect(mia.get_by_text("Logged in as Mia")).to_be_visible()
     tab_to(page, "Open a page")
     page.keyboard.press("Enter")
     expect(mia.locator(".shop-message")).to_have_text("Hello again, Mia.")
