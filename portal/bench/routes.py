@@ -37,7 +37,6 @@ from portal.access import needs
 from portal.bench import log_scale, values, views
 from portal.bench.ending import end_of
 from portal.bench.flight import RULES
-from portal.bench.guide import most_whys
 from portal.bench.look import look, look_at
 from portal.bench.places import page_url
 from portal.bench.still import next_to_lesson, still
@@ -53,6 +52,7 @@ from portal.bench.words import (
 )
 from portal.content.numbers import keep_units
 from portal.web.arguments import whole_number
+from portal.web.guide import most_whys
 from portal.web.history import history, proofs
 from portal.web.learner import current_learner
 from portal.web.progress import progress_of

@@ -38,11 +38,11 @@ from labs.lab import (
     steppable,
 )
 from portal import drawing
-from portal.bench.guide import GuideStep, guide_of
 from portal.bench.listing import Listing, listings
 from portal.bench.scale import Scale, scale_of
 from portal.bench.values import plain
 from portal.bench.words import in_words
+from portal.web.guide import GuideStep, guide_of
 from portal.web.history import Proof
 
 Phase = Literal["none", "taken", "queued", "opening", "open", "ended", "away"]

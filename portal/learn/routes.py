@@ -11,7 +11,6 @@ from markupsafe import Markup
 from labs.client import catalogue
 from labs.errors import LabsError
 from labs.lab import Prediction as AskedPrediction
-from portal.bench.guide import GuideStep, guide_of
 from portal.content.model import Lesson, Predict
 from portal.learn.memory import (
     LessonMemory,
@@ -25,6 +24,7 @@ from portal.learn.own_figures import own_figures, with_own
 from portal.learn.pieces import Pieces, pieces
 from portal.learn.puzzle import puzzle
 from portal.web.fragments import is_htmx
+from portal.web.guide import GuideStep, guide_of
 from portal.web.history import Predicted, history, keep
 from portal.web.learner import current_learner, require_learner
 from portal.web.once import once

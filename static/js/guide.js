@@ -11,7 +11,7 @@ import { WORDS } from "./words.js";
 
 const LIT = "lit";
 const FOLDED = "guide-folded";
-/** As in portal/bench/guide.py: at most this number of reasons is shown at once. */
+/** As in portal/web/guide.py: at most this number of reasons is shown at once. */
 const MOST_WHYS = 3;
 
 class Guide extends Island {

@@ -3,7 +3,7 @@
 import pytest
 
 from labs.catalogue import find
-from portal.bench.guide import guide_of, most_whys
+from portal.web.guide import guide_of, most_whys
 
 
 def given(lab, done):

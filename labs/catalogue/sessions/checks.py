@@ -79,7 +79,7 @@ def survives_an_instance(sandbox: Sandbox) -> Verdict:
         failed,
         "No instance has died yet after a login with a shared store.",
         hint="Set “Sessions are kept in” to “Redis” and press “Log in” in “Mia’s browser”. In the "
-        "tab Break press “Kill the instance that signed Mia in”; then press “Open a page” in her "
+        "tab Break press “Kill the instance that logged Mia in”; then press “Open a page” in her "
         "browser.",
     )
     raise unmet(
@@ -156,7 +156,7 @@ def sticky_dies(sandbox: Sandbox) -> Verdict:
     )
     raise unmet(
         "The balancer sends the browser back to its instance. That instance has not died yet.",
-        hint="In the tab Break press “Kill the instance that signed Mia in”, then “Open a page” in "
+        hint="In the tab Break press “Kill the instance that logged Mia in”, then “Open a page” in "
         "“Mia’s browser”.",
     )
 
