@@ -10,10 +10,15 @@ const KEPT = 4000;
 const ROWS = 12;
 /** A chart shows at least this many seconds: of one reading alone uPlot would show a day. */
 const SPAN_S = 5;
+/** A chart is drawn once it is in sight, or as near as this. */
+const NEAR = "200px";
 const TOKENS = { hit: "--hit", miss: "--miss", read: "--miss", write: "--write", stale: "--fault", error: "--fault" };
 
 /** @type {Map<string, Promise<{readings: any[], stalls: import("./stalls.js").Stall[]}>>} readings of a sandbox so far, asked for once by all charts of a page */
 const histories = new Map();
+
+/** Each token's colour in the theme that is shown: to ask for one costs a layout of the page. @type {Map<string, string>} */
+const colours = new Map();
 
 /** @param {string} sandbox */
 function history(sandbox) {
@@ -50,6 +55,8 @@ class Chart extends Island {
   /** @type {import("./stalls.js").Stall[]} */
   stalls = [];
 
+  isNear = false;
+
   start() {
     this.names = (this.dataset.series ?? "").split(" ");
     this.labels = (this.dataset.labels ?? "").split("|");
@@ -69,10 +76,17 @@ class Chart extends Island {
     const signal = this.gone?.signal;
     this.bench?.addEventListener("charts-paused", () => draw(), { signal });
     this.querySelector("details")?.addEventListener("toggle", () => this.table(), { signal });
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.build(), { signal });
-    this.themes = new MutationObserver(() => this.build());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.repaint(), { signal });
+    this.themes = new MutationObserver(() => this.repaint());
     this.themes.observe(document.documentElement, { attributeFilter: ["data-theme"] });
     this.sizes = new ResizeObserver(() => this.resize());
+    this.sight = new IntersectionObserver((seen) => {
+      if (!seen.some((entry) => entry.isIntersecting)) return;
+      this.isNear = true;
+      this.sight?.disconnect();
+      this.build();
+    }, { rootMargin: NEAR });
+    this.sight.observe(this);
     history(this.bench?.dataset.sandbox ?? "").then(({ readings, stalls }) => {
       const late = this.data;
       this.data = [[], ...this.names.map(() => [])];
@@ -89,6 +103,7 @@ class Chart extends Island {
   stop() {
     this.themes?.disconnect();
     this.sizes?.disconnect();
+    this.sight?.disconnect();
     this.plot?.destroy();
     this.plot = undefined;
   }
@@ -103,10 +118,16 @@ class Chart extends Island {
     if (this.data[0].length > KEPT) for (const column of this.data) column.splice(0, KEPT / 4);
   }
 
+  /** In the colours of the other theme. */
+  repaint() {
+    colours.clear();
+    this.build();
+  }
+
   build() {
     const place = /** @type {HTMLElement | null} */ (this.querySelector(".plot"));
     const UPlot = /** @type {any} */ (window).uPlot;
-    if (!place || !this.data[0].length) return;
+    if (!place || !this.isNear || !this.data[0].length) return;
     if (!UPlot) {
       plotter().then(() => this.isConnected && this.build());
       return;
@@ -182,11 +203,14 @@ class Chart extends Island {
  * @param {string} token @returns {string} its colour as it is now, light or dark
  */
 function colour(place, token) {
+  const known = colours.get(token);
+  if (known) return known;
   const probe = make("i");
   probe.style.color = `var(${token})`;
   place.append(probe);
   const value = getComputedStyle(probe).color;
   probe.remove();
+  colours.set(token, value);
   return value;
 }
 
