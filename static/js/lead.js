@@ -56,9 +56,10 @@ export class Lead {
     this.controls = controls;
     this.makeRoom();
     this.bring(controls[0]?.closest(COMES));
+    // The observer reports each control once it has looked: until then nothing is offered, for it may be in sight.
     for (const control of controls) this.observer.observe(control);
     write(this.guide.bench?.querySelector("[data-step-here]"), this.words());
-    this.offer();
+    if (!controls.length) this.offer();
   }
 
   /** @returns {string} the current step as the strip says it; empty when all are done */
