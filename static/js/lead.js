@@ -32,6 +32,8 @@ export class Lead {
     this.cardOf = 0;
     /** @type {Set<Element>} */
     this.inSight = new Set();
+    /** True once this step had to be looked for. */
+    this.offered = false;
     this.observer = new IntersectionObserver((changes) => this.seen(changes), { threshold: [0, 0.3, ENOUGH] });
     this.gone = new AbortController();
     document.addEventListener("click", (event) => {
@@ -53,6 +55,7 @@ export class Lead {
   to(controls) {
     this.observer.disconnect();
     this.inSight.clear();
+    this.offered = false;
     this.controls = controls;
     this.makeRoom();
     this.bring(controls[0]?.closest(COMES));
@@ -110,13 +113,18 @@ export class Lead {
     this.offer();
   }
 
-  /** Say where the control is, as long as it is out of sight. */
+  /**
+   * Say where the control is, as long as it is out of sight. When it comes in sight the button keeps its room until the next step:
+   * the control must not move under the finger that has just found it.
+   */
   offer() {
     if (this.away) this.leadAway(this.away);
     const where = this.inSight.size ? "" : this.where();
+    this.offered ||= where !== "";
     for (const button of this.buttons()) {
-      button.hidden = !where;
-      write(button, where);
+      button.hidden = !this.offered;
+      button.toggleAttribute("data-found", !where);
+      if (where || !this.offered) write(button, where);
     }
   }
 

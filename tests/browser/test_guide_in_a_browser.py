@@ -215,6 +215,19 @@ def test_a_control_out_of_sight_is_offered_and_the_page_stays(bench):
     expect(show).to_be_hidden()
 
 
+def test_a_control_does_not_move_when_it_comes_in_sight(bench):
+    page = bench(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    row = page.locator(".act-step [data-show-me]")
+    expect(row).to_have_text("Below: show me")
+    place = "lit => lit.getBoundingClientRect().top + scrollY"
+    before = page.locator(".lit").evaluate(place)
+
+    page.locator(".lit").scroll_into_view_if_needed()
+
+    expect(row).to_be_hidden()
+    assert page.locator(".lit").evaluate(place) == before
+
+
 def test_a_control_in_sight_is_not_offered(bench):
     page = bench()
 
