@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -73,28 +74,28 @@ class Prediction:
         return abs(float(predicted) - float(measured)) <= self._band(float(measured))
 
     def verdict(self, predicted: Value, measured: Value) -> str:
-        """Why the prediction counts as right or not, with the band that counted: "within 10 % of
-        114" or "50 against 114: off by 64; within 11 counted as right". Empty for a choice.
+        """Why the prediction counts as right or not, with the numbers that did: "103 to 125
+        counted" or "50 against 114: off by 64; 103 to 125 counted as right". Empty for a choice.
         """
         if self.options or isinstance(measured, str) or isinstance(predicted, str):
             return ""
         guess, found = float(predicted), float(measured)
-        band, shown = self._band(found), self._bare(found)
+        counted = self._counted(found)
         if self.holds(guess, found):
-            if not band:
-                return f"exactly {shown}"
-            is_share = self.unit != "%" and self.tolerance * abs(found) > self.slack
-            near = f"{100 * self.tolerance:.3g} %" if is_share else self._near(band)
-            return f"within {near} of {shown}"
-        counted = (
-            f"within {self._near(band)} counted as right"
-            if band
-            else f"only {shown} counted as right"
-        )
+            return f"{counted} counted"
         return (
-            f"{self._bare(guess, typed=True)} against {shown}: off by "
-            f"{self._near(abs(guess - found))}; {counted}"
+            f"{self._bare(guess, typed=True)} against {self._bare(found)}: off by "
+            f"{self._near(abs(guess - found))}; {counted} counted as right"
         )
+
+    def _counted(self, found: float) -> str:
+        """The numbers that count as right, with the decimals that are shown."""
+        band, steps = self._band(found), 10**self.decimals
+        low = math.ceil(round(max(0.0, found - band) * steps, 6)) / steps
+        high = math.floor(round((found + band) * steps, 6)) / steps
+        if low >= high:
+            return f"only {self._bare(found)}"
+        return f"{self._bare(low)} to {self._bare(high)}"
 
     def _band(self, measured: float) -> float:
         """How far from the measured value a number may be."""

@@ -12,24 +12,24 @@ def asked(**about):
 @pytest.mark.parametrize(
     ("prediction", "predicted", "measured", "words"),
     [
-        (asked(tolerance=0.1), 120.0, 114.0, "within 10 % of 114"),
+        (asked(tolerance=0.1), 120.0, 114.0, "103 to 125 counted"),
         (
             asked(tolerance=0.1),
             50.0,
             114.0,
-            "50 against 114: off by 64; within 11 counted as right",
+            "50 against 114: off by 64; 103 to 125 counted as right",
         ),
-        (asked(slack=0.5, decimals=1), 3.2, 3.0, "within 0.5 of 3.0"),
+        (asked(slack=0.5, decimals=1), 3.2, 3.0, "2.5 to 3.5 counted"),
         (
             asked(slack=0.5, decimals=1),
             0.9,
             3.0,
-            "0.9 against 3.0: off by 2.1; within 0.5 counted as right",
+            "0.9 against 3.0: off by 2.1; 2.5 to 3.5 counted as right",
         ),
-        (asked(), 1.0, 1.0, "exactly 1"),
+        (asked(), 1.0, 1.0, "only 1 counted"),
         (asked(), 10.0, 1.0, "10 against 1: off by 9; only 1 counted as right"),
-        (asked(slack=0.4), 2.0, 1.0, "2 against 1: off by 1; within 0.4 counted as right"),
-        (asked(tolerance=0.2, slack=50), 30.0, 60.0, "within 50 of 60"),
+        (asked(slack=0.4), 2.0, 1.0, "2 against 1: off by 1; only 1 counted as right"),
+        (asked(tolerance=0.2, slack=50), 30.0, 60.0, "10 to 110 counted"),
     ],
 )
 def test_a_verdict_names_the_band_that_counted(prediction, predicted, measured, words):
@@ -40,9 +40,9 @@ def test_a_verdict_names_the_band_that_counted(prediction, predicted, measured, 
 def test_the_band_of_a_percentage_is_in_points():
     share = Prediction("left", "What share?", lambda sandbox: 0.0, unit="%", slack=5, decimals=1)
 
-    assert share.verdict(7.0, 4.0) == "within 5 points of 4.0 %"
+    assert share.verdict(7.0, 4.0) == "0.0 % to 9.0 % counted"
     assert share.verdict(20.0, 3.6) == (
-        "20.0 % against 3.6 %: off by 16.4 points; within 5 points counted as right"
+        "20.0 % against 3.6 %: off by 16.4 points; 0.0 % to 8.6 % counted as right"
     )
 
 

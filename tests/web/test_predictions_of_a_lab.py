@@ -151,4 +151,4 @@ def test_a_prediction_says_which_band_counted(client: FlaskClient, opened: Faked
         headers=HTMX,
     ).text
 
-    assert "Your guess was right: within 0.5 of 3.0" in card
+    assert "Your guess was right: 2.5 to 3.5 counted" in card.replace("\xa0", " ")
