@@ -2,6 +2,7 @@
 
 import pytest
 
+from labs.catalogue import catalogue
 from labs.lab import Prediction
 
 
@@ -52,3 +53,11 @@ def test_a_choice_needs_no_band():
     )
 
     assert choice.verdict("here", "here") == choice.verdict("there", "here") == ""
+
+
+PREDICTIONS = [one for lab in catalogue().values() for one in lab.predictions]
+
+
+@pytest.mark.parametrize("prediction", PREDICTIONS, ids=lambda one: one.name)
+def test_what_is_counted_has_a_word_for_one(prediction):
+    assert prediction.unit in ("", "%", "s", "ms") or prediction.unit_of_one or prediction.options

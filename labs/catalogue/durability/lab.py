@@ -183,12 +183,14 @@ lab.prediction(
     "No append-only file. 300 writes, a snapshot, 300 more, and the process is killed. "
     "How many are found?",
     unit="writes",
+    unit_of_one="write",
     why="The 300 that were in the snapshot.",
 )(predictions.snapshot)
 lab.prediction(
     "The append-only file is synced always. One client makes 300 writes, one after the "
     "other. How many syncs?",
     unit="syncs",
+    unit_of_one="sync",
     slack=30.0,
     why="One for each: the next write comes when the one before is answered. Many "
     "clients would share one.",

@@ -30,10 +30,8 @@ CACHE_ASIDE = Strategy("cache-aside", "Cache-aside", cache_aside.read)
 
 def cache_options(settings: Mapping[str, Value]) -> Mapping[str, Any]:
     """How Redis is configured with these settings."""
-    return {
-        "maxmemory_mb": int(float(settings["cache_mb"])),
-        "maxmemory_policy": str(settings["policy"]),
-    }
+    megabytes, policy = int(float(settings["cache_mb"])), str(settings["policy"])
+    return {"maxmemory_mb": megabytes, "maxmemory_policy": policy}
 
 
 lab = storefront.lab(
@@ -178,6 +176,7 @@ def compare(sandbox: Sandbox) -> str:
     "Redis has 4 MB and the policy noeviction. A batch job writes 6,000 reports of 1,000 bytes. "
     "How many does Redis store?",
     unit="reports",
+    unit_of_one="report",
     slack=400,
     why="Fewer than 4,000: Redis itself uses about half a megabyte, and each report takes about "
     "160 bytes more than its value: the key, its TTL, and what Redis keeps about them.",
