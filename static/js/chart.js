@@ -10,6 +10,8 @@ const KEPT = 4000;
 const ROWS = 12;
 /** A chart shows at least this many seconds: of one reading alone uPlot would show a day. */
 const SPAN_S = 5;
+/** From here on the axis has no room for all digits: 7.5M. */
+const LONG = 1e6;
 /** A chart is drawn once it is in sight, or as near as this. */
 const NEAR = "200px";
 const TOKENS = { hit: "--hit", miss: "--miss", read: "--miss", write: "--write", stale: "--fault", error: "--fault" };
@@ -153,7 +155,7 @@ class Chart extends Island {
       scales: { x: { time: true, range: span }, y: this.log ? { distr: 3 } : { range } },
       axes: [
         { ...axis, size: Math.round(pixels * 2), values: (/** @type {any} */ _, /** @type {number[]} */ ats) => ats.map((at) => clock(at)), space: pixels * 7.5 },
-        { ...axis, size: left, space: pixels * 2, filter: round, grid: { ...axis.grid, filter: round }, values: (/** @type {any} */ _, /** @type {(number|null)[]} */ values) => values.map((value) => (value === null ? "" : value.toLocaleString("en-US", { maximumSignificantDigits: 4 }))) },
+        { ...axis, size: left, space: pixels * 2, filter: round, grid: { ...axis.grid, filter: round }, values: (/** @type {any} */ _, /** @type {(number|null)[]} */ values) => values.map((value) => (value === null ? "" : value.toLocaleString("en-US", { maximumSignificantDigits: 4, notation: value < LONG ? "standard" : "compact" }))) },
       ],
       series: [{}, ...this.lines()],
       hooks: { draw: [
