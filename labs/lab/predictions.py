@@ -64,7 +64,7 @@ class Prediction:
         number = f"{float(value):.{self.decimals}f}"
         if typed and float(number) != float(value):
             number = f"{float(value):.15g}"
-        unit = self.unit_of_one if self.unit_of_one and float(number) == 1 else self.unit
+        unit = self.unit_of_one if self.unit_of_one and number == "1" else self.unit
         return number + (f" {unit}" if unit else "")
 
     def holds(self, predicted: Value, measured: Value) -> bool:
