@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
-from flask import request, url_for
+from flask import g, request, url_for
 
 # A browser leaves tabs and line ends out: `/<tab>/elsewhere` would lead to another site.
 HERE = re.compile(r"/(?!/)[^\x00-\x20\x7f\\]*")
@@ -17,7 +17,16 @@ def way_back(asked: str, fallback: str) -> str:
 
 
 def page_url() -> str:
-    """The address of the page, from its path on; for a fragment, of the page that asked for it."""
+    """The address of the page, from its path on; for a fragment, of the page that asked for it.
+    Every card of a page asks for it: worked out once a request.
+    """
+    if "page_url" not in g:
+        g.page_url = _page_url()
+    found: str = g.page_url
+    return found
+
+
+def _page_url() -> str:
     asked = request.headers.get("HX-Current-URL", "")
     if request.headers.get("HX-Request") == "true" and asked:
         page = _local(asked, "/labs")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from markupsafe import Markup, escape
 
@@ -11,7 +11,6 @@ from labs.client import catalogue
 from labs.events import Value
 from labs.lab import Lab
 from portal.content.numbers import show
-from portal.learn.pieces import Pieces
 from portal.web.history import history, proofs
 
 QUOTED = re.compile(r'<a class="measured" data-figure="([^"]+)"[^>]*>[^<]*</a>')
@@ -20,13 +19,22 @@ OwnFigures = Mapping[str, str]
 """What a learner has measured, as the page shows it, by `lab.figure`."""
 
 
-def own_figures(quoted: Pieces) -> OwnFigures:
-    """Of the figures that these pieces quote, those that the learner has measured."""
-    text = "".join(piece for piece in quoted if isinstance(piece, str))
+Quoted = Mapping[str, list[str]]
+"""The names of the figures that a text quotes, by their lab."""
+
+
+def quoted_in(pieces: Iterable[object]) -> Quoted:
+    """The figures that the pieces of a lesson quote."""
+    text = "".join(piece for piece in pieces if isinstance(piece, str))
     wanted: dict[str, list[str]] = {}
     for found in QUOTED.finditer(text):
         lab, _, name = found[1].partition(".")
         wanted.setdefault(lab, []).append(name)
+    return wanted
+
+
+def own_figures(wanted: Quoted) -> OwnFigures:
+    """Of these figures, those that the learner has measured."""
     known = catalogue()
     return {
         f"{lab}.{name}": show(name, value)
@@ -45,7 +53,7 @@ def with_own(text: Markup, own: OwnFigures) -> Markup:
             f'{found[0]} <small class="own">(yours: {escape(mine)})</small>' if mine else found[0]
         )
 
-    return Markup(QUOTED.sub(add, text)) if own else text
+    return Markup(QUOTED.sub(add, text))
 
 
 def _measured(lab: Lab, names: list[str]) -> dict[str, float]:

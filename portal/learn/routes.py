@@ -21,7 +21,7 @@ from portal.learn.memory import (
     where_to_go_on,
 )
 from portal.learn.own_figures import own_figures, with_own
-from portal.learn.pieces import Pieces, pieces
+from portal.learn.pieces import Pieces, figures, pieces
 from portal.learn.puzzle import puzzle
 from portal.web.fragments import is_htmx
 from portal.web.guide import GuideStep, guide_of
@@ -113,9 +113,10 @@ def _lesson_or_404(slug: str) -> Lesson:
 
 def _pieces(found: Lesson) -> Pieces:
     """The lesson's pieces, with the learner's own figures next to those that they quote."""
-    quoted = pieces(found)
-    own = own_figures(quoted)
-    return tuple(with_own(one, own) if isinstance(one, Markup) else one for one in quoted)
+    own = own_figures(figures(found))
+    if not own:
+        return pieces(found)
+    return tuple(with_own(one, own) if isinstance(one, Markup) else one for one in pieces(found))
 
 
 def _puzzle() -> Markup:

@@ -132,7 +132,7 @@ def test_an_exercise_is_set_up_also_while_the_cache_is_down(
     assert response.status_code == 200
     words = "The bench is set up for this: cache was restarted and the cache was emptied."
     assert words in response.text
-    assert "Before: Time to live 30 s." in response.text
+    assert "Before: “Time to live” at 30 s." in response.text
     assert 'data-gear="break"' in response.text and 'data-tab="break"' in response.text
     assert opened.state.servers["cache"]["state"] == "up"
     assert opened.state.settings["ttl_s"] == 45
