@@ -32,8 +32,10 @@ export class Lead {
     this.cardOf = 0;
     /** @type {Set<Element>} */
     this.inSight = new Set();
-    /** True once this step had to be looked for. */
-    this.offered = false;
+    /** True once the observer has looked where the controls are. */
+    this.looked = false;
+    /** The step whose control had to be looked for. */
+    this.offered = -1;
     this.observer = new IntersectionObserver((changes) => this.seen(changes), { threshold: [0, 0.3, ENOUGH] });
     this.gone = new AbortController();
     document.addEventListener("click", (event) => {
@@ -55,14 +57,13 @@ export class Lead {
   to(controls) {
     this.observer.disconnect();
     this.inSight.clear();
-    this.offered = false;
+    this.looked = !controls.length;
     this.controls = controls;
     this.makeRoom();
     this.bring(controls[0]?.closest(COMES));
-    // The observer reports each control once it has looked: until then nothing is offered, for it may be in sight.
     for (const control of controls) this.observer.observe(control);
     write(this.guide.bench?.querySelector("[data-step-here]"), this.words());
-    if (!controls.length) this.offer();
+    this.offer();
   }
 
   /** @returns {string} the current step as the strip says it; empty when all are done */
@@ -110,21 +111,24 @@ export class Lead {
       if (intersectionRatio >= ENOUGH || intersectionRect.height >= ENOUGH_PX) this.inSight.add(target);
       else this.inSight.delete(target);
     }
+    this.looked = true;
     this.offer();
   }
 
   /**
    * Say where the control is, as long as it is out of sight. When it comes in sight the button keeps its room until the next step:
-   * the control must not move under the finger that has just found it.
+   * the control must not move under the finger that has just found it. Nothing is offered before the observer has looked.
    */
   offer() {
     if (this.away) this.leadAway(this.away);
+    if (!this.looked) return;
     const where = this.inSight.size ? "" : this.where();
-    this.offered ||= where !== "";
+    const { current } = this.guide;
+    if (where) this.offered = current;
     for (const button of this.buttons()) {
-      button.hidden = !this.offered;
+      button.hidden = this.offered !== current;
       button.toggleAttribute("data-found", !where);
-      if (where || !this.offered) write(button, where);
+      if (where || button.hidden) write(button, where);
     }
   }
 

@@ -25,7 +25,7 @@ def action(page: Page, name: str) -> Locator:
 def boxes(page: Page) -> Any:
     """Where every control is that can be seen."""
     return page.evaluate("""() => [...document.querySelectorAll('cg-bench button, cg-bench input')]
-        .filter((one) => one.checkVisibility())
+        .filter((one) => one.checkVisibility({ visibilityProperty: true }))
         .map((one) => { const r = one.getBoundingClientRect(); return [one.textContent.trim(), r.left, r.top + scrollY]; })""")
 
 
