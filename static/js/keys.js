@@ -1,5 +1,5 @@
 // @ts-check
-// Keys that are a letter or a sign: they do what they are for unless somebody types, or means a shortcut of the browser.
+// Keys that are a letter or a sign: they do what they are for unless the reader types, or means a shortcut of the browser.
 
 const FIELDS = "input:not([type=radio], [type=checkbox], [type=range]), textarea, select";
 

@@ -301,7 +301,7 @@ def test_a_phone_says_the_step_in_the_row_of_actions(bench):
     expect(line).to_contain_text("Check 2 of 5")
 
 
-def test_the_key_n_goes_to_the_lit_control_but_not_while_somebody_types(bench):
+def test_the_key_n_goes_to_the_lit_control_but_not_in_a_field(bench):
     page = bench()
     lit_control = page.locator(".lit")
     field = page.get_by_label("Item", exact=True).first

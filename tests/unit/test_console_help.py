@@ -1,4 +1,4 @@
-"""What the consoles answer to somebody who does not know their language: `help`, and SQL that was
+"""What the consoles answer to a learner who does not know their language: `help`, and SQL that was
 typed into the console of a cache.
 """
 
