@@ -57,13 +57,13 @@ def unchanged_environment() -> Iterator[None]:
 def nothing_left_behind() -> Iterator[None]:
     """Fail a test after which a process or a listening socket is there that was not there before.
 
-    A process is a leak if there are more of its command line than before and its parent is this
-    one: a server that was restarted is none, and what a server of a wider fixture does below itself
-    is its own affair.
+    A process is a leak if it is a new child of this one and none of the same command line has ended
+    for it: a server that was restarted is no leak, and what a server of a wider fixture does below
+    itself is its own affair.
     """
     children, listening = _children(), _listening()
     yield
-    _await_none(lambda: (_children() - children).elements(), "processes")
+    _await_none(lambda: _new(children, _children()), "processes")
     _await_none(lambda: _listening() - listening, "listening sockets")
 
 
@@ -142,20 +142,32 @@ def _socket_folder(folder: Path, uid: int) -> Path:
     return folder
 
 
-def _children() -> Counter[str]:
-    """The command lines of our children that live."""
-    found: Counter[str] = Counter()
+def _new(before: dict[int, str], now: dict[int, str]) -> list[str]:
+    """The command lines of the processes that are there now and neither were before nor replace one
+    that was.
+
+    Processes are told apart by their ids: one that a wider fixture has just started has no command
+    line for a moment, or its parent's.
+    """
+    came = Counter(name for pid, name in now.items() if pid not in before)
+    went = Counter(name for pid, name in before.items() if pid not in now)
+    return list((came - went).elements())
+
+
+def _children() -> dict[int, str]:
+    """Our children that live: process id to command line."""
+    found: dict[int, str] = {}
     for task in Path("/proc/self/task").iterdir():
         try:
             pids = [int(pid) for pid in (task / "children").read_text().split()]
         except OSError:
             continue
         # multiprocessing's tracker of resources lives as long as the process that first needed it.
-        found.update(
-            _name(pid)
+        found |= {
+            pid: _name(pid)
             for pid in pids
             if _state(pid) not in ("Z", "X", "") and "resource_tracker" not in _name(pid)
-        )
+        }
     return found
 
 
