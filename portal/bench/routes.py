@@ -52,7 +52,7 @@ from portal.bench.words import (
 )
 from portal.content.numbers import keep_units
 from portal.web.arguments import whole_number
-from portal.web.guide import most_whys
+from portal.web.guide import most_reasons
 from portal.web.history import history, proofs
 from portal.web.learner import current_learner
 from portal.web.progress import progress_of
@@ -84,7 +84,7 @@ def _install(state: Any) -> None:
         NO_REPLICA=NO_REPLICA,
         CHECK_WORDS=CHECKS,
         GUIDE_WORDS=GUIDE,
-        most_whys=most_whys,
+        most_reasons=most_reasons,
         CONNECTION_WORDS=CONNECTION,
         patience=lambda: hub_of(_app()).patience,
         position_of=log_scale.position_of,

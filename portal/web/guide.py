@@ -34,7 +34,7 @@ class GuideStep:
     """The page says why it mattered: the last step that is done, and what was done with it."""
 
 
-MOST_WHYS = 3
+MOST_REASONS = 3
 """At most this number of reasons is shown at once."""
 
 
@@ -69,13 +69,13 @@ def guide_of(lab: Lab, progress: Mapping[str, Any], met: Collection[str]) -> lis
     ]
 
 
-def most_whys(steps: Sequence[GuideStep]) -> int:
+def most_reasons(steps: Sequence[GuideStep]) -> int:
     """How many reasons are shown at once when this guide is followed: room for them is kept."""
     longest = run = 0
     for step in steps:
         run = 1 if step.use.key else run + 1
         longest = max(longest, run)
-    return min(longest, MOST_WHYS)
+    return min(longest, MOST_REASONS)
 
 
 def _newest(lab: Lab, now: int) -> range:
@@ -85,4 +85,4 @@ def _newest(lab: Lab, now: int) -> range:
     first = max(now - 1, 0)
     while first and not lab.guide[first].use.key:
         first -= 1
-    return range(max(first, now - MOST_WHYS), now)
+    return range(max(first, now - MOST_REASONS), now)

@@ -11,8 +11,6 @@ import { WORDS } from "./words.js";
 
 const LIT = "lit";
 const FOLDED = "guide-folded";
-/** As in portal/web/guide.py: at most this number of reasons is shown at once. */
-const MOST_WHYS = 3;
 
 class Guide extends Island {
   start() {
@@ -82,15 +80,15 @@ class Guide extends Island {
    * @param {number[]} done counted from 0
    */
   sayWhy(done) {
-    const whys = /** @type {HTMLElement[]} */ ([...this.querySelectorAll("[data-why]")]);
+    const reasons = /** @type {HTMLElement[]} */ ([...this.querySelectorAll("[data-why]")]);
     const isDone = (/** @type {number} */ number) => done.includes(number - 1);
     const wasDone = (/** @type {number} */ number) => this.querySelector(`[data-step-mark="${number}"]`)?.getAttribute("data-state") === "done";
     const isWatched = (/** @type {number} */ number) => !(/** @type {HTMLElement | null} */ (this.querySelector(`[data-step="${number}"]`))?.dataset.useOf);
-    const numbers = whys.map((why) => Number(why.dataset.why)).filter(Boolean);
+    const numbers = reasons.map((why) => Number(why.dataset.why)).filter(Boolean);
     const fresh = numbers.filter((number) => isDone(number) && !wasDone(number));
-    const said = whys.filter((why) => !why.hidden).map((why) => Number(why.dataset.why)).filter(isDone);
-    const shown = [...(fresh.every(isWatched) ? said : []), ...fresh].slice(-MOST_WHYS);
-    for (const why of whys) {
+    const said = reasons.filter((why) => !why.hidden).map((why) => Number(why.dataset.why)).filter(isDone);
+    const shown = [...(fresh.every(isWatched) ? said : []), ...fresh].slice(-Number(reasons[0]?.parentElement?.dataset.most));
+    for (const why of reasons) {
       const number = Number(why.dataset.why);
       why.hidden = !(shown.length ? shown : [0]).includes(number);
       if (fresh.includes(number)) drawTick(why);

@@ -22,7 +22,7 @@ def lit(page, name):
     )
 
 
-def whys(page):
+def shown_reasons(page):
     """The reasons that the strip shows, of the steps that ended last."""
     return page.locator("cg-guide [data-why]:visible")
 
@@ -43,8 +43,8 @@ def test_a_step_that_is_done_is_ticked_and_the_next_one_leads(bench):
 
     expect(at(page, "Check 2 of 5 · Read item 42 a second time.")).to_be_visible()
     expect(page.locator('[data-step-mark="1"]')).to_have_attribute("data-state", "done")
-    expect(whys(page)).to_have_count(1)
-    expect(whys(page)).to_contain_text("Check 1 is met. The cache was empty")
+    expect(shown_reasons(page)).to_have_count(1)
+    expect(shown_reasons(page)).to_contain_text("Check 1 is met. The cache was empty")
 
 
 def test_a_folded_strip_says_why_the_last_step_mattered(bench):
@@ -55,7 +55,7 @@ def test_a_folded_strip_says_why_the_last_step_mattered(bench):
 
     tell(page, GuideMoved(current=1, done=[0]))
 
-    expect(whys(page)).to_contain_text("Check 1 is met. The cache was empty")
+    expect(shown_reasons(page)).to_contain_text("Check 1 is met. The cache was empty")
     assert strip.bounding_box() == before
 
 
@@ -68,11 +68,11 @@ def test_steps_that_end_together_say_all_their_reasons(bench):
     expect(at(page, "Check 4 of 8")).to_be_visible()
 
     reasons = [step.why for step in catalogue()["failover"].guide[1:4]]
-    expect(whys(page)).to_contain_text(reasons)
-    height = strip.locator(".guide-whys").bounding_box()["height"]
+    expect(shown_reasons(page)).to_contain_text(reasons)
+    height = strip.locator(".guide-reasons").bounding_box()["height"]
     tell(page, GuideMoved(current=5, done=list(range(5))))
-    expect(whys(page)).to_contain_text([catalogue()["failover"].guide[4].why])
-    assert strip.locator(".guide-whys").bounding_box()["height"] == height
+    expect(shown_reasons(page)).to_contain_text([catalogue()["failover"].guide[4].why])
+    assert strip.locator(".guide-reasons").bounding_box()["height"] == height
 
 
 def test_steps_that_one_event_ends_say_at_most_three_reasons(bench):
@@ -81,7 +81,7 @@ def test_steps_that_one_event_ends_say_at_most_three_reasons(bench):
     tell(page, GuideMoved(current=4, done=[0, 1, 2, 3]))
 
     reasons = [step.why for step in catalogue()["cache-aside"].guide[1:4]]
-    expect(whys(page)).to_contain_text(reasons)
+    expect(shown_reasons(page)).to_contain_text(reasons)
 
 
 def test_the_reason_of_the_last_step_stays_when_the_strip_folds(bench):
@@ -92,7 +92,7 @@ def test_the_reason_of_the_last_step_stays_when_the_strip_folds(bench):
     tell(page, GuideMoved(current=last, done=list(range(last))))
 
     expect(page.get_by_text("Do this").locator("visible=true")).to_have_count(0)
-    expect(whys(page)).to_contain_text([catalogue()["cache-aside"].guide[-1].why])
+    expect(shown_reasons(page)).to_contain_text([catalogue()["cache-aside"].guide[-1].why])
 
 
 def test_the_strip_shows_the_steps_of_one_check(bench):

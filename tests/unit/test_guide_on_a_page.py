@@ -3,7 +3,7 @@
 import pytest
 
 from labs.catalogue import find
-from portal.web.guide import guide_of, most_whys
+from portal.web.guide import guide_of, most_reasons
 
 
 def given(lab, done):
@@ -41,4 +41,4 @@ def test_at_most_three_reasons_are_shown():
     [("cache-aside", 1), ("durability", 2), ("failover", 3), ("database-relief", 3)],
 )
 def test_the_strip_keeps_room_for_the_reasons_of_steps_that_end_together(lab, most):
-    assert most_whys(guide_of(find(lab), {}, ())) == most
+    assert most_reasons(guide_of(find(lab), {}, ())) == most
