@@ -19,6 +19,7 @@ class Trip:
     """One command to a server and its answer."""
 
     server: str
+    command: str
     meaning: Sense
     took_ms: float
 

@@ -323,7 +323,7 @@ class Application(SteppedPart):
     def _on_command(
         self, server: str, command: str, reply: str, took_ms: float, meaning: Sense
     ) -> None:
-        self._trips.append(Trip(server, meaning, took_ms))
+        self._trips.append(Trip(server, command, meaning, took_ms))
         if self._quiet:
             return
         self.context.emit(

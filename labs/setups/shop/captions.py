@@ -4,8 +4,13 @@ it is over.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from labs.events import CaptionChanged, Sense
-from labs.sandbox.ledger import Request
+from labs.sandbox.ledger import Request, Trip
+
+DELETES = ("DEL", "UNLINK", "DELETE")
+"""The commands of Redis and Memcached that delete a key."""
 
 AFTER_COMMAND: dict[tuple[str, Sense], CaptionChanged] = {
     ("cache", "hit"): CaptionChanged(
@@ -56,11 +61,7 @@ def after_request(request: Request) -> CaptionChanged:
             )
         case "write":
             strong = "The database has the new price."
-            stored = any(
-                trip.server == "cache" and trip.meaning == "write" for trip in request.trips
-            )
-            rest = "The cache was changed as well." if stored else "The cache was not changed."
-            text = f"{strong} {rest}"
+            text = f"{strong} {_what_became_of_the_copy(request.trips)}"
         case "read":
             strong = f"The database answered, in {took}."
             is_down = "The cache is down: slower, never wrong."
@@ -72,6 +73,18 @@ def after_request(request: Request) -> CaptionChanged:
             strong = "neither the cache nor the database"
             text = f"The answer came from {strong}."
     return CaptionChanged(text=text, strong=strong)
+
+
+def _what_became_of_the_copy(trips: Sequence[Trip]) -> str:
+    """What a price change did to the cached copy."""
+    changes = [
+        trip.command.partition(" ")[0].upper()
+        for trip in trips
+        if trip.server == "cache" and trip.meaning == "write"
+    ]
+    if any(command in DELETES for command in changes):
+        return "The app deleted the cached copy."
+    return "The app changed the cache, too." if changes else "The cache was not changed."
 
 
 def in_short(answer: object) -> str:

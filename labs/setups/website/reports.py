@@ -123,7 +123,7 @@ class Reports:
     ) -> None:
         server, took_ms = str(message["server"]), float(message["took_ms"])
         meaning = message["meaning"]
-        report.trips.append(Trip(server, meaning, took_ms))
+        report.trips.append(Trip(server, str(message["command"]), meaning, took_ms))
         if report.quiet:
             return
         links = self._context.lab.topology.links_to(server)
