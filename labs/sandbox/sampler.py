@@ -25,6 +25,10 @@ from labs.sandbox.stalls import StallWatch
 
 log = logging.getLogger("labs.sampler")
 BUSY_S, IDLE_S = 0.25, 2.0
+"""Seconds between readings while a load runs, and while none does. When the learner has done
+something, the next reading comes sooner, but never within BUSY_S of the last: a rate of a shorter
+interval would say little.
+"""
 LOAD_LIMIT_S = 600.0
 """A load is stopped after this time: others share the machine."""
 HISTORY = 400
@@ -107,7 +111,7 @@ class Sampler:
         self._thread.start()
 
     def wake(self) -> None:
-        """Take the next reading soon."""
+        """Take the next reading soon: something was done that the servers counted."""
         self._wake.set()
 
     def forget_counters(self, server: str) -> None:
@@ -131,6 +135,7 @@ class Sampler:
     def _run(self) -> None:
         while not self._stopped.is_set():
             self._wake.wait(BUSY_S if self._sandbox.load.running else IDLE_S)
+            self._stopped.wait(self._taken_at + BUSY_S - time.monotonic())
             self._wake.clear()
             if self._stopped.is_set():
                 return

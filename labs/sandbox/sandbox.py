@@ -65,7 +65,7 @@ class Sandbox(Emitter, Context):
         met: Iterable[str] = (),
     ) -> None:
         """`met` are the checks that the learner has met in an earlier sandbox."""
-        super().__init__(emit, on_news=self._wake_checker)
+        super().__init__(emit, on_news=self._look_soon)
         self.lab = lab
         self.settings: dict[str, Value] = dict(settings)
         self.ledger = Ledger()
@@ -99,8 +99,10 @@ class Sandbox(Emitter, Context):
         for make in lab.parts:  # a part may ask for those before it
             self.parts.append(make(self))
 
-    def _wake_checker(self) -> None:
+    def _look_soon(self) -> None:
+        """Something was done: judge the checks and read the counters without waiting for a turn."""
         self.checker.wake()
+        self.sampler.wake()
 
     def emit(self, event: Event) -> None:
         super().emit(event)
@@ -319,7 +321,9 @@ class Sandbox(Emitter, Context):
 
     def console(self, name: str, command: str) -> Answer:
         """Run a command in a server's console."""
-        return self._consoles.run(name, command)
+        answer = self._consoles.run(name, command)
+        self._look_soon()
+        return answer
 
     def look_at_consoles(self) -> None:
         """Notice what a server has ended in a console while no command ran."""
