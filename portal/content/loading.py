@@ -18,6 +18,7 @@ from labs.client import catalogue
 from portal.content import schema
 from portal.content.dialect.surroundings import Surroundings
 from portal.content.dialect.text import Rendered, render, render_inline
+from portal.content.glossary import Glossary, GlossarySpec, glossary_of
 from portal.content.model import (
     Course,
     Lesson,
@@ -43,12 +44,14 @@ class _Reader:
         self.problems: list[Problem] = []
         self.labs = catalogue()
         self.measured: dict[str, Measured] = {}
+        self.glossary = Glossary()
 
     def course(self) -> Course:
         self.measured = self._measured()
         spec = self._read("course.toml", schema.CourseSpec)
         if spec is None:
             return Course("Course", (), self.measured, tuple(self.problems))
+        self.glossary = self._glossary({entry.slug for part in spec.part for entry in part.lesson})
         parts: list[Part] = []
         number = 0
         seen: set[str] = set()
@@ -67,7 +70,7 @@ class _Reader:
                 self._problem(
                     f"{path.parent.name}/lesson.md", "", "course.toml does not name this lesson"
                 )
-        return Course(spec.title, tuple(parts), self.measured, tuple(self.problems))
+        return Course(spec.title, tuple(parts), self.measured, tuple(self.problems), self.glossary)
 
     def _lesson(self, entry: schema.LessonSpec, number: int, part: str) -> Lesson:
         plain = Lesson(
@@ -162,6 +165,15 @@ class _Reader:
                     )
                 return replace(asked, prediction=entry.prediction, why=inline(entry.why))
 
+    def _glossary(self, lessons: set[str]) -> Glossary:
+        file = "glossary.toml"
+        spec = self._read(file, GlossarySpec) if (self.folder / file).is_file() else None
+        return glossary_of(
+            spec or GlossarySpec(),
+            lessons,
+            lambda term, text: self._problem(file, term, text),
+        )
+
     def _measured(self) -> dict[str, Measured]:
         file = "measured.toml"
         if not (self.folder / file).is_file():
@@ -191,6 +203,7 @@ class _Reader:
             measured=lambda lab, name: (
                 self.measured[lab].values.get(name) if lab in self.measured else None
             ),
+            glossary=self.glossary,
         )
 
     def _read(self, file: str, kind: type[_Spec]) -> _Spec | None:
@@ -232,7 +245,7 @@ def _key(data: Any, path: tuple[int | str, ...]) -> str:
         except (KeyError, IndexError, TypeError):
             data = None
         name = (
-            data.get("id") or data.get("slug")
+            data.get("id") or data.get("slug") or data.get("term")
             if isinstance(data, dict) and isinstance(step, int)
             else None
         )
