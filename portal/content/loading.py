@@ -5,30 +5,29 @@ Collects every problem, with its file and place, and goes on with what is right.
 
 from __future__ import annotations
 
-import hashlib
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
-from markupsafe import Markup
 from pydantic import BaseModel, ValidationError
 
 from labs.client import catalogue
 from portal.content import schema
 from portal.content.dialect.surroundings import Surroundings
-from portal.content.dialect.text import Rendered, render, render_inline
+from portal.content.dialect.text import Rendered, render
 from portal.content.model import (
     Course,
+    Kind,
     Lesson,
     Measured,
-    Option,
     Part,
     Place,
     Problem,
     Question,
 )
 from portal.content.prose import passages
+from portal.content.questions import read_questions
 
 _Spec = TypeVar("_Spec", bound=BaseModel)
 
@@ -115,64 +114,9 @@ class _Reader:
             self._problem(file, "", "a lesson has a quiz")
             return ()
         spec = self._read(file, schema.QuizSpec)
-        questions: dict[str, Question] = {}
-        for entry in spec.question if spec else ():
-            if entry.id in questions:
-                self._problem(file, entry.id, "the id is there twice")
-                continue
-            questions[entry.id] = self._question(file, entry)
-        return tuple(questions.values())
-
-    def _question(
-        self, file: str, entry: schema.ChoiceSpec | schema.NumberSpec | schema.MeasureSpec
-    ) -> Question:
-        def inline(text: str) -> Markup:
-            return render_inline(text, self._around(file, entry.id, frozenset()))
-
-        if entry.lab and entry.lab not in self.labs:
-            self._problem(file, entry.id, f"there is no lab {entry.lab}")
-        asked = Question(
-            entry.id,
-            entry.kind,
-            inline(entry.text),
-            tuple(entry.facts),
-            entry.lab or "",
-            see=entry.see or "",
-        )
-        match entry:
-            case schema.ChoiceSpec():
-                rights = sum(option.right for option in entry.option)
-                if rights != 1 and entry.kind == "one":
-                    self._problem(file, entry.id, f"one choice has one right option, not {rights}")
-                if rights == 0 and entry.kind == "several":
-                    self._problem(file, entry.id, "no option is right")
-                options = tuple(
-                    Option(
-                        hashlib.sha256(f"{entry.id}\0{option.text}".encode()).hexdigest()[:10],
-                        inline(option.text),
-                        option.right,
-                        inline(option.why),
-                    )
-                    for option in entry.option
-                )
-                if len({option.key for option in options}) < len(options):
-                    self._problem(file, entry.id, "two options are the same")
-                return replace(asked, options=options)
-            case schema.NumberSpec():
-                return replace(
-                    asked,
-                    answer=entry.answer,
-                    tolerance=entry.tolerance,
-                    unit=entry.unit,
-                    why=inline(entry.why),
-                )
-            case schema.MeasureSpec():
-                known = self.labs.get(entry.lab)
-                if known and entry.prediction not in {p.name for p in known.predictions}:
-                    self._problem(
-                        file, entry.id, f"the lab {entry.lab} has no prediction {entry.prediction}"
-                    )
-                return replace(asked, prediction=entry.prediction, why=inline(entry.why))
+        if spec is None:
+            return ()
+        return read_questions(spec, lambda name: self._around(file, name, frozenset()))
 
     def _measured(self) -> dict[str, Measured]:
         file = "measured.toml"
@@ -234,11 +178,7 @@ def _key(data: Any, path: tuple[int | str, ...]) -> str:
     """The place of a schema's complaint, with ids instead of positions where there are some."""
     words: list[str] = []
     for step in path:
-        if (
-            isinstance(data, dict)
-            and step not in data
-            and step in ("one", "several", "number", "measure")
-        ):
+        if isinstance(data, dict) and step not in data and step in get_args(Kind):
             continue
         try:
             data = data[step]
