@@ -16,6 +16,7 @@ from labs.client import catalogue
 from portal.content import schema
 from portal.content.dialect.surroundings import Surroundings
 from portal.content.dialect.text import Rendered, render
+from portal.content.glossary import Glossary, GlossarySpec, glossary_of
 from portal.content.model import (
     Course,
     Kind,
@@ -45,6 +46,7 @@ class _Reader:
         self.measured: dict[str, Measured] = {}
         self.numbers: dict[str, tuple[int, bool]] = {}
         """Each lesson's number, and whether it is written, by its slug."""
+        self.glossary = Glossary()
 
     def course(self) -> Course:
         self.measured = self._measured()
@@ -53,6 +55,7 @@ class _Reader:
             return Course("Course", (), self.measured, tuple(self.problems))
         for slug in (entry.slug for part in spec.part for entry in part.lesson):
             self.numbers.setdefault(slug, (len(self.numbers) + 1, self._text_of(slug).is_file()))
+        self.glossary = self._glossary({entry.slug for part in spec.part for entry in part.lesson})
         parts: list[Part] = []
         seen: set[str] = set()
         for part in spec.part:
@@ -69,7 +72,7 @@ class _Reader:
                 self._problem(
                     f"{path.parent.name}/lesson.md", "", "course.toml does not name this lesson"
                 )
-        return Course(spec.title, tuple(parts), self.measured, tuple(self.problems))
+        return Course(spec.title, tuple(parts), self.measured, tuple(self.problems), self.glossary)
 
     def _text_of(self, slug: str) -> Path:
         return self.folder / slug / "lesson.md"
@@ -118,6 +121,15 @@ class _Reader:
             return ()
         return read_questions(spec, lambda name: self._around(file, name, frozenset()))
 
+    def _glossary(self, lessons: set[str]) -> Glossary:
+        file = "glossary.toml"
+        spec = self._read(file, GlossarySpec) if (self.folder / file).is_file() else None
+        return glossary_of(
+            spec or GlossarySpec(),
+            lessons,
+            lambda term, text: self._problem(file, term, text),
+        )
+
     def _measured(self) -> dict[str, Measured]:
         file = "measured.toml"
         if not (self.folder / file).is_file():
@@ -148,6 +160,7 @@ class _Reader:
             measured=lambda lab, name: (
                 self.measured[lab].values.get(name) if lab in self.measured else None
             ),
+            glossary=self.glossary,
         )
 
     def _read(self, file: str, kind: type[_Spec]) -> _Spec | None:
@@ -185,7 +198,7 @@ def _key(data: Any, path: tuple[int | str, ...]) -> str:
         except (KeyError, IndexError, TypeError):
             data = None
         name = (
-            data.get("id") or data.get("slug")
+            data.get("id") or data.get("slug") or data.get("term")
             if isinstance(data, dict) and isinstance(step, int)
             else None
         )

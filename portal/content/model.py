@@ -15,6 +15,8 @@ from typing import ClassVar, Literal
 
 from markupsafe import Markup
 
+from portal.content.glossary import Glossary
+
 Kind = Literal["one", "several", "number", "measure", "order", "match", "fill", "trace"]
 
 
@@ -295,6 +297,7 @@ class Course:
     parts: tuple[Part, ...]
     measured: Mapping[str, Measured] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    glossary: Glossary = field(default_factory=Glossary)
 
     @cached_property
     def lessons(self) -> Mapping[str, Lesson]:
