@@ -1,5 +1,5 @@
-"""Backup and restore: a backup is a file with a digest, a restore makes a new cluster, and what was
-written since is gone.
+"""Backup and restore: a backup is a file with a digest, a restore makes a new cluster, and changes
+since the backup are not in it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Durability: none, snapshots, an append-only file.
+"""Durability: a server without a file, with snapshots, or with an append-only file.
 
-What a process crash takes, what a loss of power takes, and how long a start takes then.
+What a process crash takes, what a power cut takes, and how long the next start takes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ lab = bench.lab(
 
 @lab.setting_changed
 def begin_again(sandbox: Sandbox, control: str) -> None:
-    """Another configuration is another server: it begins with an empty disk."""
+    """Start a server with the new configuration and an empty disk."""
     if control in ("mode", "server") or (
         control == "snapshot_s" and sandbox.settings["mode"] == "rdb"
     ):

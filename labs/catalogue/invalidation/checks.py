@@ -1,4 +1,4 @@
-"""What must be seen in the lab invalidation.
+"""What a learner must have seen in the lab invalidation.
 
 Checks judge the rows of the comparison (the clients' clocks, the keys on the server) and single
 requests with the servers' counters.

@@ -1,5 +1,5 @@
-"""What can be done with backups, each with the button that a lab can show: take one, copy, damage
-and delete it, lose the data, restore it, and delete what was restored.
+"""What a learner can do with backups, each with its button: take one, copy, damage and delete it,
+delete all data, restore it, and delete the restored cluster.
 """
 
 from __future__ import annotations
