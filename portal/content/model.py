@@ -15,7 +15,9 @@ from typing import ClassVar, Literal
 
 from markupsafe import Markup
 
-Kind = Literal["one", "several", "number", "measure"]
+from portal.content.glossary import Glossary
+
+Kind = Literal["one", "several", "number", "measure", "order", "match", "fill", "trace"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +116,31 @@ class Option:
     why: Markup
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What can be chosen for a row of an order or a match: a place, or a right side."""
+
+    key: str
+    text: Markup
+
+    @property
+    def plain(self) -> str:
+        """The text for the inside of a select, which shows no markup."""
+        return self.text.striptags()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A step of an order, or a left side of a match; `belongs` is the key of its right choice."""
+
+    key: str
+    text: Markup
+    belongs: str
+
+
 @dataclass(frozen=True)
 class Question:
-    """One question of a quiz."""
+    """One question of a quiz. Its kind says which of the fields it has."""
 
     id: str
     kind: Kind
@@ -128,16 +152,29 @@ class Question:
     tolerance: float = 0.0
     unit: str = ""
     prediction: str = ""
+    rows: tuple[Row, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    accepts: tuple[str, ...] = ()
+    server: str = ""
+    commands: tuple[str, ...] = ()
+    exam: str = ""
     why: Markup = field(default_factory=Markup)
     see: str = ""
     """The anchor of the section that shows the answer, where the text itself does not say it."""
 
     @cached_property
     def content_hash(self) -> str:
-        """A name for this wording: an answer to another one does not count for it."""
+        """A name for what is asked: an answer to another wording does not count for it. The exam is
+        a label, and not in it.
+        """
         options = [[option.text, option.right] for option in self.options]
         number = self.answer, self.tolerance, self.unit
-        parts = [self.kind, self.text, options, *number, self.lab, self.prediction]
+        parts: list[object] = [self.kind, self.text, options, *number, self.lab, self.prediction]
+        rows = [[row.text, row.belongs] for row in self.rows]
+        choices = [[choice.key, choice.text] for choice in self.choices]
+        newer = [rows, choices, self.accepts, self.server, self.commands]
+        if any(newer):  # else the hash is what it was before there were these fields
+            parts.append(newer)
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -260,6 +297,7 @@ class Course:
     parts: tuple[Part, ...]
     measured: Mapping[str, Measured] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    glossary: Glossary = field(default_factory=Glossary)
 
     @cached_property
     def lessons(self) -> Mapping[str, Lesson]:

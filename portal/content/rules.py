@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from portal.content.glossary import Glossary
 from portal.content.model import Course, Place, Problem
 from portal.content.plain_words import banned
 from portal.content.prose import lines, passages, words
@@ -23,6 +24,10 @@ NO_PROSE: Final = frozenset(
     {"id", "kind", "lab", "see", "facts", "prediction", "commands", "accepts"}
 )
 """Keys of a question that hold no sentence of ours."""
+
+EXPLAINED: Final = "]{.term}"
+ELSEWHERE: Final = re.compile(r"`[^`]*`|\]\([^)]*\)|\{\{.*?\}\}|\[\^[^\]]*\]")
+"""Code, addresses, figures and notes: no uses of a term."""
 
 
 class Report(Protocol):
@@ -39,6 +44,7 @@ def problems(folder: Path, course: Course) -> list[Problem]:
         found.append(Problem(Place(file, where), text))
 
     answers: dict[str, str] = {}
+    terms = _TermsInOrder(course.glossary)
     for lesson in course.written:
         file = f"{lesson.slug}/lesson.md"
         text = (folder / file).read_text(encoding="utf-8")
@@ -49,6 +55,7 @@ def problems(folder: Path, course: Course) -> list[Problem]:
         _check_sources(text, to_lesson)
         _check_dates(text, to_lesson)
         _check_answers(text, answers, to_lesson)
+        terms.read(file, text, to_lesson)
         file = f"{lesson.slug}/quiz.toml"
         _check_quiz_words((folder / file).read_text(encoding="utf-8"), partial(report, file))
     return found
@@ -118,6 +125,34 @@ def _check_answers(text: str, answers: dict[str, str], report: Report) -> None:
         if (before := answers.setdefault(fact, answer)) != answer:
             known = f"an exam's answer on {fact} is “{answer}” here and “{before}” before"
             report(f"line {line.number}", known)
+
+
+class _TermsInOrder:
+    """The terms of the lessons read so far: a text that explains one comes before all its uses."""
+
+    def __init__(self, glossary: Glossary) -> None:
+        self._glossary = glossary
+        self._first: dict[str, str] = {}
+        """Where each term was first used, by the term."""
+
+    def read(self, file: str, text: str, report: Report) -> None:
+        """The next lesson: report each term that it explains, but that was used before."""
+        for line in lines(text):
+            if line.is_code or line.opening or line.is_note or "instructor" in line.inside:
+                continue
+            where = f"line {line.number}"
+            for start, end, entry in self._glossary.find(ELSEWHERE.sub(_blank, line.text)):
+                is_explained = line.text[end:].startswith(EXPLAINED)
+                if is_explained and (first := self._first.get(entry.term)):
+                    report(where, f"“{line.text[start:end]}” is explained here and used in {first}")
+                self._first.setdefault(entry.term, f"{file}, {where}")
+            for term in re.findall(r"\[([^\]]*)" + re.escape(EXPLAINED), line.text):
+                if self._glossary.entry(term) is None:
+                    report(where, f"“{term}” is explained here, and glossary.toml has no such term")
+
+
+def _blank(found: re.Match[str]) -> str:
+    return " " * len(found[0])
 
 
 def _check_quiz_words(text: str, report: Report) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from labs.lab import Lab
+from portal.content.glossary import Glossary
 
 Report = Callable[[str, str], None]
 
@@ -23,3 +24,4 @@ class Surroundings:
     labs: Mapping[str, Lab] = field(default_factory=dict)
     lessons: Mapping[str, tuple[int, bool]] = field(default_factory=dict)
     measured: Callable[[str, str], float | None] = lambda lab, name: None
+    glossary: Glossary = field(default_factory=Glossary)
