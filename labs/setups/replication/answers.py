@@ -1,7 +1,7 @@
 """Which server answered the clients of a flight recorder, by the servers' own count of commands.
 
-A client knows two endpoints; behind each, a listener leads connections on. What went over the links
-from an endpoint to the servers is therefore counted where it arrived.
+A client has the addresses of two endpoints. Behind each, a listener forwards connections to
+servers, so the commands are counted at the server where they arrived.
 """
 
 from __future__ import annotations

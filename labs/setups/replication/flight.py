@@ -221,7 +221,7 @@ def sentences_of(flight: Flight) -> tuple[str, str]:
     """
     results = flight.results
     if flight.gap_s < PULSE_S:
-        head = "Writes were accepted all the while."
+        head = "Writes were accepted all the time."
     elif results["recovered"]:
         head = f"No write was accepted for {flight.gap_s:.2f} s."
     else:
@@ -231,7 +231,7 @@ def sentences_of(flight: Flight) -> tuple[str, str]:
     else:
         tilted = ""
     if not results["recounted"]:
-        return head, f"It could not be found out what was lost.{tilted}"
+        return head, f"The lost writes could not be counted.{tilted}"
     return (
         head,
         f"{results['lost']:,} of {results['acknowledged']:,} acknowledged writes are lost.{tilted}",

@@ -97,7 +97,7 @@ class ReplicationGroup(Part):
         self.endpoints.lead_to_primary(self.primary, "")
 
     def opened(self) -> None:
-        """Wait until replicas and sentinels know each other, then observe them.
+        """Wait until replicas and sentinels have found each other, then observe them.
 
         Raises DidNotStart.
         """
@@ -151,7 +151,7 @@ class ReplicationGroup(Part):
                 sentinel.set("quorum", self._quorum())
 
     def scale_replicas(self) -> None:
-        """Start or stop replicas until there are as many as the setting `replicas` asks for."""
+        """Start or stop replicas until there are as many as the setting `replicas` says."""
         others = sorted(
             (name for name in self.members.caches if name != self.primary),
             key=lambda name: self.context.servers[name].state not in ("up", "paused"),
@@ -323,7 +323,7 @@ class ReplicationGroup(Part):
             redis.run("CLIENT", "UNPAUSE")
 
     def _watched(self, sentinel: str) -> Watched:
-        """What a sentinel is to know of the group when it starts."""
+        """What the configuration of a sentinel says of the group when it starts."""
         public, members = self.mesh.public, self.members
         return Watched(
             public[self.primary],

@@ -62,7 +62,7 @@ class FlightRecorder(Workload):
     """
 
     client_settings = ("readers",)
-    caption = "The clients run. They have two endpoints and nothing else."
+    caption = "The clients run. They have the addresses of two endpoints and no other."
     running = "The clients run"
 
     def __init__(self, context: Context) -> None:
@@ -267,7 +267,7 @@ class FlightRecorder(Workload):
             )
 
     def _client(self) -> str:
-        """What the writing client knows: an address and its own settings."""
+        """What the writing client has: an address and its own settings."""
         settings, address = self.context.settings, self._group.mesh.endpoints[PRIMARY_ENDPOINT]
         if "retry" not in settings:
             return str(address)
@@ -334,8 +334,8 @@ class FlightRecorder(Workload):
         )
 
     def _watch(self, flight: Flight) -> None:
-        """End the flight when writes have been acknowledged again for a while by a primary that
-        every sentinel knows, or when it takes too long.
+        """End the flight when writes have been acknowledged again for a while by a primary
+        that every sentinel agrees on, or when it takes too long.
         """
         while self.current is flight:
             time.sleep(0.05)

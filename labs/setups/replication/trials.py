@@ -159,7 +159,7 @@ def finished_flight(sandbox: Sandbox) -> Flight:
 
 def repair(sandbox: Sandbox) -> None:
     """Have former primaries follow the primary, as the service does, and wait until every server
-    that is up follows it, and every sentinel knows it.
+    that is up follows it, and every sentinel agrees on it.
     """
     with contextlib.suppress(NotNow):
         faults.gather(sandbox)

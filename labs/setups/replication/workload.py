@@ -1,7 +1,7 @@
 """The clients of a flight recorder: one writes numbers through the primary endpoint, the others
 read through the reader endpoint. Every attempt is reported, however it ended.
 
-They know two addresses and nothing else: the endpoints decide which server answers. A number is
+They have two addresses and no other: the endpoints decide which server answers. A number is
 sent once: a failed write is not sent again, so that no two attempts are taken for one.
 """
 
