@@ -32,8 +32,8 @@ class Answers:
     def flows(self, seconds: float, *, own_reads_at: str, stale_per_s: float) -> dict[str, float]:
         """Operations a second on each link from an endpoint to a member, by `flow`.
 
-        `own_reads_at` is the endpoint where the writer reads its own writes; of these it found
-        `stale_per_s` to be stale, which is said of a link only if they all took that one.
+        `own_reads_at` is the endpoint where the writer reads its own writes; `stale_per_s`
+        of these reads were stale, which is reported for a link only if all of them took it.
         """
         grown = {name: self._grown(name, seconds) for name in self._members.caches}
         flows: dict[str, float] = {}

@@ -229,7 +229,7 @@ class Members:
         return True
 
     def sentinels_agree(self) -> bool:
-        """True if every sentinel that is up takes the server behind the primary endpoint for the
+        """True if every sentinel that is up regards the server behind the primary endpoint as the
         primary.
 
         The sentinel that led a failover is the last one: until then it gives no vote, and if the

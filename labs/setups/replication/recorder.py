@@ -225,7 +225,7 @@ class FlightRecorder(Workload):
         return taken / max(until - since, 0.001)
 
     def begin(self, verb: str, words: str, *, server: str = "", zone: str = "") -> None:
-        """A fault happens now: to a server, or to a zone and the server in it.
+        """Begin the flight of a fault that happens now: of a server, or of a zone with its server.
 
         Raises NotNow while another flight is under way, or while no client writes.
         """
@@ -314,8 +314,8 @@ class FlightRecorder(Workload):
 
     @property
     def _pulse_s(self) -> float:
-        """A silence that is longer than this is one: the client would have written several
-        times.
+        """The shortest time without an acknowledged write that counts as a silence: enough for
+        several writes.
         """
         return max(PULSE_S, 5 / float(self.context.settings["writes_per_s"]))
 
