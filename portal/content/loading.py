@@ -5,30 +5,30 @@ Collects every problem, with its file and place, and goes on with what is right.
 
 from __future__ import annotations
 
-import hashlib
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
-from markupsafe import Markup
 from pydantic import BaseModel, ValidationError
 
 from labs.client import catalogue
 from portal.content import schema
 from portal.content.dialect.surroundings import Surroundings
-from portal.content.dialect.text import Rendered, render, render_inline
+from portal.content.dialect.text import Rendered, render
 from portal.content.glossary import Glossary, GlossarySpec, glossary_of
 from portal.content.model import (
     Course,
+    Kind,
     Lesson,
     Measured,
-    Option,
     Part,
     Place,
     Problem,
     Question,
 )
+from portal.content.prose import passages
+from portal.content.questions import read_questions
 
 _Spec = TypeVar("_Spec", bound=BaseModel)
 
@@ -44,6 +44,8 @@ class _Reader:
         self.problems: list[Problem] = []
         self.labs = catalogue()
         self.measured: dict[str, Measured] = {}
+        self.numbers: dict[str, tuple[int, bool]] = {}
+        """Each lesson's number, and whether it is written, by its slug."""
         self.glossary = Glossary()
 
     def course(self) -> Course:
@@ -51,19 +53,19 @@ class _Reader:
         spec = self._read("course.toml", schema.CourseSpec)
         if spec is None:
             return Course("Course", (), self.measured, tuple(self.problems))
+        for slug in (entry.slug for part in spec.part for entry in part.lesson):
+            self.numbers.setdefault(slug, (len(self.numbers) + 1, self._text_of(slug).is_file()))
         self.glossary = self._glossary({entry.slug for part in spec.part for entry in part.lesson})
         parts: list[Part] = []
-        number = 0
         seen: set[str] = set()
         for part in spec.part:
             lessons: list[Lesson] = []
             for entry in part.lesson:
-                number += 1
                 if entry.slug in seen:
                     self._problem("course.toml", entry.slug, "the slug is there twice")
                     continue
                 seen.add(entry.slug)
-                lessons.append(self._lesson(entry, number, part.title))
+                lessons.append(self._lesson(entry, part.title))
             parts.append(Part(part.title, tuple(lessons)))
         for path in sorted(self.folder.glob("*/lesson.md")):
             if path.parent.name not in seen:
@@ -72,15 +74,18 @@ class _Reader:
                 )
         return Course(spec.title, tuple(parts), self.measured, tuple(self.problems), self.glossary)
 
-    def _lesson(self, entry: schema.LessonSpec, number: int, part: str) -> Lesson:
-        plain = Lesson(
-            entry.slug, number, entry.title, entry.line, entry.minutes, tuple(entry.labs), part
-        )
-        path = self.folder / entry.slug / "lesson.md"
-        if not path.is_file():
+    def _text_of(self, slug: str) -> Path:
+        return self.folder / slug / "lesson.md"
+
+    def _lesson(self, entry: schema.LessonSpec, part: str) -> Lesson:
+        number, is_written = self.numbers[entry.slug]
+        plain = Lesson(entry.slug, number, entry.title, entry.line, tuple(entry.labs), part)
+        if not is_written:
             return plain
+        path = self._text_of(entry.slug)
         questions = self._quiz(entry.slug)
-        rendered = self._text(entry.slug, path, frozenset(question.id for question in questions))
+        asked = frozenset(question.id for question in questions)
+        rendered, words = self._text(entry.slug, path, asked)
         anchors = {section.anchor for section in rendered.sections}
         for question in questions:
             if question.see and question.see not in anchors:
@@ -88,17 +93,23 @@ class _Reader:
                     f"{entry.slug}/quiz.toml", question.id, f"there is no section {question.see}"
                 )
         return replace(
-            plain, blocks=rendered.blocks, sections=rendered.sections, questions=questions
+            plain,
+            blocks=rendered.blocks,
+            sections=rendered.sections,
+            questions=questions,
+            words=words,
         )
 
-    def _text(self, slug: str, path: Path, questions: frozenset[str]) -> Rendered:
+    def _text(self, slug: str, path: Path, questions: frozenset[str]) -> tuple[Rendered, int]:
+        """A lesson's blocks and sections, and how many words a learner reads in it."""
         file = f"{slug}/lesson.md"
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             self._problem(file, "", "it cannot be read as UTF-8")
-            return Rendered((), ())
-        return render(text, self._around(file, "", questions))
+            return Rendered((), ()), 0
+        read = sum(passage.words for passage in passages(text))
+        return render(text, self._around(file, "", questions)), read
 
     def _quiz(self, slug: str) -> tuple[Question, ...]:
         file = f"{slug}/quiz.toml"
@@ -106,64 +117,9 @@ class _Reader:
             self._problem(file, "", "a lesson has a quiz")
             return ()
         spec = self._read(file, schema.QuizSpec)
-        questions: dict[str, Question] = {}
-        for entry in spec.question if spec else ():
-            if entry.id in questions:
-                self._problem(file, entry.id, "the id is there twice")
-                continue
-            questions[entry.id] = self._question(file, entry)
-        return tuple(questions.values())
-
-    def _question(
-        self, file: str, entry: schema.ChoiceSpec | schema.NumberSpec | schema.MeasureSpec
-    ) -> Question:
-        def inline(text: str) -> Markup:
-            return render_inline(text, self._around(file, entry.id, frozenset()))
-
-        if entry.lab and entry.lab not in self.labs:
-            self._problem(file, entry.id, f"there is no lab {entry.lab}")
-        asked = Question(
-            entry.id,
-            entry.kind,
-            inline(entry.text),
-            tuple(entry.facts),
-            entry.lab or "",
-            see=entry.see or "",
-        )
-        match entry:
-            case schema.ChoiceSpec():
-                rights = sum(option.right for option in entry.option)
-                if rights != 1 and entry.kind == "one":
-                    self._problem(file, entry.id, f"one choice has one right option, not {rights}")
-                if rights == 0 and entry.kind == "several":
-                    self._problem(file, entry.id, "no option is right")
-                options = tuple(
-                    Option(
-                        hashlib.sha256(f"{entry.id}\0{option.text}".encode()).hexdigest()[:10],
-                        inline(option.text),
-                        option.right,
-                        inline(option.why),
-                    )
-                    for option in entry.option
-                )
-                if len({option.key for option in options}) < len(options):
-                    self._problem(file, entry.id, "two options are the same")
-                return replace(asked, options=options)
-            case schema.NumberSpec():
-                return replace(
-                    asked,
-                    answer=entry.answer,
-                    tolerance=entry.tolerance,
-                    unit=entry.unit,
-                    why=inline(entry.why),
-                )
-            case schema.MeasureSpec():
-                known = self.labs.get(entry.lab)
-                if known and entry.prediction not in {p.name for p in known.predictions}:
-                    self._problem(
-                        file, entry.id, f"the lab {entry.lab} has no prediction {entry.prediction}"
-                    )
-                return replace(asked, prediction=entry.prediction, why=inline(entry.why))
+        if spec is None:
+            return ()
+        return read_questions(spec, lambda name: self._around(file, name, frozenset()))
 
     def _glossary(self, lessons: set[str]) -> Glossary:
         file = "glossary.toml"
@@ -200,6 +156,7 @@ class _Reader:
             figures=(self.folder / file).parent / "figures",
             questions=questions,
             labs=self.labs,
+            lessons=self.numbers,
             measured=lambda lab, name: (
                 self.measured[lab].values.get(name) if lab in self.measured else None
             ),
@@ -234,11 +191,7 @@ def _key(data: Any, path: tuple[int | str, ...]) -> str:
     """The place of a schema's complaint, with ids instead of positions where there are some."""
     words: list[str] = []
     for step in path:
-        if (
-            isinstance(data, dict)
-            and step not in data
-            and step in ("one", "several", "number", "measure")
-        ):
+        if isinstance(data, dict) and step not in data and step in get_args(Kind):
             continue
         try:
             data = data[step]

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from portal.content.glossary import Glossary
 
-Kind = Literal["one", "several", "number", "measure"]
+Kind = Literal["one", "several", "number", "measure", "order", "match", "fill", "trace"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,16 @@ class Instructor:
 PLAIN = (Html, Figure, LabLink, RunSnippet)
 """The blocks that look the same for every learner."""
 
+WORDS_PER_MINUTE = 180
+"""Of a reader with English as a second language."""
+MINUTES_TO_DO: Mapping[type, float] = {
+    LabLink: 4.0,
+    Predict: 1.5,
+    CheckQuestion: 1.0,
+    RunSnippet: 0.5,
+}
+"""An estimate: no learner was timed."""
+
 Block = Html | Figure | LabLink | Predict | CheckQuestion | RunSnippet | Instructor
 
 
@@ -106,9 +116,31 @@ class Option:
     why: Markup
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What can be chosen for a row of an order or a match: a place, or a right side."""
+
+    key: str
+    text: Markup
+
+    @property
+    def plain(self) -> str:
+        """The text for the inside of a select, which shows no markup."""
+        return self.text.striptags()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A step of an order, or a left side of a match; `belongs` is the key of its right choice."""
+
+    key: str
+    text: Markup
+    belongs: str
+
+
 @dataclass(frozen=True)
 class Question:
-    """One question of a quiz."""
+    """One question of a quiz. Its kind says which of the fields it has."""
 
     id: str
     kind: Kind
@@ -120,16 +152,29 @@ class Question:
     tolerance: float = 0.0
     unit: str = ""
     prediction: str = ""
+    rows: tuple[Row, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    accepts: tuple[str, ...] = ()
+    server: str = ""
+    commands: tuple[str, ...] = ()
+    exam: str = ""
     why: Markup = field(default_factory=Markup)
     see: str = ""
     """The anchor of the section that shows the answer, where the text itself does not say it."""
 
     @cached_property
     def content_hash(self) -> str:
-        """A name for this wording: an answer to another one does not count for it."""
+        """A name for what is asked: an answer to another wording does not count for it. The exam is
+        a label, and not in it.
+        """
         options = [[option.text, option.right] for option in self.options]
         number = self.answer, self.tolerance, self.unit
-        parts = [self.kind, self.text, options, *number, self.lab, self.prediction]
+        parts: list[object] = [self.kind, self.text, options, *number, self.lab, self.prediction]
+        rows = [[row.text, row.belongs] for row in self.rows]
+        choices = [[choice.key, choice.text] for choice in self.choices]
+        newer = [rows, choices, self.accepts, self.server, self.commands]
+        if any(newer):  # else the hash is what it was before there were these fields
+            parts.append(newer)
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -141,17 +186,29 @@ class Lesson:
     number: int
     title: str
     line: str
-    minutes: int
     labs: tuple[str, ...]
     part: str
     blocks: tuple[Block, ...] = ()
     sections: tuple[Section, ...] = ()
     questions: tuple[Question, ...] = ()
+    words: int = 0
+    """Words that a learner reads, without notes, code and passages for the curious."""
 
     @property
     def written(self) -> bool:
         """True if there is something to read."""
         return bool(self.blocks)
+
+    @property
+    def reading_minutes(self) -> int:
+        """About how long the text takes to read."""
+        return max(1, round(self.words / WORDS_PER_MINUTE))
+
+    @cached_property
+    def minutes(self) -> int:
+        """About how long the lesson takes with all that there is to do in it."""
+        doing = sum(MINUTES_TO_DO.get(type(block), 0.0) for block in self.blocks)
+        return max(1, round(self.words / WORDS_PER_MINUTE + doing))
 
     @cached_property
     def anchors(self) -> tuple[str, ...]:

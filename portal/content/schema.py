@@ -9,6 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80)]
 Text = Annotated[str, Field(min_length=1)]
 Fact = Annotated[str, Field(pattern=r"^[ABCD][0-9]{1,2}$")]
+Command = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^\S(.*\S)?$")]
+"""One line, as it is typed."""
+Typed = Annotated[str, Field(min_length=1, max_length=400, pattern=r"(?s)^\S(.*\S)?$")]
+"""What is typed in a console: for Memcached the value may stand on a second line."""
 
 
 class _Strict(BaseModel):
@@ -19,7 +23,6 @@ class LessonSpec(_Strict):
     slug: Slug
     title: Text
     line: Text
-    minutes: Annotated[int, Field(ge=1, le=120)]
     labs: list[Slug] = []
     facts: list[Fact] = []
 
@@ -46,6 +49,7 @@ class _Question(_Strict):
     facts: Annotated[list[Fact], Field(min_length=1)]
     lab: Slug | None = None
     see: Slug | None = None
+    exam: Literal["", "SAA-C03", "DVA-C02", "SOA-C03"] = ""
 
 
 class ChoiceSpec(_Question):
@@ -68,7 +72,33 @@ class MeasureSpec(_Question):
     why: Text
 
 
-QuestionSpec = Annotated[ChoiceSpec | NumberSpec | MeasureSpec, Field(discriminator="kind")]
+class OrderSpec(_Question):
+    kind: Literal["order"]
+    steps: Annotated[list[Text], Field(min_length=3, max_length=6)]
+    why: Text
+
+
+class MatchSpec(_Question):
+    kind: Literal["match"]
+    pairs: Annotated[list[tuple[Text, Text]], Field(min_length=3, max_length=6)]
+    why: Text
+
+
+class FillSpec(_Question):
+    kind: Literal["fill"]
+    accepts: Annotated[list[Command], Field(min_length=1, max_length=12)]
+    why: Text
+
+
+class TraceSpec(_Question):
+    kind: Literal["trace"]
+    server: Literal["redis", "memcached"]
+    commands: Annotated[list[Typed], Field(min_length=1, max_length=8)]
+    option: Annotated[list[OptionSpec], Field(min_length=2, max_length=8)]
+
+
+AnyQuestion = ChoiceSpec | NumberSpec | MeasureSpec | OrderSpec | MatchSpec | FillSpec | TraceSpec
+QuestionSpec = Annotated[AnyQuestion, Field(discriminator="kind")]
 
 
 class QuizSpec(_Strict):

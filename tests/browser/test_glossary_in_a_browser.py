@@ -36,8 +36,8 @@ def means(link: Locator) -> str:
 
 def covers(page: Page, link: Locator) -> bool:
     """True if the note lies on its term, or leaves the window."""
-    at: dict[str, Any] = note(page).bounding_box() or {}
-    own: dict[str, Any] = link.bounding_box() or {}
+    at: Any = note(page).bounding_box()
+    own: Any = link.bounding_box()
     size = page.viewport_size or {"width": 0, "height": 0}
     is_inside = (
         at["x"] >= 0

@@ -73,6 +73,57 @@ def test_all_problems_are_told_at_once(lessons):
         ("first/quiz.toml", 'id = "two-of-three"', 'id = "one-of-three"', "the id is there twice"),
         ("first/quiz.toml", "[[question]]", "[[question", "it is not TOML"),
         (
+            "second/quiz.toml",
+            ', "The app asks the database.", "The app fills the cache with `SET`."',
+            "",
+            "second/quiz.toml (question.in-order.steps): List should have at least 3 items",
+        ),
+        (
+            "second/quiz.toml",
+            "The cache says no.",
+            "The app asks the cache.",
+            "second/quiz.toml (in-order): two steps are the same",
+        ),
+        (
+            "second/quiz.toml",
+            "deletes a key",
+            "reads a value",
+            "second/quiz.toml (in-pairs): two right sides are the same",
+        ),
+        (
+            "second/quiz.toml",
+            "`DEL page:42`",
+            "`GET page:42`",
+            "second/quiz.toml (in-pairs): two left sides are the same",
+        ),
+        ("second/quiz.toml", ', "deletes a key"', "", "question.in-pairs.pairs.1"),
+        (
+            "second/quiz.toml",
+            'accepts = ["EXPIRE page:42 60", "PEXPIRE page:42 60000"]',
+            "accepts = []",
+            "second/quiz.toml (question.typed.accepts): List should have at least 1 item",
+        ),
+        (
+            "second/quiz.toml",
+            "PEXPIRE page:42 60000",
+            "EXPIRE page:42 60",
+            "second/quiz.toml (typed): two spellings are the same",
+        ),
+        (
+            "second/quiz.toml",
+            "right = true",
+            "right = false",
+            "second/quiz.toml (traced): a trace has one right option, not 0",
+        ),
+        (
+            "second/quiz.toml",
+            '"(nil)"',
+            '"(integer) 60"',
+            "second/quiz.toml (traced): two options are the same",
+        ),
+        ("second/quiz.toml", 'server = "redis"', 'server = "mysql"', "question.traced.server"),
+        ("second/quiz.toml", "DVA-C02", "CLF-C02", "second/quiz.toml (question.in-order.exam)"),
+        (
             "first/lesson.md",
             "::: check one-of-three",
             "::: check two-of-four",
@@ -88,8 +139,8 @@ def test_all_problems_are_told_at_once(lessons):
         ("measured.toml", "0.1894", '"fast"', "measured.toml (sample-lab.hit_p50_ms)"),
         (
             "course.toml",
-            "minutes = 10",
-            'minutes = 10\ncolour = "red"',
+            'line = "Every block there is."',
+            'line = "Every block there is."\ncolour = "red"',
             "course.toml (part.0.lesson.first.colour)",
         ),
         ("course.toml", 'slug = "second"', 'slug = "first"', "the slug is there twice"),
@@ -129,6 +180,53 @@ def test_the_hash_of_a_question_changes_with_its_wording(lessons):
     after = {q.id: q.content_hash for q in load(lessons).lessons["first"].questions}
 
     assert [name for name in before if before[name] != after[name]] == ["one-of-three"]
+
+
+@pytest.mark.parametrize(
+    ("question", "old", "new"),
+    [
+        ("in-order", "The cache says no.", "The cache misses."),
+        ("in-order", '"The cache says no.", "The app asks the database."', "SWAPPED"),
+        ("in-pairs", "deletes a key", "drops a key"),
+        ("typed", "PEXPIRE page:42 60000", "PEXPIRE page:42 61000"),
+        ("traced", "SET page:42 b", "SET page:42 c"),
+        ("traced", 'server = "redis"', 'server = "memcached"'),
+    ],
+)
+def test_the_hash_of_a_question_covers_all_that_is_asked(lessons, question, old, new):
+    if new == "SWAPPED":
+        new = ", ".join(reversed(old.split(", ")))
+    before = {q.id: q.content_hash for q in load(lessons).lessons["second"].questions}
+    spoil(lessons / "second" / "quiz.toml", old, new)
+    after = {q.id: q.content_hash for q in load(lessons).lessons["second"].questions}
+
+    assert [name for name in before if before[name] != after[name]] == [question]
+
+
+def test_the_hash_of_a_question_of_an_older_kind_is_what_it_was(lessons):
+    """Answers that learners gave before there were the newer kinds still count."""
+    lesson = load(lessons).lessons["first"]
+
+    assert lesson.question("a-number").content_hash == (
+        "aa5c1fbc79461c77877efdcd37a818acea71354ab09fced6310eb63c28d80049"
+    )
+
+
+def test_what_is_written_of_the_newer_kinds_is_in_the_course(lessons):
+    order, match, fill, trace = load(lessons).lessons["second"].questions[1:]
+
+    assert order.exam == "DVA-C02" and not match.exam
+    assert [(row.text, row.belongs) for row in order.rows][3] == (
+        "The app fills the cache with <code>SET</code>.",
+        "4",
+    )
+    assert [choice.text for choice in order.choices] == ["1st", "2nd", "3rd", "4th"]
+    assert [row.belongs for row in match.rows] == [choice.key for choice in match.choices]
+    assert not {row.key for row in match.rows} & {choice.key for choice in match.choices}
+    assert match.choices[2].plain == "says how long it stays"
+    assert fill.accepts == ("EXPIRE page:42 60", "PEXPIRE page:42 60000")
+    assert trace.server == "redis" and trace.commands[-1] == "TTL page:42"
+    assert [option.text for option in trace.options if option.right] == ["(integer) -1"]
 
 
 def test_a_question_leads_to_the_section_that_shows_its_answer(lessons):
