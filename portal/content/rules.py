@@ -132,20 +132,26 @@ class _TermsInOrder:
 
     def __init__(self, glossary: Glossary) -> None:
         self._glossary = glossary
-        self._first: dict[str, str] = {}
+        self._used: dict[str, str] = {}
         """Where each term was first used, by the term."""
+        self._explained: set[str] = set()
 
     def read(self, file: str, text: str, report: Report) -> None:
         """The next lesson: report each term that it explains, but that was used before."""
         for line in lines(text):
             if line.is_code or line.opening or line.is_note or "instructor" in line.inside:
                 continue
+            if line.text.startswith(("#", "alt:")):
+                continue
             where = f"line {line.number}"
             for start, end, entry in self._glossary.find(ELSEWHERE.sub(_blank, line.text)):
-                is_explained = line.text[end:].startswith(EXPLAINED)
-                if is_explained and (first := self._first.get(entry.term)):
-                    report(where, f"“{line.text[start:end]}” is explained here and used in {first}")
-                self._first.setdefault(entry.term, f"{file}, {where}")
+                if not line.text[end:].startswith(EXPLAINED):
+                    self._used.setdefault(entry.term, f"{file}, {where}")
+                elif entry.term not in self._explained:
+                    self._explained.add(entry.term)
+                    if first := self._used.get(entry.term):
+                        said = f"“{line.text[start:end]}” is explained here and used in {first}"
+                        report(where, said)
             for term in re.findall(r"\[([^\]]*)" + re.escape(EXPLAINED), line.text):
                 if self._glossary.entry(term) is None:
                     report(where, f"“{term}” is explained here, and glossary.toml has no such term")

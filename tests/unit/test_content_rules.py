@@ -68,6 +68,38 @@ def test_a_broken_rule_is_found_at_its_place(folder, file, old, new, said):
     assert said in found(folder)
 
 
+GLOSSARY = """[[entry]]
+term = "widget"
+means = "A thing."
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("A widget runs. A [widget]{.term} is a thing.", "“widget” is explained here and used in"),
+        ("A [widget]{.term} is a thing. A widget runs.", ""),
+        ("A `widget` runs. A [widget]{.term} is a thing.", ""),
+        ("A [gadget]{.term} is a thing.", "glossary.toml has no such term"),
+    ],
+)
+def test_a_term_is_explained_before_it_is_used(folder, text, said):
+    (folder / "glossary.toml").write_text(GLOSSARY)
+    spoil(folder / "second/lesson.md", "Some text.", text)
+
+    assert said in found(folder) if said else found(folder) == ""
+
+
+def test_a_term_that_an_earlier_lesson_uses_is_explained_there(folder):
+    (folder / "glossary.toml").write_text(GLOSSARY)
+    spoil(folder / "first/lesson.md", "Start the load.", "Start the widget.")
+    spoil(folder / "second/lesson.md", "Some text.", "A [widget]{.term} is a thing.")
+
+    assert "second/lesson.md (line 3): “widget” is explained here and used in first/" in found(
+        folder
+    )
+
+
 def test_two_lessons_give_one_answer_to_an_exam_s_question_on_a_fact(folder):
     block = ':::: truths\n::: exam fact="A1" answer="another"\nText.\n:::\n::::\n\n## Here\n'
     spoil(folder / "second/lesson.md", "## Here\n", block)
