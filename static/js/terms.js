@@ -48,7 +48,10 @@ function hide() {
 function place() {
   if (!shown) return;
   const { left, top, bottom } = shown.getBoundingClientRect();
-  if (!shown.isConnected || bottom < 0 || top > innerHeight) return hide();
+  if (!shown.isConnected || bottom < 0 || top > innerHeight) {
+    hide();
+    return;
+  }
   const { offsetWidth: width, offsetHeight: height } = note;
   const isUnder = bottom + GAP + height + EDGE <= innerHeight || innerHeight - bottom >= top;
   note.style.left = `${Math.max(EDGE, Math.min(left, document.documentElement.clientWidth - width - EDGE))}px`;
@@ -91,3 +94,4 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("scroll", place, { capture: true, passive: true });
 window.addEventListener("resize", place);
+document.addEventListener("htmx:after:swap", place);
