@@ -14,11 +14,6 @@ from tests.web.conftest import Browser
 
 COURSE = load(ROOT / "lessons")
 ENTRIES = COURSE.glossary.entries
-NOT_YET = {
-    *("Break mode", "Load mode", "Step mode", "CDC", "outbox", "maintenance window", "page cache"),
-    *("service update", "timeout"),
-}
-"""Terms that the course is going to use."""
 TERM = re.compile(r'<a class="term" href="/glossary#([a-z0-9-]+)" data-means="([^"]+)">([^<]+)</a>')
 
 
@@ -106,23 +101,3 @@ def test_a_course_without_a_glossary_says_so(client):
     page = client.get("/glossary").text
 
     assert "There is no glossary" in page
-
-
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.anchor)
-def test_a_term_is_used_in_a_lesson_or_its_lesson_is_to_come(entry):
-    lesson = COURSE.lessons[entry.lesson]
-
-    assert not lesson.written or entry.common or entry.term in USED | NOT_YET
-
-
-def used():
-    """The terms that the texts of lessons, quizzes and labs use."""
-    texts = [*ROOT.glob("lessons/*/*.*"), *ROOT.glob("labs/catalogue/*/*.py")]
-    return {
-        entry.term
-        for path in texts
-        for _, _, entry in COURSE.glossary.find(path.read_text(encoding="utf-8"))
-    }
-
-
-USED = used()
