@@ -15,6 +15,7 @@ from portal.content.rules import problems
 from portal.settings import ROOT
 
 COURSE: Course = load(ROOT / "lessons")
+TERMS = {entry.anchor for entry in COURSE.glossary.entries}
 WRITTEN = [lesson for lesson in COURSE.lessons.values() if lesson.written]
 QUESTIONS = [(lesson, question) for lesson in WRITTEN for question in lesson.questions]
 
@@ -77,6 +78,8 @@ def test_links_lead_somewhere(lesson):
             assert target[1:] in anchors, target
         elif target.startswith("/labs/"):
             assert target.removeprefix("/labs/") in catalogue(), target
+        elif target.startswith("/glossary#"):
+            assert target.removeprefix("/glossary#") in TERMS, target
         elif target.startswith("/lessons/"):
             assert target.removeprefix("/lessons/").split("#")[0] in COURSE.lessons, target
         else:
