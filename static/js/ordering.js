@@ -16,7 +16,10 @@ class Ordering extends HTMLElement {
       const place = document.createElement("b");
       place.className = "place";
       row.prepend(place);
-      row.append(this.button(row, -1), this.button(row, 1));
+      const buttons = document.createElement("span");
+      buttons.className = "up-or-down";
+      buttons.append(this.button(row, -1), this.button(row, 1));
+      row.append(buttons);
     }
     this.count();
   }
