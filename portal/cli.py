@@ -78,15 +78,19 @@ def lessons() -> None:
     default=ROOT / "lessons",
 )
 def check(folder: Path) -> None:
-    """Print everything that is wrong with the lessons."""
+    """Print everything that is wrong with the lessons: what can't be read, and what breaks a rule
+    for writers.
+    """
     from portal.content.loading import load  # noqa: PLC0415  # as in `recorder`: Markdown, Pygments
+    from portal.content.rules import problems  # noqa: PLC0415
 
     course = load(folder)
-    for problem in course.problems:
+    found = [*course.problems, *problems(folder, course)]
+    for problem in found:
         click.echo(str(problem))
-    written, total = sum(lesson.written for lesson in course.lessons.values()), len(course.lessons)
-    click.echo(f"{written} of {total} lessons written, {len(course.problems)} problems.", err=True)
-    if course.problems:
+    written, total = len(course.written), len(course.lessons)
+    click.echo(f"{written} of {total} lessons written, {len(found)} problems.", err=True)
+    if found:
         sys.exit(1)
 
 

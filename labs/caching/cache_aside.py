@@ -29,5 +29,5 @@ def write(shop, cache, item, price, ttl_s):
     return version
 
 
-def write_untold(shop, cache, item, price, ttl_s):
-    return shop.change_price(item, price)  # nobody tells the cache
+def write_without_invalidation(shop, cache, item, price, ttl_s):
+    return shop.change_price(item, price)  # the cache keeps the old price

@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable
 
 CHANNEL = "changed"
-"""Where a process hears which keys it has to forget."""
+"""Where a process receives the keys that have changed."""
 
 
 class Local:
-    """What this process remembers.
+    """The answers that this process keeps.
 
-    `on_get(key, found, took_ms)` hears of every look. Any thread may call.
+    `on_get(key, found, took_ms)` is called after every lookup. Any thread may call.
     """
 
     def __init__(

@@ -8,12 +8,13 @@ import time
 
 
 def log_in(request, store, limits):
-    # 1. The user logs in. Whoever saw or planted the old id has nothing:
+    # The password was checked before this (left out here).
+    # 1. The user logs in. The old id ends, because an attacker may have it.
     old = request.cookies.get("sid")
     before = store.load(old) if old else None
     if before:
         store.forget(old)
-    sid = secrets.token_urlsafe(32)  # 256 random bits that say nothing
+    sid = secrets.token_urlsafe(32)  # 256 random bits, without any meaning
     # 2. The application writes the session to the store.
     session = {
         "user": request.form["user"],

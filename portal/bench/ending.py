@@ -152,7 +152,7 @@ def _following(lab: Lab, lesson: Lesson | None, history: History, course: Course
         title = f"{left} question{'' if left == 1 else 's'} of lesson {lesson.number}"
         return Next(title, "Go on: the questions", url_for("quizzes.quiz", slug=lesson.slug))
     if after := course.after(lesson):
-        title = f"Lesson {after.number}: {after.title}, {after.minutes} min"
+        title = f"Lesson {after.number}: {after.title}, {after.reading_minutes} min to read"
         return Next(
             title, f"Go on: lesson {after.number}", url_for("learn.lesson", slug=after.slug)
         )

@@ -16,6 +16,7 @@ from labs.client import catalogue
 from portal.content import schema
 from portal.content.dialect.surroundings import Surroundings
 from portal.content.dialect.text import Rendered, render
+from portal.content.glossary import Glossary, GlossarySpec, glossary_of
 from portal.content.model import (
     Course,
     Kind,
@@ -26,6 +27,7 @@ from portal.content.model import (
     Problem,
     Question,
 )
+from portal.content.prose import passages
 from portal.content.questions import read_questions
 
 _Spec = TypeVar("_Spec", bound=BaseModel)
@@ -42,41 +44,48 @@ class _Reader:
         self.problems: list[Problem] = []
         self.labs = catalogue()
         self.measured: dict[str, Measured] = {}
+        self.numbers: dict[str, tuple[int, bool]] = {}
+        """Each lesson's number, and whether it is written, by its slug."""
+        self.glossary = Glossary()
 
     def course(self) -> Course:
         self.measured = self._measured()
         spec = self._read("course.toml", schema.CourseSpec)
         if spec is None:
             return Course("Course", (), self.measured, tuple(self.problems))
+        for slug in (entry.slug for part in spec.part for entry in part.lesson):
+            self.numbers.setdefault(slug, (len(self.numbers) + 1, self._text_of(slug).is_file()))
+        self.glossary = self._glossary({entry.slug for part in spec.part for entry in part.lesson})
         parts: list[Part] = []
-        number = 0
         seen: set[str] = set()
         for part in spec.part:
             lessons: list[Lesson] = []
             for entry in part.lesson:
-                number += 1
                 if entry.slug in seen:
                     self._problem("course.toml", entry.slug, "the slug is there twice")
                     continue
                 seen.add(entry.slug)
-                lessons.append(self._lesson(entry, number, part.title))
+                lessons.append(self._lesson(entry, part.title))
             parts.append(Part(part.title, tuple(lessons)))
         for path in sorted(self.folder.glob("*/lesson.md")):
             if path.parent.name not in seen:
                 self._problem(
                     f"{path.parent.name}/lesson.md", "", "course.toml does not name this lesson"
                 )
-        return Course(spec.title, tuple(parts), self.measured, tuple(self.problems))
+        return Course(spec.title, tuple(parts), self.measured, tuple(self.problems), self.glossary)
 
-    def _lesson(self, entry: schema.LessonSpec, number: int, part: str) -> Lesson:
-        plain = Lesson(
-            entry.slug, number, entry.title, entry.line, entry.minutes, tuple(entry.labs), part
-        )
-        path = self.folder / entry.slug / "lesson.md"
-        if not path.is_file():
+    def _text_of(self, slug: str) -> Path:
+        return self.folder / slug / "lesson.md"
+
+    def _lesson(self, entry: schema.LessonSpec, part: str) -> Lesson:
+        number, is_written = self.numbers[entry.slug]
+        plain = Lesson(entry.slug, number, entry.title, entry.line, tuple(entry.labs), part)
+        if not is_written:
             return plain
+        path = self._text_of(entry.slug)
         questions = self._quiz(entry.slug)
-        rendered = self._text(entry.slug, path, frozenset(question.id for question in questions))
+        asked = frozenset(question.id for question in questions)
+        rendered, words = self._text(entry.slug, path, asked)
         anchors = {section.anchor for section in rendered.sections}
         for question in questions:
             if question.see and question.see not in anchors:
@@ -84,17 +93,23 @@ class _Reader:
                     f"{entry.slug}/quiz.toml", question.id, f"there is no section {question.see}"
                 )
         return replace(
-            plain, blocks=rendered.blocks, sections=rendered.sections, questions=questions
+            plain,
+            blocks=rendered.blocks,
+            sections=rendered.sections,
+            questions=questions,
+            words=words,
         )
 
-    def _text(self, slug: str, path: Path, questions: frozenset[str]) -> Rendered:
+    def _text(self, slug: str, path: Path, questions: frozenset[str]) -> tuple[Rendered, int]:
+        """A lesson's blocks and sections, and how many words a learner reads in it."""
         file = f"{slug}/lesson.md"
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             self._problem(file, "", "it cannot be read as UTF-8")
-            return Rendered((), ())
-        return render(text, self._around(file, "", questions))
+            return Rendered((), ()), 0
+        read = sum(passage.words for passage in passages(text))
+        return render(text, self._around(file, "", questions)), read
 
     def _quiz(self, slug: str) -> tuple[Question, ...]:
         file = f"{slug}/quiz.toml"
@@ -105,6 +120,15 @@ class _Reader:
         if spec is None:
             return ()
         return read_questions(spec, lambda name: self._around(file, name, frozenset()))
+
+    def _glossary(self, lessons: set[str]) -> Glossary:
+        file = "glossary.toml"
+        spec = self._read(file, GlossarySpec) if (self.folder / file).is_file() else None
+        return glossary_of(
+            spec or GlossarySpec(),
+            lessons,
+            lambda term, text: self._problem(file, term, text),
+        )
 
     def _measured(self) -> dict[str, Measured]:
         file = "measured.toml"
@@ -132,9 +156,11 @@ class _Reader:
             figures=(self.folder / file).parent / "figures",
             questions=questions,
             labs=self.labs,
+            lessons=self.numbers,
             measured=lambda lab, name: (
                 self.measured[lab].values.get(name) if lab in self.measured else None
             ),
+            glossary=self.glossary,
         )
 
     def _read(self, file: str, kind: type[_Spec]) -> _Spec | None:
@@ -172,7 +198,7 @@ def _key(data: Any, path: tuple[int | str, ...]) -> str:
         except (KeyError, IndexError, TypeError):
             data = None
         name = (
-            data.get("id") or data.get("slug")
+            data.get("id") or data.get("slug") or data.get("term")
             if isinstance(data, dict) and isinstance(step, int)
             else None
         )

@@ -15,6 +15,8 @@ from typing import ClassVar, Literal
 
 from markupsafe import Markup
 
+from portal.content.glossary import Glossary
+
 Kind = Literal["one", "several", "number", "measure", "order", "match", "fill", "trace"]
 
 
@@ -82,6 +84,16 @@ class Instructor:
 
 PLAIN = (Html, Figure, LabLink, RunSnippet)
 """The blocks that look the same for every learner."""
+
+WORDS_PER_MINUTE = 180
+"""Of a reader with English as a second language."""
+MINUTES_TO_DO: Mapping[type, float] = {
+    LabLink: 4.0,
+    Predict: 1.5,
+    CheckQuestion: 1.0,
+    RunSnippet: 0.5,
+}
+"""An estimate: no learner was timed."""
 
 Block = Html | Figure | LabLink | Predict | CheckQuestion | RunSnippet | Instructor
 
@@ -174,17 +186,29 @@ class Lesson:
     number: int
     title: str
     line: str
-    minutes: int
     labs: tuple[str, ...]
     part: str
     blocks: tuple[Block, ...] = ()
     sections: tuple[Section, ...] = ()
     questions: tuple[Question, ...] = ()
+    words: int = 0
+    """Words that a learner reads, without notes, code and passages for the curious."""
 
     @property
     def written(self) -> bool:
         """True if there is something to read."""
         return bool(self.blocks)
+
+    @property
+    def reading_minutes(self) -> int:
+        """About how long the text takes to read."""
+        return max(1, round(self.words / WORDS_PER_MINUTE))
+
+    @cached_property
+    def minutes(self) -> int:
+        """About how long the lesson takes with all that there is to do in it."""
+        doing = sum(MINUTES_TO_DO.get(type(block), 0.0) for block in self.blocks)
+        return max(1, round(self.words / WORDS_PER_MINUTE + doing))
 
     @cached_property
     def anchors(self) -> tuple[str, ...]:
@@ -273,6 +297,7 @@ class Course:
     parts: tuple[Part, ...]
     measured: Mapping[str, Measured] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    glossary: Glossary = field(default_factory=Glossary)
 
     @cached_property
     def lessons(self) -> Mapping[str, Lesson]:

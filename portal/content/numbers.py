@@ -44,12 +44,21 @@ def show(name: str, value: float) -> str:
     return f"{number}{NBSP}{unit}" if unit else number
 
 
-def digits(value: float) -> str:
-    """The number with at most three significant digits, its thousands separated."""
+def digits(value: float, significant: int = 3) -> str:
+    """The number with at most that many significant digits, its thousands separated."""
     if value == 0:
         return "0"
     if not math.isfinite(value):
         return "?"
-    places = 2 - math.floor(math.log10(abs(value)))
+    places = _places(value, significant)
     text = f"{round(value, places):,.{max(0, places)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def as_shown(value: float) -> float:
+    """The value that `show` shows."""
+    return round(value, _places(value, 3)) if value and math.isfinite(value) else value
+
+
+def _places(value: float, significant: int) -> int:
+    return significant - 1 - math.floor(math.log10(abs(value)))

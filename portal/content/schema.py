@@ -23,7 +23,6 @@ class LessonSpec(_Strict):
     slug: Slug
     title: Text
     line: Text
-    minutes: Annotated[int, Field(ge=1, le=120)]
     labs: list[Slug] = []
     facts: list[Fact] = []
 

@@ -58,7 +58,8 @@ class Row:
     @property
     def minutes_left(self) -> int:
         """About how long the rest takes to read."""
-        return max(1, round(self.lesson.minutes * (1 - self.lesson.fraction(self.memory.section))))
+        left = 1 - self.lesson.fraction(self.memory.section)
+        return max(1, round(self.lesson.reading_minutes * left))
 
     @property
     def goes_on_at(self) -> str:

@@ -145,7 +145,7 @@ def _open_bench() -> tuple[LabProgress | None, GuideStep | None]:
 
 def _hours() -> int:
     """About how long the written lessons and all labs take together."""
-    minutes = sum(lesson.minutes for lesson in course().written)
+    minutes = sum(lesson.reading_minutes for lesson in course().written)
     return max(1, round((minutes + sum(lab.minutes for lab in catalogue().values())) / 60))
 
 

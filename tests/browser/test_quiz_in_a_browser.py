@@ -12,7 +12,7 @@ from tests.browser.conftest import Open
 
 QUIZ = "/lessons/cache-aside-in-code/quiz"
 RIGHT = "The application, which then stores the answer in ElastiCache"
-WRONG = "RDS, which is told of the miss and pushes the row"
+WRONG = "RDS, which gets notice of the miss and pushes the row"
 MEASURED_MS = 15_000
 
 
@@ -36,24 +36,24 @@ def states(page: Page) -> list[str]:
 
 def test_each_answer_counts_at_once(visit: Open) -> None:
     page = visit(QUIZ)
-    expect(page.locator("#quiz-words")).to_have_text("18 questions")
+    expect(page.locator("#quiz-words")).to_have_text("26 questions")
 
     first = question(page, "who-falls-back")
     first.get_by_label(WRONG).check()
     first.get_by_role("button", name="Answer").click()
 
     expect(first.get_by_role("status")).to_contain_text("Not this one")
-    expect(page.locator("#quiz-words")).to_have_text("0 of 1 right, 17 to go")
+    expect(page.locator("#quiz-words")).to_have_text("0 of 1 right, 25 to go")
     expect(first.locator("[data-verdict=chosen]")).to_contain_text(WRONG)
     expect(first.locator("[data-verdict=right]")).to_contain_text(RIGHT)
     expect(first.locator(".why")).to_have_count(2)
 
     answer(question(page, "trips-of-a-miss"), "3")
 
-    expect(page.locator("#quiz-words")).to_have_text("1 of 2 right, 16 to go")
+    expect(page.locator("#quiz-words")).to_have_text("1 of 2 right, 24 to go")
     assert states(page) == ["1 wrong", "5 right"]
     page.reload()
-    expect(page.locator("#quiz-words")).to_have_text("1 of 2 right, 16 to go")
+    expect(page.locator("#quiz-words")).to_have_text("1 of 2 right, 24 to go")
     assert states(page) == ["1 wrong", "5 right"]
 
 
@@ -121,7 +121,7 @@ def test_without_a_script_the_page_leads_back_to_the_question(visit: Open) -> No
     answer(question(page, "trips-of-a-miss"), "3")
 
     assert page.url.endswith("/quiz#q-trips-of-a-miss")
-    expect(page.locator("#quiz-words")).to_have_text("1 of 1 right, 17 to go")
+    expect(page.locator("#quiz-words")).to_have_text("1 of 1 right, 25 to go")
     expect(question(page, "trips-of-a-miss").get_by_role("status")).to_have_text("Right")
 
 
@@ -143,7 +143,7 @@ def test_the_second_measurement_waits_and_says_so(visit: Open) -> None:
 
     for card in (first, second):
         expect(card.get_by_role("status")).to_have_text("Right", timeout=MEASURED_MS)
-    expect(page.locator("#quiz-words")).to_have_text("2 of 2 right, 16 to go")
+    expect(page.locator("#quiz-words")).to_have_text("2 of 2 right, 24 to go")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -151,9 +151,9 @@ def test_the_second_measurement_waits_and_says_so(visit: Open) -> None:
 def test_axe_finds_nothing_and_nothing_is_too_wide(visit: Open, scheme: str, width: int) -> None:
     page = visit(QUIZ, color_scheme=scheme, viewport={"width": width, "height": 900})
     answer(question(page, "trips-of-a-miss"), "3")
-    expect(page.locator("#quiz-words")).to_have_text("1 of 1 right, 17 to go")
+    expect(page.locator("#quiz-words")).to_have_text("1 of 1 right, 25 to go")
     answer(question(page, "mean-latency"), "2")
-    expect(page.locator("#quiz-words")).to_have_text("1 of 2 right, 16 to go")
+    expect(page.locator("#quiz-words")).to_have_text("1 of 2 right, 24 to go")
 
     found = Axe().run(page)
 

@@ -11,6 +11,7 @@ import pytest
 from labs.client import catalogue
 from portal.content.loading import load
 from portal.content.model import Course, Html, Instructor, LabLink
+from portal.content.rules import problems
 from portal.settings import ROOT
 
 COURSE: Course = load(ROOT / "lessons")
@@ -20,6 +21,10 @@ QUESTIONS = [(lesson, question) for lesson in WRITTEN for question in lesson.que
 
 def test_the_lessons_have_no_problems():
     assert [str(problem) for problem in COURSE.problems] == []
+
+
+def test_the_lessons_break_no_rule_for_writers():
+    assert [str(problem) for problem in problems(ROOT / "lessons", COURSE)] == []
 
 
 def test_there_are_fifteen_lessons_and_some_are_written():

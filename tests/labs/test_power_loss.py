@@ -143,6 +143,18 @@ def test_a_sandbox_loses_its_power_in_any_isolation(sandbox):
     assert (row["fault"], row["acknowledged"], row["found"]) == ("power cut", row["lost"], 0)
 
 
+@pytest.mark.parametrize("fault", ["crash", "cut-power"])
+def test_a_fault_under_load_finds_writes_that_are_not_synced(sandbox, fault):
+    sandbox.call("set", name="mode", value="everysec")
+    sandbox.call("load", verb="start")
+    for _ in range(4):
+        sandbox.act(fault)
+        sandbox.act("come-back")
+        sandbox.call("load", verb="start")
+
+        assert sandbox.table("faults")[0]["unsynced_kb"] > 0
+
+
 def test_a_server_that_was_killed_in_the_drawing_is_compared_when_it_is_restarted(sandbox):
     sandbox.call("set", name="mode", value="no")
     sandbox.act("write-thousand")

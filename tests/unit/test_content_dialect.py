@@ -36,6 +36,7 @@ def around(reports, tmp_path):
         report=reports,
         figures=tmp_path,
         questions=frozenset({"known"}),
+        lessons={"written": (4, True), "coming": (9, False)},
         measured=lambda lab, name: figures.get(lab, {}).get(name),
     )
 
@@ -69,6 +70,50 @@ def test_a_measured_figure_links_to_its_lab(around):
 def test_a_figure_that_is_missing_is_reported_and_says_so(around, reports):
     assert "not measured yet" in html("It takes {{redis.nothing_ms}}.", around)
     assert "redis.nothing_ms" in reports[0][1]
+
+
+def test_a_quotient_is_that_of_the_figures_that_are_shown(around):
+    # 1,234.4 is shown as 1,230 and 0.1894 as 0.189: 6,508, not 6,518.
+    assert html("{{redis.reads_per_s / redis.hit_p50_ms}} times", around) == "<p>6,500 times</p>\n"
+
+
+@pytest.mark.parametrize("under", ["redis.nothing_ms", "redis.zero"])
+def test_a_quotient_without_an_answer_is_reported(around, reports, under):
+    assert "not measured yet" in html(f"{{{{redis.hit_p50_ms / {under}}}}}", around)
+    assert under in reports[0][1]
+
+
+def test_a_lesson_is_named_by_its_number(around, reports):
+    assert html("{{Lesson written}} and {{lesson coming}}.", around) == (
+        '<p><a href="/lessons/written">Lesson 4</a> and lesson 9 (not written yet).</p>\n'
+    )
+    assert reports == []
+
+
+def test_a_lesson_that_is_not_in_the_course_is_reported(around, reports):
+    html("{{lesson lost}}", around)
+
+    assert "course.toml has no lesson lost" in reports[0][1]
+
+
+def test_a_term_is_marked_where_it_is_explained(around):
+    assert html("A [shard]{.term} is a [hit]{.hit}.", around).startswith(
+        '<p>A <dfn>shard</dfn> is a <span class="sense hit">'
+    )
+
+
+def test_a_passage_for_the_curious_is_folded(around, reports):
+    found = html("::: curious How *it* works\nIt works.\n:::\n", around)
+
+    assert found.startswith('<details class="curious"><summary><span class="label">For the curious')
+    assert "How *it* works</summary>\n<p>It works.</p>\n</details>" in found
+    assert reports == []
+
+
+def test_a_passage_for_the_curious_has_a_title(around, reports):
+    html("::: curious\nIt works.\n:::\n", around)
+
+    assert "what the passage is about" in reports[0][1]
 
 
 def test_a_measured_figure_in_code_is_code(around):

@@ -145,8 +145,8 @@ def test_all_problems_are_told_at_once(lessons):
         ("measured.toml", "0.1894", '"fast"', "measured.toml (sample-lab.hit_p50_ms)"),
         (
             "course.toml",
-            "minutes = 10",
-            'minutes = 10\ncolour = "red"',
+            'line = "Every block there is."',
+            'line = "Every block there is."\ncolour = "red"',
             "course.toml (part.0.lesson.first.colour)",
         ),
         ("course.toml", 'slug = "second"', 'slug = "first"', "the slug is there twice"),

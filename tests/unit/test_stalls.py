@@ -40,14 +40,19 @@ def watch():
     made.stop()
 
 
+def of_at_least(seconds, stalls):
+    """The first stall of this length: a busy machine that runs the test may stall, too."""
+    return next((stall for stall in stalls if stall.seconds >= seconds), None)
+
+
 def test_a_stall_is_an_event_with_its_length(watch):
     _, clocks, events = watch
     clocks.stalled += 4.1
 
-    eventually(lambda: events)
+    stall = eventually(lambda: of_at_least(4.0, events))
 
-    assert events[0].sentence.startswith("The machine stalled for 4.")
-    assert events[0].sense == "error"
+    assert stall.sentence.startswith("The machine stalled for 4.")
+    assert stall.sense == "error"
 
 
 def test_who_asks_first_after_a_stall_sees_it(watch):
@@ -56,7 +61,7 @@ def test_who_asks_first_after_a_stall_sees_it(watch):
     clocks.stalled += 4.1
 
     assert stalls.touches(before, clocks.awake())
-    assert [stall.seconds >= 4.0 for stall in stalls.since(before)] == [True]
+    assert of_at_least(4.0, stalls.since(before))
 
 
 def test_a_machine_that_slept_has_stalled_though_no_deadline_passed(watch):
@@ -64,9 +69,8 @@ def test_a_machine_that_slept_has_stalled_though_no_deadline_passed(watch):
     before = stalls.clock()
     clocks.slept += 600.0
 
-    eventually(lambda: events)
+    eventually(lambda: of_at_least(599.0, events))
 
-    assert events[0].seconds >= 599.0
     assert before <= stalls.clock() < clocks.passed() - 599.0
 
 

@@ -10,7 +10,7 @@ NOTHING = LessonMemory()
 
 def row(number, memory=NOTHING):
     question = Question("q", "one", Markup("A question"), ())
-    lesson = Lesson(f"l{number}", number, "", "", 10, (), "", questions=(question,))
+    lesson = Lesson(f"l{number}", number, "", "", (), "", questions=(question,))
     return Row(lesson, memory, ())
 
 

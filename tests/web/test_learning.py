@@ -32,7 +32,7 @@ def test_a_newcomer_begins_with_the_first_lesson(client):
 
     assert page.count("button primary") == 1
     assert 'href="/lessons/first">Begin lesson 1</a>' in page
-    assert "The first lesson, 10 min." in page
+    assert "The first lesson, 1 min to read." in page
     assert 'aria-current="true"' not in page
 
 
@@ -51,7 +51,7 @@ def test_a_lesson_shows_its_blocks(client):
     page = client.get("/lessons/first").text
 
     assert '<p class="question">Who asks <em>the database</em>?</p>' in page
-    assert '<svg viewBox="0 0 100 40" role="img" aria-label="A circle beside a line.">' in page
+    assert '<svg viewBox="0 0 100 40" role="img" aria-label="A circle next to a line.">' in page
     assert '<i class="mark hit" aria-hidden="true"></i>hit</span>' in page
     assert "0.189&nbsp;ms" in page
     assert "since November 2026" in page
@@ -69,7 +69,7 @@ def test_a_lesson_names_its_labs_by_their_titles(client):
 
 
 def test_a_lesson_keeps_the_instructors_note_to_itself(client):
-    assert "Nobody but the instructor" not in client.get("/lessons/first").text
+    assert "Only the instructor reads" not in client.get("/lessons/first").text
 
 
 def test_a_lesson_that_is_not_written_is_not_found(client):
@@ -111,7 +111,7 @@ def test_the_course_page_goes_on_where_the_reader_stopped(client):
     page = client.get("/").text
 
     assert button(page) == ("/lessons/first#the-beginning", "Go on: lesson 1")
-    assert "The first lesson, 7 min left." in page
+    assert "The first lesson, 1 min left to read." in page
     assert 'aria-current="true"' in page
 
 
@@ -164,7 +164,7 @@ def test_the_step_that_waits_on_an_open_bench_is_named(client, labs_host):
 
 
 def learn_the_second(client):
-    client.post("/lessons/second/progress", data={"section": "only-this"})
+    client.post("/lessons/second/progress", data={"section": "here"})
     client.post("/lessons/second/read")
     client.post("/lessons/second/quiz/alone", data={"value": "2"})
     for question, wanted in (("in-order", STEPS), ("in-pairs", PAIRS)):
@@ -180,13 +180,13 @@ def test_after_a_lesson_that_is_learned_the_next_one_waits(client):
     page = client.get("/").text
 
     assert button(page) == ("/lessons/first", "Go on: lesson 1")
-    assert "The first lesson, 10 min." in page
+    assert "The first lesson, 1 min to read." in page
     assert re.search(r'class="has"><svg.*?</svg>Read</span>', page)
 
 
 def test_a_learner_sees_only_their_own_progress(client, other):
     client.post("/lessons/first/progress", data={"section": "the-beginning"})
-    other.post("/lessons/second/progress", data={"section": "only-this"})
+    other.post("/lessons/second/progress", data={"section": "here"})
 
     assert button(other.get("/").text)[1] == "Go on: lesson 2"
     assert button(client.get("/").text)[1] == "Go on: lesson 1"

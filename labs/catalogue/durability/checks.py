@@ -7,7 +7,7 @@ from __future__ import annotations
 from labs.events import Value
 from labs.lab import Verdict, check, evidence_of, met, require_seen, unmet
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.journal.bench import MODES
+from labs.setups.journal.bench import MODES, SYNCS_LATER
 from labs.setups.journal.faults import CRASH, POWER, YOU, power_problem
 
 Row = dict[str, Value]
@@ -97,7 +97,7 @@ def snapshot_only(sandbox: Sandbox) -> Verdict:
 @check("A process crash takes nothing that reached the kernel")
 def crash_keeps(sandbox: Sandbox) -> Verdict:
     seen = require_seen(
-        [row for mode in ("everysec", "no") if (row := _row(sandbox, mode, CRASH))],
+        [row for mode in SYNCS_LATER if (row := _row(sandbox, mode, CRASH))],
         "No server that syncs its append-only file later has crashed yet.",
         hint="Set “What is kept on disk” to “AOF everysec” and press “Start the load” in the tab "
         "Load. While it runs, press “Crash the process (kill -9)” in the tab Break, then “Start "
@@ -136,7 +136,7 @@ def crash_keeps(sandbox: Sandbox) -> Verdict:
 @check("A loss of power takes what was not synced: the same mode, another fault")
 def told_apart(sandbox: Sandbox) -> Verdict:
     _require_power_cuts(sandbox)
-    for mode in ("everysec", "no"):
+    for mode in SYNCS_LATER:
         crashed, dark = _row(sandbox, mode, CRASH), _row(sandbox, mode, POWER)
         if crashed is None or dark is None or not _kept_by_kernel(crashed):
             continue

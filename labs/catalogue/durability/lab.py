@@ -91,7 +91,8 @@ def snapshot(sandbox: Sandbox) -> str:
     "Crash the process (kill -9)",
     gear="break",
     fault=True,
-    here="the process ends, its files stay as they are.",
+    here="the process ends, its files stay as they are. Under load the lab waits for a moment in "
+    "which part of the file is not synced.",
     aws="a node that fails is replaced, and comes back from a replica or empty: its "
     "local disk is not yours to read.",
 )
@@ -105,7 +106,8 @@ def crash(sandbox: Sandbox) -> str:
     gear="break",
     fault=True,
     here="each fsync is noted as Redis makes it; the process is killed, and every file "
-    "is cut to what had been synced.",
+    "is cut to what had been synced. Under load the lab waits for a moment in which something is "
+    "not.",
     aws="no append-only file: not supported since Redis OSS 2.8.22, of 28 September "
     "2015, nor on Valkey. Snapshots and replicas; since 2 June 2026 also durability "
     "for Valkey 9.0, a log in more than one zone.",

@@ -1,5 +1,5 @@
-"""Invalidation: five ways to get rid of an old answer, how long each still serves it, and what each
-leaves behind.
+"""Invalidation: five ways to remove an old answer, how long each still serves it, and which keys
+each leaves behind.
 """
 
 from __future__ import annotations
@@ -21,12 +21,10 @@ def read(sandbox: Sandbox, item: float) -> str:
     return f"{storefront.read_item(sandbox, item)} It is in category {category_of(int(item))}."
 
 
-def heard(request: Request) -> str:
-    """The category that a changed item is in, and whether its change was heard of."""
-    unheard = (
-        " No process got the message: the cache does not answer." if request.cache_down else ""
-    )
-    return f", in category {category_of(request.item)}.{unheard}"
+def category_and_message(request: Request) -> str:
+    """The category of a changed item, and whether the message about its change got through."""
+    lost = " No process got the message: the cache does not answer." if request.cache_down else ""
+    return f", in category {category_of(request.item)}.{lost}"
 
 
 lab = storefront.lab(
@@ -66,7 +64,7 @@ lab = storefront.lab(
     pick_strategy=lambda settings: str(settings["way"]),
     actions=(
         Action("read", "Read it", "step", read, (storefront.ITEM,)),
-        storefront.price_change(heard),
+        storefront.price_change(category_and_message),
     ),
     charts=(
         charts.HIT_RATE,

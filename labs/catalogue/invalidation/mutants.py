@@ -22,5 +22,5 @@ MUTANTS = (
         read=mutants.read_one_name,
         write=mutants.write_one_name,
     ),
-    mistake(checks.told_window, WAYS["notified"], write=mutants.write_tells_no_process),
+    mistake(checks.told_window, WAYS["notified"], write=mutants.write_sends_no_message),
 )

@@ -4,7 +4,7 @@ what each way leaves on the server.
 
 from __future__ import annotations
 
-from labs.caching import cache_aside, tagged_keys, told_locals, versioned_keys
+from labs.caching import cache_aside, notified_locals, tagged_keys, versioned_keys
 from labs.caching.local import CHANNEL
 from labs.lab import Column, Strategy, Table
 from labs.sandbox.experiment import temporarily
@@ -14,12 +14,15 @@ from labs.setups.shop.strategies import by_name
 from labs.shop.popularity import category_of
 
 WAYS = by_name(
-    Strategy("ttl", "Time to live alone", cache_aside.read, cache_aside.write_untold),
+    Strategy("ttl", "Time to live alone", cache_aside.read, cache_aside.write_without_invalidation),
     Strategy("delete", "Delete on write", cache_aside.read, cache_aside.write),
     Strategy("versioned", "Versioned keys", versioned_keys.read, versioned_keys.write),
     Strategy("tags", "Tags by category", tagged_keys.read, tagged_keys.write),
     Strategy(
-        "notified", "Caches in the processes, with messages", told_locals.read, told_locals.write
+        "notified",
+        "Caches in the processes, with messages",
+        notified_locals.read,
+        notified_locals.write,
     ),
 )
 

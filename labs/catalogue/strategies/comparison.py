@@ -13,7 +13,9 @@ from labs.setups.shop import trials
 from labs.setups.shop.counters import cache_engine
 from labs.setups.shop.strategies import NO_CACHE, WRITE_THROUGH, by_name
 
-LAZY = Strategy("lazy", "Lazy loading", cache_aside.read, cache_aside.write_untold, expires=False)
+LAZY = Strategy(
+    "lazy", "Lazy loading", cache_aside.read, cache_aside.write_without_invalidation, expires=False
+)
 FILL = Strategy(
     "write-through-fill",
     "Write-through, a miss fills",

@@ -17,5 +17,5 @@ MUTANTS = (
         STRATEGIES["write-through"],
         write=mutants.write_never_overwrites,
     ),
-    mistake(checks.lazy_is_staler, STRATEGIES["lazy"], write=mutants.write_tells_the_cache),
+    mistake(checks.lazy_is_staler, STRATEGIES["lazy"], write=mutants.write_deletes_anyway),
 )

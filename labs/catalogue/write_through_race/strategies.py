@@ -15,7 +15,12 @@ _ALL = (
     (WRITE_THROUGH, "Write-through: commit, then store", cache_aside.read, write_through.write),
     (CACHE_ASIDE, "Cache-aside: commit, then delete", cache_aside.read, cache_aside.write),
     (DELETE_FIRST, "Delete first, then commit", cache_aside.read, delete_first.write),
-    (TTL_ALONE, "Time to live alone, no invalidation", cache_aside.read, cache_aside.write_untold),
+    (
+        TTL_ALONE,
+        "Time to live alone, no invalidation",
+        cache_aside.read,
+        cache_aside.write_without_invalidation,
+    ),
     (
         COMPARE_AND_DELETE,
         "Compare-and-set by readers, delete by writers",

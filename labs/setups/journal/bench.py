@@ -34,6 +34,8 @@ MODES = {
     "no": "AOF no",
 }
 APPENDING = ("everysec", "always", "no")
+SYNCS_LATER = ("everysec", "no")
+"""The modes in which Redis acknowledges a write before its file is synced."""
 FORKS = {"redis": "redis-server", "valkey": "valkey-server"}
 
 

@@ -13,11 +13,15 @@ from labs.errors import NotNow, ServerNotUp
 from labs.events import CaptionChanged, Value
 from labs.runtime.disk import Cut
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.journal.bench import MODES, SERVER
+from labs.setups.journal.bench import MODES, SERVER, SYNCS_LATER
 from labs.setups.journal.journal import WriteJournal
 from labs.setups.journal.progress import WriteProgress
 
 CRASH, POWER, RESTART = "process crash", "power cut", "clean restart"
+UNSYNCED_WITHIN_S = 3.0
+"""A fault under load waits at most this long for bytes that are not synced: with everysec a slow
+sync is followed by a moment without any.
+"""
 YOU, EXPERIMENT = "you", "an experiment"
 """Who caused a fault.
 
@@ -70,16 +74,19 @@ def redis(sandbox: Sandbox) -> Redis:
 
 
 def crash(sandbox: Sandbox) -> None:
-    """Kill the server with signal 9."""
+    """Kill the server with signal 9; under load, while some of its file is not synced."""
     redis(sandbox)
+    _wait_for_unsynced_bytes(sandbox)
     sandbox.server(SERVER, "kill")
 
 
 def cut_power(sandbox: Sandbox) -> list[Cut]:
-    """Take the power from the server: its processes die, and what was not synced is gone.
+    """Take the power from the server: its processes die, and what was not synced is gone; under
+    load, while some of its file is not synced.
 
     NotNow where this machine can't do that.
     """
+    _wait_for_unsynced_bytes(sandbox)
     server = sandbox.servers[SERVER]
     found: list[WriteProgress] = []
     done = server.cut_power(
@@ -97,6 +104,16 @@ def cut_power(sandbox: Sandbox) -> list[Cut]:
         "What the kernel had not yet put on the disk is gone, with all that was in memory.",
     )
     return done
+
+
+def _wait_for_unsynced_bytes(sandbox: Sandbox) -> None:
+    """While the load appends to a file that is synced later: wait for the next unsynced bytes."""
+    if sandbox.load.running and sandbox.settings["mode"] in SYNCS_LATER:
+        sandbox.wait_until(
+            lambda: journal(sandbox).progress(dead=True).unsynced_bytes > 0,
+            deadline_s=UNSYNCED_WITHIN_S,
+            every_s=0.005,
+        )
 
 
 def come_back(sandbox: Sandbox) -> dict[str, Value]:

@@ -109,13 +109,13 @@ def write_never_deletes(shop: Shop, cache: Cache, item: int, price: float, ttl_s
     return shop.change_price(item, price)
 
 
-def write_tells_no_process(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> int:
-    """Has a cache in each process and tells none of them."""
+def write_sends_no_message(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> int:
+    """Has a cache in each process and sends none of them a message."""
     return shop.change_price(item, price)
 
 
-def write_tells_the_cache(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> int:
-    """Says that it tells the cache of no write, and deletes on write."""
+def write_deletes_anyway(shop: Shop, cache: Cache, item: int, price: float, ttl_s: float) -> int:
+    """Says that it changes only the database, and deletes on write."""
     return cache_aside.write(shop, cache, item, price, ttl_s)
 
 

@@ -16,7 +16,7 @@ NOT_INVALIDATED = Strategy(
     "cache-aside-no-invalidation",
     "Cache-aside, without a delete",
     cache_aside.read,
-    cache_aside.write_untold,
+    cache_aside.write_without_invalidation,
 )
 WRITE_THROUGH = Strategy("write-through", "Write-through", write_through.read, write_through.write)
 WRITE_THROUGH_FILL = Strategy(

@@ -16,8 +16,8 @@ from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
 from portal.content.dialect.surroundings import Surroundings
-from portal.content.dialect.tokens import container, line_of
-from portal.content.numbers import show
+from portal.content.dialect.tokens import attributes, container, line_of
+from portal.content.numbers import as_shown, digits, show
 
 OPENINGS: Final = {
     "truths": '<div class="callout">\n',
@@ -41,27 +41,48 @@ def render_container(
     if name in ("question", "remember"):
         return ""
     if token.nesting == -1:
-        return "</div>\n"
-    if name == "today":
-        return f'<div><span class="label">Today{_since(token, env)}</span>\n'
+        return "</details>\n" if name == "curious" else "</div>\n"
+    match name:
+        case "today":
+            return f'<div><span class="label">Today{_dates(token, env)}</span>\n'
+        case "curious":
+            return _curious(token, env)
     return OPENINGS.get(name, "<div>\n")
 
 
-def _since(token: Token, env: dict[str, Any]) -> str:
-    found = re.fullmatch(
-        r"today(?:\s+since=\"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?\")?", token.info.strip()
-    )
+def _dates(token: Token, env: dict[str, Any]) -> str:
+    """Since when it has been so, and when this project looked: two dates that are not the same."""
+    given = attributes(token)
+    words = [
+        f"{words} {day}"
+        for name, words in (("since", "since"), ("checked", "checked"))
+        if (day := _in_words(given.get(name, "")))
+    ]
+    if len(words) != len(given):
+        example = 'since="2024-10" (when it changed), checked="2026-11" (when we looked)'
+        env["around"].report(line_of(token), f"write ::: today with {example}, or one of them")
+    return f" <small>{', '.join(words)}</small>" if words else ""
+
+
+def _in_words(day: str) -> str:
+    """2026-11-23 as "23 November 2026", 2026-11 as "November 2026"; empty if it is no date."""
+    found = re.fullmatch(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?", day)
     if not found or (found[2] and not 1 <= int(found[2]) <= 12):
-        env["around"].report(line_of(token), 'write ::: today since="2026-11"')
-        return ""
-    if not found[1]:
         return ""
     words = [found[1]]
     if found[2]:
         words.insert(0, MONTHS[int(found[2]) - 1])
     if found[3]:
         words.insert(0, str(int(found[3])))
-    return f" <small>since {' '.join(words)}</small>"
+    return " ".join(words)
+
+
+def _curious(token: Token, env: dict[str, Any]) -> str:
+    title = token.info.strip().removeprefix("curious").strip()
+    if not title:
+        env["around"].report(line_of(token), "write ::: curious and what the passage is about")
+    label = '<span class="label">For the curious</span>'
+    return f'<details class="curious"><summary>{label} {escapeHtml(title)}</summary>\n'
 
 
 def render_span_open(
@@ -69,10 +90,86 @@ def render_span_open(
 ) -> str:
     """A marked meaning: its class and its mark."""
     name = str(tokens[at].attrGet("class") or "")
+    if name == "term":
+        return "<dfn>"
     if name not in SENSES:
         env["around"].report("", f"[…]{{.{name}}} is none of {', '.join(sorted(SENSES))}")
         return "<span>"
     return f'<span class="sense {name}"><i class="mark {name}" aria-hidden="true"></i>'
+
+
+def render_span_close(
+    self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]
+) -> str:
+    """The end of a marked meaning, or of the term that the text explains here."""
+    depth = 0
+    for token in reversed(tokens[: at + 1]):
+        depth += token.nesting if token.type in ("span_open", "span_close") else 0
+        if depth == 0:
+            return "</dfn>" if token.attrGet("class") == "term" else "</span>"
+    return "</span>"
+
+
+def lesson_rule(state: StateInline, silent: bool) -> bool:
+    """Parse `{{ lesson slug }}`: another lesson by its number."""
+    found = re.compile(r"\{\{\s*([Ll]esson)\s+([a-z0-9-]+)\s*\}\}").match(
+        state.src, state.pos, state.posMax
+    )
+    if not found:
+        return False
+    if not silent:
+        token = state.push("lesson", "a", 0)
+        token.meta = {"word": found[1], "slug": found[2]}
+    state.pos = found.end()
+    return True
+
+
+def render_lesson(
+    self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]
+) -> str:
+    """The lesson's number as a link to it; one that is not written yet says so."""
+    word, slug = tokens[at].meta["word"], tokens[at].meta["slug"]
+    around: Surroundings = env["around"]
+    number, is_written = around.lessons.get(slug, (0, False))
+    if not number:
+        around.report("", f"{{{{{word} {slug}}}}}: course.toml has no lesson {slug}")
+        return escapeHtml(f"{word} {slug}")
+    if not is_written:
+        return f"{word} {number} (not written yet)"
+    return f'<a href="/lessons/{slug}">{word} {number}</a>'
+
+
+def quotient_rule(state: StateInline, silent: bool) -> bool:
+    """Parse `{{ lab.name / lab.name }}`: the quotient of two figures as they are shown."""
+    figure = r"([a-z0-9-]+)\.([a-z0-9_]+)"
+    found = re.compile(rf"\{{\{{\s*{figure}\s*/\s*{figure}\s*\}}\}}").match(
+        state.src, state.pos, state.posMax
+    )
+    if not found:
+        return False
+    if not silent:
+        token = state.push("quotient", "", 0)
+        token.meta = {"over": found.group(1, 2), "under": found.group(3, 4)}
+    state.pos = found.end()
+    return True
+
+
+def render_quotient(
+    self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]
+) -> str:
+    """The quotient, of two significant digits: that is what dividing the shown figures gives."""
+    around: Surroundings = env["around"]
+    values = []
+    for lab, name in (tokens[at].meta["over"], tokens[at].meta["under"]):
+        value = around.measured(lab, name)
+        if value is None:
+            around.report("", f"{{{{{lab}.{name}}}}} is not in measured.toml")
+            return "not measured yet"
+        values.append(as_shown(value))
+    if values[1] == 0:
+        around.report("", f"{{{{… / {'.'.join(tokens[at].meta['under'])}}}}} divides by zero")
+        return "not measured yet"
+    return digits(values[0] / values[1], significant=2)
 
 
 def measured_rule(state: StateInline, silent: bool) -> bool:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 _TAGS = set(
     "p h2 h3 h4 ul ol li strong em code pre blockquote br hr a span i small div table thead "
-    "tbody tr th td sup".split()
+    "tbody tr th td sup dfn details summary".split()
 )
 _ATTRIBUTES = {
     "*": {"class"},

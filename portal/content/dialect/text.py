@@ -17,11 +17,16 @@ from mdit_py_plugins.footnote import footnote_plugin
 from portal.content.dialect.blocks import block_of
 from portal.content.dialect.rendering import (
     highlight,
+    lesson_rule,
     measured_rule,
+    quotient_rule,
     render_container,
+    render_lesson,
     render_measured,
     render_note_anchor,
     render_note_ref,
+    render_quotient,
+    render_span_close,
     render_span_open,
 )
 from portal.content.dialect.sanitising import clean
@@ -109,12 +114,20 @@ def _markdown() -> MarkdownIt:
     footnote_plugin(md, inline=False)
     anchors_plugin(md, min_level=2, max_level=3, permalink=False)
     attrs_plugin(md, after=(), spans=True, allowed=("class",))
-    md.inline.ruler.before("escape", "measured", measured_rule)
+    for name, rule in (
+        ("measured", measured_rule),
+        ("quotient", quotient_rule),
+        ("lesson", lesson_rule),
+    ):
+        md.inline.ruler.before("escape", name, rule)
     md.add_render_rule(
         "text", lambda self, tokens, at, options, env: keep_units(escapeHtml(tokens[at].content))
     )
     md.add_render_rule("measured", render_measured)
+    md.add_render_rule("quotient", render_quotient)
+    md.add_render_rule("lesson", render_lesson)
     md.add_render_rule("span_open", render_span_open)
+    md.add_render_rule("span_close", render_span_close)
     md.add_render_rule("footnote_ref", render_note_ref)
     md.add_render_rule(
         "footnote_block_open", lambda self, tokens, at, options, env: '<ol class="footnotes">\n'

@@ -12,7 +12,7 @@ from portal.content.dialect.surroundings import Surroundings
 from portal.content.model import Section
 
 WRAPPERS: Final = frozenset(
-    {"question", "truths", "exam", "today", "places", "here", "aws", "remember"}
+    {"question", "truths", "exam", "today", "places", "here", "aws", "remember", "curious"}
 )
 BLOCKS: Final = frozenset({"figure", "lab", "predict", "check", "run", "instructor"})
 RESERVED_ANCHORS: Final = frozenset({"main", "bench", "quiz", "top"})
@@ -25,6 +25,11 @@ def container(token: Token) -> str:
         if token.type.startswith("container_")
         else ""
     )
+
+
+def attributes(token: Token) -> dict[str, str]:
+    """What is written behind a container's name as `name="value"`."""
+    return dict(re.findall(r'([a-z]+)="([^"]*)"', token.info))
 
 
 def close_of(tokens: Sequence[Token], at: int) -> int:

@@ -1,4 +1,4 @@
-"""A cache in each process, and a channel on which a writer tells all of them what to forget."""
+"""A cache in each process, and a channel on which a writer sends each key that has changed."""
 
 from contextlib import suppress
 
@@ -18,5 +18,5 @@ def read(shop, cache, item, ttl_s):
 def write(shop, cache, item, price, ttl_s):
     version = shop.change_price(item, price)
     with suppress(CacheDown):
-        cache.publish("changed", f"{shop.what}:{item}")  # who listens now, hears it now
+        cache.publish("changed", f"{shop.what}:{item}")  # only processes that listen now get it
     return version
