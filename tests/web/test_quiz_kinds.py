@@ -74,7 +74,7 @@ def test_the_questions_are_asked_without_their_answers(client):
         "Find the pairs<",
         "Type the answer<",
         "Follow the commands<",
-        "redis&gt;</span> SET page:42 a EX 60</code>",
+        "redis&gt;</i> SET page:42 a EX 60</span>",
         '<code class="reply">(integer) -1</code>',
     ):
         assert label in page
