@@ -84,7 +84,7 @@ def answer(slug: str, question_id: str) -> ResponseReturnValue:
         "placed": {
             name.removeprefix(ROW): choice
             for name, choice in request.form.items()
-            if name.startswith(ROW)
+            if name and name.startswith(ROW)  # a part of a multipart body may have no name
         },
     }
     card.key = form_key()
