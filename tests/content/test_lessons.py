@@ -9,9 +9,9 @@ import re
 import pytest
 
 from labs.client import catalogue
+from portal.content import quiz_rules, rules
 from portal.content.loading import load
 from portal.content.model import Course, Html, Instructor, LabLink
-from portal.content.rules import problems
 from portal.settings import ROOT
 
 COURSE: Course = load(ROOT / "lessons")
@@ -25,7 +25,8 @@ def test_the_lessons_have_no_problems():
 
 
 def test_the_lessons_break_no_rule_for_writers():
-    assert [str(problem) for problem in problems(ROOT / "lessons", COURSE)] == []
+    assert [str(problem) for problem in rules.problems(ROOT / "lessons", COURSE)] == []
+    assert [str(problem) for problem in quiz_rules.problems(COURSE)] == []
 
 
 def test_there_are_fifteen_lessons_and_some_are_written():
