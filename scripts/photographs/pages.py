@@ -44,6 +44,8 @@ def lessons(camera: Photographer, context: BrowserContext) -> None:
     camera.take(page, "course-begun")
     page.goto("/labs")
     camera.take(page, "labs-open")
+    page.goto("/glossary")
+    camera.take(page, "glossary")
     page.goto("/labs/database-relief")
     camera.take(page, "bench-taken", sizes=("wide",), schemes=("light",))
     close_bench(page, BENCH)
