@@ -10,11 +10,23 @@ from portal import access
 from portal.accounts import routes as accounts
 from portal.bench import actions, predictions, records, routes as bench
 from portal.content.loading import load
+from portal.glossary import routes as glossary
 from portal.learn import pieces, routes as learn
 from portal.patterns import routes as patterns
 from portal.quizzes import routes as quizzes
 from portal.settings import ROOT, Settings
-from portal.web import assets, compression, csrf, errors, headers, health, hosts, learner, services
+from portal.web import (
+    assets,
+    compression,
+    csrf,
+    errors,
+    headers,
+    health,
+    hosts,
+    learner,
+    services,
+    terms,
+)
 
 
 def create_app(settings: Settings) -> Flask:
@@ -42,6 +54,7 @@ def create_app(settings: Settings) -> Flask:
     learner.install(app)
     access.install(app)
     assets.install(app)
+    terms.install(app)
 
     for feature in (
         health,
@@ -52,6 +65,7 @@ def create_app(settings: Settings) -> Flask:
         predictions,
         records,
         accounts,
+        glossary,
         patterns,
     ):
         app.register_blueprint(feature.bp)

@@ -58,6 +58,9 @@ def problems(folder: Path, course: Course) -> list[Problem]:
         terms.read(file, text, to_lesson)
         file = f"{lesson.slug}/quiz.toml"
         _check_quiz_words((folder / file).read_text(encoding="utf-8"), partial(report, file))
+    for entry in course.glossary.entries:
+        for word, instead in banned(entry.means):
+            report("glossary.toml", entry.term, f"“{word}”: {instead}")
     return found
 
 
