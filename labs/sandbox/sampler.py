@@ -188,6 +188,7 @@ class Sampler:
                     values |= self._sandbox.lab.on_readings(self._sandbox, values)
             before, self._settings = self._settings, dict(self._sandbox.settings)
             if self._sandbox.stalls.touches(since, time.monotonic()):
+                self.wake()
                 return  # it would say of the servers what the machine did
             if values and before == self._settings:
                 self.history.append(Reading(now, seconds, loaded, dict(self._settings), values))

@@ -52,7 +52,7 @@ from portal.bench.words import (
 )
 from portal.content.numbers import keep_units
 from portal.web.arguments import whole_number
-from portal.web.guide import most_reasons
+from portal.web.guide import MOST_REASONS, most_reasons
 from portal.web.history import history, proofs
 from portal.web.learner import current_learner
 from portal.web.progress import progress_of
@@ -85,6 +85,7 @@ def _install(state: Any) -> None:
         CHECK_WORDS=CHECKS,
         GUIDE_WORDS=GUIDE,
         most_reasons=most_reasons,
+        MOST_REASONS=MOST_REASONS,
         CONNECTION_WORDS=CONNECTION,
         patience=lambda: hub_of(_app()).patience,
         position_of=log_scale.position_of,

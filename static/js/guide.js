@@ -87,7 +87,7 @@ class Guide extends Island {
     const numbers = reasons.map((why) => Number(why.dataset.why)).filter(Boolean);
     const fresh = numbers.filter((number) => isDone(number) && !wasDone(number));
     const said = reasons.filter((why) => !why.hidden).map((why) => Number(why.dataset.why)).filter(isDone);
-    const shown = [...(fresh.every(isWatched) ? said : []), ...fresh].slice(-Number(reasons[0]?.parentElement?.dataset.most));
+    const shown = [...(fresh.every(isWatched) ? said : []), ...fresh].slice(-Number(reasons[0]?.parentElement?.dataset.limit));
     for (const why of reasons) {
       const number = Number(why.dataset.why);
       why.hidden = !(shown.length ? shown : [0]).includes(number);
