@@ -11,6 +11,7 @@ from portal.accounts import routes as accounts
 from portal.bench import actions, predictions, records, routes as bench
 from portal.content.loading import load
 from portal.learn import pieces, routes as learn
+from portal.notes import routes as notes
 from portal.patterns import routes as patterns
 from portal.quizzes import routes as quizzes
 from portal.settings import ROOT, Settings
@@ -52,6 +53,7 @@ def create_app(settings: Settings) -> Flask:
         predictions,
         records,
         accounts,
+        notes,
         patterns,
     ):
         app.register_blueprint(feature.bp)
