@@ -10,12 +10,24 @@ from portal import access
 from portal.accounts import routes as accounts
 from portal.bench import actions, predictions, records, routes as bench
 from portal.content.loading import load
+from portal.glossary import routes as glossary
 from portal.learn import pieces, routes as learn
 from portal.notes import routes as notes
 from portal.patterns import routes as patterns
 from portal.quizzes import routes as quizzes
 from portal.settings import ROOT, Settings
-from portal.web import assets, compression, csrf, errors, headers, health, hosts, learner, services
+from portal.web import (
+    assets,
+    compression,
+    csrf,
+    errors,
+    headers,
+    health,
+    hosts,
+    learner,
+    services,
+    terms,
+)
 
 
 def create_app(settings: Settings) -> Flask:
@@ -43,6 +55,7 @@ def create_app(settings: Settings) -> Flask:
     learner.install(app)
     access.install(app)
     assets.install(app)
+    terms.install(app)
 
     for feature in (
         health,
@@ -53,6 +66,7 @@ def create_app(settings: Settings) -> Flask:
         predictions,
         records,
         accounts,
+        glossary,
         notes,
         patterns,
     ):

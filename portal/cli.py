@@ -81,11 +81,15 @@ def check(folder: Path) -> None:
     """Print everything that is wrong with the lessons: what can't be read, and what breaks a rule
     for writers.
     """
+    from portal.content import quiz_rules, rules  # noqa: PLC0415
     from portal.content.loading import load  # noqa: PLC0415  # as in `recorder`: Markdown, Pygments
-    from portal.content.rules import problems  # noqa: PLC0415
 
     course = load(folder)
-    found = [*course.problems, *problems(folder, course)]
+    found = [
+        *course.problems,
+        *rules.problems(folder, course),
+        *quiz_rules.problems(course),
+    ]
     for problem in found:
         click.echo(str(problem))
     written, total = len(course.written), len(course.lessons)

@@ -76,7 +76,7 @@ class FakeForkServer:
             batch.operations = self._operations(spec, done)
             return batch
         if isinstance(spec, BrowserSpec):
-            times = {"signed_in": [2_100] * hits, "signed_out": [2_100] * misses}
+            times = {"logged_in": [2_100] * hits, "logged_out": [2_100] * misses}
             flows = {flow(spec.link, "hit"): hits, flow(spec.link, "miss"): misses}
             return _made_up(spec, done, times | {"response": [2_100] * done}, flows)
         flows = {flow(spec.link, "write"): done} if isinstance(spec, WritingSpec) else {}

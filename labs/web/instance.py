@@ -111,7 +111,7 @@ class Instance:
     def __init__(self, path: str) -> None:
         self.settings = Settings(path)
         self._memory = Memory()
-        self._counts = {"requests": 0, "signed_in": 0, "signed_out": 0}
+        self._counts = {"requests": 0, "logged_in": 0, "logged_out": 0}
         self._lock = threading.Lock()
         now = self.settings.now()
         host, port, user, password = now["redis"]
@@ -168,7 +168,7 @@ class Instance:
         session = session or {"user": "", "cart": []}
         with self._lock:
             self._counts["requests"] += 1
-            self._counts["signed_in" if session["user"] else "signed_out"] += 1
+            self._counts["logged_in" if session["user"] else "logged_out"] += 1
         answer = http.page(200, text, session["user"], session["cart"])
         if sid and sid != request.cookies.get("sid"):
             answer.headers.append(("Set-Cookie", f"sid={sid}; {COOKIE}"))

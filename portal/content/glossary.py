@@ -72,6 +72,15 @@ class Entry:
         """The term and what counts as the same."""
         return (self.term, *self.also)
 
+    @property
+    def other_names(self) -> tuple[str, ...]:
+        """Of the other spellings those that are other words, not plurals and the like."""
+        names = [self.term]
+        for spelling in self.also:
+            if not any(_alike(spelling, name) for name in names):
+                names.append(spelling)
+        return tuple(names[1:])
+
 
 class Glossary:
     """All entries, in the order of the alphabet."""
@@ -172,6 +181,12 @@ def glossary_of(spec: GlossarySpec, lessons: Collection[str], report: Report) ->
         if (first := anchors.setdefault(entry.anchor, entry.term)) != entry.term:
             report(entry.term, f"its anchor #{entry.anchor} is that of {first}")
     return Glossary(entries)
+
+
+def _alike(one: str, other: str) -> bool:
+    """True if only spaces or the end of the last word differ, as in a plural."""
+    words, other_words = (re.split(r"[\s-]", name.casefold()) for name in (one, other))
+    return words[-1][:3] == other_words[-1][:3] or "".join(words) == "".join(other_words)
 
 
 def _pattern_of(phrase: str) -> re.Pattern[str]:

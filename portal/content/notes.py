@@ -15,8 +15,6 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from portal.content.plain_words import banned
-
 MOST_WORDS = 45
 Words = Annotated[str, Field(min_length=1)]
 Day = Annotated[str, Field(pattern=r"^(\d{4}-(0[1-9]|1[0-2])(-\d{2})?)?$")]
@@ -168,9 +166,6 @@ def _problems(line: LineSpec, lessons: Collection[str]) -> Iterator[str]:
         yield "it has neither `since` (when it changed) nor `checked` (when we looked)"
     if (count := len(line.holds.split())) > MOST_WORDS:
         yield f"`holds` has {count} words, more than {MOST_WORDS}"
-    for text in (line.holds, line.answer):
-        for word, instead in banned(text):
-            yield f"“{word}”: {instead}"
 
 
 def _line_of(spec: LineSpec) -> Line:

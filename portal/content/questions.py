@@ -59,6 +59,8 @@ def _question(entry: schema.AnyQuestion, around: Surroundings) -> Question:
             rights = sum(option.right for option in entry.option)
             if rights != 1:
                 around.report("", f"a trace has one right option, not {rights}")
+            if entry.server == "redis" and any("\n" in command for command in entry.commands):
+                around.report("", "a command of Redis stands on one line")
             options = _options(entry.id, entry.option, inline, around, shown=escape)
             commands = tuple(entry.commands)
             return replace(asked, options=options, server=entry.server, commands=commands)

@@ -59,6 +59,9 @@ def problems(folder: Path, course: Course) -> list[Problem]:
         terms.read(file, text, to_lesson)
         file = f"{lesson.slug}/quiz.toml"
         _check_quiz_words((folder / file).read_text(encoding="utf-8"), partial(report, file))
+    for entry in course.glossary.entries:
+        for word, instead in banned(entry.means):
+            report("glossary.toml", entry.term, f"“{word}”: {instead}")
     _check_notes(course.notes, answers, partial(report, "notes.toml"))
     return found
 
@@ -130,8 +133,12 @@ def _check_answers(text: str, answers: dict[str, str], report: Report) -> None:
 
 
 def _check_notes(notes: Notes, answers: dict[str, str], report: Report) -> None:
-    """The notes give an exam the answer that the lessons give it. `answers` has those."""
+    """What the notes' page says is in plain words, and it gives an exam the answer that the lessons
+    give it. `answers` has those.
+    """
     for line in notes.lines:
+        for word, instead in banned(f"{line.holds} {line.answer}"):
+            report(line.fact, f"“{word}”: {instead}")
         if line.answer and (known := answers.get(line.fact, line.answer)) != line.answer:
             report(line.fact, f"an exam's answer is “{line.answer}” here and “{known}” in a lesson")
 

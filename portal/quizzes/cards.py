@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from labs.client import catalogue
 from labs.lab import Prediction
-from portal.content.model import Lesson, Option, Question, Section
+from portal.content.model import Choice, Kind, Lesson, Option, Question, Row, Section
 from portal.models import Answer
-from portal.quizzes.marking import in_order
+from portal.quizzes.marking import choices_in_order, in_order, rows_in_order
 from portal.web.arguments import new_key
 from portal.web.history import Answered, history
 from portal.web.learner import current_learner
 
 State = Literal["right", "wrong", "open"]
+IN_WORDS: Mapping[Kind, str] = {
+    "one": "One answer",
+    "several": "One answer or more",
+    "number": "A number",
+    "measure": "Predict, then measure",
+    "order": "Put the steps in order",
+    "match": "Find the pairs",
+    "fill": "Type the answer",
+    "trace": "Follow the commands",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A row with the choice that was made for it, and the right one."""
+
+    row: Row
+    chosen: Choice
+    right: Choice
+
+    @property
+    def is_right(self) -> bool:
+        """True if it was put where it belongs."""
+        return self.chosen == self.right
 
 
 @dataclass
@@ -24,7 +48,9 @@ class Card:
 
     lesson: Lesson
     question: Question
-    options: list[Option]
+    options: list[Option] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
     answer: Answer | Answered | None = None
     asked: Prediction | None = None
     again: bool = False
@@ -56,6 +82,24 @@ class Card:
         return [option for option in self.options if option.key in given]
 
     @property
+    def placed(self) -> list[Placed]:
+        """The rows with what was chosen for them, once answered: steps in the right order, pairs as
+        on the card.
+        """
+        if self.answer is None:
+            return []
+        given = self.answer.answer["placed"]
+        choices = {choice.key: choice for choice in self.question.choices}
+        rows = self.question.rows if self.question.kind == "order" else self.rows
+        return [Placed(row, choices[given[row.key]], choices[row.belongs]) for row in rows]
+
+    @property
+    def label(self) -> str:
+        """What kind of question it is, in words."""
+        kind, exam = IN_WORDS[self.question.kind], self.question.exam
+        return f"{kind} · In the style of {exam}" if exam else kind
+
+    @property
     def shown_in(self) -> Section | None:
         """The section of the lesson that shows the answer."""
         return self.lesson.shown_in(self.question)
@@ -65,10 +109,20 @@ class Card:
         """Whether the answer is right, in a word or two."""
         if self.state == "right":
             return "Right"
-        if self.question.kind == "several":
-            rights = {option.key for option in self.options if option.right}
-            chosen = {option.key for option in self.chosen}
-            return "Not all of them" if chosen < rights else "Not these"
+        match self.question.kind:
+            case "several":
+                rights = {option.key for option in self.options if option.right}
+                chosen = {option.key for option in self.chosen}
+                return "Not all of them" if chosen < rights else "Not these"
+            case "order":
+                return "Not this order"
+            case "match":
+                right = sum(placed.is_right for placed in self.placed)
+                return f"{right} of {len(self.rows)} right" if right else "Not these pairs"
+            case "fill":
+                return "Not this answer"
+            case "trace":
+                return "Not this reply"
         choice = self.question.options or (self.asked and self.asked.options)
         return "Not this one" if choice else "Not this number"
 
@@ -116,10 +170,13 @@ def card_of(lesson: Lesson, question: Question, *, again: bool = False) -> Card:
     lab = catalogue().get(question.lab)
     known = history().answer(lesson.slug, question.id, question.content_hash)
     attempts = known.attempt_no if known else 0
+    order = question, current_learner(), attempts if again else max(0, attempts - 1)
     return Card(
         lesson,
         question,
-        in_order(question, current_learner(), attempts if again else max(0, attempts - 1)),
+        in_order(*order),
+        rows_in_order(*order),
+        choices_in_order(*order),
         answer=known,
         asked=next(
             (each for each in (lab.predictions if lab else ()) if each.name == question.prediction),

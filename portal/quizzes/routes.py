@@ -5,8 +5,9 @@ with the reasons in it.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -16,13 +17,20 @@ from sqlalchemy.exc import SQLAlchemyError
 from labs.client import SandboxInfo
 from labs.errors import BadInput, HostAway, LabsError
 from labs.lab import MEASURED_WITHIN_S
-from portal.content.model import Lesson, Question
+from portal.content.model import Choice, Lesson, Option, Question, Row
 from portal.holding import hold
 from portal.models import Answer
 from portal.predictions import predict, read_prediction, settle
 from portal.quizzes.answers import add_attempt, by_key
 from portal.quizzes.cards import Card, Score, card_of, cards_of
-from portal.quizzes.marking import Unanswerable, is_right, read_choice, read_number
+from portal.quizzes.marking import (
+    Unanswerable,
+    is_right,
+    read_choice,
+    read_number,
+    read_rows,
+    read_typed,
+)
 from portal.web.arguments import form_key
 from portal.web.errors import is_database_away, try_again, why_not_saved
 from portal.web.fragments import is_htmx
@@ -33,6 +41,9 @@ from portal.web.services import client, course, db, release_db
 
 bp = Blueprint("quizzes", __name__)
 log = logging.getLogger(__name__)
+_Each = TypeVar("_Each", Option, Row, Choice)
+ROW = "row-"
+"""How the name of the field of a row begins; the row's key follows."""
 
 
 class NeedsBench(Exception):
@@ -70,6 +81,11 @@ def answer(slug: str, question_id: str) -> ResponseReturnValue:
         "chosen": request.form.getlist("choice"),
         "value": request.form.get("value", ""),
         "confidence": request.form.get("confidence", ""),
+        "placed": {
+            name.removeprefix(ROW): choice
+            for name, choice in request.form.items()
+            if name.startswith(ROW)
+        },
     }
     card.key = form_key()
     try:
@@ -101,33 +117,53 @@ def answer(slug: str, question_id: str) -> ResponseReturnValue:
 @bp.app_template_global()
 def question_card(lesson: Lesson, question_id: str) -> Markup:
     """For templates: one question in the text of a lesson. Before it is answered only the key of
-    its form and the order of its options differ: the rest is rendered once.
+    its form and the order of what can be chosen differ: the rest is rendered once.
     """
     card = card_of(lesson, _question_or_404(lesson, question_id))
     if card.answer is not None:
         return Markup(_fragment(card, place="lesson"))
     values: dict[str, object] = {"key": card.key}
-    for number, option in enumerate(card.options):
-        values |= {f"key{number}": option.key, f"text{number}": option.text}
+    shuffled: Mapping[str, Sequence[Option | Row | Choice]] = {
+        "option": card.options,
+        "row": card.rows,
+        "choice": card.choices,
+    }
+    for name, given in shuffled.items():
+        for number, each in enumerate(given):
+            shown = each.plain if isinstance(each, Choice) else each.text
+            values |= {f"{name}{number}key": each.key, f"{name}{number}text": shown}
     return once(
         ("question", lesson.slug, question_id), lambda: _fragment(_with_gaps(card), place="lesson")
     ).fill(**values)
 
 
 def _with_gaps(card: Card) -> Card:
-    options = [
-        replace(option, key=gap(f"key{number}"), text=gap(f"text{number}"))
-        for number, option in enumerate(card.options)
-    ]
-    return replace(card, options=options, key=gap("key"))
+    def gaps(name: str, given: list[_Each]) -> list[_Each]:
+        return [
+            replace(each, key=gap(f"{name}{number}key"), text=gap(f"{name}{number}text"))
+            for number, each in enumerate(given)
+        ]
+
+    return replace(
+        card,
+        options=gaps("option", card.options),
+        rows=gaps("row", card.rows),
+        choices=gaps("choice", card.choices),
+        key=gap("key"),
+    )
 
 
 def _mark(card: Card) -> Answer:
     """Keep the attempt, right or wrong."""
-    if card.question.kind == "number":
-        given = read_number(card.question, card.typed["value"])
-    else:
-        given = read_choice(card.question, card.typed["chosen"])
+    match card.question.kind:
+        case "number":
+            given = read_number(card.question, card.typed["value"])
+        case "fill":
+            given = read_typed(card.typed["value"])
+        case "order" | "match":
+            given = read_rows(card.question, card.typed["placed"])
+        case _:
+            given = read_choice(card.question, card.typed["chosen"])
     return _keep(card, require_learner(), given, right=is_right(card.question, given))
 
 

@@ -30,6 +30,7 @@ PLOT = "vendor/uPlot-1.6.32.min.css"
 BUNDLES: Mapping[str, tuple[str, ...]] = {
     "site": SITE,
     "start": (*SITE, "start"),
+    "glossary": (*SITE, "glossary"),
     "notes": (*SITE, "notes"),
     "you": (*SITE, "you"),
     "quiz": (*SITE, "end", "quiz"),

@@ -11,6 +11,7 @@ import "./measuring.js";
 import "./pinned.js";
 import "./enlarge.js";
 import "./table.js";
+import "./terms.js";
 import "./tiles.js";
 import "./timeline.js";
 import "./topology.js";

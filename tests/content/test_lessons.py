@@ -9,12 +9,13 @@ import re
 import pytest
 
 from labs.client import catalogue
+from portal.content import quiz_rules, rules
 from portal.content.loading import load
 from portal.content.model import Course, Html, Instructor, LabLink
-from portal.content.rules import problems
 from portal.settings import ROOT
 
 COURSE: Course = load(ROOT / "lessons")
+TERMS = {entry.anchor for entry in COURSE.glossary.entries}
 WRITTEN = [lesson for lesson in COURSE.lessons.values() if lesson.written]
 QUESTIONS = [(lesson, question) for lesson in WRITTEN for question in lesson.questions]
 
@@ -24,7 +25,8 @@ def test_the_lessons_have_no_problems():
 
 
 def test_the_lessons_break_no_rule_for_writers():
-    assert [str(problem) for problem in problems(ROOT / "lessons", COURSE)] == []
+    assert [str(problem) for problem in rules.problems(ROOT / "lessons", COURSE)] == []
+    assert [str(problem) for problem in quiz_rules.problems(COURSE)] == []
 
 
 def test_there_are_fifteen_lessons_and_some_are_written():
@@ -77,6 +79,8 @@ def test_links_lead_somewhere(lesson):
             assert target[1:] in anchors, target
         elif target.startswith("/labs/"):
             assert target.removeprefix("/labs/") in catalogue(), target
+        elif target.startswith("/glossary#"):
+            assert target.removeprefix("/glossary#") in TERMS, target
         elif target == "/notes":
             assert COURSE.notes.lines
         elif target.startswith("/lessons/"):

@@ -202,12 +202,24 @@ def start_redis(rack):
 
 
 @pytest.fixture
-def memcached(rack):
+def start_memcached(rack):
+    """Starts a Memcached by name."""
+
+    def start(name):
+        engines.append(engine := Memcached(name, rack.address(), rack.directory))
+        rack.start(engine)
+        return engine
+
+    engines = []
+    yield start
+    for engine in engines:
+        engine.close()
+
+
+@pytest.fixture
+def memcached(start_memcached):
     """A Memcached."""
-    engine = Memcached("cache", rack.address(), rack.directory)
-    rack.start(engine)
-    yield engine
-    engine.close()
+    return start_memcached("cache")
 
 
 @pytest.fixture

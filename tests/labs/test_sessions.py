@@ -167,7 +167,7 @@ def test_two_browsers_have_a_session_each(shop):
     assert [row["user"] for row in shop.table("browsers")] == ["Mia", "Ben"]
 
 
-def test_the_load_logs_in_and_counts_who_is_signed_out(shop):
+def test_the_load_logs_in_and_counts_who_is_logged_out(shop):
     shop.call("set", name="store", value="memory")
     shop.call("load", verb="start")
 
@@ -178,11 +178,11 @@ def test_the_load_logs_in_and_counts_who_is_signed_out(shop):
             if event.type == "reading-taken" and name in event.readings
         ]
 
-    eventually(lambda: sum(value > 0 for value in readings("signed_out_per_s")) >= 3)
+    eventually(lambda: sum(value > 0 for value in readings("logged_out_per_s")) >= 3)
     shop.call("set", name="store", value="redis")
-    before = len(readings("signed_out_per_s"))
-    eventually(lambda: len(readings("signed_out_per_s")) >= before + 3)
-    eventually(lambda: readings("signed_out_per_s")[-1] < readings("signed_in_per_s")[-1] / 10)
+    before = len(readings("logged_out_per_s"))
+    eventually(lambda: len(readings("logged_out_per_s")) >= before + 3)
+    eventually(lambda: readings("logged_out_per_s")[-1] < readings("logged_in_per_s")[-1] / 10)
     shop.call("load", verb="stop")
 
 

@@ -121,6 +121,12 @@ def test_all_problems_are_told_at_once(lessons):
             '"(integer) 60"',
             "second/quiz.toml (traced): two options are the same",
         ),
+        (
+            "second/quiz.toml",
+            '"SET page:42 b"',
+            '"SET page:42 b\\nGET page:42"',
+            "second/quiz.toml (traced): a command of Redis stands on one line",
+        ),
         ("second/quiz.toml", 'server = "redis"', 'server = "mysql"', "question.traced.server"),
         ("second/quiz.toml", "DVA-C02", "CLF-C02", "second/quiz.toml (question.in-order.exam)"),
         (

@@ -6,6 +6,7 @@ import re
 
 from labs.client import catalogue
 from tests.waiting import eventually
+from tests.web.quiz_pages import PAIRS, STEPS, option, placed
 
 
 def test_the_course_links_the_written_lessons_and_names_the_others_in_one_line(client):
@@ -166,6 +167,11 @@ def learn_the_second(client):
     client.post("/lessons/second/progress", data={"section": "here"})
     client.post("/lessons/second/read")
     client.post("/lessons/second/quiz/alone", data={"value": "2"})
+    for question, wanted in (("in-order", STEPS), ("in-pairs", PAIRS)):
+        client.post(f"/lessons/second/quiz/{question}", data=placed(client, question, wanted))
+    client.post("/lessons/second/quiz/typed", data={"value": "EXPIRE page:42 60"})
+    reply = option(client, "traced", "(integer) -1", "second")
+    client.post("/lessons/second/quiz/traced", data={"choice": reply})
 
 
 def test_after_a_lesson_that_is_learned_the_next_one_waits(client):

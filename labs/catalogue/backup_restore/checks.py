@@ -1,5 +1,5 @@
-"""What must be seen in the lab backup-restore: judged from the files, from what the servers held,
-and from the writers' notebooks.
+"""What a learner must have seen in the lab backup-restore. The checks judge the files, what the
+servers held, and the writers' notebooks.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The way through the lab backup-restore."""
+"""The steps through the lab backup-restore."""
 
 from labs.catalogue.backup_restore import checks
 from labs.lab import Step, Verdict, check, met, unmet

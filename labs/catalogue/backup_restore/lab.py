@@ -1,5 +1,5 @@
-"""Backup and restore: a backup is a file with a digest, a restore makes a new cluster, and what was
-written since is gone.
+"""Backup and restore: a backup is a file with a digest, a restore makes a new cluster, and changes
+since the backup are not in it.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ lab = Lab(
     title="Backup and restore",
     view="Back up and restore",
     question="Everything is deleted. What comes back, and where?",
-    about="Take backups of a cluster, quiet and under a load of writes. Lose its data. Start "
-    "another cluster from a file, and count what is missing.",
+    about="Take backups of a cluster, without a load and under a load of writes. Delete its data. "
+    "Start another cluster from a file, and count what is missing.",
     minutes=20,
     topology=Topology(
         nodes=(
@@ -110,9 +110,10 @@ lab.action("Ask for a page", gear="step", fields=(Number("page", "Page", 1, 100,
 @lab.action(
     "Ask Memcached for a backup, restart it",
     gear="step",
-    here="a Memcached on a node. It has a warm restart from a memory file, which is no backup.",
-    aws="on the exam Memcached has no backups. Today nodes still have none, and "
-    "Serverless Memcached has had them since mid-2024.",
+    here="a Memcached as on a node. It can restart with its items from a memory file, but that is "
+    "no backup.",
+    aws="on the exam Memcached has no backups. Node-based Memcached still has none; serverless "
+    "Memcached has had them since mid-2024.",
 )
 def ask_memcached(sandbox: Sandbox) -> str:
     asked = bystander.ask(sandbox)
@@ -136,8 +137,8 @@ lab.actions += actions.ACTIONS
     unit="changes",
     unit_of_one="change",
     slack=150.0,
-    why="All since the fork, which is when the backup is begun, not when it is done. "
-    "The server confirmed each of them.",
+    why="All changes since the fork: a backup shows the moment at which it began. Redis had "
+    "acknowledged each of these changes.",
 )
 def lost(sandbox: Sandbox) -> float:
     with full_cluster(sandbox, clients=2, rate_per_s=1_000):
@@ -150,12 +151,12 @@ def lost(sandbox: Sandbox) -> float:
 
 
 @lab.prediction(
-    "20,000 keys, and two writers change prices here and there, as fast as they can. While a "
-    "snapshot is written, how much more memory is taken, as a share of what the server uses?",
+    "A server has 20,000 keys, and two writers change prices all over them, as fast as they can. "
+    "While a snapshot is written, how much memory is copied, as a share of what the server uses?",
     unit="%",
     slack=10.0,
-    why="A page of memory is copied when the first change reaches it. Scattered changes reach "
-    "nearly every page that holds products: plan for it, as reserved-memory-percent does.",
+    why="The kernel copies a page of memory when Redis changes it for the first time. Scattered "
+    "changes reach nearly every page with products, so keep memory free for the copies.",
 )
 def copied(sandbox: Sandbox) -> float:
     with full_cluster(sandbox, clients=2, rate_per_s=bench.MOST_PER_S, keys=20_000):
@@ -164,7 +165,8 @@ def copied(sandbox: Sandbox) -> float:
 
 
 @lab.prediction(
-    "The data of a cluster is lost, and a backup is restored. Where does it answer?",
+    "All data of a cluster is lost, and a backup is restored. At which endpoint is the restored "
+    "data?",
     options=(("same", "At the endpoint that the application has"), ("new", "At a new endpoint")),
     why="A restore makes a new cluster. The old one is still there, and still empty.",
 )

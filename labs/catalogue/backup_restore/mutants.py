@@ -1,4 +1,4 @@
-"""What the checks of the lab backup-restore must catch: backups with a mistake in them."""
+"""Backups with a mistake, which the checks of the lab backup-restore must catch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TooLate(Backups):
 
 
 class Corrupts(Backups):
-    """Loses the end of every file on its way."""
+    """Cuts off the end of every file that it keeps."""
 
     def _put_away(self, dump: Path, file: Path) -> tuple[str, int]:
         noted = super()._put_away(dump, file)

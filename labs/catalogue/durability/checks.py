@@ -1,5 +1,5 @@
-"""What must be seen in the lab durability: judged by rows that compare what was acknowledged with
-what the server held when it was back.
+"""What a learner must have seen in the lab durability. The checks judge rows that compare what was
+acknowledged with what the server held after its restart.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _BREAK = (
 
 
 def _row(sandbox: Sandbox, mode: str, fault: str) -> Row | None:
-    """The newest comparison of a mode after a fault, if enough was acknowledged; what an experiment
-    of a prediction saw is not the learner’s.
+    """The newest comparison of a mode after a fault, if enough was acknowledged. It leaves out the
+    experiments of predictions, which are not the learner’s own faults.
     """
     for row in sandbox.found.get("faults", []):
         if (row["mode"], row["fault"], row["by"]) == (MODES[mode], fault, YOU):
@@ -35,7 +35,7 @@ def _evidence(row: Row) -> Row:
 
 
 def _kept_by_kernel(row: Row) -> bool:
-    """True if nothing is lost that stood in the file.
+    """True if nothing is lost that was in the file.
 
     Redis may answer sooner than it writes: with everysec it holds writes back while a sync is under
     way.

@@ -1,4 +1,4 @@
-"""The way through the lab durability."""
+"""The steps through the lab durability."""
 
 from labs.catalogue.durability import checks
 from labs.lab import Step, Verdict, check, met, unmet

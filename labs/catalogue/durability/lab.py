@@ -1,6 +1,6 @@
-"""Durability: none, snapshots, an append-only file.
+"""Durability: a server without a file, with snapshots, or with an append-only file.
 
-What a process crash takes, what a loss of power takes, and how long a start takes then.
+What a process crash takes, what a power cut takes, and how long the next start takes.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ lab = bench.lab(
     "durability",
     title="Durability",
     view="How far the writes have come",
-    question="It said OK. Is it still there?",
-    about="One server, one client that writes numbers, and two faults that are not the same: a "
-    "process crash and a loss of power. Compare what was acknowledged with what is there "
-    "afterwards.",
+    question="Redis said OK. Is the write still there?",
+    about="One server, one client that writes numbers, and two different faults: a process crash "
+    "and a power cut. Compare what was acknowledged with what is there afterwards.",
     minutes=25,
     checks=(
         checks.memory_only,
@@ -38,7 +37,7 @@ lab = bench.lab(
 
 @lab.setting_changed
 def begin_again(sandbox: Sandbox, control: str) -> None:
-    """Another configuration is another server: it begins with an empty disk."""
+    """Start a server with the new configuration and an empty disk."""
     if control in ("mode", "server") or (
         control == "snapshot_s" and sandbox.settings["mode"] == "rdb"
     ):
@@ -74,7 +73,7 @@ def write_thousand(sandbox: Sandbox) -> str:
 @lab.action(
     "Snapshot now",
     gear="view",
-    here="the sandbox’s own user runs BGSAVE; yours may not.",
+    here="the lab runs BGSAVE for you, because your own user may not.",
     aws="BGSAVE, SAVE and CONFIG are refused: a backup is started through the API, "
     "and goes to Amazon S3.",
 )
@@ -93,8 +92,8 @@ def snapshot(sandbox: Sandbox) -> str:
     fault=True,
     here="the process ends, its files stay as they are. Under load the lab waits for a moment in "
     "which part of the file is not synced.",
-    aws="a node that fails is replaced, and comes back from a replica or empty: its "
-    "local disk is not yours to read.",
+    aws="a node that fails is replaced. The new node gets its data from a replica, or is empty; "
+    "you can’t read the disk of the old one.",
 )
 def crash(sandbox: Sandbox) -> str:
     faults.crash(sandbox)
@@ -105,12 +104,11 @@ def crash(sandbox: Sandbox) -> str:
     "Cut the power",
     gear="break",
     fault=True,
-    here="each fsync is noted as Redis makes it; the process is killed, and every file "
-    "is cut to what had been synced. Under load the lab waits for a moment in which something is "
-    "not.",
-    aws="no append-only file: not supported since Redis OSS 2.8.22, of 28 September "
-    "2015, nor on Valkey. Snapshots and replicas; since 2 June 2026 also durability "
-    "for Valkey 9.0, a log in more than one zone.",
+    here="the lab notes each fsync of Redis. Then it kills the process, and cuts every file to the "
+    "part that was synced. Under load it waits for a moment in which a part is not synced.",
+    aws="there is no append-only file: Valkey doesn’t support it, nor does Redis OSS from 2.8.22 "
+    "(28 September 2015). There are snapshots and replicas, and since 2 June 2026 durability for "
+    "Valkey 9.0, a log in more than one zone.",
 )
 def cut_power(sandbox: Sandbox) -> str:
     done = faults.cut_power(sandbox)
@@ -121,7 +119,7 @@ def cut_power(sandbox: Sandbox) -> str:
 @lab.action("Start it, and compare", gear="break")
 def come_back(sandbox: Sandbox) -> str:
     if sandbox.servers[SERVER].state not in ("down", "stopped"):
-        raise NotNow("Redis runs.", hint="Break it first.")
+        raise NotNow("Redis is running.", hint="Crash it or cut its power first.")
     row = faults.come_back(sandbox)
     return (
         f"Redis is back: {row['found']:,} of {row['acknowledged']:,} acknowledged writes are "
@@ -150,7 +148,7 @@ def run_all(sandbox: Sandbox) -> str:
                     if fault == CRASH:
                         raise
                     return f"{MODES[mode]} has crashed. {exc}"
-    return "Every mode has been through both faults."
+    return "Every mode has had both faults."
 
 
 @lab.action("Time some starts", gear="view", deadline_s=40.0, measures=True)
@@ -170,8 +168,8 @@ lab.prediction(
     "writes the process is killed with signal 9. How many acknowledged writes are lost?",
     unit="writes",
     unit_of_one="write",
-    why="None. Redis had handed each to the kernel before it answered, and the kernel did not die. "
-    "(With everysec a few can go: while a sync runs Redis answers before it writes.)",
+    why="None. Redis had given each write to the kernel before it answered, and the kernel kept "
+    "running. (With everysec a few can be lost: while a sync runs Redis answers before it writes.)",
 )(predictions.crash)
 lab.prediction(
     "The append-only file is synced every second, and in the middle of writes the power "
@@ -179,23 +177,23 @@ lab.prediction(
     unit="s",
     decimals=2,
     slack=1.0,
-    why="What came since the last sync: up to a second, or two if the disk is slow.",
+    why="The writes since the last sync: a second of them at most, or two if the disk is slow.",
 )(predictions.everysec_power)
 lab.prediction(
-    "No append-only file. 300 writes, a snapshot, 300 more, and the process is killed. "
-    "How many are found?",
+    "Redis keeps no append-only file. A client makes 300 writes, Redis takes a snapshot, the "
+    "client makes 300 more, and the process is killed. How many writes are found at the restart?",
     unit="writes",
     unit_of_one="write",
-    why="The 300 that were in the snapshot.",
+    why="The 300 that were in the snapshot. The others were only in the memory of the process.",
 )(predictions.snapshot)
 lab.prediction(
-    "The append-only file is synced always. One client makes 300 writes, one after the "
-    "other. How many syncs?",
+    "Redis syncs its append-only file before each answer (appendfsync always). One client makes "
+    "300 writes, one after the other. How many syncs does Redis make?",
     unit="syncs",
     unit_of_one="sync",
     slack=30.0,
-    why="One for each: the next write comes when the one before is answered. Many "
-    "clients would share one.",
+    why="One for each write, because the client sends the next write only after the answer. Many "
+    "clients would share one sync.",
 )(predictions.always_syncs)
 
 

@@ -1,4 +1,4 @@
-"""What the checks of the lab durability must catch."""
+"""Mistakes that the checks of the lab durability must catch."""
 
 from __future__ import annotations
 

@@ -12,13 +12,15 @@ WRITES = 300
 
 
 def crash(sandbox: Sandbox) -> float:
-    """AOF no, kill -9 under writes: how many acknowledged are lost."""
+    """With AOF no and a kill -9 under load: how many acknowledged writes are lost."""
     with experiment(sandbox):
         return float(trial(sandbox, "no", CRASH)["lost"])
 
 
 def everysec_power(sandbox: Sandbox) -> float:
-    """AOF everysec, a power cut under writes: seconds of acknowledged writes that are lost."""
+    """With AOF everysec and a power cut under load: how many seconds of acknowledged writes are
+    lost.
+    """
     with experiment(sandbox):
         return float(trial(sandbox, "everysec", POWER)["lost_s"])
 
@@ -35,7 +37,7 @@ def snapshot(sandbox: Sandbox) -> float:
 
 
 def always_syncs(sandbox: Sandbox) -> float:
-    """AOF always: how many syncs 300 writes of one client cost."""
+    """With AOF always: how many syncs the server makes for 300 writes of one client."""
     with experiment(sandbox):
         experiments.choose(sandbox, "always")
         if problem := power_problem(sandbox):

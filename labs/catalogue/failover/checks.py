@@ -31,8 +31,8 @@ def _hint(sandbox: Sandbox, hint: str) -> str:
     flight, cut = flights_of(sandbox).current, group_of(sandbox).mesh.cut_zones
     if flight is not None and cut:
         return (
-            "The flight is still being recorded. When the crown has moved and the clients have "
-            "written for some seconds more, press “End the recording” in the tab Break."
+            "The flight is still being recorded. When a replica has been promoted and the clients "
+            "have written for some seconds more, press “End the recording” in the tab Break."
         )
     if flight is not None and any(s.state == "paused" for s in sandbox.servers.values()):
         return (
@@ -60,8 +60,8 @@ def _how_to_isolate(sandbox: Sandbox, *, refusing: bool) -> str:
         )
     return (
         "In the tab Break set “Zone” to “the primary’s” and “Clients” to “inside it”, then press "
-        "“Cut off a zone”. When the crown has moved, wait some seconds more and press “End the "
-        "recording”."
+        "“Cut off a zone”. When a replica has been promoted, wait some seconds more and press "
+        "“End the recording”."
     )
 
 
@@ -342,7 +342,7 @@ def refuses(sandbox: Sandbox) -> Verdict:
     )
 
 
-@check("A planned failover moves the primary while it is well")
+@check("A planned failover moves the role of a healthy primary")
 def planned(sandbox: Sandbox) -> Verdict:
     plans = require_seen(
         _flights(sandbox, "planned", having=("promoted",)),

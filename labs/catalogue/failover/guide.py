@@ -1,4 +1,4 @@
-"""The way through the lab failover."""
+"""The steps that lead a learner through the lab failover."""
 
 from labs.catalogue.failover import checks
 from labs.lab import Check, Step, Verdict, check, met, require_seen, unmet
@@ -13,8 +13,8 @@ NEWEST = 50
 
 
 def _written_in_isolation(sandbox: Sandbox) -> list[str]:
-    """How the newest writes ended that clients began after another was promoted in the place of
-    the primary that is cut off with them.
+    """How the newest writes to the isolated primary ended, of those that began after another server
+    was promoted.
     """
     flights, group = flights_of(sandbox), group_of(sandbox)
     flight = require_seen(
@@ -51,7 +51,7 @@ def _whole_with(least: str) -> Check:
     def whole(sandbox: Sandbox) -> Verdict:
         group, flights = group_of(sandbox), flights_of(sandbox)
         if sandbox.settings["min_replicas"] != least:
-            raise unmet("The setting is another.")
+            raise unmet("min-replicas-to-write has another value.")
         if flights.current is not None or group.mesh.cut_zones:
             raise unmet("The last fault is not over.")
         for name, status in dict(group.members.statuses).items():
@@ -77,13 +77,13 @@ GUIDE = (
         how="Then wait until a replica is promoted, and writes are accepted again.",
     ),
     Step(
-        "Look how long no write was accepted.",
+        "Read for how long no write was accepted.",
         WATCH,
         "The endpoint leads to the new primary, so the client went on with the same settings.",
         until=checks.goes_on,
     ),
     Step(
-        "Look how many acknowledged writes are lost.",
+        "Read how many acknowledged writes are lost.",
         WATCH,
         "What the old primary had not sent yet is lost: often nothing, sometimes the last writes.",
         until=checks.counted,

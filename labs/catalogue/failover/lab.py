@@ -1,4 +1,4 @@
-"""Failover: a replica is promoted. What the clients see meanwhile, and which writes are lost."""
+"""Failover: a replica is promoted; what the clients see meanwhile, and which writes are lost."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ QUICK_MS = 500
 """How long the sentinels wait for a zone that the reference run cuts off: the shortest time that
 the control has. What its checks see there does not depend on it.
 """
-NEAR_MS = 20
-"""How far the replicas are from the primary in the reference run, each way: what is on its way
-there is what is lost.
+REPLICA_DELAY_MS = 20
+"""The delay between the primary and its replicas when the reference run loses a machine, each way:
+the writes of this time are lost.
 """
 PLAIN: dict[str, Value] = {
     "detection_ms": 1_000,
@@ -48,8 +48,8 @@ PLAIN: dict[str, Value] = {
 lab = Lab(
     id="failover",
     title="Failover",
-    question="The primary dies. Who notices, what do clients see, and what is lost?",
-    about="Multi-AZ with automatic failover, on three Redis and three sentinels of your own. "
+    question="The primary fails. Which server takes over, what do clients see, and what is lost?",
+    about="Multi-AZ with automatic failover, on three Redis servers and three sentinels. "
     "Every operation of the clients is recorded.",
     minutes=25,
     topology=bench.topology(caches=3, sentinels=True),
@@ -134,7 +134,8 @@ def downtime(sandbox: Sandbox) -> float:
     unit="numbers",
     unit_of_one="number",
     slack=3.0,
-    why="Those on their way: 200 a second for 20 ms. The primary does not wait for its replicas.",
+    why="Those that no replica had received: 200 a second for 20 ms. The primary does not wait for "
+    "its replicas.",
 )
 def lost_writes(sandbox: Sandbox) -> float:
     make_group_ready(sandbox)
@@ -144,7 +145,7 @@ def lost_writes(sandbox: Sandbox) -> float:
 
 
 @lab.prediction(
-    "The primary is well, and a failover is started. For how many seconds is no write accepted?",
+    "The primary is healthy, and a failover is started. For how many seconds is no write accepted?",
     unit="s",
     unit_of_one="s",
     slack=0.4,
@@ -227,7 +228,7 @@ def _isolate(sandbox: Sandbox, *, min_replicas: str) -> Flight:
 def _lose(sandbox: Sandbox) -> Flight:
     """Lose the primary's machine, with the client near it."""
     zone = zone_of(sandbox, group_of(sandbox).primary)
-    with temporarily(sandbox, zone_delay_ms=NEAR_MS, client_zone=zone):
+    with temporarily(sandbox, zone_delay_ms=REPLICA_DELAY_MS, client_zone=zone):
         repair(sandbox)
         faults.lose_primary(sandbox)
         return finished_flight(sandbox)

@@ -1,4 +1,4 @@
-"""What must be seen in the lab invalidation.
+"""What a learner must have seen in the lab invalidation.
 
 Checks judge the rows of the comparison (the clients' clocks, the keys on the server) and single
 requests with the servers' counters.
@@ -44,7 +44,7 @@ def ttl_window(sandbox: Sandbox) -> Verdict:
     if not ttl_ms:
         raise unmet(
             f"{row['stale']:.0f} reads were stale, by up to {longest:.0f} ms. Without a TTL the "
-            "cache would serve them for ever.",
+            "cache would always serve them.",
             evidence,
             hint=hint_for(
                 sandbox,
@@ -201,11 +201,11 @@ def message_lost(sandbox: Sandbox) -> Verdict:
     waits_for: Request | None = None
     for lost in reversed([w for w in writes if w.cache_down]):
         later = [w for w in writes if w.number > lost.number and w.item != lost.item]
-        heard = next((w for w in later if not w.cache_down), None)
-        if heard is None:
+        received = next((w for w in later if not w.cache_down), None)
+        if received is None:
             waits_for = waits_for or lost
             continue
-        after = [r for r in requests if r.number > heard.number and r.item == lost.item]
+        after = [r for r in requests if r.number > received.number and r.item == lost.item]
         reads = [r for r in after if r.function == "read"]
         stale, fresh = [r for r in reads if r.stale], [r for r in reads if not r.stale]
         evidence: Row = {

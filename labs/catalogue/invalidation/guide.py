@@ -1,4 +1,4 @@
-"""The way through the lab invalidation."""
+"""The steps through the lab invalidation."""
 
 from labs.catalogue.invalidation import checks
 from labs.lab import Step, Verdict, check, met, unmet
@@ -14,7 +14,7 @@ TEN_AND_ANOTHER = 11
 
 @check("The cache has ten items of one category, and one of another")
 def category_is_held(sandbox: Sandbox) -> Verdict:
-    """Only the guide asks: what can one price change take away?"""
+    """For the guide only: the cache holds items that one price change can remove."""
     reads = [r for r in alone(sandbox, "tags") if r.function == "read"][-TEN_AND_ANOTHER:]
     if len(reads) < TEN_AND_ANOTHER or any(r.queries for r in reads):
         raise unmet("The newest eleven reads were not all hits.")

@@ -1,5 +1,5 @@
-"""A message that is lost: item 42 changes while the server is dead, and the process that has it in
-its own memory is not reached.
+"""A message that is lost: item 42 changes while the server is dead, and the process that has the
+item in its own memory gets no message.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def lose(sandbox: Sandbox) -> Request:
 
 
 def lose_until_stale(sandbox: Sandbox) -> Request:
-    """The stale read after a message was lost; then reads follow until one is fresh. Where a busy
-    machine has the server back too late for the first time to live, a longer one is taken.
+    """The stale read after a message was lost; then reads follow until one is fresh. If a busy
+    machine starts the server too late for the first TTL, a longer one is used.
     """
     for ttl_s in (2.0, 8.0):
         with temporarily(sandbox, way="notified", ttl_s=ttl_s):

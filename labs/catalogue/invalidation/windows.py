@@ -84,8 +84,8 @@ def run_trial(sandbox: Sandbox, name: str) -> trials.Row:
 
 
 def count_again(sandbox: Sandbox) -> None:
-    """The ways that leave keys behind, with a time to live that a busy machine does not outlast
-    before it counts them.
+    """Measure the ways that leave keys behind again, with a TTL so long that even a busy machine
+    counts the keys before it ends.
     """
     with temporarily(sandbox, way=sandbox.settings["way"], ttl_s=10, seconds=1):
         for way in ("versioned", "tags"):
@@ -93,7 +93,7 @@ def count_again(sandbox: Sandbox) -> None:
 
 
 def keys_left_behind(sandbox: Sandbox, keys: list[str]) -> list[str]:
-    """Those of the keys that carry an old version or an old generation: no read asks for them."""
+    """Those of the keys that have an old version or generation, and that no read uses any more."""
     redis = trials.redis(sandbox)
     numbers: dict[str, int] = {}
 

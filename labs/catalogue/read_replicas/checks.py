@@ -86,8 +86,8 @@ def by_connection(sandbox: Sandbox) -> Verdict:
         raise unmet(
             f"{new} answered {share:.0f} % of the reads at once.",
             evidence,
-            hint="In the tab Load set “Readers keep a connection for” to 0 s, which means for "
-            "ever. Then press “Remove a replica”, “Add a replica” and “Count who answers”.",
+            hint="In the tab Load set “Readers keep a connection for” to 0 s, so that "
+            "they keep it. Then press “Remove a replica”, “Add a replica” and “Count who answers”.",
         )
     after = require_seen(
         newest(reconnected=True),

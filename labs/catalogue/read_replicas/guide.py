@@ -1,4 +1,4 @@
-"""The way through the lab read-replicas."""
+"""The steps that lead a learner through the lab read-replicas."""
 
 from labs.catalogue.read_replicas import checks
 from labs.lab import Step
@@ -18,7 +18,7 @@ GUIDE = (
         how="Press it until both answer about the same.",
     ),
     Step(
-        "Guess what part of the reads a third replica answers.",
+        "Guess which part of the reads a third replica answers.",
         predict("spread"),
         "The new replica answered nothing: each reader kept the connection that it had.",
     ),

@@ -20,7 +20,7 @@ DELAY = Number(
 lab = Lab(
     id="read-replicas",
     title="Read replicas",
-    question="How far do replicas carry reads, and what do they not have yet?",
+    question="Which reads do replicas answer, and which writes do they not have yet?",
     about="A primary and up to five replicas of your own. Add one under load, slow its link, "
     "and read what you have just written.",
     minutes=20,
@@ -48,8 +48,8 @@ lab = Lab(
             0,
             unit="s",
             gear="load",
-            help="0: for ever. Else a reader connects again after this time, by the endpoint’s "
-            "name.",
+            help="0: as long as the load runs. Otherwise a reader connects again after this time, "
+            "by the endpoint’s name.",
         ),
         Choice(
             "own_reads",
@@ -101,7 +101,7 @@ def count(sandbox: Sandbox) -> str:
     )
     sandbox.caption(
         f"{shares}.",
-        f"Of {counted.total:,} reads, by the servers’ own count. The endpoint gives out "
+        f"Of {counted.total:,} reads, by the servers’ own count. The endpoint spreads "
         "connections, not requests.",
     )
     return f"Of {counted.total:,} reads: {shares}."

@@ -1,6 +1,6 @@
 """What must be seen in the lab sessions: who is still logged in, and until when.
 
-Each check judges responses of real browsers, with what the store itself said before and after.
+Each check judges responses of real browsers, with what the store itself has before and after.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def _label(sandbox: Sandbox, store: str) -> str:
     return sandbox.lab.topology.node(store).label
 
 
-@check("Logged in on one instance, the browser is known to the other")
+@check("Logged in on one instance, the browser is recognised by the other")
 def served_by_another(sandbox: Sandbox) -> Verdict:
     failed: Visit | None = None
     for use in uses(sandbox, "redis", "memcached"):
@@ -32,7 +32,7 @@ def served_by_another(sandbox: Sandbox) -> Verdict:
             "ttl_s_in_the_store": shown(visit.ttl_before_s),
             "commands_to_the_store": sum(trip.server == login.store for trip in visit.trips),
         }
-        if visit.signed_in and visit.ttl_before_s is not None:
+        if visit.logged_in and visit.ttl_before_s is not None:
             return met(
                 f"{login.user} logged in at {login.instance}. {visit.instance} answered the next "
                 f"request and found the session in {_label(sandbox, login.store)}.",
@@ -61,7 +61,7 @@ def survives_an_instance(sandbox: Sandbox) -> Verdict:
         login, visit, home = use.login, use.visit, node_of(use.login.instance)
         if visit.pids.get(home, 1) != 0 or not use.in_time:
             continue
-        if visit.signed_in:
+        if visit.logged_in:
             evidence: dict[str, Value] = {
                 "login_by": login.instance,
                 "pid_before": login.pids[home],
@@ -90,21 +90,21 @@ def survives_an_instance(sandbox: Sandbox) -> Verdict:
     )
 
 
-@check("In an instance’s memory, a session is known to that instance only")
+@check("A session in an instance’s memory is found by that instance only")
 def memory_stays_behind(sandbox: Sandbox) -> Verdict:
     for login, later in reversed(list(logins(sandbox, "memory"))):
         alive = [v for v in later if _home_lives(login, v) and v.began - login.ended < login.idle_s]
-        own = [v.signed_in for v in alive if v.instance == login.instance]
+        own = [v.logged_in for v in alive if v.instance == login.instance]
         others = [v for v in alive if v.instance != login.instance]
-        other = [v.signed_in for v in others]
+        other = [v.logged_in for v in others]
         if not own or not other or not all(own) or any(other):
             continue
         evidence: dict[str, Value] = {
             "login_by": login.instance,
             "pages_by_it": len(own),
-            "signed_in_there": sum(own),
+            "logged_in_there": sum(own),
             "pages_by_the_other": len(other),
-            "signed_in_at_the_other": sum(other),
+            "logged_in_at_the_other": sum(other),
         }
         return met(
             f"{login.instance} found the session at each of {len(own)} pages, "
@@ -124,7 +124,7 @@ def _home_lives(login: Visit, visit: Visit) -> bool:
     return visit.pids.get(home) == login.pids.get(home)
 
 
-@check("Sticky routing keeps the browser logged in until its instance dies")
+@check("Sticky sessions keep the browser logged in until its instance dies")
 def sticky_dies(sandbox: Sandbox) -> Verdict:
     seen_at_work = False
     for login, later in logins(sandbox, "sticky"):
@@ -132,16 +132,16 @@ def sticky_dies(sandbox: Sandbox) -> Verdict:
         dead = [v for v in later if v.pids.get(node_of(login.instance)) == 0]
         seen_at_work = seen_at_work or len(alive) >= 2
         by_it = [v.instance == login.instance for v in alive]
-        known, known_after = [v.signed_in for v in alive], [v.signed_in for v in dead]
-        if len(alive) < 2 or not all(by_it + known) or not dead or any(known_after):
+        found, found_after = [v.logged_in for v in alive], [v.logged_in for v in dead]
+        if len(alive) < 2 or not all(by_it + found) or not dead or any(found_after):
             continue
         evidence: dict[str, Value] = {
             "login_by": login.instance,
             "pages_while_it_lived": len(alive),
             "by_it": sum(by_it),
-            "signed_in": sum(known),
+            "logged_in": sum(found),
             "pages_after_its_death": len(dead),
-            "signed_in_after": sum(known_after),
+            "logged_in_after": sum(found_after),
         }
         return met(
             f"{login.instance} answered all {len(alive)} pages for {login.user}. When it was dead, "
@@ -150,12 +150,12 @@ def sticky_dies(sandbox: Sandbox) -> Verdict:
         )
     require_seen(
         seen_at_work,
-        "No browser has opened two pages with sticky routing yet.",
-        hint="Set “Sessions are kept in” to “memory, with sticky routing”. In “Mia’s browser” "
+        "No browser has opened two pages with sticky sessions yet.",
+        hint="Set “Sessions are kept in” to “memory, with sticky sessions”. In “Mia’s browser” "
         "press “Log in”, then “Open a page” twice.",
     )
     raise unmet(
-        "The balancer sends the browser back to its instance. That instance has not died yet.",
+        "The load balancer sends the browser back to its instance, which has not died yet.",
         hint="In the tab Break press “Kill the instance that logged Mia in”, then “Open a page” in "
         "“Mia’s browser”.",
     )
@@ -184,19 +184,19 @@ def _after_a_restart(sandbox: Sandbox, store: str, *, remembers: bool) -> Verdic
             "last_use_s_ago": round(use.gap_s, 2),
             "idle_limit_s": login.idle_s,
             "ttl_s_in_the_store": shown(visit.ttl_before_s),
-            "signed_in": visit.signed_in,
+            "logged_in": visit.logged_in,
         }
-        if visit.signed_in == remembers == (visit.ttl_before_s is not None):
+        if visit.logged_in == remembers == (visit.ttl_before_s is not None):
             words = (
                 f"still found the session of {visit.user} there"
                 if remembers
                 else "found no session there any more"
             )
             return met(f"{label} restarted, and {visit.instance} {words}.", evidence)
-        if not before.signed_in:
+        if not before.logged_in:
             continue
         raise unmet(
-            f"{label} restarted, and {visit.instance} found {'the' if visit.signed_in else 'no'} "
+            f"{label} restarted, and {visit.instance} found {'the' if visit.logged_in else 'no'} "
             "session.",
             evidence,
             hint=f"Look under “How this was counted”: a TTL in the store means that {label} has "
@@ -211,7 +211,7 @@ def _after_a_restart(sandbox: Sandbox, store: str, *, remembers: bool) -> Verdic
 
 
 def _how_to_ask(sandbox: Sandbox, visit: Visit) -> str:
-    """What to do to learn how long the store still keeps the session of a visit."""
+    """What to do to see how long the store still keeps the session of a visit."""
     if visit.store in IN_MEMORY:
         return (
             "The instance must delete the session from its memory. Compare the two limits under "
@@ -229,7 +229,7 @@ def idle_limit(sandbox: Sandbox) -> Verdict:
     ended: Verdict | None = None
     for use in uses(sandbox):
         login, before, visit = use.login, use.before, use.visit
-        if not use.same_store or (before is not login and not before.signed_in):
+        if not use.same_store or (before is not login and not before.logged_in):
             continue
         since = use.gap_s if login.renewal == "sliding" else use.age_s
         evidence: dict[str, Value] = {
@@ -238,14 +238,14 @@ def idle_limit(sandbox: Sandbox) -> Verdict:
             "store": login.store,
             "ttl_s_in_the_store": shown(visit.ttl_before_s),
         }
-        if visit.signed_in and since > login.idle_s + use.grain_s:
+        if visit.logged_in and since > login.idle_s + use.grain_s:
             raise unmet(
                 f"{visit.instance} still found the session {since:.1f} s after the last request, "
                 f"although the idle limit is {login.idle_s:g} s.",
                 evidence,
                 hint=_how_to_ask(sandbox, visit),
             )
-        if not visit.signed_in and since >= login.idle_s and visit.ttl_before_s is None:
+        if not visit.logged_in and since >= login.idle_s and visit.ttl_before_s is None:
             ended = met(
                 f"The store deleted the session of {login.user} after {since:.1f} s without a "
                 f"request, and {visit.instance} asked for a login.",
@@ -269,23 +269,23 @@ def sliding(sandbox: Sandbox) -> Verdict:
             or use.age_s <= login.idle_s + use.grain_s
             or use.gap_s > login.idle_s * 0.9
             or not use.same_store
-            or not use.before.signed_in
+            or not use.before.logged_in
         ):
             continue
         before_s, after_s = visit.ttl_before_s, visit.ttl_after_s
         evidence: dict[str, Value] = {
             "idle_limit_s": login.idle_s,
-            "signed_in_for_s": round(use.age_s, 2),
+            "logged_in_for_s": round(use.age_s, 2),
             "ttl_s_before": shown(before_s),
             "ttl_s_after": shown(after_s),
         }
-        if visit.signed_in and before_s is not None and after_s is not None and after_s > before_s:
+        if visit.logged_in and before_s is not None and after_s is not None and after_s > before_s:
             return met(
                 f"{login.user} was still logged in {use.age_s:.1f} s after the login, with an idle "
                 f"limit of {login.idle_s:g} s. Each page extended it.",
                 evidence,
             )
-        if not visit.signed_in and use.age_s < login.absolute_s:
+        if not visit.logged_in and use.age_s < login.absolute_s:
             failed = unmet(
                 f"The session ended, although the last page was only {use.gap_s:.1f} s before.",
                 evidence,
@@ -304,7 +304,7 @@ def absolute_limit(sandbox: Sandbox) -> Verdict:
     ended: Verdict | None = None
     for use in uses(sandbox):
         login, visit = use.login, use.visit
-        if not use.same_store or not use.before.signed_in:
+        if not use.same_store or not use.before.logged_in:
             continue
         evidence: dict[str, Value] = {
             "absolute_limit_s": login.absolute_s,
@@ -313,7 +313,7 @@ def absolute_limit(sandbox: Sandbox) -> Verdict:
             "idle_limit_s": login.idle_s,
             "ttl_s_in_the_store": shown(visit.ttl_before_s),
         }
-        if visit.signed_in and use.age_s > login.absolute_s + use.grain_s:
+        if visit.logged_in and use.age_s > login.absolute_s + use.grain_s:
             raise unmet(
                 f"{visit.user} is still logged in {use.age_s:.1f} s after the login, although the "
                 f"absolute limit is {login.absolute_s:g} s.",
@@ -322,7 +322,7 @@ def absolute_limit(sandbox: Sandbox) -> Verdict:
                 "the user logged in, and compare.",
             )
         if (
-            not visit.signed_in
+            not visit.logged_in
             and use.age_s >= login.absolute_s - 0.05
             and use.gap_s < login.idle_s * 0.95
         ):

@@ -13,13 +13,13 @@ LEAST_CHARACTERS = 22
 REQUIRED = ("HttpOnly", "Secure", "SameSite", "Path")
 
 
-@check("The login makes a new id, and the old one is worth nothing")
+@check("The login makes a new id, and the store deletes the old one")
 def new_id_at_login(sandbox: Sandbox) -> Verdict:
     for visit in reversed(list(sandbox.part(Site).visits)):
         if not visit.is_login or not visit.sid_sent or visit.ttl_before_s is None:
             continue
         if visit.store in IN_MEMORY:
-            # The old session may be with the other instance, which does not learn of a login here.
+            # The other instance may still have the old session: only this one deletes it.
             continue
         evidence: dict[str, Value] = {
             "id_before": visit.sid_sent[:8],
@@ -77,7 +77,7 @@ def cookie(sandbox: Sandbox) -> Verdict:
             f"The cookie lacks {', '.join(missing)}.",
             evidence,
             hint="Look at the cookie under “The response, as it came”: HttpOnly keeps scripts out, "
-            "Secure asks for HTTPS.",
+            "Secure requires HTTPS.",
         )
     if len(value) < LEAST_CHARACTERS or visit.user in value:
         raise unmet(

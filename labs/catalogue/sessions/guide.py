@@ -1,4 +1,4 @@
-"""The way through the lab sessions."""
+"""The steps through the lab sessions."""
 
 from labs.catalogue.sessions import checks, cookie_checks
 from labs.lab import Step, Verdict, check, met, unmet
@@ -83,14 +83,14 @@ GUIDE = (
         until=checks.memory_stays_behind,
     ),
     Step(
-        "Keep sessions in memory, with sticky routing.",
+        "Keep sessions in memory, with sticky sessions.",
         choose("store", "sticky"),
-        "The balancer now sends a browser back to the instance that answered it first.",
+        "The load balancer now sends a browser back to the instance that answered it first.",
     ),
     Step(
         "Log Mia in once more.",
         press("log-in", **MIA),
-        "The balancer gave her browser a cookie of its own, with the name of the instance.",
+        "The load balancer gave her browser a cookie of its own, with the name of the instance.",
     ),
     Step(
         "Reload ten times again.",

@@ -1,6 +1,6 @@
 """Sessions: a shop that either of two instances can serve.
 
-Who stays logged in when an instance dies, a cache restarts or time runs out, and who does not.
+Who stays logged in when an instance dies, when a cache restarts, or when a limit ends.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from labs.catalogue.sessions import checks, cookie_checks, guide, mutants, trial
 from labs.lab import Choice, Number
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.website import bench
-from labs.setups.website.bench import guests_signed_in, in_words, restart_instance, signed_in, site
+from labs.setups.website.bench import guests_logged_in, in_words, logged_in, restart_instance, site
 from labs.setups.website.browsers import FIRST, node_of
 
 TEN = 10
@@ -19,8 +19,8 @@ lab = bench.lab(
     title="Sessions",
     view="Mia’s browser",
     question="Who is still logged in?",
-    about="A shop on two instances behind a balancer. Log in, be served by the other one; kill "
-    "an instance, restart a cache, let the time run out.",
+    about="A shop on two instances behind a load balancer. Log in on one, and the other one serves "
+    "you. Kill an instance, restart a cache, or wait until a limit ends.",
     minutes=25,
     controls=(
         Choice(
@@ -30,7 +30,7 @@ lab = bench.lab(
                 ("redis", "Redis"),
                 ("memcached", "Memcached"),
                 ("memory", "each instance’s memory"),
-                ("sticky", "memory, with sticky routing"),
+                ("sticky", "memory, with sticky sessions"),
             ),
             "redis",
             help="Sessions stay in the store that they were made in: log in again after a change.",
@@ -110,12 +110,12 @@ def cart(sandbox: Sandbox, browser: str, item: str) -> str:
 @lab.action("Reload ten times", gear="view", fields=(bench.BROWSER,))
 def reload(sandbox: Sandbox, browser: str) -> str:
     visits = [site(sandbox).page(browser) for _ in range(TEN)]
-    known = sum(visit.signed_in for visit in visits)
+    found = sum(visit.logged_in for visit in visits)
     by = ", ".join(
         f"{name} {sum(visit.instance == name for visit in visits)}"
         for name in sorted({visit.instance or "no instance" for visit in visits})
     )
-    return f"Ten reloads: {known} logged in, {TEN - known} not. Answered by {by}."
+    return f"Ten reloads: {found} logged in, {TEN - found} not. Answered by {by}."
 
 
 @lab.action("Log out", gear="view", fields=(bench.BROWSER,))
@@ -151,64 +151,63 @@ def restart_memcached(sandbox: Sandbox) -> str:
 
 
 @lab.prediction(
-    "Each instance keeps sessions in its own memory, and the balancer takes turns. You "
-    "log in and press reload ten times. How many of the ten are logged in?",
+    "Each instance keeps sessions in its own memory, and the load balancer takes turns. You "
+    "log in and press reload ten times. How many of the ten find you logged in?",
     unit="reloads",
     unit_of_one="reload",
-    why="Every second one reaches the instance that has your session. The other has never seen "
-    "your id.",
+    why="Every second one reaches the instance that has your session. The other instance has no "
+    "session with your id.",
 )
 def memory_reloads(sandbox: Sandbox) -> float:
     with (
         trials.limits_at_default(sandbox, store="memory"),
-        guests_signed_in(sandbox, 1) as (guest,),
+        guests_logged_in(sandbox, 1) as (guest,),
     ):
-        return float(signed_in(sandbox, guest, TEN))
+        return float(logged_in(sandbox, guest, TEN))
 
 
 @lab.prediction(
-    "Sticky routing; ten browsers are logged in. Instance A is killed. How many of the "
+    "Sticky sessions; ten browsers are logged in. Instance A is killed. How many of the "
     "ten are still logged in?",
     unit="browsers",
     unit_of_one="browser",
     slack=1.0,
-    why="The balancer had dealt them out in turn, so half of them were on A. Their "
-    "sessions died with its memory.",
+    why="The load balancer had given them to the instances in turn, so half of them were on A. "
+    "Their sessions were in its memory.",
 )
 def sticky_kill(sandbox: Sandbox) -> float:
     with (
         trials.limits_at_default(sandbox, store="sticky"),
-        guests_signed_in(sandbox, TEN) as guests,
+        guests_logged_in(sandbox, TEN) as guests,
     ):
         sandbox.server("instance-a", "kill")
         try:
-            return trials.known_of(sandbox, guests)
+            return trials.count_logged_in(sandbox, guests)
         finally:
             restart_instance(sandbox, "instance-a")
 
 
 @lab.prediction(
-    "Sessions are in Redis, which keeps an append-only file. Ten browsers are logged "
+    "Sessions are in Redis, which keeps an append-only file (AOF). Ten browsers are logged "
     "in, and Redis is restarted. How many are still logged in?",
     unit="browsers",
     unit_of_one="browser",
-    why="All: what was written is in the file, with the moment at which each session "
-    "ends, and the start replays it.",
+    why="All of them: the file has every write, with the moment at which each session ends, "
+    "and Redis replays it when it starts.",
 )
 def redis_restart(sandbox: Sandbox) -> float:
-    with trials.limits_at_default(sandbox, store="redis"), guests_signed_in(sandbox, TEN) as guests:
+    with trials.limits_at_default(sandbox, store="redis"), guests_logged_in(sandbox, TEN) as guests:
         sandbox.server("redis", "restart")
-        return trials.known_of(sandbox, guests)
+        return trials.count_logged_in(sandbox, guests)
 
 
 @lab.prediction(
     "Idle limit 2 s, sliding. You open a page 1, 2 and 3 s after the login, and then "
-    "nothing. How many seconds after the login has Redis forgotten your session?",
+    "nothing. How many seconds after the login does Redis delete your session?",
     unit="s",
     decimals=1,
     slack=0.5,
-    why="Each page sets the time to live to 2 s again: the last one at 3 s, and 2 s "
-    "later it is over.",
+    why="Each page sets the TTL to 2 s again: the last one at 3 s, and the TTL ends 2 s later.",
 )
 def session_life(sandbox: Sandbox) -> float:
     with trials.limits_at_default(sandbox, store="redis", idle_s=2):
@@ -224,25 +223,25 @@ def reference(sandbox: Sandbox) -> None:
     shop.add("teapot")
     login = shop.log_in()
     note["id_characters"] = len(login.sid_after)
-    note["signed_in_of_ten_redis"] = signed_in(sandbox, FIRST, TEN)
+    note["logged_in_of_ten_redis"] = logged_in(sandbox, FIRST, TEN)
     trials.time_pages(sandbox)
     sandbox.server(node_of(login.instance), "kill")
-    note["signed_in_of_ten_instance_killed"] = signed_in(sandbox, FIRST, TEN)
+    note["logged_in_of_ten_instance_killed"] = logged_in(sandbox, FIRST, TEN)
     restart_instance(sandbox, node_of(login.instance))
     sandbox.server("redis", "restart")
-    note["signed_in_after_redis_restart"] = int(shop.page().signed_in)
+    note["logged_in_after_redis_restart"] = int(shop.page().logged_in)
 
-    # The instances' memory, then sticky routing to it.
+    # The instances' memory, then sticky sessions.
     for store in ("memory", "sticky"):
         sandbox.set("store", store)
         login = shop.log_in()
-        note[f"signed_in_of_ten_{store}"] = signed_in(sandbox, FIRST, TEN)
+        note[f"logged_in_of_ten_{store}"] = logged_in(sandbox, FIRST, TEN)
     sandbox.server(node_of(login.instance), "kill")
-    note["signed_in_sticky_instance_killed"] = int(shop.page().signed_in)
+    note["logged_in_sticky_instance_killed"] = int(shop.page().logged_in)
     restart_instance(sandbox, node_of(login.instance))
     sandbox.set("store", "memcached")
     shop.log_in()
     sandbox.server("memcached", "restart")
-    note["signed_in_after_memcached_restart"] = int(shop.page().signed_in)
+    note["logged_in_after_memcached_restart"] = int(shop.page().logged_in)
     sandbox.set("store", "redis")
     trials.reach_both_limits(sandbox)

@@ -1,4 +1,4 @@
-"""What the lab sessions tries out: limits, pages that are timed, browsers that are still known."""
+"""What the lab sessions tries out: limits, pages that are timed, browsers that stay logged in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from statistics import median
 from labs.events import Value
 from labs.sandbox.experiment import make_ready, temporarily
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.website.bench import signed_in, site
+from labs.setups.website.bench import logged_in, site
 
 IN_USE = 0.9
 """A session is in use if its pages come within this part of its idle limit."""
@@ -26,9 +26,9 @@ def limits_at_default(sandbox: Sandbox, **settings: Value) -> Iterator[None]:
         yield
 
 
-def known_of(sandbox: Sandbox, browsers: list[str]) -> float:
+def count_logged_in(sandbox: Sandbox, browsers: list[str]) -> float:
     """How many of these browsers are logged in."""
-    return float(sum(signed_in(sandbox, browser, 1) for browser in browsers))
+    return float(sum(logged_in(sandbox, browser, 1) for browser in browsers))
 
 
 def time_pages(sandbox: Sandbox) -> None:
@@ -41,7 +41,7 @@ def time_pages(sandbox: Sandbox) -> None:
 
 def life_of_a_session(sandbox: Sandbox) -> float:
     """Pages 1, 2 and 3 s after a login, then none: seconds from the login until the store has
-    forgotten the session.
+    deleted the session.
     """
     shop = site(sandbox)
     with shop.guests(1) as (guest,):
@@ -62,17 +62,17 @@ def reach_both_limits(sandbox: Sandbox) -> None:
     for idle_s in (1, 4):
         with temporarily(sandbox, idle_s=idle_s, absolute_s=2 * idle_s):
             note["idle_limit_s"], note["absolute_limit_s"] = idle_s, 2 * idle_s
-            longest_gap_s = _use_until_signed_out(sandbox, 2 * idle_s)
+            longest_gap_s = _use_until_logged_out(sandbox, 2 * idle_s)
             if longest_gap_s > IN_USE * idle_s and idle_s == 1:
                 continue
             login = shop.log_in()
             time.sleep(1.2 * idle_s)
             note["silent_for_s"] = round(time.monotonic() - login.ended, 2)
-            note["signed_in_after_idle_limit"] = int(shop.page().signed_in)
+            note["logged_in_after_idle_limit"] = int(shop.page().logged_in)
             break
 
 
-def _use_until_signed_out(sandbox: Sandbox, absolute_s: int) -> float:
+def _use_until_logged_out(sandbox: Sandbox, absolute_s: int) -> float:
     """Log in and open pages until one is logged out, or until half of the limit has passed after
     it; the longest time between two of them.
     """
@@ -83,8 +83,8 @@ def _use_until_signed_out(sandbox: Sandbox, absolute_s: int) -> float:
         time.sleep(0.175 * absolute_s)
         last, visit = visit, shop.page(quiet=True)
         longest_gap_s = max(longest_gap_s, visit.ended - last.ended)
-        if not visit.signed_in:
+        if not visit.logged_in:
             break
-        note["sliding_signed_in_for_s"] = round(visit.began - login.ended, 2)
-    note["signed_out_at_absolute_limit_s"] = round(visit.began - login.ended, 2)
+        note["sliding_logged_in_for_s"] = round(visit.began - login.ended, 2)
+    note["logged_out_at_absolute_limit_s"] = round(visit.began - login.ended, 2)
     return longest_gap_s

@@ -1,4 +1,4 @@
-"""What must be seen in the lab write-through.
+"""What a learner must have seen in the lab write-through.
 
 Checks judge readings of a real load, single requests with the servers' counters, and keys counted
 on the server.

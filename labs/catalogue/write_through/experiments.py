@@ -1,4 +1,4 @@
-"""What the lab runs and counts: single writes, loads from nothing, the keys in memory."""
+"""What the lab runs and counts: single writes, loads on an empty cache, the keys in memory."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def write(sandbox: Sandbox, first: int, times: int = 30) -> tuple[float, float]:
 
 
 def let_write(sandbox: Sandbox) -> None:
-    """From nothing, 600 requests of one client, half of them writes."""
+    """Run 600 requests of one client on an empty cache, half of them writes."""
     with temporarily(sandbox, clients=1, rate_per_s=400, write_percent=50):
         trials.run(sandbox, 1.5)
 
 
 def load_until(sandbox: Sandbox, reads: int, *, write_percent: int) -> None:
-    """A fast load of one client from nothing, until this many reads were counted or one was stale.
-    A miss fills as well, so that most reads are hits: those could be stale.
+    """Run a fast load of one client on an empty cache, until this many reads were counted or one
+    was stale. A miss fills the cache too, so that most reads are hits, which could be stale.
     """
 
     def enough() -> bool:

@@ -1,4 +1,4 @@
-"""The way through the lab write-through."""
+"""The steps through the lab write-through."""
 
 from labs.catalogue.write_through import checks
 from labs.lab import Step, Verdict, check, met, unmet
@@ -9,7 +9,7 @@ from labs.setups.shop.checks import alone
 
 @check("The cache has the item")
 def item_is_held(sandbox: Sandbox) -> Verdict:
-    """Only the guide asks: what can be lost with the node?"""
+    """For the guide only: the cache holds an item that is lost with its node."""
     reads = [r for r in alone(sandbox, "write-through") if r.function == "read"]
     if not reads or not reads[-1].hits:
         raise unmet("The newest read was no hit.")
@@ -18,7 +18,7 @@ def item_is_held(sandbox: Sandbox) -> Verdict:
 
 @check("The new node does not have the item")
 def item_is_missed_twice(sandbox: Sandbox) -> Verdict:
-    """Only the guide asks: does a read store what it missed?"""
+    """For the guide only: a read that missed has stored nothing."""
     newest = alone(sandbox, "write-through")[-2:]
     if len(newest) < 2 or not all(r.function == "read" and r.misses for r in newest):
         raise unmet("The newest two requests were not both misses.")

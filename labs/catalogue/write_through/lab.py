@@ -1,6 +1,7 @@
 """Write-through: every write to the database is also a write to the cache.
 
-What it cures, what a write costs, and which keys lie in memory without ever being read.
+Which stale reads it prevents, what a write costs, and which keys fill the memory without ever being
+read.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What can be done with backups, each with the button that a lab can show: take one, copy, damage
-and delete it, lose the data, restore it, and delete what was restored.
+"""What a learner can do with backups, each with its button: take one, copy, damage and delete it,
+delete all data, restore it, and delete the restored cluster.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def damage(sandbox: Sandbox, backup: str, how: str) -> str:
     made = backups_of(sandbox).damage(backup, how)
     return (
         f"{made.name} is a copy of {made.copy_of} "
-        f"{'in which one bit is turned' if how == 'bit' else 'without its second half'}. The "
+        f"{'in which one bit is changed' if how == 'bit' else 'without its second half'}. The "
         "list has the digest of the original."
     )
 
@@ -115,9 +115,9 @@ ACTIONS = (
         primary=True,
         deadline_s=30.0,
         here="Redis forks, and its child writes the file. The file is kept on this machine.",
-        aws="CreateSnapshot; files lie in S3. Since 2.8.22 a node that lacks the memory for "
-        "a fork saves without one. Take it from a replica; 20 a node in 24 hours. "
-        "Automatic backups are off until a retention of 1 to 35 days is set.",
+        aws="CreateSnapshot writes the file to S3. From Redis OSS 2.8.22 on, a node without enough "
+        "memory for a fork saves without one. Take backups from a replica, at most 20 for each "
+        "node in 24 hours. Automatic ones are off until you set a retention of 1 to 35 days.",
     ),
     Action(
         "restore",
@@ -127,8 +127,8 @@ ACTIONS = (
         (WHICH,),
         deadline_s=30.0,
         here="a server that is started on the file.",
-        aws="always a new cluster with new endpoints, minutes later; you may choose another "
-        "node type or, with cluster mode, another number of shards.",
+        aws="a restore always makes a new cluster with new endpoints. You may choose another node "
+        "type or, with cluster mode, another number of shards.",
     ),
     Action("copy", "Copy", "view", copy, (WHICH,)),
     Action("damage", "Damage a copy", "view", damage, (WHICH, HOW), fault=True),

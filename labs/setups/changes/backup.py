@@ -1,4 +1,6 @@
-"""A backup, and what came of a restore from it: values, and what can be read of their files."""
+"""A backup and the result of a restore from it: their values, and what can be read from their
+files.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ _REFUSAL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """One backup as its catalogue has it.
+    """One backup as the list of backups has it.
 
     `digest` is that of the data, empty if something was written before the snapshot began; `began`
     and `ended` are monotonic seconds; `written` are the changes that were acknowledged between
@@ -78,8 +80,8 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A cluster that was started from a backup (`new`), and the one that lost its data: `old` is
-    what that held before, `old_keys` how many keys it has now.
+    """A cluster that was started from a backup (`new`), and the cluster that lost its data: `old`
+    is what that cluster held before, `old_keys` how many keys it has now.
     """
 
     backup: Backup
@@ -111,7 +113,7 @@ def sha256_of(file: Path) -> str:
 
 
 def stamp(file: Path) -> tuple[int, int, int]:
-    """What changes when a file is replaced or written to."""
+    """A value that changes when a file is replaced or written to."""
     status = os.stat(file)
     return status.st_ino, status.st_size, status.st_mtime_ns
 

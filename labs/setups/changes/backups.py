@@ -1,8 +1,8 @@
-"""The backups of a sandbox, in place of the service's: a server writes a snapshot, the file is kept
+"""The backups of a sandbox, instead of the service's: a server writes a snapshot, the file is kept
 with its digest, and a new cluster is started from it.
 
-Every figure was asked of a server or read from a file. What was seen stays in the sandbox's ledger,
-for the checks.
+Every figure comes from a server or from a file. Each backup and restore stays in the sandbox's
+ledger, for the checks.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Backups(Part):
         self.folder = context.directory / "backups"
 
     def opened(self) -> None:
-        """Begin without backups, and with nothing of an earlier snapshot."""
+        """Begin without backups, and without the files of an earlier snapshot."""
         self._number = 0
         self.experiment = False
         self.kept.clear()
@@ -147,8 +147,8 @@ class Backups(Part):
             return self._keep(self._copy(self.find(name), "copy"))
 
     def damage(self, name: str, how: str) -> Backup:
-        """A copy with one bit turned (`bit`), or without its second half (`cut`); its catalogue
-        entry says what the original's said.
+        """A copy with one bit changed (`bit`), or without its second half (`cut`). Its entry in the
+        list has the size and digest of the original.
         """
         with self._alone():
             damaged = self._copy(self.find(name), "damaged")
@@ -226,8 +226,8 @@ class Backups(Part):
         )
 
     def _wait_for_snapshot(self, engine: Redis) -> None:
-        """Wait until the child of the fork is done. A server that does not answer in time is asked
-        again: a busy machine is no reason to give up.
+        """Wait until the child of the fork is done. If the server does not answer in time, ask
+        again, because the machine may only be busy.
         """
         end = time.monotonic() + SNAPSHOT_S
         self.context.sampler.wake()
@@ -293,7 +293,7 @@ class Backups(Part):
         )
 
     def _held(self, name: str) -> Dataset:
-        """What a cluster holds; nothing if it does not run."""
+        """The keys and the digest of a cluster; none if it does not run."""
         is_up = self.context.servers[name].state == "up"
         return dataset(self.redis(name)) if is_up else Dataset("", 0, 0)
 
@@ -344,7 +344,7 @@ class Backups(Part):
             path.unlink(missing_ok=True)
 
     def _note(self, seen: object, backup: Backup) -> None:
-        """Keep what was seen of a backup, for the checks."""
+        """Keep a backup or a restore in the ledger, for the checks."""
         if not backup.experiment:
             self.context.ledger.observations.append(seen)
 

@@ -67,5 +67,5 @@ RATE = Number(
 
 
 def node_asked(sandbox: Context) -> str:
-    """The server behind the endpoint that stands in the application's settings."""
+    """The server behind the endpoint in the application's settings."""
     return ENDPOINTS[str(sandbox.settings["endpoint"])]

@@ -1,8 +1,9 @@
-"""Which of the writers' changes a restored cluster has, and which it lacks: its data says how far
-each writer had come, the notebooks say how far it came.
+"""Which of the writers' changes a restored cluster has, and which it lacks. The cluster's data
+shows the last change of each writer that it has; the notebooks show all changes that were
+acknowledged.
 
-A snapshot is one moment: every change up to a number is in it, none after it. This is checked: each
-product is compared with the notebooks.
+A snapshot shows one moment: it has every change up to a number, and none after it. To verify this,
+each product is compared with the notebooks.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from labs.setups.changes.workload import Notes, count_key, product_key
 
 BARS = 60
 _COUNT, _SIGN = re.compile(rb"([0-9]{1,9})"), re.compile(rb"([0-9]{1,9}):([0-9]{1,9})")
-"""What a writer leaves in its count and on a product.
+"""What a writer stores in its count and on a product.
 
 A value that a learner wrote over it at the console does not match, and is skipped.
 """

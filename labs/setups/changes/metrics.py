@@ -1,4 +1,4 @@
-"""The metrics that only this setup has. Its part imports them, so that a page knows them."""
+"""The metrics that only this setup has. Its part imports them, so that pages can show them."""
 
 from __future__ import annotations
 

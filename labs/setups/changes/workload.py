@@ -2,8 +2,8 @@
 changes were acknowledged, and when.
 
 Each change is a transaction: the product's price, signed with the writer and its number, and the
-writer's count. So every copy of the data says by itself how far each writer had come in it; the
-notebook says how far the writer really came.
+writer's count. So every copy of the data shows the last change of each writer that it has, and the
+notebook shows the last change that was acknowledged.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _NOTE = struct.Struct("=IId")
 @dataclass(frozen=True, slots=True)
 class Notes:
     """The changes of one writer that were acknowledged, in order: their numbers, their products,
-    and when the answers came (monotonic seconds). Arrays, for there may be half a million.
+    and when the answers came (monotonic seconds). They are arrays, because there may be half a
+    million.
     """
 
     numbers: array[int]
@@ -87,7 +88,7 @@ def count_key(writer: int) -> str:
 
 
 def note(number: int, product: int, acknowledged: float) -> bytes:
-    """A change as it stands in a notebook."""
+    """A change as it is written in a notebook."""
     return _NOTE.pack(number, product, acknowledged)
 
 

@@ -19,7 +19,7 @@ class Writers(Workload):
         super().__init__(context)
         self.notebooks = context.directory / "notebooks"
         self.products = 0
-        """How many products the cluster was filled with; 0: it was not."""
+        """How many products the cluster was filled with; 0 if it was not filled."""
 
     def opened(self) -> None:
         """Begin without notebooks."""

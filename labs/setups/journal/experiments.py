@@ -38,7 +38,7 @@ _LOADED = re.compile(r"DB loaded from .*?: ([0-9.]+) seconds")
 
 
 def begin_again(sandbox: Sandbox, why: str) -> None:
-    """Another server with the settings as they are, an empty disk, and number 1."""
+    """Start a new server with the same settings and an empty disk; the numbers begin with 1."""
     sandbox.stop_load()
     server = sandbox.servers[SERVER]
     if server.state in ("up", "paused"):
@@ -53,7 +53,7 @@ def begin_again(sandbox: Sandbox, why: str) -> None:
 
 
 def choose(sandbox: Sandbox, mode: str, **more: Value) -> None:
-    """A mode, and other settings, for an experiment on an empty disk."""
+    """Set a mode and other settings for an experiment; the disk is empty then."""
     same = sandbox.settings["mode"] == mode
     for control, value in {**more, "mode": mode}.items():
         sandbox.set(control, value)
@@ -63,7 +63,7 @@ def choose(sandbox: Sandbox, mode: str, **more: Value) -> None:
 
 @contextmanager
 def settings_kept(sandbox: Sandbox) -> Iterator[None]:
-    """The learner's own settings again after an experiment, on an empty disk."""
+    """Give the learner's own settings back after an experiment, with an empty disk."""
     kept = {name: sandbox.settings[name] for name in ("mode", "snapshot_s", "rate_per_s")}
     with temporarily(sandbox, **kept):
         try:
@@ -76,8 +76,8 @@ def settings_kept(sandbox: Sandbox) -> Iterator[None]:
 
 @contextmanager
 def experiment(sandbox: Sandbox) -> Iterator[None]:
-    """The experiment of a prediction: the learner's own settings again afterwards, and its rows say
-    that they are an experiment's.
+    """Run the experiment of a prediction: its rows are marked as such, and afterwards the settings
+    are the learner's own again.
     """
     make_ready(sandbox)
     redis(sandbox)
@@ -90,8 +90,8 @@ def experiment(sandbox: Sandbox) -> Iterator[None]:
 
 
 def trial(sandbox: Sandbox, mode: str, fault: str) -> dict[str, Value]:
-    """Writes in a mode, a fault in the middle of them, and the comparison when the server is back:
-    its row.
+    """Write in a mode, cause a fault in the middle, start the server again, and compare: the row of
+    the comparison.
     """
     choose(sandbox, mode, rate_per_s=FAST_PER_S, **({"snapshot_s": 1} if mode == "rdb" else {}))
     if mode == "rdb":  # until the server has taken a snapshot by itself
@@ -112,7 +112,7 @@ def trial(sandbox: Sandbox, mode: str, fault: str) -> dict[str, Value]:
 
 
 def write(sandbox: Sandbox, count: int) -> None:
-    """This many writes, one after the other, without events; fewer if they take too long."""
+    """Make this many writes one after the other, without events; fewer if they take too long."""
     writer = journal(sandbox)
     wanted, until = writer.acknowledged + count, time.monotonic() + WRITE_WITHIN_S
     while writer.acknowledged < wanted and time.monotonic() < until:
@@ -134,7 +134,7 @@ def _write_for(sandbox: Sandbox, seconds: float) -> None:
 
 
 def snapshot(sandbox: Sandbox) -> int:
-    """Have the server write a snapshot, and wait for it: how many writes it holds."""
+    """Have the server write a snapshot, wait for it, and return how many writes it holds."""
     engine = redis(sandbox)
     with suppress(ServerDown):  # one is being written already
         engine.run("BGSAVE")
@@ -149,7 +149,7 @@ def snapshot(sandbox: Sandbox) -> int:
 
 
 def time_all_starts(sandbox: Sandbox) -> list[dict[str, Value]]:
-    """Starts from both kinds of file at each size: the rows of the table `starts`."""
+    """Time a start from both kinds of file at each size: the rows of the table `starts`."""
     for mode, kind in STARTS_FROM.items():
         choose(sandbox, mode)
         for since, keys in zip((0, *SIZES), SIZES, strict=False):
@@ -167,7 +167,7 @@ def time_all_starts(sandbox: Sandbox) -> list[dict[str, Value]]:
 
 
 def _fill(sandbox: Sandbox, keys: int, *, since: int) -> None:
-    """Keys of 100 bytes, made by the server itself, from `since` to `keys` of them."""
+    """Have the server itself add keys of 100 bytes, until it has `keys`; it has `since` already."""
     engine = redis(sandbox)
     for first in range(since + 1, keys + 1, _FILL_AT_ONCE):
         engine.run(

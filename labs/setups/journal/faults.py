@@ -32,7 +32,7 @@ Checks judge the learner’s own; an experiment of a prediction leaves its row n
 @dataclass(frozen=True, slots=True)
 class Start:
     """A start of the server: how many writes had been acknowledged until then, and how many syncs
-    counted.
+    had been counted.
     """
 
     written: int
@@ -41,8 +41,8 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What ended the server: how many writes its file held then, bytes of it that were not synced,
-    and the writes and syncs since its start.
+    """What ended the server: how many writes its file held then, how many bytes of the file were
+    not synced, and how many writes and syncs there were since its start.
     """
 
     kind: str

@@ -43,8 +43,8 @@ class Loss:
 class WriteJournal(SteppedPart, Workload):
     """Writes numbers to the server `server`, and keeps a journal of what was acknowledged.
 
-    Numbers count from 1; one that was not answered is sent again. `experimenting` is true while
-    the experiment of a prediction runs, and not one of the learner's own.
+    Numbers count from 1; one that was not answered is sent again. `experimenting` is true while the
+    experiment of a prediction runs, whose faults are not the learner's own.
     """
 
     caption = "Numbered writes run. A number counts when the server has answered for it."
@@ -68,7 +68,7 @@ class WriteJournal(SteppedPart, Workload):
         self.stepper = Stepper(on_line=self._line_reached)
 
     def acknowledge(self, number: int) -> None:
-        """The client counts on this number from now on."""
+        """Note that the server has acknowledged this number."""
         with self._lock:
             self._numbers.append(number)
             self._moments.append(time.monotonic())
@@ -85,15 +85,15 @@ class WriteJournal(SteppedPart, Workload):
 
     @property
     def acknowledged(self) -> int:
-        """How many acknowledged writes are not known to be lost."""
+        """How many writes were acknowledged and not found to be lost."""
         return len(self._numbers)
 
     def interrupt(self) -> None:
-        """Let a standing request run to its end, and give the connections back."""
+        """Finish a stepped request that is waiting, and close the connections."""
         self.close()
 
     def restarted(self) -> None:
-        """Begin with number 1: the server is empty."""
+        """Begin with number 1 again, because the server is empty."""
         self.close()
         with self._lock:
             self._numbers, self._moments = array("Q"), array("d")
@@ -101,8 +101,8 @@ class WriteJournal(SteppedPart, Workload):
         self._progress.clear()
 
     def wait_for_reports(self) -> None:
-        """Wait until all that was acknowledged before now is in the journal: the load has reported
-        something later, a refusal.
+        """Wait until everything that was acknowledged before now is in the journal. The load
+        reports in order, so a refusal, which comes later, shows it.
         """
         before = self._refusals
         if self.context.load.running:
@@ -135,7 +135,7 @@ class WriteJournal(SteppedPart, Workload):
 
     def progress(self, *, dead: bool = False) -> WriteProgress:
         """How far the writes have come, by the server's answer and by its files; by its files alone
-        if it is known to be `dead`.
+        if it is `dead`.
         """
         return self._progress.count(self.acknowledged, dead=dead)
 
@@ -152,7 +152,7 @@ class WriteJournal(SteppedPart, Workload):
         }
 
     def clients(self) -> int:
-        """One: its numbers have an order."""
+        """One client, so that the numbers have an order."""
         return 1
 
     def spec(self, client: int, clients: int, requests: int = 0) -> NumbersSpec:
@@ -175,7 +175,7 @@ class WriteJournal(SteppedPart, Workload):
         return f"one client wants {rate:,g} writes/s, each when the one before is answered"
 
     def step(self, function: str, number: int, _price: float | None) -> None:
-        """Begin a write of the next number, or the search for one, that waits before each of its
+        """Begin to write the next number, or to look one up; the request waits before each of its
         lines.
         """
         strategy = self.context.strategy()
@@ -190,12 +190,12 @@ class WriteJournal(SteppedPart, Workload):
         assert strategy.write is not None
         if self._quiet is None:
             self._quiet = self._new_client(lambda _command, _reply, _ms: None)
-        # The server that it was connected to may have been exchanged.
+        # The server that it was connected to may have been replaced.
         self._quiet.connect()
         strategy.write(self._quiet, self, self._next())
 
     def close(self) -> None:
-        """Let a standing request run to its end, and give the connections back."""
+        """Finish a stepped request that is waiting, and close the connections."""
         self.stepper.finish()
         for client in (self._client, self._quiet):
             if client is not None:

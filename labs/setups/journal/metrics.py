@@ -1,4 +1,4 @@
-"""The metrics that only this setup has. Its part imports them, so that a page knows them."""
+"""The metrics that only this setup has. Its part imports them, so that pages can show them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ add(
         "Acknowledged",
         "",
         "write",
-        "numbered writes that were answered OK, less those known to be lost",
+        "numbered writes that were answered OK, less those found to be lost",
         "counted by the client",
     ),
     Metric("in_memory", "In the server’s memory", "", "none", "keys stored now", "DBSIZE"),

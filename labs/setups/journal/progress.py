@@ -1,7 +1,7 @@
-"""How far numbered writes have come: into the server's memory, its file, and what of the file is
-synced.
+"""How far numbered writes have come: into the server's memory, into its file, and into the part of
+the file that is synced.
 
-Asked of the server and read from its files, never derived from what the client did.
+The figures come from the server and its files, never from what the client did.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ KEY = "write:"
 
 @dataclass(frozen=True, slots=True)
 class WriteProgress:
-    """How far the writes have come, each a count: answered for, in the server's memory, in its
-    file, in what of the file is synced. `unsynced_bytes` are those of the file that are not;
-    `syncs` since the disk was made.
+    """How many writes are acknowledged, in the server's memory, in its file, and in the synced part
+    of the file. `unsynced_bytes` are the rest of the file; `syncs` are counted since the disk was
+    made.
     """
 
     acknowledged: int
@@ -47,12 +47,12 @@ class ProgressCounter:
         self._in_snapshot = 0
 
     def clear(self) -> None:
-        """The server starts without a snapshot."""
+        """Forget the snapshot, because the server starts without one."""
         self._in_snapshot = 0
 
     def count(self, acknowledged: int, *, dead: bool) -> WriteProgress:
         """The progress now, by the server's answer and by its files; by its files alone if it is
-        known to be `dead`.
+        `dead`.
         """
         server = self._context.servers[self._server]
         engine, disk = server.engine, server.disk
@@ -123,13 +123,13 @@ def sentence(
         )
     return CaptionChanged(
         text=f"Number {number} was acknowledged. It is in the server’s memory and nowhere else: "
-        "whatever ends the server takes it.",
+        "any failure of the server takes it.",
         strong="in the server’s memory and nowhere else",
     )
 
 
 def _in_snapshot(engine: Redis, in_memory: int) -> int:
-    """Writes in the snapshot: each number is a key of its own and one change."""
+    """How many writes the snapshot holds: each number is a key of its own and one change."""
     if not (engine.data / "dump.rdb").exists():
         return 0
     changes = engine.info("persistence")["rdb_changes_since_last_save"]

@@ -49,7 +49,7 @@ class NumbersSpec(WorkloadSpec):
 
 @dataclass(slots=True)
 class Written(Batch):
-    """A batch that names the numbers that were acknowledged since the last one, and the monotonic
+    """A batch with the numbers that were acknowledged since the last batch, and the monotonic
     seconds of each answer.
     """
 
@@ -57,7 +57,7 @@ class Written(Batch):
     moments: array[float] = field(default_factory=lambda: array("d"))
 
     def acknowledge(self, number: int) -> None:
-        """The strategy counts on this number from now on."""
+        """Note that the server has acknowledged this number."""
         self.numbers.append(number)
         self.moments.append(time.monotonic())
 
@@ -99,14 +99,14 @@ class Client(RespClient):
         return None if reply is None else text
 
     def post(self, *words: Word) -> None:
-        """Send a command and wait for nothing; its reply is discarded when it has arrived."""
+        """Send a command without waiting for its reply, which is thrown away when it arrives."""
         try:
             super().post(*words)
         except OSError as exc:
             raise ServerDown("The server did not answer.", detail=str(exc)) from exc
 
     def connect(self) -> None:
-        """Connect now if it can be done, so that the first command is not charged for it."""
+        """Try to connect now, so that the first command is not slower than the others."""
         with contextlib.suppress(OSError):
             if self.ended():
                 self.close()
@@ -146,7 +146,7 @@ class Numbers(ScheduledProgram):
         try:
             write(self._client, self._batch, self._next)
         except ServerDown as exc:
-            # The same number again: whether it arrived cannot be known.
+            # The same number again: the client can’t say whether it arrived.
             self._failed(words_of(exc))
             return
         self._next += 1
@@ -165,7 +165,7 @@ class Numbers(ScheduledProgram):
         return self.counted(batch)
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._client.close()
 
     def _failed(self, words: str) -> None:

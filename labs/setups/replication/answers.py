@@ -1,7 +1,7 @@
 """Which server answered the clients of a flight recorder, by the servers' own count of commands.
 
-A client knows two endpoints; behind each, a listener leads connections on. What went over the links
-from an endpoint to the servers is therefore counted where it arrived.
+A client has the addresses of two endpoints. Behind each, a listener forwards connections to
+servers, so the commands are counted at the server where they arrived.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Answers:
     def flows(self, seconds: float, *, own_reads_at: str, stale_per_s: float) -> dict[str, float]:
         """Operations a second on each link from an endpoint to a member, by `flow`.
 
-        `own_reads_at` is the endpoint where the writer reads its own writes; of these it found
-        `stale_per_s` to be stale, which is said of a link only if they all took that one.
+        `own_reads_at` is the endpoint where the writer reads its own writes; `stale_per_s`
+        of these reads were stale, which is reported for a link only if all of them took it.
         """
         grown = {name: self._grown(name, seconds) for name in self._members.caches}
         flows: dict[str, float] = {}

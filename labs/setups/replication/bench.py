@@ -48,7 +48,7 @@ def flights_of(sandbox: Context) -> FlightRecorder:
 
 
 def client_zone(default: str, help: str = "") -> Choice:
-    """The control for the zone that the clients live in."""
+    """The control for the zone that the clients are in."""
     zones = tuple((zone, zone[-1]) for zone in ZONES)
     return Choice("client_zone", "The clients are in", zones, default, gear="load", help=help)
 
@@ -67,7 +67,9 @@ WRITES = _rate(
     "Writes a second",
     "One client pushes the next number to a list, again and again.",
 )
-READS = _rate("reads_per_s", "Reads a second", "Through the reader endpoint: how long is the list?")
+READS = _rate(
+    "reads_per_s", "Reads a second", "Each reads the list’s length through the reader endpoint."
+)
 CLIENT_TIMEOUT = Number(
     "client_timeout_ms",
     "The client’s timeout",
@@ -98,8 +100,7 @@ ZONE_DELAY = Number(
     1,
     unit="ms",
     gear="load",
-    help="Each way, for replication, sentinels and clients alike. Between AWS zones it is a "
-    "millisecond or less.",
+    help="Each way, for replication, sentinels and clients alike.",
 )
 WAIT = Choice(
     "wait",

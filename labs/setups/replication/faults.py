@@ -72,7 +72,7 @@ def lose_primary(sandbox: Sandbox) -> str:
     group_of(sandbox).crash_host(primary)
     sandbox.caption(
         f"The machine of {primary} is lost.",
-        "What it had acknowledged and not yet handed on is lost with it.",
+        "What it had acknowledged and no replica had received is lost with it.",
     )
     return _said(sandbox, f"The machine of {primary}, the primary, is lost.", ends=True)
 
@@ -148,7 +148,7 @@ def heal(sandbox: Sandbox) -> str:
 
 
 def planned(sandbox: Sandbox) -> str:
-    """A failover while the primary is well."""
+    """A failover of a healthy primary."""
     primary = _begin(sandbox, "planned", "a planned failover")
     try:
         group_of(sandbox).switchover()
@@ -160,7 +160,7 @@ def planned(sandbox: Sandbox) -> str:
         f"{primary} will step down.",
         "Writes wait until its replicas have everything; then one of them is promoted.",
     )
-    return f"A failover was started. {primary} is well, and steps down."
+    return f"A failover was started. {primary} is healthy, and steps down."
 
 
 def bring_back(sandbox: Sandbox) -> str:

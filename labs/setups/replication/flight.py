@@ -25,7 +25,7 @@ from labs.setups.replication.workload import ACKNOWLEDGED, LOST, NO_REPLICAS, UN
 BEFORE_S = 2.0
 """A flight shows this much of the time before its fault."""
 PULSE_S = 0.3
-"""A shorter time without a write is none: that is how clients write."""
+"""A shorter time without a write is no gap: clients pause that long between two writes."""
 MOST_SHOWN = 9_000
 """Operations of either kind in a record, which is under 1 MiB.
 
@@ -106,7 +106,7 @@ class Flight:
 
 
 def recount(group: ReplicationGroup, list_name: str, acknowledged: set[int]) -> set[int] | None:
-    """Which of these numbers the server lacks that the primary endpoint leads to; None if it could
+    """The acknowledged numbers that the server behind the primary endpoint lacks; None if it could
     not be read.
     """
     found = set[int]()
@@ -114,7 +114,7 @@ def recount(group: ReplicationGroup, list_name: str, acknowledged: set[int]) -> 
         redis = group.members.redis(group.primary)
         for start in range(0, MOST_NUMBERS, CHUNK):
             part = redis.run("LRANGE", list_name, start, start + CHUNK - 1)
-            # A learner may have pushed to it, too: what is no number is no client's.
+            # A learner may have pushed other values to the list; clients push numbers only.
             several = part if isinstance(part, list) else []
             found.update(int(number) for number in several if number.isdigit())
             if len(several) < CHUNK:
@@ -134,8 +134,8 @@ def conclude(
     pulse_s: float,
     stalled_s: float,
 ) -> None:
-    """Set what came of a flight that ends now, in which the machine stalled for so long. What it
-    lost is added to `known_lost`.
+    """Set the results of a flight that ends now. The machine stalled for `stalled_s` during it; its
+    lost numbers are added to `known_lost`.
     """
     flight.ended_at = time.monotonic()
     acks = [(op.began + op.took_s, op.number) for op in writes if op.ended_as in KEPT_ACKS]
@@ -221,7 +221,7 @@ def sentences_of(flight: Flight) -> tuple[str, str]:
     """
     results = flight.results
     if flight.gap_s < PULSE_S:
-        head = "Writes were accepted all the while."
+        head = "Writes were accepted all the time."
     elif results["recovered"]:
         head = f"No write was accepted for {flight.gap_s:.2f} s."
     else:
@@ -231,7 +231,7 @@ def sentences_of(flight: Flight) -> tuple[str, str]:
     else:
         tilted = ""
     if not results["recounted"]:
-        return head, f"It could not be found out what was lost.{tilted}"
+        return head, f"The lost writes could not be counted.{tilted}"
     return (
         head,
         f"{results['lost']:,} of {results['acknowledged']:,} acknowledged writes are lost.{tilted}",

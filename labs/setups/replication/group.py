@@ -51,7 +51,7 @@ class ReplicationGroup(Part):
         self.settings_are_in_force = True
         """False for a group that ignores min-replicas-to-write of the page: a mutant."""
         self._epoch = 0
-        """The newest round of votes of the sentinels that was followed."""
+        """The epoch of the newest failover that moved the primary endpoint."""
         self._stepping_down = ""
 
     @property
@@ -97,7 +97,7 @@ class ReplicationGroup(Part):
         self.endpoints.lead_to_primary(self.primary, "")
 
     def opened(self) -> None:
-        """Wait until replicas and sentinels know each other, then observe them.
+        """Wait until replicas and sentinels have found each other, then observe them.
 
         Raises DidNotStart.
         """
@@ -151,7 +151,7 @@ class ReplicationGroup(Part):
                 sentinel.set("quorum", self._quorum())
 
     def scale_replicas(self) -> None:
-        """Start or stop replicas until there are as many as the setting `replicas` asks for."""
+        """Start or stop replicas until there are as many as the setting `replicas` says."""
         others = sorted(
             (name for name in self.members.caches if name != self.primary),
             key=lambda name: self.context.servers[name].state not in ("up", "paused"),
@@ -202,9 +202,8 @@ class ReplicationGroup(Part):
         self.members.wake()
 
     def reattach(self) -> list[str]:
-        """Have every server that calls itself primary, or follows another than the one behind the
-        primary endpoint, follow that one, as the service does to a former primary that comes back.
-        Returns their names. Raises ServerDown.
+        """Make every server that does not follow the present primary its replica, as the service
+        does with a former primary that comes back. Returns their names. Raises ServerDown.
         """
         primary, names = self.mesh.public[self.primary], []
         for name in self.members.caches:
@@ -323,7 +322,7 @@ class ReplicationGroup(Part):
             redis.run("CLIENT", "UNPAUSE")
 
     def _watched(self, sentinel: str) -> Watched:
-        """What a sentinel is to know of the group when it starts."""
+        """What the configuration of a sentinel says of the group when it starts."""
         public, members = self.mesh.public, self.members
         return Watched(
             public[self.primary],
@@ -352,7 +351,7 @@ class ReplicationGroup(Part):
         )
 
     def _show_first_roles(self) -> None:
-        """Where nothing runs: the first cache is the primary of all others."""
+        """For a runtime without processes: show the first cache as the primary of all others."""
         for name in self.members.caches:
             if not self.context.lab.topology.node(name).waits:
                 self.members.note(

@@ -22,7 +22,7 @@ from labs.events import Role, RoleChanged, SentinelSaid, ServerFiguresChanged
 from labs.sandbox.context import Context
 from labs.setups.replication.endpoints import Endpoints
 from labs.setups.replication.mesh import Mesh
-from labs.setups.replication.sentinels import NEWS, SentinelMessage, SentinelSubscriber
+from labs.setups.replication.sentinels import TIMELINE_EVENTS, SentinelMessage, SentinelSubscriber
 from labs.setups.replication.tilt import MESSAGES, Tilts
 
 log = logging.getLogger("labs.group")
@@ -215,13 +215,13 @@ class Members:
 
     def is_settled(self) -> bool:
         """True if every member that is up has its role and receives the primary's stream, and every
-        sentinel knows all others.
+        sentinel has found all others.
         """
         up = self.sentinels_up().values()
         if (
             not self.follow_the_primary()
             or len(up) < len(self.sentinels)
-            or not all(map(self._knows_the_others, up))
+            or not all(map(self._has_found_the_others, up))
         ):
             return False
         self._note_all()
@@ -229,7 +229,7 @@ class Members:
         return True
 
     def sentinels_agree(self) -> bool:
-        """True if every sentinel that is up takes the server behind the primary endpoint for the
+        """True if every sentinel that is up regards the server behind the primary endpoint as the
         primary.
 
         The sentinel that led a failover is the last one: until then it gives no vote, and if the
@@ -258,7 +258,7 @@ class Members:
                     return max(0, behind), (time.monotonic() - began) * 1000
         return None
 
-    def _knows_the_others(self, sentinel: Sentinel) -> bool:
+    def _has_found_the_others(self, sentinel: Sentinel) -> bool:
         with contextlib.suppress(ServerDown, ValueError):
             known = parse_info(sentinel.run("INFO", "sentinel")).get("master0", "")
             return f"sentinels={len(self.sentinels)}" in known and "status=ok" in known
@@ -303,7 +303,7 @@ class Members:
         self._on_message(message)
         if message.event in MESSAGES:
             self.tilts.look()
-        if message.event in NEWS:
+        if message.event in TIMELINE_EVENTS:
             self._context.emit(
                 SentinelSaid(sentinel=message.sentinel, event=message.event, words=message.words)
             )

@@ -152,7 +152,7 @@ class Mesh:
             self._announce(f"{primary} to {replica}", 0.0)
 
     def apply(self) -> None:
-        """Put every path into the state that cuts, delays and settings ask for."""
+        """Put the cuts, the delays and the settings in force on every path."""
         with self._lock:
             by_state: dict[tuple[int, float], list[str]] = {}
             for name, ends in self._paths.items():

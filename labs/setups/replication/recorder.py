@@ -62,7 +62,7 @@ class FlightRecorder(Workload):
     """
 
     client_settings = ("readers",)
-    caption = "The clients run. They have two endpoints and nothing else."
+    caption = "The clients run. They have the addresses of two endpoints and no other."
     running = "The clients run"
 
     def __init__(self, context: Context) -> None:
@@ -225,7 +225,7 @@ class FlightRecorder(Workload):
         return taken / max(until - since, 0.001)
 
     def begin(self, verb: str, words: str, *, server: str = "", zone: str = "") -> None:
-        """A fault happens now: to a server, or to a zone and the server in it.
+        """Begin the flight of a fault that happens now: of a server, or of a zone with its server.
 
         Raises NotNow while another flight is under way, or while no client writes.
         """
@@ -267,7 +267,7 @@ class FlightRecorder(Workload):
             )
 
     def _client(self) -> str:
-        """What the writing client knows: an address and its own settings."""
+        """What the writing client has: an address and its own settings."""
         settings, address = self.context.settings, self._group.mesh.endpoints[PRIMARY_ENDPOINT]
         if "retry" not in settings:
             return str(address)
@@ -314,8 +314,8 @@ class FlightRecorder(Workload):
 
     @property
     def _pulse_s(self) -> float:
-        """A silence that is longer than this is one: the client would have written several
-        times.
+        """The shortest time without an acknowledged write that counts as a silence: enough for
+        several writes.
         """
         return max(PULSE_S, 5 / float(self.context.settings["writes_per_s"]))
 
@@ -334,8 +334,8 @@ class FlightRecorder(Workload):
         )
 
     def _watch(self, flight: Flight) -> None:
-        """End the flight when writes have been acknowledged again for a while by a primary that
-        every sentinel knows, or when it takes too long.
+        """End the flight when writes have been acknowledged again for a while by a primary
+        that every sentinel agrees on, or when it takes too long.
         """
         while self.current is flight:
             time.sleep(0.05)

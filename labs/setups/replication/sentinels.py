@@ -48,7 +48,7 @@ WORDS = {
     "+tilt": "is in TILT mode: it stood still for more than 2 s, and distrusts its clock",
     "-tilt": "has left TILT mode",
 }
-NEWS = frozenset(
+TIMELINE_EVENTS = frozenset(
     "+sdown -sdown +odown +vote-for-leader +elected-leader +selected-slave +promoted-slave "
     "+switch-master -failover-abort-no-good-slave -failover-abort-not-elected "
     "+convert-to-slave".split()

@@ -52,10 +52,11 @@ def wait_through_tilt(
 
 def undisturbed(sandbox: Sandbox, fly: Callable[[], Flight]) -> Flight:
     """The flight that `fly` makes. If the machine stalled meanwhile, or a sentinel was in TILT
-    mode, that flight says nothing of a failover, whether it came to an end or not: the group is
-    made whole and another is made, ATTEMPTS in all.
+    mode, the flight shows nothing about a failover, even if it ended well: the group is made whole
+    and `fly` is called again, up to ATTEMPTS times in all.
 
-    Raises GroupNotSettled if the last one was disturbed, too, and what `fly` raises undisturbed.
+    Raises GroupNotSettled if the last flight was disturbed, too. Passes on what `fly` raises in an
+    undisturbed one.
     """
     for left in reversed(range(ATTEMPTS)):
         wait_out_of_tilt(sandbox)
@@ -159,7 +160,7 @@ def finished_flight(sandbox: Sandbox) -> Flight:
 
 def repair(sandbox: Sandbox) -> None:
     """Have former primaries follow the primary, as the service does, and wait until every server
-    that is up follows it, and every sentinel knows it.
+    that is up follows it, and every sentinel agrees on it.
     """
     with contextlib.suppress(NotNow):
         faults.gather(sandbox)

@@ -1,7 +1,7 @@
 """The clients of a flight recorder: one writes numbers through the primary endpoint, the others
 read through the reader endpoint. Every attempt is reported, however it ended.
 
-They know two addresses and nothing else: the endpoints decide which server answers. A number is
+They have two addresses and no other: the endpoints decide which server answers. A number is
 sent once: a failed write is not sent again, so that no two attempts are taken for one.
 """
 
@@ -32,7 +32,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.5
 
 
 def own_read(link: str) -> str:
-    """The kind of the times of reads that went back over this link for what was just written."""
+    """The name under which the latency of reads of own writes over this link is counted."""
     return f"own read {link}"
 
 
@@ -100,8 +100,7 @@ class Connection(RespClient):
         try:
             super().connect()
         except ConnectionResetError as exc:
-            # A link to a server that is not there can only take back the connection that it has let
-            # in.
+            # The listener accepts before it finds that the server is down, and closes then.
             raise ConnectionRefusedError from exc
 
 

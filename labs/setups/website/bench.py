@@ -57,20 +57,20 @@ BROWSER = Choice(
 ITEM = Choice(
     "item", "Item", tuple((item, item) for item in ("teapot", "lamp", "notebook")), "teapot"
 )
-_JARS = "Each has a cookie jar of its own. When it is logged out, it logs in again."
+_JARS = "Each has its own cookies. When it is logged out, it logs in again."
 BROWSERS = Number("browsers", "Browsers", 2, 200, 2, 40, gear="load", help=_JARS)
 _LOOP = "An open loop: requests are due on a schedule, whether or not the last one is done."
 RATE = Number("rate_per_s", "Requests wanted", 10, 500, 10, 80, "/s", "log", "load", _LOOP)
 
 CHARTS = (
-    Chart("Logged in and logged out", ("signed_in_per_s", "signed_out_per_s", "errors_per_s")),
+    Chart("Logged in and logged out", ("logged_in_per_s", "logged_out_per_s", "errors_per_s")),
     Chart("A page, from the browser and back", ("page_p50_ms", "page_p99_ms"), "log"),
     Chart("Requests wanted and done", ("scheduled_per_s", "done_per_s")),
     Chart("Sessions kept", ("sessions",)),
 )
 TILES = (
-    "signed_in_per_s",
-    "signed_out_per_s",
+    "logged_in_per_s",
+    "logged_out_per_s",
     "errors_per_s",
     "page_p50_ms",
     "sessions",
@@ -87,7 +87,7 @@ TABLES = (
             Column("request", "What it asked"),
             Column("instance", "Answered by"),
             Column("status", "Status"),
-            Column("known", "Known as"),
+            Column("known", "Logged in as"),
             Column("id", "Session id", help="The first eight characters of the cookie"),
             Column("took_ms", "Took", "ms", 1),
         ),
@@ -154,13 +154,13 @@ def site(sandbox: Context) -> Site:
     return sandbox.part(Site)
 
 
-def signed_in(sandbox: Context, browser: str, pages: int) -> int:
-    """How many of this many pages know the browser."""
-    return sum(site(sandbox).page(browser, quiet=True).signed_in for _ in range(pages))
+def logged_in(sandbox: Context, browser: str, pages: int) -> int:
+    """How many of this many pages find the browser logged in."""
+    return sum(site(sandbox).page(browser, quiet=True).logged_in for _ in range(pages))
 
 
 @contextlib.contextmanager
-def guests_signed_in(sandbox: Context, count: int) -> Iterator[list[str]]:
+def guests_logged_in(sandbox: Context, count: int) -> Iterator[list[str]]:
     """The names of this many new browsers that have logged in; they are closed afterwards."""
     with site(sandbox).guests(count) as names:
         for name in names:

@@ -69,14 +69,14 @@ class Visit:
         return self.status == 200 and bool(self.instance)
 
     @property
-    def signed_in(self) -> bool:
+    def logged_in(self) -> bool:
         """True if the instance recognised the user."""
         return self.answered and bool(self.user)
 
     @property
     def is_login(self) -> bool:
         """True if the request logged a user in."""
-        return self.path == "/login" and self.signed_in
+        return self.path == "/login" and self.logged_in
 
     @property
     def meaning(self) -> Sense:

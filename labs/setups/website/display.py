@@ -48,7 +48,7 @@ def response_rows(visits: Sequence[Visit]) -> list[dict[str, Value]]:
             "request": f"{visit.method} {visit.path}",
             "instance": visit.instance or "none",
             "status": visit.status,
-            "known": visit.user or "nobody",
+            "known": visit.user or "no user",
             "id": _shortened(visit.sid_after) or "none",
             "took_ms": round(visit.took_ms, 2),
         }
@@ -65,11 +65,11 @@ def sentence(visit: Visit) -> CaptionChanged:
         text = f"{strong or 'No answer came.'} The cookie is still in the browser."
     elif visit.path == "/logout":
         strong = f"{visit.instance} deleted the session"
-        text = f"{strong} in {place}. The id is worth nothing now."
+        text = f"{strong} in {place}. The id has no session now."
     elif visit.method == "POST":
         strong = f"{visit.instance} wrote the session to {place}."
-        text = f"{strong} The browser holds an id and nothing else."
-    elif visit.signed_in:
+        text = f"{strong} The browser has an id and nothing else."
+    elif visit.logged_in:
         strong = f"{looked} found {visit.user}"
         text = f"{strong}: logged in already."
     elif not visit.sid_sent:

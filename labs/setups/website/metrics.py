@@ -6,7 +6,7 @@ from labs.measure.metrics import Metric, add
 
 add(
     Metric(
-        "signed_in_per_s",
+        "logged_in_per_s",
         "Logged-in answers",
         "/s",
         "hit",
@@ -15,7 +15,7 @@ add(
         decimals=1,
     ),
     Metric(
-        "signed_out_per_s",
+        "logged_out_per_s",
         "Logged-out answers",
         "/s",
         "miss",

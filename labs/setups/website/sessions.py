@@ -1,5 +1,5 @@
-"""What sessions are now: always asked of their store, never of a browser's request, for a request
-would extend the session.
+"""What sessions are now: always read from their store and never through a browser, because its
+request would extend the session.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ REFRESH_EVERY_S, REFRESH_WHEN_QUIET_S = 0.5, 2.0
 
 class Sessions:
     """The sessions of a site as their store has them, and the table that shows those of the two
-    browsers. `sid_of` gives the id that a browser holds, empty if it holds none.
+    browsers. `sid_of` gives the id that a browser has, empty if it has none.
     """
 
     def __init__(self, context: Context, sid_of: Callable[[str], str]) -> None:

@@ -74,12 +74,12 @@ class Site(SteppedPart, Workload):
 
     def load_readings(self, seconds: float, tally: Tally) -> dict[str, float]:
         """How many pages recognised their browser, and how long pages took."""
-        signed_in, signed_out = tally.kinds["signed_in"], tally.kinds["signed_out"]
-        if not signed_in and not signed_out:
+        logged_in, logged_out = tally.kinds["logged_in"], tally.kinds["logged_out"]
+        if not logged_in and not logged_out:
             return {}
         return {
-            "signed_in_per_s": signed_in / max(seconds, 0.001),
-            "signed_out_per_s": signed_out / max(seconds, 0.001),
+            "logged_in_per_s": logged_in / max(seconds, 0.001),
+            "logged_out_per_s": logged_out / max(seconds, 0.001),
             "page_p50_ms": tally.latencies["response"].percentile_ms(50),
             "page_p99_ms": tally.latencies["response"].percentile_ms(99),
         }
@@ -119,7 +119,7 @@ class Site(SteppedPart, Workload):
         self.sessions.refresh()
 
     def readings(self, seconds: float) -> dict[str, float]:
-        """How many sessions the store holds now."""
+        """How many sessions the store has now."""
         count = self.sessions.count()
         return {} if count is None else {"sessions": count}
 
@@ -303,7 +303,7 @@ class Site(SteppedPart, Workload):
                 took_ms=0.0 if visit.held else round(visit.took_ms, 3),
             )
         )
-        answer = f"{visit.status} from {visit.instance or 'the balancer'}: {visit.message}"
+        answer = f"{visit.status} from {visit.instance or 'the load balancer'}: {visit.message}"
         self.context.emit(
             StepFinished(
                 request=visit.number,

@@ -24,7 +24,7 @@ BEHIND = "balancer"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrowserSpec(WorkloadSpec):
-    """A share of `browsers` browsers, and the link to the site: its name, and the way."""
+    """A share of `browsers` browsers, and the link to the site: its name and its route."""
 
     browsers: int
     link: str
@@ -53,8 +53,8 @@ class Browsers(ScheduledProgram):
     """Several browsers that take turns on one connection."""
 
     def __init__(self, spec: BrowserSpec) -> None:
-        # At random moments: two clients with even turns would each meet the same instance always,
-        # for the balancer takes turns too.
+        # At random moments: with even turns, each of two clients would always reach the same
+        # instance, because the balancer takes turns, too.
         super().__init__(spec, even=False)
         self._spec = spec
         self._link = spec.site.open()
@@ -98,9 +98,9 @@ class Browsers(ScheduledProgram):
         user, problem = None, ""
         try:
             answer = self._ask(jar)
-            said = json.loads(answer.body)
-            user = said.get("user") if answer.status == 200 else None
-            problem = f"{answer.status} {said.get('message', '')}".strip()
+            page = json.loads(answer.body)
+            user = page.get("user") if answer.status == 200 else None
+            problem = f"{answer.status} {page.get('message', '')}".strip()
         except (OSError, ValueError) as exc:
             problem = words_of(exc)
             self._drop()
@@ -115,7 +115,7 @@ class Browsers(ScheduledProgram):
         recognised = user == jar.user
         meaning = "write"
         if jar.logged_in:
-            kind = "signed_in" if recognised else "signed_out"
+            kind = "logged_in" if recognised else "logged_out"
             meaning = "hit" if recognised else "miss"
             self._batch.times[kind].append(int((ended - began) * 1e6))
         self._batch.flows[flow(self._spec.link, meaning)] += 1
@@ -137,7 +137,7 @@ class Browsers(ScheduledProgram):
         connection.send(Message(first, headers, body))
         answer = connection.receive()
         if answer is None:
-            raise ConnectionResetError("the balancer closed the connection")
+            raise ConnectionResetError("the load balancer closed the connection")
         for name, value in answer.headers:
             if name.lower() == "set-cookie":
                 cookie, _, content = value.partition(";")[0].partition("=")

@@ -13,7 +13,7 @@ _TAGS = set(
 )
 _ATTRIBUTES = {
     "*": {"class"},
-    "a": {"class", "href", "id", "aria-label", "data-figure"},
+    "a": {"class", "href", "id", "aria-label", "data-figure", "data-means"},
     "h2": {"id"},
     "h3": {"id"},
     "li": {"id"},

@@ -31,6 +31,7 @@ from portal.content.dialect.rendering import (
 )
 from portal.content.dialect.sanitising import clean
 from portal.content.dialect.surroundings import Surroundings
+from portal.content.dialect.terms import mark_terms
 from portal.content.dialect.tokens import (
     BLOCKS,
     WRAPPERS,
@@ -63,6 +64,7 @@ def render(text: str, around: Surroundings) -> Rendered:
     md = _markdown()
     tokens = md.parse(text, env)
     mark_up(tokens)
+    mark_terms(tokens, around.glossary)
     blocks: list[Block] = []
     waiting: list[Token] = []
 

@@ -42,7 +42,7 @@ def test_logged_in_on_one_instance_served_by_the_other_and_still_in_when_the_fir
     second = press(mia, "Open a page")
     assert second == OTHER[first]
     expect(mia.locator(".shop-message")).to_have_text("Hello again, Mia.")
-    expect(check(bench, "the browser is known to the other")).to_contain_text(
+    expect(check(bench, "the browser is recognised by the other")).to_contain_text(
         "Met:", timeout=SOON_MS
     )
     expect(check(bench, "The login makes a new id")).to_contain_text("Met:")

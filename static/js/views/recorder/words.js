@@ -75,7 +75,7 @@ export function sentence(flight) {
     `${titled(fault.words || flight.title)}.`,
     results.gap_from_ms === null ? "Writes went on." : results.gap_to_ms === null ? "No write was accepted until the record ends." : `No write was accepted for ${seconds(results.gap_to_ms - results.gap_from_ms)} s.`,
     results.promoted ? `${results.promoted} was promoted${at === null ? "" : ` and a primary after ${seconds(at)} s`}${moved ? `, and the primary endpoint led to ${moved[2].join(", ") || "no server"} after ${seconds(moved[0])} s` : ""}.` : "No server was promoted.",
-    results.recounted === false ? `It could not be found out what was lost. ${figure(results.refused, 0)} were refused.` : `${of} ${results.lost === 1 ? "was" : "were"} lost, ${figure(results.refused, 0)} refused.`,
+    results.recounted === false ? `The lost writes could not be counted. ${figure(results.refused, 0)} were refused.` : `${of} ${results.lost === 1 ? "was" : "were"} lost, ${figure(results.refused, 0)} refused.`,
     tilted ? `Sentinels were in TILT mode for ${seconds(tilted, 1)} s of it and started no failover then: compare it with others only if you leave that time out.` : "",
     stalled ? `The machine stalled for ${seconds(stalled, 1)} s of it: nothing ran then.` : "",
   ].filter(Boolean).join(" ");
