@@ -335,7 +335,6 @@ def test_no_page_scrolls_sideways(bench: Bench, width: int) -> None:
         "/labs/cache-aside?gear=load",
         "/labs/cache-aside?gear=break",
         "/labs",
-        "/notes",
         "/patterns",
     ):
         page.goto(path)
@@ -367,7 +366,6 @@ def test_the_projector_view_is_one_screen(bench: Bench, gear: str, width: int, h
         "/labs/cache-aside?gear=load",
         "/patterns",
         "/lessons/cache-aside-in-code",
-        "/notes",
     ],
 )
 def test_axe_finds_nothing(bench: Bench, path: str, scheme: str) -> None:
