@@ -21,7 +21,7 @@ from playwright.sync_api import BrowserContext, Playwright, sync_playwright
 
 from portal.settings import ROOT
 from scripts.benchmarks.site import Site
-from scripts.photographs import benches, pages
+from scripts.photographs import benches, pages, questions
 from scripts.photographs.camera import Photographer
 
 STORIES: dict[Callable[[Photographer, BrowserContext], None], tuple[str, ...]] = {
@@ -37,7 +37,7 @@ STORIES: dict[Callable[[Photographer, BrowserContext], None], tuple[str, ...]] =
     benches.failover: ("failover-",),
     benches.replicas: ("read-replicas-",),
     pages.more_lessons: ("lesson-4", "lesson-5", "lesson-6", "lesson-7", "lesson-8"),
-    pages.quiz: ("quiz-",),
+    questions.kinds: ("quiz-",),
     pages.accounts: ("me-", "recover-"),
     pages.others: ("patterns-", "error-"),
 }

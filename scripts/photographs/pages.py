@@ -1,4 +1,4 @@
-"""The stories of the pages: the course, lessons, quizzes, the learner’s own page, errors."""
+"""The stories of the pages: the course, lessons, the learner’s own page, errors."""
 
 from __future__ import annotations
 
@@ -61,25 +61,6 @@ def more_lessons(camera: Photographer, context: BrowserContext) -> None:
     ):
         page.goto(f"/lessons/{slug}")
         camera.take(page, f"lesson-{number}", sizes=("wide",))
-
-
-def quiz(camera: Photographer, context: BrowserContext) -> None:
-    """One question right, one wrong."""
-    page = context.new_page()
-    page.goto(f"{LESSON}/quiz")
-    page.get_by_label("The application, which then stores the answer in ElastiCache").check()
-    press(page, "Answer")
-    page.get_by_text("Right.", exact=True).wait_for()
-    wrong = page.get_by_role(
-        "region", name="Each change of a price commits and then deletes the key."
-    )
-    wrong.get_by_label("No: after the delete every reader misses").check()
-    wrong.get_by_role("button", name="Answer").click()
-    wrong.get_by_text("Not yet.").wait_for()
-    page.evaluate("() => scrollTo(0, 0)")
-    camera.take(page, "quiz-right", sizes=("wide", "phone"))
-    wrong.evaluate("(card) => card.scrollIntoView({block: 'start'})")
-    camera.take(page, "quiz-wrong", sizes=("wide",), schemes=("light",))
 
 
 def accounts(camera: Photographer, context: BrowserContext) -> None:

@@ -74,7 +74,7 @@ def test_the_questions_are_asked_without_their_answers(client):
         "Find the pairs<",
         "Type the answer<",
         "Follow the commands<",
-        "redis&gt;</span> SET page:42 a EX 60</code>",
+        "redis&gt;</i> SET page:42 a EX 60</span>",
         '<code class="reply">(integer) -1</code>',
     ):
         assert label in page
@@ -139,7 +139,9 @@ def test_case_blanks_and_a_semicolon_do_not_count(client, typed):
     assert told(send(client, "typed", {"value": typed})) == "Right"
 
 
-@pytest.mark.parametrize("typed", ["EXPIRE page:4260", "EXPIRE page:42 60 60", "EXPIRE;page:42 60"])
+@pytest.mark.parametrize(
+    "typed", ["EXPIRE page:4260", "EXPIRE page:42 60 60", "EXPIRE;page:42 60", ";", "💥", "\ufffd"]
+)
 def test_all_else_counts(client, typed):
     assert told(send(client, "typed", {"value": typed})).startswith("Not this answer")
 
@@ -151,6 +153,7 @@ def test_all_else_counts(client, typed):
         (" ", "Type an answer."),
         ("x" * 201, "Type at most 200 characters."),
         ("a\x00b", "one character can’t be shown"),
+        ("\u202eb", "one character can’t be shown"),
     ],
 )
 def test_what_cannot_be_an_answer_is_refused(client, sql, typed, said):
