@@ -12,6 +12,7 @@ from portal.bench import actions, predictions, records, routes as bench
 from portal.content.loading import load
 from portal.glossary import routes as glossary
 from portal.learn import pieces, routes as learn
+from portal.notes import routes as notes
 from portal.patterns import routes as patterns
 from portal.quizzes import routes as quizzes
 from portal.settings import ROOT, Settings
@@ -66,6 +67,7 @@ def create_app(settings: Settings) -> Flask:
         records,
         accounts,
         glossary,
+        notes,
         patterns,
     ):
         app.register_blueprint(feature.bp)

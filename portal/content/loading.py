@@ -27,10 +27,13 @@ from portal.content.model import (
     Problem,
     Question,
 )
+from portal.content.notes import Notes, NotesSpec, notes_of
 from portal.content.prose import passages
 from portal.content.questions import read_questions
 
 _Spec = TypeVar("_Spec", bound=BaseModel)
+NAMES = ("id", "slug", "term", "fact")
+"""Keys of a table whose value is what its author calls it."""
 
 
 def load(folder: Path) -> Course:
@@ -55,7 +58,8 @@ class _Reader:
             return Course("Course", (), self.measured, tuple(self.problems))
         for slug in (entry.slug for part in spec.part for entry in part.lesson):
             self.numbers.setdefault(slug, (len(self.numbers) + 1, self._text_of(slug).is_file()))
-        self.glossary = self._glossary({entry.slug for part in spec.part for entry in part.lesson})
+        self.glossary = self._glossary(set(self.numbers))
+        notes = self._notes(set(self.numbers))
         parts: list[Part] = []
         seen: set[str] = set()
         for part in spec.part:
@@ -72,7 +76,14 @@ class _Reader:
                 self._problem(
                     f"{path.parent.name}/lesson.md", "", "course.toml does not name this lesson"
                 )
-        return Course(spec.title, tuple(parts), self.measured, tuple(self.problems), self.glossary)
+        return Course(
+            spec.title,
+            tuple(parts),
+            self.measured,
+            tuple(self.problems),
+            self.glossary,
+            notes,
+        )
 
     def _text_of(self, slug: str) -> Path:
         return self.folder / slug / "lesson.md"
@@ -128,6 +139,15 @@ class _Reader:
             spec or GlossarySpec(),
             lessons,
             lambda term, text: self._problem(file, term, text),
+        )
+
+    def _notes(self, lessons: set[str]) -> Notes:
+        file = "notes.toml"
+        spec = self._read(file, NotesSpec) if (self.folder / file).is_file() else None
+        return notes_of(
+            spec or NotesSpec(),
+            lessons,
+            lambda fact, text: self._problem(file, fact, text),
         )
 
     def _measured(self) -> dict[str, Measured]:
@@ -198,7 +218,7 @@ def _key(data: Any, path: tuple[int | str, ...]) -> str:
         except (KeyError, IndexError, TypeError):
             data = None
         name = (
-            data.get("id") or data.get("slug") or data.get("term")
+            next((data[key] for key in NAMES if data.get(key)), None)
             if isinstance(data, dict) and isinstance(step, int)
             else None
         )

@@ -16,6 +16,7 @@ from typing import ClassVar, Literal
 from markupsafe import Markup
 
 from portal.content.glossary import Glossary
+from portal.content.notes import Notes
 
 Kind = Literal["one", "several", "number", "measure", "order", "match", "fill", "trace"]
 
@@ -298,6 +299,7 @@ class Course:
     measured: Mapping[str, Measured] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     glossary: Glossary = field(default_factory=Glossary)
+    notes: Notes = field(default_factory=Notes)
 
     @cached_property
     def lessons(self) -> Mapping[str, Lesson]:

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 from portal.content.glossary import Glossary
 from portal.content.model import Course, Place, Problem
+from portal.content.notes import Notes
 from portal.content.plain_words import banned
 from portal.content.prose import lines, passages, words
 
@@ -61,6 +62,7 @@ def problems(folder: Path, course: Course) -> list[Problem]:
     for entry in course.glossary.entries:
         for word, instead in banned(entry.means):
             report("glossary.toml", entry.term, f"“{word}”: {instead}")
+    _check_notes(course.notes, answers, partial(report, "notes.toml"))
     return found
 
 
@@ -128,6 +130,17 @@ def _check_answers(text: str, answers: dict[str, str], report: Report) -> None:
         if (before := answers.setdefault(fact, answer)) != answer:
             known = f"an exam's answer on {fact} is “{answer}” here and “{before}” before"
             report(f"line {line.number}", known)
+
+
+def _check_notes(notes: Notes, answers: dict[str, str], report: Report) -> None:
+    """What the notes' page says is in plain words, and it gives an exam the answer that the lessons
+    give it. `answers` has those.
+    """
+    for line in notes.lines:
+        for word, instead in banned(f"{line.holds} {line.answer}"):
+            report(line.fact, f"“{word}”: {instead}")
+        if line.answer and (known := answers.get(line.fact, line.answer)) != line.answer:
+            report(line.fact, f"an exam's answer is “{line.answer}” here and “{known}” in a lesson")
 
 
 class _TermsInOrder:

@@ -31,6 +31,7 @@ BUNDLES: Mapping[str, tuple[str, ...]] = {
     "site": SITE,
     "start": (*SITE, "start"),
     "glossary": (*SITE, "glossary"),
+    "notes": (*SITE, "notes"),
     "you": (*SITE, "you"),
     "quiz": (*SITE, "end", "quiz"),
     "record": (*SITE, "record"),

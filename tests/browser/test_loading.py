@@ -21,6 +21,7 @@ PAGES = {
     "quiz": f"{LESSON}/quiz",
     "you": "/me",
     "flights": "/flights",
+    "notes": "/notes",
     "error": "/no-such-page",
 }
 MONO = "cacheground-mono normal"

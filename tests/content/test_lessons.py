@@ -81,10 +81,16 @@ def test_links_lead_somewhere(lesson):
             assert target.removeprefix("/labs/") in catalogue(), target
         elif target.startswith("/glossary#"):
             assert target.removeprefix("/glossary#") in TERMS, target
+        elif target == "/notes":
+            assert COURSE.notes.lines
         elif target.startswith("/lessons/"):
             assert target.removeprefix("/lessons/").split("#")[0] in COURSE.lessons, target
         else:
             assert target.startswith("https://"), target
+
+
+def test_every_line_of_the_notes_is_checked_in_its_order():
+    assert [line.fact for line in COURSE.notes.lines] == [f"A{n}" for n in range(1, 35)]
 
 
 @pytest.mark.parametrize("lesson", WRITTEN, ids=lambda lesson: lesson.slug)

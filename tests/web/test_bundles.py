@@ -23,6 +23,7 @@ SHEETS = {path.relative_to(ROOT / "static").as_posix() for path in ROOT.glob("st
         ("/labs/sample-lab", "bench"),
         ("/me", "you"),
         ("/glossary", "glossary"),
+        ("/notes", "notes"),
         ("/flights", "flights"),
         ("/nowhere", "site"),
         ("/patterns", "patterns"),

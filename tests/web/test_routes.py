@@ -34,6 +34,7 @@ TABLE: dict[tuple[str, str], tuple[int | None, int | None, int | None]] = {
     ("GET", "/static/<path:filename>"): (200, 200, 200),
     ("GET", "/patterns"): (200, 200, 200),
     ("GET", "/glossary"): (200, 200, 200),
+    ("GET", "/notes"): (200, 200, 200),
     ("GET", "/lessons/<slug>"): (200, 200, 200),
     ("POST", "/lessons/<slug>/progress"): (422, 422, 422),
     ("POST", "/lessons/<slug>/read"): (303, 303, 303),

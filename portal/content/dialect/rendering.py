@@ -15,6 +15,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
+from portal.content.dates import in_words
 from portal.content.dialect.surroundings import Surroundings
 from portal.content.dialect.tokens import attributes, container, line_of
 from portal.content.numbers import as_shown, digits, show
@@ -27,9 +28,6 @@ OPENINGS: Final = {
     "aws": '<div><span class="label">On AWS</span>\n',
 }
 SENSES: Final = frozenset({"hit", "miss", "read", "write", "stale", "error", "here"})
-MONTHS: Final = (
-    "January February March April May June July August September October November December".split()
-)
 
 
 def render_container(
@@ -56,25 +54,12 @@ def _dates(token: Token, env: dict[str, Any]) -> str:
     words = [
         f"{words} {day}"
         for name, words in (("since", "since"), ("checked", "checked"))
-        if (day := _in_words(given.get(name, "")))
+        if (day := in_words(given.get(name, "")))
     ]
     if len(words) != len(given):
         example = 'since="2024-10" (when it changed), checked="2026-11" (when we looked)'
         env["around"].report(line_of(token), f"write ::: today with {example}, or one of them")
     return f" <small>{', '.join(words)}</small>" if words else ""
-
-
-def _in_words(day: str) -> str:
-    """2026-11-23 as "23 November 2026", 2026-11 as "November 2026"; empty if it is no date."""
-    found = re.fullmatch(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?", day)
-    if not found or (found[2] and not 1 <= int(found[2]) <= 12):
-        return ""
-    words = [found[1]]
-    if found[2]:
-        words.insert(0, MONTHS[int(found[2]) - 1])
-    if found[3]:
-        words.insert(0, str(int(found[3])))
-    return " ".join(words)
 
 
 def _curious(token: Token, env: dict[str, Any]) -> str:
