@@ -216,7 +216,7 @@ class Agent:
         if call in self._own_calls:
             return self._own_calls[call](args)
         if call not in CALLS:
-            raise BadInput(f"A sandbox does not know the call {call[:40]!r}.")
+            raise BadInput(f"A sandbox has no call {call[:40]!r}.")
         if self._sandbox is None:
             raise NotNow("This sandbox is not open yet.")
         with (

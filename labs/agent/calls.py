@@ -73,7 +73,7 @@ def _step(sandbox: Sandbox, args: Args) -> Args:
                 price = _price(args.get("price", STEPPED_PRICE))
             if sandbox.load.running and not stepped.steps_under_load:
                 raise NotNow(
-                    "The load is running, so one request can't be told from the others.",
+                    "The load is running, so the page can't show one request apart from the rest.",
                     hint="Stop the load first.",
                 )
             stepped.step(function, key, price)

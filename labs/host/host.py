@@ -186,7 +186,7 @@ class LabsHost:
                 self._close(record, str(args.get("reason") or "You closed this sandbox."))
             return {}
         if call not in RELAYED:
-            raise BadInput(f"A sandbox does not know the call {call[:40]!r}.")
+            raise BadInput(f"A sandbox has no call {call[:40]!r}.")
         if record.status != "open" or record.closing:
             raise UnknownSandbox(
                 "This sandbox is not open.", hint="Open the lab again: your progress is kept."

@@ -62,7 +62,7 @@ class Action:
         """Raises ValueError for a place that no page draws."""
         if self.gear not in ACTION_PLACES:
             raise ValueError(
-                f"The action {self.name} has the gear {self.gear!r}, which no page draws. An "
+                f"The action {self.name} stands in {self.gear!r}, which no page draws. An "
                 f"action stands in one of {', '.join(ACTION_PLACES)}."
             )
 

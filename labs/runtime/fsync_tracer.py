@@ -66,7 +66,7 @@ def trace_self() -> int:
     if numbers is None:
         raise OSError(0, f"the numbers of system calls on {os.uname().machine} are not known here")
     if kernel(os.uname().release) < LEAST_KERNEL:
-        raise OSError(0, f"Linux {os.uname().release} can't let a call go on that was told")
+        raise OSError(0, f"Linux {os.uname().release} can't let a call go on that a listener saw")
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

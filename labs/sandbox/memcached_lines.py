@@ -24,7 +24,7 @@ OTHERS = tuple(
 )
 VERBS = (*STORE, "ms", *OTHERS)
 _REFUSED = {
-    "watch": "it would print for ever, and this console takes one answer at a time",
+    "watch": "it would print without an end, and this console takes one answer at a time",
     "shutdown": "it would end the server, which the bench has a button for",
     "quit": "this console opens a connection for each command",
     **dict.fromkeys(
@@ -295,7 +295,8 @@ def _is_taken(verb: str, head: list[bytes]) -> bool:
     if not _SIGNED.fullmatch(seconds) or not -(2**31) <= int(seconds) < 2**31:
         raise BadInput(
             "The exptime is a number from -2,147,483,648 to 2,147,483,647: it has 32 bits.",
-            hint="0 is for ever; up to 2,592,000 are seconds from now, more is a Unix time.",
+            hint="0 means that it never expires; up to 2,592,000 are seconds from now, more is a "
+            "Unix time.",
         )
     if not _SMALL.fullmatch(size) or int(size) >= 2**31 - 2:
         raise BadInput("The number of bytes is at most 2,147,483,645.")

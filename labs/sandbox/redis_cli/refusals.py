@@ -12,7 +12,7 @@ LONGEST_WAIT_S = 5
 """A command may wait for so long; the page waits for it."""
 
 _LOCAL = "it is redis-cli's own command, and no server has it"
-_LISTENS = "it would listen for ever, and this console takes one answer at a time"
+_LISTENS = "it would listen without an end, and this console takes one answer at a time"
 _NO_SUBSCRIPTION = "this console has no subscription that it could end"
 _CONNECTION = "it would log this console's own connection out"
 _SERVICE = "ElastiCache refuses this too: the service does it for you, or a parameter group"
@@ -20,7 +20,7 @@ _ANSWERS = "it would change how connections answer"
 _REFUSED = {
     **dict.fromkeys(("SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"), _LISTENS),
     **dict.fromkeys(("UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"), _NO_SUBSCRIPTION),
-    "MONITOR": "it would print for ever; the bench shows every command under “What was sent”",
+    "MONITOR": "it would print without an end; the bench shows every command under “What was sent”",
     **dict.fromkeys("RESET AUTH QUIT".split(), _CONNECTION),
     **dict.fromkeys(
         "SHUTDOWN DEBUG MODULE CONFIG SAVE BGSAVE BGREWRITEAOF REPLICAOF SLAVEOF SYNC PSYNC "
@@ -121,7 +121,7 @@ def _refuse_wait(words: Sequence[bytes], name: str) -> None:
     at, unit_s = found
     shown = words[at].decode(errors="replace") + (" ms" if unit_s < 1 else " s")
     for_ever = waits_s(words) == math.inf
-    how_long = "for ever" if for_ever else f"up to {shown}"
+    how_long = "without an end" if for_ever else f"up to {shown}"
     shorter = [*words]
     shorter[at] = str(round(LONGEST_WAIT_S / unit_s)).encode()
     raise CommandRefused(
