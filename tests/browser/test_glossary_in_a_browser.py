@@ -151,11 +151,8 @@ def test_the_guide_of_a_bench_shows_what_a_term_means(bench: Open) -> None:
 
 
 @pytest.mark.parametrize("width", [360, 390, 1280, 1920])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_nothing_is_too_wide_and_nothing_jumps(
-    visit: Open, scheme: str, width: int
-) -> None:
-    page = visit("/", viewport={"width": width, "height": 900}, color_scheme=scheme)
+def test_nothing_is_too_wide_and_nothing_jumps(visit: Open, width: int) -> None:
+    page = visit("/", viewport={"width": width, "height": 900})
     page.add_init_script(
         "window.jumps = 0; new PerformanceObserver(list => { for (const shift of list.getEntries())"
         " window.jumps += shift.value; }).observe({ type: 'layout-shift', buffered: true });"
@@ -165,7 +162,13 @@ def test_axe_finds_nothing_nothing_is_too_wide_and_nothing_jumps(
 
     assert page.evaluate("window.jumps") == 0
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert Axe().run(page).response["violations"] == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
+def test_axe_finds_nothing(visit: Open, scheme: str, width: int) -> None:
+    page = visit("/glossary", viewport={"width": width, "height": 900}, color_scheme=scheme)
+
+    assert Axe().run(ready(page)).response["violations"] == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
