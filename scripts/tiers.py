@@ -60,7 +60,7 @@ class Tier:
 
 # The long ones first, so that the short ones fill up what is left.
 TIERS = (
-    Tier("browser", processes=2, stage=BROWSERS, apart=("journeys",)),
+    Tier("browser", processes=2, stage=BROWSERS, apart=("journeys", "test_group_status.py")),
     Tier("labs", apart=("test_reference_runs.py", "test_stalls.py")),
     Tier("web", processes=2),
     Tier("guides", processes=2),
