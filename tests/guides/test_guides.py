@@ -33,6 +33,7 @@ def test_a_guide_that_is_followed_reaches_every_check(visit, lab, request):
     assert steps == len(catalogue()[lab].guide)
     every_check_is_met(page, lab)
     page.get_by_role("button", name="Close the bench").click()
+    expect(page.get_by_role("button", name="Open the bench")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
