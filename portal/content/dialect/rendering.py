@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from markdown_it.common.utils import escapeHtml
@@ -95,25 +95,36 @@ def render_span_close(
     return "</span>"
 
 
-def lesson_rule(state: StateInline, silent: bool) -> bool:
-    """Parse `{{ lesson slug }}`: another lesson by its number."""
-    found = re.compile(r"\{\{\s*([Ll]esson)\s+([a-z0-9-]+)\s*\}\}").match(
-        state.src, state.pos, state.posMax
-    )
-    if not found:
-        return False
-    if not silent:
-        token = state.push("lesson", "a", 0)
-        token.meta = {"word": found[1], "slug": found[2]}
-    state.pos = found.end()
-    return True
+FIGURE: Final = r"([a-z0-9-]+)\.([a-z0-9_]+)"
+PLACEHOLDERS: Final = {
+    "measured": FIGURE,
+    "quotient": rf"{FIGURE}\s*/\s*{FIGURE}",
+    "lesson": r"([Ll]esson)\s+([a-z0-9-]+)",
+}
+"""What may stand between double braces, by the kind of token that it becomes."""
+
+
+def placeholder_rule(kind: str) -> Callable[[StateInline, bool], bool]:
+    """Parses one kind of placeholder into a token with its parts in order."""
+    pattern = re.compile(rf"\{{\{{\s*{PLACEHOLDERS[kind]}\s*\}}\}}")
+
+    def parse(state: StateInline, silent: bool) -> bool:
+        found = pattern.match(state.src, state.pos, state.posMax)
+        if not found:
+            return False
+        if not silent:
+            state.push(kind, "", 0).meta = {"parts": found.groups()}
+        state.pos = found.end()
+        return True
+
+    return parse
 
 
 def render_lesson(
     self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]
 ) -> str:
     """The lesson's number as a link to it; one that is not written yet says so."""
-    word, slug = tokens[at].meta["word"], tokens[at].meta["slug"]
+    word, slug = tokens[at].meta["parts"]
     around: Surroundings = env["around"]
     number, is_written = around.lessons.get(slug, (0, False))
     if not number:
@@ -124,58 +135,30 @@ def render_lesson(
     return f'<a href="/lessons/{slug}">{word} {number}</a>'
 
 
-def quotient_rule(state: StateInline, silent: bool) -> bool:
-    """Parse `{{ lab.name / lab.name }}`: the quotient of two figures as they are shown."""
-    figure = r"([a-z0-9-]+)\.([a-z0-9_]+)"
-    found = re.compile(rf"\{{\{{\s*{figure}\s*/\s*{figure}\s*\}}\}}").match(
-        state.src, state.pos, state.posMax
-    )
-    if not found:
-        return False
-    if not silent:
-        token = state.push("quotient", "", 0)
-        token.meta = {"over": found.group(1, 2), "under": found.group(3, 4)}
-    state.pos = found.end()
-    return True
-
-
 def render_quotient(
     self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]
 ) -> str:
     """The quotient, of two significant digits: that is what dividing the shown figures gives."""
     around: Surroundings = env["around"]
     values = []
-    for lab, name in (tokens[at].meta["over"], tokens[at].meta["under"]):
+    over_lab, over, under_lab, under = tokens[at].meta["parts"]
+    for lab, name in ((over_lab, over), (under_lab, under)):
         value = around.measured(lab, name)
         if value is None:
             around.report("", f"{{{{{lab}.{name}}}}} is not in measured.toml")
             return "not measured yet"
         values.append(as_shown(value))
     if values[1] == 0:
-        around.report("", f"{{{{… / {'.'.join(tokens[at].meta['under'])}}}}} divides by zero")
+        around.report("", f"{{{{… / {under_lab}.{under}}}}} divides by zero")
         return "not measured yet"
     return digits(values[0] / values[1], significant=2)
-
-
-def measured_rule(state: StateInline, silent: bool) -> bool:
-    """Parse `{{ lab.name }}`: a measured figure."""
-    found = re.compile(r"\{\{\s*([a-z0-9-]+)\.([a-z0-9_]+)\s*\}\}").match(
-        state.src, state.pos, state.posMax
-    )
-    if not found:
-        return False
-    if not silent:
-        token = state.push("measured", "a", 0)
-        token.meta = {"lab": found[1], "name": found[2]}
-    state.pos = found.end()
-    return True
 
 
 def render_measured(
     self: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: dict[str, Any]
 ) -> str:
     """A measured figure as a link to its lab; by `data-figure` a page finds it."""
-    lab, name = tokens[at].meta["lab"], tokens[at].meta["name"]
+    lab, name = tokens[at].meta["parts"]
     around: Surroundings = env["around"]
     value = around.measured(lab, name)
     if value is None:

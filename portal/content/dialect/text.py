@@ -16,10 +16,9 @@ from mdit_py_plugins.footnote import footnote_plugin
 
 from portal.content.dialect.blocks import block_of
 from portal.content.dialect.rendering import (
+    PLACEHOLDERS,
     highlight,
-    lesson_rule,
-    measured_rule,
-    quotient_rule,
+    placeholder_rule,
     render_container,
     render_lesson,
     render_measured,
@@ -116,12 +115,8 @@ def _markdown() -> MarkdownIt:
     footnote_plugin(md, inline=False)
     anchors_plugin(md, min_level=2, max_level=3, permalink=False)
     attrs_plugin(md, after=(), spans=True, allowed=("class",))
-    for name, rule in (
-        ("measured", measured_rule),
-        ("quotient", quotient_rule),
-        ("lesson", lesson_rule),
-    ):
-        md.inline.ruler.before("escape", name, rule)
+    for kind in PLACEHOLDERS:
+        md.inline.ruler.before("escape", kind, placeholder_rule(kind))
     md.add_render_rule(
         "text", lambda self, tokens, at, options, env: keep_units(escapeHtml(tokens[at].content))
     )
