@@ -11,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from redis.exceptions import RedisError
 from labs.client import catalogue
 from portal.app import create_app
 from portal.migrations import migrate
-from portal.settings import Settings
+from portal.settings import ROOT, Settings
 from portal.web.services import make_redis
 from tests.processes import pause, resume
 from tests.waiting import eventually
@@ -305,6 +306,18 @@ def app(sample_labs: None, settings: Settings, portal_redis: Redis, sql: object)
     made = create_app(settings)
     made.test_client_class = Browser
     yield made
+    services = made.extensions["cacheground"]
+    services.engine.dispose()
+    services.client.redis.close()
+    services.quick_client.redis.close()
+
+
+@pytest.fixture
+def real(settings: Settings, app: Flask) -> Iterator[FlaskClient]:
+    """A browser on the site with the real lessons."""
+    made = create_app(replace(settings, lessons=ROOT / "lessons"))
+    made.test_client_class = Browser
+    yield made.test_client()
     services = made.extensions["cacheground"]
     services.engine.dispose()
     services.client.redis.close()

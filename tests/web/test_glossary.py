@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import gzip
 import re
-from dataclasses import replace
 
 import pytest
 
-from portal.app import create_app
 from portal.content.loading import load
 from portal.settings import ROOT
-from tests.web.conftest import Browser
 
 COURSE = load(ROOT / "lessons")
 ENTRIES = COURSE.glossary.entries
 TERM = re.compile(r'<a class="term" href="/glossary#([a-z0-9-]+)" data-means="([^"]+)">([^<]+)</a>')
-
-
-@pytest.fixture
-def real(settings, app):
-    """A browser on the site with the real lessons."""
-    made = create_app(replace(settings, lessons=ROOT / "lessons"))
-    made.test_client_class = Browser
-    yield made.test_client()
-    services = made.extensions["cacheground"]
-    services.engine.dispose()
-    services.client.redis.close()
-    services.quick_client.redis.close()
 
 
 def test_every_term_has_an_anchor_and_every_link_of_the_page_leads_somewhere(real):

@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
-import pytest
-
-from portal.app import create_app
 from portal.content.loading import load
 from portal.settings import ROOT
-from tests.web.conftest import Browser
 
 COURSE = load(ROOT / "lessons")
 LINES = COURSE.notes.lines
-
-
-@pytest.fixture
-def real(settings, app):
-    """A browser on the site with the real lessons."""
-    made = create_app(replace(settings, lessons=ROOT / "lessons"))
-    made.test_client_class = Browser
-    yield made.test_client()
-    services = made.extensions["cacheground"]
-    services.engine.dispose()
-    services.client.redis.close()
-    services.quick_client.redis.close()
 
 
 def part(page: str, anchor: str) -> str:
