@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import select
 import socket
 import subprocess
 import sys
@@ -146,6 +147,11 @@ class Client:
         while len(body) < length:
             body += self.some()
         return head.decode(), body.decode()
+
+    def is_closed(self):
+        """Whether the server has closed, with nothing left to read."""
+        readable, _, _ = select.select([self.socket], [], [], 0)
+        return bool(readable) and self.socket.recv(1, socket.MSG_PEEK) == b""
 
     def some(self):
         data = self.socket.recv(1 << 20)
