@@ -1,26 +1,15 @@
 // @ts-check
 // The bench itself: receives the feed, hands each event to the islands in it, keeps the address true, redraws when too much was missed.
-import "./chart.js";
-import "./checks.js";
-import "./code.js";
-import "./console.js";
-import "./controls.js";
-import "./end.js";
-import "./guide.js";
-import "./measuring.js";
-import "./pinned.js";
-import "./enlarge.js";
-import "./table.js";
-import "./terms.js";
-import "./tiles.js";
-import "./timeline.js";
-import "./topology.js";
 import { ask, statusOf } from "./ask.js";
 import { Connection } from "./connection.js";
 import { Feed } from "./feed.js";
+import { clock } from "./island.js";
 import { restore } from "./outcome.js";
 import { arrive } from "./opening.js";
 import { toast } from "./toast.js";
+
+/** Each is a task of its own: together they would keep a slow phone from answering. */
+for (const part of ["chart", "checks", "code", "console", "controls", "end", "guide", "measuring", "pinned", "enlarge", "table", "terms", "tiles", "timeline", "topology"]) import(`./${part}.js`);
 
 const DONE = ["note-added", "setting-changed", "step-started", "load-changed", "server-changed", "link-changed"];
 const SCRIPTS_MS = 3000;
@@ -40,7 +29,7 @@ class Bench extends HTMLElement {
     restore(this);
     if (this.dataset.phase === "open") for (const words of document.querySelectorAll(`[data-awaits="${CSS.escape(this.dataset.lab ?? "")}"]`)) words.remove();
     for (const time of this.querySelectorAll("time[datetime]")) {
-      time.textContent = new Date(/** @type {HTMLTimeElement} */ (time).dateTime).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+      time.textContent = clock(Date.parse(/** @type {HTMLTimeElement} */ (time).dateTime) / 1000).slice(0, 5);
     }
     this.patience = JSON.parse(this.dataset.patience ?? "");
     this.connection = new Connection(this, () => {

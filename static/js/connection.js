@@ -2,6 +2,7 @@
 // The line on a bench that says how the page hears of its sandbox. While it is unknown how things are, all that shows what was
 // measured stands still and is grey (`data-frozen`, static/css/connection.css).
 import { write } from "./dom.js";
+import { clock } from "./island.js";
 import { WORDS } from "./words.js";
 
 /** @type {Record<string, string>} the mark of a state */
@@ -29,7 +30,7 @@ export class Connection {
     if (mark) mark.className = `mark ${meaning}`;
     if (mark?.parentElement) mark.parentElement.className = `sense ${meaning}`;
     write(this.place.querySelector("b"), word);
-    write(this.place.querySelector("[data-sentence]"), sentence.replace("{}", new Date(at).toLocaleTimeString("en-GB")));
+    write(this.place.querySelector("[data-sentence]"), sentence.replace("{}", clock(at / 1000)));
     this.tick();
     this.place.querySelector("[data-ask-now]")?.toggleAttribute("hidden", state !== "lost");
   }

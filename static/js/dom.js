@@ -8,6 +8,14 @@ export function write(place, text) {
   if (place && place.textContent !== text) place.textContent = text;
 }
 
+/**
+ * Sets an attribute, unless it has this value: to set it again costs as much as a new value.
+ * @param {Element} element @param {string} name @param {string} value
+ */
+export function put(element, name, value) {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
 /** @param {Element} element @param {string} name @returns {string} its data attribute of this name, empty if it has none */
 export function of(element, name) {
   return element.getAttribute(`data-${name}`) ?? "";

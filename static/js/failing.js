@@ -1,6 +1,7 @@
 // @ts-check
 // What the drawing says while requests of the load fail: how many, why, and what would help.
 import { of, write } from "./dom.js";
+import { figure } from "./island.js";
 import { WORDS } from "./words.js";
 
 const SEVERAL = 0.8;
@@ -25,7 +26,7 @@ export class Failing {
     place.hidden = isOver;
     const words = ended < SEVERAL * wanted ? WORDS.failing.late : WORDS.failing.now;
     const numbers = { failed, ended, wanted: Math.round(wanted) };
-    write(place.querySelector("[data-count]"), isOver ? "" : Object.entries(numbers).reduce((text, [name, value]) => text.replace(`{${name}}`, value.toLocaleString("en-US")), words));
+    write(place.querySelector("[data-count]"), isOver ? "" : Object.entries(numbers).reduce((text, [name, value]) => text.replace(`{${name}}`, figure(value, 0)), words));
     write(place.querySelector("[data-because]"), isOver ? "" : why);
     const ways = /** @type {HTMLElement[]} */ ([...place.querySelectorAll("[data-helps]")]);
     const waits = this.hasSentinels && Date.now() - this.since < THEIRS_MS;

@@ -46,6 +46,7 @@ function controls(place) {
 
 /** Puts the toast where it covers no control: where it is, else as low as can be, at the right or at the left. @param {HTMLElement} place */
 function settle(place) {
+  if (!place.childElementCount) return;
   const now = place.getBoundingClientRect();
   const { width, height } = now;
   if (!height) return;

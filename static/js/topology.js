@@ -1,10 +1,10 @@
 // @ts-check
 // The drawing: how servers and links are, what goes over them. The picture is drawn by the server; what it wears and says follows from the state.
-import { make, of, write } from "./dom.js";
+import { make, of, put, write } from "./dom.js";
 import { Sample, flowsOf, send } from "./dots.js";
 import { Failing } from "./failing.js";
 import { Group } from "./group.js";
-import { Island, calmly, clock, known } from "./island.js";
+import { Island, calmly, clock, figure, known } from "./island.js";
 import { Measured } from "./measured.js";
 import { hush } from "./outcome.js";
 import { CHANGES, stateOf } from "./sandbox-state.js";
@@ -92,7 +92,7 @@ class Topology extends Island {
     if (this.group) return this.group.dress();
     for (const wire of this.querySelectorAll(".wire")) {
       const state = this.state.links[of(wire, "link")]?.state ?? "open";
-      wire.setAttribute("data-state", state);
+      put(wire, "data-state", state);
       write(wire.querySelector(".trouble"), state === "cut" ? "cut" : this.delay(of(wire, "link")));
     }
   }
@@ -101,7 +101,7 @@ class Topology extends Island {
   dressNode(node) {
     if (of(node, "engine") === "app") return;
     const server = this.state.servers[of(node, "node")];
-    node.setAttribute("data-state", server?.state ?? "stopped");
+    put(node, "data-state", server?.state ?? "stopped");
     const room = Number(of(node, "room"));
     const held = server?.state === "up" ? this.held(of(node, "node"), room) : "";
     node.toggleAttribute("data-held", held !== "");
@@ -219,7 +219,7 @@ class Topology extends Island {
     if (!begun.length && !this.state.loading) return;
     for (const wire of this.querySelectorAll(".wire:not([data-way=leads], [data-way=feeds])")) {
       const rate = begun.filter((flow) => flow.link === of(wire, "link")).reduce((sum, flow) => sum + flow.rate, 0);
-      write(wire.querySelector(".took"), rate ? `${Math.round(rate).toLocaleString("en-US")}/s` : "");
+      write(wire.querySelector(".took"), rate ? `${figure(rate, 0)}/s` : "");
     }
   }
 
@@ -227,16 +227,16 @@ class Topology extends Island {
   keys() {
     for (const node of this.querySelectorAll(".node")) {
       const count = this.state.servers[of(node, "node")]?.state === "up" ? this.state.keys[of(node, "node")] : undefined;
-      const words = count === undefined ? "" : ` · ${count.toLocaleString("en-US")} key${count === 1 ? "" : "s"}`;
+      const words = count === undefined ? "" : ` · ${figure(count, 0)} key${count === 1 ? "" : "s"}`;
       const fits = (node.querySelector(".engine-words")?.textContent ?? "").length + words.length <= Number(of(node, "room"));
       write(node.querySelector(".keys"), fits ? words : "");
-      [...(node.querySelector(".slots")?.children ?? [])].forEach((slot, index) => slot.setAttribute("class", index < (count ?? 0) ? "slot full" : "slot"));
+      [...(node.querySelector(".slots")?.children ?? [])].forEach((slot, index) => put(slot, "class", index < (count ?? 0) ? "slot full" : "slot"));
     }
   }
 
   /** @param {number} one of how many requests is drawn */
   sampled(one) {
-    write(this.querySelector(".sampled"), one > 1 ? `Dots are a sample, about 1 of ${one.toLocaleString("en-US")}; the numbers are exact.` : "");
+    write(this.querySelector(".sampled"), one > 1 ? `Dots are a sample, about 1 of ${figure(one, 0)}; the numbers are exact.` : "");
   }
 }
 
