@@ -36,12 +36,12 @@ OVERLAPS = """() => {
   };
   const panels = [...document.querySelectorAll("main .panel, main .card, main .bench-head, main .bench-foot, main .notice, main .prose > *, .site-head")]
     .filter((panel) => panel.checkVisibility({ contentVisibilityAuto: true, visibilityProperty: true }));
+  const boxes = panels.map(seen);
   const found = [];
-  panels.forEach((one, index) => panels.slice(index + 1).forEach((other) => {
-    if (one.contains(other) || other.contains(one)) return;
-    const [a, b] = [seen(one), seen(other)];
+  panels.forEach((one, index) => panels.slice(index + 1).forEach((other, after) => {
+    const [a, b] = [boxes[index], boxes[index + 1 + after]];
     const across = Math.min(a.right, b.right) - Math.max(a.left, b.left), down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
-    if (across > 1.5 && down > 1.5) found.push(`${one.className || one.localName} and ${other.className || other.localName}: ${Math.round(across)} x ${Math.round(down)}`);
+    if (across > 1.5 && down > 1.5 && !one.contains(other) && !other.contains(one)) found.push(`${one.className || one.localName} and ${other.className || other.localName}: ${Math.round(across)} x ${Math.round(down)}`);
   }));
   return found;
 }"""
