@@ -28,7 +28,7 @@ from labs.errors import LabsError
 from labs.lab import Check, Prediction
 from portal.db import make_engine
 from portal.heartbeat import RECORDS, RECORDS_S
-from portal.models import Learner, Outcome
+from portal.models import FIGURES, Learner, Outcome
 from portal.predictions import settle
 from portal.settings import Settings
 from portal.web.caching import Cache, summary_name
@@ -151,6 +151,8 @@ def _names(lab_id: str, kind: str) -> set[str]:
     lab = catalogue().get(lab_id)
     if lab is None:
         return set()
+    if kind == FIGURES:
+        return {FIGURES}
     named: dict[str, tuple[Check | Prediction, ...]] = {
         "check": lab.checks,
         "prediction": lab.predictions,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import wraps
 from typing import Any
 
 from labs.agent.turns import Measurement
@@ -22,6 +23,26 @@ MOST_ITEMS = 1_000_000
 Args = dict[str, Any]
 
 
+def _keeps_figures(call: Callable[[Sandbox, Args], Args]) -> Callable[[Sandbox, Args], Args]:
+    """The same call; what it measured of the figures that lessons quote is kept for the learner."""
+
+    @wraps(call)
+    def kept(sandbox: Sandbox, args: Args) -> Args:
+        before = dict(sandbox.measurements)
+        try:
+            return call(sandbox, args)
+        finally:
+            new = {
+                name: value
+                for name, value in sandbox.measurements.items()
+                if before.get(name) != value
+            }
+            if new:
+                sandbox.outcome("figures", "figures", "measured", dict(new))
+
+    return kept
+
+
 def _set(sandbox: Sandbox, args: Args) -> Args:
     sandbox.set(str(args.get("name")), args.get("value"))
     return {}
@@ -32,6 +53,7 @@ def _set_up(sandbox: Sandbox, args: Args) -> Args:
     return asdict(came_to)
 
 
+@_keeps_figures
 def _action(sandbox: Sandbox, args: Args) -> Args:
     action = sandbox.lab.find_action(str(args.get("name")))
     given = dict(args.get("fields") or {})
@@ -48,6 +70,7 @@ def _action(sandbox: Sandbox, args: Args) -> Args:
     return {"message": message}
 
 
+@_keeps_figures
 def _server(sandbox: Sandbox, args: Args) -> Args:
     return {"message": sandbox.server(str(args.get("name")), str(args.get("verb")))}
 
@@ -112,6 +135,7 @@ def _log(sandbox: Sandbox, args: Args) -> Args:
     return {"lines": [line.expandtabs(4)[:500] for line in server.log_tail(60)] if server else []}
 
 
+@_keeps_figures
 def _measure(sandbox: Sandbox, args: Args) -> Args:
     prediction = sandbox.lab.find_prediction(str(args.get("prediction")))
     value = measured(sandbox, prediction.measure)

@@ -250,9 +250,9 @@ def _checked_outcome(outcome: object) -> dict[str, Any]:
         if not isinstance(outcome[name], str) or len(outcome[name]) > 100:
             raise BadInput(f"An outcome's {name} is a short text.")
     if (
-        outcome["kind"] not in ("check", "prediction")
+        outcome["kind"] not in ("check", "prediction", "figures")
         or not isinstance(outcome["data"], dict)
         or len(json.dumps(outcome["data"])) > 16_384
     ):
-        raise BadInput("An outcome is about a check or a prediction.")
+        raise BadInput("An outcome is about a check, a prediction or figures.")
     return _visible(outcome)

@@ -35,12 +35,13 @@ def quoted_in(pieces: Iterable[object]) -> Quoted:
 
 def own_figures(wanted: Quoted) -> OwnFigures:
     """Of these figures, those that the learner has measured."""
-    known = catalogue()
+    known, benches = catalogue(), history().figures
     return {
         f"{lab}.{name}": show(name, value)
-        for lab in wanted
+        for lab, names in wanted.items()
         if lab in known
-        for name, value in _measured(known[lab], wanted[lab]).items()
+        for name, value in {**benches.get(lab, {}), **_proved(known[lab], names)}.items()
+        if name in names
     }
 
 
@@ -56,7 +57,7 @@ def with_own(text: Markup, own: OwnFigures) -> Markup:
     return Markup(QUOTED.sub(add, text))
 
 
-def _measured(lab: Lab, names: list[str]) -> dict[str, float]:
+def _proved(lab: Lab, names: list[str]) -> dict[str, float]:
     sources = {name: lab.ending.quoted[name] for name in names if name in lab.ending.quoted}
     if not sources:
         return {}

@@ -12,6 +12,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.db import Base
 
+FIGURES = "figures"
+"""The kind and the name of an outcome that has what a bench measured of the lessons' figures."""
+
 
 class Outcome(Base):
     """One outcome, written once: its id comes from the labs host."""

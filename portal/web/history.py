@@ -1,4 +1,4 @@
-"""What a learner has done, as pages show it: one summary of four queries, cache-aside over
+"""What a learner has done, as pages show it: one summary of five queries, cache-aside over
 Postgres.
 
 A change of it is committed with `keep`. Without Postgres a page shows an empty history: lessons can
@@ -21,13 +21,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from labs.events import Value
-from portal.models import Answer, Outcome, Prediction, Progress
+from portal.models import FIGURES, Answer, Outcome, Prediction, Progress
 from portal.web.caching import summary_name
 from portal.web.errors import is_database_away
 from portal.web.learner import current_learner
 from portal.web.services import cache, db
 
 TTL_S = 30
+MOST_FIGURES = 300
+"""Of a lab: no lab has as many; a sandbox that was taken over could name more, without end."""
 
 log = logging.getLogger(__name__)
 
@@ -64,13 +66,15 @@ class Predicted:
 @dataclass(frozen=True, slots=True)
 class History:
     """Lessons by slug, answers by lesson, question and wording (its content_hash), predictions by
-    lab and name, met checks.
+    lab and name, met checks, and by lab and name what benches measured of the figures that lessons
+    quote, the newest of each.
     """
 
     lessons: Mapping[str, Visited] = field(default_factory=dict)
     answers: Mapping[str, Mapping[str, Mapping[str, Answered]]] = field(default_factory=dict)
     predictions: Mapping[str, Mapping[str, Predicted]] = field(default_factory=dict)
     met: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def answer(self, lesson: str, question: str, content_hash: str) -> Answered | None:
         """The answer to this wording that counts."""
@@ -167,6 +171,7 @@ def _history(learner: str | None) -> History:
             for lab, several in data["predictions"].items()
         },
         {lab: frozenset(names) for lab, names in data["met"].items()},
+        data["figures"],
     )
 
 
@@ -214,9 +219,15 @@ def _load(session: Session, learner: str) -> dict[str, Any]:
         .distinct()
         .where(Outcome.learner_id == learner, Outcome.kind == "check", Outcome.status == "met")
     )
+    noted = session.execute(
+        select(Outcome.lab, Outcome.data)
+        .where(Outcome.learner_id == learner, Outcome.kind == FIGURES)
+        .order_by(Outcome.at.desc())
+    )
     answers: dict[str, dict[str, Any]] = defaultdict(lambda: defaultdict(dict))
     predictions: dict[str, dict[str, Any]] = defaultdict(dict)
     checks: dict[str, list[str]] = defaultdict(list)
+    figures: dict[str, dict[str, float]] = defaultdict(dict)
     for lesson, question, *rest in answered:
         answer = Answered(*rest)
         answers[lesson][question][answer.content_hash] = asdict(answer)
@@ -224,6 +235,9 @@ def _load(session: Session, learner: str) -> dict[str, Any]:
         predictions[lab][name] = asdict(Predicted(value, confidence, measured, held))
     for lab, name in met:
         checks[lab].append(name)
+    for lab, data in noted:
+        if len(figures[lab]) < MOST_FIGURES:
+            figures[lab] = _numbers(data) | figures[lab]
     return {
         "lessons": {
             lesson: asdict(Visited(section, read_at is not None, last_at.timestamp()))
@@ -232,4 +246,14 @@ def _load(session: Session, learner: str) -> dict[str, Any]:
         "answers": answers,
         "predictions": predictions,
         "met": checks,
+        "figures": figures,
+    }
+
+
+def _numbers(data: Mapping[str, Any]) -> dict[str, float]:
+    """A sandbox wrote this: what is no number is left out."""
+    return {
+        name: value
+        for name, value in data.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
     }

@@ -34,3 +34,29 @@ def test_what_a_hostile_sandbox_counted_is_no_markup(client, learner_of, sql):
     measure(client, learner_of, sql, "<script>")
 
     assert after_ours(client).startswith(", see the note")
+
+
+def note(client, learner_of, sql, outcome_id, value, at):
+    sql(
+        "INSERT INTO outcome (id, learner_id, lab, kind, name, status, data, at) VALUES "
+        "(%s, %s, 'sample-lab', 'figures', 'figures', 'measured', %s, to_timestamp(%s))",
+        outcome_id,
+        learner_of(client),
+        json.dumps({"hit_p50_ms": value}),
+        at,
+    )
+
+
+def test_what_a_bench_measured_last_stands_next_to_ours(client, learner_of, sql):
+    client.post(f"{LESSON}/progress", data={"section": "the-beginning"})
+    note(client, learner_of, sql, "new", 0.5, 2_000)
+    note(client, learner_of, sql, "old", 0.25, 1_000)
+
+    assert after_ours(client).startswith(' <small class="own">(yours: 0.5\xa0ms)</small>')
+
+
+def test_what_a_hostile_bench_measured_is_no_markup(client, learner_of, sql):
+    client.post(f"{LESSON}/progress", data={"section": "the-beginning"})
+    note(client, learner_of, sql, "one", "<script>", 1_000)
+
+    assert after_ours(client).startswith(", see the note")

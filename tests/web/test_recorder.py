@@ -64,6 +64,15 @@ def test_an_outcome_is_written_and_then_acknowledged(recorder, tell, portal_redi
     assert acknowledged(portal_redis) == ["o1"]
 
 
+def test_figures_of_a_bench_are_an_outcome_of_one_name(recorder, tell, sql):
+    tell("o1", kind="figures", name="figures", status="measured", data={"hit_ms": 0.2})
+    tell("o2", kind="figures", name="others", status="measured", data={"hit_ms": 0.3})
+
+    recorder.record(block_ms=10)
+
+    assert sql("SELECT id, data FROM outcome") == [("o1", {"hit_ms": 0.2})]
+
+
 def test_an_outcome_that_comes_again_is_written_once_and_acknowledged_again(
     recorder, tell, portal_redis, sql
 ):

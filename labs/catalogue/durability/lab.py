@@ -6,6 +6,7 @@ What a process crash takes, what a power cut takes, and how long the next start 
 from __future__ import annotations
 
 from labs.catalogue.durability import checks, guide, mutants, predictions
+from labs.catalogue.durability.checks import Row
 from labs.errors import NotNow
 from labs.sandbox.experiment import make_ready, refuted
 from labs.sandbox.sandbox import Sandbox
@@ -121,6 +122,7 @@ def come_back(sandbox: Sandbox) -> str:
     if sandbox.servers[SERVER].state not in ("down", "stopped"):
         raise NotNow("Redis is running.", hint="Crash it or cut its power first.")
     row = faults.come_back(sandbox)
+    _note(sandbox, row)
     return (
         f"Redis is back: {row['found']:,} of {row['acknowledged']:,} acknowledged writes are "
         f"there, {row['lost']:,} are lost."
@@ -143,7 +145,7 @@ def run_all(sandbox: Sandbox) -> str:
         for mode in MODES:
             for fault in (CRASH, POWER):
                 try:
-                    experiments.trial(sandbox, mode, fault)
+                    _note(sandbox, experiments.trial(sandbox, mode, fault))
                 except NotNow as exc:
                     if fault == CRASH:
                         raise
@@ -157,6 +159,7 @@ def time_starts(sandbox: Sandbox) -> str:
     faults.redis(sandbox)
     with experiments.settings_kept(sandbox):
         rows = experiments.time_all_starts(sandbox)
+    _note_starts(sandbox, rows)
     return (
         "Six starts were timed: the longest took "
         f"{max(float(row['answers_ms']) for row in rows):,.0f} ms."
@@ -200,7 +203,6 @@ lab.prediction(
 @lab.reference
 def reference(sandbox: Sandbox) -> None:
     """Meets every check, and measures what the lessons quote."""
-    note = sandbox.measurements
     for mode, fault in (
         ("none", CRASH),
         ("everysec", CRASH),
@@ -209,14 +211,27 @@ def reference(sandbox: Sandbox) -> None:
         ("everysec", POWER),
         ("no", POWER),
     ):
-        row = experiments.trial(sandbox, mode, fault)
-        name = f"{mode}_{'crash' if fault == CRASH else 'power'}"
-        for part in ("acknowledged", "lost", "lost_s", "syncs"):
-            note[f"{name}_{part}"] = float(row[part])
+        _note(sandbox, experiments.trial(sandbox, mode, fault))
         # A client that counts too soon may have been lucky once: the run goes on until it has been
         # through a second mode.
         if mode not in ("none", "everysec") and refuted(sandbox):
             return
-    for row in experiments.time_all_starts(sandbox):
+    _note_starts(sandbox, experiments.time_all_starts(sandbox))
+
+
+def _note(sandbox: Sandbox, row: Row) -> None:
+    """Note what lessons quote of a comparison after a crash or a power cut."""
+    faults_by_name = {CRASH: "crash", POWER: "power"}
+    if row["fault"] not in faults_by_name:
+        return
+    mode = next(name for name, label in MODES.items() if label == row["mode"])
+    for part in ("acknowledged", "lost", "lost_s", "syncs"):
+        note = f"{mode}_{faults_by_name[str(row['fault'])]}_{part}"
+        sandbox.measurements[note] = float(row[part])
+
+
+def _note_starts(sandbox: Sandbox, rows: list[Row]) -> None:
+    """Note what lessons quote of the starts that were timed."""
+    for row in rows:
         kind = "rdb" if row["kind"] == experiments.STARTS_FROM["rdb"] else "aof"
-        note[f"start_{kind}_{row['keys']:.0f}_ms"] = float(row["answers_ms"])
+        sandbox.measurements[f"start_{kind}_{row['keys']:.0f}_ms"] = float(row["answers_ms"])

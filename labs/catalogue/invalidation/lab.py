@@ -235,7 +235,6 @@ def reference(sandbox: Sandbox) -> None:
             break
     if refuted(sandbox, checks.left_behind):
         windows.count_again(sandbox)
-    trials.quote(sandbox, TABLE.name, "left_behind", "cache_commands_per_request")
     if refuted(sandbox):
         return
 

@@ -74,6 +74,7 @@ def run_trial(sandbox: Sandbox, name: str) -> trials.Row:
         **trial.seen,
     }
     trials.put_row(sandbox, TABLE.name, row, by="way")
+    trials.quote(sandbox, row, "left_behind", "cache_commands_per_request")
     sandbox.say(
         f"{row['way']}: {row['stale']:.0f} stale reads"
         + (f", by up to {row['staleness_max_ms']:.0f} ms" if row["stale"] else "")

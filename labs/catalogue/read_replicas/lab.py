@@ -138,6 +138,8 @@ def own_reads(sandbox: Sandbox) -> str:
     replica, primary = (
         watching.own_reads(sandbox, where, SHORT_S) for where in ("reader", "primary")
     )
+    sandbox.measurements["stale_after_write_percent"] = round(replica.stale_percent, 1)
+    sandbox.measurements["stale_at_the_primary_percent"] = round(primary.stale_percent, 1)
     return sandbox.caption(
         f"{replica.stale:,} of {replica.reads:,} own writes were not seen at a replica, "
         f"{primary.stale:,} of {primary.reads:,} not at the primary."
@@ -234,7 +236,4 @@ def reference(sandbox: Sandbox) -> None:
     until_met(sandbox, checks.lags, lambda _: whole.append(watching.lag(sandbox, replica).took_ms))
     note["whole_link_ms"] = min(whole)
     note["lag_ms"], note["lag_bytes"] = slowed.took_ms, float(slowed.bytes_behind)
-    at_replica, at_primary = sandbox.ledger.seen(watching.OwnReads)[-2:]
-    note["stale_after_write_percent"] = round(at_replica.stale_percent, 1)
-    note["stale_at_the_primary_percent"] = round(at_primary.stale_percent, 1)
     write_to_replica(sandbox, replica)

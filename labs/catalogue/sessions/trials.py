@@ -31,6 +31,19 @@ def count_logged_in(sandbox: Sandbox, browsers: list[str]) -> float:
     return float(sum(logged_in(sandbox, browser, 1) for browser in browsers))
 
 
+def note_reloads(sandbox: Sandbox, logged_in: int) -> None:
+    """Note how many of ten pages found the browser logged in, under what lessons quote: by the
+    store, or after an instance was killed where Redis is the store.
+    """
+    store = str(sandbox.settings["store"])
+    instances = sandbox.lab.topology.of_engine("instance")
+    is_whole = all(sandbox.servers[node.name].state == "up" for node in instances)
+    if is_whole:
+        sandbox.measurements[f"logged_in_of_ten_{store}"] = logged_in
+    elif store == "redis":
+        sandbox.measurements["logged_in_of_ten_instance_killed"] = logged_in
+
+
 def time_pages(sandbox: Sandbox) -> None:
     """Note how long a page takes, and its commands to the store."""
     visits = [site(sandbox).page(quiet=True) for _ in range(30)]

@@ -100,7 +100,9 @@ def play(sandbox: Sandbox, order: str) -> str:
 
 @lab.action("Run all orders", gear="view", measures=True)
 def run_all(sandbox: Sandbox) -> str:
-    return tables.summary(races(sandbox).run_all())
+    survey = races(sandbox).run_all()
+    _note_outcomes(sandbox)
+    return tables.summary(survey)
 
 
 @lab.action(
@@ -113,6 +115,7 @@ def run_all(sandbox: Sandbox) -> str:
 )
 def run_every_strategy(sandbox: Sandbox) -> str:
     found = races(sandbox).run_every_strategy()
+    _note_outcomes(sandbox)
     survived = [STRATEGIES[survey.strategy].label for survey in found if not survey.stale]
     return (
         f"{sum(survey.schedules for survey in found)} orders of "
@@ -182,7 +185,9 @@ def eviction(sandbox: Sandbox) -> str:
 
 def _surveyed(sandbox: Sandbox, strategy: str, race: str) -> Survey:
     with temporarily(sandbox, strategy=strategy, race=race, start="empty"):
-        return races(sandbox).run_all()
+        survey = races(sandbox).run_all()
+    _note_outcomes(sandbox)
+    return survey
 
 
 @lab.reference

@@ -170,12 +170,11 @@ def rows(sandbox: Sandbox, table: str, *, by: str = "name") -> dict[str, Row]:
     return {str(row[by]): row for row in sandbox.found.get(table, [])}
 
 
-def quote(sandbox: Sandbox, table: str, *columns: str) -> None:
-    """Note what lessons quote of every row: what all trials have, and these columns."""
-    for name, row in rows(sandbox, table).items():
-        for column in (*QUOTED, *columns):
-            note = f"{name.replace('-', '_')}_{column}"
-            sandbox.measurements[note] = float(row[column])
+def quote(sandbox: Sandbox, row: Row, *columns: str) -> None:
+    """Note what lessons quote of a row: what all trials have, and these columns."""
+    for column in (*QUOTED, *columns):
+        note = f"{str(row['name']).replace('-', '_')}_{column}"
+        sandbox.measurements[note] = float(row[column])
 
 
 def keys_now(sandbox: Sandbox) -> list[str]:
