@@ -111,7 +111,7 @@ def cart(sandbox: Sandbox, browser: str, item: str) -> str:
 def reload(sandbox: Sandbox, browser: str) -> str:
     visits = [site(sandbox).page(browser) for _ in range(TEN)]
     found = sum(visit.logged_in for visit in visits)
-    trials.note_reloads(sandbox, found)
+    trials.note_reloads(sandbox, visits)
     by = ", ".join(
         f"{name} {sum(visit.instance == name for visit in visits)}"
         for name in sorted({visit.instance or "no instance" for visit in visits})

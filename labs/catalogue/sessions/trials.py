@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from statistics import median
 
@@ -11,6 +11,7 @@ from labs.events import Value
 from labs.sandbox.experiment import make_ready, temporarily
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.website.bench import logged_in, site
+from labs.setups.website.browsers import Visit
 
 IN_USE = 0.9
 """A session is in use if its pages come within this part of its idle limit."""
@@ -31,13 +32,16 @@ def count_logged_in(sandbox: Sandbox, browsers: list[str]) -> float:
     return float(sum(logged_in(sandbox, browser, 1) for browser in browsers))
 
 
-def note_reloads(sandbox: Sandbox, logged_in: int) -> None:
+def note_reloads(sandbox: Sandbox, visits: Sequence[Visit]) -> None:
     """Note how many of ten pages found the browser logged in, under what lessons quote: by the
-    store, or after an instance was killed where Redis is the store.
+    store, or after an instance was killed where Redis is the store; of Redis also the times.
     """
+    logged_in = sum(visit.logged_in for visit in visits)
     store = str(sandbox.settings["store"])
     instances = sandbox.lab.topology.of_engine("instance")
     is_whole = all(sandbox.servers[node.name].state == "up" for node in instances)
+    if is_whole and store == "redis":
+        _note_times(sandbox, visits)
     if is_whole:
         sandbox.measurements[f"logged_in_of_ten_{store}"] = logged_in
     elif store == "redis":
@@ -46,7 +50,10 @@ def note_reloads(sandbox: Sandbox, logged_in: int) -> None:
 
 def time_pages(sandbox: Sandbox) -> None:
     """Note how long a page takes, and its commands to the store."""
-    visits = [site(sandbox).page(quiet=True) for _ in range(30)]
+    _note_times(sandbox, [site(sandbox).page(quiet=True) for _ in range(30)])
+
+
+def _note_times(sandbox: Sandbox, visits: Sequence[Visit]) -> None:
     in_store = [sum(trip.took_ms for trip in visit.trips) for visit in visits]
     sandbox.measurements["page_p50_ms"] = round(median(visit.took_ms for visit in visits), 2)
     sandbox.measurements["store_p50_ms"] = round(median(in_store), 2)
