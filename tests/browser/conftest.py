@@ -184,12 +184,13 @@ def visit(browser: Browser, web_server: WebServer, labs_host: FakedLabs) -> Iter
 
 @pytest.fixture
 def bench(visit: Open) -> Callable[..., Page]:
-    """A bench, opened."""
+    """A bench, opened, whose scripts are there."""
 
     def opened(lab: str = "cache-aside", query: str = "", **options: Any) -> Page:
         page = visit(f"/labs/{lab}{query}", **options)
         page.get_by_role("button", name="Open the bench").click()
-        page.wait_for_selector("cg-bench[data-phase=open]")
+        scripts = ":defined" if options.get("java_script_enabled", True) else ""
+        page.wait_for_selector(f"cg-bench[data-phase=open]{scripts}")
         return page
 
     return opened
