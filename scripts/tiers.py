@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -32,7 +32,8 @@ SIDE_BY_SIDE = 3
 """More than two cores have: most of the time the tests wait for servers and for clocks."""
 SERVERS, BROWSERS, ENDS = range(3)
 """The stages, one after the other: real servers, which are measured; browsers, which need all that
-the processors have; sites that are started, killed and have no disk left.
+the processors have; sites that are started, killed and have no disk left, which wait most of the
+time, and next to them what needs a processor and measures nothing.
 """
 NO_TESTS = 5
 STATIC = {
@@ -48,7 +49,8 @@ STATIC = {
 class Tier:
     """A folder of tests.
 
-    `processes`: how many work on it; `apart`: files or folders of it that are a job of their own.
+    `processes`: how many work on it; `apart`: files or folders of it that are a job of their own,
+    in the stage `apart_stage` if that is another one.
     """
 
     name: str
@@ -56,20 +58,27 @@ class Tier:
     stage: int = SERVERS
     also_ordinary: bool = False
     apart: tuple[str, ...] = ()
+    apart_stage: int | None = None
 
 
 # The long ones first, so that the short ones fill up what is left.
 TIERS = (
-    Tier("browser", processes=2, stage=BROWSERS, apart=("journeys", "test_group_status.py")),
+    Tier(
+        "browser",
+        processes=2,
+        stage=BROWSERS,
+        apart=("journeys", "test_group_status.py"),
+        apart_stage=ENDS,
+    ),
     Tier("labs", apart=("test_reference_runs.py", "test_stalls.py")),
     Tier("web", processes=2),
     Tier("guides", processes=2),
     Tier("contract", also_ordinary=True),
     Tier("security"),
-    Tier("unit", processes=2),
-    Tier("content"),
     Tier("chaos", stage=ENDS),
     Tier("ops", stage=ENDS),
+    Tier("unit", processes=2, stage=ENDS),
+    Tier("content", stage=ENDS),
 )
 
 
@@ -148,12 +157,13 @@ def _jobs(wanted: list[str], for_pytest: list[str], scratch: Path, *, slow: bool
         without = [f"--ignore={file}" for file in apart]
         yield _tests(tier, [folder, *without, *options], scratch)
         if apart:
-            yield _tests(tier, apart, scratch, more=" apart")
+            job = _tests(tier, apart, scratch, more=" apart")
+            yield job if tier.apart_stage is None else replace(job, stage=tier.apart_stage)
         if tier.also_ordinary and os.geteuid() == 0:
             yield _as_ordinary_user(tier, for_pytest, scratch)
     if "static" in wanted or (not wanted and not for_pytest):
         for name, command in STATIC.items():
-            yield Job(name, [sys.executable, *command])
+            yield Job(name, [sys.executable, *command], stage=ENDS)
 
 
 def _tests(tier: Tier, arguments: list[str], scratch: Path, *, more: str = "") -> Job:

@@ -84,8 +84,11 @@ def test_a_load_whose_clients_end_is_shown_as_stopped_and_starts_again(machine):
     machine.client.call(sandbox, "load", verb="start")
     eventually(lambda: machine.client.call(sandbox, "state")["load"]["running"])
 
-    of_the_living(named(machine.family(), "cg-load"), psutil.Process.kill)
+    def is_stopped() -> bool:
+        # Again each time: a client that has just been forked does not have its name yet.
+        of_the_living(named(machine.family(), "cg-load"), psutil.Process.kill)
+        return not machine.client.call(sandbox, "state")["load"]["running"]
 
-    eventually(lambda: not machine.client.call(sandbox, "state")["load"]["running"])
+    eventually(is_stopped)
     machine.client.call(sandbox, "load", verb="start")
     eventually(lambda: named(machine.family(), "cg-load"))
