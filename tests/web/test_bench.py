@@ -255,8 +255,9 @@ def test_the_feed_and_the_state_are_json(client: FlaskClient, opened: FakedSandb
 
     assert [
         entry["seq"] for entry in client.get(f"/sandboxes/{opened.id}/feed?after={last - 2}").json
-    ] == [last - 1, last]
-    assert client.get(f"/sandboxes/{opened.id}/state").json["seq"] == last
+    ][:2] == [last - 1, last]
+    # Events may come meanwhile: a machine that stood still says so.
+    assert last <= client.get(f"/sandboxes/{opened.id}/state").json["seq"] <= opened.state.seq
     assert client.get(f"/sandboxes/{opened.id}/complete?server=cache&text=ge").json["options"] == [
         "GET",
         "GETDEL",
