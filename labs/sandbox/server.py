@@ -16,6 +16,7 @@ from labs.runtime.disk import Cut, Disk
 from labs.runtime.protocol import Running, Runtime
 
 START_DEADLINE_S = 10.0
+HOLD_EVERY_S = 0.005
 LISTEN_PAUSE_S, LONGEST_PAUSE_S = 0.002, 0.05
 
 
@@ -70,6 +71,18 @@ class Server:
         with self._lock:
             self._alive().kill()
             self._change("down", why)
+
+    def hold(self, condition: Callable[[], bool], *, deadline_s: float) -> None:
+        """Freeze it in a moment in which the condition holds, or at the deadline, and leave it so
+        for a `kill` or a `cut_power` that follows at once: nothing changes in between.
+        """
+        with self._lock:
+            running, end = self._alive(), time.monotonic() + deadline_s
+            running.pause()
+            while not condition() and time.monotonic() < end:
+                running.resume()
+                time.sleep(HOLD_EVERY_S)
+                running.pause()
 
     def cut_power(
         self,

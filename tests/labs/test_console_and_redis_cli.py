@@ -18,6 +18,10 @@ SEPARATOR = "Use 'restart' only in Lua debugging mode."
 """What redis-cli says to `restart`, without asking the server: it stands between two answers."""
 
 
+UNHURRIED = {"slowlog-log-slower-than": "-1"}
+"""On a busy machine a command of one of them may be slow."""
+
+
 @pytest.fixture
 def servers(rack, needs):
     """Two servers of one version: for the console, and for redis-cli."""
@@ -27,7 +31,7 @@ def servers(rack, needs):
         folder = rack.directory / name
         folder.mkdir()
         rack.own(folder)
-        engine = Redis(name, rack.address(), folder, PASSWORD, scripts=True)
+        engine = Redis(name, rack.address(), folder, PASSWORD, scripts=True, directives=UNHURRIED)
         rack.start(engine)
         engines.append(engine)
     yield engines

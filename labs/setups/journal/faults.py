@@ -76,7 +76,7 @@ def redis(sandbox: Sandbox) -> Redis:
 def crash(sandbox: Sandbox) -> None:
     """Kill the server with signal 9; under load, while some of its file is not synced."""
     redis(sandbox)
-    _wait_for_unsynced_bytes(sandbox)
+    _hold_with_unsynced_bytes(sandbox)
     sandbox.server(SERVER, "kill")
 
 
@@ -86,7 +86,7 @@ def cut_power(sandbox: Sandbox) -> list[Cut]:
 
     NotNow where this machine can't do that.
     """
-    _wait_for_unsynced_bytes(sandbox)
+    _hold_with_unsynced_bytes(sandbox)
     server = sandbox.servers[SERVER]
     found: list[WriteProgress] = []
     done = server.cut_power(
@@ -106,13 +106,14 @@ def cut_power(sandbox: Sandbox) -> list[Cut]:
     return done
 
 
-def _wait_for_unsynced_bytes(sandbox: Sandbox) -> None:
-    """While the load appends to a file that is synced later: wait for the next unsynced bytes."""
+def _hold_with_unsynced_bytes(sandbox: Sandbox) -> None:
+    """While the load appends to a file that is synced later: freeze the server, which is killed
+    next, with unsynced bytes.
+    """
     if sandbox.load.running and sandbox.settings["mode"] in SYNCS_LATER:
-        sandbox.wait_until(
+        sandbox.servers[SERVER].hold(
             lambda: journal(sandbox).progress(dead=True).unsynced_bytes > 0,
             deadline_s=UNSYNCED_WITHIN_S,
-            every_s=0.005,
         )
 
 
