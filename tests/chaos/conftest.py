@@ -83,7 +83,8 @@ class Machine:
                 stderr=log,
                 **how,
             )
-        eventually(lambda: {host.id for host in self.client.hosts()} - before)
+        # A new host makes a database template first.
+        eventually(lambda: {host.id for host in self.client.hosts()} - before, 3 * WITHIN_S)
 
     def open(self, owner, lab="cache-aside", within_s=WITHIN_S, **settings):
         info = self.client.open(lab, owner=owner, settings=settings)
