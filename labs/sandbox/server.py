@@ -79,10 +79,14 @@ class Server:
         with self._lock:
             running, end = self._alive(), time.monotonic() + deadline_s
             running.pause()
-            while not condition() and time.monotonic() < end:
+            try:
+                while not condition() and time.monotonic() < end:
+                    running.resume()
+                    time.sleep(HOLD_EVERY_S)
+                    running.pause()
+            except BaseException:
                 running.resume()
-                time.sleep(HOLD_EVERY_S)
-                running.pause()
+                raise
 
     def cut_power(
         self,

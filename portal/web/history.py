@@ -171,7 +171,7 @@ def _history(learner: str | None) -> History:
             for lab, several in data["predictions"].items()
         },
         {lab: frozenset(names) for lab, names in data["met"].items()},
-        data["figures"],
+        data.get("figures", {}),  # not in a summary that an older portal has cached
     )
 
 

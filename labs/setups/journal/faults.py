@@ -86,7 +86,8 @@ def cut_power(sandbox: Sandbox) -> list[Cut]:
 
     NotNow where this machine can't do that.
     """
-    _hold_with_unsynced_bytes(sandbox)
+    if not power_problem(sandbox):
+        _hold_with_unsynced_bytes(sandbox)
     server = sandbox.servers[SERVER]
     found: list[WriteProgress] = []
     done = server.cut_power(
