@@ -42,6 +42,10 @@ from labs.host.portal_redis import check_redis_url as check_redis_url
 from labs.linux import LONGEST_SOCKET as LONGEST_SOCKET
 from labs.measure.metrics import METRICS as METRICS, Metric as Metric
 from labs.printable import visible as visible
+from labs.shop.building import (
+    remove_unfinished as remove_unfinished,
+    template_directory as template_directory,
+)
 from labs.source import Source as Source, source_of as source_of
 from labs.state import SandboxState
 

@@ -11,6 +11,8 @@ import os
 import signal
 import sys
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import click
 from redis import Redis
@@ -84,9 +86,7 @@ def main(state: Path, isolation: str, pool: int, room: int) -> None:
     forget_foreign(LABS_SETTINGS)
     os.umask(0o022)
     # Until there is a host that can be stopped: what is half built is taken away.
-    signal.signal(
-        signal.SIGTERM, lambda *_: sys.exit("The labs host was stopped while it started.")
-    )
+    signal.signal(signal.SIGTERM, _stop_starting)
     limits = Limits(room=room, most=files // 4)
     try:
         host = LabsHost(redis, state, isolation=isolation, pool=pool, limits=limits)
@@ -97,6 +97,12 @@ def main(state: Path, isolation: str, pool: int, room: int) -> None:
         sys.exit("\n".join(filter(None, (str(exc), exc.hint, exc.detail))))
     if host.given_up:
         sys.exit(f"The labs host ends: {host.given_up}.")
+
+
+def _stop_starting(number: int, _frame: FrameType | None) -> NoReturn:
+    # A second signal would end what takes away what is half built.
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit("The labs host was stopped while it started.")
 
 
 def _redis_url() -> str:

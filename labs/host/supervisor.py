@@ -31,7 +31,7 @@ from labs.host.process import SandboxProcess
 from labs.host.slots import Slots
 from labs.host.spawn import READY_DEADLINE_S, SPAWN_DEADLINE_S, SpawnRequest, Zygote
 from labs.host.zygotes import TRY_AGAIN, Zygotes
-from labs.shop import template as shop_template
+from labs.shop import building, template as shop_template
 
 log = logging.getLogger("labs.supervisor")
 
@@ -390,10 +390,7 @@ def _remove(directories: list[Path]) -> None:
 
 
 def shop_template_directory() -> Path:
-    """A current template of the shop, built if it is not there: `CACHEGROUND_TEMPLATE`, else
-    var/template of the checkout. The path is absolute, for a zygote works in another folder.
-    """
-    usual = Path(__file__).resolve().parents[2] / "var" / "template"
-    directory = Path(os.environ.get("CACHEGROUND_TEMPLATE") or usual).absolute()
+    """A current template of the shop, built if it is not there."""
+    directory = building.template_directory()
     shop_template.build(directory)
     return directory

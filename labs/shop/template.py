@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
 import pwd
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from labs.clients.address import Address
 from labs.engines import binaries
 from labs.engines.postgres import AGENT, HOST_BASED_ACCESS, configuration
 from labs.errors import DidNotStart
+from labs.shop import building
 from labs.shop.popularity import CATEGORIES, PRODUCTS, STEP
 
 SIZES = {
@@ -100,23 +99,19 @@ def build(target: Path) -> None:
     if is_current(target):
         return
     builder = _builder() if os.getuid() == 0 else None
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with Path(target.parent, f".{target.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with building.alone(target) as lock:
         if not is_current(target):
-            _build(target, builder)
+            with building.room(lock) as room:
+                _build(target, room, builder)
 
 
-def _build(target: Path, builder: pwd.struct_passwd | None) -> None:
-    # The builder may not be able to look into the folders above our own; everybody can into this
-    # one.
-    with tempfile.TemporaryDirectory(prefix="cg-shop-", dir="/tmp") as room:
-        data = Path(room, "data")
-        if builder is not None:
-            os.chown(room, builder.pw_uid, builder.pw_gid)
-        _make(data, builder)
-        (data / STAMP).write_text(stamp())
-        _put(data, target, folders=0o755, files=0o644)
+def _build(target: Path, room: Path, builder: pwd.struct_passwd | None) -> None:
+    data = room / "data"
+    if builder is not None:
+        os.chown(room, builder.pw_uid, builder.pw_gid)
+    _make(data, builder)
+    (data / STAMP).write_text(stamp())
+    _put(data, target, folders=0o755, files=0o644)
 
 
 def copy(template: Path, target: Path) -> None:
@@ -265,9 +260,13 @@ def _builder() -> pwd.struct_passwd:
 
 
 def _put(data: Path, target: Path, *, folders: int, files: int) -> None:
-    """A copy into its place in one step, with these modes."""
-    with tempfile.TemporaryDirectory(prefix=".shop-", dir=target.parent) as room:
-        fresh, old = Path(room, "fresh"), Path(room, "old")
+    """A copy into its place in one step, with these modes. What an earlier one left that was killed
+    is removed.
+    """
+    fresh, old = (target.with_name(f".{target.name}.{word}") for word in ("new", "old"))
+    try:
+        for left in (fresh, old):
+            shutil.rmtree(left, ignore_errors=True)
         copy(data, fresh)
         for folder, _, names in os.walk(fresh):
             os.chmod(folder, folders)
@@ -276,6 +275,9 @@ def _put(data: Path, target: Path, *, folders: int, files: int) -> None:
         if target.exists():
             target.rename(old)
         fresh.rename(target)
+    finally:
+        for left in (fresh, old):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _sql(name: str) -> str:

@@ -24,7 +24,15 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from labs.client import HostInfo, LabsClient, disk_is_full, for_python, forget_foreign
+from labs.client import (
+    HostInfo,
+    LabsClient,
+    disk_is_full,
+    for_python,
+    forget_foreign,
+    remove_unfinished,
+    template_directory,
+)
 from labs.errors import HostAway
 from portal import migrations
 from portal.heartbeat import RECORDS
@@ -344,6 +352,8 @@ class Site:
                 child.ask_to_stop()
             for child in children:
                 child.stop()
+        # A labs host that did not end in time was killed, perhaps while it built.
+        remove_unfinished(template_directory())
         self._client.redis.close()
 
 
