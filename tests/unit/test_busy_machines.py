@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from labs.catalogue.read_replicas import watching
+from labs.catalogue.read_replicas import checks, watching
 from labs.lab import check, met, unmet
 from labs.load.batches import Batch, flow
 from labs.load.controller import Tally
@@ -73,6 +73,29 @@ def test_own_reads_are_counted_until_there_are_enough():
 
     assert found.reads >= watching.LEAST_OWN
     assert found.stale == found.reads
+
+
+def lag(took_ms, delay_ms=0.0):
+    return watching.Lag("cache-002", 100, took_ms, delay_ms)
+
+
+@pytest.mark.parametrize(
+    ("lags", "status"),
+    [
+        ([lag(0.9), lag(20.4, 20.0)], "met"),
+        ([lag(31.0), lag(0.9), lag(47.0, 20.0), lag(20.4, 20.0)], "met"),
+        ([lag(0.9), lag(33.0, 20.0), lag(1.2, 20.0)], "unmet"),
+        ([lag(0.9), lag(1.2, 20.0), lag(33.0, 20.0)], "unmet"),
+        ([lag(0.9), lag(1.2, 20.0), *[lag(20.4, 20.0)] * 3], "met"),
+        ([lag(20.4, 20.0)], "unmet"),
+    ],
+    ids=["quiet", "held-up", "not-slowed", "not-slowed-but-held-up", "later", "no-whole-link"],
+)
+def test_a_write_that_the_machine_held_up_is_not_taken_for_a_slow_link(lags, status):
+    seen = bench()
+    seen.ledger.observations.extend(lags)
+
+    assert checks.lags.judge(seen).status == status
 
 
 @check("It is met in the end")

@@ -25,6 +25,8 @@ SLOW_MS, DELAY_MS = 20.0, 10.0
 """What a link is slowed by, and the least delay that makes a slow one."""
 LEAST_READS, LEAST_OWN = 100, 50
 """With fewer of them a window, or a comparison of own reads, says nothing."""
+FOLLOWED_TIMES = 3
+"""How many writes show what a link takes: a busy machine may hold up one."""
 ENOUGH_WITHIN_S = 5.0
 """How much longer than planned is counted on a busy machine until there are enough to judge."""
 MEMBERS = Table(
