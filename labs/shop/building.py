@@ -1,8 +1,8 @@
 """Where the shop's template is built: one build of a target at a time, and nothing stays of one
 that was killed.
 
-The lock file of a target names the directory that a build works in, before there is one. Whoever
-has the lock next removes what it names, and so does a site when it ends.
+The lock file of a target names the directory that a build works in, before there is one. The next
+build removes what it names, and so does a site when it ends.
 """
 
 from __future__ import annotations

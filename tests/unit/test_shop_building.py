@@ -34,6 +34,8 @@ def builder(target):
     ) as process:
         yield process
         process.kill()
+        process.wait()
+        building.remove_unfinished(target)
 
 
 @pytest.fixture
