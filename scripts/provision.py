@@ -28,7 +28,7 @@ from provisioning.programs import (
 
 BY_HAND = """Cacheground needs {missing}. It can't install {them} here{why}. Run one of these, then this again:
   Debian, Ubuntu:  sudo apt-get install --no-install-recommends {engines} bubblewrap python3-venv{chromium}
-  Fedora:          sudo dnf install redis memcached postgresql-server bubblewrap{chromium}
+  Fedora:          sudo dnf install redis memcached postgresql-server bubblewrap{fedora}
   macOS:           brew install redis memcached postgresql@17{cask}
 None of them has to run as a service: Cacheground starts its own."""
 
@@ -82,7 +82,8 @@ def by_hand(purpose: str, why: str) -> str:
         them="it" if len(missing) == 1 else "them",
         why=f" ({why})" if why else "",
         engines=" ".join(kind.package for kind in ENGINE_KINDS.values()),
-        chromium=" chromium" if test else "",
+        chromium=" chromium-headless-shell" if test else "",
+        fedora=" chromium" if test else "",
         cask=" && brew install --cask chromium" if test else "",
     )
 

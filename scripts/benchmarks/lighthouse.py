@@ -34,7 +34,7 @@ TIMES = {
     "SI": "speed-index",
     "CLS": "cumulative-layout-shift",
 }
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
 FLAGS = (
     "--headless=new --no-first-run --disable-quic --disable-sync --disable-component-update "
     "--disable-background-networking --disable-shared-workers"

@@ -45,7 +45,7 @@ STORIES: dict[Callable[[Photographer, BrowserContext], None], tuple[str, ...]] =
 
 def photograph(playwright: Playwright, url: str, to: Path, wanted: tuple[str, ...]) -> list[Path]:
     """Take them all, one story after the other."""
-    names = ("chromium", "chromium-browser", "google-chrome")
+    names = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
     found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
         how = "Install one (apt-get install chromium), then start this again."

@@ -15,9 +15,10 @@ ENGINE_KINDS = runpy.run_path(str(ROOT / "labs/engines/registry.py"))["registry"
 PACKAGES = {
     **{program: kind.package for program, kind in ENGINE_KINDS.items()},
     "bwrap": "bubblewrap",
-    "chromium": "chromium",
+    "chromium": "chromium-headless-shell",
 }
 OPTIONAL = {"bwrap"}
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 def find_program(name: str) -> Path | None:
@@ -29,7 +30,7 @@ def find_program(name: str) -> Path | None:
         places += sorted(ENGINES.glob("usr/lib/postgresql/*/bin")) + sorted(
             Path("/usr/lib/postgresql").glob("*/bin")
         )
-    names = ("chromium", "chromium-browser", "google-chrome") if name == "chromium" else (name,)
+    names = BROWSERS if name == "chromium" else (name,)
     return next(
         (place / name for place in places for name in names if os.access(place / name, os.X_OK)),
         None,
@@ -58,7 +59,7 @@ def provide_programs(purpose: str) -> None:
         else:
             into = f"{ENGINES.relative_to(ROOT)}, for this checkout alone"
             say(f"Unpacking {', '.join(packages)} into {into}.")
-            unpack_packages([package for package in packages if package != "chromium"])
+            unpack_packages([PACKAGES[name] for name in missing if name != "chromium"])
         if find_program("chromium") is None and purpose == "test":
             raise CannotInstall("chromium needs root")
     except CannotInstall:

@@ -97,11 +97,9 @@ class WebServer:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    found = (
-        shutil.which("chromium")
-        or shutil.which("chromium-browser")
-        or shutil.which("google-chrome")
-    )
+    # Debian's shell is the same browser without a window, and needs a sixth less of a processor.
+    names = "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"
+    found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
         pytest.fail("no Chromium") if os.environ.get("CI") else pytest.skip("no Chromium")
     return {**browser_type_launch_args, "executable_path": found, "args": ["--no-sandbox"]}

@@ -151,7 +151,7 @@ def test_what_is_installed_follows_from_the_registry(monkeypatch):
         "memcached": "memcached",
         "postgres": "postgresql",
         "bwrap": "bubblewrap",
-        "chromium": "chromium",
+        "chromium": "chromium-headless-shell",
     }
     assert set(provision["ENGINE_KINDS"]) <= set(provision["PACKAGES"])
 
