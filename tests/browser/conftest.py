@@ -102,7 +102,9 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
         pytest.fail("no Chromium") if os.environ.get("CI") else pytest.skip("no Chromium")
-    return {**browser_type_launch_args, "executable_path": found, "args": ["--no-sandbox"]}
+    # As a browser with a window draws text: the shell would fit letters to whole pixels.
+    arguments = ["--no-sandbox", "--font-render-hinting=none"]
+    return {**browser_type_launch_args, "executable_path": found, "args": arguments}
 
 
 @pytest.fixture(scope="session")
