@@ -21,7 +21,7 @@ FROM base AS labs
 RUN mkdir -p /etc/postgresql-common \
     && echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf \
     && apt-get update \
-    && apt-get install -y --no-install-recommends redis-server memcached postgresql util-linux \
+    && apt-get install -y --no-install-recommends redis-server memcached libsasl2-modules postgresql util-linux \
     && rm -rf /var/lib/apt/lists/*
 COPY . .
 RUN python -m compileall -q labs portal && mkdir -p /var/lib/cacheground

@@ -12,27 +12,30 @@ from signal import Signals
 from typing import Any
 from urllib.parse import unquote
 
+from labs.clients.access import Access
 from labs.clients.address import Address, straight
 from labs.clients.memcached import MemcachedClient
 from labs.engines import binaries
 from labs.engines.base import CacheEngine
 from labs.engines.control import TIMEOUT_S, Control
+from labs.engines.identity import Identity
 from labs.runtime.launch import Launch
 
 
 @dataclass(frozen=True)
 class Memcached(CacheEngine):
-    """One memcached."""
+    """One memcached. With an `identity` it speaks TLS, and nothing else."""
 
     name: str
     address: Address
     directory: Path
     maxmemory_mb: int = 32
+    identity: Identity | None = None
     kind = "memcached"
     _control: Control[MemcachedClient] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        client = MemcachedClient(straight(self.address))
+        client = MemcachedClient(straight(self.address), tls=self.access("").tls)
         object.__setattr__(self, "_control", Control(self.name, client))
 
     @classmethod
@@ -46,12 +49,18 @@ class Memcached(CacheEngine):
             f"-l {self.address.host} -p {self.address.port} -U 0 -m {self.maxmemory_mb} -c 256 "
             "-I 1m -t 1 -R 20 -B ascii -W"
         )
+        if self.identity:
+            files = f"ssl_chain_cert={self.identity.certificate},ssl_key={self.identity.key}"
+            options += f" -Z -o {files}"
         return Launch(
             argv=(str(binaries.find("memcached")), *options.split()),
             env=binaries.environment(),
             death_signal=Signals.SIGKILL,
             stop_signal=Signals.SIGKILL,
         )
+
+    def access(self, user: str) -> Access:
+        return Access(tls=self.identity.trusted if self.identity else None)
 
     def ready(self, timeout_s: float = TIMEOUT_S) -> str:
         return self._control.ask(MemcachedClient.version, timeout_s)

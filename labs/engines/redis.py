@@ -18,9 +18,11 @@ from typing import Literal
 from labs.clients.access import Access
 from labs.clients.address import Address, straight
 from labs.clients.resp import Command, ReplyError, RespClient, Word
+from labs.clients.tls import Tls
 from labs.engines import binaries
 from labs.engines.base import CacheEngine
 from labs.engines.control import TIMEOUT_S, RespControl
+from labs.engines.identity import Identity
 from labs.engines.membership import Membership
 from labs.errors import ServerDown
 from labs.runtime.launch import Launch
@@ -58,6 +60,7 @@ class Redis(CacheEngine):
     `scripts` lets both users run Lua, which the memory budget, the wall of a cage and the sandbox's
     watchdog bound.
     `appendonly` has every write in a file, which the next start replays.
+    With an `identity` it speaks TLS, and nothing else.
     """
 
     name: str
@@ -72,13 +75,14 @@ class Redis(CacheEngine):
     traced: bool = False
     directives: Mapping[str, str] = field(default_factory=dict)
     member: Membership | None = None
+    identity: Identity | None = None
     kind = "redis"
     _secret: str = field(init=False, repr=False, compare=False)
     _control: RespControl[_CountingClient] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_secret", secrets.token_hex(32))
-        client = _CountingClient(straight(self.address), Access("labctl", self._secret))
+        client = _CountingClient(straight(self.address), self._own_access)
         object.__setattr__(self, "_control", RespControl(self.name, client))
 
     def launch(self) -> Launch:
@@ -99,10 +103,6 @@ class Redis(CacheEngine):
 
     def configuration(self) -> str:
         """The text of redis.conf. By file, for a command line can be read by all."""
-        rights = _LEARNER + (_SCRIPTS if self.scripts else "")
-        if self.member:
-            # The sentinels agree on the primary over one channel, which is for them alone.
-            rights = rights.replace(" &*", "", 1)
         return (
             f"""\
 bind {self.address.host}
@@ -128,12 +128,24 @@ crash-memcheck-enabled no
 loglevel notice
 user default off resetpass {_REPLAYS if self._appends else _NOTHING}
 user labctl on #{_digest(self._secret)} ~* &* +@all
-user learner on #{_digest(self.password)} {rights}
-user shop on #{_digest(self.password)} {rights}
+user learner on #{_digest(self.password)} {self.rights}
+user shop on #{_digest(self.password)} {self.rights}
 """
+            + (self._tls(self.identity) if self.identity else "")
             + (self.member.directives() if self.member else "")
             + "".join(f"{name} {value}\n" for name, value in self.directives.items())
         )
+
+    def _tls(self, identity: Identity) -> str:
+        return (
+            f"port 0\ntls-port {self.address.port}\ntls-cert-file {identity.certificate}\n"
+            f"tls-key-file {identity.key}\ntls-ca-cert-file {identity.authority}\n"
+            'tls-auth-clients no\ntls-protocols "TLSv1.2 TLSv1.3"\n'
+        )
+
+    @property
+    def _own_access(self) -> Access:
+        return Access("labctl", self._secret, self.trusted)
 
     def ready(self, timeout_s: float = TIMEOUT_S) -> str:
         info = self.info("server", "persistence", timeout_s=timeout_s)
@@ -237,8 +249,7 @@ user shop on #{_digest(self.password)} {rights}
 
     def _asked_alone(self, *words: Word) -> object:
         """The reply on a connection that asks nothing else first; None if there is none in time."""
-        access = Access("labctl", self._secret)
-        client = RespClient(straight(self.address), access, timeout_s=TIMEOUT_S)
+        client = RespClient(straight(self.address), self._own_access, timeout_s=TIMEOUT_S)
         with contextlib.closing(client), contextlib.suppress(OSError):
             return client.command(*words)
         return None
@@ -255,7 +266,21 @@ user shop on #{_digest(self.password)} {rights}
         return size if isinstance(size, int) else 0
 
     def access(self, user: str) -> Access:
-        return Access(user, self.password)
+        return Access(user, self.password, self.trusted)
+
+    @property
+    def trusted(self) -> Tls | None:
+        """What a client needs for TLS with it; None if it has none."""
+        return self.identity.trusted if self.identity else None
+
+    @property
+    def rights(self) -> str:
+        """What a client of a learner may do, as rules of ACL SETUSER."""
+        rights = _LEARNER + (_SCRIPTS if self.scripts else "")
+        if self.member:
+            # The sentinels agree on the primary over one channel, which is for them alone.
+            rights = rights.replace(" &*", "", 1)
+        return rights
 
     def after_restart(self) -> str:
         if self.traced:

@@ -20,8 +20,9 @@ class Kind:
 
     `glyph` is what fills its box in a drawing: the `slots` of a cache, the `rows` of a table, or
     nothing. `console` is the language of its console (labs.sandbox.consoles), empty if it has none.
-    `engine` names its class. `program` must be installed for it, on Debian with `package`; both are
-    empty for a kind that needs nothing more than another one does.
+    `engine` names its class. `program` must be installed for it, on Debian with `package` (or with
+    several, with a space between them); both are empty for a kind that needs nothing more than
+    another one does.
     """
 
     name: str
@@ -101,7 +102,7 @@ for _kind in (
         console="memcached",
         engine="labs.engines.memcached:Memcached",
         program="memcached",
-        package="memcached",
+        package="memcached libsasl2-modules",
     ),
     Kind(
         "postgres",

@@ -49,7 +49,7 @@ def provide_programs(purpose: str) -> None:
     Raises CannotInstall.
     """
     missing = missing_programs(purpose)
-    packages = [PACKAGES[name] for name in missing]
+    packages = [package for name in missing for package in PACKAGES[name].split()]
     try:
         if not shutil.which("apt-get"):
             raise CannotInstall("there is no apt-get")
@@ -59,7 +59,7 @@ def provide_programs(purpose: str) -> None:
         else:
             into = f"{ENGINES.relative_to(ROOT)}, for this checkout alone"
             say(f"Unpacking {', '.join(packages)} into {into}.")
-            unpack_packages([PACKAGES[name] for name in missing if name != "chromium"])
+            unpack_packages([package for package in packages if not package.startswith("chromium")])
         if find_program("chromium") is None and purpose == "test":
             raise CannotInstall("chromium needs root")
     except CannotInstall:

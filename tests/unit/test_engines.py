@@ -148,7 +148,7 @@ def test_what_is_installed_follows_from_the_registry(monkeypatch):
 
     assert provision["PACKAGES"] == {
         "redis-server": "redis-server",
-        "memcached": "memcached",
+        "memcached": "memcached libsasl2-modules",
         "postgres": "postgresql",
         "bwrap": "bubblewrap",
         "chromium": "chromium-headless-shell",
