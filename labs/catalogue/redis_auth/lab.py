@@ -1,0 +1,213 @@
+"""Redis AUTH: one token for all, what it lets its holder do, and how it is replaced under load."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+
+from labs.catalogue.redis_auth import checks, guide, mutants
+from labs.catalogue.redis_auth.checks import NONE, WRONG, BothTried, TokenTried
+from labs.clients.access import Access
+from labs.lab import Choice, Lab, Node, Text, Topology
+from labs.sandbox.experiment import make_ready, observed, refuted, temporarily, until_met
+from labs.sandbox.sandbox import Sandbox
+from labs.setups.access import bench, calls
+from labs.setups.access.bench import APP, SERVER
+from labs.setups.access.calls import Call, redis_of
+from labs.setups.access.tokens import (
+    LONGEST,
+    SHORTEST,
+    Rotation,
+    TokenHolders,
+    Tokens,
+    name_of,
+    problem_of,
+)
+
+KEEP_S = 0.5
+LOGINS = (("none", "none"), ("wrong", "a wrong one"), ("own", "the application’s"))
+LOGIN = Choice("login", "Token", LOGINS, "none")
+CALLS = replace(calls.TABLE, shown=False)
+TYPED = Text("token", "A token", ".*", "Any text.", help="It is not stored and not shown.")
+
+lab = Lab(
+    id="redis-auth",
+    title="Redis AUTH",
+    question="How is a token replaced while a thousand clients use it?",
+    about="Redis with TLS and a token, and clients that connect again and again. Call without one, "
+    "replace it under load, and do it in the wrong order.",
+    minutes=20,
+    topology=Topology(
+        nodes=(
+            Node(APP, "Application", "app", about="has a token"),
+            Node(SERVER, "Redis", "redis", about="TLS, and a token"),
+        ),
+        links=(bench.LINK,),
+    ),
+    parts=(Tokens, TokenHolders),
+    controls=bench.controls(keep_s=KEEP_S),
+    gears=("step", "load", "break"),
+    charts=bench.CHARTS,
+    tiles=bench.TILES,
+    tables=(CALLS,),
+    checks=(
+        checks.refused_without,
+        checks.trap,
+        checks.refused_wrong,
+        checks.let_in,
+        checks.token_rules,
+        checks.both_valid,
+        checks.wrong_order,
+        checks.rotated,
+    ),
+    guide=guide.GUIDE,
+    mutants=mutants.MUTANTS,
+)
+
+
+@lab.action("Call Redis", gear="step", fields=(LOGIN,), primary=True)
+def call(sandbox: Sandbox, login: str) -> str:
+    tokens, trusted = sandbox.part(Tokens), redis_of(sandbox).trusted
+    access = {
+        "none": Access(tls=trusted),
+        "wrong": Access("", secrets.token_hex(SHORTEST), trusted),
+        "own": tokens.access(tokens.app),
+    }[login]
+    shown = {"none": NONE, "wrong": WRONG, "own": name_of(tokens.app)}[login]
+    made = calls.call(sandbox, APP, access, shown, tokens.in_force, "PING")
+    if made.ended == "answered":
+        return sandbox.caption(f"Redis answered {made.answer}.", f"The token was {shown}.")
+    return sandbox.caption(f"Redis refused: {made.answer}", f"The token was {shown}.")
+
+
+@lab.action(
+    "ROTATE: add a token",
+    gear="step",
+    here="a second password of the user default.",
+    aws="ModifyReplicationGroup with AuthTokenUpdateStrategy ROTATE: both tokens are valid.",
+)
+def rotate(sandbox: Sandbox) -> str:
+    tokens = sandbox.part(Tokens)
+    older = tokens.app
+    newer = tokens.rotate()
+    shown = redis_of(sandbox).run("ACL", "GETUSER", "default")
+    assert isinstance(shown, list)
+    passwords = shown[shown.index(b"passwords") + 1]
+    both = [_call(sandbox, number) for number in (older, newer)]
+    observed(sandbox, BothTried(len(passwords), *both))
+    return sandbox.caption(
+        f"Redis accepts {name_of(older)} and {name_of(newer)} now.",
+        "Nothing changes for clients that have the older one.",
+    )
+
+
+@lab.action("Give the application the newest token", gear="step")
+def hand_over(sandbox: Sandbox) -> str:
+    number = sandbox.part(Tokens).hand_over()
+    sandbox.part(TokenHolders).refresh()
+    return sandbox.caption(
+        f"The application has {name_of(number)}.",
+        "A client uses it when it connects again; a connection that exists stays logged in.",
+    )
+
+
+@lab.action(
+    "SET: only the newest token",
+    gear="step",
+    here="the user default keeps one password.",
+    aws="AuthTokenUpdateStrategy SET: only the newest token is valid.",
+)
+def set_newest(sandbox: Sandbox) -> str:
+    keep_s = float(sandbox.settings["keep_connections_s"])
+    rotation = sandbox.part(Tokens).set_newest(keep_s)
+    newest = sandbox.part(Tokens).in_force[0]
+    if rotation is None:
+        return sandbox.caption(f"Redis accepts {newest} alone.")
+    return sandbox.caption(
+        f"Redis accepts {newest} alone.",
+        f"Of {rotation.done + rotation.failed:,} visits since the first step {rotation.failed:,} "
+        "failed.",
+    )
+
+
+@lab.action("Check this token", gear="step", fields=(TYPED,))
+def try_token(sandbox: Sandbox, token: str) -> str:
+    problem = problem_of(token)
+    observed(sandbox, TokenTried(len(token), problem))
+    return problem or f"It has {len(token)} characters, and all of them are allowed."
+
+
+@lab.action(
+    "Take the password away",
+    gear="break",
+    fault=True,
+    here="the user default gets nopass.",
+    aws="a replication group that was made without AuthToken, and without a user group.",
+)
+def leave_open(sandbox: Sandbox) -> str:
+    sandbox.part(Tokens).leave_open()
+    return sandbox.caption("Redis asks for no token.", "Every caller that reaches it is let in.")
+
+
+@lab.action("Ask for the token again", gear="break")
+def close_again(sandbox: Sandbox) -> str:
+    sandbox.part(Tokens).close_again()
+    return sandbox.caption("Redis asks for a token again.")
+
+
+@lab.prediction(
+    "Clients connect again every half second. The token is replaced: ROTATE, then the application "
+    "gets the new one, then SET. How many of their requests fail?",
+    unit="requests",
+    unit_of_one="request",
+    why="None: from ROTATE to SET Redis accepts both tokens, and by SET every client has the new "
+    "one.",
+)
+def failed_in_a_rotation(sandbox: Sandbox) -> float:
+    make_ready(sandbox)
+    return float(_rotation(sandbox, in_order=True).failed)
+
+
+@lab.reference
+def reference(sandbox: Sandbox) -> None:
+    """Calls without, with a wrong and with the right token; a rotation in both orders; the trap."""
+    for login, _ in LOGINS:
+        call(sandbox, login)
+    for length in (SHORTEST - 1, SHORTEST, LONGEST):
+        try_token(sandbox, "x" * length)
+    note = sandbox.measurements
+    leave_open(sandbox)
+    call(sandbox, "none")
+    close_again(sandbox)
+    if refuted(sandbox):
+        return
+    note["failed_out_of_order"] = float(_rotation(sandbox, in_order=False).failed)
+
+    def in_order(_sandbox: Sandbox) -> None:
+        note["failed_in_order"] = float(_rotation(sandbox, in_order=True).failed)
+
+    if not refuted(sandbox):
+        until_met(sandbox, checks.rotated, in_order)
+
+
+def _rotation(sandbox: Sandbox, *, in_order: bool) -> Rotation:
+    """Replace the token while the clients run, which end with it."""
+    with temporarily(sandbox, keep_connections_s=KEEP_S):
+        sandbox.start_load()
+        sandbox.wait_until(lambda: _visits(sandbox) > checks.LEAST_VISITS, deadline_s=5.0)
+        rotate(sandbox)
+        if in_order:
+            hand_over(sandbox)
+        set_newest(sandbox)
+        hand_over(sandbox)
+        sandbox.stop_load()
+    return sandbox.ledger.seen(Rotation)[-1]
+
+
+def _call(sandbox: Sandbox, number: int) -> Call:
+    tokens = sandbox.part(Tokens)
+    return calls.call(sandbox, APP, tokens.access(number), name_of(number), tokens.in_force, "PING")
+
+
+def _visits(sandbox: Sandbox) -> int:
+    return sum(tally.done for tally in sandbox.load.totals.values())

@@ -1,0 +1,53 @@
+"""What the checks of the lab redis-auth must catch."""
+
+from __future__ import annotations
+
+from labs.catalogue.redis_auth import checks
+from labs.lab import Mutant, mutant
+from labs.sandbox.sandbox import Sandbox
+from labs.setups.access.tokens import TokenHolders, Tokens
+
+
+class ForgetsTheOld(Tokens):
+    """ROTATE that acts as SET does."""
+
+    def rotate(self) -> int:
+        number = super().rotate()
+        self.accepted = [number]
+        self.apply()
+        self.accepted = [number - 1, number]
+        return number
+
+
+class KeepsTheOld(Tokens):
+    """SET that leaves the server as it is."""
+
+    def apply(self) -> None:
+        if "SET" not in self.steps:
+            super().apply()
+
+
+@mutant(checks.refused_without)
+def asks_for_none(sandbox: Sandbox) -> None:
+    """The default user needs no password."""
+    tokens = sandbox.part(Tokens)
+    tokens.is_open = True
+    tokens.apply()
+    tokens.is_open = False
+
+
+MUTANTS = (
+    asks_for_none,
+    Mutant(
+        "forgets-the-old",
+        "ROTATE takes the old token away at once",
+        checks.both_valid,
+        parts=(ForgetsTheOld, TokenHolders),
+    ),
+    Mutant(
+        "keeps-the-old",
+        "SET leaves the old token valid",
+        checks.wrong_order,
+        parts=(KeepsTheOld, TokenHolders),
+    ),
+)

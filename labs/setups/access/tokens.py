@@ -1,0 +1,195 @@
+"""A server with TLS whose default user has a token, as a replication group with AUTH has: the
+tokens that it accepts, the one that the application has, and how one replaces another.
+
+A token is never shown: it is called by its number.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+import threading
+import time
+from dataclasses import dataclass
+
+from labs.clients.access import Access
+from labs.errors import NotNow
+from labs.sandbox.context import Context
+from labs.sandbox.experiment import observed
+from labs.setups.access.bench import APP
+from labs.setups.access.calls import Call, call, redis_of
+from labs.setups.access.server import TlsServers
+from labs.setups.access.workload import Visitors
+
+SHORTEST, LONGEST = 16, 128
+SPECIAL = "!&#$^<>-"
+ALLOWED = frozenset(string.ascii_letters + string.digits + SPECIAL)
+"""As the service documents it for an AUTH token."""
+OPEN = "no password"
+"""What is in force while the default user has none."""
+SETTLES_S = 0.6
+"""How much longer than a client keeps its connection until each has logged in again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """One token took the place of another while clients of the application ran. `steps` are what
+    was done, in order; `failed` of the visits from the first step until every client had connected
+    again.
+    """
+
+    steps: tuple[str, ...]
+    done: int
+    failed: int
+    seconds: float
+    old: Call
+    """A call with the token that was replaced, after the last step."""
+
+
+def name_of(number: int) -> str:
+    """What the page calls a token."""
+    return f"token {number}"
+
+
+class Tokens(TlsServers):
+    """The tokens of the server, oldest first; the server's default user accepts those `accepted`.
+
+    `app` is the number of the token that the application has, `steps` is what was done since a
+    rotation began. Any thread may call.
+    """
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._lock = threading.Lock()
+        self.made: list[str] = []
+        self.accepted: list[int] = []
+        self.app = 1
+        self.is_open = False
+        self.steps: list[str] = []
+        self._counted_from: tuple[float, int, int] | None = None
+        self._begin()
+
+    def opened(self) -> None:
+        """Have the server accept the first token."""
+        self.apply()
+
+    def server_changed(self, server: str, verb: str) -> None:
+        """A server that has started knows no token."""
+        if verb in ("restart", "exchange"):
+            self.apply()
+
+    def clear(self) -> None:
+        """Forget all tokens but a new first one."""
+        self._begin()
+
+    def restarted(self) -> None:
+        """Have the server accept the first token."""
+        self.apply()
+
+    def access(self, number: int = 0) -> Access:
+        """How a client is let in that has the token of this number, or that has none (0)."""
+        password = self.made[number - 1] if number else ""
+        return Access("", password, redis_of(self.context).trusted)
+
+    @property
+    def in_force(self) -> list[str]:
+        """What lets a caller in now."""
+        return [OPEN] if self.is_open else [name_of(number) for number in self.accepted]
+
+    def rotate(self) -> int:
+        """Have the server accept a new token as well; returns its number. Raises NotNow if it
+        accepts two already.
+        """
+        if len(self.accepted) > 1:
+            raise NotNow(
+                "The server accepts two tokens already, and there can’t be a third.",
+                hint="Press “SET: only the newest token” first.",
+            )
+        self.steps = ["ROTATE"]
+        running = self.context.load.running
+        self._counted_from = (time.monotonic(), *self._visits()) if running else None
+        self.made.append(_new_token())
+        self.is_open = False
+        self.accepted.append(len(self.made))
+        self.apply()
+        return len(self.made)
+
+    def hand_over(self) -> int:
+        """Give the application the newest token; returns its number."""
+        if self.steps:
+            self.steps.append("hand over")
+        self.app = len(self.made)
+        return self.app
+
+    def set_newest(self, keep_s: float) -> Rotation | None:
+        """Have the server accept the newest token alone. If the application's clients run, wait
+        until each has connected again, and return what became of their visits; None if they don't.
+        Raises NotNow unless there are two tokens.
+        """
+        if len(self.accepted) < 2:
+            raise NotNow(
+                "The server accepts one token only.", hint="Press “ROTATE: add a token” first."
+            )
+        self.steps.append("SET")
+        old, self.accepted = self.accepted[0], self.accepted[-1:]
+        self.apply()
+        (counted_from, steps), self.steps = (self._counted_from, tuple(self.steps)), []
+        if counted_from is None or not self.context.load.running:
+            return None
+        time.sleep(keep_s + SETTLES_S)
+        (began, *before), now = counted_from, self._visits()
+        seen = call(self.context, APP, self.access(old), name_of(old), self.in_force, "PING")
+        done, failed = (after - earlier for after, earlier in zip(now, before, strict=True))
+        took_s = time.monotonic() - began
+        return observed(self.context, Rotation(steps, done, failed, took_s, seen))
+
+    def leave_open(self) -> None:
+        """Take the password off the default user: the server asks for none."""
+        self.is_open = True
+        self.apply()
+
+    def close_again(self) -> None:
+        """Have the server ask for the tokens again."""
+        self.is_open = False
+        self.apply()
+
+    def apply(self) -> None:
+        """Have the server accept what is accepted now."""
+        if not self.context.is_real:
+            return
+        with self._lock:
+            passwords = [f">{self.made[number - 1]}" for number in self.accepted]
+            how = ["nopass"] if self.is_open else passwords
+            engine = redis_of(self.context)
+            rules = "reset", "on", *how, *engine.rights.split()
+            engine.run("ACL", "SETUSER", "default", *rules)
+
+    def _begin(self) -> None:
+        self.made, self.accepted, self.app = [_new_token()], [1], 1
+        self.is_open, self.steps, self._counted_from = False, [], None
+
+    def _visits(self) -> tuple[int, int]:
+        """How many visits were counted, and how many failed."""
+        tallies = list(self.context.load.totals.values())
+        return sum(one.done for one in tallies), sum(one.errors for one in tallies)
+
+
+class TokenHolders(Visitors):
+    """The clients of the application, with the token that it has."""
+
+    def access(self) -> Access:
+        tokens = self.context.part(Tokens)
+        return tokens.access(tokens.app)
+
+
+def problem_of(token: str) -> str:
+    """What is wrong with a token, by the service's rules; empty if nothing is."""
+    if not SHORTEST <= len(token) <= LONGEST:
+        return f"It has {len(token)} characters; a token has {SHORTEST} to {LONGEST}."
+    if wrong := sorted(set(token) - ALLOWED):
+        return f"It has {' '.join(wrong)} in it; a token has letters, digits and {SPECIAL}."
+    return ""
+
+
+def _new_token() -> str:
+    return secrets.token_hex(SHORTEST)
