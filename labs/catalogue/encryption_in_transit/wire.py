@@ -21,7 +21,7 @@ from labs.events import Value
 from labs.lab import Column, Link, Node, Table, Topology
 from labs.sandbox.experiment import observed
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.access.bench import APP
+from labs.setups.access.bench import APP, require_up
 from labs.setups.access.certificates import Authority
 from labs.setups.access.handshakes import Symptom, encrypted, plain
 from labs.setups.access.tap import Packet, Taps
@@ -103,7 +103,7 @@ class Cost:
 
 def send(sandbox: Sandbox, server: str) -> Overheard:
     """Log in where the engine has users, store the value and read it, and keep what crossed."""
-    _require_up(sandbox, server)
+    require_up(sandbox, server)
     tap = sandbox.part(Taps).of(server)
     tap.listen()
     try:
@@ -121,7 +121,7 @@ def mistake(sandbox: Sandbox, kind: str, engine: str) -> Mistake:
     that has none, `authority` trusts another authority, `name` expects another name.
     """
     server = engine if kind == "tls" else f"{engine}-tls"
-    _require_up(sandbox, server)
+    require_up(sandbox, server)
     address, line = sandbox.addresses.of_link(server), LINES[engine]
     own = _authority_of(sandbox, f"{engine}-tls")
     if kind == "plain":
@@ -139,7 +139,7 @@ def time_all(sandbox: Sandbox) -> list[Cost]:
     """Time connections and requests of every server, straight to it."""
     costs = []
     for node in sandbox.topology.servers:
-        _require_up(sandbox, node.name)
+        require_up(sandbox, node.name)
         make, ask = _client(sandbox, node.name)
         connects = []
         for _ in range(CONNECTS):
@@ -204,16 +204,6 @@ def _authority_of(sandbox: Sandbox, server: str) -> Path:
     if engine.identity is None:
         raise NotNow(f"{sandbox.topology.node(server).label} has no certificate.")
     return engine.identity.authority
-
-
-def _require_up(sandbox: Sandbox, server: str) -> None:
-    if not sandbox.is_real:
-        raise NotNow("Nothing real runs in this sandbox, so there is nothing to send to.")
-    if sandbox.servers[server].state != "up":
-        label = sandbox.topology.node(server).label
-        raise NotNow(
-            f"{label} is not running.", hint="Press “Restart” next to it in the tab Break."
-        )
 
 
 def _rows(packets: list[Packet]) -> list[dict[str, Value]]:

@@ -11,12 +11,12 @@ from bmemcached import Client
 from bmemcached.exceptions import InvalidCredentials, MemcachedException
 
 from labs.clients.address import Address
-from labs.errors import NotNow
 from labs.events import Sense, Travelled
 from labs.lab import Column, Table
 from labs.sandbox.experiment import observed
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.access import handshakes
+from labs.setups.access.bench import require_up
 from labs.setups.access.sasl import REALM, USER, SaslMemcached
 
 SASL, PLAIN = "memcached-sasl", "memcached"
@@ -58,13 +58,7 @@ class Asked:
 
 def ask(sandbox: Sandbox, server: str, client: str, login: str = "none") -> Asked:
     """Ask a server with the text protocol (`text`) or with the binary one (`binary`)."""
-    if not sandbox.is_real:
-        raise NotNow("Nothing real runs in this sandbox, so there is nothing to ask.")
-    label = sandbox.topology.node(server).label
-    if sandbox.servers[server].state != "up":
-        raise NotNow(
-            f"{label} is not running.", hint="Press “Restart” next to it in the tab Break."
-        )
+    require_up(sandbox, server)
     address, before = sandbox.addresses.of_link(server), _errors(sandbox)
     began = time.perf_counter()
     ended, answer = _text(address) if client == "text" else _binary(address, *_user(sandbox, login))

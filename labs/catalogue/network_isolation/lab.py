@@ -143,7 +143,7 @@ def reference(sandbox: Sandbox) -> None:
     if refuted(sandbox):
         return
     sandbox.start_load()
-    sandbox.wait_until(lambda: _visits(sandbox) > MANY, deadline_s=5.0)
+    sandbox.wait_until(lambda: bench.visits(sandbox)[0] > MANY, deadline_s=5.0)
     remove_rule(sandbox, "sg-app", "6379")
     try_app(sandbox)
     sandbox.stop_load()
@@ -161,8 +161,3 @@ def _call(sandbox: Sandbox, source: str, *, has_password: bool) -> Call:
         map(str, rules.rules),
         "PING",
     )
-
-
-def _visits(sandbox: Sandbox) -> int:
-    """How many visits the load has counted."""
-    return sum(tally.done for tally in sandbox.load.totals.values())

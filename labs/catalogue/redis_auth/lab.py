@@ -28,7 +28,7 @@ KEEP_S = 0.5
 LOGINS = (("none", "none"), ("wrong", "a wrong one"), ("own", "the application’s"))
 LOGIN = Choice("login", "Token", LOGINS, "none")
 CALLS = replace(calls.TABLE, shown=False)
-TYPED = Text("token", "A token", ".*", "Any text.", help="It is not stored and not shown.")
+TYPED = Text("token", "A token", ".*", "Any text.", help="It is checked here, and kept nowhere.")
 
 lab = Lab(
     id="redis-auth",
@@ -194,7 +194,7 @@ def _rotation(sandbox: Sandbox, *, in_order: bool) -> Rotation:
     """Replace the token while the clients run, which end with it."""
     with temporarily(sandbox, keep_connections_s=KEEP_S):
         sandbox.start_load()
-        sandbox.wait_until(lambda: _visits(sandbox) > checks.LEAST_VISITS, deadline_s=5.0)
+        sandbox.wait_until(lambda: bench.visits(sandbox)[0] > checks.LEAST_VISITS, deadline_s=5.0)
         rotate(sandbox)
         if in_order:
             hand_over(sandbox)
@@ -207,7 +207,3 @@ def _rotation(sandbox: Sandbox, *, in_order: bool) -> Rotation:
 def _call(sandbox: Sandbox, number: int) -> Call:
     tokens = sandbox.part(Tokens)
     return calls.call(sandbox, APP, tokens.access(number), name_of(number), tokens.in_force, "PING")
-
-
-def _visits(sandbox: Sandbox) -> int:
-    return sum(tally.done for tally in sandbox.load.totals.values())

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from labs.errors import NotNow
 from labs.lab import Chart, Control, Link, Number
+from labs.sandbox.context import Context
 
 APP, SERVER = "app", "cache"
 LINK = Link(SERVER, APP, SERVER)
+
+
+def require_up(context: Context, server: str) -> None:
+    """Raises NotNow unless a server is up, and where nothing real runs."""
+    if not context.is_real:
+        raise NotNow("Nothing real runs in this sandbox, so there is nothing to call.")
+    if context.servers[server].state != "up":
+        raise NotNow(
+            f"{context.topology.node(server).label} is not running.",
+            hint="Press “Restart” next to it in the tab Break.",
+        )
+
+
+def visits(context: Context) -> tuple[int, int]:
+    """How many visits the load's clients have counted, and how many failed."""
+    tallies = list(context.load.totals.values())
+    return sum(one.done for one in tallies), sum(one.errors for one in tallies)
 
 
 def controls(*, keep_s: float = 0.0) -> tuple[Control, ...]:

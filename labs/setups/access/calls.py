@@ -14,12 +14,11 @@ from labs.clients.access import Access
 from labs.clients.address import straight
 from labs.clients.resp import LoginRefused, ReplyError, RespClient, Word
 from labs.engines.redis import Redis, parse_info
-from labs.errors import NotNow
 from labs.events import Sense, Travelled
 from labs.lab import Column, Table
 from labs.sandbox.context import Context
 from labs.sandbox.experiment import observed
-from labs.setups.access.bench import SERVER
+from labs.setups.access.bench import SERVER, require_up
 
 TIMEOUT_S = 2.0
 """How long a caller waits for a connection, and for each answer."""
@@ -73,13 +72,7 @@ class Call:
 
 def redis_of(context: Context) -> Redis:
     """The server's engine. Raises NotNow unless the server is up, and where nothing real runs."""
-    if not context.is_real:
-        raise NotNow("Nothing real runs in this sandbox, so there is nothing to call.")
-    if context.servers[SERVER].state != "up":
-        raise NotNow(
-            f"{context.topology.node(SERVER).label} is not running.",
-            hint="Press “Restart” next to it in the tab Break.",
-        )
+    require_up(context, SERVER)
     engine = context.servers[SERVER].engine
     assert isinstance(engine, Redis)
     return engine

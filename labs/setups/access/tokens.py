@@ -16,7 +16,7 @@ from labs.clients.access import Access
 from labs.errors import NotNow
 from labs.sandbox.context import Context
 from labs.sandbox.experiment import observed
-from labs.setups.access.bench import APP
+from labs.setups.access.bench import APP, visits
 from labs.setups.access.calls import Call, call, redis_of
 from labs.setups.access.server import TlsServers
 from labs.setups.access.workload import Visitors
@@ -107,7 +107,7 @@ class Tokens(TlsServers):
             )
         self.steps = ["ROTATE"]
         running = self.context.load.running
-        self._counted_from = (time.monotonic(), *self._visits()) if running else None
+        self._counted_from = (time.monotonic(), *visits(self.context)) if running else None
         self.made.append(_new_token())
         self.is_open = False
         self.accepted.append(len(self.made))
@@ -137,7 +137,7 @@ class Tokens(TlsServers):
         if counted_from is None or not self.context.load.running:
             return None
         time.sleep(keep_s + SETTLES_S)
-        (began, *before), now = counted_from, self._visits()
+        (began, *before), now = counted_from, visits(self.context)
         seen = call(self.context, APP, self.access(old), name_of(old), self.in_force, "PING")
         done, failed = (after - earlier for after, earlier in zip(now, before, strict=True))
         took_s = time.monotonic() - began
@@ -167,11 +167,6 @@ class Tokens(TlsServers):
     def _begin(self) -> None:
         self.made, self.accepted, self.app = [_new_token()], [1], 1
         self.is_open, self.steps, self._counted_from = False, [], None
-
-    def _visits(self) -> tuple[int, int]:
-        """How many visits were counted, and how many failed."""
-        tallies = list(self.context.load.totals.values())
-        return sum(one.done for one in tallies), sum(one.errors for one in tallies)
 
 
 class TokenHolders(Visitors):
