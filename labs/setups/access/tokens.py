@@ -16,7 +16,7 @@ from labs.clients.access import Access
 from labs.errors import NotNow
 from labs.sandbox.context import Context
 from labs.sandbox.experiment import observed
-from labs.setups.access.bench import APP, visits
+from labs.setups.access.bench import APP, SERVER, visits
 from labs.setups.access.calls import Call, call, redis_of
 from labs.setups.access.server import TlsServers
 from labs.setups.access.workload import Visitors
@@ -89,7 +89,7 @@ class Tokens(TlsServers):
     def access(self, number: int = 0) -> Access:
         """How a client is let in that has the token of this number, or that has none (0)."""
         password = self.made[number - 1] if number else ""
-        return Access("", password, redis_of(self.context).trusted)
+        return Access("", password, self.context.servers[SERVER].engine.access("shop").tls)
 
     @property
     def in_force(self) -> list[str]:

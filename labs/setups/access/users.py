@@ -14,7 +14,7 @@ from labs.events import Value
 from labs.lab import Column, Table
 from labs.sandbox.context import Context
 from labs.sandbox.experiment import observed
-from labs.setups.access.bench import APP
+from labs.setups.access.bench import APP, SERVER
 from labs.setups.access.calls import Call, call, redis_of
 from labs.setups.access.server import TlsServers
 from labs.setups.access.workload import Visitors
@@ -122,7 +122,8 @@ class Users(TlsServers):
 
     def access(self, user: str) -> Access:
         """How a client is let in as a user."""
-        return Access(user, self._passwords[user], redis_of(self.context).trusted)
+        tls = self.context.servers[SERVER].engine.access(user).tls
+        return Access(user, self._passwords[user], tls)
 
     def try_all(self, user: str) -> Tried:
         """Try every command as a user, on data that is the same each time."""
