@@ -59,7 +59,6 @@ lab = Lab(
     parts=(IamUsers,),
     controls=(POLICY,),
     gears=("step", "break"),
-    charts=bench.CHARTS[:0],
     tables=(LOGINS,),
     checks=(
         checks.api,
