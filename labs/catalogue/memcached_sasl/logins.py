@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from dataclasses import dataclass
 from typing import Literal
 
 from bmemcached import Client
-from bmemcached.exceptions import InvalidCredentials, MemcachedException
+from bmemcached.exceptions import MemcachedException
 
 from labs.clients.address import Address
 from labs.events import Sense, Travelled
@@ -37,6 +38,8 @@ TABLE = Table(
     empty="No client has asked yet.",
     shown=False,
 )
+
+_SAID = re.compile(r"Code: (\d+) Message: b'(.*)'")
 
 Ended = Literal["answered", "refused", "not answered"]
 
@@ -91,15 +94,18 @@ def _binary(address: Address, user: str | None, password: str | None) -> tuple[E
     try:
         stored = client.set(KEY, VALUE)
         value = client.get(KEY)
-    except InvalidCredentials as exc:
-        return "refused", f"{exc.args[0]} (status 0x20)"
     except MemcachedException as exc:
-        return "refused", str(exc.args[0])
+        return "refused", _SAID.sub(_words, str(exc.args[0]))
     finally:
         client.disconnect_all()
     if not stored or value != VALUE:
         return "not answered", "the client gave up"
     return "answered", f"stored, and read back: {value}"
+
+
+def _words(said: re.Match[str]) -> str:
+    """The server's words and its status, out of what the client makes of them."""
+    return f"{said[2].rstrip('.')} (status 0x{int(said[1]):02x})"
 
 
 def _errors(sandbox: Sandbox) -> int:
