@@ -81,7 +81,7 @@ def by_hand(purpose: str, why: str) -> str:
         missing=" and ".join(filter(None, [", ".join(missing[:-1]), missing[-1]])),
         them="it" if len(missing) == 1 else "them",
         why=f" ({why})" if why else "",
-        engines=" ".join(kind.package for kind in ENGINE_KINDS.values()),
+        engines=" ".join(name for kind in ENGINE_KINDS.values() for name in kind.packages),
         chromium=" chromium-headless-shell" if test else "",
         fedora=" chromium" if test else "",
         cask=" && brew install --cask chromium" if test else "",

@@ -20,9 +20,9 @@ class Kind:
 
     `glyph` is what fills its box in a drawing: the `slots` of a cache, the `rows` of a table, or
     nothing. `console` is the language of its console (labs.sandbox.consoles), empty if it has none.
-    `engine` names its class. `program` must be installed for it, on Debian with `package` (or with
-    several, with a space between them); both are empty for a kind that needs nothing more than
-    another one does.
+    `engine` names its class. `program` must be installed for it, on Debian with `package`; both are
+    empty for a kind that needs nothing more than another one does. `beside` are the packages that
+    are installed together with it, for what not every use of the program needs.
     """
 
     name: str
@@ -33,6 +33,12 @@ class Kind:
     engine: str = ""
     program: str = ""
     package: str = ""
+    beside: tuple[str, ...] = ()
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """All Debian packages to install for it."""
+        return (self.package, *self.beside) if self.package else ()
 
     @property
     def is_server(self) -> bool:
@@ -102,7 +108,8 @@ for _kind in (
         console="memcached",
         engine="labs.engines.memcached:Memcached",
         program="memcached",
-        package="memcached libsasl2-modules",
+        package="memcached",
+        beside=("libsasl2-modules",),  # the mechanism PLAIN, for `memcached -S`
     ),
     Kind(
         "postgres",

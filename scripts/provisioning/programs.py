@@ -43,13 +43,19 @@ def missing_programs(purpose: str) -> list[str]:
     return [name for name in wanted if find_program(name) is None]
 
 
+def packages_of(program: str) -> tuple[str, ...]:
+    """The Debian packages to install for a program."""
+    kind = ENGINE_KINDS.get(program)
+    return kind.packages if kind else (PACKAGES[program],)
+
+
 def provide_programs(purpose: str) -> None:
     """Install what is missing: with apt as root or through sudo, else unpacked into var/engines.
 
     Raises CannotInstall.
     """
     missing = missing_programs(purpose)
-    packages = [package for name in missing for package in PACKAGES[name].split()]
+    packages = [package for name in missing for package in packages_of(name)]
     try:
         if not shutil.which("apt-get"):
             raise CannotInstall("there is no apt-get")

@@ -148,12 +148,14 @@ def test_what_is_installed_follows_from_the_registry(monkeypatch):
 
     assert provision["PACKAGES"] == {
         "redis-server": "redis-server",
-        "memcached": "memcached libsasl2-modules",
+        "memcached": "memcached",
         "postgres": "postgresql",
         "bwrap": "bubblewrap",
         "chromium": "chromium-headless-shell",
     }
     assert set(provision["ENGINE_KINDS"]) <= set(provision["PACKAGES"])
+    assert registry["memcached"].packages == ("memcached", "libsasl2-modules")
+    assert "memcached libsasl2-modules" in provision["by_hand"]("serve", "")
 
 
 @pytest.mark.parametrize(
