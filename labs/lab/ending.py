@@ -1,5 +1,6 @@
-"""What stays of a lab: the sentence for the exam, the number that stands for each check, and which
-figures of the lessons a learner measures, too. It is kept in the lab's folder.
+"""What stays of a lab: the sentence for the exam, what is the engine's and what the service's, the
+number that stands for each check, and which figures of the lessons a learner measures, too. It is
+kept in the lab's folder.
 """
 
 from __future__ import annotations
@@ -29,6 +30,17 @@ class ExamSentence:
 
 
 @dataclass(frozen=True, slots=True)
+class Places:
+    """Here and on AWS: what the engine does wherever it runs, what the service adds, and what
+    ElastiCache does not have or the lab imitates.
+    """
+
+    engine: str
+    service: str
+    missing: str
+
+
+@dataclass(frozen=True, slots=True)
 class Proved:
     """The number that stands for a check: `value` has the names of its evidence in braces."""
 
@@ -46,6 +58,7 @@ class Ending:
     """All of it. A lab elsewhere may have none."""
 
     exam: ExamSentence | None = None
+    places: Places | None = None
     proved: Mapping[str, Proved] = field(default_factory=dict)
     """For each check, by its name, the number that stands for it."""
     quoted: Mapping[str, str] = field(default_factory=dict)
@@ -57,9 +70,9 @@ class Ending:
 def of(folder: Path) -> Ending:
     """The lab's end, empty if its folder has no such file.
 
-    `[exam]` has `sentence`, `exams`, `source`, `checked` and may have `today`. Each line of
-    `[proved]` is `check = [value, unit]`, each of `[quoted]` `figure = "check.value"` or
-    `figure = "prediction"`.
+    `[exam]` has `sentence`, `exams`, `source`, `checked` and may have `today`. `[places]` has
+    `engine`, `service` and `missing`. Each line of `[proved]` is `check = [value, unit]`, each of
+    `[quoted]` `figure = "check.value"` or `figure = "prediction"`.
     """
     try:
         data = tomllib.loads((folder / FILE).read_text())
@@ -67,7 +80,8 @@ def of(folder: Path) -> Ending:
         return Ending()
     proved = {name: Proved(value, unit) for name, (value, unit) in data.get("proved", {}).items()}
     exam = _exam(data["exam"]) if "exam" in data else None
-    return Ending(exam, proved, data.get("quoted", {}))
+    places = Places(**data["places"]) if "places" in data else None
+    return Ending(exam, places, proved, data.get("quoted", {}))
 
 
 def _exam(data: Mapping[str, Any]) -> ExamSentence:

@@ -19,7 +19,9 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: its unit is in its head; `decimals` is for numbers."""
+    """A column of a table: its unit is in its head; `decimals` is for numbers; `mono` for bytes, of
+    which each takes the same room.
+    """
 
     name: str
     label: str
@@ -27,6 +29,7 @@ class Column:
     decimals: int = 0
     sense: Sense = "none"
     help: str = ""
+    mono: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ class FoundTable extends Island {
   /** @type {Record<string, any>[]} */
   rows = [];
 
-  /** @type {{name: string, decimals: number, head: HTMLElement}[]} */
+  /** @type {{name: string, decimals: number, mono: boolean, head: HTMLElement}[]} */
   columns = [];
 
   start() {
     this.rows = JSON.parse(this.dataset.rows ?? "[]");
-    this.columns = [...this.querySelectorAll("th")].map((head) => ({ name: head.dataset.column ?? "", decimals: Number(head.dataset.decimals), head }));
+    this.columns = [...this.querySelectorAll("th")].map((head) => ({ name: head.dataset.column ?? "", decimals: Number(head.dataset.decimals), mono: "mono" in head.dataset, head }));
     this.addEventListener("click", (event) => {
       const head = /** @type {HTMLElement} */ (event.target).closest("th");
       if (head) this.sort(head);
@@ -41,7 +41,7 @@ class FoundTable extends Island {
 
   draw() {
     const body = this.querySelector("tbody");
-    body?.replaceChildren(...this.rows.map((row) => make("tr", {}, ...this.columns.map(({ name, decimals }) => cell(row[name] ?? "", decimals)))));
+    body?.replaceChildren(...this.rows.map((row) => make("tr", {}, ...this.columns.map(({ name, decimals, mono }) => cell(row[name] ?? "", decimals, mono)))));
     this.querySelector(".empty")?.toggleAttribute("hidden", this.rows.length > 0);
     const sorted = this.columns.find(({ head }) => head.hasAttribute("aria-sort"));
     if (sorted) {
@@ -52,10 +52,10 @@ class FoundTable extends Island {
   }
 }
 
-/** @param {any} value @param {number} decimals */
-function cell(value, decimals) {
+/** @param {any} value @param {number} decimals @param {boolean} mono */
+function cell(value, decimals, mono) {
   if (typeof value === "number") return make("td", { class: "number" }, figure(value, decimals));
-  return make("td", {}, value === true ? "yes" : value === false ? "no" : String(value));
+  return make("td", mono ? { class: "mono" } : {}, value === true ? "yes" : value === false ? "no" : String(value));
 }
 
 customElements.define("cg-table", FoundTable);

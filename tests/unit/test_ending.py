@@ -30,6 +30,15 @@ def test_every_lab_has_a_sentence_for_the_exam_with_its_source(lab):
         assert len(sentence.split()) <= LONGEST_SENTENCE, sentence
 
 
+@pytest.mark.parametrize("lab", [lab for lab in LABS if lab.ending.places], ids=lambda lab: lab.id)
+def test_what_is_the_engines_and_what_the_services_is_said_in_short_sentences(lab):
+    places = lab.ending.places
+
+    for text in (places.engine, places.service, places.missing):
+        assert text.endswith(".")
+        assert all(len(one.split()) <= LONGEST_SENTENCE for one in text.split(". ")), text
+
+
 @pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.id)
 def test_every_check_has_a_number_in_the_order_of_the_checks(lab):
     proved = lab.ending.proved

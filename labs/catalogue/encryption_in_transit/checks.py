@@ -8,6 +8,7 @@ from labs.catalogue.encryption_in_transit.wire import ENGINES, SECURED, Cost, Mi
 from labs.events import Value
 from labs.lab import Verdict, check, evidence_of, met, require_seen, unmet
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.access.wire import times
 
 MISTAKES = {
     "plain": "a client without TLS, a server with TLS",
@@ -140,11 +141,6 @@ def _met(sandbox: Sandbox, kind: str, engine: str, ended: str) -> Verdict:
     if seen.symptom.ended == ended:
         return met(seen.symptom.sentence, evidence)
     raise unmet(seen.symptom.sentence, evidence, hint=hint)
-
-
-def times(number: int) -> str:
-    """How often, in words."""
-    return {0: "never", 1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
 def _to_send(server: str) -> str:

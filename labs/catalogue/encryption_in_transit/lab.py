@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from labs.catalogue.encryption_in_transit import checks, guide, mutants, wire
 from labs.catalogue.encryption_in_transit.checks import MISTAKES
 from labs.catalogue.encryption_in_transit.wire import ENGINES, SECURED, TOPOLOGY
-from labs.lab import Chart, Choice, Lab
+from labs.lab import Choice, Lab
 from labs.sandbox.experiment import make_ready, refuted, until_met
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.access.server import TlsServers
 from labs.setups.access.tap import Taps
+from labs.setups.access.wire import TABLE, times
 
 SERVER = Choice(
     "server", "Server", tuple((node.name, node.label) for node in TOPOLOGY.servers), "redis"
@@ -29,12 +31,7 @@ lab = Lab(
     topology=TOPOLOGY,
     parts=(partial(TlsServers, names=SECURED), Taps),
     gears=("step", "break"),
-    charts=(
-        Chart("Operations", ("cache_ops_per_s",)),
-        Chart("Connections", ("cache_connections",)),
-    ),
-    tiles=("cache_ops_per_s", "cache_connections", "items"),
-    tables=(wire.WIRE, wire.COSTS),
+    tables=(replace(TABLE, shown=False), wire.COSTS),
     checks=(
         checks.plain_is_read,
         checks.tls_is_not,
@@ -62,10 +59,14 @@ lab = Lab(
 def send(sandbox: Sandbox, server: str) -> str:
     seen = wire.send(sandbox, server)
     label = sandbox.topology.node(server).label
+    found = [
+        f"the {what} {times(number)}"
+        for what, number in (("password", seen.passwords), ("card number", seen.values))
+        if number
+    ]
     return sandbox.caption(
         f"{label} stored and returned {seen.answer}.",
-        f"In {seen.bytes_seen:,} bytes on the wire the password was found "
-        f"{checks.times(seen.passwords)}, the card number {checks.times(seen.values)}.",
+        f"The {seen.bytes_seen:,} bytes on the wire show {' and '.join(found) or 'neither'}.",
     )
 
 

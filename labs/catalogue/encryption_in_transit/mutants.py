@@ -10,7 +10,7 @@ from labs.catalogue.encryption_in_transit.wire import SECURED
 from labs.engines.identity import Identity
 from labs.lab import Mutant
 from labs.setups.access.server import TlsServers
-from labs.setups.access.tap import Packet, Tap, Taps
+from labs.setups.access.tap import DeafTaps, Taps
 
 
 class ForEveryName(TlsServers):
@@ -18,20 +18,6 @@ class ForEveryName(TlsServers):
 
     def identity(self, name: str, directory: Path, hosts: set[str]) -> Identity:
         return super().identity(name, directory, {*hosts, "other.internal"})
-
-
-class DeafTap(Tap):
-    """Hears nothing of what goes to the server."""
-
-    def _keep(self, packet: Packet) -> None:
-        if not packet.to_server:
-            super()._keep(packet)
-
-
-class DeafTaps(Taps):
-    """Taps that hear half."""
-
-    make = DeafTap
 
 
 _TAPS, _SERVERS = Taps, partial(TlsServers, names=SECURED)

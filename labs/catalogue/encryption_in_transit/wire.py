@@ -24,14 +24,13 @@ from labs.sandbox.sandbox import Sandbox
 from labs.setups.access.bench import APP, require_up
 from labs.setups.access.certificates import Authority
 from labs.setups.access.handshakes import Symptom, encrypted, plain
-from labs.setups.access.tap import Packet, Taps
+from labs.setups.access.wire import overhear
 
 USER, PASSWORD, KEY, VALUE = "till", "blue-elephant-1894", "card", "4111-1111-1111-1111"
 """Made for this lab, and shown: no secret of a sandbox."""
 ENGINES = {"redis": "Redis", "memcached": "Memcached"}
 SECURED = tuple(f"{engine}-tls" for engine in ENGINES)
 CONNECTS, REQUESTS = 15, 300
-MOST_ROWS, PER_ROW = 28, 16
 OTHER_NAME = "other.internal"
 LINES = {"redis": b"PING\r\n", "memcached": b"version\r\n"}
 
@@ -46,17 +45,6 @@ TOPOLOGY = Topology(
     links=tuple(
         Link(name, APP, name) for name in ("redis", "redis-tls", "memcached", "memcached-tls")
     ),
-)
-WIRE = Table(
-    "wire",
-    "On the wire",
-    (
-        Column("way", "Way"),
-        Column("bytes", "Bytes, as hexadecimal numbers"),
-        Column("text", "As text"),
-    ),
-    empty="Nothing has been sent yet.",
-    shown=False,
 )
 COSTS = Table(
     "costs",
@@ -104,14 +92,7 @@ class Cost:
 def send(sandbox: Sandbox, server: str) -> Overheard:
     """Log in where the engine has users, store the value and read it, and keep what crossed."""
     require_up(sandbox, server)
-    tap = sandbox.part(Taps).of(server)
-    tap.listen()
-    try:
-        answer = _store_and_read(sandbox, server)
-    finally:
-        packets = tap.heard()
-    sandbox.tabulate(WIRE.name, _rows(packets))
-    seen = b"".join(packet.data for packet in packets)
+    answer, seen = overhear(sandbox, server, lambda: _store_and_read(sandbox, server))
     found = (seen.count(text.encode()) for text in (PASSWORD, VALUE))
     return observed(sandbox, Overheard(server, answer, len(seen), *found))
 
@@ -204,15 +185,3 @@ def _authority_of(sandbox: Sandbox, server: str) -> Path:
     if engine.identity is None:
         raise NotNow(f"{sandbox.topology.node(server).label} has no certificate.")
     return engine.identity.authority
-
-
-def _rows(packets: list[Packet]) -> list[dict[str, Value]]:
-    """A row for every sixteen bytes, as tools for packets show them."""
-    rows: list[dict[str, Value]] = []
-    for packet in packets:
-        for at in range(0, len(packet.data), PER_ROW):
-            piece = packet.data[at : at + PER_ROW]
-            text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in piece)
-            way = "to the server" if packet.to_server else "back"
-            rows.append({"way": "" if at else way, "bytes": piece.hex(" "), "text": text})
-    return rows[:MOST_ROWS]

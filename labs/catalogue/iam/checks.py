@@ -8,6 +8,8 @@ from labs.events import Value
 from labs.lab import Verdict, check, evidence_of, met, require_seen, unmet
 from labs.sandbox.sandbox import Sandbox
 
+GET, SET, DELETE = "GET app:1", "SET app:1 page", "DEL app:1"
+ANSWERS = {GET: "page", SET: "OK"}
 API = "elasticache:CreateReplicationGroup"
 KINDS = {
     "own": "as it was signed",
@@ -110,26 +112,24 @@ def logs_in(sandbox: Sandbox) -> Verdict:
 
 @check("GET and SET ask no policy")
 def data_plane(sandbox: Sandbox) -> Verdict:
-    asked = require_seen(
-        sandbox.ledger.newest(
-            Asked, lambda one: one.command.startswith("GET app") and one.policy != "connect"
-        ),
-        "No command has been sent yet on an open connection while no policy allows Connect.",
-        hint="Log in with the policy “Connect to this cache”. Then set “Policy” to “nothing”, and "
-        "press “GET app:1” in the tab Step.",
-    )
-    evidence = evidence_of(asked, "policy", "command", "answer")
-    if asked.answer == "page":
-        return met(
-            f"The policy allows nothing now, and Redis answered {asked.command} with "
-            f"{asked.answer}.",
-            evidence,
-        )
-    raise unmet(
-        f"Redis answered {asked.command} with: {asked.answer}",
-        evidence,
-        hint="Log in again with the policy “Connect to this cache”, set “Policy” to “nothing”, and "
-        "press “GET app:1” in the tab Step.",
+    asked = {command: _newest_without(sandbox, command) for command in ANSWERS}
+    for command, one in asked.items():
+        if one is None:
+            raise unmet(
+                f"{command} has not been sent yet on an open connection while no policy allows "
+                "Connect.",
+                hint=_to_send(command),
+            )
+        if one.answer != ANSWERS[command]:
+            raise unmet(
+                f"Redis answered {command} with: {one.answer}",
+                evidence_of(one, "policy", "command", "answer"),
+                hint=_to_send(command),
+            )
+    return met(
+        f"No policy allows anything now, and Redis answered {GET} with {ANSWERS[GET]}, and "
+        f"{SET} with {ANSWERS[SET]}.",
+        {"get_answer": ANSWERS[GET], "set_answer": ANSWERS[SET]},
     )
 
 
@@ -138,7 +138,8 @@ def rights(sandbox: Sandbox) -> Verdict:
     asked = require_seen(
         sandbox.ledger.newest(Asked, lambda one: one.command.startswith("DEL")),
         "No command outside of the access string has been sent yet.",
-        hint="Log in, and press “DEL app:1” in the tab Step.",
+        hint="Log in, choose “DEL app:1” under “Command”, and press “Send the command” in the tab "
+        "Step.",
     )
     evidence = evidence_of(asked, "policy", "command", "answer")
     if asked.answer.startswith("NOPERM"):
@@ -146,7 +147,8 @@ def rights(sandbox: Sandbox) -> Verdict:
     raise unmet(
         f"Redis answered {asked.command} with: {asked.answer}",
         evidence,
-        hint="Log in again, and press “DEL app:1” in the tab Step.",
+        hint="Log in again, choose “DEL app:1” under “Command”, and press “Send the command” in "
+        "the tab Step.",
     )
 
 
@@ -175,8 +177,8 @@ def twelve_hours(sandbox: Sandbox) -> Verdict:
     asked = require_seen(
         sandbox.ledger.newest(Asked, lambda one: one.hours >= 12),
         "No command has been sent yet on a connection that is 12 hours old.",
-        hint="Log in, press “Advance the clock by 12 hours” in the tab Break, and “GET app:1” in "
-        "the tab Step.",
+        hint="Log in, press “Advance the clock by 12 hours” in the tab Break, and “Send the "
+        "command” in the tab Step.",
     )
     evidence = evidence_of(asked, "command", "answer", "hours")
     if asked.answer.startswith("closed"):
@@ -185,6 +187,19 @@ def twelve_hours(sandbox: Sandbox) -> Verdict:
         f"After {asked.hours:.0f} hours Redis still answered: {asked.answer}",
         evidence,
         hint="Log in again, and advance the clock once more.",
+    )
+
+
+def _to_send(command: str) -> str:
+    return (
+        "Log in with the policy “Connect to this cache”. Then set “Policy” to “nothing”, choose "
+        f"“{command}” under “Command”, and press “Send the command” in the tab Step."
+    )
+
+
+def _newest_without(sandbox: Sandbox, command: str) -> Asked | None:
+    return sandbox.ledger.newest(
+        Asked, lambda one: one.command == command and one.policy != "connect"
     )
 
 

@@ -44,13 +44,18 @@ GUIDE = (
     ),
     Step(
         "Read a key on the open connection.",
-        press("get"),
+        press("send", command=checks.GET),
         "IAM was asked at the login only, so Redis answered.",
+    ),
+    Step(
+        "Write it.",
+        press("send", command=checks.SET),
+        "Redis has no policies, so it answered a SET as well.",
         until=checks.data_plane,
     ),
     Step(
         "Try to delete the key.",
-        press("delete"),
+        press("send", command=checks.DELETE),
         "The access string of the user allows GET and SET, and no policy could add DEL.",
         until=checks.rights,
     ),
@@ -100,7 +105,7 @@ GUIDE = (
     ),
     Step(
         "Read a key once more.",
-        press("get"),
+        press("send", command=checks.GET),
         "The connection was closed after 12 hours, so a client must log in again before that.",
         until=checks.twelve_hours,
     ),

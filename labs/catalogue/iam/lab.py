@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from labs.catalogue.iam import checks, guide, mutants
-from labs.catalogue.iam.checks import API, KINDS, ApiCall, Asked, Login
+from labs.catalogue.iam.checks import API, DELETE, GET, KINDS, SET, ApiCall, Asked, Login
 from labs.lab import Choice, Column, Lab, Node, Table, Topology
 from labs.sandbox.experiment import make_ready, observed, refuted, temporarily
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.access import bench, iam
+from labs.setups.access import bench, iam, iam_users
 from labs.setups.access.bench import APP, SERVER
 from labs.setups.access.iam import allows, make_token
 from labs.setups.access.iam_users import IamUsers
@@ -16,6 +16,7 @@ USER, OTHER_USER, OTHER_REGION = "iam-user-01", "iam-user-02", "eu-west-1"
 LATE_S, LONG_S = 16 * 60, 12 * 3600 + 60
 MOST_ROWS = 12
 KIND = Choice("kind", "Token", tuple(KINDS.items()), "own")
+COMMAND = Choice("command", "Command", tuple((one, one) for one in (GET, SET, DELETE)), GET)
 POLICY = Choice(
     "policy",
     "Policy",
@@ -59,7 +60,7 @@ lab = Lab(
     parts=(IamUsers,),
     controls=(POLICY,),
     gears=("step", "break"),
-    tables=(LOGINS,),
+    tables=(LOGINS, iam_users.POLICY, iam_users.TOKEN),
     checks=(
         checks.api,
         checks.logs_in,
@@ -94,6 +95,7 @@ def log_in(sandbox: Sandbox, kind: str) -> str:
         token = token[:-1] + ("0" if token[-1] != "0" else "1")
     late_s = LATE_S if kind == "late" else 0
     part.clock.advance(late_s)
+    part.show(token)
     sandbox.measurements["token_characters"] = float(len(token))
     answer, reason = part.log_in(OTHER_USER if kind == "user" else USER, token)
     part.clock.advance(-late_s)
@@ -105,14 +107,18 @@ def log_in(sandbox: Sandbox, kind: str) -> str:
     return sandbox.caption(f"Refused: {answer}", f"The gate’s reason: {reason}.")
 
 
-@lab.action("GET app:1", gear="step")
-def get(sandbox: Sandbox) -> str:
-    return _ask(sandbox, "GET", "app:1")
-
-
-@lab.action("DEL app:1", gear="step")
-def delete(sandbox: Sandbox) -> str:
-    return _ask(sandbox, "DEL", "app:1")
+@lab.action(
+    "Send the command",
+    gear="step",
+    fields=(COMMAND,),
+    here="Redis answers over the connection that the application holds, and asks no policy.",
+    aws="the same: what a user may do stands in its access string.",
+)
+def send(sandbox: Sandbox, command: str) -> str:
+    part = sandbox.part(IamUsers)
+    answer = part.ask(*command.split())
+    observed(sandbox, Asked(str(sandbox.settings["policy"]), command, answer, part.hours))
+    return sandbox.caption(f"{command}: {answer}.")
 
 
 @lab.action(
@@ -128,7 +134,12 @@ def create(sandbox: Sandbox) -> str:
     return sandbox.caption(f"The API answered: {answer}")
 
 
-@lab.action("Advance the clock by 12 hours", gear="break")
+@lab.action(
+    "Advance the clock by 12 hours",
+    gear="break",
+    here="the gate’s clock alone, by 12 hours and a minute.",
+    aws="the connection is ended after 12 hours, unless the client sends AUTH with a new token.",
+)
 def advance(sandbox: Sandbox) -> str:
     sandbox.part(IamUsers).clock.advance(LONG_S)
     sandbox.part(IamUsers).hours += LONG_S / 3600
@@ -160,10 +171,9 @@ def reference(sandbox: Sandbox) -> None:
         log_in(sandbox, "own")
     with temporarily(sandbox, policy="connect"):
         log_in(sandbox, "own")
-        get(sandbox)
-        delete(sandbox)
         sandbox.set("policy", "nothing")
-        get(sandbox)
+        for command in (GET, SET, DELETE):
+            send(sandbox, command)
         sandbox.set("policy", "connect")
         for kind in ("late", "region", "user", "tampered"):
             if refuted(sandbox):
@@ -171,14 +181,7 @@ def reference(sandbox: Sandbox) -> None:
             log_in(sandbox, kind)
         log_in(sandbox, "own")
         advance(sandbox)
-        get(sandbox)
-
-
-def _ask(sandbox: Sandbox, *words: str) -> str:
-    part = sandbox.part(IamUsers)
-    answer, command = part.ask(*words), " ".join(words)
-    observed(sandbox, Asked(str(sandbox.settings["policy"]), command, answer, part.hours))
-    return sandbox.caption(f"{command}: {answer}.")
+        send(sandbox, GET)
 
 
 def _tabulate(sandbox: Sandbox) -> None:

@@ -12,8 +12,10 @@ from labs.lab import Verdict, check, evidence_of, met, require_seen, unmet
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.access.calls import Call
 from labs.setups.access.tokens import OPEN, Rotation
+from labs.setups.access.wire import times
 
 NONE, WRONG = "none", "a wrong one"
+PLAIN = "plain"
 LEAST_VISITS = 50
 RIGHT_ORDER = ("ROTATE", "hand over", "SET")
 _ROTATE = (
@@ -37,6 +39,36 @@ class BothTried:
     passwords: int
     older: Call
     newer: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Overheard:
+    """A login without TLS, as the wire showed it: how many bytes crossed, and how often the token
+    was among them.
+    """
+
+    answer: str
+    bytes_seen: int
+    tokens: int
+
+
+@check("Without TLS the wire shows the token")
+def on_the_wire(sandbox: Sandbox) -> Verdict:
+    hint = "In the tab Step press “Log in without TLS”."
+    seen = require_seen(
+        sandbox.ledger.newest(Overheard), "No login without TLS has been overheard yet.", hint=hint
+    )
+    if not seen.tokens:
+        raise unmet(
+            f"The token was not found in the {seen.bytes_seen:,} bytes that crossed the wire.",
+            evidence_of(seen),
+            hint=hint,
+        )
+    return met(
+        f"The token crossed the wire {times(seen.tokens)}, in {seen.bytes_seen:,} bytes that "
+        "anybody on the way could read.",
+        evidence_of(seen),
+    )
 
 
 @check("Without a token Redis refuses every command")

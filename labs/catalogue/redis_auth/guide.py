@@ -40,6 +40,12 @@ GUIDE = (
         until=checks.let_in,
     ),
     Step(
+        "Log in to a Redis without TLS.",
+        press("log-in-plainly"),
+        "The token stands in the clear among the bytes, so a token needs TLS.",
+        until=checks.on_the_wire,
+    ),
+    Step(
         "Try a token that is too short.",
         press("try-token", token="secret"),
         "A short token can be guessed, so the service refuses it.",

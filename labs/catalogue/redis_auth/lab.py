@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 from labs.catalogue.redis_auth import checks, guide, mutants
-from labs.catalogue.redis_auth.checks import NONE, WRONG, BothTried, TokenTried
+from labs.catalogue.redis_auth.checks import NONE, PLAIN, WRONG, BothTried, Overheard, TokenTried
 from labs.clients.access import Access
-from labs.lab import Choice, Lab, Node, Text, Topology
+from labs.clients.address import straight
+from labs.clients.resp import RespClient
+from labs.engines.redis import Redis
+from labs.lab import Choice, Lab, Link, Node, Text, Topology
 from labs.sandbox.experiment import make_ready, observed, refuted, temporarily, until_met
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.access import bench, calls
-from labs.setups.access.bench import APP, SERVER
+from labs.setups.access.bench import APP, SERVER, require_up
 from labs.setups.access.calls import Call, redis_of
+from labs.setups.access.tap import Taps
 from labs.setups.access.tokens import (
     LONGEST,
     SHORTEST,
@@ -23,8 +29,11 @@ from labs.setups.access.tokens import (
     name_of,
     problem_of,
 )
+from labs.setups.access.wire import TABLE as WIRE, overhear, times
 
 KEEP_S = 0.5
+SHOWN_TOKEN = "a-token-on-a-postcard"
+"""Made for this lab, and shown: no secret of a sandbox."""
 LOGINS = (("none", "none"), ("wrong", "a wrong one"), ("own", "the application’s"))
 LOGIN = Choice("login", "Token", LOGINS, "none")
 CALLS = replace(calls.TABLE, shown=False)
@@ -41,20 +50,22 @@ lab = Lab(
         nodes=(
             Node(APP, "Application", "app", about="has a token"),
             Node(SERVER, "Redis", "redis", about="TLS, and a token"),
+            Node(PLAIN, "Redis without TLS", "redis", about="your own, with requirepass"),
         ),
-        links=(bench.LINK,),
+        links=(bench.LINK, Link(PLAIN, APP, PLAIN)),
     ),
-    parts=(Tokens, TokenHolders),
+    parts=(Tokens, TokenHolders, partial(Taps, names=(PLAIN,))),
     controls=bench.controls(keep_s=KEEP_S),
     gears=("step", "load", "break"),
     charts=bench.CHARTS,
     tiles=bench.TILES,
-    tables=(CALLS,),
+    tables=(CALLS, WIRE),
     checks=(
         checks.refused_without,
         checks.trap,
         checks.refused_wrong,
         checks.let_in,
+        checks.on_the_wire,
         checks.token_rules,
         checks.both_valid,
         checks.wrong_order,
@@ -78,6 +89,34 @@ def call(sandbox: Sandbox, login: str) -> str:
     if made.ended == "answered":
         return sandbox.caption(f"Redis answered {made.answer}.", f"The token was {shown}.")
     return sandbox.caption(f"Redis refused: {made.answer}", f"The token was {shown}.")
+
+
+@lab.action(
+    "Log in without TLS",
+    gear="step",
+    here="a second Redis with requirepass and without TLS; a tap keeps a copy of what crosses the "
+    "link. Its token is made for this lab.",
+    aws="not possible: AUTH needs encryption in transit.",
+)
+def log_in_plainly(sandbox: Sandbox) -> str:
+    require_up(sandbox, PLAIN)
+    engine, token = sandbox.servers[PLAIN].engine, SHOWN_TOKEN
+    assert isinstance(engine, Redis)
+    engine.run("ACL", "SETUSER", "default", "reset", "on", *engine.rights.split())
+    engine.run("CONFIG", "SET", "requirepass", token)
+    way = straight(sandbox.addresses.of_link(PLAIN))
+
+    def log_in() -> str:
+        with closing(RespClient(way, Access("", token))) as client:
+            return str(client.command("PING"))
+
+    answer, seen = overhear(sandbox, PLAIN, log_in)
+    found = seen.count(token.encode())
+    observed(sandbox, Overheard(answer, len(seen), found))
+    return sandbox.caption(
+        f"Redis without TLS answered {answer}.",
+        f"The {len(seen):,} bytes on the wire show the token {times(found)}.",
+    )
 
 
 @lab.action(
@@ -175,6 +214,7 @@ def reference(sandbox: Sandbox) -> None:
         call(sandbox, login)
     for length in (SHORTEST - 1, SHORTEST, LONGEST):
         try_token(sandbox, "x" * length)
+    log_in_plainly(sandbox)
     note = sandbox.measurements
     leave_open(sandbox)
     call(sandbox, "none")

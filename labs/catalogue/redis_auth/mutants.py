@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from labs.catalogue.redis_auth import checks
+from labs.catalogue.redis_auth.checks import PLAIN
 from labs.lab import Mutant, mutant
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.access.tap import DeafTaps, Taps
 from labs.setups.access.tokens import TokenHolders, Tokens
 
 
@@ -36,18 +40,25 @@ def asks_for_none(sandbox: Sandbox) -> None:
     tokens.is_open = False
 
 
+_TAPS = partial(Taps, names=(PLAIN,))
 MUTANTS = (
     asks_for_none,
+    Mutant(
+        "deaf-tap",
+        "the tap misses what goes to the server",
+        checks.on_the_wire,
+        parts=(Tokens, TokenHolders, partial(DeafTaps, names=(PLAIN,))),
+    ),
     Mutant(
         "forgets-the-old",
         "ROTATE takes the old token away at once",
         checks.both_valid,
-        parts=(ForgetsTheOld, TokenHolders),
+        parts=(ForgetsTheOld, TokenHolders, _TAPS),
     ),
     Mutant(
         "keeps-the-old",
         "SET leaves the old token valid",
         checks.wrong_order,
-        parts=(KeepsTheOld, TokenHolders),
+        parts=(KeepsTheOld, TokenHolders, _TAPS),
     ),
 )

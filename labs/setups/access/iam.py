@@ -105,6 +105,14 @@ def make_token(keys: Keys, user: str, *, cache: str = CACHE, region: str = REGIO
     return url.removeprefix("http://")
 
 
+def parts_of(token: str) -> dict[str, str]:
+    """What a token says, by the names of its parts; of its signature the first eight digits."""
+    cache, _, query = token.partition("/?")
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    given["X-Amz-Signature"] = given.get("X-Amz-Signature", "")[:8] + "…"
+    return {"cache": cache, **given}
+
+
 def problem_of(token: str, user: str, keys: Keys, now: datetime.datetime) -> str:
     """Why a token does not log this user in to CACHE in REGION at this moment; empty if it does."""
     cache, separator, query = token.partition("/?")

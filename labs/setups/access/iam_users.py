@@ -11,6 +11,7 @@ from labs.clients.address import straight
 from labs.clients.resp import LoginRefused, ReplyError, RespClient
 from labs.clients.tls import Tls
 from labs.errors import NotNow
+from labs.lab import Column, Table
 from labs.sandbox.context import Context
 from labs.sandbox.part import Part
 from labs.setups.access import iam
@@ -34,6 +35,23 @@ POLICIES: dict[str, tuple[Statement, ...]] = {
     ),
 }
 """Policies of the application's identity, by the setting `policy`."""
+
+POLICY = Table(
+    "policy",
+    "The policy of the application’s identity",
+    (
+        Column("effect", "Effect"),
+        Column("action", "Action"),
+        Column("resource", "Resource", mono=True),
+    ),
+    empty="It has no statement, so nothing is allowed.",
+)
+TOKEN = Table(
+    "token",
+    "The last token",
+    (Column("part", "Part"), Column("value", "Value", mono=True)),
+    empty="No token has been signed yet.",
+)
 
 
 class IamUsers(Part):
@@ -74,6 +92,10 @@ class IamUsers(Part):
         )
         self._apply()
 
+    def setting_changed(self, name: str) -> None:
+        """Show the policy that is in force."""
+        self._show_policy()
+
     def server_changed(self, server: str, verb: str) -> None:
         """A server that has started knows no user of ours."""
         if verb in ("restart", "exchange"):
@@ -83,6 +105,8 @@ class IamUsers(Part):
         """Show the machine's time again, and give the connection back."""
         self.clock.reset()
         self.let_go()
+        self._show_policy()
+        self.context.tabulate(TOKEN.name, [])
 
     def restarted(self) -> None:
         """Make the users again."""
@@ -158,6 +182,22 @@ class IamUsers(Part):
         self.let_go()
         if self._gate is not None:
             self._gate.close()
+
+    def show(self, token: str) -> None:
+        """Show what a token consists of; of its signature, by which it could be used, the
+        beginning.
+        """
+        parts = iam.parts_of(token).items()
+        self.context.tabulate(TOKEN.name, [{"part": part, "value": value} for part, value in parts])
+
+    def _show_policy(self) -> None:
+        rows = [
+            {"effect": one.effect, "action": action, "resource": resource}
+            for one in self.policy
+            for action in one.actions
+            for resource in one.resources
+        ]
+        self.context.tabulate(POLICY.name, rows)
 
     def _apply(self) -> None:
         if self._gate is None:

@@ -7,7 +7,7 @@ import selectors
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from labs.clients.address import Address
@@ -119,12 +119,13 @@ class Tap:
 
 
 class Taps(Part):
-    """A tap on the link to each server, by the server's name."""
+    """A tap on the link to each of the servers `names`, or to every server."""
 
     make: Callable[[str, Address], Tap] = Tap
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, names: Collection[str] = ()) -> None:
         super().__init__(context)
+        self._names = names
         self._taps: dict[str, Tap] = {}
 
     def opened(self) -> None:
@@ -151,7 +152,23 @@ class Taps(Part):
             return
         self.close()
         for link in self.context.topology.links:
+            if self._names and link.target not in self._names:
+                continue
             server = self.context.servers[link.target].engine.address
             tap = self._taps[link.target] = self.make(server.host, server)
             entrance = self.context.addresses.of_link(link.name)
             self.context.network.add_link(link.name, entrance, tap.address)
+
+
+class DeafTap(Tap):
+    """Hears nothing of what goes to the server: for mutants."""
+
+    def _keep(self, packet: Packet) -> None:
+        if not packet.to_server:
+            super()._keep(packet)
+
+
+class DeafTaps(Taps):
+    """Taps that hear half: for mutants."""
+
+    make = DeafTap
