@@ -74,7 +74,7 @@ def narrow(topology: Topology) -> Drawing:
     zones: list[Zone] = []
     y = 40.0
     if grid.apps:
-        size = phone.size if phone.long else min(200.0, 320 / len(grid.apps) - 8)
+        size = phone.size if phone.long else min(200.0, (PHONE_WIDTH - 4) / len(grid.apps) - 8)
         boxes += _in_the_middle(grid.apps, 4, size, phone.tall if phone.long else 80, 8)
         y = 4 + phone.tall + phone.gap if phone.long else 178.0
     for band in grid.bands:

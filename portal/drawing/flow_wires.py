@@ -79,7 +79,9 @@ def _level(link: Link, source: Box, target: Box, boxes: Sequence[Box]) -> Wire:
 
 
 def _below(link: Link, topology: Topology, placed: dict[str, Box]) -> Wire:
-    """Down to the next row."""
+    """Down to the next row. Of wires that come in side by side, each has its words
+    at another height.
+    """
     source, target = placed[link.source], placed[link.target]
     x1 = source.x + source.width * _fastened(topology, link, placed, "source", across=True)
     x2 = target.x + target.width * _fastened(topology, link, placed, "target", across=True)
@@ -88,7 +90,15 @@ def _below(link: Link, topology: Topology, placed: dict[str, Box]) -> Wire:
     left = x2 < x1 - 1 if source.node.engine == "app" else x2 > 200
     x, anchor = (x2 - 8, "end") if left else (x2 + 8, "start")
     y = (y1 + y2) / 2
-    heights = (y2 - 46, y2 - 28, y2 - 11) if y2 - y1 > 50 else (y + 4,) * 3
+    heights = [y2 - 46, y2 - 28, y2 - 11] if y2 - y1 > 50 else [y + 4] * 3
+    into = sorted(
+        (placed[part.source].x, part.name)
+        for part in topology.links
+        if part.target == link.target and placed[part.source].y == source.y
+    )
+    if len(into) > 1:
+        turn = into.index((source.x, link.name)) % 3
+        heights = heights[turn:] + heights[:turn]
     path = f"M{x1:g} {y1:g} C {x1:g} {y1 + bend:g} {x2:g} {y2 - bend:g} {x2:g} {y2:g}"
     return Wire(link, path, (x1 + x2) / 2, y, *(Spot(x, height, anchor) for height in heights))
 

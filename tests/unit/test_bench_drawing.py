@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from labs.catalogue import catalogue
 from labs.client import find
 from labs.lab import Link, Node, Number, Topology
 from portal import drawing
@@ -15,10 +16,20 @@ from portal.bench.log_scale import POSITIONS, position_of, value_at
 from portal.bench.scale import scale_of
 from portal.bench.values import figure
 from portal.drawing.grid import columns_of
+from portal.drawing.shapes import Spot
 from tests.unit.paths import along
 
 LETTER = 0.5 * 14
 """How wide a letter is in the mean, in the drawing's own units."""
+
+LINE, CLOSE = 14, 4
+
+
+def room_of(spot: Spot, word: str) -> tuple[float, float, float]:
+    """Where a word begins and ends, and its height."""
+    long = len(word) * LETTER
+    left = spot.x - {"start": 0, "middle": long / 2, "end": long}[spot.anchor]
+    return left, left + long, spot.y
 
 
 def with_sentinels(servers: int) -> Topology:
@@ -167,6 +178,22 @@ def test_wires_pass_no_server_and_words_have_room(name: str, lay_out) -> None:
                 for box in plan.boxes
                 if box.node.name not in ends
             ), wire.link
+
+
+FLOWS = [lab for lab in catalogue().values() if drawing.narrow(lab.topology).kind != "group"]
+
+
+@pytest.mark.parametrize("lab", FLOWS, ids=lambda lab: lab.id)
+@pytest.mark.parametrize("lay_out", [drawing.wide, drawing.narrow])
+def test_in_every_lab_a_name_fits_its_box_and_no_word_covers_another(lab, lay_out) -> None:
+    plan = lay_out(lab.topology)
+
+    for box in plan.boxes:
+        assert 27 + len(box.node.label) * LETTER <= box.width, box.node.label
+    rooms = [room_of(wire.tag, "answered") for wire in plan.wires]
+    for (left, right, y), (other_left, other_right, other_y) in itertools.combinations(rooms, 2):
+        apart = right <= other_left + CLOSE or other_right <= left + CLOSE
+        assert apart or abs(y - other_y) >= LINE
 
 
 @pytest.mark.parametrize("name", ["2 shards in 3 zones", "a stranger outside of a wall"])

@@ -17,13 +17,13 @@ from labs.clients.resp import RespClient
 from labs.engines.memcached import Memcached
 from labs.engines.redis import Redis
 from labs.errors import NotNow
-from labs.events import Value
+from labs.events import Sense, Travelled, Value
 from labs.lab import Column, Link, Node, Table, Topology
 from labs.sandbox.experiment import observed
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.access.bench import APP, require_up
 from labs.setups.access.certificates import Authority
-from labs.setups.access.handshakes import Symptom, encrypted, plain
+from labs.setups.access.handshakes import Ended, Symptom, encrypted, plain
 from labs.setups.access.wire import overhear
 
 USER, PASSWORD, KEY, VALUE = "till", "blue-elephant-1894", "card", "4111-1111-1111-1111"
@@ -32,6 +32,13 @@ ENGINES = {"redis": "Redis", "memcached": "Memcached"}
 SECURED = tuple(f"{engine}-tls" for engine in ENGINES)
 CONNECTS, REQUESTS = 15, 300
 OTHER_NAME = "other.internal"
+_IN_A_WORD: dict[Ended, str] = {
+    "answered": "answered",
+    "closed by the server": "closed",
+    "timed out": "timed out",
+    "refused by the client": "refused",
+    "failed": "failed",
+}
 LINES = {"redis": b"PING\r\n", "memcached": b"version\r\n"}
 
 TOPOLOGY = Topology(
@@ -113,6 +120,8 @@ def mistake(sandbox: Sandbox, kind: str, engine: str) -> Mistake:
             symptom = encrypted(address, line, other, address.host)
     else:
         symptom = encrypted(address, line, own, OTHER_NAME if kind == "name" else address.host)
+    meaning: Sense = "hit" if symptom.ended == "answered" else "error"
+    sandbox.emit(Travelled(links=[server], meaning=meaning, words=_IN_A_WORD[symptom.ended]))
     return observed(sandbox, Mistake(kind, server, symptom))
 
 

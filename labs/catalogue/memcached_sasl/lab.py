@@ -22,7 +22,7 @@ lab = Lab(
     topology=Topology(
         nodes=(
             Node(APP, "Application", "app", about="asks"),
-            Node(SASL, "Memcached with SASL", sasl.KIND, about="your own server"),
+            Node(SASL, "Memcached (SASL)", sasl.KIND, about="your own server"),
             Node(PLAIN, "Memcached", "memcached", about="as ElastiCache offers it"),
         ),
         links=(Link(SASL, APP, SASL), Link(PLAIN, APP, PLAIN)),

@@ -18,7 +18,7 @@ from labs.sandbox.experiment import make_ready, observed, refuted, temporarily, 
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.access import bench, calls
 from labs.setups.access.bench import APP, SERVER, require_up
-from labs.setups.access.calls import Call, redis_of
+from labs.setups.access.calls import Call, redis_of, text_of
 from labs.setups.access.tap import Taps
 from labs.setups.access.tokens import (
     LONGEST,
@@ -108,7 +108,7 @@ def log_in_plainly(sandbox: Sandbox) -> str:
 
     def log_in() -> str:
         with closing(RespClient(way, Access("", token))) as client:
-            return str(client.command("PING"))
+            return text_of(client.command("PING"))
 
     answer, seen = overhear(sandbox, PLAIN, log_in)
     found = seen.count(token.encode())

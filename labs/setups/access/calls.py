@@ -129,13 +129,13 @@ def _ended(client: RespClient, *words: Word) -> tuple[Ended, str]:
         return "refused on the way", exc.strerror or str(exc)
     if isinstance(reply, ReplyError):
         return "refused by the server", str(reply)
-    return "answered", _text_of(reply)
+    return "answered", text_of(reply)
 
 
-def _text_of(reply: object) -> str:
+def text_of(reply: object) -> str:
     """A reply in one line."""
     if isinstance(reply, list):
-        return " ".join(map(_text_of, reply))
+        return " ".join(map(text_of, reply))
     if isinstance(reply, bytes):
         return reply.decode(errors="replace")
     return "(nil)" if reply is None else str(reply)

@@ -32,7 +32,7 @@ _MADE_IN_S = 10.0
 registry.add(
     Kind(
         KIND,
-        "Memcached with SASL",
+        "Memcached -S",
         port=11211,
         glyph="slots",
         engine=f"{__name__}:SaslMemcached",

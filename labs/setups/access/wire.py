@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from labs.events import Value
+from labs.events import Travelled, Value
 from labs.lab import Column, Table
 from labs.sandbox.context import Context
 from labs.setups.access.tap import Packet, Taps
@@ -35,6 +35,8 @@ def overhear(context: Context, server: str, exchange: Callable[[], Answer]) -> t
     finally:
         packets = tap.heard()
     context.tabulate(TABLE.name, _rows(packets))
+    links = [link.name for link in context.topology.links_to(server)]
+    context.emit(Travelled(links=links, meaning="hit", words="answered"))
     return answer, b"".join(packet.data for packet in packets)
 
 
