@@ -36,7 +36,9 @@ STORIES: dict[Callable[[Photographer, BrowserContext], None], tuple[str, ...]] =
     benches.backups: ("backup-restore-",),
     benches.failover: ("failover-",),
     benches.replicas: ("read-replicas-",),
-    pages.more_lessons: ("lesson-4", "lesson-5", "lesson-6", "lesson-7", "lesson-8"),
+    pages.more_lessons: (
+        *("lesson-4", "lesson-5", "lesson-6", "lesson-7", "lesson-8", "lesson-11"),
+    ),
     questions.kinds: ("quiz-",),
     pages.accounts: ("me-", "recover-"),
     pages.others: ("patterns-", "error-"),

@@ -60,6 +60,7 @@ def more_lessons(camera: Photographer, context: BrowserContext) -> None:
         (6, "session-store"),
         (7, "redis-high-availability"),
         (8, "redis-durability-and-backup"),
+        (11, "security"),
     ):
         page.goto(f"/lessons/{slug}")
         camera.take(page, f"lesson-{number}", sizes=("wide",))
