@@ -336,6 +336,8 @@ def test_no_page_scrolls_sideways(bench: Bench, width: int) -> None:
         "/labs/cache-aside?gear=break",
         "/labs",
         "/patterns",
+        "/lessons/security",
+        "/lessons/redis-durability-and-backup",
     ):
         page.goto(path)
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width, path
