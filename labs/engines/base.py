@@ -29,6 +29,8 @@ class Engine(ABC):
     """The node that it stands at."""
     address: Address
     """Where it listens."""
+    directory: Path
+    """Its own, with its configuration and its data."""
 
     @abstractmethod
     def launch(self) -> Launch:

@@ -10,7 +10,7 @@ from labs.lab.controls import (
     Place as Place,
     Text as Text,
 )
-from labs.lab.ending import ExamSentence as ExamSentence, Proved as Proved
+from labs.lab.ending import ExamSentence as ExamSentence, Places as Places, Proved as Proved
 from labs.lab.evidence import Counted as Counted, Row as Row, rows_of as rows_of
 from labs.lab.guide import Guide as Guide, Step as Step, Target as Target
 from labs.lab.lab import Action as Action, Lab as Lab, Mutant as Mutant, mutant as mutant

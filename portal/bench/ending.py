@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from flask import url_for
 
 from labs.events import Value
-from labs.lab import ExamSentence, Lab, Proved
+from labs.lab import ExamSentence, Lab, Places, Proved
 from portal.bench.view import Bench
 from portal.content.model import Course, Lesson
 from portal.web.history import History
@@ -60,6 +60,7 @@ class End:
     took: str
     guesses: tuple[Guess, ...]
     exam: ExamSentence | None
+    places: Places | None
     lesson: Lesson | None
     following: Next
 
@@ -80,6 +81,7 @@ def end_of(bench: Bench, history: History, course: Course) -> End | None:
         took=took([float(check["met_at"]) for check in checks], bench.opened),
         guesses=tuple(_guesses(lab, history)),
         exam=lab.ending.exam,
+        places=lab.ending.places,
         lesson=written,
         following=_following(lab, written, history, course),
     )

@@ -82,6 +82,11 @@ def end() -> Any:
             Plain(value="1 → 0", unit="queries", words="The cache answered the second read."),
             Plain(value="0", unit="of 20 stale", words="No read returned an old price."),
         ),
+        places=Plain(
+            engine="What the engine does, made up.",
+            service="What the service adds, made up.",
+            missing="What ElastiCache does not have, made up.",
+        ),
         exam=Plain(
             sentence="A sentence for the exam that was made up.",
             today="",

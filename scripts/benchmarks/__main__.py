@@ -29,6 +29,7 @@ MEASUREMENTS: dict[str, tuple[str, Callable[[Context], Iterator[Row]]]] = {
     "ready": (ready.ABOUT, ready.measure),
     "page": (pages.ABOUT, pages.measure),
     "open": (opening.ABOUT, opening.measure),
+    "labs": (opening.ABOUT_LABS, opening.measure_labs),
     "class": (opening.ABOUT_CLASS, opening.measure_class),
     "memory": (memory.ABOUT, memory.measure),
     "streams": (streams.ABOUT, streams.measure),

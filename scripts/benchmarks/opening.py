@@ -5,10 +5,12 @@ shows it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
+from labs.catalogue import catalogue
 from labs.host.supervisor import shop_template_directory
 from scripts.benchmarks.context import Context
-from scripts.benchmarks.figures import Row, at_most, median, percentile, plain, under
+from scripts.benchmarks.figures import CannotMeasure, Row, at_most, median, percentile, plain, under
 from scripts.benchmarks.learner import Learner, Opened
 from scripts.benchmarks.running import Helper, together
 from scripts.benchmarks.site import Site
@@ -21,6 +23,10 @@ ABOUT = (
 ABOUT_CLASS = (
     "a hundred new learners open the same lab at the same moment, without a pool; each page "
     "asks again after the time that it names"
+)
+ABOUT_LABS = (
+    "every lab, one sandbox at a time without a pool, in turn with the bare start of its servers "
+    "as they are built from its topology: without TLS and without what its parts start besides"
 )
 LABS = ("cache-aside", "database-relief")
 BARE_LIMIT = 2.0
@@ -39,7 +45,7 @@ def measure(context: Context) -> Iterator[Row]:
         }
         bare_ms = []
         for round_ in range(1 + context.rounds(25, 6)):
-            bare = _start_bare(context, unpooled, round_)
+            bare = _start_bare(context, unpooled, LABS[0], str(round_))
             if round_:
                 bare_ms.append(bare * 1e3)
             for lab, how in taken:
@@ -64,6 +70,24 @@ def measure(context: Context) -> Iterator[Row]:
                 name = f"{lab}, {how}, slowest of {TOGETHER}"
                 yield under(f"{name} at once", open_s, "s", TOGETHER_LIMIT_S, note)
                 yield plain(f"{name} on the page", shown_s, "s")
+
+
+def measure_labs(context: Context) -> Iterator[Row]:
+    """Each lab against the bare start of its own servers."""
+    with context.site(pool=0) as site:
+        for lab in sorted(catalogue()):
+            bare_ms, opened_ms = [], []
+            for round_ in range(1 + context.rounds(9, 3)):
+                opened_ms.append(_open_one(site, lab).open_s * 1e3)
+                with suppress(CannotMeasure):
+                    bare_ms.append(_start_bare(context, site, lab, f"{lab}-{round_}") * 1e3)
+            if not bare_ms:
+                note = "its servers do not start bare"
+                yield plain(f"{lab}, p50", median(opened_ms), "ms", note)
+                continue
+            note = f"{median(opened_ms):.0f} ms, bare {median(bare_ms):.0f} ms"
+            ratio = median(opened_ms) / median(bare_ms)
+            yield at_most(f"{lab}, p50 to the bare start", ratio, "times", BARE_LIMIT, note)
 
 
 def measure_class(context: Context) -> Iterator[Row]:
@@ -110,14 +134,14 @@ def _rows(name: str, several: list[Opened]) -> Iterator[Row]:
     )
 
 
-def _start_bare(context: Context, site: Site, number: int) -> float:
+def _start_bare(context: Context, site: Site, lab: str, name: str) -> float:
     """Seconds in which the servers of a sandbox start where no site has a hand in it."""
     site.settle()
     with Helper("servers") as servers:
         servers.tell(
             {
-                "lab": LABS[0],
-                "directory": str(context.directory / f"bare-{number}"),
+                "lab": lab,
+                "directory": str(context.directory / f"bare-{name}"),
                 "template": str(shop_template_directory()),
                 "uid": site.places.uid,
             }

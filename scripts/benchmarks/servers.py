@@ -62,17 +62,16 @@ def lay_out(lab_name: str, directory: Path, template: Path, uid: int | None) -> 
 def started(engine: Engine, uid: int | None = None) -> Child:
     """The engine's server, just started; its files are there."""
     launch = engine.launch()
-    folder = next(iter(launch.files)).parent
     return Child(
         Launch(
             name=engine.name,
             argv=launch.argv,
             environment={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **launch.env},
-            directory=folder,
+            directory=engine.directory,
             uid=uid,
             stop_signal=launch.stop_signal,
         ),
-        folder / "log",
+        engine.directory / "log",
     )
 
 

@@ -84,8 +84,8 @@ lab = Lab(
     primary=True,
     here="the token is signed by AWS’s own library, botocore. A gate in front of Redis judges it; "
     "the account, the cache’s name and the keys are made up.",
-    aws="Redis OSS 7.0 or newer, Valkey 7.2 or newer, with TLS. The client gets the same WRONGPASS "
-    "for every reason.",
+    aws="Redis OSS 7.0 or newer, Valkey 7.2 or newer, with TLS. The guide names no error for a "
+    "token that is refused.",
 )
 def log_in(sandbox: Sandbox, kind: str) -> str:
     part = sandbox.part(IamUsers)

@@ -93,7 +93,7 @@ def refused_wrong(sandbox: Sandbox) -> Verdict:
     return _refused(call, "WRONGPASS")
 
 
-@check("The right token lets its holder do everything")
+@check("The right token lets its holder in")
 def let_in(sandbox: Sandbox) -> Verdict:
     call = _newest(
         sandbox,

@@ -18,7 +18,7 @@ from labs.sandbox.experiment import make_ready, observed, refuted, temporarily, 
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.access import bench, calls
 from labs.setups.access.bench import APP, SERVER, require_up
-from labs.setups.access.calls import Call, redis_of, text_of
+from labs.setups.access.calls import Call, connections_of, redis_of, text_of
 from labs.setups.access.tap import Taps
 from labs.setups.access.tokens import (
     LONGEST,
@@ -31,7 +31,7 @@ from labs.setups.access.tokens import (
 )
 from labs.setups.access.wire import TABLE as WIRE, overhear, times
 
-KEEP_S = 0.5
+KEEP_S, ROUNDS = 0.5, 2
 SHOWN_TOKEN = "a-token-on-a-postcard"
 """Made for this lab, and shown: no secret of a sandbox."""
 LOGINS = (("none", "none"), ("wrong", "a wrong one"), ("own", "the application’s"))
@@ -122,8 +122,9 @@ def log_in_plainly(sandbox: Sandbox) -> str:
 @lab.action(
     "ROTATE: add a token",
     gear="step",
-    here="a second password of the user default.",
-    aws="ModifyReplicationGroup with AuthTokenUpdateStrategy ROTATE: both tokens are valid.",
+    here="a second password of the user default; of three tokens the oldest goes.",
+    aws="ModifyReplicationGroup with AuthTokenUpdateStrategy ROTATE: the two newest tokens are "
+    "valid. A cluster that had no token still lets in clients without one.",
 )
 def rotate(sandbox: Sandbox) -> str:
     tokens = sandbox.part(Tokens)
@@ -144,6 +145,10 @@ def rotate(sandbox: Sandbox) -> str:
 def hand_over(sandbox: Sandbox) -> str:
     number = sandbox.part(Tokens).hand_over()
     sandbox.part(TokenHolders).refresh()
+    if sandbox.load.running and _all_connected_again(sandbox):
+        return sandbox.caption(
+            f"The application has {name_of(number)}.", "All its clients have connected again."
+        )
     return sandbox.caption(
         f"The application has {name_of(number)}.",
         "A client uses it when it connects again; a connection that exists stays logged in.",
@@ -242,6 +247,20 @@ def _rotation(sandbox: Sandbox, *, in_order: bool) -> Rotation:
         hand_over(sandbox)
         sandbox.stop_load()
     return sandbox.ledger.seen(Rotation)[-1]
+
+
+def _all_connected_again(sandbox: Sandbox) -> bool:
+    """Wait until the server has counted two connections for each client of the load; False if they
+    keep theirs.
+    """
+    keep_s = float(sandbox.settings["keep_connections_s"])
+    if not keep_s:
+        return False
+    engine = redis_of(sandbox)
+    enough = connections_of(engine) + ROUNDS * max(1, sandbox.load.clients)
+    return sandbox.wait_until(
+        lambda: connections_of(engine) >= enough, deadline_s=2 * ROUNDS * keep_s + 1
+    )
 
 
 def _call(sandbox: Sandbox, number: int) -> Call:

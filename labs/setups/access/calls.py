@@ -92,11 +92,11 @@ def call(
     engine = redis_of(context)
     link = next(one.name for one in context.topology.links_to(SERVER) if one.source == source)
     client = RespClient(straight(context.addresses.of_link(link)), access, timeout_s=TIMEOUT_S)
-    before, began = _connections(engine), time.perf_counter()
+    before, began = connections_of(engine), time.perf_counter()
     with contextlib.closing(client):
         ended, answer = _ended(client, *words)
         took_ms = round((time.perf_counter() - began) * 1000, 1)
-    after = _connections(engine)
+    after = connections_of(engine)
     made = Call(source, login, tuple(in_force), ended, answer, took_ms, before, after)
     meaning: Sense = "hit" if ended == "answered" else "error"
     context.emit(Travelled(links=[link], meaning=meaning, words=_IN_A_WORD[ended]))
@@ -112,7 +112,7 @@ def count_of(engine: Redis, command: str) -> int:
     return int(calls.removeprefix("calls="))
 
 
-def _connections(engine: Redis) -> int:
+def connections_of(engine: Redis) -> int:
     """How many connections a server has accepted since its start, by its own count."""
     return int(engine.info("stats")["total_connections_received"])
 

@@ -97,20 +97,14 @@ class Tokens(TlsServers):
         return [OPEN] if self.is_open else [name_of(number) for number in self.accepted]
 
     def rotate(self) -> int:
-        """Have the server accept a new token as well; returns its number. Raises NotNow if it
-        accepts two already.
+        """Have the server accept a new token and the newest one before it; returns its number. A
+        server without a password stays open.
         """
-        if len(self.accepted) > 1:
-            raise NotNow(
-                "The server accepts two tokens already, and there can’t be a third.",
-                hint="Press “SET: only the newest token” first.",
-            )
         self.steps = ["ROTATE"]
         running = self.context.load.running
         self._counted_from = (time.monotonic(), *visits(self.context)) if running else None
         self.made.append(_new_token())
-        self.is_open = False
-        self.accepted.append(len(self.made))
+        self.accepted = [*self.accepted[-1:], len(self.made)]
         self.apply()
         return len(self.made)
 
@@ -122,15 +116,16 @@ class Tokens(TlsServers):
         return self.app
 
     def set_newest(self, keep_s: float) -> Rotation | None:
-        """Have the server accept the newest token alone. If the application's clients run, wait
-        until each has connected again, and return what became of their visits; None if they don't.
-        Raises NotNow unless there are two tokens.
+        """Have the server accept the newest token alone, and ask for it. If the application's
+        clients run, wait until each has connected again, and return what became of their visits;
+        None if they don't. Raises NotNow unless there are two tokens.
         """
         if len(self.accepted) < 2:
             raise NotNow(
                 "The server accepts one token only.", hint="Press “ROTATE: add a token” first."
             )
         self.steps.append("SET")
+        self.is_open = False
         old, self.accepted = self.accepted[0], self.accepted[-1:]
         self.apply()
         (counted_from, steps), self.steps = (self._counted_from, tuple(self.steps)), []
