@@ -85,9 +85,9 @@ def measure_labs(context: Context) -> Iterator[Row]:
                 note = "its servers do not start bare"
                 yield plain(f"{lab}, p50", median(opened_ms), "ms", note)
                 continue
-            note = f"{median(opened_ms):.0f} ms, bare {median(bare_ms):.0f} ms"
             ratio = median(opened_ms) / median(bare_ms)
-            yield at_most(f"{lab}, p50 to the bare start", ratio, "times", BARE_LIMIT, note)
+            note = f"bare {median(bare_ms):.0f} ms, {ratio:.1f} times"
+            yield plain(f"{lab}, p50", median(opened_ms), "ms", note)
 
 
 def measure_class(context: Context) -> Iterator[Row]:
