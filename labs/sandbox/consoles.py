@@ -20,7 +20,7 @@ from labs.sandbox.context import Context
 from labs.sandbox.memcached_console import MemcachedConsole
 from labs.sandbox.redis_cli.console import RedisConsole
 from labs.sandbox.sql_console import SqlConsole
-from labs.sandbox.typed import as_lines, foreign, looks_like_sql
+from labs.sandbox.typed import as_lines, foreign, looks_like_sql, without_passwords
 
 CONSOLES: dict[str, Callable[[Address, Access], Console]] = {
     "resp": RedisConsole,
@@ -66,7 +66,7 @@ class Consoles:
             self._look_at(name, console)
         if not isinstance(console, Watched):
             self._note(name, answer.prompt)
-        shown = command.strip().split("\n")[0][:80]
+        shown = without_passwords(command).strip().split("\n")[0][:80]
         more = f" and {len(pieces) - 1} more" if len(pieces) > 1 else ""
         self._context.say(
             f"Console {name}: {shown}{more}" + (" (refused by the server)" if answer.failed else "")

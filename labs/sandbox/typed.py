@@ -1,5 +1,5 @@
-"""What a learner typed or pasted into a console: which characters a word processor put there, and
-how many commands it is.
+"""What a learner typed or pasted into a console: which characters a word processor put there, how
+many commands it is, and which words of it the timeline repeats.
 """
 
 from __future__ import annotations
@@ -39,6 +39,23 @@ _NO_LINE_END = re.compile("[\u2028\u2029\u0085\v\f]")
 _SQL_LITERAL = re.compile(r"--|/\*|\$(?:[^\W\d]\w*)?\$|(?<!\w)[eE]'|['\"]")
 _IN_ESCAPED_TEXT = re.compile(r"(?:[^'\\]|\\.)*'", re.DOTALL)
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
+# What stands before a password: in Redis as redis-cli knows it, which keeps such a line out of its
+# history; in SQL the word itself.
+_BEFORE_A_PASSWORD = re.compile(
+    r"""\s*['"]?(?:
+        auth | acl['"]?\s+['"]?setuser | (?:hello|migrate)\b.*?\bauth2?
+        | config['"]?\s+['"]?set\b.*?(?:requirepass|masterauth|-pass)
+    )\b['"]?(?=\s+\S)
+    | .*?\bpassword(?:\s*=\s*|\s+)(?=['"$]|[eu]&?')
+    """,
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
+
+
+def without_passwords(command: str) -> str:
+    """The command as everyone may read it who watches: what may be a password is left out."""
+    found = _BEFORE_A_PASSWORD.match(command)
+    return f"{found[0].rstrip()} …" if found is not None else command
 
 
 def looks_like_sql(command: str) -> bool:

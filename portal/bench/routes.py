@@ -290,11 +290,13 @@ def code(sandbox: SandboxInfo) -> str:
     return render_template("bench/_code.html", bench=look_at(find(sandbox.lab), sandbox, client()))
 
 
-@bp.get("/sandboxes/<sandbox>/complete")
+@bp.post("/sandboxes/<sandbox>/complete")
 @needs("act")
 def complete(sandbox: SandboxInfo) -> Response:
-    """What a console's line could go on with."""
-    server, text = request.args.get("server", ""), request.args.get("text", "")[:400]
+    """What a console's line could go on with. By POST, for a line may have a password in it, and
+    addresses stand in the logs of proxies.
+    """
+    server, text = request.form.get("server", ""), request.form.get("text", "")[:400]
     return jsonify(client().call(sandbox, "complete", deadline_s=3.0, server=server, text=text))
 
 

@@ -9,19 +9,20 @@ export const REFUSALS = { Refusals: "in-header" };
 export const statusOf = (response) => Number(response?.headers.get("Refused") ?? response?.status ?? 0);
 
 /**
- * The answer to a GET, whole.
+ * The answer to a GET, or with a body to a POST, whole.
  * @param {string} url
- * @param {{ms?: number, signal?: AbortSignal, headers?: Record<string, string>}} [options]
+ * @param {{ms?: number, signal?: AbortSignal, headers?: Record<string, string>, body?: URLSearchParams}} [options]
  * @returns {Promise<{status: number, ok: boolean, text: string}>}
  */
-export async function ask(url, { ms = ANSWER_MS, signal, headers = { Accept: "application/json" } } = {}) {
+export async function ask(url, { ms = ANSWER_MS, signal, headers = { Accept: "application/json" }, body } = {}) {
   const deadline = new AbortController();
   const stop = () => deadline.abort();
   const timer = setTimeout(stop, ms);
   signal?.addEventListener("abort", stop);
   if (signal?.aborted) stop();
   try {
-    const response = await fetch(url, { headers: { ...headers, ...REFUSALS }, signal: deadline.signal });
+    const method = body ? "POST" : "GET";
+    const response = await fetch(url, { method, body, headers: { ...headers, ...REFUSALS }, signal: deadline.signal });
     const status = statusOf(response);
     return { status, ok: status < 300, text: await response.text() };
   } catch (error) {

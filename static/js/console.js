@@ -119,9 +119,9 @@ class Console extends Island {
     const before = this.input?.value ?? "";
     const end = this.input?.selectionStart ?? 0;
     if (text.length > LONGEST_COMPLETED) return this.offer([]);
-    const url = `${this.dataset.complete}?server=${encodeURIComponent(this.dataset.server ?? "")}&text=${encodeURIComponent(text)}`;
+    const body = new URLSearchParams({ server: this.dataset.server ?? "", text });
     try {
-      const answer = await ask(url, { ms: ANSWER_MS });
+      const answer = await ask(this.dataset.complete ?? "", { ms: ANSWER_MS, body });
       if (this.input?.value !== before) return;
       if (!answer.ok) throw new Error(String(answer.status));
       /** @type {string[]} */

@@ -198,7 +198,7 @@ def test_a_completion_without_an_answer_is_said(begin: Begin, proxy: Proxy) -> N
     page = begin()
     unfold(page, "Console")
     commands = page.get_by_label("Command for cache")
-    proxy.only = re.compile(rb"^GET /sandboxes/[^ ]*/complete")
+    proxy.only = re.compile(rb"^POST /sandboxes/[^ ]*/complete")
     proxy.everything = "refuse"
 
     commands.fill("GETD")

@@ -2,7 +2,14 @@
 
 import pytest
 
-from labs.sandbox.typed import as_lines, foreign, foreign_in_sql, quote_as_letter, swallowed
+from labs.sandbox.typed import (
+    as_lines,
+    foreign,
+    foreign_in_sql,
+    quote_as_letter,
+    swallowed,
+    without_passwords,
+)
 
 
 @pytest.mark.parametrize(
@@ -96,3 +103,26 @@ def test_every_quote_that_is_no_quote_is_found_by_both(quote):
 
 def test_a_dash_in_a_command_that_ran_is_left_alone():
     assert quote_as_letter("SET a '1 – 2'") == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("AUTH s3cret", "AUTH …"),
+        (" auth  shop 's3cret'", " auth …"),
+        ("'AUTH' s3cret", "'AUTH' …"),
+        ("HELLO 3 AUTH shop s3cret SETNAME me", "HELLO 3 AUTH …"),
+        ("acl setuser shop on >s3cret ~*", "acl setuser …"),
+        ("CONFIG SET maxmemory 1mb requirepass s3cret", "CONFIG SET maxmemory 1mb requirepass …"),
+        ("MIGRATE h 1 k 0 9 AUTH2 shop s3cret", "MIGRATE h 1 k 0 9 AUTH2 …"),
+        ("ALTER ROLE learner\nPASSWORD 's3cret'", "ALTER ROLE learner\nPASSWORD …"),
+        ("UPDATE a SET password = E's3cret'", "UPDATE a SET password = …"),
+        ("AUTH", "AUTH"),
+        ("SET author me", "SET author me"),
+        ("CONFIG GET requirepass", "CONFIG GET requirepass"),
+        ("SELECT password FROM users", "SELECT password FROM users"),
+        ('GET "password"', 'GET "password"'),
+    ],
+)
+def test_what_may_be_a_password_is_left_out(command, shown):
+    assert without_passwords(command) == shown

@@ -263,11 +263,9 @@ def test_the_feed_and_the_state_are_json(client: FlaskClient, opened: FakedSandb
     ][:2] == [last - 1, last]
     # Events may come meanwhile: a machine that stood still says so.
     assert last <= client.get(f"/sandboxes/{opened.id}/state").json["seq"] <= opened.state.seq
-    assert client.get(f"/sandboxes/{opened.id}/complete?server=cache&text=ge").json["options"] == [
-        "GET",
-        "GETDEL",
-        "GETEX",
-    ]
+    line = {"server": "cache", "text": "ge"}
+    completed = client.post(f"/sandboxes/{opened.id}/complete", data=line)
+    assert completed.json["options"] == ["GET", "GETDEL", "GETEX"]
 
 
 def test_events_stream_over_http(client: FlaskClient, opened: FakedSandbox) -> None:
@@ -294,7 +292,6 @@ def test_nobody_sees_or_touches_anothers_sandbox(
         "/tables/any.csv",
         "/request",
         "/code",
-        "/complete?server=cache&text=G",
         "/log/cache",
     ]
     deeds = [
@@ -305,6 +302,7 @@ def test_nobody_sees_or_touches_anothers_sandbox(
         "step",
         "load",
         "console/cache",
+        "complete",
         "reset",
         "close",
         "keep",

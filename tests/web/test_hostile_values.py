@@ -54,7 +54,6 @@ QUERY = {
     "/sandboxes/<sandbox>/feed": ("after",),
     "/sandboxes/<sandbox>/events": ("after",),
     "/sandboxes/<sandbox>/state": ("history",),
-    "/sandboxes/<sandbox>/complete": ("server", "text"),
 }
 FORMS: dict[str, tuple[tuple[str, dict[str, str]], ...]] = {
     "/lessons/<slug>/progress": (("section", {}),),
@@ -99,6 +98,7 @@ FORMS: dict[str, tuple[tuple[str, dict[str, str]], ...]] = {
         ("price", {"verb": "start", "function": "write"}),
     ),
     "/sandboxes/<sandbox>/load": (("verb", {}),),
+    "/sandboxes/<sandbox>/complete": (("server", {"text": "ge"}), ("text", {"server": "cache"})),
     "/sandboxes/<sandbox>/console/<server>": (("command", {}), ("prompt", {"command": "GET a"})),
 }
 HEADERS = (

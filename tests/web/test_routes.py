@@ -70,7 +70,7 @@ TABLE: dict[tuple[str, str], tuple[int | None, int | None, int | None]] = {
     ("GET", "/sandboxes/<sandbox>/tables/<name>.csv"): (404, 422, 404),
     ("GET", "/sandboxes/<sandbox>/request"): (404, 200, 404),
     ("GET", "/sandboxes/<sandbox>/code"): (404, 200, 404),
-    ("GET", "/sandboxes/<sandbox>/complete"): (404, 422, 404),
+    ("POST", "/sandboxes/<sandbox>/complete"): (404, 422, 404),
     ("GET", "/sandboxes/<sandbox>/log/<server>"): (404, 200, 404),
     ("GET", "/sandboxes/<sandbox>/records"): (404, 200, 404),
     ("GET", "/sandboxes/<sandbox>/records/<name>.json"): (404, 422, 404),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -87,7 +88,8 @@ class SaslMemcached(Engine):
     def build(
         cls, name: str, address: Address, directory: Path, password: str, options: Mapping[str, Any]
     ) -> SaslMemcached:
-        return cls(name, address, directory, {USER: password, OWN: password[::-1]}, **options)
+        passwords = {USER: password, OWN: secrets.token_urlsafe(24)}
+        return cls(name, address, directory, passwords, **options)
 
     def launch(self) -> Launch:
         _require_plain()
