@@ -1,5 +1,5 @@
 """Every lab, headless, on real servers: its reference run meets every check; each mutant is
-caught where it is meant to be.
+caught where it is meant to be; no secret of a run stands where others could read it.
 """
 
 import pytest
@@ -7,9 +7,17 @@ import pytest
 from labs.catalogue import catalogue
 from labs.headless import MEASURE_DEADLINE_S, Standstill, play
 from labs.lab import rows_of
+from tests.leaks import looking_supervisor
 
 LABS = list(catalogue().values())
 MUTANTS = [(lab, mutant) for lab in LABS for mutant in lab.mutants]
+
+
+@pytest.fixture(scope="module")
+def supervisor(server_folder):
+    """Looks for every secret of a sandbox when it ends."""
+    with looking_supervisor(server_folder) as kept:
+        yield kept
 
 
 def unlabelled(run, lab):
