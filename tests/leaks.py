@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import shutil
 import stat
 import urllib.parse
@@ -20,12 +21,13 @@ from labs.headless import own_supervisor
 SAMPLE = Path(__file__).resolve().parent / "samples/labs_that_tell"
 PIECE, EVERY = 12, 4
 """Any fifteen characters of a secret in a row have one of its pieces in them."""
+_BYTES = rf"(?:[0-9a-f]{{2}} ){{{PIECE - 1},}}[0-9a-f]{{2}}"
 
 
 def pieces(secret):
     """Pieces of a secret, in each form in which it could be shown."""
     hidden = secret.hex()
-    forms = [hidden, " ".join(map("".join, zip(hidden[::2], hidden[1::2], strict=True)))]
+    forms = [hidden, secret.hex(" ")]
     if secret.isascii() and secret.decode("ascii").isprintable():
         text = secret.decode()
         forms += [text, text[::-1], urllib.parse.quote(text, safe="")]
@@ -40,12 +42,13 @@ def pieces(secret):
 
 
 def leaked(secrets, text):
-    """The names of those secrets (name, value) of which there is a piece in a text."""
-    found = set()
-    for name, secret in secrets:
-        if any(piece in text for piece in pieces(secret)):
-            found.add(name)
-    return sorted(found)
+    """The names of those secrets (name, value) of which there is a piece in a text. None has a
+    space or a quote in it.
+    """
+    # Pages, feeds and states repeat each other: looking through the rest takes a hundredth.
+    long = set(re.findall(rf'[^\s"]{{{PIECE},}}', text)) | set(re.findall(_BYTES, text))
+    words = "\n".join(long)
+    return sorted({name for name, one in secrets if any(part in words for part in pieces(one))})
 
 
 class Heard(logging.Handler):

@@ -137,6 +137,21 @@ def look_around(port, own):
     }
 
 
+def enter(pid, uid):
+    """Go into the cage of this process as the agent's family did; 0: there is none to go into."""
+    tried(lambda: connect(socket.AF_UNIX, "/nowhere"))  # what is imported late is imported now
+    json.dumps({"a": [1]}, indent=1)
+    linux.become(uid)
+    if pid:
+        linux.enter_namespaces(pid)
+        if child := os.fork():
+            os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        os.chdir("/sandbox")
+    resource.setrlimit(resource.RLIMIT_NPROC, (200, 200))
+    linux.give_up_privileges()
+    linux.refuse_calls()
+
+
 def main():
     pid, uid, port = (int(part) for part in sys.argv[1:4])
     own = dict(
@@ -146,16 +161,7 @@ def main():
             strict=True,
         )
     )
-    tried(lambda: connect(socket.AF_UNIX, "/nowhere"))  # what is imported late is imported now
-    json.dumps({"a": [1]}, indent=1)
-    linux.become(uid)
-    linux.enter_namespaces(pid)
-    if child := os.fork():
-        os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-    os.chdir("/sandbox")
-    resource.setrlimit(resource.RLIMIT_NPROC, (200, 200))
-    linux.give_up_privileges()
-    linux.refuse_calls()
+    enter(pid, uid)
     os.write(1, json.dumps(look_around(port, own)).encode())
     os._exit(0)
 

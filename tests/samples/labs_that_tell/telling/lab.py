@@ -5,6 +5,7 @@ It is loaded into the process that sandboxes are forked from. The lab that stand
 with an action that puts a token where none may be: so a test sees that it is found.
 """
 
+import importlib
 import logging
 import os
 import secrets
@@ -14,7 +15,6 @@ from dataclasses import replace
 from functools import wraps
 from urllib.parse import parse_qs, urlsplit
 
-from botocore.signers import RequestSigner
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from labs.agent.calls import CALLS
@@ -57,7 +57,7 @@ def signature(url):
     return parse_qs(urlsplit(url).query)["X-Amz-Signature"][0].encode()
 
 
-class NotingPopen(subprocess.Popen):
+class NotingPopen(subprocess.Popen):  # type: ignore[type-arg]
     """Starts a program, and notes its command line and its environment."""
 
     def __init__(self, args, *more, env=None, **options):
@@ -69,12 +69,14 @@ def tell_secrets(_sandbox, _args):
     return {"secrets": made, "started": started}
 
 
+RequestSigner = importlib.import_module("botocore.signers").RequestSigner
+
 if "zygote" in os.path.basename(sys.argv[0]):
     secrets.token_hex = noting(secrets.token_hex, str.encode)
     secrets.token_urlsafe = noting(secrets.token_urlsafe, str.encode)
     ec.generate_private_key = noting(ec.generate_private_key, private_number)
     RequestSigner.generate_presigned_url = noting(RequestSigner.generate_presigned_url, signature)
-    subprocess.Popen = NotingPopen
+    subprocess.Popen = NotingPopen  # type: ignore[misc]
     CALLS["tell-secrets"] = tell_secrets
 
 PLACES = (
@@ -99,7 +101,7 @@ def tell(sandbox, place):
             row = {"bytes": token[7:23].encode().hex(" ")}
             sandbox.tabulate("calls", [{"source": row["bytes"]}])
         case "server-logs":
-            with next(folder.glob("**/log")).open("a") as log:
+            with next(folder.glob("**/cache/log")).open("a") as log:
                 log.write(token)
         case "host-log":
             logging.getLogger("labs").warning("the token is %s", token)
