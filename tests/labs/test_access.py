@@ -5,15 +5,20 @@ from functools import partial
 
 import pytest
 
+from labs.clients.access import Access
 from labs.clients.address import straight
-from labs.clients.resp import RespClient
+from labs.clients.resp import LoginRefused, RespClient
 from labs.clients.stream import ServerClosed
 from labs.engines.memcached import Memcached
 from labs.engines.redis import Redis
+from labs.errors import NotNow
 from labs.sandbox.memcached_console import MemcachedConsole
 from labs.sandbox.redis_cli.console import RedisConsole
 from labs.setups.access.certificates import Authority
+from labs.setups.access.iam import CONNECTED_S
+from labs.setups.access.token_gate import GateClock, TokenGate
 from tests.leaks import looking_supervisor
+from tests.sandboxes import Opened
 from tests.waiting import eventually
 
 IN_ITS_OWN_NAME = "answers events outcomes server-logs host-log command-lines environments files"
@@ -81,3 +86,112 @@ def test_a_secret_is_found_in_every_place_where_it_must_not_be(server_folder):
 
 def _found(supervisor, sandbox, place):
     return supervisor.look(sandbox).get(place)
+
+
+WRONGPASS = "WRONGPASS invalid username-password pair or user is disabled."
+NOAUTH = "NOAUTH Authentication required."
+NO_AUTH = "Auth failure (status 0x20)"
+GONE = "Hostname mismatch, certificate is not valid for 'other.internal'"
+REFUSALS: dict[str, list[tuple[str, dict[str, str], str]]] = {
+    "network-isolation": [
+        ("call", {"source": "app", "password": "yes"}, "timed out after 2 s"),
+        ("add-rule", {"group": "sg-bastion", "port": "6379"}, "is in force"),
+        ("call", {"source": "bastion", "password": "no"}, NOAUTH),
+    ],
+    "redis-auth": [
+        ("call", {"login": "none"}, NOAUTH),
+        ("call", {"login": "wrong"}, WRONGPASS),
+    ],
+    "rbac": [
+        ("grant", {"user": "app", "string": "off"}, WRONGPASS),
+        ("grant", {"user": "app", "string": "on ~billing:* +get"}, "no: key"),
+        ("grant", {"user": "app", "string": "on ~app:* +set"}, "no: command"),
+    ],
+    "encryption-in-transit": [
+        ("wrongly", {"kind": "plain", "engine": "memcached"}, "end of the stream"),
+        ("wrongly", {"kind": "authority", "engine": "memcached"}, "unable to get local issuer"),
+        ("wrongly", {"kind": "name", "engine": "memcached"}, GONE),
+    ],
+    "iam": [
+        ("log-in", {"kind": "own"}, "the policy does not allow elasticache:Connect"),
+        ("get", {}, "The application is not logged in"),
+    ],
+    "memcached-sasl": [
+        ("log-in", {"login": "none"}, NO_AUTH),
+        ("log-in", {"login": "wrong"}, NO_AUTH),
+    ],
+}
+"""By lab: what is done there, and in whose words it is refused."""
+
+
+@pytest.mark.parametrize("lab", REFUSALS)
+def test_each_refusal_is_the_server_s_own(supervisor, lab):
+    opened = Opened(supervisor, lab)
+    try:
+        for action, fields, words in REFUSALS[lab]:
+            before = len(opened.told)
+            try:
+                said = opened.act(action, **fields)
+            except NotNow as exc:
+                said = str(exc)
+            assert words in said + repr(opened.told[before:]), (action, fields)
+    finally:
+        opened.end()
+
+
+RIGHTS = "~app:* -@all +get +set"
+
+
+@pytest.fixture
+def token_gate(rack, identity):
+    """A gate with one user in front of a real Redis: how a client reaches it, its clock, and why it
+    refuses.
+    """
+    redis = Redis("cache", rack.address(), rack.directory, "pw")
+    rack.start(redis)
+    redis.run("ACL", "SETUSER", "app", "on", ">inside", *RIGHTS.split())
+    clock = GateClock()
+    gate = TokenGate(
+        rack.host,
+        identity,
+        redis.address,
+        judge=lambda user, token: "" if (user, token) == ("app", "token") else "it is forged",
+        password_of={"app": "inside"}.__getitem__,
+        clock=clock,
+    )
+
+    def client(password):
+        return RespClient(straight(gate.address), Access("app", password, identity.trusted))
+
+    yield client, clock, gate
+    gate.close()
+    redis.close()
+
+
+def test_a_token_gate_lets_in_nothing_before_a_login(token_gate):
+    client, _, gate = token_gate
+    with closing(client("")) as nobody:
+        for words in (["PING"], ["GET", "app:1"], ["AUTH", "token"], ["HELLO", "3"]):
+            assert str(nobody.command(*words)) == NOAUTH
+    for password in ("inside", "forged"):
+        with closing(client(password)) as forger, pytest.raises(LoginRefused, match="WRONGPASS"):
+            forger.connect()
+    assert [one.reason for one in gate.judged] == ["it is forged"] * 2
+
+
+def test_behind_a_token_gate_a_user_can_do_no_more_than_its_access_string(token_gate):
+    client, clock, _ = token_gate
+    with closing(client("token")) as user:
+        assert user.command("SET", "app:1", "page") == b"OK"
+        assert user.command("GET", "app:1") == b"page"
+        for words in (
+            ["GET", "billing:1"],
+            ["DEL", "app:1"],
+            ["ACL", "LIST"],
+            ["CONFIG", "GET", "*"],
+        ):
+            assert str(user.command(*words)).startswith("NOPERM"), words
+        # On a connection that is logged in it is Redis that answers, also to another login.
+        assert str(user.command("AUTH", "labctl", "inside")) == WRONGPASS
+        clock.advance(CONNECTED_S + 60)
+        eventually(user.ended, what="the end of a connection that is twelve hours old")

@@ -1,15 +1,19 @@
 """Rules, tokens and access strings of the setup access, without a server."""
 
+import datetime
 import stat
 from types import SimpleNamespace
+from urllib.parse import parse_qsl
 
 import pytest
 from cryptography import x509
 
 from labs.catalogue import find
 from labs.errors import BadInput, NotNow
+from labs.setups.access import iam
 from labs.setups.access.certificates import Authority
 from labs.setups.access.gate import CLOSED, Gate, Rule
+from labs.setups.access.iam_users import POLICIES, IamUsers
 from labs.setups.access.tokens import problem_of
 from labs.setups.access.users import Users
 
@@ -124,3 +128,97 @@ def test_a_certificate_names_its_server_and_is_for_its_owner_alone(tmp_path):
     certificate.verify_directly_issued_by(authority)
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
     assert len(list(tmp_path.iterdir())) == 3, "the authority's key is nowhere"
+
+
+USER, KEYS = "iam-user-01", iam.Keys()
+NOW = datetime.datetime.now(datetime.UTC)
+
+
+@pytest.fixture(scope="module")
+def token():
+    return iam.make_token(KEYS, USER)
+
+
+def signed(**more):
+    return iam.make_token(KEYS, USER, **more)
+
+
+def test_a_token_logs_its_user_in(token):
+    assert iam.problem_of(token, USER, KEYS, NOW) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "problem"),
+    [
+        (-301, "its date has not come yet"),
+        (-200, ""),
+        (890, ""),
+        (960, "it expired 60 s ago"),
+        (86_400, "it expired 85,500 s ago"),
+    ],
+)
+def test_a_token_is_good_for_fifteen_minutes(token, seconds, problem):
+    signed_at = dict(parse_qsl(token.partition("/?")[2]))["X-Amz-Date"]
+    then = datetime.datetime.strptime(signed_at + "+0000", "%Y%m%dT%H%M%SZ%z")
+
+    now = then + datetime.timedelta(seconds=seconds)
+
+    assert iam.problem_of(token, USER, KEYS, now) == problem
+
+
+@pytest.mark.parametrize(
+    ("forge", "problem"),
+    [
+        (lambda token: token[:-1] + ("0" if token[-1] != "0" else "1"), "its signature"),
+        (lambda token: token.replace("X-Amz-Expires=900", "X-Amz-Expires=90000"), "its signature"),
+        (lambda token: token.replace("X-Amz-Date=2", "X-Amz-Date=3"), "its signature"),
+        (lambda token: token + "&Other=1", "its signature"),
+        (lambda token: token.partition("&X-Amz-Signature")[0], "its signature"),
+        (lambda token: token[:-4] + "äöü€", "its signature"),
+        (lambda token: token.replace("User=iam-user-01", "User=iam-user-02"), "it is for the user"),
+        (lambda token: token.replace("sandbox-cache", "other-cache"), "it is for the cache other"),
+        (lambda token: token.replace("Action=connect", "Action=list"), "it is no token"),
+        (lambda token: token.replace("us-east-1", "eu-west-1"), "it was signed for eu-west-1"),
+        (lambda token: token.replace("elasticache", "memorydb"), "it was signed for"),
+        (lambda token: token.replace("AKIA", "AKIB"), "its access key is not known"),
+        (lambda _: signed(region="eu-west-1"), "it was signed for eu-west-1"),
+        (lambda _: signed(cache="other-cache"), "it is for the cache other-cache"),
+        (lambda _: iam.make_token(KEYS, "iam-user-02"), "it is for the user iam-user-02"),
+        (lambda _: iam.make_token(iam.Keys(), USER), "its access key is not known"),
+        (lambda _: iam.make_token(iam.Keys(KEYS.access_key), USER), "its signature does not fit"),
+        (lambda _: "", "it is no token"),
+        (lambda _: "correct-horse-battery", "it is no token"),
+    ],
+)
+def test_a_token_that_was_forged_is_refused_for_its_own_reason(token, forge, problem):
+    assert iam.problem_of(forge(token), USER, KEYS, NOW).startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("policy", "user", "problem"),
+    [
+        ("connect", USER, ""),
+        ("connect", "iam-user-02", "the policy does not allow elasticache:Connect"),
+        ("api", USER, "the policy does not allow elasticache:Connect"),
+        ("nothing", USER, "the policy does not allow elasticache:Connect"),
+        ("connect", "default", "there is no user default"),
+    ],
+)
+def test_a_policy_lets_in_to_its_own_cache_as_its_own_user(policy, user, problem):
+    users = IamUsers(SimpleNamespace(settings={"policy": policy}, is_real=False))
+
+    assert users.judge(user, iam.make_token(users.keys, user)) == problem
+
+
+def test_a_policy_denies_before_it_allows_and_allows_each_resource():
+    both = iam.arn("replicationgroup", iam.CACHE), iam.arn("user", USER)
+    allow = iam.Statement("Allow", (iam.CONNECT,), both)
+
+    assert iam.allows([allow], iam.CONNECT, *both)
+    assert not iam.allows([allow], iam.CONNECT, both[0], iam.arn("user", "iam-user-02"))
+    assert not iam.allows([allow, *POLICIES["api"]], iam.CONNECT, *both)
+    assert not iam.allows([allow], "elasticache:CreateReplicationGroup", *both)
+
+
+def test_the_secret_of_a_key_is_in_no_text_of_it():
+    assert KEYS.secret not in repr(KEYS)

@@ -130,7 +130,7 @@ def problem_of(token: str, user: str, keys: Keys, now: datetime.datetime) -> str
     if (region, service) != (REGION, SERVICE):
         return f"it was signed for {region[:20]}, and the cache is in {REGION}"
     expected = _signature(keys, cache, given, day)
-    if not hmac.compare_digest(expected, given.get("X-Amz-Signature", "")):
+    if not hmac.compare_digest(expected.encode(), given.get("X-Amz-Signature", "").encode()):
         return "its signature does not fit"
     try:
         signed = datetime.datetime.strptime(given["X-Amz-Date"] + "+0000", "%Y%m%dT%H%M%SZ%z")
