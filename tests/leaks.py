@@ -51,6 +51,11 @@ def leaked(secrets, text):
     return sorted({name for name, one in secrets if any(part in words for part in pieces(one))})
 
 
+def secrets_in(told):
+    """The secrets of an answer to `tell-secrets`, as (where it was made, the secret)."""
+    return [(name, bytes.fromhex(value)) for name, value in told["secrets"]]
+
+
 class Heard(logging.Handler):
     """Keeps all that is logged in this process."""
 
@@ -117,17 +122,17 @@ class Looking:
         self._said[sandbox].clear()
 
     def secrets(self, sandbox):
-        """The secrets that were made in a sandbox, as (where it was made, the secret), and what was
-        started there, as (command line, environment).
-        """
-        told = self._supervisor.call(sandbox, "tell-secrets")
-        return [(name, bytes.fromhex(value)) for name, value in told["secrets"]], told["started"]
+        """The secrets that were made in a sandbox, as (where it was made, the secret)."""
+        return secrets_in(self._supervisor.call(sandbox, "tell-secrets"))
 
     def look(self, sandbox):
         """In which places of a sandbox, and of its host, its secrets are found."""
-        secrets, started = self.secrets(sandbox)
+        told = self._supervisor.call(sandbox, "tell-secrets")
+        secrets, started = secrets_in(told), told["started"]
         assert secrets, "none was noted, so none can be found"
+        records = [self._supervisor.call(sandbox, "record", name=one) for one in told["records"]]
         texts = {
+            "records": json.dumps(records),
             **{place: json.dumps(said) for place, said in self._said[sandbox].items()},
             "host-log": "\n".join(self._heard.lines),
             "command-lines": "\n".join(argv for argv, _ in started),

@@ -16,19 +16,19 @@ import pytest
 from sqlalchemy.orm import sessionmaker
 
 from labs.catalogue import catalogue
-from labs.lab import Lab
+from labs.lab import Lab, Text
 from portal import access
 from portal.app import create_app
 from portal.recorder import Recorder
 from portal.serve import gunicorn_settings
 from tests.hosts import emptied_redis, serving
-from tests.leaks import Heard, files, leaked, processes, telling
+from tests.leaks import Heard, files, leaked, processes, secrets_in, telling
 from tests.waiting import eventually
 from tests.web.conftest import Returning
 
 SETUP = "labs.setups.access."
 TYPED = "correct-horse-battery-9"
-"""A password that a learner types into a console."""
+"""A password that a learner types."""
 RUN_S = 90.0
 
 
@@ -74,13 +74,16 @@ class Bench:
         return answer
 
     def play(self):
-        """The reference run; then by the web the lab's first action, and in each console a login
-        with a password.
+        """The reference run; then by the web the lab's first action, and a password wherever
+        something can be typed: in the fields of actions, and in each console.
         """
         supervisor = self.site.host.supervisor
         checks = supervisor.call(self.id, "play", deadline_s=RUN_S)["checks"]
         assert any(check["status"] == "met" for check in checks)
         self.post(f"actions/{self.lab.actions[0].name}")
+        for action in self.lab.actions:
+            if typed := {one.name: TYPED for one in action.fields if isinstance(one, Text)}:
+                self.post(f"actions/{action.name}", **typed)
         for node in self.lab.topology.servers:
             if node.has_console:
                 for command in ("AUTH learner", "CONFIG SET requirepass"):
@@ -89,9 +92,8 @@ class Bench:
     def secrets(self):
         """Those that were made in the sandbox, and what else is the owner's alone."""
         told = self.site.host.supervisor.call(self.id, "tell-secrets")
-        made = [(f"{self.lab.id}: {name}", bytes.fromhex(one)) for name, one in told["secrets"]]
         own = ("the owner’s cookie", self.signature), ("the site’s key", self.site.key)
-        return [*made, *((name, one.encode()) for name, one in own)]
+        return [*secrets_in(told), *((name, one.encode()) for name, one in own)]
 
 
 class Site:

@@ -65,8 +65,8 @@ class NotingPopen(subprocess.Popen):  # type: ignore[type-arg]
         super().__init__(args, *more, env=env, **options)
 
 
-def tell_secrets(_sandbox, _args):
-    return {"secrets": made, "started": started}
+def tell_secrets(sandbox, _args):
+    return {"secrets": made, "started": started, "records": list(sandbox.records)}
 
 
 RequestSigner = importlib.import_module("botocore.signers").RequestSigner
