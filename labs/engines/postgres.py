@@ -245,6 +245,8 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 lc_messages = 'C'
 log_checkpoints = off
+# The log says what went wrong. The statement may have a password in it, and is left out.
+log_min_error_statement = panic
 log_line_prefix = '%t '
 """
 

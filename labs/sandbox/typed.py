@@ -44,6 +44,7 @@ _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _BEFORE_A_PASSWORD = re.compile(
     r"""\s*['"]?(?:
         auth | acl['"]?\s+['"]?setuser | (?:hello|migrate)\b.*?\bauth2?
+        | (?:alter|create)\s+(?:role|user)\b.*?\bpassword
         | config['"]?\s+['"]?set\b.*?(?:requirepass|masterauth|-pass)
     )\b['"]?(?=\s+\S)
     | .*?\bpassword(?:\s*=\s*|\s+)(?=['"$]|[eu]&?')

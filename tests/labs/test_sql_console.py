@@ -52,6 +52,16 @@ def test_an_open_transaction_is_in_the_prompt(console):
     assert console.look() == ("", "")
 
 
+def test_the_log_of_the_server_has_what_went_wrong_and_not_the_statement(server, console):
+    rack, engine = server
+
+    said = console.run("alter role missing password 's3cret'").output
+
+    assert "does not exist" in said
+    eventually(lambda: 'ERROR:  role "missing"' in rack.log(engine))
+    assert "s3cret" not in rack.log(engine)
+
+
 def test_a_commit_after_the_session_ended_is_not_run(engine, console):
     console.run("begin")
     console.run("update products set price = 1.23 where product_id = 42")

@@ -116,6 +116,7 @@ def test_a_dash_in_a_command_that_ran_is_left_alone():
         ("CONFIG SET maxmemory 1mb requirepass s3cret", "CONFIG SET maxmemory 1mb requirepass …"),
         ("MIGRATE h 1 k 0 9 AUTH2 shop s3cret", "MIGRATE h 1 k 0 9 AUTH2 …"),
         ("ALTER ROLE learner\nPASSWORD 's3cret'", "ALTER ROLE learner\nPASSWORD …"),
+        ("create user me password s3cret", "create user me password …"),
         ("UPDATE a SET password = E's3cret'", "UPDATE a SET password = …"),
         ("AUTH", "AUTH"),
         ("SET author me", "SET author me"),
