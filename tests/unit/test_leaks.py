@@ -2,12 +2,15 @@
 
 import base64
 import json
+import re
 import secrets
+from pathlib import Path
 
 import pytest
 
 from tests.leaks import PIECE, leaked
 
+LABS = Path(__file__).resolve().parents[2] / "labs"
 SECRET = secrets.token_urlsafe(24)
 FORMS = {
     "as it is": SECRET,
@@ -43,3 +46,20 @@ def test_the_number_of_a_key_is_found_in_its_file():
 )
 def test_nothing_else_is_found(text):
     assert leaked([("it", SECRET.encode()), ("key", secrets.token_bytes(32))], text) == []
+
+
+def test_labs_make_secrets_in_ways_that_are_noted_alone():
+    """What tests/samples/labs_that_tell notes; a salt is no secret."""
+    others = re.compile(
+        r"os\.urandom|uuid\.uuid|SystemRandom|secrets\.(?:choice|rand|token_bytes)"
+        r"|from secrets import|asymmetric import (?!ec$)|from \S+\.ec import",
+        re.MULTILINE,
+    )
+    found = {
+        str(path.relative_to(LABS)): others.findall(path.read_text())
+        for path in LABS.glob("**/*.py")
+    }
+
+    assert {path: ways for path, ways in found.items() if ways} == {
+        "engines/postgres.py": ["secrets.token_bytes"]
+    }
