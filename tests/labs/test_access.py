@@ -114,7 +114,7 @@ REFUSALS: dict[str, list[tuple[str, dict[str, str], str]]] = {
     ],
     "iam": [
         ("log-in", {"kind": "own"}, "the policy does not allow elasticache:Connect"),
-        ("get", {}, "The application is not logged in"),
+        ("send", {"command": "GET app:1"}, "The application is not logged in"),
     ],
     "memcached-sasl": [
         ("log-in", {"login": "none"}, NO_AUTH),
