@@ -71,7 +71,7 @@ def other_name(sandbox: Sandbox) -> Verdict:
     return _met(sandbox, "name", "redis", "refused by the client")
 
 
-@check("The handshake costs, on both engines; a request costs little")
+@check("The handshake costs time, on both engines")
 def cost(sandbox: Sandbox) -> Verdict:
     costs = {one.server: one for one in sandbox.ledger.seen(Cost)}
     require_seen(

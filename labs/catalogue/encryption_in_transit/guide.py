@@ -50,7 +50,7 @@ GUIDE = (
     Step(
         "Try a name that is not in the certificate.",
         press("wrongly", kind="name", engine="redis"),
-        "The certificate is real, and for another server, so the client refused.",
+        "The certificate is genuine, but for another server, so the client refused.",
         until=checks.other_name,
     ),
     Step(

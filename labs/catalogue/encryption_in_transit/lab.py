@@ -54,7 +54,8 @@ lab = Lab(
     primary=True,
     here="a tap between the application and the server keeps a copy of every byte. The password "
     "and the card number are made for this lab.",
-    aws="the network of a VPC is closed to others; TLS protects against who gets in all the same.",
+    aws="the network of a VPC is closed to others; TLS protects against a reader who gets in "
+    "all the same.",
 )
 def send(sandbox: Sandbox, server: str) -> str:
     seen = wire.send(sandbox, server)

@@ -133,7 +133,7 @@ def data_plane(sandbox: Sandbox) -> Verdict:
     )
 
 
-@check("What a user may do stands in its access string")
+@check("The access string says what a user may do")
 def rights(sandbox: Sandbox) -> Verdict:
     asked = require_seen(
         sandbox.ledger.newest(Asked, lambda one: one.command.startswith("DEL")),

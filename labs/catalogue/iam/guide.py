@@ -45,7 +45,7 @@ GUIDE = (
     Step(
         "Read a key on the open connection.",
         press("send", command=checks.GET),
-        "IAM was asked at the login only, so Redis answered.",
+        "The gate checked the policy only at the login, so Redis answered.",
     ),
     Step(
         "Write it.",

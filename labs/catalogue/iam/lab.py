@@ -46,7 +46,7 @@ lab = Lab(
     id="iam",
     title="IAM",
     question="What does an IAM policy decide, and what not?",
-    about="Redis behind a gate that takes signed tokens. Change the policy, log in with tokens "
+    about="Redis behind a gate that accepts signed tokens. Change the policy, log in with tokens "
     "that are right, late, foreign and forged, and advance the clock.",
     minutes=20,
     view="Policy, and who has logged in",
@@ -112,7 +112,7 @@ def log_in(sandbox: Sandbox, kind: str) -> str:
     gear="step",
     fields=(COMMAND,),
     here="Redis answers over the connection that the application holds, and asks no policy.",
-    aws="the same: what a user may do stands in its access string.",
+    aws="the same: the access string says what a user may do.",
 )
 def send(sandbox: Sandbox, command: str) -> str:
     part = sandbox.part(IamUsers)

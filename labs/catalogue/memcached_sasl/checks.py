@@ -62,7 +62,7 @@ def refused_wrong(sandbox: Sandbox) -> Verdict:
     return _refused(asked, "a wrong password")
 
 
-@check("The right password lets in")
+@check("The right password lets the client in")
 def let_in(sandbox: Sandbox) -> Verdict:
     asked = _newest(
         sandbox,
@@ -90,8 +90,8 @@ def as_offered(sandbox: Sandbox) -> Verdict:
     )
     if asked.ended == "answered":
         return met(
-            f"It answered a client that never logged in: {asked.answer}. Who reaches it may do "
-            "everything.",
+            f"It answered a client that never logged in: {asked.answer}. Each client "
+            "that reaches it may do everything.",
             _evidence(asked),
         )
     raise unmet(

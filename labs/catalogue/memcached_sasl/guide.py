@@ -27,7 +27,7 @@ GUIDE = (
     Step(
         "Try the right password.",
         press("log-in", login="right"),
-        "The login was accepted; the password crossed the wire as it is.",
+        "The server accepted the login, and PLAIN sent the password as plain text.",
         until=checks.let_in,
     ),
     Step(

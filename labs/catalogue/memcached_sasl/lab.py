@@ -16,7 +16,7 @@ lab = Lab(
     id="memcached-sasl",
     title="Memcached and SASL",
     question="Can Memcached ask for a password, and does ElastiCache’s?",
-    about="A Memcached with SASL, as one can run it oneself, and one without, as ElastiCache "
+    about="A Memcached with SASL, as you can run it yourself, and one without, as ElastiCache "
     "offers it. Ask both, with and without a password.",
     minutes=10,
     topology=Topology(
@@ -47,8 +47,8 @@ lab = Lab(
     fields=(LOGIN,),
     primary=True,
     here="memcached -S, with the mechanism PLAIN and a client from the Python package index.",
-    aws="ElastiCache has no SASL: no parameter of Memcached’s parameter groups, and no user group. "
-    "A security group protects it, and TLS.",
+    aws="we found no SASL: no parameter for it, and no user group for Memcached. A security group "
+    "and TLS protect it.",
 )
 def log_in(sandbox: Sandbox, login: str) -> str:
     asked = ask(sandbox, SASL, "binary", login)

@@ -76,7 +76,7 @@ def stranger_waits(sandbox: Sandbox) -> Verdict:
     return _timed_out(call, "The stranger")
 
 
-@check("Who gets through is not logged in yet")
+@check("A caller that gets through is not logged in yet")
 def not_a_login(sandbox: Sandbox) -> Verdict:
     call = require_seen(
         sandbox.ledger.newest(Call, lambda one: one.login == NO_PASSWORD and _let_in(one)),
@@ -93,7 +93,7 @@ def not_a_login(sandbox: Sandbox) -> Verdict:
     raise unmet(
         f"Without a password the call was {call.ended}: {call.answer}.",
         _evidence(call),
-        hint="Redis must ask everybody for a password whom the rules let in. "
+        hint="Redis must ask each caller that the rules let in for a password. "
         + _to_call("Bastion"),
     )
 

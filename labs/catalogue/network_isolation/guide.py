@@ -37,7 +37,7 @@ GUIDE = (
     Step(
         "Guess how many connections of a stranger Redis counts.",
         predict("counted-of-a-stranger"),
-        "Redis counted nothing, for the stranger’s packets were dropped on the way.",
+        "Redis counted nothing, because the network dropped the stranger’s packets.",
         until=checks.stranger_waits,
     ),
     Step(

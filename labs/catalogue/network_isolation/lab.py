@@ -114,7 +114,7 @@ def remove_rule(sandbox: Sandbox, group: str, port: str) -> str:
     "connections does Redis count?",
     unit="connections",
     unit_of_one="connection",
-    why="None: what no rule lets in is dropped on its way to Redis.",
+    why="None: the network drops the packets of a caller that no rule lets in.",
 )
 def counted_of_a_stranger(sandbox: Sandbox) -> float:
     make_ready(sandbox)

@@ -27,7 +27,7 @@ def nothing_at_first(sandbox: Sandbox) -> Verdict:
             _evidence(tried),
             hint="A user begins with no right at all. " + _to_grant("off"),
         )
-    return met(f"Redis let the user in to nothing: {tried.calls[0].answer}", _evidence(tried))
+    return met(f"Redis refused every command: {tried.calls[0].answer}", _evidence(tried))
 
 
 @check("The application can do its work, and nothing else")

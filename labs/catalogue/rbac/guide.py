@@ -18,14 +18,14 @@ GUIDE = (
         until=checks.too_wide,
     ),
     Step(
-        "Guess how many names a user is shown.",
+        "Guess how many names Redis shows to a user.",
         predict("keys-listed"),
         "The rule +@read came last and gave KEYS back, and the pattern hid no name.",
     ),
     Step(
         "Take the dangerous commands first, then give what reads.",
         press("grant", user="app", string="on ~app:* -@dangerous +@read"),
-        "KEYS is in both categories, and the last rule holds, so KEYS is allowed.",
+        "KEYS is in both categories, and the last rule holds, so Redis allows KEYS.",
     ),
     Step(
         "Try the same rules in the other order.",

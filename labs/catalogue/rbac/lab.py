@@ -67,8 +67,8 @@ def grant(sandbox: Sandbox, user: str, string: str) -> str:
     tried = part.try_all(user)
     own, others = len(tried.allowed(JOB)), tried.allowed(OTHER)
     return sandbox.caption(
-        f"Of {len(JOB)} commands that the application needs {own} were answered.",
-        f"Of {len(OTHER)} that it has no business with: {', '.join(others) or 'none'}.",
+        f"Redis answered {own} of the {len(JOB)} commands that the application needs.",
+        f"Of {len(OTHER)} others it answered: {', '.join(others) or 'none'}.",
     )
 
 

@@ -110,7 +110,7 @@ def let_in(sandbox: Sandbox) -> Verdict:
     )
 
 
-@check("A token has 16 to 128 characters, and not every character")
+@check("A token has 16 to 128 characters, and not all characters are allowed")
 def token_rules(sandbox: Sandbox) -> Verdict:
     seen = require_seen(
         sandbox.ledger.seen(TokenTried),
@@ -162,7 +162,7 @@ def both_valid(sandbox: Sandbox) -> Verdict:
     )
 
 
-@check("A rotation in the right order fails no request")
+@check("In a rotation in the right order no request fails")
 def rotated(sandbox: Sandbox) -> Verdict:
     rotation = require_seen(
         sandbox.ledger.newest(Rotation, lambda one: one.steps == RIGHT_ORDER),
@@ -195,7 +195,7 @@ def rotated(sandbox: Sandbox) -> Verdict:
     )
 
 
-@check("SET before the application has the new token fails its requests")
+@check("After SET, requests of an application with the old token fail")
 def wrong_order(sandbox: Sandbox) -> Verdict:
     rotation = require_seen(
         sandbox.ledger.newest(Rotation, lambda one: "hand over" not in one.steps),

@@ -36,13 +36,13 @@ GUIDE = (
     Step(
         "Try the application’s token.",
         press("call", login="own"),
-        "One token opens everything: who holds it is the user default.",
+        "One token opens everything: each client that has it is the user default.",
         until=checks.let_in,
     ),
     Step(
         "Log in to a Redis without TLS.",
         press("log-in-plainly"),
-        "The token stands in the clear among the bytes, so a token needs TLS.",
+        "The bytes show the token as plain text, so a token needs TLS.",
         until=checks.on_the_wire,
     ),
     Step(

@@ -42,7 +42,7 @@ TYPED = Text("token", "A token", ".*", "Any text.", help="It is checked here, an
 lab = Lab(
     id="redis-auth",
     title="Redis AUTH",
-    question="How is a token replaced while a thousand clients use it?",
+    question="How do you replace a token while clients use it?",
     about="Redis with TLS and a token, and clients that connect again and again. Call without one, "
     "replace it under load, and do it in the wrong order.",
     minutes=20,
