@@ -13,7 +13,7 @@ from tests.guides.hands import Hand, Mouse
 
 STEP_S = 90.0
 """For one step, with all that its servers do and the time to live of what they store."""
-AGAIN_S = 1.0
+AGAIN_S, ATTEMPTS = 1.0, 3
 
 
 class Lost(AssertionError):
@@ -35,8 +35,9 @@ def follow(page: Page, pause: Callable[[], None], hand: Hand | None = None) -> i
 
 def _do(page: Page, number: int, hand: Hand) -> None:
     """Do this step and wait until another one is the current one. What is stepped, and what the
-    guide says to press `until` something, is pressed again while it isn't. A step with nothing to
-    press may end by itself.
+    guide says to press `until` something, is pressed again while it isn't; so is a prediction that
+    says why it could not be measured, as on a machine that stalls. A step with nothing to press may
+    end by itself.
     """
     step = page.locator(f'cg-guide [data-step="{number}"]')
     later = page.locator(f'cg-guide:not([data-current="{number}"])')
@@ -47,7 +48,7 @@ def _do(page: Page, number: int, hand: Hand) -> None:
     fields = json.loads(step.get_attribute("data-fields") or "{}")
     words = f"Step {number}: {step.inner_text()}"
     repeats = use.startswith("step:") or "Press it until" in words
-    end = time.monotonic() + STEP_S
+    end, attempts = time.monotonic() + STEP_S, 1
     while True:
         if use:
             try:
@@ -59,9 +60,14 @@ def _do(page: Page, number: int, hand: Hand) -> None:
         while time.monotonic() < min(again_at, end):
             if not _is_current(page, number):
                 return
+            if use.startswith("prediction:") and attempts < ATTEMPTS and _has_failed(page):
+                end, attempts = time.monotonic() + STEP_S, attempts + 1
+                break
             page.wait_for_timeout(50)
         if time.monotonic() >= end:
-            raise Lost(f"{words}\nwas done, and the guide did not go on. {_checks(page)}")
+            raise Lost(
+                f"{words}\nwas done, and the guide did not go on. {_problems(page)} {_checks(page)}"
+            )
 
 
 def _is_current(page: Page, number: int) -> bool:
@@ -88,11 +94,11 @@ def _use(hand: Hand, control: Locator, use: str, fields: dict[str, Any]) -> None
         line.press("Enter")
     elif kind == "prediction":
         card = control.locator("xpath=ancestor::section[1]")
-        answer = card.locator("input[name=value]").first
-        if answer.get_attribute("type") == "radio":
-            hand.tick(answer)
-        else:
-            hand.write(answer, "1")
+        answers = card.locator("input[name=value]")
+        if answers.count() and answers.first.get_attribute("type") == "radio":
+            hand.tick(answers.first)
+        elif answers.count():
+            hand.write(answers.first, "1")
         hand.press(control)
     else:
         for name, value in fields.items():
@@ -155,6 +161,20 @@ def _fill(hand: Hand, control: Locator, name: str, value: Any) -> None:
         hand.pick(field, str(value))
     else:
         hand.write(field, f"{value:g}" if isinstance(value, float) else str(value))
+
+
+def _has_failed(page: Page) -> bool:
+    """True once for each sentence that says why a prediction could not be measured."""
+    new = page.locator(".prediction .problem:not([data-read])")
+    if not new.count():
+        return False
+    new.first.evaluate("sentence => sentence.setAttribute('data-read', '')")
+    return True
+
+
+def _problems(page: Page) -> str:
+    """Why predictions could not be measured, as the page says it; empty if none says so."""
+    return " ".join(page.locator(".prediction .problem").all_inner_texts())
 
 
 def _checks(page: Page) -> str:
