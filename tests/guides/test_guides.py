@@ -36,9 +36,8 @@ def test_a_guide_that_is_followed_reaches_every_check(visit, lab, request):
     expect(page.get_by_role("button", name="Open the bench")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_whole_lab_is_done_with_the_keyboard_alone_and_axe_finds_nothing(visit, scheme):
-    page, keyboard = visit("/labs/cache-aside", color_scheme=scheme), Keyboard()
+def test_a_whole_lab_is_done_with_the_keyboard_alone_and_axe_finds_nothing(visit):
+    page, keyboard = visit("/labs/cache-aside"), Keyboard()
     keyboard.press(page.get_by_role("button", name="Open the bench"))
     page.wait_for_selector("cg-bench[data-phase=open]")
     expect(page.locator(".lit")).to_be_visible()
@@ -63,5 +62,8 @@ def every_check_is_met(page, lab):
 
 
 def violations(page):
-    found = Axe().run(page).response["violations"]
+    found = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found += Axe().run(page).response["violations"]
     return [(one["id"], [node["target"] for node in one["nodes"]][:4]) for one in found]
