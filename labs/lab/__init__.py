@@ -40,6 +40,7 @@ from labs.lab.verdict import (
     Unmet as Unmet,
     Verdict as Verdict,
     evidence_of as evidence_of,
+    judged as judged,
     met as met,
     require_seen as require_seen,
     unmet as unmet,

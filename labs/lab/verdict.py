@@ -44,6 +44,17 @@ def unmet(message: str, evidence: Evidence | None = None, *, hint: str = "") -> 
     return Unmet(Verdict("unmet", message, evidence or {}, hint))
 
 
+def judged(
+    is_so: object, evidence: Evidence, met_message: str, unmet_message: str, *, hint: str
+) -> Verdict:
+    """What a check finds of something that was seen: met with the first sentence if it is so.
+    Raises Unmet with the second sentence and the hint if it is not.
+    """
+    if not is_so:
+        raise unmet(unmet_message, evidence, hint=hint)
+    return met(met_message, evidence)
+
+
 def require_seen(
     thing: Thing | None, message: str, evidence: Evidence | None = None, *, hint: str
 ) -> Thing:

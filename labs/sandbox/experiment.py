@@ -80,7 +80,7 @@ def temporarily(sandbox: Context, **values: Value) -> Iterator[None]:
 
 def observed(sandbox: Context, thing: Thing) -> Thing:
     """Keep in the ledger what an experiment saw, and have the checks look at it."""
-    sandbox.ledger.observations.append(thing)
+    sandbox.ledger.observe(thing)
     sandbox.checker.wake()
     return thing
 

@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from labs.events import Sense
+from labs.lab import require_seen
 
 Seen = TypeVar("Seen")
+MOST_REQUESTS, MOST_OBSERVATIONS = 5_000, 5_000
+LEFT_OUT_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +92,14 @@ class Ledger:
     def add(self, request: Request) -> None:
         """Keep one more."""
         self.requests.append(request)
-        if len(self.requests) > 5_000:
-            del self.requests[:1_000]
+        if len(self.requests) > MOST_REQUESTS:
+            del self.requests[:LEFT_OUT_AT_ONCE]
+
+    def observe(self, *seen: object) -> None:
+        """Keep what an experiment saw."""
+        self.observations += seen
+        if len(self.observations) > MOST_OBSERVATIONS:
+            del self.observations[:LEFT_OUT_AT_ONCE]
 
     def reads(self, *, item: int | None = None) -> list[Request]:
         """Reads in order, of one item or of all."""
@@ -111,6 +120,19 @@ class Ledger:
     ) -> Seen | None:
         """The newest observation of one kind that fits; None if there is none."""
         return next(filter(where, reversed(self.seen(kind))), None)
+
+    def require_newest(
+        self,
+        kind: type[Seen],
+        message: str,
+        where: Callable[[Seen], object] = lambda _: True,
+        *,
+        hint: str,
+    ) -> Seen:
+        """The newest observation of one kind that fits, which a check judges. Raises Unmet without
+        evidence if there is none.
+        """
+        return require_seen(self.newest(kind, where), message, hint=hint)
 
     def clear(self) -> None:
         """Forget everything but the numbering."""

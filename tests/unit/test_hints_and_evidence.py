@@ -27,7 +27,7 @@ QUOTED = re.compile(r"“([^”]*)”")
 CONSOLE = re.compile(r"\bconsole\b", re.IGNORECASE)
 TYPED = re.compile(r"\btype “([^”]*)”")
 TAB = re.compile(r"\btab (\w+)")
-MAKES_EVIDENCE = {"met", "unmet", "require_seen"}
+MAKES_EVIDENCE = {"met", "unmet", "judged", "require_seen"}
 RETURNS_EVIDENCE = {"_bytes_of", "_evidence", "evidence"}
 
 

@@ -346,7 +346,7 @@ class Backups(Part):
     def _note(self, seen: object, backup: Backup) -> None:
         """Keep a backup or a restore in the ledger, for the checks."""
         if not backup.experiment:
-            self.context.ledger.observations.append(seen)
+            self.context.ledger.observe(seen)
 
     def _keep(self, backup: Backup) -> Backup:
         self.kept[backup.name] = backup

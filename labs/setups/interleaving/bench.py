@@ -79,7 +79,7 @@ class Races(Part):
         context = self.context
         with self._race() as race:
             played = race.play(following(schedule), watched=True)
-        context.ledger.observations.append(
+        context.ledger.observe(
             SinglePlay(str(context.settings["strategy"]), str(context.settings["race"]), played)
         )
         context.set("order", schedule if played.outcome == "impossible" else played.schedule)
@@ -142,7 +142,7 @@ class Races(Part):
             for strategy in strategies:
                 race.strategy = strategy
                 found.append(survey(race))
-        self.context.ledger.observations.extend(found)
+        self.context.ledger.observe(*found)
         return found
 
     def _show_schedule(self, schedule: str, played: Played | None) -> None:

@@ -174,14 +174,14 @@ def compare(sandbox: Sandbox) -> None:
 def note_start(sandbox: Sandbox) -> None:
     """The server has started: writes and syncs of the next fault count from here."""
     writer = journal(sandbox)
-    sandbox.ledger.observations.append(Start(writer.written, writer.progress().syncs))
+    sandbox.ledger.observe(Start(writer.written, writer.progress().syncs))
 
 
 def _note_fault(sandbox: Sandbox, kind: str, in_kernel: int, unsynced_bytes: int) -> None:
     writer = journal(sandbox)
     writer.wait_for_reports()
     start = sandbox.ledger.newest(Start) or Start(0, 0)
-    sandbox.ledger.observations.append(
+    sandbox.ledger.observe(
         Fault(
             kind,
             in_kernel,
