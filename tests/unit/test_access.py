@@ -14,8 +14,9 @@ from labs.setups.access import iam
 from labs.setups.access.certificates import Authority
 from labs.setups.access.gate import CLOSED, Gate, Rule
 from labs.setups.access.iam_users import POLICIES, IamUsers
-from labs.setups.access.tokens import problem_of
+from labs.setups.access.tokens import Tokens, problem_of
 from labs.setups.access.users import Users
+from labs.setups.access.workload import Visitors
 
 
 class Network:
@@ -103,6 +104,28 @@ def test_a_token_is_held_against_the_rules_of_the_service(token, problem):
     found = problem_of(token)
 
     assert found == "" if not problem else found.startswith(problem)
+
+
+@pytest.mark.parametrize("change", ["rotate", "leave_open", "close_again"])
+def test_while_the_server_is_down_no_token_changes(change):
+    server = SimpleNamespace(state="down", engine=SimpleNamespace(address=None))
+    topology = find("redis-auth").topology
+    context = SimpleNamespace(servers={"cache": server}, topology=topology, is_real=True)
+    tokens = Tokens(context)
+    before = tokens.made[:], tokens.in_force
+
+    with pytest.raises(NotNow, match="Redis is not running"):
+        getattr(tokens, change)()
+
+    assert (tokens.made, tokens.in_force) == before
+
+
+@pytest.mark.parametrize("keep_s", [0, 10])
+def test_an_action_does_not_wait_for_clients_that_keep_their_connections(keep_s):
+    settings = {"keep_connections_s": keep_s}
+    context = SimpleNamespace(settings=settings, load=SimpleNamespace(running=True))
+
+    assert not Visitors(context).all_connect_again()
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
 import contextlib
 import socket
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from labs.clients.address import Address
+from labs.lab import Link
 from labs.setups.access import tap as taps
-from labs.setups.access.tap import Tap
+from labs.setups.access.tap import Tap, Taps
 
 
 @pytest.fixture
@@ -102,3 +104,54 @@ def test_its_end_ends_every_connection_and_its_thread(echo):
     assert client.recv(1) == b""
     client.close()
     assert not any(thread.name == "cg-tap" for thread in threading.enumerate())
+
+
+def test_a_client_that_is_gone_before_it_is_accepted_holds_up_no_other(tap):
+    tap._accept()
+
+    assert said(tap, b"x") == b"x"
+
+
+def test_an_exchange_is_overheard_alone(tap):
+    began, may_end = threading.Event(), threading.Event()
+    overheard = {}
+
+    def overhear(name):
+        with tap.exchange() as packets:
+            said(tap, name.encode())
+            began.set()
+            assert may_end.wait(5)
+        overheard[name] = b"".join(one.data for one in packets)
+
+    threads = [threading.Thread(target=overhear, args=(name,)) for name in ("first", "second")]
+    threads[0].start()
+    assert began.wait(5)
+    threads[1].start()
+    threads[1].join(0.1)  # it would spoil the first now
+    may_end.set()
+    for thread in threads:
+        thread.join(5)
+
+    assert overheard == {"first": b"firstfirst", "second": b"secondsecond"}
+
+
+def test_a_server_that_is_exchanged_gets_a_new_tap_and_the_others_keep_theirs(echo):
+    links = (Link("a", "app", "a"), Link("b", "app", "b"))
+    context = SimpleNamespace(
+        is_real=True,
+        topology=SimpleNamespace(
+            links=links, links_to=lambda server: [one for one in links if one.target == server]
+        ),
+        servers=dict.fromkeys("ab", SimpleNamespace(engine=SimpleNamespace(address=echo))),
+        addresses=SimpleNamespace(of_link=lambda name: name),
+        network=SimpleNamespace(add_link=lambda _name, _entrance, _target: None),
+    )
+    made = Taps(context)
+    made.opened()
+    before = made.of("a"), made.of("b")
+
+    made.server_changed("a", "exchange")
+
+    assert made.of("a") is not before[0]
+    assert made.of("b") is before[1]
+    made.close()

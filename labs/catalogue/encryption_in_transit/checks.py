@@ -4,13 +4,15 @@ by what clients met.
 
 from __future__ import annotations
 
-from labs.catalogue.encryption_in_transit.wire import ENGINES, SECURED, Cost, Mistake, Overheard
+from labs.catalogue.encryption_in_transit.wire import ENGINES
 from labs.events import Value
-from labs.lab import Verdict, check, evidence_of, met, require_seen, unmet
+from labs.lab import Verdict, check, evidence_of, judged, require_seen, unmet
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.access.wire import times
+from labs.setups.access.costs import Cost, figures_of
+from labs.setups.access.mistakes import Kind, Mistake
+from labs.setups.access.wire import Overheard, times
 
-MISTAKES = {
+MISTAKES: dict[Kind, str] = {
     "plain": "a client without TLS, a server with TLS",
     "tls": "a client with TLS, a server without",
     "authority": "an authority that did not sign",
@@ -21,15 +23,13 @@ MISTAKES = {
 @check("Without TLS the wire shows the password and the value")
 def plain_is_read(sandbox: Sandbox) -> Verdict:
     seen = _overheard(sandbox, "redis", "Redis")
-    if seen.passwords and seen.values:
-        return met(
-            f"The password crossed the wire {times(seen.passwords)}, the card number "
-            f"{times(seen.values)}, in {seen.bytes_seen:,} bytes that anybody could read.",
-            evidence_of(seen),
-        )
-    raise unmet(
+    passwords, values = seen.times_seen["passwords"], seen.times_seen["values"]
+    return judged(
+        passwords and values,
+        _evidence(seen),
+        f"The password crossed the wire {times(passwords)}, the card number {times(values)}, in "
+        f"{seen.bytes_seen:,} bytes that anybody could read.",
         "The password and the card number were not found on the wire.",
-        evidence_of(seen),
         hint=_to_send("Redis"),
     )
 
@@ -42,10 +42,10 @@ def tls_is_not(sandbox: Sandbox) -> Verdict:
 @check("Memcached has no password to lose, and shows every value without TLS")
 def memcached_too(sandbox: Sandbox) -> Verdict:
     seen = _overheard(sandbox, "memcached", "Memcached")
-    if not seen.values:
+    if not seen.times_seen["values"]:
         raise unmet(
             "The card number was not found on the wire.",
-            evidence_of(seen),
+            _evidence(seen),
             hint=_to_send("Memcached"),
         )
     return _hidden(sandbox, "memcached-tls", "Memcached with TLS")
@@ -53,22 +53,22 @@ def memcached_too(sandbox: Sandbox) -> Verdict:
 
 @check("A client without TLS is cut off by a server with TLS")
 def plain_client(sandbox: Sandbox) -> Verdict:
-    return _met(sandbox, "plain", "redis", "closed by the server")
+    return _met(sandbox, "plain", "closed by the server")
 
 
 @check("A client with TLS waits in vain for a Redis without")
 def hangs(sandbox: Sandbox) -> Verdict:
-    return _met(sandbox, "tls", "redis", "timed out")
+    return _met(sandbox, "tls", "timed out")
 
 
 @check("A client refuses a certificate that its authority did not sign")
 def unknown_authority(sandbox: Sandbox) -> Verdict:
-    return _met(sandbox, "authority", "redis", "refused by the client")
+    return _met(sandbox, "authority", "refused by the client")
 
 
 @check("A client refuses a certificate for another name")
 def other_name(sandbox: Sandbox) -> Verdict:
-    return _met(sandbox, "name", "redis", "refused by the client")
+    return _met(sandbox, "name", "refused by the client")
 
 
 @check("The handshake costs time, on both engines")
@@ -79,76 +79,61 @@ def cost(sandbox: Sandbox) -> Verdict:
         "The servers have not been timed yet.",
         hint="In the tab Step press “Time the handshakes”.",
     )
-    evidence: dict[str, Value] = {}
-    for name, one in costs.items():
-        key = name.replace("-", "_")
-        evidence |= {f"{key}_connect_ms": one.connect_ms, f"{key}_request_us": one.request_us}
     slower = [costs[f"{engine}-tls"].connect_ms > costs[engine].connect_ms for engine in ENGINES]
-    if all(slower):
-        return met(
-            f"To connect took Redis {costs['redis'].connect_ms:.2f} ms without TLS and "
-            f"{costs['redis-tls'].connect_ms:.2f} ms with it, Memcached "
-            f"{costs['memcached'].connect_ms:.2f} and {costs['memcached-tls'].connect_ms:.2f} ms.",
-            evidence,
-        )
-    raise unmet(
+    return judged(
+        all(slower),
+        figures_of(costs),
+        f"To connect took Redis {costs['redis'].connect_ms:.2f} ms without TLS and "
+        f"{costs['redis-tls'].connect_ms:.2f} ms with it, Memcached "
+        f"{costs['memcached'].connect_ms:.2f} and {costs['memcached-tls'].connect_ms:.2f} ms.",
         "A handshake took no time.",
-        evidence,
         hint="In the tab Step press “Time the handshakes” again, when the machine is quiet.",
     )
 
 
 def _overheard(sandbox: Sandbox, server: str, label: str) -> Overheard:
-    return require_seen(
-        sandbox.ledger.newest(Overheard, lambda one: one.server == server),
+    return sandbox.ledger.require_newest(
+        Overheard,
         f"Nothing has been sent to {label} yet.",
+        lambda one: one.server == server,
         hint=_to_send(label),
     )
 
 
+def _evidence(seen: Overheard) -> dict[str, Value]:
+    return {"server": seen.server, **seen.evidence}
+
+
 def _hidden(sandbox: Sandbox, server: str, label: str) -> Verdict:
-    assert server in SECURED
     seen = _overheard(sandbox, server, label)
-    if seen.passwords or seen.values or not seen.bytes_seen:
-        raise unmet(
-            f"The card number crossed the wire to {label} {times(seen.values)}."
-            if seen.bytes_seen
-            else f"Nothing crossed the wire to {label}.",
-            evidence_of(seen),
-            hint=_to_send(label),
-        )
-    return met(
+    return judged(
+        seen.bytes_seen and not any(seen.times_seen.values()),
+        _evidence(seen),
         f"{seen.bytes_seen:,} bytes crossed the wire to {label}, and neither the password nor the "
         "card number is among them.",
-        evidence_of(seen),
+        f"The card number crossed the wire to {label} {times(seen.times_seen['values'])}."
+        if seen.bytes_seen
+        else f"Nothing crossed the wire to {label}.",
+        hint=_to_send(label),
     )
 
 
-def _met(sandbox: Sandbox, kind: str, engine: str, ended: str) -> Verdict:
-    """Met if such a mistake ended this way."""
-    hint = _to_connect(MISTAKES[kind], ENGINES[engine])
-    seen = require_seen(
-        sandbox.ledger.newest(
-            Mistake, lambda one: one.kind == kind and one.server.startswith(engine)
-        ),
+def _met(sandbox: Sandbox, kind: Kind, ended: str) -> Verdict:
+    """Met if such a mistake with Redis ended this way."""
+    hint = (
+        f"In the tab Break choose “{MISTAKES[kind]}” under “Mistake” and “Redis” under “Engine”, "
+        "and press “Connect wrongly”."
+    )
+    seen = sandbox.ledger.require_newest(
+        Mistake,
         f"This has not been tried yet: {MISTAKES[kind]}.",
+        lambda one: one.kind == kind and one.server.startswith("redis"),
         hint=hint,
     )
-    evidence: dict[str, Value] = {
-        "server": seen.server,
-        **evidence_of(seen.symptom, "ended", "words", "took_ms"),
-    }
-    if seen.symptom.ended == ended:
-        return met(seen.symptom.sentence, evidence)
-    raise unmet(seen.symptom.sentence, evidence, hint=hint)
+    symptom = seen.symptom
+    evidence = {"server": seen.server, **evidence_of(symptom, "ended", "words", "took_ms")}
+    return judged(symptom.ended == ended, evidence, symptom.sentence, symptom.sentence, hint=hint)
 
 
 def _to_send(server: str) -> str:
     return f"In the tab Step choose “{server}” under “Server” and press “Send a card number”."
-
-
-def _to_connect(mistake: str, engine: str) -> str:
-    return (
-        f"In the tab Break choose “{mistake}” under “Mistake” and “{engine}” under “Engine”, and "
-        "press “Connect wrongly”."
-    )

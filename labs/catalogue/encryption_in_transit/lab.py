@@ -11,6 +11,7 @@ from labs.catalogue.encryption_in_transit.wire import ENGINES, SECURED, TOPOLOGY
 from labs.lab import Choice, Lab
 from labs.sandbox.experiment import make_ready, refuted, until_met
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.access import costs, mistakes
 from labs.setups.access.server import TlsServers
 from labs.setups.access.tap import Taps
 from labs.setups.access.wire import TABLE, times
@@ -31,7 +32,7 @@ lab = Lab(
     topology=TOPOLOGY,
     parts=(partial(TlsServers, names=SECURED), Taps),
     gears=("step", "break"),
-    tables=(replace(TABLE, shown=False), wire.COSTS),
+    tables=(replace(TABLE, shown=False), costs.TABLE),
     checks=(
         checks.plain_is_read,
         checks.tls_is_not,
@@ -62,7 +63,7 @@ def send(sandbox: Sandbox, server: str) -> str:
     label = sandbox.topology.node(server).label
     found = [
         f"the {what} {times(number)}"
-        for what, number in (("password", seen.passwords), ("card number", seen.values))
+        for what, number in zip(("password", "card number"), seen.times_seen.values(), strict=True)
         if number
     ]
     return sandbox.caption(
@@ -73,16 +74,13 @@ def send(sandbox: Sandbox, server: str) -> str:
 
 @lab.action("Time the handshakes", gear="step", measures=True)
 def time(sandbox: Sandbox) -> str:
-    costs = {cost.server: cost for cost in wire.time_all(sandbox)}
-    for name, cost in costs.items():
-        key = name.replace("-", "_")
-        sandbox.measurements[f"{key}_connect_ms"] = cost.connect_ms
-        sandbox.measurements[f"{key}_request_us"] = cost.request_us
+    timed = costs.time_all(sandbox)
+    sandbox.measurements.update(costs.figures_of(timed))
+    secured, redis = timed["redis-tls"], timed["redis"]
     return sandbox.caption(
-        f"With TLS Redis takes {costs['redis-tls'].connect_ms:.2f} ms to connect and answer, "
-        f"without it {costs['redis'].connect_ms:.2f} ms.",
-        f"A request on an open connection: {costs['redis-tls'].request_us:.0f} and "
-        f"{costs['redis'].request_us:.0f} µs.",
+        f"With TLS Redis takes {secured.connect_ms:.2f} ms to connect and answer, without it "
+        f"{redis.connect_ms:.2f} ms.",
+        f"A request on an open connection: {secured.request_us:.0f} and {redis.request_us:.0f} µs.",
     )
 
 
@@ -95,8 +93,8 @@ def time(sandbox: Sandbox) -> str:
     aws="the same four symptoms. ElastiCache’s certificates are signed by Amazon Trust Services, "
     "which most systems trust.",
 )
-def wrongly(sandbox: Sandbox, kind: str, engine: str) -> str:
-    seen = wire.mistake(sandbox, kind, engine)
+def wrongly(sandbox: Sandbox, kind: mistakes.Kind, engine: str) -> str:
+    seen = mistakes.connect_wrongly(sandbox, kind, server=engine, secured=f"{engine}-tls")
     label = sandbox.topology.node(seen.server).label
     return sandbox.caption(seen.symptom.sentence, f"The server was {label}.")
 
@@ -110,7 +108,7 @@ def wrongly(sandbox: Sandbox, kind: str, engine: str) -> str:
 )
 def readable(sandbox: Sandbox) -> float:
     make_ready(sandbox)
-    return float(wire.send(sandbox, "redis-tls").values)
+    return float(wire.send(sandbox, "redis-tls").times_seen["values"])
 
 
 @lab.reference

@@ -4,17 +4,13 @@ application's clients.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from labs.events import Value
-from labs.lab import Verdict, check, evidence_of, met, require_seen, unmet
+from labs.lab import Verdict, check, evidence_of, judged, met, require_seen, unmet
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.access.calls import Call
-from labs.setups.access.tokens import OPEN, Rotation
-from labs.setups.access.wire import times
+from labs.setups.access.tokens import NONE, OPEN, WRONG, BothTried, Rotation, TokenTried
+from labs.setups.access.wire import Overheard, times
 
-NONE, WRONG = "none", "a wrong one"
 PLAIN = "plain"
 LEAST_VISITS = 50
 RIGHT_ORDER = ("ROTATE", "hand over", "SET")
@@ -24,88 +20,58 @@ _ROTATE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TokenTried:
-    """A token that was held against the rules: its length, and what is wrong with it."""
-
-    length: int
-    problem: str
-
-
-@dataclass(frozen=True, slots=True)
-class BothTried:
-    """Calls with two tokens while the server accepted both, by its own count of passwords."""
-
-    passwords: int
-    older: Call
-    newer: Call
-
-
-@dataclass(frozen=True, slots=True)
-class Overheard:
-    """A login without TLS, as the wire showed it: how many bytes crossed, and how often the token
-    was among them.
-    """
-
-    answer: str
-    bytes_seen: int
-    tokens: int
-
-
 @check("Without TLS the wire shows the token")
 def on_the_wire(sandbox: Sandbox) -> Verdict:
     hint = "In the tab Step press “Log in without TLS”."
-    seen = require_seen(
-        sandbox.ledger.newest(Overheard), "No login without TLS has been overheard yet.", hint=hint
+    seen = sandbox.ledger.require_newest(
+        Overheard, "No login without TLS has been overheard yet.", hint=hint
     )
-    if not seen.tokens:
-        raise unmet(
-            f"The token was not found in the {seen.bytes_seen:,} bytes that crossed the wire.",
-            evidence_of(seen),
-            hint=hint,
-        )
-    return met(
-        f"The token crossed the wire {times(seen.tokens)}, in {seen.bytes_seen:,} bytes that "
-        "anybody on the way could read.",
-        evidence_of(seen),
+    tokens = seen.times_seen["tokens"]
+    return judged(
+        tokens,
+        seen.evidence,
+        f"The token crossed the wire {times(tokens)}, in {seen.bytes_seen:,} bytes that anybody on "
+        "the way could read.",
+        f"The token was not found in the {seen.bytes_seen:,} bytes that crossed the wire.",
+        hint=hint,
     )
 
 
 @check("Without a token Redis refuses every command")
 def refused_without(sandbox: Sandbox) -> Verdict:
-    call = _newest(
-        sandbox,
-        lambda one: one.login == NONE and OPEN not in one.in_force,
+    call = sandbox.ledger.require_newest(
+        Call,
         "No call without a token has been made yet.",
-        hint="In the tab Step choose “none” under “Token” and press “Call Redis”.",
+        lambda one: one.login == NONE and OPEN not in one.in_force,
+        hint=_to_call("none"),
     )
     return _refused(call, "NOAUTH")
 
 
 @check("A wrong token is refused")
 def refused_wrong(sandbox: Sandbox) -> Verdict:
-    call = _newest(
-        sandbox,
-        lambda one: one.login == WRONG,
+    call = sandbox.ledger.require_newest(
+        Call,
         "No call with a wrong token has been made yet.",
-        hint="In the tab Step choose “a wrong one” under “Token” and press “Call Redis”.",
+        lambda one: one.login == WRONG,
+        hint=_to_call("a wrong one"),
     )
     return _refused(call, "WRONGPASS")
 
 
 @check("The right token lets its holder in")
 def let_in(sandbox: Sandbox) -> Verdict:
-    call = _newest(
-        sandbox,
-        lambda one: one.login in one.in_force,
+    call = sandbox.ledger.require_newest(
+        Call,
         "No call with the application’s token has been made yet.",
-        hint="In the tab Step choose “the application’s” under “Token” and press “Call Redis”.",
+        lambda one: one.login in one.in_force,
+        hint=_to_call("the application’s"),
     )
-    if call.ended == "answered":
-        return met(f"Redis answered {call.answer} after {call.took_ms:.1f} ms.", _evidence(call))
-    raise unmet(
-        f"The call with {call.login} was {call.ended}: {call.answer}",
+    return judged(
+        call.is_answered,
         _evidence(call),
+        f"Redis answered {call.answer} after {call.took_ms:.1f} ms.",
+        f"The call with {call.login} was {call.ended}: {call.answer}",
         hint="In the tab Step press “Give the application the newest token”, then “Call Redis”.",
     )
 
@@ -137,8 +103,8 @@ def token_rules(sandbox: Sandbox) -> Verdict:
 
 @check("After ROTATE Redis accepts both tokens")
 def both_valid(sandbox: Sandbox) -> Verdict:
-    both = require_seen(
-        sandbox.ledger.newest(BothTried),
+    both = sandbox.ledger.require_newest(
+        BothTried,
         "Redis has not accepted two tokens yet.",
         hint="In the tab Step press “ROTATE: add a token”.",
     )
@@ -147,16 +113,13 @@ def both_valid(sandbox: Sandbox) -> Verdict:
         "older_answer": both.older.answer,
         "newer_answer": both.newer.answer,
     }
-    if both.older.ended == both.newer.ended == "answered" and both.passwords > 1:
-        return met(
-            f"Redis has {both.passwords} passwords for the user default, and answered a call with "
-            "each.",
-            evidence,
-        )
-    raise unmet(
+    return judged(
+        both.older.is_answered and both.newer.is_answered and both.passwords > 1,
+        evidence,
+        f"Redis has {both.passwords} passwords for the user default, and answered a call with "
+        "each.",
         f"With {both.older.login} the call was {both.older.ended}, with {both.newer.login} it was "
         f"{both.newer.ended}.",
-        evidence,
         hint="ROTATE must keep the older token. In the tab Step press “SET: only the newest token” "
         "and “ROTATE: add a token”.",
     )
@@ -164,9 +127,10 @@ def both_valid(sandbox: Sandbox) -> Verdict:
 
 @check("In a rotation in the right order no request fails")
 def rotated(sandbox: Sandbox) -> Verdict:
-    rotation = require_seen(
-        sandbox.ledger.newest(Rotation, lambda one: one.steps == RIGHT_ORDER),
+    rotation = sandbox.ledger.require_newest(
+        Rotation,
         "No token has been rotated in the right order under load yet.",
+        lambda one: one.steps == RIGHT_ORDER,
         hint=_ROTATE,
     )
     evidence = _evidence_of_rotation(rotation)
@@ -182,37 +146,31 @@ def rotated(sandbox: Sandbox) -> Verdict:
             evidence,
             hint="Redis must accept both tokens until every client has the new one. " + _ROTATE,
         )
-    if rotation.old.ended != "refused by the server":
-        raise unmet(
-            f"The old token is still accepted: {rotation.old.answer}.",
-            evidence,
-            hint="SET must leave the newest token alone. " + _ROTATE,
-        )
-    return met(
+    return judged(
+        rotation.old.is_refused(""),
+        evidence,
         f"None of {rotation.done:,} visits failed, and Redis refuses the old token now: "
         f"{rotation.old.answer}",
-        evidence,
+        f"The old token is still accepted: {rotation.old.answer}.",
+        hint="SET must leave the newest token alone. " + _ROTATE,
     )
 
 
 @check("After SET, requests of an application with the old token fail")
 def wrong_order(sandbox: Sandbox) -> Verdict:
-    rotation = require_seen(
-        sandbox.ledger.newest(Rotation, lambda one: "hand over" not in one.steps),
+    rotation = sandbox.ledger.require_newest(
+        Rotation,
         "SET has not been pressed yet before the application had the new token.",
+        lambda one: "hand over" not in one.steps,
         hint="In the tab Load press “Start the load”. In the tab Step press “ROTATE: add a token” "
         "and at once “SET: only the newest token”.",
     )
-    evidence = _evidence_of_rotation(rotation)
-    if rotation.failed:
-        return met(
-            f"{rotation.failed:,} visits failed in {rotation.seconds:.1f} s: clients that "
-            "connected again still had the old token.",
-            evidence,
-        )
-    raise unmet(
+    return judged(
+        rotation.failed,
+        _evidence_of_rotation(rotation),
+        f"{rotation.failed:,} visits failed in {rotation.seconds:.1f} s: clients that connected "
+        "again still had the old token.",
         f"None of {rotation.done:,} visits failed.",
-        evidence,
         hint="In the tab Load set “Clients keep a connection for” to 0.5 s: a client is asked for "
         "its token when it connects. Then ROTATE and SET again.",
     )
@@ -220,24 +178,20 @@ def wrong_order(sandbox: Sandbox) -> Verdict:
 
 @check("A default user without a password lets in everybody")
 def trap(sandbox: Sandbox) -> Verdict:
-    call = _newest(
-        sandbox,
-        lambda one: one.login == NONE and OPEN in one.in_force,
+    call = sandbox.ledger.require_newest(
+        Call,
         "No call without a token has been made yet while the default user had no password.",
+        lambda one: one.login == NONE and OPEN in one.in_force,
         hint="In the tab Break press “Take the password away”. Then choose “none” under “Token” "
         "and press “Call Redis” in the tab Step.",
     )
-    if call.ended == "answered":
-        return met(f"Redis answered {call.answer} to a caller without a token.", _evidence(call))
-    raise unmet(
-        f"The call without a token was {call.ended}: {call.answer}",
+    return judged(
+        call.is_answered,
         _evidence(call),
+        f"Redis answered {call.answer} to a caller without a token.",
+        f"The call without a token was {call.ended}: {call.answer}",
         hint="In the tab Break press “Take the password away”, and call again without a token.",
     )
-
-
-def _newest(sandbox: Sandbox, where: Callable[[Call], object], message: str, *, hint: str) -> Call:
-    return require_seen(sandbox.ledger.newest(Call, where), message, hint=hint)
 
 
 def _evidence(call: Call) -> dict[str, Value]:
@@ -254,11 +208,15 @@ def _evidence_of_rotation(rotation: Rotation) -> dict[str, Value]:
 
 
 def _refused(call: Call, word: str) -> Verdict:
-    if call.ended == "refused by the server" and call.answer.startswith(word):
-        return met(f"Redis refused: {call.answer}", _evidence(call))
-    raise unmet(
-        f"The call was {call.ended}: {call.answer}",
+    return judged(
+        call.is_refused(word),
         _evidence(call),
+        f"Redis refused: {call.answer}",
+        f"The call was {call.ended}: {call.answer}",
         hint="Redis must ask every client for its token. In the tab Break press “Ask for the "
         "token again”, then “Call Redis” in the tab Step.",
     )
+
+
+def _to_call(token: str) -> str:
+    return f"In the tab Step choose “{token}” under “Token” and press “Call Redis”."

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import secrets
-from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
 from labs.catalogue.redis_auth import checks, guide, mutants
-from labs.catalogue.redis_auth.checks import NONE, PLAIN, WRONG, BothTried, Overheard, TokenTried
-from labs.clients.access import Access
-from labs.clients.address import straight
-from labs.clients.resp import RespClient
-from labs.engines.redis import Redis
+from labs.catalogue.redis_auth.checks import PLAIN
 from labs.lab import Choice, Lab, Link, Node, Text, Topology
-from labs.sandbox.experiment import make_ready, observed, refuted, temporarily, until_met
+from labs.sandbox.experiment import make_ready, refuted, temporarily, until_met
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.access import bench, calls
-from labs.setups.access.bench import APP, SERVER, require_up
-from labs.setups.access.calls import Call, connections_of, redis_of, text_of
+from labs.setups.access import bench, calls, tokens
+from labs.setups.access.bench import APP, SERVER
 from labs.setups.access.tap import Taps
-from labs.setups.access.tokens import (
-    LONGEST,
-    SHORTEST,
-    Rotation,
-    TokenHolders,
-    Tokens,
-    name_of,
-    problem_of,
-)
-from labs.setups.access.wire import TABLE as WIRE, overhear, times
+from labs.setups.access.tokens import LONGEST, SHORTEST, Rotation, TokenHolders, Tokens, name_of
+from labs.setups.access.wire import TABLE as WIRE, times
 
-KEEP_S, ROUNDS = 0.5, 2
+KEEP_S = 0.5
 SHOWN_TOKEN = "a-token-on-a-postcard"
 """Made for this lab, and shown: no secret of a sandbox."""
-LOGINS = (("none", "none"), ("wrong", "a wrong one"), ("own", "the application’s"))
-LOGIN = Choice("login", "Token", LOGINS, "none")
+LOGINS: dict[tokens.Login, str] = {
+    "none": "none",
+    "wrong": "a wrong one",
+    "own": "the application’s",
+}
+LOGIN = Choice("login", "Token", tuple(LOGINS.items()), "none")
 CALLS = replace(calls.TABLE, shown=False)
 TYPED = Text("token", "A token", ".*", "Any text.", help="It is checked here, and kept nowhere.")
 
@@ -77,18 +66,10 @@ lab = Lab(
 
 
 @lab.action("Call Redis", gear="step", fields=(LOGIN,), primary=True)
-def call(sandbox: Sandbox, login: str) -> str:
-    tokens, trusted = sandbox.part(Tokens), redis_of(sandbox).trusted
-    access = {
-        "none": Access(tls=trusted),
-        "wrong": Access("", secrets.token_hex(SHORTEST), trusted),
-        "own": tokens.access(tokens.app),
-    }[login]
-    shown = {"none": NONE, "wrong": WRONG, "own": name_of(tokens.app)}[login]
-    made = calls.call(sandbox, APP, access, shown, tokens.in_force, "PING")
-    if made.ended == "answered":
-        return sandbox.caption(f"Redis answered {made.answer}.", f"The token was {shown}.")
-    return sandbox.caption(f"Redis refused: {made.answer}", f"The token was {shown}.")
+def call(sandbox: Sandbox, login: tokens.Login) -> str:
+    made = sandbox.part(Tokens).try_login(login)
+    said = f"Redis answered {made.answer}." if made.is_answered else f"Redis refused: {made.answer}"
+    return sandbox.caption(said, f"The token was {made.login}.")
 
 
 @lab.action(
@@ -99,23 +80,11 @@ def call(sandbox: Sandbox, login: str) -> str:
     aws="not possible: AUTH needs encryption in transit.",
 )
 def log_in_plainly(sandbox: Sandbox) -> str:
-    require_up(sandbox, PLAIN)
-    engine, token = sandbox.servers[PLAIN].engine, SHOWN_TOKEN
-    assert isinstance(engine, Redis)
-    engine.run("ACL", "SETUSER", "default", "reset", "on", *engine.rights.split())
-    engine.run("CONFIG", "SET", "requirepass", token)
-    way = straight(sandbox.addresses.of_link(PLAIN))
-
-    def log_in() -> str:
-        with closing(RespClient(way, Access("", token))) as client:
-            return text_of(client.command("PING"))
-
-    answer, seen = overhear(sandbox, PLAIN, log_in)
-    found = seen.count(token.encode())
-    observed(sandbox, Overheard(answer, len(seen), found))
+    seen = tokens.log_in_without_tls(sandbox, PLAIN, SHOWN_TOKEN)
     return sandbox.caption(
-        f"Redis without TLS answered {answer}.",
-        f"The {len(seen):,} bytes on the wire show the token {times(found)}.",
+        f"Redis without TLS answered {seen.answer}.",
+        f"The {seen.bytes_seen:,} bytes on the wire show the token "
+        f"{times(seen.times_seen['tokens'])}.",
     )
 
 
@@ -127,32 +96,22 @@ def log_in_plainly(sandbox: Sandbox) -> str:
     "valid. A cluster that had no token still lets in clients without one.",
 )
 def rotate(sandbox: Sandbox) -> str:
-    tokens = sandbox.part(Tokens)
-    older = tokens.app
-    newer = tokens.rotate()
-    shown = redis_of(sandbox).run("ACL", "GETUSER", "default")
-    assert isinstance(shown, list)
-    passwords = shown[shown.index(b"passwords") + 1]
-    both = [_call(sandbox, number) for number in (older, newer)]
-    observed(sandbox, BothTried(len(passwords), *both))
+    both = sandbox.part(Tokens).rotate()
     return sandbox.caption(
-        f"Redis accepts {name_of(older)} and {name_of(newer)} now.",
+        f"Redis accepts {both.older.login} and {both.newer.login} now.",
         "Nothing changes for clients that have the older one.",
     )
 
 
 @lab.action("Give the application the newest token", gear="step")
 def hand_over(sandbox: Sandbox) -> str:
-    number = sandbox.part(Tokens).hand_over()
-    sandbox.part(TokenHolders).refresh()
-    if sandbox.load.running and _all_connected_again(sandbox):
-        return sandbox.caption(
-            f"The application has {name_of(number)}.", "All its clients have connected again."
-        )
-    return sandbox.caption(
-        f"The application has {name_of(number)}.",
-        "A client uses it when it connects again; a connection that exists stays logged in.",
-    )
+    newest = name_of(sandbox.part(Tokens).hand_over())
+    visitors = sandbox.part(TokenHolders)
+    visitors.refresh()
+    after = "A client uses it when it connects again; a connection that exists stays logged in."
+    if visitors.all_connect_again():
+        after = "All its clients have connected again."
+    return sandbox.caption(f"The application has {newest}.", after)
 
 
 @lab.action(
@@ -176,9 +135,8 @@ def set_newest(sandbox: Sandbox) -> str:
 
 @lab.action("Check this token", gear="step", fields=(TYPED,))
 def try_token(sandbox: Sandbox, token: str) -> str:
-    problem = problem_of(token)
-    observed(sandbox, TokenTried(len(token), problem))
-    return problem or f"It has {len(token)} characters, and all of them are allowed."
+    tried = tokens.try_token(sandbox, token)
+    return tried.problem or f"It has {tried.length} characters, and all of them are allowed."
 
 
 @lab.action(
@@ -215,7 +173,7 @@ def failed_in_a_rotation(sandbox: Sandbox) -> float:
 @lab.reference
 def reference(sandbox: Sandbox) -> None:
     """Calls without, with a wrong and with the right token; a rotation in both orders; the trap."""
-    for login, _ in LOGINS:
+    for login in LOGINS:
         call(sandbox, login)
     for length in (SHORTEST - 1, SHORTEST, LONGEST):
         try_token(sandbox, "x" * length)
@@ -238,8 +196,7 @@ def reference(sandbox: Sandbox) -> None:
 def _rotation(sandbox: Sandbox, *, in_order: bool) -> Rotation:
     """Replace the token while the clients run, which end with it."""
     with temporarily(sandbox, keep_connections_s=KEEP_S):
-        sandbox.start_load()
-        sandbox.wait_until(lambda: bench.visits(sandbox)[0] > checks.LEAST_VISITS, deadline_s=5.0)
+        bench.load_until_visited(sandbox, checks.LEAST_VISITS)
         rotate(sandbox)
         if in_order:
             hand_over(sandbox)
@@ -247,22 +204,3 @@ def _rotation(sandbox: Sandbox, *, in_order: bool) -> Rotation:
         hand_over(sandbox)
         sandbox.stop_load()
     return sandbox.ledger.seen(Rotation)[-1]
-
-
-def _all_connected_again(sandbox: Sandbox) -> bool:
-    """Wait until the server has counted two connections for each client of the load; False if they
-    keep theirs.
-    """
-    keep_s = float(sandbox.settings["keep_connections_s"])
-    if not keep_s:
-        return False
-    engine = redis_of(sandbox)
-    enough = connections_of(engine) + ROUNDS * max(1, sandbox.load.clients)
-    return sandbox.wait_until(
-        lambda: connections_of(engine) >= enough, deadline_s=2 * ROUNDS * keep_s + 1
-    )
-
-
-def _call(sandbox: Sandbox, number: int) -> Call:
-    tokens = sandbox.part(Tokens)
-    return calls.call(sandbox, APP, tokens.access(number), name_of(number), tokens.in_force, "PING")

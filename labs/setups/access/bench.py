@@ -1,13 +1,23 @@
-"""What labs about access share: the server, and the controls of the application's clients."""
+"""What labs about access share: the server, the controls of the application's clients, and how the
+page shows what was tried.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
 from labs.errors import NotNow
-from labs.lab import Chart, Control, Link, Number
+from labs.events import Sense, Travelled, Value
+from labs.lab import Chart, Control, Link, Number, Table
 from labs.sandbox.context import Context
 
+Seen = TypeVar("Seen")
 APP, SERVER = "app", "cache"
 LINK = Link(SERVER, APP, SERVER)
+MOST_SHOWN = 12
+"""Rows of a table of what was tried."""
+VISITED_S = 5.0
 
 
 def require_up(context: Context, server: str) -> None:
@@ -25,6 +35,30 @@ def visits(context: Context) -> tuple[int, int]:
     """How many visits the load's clients have counted, and how many failed."""
     tallies = list(context.load.totals.values())
     return sum(one.done for one in tallies), sum(one.errors for one in tallies)
+
+
+def load_until_visited(context: Context, visits_more: int) -> None:
+    """Start the load, and wait until its clients have counted this many visits, or VISITED_S."""
+    enough = visits(context)[0] + visits_more
+    context.start_load()
+    context.wait_until(lambda: visits(context)[0] >= enough, deadline_s=VISITED_S)
+
+
+def show_newest(
+    context: Context,
+    table: Table,
+    kind: type[Seen],
+    row_of: Callable[[Seen], Mapping[str, Value]],
+) -> None:
+    """Fill a table with what was observed of one kind: the newest MOST_SHOWN, newest first."""
+    newest = context.ledger.seen(kind)[-MOST_SHOWN:]
+    context.tabulate(table.name, [row_of(one) for one in reversed(newest)])
+
+
+def show_on_link(context: Context, link: str, words: str, *, is_answered: bool) -> None:
+    """Draw on a link that it was used, and in a word how that ended."""
+    meaning: Sense = "hit" if is_answered else "error"
+    context.emit(Travelled(links=[link], meaning=meaning, words=words))
 
 
 def controls(*, keep_s: float = 0.0) -> tuple[Control, ...]:

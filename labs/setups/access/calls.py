@@ -14,15 +14,14 @@ from labs.clients.access import Access
 from labs.clients.address import straight
 from labs.clients.resp import LoginRefused, ReplyError, RespClient, Word
 from labs.engines.redis import Redis, parse_info
-from labs.events import Sense, Travelled
+from labs.events import Value
 from labs.lab import Column, Table
 from labs.sandbox.context import Context
 from labs.sandbox.experiment import observed
-from labs.setups.access.bench import SERVER, require_up
+from labs.setups.access.bench import SERVER, require_up, show_newest, show_on_link
 
 TIMEOUT_S = 2.0
 """How long a caller waits for a connection, and for each answer."""
-MOST_SHOWN = 12
 TABLE = Table(
     "calls",
     "Who has called",
@@ -65,6 +64,15 @@ class Call:
     connections_after: int
 
     @property
+    def is_answered(self) -> bool:
+        """True if the server did what the caller asked for."""
+        return self.ended == "answered"
+
+    def is_refused(self, word: str) -> bool:
+        """True if the server refused, with an error of this word."""
+        return self.ended == "refused by the server" and self.answer.startswith(word)
+
+    @property
     def connections(self) -> int:
         """How many connections the server counted meanwhile."""
         return self.connections_after - self.connections_before
@@ -98,10 +106,21 @@ def call(
         took_ms = round((time.perf_counter() - began) * 1000, 1)
     after = connections_of(engine)
     made = Call(source, login, tuple(in_force), ended, answer, took_ms, before, after)
-    meaning: Sense = "hit" if ended == "answered" else "error"
-    context.emit(Travelled(links=[link], meaning=meaning, words=_IN_A_WORD[ended]))
+    show_on_link(context, link, _IN_A_WORD[ended], is_answered=made.is_answered)
     observed(context, made)
-    _tabulate(context)
+
+    def row(one: Call) -> dict[str, Value]:
+        return {
+            "source": context.topology.node(one.source).label,
+            "login": one.login,
+            "in_force": ", ".join(one.in_force) or "nothing",
+            "ended": one.ended,
+            "answer": one.answer,
+            "took_ms": one.took_ms,
+            "connections": one.connections,
+        }
+
+    show_newest(context, TABLE, Call, row)
     return made
 
 
@@ -139,21 +158,3 @@ def text_of(reply: object) -> str:
     if isinstance(reply, bytes):
         return reply.decode(errors="replace")
     return "(nil)" if reply is None else str(reply)
-
-
-def _tabulate(context: Context) -> None:
-    context.tabulate(
-        TABLE.name,
-        [
-            {
-                "source": context.topology.node(one.source).label,
-                "login": one.login,
-                "in_force": ", ".join(one.in_force) or "nothing",
-                "ended": one.ended,
-                "answer": one.answer,
-                "took_ms": one.took_ms,
-                "connections": one.connections,
-            }
-            for one in reversed(context.ledger.seen(Call)[-MOST_SHOWN:])
-        ],
-    )

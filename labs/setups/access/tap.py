@@ -7,10 +7,11 @@ import selectors
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from labs.clients.address import Address
+from labs.lab import Link
 from labs.sandbox.context import Context
 from labs.sandbox.part import Part
 
@@ -35,10 +36,12 @@ class Tap:
 
     def __init__(self, host: str, server: Address) -> None:
         self._server = server
-        self._lock = threading.Lock()
+        self._lock, self._exchange = threading.Lock(), threading.Lock()
         self._packets: deque[Packet] | None = None
         self._kept = 0
         self._listening = socket.create_server((host, 0))
+        # A client may be gone before it is accepted, and this thread must not wait for the next.
+        self._listening.setblocking(False)
         self.address = Address(host, self._listening.getsockname()[1])
         self._selector = selectors.DefaultSelector()
         self._stopping, self._stop = socket.socketpair()
@@ -59,6 +62,19 @@ class Tap:
             packets, self._packets = self._packets or deque(), None
         return list(packets)
 
+    @contextlib.contextmanager
+    def exchange(self) -> Iterator[list[Packet]]:
+        """The list of what crosses while the block runs, which is filled when it has ended. One
+        exchange at a time: the next one waits.
+        """
+        packets: list[Packet] = []
+        with self._exchange:
+            self.listen()
+            try:
+                yield packets
+            finally:
+                packets += self.heard()
+
     def close(self) -> None:
         """End every connection through it."""
         self._stop.close()
@@ -78,7 +94,10 @@ class Tap:
                     self._pass_on(end)
 
     def _accept(self) -> None:
-        client, _ = self._listening.accept()
+        try:
+            client, _ = self._listening.accept()
+        except OSError:
+            return
         try:
             server = socket.create_connection((self._server.host, self._server.port), CLOSES_S)
         except OSError:
@@ -130,12 +149,14 @@ class Taps(Part):
 
     def opened(self) -> None:
         """Put a tap into each link."""
-        self._lay()
+        for link in self.context.topology.links:
+            self._lay(link)
 
     def server_changed(self, server: str, verb: str) -> None:
         """A link that was laid again leads past the tap."""
         if verb == "exchange":
-            self._lay()
+            for link in self.context.topology.links_to(server):
+                self._lay(link)
 
     def of(self, server: str) -> Tap:
         """The tap in front of a server."""
@@ -147,17 +168,16 @@ class Taps(Part):
             tap.close()
         self._taps.clear()
 
-    def _lay(self) -> None:
-        if not self.context.is_real:
+    def _lay(self, link: Link) -> None:
+        if not self.context.is_real or (self._names and link.target not in self._names):
             return
-        self.close()
-        for link in self.context.topology.links:
-            if self._names and link.target not in self._names:
-                continue
-            server = self.context.servers[link.target].engine.address
-            tap = self._taps[link.target] = self.make(server.host, server)
-            entrance = self.context.addresses.of_link(link.name)
-            self.context.network.add_link(link.name, entrance, tap.address)
+        if before := self._taps.pop(link.target, None):
+            before.close()
+        server = self.context.servers[link.target].engine.address
+        tap = self._taps[link.target] = self.make(server.host, server)
+        self.context.network.add_link(
+            link.name, self.context.addresses.of_link(link.name), tap.address
+        )
 
 
 class DeafTap(Tap):

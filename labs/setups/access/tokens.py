@@ -10,25 +10,53 @@ import secrets
 import string
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 from labs.clients.access import Access
+from labs.clients.address import straight
+from labs.clients.resp import RespClient
+from labs.engines.redis import Redis
 from labs.errors import NotNow
 from labs.sandbox.context import Context
 from labs.sandbox.experiment import observed
 from labs.setups.access.bench import APP, SERVER, visits
-from labs.setups.access.calls import Call, call, redis_of
+from labs.setups.access.calls import Call, call, redis_of, text_of
 from labs.setups.access.server import TlsServers
+from labs.setups.access.wire import Overheard, overhear
 from labs.setups.access.workload import Visitors
 
 SHORTEST, LONGEST = 16, 128
 SPECIAL = "!&#$^<>-"
 ALLOWED = frozenset(string.ascii_letters + string.digits + SPECIAL)
 """As the service documents it for an AUTH token."""
+NONE, WRONG = "none", "a wrong one"
+"""What the page calls no token, and one that the server never had."""
 OPEN = "no password"
 """What is in force while the default user has none."""
 SETTLES_S = 0.6
 """How much longer than a client keeps its connection until each has logged in again."""
+
+Login = Literal["none", "wrong", "own"]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenTried:
+    """A token that was held against the rules: its length, and what is wrong with it."""
+
+    length: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class BothTried:
+    """Calls with two tokens after ROTATE, and how many passwords the server has then."""
+
+    passwords: int
+    older: Call
+    newer: Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +88,7 @@ class Tokens(TlsServers):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.made: list[str] = []
         self.accepted: list[int] = []
         self.app = 1
@@ -86,27 +114,43 @@ class Tokens(TlsServers):
         """Have the server accept the first token."""
         self.apply()
 
-    def access(self, number: int = 0) -> Access:
-        """How a client is let in that has the token of this number, or that has none (0)."""
-        password = self.made[number - 1] if number else ""
-        return Access("", password, self.context.servers[SERVER].engine.access("shop").tls)
+    def access(self, number: int) -> Access:
+        """How a client is let in that has the token of this number."""
+        return self._access(self.made[number - 1])
 
     @property
     def in_force(self) -> list[str]:
         """What lets a caller in now."""
         return [OPEN] if self.is_open else [name_of(number) for number in self.accepted]
 
-    def rotate(self) -> int:
-        """Have the server accept a new token and the newest one before it; returns its number. A
-        server without a password stays open.
+    def try_login(self, login: Login) -> Call:
+        """Call without a token, with a wrong one, or with the one that the application has."""
+        if login == "own":
+            return self.call(self.app)
+        shown, password = {"none": (NONE, ""), "wrong": (WRONG, _new_token())}[login]
+        return call(self.context, APP, self._access(password), shown, self.in_force, "PING")
+
+    def call(self, number: int) -> Call:
+        """Call with the token of this number."""
+        access, shown = self.access(number), name_of(number)
+        return call(self.context, APP, access, shown, self.in_force, "PING")
+
+    def rotate(self) -> BothTried:
+        """Have the server accept a new token and the newest one before it, and call with the new
+        one and with the application's. A server without a password stays open. Raises NotNow
+        unless the server is up, and then nothing has changed; so does each change below.
         """
-        self.steps = ["ROTATE"]
-        running = self.context.load.running
-        self._counted_from = (time.monotonic(), *visits(self.context)) if running else None
-        self.made.append(_new_token())
-        self.accepted = [*self.accepted[-1:], len(self.made)]
-        self.apply()
-        return len(self.made)
+        with self._change():
+            self.steps = ["ROTATE"]
+            running = self.context.load.running
+            self._counted_from = (time.monotonic(), *visits(self.context)) if running else None
+            self.made.append(_new_token())
+            self.accepted = [*self.accepted[-1:], len(self.made)]
+        shown = redis_of(self.context).run("ACL", "GETUSER", "default")
+        assert isinstance(shown, list)
+        passwords = len(shown[shown.index(b"passwords") + 1])
+        both = self.call(self.app), self.call(len(self.made))
+        return observed(self.context, BothTried(passwords, *both))
 
     def hand_over(self) -> int:
         """Give the application the newest token; returns its number."""
@@ -124,29 +168,29 @@ class Tokens(TlsServers):
             raise NotNow(
                 "The server accepts one token only.", hint="Press “ROTATE: add a token” first."
             )
-        self.steps.append("SET")
-        self.is_open = False
-        old, self.accepted = self.accepted[0], self.accepted[-1:]
-        self.apply()
+        with self._change():
+            self.steps.append("SET")
+            self.is_open = False
+            old, self.accepted = self.accepted[0], self.accepted[-1:]
         (counted_from, steps), self.steps = (self._counted_from, tuple(self.steps)), []
         if counted_from is None or not self.context.load.running:
             return None
         time.sleep(keep_s + SETTLES_S)
         (began, *before), now = counted_from, visits(self.context)
-        seen = call(self.context, APP, self.access(old), name_of(old), self.in_force, "PING")
+        seen = self.call(old)
         done, failed = (after - earlier for after, earlier in zip(now, before, strict=True))
         took_s = time.monotonic() - began
         return observed(self.context, Rotation(steps, done, failed, took_s, seen))
 
     def leave_open(self) -> None:
         """Take the password off the default user: the server asks for none."""
-        self.is_open = True
-        self.apply()
+        with self._change():
+            self.is_open = True
 
     def close_again(self) -> None:
         """Have the server ask for the tokens again."""
-        self.is_open = False
-        self.apply()
+        with self._change():
+            self.is_open = False
 
     def apply(self) -> None:
         """Have the server accept what is accepted now."""
@@ -158,6 +202,17 @@ class Tokens(TlsServers):
             engine = redis_of(self.context)
             rules = "reset", "on", *how, *engine.rights.split()
             engine.run("ACL", "SETUSER", "default", *rules)
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        """One change at a time, which the server accepts at the end of the block."""
+        redis_of(self.context)
+        with self._lock:
+            yield
+            self.apply()
+
+    def _access(self, password: str) -> Access:
+        return Access("", password, self.context.servers[SERVER].engine.access("shop").tls)
 
     def _begin(self) -> None:
         self.made, self.accepted, self.app = [_new_token()], [1], 1
@@ -179,6 +234,26 @@ def problem_of(token: str) -> str:
     if wrong := sorted(set(token) - ALLOWED):
         return f"It has {' '.join(wrong)} in it; a token has letters, digits and {SPECIAL}."
     return ""
+
+
+def try_token(context: Context, token: str) -> TokenTried:
+    """Hold a token against the rules of the service. It is kept nowhere."""
+    return observed(context, TokenTried(len(token), problem_of(token)))
+
+
+def log_in_without_tls(context: Context, server: str, token: str) -> Overheard:
+    """Give a Redis without TLS this token, and overhear a login with it."""
+
+    def log_in() -> str:
+        engine = context.servers[server].engine
+        assert isinstance(engine, Redis)
+        engine.run("ACL", "SETUSER", "default", "reset", "on", *engine.rights.split())
+        engine.run("CONFIG", "SET", "requirepass", token)
+        way = straight(context.addresses.of_link(server))
+        with closing(RespClient(way, Access("", token))) as client:
+            return text_of(client.command("PING"))
+
+    return overhear(context, server, log_in, tokens=token)
 
 
 def _new_token() -> str:

@@ -1,16 +1,17 @@
-"""What a tap on a link overhears, as numbers and as text."""
+"""What a tap on a link overhears: as numbers, as text, and how often a text is among it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
-from labs.events import Travelled, Value
+from labs.events import Value
 from labs.lab import Column, Table
 from labs.sandbox.context import Context
+from labs.sandbox.experiment import observed
+from labs.setups.access.bench import require_up, show_on_link
 from labs.setups.access.tap import Packet, Taps
 
-Answer = TypeVar("Answer")
 MOST_ROWS, PER_ROW = 28, 16
 TABLE = Table(
     "wire",
@@ -24,20 +25,36 @@ TABLE = Table(
 )
 
 
-def overhear(context: Context, server: str, exchange: Callable[[], Answer]) -> tuple[Answer, bytes]:
-    """Do an exchange with a server over its link: what it returned, and all bytes that crossed the
-    link meanwhile, which the table shows.
+@dataclass(frozen=True, slots=True)
+class Overheard:
+    """An exchange with a server, as the wire showed it: how many bytes crossed, and how often each
+    text that was looked for was among them, by the name under which the checks count it.
     """
-    tap = context.part(Taps).of(server)
-    tap.listen()
-    try:
+
+    server: str
+    answer: str
+    bytes_seen: int
+    times_seen: Mapping[str, int]
+
+    @property
+    def evidence(self) -> dict[str, Value]:
+        """What proves a check."""
+        return {"answer": self.answer, "bytes_seen": self.bytes_seen, **self.times_seen}
+
+
+def overhear(context: Context, server: str, exchange: Callable[[], str], **texts: str) -> Overheard:
+    """Do an exchange with a server over its link, and look for these texts in the bytes that
+    crossed the link meanwhile. The table shows them, and the checks see what was found.
+    """
+    require_up(context, server)
+    with context.part(Taps).of(server).exchange() as packets:
         answer = exchange()
-    finally:
-        packets = tap.heard()
     context.tabulate(TABLE.name, _rows(packets))
-    links = [link.name for link in context.topology.links_to(server)]
-    context.emit(Travelled(links=links, meaning="hit", words="answered"))
-    return answer, b"".join(packet.data for packet in packets)
+    for link in context.topology.links_to(server):
+        show_on_link(context, link.name, "answered", is_answered=True)
+    data = b"".join(packet.data for packet in packets)
+    found = {name: data.count(text.encode()) for name, text in texts.items()}
+    return observed(context, Overheard(server, answer, len(data), found))
 
 
 def times(number: int) -> str:

@@ -16,9 +16,14 @@ from labs.load.failures import words_of
 from labs.load.program import ScheduledProgram, WorkloadSpec
 from labs.sandbox.part import Workload
 from labs.setups.access.bench import APP, SERVER
+from labs.setups.access.calls import connections_of, redis_of
 
 TIMEOUT_S = 1.0
 TRY_AGAIN_S = 0.2
+ROUNDS = 2
+"""Connections for each client, on the average, until every one has connected again."""
+CONNECT_AGAIN_WITHIN_S = 9.0
+"""An action that waits for it must end in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +118,21 @@ class Visitors(Workload):
         if load.running:
             clients = max(1, load.clients)
             load.change(lambda number: self.spec(number, clients))
+
+    def all_connect_again(self) -> bool:
+        """Wait until the server has counted ROUNDS connections for each client of the load. False
+        if none runs, if they keep their connections, or if it takes longer than
+        CONNECT_AGAIN_WITHIN_S.
+        """
+        keep_s = float(self.context.settings["keep_connections_s"])
+        if not self.context.load.running or not 0 < ROUNDS * keep_s < CONNECT_AGAIN_WITHIN_S:
+            return False
+        engine = redis_of(self.context)
+        enough = connections_of(engine) + ROUNDS * max(1, self.context.load.clients)
+        return self.context.wait_until(
+            lambda: connections_of(engine) >= enough,
+            deadline_s=min(2 * ROUNDS * keep_s + 1, CONNECT_AGAIN_WITHIN_S),
+        )
 
     def spec(self, client: int, clients: int, requests: int = 0) -> VisitsSpec:
         """The workload of one client."""
