@@ -5,19 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from labs.events import Value
-from labs.lab import Verdict, check, evidence_of, met, require_seen, unmet
+from labs.lab import Verdict, check, evidence_of, judged, met, require_seen, unmet
 from labs.sandbox.sandbox import Sandbox
+from labs.setups.access.iam_logins import KINDS, Asked, Kind, Login
 
 GET, SET, DELETE = "GET app:1", "SET app:1 page", "DEL app:1"
 ANSWERS = {GET: "page", SET: "OK"}
 API = "elasticache:CreateReplicationGroup"
-KINDS = {
-    "own": "as it was signed",
-    "late": "16 minutes later",
-    "region": "signed for another region",
-    "user": "as another user",
-    "tampered": "with one letter changed",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,33 +23,6 @@ class ApiCall:
     answer: str
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
-    """A login with a token: what was special about it, the answer, and the gate's own reason."""
-
-    kind: str
-    policy: str
-    answer: str
-    reason: str
-
-    @property
-    def accepted(self) -> bool:
-        """True if the client was let in."""
-        return self.answer == "OK"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A command on the connection that is held. `hours` is what the clock was advanced by since the
-    login.
-    """
-
-    policy: str
-    command: str
-    answer: str
-    hours: float
-
-
 @check("A policy decides who may call the API")
 def api(sandbox: Sandbox) -> Verdict:
     seen = require_seen(
@@ -63,12 +30,12 @@ def api(sandbox: Sandbox) -> Verdict:
         "The API has not been called yet.",
         hint="Press “Create a replication group” in the tab Step.",
     )
-    denied = next((one for one in reversed(seen) if not one.allowed), None)
-    allowed = next((one for one in reversed(seen) if one.allowed), None)
+    denied = sandbox.ledger.newest(ApiCall, lambda one: not one.allowed)
+    allowed = sandbox.ledger.newest(ApiCall, lambda one: one.allowed)
     if denied is None or allowed is None:
         raise unmet(
             f"The API has only answered: {seen[-1].answer}",
-            {"policy": seen[-1].policy, "answer": seen[-1].answer},
+            evidence_of(seen[-1], "policy", "answer"),
             hint="Set “Policy” to “the API, not Connect”, and press “Create a replication group” "
             "in the tab Step. Then do the same with “nothing”.",
         )
@@ -81,49 +48,42 @@ def api(sandbox: Sandbox) -> Verdict:
 
 @check("A signed token logs in, if the policy allows Connect")
 def logs_in(sandbox: Sandbox) -> Verdict:
-    login = require_seen(
-        sandbox.ledger.newest(Login, lambda one: one.kind == "own" and one.policy == "connect"),
+    login = sandbox.ledger.require_newest(
+        Login,
         "The application has not logged in yet with a token and a policy that allows Connect.",
-        hint="Set “Policy” to “Connect to this cache”. In the tab Step choose “as it was signed” "
-        "under “Token”, and press “Log in with the token”.",
+        lambda one: one.kind == "own" and one.policy == "connect",
+        hint=_to_log_in("own"),
     )
-    evidence = _evidence(login)
-    refused = sandbox.ledger.newest(
-        Login, lambda one: one.kind == "own" and one.policy != "connect" and not one.accepted
-    )
-    if not login.accepted:
+    if not login.is_accepted:
         raise unmet(
             f"The login was refused: {login.answer}",
-            evidence,
+            _evidence(login),
             hint="In the tab Step press “Log in with the token” again: each press signs a new one.",
         )
-    if refused is None:
-        raise unmet(
-            "The login was accepted. No login without such a policy has been tried yet.",
-            evidence,
-            hint="Set “Policy” to “the API, not Connect”, and press “Log in with the token” in the "
-            "tab Step.",
-        )
+    refused = require_seen(
+        sandbox.ledger.newest(
+            Login,
+            lambda one: one.kind == "own" and one.policy != "connect" and not one.is_accepted,
+        ),
+        "The login was accepted. No login without such a policy has been tried yet.",
+        _evidence(login),
+        hint="Set “Policy” to “the API, not Connect”, and press “Log in with the token” in the tab "
+        "Step.",
+    )
     return met(
         f"With the policy the login was accepted. Without it: {refused.reason}.",
-        evidence | {"without_reason": refused.reason},
+        {**_evidence(login), "without_reason": refused.reason},
     )
 
 
 @check("GET and SET ask no policy")
 def data_plane(sandbox: Sandbox) -> Verdict:
-    asked = {command: _newest_without(sandbox, command) for command in ANSWERS}
-    for command, one in asked.items():
-        if one is None:
+    for command, expected in ANSWERS.items():
+        asked = _asked_without(sandbox, command)
+        if asked.answer != expected:
             raise unmet(
-                f"{command} has not been sent yet on an open connection while no policy allows "
-                "Connect.",
-                hint=_to_send(command),
-            )
-        if one.answer != ANSWERS[command]:
-            raise unmet(
-                f"Redis answered {command} with: {one.answer}",
-                evidence_of(one, "policy", "command", "answer"),
+                f"Redis answered {command} with: {asked.answer}",
+                evidence_of(asked, "policy", "command", "answer"),
                 hint=_to_send(command),
             )
     return met(
@@ -135,18 +95,18 @@ def data_plane(sandbox: Sandbox) -> Verdict:
 
 @check("The access string says what a user may do")
 def rights(sandbox: Sandbox) -> Verdict:
-    asked = require_seen(
-        sandbox.ledger.newest(Asked, lambda one: one.command.startswith("DEL")),
+    asked = sandbox.ledger.require_newest(
+        Asked,
         "No command outside of the access string has been sent yet.",
+        lambda one: one.command == DELETE,
         hint="Log in, choose “DEL app:1” under “Command”, and press “Send the command” in the tab "
         "Step.",
     )
-    evidence = evidence_of(asked, "policy", "command", "answer")
-    if asked.answer.startswith("NOPERM"):
-        return met(f"Redis refused {asked.command}: {asked.answer}", evidence)
-    raise unmet(
+    return judged(
+        asked.answer.startswith("NOPERM"),
+        evidence_of(asked, "policy", "command", "answer"),
+        f"Redis refused {asked.command}: {asked.answer}",
         f"Redis answered {asked.command} with: {asked.answer}",
-        evidence,
         hint="Log in again, choose “DEL app:1” under “Command”, and press “Send the command” in "
         "the tab Step.",
     )
@@ -174,19 +134,59 @@ def tampered(sandbox: Sandbox) -> Verdict:
 
 @check("A connection ends after 12 hours")
 def twelve_hours(sandbox: Sandbox) -> Verdict:
-    asked = require_seen(
-        sandbox.ledger.newest(Asked, lambda one: one.hours >= 12),
+    asked = sandbox.ledger.require_newest(
+        Asked,
         "No command has been sent yet on a connection that is 12 hours old.",
+        lambda one: one.hours >= 12,
         hint="Log in, press “Advance the clock by 12 hours” in the tab Break, and “Send the "
         "command” in the tab Step.",
     )
-    evidence = evidence_of(asked, "command", "answer", "hours")
-    if asked.answer.startswith("closed"):
-        return met(f"After {asked.hours:.0f} hours the connection was {asked.answer}.", evidence)
-    raise unmet(
+    return judged(
+        asked.answer.startswith("closed"),
+        evidence_of(asked, "command", "answer", "hours"),
+        f"After {asked.hours:.0f} hours the connection was {asked.answer}.",
         f"After {asked.hours:.0f} hours Redis still answered: {asked.answer}",
-        evidence,
         hint="Log in again, and advance the clock once more.",
+    )
+
+
+def _asked_without(sandbox: Sandbox, command: str) -> Asked:
+    return sandbox.ledger.require_newest(
+        Asked,
+        f"{command} has not been sent yet on an open connection while no policy allows Connect.",
+        lambda one: one.command == command and one.policy != "connect",
+        hint=_to_send(command),
+    )
+
+
+def _refused(sandbox: Sandbox, kind: Kind, word: str) -> Verdict:
+    """Met if the gate refused such a token, for a reason with this word."""
+    login = sandbox.ledger.require_newest(
+        Login,
+        f"No login {KINDS[kind]} has been tried yet.",
+        lambda one: one.kind == kind,
+        hint=_to_log_in(kind),
+    )
+    return judged(
+        not login.is_accepted and word in login.reason,
+        _evidence(login),
+        f"The client got {login.answer} The gate’s reason: {login.reason}.",
+        f"The login {KINDS[kind]} was accepted."
+        if login.is_accepted
+        else f"The login was refused for another reason: {login.reason}.",
+        hint="Set “Policy” to “Connect to this cache”, and press “Log in with the token” in the "
+        "tab Step.",
+    )
+
+
+def _evidence(login: Login) -> dict[str, Value]:
+    return evidence_of(login, "kind", "policy", "answer", "reason")
+
+
+def _to_log_in(kind: Kind) -> str:
+    return (
+        f"Set “Policy” to “Connect to this cache”. In the tab Step choose “{KINDS[kind]}” under "
+        "“Token”, and press “Log in with the token”."
     )
 
 
@@ -195,34 +195,3 @@ def _to_send(command: str) -> str:
         "Log in with the policy “Connect to this cache”. Then set “Policy” to “nothing”, choose "
         f"“{command}” under “Command”, and press “Send the command” in the tab Step."
     )
-
-
-def _newest_without(sandbox: Sandbox, command: str) -> Asked | None:
-    return sandbox.ledger.newest(
-        Asked, lambda one: one.command == command and one.policy != "connect"
-    )
-
-
-def _refused(sandbox: Sandbox, kind: str, word: str) -> Verdict:
-    login = require_seen(
-        sandbox.ledger.newest(Login, lambda one: one.kind == kind),
-        f"No login {KINDS[kind]} has been tried yet.",
-        hint=f"Set “Policy” to “Connect to this cache”. In the tab Step choose “{KINDS[kind]}” "
-        "under “Token”, and press “Log in with the token”.",
-    )
-    if not login.accepted and word in login.reason:
-        return met(
-            f"The client got {login.answer} The gate’s reason: {login.reason}.", _evidence(login)
-        )
-    raise unmet(
-        f"The login {KINDS[kind]} was accepted."
-        if login.accepted
-        else f"The login was refused for another reason: {login.reason}.",
-        _evidence(login),
-        hint="Set “Policy” to “Connect to this cache”, and press “Log in with the token” in the "
-        "tab Step.",
-    )
-
-
-def _evidence(login: Login) -> dict[str, Value]:
-    return evidence_of(login, "kind", "policy", "answer", "reason")

@@ -3,44 +3,19 @@
 from __future__ import annotations
 
 from labs.catalogue.iam import checks, guide, mutants
-from labs.catalogue.iam.checks import API, DELETE, GET, KINDS, SET, ApiCall, Asked, Login
-from labs.lab import Choice, Column, Lab, Node, Table, Topology
+from labs.catalogue.iam.checks import API, DELETE, GET, SET, ApiCall
+from labs.lab import Choice, Lab, Node, Topology
 from labs.sandbox.experiment import make_ready, observed, refuted, temporarily
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.access import bench, iam, iam_users
+from labs.setups.access import bench, iam_logins, iam_users
 from labs.setups.access.bench import APP, SERVER
-from labs.setups.access.iam import allows, make_token
+from labs.setups.access.iam import allows
+from labs.setups.access.iam_logins import KINDS
 from labs.setups.access.iam_users import IamUsers
 
-USER, OTHER_USER, OTHER_REGION = "iam-user-01", "iam-user-02", "eu-west-1"
-LATE_S, LONG_S = 16 * 60, 12 * 3600 + 60
-MOST_ROWS = 12
+LONG_S = 12 * 3600 + 60
 KIND = Choice("kind", "Token", tuple(KINDS.items()), "own")
 COMMAND = Choice("command", "Command", tuple((one, one) for one in (GET, SET, DELETE)), GET)
-POLICY = Choice(
-    "policy",
-    "Policy",
-    (
-        ("nothing", "nothing"),
-        ("api", "the API, not Connect"),
-        ("connect", "Connect to this cache"),
-    ),
-    "nothing",
-    gear="view",
-    help="Of the identity that the application has.",
-)
-LOGINS = Table(
-    "logins",
-    "Who has logged in",
-    (
-        Column("token", "Token"),
-        Column("policy", "Policy allows"),
-        Column("answer", "The client was answered"),
-        Column("reason", "Because"),
-    ),
-    empty="No login has been tried yet.",
-    shown=False,
-)
 
 lab = Lab(
     id="iam",
@@ -58,9 +33,9 @@ lab = Lab(
         links=(bench.LINK,),
     ),
     parts=(IamUsers,),
-    controls=(POLICY,),
+    controls=(iam_users.POLICY,),
     gears=("step", "break"),
-    tables=(LOGINS, iam_users.POLICY, iam_users.TOKEN),
+    tables=(iam_logins.TABLE, iam_users.POLICY_TABLE, iam_users.TOKEN_TABLE),
     checks=(
         checks.api,
         checks.logs_in,
@@ -87,24 +62,12 @@ lab = Lab(
     aws="Redis OSS 7.0 or newer, Valkey 7.2 or newer, with TLS. The guide names no error for a "
     "token that is refused.",
 )
-def log_in(sandbox: Sandbox, kind: str) -> str:
-    part = sandbox.part(IamUsers)
-    region = OTHER_REGION if kind == "region" else iam.REGION
-    token = make_token(part.keys, USER, region=region)
-    if kind == "tampered":
-        token = token[:-1] + ("0" if token[-1] != "0" else "1")
-    late_s = LATE_S if kind == "late" else 0
-    part.clock.advance(late_s)
-    part.show(token)
-    sandbox.measurements["token_characters"] = float(len(token))
-    answer, reason = part.log_in(OTHER_USER if kind == "user" else USER, token)
-    part.clock.advance(-late_s)
-    policy = str(sandbox.settings["policy"])
-    observed(sandbox, Login(kind, policy, answer, reason))
-    _tabulate(sandbox)
-    if answer == "OK":
+def log_in(sandbox: Sandbox, kind: iam_logins.Kind) -> str:
+    login = iam_logins.log_in(sandbox, kind)
+    sandbox.measurements["token_characters"] = float(login.characters)
+    if login.is_accepted:
         return sandbox.caption("The application is logged in.", f"The token: {KINDS[kind]}.")
-    return sandbox.caption(f"Refused: {answer}", f"The gate’s reason: {reason}.")
+    return sandbox.caption(f"Refused: {login.answer}", f"The gate’s reason: {login.reason}.")
 
 
 @lab.action(
@@ -115,10 +78,7 @@ def log_in(sandbox: Sandbox, kind: str) -> str:
     aws="the same: the access string says what a user may do.",
 )
 def send(sandbox: Sandbox, command: str) -> str:
-    part = sandbox.part(IamUsers)
-    answer = part.ask(*command.split())
-    observed(sandbox, Asked(str(sandbox.settings["policy"]), command, answer, part.hours))
-    return sandbox.caption(f"{command}: {answer}.")
+    return sandbox.caption(f"{command}: {iam_logins.ask(sandbox, command).answer}.")
 
 
 @lab.action(
@@ -141,8 +101,7 @@ def create(sandbox: Sandbox) -> str:
     aws="the connection is ended after 12 hours, unless the client sends AUTH with a new token.",
 )
 def advance(sandbox: Sandbox) -> str:
-    sandbox.part(IamUsers).clock.advance(LONG_S)
-    sandbox.part(IamUsers).hours += LONG_S / 3600
+    sandbox.part(IamUsers).advance(LONG_S)
     return sandbox.caption("The gate’s clock is 12 hours ahead.", "Connections have grown old.")
 
 
@@ -182,19 +141,3 @@ def reference(sandbox: Sandbox) -> None:
         log_in(sandbox, "own")
         advance(sandbox)
         send(sandbox, GET)
-
-
-def _tabulate(sandbox: Sandbox) -> None:
-    labels = dict(POLICY.options)
-    sandbox.tabulate(
-        LOGINS.name,
-        [
-            {
-                "token": KINDS[one.kind],
-                "policy": labels[one.policy],
-                "answer": one.answer,
-                "reason": one.reason or "nothing is wrong with it",
-            }
-            for one in reversed(sandbox.ledger.seen(Login)[-MOST_ROWS:])
-        ],
-    )

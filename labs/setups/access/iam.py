@@ -28,11 +28,16 @@ CLOCKS_DIFFER_S = 300
 CONNECT = "elasticache:Connect"
 
 
+def _new_access_key() -> str:
+    """A name of a key, which each token shows."""
+    return "AKIA" + secrets.token_hex(8).upper()
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """The access key of an IAM identity."""
 
-    access_key: str = field(default_factory=lambda: "AKIA" + secrets.token_hex(8).upper())
+    access_key: str = field(default_factory=_new_access_key)
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(30), repr=False)
 
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable
-from contextlib import suppress
 
 from labs.clients.access import Access
 from labs.clients.address import straight
-from labs.clients.resp import LoginRefused, ReplyError, RespClient
+from labs.clients.resp import RespClient
 from labs.clients.tls import Tls
 from labs.errors import NotNow
-from labs.lab import Column, Table
+from labs.lab import Choice, Column, Table
 from labs.sandbox.context import Context
 from labs.sandbox.part import Part
 from labs.setups.access import iam
 from labs.setups.access.bench import APP, LINK, SERVER
-from labs.setups.access.calls import redis_of
+from labs.setups.access.calls import redis_of, text_of
 from labs.setups.access.certificates import Authority
 from labs.setups.access.iam import CONNECT, Keys, Statement, allows, arn
-from labs.setups.access.token_gate import GateClock, TokenGate, settle
+from labs.setups.access.token_gate import GateClock, TokenGate
 
 USERS = {"iam-user-01": "~app:* -@all +get +set", "iam-user-02": "~report:* -@all +get"}
 """Access strings: what each user may do once it is let in."""
@@ -35,8 +35,20 @@ POLICIES: dict[str, tuple[Statement, ...]] = {
     ),
 }
 """Policies of the application's identity, by the setting `policy`."""
+POLICY = Choice(
+    "policy",
+    "Policy",
+    (
+        ("nothing", "nothing"),
+        ("api", "the API, not Connect"),
+        ("connect", "Connect to this cache"),
+    ),
+    "nothing",
+    gear="view",
+    help="Of the identity that the application has.",
+)
 
-POLICY = Table(
+POLICY_TABLE = Table(
     "policy",
     "The policy of the application’s identity",
     (
@@ -46,7 +58,7 @@ POLICY = Table(
     ),
     empty="It has no statement, so nothing is allowed.",
 )
-TOKEN = Table(
+TOKEN_TABLE = Table(
     "token",
     "The last token",
     (Column("part", "Part"), Column("value", "Value", mono=True)),
@@ -65,6 +77,9 @@ class IamUsers(Part):
         self._gate: TokenGate | None = None
         self._trusted: Tls | None = None
         self._held: RespClient | None = None
+        self._using = threading.RLock()
+        """Of one login or command at a time: the connection is for one thread."""
+        self._reason = ""
         self.keys = Keys()
         self.judged_by: Callable[[str, str], str] = self.judge
         """What the gate asks about a token."""
@@ -86,7 +101,7 @@ class IamUsers(Part):
             server.host,
             identity,
             server,
-            judge=lambda user, token: self.judged_by(user, token),
+            judge=self._judge,
             password_of=self._passwords.__getitem__,
             clock=self.clock,
         )
@@ -106,7 +121,7 @@ class IamUsers(Part):
         self.clock.reset()
         self.let_go()
         self._show_policy()
-        self.context.tabulate(TOKEN.name, [])
+        self.context.tabulate(TOKEN_TABLE.name, [])
 
     def restarted(self) -> None:
         """Make the users again."""
@@ -128,53 +143,55 @@ class IamUsers(Part):
         """The policy of the application's identity now."""
         return POLICIES[str(self.context.settings["policy"])]
 
-    def log_in(self, user: str, token: str) -> tuple[str, str]:
-        """Log in with a token and hold the connection: the server's answer, and the gate's own
-        reason if it is a refusal. Raises NotNow where nothing real runs.
+    def log_in(self, user: str, token: str, *, late_s: float = 0.0) -> tuple[str, str]:
+        """Log in with a token, by a clock that is ahead by `late_s`, and hold the connection: the
+        server's answer, and the gate's own reason if it is a refusal. The clock shows the machine's
+        time afterwards. Raises NotNow unless the server is up, and where nothing real runs.
         """
         redis_of(self.context)
-        self.let_go()
         assert self._gate is not None
         way = straight(self.context.addresses.of_link(LINK.name))
         client = RespClient(way, Access(user, token, self._trusted), timeout_s=3.0)
-        before = len(self._gate.judged)
-        try:
-            client.connect()
-        except LoginRefused as exc:
-            client.close()
-            reasons = [one.reason for one in self._gate.judged[before:]]
-            return str(exc), reasons[-1] if reasons else ""
-        except OSError as exc:
-            client.close()
-            return exc.strerror or str(exc), ""
-        self._held, self.hours = client, 0.0
-        return "OK", ""
+        with self._using, self.clock.ahead(late_s):
+            self.let_go()
+            self._reason = ""
+            try:
+                client.connect()
+            except OSError as exc:
+                return exc.strerror or str(exc), self._reason
+            self._held, self.hours = client, 0.0
+            return "OK", ""
+
+    def advance(self, seconds: float) -> None:
+        """Let the gate's clock go forward: the connection that is held grows old."""
+        self.clock.advance(seconds)
+        self.hours += seconds / 3600
 
     def ask(self, *words: str) -> str:
         """The answer on the connection that is held; its end, if it has ended. Raises NotNow if
         none is held.
         """
-        if self._held is None:
-            raise NotNow(
-                "The application is not logged in.", hint="Press “Log in with the token” first."
-            )
-        settle()
-        try:
-            if self._held.ended():
-                raise ConnectionResetError("end of the stream")
-            reply = self._held.command(*words)
-        except OSError as exc:
+        with self._using:
+            if self._held is None:
+                raise NotNow(
+                    "The application is not logged in.", hint="Press “Log in with the token” first."
+                )
+            try:
+                if self._held.ended():
+                    raise ConnectionResetError
+                return text_of(self._held.command(*words))
+            except ConnectionError:
+                ended = "end of the stream"
+            except OSError as exc:
+                ended = exc.strerror or str(exc)
             self.let_go()
-            return f"closed ({exc.strerror or exc})"
-        if isinstance(reply, ReplyError):
-            return str(reply)
-        return reply.decode(errors="replace") if isinstance(reply, bytes) else str(reply)
+            return f"closed ({ended})"
 
     def let_go(self) -> None:
         """Give the application's connection back."""
-        held, self._held = self._held, None
-        if held is not None:
-            with suppress(OSError):
+        with self._using:
+            held, self._held = self._held, None
+            if held is not None:
                 held.close()
 
     def close(self) -> None:
@@ -188,7 +205,13 @@ class IamUsers(Part):
         beginning.
         """
         parts = iam.parts_of(token).items()
-        self.context.tabulate(TOKEN.name, [{"part": part, "value": value} for part, value in parts])
+        self.context.tabulate(
+            TOKEN_TABLE.name, [{"part": part, "value": value} for part, value in parts]
+        )
+
+    def _judge(self, user: str, token: str) -> str:
+        self._reason = self.judged_by(user, token)
+        return self._reason
 
     def _show_policy(self) -> None:
         rows = [
@@ -197,7 +220,7 @@ class IamUsers(Part):
             for action in one.actions
             for resource in one.resources
         ]
-        self.context.tabulate(POLICY.name, rows)
+        self.context.tabulate(POLICY_TABLE.name, rows)
 
     def _apply(self) -> None:
         if self._gate is None:

@@ -24,6 +24,7 @@ from labs.setups.access.tokens import Tokens
 
 NO_SECRETS = {
     ("labs.agent.agent", "outcome"),  # the number of an outcome
+    ("labs.setups.access.iam", "_new_access_key"),  # the name of a key
     ("labs.setups.replication.members", "lag"),  # a value that is written and read
 }
 """Functions that make what is random and no secret."""
