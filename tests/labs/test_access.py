@@ -1,6 +1,6 @@
 """The setup access on real servers: engines with TLS, and secrets that stay where they belong."""
 
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 
 import pytest
@@ -14,6 +14,7 @@ from labs.engines.redis import Redis
 from labs.errors import NotNow
 from labs.sandbox.memcached_console import MemcachedConsole
 from labs.sandbox.redis_cli.console import RedisConsole
+from labs.setups.access import token_gate as gates
 from labs.setups.access.certificates import Authority
 from labs.setups.access.iam import CONNECTED_S
 from labs.setups.access.token_gate import GateClock, TokenGate
@@ -124,6 +125,33 @@ REFUSALS: dict[str, list[tuple[str, dict[str, str], str]]] = {
 """By lab: what is done there, and in whose words it is refused."""
 
 
+def test_each_login_begins_with_the_gate_s_clock_at_the_machine_s_time(supervisor):
+    opened = Opened(supervisor, "iam")
+    try:
+        opened.call("set", name="policy", value="connect")
+        opened.act("log-in", kind="own")
+        opened.act("advance")
+        assert "is logged in" in opened.act("log-in", kind="own")
+        opened.server("kill", "cache")
+        with pytest.raises(NotNow, match="is not running"):
+            opened.act("log-in", kind="late")
+        opened.server("restart", "cache")
+        assert "is logged in" in opened.act("log-in", kind="own")
+    finally:
+        opened.end()
+
+
+def test_the_prediction_about_a_stranger_takes_away_a_rule_that_lets_it_in(supervisor):
+    opened = Opened(supervisor, "network-isolation")
+    try:
+        opened.act("add-rule", group="sg-other", port="6379")
+        measured = opened.call("measure", prediction="counted-of-a-stranger")
+        assert measured["value"] == 0
+        assert "the rule sg-other to 6379 was removed" in repr(opened.told)
+    finally:
+        opened.end()
+
+
 @pytest.mark.parametrize("lab", REFUSALS)
 def test_each_refusal_is_the_server_s_own(supervisor, lab):
     opened = Opened(supervisor, lab)
@@ -144,18 +172,23 @@ RIGHTS = "~app:* -@all +get +set"
 
 @pytest.fixture
 def token_gate(rack, identity):
-    """A gate with one user in front of a real Redis: how a client reaches it, its clock, and why it
-    refuses.
+    """A gate with one user in front of a real Redis: how a client reaches it, its clock, and what
+    it has judged.
     """
     redis = Redis("cache", rack.address(), rack.directory, "pw")
     rack.start(redis)
     redis.run("ACL", "SETUSER", "app", "on", ">inside", *RIGHTS.split())
-    clock = GateClock()
+    clock, asked = GateClock(), []
+
+    def judge(user, token):
+        asked.append((user, token))
+        return "" if (user, token) == ("app", "token") else "it is forged"
+
     gate = TokenGate(
         rack.host,
         identity,
         redis.address,
-        judge=lambda user, token: "" if (user, token) == ("app", "token") else "it is forged",
+        judge=judge,
         password_of={"app": "inside"}.__getitem__,
         clock=clock,
     )
@@ -163,20 +196,21 @@ def token_gate(rack, identity):
     def client(password):
         return RespClient(straight(gate.address), Access("app", password, identity.trusted))
 
-    yield client, clock, gate
+    yield client, clock, asked
     gate.close()
     redis.close()
+    assert not gate._serving, "a thread has outlived its connection"
 
 
 def test_a_token_gate_lets_in_nothing_before_a_login(token_gate):
-    client, _, gate = token_gate
+    client, _, asked = token_gate
     with closing(client("")) as nobody:
         for words in (["PING"], ["GET", "app:1"], ["AUTH", "token"], ["HELLO", "3"]):
             assert str(nobody.command(*words)) == NOAUTH
     for password in ("inside", "forged"):
         with closing(client(password)) as forger, pytest.raises(LoginRefused, match="WRONGPASS"):
             forger.connect()
-    assert [one.reason for one in gate.judged] == ["it is forged"] * 2
+    assert asked == [("app", "inside"), ("app", "forged")]
 
 
 def test_behind_a_token_gate_a_user_can_do_no_more_than_its_access_string(token_gate):
@@ -195,3 +229,52 @@ def test_behind_a_token_gate_a_user_can_do_no_more_than_its_access_string(token_
         assert str(user.command("AUTH", "labctl", "inside")) == WRONGPASS
         clock.advance(CONNECTED_S + 60)
         eventually(user.ended, what="the end of a connection that is twelve hours old")
+
+
+def test_a_token_gate_passes_on_nothing_that_comes_after_twelve_hours(token_gate):
+    client, clock, _ = token_gate
+    with closing(client("token")) as user:
+        assert user.command("SET", "app:1", "page") == b"OK"
+        clock.advance(CONNECTED_S + 60)
+        with pytest.raises(ConnectionError):
+            user.command("GET", "app:1")
+
+
+@pytest.mark.parametrize(
+    "sent", [b"*3\r\n:1\r\n:2\r\n:3\r\n", b"*-1\r\n", b"*1\r\n$-1\r\n", b"+AUTH\r\n"]
+)
+def test_a_token_gate_refuses_what_is_no_command(token_gate, sent):
+    client, _, asked = token_gate
+    with closing(client("")) as stranger:
+        stranger.write(sent)
+        assert str(stranger.arrived()[0]) == NOAUTH
+    assert asked == []
+
+
+def test_a_token_gate_ends_a_connection_that_speaks_another_protocol(token_gate):
+    client, _, _ = token_gate
+    with closing(client("")) as browser:
+        browser.write(b"GET / HTTP/1.1\r\n\r\n")
+        with pytest.raises(ConnectionError):
+            browser.read()
+
+
+def test_a_token_gate_passes_on_what_is_sent_with_the_login(token_gate):
+    client, _, _ = token_gate
+    with closing(client("")) as user:
+        words = [["AUTH", "app", "token"], ["SET", "app:1", "page"], ["GET", "app:1"]]
+        assert user.pipeline(words) == [b"OK", b"OK", b"page"]
+
+
+def test_a_token_gate_waits_for_a_login_no_longer_than_its_time(token_gate, monkeypatch):
+    client, _, _ = token_gate
+    monkeypatch.setattr(gates, "LOGIN_S", 0.5)
+    with closing(client("")) as slow:
+        slow.write(b"*")
+
+        def has_ended():  # a byte comes within the time of each read
+            with suppress(OSError):
+                slow.write(b"1")
+            return not slow.connected or slow.ended()
+
+        eventually(has_ended, what="the end of a login that never ends")

@@ -9,14 +9,19 @@ import pytest
 from cryptography import x509
 
 from labs.catalogue import find
+from labs.catalogue.rbac.checks import order_counts
 from labs.errors import BadInput, NotNow
+from labs.sandbox.ledger import Ledger
 from labs.setups.access import iam
+from labs.setups.access.calls import Call
 from labs.setups.access.certificates import Authority
 from labs.setups.access.gate import CLOSED, Gate, Rule
 from labs.setups.access.iam_users import POLICIES, IamUsers
 from labs.setups.access.tokens import Tokens, problem_of
-from labs.setups.access.users import Users
+from labs.setups.access.users import JOB, OTHER, Tried, Users
 from labs.setups.access.workload import Visitors
+
+WRONGPASS = "WRONGPASS invalid username-password pair or user is disabled."
 
 
 class Network:
@@ -104,6 +109,27 @@ def test_a_token_is_held_against_the_rules_of_the_service(token, problem):
     found = problem_of(token)
 
     assert found == "" if not problem else found.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        ("NOPERM this user has no permissions to run the 'keys' command", "met"),
+        (WRONGPASS, "unmet"),
+    ],
+)
+def test_a_user_that_can_not_log_in_says_nothing_about_the_order_of_rules(answer, status):
+    def tried(string, ended, said):
+        call = Call("app", "user app", (string,), ended, said, 1.0, 0, 1)
+        return Tried("app", string, (call,) * (len(JOB) + len(OTHER)))
+
+    ledger = Ledger()
+    ledger.observe(
+        tried("on ~app:* -@dangerous +@read", "answered", "app:1"),
+        tried("~app:* +@read -@dangerous", "refused by the server", answer),
+    )
+
+    assert order_counts.judge(SimpleNamespace(ledger=ledger)).status == status
 
 
 @pytest.mark.parametrize("change", ["rotate", "leave_open", "close_again"])

@@ -4,26 +4,24 @@ connections that the server counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from labs.events import Value
-from labs.lab import Verdict, check, evidence_of, met, require_seen, unmet
+from labs.lab import Verdict, check, evidence_of, judged, require_seen, unmet
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.access.bench import APP
 from labs.setups.access.calls import TIMEOUT_S, Call
-from labs.setups.access.gate import Removal
+from labs.setups.access.gate import NO_PASSWORD, Removal
 
 BASTION, STRANGER = "bastion", "stranger"
 GROUPS = {APP: "sg-app", BASTION: "sg-bastion", STRANGER: "sg-other"}
-NO_PASSWORD = "no password"
 _APP_RULE = "sg-app to 6379"
 
 
 @check("Without a rule no caller gets through, and none gets an answer")
 def closed_by_default(sandbox: Sandbox) -> Verdict:
-    call = require_seen(
-        _newest(sandbox, APP, lambda one: not one.in_force),
+    call = sandbox.ledger.require_newest(
+        Call,
         "The application has not called yet while there is no rule.",
+        lambda one: one.source == APP and not one.in_force,
         hint="Press “Remove the rule” for each rule that is there. " + _to_call("Application"),
     )
     return _timed_out(call, "The application")
@@ -31,16 +29,14 @@ def closed_by_default(sandbox: Sandbox) -> Verdict:
 
 @check("A rule for another port lets no caller in")
 def other_port(sandbox: Sandbox) -> Verdict:
-    call = require_seen(
-        _newest(
-            sandbox,
-            APP,
-            lambda one: (
-                _APP_RULE not in one.in_force
-                and any(rule.startswith("sg-app ") for rule in one.in_force)
-            ),
-        ),
+    call = sandbox.ledger.require_newest(
+        Call,
         "The application has not called yet while its only rule names another port.",
+        lambda one: (
+            one.source == APP
+            and not _let_in(one)
+            and any(rule.startswith("sg-app ") for rule in one.in_force)
+        ),
         hint=_to_add("sg-app", "11211") + " Remove the one for 6379. " + _to_call("Application"),
     )
     return _timed_out(call, "The application")
@@ -48,29 +44,28 @@ def other_port(sandbox: Sandbox) -> Verdict:
 
 @check("A rule names a source group and a port, and lets in at once")
 def let_in(sandbox: Sandbox) -> Verdict:
-    call = require_seen(
-        _newest(sandbox, APP, lambda one: _APP_RULE in one.in_force and one.login != NO_PASSWORD),
+    call = sandbox.ledger.require_newest(
+        Call,
         "The application has not called yet while a rule names its group and the port 6379.",
+        lambda one: one.source == APP and _let_in(one) and one.login != NO_PASSWORD,
         hint=_to_add("sg-app", "6379") + " " + _to_call("Application"),
     )
-    if call.ended == "answered" and call.connections:
-        return met(
-            f"Redis accepted the application’s connection and answered {call.answer} after "
-            f"{call.took_ms:.1f} ms.",
-            _evidence(call),
-        )
-    raise unmet(
-        f"The application was {call.ended}: {call.answer}.",
+    return judged(
+        call.is_answered and call.connections,
         _evidence(call),
+        f"Redis accepted the application’s connection and answered {call.answer} after "
+        f"{call.took_ms:.1f} ms.",
+        f"The application was {call.ended}: {call.answer}.",
         hint=_to_call("Application"),
     )
 
 
 @check("A stranger is not refused: it waits until its own timeout")
 def stranger_waits(sandbox: Sandbox) -> Verdict:
-    call = require_seen(
-        _newest(sandbox, STRANGER, lambda one: _APP_RULE in one.in_force),
+    call = sandbox.ledger.require_newest(
+        Call,
         "The stranger has not called yet while the application is let in.",
+        lambda one: one.source == STRANGER and _APP_RULE in one.in_force,
         hint="The rule for sg-app and 6379 must be in force. " + _to_call("Stranger"),
     )
     return _timed_out(call, "The stranger")
@@ -78,21 +73,19 @@ def stranger_waits(sandbox: Sandbox) -> Verdict:
 
 @check("A caller that gets through is not logged in yet")
 def not_a_login(sandbox: Sandbox) -> Verdict:
-    call = require_seen(
-        sandbox.ledger.newest(Call, lambda one: one.login == NO_PASSWORD and _let_in(one)),
+    call = sandbox.ledger.require_newest(
+        Call,
         "No caller whom a rule lets in has called without a password yet.",
+        lambda one: one.login == NO_PASSWORD and _let_in(one),
         hint=_to_add("sg-bastion", "6379")
         + " In the tab Step choose “no” under “With its password”. "
         + _to_call("Bastion"),
     )
-    if call.ended == "refused by the server" and call.answer.startswith("NOAUTH"):
-        return met(
-            f"Redis accepted the connection and refused the command: {call.answer}",
-            _evidence(call),
-        )
-    raise unmet(
-        f"Without a password the call was {call.ended}: {call.answer}.",
+    return judged(
+        call.is_refused("NOAUTH"),
         _evidence(call),
+        f"Redis accepted the connection and refused the command: {call.answer}",
+        f"Without a password the call was {call.ended}: {call.answer}.",
         hint="Redis must ask each caller that the rules let in for a password. "
         + _to_call("Bastion"),
     )
@@ -100,8 +93,8 @@ def not_a_login(sandbox: Sandbox) -> Verdict:
 
 @check("A removed rule keeps new connections out; those that exist go on")
 def existing_go_on(sandbox: Sandbox) -> Verdict:
-    removal = require_seen(
-        sandbox.ledger.newest(Removal),
+    removal = sandbox.ledger.require_newest(
+        Removal,
         "No rule has been removed yet while the application’s clients were connected.",
         hint=_to_add("sg-app", "6379") + " In the tab Load press “Start the load”. While it runs, "
         "press “Remove the rule”.",
@@ -125,26 +118,19 @@ def existing_go_on(sandbox: Sandbox) -> Verdict:
         hint="The rule must be gone. " + _to_call("Application"),
     )
     evidence |= evidence_of(call, "ended", "took_ms", prefix="new_")
-    if call.ended != "not let in":
-        raise unmet(
-            f"A new connection was {call.ended}, although its rule is gone.",
-            evidence,
-            hint=_to_call("Application"),
-        )
-    return met(
+    return judged(
+        call.ended == "not let in",
+        evidence,
         f"Redis answered {removal.commands:,} commands in the {removal.seconds:g} s after the rule "
         f"was removed. A new connection waited {call.took_ms / 1000:.1f} s in vain.",
-        evidence,
+        f"A new connection was {call.ended}, although its rule is gone.",
+        hint=_to_call("Application"),
     )
 
 
 def _let_in(call: Call) -> bool:
     """True if a rule named the group of the caller, and the server's port."""
     return f"{GROUPS[call.source]} to 6379" in call.in_force
-
-
-def _newest(sandbox: Sandbox, source: str, where: Callable[[Call], object]) -> Call | None:
-    return sandbox.ledger.newest(Call, lambda one: one.source == source and where(one))
 
 
 def _evidence(call: Call) -> dict[str, Value]:
@@ -161,17 +147,14 @@ def _timed_out(call: Call, who: str) -> Verdict:
             hint="What no rule lets in must be dropped. Press “Try to connect” in the tab Step "
             "once more.",
         )
-    if call.connections:
-        raise unmet(
-            f"{who} waited in vain, but meanwhile Redis counted {call.connections} connections "
-            "of other clients.",
-            _evidence(call),
-            hint="In the tab Load press “Stop the load”, so that no other client connects. Then "
-            "press “Try to connect” in the tab Step.",
-        )
-    return met(
-        f"{who} waited {call.took_ms / 1000:.1f} s and got no answer. Redis counted no connection.",
+    return judged(
+        not call.connections,
         _evidence(call),
+        f"{who} waited {call.took_ms / 1000:.1f} s and got no answer. Redis counted no connection.",
+        f"{who} waited in vain, but meanwhile Redis counted {call.connections} connections of "
+        "other clients.",
+        hint="In the tab Load press “Stop the load”, so that no other client connects. Then press "
+        "“Try to connect” in the tab Step.",
     )
 
 

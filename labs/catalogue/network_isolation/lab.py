@@ -5,14 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from labs.catalogue.network_isolation import checks, guide, mutants
-from labs.catalogue.network_isolation.checks import BASTION, GROUPS, NO_PASSWORD, STRANGER
-from labs.clients.access import OPEN
+from labs.catalogue.network_isolation.checks import BASTION, GROUPS, STRANGER
 from labs.lab import Choice, Lab, Link, Node, Topology
-from labs.sandbox.experiment import make_ready, refuted, until_met
+from labs.sandbox.experiment import make_ready, refuted, say_done, until_met
 from labs.sandbox.sandbox import Sandbox
 from labs.setups.access import bench, calls, gate
 from labs.setups.access.bench import APP, SERVER
-from labs.setups.access.calls import Call
 from labs.setups.access.gate import Gate, Rule
 from labs.setups.access.workload import Visitors
 
@@ -64,7 +62,8 @@ lab = Lab(
 
 @lab.action("Try to connect", gear="step", fields=(SOURCE, PASSWORD), primary=True)
 def call(sandbox: Sandbox, source: str, password: str) -> str:
-    made, label = _call(sandbox, source, has_password=password == "yes"), LABELS[source]
+    made = sandbox.part(Gate).call(source, has_password=password == "yes")
+    label = LABELS[source]
     said = {
         "answered": f"{label} was answered: {made.answer}.",
         "refused by the server": f"Redis refused: {made.answer}",
@@ -118,7 +117,11 @@ def remove_rule(sandbox: Sandbox, group: str, port: str) -> str:
 )
 def counted_of_a_stranger(sandbox: Sandbox) -> float:
     make_ready(sandbox)
-    return float(_call(sandbox, STRANGER, has_password=True).connections)
+    part = sandbox.part(Gate)
+    while rule := part.let_in_by(STRANGER):
+        part.remove(rule)
+        say_done(sandbox, [f"the rule {rule} was removed"])
+    return float(part.call(STRANGER, has_password=True).connections)
 
 
 @lab.reference
@@ -126,9 +129,10 @@ def reference(sandbox: Sandbox) -> None:
     """No caller gets in; then the application, then the bastion without a password. A rule goes
     under load.
     """
+    part = sandbox.part(Gate)
 
-    def try_app(_sandbox: Sandbox) -> Call:
-        return _call(sandbox, APP, has_password=True)
+    def try_app(_sandbox: Sandbox) -> calls.Call:
+        return part.call(APP, has_password=True)
 
     until_met(sandbox, checks.closed_by_default, try_app)
     add_rule(sandbox, "sg-app", "11211")
@@ -136,28 +140,13 @@ def reference(sandbox: Sandbox) -> None:
     remove_rule(sandbox, "sg-app", "11211")
     add_rule(sandbox, "sg-app", "6379")
     sandbox.measurements["let_in_ms"] = try_app(sandbox).took_ms
-    stranger = _call(sandbox, STRANGER, has_password=True)
+    stranger = part.call(STRANGER, has_password=True)
     sandbox.measurements["dropped_after_ms"] = stranger.took_ms
     add_rule(sandbox, "sg-bastion", "6379")
-    _call(sandbox, BASTION, has_password=False)
+    part.call(BASTION, has_password=False)
     if refuted(sandbox):
         return
-    sandbox.start_load()
-    sandbox.wait_until(lambda: bench.visits(sandbox)[0] > MANY, deadline_s=5.0)
+    bench.load_until_visited(sandbox, MANY)
     remove_rule(sandbox, "sg-app", "6379")
     try_app(sandbox)
     sandbox.stop_load()
-
-
-def _call(sandbox: Sandbox, source: str, *, has_password: bool) -> Call:
-    """Call from a source, through the rules as they are."""
-    rules = sandbox.part(Gate)
-    access = calls.redis_of(sandbox).access("shop") if has_password else OPEN
-    return calls.call(
-        sandbox,
-        source,
-        access,
-        "its password" if has_password else NO_PASSWORD,
-        map(str, rules.rules),
-        "PING",
-    )

@@ -2,66 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from labs.catalogue.rbac import checks
-from labs.lab import Check, Mutant
+from labs.lab import Check, Mutant, about_of
+from labs.lab.check import name_of
+from labs.sandbox.context import Context
 from labs.setups.access.users import Users, UsersOfTheApp
 
+Change = Callable[[list[str]], list[str]]
 
-class OpensEveryKey(Users):
-    """Forgets the patterns."""
+
+class ChangesRules(Users):
+    """Gives users other rules than those that the page shows."""
+
+    def __init__(self, context: Context, change: Change) -> None:
+        super().__init__(context)
+        self._change = change
 
     def _set_user(self, user: str, rules: list[str]) -> None:
-        super()._set_user(user, [*rules, "allkeys"])
+        super()._set_user(user, self._change(rules))
 
 
-class AllowsEveryCommand(Users):
-    """Forgets the commands."""
+def _changes_rules(caught_by: Check) -> Callable[[Change], Mutant]:
+    """Makes a mutant of the function below it, which changes the rules of every user."""
+    return lambda change: Mutant(
+        name_of(change),
+        about_of(change),
+        caught_by,
+        parts=(partial(ChangesRules, change=change), UsersOfTheApp),
+    )
 
-    def _set_user(self, user: str, rules: list[str]) -> None:
-        super()._set_user(user, [*rules, "allcommands"])
+
+@_changes_rules(checks.least_privilege)
+def opens_every_key(rules: list[str]) -> list[str]:
+    """Key patterns are shown and not in force."""
+    return [*rules, "allkeys"]
 
 
-class BeginsWithEverything(Users):
+@_changes_rules(checks.least_privilege)
+def allows_every_command(rules: list[str]) -> list[str]:
+    """Commands are shown and not in force."""
+    return [*rules, "allcommands"]
+
+
+@_changes_rules(checks.nothing_at_first)
+def begins_with_everything(rules: list[str]) -> list[str]:
     """A new user may do everything."""
-
-    def _set_user(self, user: str, rules: list[str]) -> None:
-        super()._set_user(user, rules if "on" in rules else ["on", "allkeys", "allcommands"])
+    return rules if "on" in rules else ["on", "allkeys", "allcommands"]
 
 
-class SortsTheRules(Users):
-    """Puts what is taken away after what is given."""
-
-    def _set_user(self, user: str, rules: list[str]) -> None:
-        super()._set_user(user, sorted(rules, key=lambda rule: rule.startswith("-")))
-
-
-def _mutant(name: str, about: str, caught_by: Check, part: type[Users]) -> Mutant:
-    return Mutant(name, about, caught_by, parts=(part, UsersOfTheApp))
+@_changes_rules(checks.order_counts)
+def sorts_the_rules(rules: list[str]) -> list[str]:
+    """Rules are put into another order: what is taken away comes last."""
+    return sorted(rules, key=lambda rule: rule.startswith("-"))
 
 
-MUTANTS = (
-    _mutant(
-        "opens-every-key",
-        "key patterns are shown and not in force",
-        checks.least_privilege,
-        OpensEveryKey,
-    ),
-    _mutant(
-        "allows-every-command",
-        "commands are shown and not in force",
-        checks.least_privilege,
-        AllowsEveryCommand,
-    ),
-    _mutant(
-        "begins-with-everything",
-        "a new user may do everything",
-        checks.nothing_at_first,
-        BeginsWithEverything,
-    ),
-    _mutant(
-        "sorts-the-rules",
-        "rules are put into another order",
-        checks.order_counts,
-        SortsTheRules,
-    ),
-)
+MUTANTS = (opens_every_key, allows_every_command, begins_with_everything, sorts_the_rules)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from labs.clients.access import OPEN
 from labs.errors import NotNow
 from labs.events import Value
 from labs.lab import Column, Table
@@ -20,9 +21,11 @@ from labs.sandbox.context import Context
 from labs.sandbox.experiment import observed
 from labs.sandbox.part import Part
 from labs.setups.access.bench import APP, SERVER
-from labs.setups.access.calls import count_of, redis_of
+from labs.setups.access.calls import Call, call, count_of, redis_of
 
 CLOSED = "closed"
+PASSWORD, NO_PASSWORD = "its password", "no password"
+"""With what a caller comes."""
 WATCHED_S = 1.0
 """How long the connections that exist are watched after a rule was removed."""
 TABLE = Table(
@@ -116,6 +119,12 @@ class Gate(Part):
         commands = count_of(engine, "INCR") - before
         seconds = round(time.monotonic() - began, 2)
         return observed(self.context, Removal(str(rule), commands, seconds))
+
+    def call(self, source: str, *, has_password: bool) -> Call:
+        """Call the server from a source, through the rules as they are."""
+        access = redis_of(self.context).access("shop") if has_password else OPEN
+        login = PASSWORD if has_password else NO_PASSWORD
+        return call(self.context, source, access, login, map(str, list(self.rules)), "PING")
 
     def let_in_by(self, source: str) -> Rule | None:
         """The first rule that lets a source in; None if there is none."""

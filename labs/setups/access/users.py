@@ -14,7 +14,7 @@ from labs.events import Value
 from labs.lab import Column, Table
 from labs.sandbox.context import Context
 from labs.sandbox.experiment import observed
-from labs.setups.access.bench import APP, SERVER
+from labs.setups.access.bench import APP, SERVER, show_newest
 from labs.setups.access.calls import Call, call, redis_of
 from labs.setups.access.server import TlsServers
 from labs.setups.access.workload import Visitors
@@ -75,7 +75,7 @@ class Tried:
 
     def allowed(self, commands: tuple[tuple[str, ...], ...]) -> list[str]:
         """Which of these commands were answered."""
-        return [text_of(one) for one in commands if self.of(one).ended == "answered"]
+        return [text_of(one) for one in commands if self.of(one).is_answered]
 
 
 class Users(TlsServers):
@@ -135,7 +135,7 @@ class Users(TlsServers):
             calls.append(call(self.context, APP, self.access(user), login, in_force, *command))
         self._seed()
         tried = observed(self.context, Tried(user, string, tuple(calls)))
-        self._tabulate()
+        show_newest(self.context, TABLE, Tried, _row)
         return tried
 
     def _set_user(self, user: str, rules: list[str]) -> None:
@@ -151,16 +151,6 @@ class Users(TlsServers):
                 self._set_user(user, string.split())
             self._seed()
 
-    def _tabulate(self) -> None:
-        newest = reversed(self.context.ledger.seen(Tried)[-8:])
-        rows: list[dict[str, Value]] = []
-        for tried in newest:
-            row: dict[str, Value] = {"user": tried.user, "string": tried.string or "none"}
-            for command in (*JOB, *OTHER):
-                row[_column(command)] = _in_a_word(tried.of(command))
-            rows.append(row)
-        self.context.tabulate(TABLE.name, rows)
-
 
 class UsersOfTheApp(Visitors):
     """The clients of the application, as its user."""
@@ -171,9 +161,14 @@ class UsersOfTheApp(Visitors):
         return self.context.part(Users).access("app")
 
 
+def _row(tried: Tried) -> dict[str, Value]:
+    words = {_column(command): _in_a_word(tried.of(command)) for command in (*JOB, *OTHER)}
+    return {"user": tried.user, "string": tried.string or "none", **words}
+
+
 def _in_a_word(call_: Call) -> str:
     """yes, or which kind of refusal."""
-    if call_.ended == "answered":
+    if call_.is_answered:
         return "yes"
     return next(
         (
