@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from labs.catalogue.memcached_sasl import checks, guide, logins, mutants
-from labs.catalogue.memcached_sasl.logins import LOGINS, PLAIN, SASL, ask
+from labs.catalogue.memcached_sasl import checks, guide, mutants
 from labs.lab import Choice, Lab, Link, Node, Topology
 from labs.sandbox.experiment import make_ready
 from labs.sandbox.sandbox import Sandbox
-from labs.setups.access import sasl
+from labs.setups.access import sasl, sasl_logins
 from labs.setups.access.bench import APP
+from labs.setups.access.sasl_logins import LOGINS, PLAIN, SASL, ask
 
 LOGIN = Choice("login", "With", tuple(LOGINS.items()), "none")
 
@@ -28,7 +28,7 @@ lab = Lab(
         links=(Link(SASL, APP, SASL), Link(PLAIN, APP, PLAIN)),
     ),
     gears=("step", "break"),
-    tables=(logins.TABLE,),
+    tables=(sasl_logins.TABLE,),
     checks=(
         checks.text_waits,
         checks.refused_without,
@@ -79,7 +79,7 @@ def ask_plain(sandbox: Sandbox) -> str:
 )
 def lines_back(sandbox: Sandbox) -> float:
     make_ready(sandbox)
-    return float(ask(sandbox, SASL, "text").ended == "answered")
+    return float(ask(sandbox, SASL, "text").is_answered)
 
 
 @lab.reference
@@ -89,5 +89,5 @@ def reference(sandbox: Sandbox) -> None:
     for login in LOGINS:
         log_in(sandbox, login)
     ask_plain(sandbox)
-    waited = sandbox.ledger.seen(logins.Asked)[0]
+    waited = sandbox.ledger.seen(sasl_logins.Asked)[0]
     sandbox.measurements["text_client_waited_ms"] = waited.took_ms

@@ -2,52 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 
 from labs.catalogue.memcached_sasl import checks
-from labs.engines.base import Engine
-from labs.lab import Mutant, Node
-from labs.runtime.launch import Launch
-from labs.sandbox.part import Part
-from labs.setups.access.sasl import KIND, SaslMemcached
+from labs.lab import Mutant, mutant
+from labs.sandbox.sandbox import Sandbox
+from labs.setups.access.sasl import USER, SaslServers, sasl_memcached
+from labs.setups.access.sasl_logins import SASL
 
 
-class _WithoutSasl(SaslMemcached):
-    """Binary, and asks for nothing."""
-
-    def launch(self) -> Launch:
-        real = super().launch()
-        argv = tuple(word for word in real.argv if word != "-S")
-        return Launch(argv, real.env, real.files, real.death_signal, real.stop_signal)
-
-
-class _AnyProtocol(_WithoutSasl):
-    """Answers the text protocol, too."""
-
-    def launch(self) -> Launch:
-        real = super().launch()
-        argv = tuple("auto" if word == "binary" else word for word in real.argv)
-        return Launch(argv, real.env, real.files, real.death_signal, real.stop_signal)
-
-
-class _LosesPasswords(SaslMemcached):
-    """Writes another password than the one that clients have."""
-
-    def _write(self, database: Path) -> None:
-        own = {user: word for user, word in self.passwords.items() if user == "labctl"}
-        SaslMemcached(self.name, self.address, self.directory, own)._write(database)
-
-
-def _stands(make: type[SaslMemcached]) -> type[Part]:
-    class Stands(Part):
-        def engine(self, node: Node, directory: Path) -> Engine | None:
-            if node.engine != KIND:
-                return None
-            address = self.context.addresses.new(node.name, node.kind.port)
-            password = self.context.password(node.name)
-            return make.build(node.name, address, directory, password, {})
-
-    return Stands
+@mutant(checks.let_in)
+def loses_passwords(sandbox: Sandbox) -> None:
+    """The server has another password of the user than the client."""
+    engine = sasl_memcached(sandbox.servers[SASL])
+    engine.write({**engine.passwords, USER: "another"})
 
 
 MUTANTS = (
@@ -55,18 +23,13 @@ MUTANTS = (
         "any-protocol",
         "the server answers the text protocol",
         checks.text_waits,
-        parts=(_stands(_AnyProtocol),),
+        parts=(partial(SaslServers, flags=("-B", "auto")),),
     ),
     Mutant(
         "without-sasl",
         "the server asks for no login",
         checks.refused_without,
-        parts=(_stands(_WithoutSasl),),
+        parts=(partial(SaslServers, flags=("-B", "binary")),),
     ),
-    Mutant(
-        "loses-passwords",
-        "the server has no password of the user",
-        checks.let_in,
-        parts=(_stands(_LosesPasswords),),
-    ),
+    loses_passwords,
 )

@@ -25,8 +25,12 @@ from labs.engines.base import Engine
 from labs.engines.control import TIMEOUT_S
 from labs.engines.registry import Kind, registry
 from labs.errors import DidNotStart, ServerDown
+from labs.lab import Node
 from labs.runtime.interpreter import interpreter
 from labs.runtime.launch import Launch
+from labs.sandbox.context import Context
+from labs.sandbox.part import Part
+from labs.sandbox.server import Server
 
 KIND, REALM, USER, OWN = "memcached-sasl", "sandbox", "till", "labctl"
 _MADE_IN_S = 10.0
@@ -82,6 +86,7 @@ class SaslMemcached(Engine):
     address: Address
     directory: Path
     passwords: Mapping[str, str] = field(repr=False)
+    flags: tuple[str, ...] = ("-S", "-B", "binary")
     kind = KIND
 
     @classmethod
@@ -93,18 +98,14 @@ class SaslMemcached(Engine):
 
     def launch(self) -> Launch:
         _require_plain()
-        database = self.directory / "sasldb2"
-        self._write(database)
+        self.write(self.passwords)
         configuration = (
             "mech_list: plain\npwcheck_method: auxprop\nauxprop_plugin: sasldb\n"
-            f"sasldb_path: {database}\n"
+            f"sasldb_path: {self._database}\n"
         )
-        options = (
-            f"-l {self.address.host} -p {self.address.port} -U 0 -m 32 -c 256 -I 1m -t 1 "
-            "-S -B binary"
-        )
+        options = f"-l {self.address.host} -p {self.address.port} -U 0 -m 32 -c 256 -I 1m -t 1"
         return Launch(
-            argv=(str(binaries.find("memcached")), *options.split()),
+            argv=(str(binaries.find("memcached")), *options.split(), *self.flags),
             env={**binaries.environment(), "SASL_CONF_PATH": str(self.directory)},
             files={self.directory / "memcached.conf": configuration},
             death_signal=Signals.SIGKILL,
@@ -137,24 +138,55 @@ class SaslMemcached(Engine):
     def close(self) -> None:
         """It keeps no connection."""
 
-    def _write(self, database: Path) -> None:
-        """The passwords, as libsasl2 reads them. Raises DidNotStart."""
-        done = subprocess.run(
-            [interpreter(), "-I", "-S", "-c", _WRITE],
-            input=json.dumps([str(database), REALM, dict(self.passwords)]),
-            env=binaries.server_environment(),
-            capture_output=True,
-            text=True,
-            timeout=_MADE_IN_S,
-            check=False,
-        )
+    @property
+    def _database(self) -> Path:
+        return self.directory / "sasldb2"
+
+    def write(self, passwords: Mapping[str, str]) -> None:
+        """Have the server accept these passwords of users. Raises DidNotStart."""
+        try:
+            done = subprocess.run(
+                [interpreter(), "-I", "-S", "-c", _WRITE],
+                input=json.dumps([str(self._database), REALM, dict(passwords)]),
+                env=binaries.server_environment(),
+                capture_output=True,
+                text=True,
+                timeout=_MADE_IN_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as exc:
+            raise DidNotStart(
+                f"The passwords of Memcached were not written within {_MADE_IN_S:g} s."
+            ) from exc
         if done.returncode:
             raise DidNotStart(
                 "The passwords of Memcached could not be written.",
                 hint="Install libsasl2-modules and libsasl2-modules-db.",
                 detail=done.stderr[-500:],
             )
-        database.chmod(0o600)
+        self._database.chmod(0o600)
+
+
+class SaslServers(Part):
+    """Starts the servers with SASL with other flags: for mutants."""
+
+    def __init__(self, context: Context, flags: tuple[str, ...]) -> None:
+        super().__init__(context)
+        self._flags = flags
+
+    def engine(self, node: Node, directory: Path) -> Engine | None:
+        """The server, with these flags; None for one without SASL."""
+        if node.engine != KIND:
+            return None
+        address = self.context.addresses.new(node.name, node.kind.port)
+        password = self.context.password(node.name)
+        return SaslMemcached.build(node.name, address, directory, password, {"flags": self._flags})
+
+
+def sasl_memcached(server: Server) -> SaslMemcached:
+    """The engine of a server with SASL."""
+    assert isinstance(server.engine, SaslMemcached)
+    return server.engine
 
 
 def _require_plain() -> None:

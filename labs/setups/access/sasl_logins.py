@@ -1,4 +1,4 @@
-"""How the lab memcached-sasl logs in, and what it sees."""
+"""Clients that ask a Memcached with SASL and one without, and how that ends."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from bmemcached import Client
 from bmemcached.exceptions import MemcachedException
 
 from labs.clients.address import Address
-from labs.events import Sense, Travelled
+from labs.events import Value
 from labs.lab import Column, Table
+from labs.sandbox.context import Context
 from labs.sandbox.experiment import observed
-from labs.sandbox.sandbox import Sandbox
 from labs.setups.access import handshakes
-from labs.setups.access.bench import require_up
-from labs.setups.access.sasl import REALM, USER, SaslMemcached
+from labs.setups.access.bench import require_up, show_newest, show_on_link
+from labs.setups.access.sasl import REALM, USER, sasl_memcached
 
 SASL, PLAIN = "memcached-sasl", "memcached"
+"""The servers of a lab with these logins."""
 LOGINS = {"none": "no login", "wrong": "a wrong password", "right": "the right password"}
 KEY, VALUE = "page:1", "hello"
-MOST_ROWS = 12
 TABLE = Table(
     "logins",
     "Who has asked",
@@ -42,6 +42,7 @@ TABLE = Table(
 _SAID = re.compile(r"Code: (\d+) Message: b'(.*)'")
 
 Ended = Literal["answered", "refused", "not answered"]
+Protocol = Literal["text", "binary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,36 +52,49 @@ class Asked:
     """
 
     server: str
-    client: str
+    client: Protocol
     login: str
     ended: Ended
     answer: str
     took_ms: float
     auth_errors: int
 
+    @property
+    def is_answered(self) -> bool:
+        """True if the client got what it asked for."""
+        return self.ended == "answered"
 
-def ask(sandbox: Sandbox, server: str, client: str, login: str = "none") -> Asked:
-    """Ask a server with the text protocol (`text`) or with the binary one (`binary`)."""
-    require_up(sandbox, server)
-    address, before = sandbox.addresses.of_link(server), _errors(sandbox)
+
+def ask(context: Context, server: str, client: Protocol, login: str = "none") -> Asked:
+    """Ask a server with a client of this protocol. Raises NotNow unless the server is up."""
+    require_up(context, server)
+    address, before = context.addresses.of_link(server), _errors(context)
     began = time.perf_counter()
-    ended, answer = _text(address) if client == "text" else _binary(address, *_user(sandbox, login))
+    ended, answer = _text(address) if client == "text" else _binary(address, *_user(context, login))
     took_ms = round((time.perf_counter() - began) * 1000, 1)
-    made = Asked(server, client, login, ended, answer, took_ms, _errors(sandbox) - before)
-    meaning: Sense = "hit" if ended == "answered" else "error"
-    sandbox.emit(Travelled(links=[server], meaning=meaning, words=ended))
-    observed(sandbox, made)
-    _tabulate(sandbox)
+    made = Asked(server, client, login, ended, answer, took_ms, _errors(context) - before)
+    show_on_link(context, server, ended, is_answered=made.is_answered)
+    observed(context, made)
+
+    def row(one: Asked) -> dict[str, Value]:
+        return {
+            "server": context.topology.node(one.server).label,
+            "client": f"{one.client} protocol",
+            "login": LOGINS[one.login],
+            "ended": one.ended,
+            "answer": one.answer,
+            "took_ms": one.took_ms,
+        }
+
+    show_newest(context, TABLE, Asked, row)
     return made
 
 
-def _user(sandbox: Sandbox, login: str) -> tuple[str | None, str | None]:
-    engine = sandbox.servers[SASL].engine
-    assert isinstance(engine, SaslMemcached)
+def _user(context: Context, login: str) -> tuple[str | None, str | None]:
     if login == "none":
         return None, None
-    password = engine.passwords[USER] if login == "right" else secrets.token_hex(8)
-    return f"{USER}@{REALM}", password
+    right = sasl_memcached(context.servers[SASL]).passwords[USER]
+    return f"{USER}@{REALM}", right if login == "right" else secrets.token_hex(8)
 
 
 def _text(address: Address) -> tuple[Ended, str]:
@@ -108,26 +122,9 @@ def _words(said: re.Match[str]) -> str:
     return f"{said[2].rstrip('.')} (status 0x{int(said[1]):02x})"
 
 
-def _errors(sandbox: Sandbox) -> int:
-    """How many logins the server with SASL has refused, by its own count."""
-    engine = sandbox.servers[SASL].engine
-    if sandbox.servers[SASL].state != "up" or not isinstance(engine, SaslMemcached):
+def _errors(context: Context) -> int:
+    """How many logins the server with SASL has refused, by its own count; 0 if it is down."""
+    server = context.servers[SASL]
+    if server.state != "up":
         return 0
-    return int(engine.stats().get("auth_errors", "0"))
-
-
-def _tabulate(sandbox: Sandbox) -> None:
-    sandbox.tabulate(
-        TABLE.name,
-        [
-            {
-                "server": sandbox.topology.node(one.server).label,
-                "client": f"{one.client} protocol",
-                "login": LOGINS[one.login],
-                "ended": one.ended,
-                "answer": one.answer,
-                "took_ms": one.took_ms,
-            }
-            for one in reversed(sandbox.ledger.seen(Asked)[-MOST_ROWS:])
-        ],
-    )
+    return int(sasl_memcached(server).stats().get("auth_errors", "0"))
