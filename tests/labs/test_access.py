@@ -1,5 +1,6 @@
 """The setup access on real servers: engines with TLS, and secrets that stay where they belong."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import partial
 
@@ -148,6 +149,48 @@ def test_the_prediction_about_a_stranger_takes_away_a_rule_that_lets_it_in(super
         measured = opened.call("measure", prediction="counted-of-a-stranger")
         assert measured["value"] == 0
         assert "the rule sg-other to 6379 was removed" in repr(opened.told)
+    finally:
+        opened.end()
+
+
+def at_once(*calls):
+    """What calls returned that were made at the same time; an error in place of an answer."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        made = [pool.submit(call) for call in calls]
+    return [one.exception() or one.result() for one in made]
+
+
+def test_what_two_users_may_do_is_tried_with_the_rules_of_each(supervisor):
+    opened = Opened(supervisor, "rbac")
+    try:
+        for _ in range(3):
+            at_once(
+                partial(opened.act, "grant", user="app", string="off"),
+                partial(opened.act, "grant", user="app", string="on ~app:* +get +set"),
+            )
+        # a column for each of the commands, in their order
+        tried = {(row["string"], row["get_app_1"], row["incr_app_visits"]) for row in rows(opened)}
+        assert tried == {
+            ("off", "no: login", "no: login"),
+            ("on ~app:* +get +set", "yes", "no: command"),
+        }
+    finally:
+        opened.end()
+
+
+def rows(opened):
+    return eventually(partial(opened.table, "tried"), what="what was tried")
+
+
+def test_of_two_sets_at_once_one_is_refused(supervisor):
+    opened = Opened(supervisor, "redis-auth")
+    try:
+        opened.act("rotate")
+        answers = at_once(*[partial(opened.act, "set-newest")] * 2)
+        assert sorted(map(str, answers)) == [
+            "Redis accepts token 2 alone.",
+            "The server accepts one token only.",
+        ]
     finally:
         opened.end()
 

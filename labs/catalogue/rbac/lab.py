@@ -62,9 +62,7 @@ lab = Lab(
     "or off a new user is off.",
 )
 def grant(sandbox: Sandbox, user: str, string: str) -> str:
-    part = sandbox.part(Users)
-    part.grant(user, string)
-    tried = part.try_all(user)
+    tried = sandbox.part(Users).grant(user, string)
     own, others = len(tried.allowed(JOB)), tried.allowed(OTHER)
     return sandbox.caption(
         f"Redis answered {own} of the {len(JOB)} commands that the application needs.",

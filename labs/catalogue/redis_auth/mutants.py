@@ -25,7 +25,7 @@ class KeepsTheOld(Tokens):
     """SET that leaves the server as it is."""
 
     def apply(self) -> None:
-        if "SET" not in self.steps:
+        if len(self.made) == 1 or len(self.accepted) > 1:
             super().apply()
 
 

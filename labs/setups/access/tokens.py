@@ -164,15 +164,15 @@ class Tokens(TlsServers):
         clients run, wait until each has connected again, and return what became of their visits;
         None if they don't. Raises NotNow unless there are two tokens.
         """
-        if len(self.accepted) < 2:
-            raise NotNow(
-                "The server accepts one token only.", hint="Press “ROTATE: add a token” first."
-            )
         with self._change():
+            if len(self.accepted) < 2:
+                raise NotNow(
+                    "The server accepts one token only.", hint="Press “ROTATE: add a token” first."
+                )
             self.steps.append("SET")
             self.is_open = False
             old, self.accepted = self.accepted[0], self.accepted[-1:]
-        (counted_from, steps), self.steps = (self._counted_from, tuple(self.steps)), []
+            (counted_from, steps), self.steps = (self._counted_from, tuple(self.steps)), []
         if counted_from is None or not self.context.load.running:
             return None
         time.sleep(keep_s + SETTLES_S)

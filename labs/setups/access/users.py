@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import threading
 from dataclasses import dataclass
 
 from labs.clients.access import Access
@@ -83,6 +84,8 @@ class Users(TlsServers):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
+        self._lock = threading.RLock()
+        """Of one user's rights at a time, from the rules to the last command that is tried."""
         self._passwords = {name: secrets.token_urlsafe(24) for name in USERS}
         self.strings = dict.fromkeys(USERS, "")
 
@@ -103,8 +106,10 @@ class Users(TlsServers):
         """Make the users and the data again."""
         self._apply()
 
-    def grant(self, user: str, string: str) -> None:
-        """Give a user these rights, and no others. Raises BadInput with the server's own words."""
+    def grant(self, user: str, string: str) -> Tried:
+        """Give a user these rights, and no others, and try every command as this user, on data that
+        is the same each time. Raises BadInput with the server's own words.
+        """
         rules = string.split()
         for rule in rules:
             if not _RULE.fullmatch(rule):
@@ -113,20 +118,21 @@ class Users(TlsServers):
                     hint="It has on or off, keys like ~app:*, channels like &news, categories like "
                     "+@read and commands like +get or -flushall. A password is never part of it.",
                 )
-        try:
-            self._set_user(user, rules)
-        except ServerDown as exc:
-            self._set_user(user, self.strings[user].split())
-            raise BadInput(f"Redis did not take this access string: {exc}") from exc
-        self.strings[user] = " ".join(rules)
+        with self._lock:
+            try:
+                self._set_user(user, rules)
+            except ServerDown as exc:
+                self._set_user(user, self.strings[user].split())
+                raise BadInput(f"Redis did not take this access string: {exc}") from exc
+            self.strings[user] = " ".join(rules)
+            return self._try_all(user)
 
     def access(self, user: str) -> Access:
         """How a client is let in as a user."""
         tls = self.context.servers[SERVER].engine.access(user).tls
         return Access(user, self._passwords[user], tls)
 
-    def try_all(self, user: str) -> Tried:
-        """Try every command as a user, on data that is the same each time."""
+    def _try_all(self, user: str) -> Tried:
         string = self.strings[user]
         calls = []
         for command in (*JOB, *OTHER):
@@ -146,7 +152,9 @@ class Users(TlsServers):
         redis_of(self.context).run_all([("SET", key, value) for key, value in SEED.items()])
 
     def _apply(self) -> None:
-        if self.context.is_real:
+        if not self.context.is_real:
+            return
+        with self._lock:
             for user, string in self.strings.items():
                 self._set_user(user, string.split())
             self._seed()
