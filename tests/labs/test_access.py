@@ -182,6 +182,18 @@ def rows(opened):
     return eventually(partial(opened.table, "tried"), what="what was tried")
 
 
+def test_of_three_tokens_the_two_newest_are_accepted_whichever_the_application_has(supervisor):
+    opened = Opened(supervisor, "redis-auth")
+    try:
+        assert "Redis accepts token 1 and token 2 now." in opened.act("rotate")
+        assert "Redis accepts token 2 and token 3 now." in opened.act("rotate")
+        assert "Redis refused: WRONGPASS" in opened.act("call", login="own")
+        newest = [row["ended"] for row in opened.table("calls")]
+        assert newest == ["refused by the server", *["answered"] * 4]
+    finally:
+        opened.end()
+
+
 def test_of_two_sets_at_once_one_is_refused(supervisor):
     opened = Opened(supervisor, "redis-auth")
     try:

@@ -136,21 +136,21 @@ class Tokens(TlsServers):
         return call(self.context, APP, access, shown, self.in_force, "PING")
 
     def rotate(self) -> BothTried:
-        """Have the server accept a new token and the newest one before it, and call with the new
-        one and with the application's. A server without a password stays open. Raises NotNow
-        unless the server is up, and then nothing has changed; so does each change below.
+        """Have the server accept a new token and the newest one before it, and call with each. A
+        server without a password stays open. Raises NotNow unless the server is up, as each change
+        of a token does, and then nothing has changed.
         """
         with self._change():
             self.steps = ["ROTATE"]
             running = self.context.load.running
             self._counted_from = (time.monotonic(), *visits(self.context)) if running else None
             self.made.append(_new_token())
-            self.accepted = [*self.accepted[-1:], len(self.made)]
+            older, newer = self.accepted[-1], len(self.made)
+            self.accepted = [older, newer]
         shown = redis_of(self.context).run("ACL", "GETUSER", "default")
         assert isinstance(shown, list)
         passwords = len(shown[shown.index(b"passwords") + 1])
-        both = self.call(self.app), self.call(len(self.made))
-        return observed(self.context, BothTried(passwords, *both))
+        return observed(self.context, BothTried(passwords, self.call(older), self.call(newer)))
 
     def hand_over(self) -> int:
         """Give the application the newest token; returns its number."""
