@@ -2,6 +2,7 @@
 
 import datetime
 import stat
+import subprocess
 from types import SimpleNamespace
 from urllib.parse import parse_qsl
 
@@ -10,9 +11,10 @@ from cryptography import x509
 
 from labs.catalogue import find
 from labs.catalogue.rbac.checks import order_counts
-from labs.errors import BadInput, NotNow
+from labs.clients.address import Address
+from labs.errors import BadInput, DidNotStart, NotNow
 from labs.sandbox.ledger import Ledger
-from labs.setups.access import iam
+from labs.setups.access import iam, sasl
 from labs.setups.access.calls import Call
 from labs.setups.access.certificates import Authority
 from labs.setups.access.gate import CLOSED, Gate, Rule
@@ -271,3 +273,14 @@ def test_a_policy_denies_before_it_allows_and_allows_each_resource():
 
 def test_the_secret_of_a_key_is_in_no_text_of_it():
     assert KEYS.secret not in repr(KEYS)
+
+
+def test_passwords_that_are_not_written_in_time_are_an_error_with_a_sentence(tmp_path, monkeypatch):
+    def hangs(argv, *, timeout, **_options):
+        raise subprocess.TimeoutExpired(argv, timeout)
+
+    monkeypatch.setattr(subprocess, "run", hangs)
+    memcached = sasl.SaslMemcached("cache", Address("127.0.0.1", 1), tmp_path, {"till": "pw"})
+
+    with pytest.raises(DidNotStart, match="were not written within 10 s"):
+        memcached.write(memcached.passwords)

@@ -61,11 +61,8 @@ lab = Lab(
 def send(sandbox: Sandbox, server: str) -> str:
     seen = wire.send(sandbox, server)
     label = sandbox.topology.node(server).label
-    found = [
-        f"the {what} {times(number)}"
-        for what, number in zip(("password", "card number"), seen.times_seen.values(), strict=True)
-        if number
-    ]
+    counted = {"password": seen.times_seen["passwords"], "card number": seen.times_seen["values"]}
+    found = [f"the {what} {times(number)}" for what, number in counted.items() if number]
     return sandbox.caption(
         f"{label} stored and returned {seen.answer}.",
         f"The {seen.bytes_seen:,} bytes on the wire show {' and '.join(found) or 'neither'}.",
