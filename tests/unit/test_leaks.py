@@ -42,7 +42,9 @@ def test_the_number_of_a_key_is_found_in_its_file():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "token 2", SECRET[: PIECE - 1], secrets.token_urlsafe(24), "0" * 10_000]
+    "text",
+    ["", "token 2", SECRET[: PIECE - 1], secrets.token_urlsafe(24), "0" * 10_000],
+    ids=["nothing", "a name", "less than a piece", "another secret", "zeros"],
 )
 def test_nothing_else_is_found(text):
     assert leaked([("it", SECRET.encode()), ("key", secrets.token_bytes(32))], text) == []
