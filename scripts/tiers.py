@@ -105,6 +105,8 @@ class Outcome:
     skipped: int = 0
     tests: int = 0
     seconds: float = 0.0
+    processor_s: float = 0.0
+    """Of the job and of all processes that it has waited for."""
     output: str = ""
 
 
@@ -235,11 +237,14 @@ def _run(job: Job) -> Outcome:
     started = time.monotonic()
     log = REPORTS / f"{job.name.replace(' ', '-')}.log"
     with log.open("wb") as output, _ended_with_us(job, output) as process:
-        code = process.wait()
-    outcome = _counted(job, code)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    outcome = _counted(job, process.returncode)
+    outcome.processor_s = used.ru_utime + used.ru_stime
     outcome.seconds = time.monotonic() - started
     outcome.output = log.read_text(errors="replace")
-    print(f"{job.name}: {_sum(outcome)} in {outcome.seconds:.1f} s", flush=True)
+    took = f"{outcome.seconds:.1f} s, {outcome.processor_s:.0f} s of a processor"
+    print(f"{job.name}: {_sum(outcome)} in {took}", flush=True)
     return outcome
 
 
