@@ -37,6 +37,7 @@ from labs.network.links import Links, Network
 from labs.runtime.process import ProcessRuntime
 from labs.runtime.protocol import Runtime
 from labs.sandbox.environment import Doubles, SandboxEnvironment
+from labs.sandbox.part import Part
 from labs.sandbox.sandbox import Sandbox
 from labs.sandbox.server import Server
 from labs.shop.template import copy as copy_template
@@ -67,7 +68,11 @@ def warm_up() -> None:
     """Import and build once what would cost each agent time: called in the process that agents are
     forked from.
     """
-    catalogue()
+    for lab in catalogue().values():
+        for part in lab.parts:
+            kind = getattr(part, "func", part)  # a partial's class
+            if isinstance(kind, type) and issubclass(kind, Part):
+                kind.warm_up()
     sqlalchemy.create_engine("postgresql+psycopg://").dialect.identifier_preparer.quote("x")
     "localhost".encode("idna")
 

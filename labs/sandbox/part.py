@@ -29,6 +29,12 @@ class Part:
     def __init__(self, context: Context) -> None:
         self.context = context
 
+    @classmethod
+    def warm_up(cls) -> None:
+        """Do once what would cost each sandbox time: called in the process that they are forked
+        from, for each lab that has the part.
+        """
+
     def engine(self, node: Node, directory: Path) -> Engine | None:
         """The engine that stands at a node, or None to leave the choice to the engines' registry.
 
