@@ -259,9 +259,9 @@ def token_gate(rack, identity):
 
 def test_a_token_gate_lets_in_nothing_before_a_login(token_gate):
     client, _, asked = token_gate
-    with closing(client("")) as nobody:
+    with closing(client("")) as stranger:
         for words in (["PING"], ["GET", "app:1"], ["AUTH", "token"], ["HELLO", "3"]):
-            assert str(nobody.command(*words)) == NOAUTH
+            assert str(stranger.command(*words)) == NOAUTH
     for password in ("inside", "forged"):
         with closing(client(password)) as forger, pytest.raises(LoginRefused, match="WRONGPASS"):
             forger.connect()

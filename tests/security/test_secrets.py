@@ -1,5 +1,5 @@
-"""The labs of the setup access on a site with real servers: no secret of a run is in what somebody
-gets who only watches, nor in a log, a database or a list of processes.
+"""The labs of the setup access on a site with real servers: no secret of a run is in what a watcher
+gets, nor in a log, a database or a list of processes.
 """
 
 import contextlib

@@ -87,7 +87,7 @@ def data_plane(sandbox: Sandbox) -> Verdict:
                 hint=_to_send(command),
             )
     return met(
-        f"No policy allows anything now, and Redis answered {GET} with {ANSWERS[GET]}, and "
+        f"No policy allowed Connect any more, and Redis answered {GET} with {ANSWERS[GET]}, and "
         f"{SET} with {ANSWERS[SET]}.",
         {"get_answer": ANSWERS[GET], "set_answer": ANSWERS[SET]},
     )

@@ -1,4 +1,4 @@
-"""A tap on a link: what somebody sees who can read the wire to a server."""
+"""A tap on a link: what a reader of the wire to a server sees."""
 
 from __future__ import annotations
 
