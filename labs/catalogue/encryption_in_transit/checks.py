@@ -56,7 +56,7 @@ def plain_client(sandbox: Sandbox) -> Verdict:
     return _met(sandbox, "plain", "closed by the server")
 
 
-@check("A client with TLS waits in vain for a Redis without")
+@check("A client with TLS gets no answer from a Redis without it")
 def hangs(sandbox: Sandbox) -> Verdict:
     return _met(sandbox, "tls", "timed out")
 

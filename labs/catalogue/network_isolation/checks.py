@@ -122,7 +122,7 @@ def existing_go_on(sandbox: Sandbox) -> Verdict:
         call.ended == "not let in",
         evidence,
         f"Redis answered {removal.commands:,} commands in the {removal.seconds:g} s after the rule "
-        f"was removed. A new connection waited {call.took_ms / 1000:.1f} s in vain.",
+        f"was removed. A new connection got no answer in {call.took_ms / 1000:.1f} s.",
         f"A new connection was {call.ended}, although its rule is gone.",
         hint=_to_call("Application"),
     )
@@ -151,7 +151,7 @@ def _timed_out(call: Call, who: str) -> Verdict:
         not call.connections,
         _evidence(call),
         f"{who} waited {call.took_ms / 1000:.1f} s and got no answer. Redis counted no connection.",
-        f"{who} waited in vain, but meanwhile Redis counted {call.connections} connections of "
+        f"{who} got no answer, but meanwhile Redis counted {call.connections} connections of "
         "other clients.",
         hint="In the tab Load press “Stop the load”, so that no other client connects. Then press "
         "“Try to connect” in the tab Step.",

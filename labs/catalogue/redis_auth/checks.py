@@ -95,8 +95,8 @@ def token_rules(sandbox: Sandbox) -> Verdict:
             "a shorter one, and press “Check this token”.",
         )
     return met(
-        f"A token of {refused.length} characters is refused: {refused.problem} One of "
-        f"{taken.length} is taken.",
+        f"One token breaks the rules: {refused.problem} Another one, of {taken.length} "
+        "characters, is allowed.",
         {"refused_length": refused.length, "taken_length": taken.length},
     )
 
